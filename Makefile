@@ -1,0 +1,31 @@
+# `make drive` and `make test` do all the set-up that is missing by themselves. ARGS is passed on to the program.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup drive train test lint clean
+ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Set everything up: driving, training, tests
+	@scripts/setup.sh test
+
+drive: ## Drive the shipped bundle in the built-in simulator; writes out/drive/ (ARGS="--help" for options)
+	@scripts/setup.sh drive
+	@source env.sh && ros2 run wm_planner drive --output out/drive $(ARGS)
+
+train: ## Collect data, train and export a bundle from nothing
+	@scripts/setup.sh train
+	@source env.sh && scripts/train_carracing.sh $(ARGS)
+
+test: ## Run the linter and every test (ARGS="tests/ros -k name" for some)
+	@scripts/setup.sh test
+	@source env.sh && ruff check . && python -m pytest $(ARGS)
+
+lint: ## Run the linter
+	@scripts/setup.sh test
+	@source env.sh && ruff check .
+
+clean: ## Remove what set-up made (.venv, builds); data, runs and results stay
+	rm -rf .venv .setup ros2_ws/build ros2_ws/install ros2_ws/log

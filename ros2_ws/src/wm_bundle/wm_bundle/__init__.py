@@ -1,0 +1,38 @@
+"""What training and driving must agree on: actions, image preprocessing and model bundles."""
+
+from wm_bundle.actions import ACTION_HIGH, ACTION_LOW, ACTION_NAMES, from_command, to_command
+from wm_bundle.bundle import Bundle, BundleError, load_bundle, write_bundle
+from wm_bundle.images import ImageError, ImagePreprocessor, decode_image
+from wm_bundle.manifest import (
+    BUNDLE_FILES,
+    FORMAT_VERSION,
+    BundleManifest,
+    CameraSpec,
+    FileSpec,
+    ImageSpec,
+    LatentSpec,
+    VectorSpec,
+)
+
+__all__ = [
+    "ACTION_HIGH",
+    "ACTION_LOW",
+    "ACTION_NAMES",
+    "BUNDLE_FILES",
+    "FORMAT_VERSION",
+    "Bundle",
+    "BundleError",
+    "BundleManifest",
+    "CameraSpec",
+    "FileSpec",
+    "ImageError",
+    "ImagePreprocessor",
+    "ImageSpec",
+    "LatentSpec",
+    "VectorSpec",
+    "decode_image",
+    "from_command",
+    "load_bundle",
+    "to_command",
+    "write_bundle",
+]

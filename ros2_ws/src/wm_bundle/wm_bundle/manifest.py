@@ -1,0 +1,198 @@
+"""What ``bundle.json`` says: one frozen dataclass per part, read strictly."""
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+
+FORMAT_VERSION = 1
+BUNDLE_FILES = ("observe.onnx", "imagine.onnx", "actor.onnx", "decode.onnx")
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """One camera as it must arrive. ``crop`` is (top, left, height, width) [px] of the source, None for all of it."""
+
+    name: str
+    source_height: int
+    source_width: int
+    crop: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self):
+        _require(
+            self.source_height > 0 and self.source_width > 0,
+            "CameraSpec.source size",
+            "positive",
+            (self.source_height, self.source_width),
+        )
+        if self.crop is not None:
+            top, left, height, width = self.crop
+            inside = (
+                top >= 0
+                and left >= 0
+                and height > 0
+                and width > 0
+                and top + height <= self.source_height
+                and left + width <= self.source_width
+            )
+            _require(inside, "CameraSpec.crop", "inside the source image", self.crop)
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """The model's picture: every camera is brought to ``height`` × ``width`` [px] and stacked along the channels."""
+
+    height: int
+    width: int
+    cameras: tuple[CameraSpec, ...]
+
+    def __post_init__(self):
+        _require(self.height > 0 and self.width > 0, "ImageSpec size", "positive", (self.height, self.width))
+        names = [camera.name for camera in self.cameras]
+        _require(names and len(set(names)) == len(names), "ImageSpec.cameras", "one or more, names unique", names)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the stacked picture: three a camera."""
+        return 3 * len(self.cameras)
+
+
+@dataclass(frozen=True)
+class VectorSpec:
+    """One number beside the picture, its unit, and the mean and standard deviation it is normalised with."""
+
+    name: str
+    unit: str
+    mean: float
+    std: float
+
+    def __post_init__(self):
+        _require(
+            math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0,
+            f"VectorSpec '{self.name}'",
+            "finite mean, std above 0",
+            (self.mean, self.std),
+        )
+
+
+@dataclass(frozen=True)
+class LatentSpec:
+    """Sizes of the belief: ``deterministic`` D and ``stochastic`` S, concatenated in this order. ``kind`` is
+    gaussian or categorical."""
+
+    kind: str
+    deterministic: int
+    stochastic: int
+
+    def __post_init__(self):
+        _require(self.kind in ("gaussian", "categorical"), "LatentSpec.kind", "gaussian or categorical", self.kind)
+        _require(
+            self.deterministic > 0 and self.stochastic > 0,
+            "LatentSpec sizes",
+            "positive",
+            (self.deterministic, self.stochastic),
+        )
+
+    @property
+    def belief(self) -> int:
+        """F = D + S."""
+        return self.deterministic + self.stochastic
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """Checksum and size [bytes] of one file of the bundle."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class BundleManifest:
+    """All of ``bundle.json``.
+
+    ``control_period_s`` [s] is the time between two images, and between two commands. ``horizon`` H [steps] is what
+    imagine.onnx and actor.onnx were exported for. ``discount`` per step is the one the value head was trained with.
+    ``surprise_threshold`` [nats] is the 99.9th percentile of the surprise on validation frames. ``validation`` holds
+    scores measured at export, ``provenance`` how the model was made (training summary, hash of the data).
+    """
+
+    model_id: str
+    image: ImageSpec
+    vector: tuple[VectorSpec, ...]
+    control_period_s: float
+    latent: LatentSpec
+    horizon: int
+    discount: float
+    reward_name: str
+    surprise_threshold: float
+    files: dict[str, FileSpec] = field(default_factory=dict)
+    action_names: tuple[str, ...] = ("steer", "throttle", "brake")
+    action_low: tuple[float, ...] = (-1.0, 0.0, 0.0)
+    action_high: tuple[float, ...] = (1.0, 1.0, 1.0)
+    validation: dict[str, float] = field(default_factory=dict)
+    provenance: dict[str, typing.Any] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self):
+        _require(self.format_version == FORMAT_VERSION, "format_version", str(FORMAT_VERSION), self.format_version)
+        _require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
+        _require(self.horizon > 0, "horizon", "at least 1", self.horizon)
+        _require(0.0 < self.discount <= 1.0, "discount", "in (0, 1]", self.discount)
+
+    def to_json(self) -> dict:
+        """Plain dictionary for json.dump."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict) -> "BundleManifest":
+        """Read strictly: a missing, unknown or wrongly typed key raises ValueError naming it."""
+        return _read(cls, values, "bundle.json")
+
+
+def _require(holds: bool, what: str, expected: str, found) -> None:
+    if not holds:
+        raise ValueError(f"{what}: expected {expected}, found {found}")
+
+
+def _read(kind, value, where: str):
+    """Build ``kind`` (a type annotation) from parsed JSON."""
+    origin = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if kind is typing.Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _read_dataclass(kind, value, where)
+    if origin is types.UnionType:  # only `X | None` is used
+        return None if value is None else _read(arguments[0], value, where)
+    if origin is tuple:
+        _require(isinstance(value, list), where, "a list", value)
+        many = len(arguments) == 2 and arguments[1] is Ellipsis
+        _require(many or len(value) == len(arguments), where, f"{len(arguments)} entries", value)
+        kinds = [arguments[0]] * len(value) if many else arguments
+        return tuple(_read(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
+    if origin is dict:
+        _require(isinstance(value, dict), where, "an object", value)
+        return {key: _read(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
+    if kind is float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        _require(number and math.isfinite(value), where, "a finite number", value)
+        return float(value)
+    _require(isinstance(value, kind) and not (kind is int and isinstance(value, bool)), where, kind.__name__, value)
+    return value
+
+
+def _read_dataclass(kind, value, where: str):
+    _require(isinstance(value, dict), where, "an object", value)
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(value) - set(hints))
+    _require(not unknown, where, f"only the keys {', '.join(hints)}", f"unknown {', '.join(unknown)}")
+    needed = {
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    missing = sorted(needed - set(value))
+    _require(not missing, where, f"the keys {', '.join(sorted(needed))}", f"missing {', '.join(missing)}")
+    return kind(**{key: _read(hints[key], entry, f"{where}.{key}") for key, entry in value.items()})

@@ -1,0 +1,38 @@
+import os
+
+from setuptools import find_packages, setup
+
+SHARE = "share/wm_planner"
+
+
+def installed_tree(folder):
+    """Every file under ``folder`` (followed through links), as data_files entries below the package's share."""
+    return [
+        (os.path.join(SHARE, root), [os.path.join(root, name) for name in sorted(names)])
+        for root, _, names in sorted(os.walk(folder, followlinks=True))
+        if names
+    ]
+
+
+setup(
+    name="wm_planner",
+    version="0.1.0",
+    packages=find_packages(),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wm_planner"]),
+        (SHARE, ["package.xml"]),
+        *installed_tree("launch"),
+        *installed_tree("models"),
+    ],
+    install_requires=["setuptools"],
+    maintainer="World Model Driving Team",
+    maintainer_email="team@wm-drive.dev",
+    description="Plans with a world model: a lifecycle node that turns every camera image into one command.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "planner = wm_planner.planner_node:main",
+            "drive = wm_planner.drive.__main__:main",
+        ],
+    },
+)

@@ -1,0 +1,69 @@
+"""`ros2 run wm_planner drive`: the command behind `make drive`. See docs and --help."""
+
+import signal
+import sys
+
+from rclpy.utilities import remove_ros_args
+from rich.console import Console
+from wm_bundle import Bundle, BundleError, load_bundle
+
+from wm_planner.drive.errors import DriveError
+from wm_planner.drive.machine import machine_facts
+from wm_planner.drive.options import DriveOptions, parse_options
+from wm_planner.drive.progress import DriveProgress, results_table
+from wm_planner.drive.report import build_report
+from wm_planner.drive.runner import drive_controller, shipped_bundle
+from wm_planner.drive.summary import DriveResult, build_summary, write_summary, write_text_atomically
+
+SIMULATOR = "wm_sim (CarRacing-v3)"
+
+
+class _Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: leaves by the same way as Ctrl-C, so that no process stays behind."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
+def _stop(number: int, _frame) -> None:
+    raise _Stopped(number)
+
+
+def main() -> int:
+    """Drive, report, and return the exit code: 0 done, 1 with a message, 128 + the signal when stopped by
+    one."""
+    options = parse_options(remove_ros_args(sys.argv)[1:])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        _drive(options, load_bundle(options.bundle or shipped_bundle()))
+    except (BundleError, DriveError, OSError) as error:
+        print(f"drive: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as stop:
+        number = getattr(stop, "number", signal.SIGINT)
+        print(f"drive: stopped by {signal.Signals(number).name}; no result was written", file=sys.stderr)
+        return 128 + number
+    return 0
+
+
+def _drive(options: DriveOptions, bundle: Bundle) -> None:
+    console = Console()
+    period_s = bundle.manifest.control_period_s
+    episodes = {}
+    with DriveProgress(console, period_s, len(options.seeds), options.max_steps) as progress:
+        for name in options.controllers:
+            progress.begin(name)
+            episodes[name] = drive_controller(name, options, bundle, progress.update)
+    result = DriveResult(bundle.manifest.model_id, SIMULATOR, period_s, episodes, machine_facts())
+    summary = build_summary(result)
+    summary_file, report_file = options.output / "summary.json", options.output / "report.html"
+    write_summary(summary_file, summary)
+    write_text_atomically(report_file, build_report(result, summary, bundle.manifest))
+    console.print(results_table(result, summary))
+    console.print(f"Wrote {summary_file} and {report_file}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

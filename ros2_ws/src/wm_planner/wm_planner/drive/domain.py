@@ -1,0 +1,79 @@
+"""A ROS domain for one run alone, reachable from this machine only."""
+
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Iterator, Mapping
+
+import rclpy
+from rclpy.context import Context
+from rclpy.signals import SignalHandlerOptions
+
+from wm_planner.drive.errors import DriveError
+
+# DDS derives its UDP ports from the domain id: 7400 + 250 * id + an offset. Ids up to 101 stay below the
+# ports that Linux gives to clients; the lowest are the ones people use by hand, those from 50 on belong to
+# the tests.
+DOMAIN_IDS = range(10, 50)
+_FIRST_PARTICIPANT = 10  # offset of the port that the first participant of a domain on a machine listens on
+_MARK = 248  # offset of a port no participant reaches: holding it tells other drives that the domain is taken
+
+
+@contextlib.contextmanager
+def own_domain() -> Iterator[int]:
+    """Yields a domain id that nobody on this machine uses, held until the end. Raises DriveError when all are
+    taken.
+
+    The hold is a bound socket: the kernel gives it back even when we are killed.
+    """
+    for domain_id in random.sample(DOMAIN_IDS, len(DOMAIN_IDS)):
+        base = 7400 + 250 * domain_id
+        if not _is_free(base + _FIRST_PARTICIPANT):
+            continue
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mark:
+            try:
+                mark.bind(("127.0.0.1", base + _MARK))
+            except OSError:
+                continue
+            yield domain_id
+            return
+    raise DriveError(
+        f"all ROS domains from {DOMAIN_IDS[0]} to {DOMAIN_IDS[-1]} are in use on this machine; "
+        f"end other drives first"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+def local_environment(domain_id: int) -> dict[str, str]:
+    """The environment of a process whose graph is ``domain_id`` on this machine."""
+    variables = {**os.environ, **_discovery(domain_id)}
+    variables.pop("ROS_STATIC_PEERS", None)
+    return variables
+
+
+def _discovery(domain_id: int) -> Mapping[str, str]:
+    if os.environ.get("ROS_DISTRO") == "humble":
+        return {"ROS_DOMAIN_ID": str(domain_id), "ROS_LOCALHOST_ONLY": "1"}
+    return {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+
+
+@contextlib.contextmanager
+def ros_context(domain_id: int) -> Iterator[Context]:
+    """Yields an rclpy context in the domain. Signals stay with us: the end of a drive has an order of its
+    own."""
+    os.environ.update(_discovery(domain_id))  # the middleware reads them when the context is made
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        yield context
+    finally:
+        rclpy.try_shutdown(context=context)

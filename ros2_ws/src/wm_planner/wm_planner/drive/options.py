@@ -1,0 +1,181 @@
+"""What the user may ask of `drive`, checked before anything starts."""
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from wm_planner import config
+from wm_planner.drive.errors import DriveError
+from wm_planner.errors import ConfigError
+
+CONTROLLERS = ("planner", "actor", "expert", "random")
+SOLVERS = tuple(name for name in config.SOLVERS if name != "actor")  # that one is a controller here
+_MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class DriveOptions:
+    """One drive. Raises DriveError naming the field and its value where it makes no sense."""
+
+    bundle: Path | None = None  # None: the one that ships with this package
+    output: Path = Path("out/drive")
+    seeds: tuple[int, ...] = (2000, 2001, 2002)
+    controllers: tuple[str, ...] = CONTROLLERS
+    solver: str | None = None  # None: the planner's own default
+    candidates: int | None = None  # None: the planner's own default
+    real_time_factor: float = 1.0  # simulated seconds per second of wall time; 0: as fast as possible
+    max_steps: int | None = None  # control steps in an episode; None: until the simulator ends it
+    role_name: str = "ego_vehicle"
+
+    def __post_init__(self):
+        _require_set("--seeds", self.seeds, f"whole numbers from 0 to {_MAX_SEED}", lambda s: 0 <= s <= _MAX_SEED)
+        _require_set("--controllers", self.controllers, f"some of {_spell(CONTROLLERS)}", CONTROLLERS.__contains__)
+        _require(self.solver in (None, *SOLVERS), "--solver", f"one of {_spell(SOLVERS)}", f"'{self.solver}'")
+        _require_planner_takes(solver=self.solver, candidates=self.candidates)
+        factor = self.real_time_factor
+        usable = math.isfinite(factor) and 0.0 <= factor <= 100.0
+        _require(usable, "--real-time-factor", "0 (as fast as possible) to 100", factor)
+        _require(self.max_steps is None or self.max_steps >= 1, "--max-steps", "1 or more", self.max_steps)
+        role = self.role_name
+        usable = role.isascii() and role.isidentifier() and not role.startswith("_")
+        _require(usable, "--role-name", "a ROS name (a letter, then letters, digits and _)", f"'{role}'")
+        _require_folder(self.output)
+
+
+def parse_options(arguments: list[str]) -> DriveOptions:
+    """Read the command line; ends the process with help or a message (exit code 2) like every argparse
+    program."""
+    parser = _parser()
+    values = vars(parser.parse_args(arguments))
+    try:
+        return DriveOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    except DriveError as error:
+        parser.error(str(error))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Prints the one line that matters, not the whole usage, when an argument is wrong."""
+
+    def error(self, message: str):
+        self.exit(2, f"drive: {message} (see --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = {field.name: field.default for field in fields(DriveOptions)}
+    parser = _Parser(
+        prog="ros2 run wm_planner drive",
+        allow_abbrev=False,
+        description="Drives controllers through ROS topics in the built-in simulator, one episode for each "
+        "seed, and writes summary.json and report.html. Simulator and planner run as processes of their own, "
+        "in a ROS domain of their own, reachable from this machine only.",
+    )
+    parser.set_defaults(**defaults)
+    add = parser.add_argument
+    add(
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="folder of the model bundle (default: the one that ships with wm_planner)",
+    )
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for summary.json, report.html and logs/ (default: {defaults['output']})",
+    )
+    add(
+        "--seeds",
+        type=_whole_number,
+        nargs="+",
+        metavar="SEED",
+        help=f"tracks to drive, each once with every controller (default: {_spell(defaults['seeds'], ' ')})",
+    )
+    add(
+        "--controllers",
+        nargs="+",
+        metavar="NAME",
+        help="planner: the model imagines and plans; actor: its actor alone; expert: the simulator's script "
+        f"that sees the track; random: smooth random actions (default: {_spell(CONTROLLERS, ' ')})",
+    )
+    add(
+        "--solver",
+        metavar="NAME",
+        help=f"how the planner searches, {_spell(SOLVERS, ' or ')} (default: the planner's own)",
+    )
+    add(
+        "--candidates",
+        type=_whole_number,
+        metavar="N",
+        help="action sequences the planner imagines in one batch (default: the planner's own)",
+    )
+    add(
+        "--real-time-factor",
+        type=_number,
+        metavar="X",
+        help="simulated seconds per second of wall time for planner and actor, 0 for as fast as commands "
+        f"come; expert and random always drive as fast as possible (default: {defaults['real_time_factor']})",
+    )
+    add(
+        "--max-steps",
+        type=_whole_number,
+        metavar="N",
+        help="end every episode after N control steps (default: when the simulator ends it)",
+    )
+    add(
+        "--role-name",
+        metavar="NAME",
+        help=f"name of the car in topic names (default: {defaults['role_name']})",
+    )
+    return parser
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, found '{text}'") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, found '{text}'") from None
+
+
+def _require(holds, what: str, expected: str, found) -> None:
+    if not holds:
+        raise DriveError(f"{what}: expected {expected}, found {found}")
+
+
+def _require_set(what: str, values: tuple, expected: str, usable: Callable[..., bool]) -> None:
+    """One value or more, each usable, none twice."""
+    _require(values, what, expected, "none")
+    for value in values:
+        _require(usable(value), what, expected, f"'{value}'")
+    _require(len(set(values)) == len(values), what, "every value once", _spell(values))
+
+
+def _require_planner_takes(**parameters) -> None:
+    """The planner's own check of its parameters, before its node starts."""
+    try:
+        config.PlannerConfig.from_values(
+            {name: value for name, value in parameters.items() if value is not None}
+        )
+    except ConfigError as error:
+        raise DriveError(f"the planner refuses: {error}") from None
+
+
+def _require_folder(folder: Path) -> None:
+    """The output must be a folder, or free to become one."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            raise DriveError(f"--output: expected a folder, found the file {place}; choose another place")
+
+
+def _spell(values, separator: str = ", ") -> str:
+    return separator.join(str(value) for value in values)

@@ -1,0 +1,180 @@
+"""The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one
+client."""
+
+import numpy as np
+from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from wm_bundle import ImageError
+from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
+from wm_msgs.srv import Reset
+
+from wm_planner.drive.drivers import Driver
+from wm_planner.drive.pictures import FrameReader, split_frames
+from wm_planner.drive.records import (
+    EpisodeCollector,
+    ImaginedSample,
+    MotionSample,
+    PlannerSample,
+    StepSample,
+    begins_episode,
+)
+
+
+def _reliable(depth: int) -> QoSProfile:
+    """The bridge's own quality of service; deep enough that a busy moment loses nothing."""
+    return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def _stamp_ns(message) -> int:
+    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+
+
+class RecorderNode(Node):
+    """Fills ``collector`` from the topics of the car ``role_name`` and of its ``camera``.
+
+    Camera frames are kept only where there is a ``reader`` for them. ``bad_message`` holds why a message
+    could not be used, None while all could.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        role_name: str,
+        camera: str,
+        collector: EpisodeCollector,
+        reader: FrameReader | None,
+    ):
+        super().__init__("drive_recorder", context=context)
+        self.bad_message: str | None = None
+        self._collector = collector
+        self._reader = reader
+        self._car = f"/carla/{role_name}"
+        self._images = f"{self._car}/{camera}/image"
+        self._driver: Driver | None = None
+        self._commands = None
+        self._answered_ns: int | None = None
+        self._expert: tuple[float, float, float] | None = None
+        self._reset = self.create_client(Reset, f"{self._car}/reset")
+        listen = self.create_subscription
+        listen(StepResult, f"{self._car}/step_result", self._on_step, _reliable(50))
+        listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, _reliable(50))
+        listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, _reliable(10))
+
+    def sees_simulator(self) -> bool:
+        """Whether every topic and service of the simulator that a drive needs is there."""
+        topics = (self._images, f"{self._car}/step_result", f"{self._car}/vehicle_status")
+        return all(self.count_publishers(topic) for topic in topics) and self._reset.service_is_ready()
+
+    def listen_to_camera(self) -> None:
+        """Receive frames. Call it last: the simulator takes the camera's subscriber for the sign to begin,
+        and it hears of our other subscriptions, made earlier, before it hears of this one."""
+        self.create_subscription(Image, self._images, self._on_image, _reliable(10))
+
+    def listen_to_planner(self) -> None:
+        """Record what the planner says, too."""
+        self.create_subscription(
+            PlannerStatus, f"{self._car}/planner/status", self._on_planner, _reliable(50)
+        )
+        self.create_subscription(
+            ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, _reliable(2)
+        )
+
+    def drive_with(self, driver: Driver) -> None:
+        """From now on, answer every frame with one command of ``driver``."""
+        self._driver = driver
+        self._commands = self.create_publisher(
+            CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", _reliable(10)
+        )
+
+    def ask_reset(self, seed: int):
+        """Ask the simulator for a new episode; returns the future of a wm_msgs/srv/Reset response."""
+        return self._reset.call_async(Reset.Request(seed=seed))
+
+    def _on_image(self, message: Image) -> None:
+        if self._driver is not None:
+            self._answer(message)
+        if self._reader is None:
+            return
+        try:
+            frame = self._reader.read(
+                message.height, message.width, message.encoding, message.step, message.data
+            )
+        except ImageError as error:
+            self.bad_message = f"camera image: {error}"
+        else:
+            self._collector.add_frame(_stamp_ns(message), frame)
+
+    def _answer(self, image: Image) -> None:
+        stamp_ns = _stamp_ns(image)
+        if begins_episode(stamp_ns, self._answered_ns):
+            self._driver.begin(self._collector.current.seed)
+        self._answered_ns = stamp_ns
+        steer, throttle, brake = self._driver.command(self._expert)
+        self._commands.publish(
+            CarlaEgoVehicleControl(header=image.header, steer=steer, throttle=throttle, brake=brake)
+        )
+
+    def _on_expert(self, message: CarlaEgoVehicleControl) -> None:
+        self._expert = (message.steer, message.throttle, message.brake)
+
+    def _on_step(self, message: StepResult) -> None:
+        try:
+            self._collector.add_step(
+                StepSample(
+                    _stamp_ns(message),
+                    message.reward,
+                    message.wheels_off_road,
+                    message.command_latency_ms,
+                    message.terminated,
+                    message.truncated,
+                )
+            )
+        except ValueError as error:
+            self.bad_message = f"step result: {error}"
+
+    def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
+        control = message.control
+        self._collector.add_motion(
+            MotionSample(_stamp_ns(message), message.velocity, control.steer, control.throttle, control.brake)
+        )
+
+    def _on_planner(self, message: PlannerStatus) -> None:
+        self._collector.add_planner(
+            PlannerSample(
+                _stamp_ns(message),
+                message.latency_ms,
+                message.mode != PlannerStatus.MODE_DRIVING,
+                message.reason,
+                message.candidates,
+                message.horizon,
+                message.iterations,
+                message.best_return,
+                message.mean_return,
+                message.surprise,
+            )
+        )
+
+    def _on_imagined(self, message: ImaginedRollouts) -> None:
+        count, horizon = message.candidates, message.horizon
+        future = message.future
+        try:
+            frames = split_frames(
+                future.height, future.width, future.encoding, future.step, future.data, horizon
+            )
+            actions = np.asarray(message.actions, np.float32).reshape(count, horizon, 3)
+        except ValueError as error:  # ImageError is one
+            self.bad_message = f"imagined rollouts: {error}"
+            return
+        self._collector.add_imagined(
+            ImaginedSample(
+                _stamp_ns(message),
+                message.period_s,
+                frames,
+                np.asarray(message.returns, np.float32),
+                actions[:, :, 0],
+                message.best,
+            )
+        )

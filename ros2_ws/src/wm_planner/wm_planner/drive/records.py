@@ -1,0 +1,225 @@
+"""Plain records of a drive, and the collector that turns a stream of messages into episodes. No ROS in here.
+
+Time: a StepResult, and the control inside vehicle_status, both stamped t+1, describe the interval t → t+1. So
+the step stamped t+1 carries the reward of the action that followed the camera frame stamped t. The frame of
+an episode's last stamp has no action, and is left out.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+OFF_TRACK_WHEELS = 2  # this many wheels off the road, or more, is a step off the track
+EPISODE_GAP_NS = 500_000_000  # of simulated time; a longer one between two stamps is the start of an episode
+
+
+@dataclass(frozen=True)
+class StepSample:
+    """One control step that ended at ``stamp_ns`` [ns of simulated time].
+
+    ``command_latency_ms`` [ms of wall time] runs from the moment the step's image was due to the arrival of
+    the command for it, NaN when none came in the interval.
+    """
+
+    stamp_ns: int
+    reward: float
+    wheels_off_road: int
+    command_latency_ms: float
+    terminated: bool = False
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class MotionSample:
+    """The car at ``stamp_ns``: ``speed`` [m/s] now, and the command that was applied in the interval
+    before."""
+
+    stamp_ns: int
+    speed: float
+    steer: float
+    throttle: float
+    brake: float
+
+
+@dataclass(frozen=True)
+class PlannerSample:
+    """What the planner said about the frame stamped ``stamp_ns``.
+
+    ``latency_ms`` runs from the image's receipt to the command; ``braking`` for safety because of ``reason``,
+    instead of driving by a plan.
+    """
+
+    stamp_ns: int
+    latency_ms: float
+    braking: bool
+    reason: str
+    candidates: int
+    horizon: int
+    iterations: int
+    best_return: float
+    mean_return: float
+    surprise: float
+
+
+@dataclass(frozen=True)
+class ImaginedSample:
+    """The best future imagined at ``stamp_ns``: ``future`` uint8 RGB (H, h, w, 3), one frame each
+    ``period_s`` [s].
+
+    ``returns`` (N,) are the scores of all candidates, ``steering`` (N, H) their steering.
+    """
+
+    stamp_ns: int
+    period_s: float
+    future: np.ndarray
+    returns: np.ndarray
+    steering: np.ndarray
+    best: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera frame, twice: as the ``camera`` gave it and as the ``model`` sees it, both uint8 RGB (h, w,
+    3)."""
+
+    camera: np.ndarray
+    model: np.ndarray
+
+
+@dataclass
+class Episode:
+    """One episode of one controller. ``start_ns`` stamps its first frame; lists are in the order of their
+    stamps."""
+
+    seed: int
+    start_ns: int = 0
+    steps: list[StepSample] = field(default_factory=list)
+    motions: list[MotionSample] = field(default_factory=list)
+    planner: list[PlannerSample] = field(default_factory=list)
+    imagined: list[ImaginedSample] = field(default_factory=list)
+    frames: dict[int, Frame] = field(default_factory=dict)  # by stamp [ns]
+
+    @property
+    def score(self) -> float:
+        """Sum of the rewards."""
+        return float(sum(step.reward for step in self.steps))
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the task itself ended the episode; False for a time limit."""
+        return any(step.terminated for step in self.steps)
+
+    @property
+    def off_track_fraction(self) -> float:
+        """Share of the steps with two or more wheels off the road."""
+        off = sum(step.wheels_off_road >= OFF_TRACK_WHEELS for step in self.steps)
+        return off / len(self.steps) if self.steps else 0.0
+
+
+def begins_episode(stamp_ns: int, last_ns: int | None) -> bool:
+    """Whether the simulator began an episode between two stamps: it leaves 1 s of simulated time there, much
+    more than a control period."""
+    return last_ns is None or stamp_ns - last_ns >= EPISODE_GAP_NS
+
+
+class EpisodeCollector:
+    """Sorts a stream of samples into episodes, by their stamps: topics may overtake each other.
+
+    ``begin`` names the track that the next episode is on; ``add_…`` take samples. The simulator stamps an
+    episode's first tick, at which nothing has been driven yet, after a gap. An episode is over when a step
+    says so or after ``max_steps``. Steps between that and the next first tick are left out.
+    """
+
+    def __init__(self, period_s: float, max_steps: int | None = None):
+        """``period_s`` [s] is the control period."""
+        self.max_steps = max_steps
+        self.episodes: list[Episode] = []
+        self.ticks = 0  # all steps and first ticks that came: tells that the simulator lives
+        self._period_ns = period_s * 1e9
+        self._driving = False
+        self._last_ns: int | None = None
+        self._motions: dict[int, MotionSample] = {}
+        self._planner: dict[int, PlannerSample] = {}
+        self._imagined: dict[int, ImaginedSample] = {}
+        self._frames: dict[int, Frame] = {}
+        self._over = True
+
+    def begin(self, seed: int) -> None:
+        """The next first tick belongs to the track of ``seed``. Call it before the simulator can send
+        that."""
+        self.episodes.append(Episode(seed))
+        self._over = self._driving = False
+
+    @property
+    def episode_over(self) -> bool:
+        """True until ``begin``, and again once the episode's last step has come."""
+        return self._over
+
+    @property
+    def current(self) -> Episode:
+        """The episode begun last."""
+        return self.episodes[-1]
+
+    def add_step(self, sample: StepSample) -> None:
+        """Take a step; it ends the current episode when it is its last. Raises ValueError when one before is
+        missing or its reward is not finite: the score would be wrong."""
+        if not math.isfinite(sample.reward):
+            raise ValueError(f"the step's reward is {sample.reward}, expected a finite number")
+        last_ns, self._last_ns = self._last_ns, sample.stamp_ns
+        self.ticks += 1
+        if self._over:
+            return
+        if begins_episode(sample.stamp_ns, last_ns):
+            if self._driving:
+                raise ValueError(
+                    f"the simulator left track {self.current.seed} at step {len(self.current.steps)} "
+                    f"without an end"
+                )
+            if sample.reward != 0.0:
+                raise ValueError(
+                    f"the first tick of track {self.current.seed} carries the reward {sample.reward}, "
+                    f"expected 0: the ticks before it were lost"
+                )
+            self.current.start_ns = sample.stamp_ns
+            self._driving = True
+        elif self._driving:
+            self._take(sample, last_ns)
+
+    def _take(self, sample: StepSample, last_ns: int) -> None:
+        if abs(sample.stamp_ns - last_ns - self._period_ns) > 0.5 * self._period_ns:
+            raise ValueError(
+                f"steps were lost: {(sample.stamp_ns - last_ns) / 1e6:.0f} ms between two of them, "
+                f"expected {self._period_ns / 1e6:.0f} ms; is this machine overloaded?"
+            )
+        steps = self.current.steps
+        steps.append(sample)
+        self._over = sample.terminated or sample.truncated or len(steps) == self.max_steps
+
+    def add_motion(self, sample: MotionSample) -> None:
+        """Take the car's motion at a stamp."""
+        self._motions[sample.stamp_ns] = sample
+
+    def add_planner(self, sample: PlannerSample) -> None:
+        """Take the planner's word on a frame."""
+        self._planner[sample.stamp_ns] = sample
+
+    def add_imagined(self, sample: ImaginedSample) -> None:
+        """Take an imagined future."""
+        self._imagined[sample.stamp_ns] = sample
+
+    def add_frame(self, stamp_ns: int, frame: Frame) -> None:
+        """Take a camera frame."""
+        self._frames[stamp_ns] = frame
+
+    def close(self) -> list[Episode]:
+        """Hand every sample to its episode and return the episodes."""
+        for episode in self.episodes:
+            if not episode.steps:
+                continue
+            start, end = episode.start_ns, episode.steps[-1].stamp_ns
+            episode.motions = [s for t, s in sorted(self._motions.items()) if start < t <= end]
+            episode.planner = [s for t, s in sorted(self._planner.items()) if start <= t < end]
+            episode.imagined = [s for t, s in sorted(self._imagined.items()) if start <= t < end]
+            episode.frames = {t: f for t, f in sorted(self._frames.items()) if start <= t < end}
+        return self.episodes

@@ -1,0 +1,35 @@
+"""How figures are spelled, in the terminal and in the report alike."""
+
+from wm_planner.drive.records import Episode
+from wm_planner.drive.statistics import DriveFigures
+from wm_planner.drive.summary import TIMED_CONTROLLERS
+
+
+def spell_ms(value: float | None) -> str:
+    """Milliseconds, or a dash."""
+    return "–" if value is None else f"{value:.1f} ms"
+
+
+def spell_interval(interval: list[float | None]) -> str:
+    """`low to high`, or a dash."""
+    low, high = interval
+    return "–" if low is None or high is None else f"{low:.0f} to {high:.0f}"
+
+
+def timing_cells(controller: str, figures: DriveFigures) -> list[str]:
+    """Latency p50 and p99 [ms] and missed deadlines; dashes for a controller that does not drive in real time."""
+    if controller not in TIMED_CONTROLLERS:
+        return ["–"] * 3
+    latency = figures.latency_ms
+    p50, p99 = ("–" if latency[key] is None else f"{latency[key]:.1f}" for key in ("p50", "p99"))
+    return [p50, p99, str(figures.deadline_misses)]
+
+
+def episode_ending(episode: Episode) -> str:
+    """How an episode ended, in words."""
+    if not episode.steps:
+        return "no step"
+    last = episode.steps[-1]
+    if last.terminated:
+        return "left the field" if last.reward < 0 else "lap finished"
+    return "time limit" if last.truncated else "stopped"

@@ -1,0 +1,7 @@
+"""Solvers behind one interface: a ``Problem`` in, a ``Solution`` out."""
+
+from wm_planner.solvers.actor_only import ActorOnly
+from wm_planner.solvers.base import Problem, Solution, Solver
+from wm_planner.solvers.sampling import CEM, MPPI, SamplingSettings
+
+__all__ = ["CEM", "MPPI", "ActorOnly", "Problem", "SamplingSettings", "Solution", "Solver"]

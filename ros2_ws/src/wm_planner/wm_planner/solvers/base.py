@@ -1,0 +1,55 @@
+"""The interface of a solver.
+
+Shapes: N candidates, H horizon. A plan is (H, 2) float32: search actions (steer, longitudinal), each in [-1, 1].
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One frame's question.
+
+    ``proposal`` (H, 2): the actor's plan. ``evaluate``: plans (N, H, 2) → scores (N,), larger is better.
+    ``may_continue``: whether there is time for one more call of ``evaluate``.
+    """
+
+    proposal: np.ndarray
+    evaluate: Callable[[np.ndarray], np.ndarray]
+    may_continue: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One frame's answer.
+
+    ``plan`` (H, 2) is what to do. ``candidates`` (N, H, 2) and ``returns`` (N,) are of the last iteration, valid
+    until the next call of ``solve``; ``returns`` are NaN where there was no time to score (``iterations`` is 0).
+    """
+
+    plan: np.ndarray
+    candidates: np.ndarray
+    returns: np.ndarray
+    iterations: int
+
+
+class Solver(Protocol):
+    """Finds a good plan. Keeps its last plan for a warm start."""
+
+    candidates: int
+    """Most plans given to one call of ``evaluate``."""
+
+    def reset(self) -> None:
+        """Forget the last plan and start the random numbers from the seed again: a new episode."""
+
+    def solve(self, problem: Problem) -> Solution:
+        """Answer one frame."""
+
+
+def unscored(proposal: np.ndarray) -> Solution:
+    """The actor's plan as it is, for a frame without time to score anything."""
+    return Solution(proposal, proposal[None], np.full(1, np.nan, np.float32), 0)

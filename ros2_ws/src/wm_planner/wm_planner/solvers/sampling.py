@@ -1,0 +1,137 @@
+"""CEM and MPPI: sample plans around the actor's proposal and the last plan, score, move the centre, repeat.
+
+The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
+plans it is wrong about. So the noise is small, correlated in time, and never grows beyond its starting width.
+
+Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner.solvers.base import Problem, Solution, unscored
+
+_FIXED = 3  # unperturbed candidates in every iteration: the actor's plan, the last plan shifted, the centre
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How to sample.
+
+    ``candidates`` N per iteration, ``iterations`` at most; ``std`` of (steer, longitudinal) noise at the start;
+    ``correlation`` of the noise from one step to the next, 0 to below 1; ``seed`` of the random numbers.
+    """
+
+    candidates: int
+    horizon: int
+    iterations: int
+    std: tuple[float, float]
+    correlation: float
+    seed: int
+
+    def __post_init__(self):
+        if self.candidates <= _FIXED:
+            raise ValueError(f"candidates: expected more than {_FIXED}, found {self.candidates}")
+        if self.iterations < 1 or self.horizon < 1:
+            raise ValueError(f"iterations and horizon: expected at least 1, "
+                             f"found {self.iterations} and {self.horizon}")
+
+
+class _SamplingSolver:
+    """What CEM and MPPI share; they differ in ``_refit``."""
+
+    def __init__(self, settings: SamplingSettings):
+        self.settings = settings
+        self.candidates = settings.candidates
+        count, horizon = settings.candidates, settings.horizon
+        self._base_std = np.asarray(settings.std, np.float32)
+        # Stationary AR(1) noise: covariance correlation^|i-j| between steps, unit variance at each of them.
+        steps = np.arange(horizon)
+        covariance = settings.correlation ** np.abs(steps[:, None] - steps[None, :]).astype(np.float64)
+        self._mix_steps = np.linalg.cholesky(covariance).astype(np.float32)  # (H, H)
+        self._plans = np.empty((count, horizon, 2), np.float32)
+        self._white = np.empty((count - _FIXED, horizon, 2), np.float32)
+        self._noise = np.empty_like(self._white)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the last plan and start the random numbers from the seed again: a new episode."""
+        self._random = np.random.default_rng(self.settings.seed)
+        self._last_plan: np.ndarray | None = None
+
+    def solve(self, problem: Problem) -> Solution:
+        """Search around the proposal and the last plan; stops early when ``may_continue`` says so."""
+        shifted = self._shifted_last_plan(problem.proposal)
+        solution = unscored(problem.proposal)
+        centre, std = None, self._base_std
+        for iteration in range(self.settings.iterations):
+            if not problem.may_continue():
+                break
+            self._sample(problem.proposal, shifted, centre, std)
+            returns = problem.evaluate(self._plans)
+            centre, std = self._refit(returns, std)
+            solution = Solution(centre, self._plans, returns, iteration + 1)
+        self._last_plan = solution.plan
+        return solution
+
+    def _shifted_last_plan(self, proposal: np.ndarray) -> np.ndarray:
+        if self._last_plan is None:
+            return proposal
+        # One step has passed; for the step that comes new into view the actor knows best.
+        return np.concatenate([self._last_plan[1:], proposal[-1:]])
+
+    def _sample(self, proposal, shifted, centre, std) -> None:
+        """Fill the candidates: the fixed ones, then noise around ``centre``, or around both plans at the start."""
+        self._random.standard_normal(out=self._white, dtype=np.float32)
+        np.matmul(self._mix_steps, self._white, out=self._noise)
+        self._noise *= std
+        plans, sampled = self._plans, self._plans[_FIXED:]
+        plans[0], plans[1] = proposal, shifted
+        if centre is None:
+            half = len(sampled) // 2
+            plans[2] = 0.5 * (proposal + shifted)
+            np.add(self._noise[:half], proposal, out=sampled[:half])
+            np.add(self._noise[half:], shifted, out=sampled[half:])
+        else:
+            plans[2] = centre
+            np.add(self._noise, centre, out=sampled)
+        np.clip(plans, -1.0, 1.0, out=plans)
+
+    def _refit(self, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+
+class CEM(_SamplingSolver):
+    """Cross-entropy method: the next centre is the mean of the elites, the next width their spread."""
+
+    def __init__(self, settings: SamplingSettings, elites: int):
+        """``elites``: how many of the best candidates to keep, 1 to N."""
+        if not 1 <= elites <= settings.candidates:
+            raise ValueError(f"elites: expected 1 to {settings.candidates}, found {elites}")
+        super().__init__(settings)
+        self._elites = elites
+
+    def _refit(self, returns, std):
+        best = self._plans[np.argpartition(-returns, self._elites - 1)[: self._elites]]  # (elites, H, 2)
+        centre = best.mean(axis=0)
+        # One width for each dimension, pooled over the horizon. Never wider than at the start, see the module text.
+        spread = np.sqrt(np.square(best - centre).mean(axis=(0, 1)))
+        return centre, np.clip(spread, 0.2 * self._base_std, self._base_std)
+
+
+class MPPI(_SamplingSolver):
+    """Path-integral control: the next centre is the mean of all candidates, weighted by their exponentiated score."""
+
+    def __init__(self, settings: SamplingSettings, temperature: float):
+        """``temperature`` in standard deviations of the candidates' scores: so it needs no tuning to the rewards."""
+        if not temperature > 0.0:
+            raise ValueError(f"temperature: expected above 0, found {temperature}")
+        super().__init__(settings)
+        self._temperature = temperature
+
+    def _refit(self, returns, std):
+        advantage = returns - returns.max()
+        weights = np.exp(advantage / (self._temperature * max(float(returns.std()), 1e-6)))
+        weights /= weights.sum()
+        return np.tensordot(weights, self._plans, axes=1).astype(np.float32), std

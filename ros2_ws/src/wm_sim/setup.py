@@ -1,0 +1,22 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="wm_sim",
+    version="0.1.0",
+    packages=find_packages(),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wm_sim"]),
+        ("share/wm_sim", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    maintainer="World Model Driving Team",
+    maintainer_email="team@wm-drive.dev",
+    description="gymnasium's CarRacing-v3 behind the CARLA ROS bridge's topics, with a scripted expert.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "bridge = wm_sim.bridge:main",
+            "evaluate_expert = wm_sim.evaluate_expert:main",
+        ],
+    },
+)

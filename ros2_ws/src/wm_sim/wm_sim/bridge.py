@@ -1,0 +1,224 @@
+"""`ros2 run wm_sim bridge`: CarRacing-v3 behind the CARLA bridge's topics. Wiring and the tick loop only."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields
+
+import rclpy
+from carla_msgs.msg import CarlaControl, CarlaEgoVehicleControl
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+from std_msgs.msg import Bool
+from wm_msgs.srv import Reset
+
+from wm_sim.commands import Channel, Command, CommandDesk
+from wm_sim.config import BridgeConfig
+from wm_sim.messages import command_from_msg, ns_from_time
+from wm_sim.pacing import Pacer
+from wm_sim.simulation import Simulation, Tick
+from wm_sim.topics import LATCHED, RELIABLE, BridgeTopics
+
+COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
+SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
+FLUSH_S = 2.0
+SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
+WARNING_PERIOD_S = 5.0
+EXIT_USAGE = 2
+ALWAYS_ALLOWED = ("use_sim_time", "start_type_description_service", "qos_overrides.")  # rclpy's own parameters
+
+
+class Bridge(Node):
+    """Subscriptions, the reset service and the loop; decisions are made by Simulation, CommandDesk and Pacer."""
+
+    def __init__(self):
+        super().__init__("carla_ros_bridge")
+        self.config = self._read_parameters()
+        self._simulation = Simulation(self.config.fixed_delta_seconds, self.config.seed)
+        self._desk = CommandDesk(self.config.autopilot)
+        self._pacer = Pacer(self.config.tick_wall_s)
+        self._topics = BridgeTopics(self, self.config)
+        self._tick: Tick | None = None
+        self._paused = False
+        self._steps_allowed = 0  # ticks asked for with STEP_ONCE while paused
+        self._reset_requested = False
+        self._episodes_done = 0
+        self.stopping = False
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self)
+        self._connect()
+
+    def _read_parameters(self) -> BridgeConfig:
+        """Check what was given on the command line, then declare it; raises ValueError."""
+        # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
+        given = {
+            name: parameter.value for name, parameter in self._parameter_overrides.items()
+            if not name.startswith(ALWAYS_ALLOWED)
+        }
+        config = BridgeConfig.from_parameters(given)
+        for item in fields(config):
+            descriptor = ParameterDescriptor(description=item.metadata["text"], read_only=True)
+            low, high = item.metadata["low"], item.metadata["high"]
+            if low is not None and isinstance(item.default, float):
+                descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+            elif low is not None:
+                descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
+            self.declare_parameter(item.name, getattr(config, item.name), descriptor, ignore_override=True)
+        return config
+
+    def _connect(self) -> None:
+        base = f"/carla/{self.config.role_name}"
+        self._command_topics = {channel: f"{base}/{channel.value}" for channel in Channel}
+        for channel, topic in self._command_topics.items():
+            self.create_subscription(
+                CarlaEgoVehicleControl, topic, lambda msg, channel=channel: self._on_command(channel, msg), RELIABLE)
+        self.create_subscription(
+            Bool, f"{base}/vehicle_control_manual_override", lambda msg: setattr(self._desk, "override", msg.data),
+            LATCHED)
+        self.create_subscription(
+            Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data), RELIABLE)
+        self.create_subscription(CarlaControl, "/carla/control", self._on_carla_control, RELIABLE)
+        self.create_service(Reset, f"{base}/reset", self._on_reset)
+
+    def _on_command(self, channel: Channel, msg: CarlaEgoVehicleControl) -> None:
+        warning = self._desk.receive(channel, command_from_msg(msg), ns_from_time(msg.header.stamp))
+        if warning:
+            self.get_logger().warning(warning, throttle_duration_sec=WARNING_PERIOD_S)
+
+    def _on_carla_control(self, msg: CarlaControl) -> None:
+        if not self.config.synchronous_mode:
+            self.get_logger().warning("/carla/control works in synchronous mode only", throttle_duration_sec=5.0)
+        elif msg.command == CarlaControl.STEP_ONCE:
+            self._steps_allowed = 1 if self._paused else 0
+        elif msg.command in (CarlaControl.PLAY, CarlaControl.PAUSE):
+            self._paused = msg.command == CarlaControl.PAUSE
+            self._steps_allowed = 0
+            self._topics.publish_run_state(self._tick.frame if self._tick else 0, not self._paused)
+        else:
+            self.get_logger().warning(f"/carla/control: unknown command {msg.command}", throttle_duration_sec=5.0)
+
+    def _on_reset(self, request: Reset.Request, response: Reset.Response) -> Reset.Response:
+        try:
+            response.seed = self._simulation.request_reset(request.seed)
+        except ValueError as error:
+            response.success, response.message = False, str(error)
+            return response
+        self._reset_requested = response.success = True
+        response.message = f"the next tick begins an episode on the track of seed {response.seed}"
+        return response
+
+    def run(self) -> None:
+        """Tick until the episodes are done or ``stopping`` is set."""
+        self._wait_for_driver()
+        while not self.stopping:
+            if not self._may_tick():
+                self._spin(SPIN_SLICE_S, self._may_tick)
+                self._pacer.restart()
+                continue
+            self._one_tick()
+            if self._tick.result is not None:
+                self._episodes_done += 1
+                print(self._tick.result.line(self._episodes_done), flush=True)
+                if self._episodes_done == self.config.episodes:
+                    break
+            if self.config.synchronous_mode_wait_for_vehicle_control_command:
+                self._spin(COMMAND_WAIT_S, self._desk.take_arrival)
+            self._spin(self._pacer.next_deadline() - time.monotonic())
+        if self._pacer.late:
+            print(f"{self._pacer.late} times the simulation was more than one tick behind real time", flush=True)
+
+    def _may_tick(self) -> bool:
+        if self._paused and not self._steps_allowed:
+            return False
+        ended = self._simulation.episode_over and self._tick is not None
+        return self.config.auto_reset or not ended or self._reset_requested
+
+    def _one_tick(self) -> None:
+        self._steps_allowed = 0
+        self._reset_requested = False
+        begins = self._simulation.episode_over
+        if begins:
+            self._desk.new_episode()
+        self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
+        latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
+        self._topics.publish_tick(self._tick, not self._paused, latency_ms, self._simulation.image)
+
+    def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
+        """Serve callbacks for ``duration_s``, but once in any case; returns True as soon as ``until`` does."""
+        deadline = time.monotonic() + duration_s
+        while not self.stopping:
+            left = deadline - time.monotonic()
+            self._executor.spin_once(timeout_sec=min(max(left, 0.0), SPIN_SLICE_S))
+            if until():
+                return True
+            if left <= 0.0:
+                return False
+        return False
+
+    def _wait_for_driver(self) -> None:
+        limit_s = self.config.wait_for_driver
+
+        def connected() -> bool:
+            commanded = self.count_publishers(self._command_topics[self._desk.active_channel]) > 0
+            return self._topics.image.get_subscription_count() > 0 and (commanded or self._desk.autopilot_drives)
+
+        if limit_s and self._spin(limit_s, connected):
+            self._spin(SETTLE_S)
+        elif limit_s and not self.stopping:
+            self.get_logger().warning(f"no driver connected within wait_for_driver = {limit_s} s: going on without")
+
+    def close(self) -> None:
+        """Deliver what was sent and take the node down."""
+        self._topics.flush(FLUSH_S)
+        self._executor.shutdown()
+        self.destroy_node()
+
+
+def usage() -> str:
+    """The parameters of the node, for people."""
+    lines = ["usage: ros2 run wm_sim bridge [--ros-args -p NAME:=VALUE ...]", "", "parameters:"]
+    lines += [f"  {item.name} (default {item.default}): {item.metadata['text']}" for item in fields(BridgeConfig)]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0 when the episodes are done or after SIGINT or SIGTERM, 2 for arguments that cannot be used."""
+    argv = sys.argv if argv is None else argv
+    try:
+        words = remove_ros_args(argv)[1:]
+    except RuntimeError as error:  # rclpy's parser
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    if words in (["-h"], ["--help"]):
+        print(usage())
+        return 0
+    if words:
+        print(f"error: unknown argument {words[0]!r}\n{usage()}", file=sys.stderr)
+        return EXIT_USAGE
+    bridge = None
+    try:
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        bridge = Bridge()
+    except (ValueError, InvalidParameterException, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return EXIT_USAGE
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: setattr(bridge, "stopping", True))
+    try:
+        bridge.run()
+    finally:
+        bridge.close()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

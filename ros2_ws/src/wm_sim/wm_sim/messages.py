@@ -1,0 +1,135 @@
+"""Plain values to ROS messages, as the CARLA bridge fills them in. No node is needed here."""
+
+from __future__ import annotations
+
+import array
+import math
+
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Time
+from carla_msgs.msg import (
+    CarlaCollisionEvent,
+    CarlaEgoVehicleControl,
+    CarlaEgoVehicleInfo,
+    CarlaEgoVehicleInfoWheel,
+    CarlaEgoVehicleStatus,
+    CarlaLaneInvasionEvent,
+)
+from geometry_msgs.msg import Quaternion, Vector3
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+from wm_msgs.msg import StepResult
+
+from wm_sim.commands import Command
+from wm_sim.simulation import NS_PER_S, Tick
+from wm_sim.world import CAR_MASS_KG, MAX_STEERING_ANGLE, WHEEL_POSITIONS_M, WHEEL_RADIUS_M, CarState
+
+CAMERA_FOV = math.pi / 2  # [rad] nominal: CarRacing's picture is a view from above, which no pinhole gives
+EGO_ID = 1
+BYTES_PER_PIXEL = 4  # bgra8
+
+
+def time_from_ns(stamp_ns: int) -> Time:
+    """Nanoseconds as a message."""
+    return Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
+
+
+def ns_from_time(stamp: Time) -> int:
+    """A message's stamp as nanoseconds."""
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def command_from_msg(msg: CarlaEgoVehicleControl) -> Command:
+    """The part of a control message that CarRacing can follow; gears are automatic."""
+    return Command(msg.steer, msg.throttle, msg.brake, msg.hand_brake, msg.reverse)
+
+
+def control_msg(header: Header, command: Command) -> CarlaEgoVehicleControl:
+    """A command as a message; the one gear is reported as 1, in reverse as -1."""
+    return CarlaEgoVehicleControl(
+        header=header, throttle=command.throttle, steer=command.steer, brake=command.brake,
+        hand_brake=command.hand_brake, reverse=command.reverse, gear=-1 if command.reverse else 1)
+
+
+def status_msg(header: Header, tick: Tick) -> CarlaEgoVehicleStatus:
+    """Speed without sign, acceleration in the map frame, the command applied in the interval that ended."""
+    msg = CarlaEgoVehicleStatus(header=header, velocity=tick.state.speed, orientation=_orientation(tick.state.yaw))
+    msg.acceleration.linear.x = tick.state.acceleration_x
+    msg.acceleration.linear.y = tick.state.acceleration_y
+    msg.control = control_msg(header, tick.applied)
+    return msg
+
+
+def odometry_msg(header: Header, state: CarState, child_frame: str) -> Odometry:
+    """Pose in the map, twist in the car's own frame, covariances zero."""
+    msg = Odometry(header=header, child_frame_id=child_frame)
+    msg.pose.pose.position.x = state.x
+    msg.pose.pose.position.y = state.y
+    msg.pose.pose.orientation = _orientation(state.yaw)
+    msg.twist.twist.linear.x = state.forward_speed
+    msg.twist.twist.linear.y = state.left_speed
+    msg.twist.twist.angular.z = state.yaw_rate
+    return msg
+
+
+def collision_msg(header: Header, state: CarState) -> CarlaCollisionEvent:
+    """The edge of the playfield as an obstacle: the impulse [N s] that would stop the car.
+
+    CARLA's bridge leaves this vector in CARLA's left-handed axes, so y is negated here.
+    """
+    impulse = Vector3(x=-CAR_MASS_KG * state.velocity_x, y=CAR_MASS_KG * state.velocity_y)
+    return CarlaCollisionEvent(header=header, other_actor_id=0, normal_impulse=impulse)
+
+
+def lane_invasion_msg(header: Header) -> CarlaLaneInvasionEvent:
+    """More wheels left the road: its edge counts as a solid marking."""
+    return CarlaLaneInvasionEvent(
+        header=header, crossed_lane_markings=[CarlaLaneInvasionEvent.LANE_MARKING_SOLID])
+
+
+def step_result_msg(header: Header, tick: Tick, latency_ms: float) -> StepResult:
+    """What the interval that ended led to."""
+    return StepResult(
+        header=header, reward=tick.reward, terminated=tick.terminated, truncated=tick.truncated,
+        wheels_off_road=tick.state.wheels_off_road, command_latency_ms=latency_ms)
+
+
+def camera_info_msg(header: Header, width: int, height: int) -> CameraInfo:
+    """An undistorted camera of 90 degrees, see CAMERA_FOV."""
+    focal = width / (2.0 * math.tan(CAMERA_FOV / 2))
+    cx, cy = width / 2.0, height / 2.0
+    return CameraInfo(
+        header=header, width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5,
+        k=[focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0])
+
+
+def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image:
+    """(h, w, 3) uint8 RGB as bgra8 of the given size."""
+    if rgb.shape[:2] != (height, width):
+        shrinks = width * height < rgb.shape[0] * rgb.shape[1]
+        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    data = array.array("B")  # rclpy takes an array of bytes without looking at each of them
+    data.frombytes(memoryview(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)).cast("B"))
+    return Image(header=header, width=width, height=height, encoding="bgra8", is_bigendian=0,
+                 step=BYTES_PER_PIXEL * width, data=data)
+
+
+def vehicle_info_msg(role_name: str) -> CarlaEgoVehicleInfo:
+    """What is fixed about the car; fields that CarRacing has no notion of stay zero."""
+    wheels = [
+        CarlaEgoVehicleInfoWheel(
+            tire_friction=1.0, max_steer_angle=MAX_STEERING_ANGLE if x > 0 else 0.0, radius=WHEEL_RADIUS_M,
+            position=Vector3(x=x, y=y))
+        for x, y in WHEEL_POSITIONS_M
+    ]
+    return CarlaEgoVehicleInfo(
+        id=EGO_ID, type="vehicle.gymnasium.car_racing", rolename=role_name, wheels=wheels, use_gear_autobox=True,
+        mass=CAR_MASS_KG)
+
+
+def _orientation(yaw: float) -> Quaternion:
+    return Quaternion(z=math.sin(yaw / 2), w=math.cos(yaw / 2))

@@ -1,0 +1,23 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="wm_training",
+    version="0.1.0",
+    packages=find_packages(),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/wm_training"]),
+        ("share/wm_training", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    maintainer="World Model Driving Team",
+    maintainer_email="team@wm-drive.dev",
+    description="Collects driving episodes from topics, trains RSSM world models from them, exports ONNX bundles.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "collect = wm_training.collect:main",
+            "train = wm_training.train:main",
+            "export = wm_training.export:main",
+        ],
+    },
+)

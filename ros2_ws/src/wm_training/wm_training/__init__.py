@@ -1,0 +1,25 @@
+"""Episodes, world model, trainer and export.
+
+The names below are imported on first use, so that `collect`, which needs no torch, starts without loading it.
+"""
+
+import importlib
+
+_PUBLIC = {
+    "Episode": "episodes",
+    "EpisodeError": "episodes",
+    "read_episode": "episodes",
+    "write_episode": "episodes",
+    "WorldModelTrainConfig": "config",
+    "SequenceDataset": "dataset",
+    "WorldModel": "world_model",
+    "WorldModelTrainer": "trainer",
+    "load_world_model": "trainer",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'wm_training' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"wm_training.{_PUBLIC[name]}"), name)

@@ -1,0 +1,188 @@
+"""Episode files: written whole, uncompressed, and read through the page cache without copying.
+
+The format is described in docs/architecture.md and docs/episodes.md; files with only the seed's four keys load too.
+"""
+
+import json
+import os
+import struct
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+EPISODE_FORMAT_VERSION = 1
+
+
+class EpisodeError(ValueError):
+    """An episode file or folder that cannot be used, and why."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One drive. Arrays share the first axis T; time is drawn in docs/architecture.md."""
+
+    observations: np.ndarray
+    """uint8 (T, C, H, W) RGB, cameras stacked along C."""
+    actions: np.ndarray
+    """float32 (T, 3): steer, throttle, brake."""
+    rewards: np.ndarray
+    """float32 (T,)."""
+    dones: np.ndarray
+    """bool (T,): the episode ended after this row."""
+    terminals: np.ndarray
+    """bool (T,): it ended for good; a done that is no terminal is a truncation."""
+    vector: np.ndarray
+    """float32 (T, V), names and units in ``meta["vector"]``."""
+    expert_actions: np.ndarray
+    """float32 (T, 3): what the expert would have done at o_t; NaN where nobody knows."""
+    stamps_ns: np.ndarray | None = None
+    """int64 (T,) stamp of o_t [ns]."""
+    meta: dict = field(default_factory=dict)
+    """Format version, cameras, rate_hz, vector, action convention, reward, source."""
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+def write_episode(path: str | os.PathLike, episode: Episode) -> Path:
+    """Write ``episode`` as an uncompressed npz: beside the destination first, then renamed. Returns the path."""
+    path = Path(path)
+    _validate(episode, path)
+    arrays = {
+        "observations": np.ascontiguousarray(episode.observations, np.uint8),
+        "actions": np.ascontiguousarray(episode.actions, np.float32),
+        "rewards": np.ascontiguousarray(episode.rewards, np.float32),
+        "dones": np.ascontiguousarray(episode.dones, bool),
+        "terminals": np.ascontiguousarray(episode.terminals, bool),
+        "vector": np.ascontiguousarray(episode.vector, np.float32),
+        "expert_actions": np.ascontiguousarray(episode.expert_actions, np.float32),
+        "meta": np.array(json.dumps({**episode.meta, "format_version": EPISODE_FORMAT_VERSION}, sort_keys=True)),
+    }
+    if episode.stamps_ns is not None:
+        arrays["stamps_ns"] = np.ascontiguousarray(episode.stamps_ns, np.int64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        with open(partial, "wb") as stream:
+            np.savez(stream, **arrays)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_episode(path: str | os.PathLike) -> Episode:
+    """Open an episode. Members of uncompressed files are memory-mapped, compressed ones are inflated once.
+
+    Missing optional keys are filled in: terminals with dones, vector with (T, 0), expert_actions with NaN.
+    Raises EpisodeError for a file that is truncated, damaged, or lacks a key.
+    """
+    path = Path(path)
+    try:
+        arrays = _read_members(path)
+    except FileNotFoundError:
+        raise EpisodeError(f"episode {path} does not exist") from None
+    except (OSError, ValueError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        raise EpisodeError(f"episode {path} is truncated or damaged ({error}); delete it or record it again") from None
+    missing = [key for key in ("observations", "actions", "rewards", "dones") if key not in arrays]
+    if missing:
+        raise EpisodeError(f"episode {path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
+    rows = len(arrays["actions"])
+    for key in ("dones", "terminals"):  # other tools write these as 0 and 1
+        if key in arrays and arrays[key].dtype.kind in "iuf":
+            arrays[key] = arrays[key].astype(bool)
+    try:
+        meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
+    except ValueError as error:
+        raise EpisodeError(f"episode {path} has a meta that is not JSON ({error})") from None
+    episode = Episode(
+        observations=arrays["observations"],
+        actions=arrays["actions"],
+        rewards=arrays["rewards"],
+        dones=arrays["dones"],
+        terminals=arrays.get("terminals", arrays["dones"]),
+        vector=arrays.get("vector", np.zeros((rows, 0), np.float32)),
+        expert_actions=arrays.get("expert_actions", np.full((rows, 3), np.nan, np.float32)),
+        stamps_ns=arrays.get("stamps_ns"),
+        meta=meta,
+    )
+    _validate(episode, path)
+    return episode
+
+
+def find_episodes(folder: str | os.PathLike) -> list[Path]:
+    """The episode files of a folder, sorted by name. Raises EpisodeError when there is no such folder or no file."""
+    folder = Path(folder).expanduser()
+    if folder.is_file():
+        raise EpisodeError(f"{folder} is a file, expected a folder of *.npz episodes")
+    if not folder.is_dir():
+        raise EpisodeError(
+            f"no folder {folder}, expected a folder of *.npz episodes; make one with `ros2 run wm_training collect`"
+        )
+    files = sorted(file for file in folder.glob("*.npz") if not file.name.startswith("."))
+    if not files:
+        raise EpisodeError(f"{folder} holds no *.npz episodes; make some with `ros2 run wm_training collect`")
+    return files
+
+
+def _read_members(path: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as stream:
+        return {
+            info.filename.removesuffix(".npy"): _read_member(archive, info, stream, path) for info in archive.infolist()
+        }
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream, path: Path) -> np.ndarray:
+    if info.compress_type != zipfile.ZIP_STORED:
+        with archive.open(info) as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+    # The local header repeats the name and has an extra field of its own length, so its size is read from it.
+    stream.seek(info.header_offset)
+    header = stream.read(30)
+    name_length, extra_length = struct.unpack("<HH", header[26:30])
+    start = info.header_offset + 30 + name_length + extra_length
+    stream.seek(start)
+    version = np.lib.format.read_magic(stream)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise ValueError(f"{info.filename} holds Python objects")
+    offset = stream.tell()
+    if offset + dtype.itemsize * int(np.prod(shape, dtype=np.int64)) > start + info.file_size:
+        raise ValueError(f"{info.filename} is shorter than its header says")
+    if 0 in shape or shape == ():
+        stream.seek(start)
+        return np.lib.format.read_array(stream, allow_pickle=False)
+    # An ndarray view: indexing a np.memmap costs microseconds more on every access.
+    return np.asarray(np.memmap(path, dtype, "r", offset, shape, order="F" if fortran else "C"))
+
+
+def _validate(episode: Episode, path: Path) -> None:
+    rows = len(episode.actions)
+    expected = {
+        "observations": ("uint8", 4),
+        "actions": ("float", 2),
+        "rewards": ("float", 1),
+        "dones": ("bool", 1),
+        "terminals": ("bool", 1),
+        "vector": ("float", 2),
+        "expert_actions": ("float", 2),
+    }
+    for key, (kind, dimensions) in expected.items():
+        array = getattr(episode, key)
+        if not array.dtype.name.startswith(kind) or array.ndim != dimensions:
+            raise EpisodeError(
+                f"episode {path}: {key} is {array.dtype} with shape {array.shape}, "
+                f"expected {kind} with {dimensions} axes"
+            )
+        if len(array) != rows:
+            raise EpisodeError(f"episode {path}: {key} has {len(array)} rows, actions has {rows}")
+    if rows == 0:
+        raise EpisodeError(f"episode {path} has no rows")
+    if episode.stamps_ns is not None and episode.stamps_ns.shape != (rows,):
+        raise EpisodeError(f"episode {path}: stamps_ns has shape {episode.stamps_ns.shape}, expected ({rows},)")
+    for key in ("actions", "rewards", "vector"):
+        if not np.isfinite(getattr(episode, key)).all():
+            raise EpisodeError(f"episode {path}: {key} holds numbers that are not finite")

@@ -1,0 +1,165 @@
+"""`ros2 run wm_training export`: turns a checkpoint into a bundle, and refuses to if onnxruntime and torch disagree."""
+
+import hashlib
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from wm_bundle import BundleError
+
+from wm_training.cli import parse, run
+from wm_training.episodes import EpisodeError
+
+
+class ExportError(RuntimeError):
+    """A model that is not exported, and why."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export, and where to."""
+
+    checkpoint: str
+    """Checkpoint file, usually best_model.pt."""
+    output: str
+    """Folder of the bundle; an older bundle there is replaced once the new one is complete."""
+    data_path: str = ""
+    """Folder of episodes for the parity check and the scores; empty for the one the checkpoint was trained on."""
+    name: str = "world-model"
+    """First part of the model id; the checkpoint's hash follows."""
+    horizon: int = 0
+    """Steps H to imagine while driving; 0 for the checkpoint's imagination_horizon."""
+    frames: int = 500
+    """Validation frames for the parity check and the scores."""
+    tolerance: float = 1e-4
+    """Largest difference between onnxruntime and torch in belief, reward and value (relative above 1)."""
+
+    def __post_init__(self):
+        if self.horizon < 0 or self.frames < 1 or self.tolerance <= 0:
+            raise ValueError(
+                f"horizon {self.horizon}, frames {self.frames}, tolerance {self.tolerance}: expected "
+                f"0 or more, at least 1, above 0"
+            )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    options = parse(ExportOptions, "Export a checkpoint as a bundle for the planner.", "export", arguments)
+    from wm_training.trainer import TrainingError
+
+    expected = (ExportError, TrainingError, EpisodeError, BundleError, OSError)
+    return run("export", lambda: _export(options), expected)
+
+
+def _export(options: ExportOptions) -> int:
+    from dataclasses import replace
+
+    from wm_bundle import write_bundle
+
+    from wm_training.dataset import SequenceDataset
+    from wm_training.graphs import export_graphs
+    from wm_training.parity import compare, score
+    from wm_training.trainer import load_world_model
+
+    model, payload = load_world_model(options.checkpoint)
+    if options.horizon:
+        model.config = replace(model.config, imagination_horizon=options.horizon)
+    data_path = options.data_path or model.config.data_path
+    data = SequenceDataset(data_path, model.config, "val")
+    if not data.files:
+        raise ExportError(
+            f"{data_path} has no validation episodes, and the parity check needs real frames: "
+            f"record at least two episodes"
+        )
+    print(f"export: {options.checkpoint} at update {payload['step']}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        files = export_graphs(model, Path(folder))
+        differences = compare(model, files, data, options.frames)
+        shown = ", ".join(f"{name} {value:.2g}" for name, value in differences.items())
+        print(
+            f"export: largest difference between onnxruntime and torch over {options.frames} frames: {shown}",
+            file=sys.stderr,
+        )
+        worst = max(differences, key=differences.get)
+        if not differences[worst] <= options.tolerance:  # also catches NaN
+            raise ExportError(
+                f"onnxruntime and torch differ by {differences[worst]:.3g} in {worst}, allowed is "
+                f"{options.tolerance:g}: no bundle was written"
+            )
+        validation, surprise = score(model, data, options.frames)
+        manifest = _manifest(
+            options,
+            model,
+            payload,
+            data,
+            {**validation, **{f"parity_{name}": value for name, value in differences.items()}},
+            surprise,
+        )
+        bundle = write_bundle(options.output, manifest, files)
+    size = sum(spec.bytes for spec in bundle.manifest.files.values()) / 1e6
+    print(f"export: {bundle.manifest.model_id} in {bundle.path}, {size:.1f} MB", file=sys.stderr)
+    return 0
+
+
+def _manifest(options: ExportOptions, model, payload: dict, data, validation: dict, surprise: float):
+    from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec
+    from wm_bundle.bundle import sha256_of
+
+    meta = json.loads(payload["meta"])
+    for key in ("cameras", "rate_hz", "vector"):
+        if key not in meta:
+            raise ExportError(
+                f"the episodes' meta lacks {key}, which the planner needs to check its inputs; "
+                f"record them with `ros2 run wm_training collect`"
+            )
+    size = model.config.image_size
+    cameras = tuple(
+        CameraSpec(c["name"], c["source_height"], c["source_width"], tuple(c["crop"]) if c.get("crop") else None)
+        for c in meta["cameras"]
+    )
+    vector = tuple(
+        VectorSpec(v["name"], v["unit"], float(mean), float(std))
+        for v, mean, std in zip(meta["vector"], model.vector_mean, model.vector_std, strict=True)
+    )
+    digest = sha256_of(Path(options.checkpoint).expanduser())
+    return BundleManifest(
+        model_id=f"{options.name}-{digest[:8]}",
+        image=ImageSpec(size, size, cameras),
+        vector=vector,
+        control_period_s=1.0 / meta["rate_hz"],
+        latent=LatentSpec(model.config.latent, model.config.state_dim, model.config.stochastic_size),
+        horizon=model.config.imagination_horizon,
+        discount=model.config.discount,
+        reward_name=meta.get("reward", "unknown"),
+        surprise_threshold=surprise,
+        validation=validation,
+        provenance={
+            "updates": payload["step"],
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "config": payload["config"],
+            "data": data_summary(payload["config"]["data_path"]),
+        },
+    )
+
+
+def data_summary(path: str) -> dict:
+    """Episodes, rows and one hash over all episode files of a data folder, both splits."""
+    from wm_bundle.bundle import sha256_of
+
+    from wm_training.episodes import read_episode
+
+    files = sorted(Path(path).expanduser().rglob("*.npz"))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    return {
+        "episodes": len(files),
+        "rows": sum(len(read_episode(file)) for file in files),
+        "sha256": digest.hexdigest(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

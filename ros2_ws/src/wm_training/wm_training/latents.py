@@ -1,0 +1,84 @@
+"""The stochastic state behind one interface: what the networks must output, samples, means and divergences."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wm_training.config import WorldModelTrainConfig
+
+
+class GaussianLatent(nn.Module):
+    """Diagonal Gaussian: parameters are means and pre-softplus deviations (PlaNet, Hafner et al. 2019)."""
+
+    min_std = 0.1
+
+    def __init__(self, config: WorldModelTrainConfig):
+        super().__init__()
+        self.size = config.latent_dim
+        self.parameter_size = 2 * self.size
+
+    def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw = parameters.float().chunk(2, dim=-1)
+        return mean, functional.softplus(raw) + self.min_std
+
+    def sample(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """(..., S) from parameters (..., P) and standard normal noise (..., S), with a gradient."""
+        mean, std = self._split(parameters)
+        return mean + std * noise
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Expected state (..., S)."""
+        return self._split(parameters)[0]
+
+    def kl(self, left: Tensor, right: Tensor) -> Tensor:
+        """KL(left ‖ right) in nats, (...,), summed over the latent variables."""
+        mean_l, std_l = self._split(left)
+        mean_r, std_r = self._split(right)
+        ratio = (std_l / std_r).square()
+        return 0.5 * (ratio + ((mean_l - mean_r) / std_r).square() - 1.0 - ratio.log()).sum(-1)
+
+
+class CategoricalLatent(nn.Module):
+    """Groups of one-hot variables with straight-through gradients and a uniform mixture (DreamerV2 and V3)."""
+
+    def __init__(self, config: WorldModelTrainConfig):
+        super().__init__()
+        self.groups = config.latent_dim
+        self.classes = config.num_categories
+        self.unimix = config.unimix
+        self.size = self.parameter_size = self.groups * self.classes
+
+    def _log_probabilities(self, parameters: Tensor) -> Tensor:
+        logits = parameters.float().unflatten(-1, (self.groups, self.classes))
+        probabilities = functional.softmax(logits, dim=-1)
+        return ((1.0 - self.unimix) * probabilities + self.unimix / self.classes).log()
+
+    def sample(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """One-hot (..., S) by the Gumbel-max trick, the Gumbel noise made from standard normal ``noise`` (..., S).
+
+        Zero noise gives the most probable class. The gradient is that of the probabilities (straight-through).
+        """
+        log_probabilities = self._log_probabilities(parameters)
+        # Φ turns the normal noise into a uniform one; clamped so that both logarithms stay finite.
+        uniform = (0.5 * (1.0 + torch.erf(noise.float() / math.sqrt(2.0)))).clamp(1e-6, 1.0 - 1e-6)
+        gumbel = -(-uniform.log()).log()
+        choice = (log_probabilities + gumbel.unflatten(-1, (self.groups, self.classes))).argmax(-1)
+        one_hot = functional.one_hot(choice, self.classes).to(log_probabilities.dtype)
+        probabilities = log_probabilities.exp()
+        return (one_hot + probabilities - probabilities.detach()).flatten(-2)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Most probable classes as one-hot, (..., S)."""
+        return self.sample(parameters, torch.zeros_like(parameters, dtype=torch.float32))
+
+    def kl(self, left: Tensor, right: Tensor) -> Tensor:
+        """KL(left ‖ right) in nats, (...,), summed over the groups."""
+        log_left, log_right = self._log_probabilities(left), self._log_probabilities(right)
+        return (log_left.exp() * (log_left - log_right)).sum((-2, -1))
+
+
+def make_latent(config: WorldModelTrainConfig) -> GaussianLatent | CategoricalLatent:
+    """The latent the configuration asks for."""
+    return {"gaussian": GaussianLatent, "categorical": CategoricalLatent}[config.latent](config)

@@ -1,0 +1,109 @@
+"""Recurrent state-space model (PlaNet, Hafner et al. 2019): a deterministic and a stochastic state per step.
+
+Shapes follow the legend of docs/architecture.md: B batch, T time, D deterministic, S stochastic, A action, E embedding,
+P latent parameters.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from wm_training.config import WorldModelTrainConfig
+from wm_training.latents import make_latent
+from wm_training.networks import mlp
+
+
+class State(NamedTuple):
+    """One belief: ``deterministic`` (..., D) and ``stochastic`` (..., S)."""
+
+    deterministic: Tensor
+    stochastic: Tensor
+
+    @property
+    def belief(self) -> Tensor:
+        """Both parts concatenated, (..., F), deterministic first."""
+        return torch.cat([self.deterministic, self.stochastic], dim=-1)
+
+
+class LayerNormGRU(nn.Module):
+    """GRU cell with layer norm on its gates, as in DreamerV2; the update gate starts mostly closed."""
+
+    def __init__(self, inputs: int, units: int):
+        super().__init__()
+        self.gates = nn.Linear(inputs + units, 3 * units, bias=False)
+        self.norm = nn.LayerNorm(3 * units)
+
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """inputs (..., I) and state (..., D) to the next state (..., D)."""
+        reset, candidate, update = self.norm(self.gates(torch.cat([inputs, state], dim=-1))).chunk(3, dim=-1)
+        candidate = torch.tanh(torch.sigmoid(reset) * candidate)
+        update = torch.sigmoid(update - 1.0)
+        return torch.lerp(state, candidate.to(state.dtype), update.to(state.dtype))
+
+
+class RSSM(nn.Module):
+    """``observe`` filters a sequence, ``imagine_step`` predicts without an observation."""
+
+    def __init__(self, config: WorldModelTrainConfig, embedding: int):
+        super().__init__()
+        self.latent = make_latent(config)
+        hidden, units = config.hidden_dim, config.state_dim
+        self.units = units
+        self.input = nn.Sequential(
+            nn.Linear(self.latent.size + config.action_dim, hidden), nn.LayerNorm(hidden), nn.SiLU()
+        )
+        self.gru = LayerNormGRU(hidden, units)
+        self.prior_net = mlp(units, hidden, self.latent.parameter_size)
+        # The posterior's first layer is split in two, so that the embedding's half runs once for the whole sequence.
+        self.posterior_state = nn.Linear(units, hidden, bias=False)
+        self.posterior_embedding = nn.Linear(embedding, hidden)
+        self.posterior_net = nn.Sequential(
+            nn.LayerNorm(hidden), nn.SiLU(), nn.Linear(hidden, self.latent.parameter_size)
+        )
+
+    def initial(self, batch: int, device: torch.device) -> State:
+        """The empty belief, zeros: (batch, D) and (batch, S)."""
+        return State(torch.zeros(batch, self.units, device=device), torch.zeros(batch, self.latent.size, device=device))
+
+    def advance(self, state: State, action: Tensor) -> Tensor:
+        """Deterministic state (M, D) after ``action`` (M, A)."""
+        return self.gru(self.input(torch.cat([state.stochastic, action], dim=-1)), state.deterministic)
+
+    def posterior(self, deterministic: Tensor, embedded: Tensor) -> Tensor:
+        """Posterior parameters (M, P); ``embedded`` (M, hidden) is posterior_embedding's output."""
+        return self.posterior_net(self.posterior_state(deterministic) + embedded)
+
+    def observe(
+        self, embeddings: Tensor, previous_actions: Tensor, is_first: Tensor, noise: Tensor
+    ) -> tuple[State, Tensor, Tensor]:
+        """Filter sequences, starting from the empty belief.
+
+        embeddings (B, T, E), previous_actions (B, T, A) with a_{t-1} in row t, is_first (B, T) 1.0 where an episode
+        begins (belief and previous action are dropped there), noise (B, T, S) standard normal.
+        Returns the states (B, T, …), posterior parameters (B, T, P) and prior parameters (B, T, P).
+        """
+        embedded = self.posterior_embedding(embeddings)
+        keep = 1.0 - is_first[..., None]
+        state = self.initial(embeddings.shape[0], embeddings.device)
+        deterministic, stochastic, parameters = [], [], []
+        for t in range(embeddings.shape[1]):
+            state = State(state.deterministic * keep[:, t], state.stochastic * keep[:, t])
+            hidden = self.advance(state, previous_actions[:, t] * keep[:, t])
+            posterior = self.posterior(hidden, embedded[:, t])
+            state = State(hidden, self.latent.sample(posterior, noise[:, t]))
+            deterministic.append(hidden)
+            stochastic.append(state.stochastic)
+            parameters.append(posterior)
+        states = State(torch.stack(deterministic, 1), torch.stack(stochastic, 1))
+        # The prior depends only on the deterministic states, so it needs no place in the loop.
+        return states, torch.stack(parameters, 1), self.prior_net(states.deterministic)
+
+    def imagine_step(self, state: State, action: Tensor, noise: Tensor) -> State:
+        """One step of the prior: state (M, …), action (M, A), noise (M, S) standard normal; zeros give the mean."""
+        deterministic = self.advance(state, action)
+        return State(deterministic, self.latent.sample(self.prior_net(deterministic), noise))
+
+    def kl_terms(self, posterior: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """KL(posterior ‖ prior) twice, (B, T) each: gradient to the posterior only, and to the prior only."""
+        return self.latent.kl(posterior, prior.detach()), self.latent.kl(posterior.detach(), prior)

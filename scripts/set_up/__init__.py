@@ -1,0 +1,1 @@
+"""Sets this checkout up: virtual environment, Python packages, colcon build. Standard library only."""

@@ -1,0 +1,69 @@
+"""`python -m set_up ROOT PURPOSE`: runs the missing steps in order, each remembered by what it depends on."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+
+from set_up import packages, system, virtualenv, workspace
+from set_up.stamps import SetUpError, Stamps
+
+LOCK_DEADLINE_S = 900.0
+
+
+@contextlib.contextmanager
+def only_one(lock_file: Path):
+    """Holds the lock of this checkout's set-up; waits for another set-up to end, at most LOCK_DEADLINE_S."""
+    deadline = time.monotonic() + LOCK_DEADLINE_S
+    with open(lock_file, "w") as lock:
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise SetUpError(
+                        f"another set-up of this checkout runs since {LOCK_DEADLINE_S:.0f} s; end it first"
+                    ) from None
+                if not told:
+                    print("[set-up] waiting for another set-up of this checkout to end", flush=True)
+                    told = True
+                time.sleep(0.5)
+        yield
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/setup.sh", description="Does all the set-up that is missing."
+    )
+    parser.add_argument("root", type=Path, help="root folder of the checkout")
+    parser.add_argument("purpose", choices=sorted(packages.PURPOSES), help="what the set-up is for")
+    arguments = parser.parse_args()
+    root, ros = arguments.root, os.environ["WM_ROS"]
+
+    state_folder = root / ".setup"
+    state_folder.mkdir(exist_ok=True)
+    try:
+        with only_one(state_folder / "lock"):
+            stamps = Stamps(state_folder)
+            system.check(ros)
+            venv = virtualenv.ensure(root, ros, stamps)
+            packages.ensure(root, ros, venv, arguments.purpose, stamps)
+            workspace.ensure(root, ros, venv, stamps)
+    except SetUpError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("[set-up] interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The pinned Python packages, in layers, and the repair that the ROS wheels need."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from set_up.stamps import Stamps, hash_of, run_logged
+
+# Layers after the ROS one, in the order of installation.
+PURPOSES = {
+    "drive": ("build", "drive"),
+    "train": ("build", "drive", "train"),
+    "test": ("build", "drive", "train", "test"),
+}
+PIP_DEADLINE_S = 3600.0
+
+# The wheels' CMake files name these two folders of the machine they were built on.
+BUILD_MACHINE_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+")
+BUILD_MACHINE_NUMPY = re.compile(
+    r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/_core/include"
+)
+
+
+def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> None:
+    """Installs the layers that `purpose` needs and that are not installed in this form."""
+    base = "ros-wheels" if ros == "wheels" else "ros-installed"
+    files = {name: root / "requirements" / f"{name}.txt" for name in (base, *PURPOSES[purpose])}
+    venv_key = (stamps.folder / "venv.done").read_text()
+    keys = {name: hash_of(venv_key, file.read_bytes()) for name, file in files.items()}
+    missing = [name for name in files if not stamps.is_done(f"packages-{name}", keys[name])]
+    if not missing:
+        return
+    if stamps.was_interrupted("packages"):
+        remove_half_installed(venv)
+    with stamps.doing(
+        "packages", "", f"Python packages: {', '.join(missing)} (some minutes; log: .setup/pip.log)"
+    ):
+        command = [
+            str(venv / "bin/python"),
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--disable-pip-version-check",
+        ]
+        for file in files.values():
+            command += ["-r", str(file)]
+        run_logged(command, stamps.folder / "pip.log", PIP_DEADLINE_S)
+        if ros == "wheels":
+            repair_cmake_files(venv)
+    for name in missing:
+        stamps.set_done(f"packages-{name}", keys[name])
+
+
+def remove_half_installed(venv: Path) -> None:
+    """After an interruption: removes the records of packages that lack files, so that pip redoes them."""
+    for site_packages in venv.glob("lib/python3.*/site-packages"):
+        for record_folder in site_packages.glob("*.dist-info"):
+            record = record_folder / "RECORD"
+            if not record.is_file() or not all(
+                (site_packages / line.rsplit(",", 2)[0].strip('"')).exists()
+                for line in record.read_text(errors="replace").splitlines()
+                if line and not line.rsplit(",", 2)[0].endswith(".pyc")
+            ):
+                print(f"[set-up]   {record_folder.name} is half installed: doing it again", flush=True)
+                shutil.rmtree(record_folder)
+
+
+def repair_cmake_files(venv: Path) -> None:
+    """Puts this machine's Python and numpy include folders into the wheels' CMake files; repeatable."""
+    probe = "import numpy, sysconfig; print(sysconfig.get_path('include')); print(numpy.get_include())"
+    found = subprocess.run(
+        [str(venv / "bin/python"), "-c", probe], check=True, capture_output=True, text=True, timeout=60.0
+    ).stdout.splitlines()
+    python_include, numpy_include = found
+    for file in venv.glob("share/**/*.cmake"):
+        text = file.read_text()
+        repaired = BUILD_MACHINE_NUMPY.sub(lambda _: numpy_include, text)
+        repaired = BUILD_MACHINE_INCLUDE.sub(lambda _: python_include, repaired)
+        if repaired != text:
+            temporary = file.with_suffix(".cmake.new")
+            temporary.write_text(repaired)
+            os.replace(temporary, file)

@@ -1,0 +1,192 @@
+"""wm_sim's bridge on a real graph: waiting, channels, pause, reset, and its ends."""
+
+import math
+import signal
+import time
+
+import graph
+import numpy as np
+import pytest
+from bridge_probe import bridge_and_probe, parameter_words, stamp_ns
+from carla_msgs.msg import CarlaControl
+from std_msgs.msg import Bool
+
+WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0}
+
+
+def applied(probe):
+    return probe.of("vehicle_status")[-1].control
+
+
+def test_every_tick_waits_for_one_command_and_one_second_at_most():
+    with bridge_and_probe(**WAITING) as (_, probe):
+        probe.wait_until_connected()
+        probe.wait_for(lambda: probe.images())
+        probe.spin(0.5)
+        before, began = len(probe.images()), time.monotonic()
+        probe.spin(2.6)
+        # Nobody answers: one tick in each second (2.6 s hold 2 or 3 of them).
+        assert 2 <= len(probe.images()) - before <= 3
+        probe.answer = lambda msg: probe.send(throttle=0.1)
+        before, began = len(probe.images()), time.monotonic()
+        probe.wait_for(lambda: len(probe.images()) >= before + 40)
+        per_tick = (time.monotonic() - began - 1.0) / 40  # the first answer may end a wait that has begun
+        assert per_tick < 0.1, "a command must end the wait at once"
+        probe.answer = lambda msg: probe.send(probe.manual_publisher, throttle=0.1)
+        probe.spin(1.5)
+        before = len(probe.images())
+        probe.spin(2.6)
+        assert len(probe.images()) - before <= 3, "a command on the inactive channel must not end the wait"
+
+
+def test_latency_is_reported_and_nan_without_a_command():
+    with bridge_and_probe(**WAITING) as (_, probe):
+        probe.wait_until_connected()
+        probe.wait_for(lambda: len(probe.of("step_result")) >= 2)
+        assert math.isnan(probe.of("step_result")[-1].command_latency_ms)
+
+        def answer(msg):
+            time.sleep(0.02)
+            probe.send(header=msg.header, throttle=0.1)
+
+        probe.answer = answer
+        seen = len(probe.of("step_result"))
+        probe.wait_for(lambda: len(probe.of("step_result")) >= seen + 20)
+        latencies = [msg.command_latency_ms for msg in probe.of("step_result")[seen + 3:]]
+        # At least the 20 ms the answer sleeps, and the drawing and both ways on top; generous for a busy machine.
+        assert np.nanmin(latencies) >= 20.0 and np.nanmedian(latencies) < 80.0
+        assert not np.isnan(latencies).any()
+
+
+def test_manual_override_and_autopilot_choose_who_drives():
+    with bridge_and_probe(real_time_factor=0, seed=3) as (_, probe):
+        probe.wait_until_connected()
+        probe.send(steer=0.25)
+        probe.wait_for(lambda: probe.of("vehicle_status") and applied(probe).steer == 0.25)
+        probe.send(probe.manual_publisher, steer=-0.5, brake=0.5)
+        probe.spin(0.3)
+        assert applied(probe).steer == 0.25
+        probe.override_publisher.publish(Bool(data=True))
+        probe.spin(0.3)
+        probe.send(probe.manual_publisher, steer=-0.5, brake=0.5)
+        probe.wait_for(lambda: applied(probe).steer == -0.5)
+        probe.send(steer=0.25)
+        probe.autopilot_publisher.publish(Bool(data=True))
+        probe.spin(0.5)
+        assert applied(probe).steer == -0.5, "the override goes before the autopilot"
+        probe.override_publisher.publish(Bool(data=False))
+        probe.wait_for(lambda: applied(probe).steer != -0.5)
+        experts = {stamp_ns(msg): msg for msg in probe.of("expert_control")}
+        status = probe.of("vehicle_status")[-1]
+        expert = experts[stamp_ns(status) - 80_000_000]  # what it wanted when the interval began
+        assert (status.control.steer, status.control.throttle) == (expert.steer, expert.throttle)
+
+
+def test_commands_out_of_range_are_clamped_and_not_finite_ones_ignored_with_a_warning():
+    with bridge_and_probe(real_time_factor=0) as (process, probe):
+        probe.wait_until_connected()
+        probe.send(steer=-3.0, throttle=0.0, brake=9.0)
+        probe.wait_for(lambda: probe.of("vehicle_status") and applied(probe).brake == 1.0)
+        assert applied(probe).steer == -1.0
+        for _ in range(20):
+            probe.send(steer=math.nan)
+        probe.spin(0.5)
+        assert applied(probe).steer == -1.0 and applied(probe).brake == 1.0
+        warnings = [line for line in process.output().splitlines() if "clamped" in line or "ignored" in line]
+        assert 1 <= len(warnings) <= 2, "warnings are throttled"
+
+
+def test_pause_step_once_and_play():
+    with bridge_and_probe(real_time_factor=0, autopilot=True) as (_, probe):
+        probe.wait_until_connected()
+        probe.wait_for(lambda: len(probe.images()) > 5)
+        probe.carla_control(CarlaControl.PAUSE)
+        probe.wait_for(lambda: not probe.of("/carla/status")[-1].synchronous_mode_running)
+        probe.spin(0.3)
+        standing = len(probe.images())
+        probe.spin(0.5)
+        assert len(probe.images()) == standing
+        for count in (1, 2):
+            probe.carla_control(CarlaControl.STEP_ONCE)
+            probe.spin(0.4)
+            assert len(probe.images()) == standing + count
+        probe.carla_control(CarlaControl.PLAY)
+        probe.wait_for(lambda: len(probe.images()) > standing + 10)
+        assert probe.of("/carla/status")[-1].synchronous_mode_running
+
+
+def test_reset_with_a_seed_shows_the_same_first_image_and_minus_one_the_next_track():
+    with bridge_and_probe(real_time_factor=0, autopilot=True, seed=5) as (_, probe):
+        probe.wait_until_connected()
+        firsts = []
+        for seed, granted in ((77, 77), (-1, 78), (77, 77)):
+            answer = probe.reset(seed)
+            assert answer.success and answer.seed == granted, answer.message
+            seen = len(probe.images())
+
+            def first_image(seen=seen):
+                stamps = [stamp_ns(msg) for msg in probe.images()]
+                cuts = [k for k in range(1, len(stamps)) if stamps[k] - stamps[k - 1] == 1_000_000_000]
+                return probe.images()[cuts[-1]] if cuts and cuts[-1] >= seen - 1 else None
+
+            firsts.append(bytes(probe.wait_for(first_image).data))
+            probe.spin(0.3)
+        assert firsts[0] == firsts[2] != firsts[1]
+        refused = probe.reset(-5)
+        assert not refused.success and "-5" in refused.message
+
+
+def test_without_auto_reset_the_world_stands_until_reset_is_called():
+    with bridge_and_probe(real_time_factor=0, auto_reset=False, seed=0) as (_, probe):
+        probe.wait_until_connected()
+        probe.answer = lambda msg: probe.send(throttle=0.4)
+        probe.wait_for(lambda: [msg for msg in probe.of("step_result") if msg.terminated])
+        probe.spin(0.3)
+        standing = len(probe.images())
+        probe.spin(0.5)
+        assert len(probe.images()) == standing
+        assert probe.reset(-1).seed == 1
+        probe.wait_for(lambda: len(probe.images()) > standing + 3)
+
+
+def test_real_time_factor_sets_the_pace():
+    with bridge_and_probe(real_time_factor=2.0, autopilot=True) as (_, probe):
+        probe.wait_for(lambda: len(probe.images()) > 3)
+        before, began = len(probe.images()), time.monotonic()
+        probe.wait_for(lambda: len(probe.images()) >= before + 50)
+        # 50 ticks of 0.08 s at twice real time are 2.0 s.
+        assert time.monotonic() - began == pytest.approx(2.0, abs=0.35)
+
+
+def test_the_first_tick_waits_for_the_driver():
+    domain_id = graph.fresh_domain_id()
+    with graph.start("wm_sim", "bridge", *parameter_words({"wait_for_driver": 1, "episodes": 1, "autopilot": True,
+                                                           "real_time_factor": 0}), domain_id=domain_id) as process:
+        process.wait_for_output("no driver connected within wait_for_driver = 1.0 s", 20.0)
+        assert process.wait(60.0) == 0
+    with bridge_and_probe(wait_for_driver=30, real_time_factor=0, seed=9) as (_, probe):
+        probe.wait_for(lambda: probe.images())
+        assert stamp_ns(probe.images()[0]) == 1_000_000_000, "the first image reaches the driver"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_cleanly(number):
+    with bridge_and_probe(**WAITING) as (process, probe):
+        probe.wait_for(lambda: probe.images())
+        process.process.send_signal(number)
+        assert process.wait(5.0) == 0
+        assert "Traceback" not in process.output()
+
+
+@pytest.mark.parametrize("words, message", [
+    (["surplus"], "unknown argument 'surplus'"),
+    (["--ros-args", "-p", "sead:=1"], "there is no parameter 'sead'"),
+    (["--ros-args", "-p", "seed:=one"], "seed must be of type int"),
+    (["--ros-args", "-p", "fixed_delta_seconds:=0.05"], "0.02, 0.04, 0.06 or 0.08"),
+    (["--ros-args", "-p"], "parse"),
+])
+def test_bad_arguments_end_it_with_one_message(words, message):
+    with graph.start("wm_sim", "bridge", *words, domain_id=graph.fresh_domain_id()) as process:
+        assert process.wait(30.0) == 2
+        assert "error:" in process.output() and message in process.output()
+        assert "Traceback" not in process.output()

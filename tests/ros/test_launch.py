@@ -1,0 +1,117 @@
+"""The launch files over a real graph: simulator and planner, or simulator and recorder, as separate processes."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import graph
+import numpy as np
+import pytest
+from ament_index_python.packages import get_package_share_directory
+from tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+def launch(file: str, *arguments: str) -> graph.GraphProcess:
+    command = [shutil.which("ros2"), "launch", "wm_planner", file, *arguments]
+    return graph.GraphProcess(command, domain_id=graph.fresh_domain_id())
+
+
+def pids_in(output: str) -> list[int]:
+    return [int(pid) for pid in re.findall(r"process started with pid \[(\d+)\]", output)]
+
+
+def assert_gone(pids: list[int]) -> None:
+    assert len(pids) == 2
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+
+
+def test_embedded_drives_its_episodes_and_ends_by_itself(bundle):
+    # As fast as the planner can: every tick waits for its command, so a tick without one would take a second.
+    with launch(
+        "carla_sim.launch.py", f"bundle:={bundle}", "episodes:=1", "seed:=7", "real_time_factor:=0", "solver:=mppi"
+    ) as process:
+        assert process.wait(90) == 0, process.output()
+        output = process.output()
+    assert "episode 1: seed 7," in output
+    assert re.search(r"bundle tiny-test: mppi", output), output
+    assert_gone(pids_in(output))
+
+
+def test_a_planner_that_cannot_start_fails_the_launch(tmp_path):
+    with launch("carla_sim.launch.py", f"bundle:={tmp_path / 'none'}") as process:
+        assert process.wait(60) not in (0, None)
+        output = process.output()
+    assert f"no bundle at {tmp_path / 'none'}" in output
+    assert "the planner ended with exit code" in output
+    assert "Traceback" not in output
+    assert_gone(pids_in(output))
+
+
+@pytest.mark.parametrize("part", ["planner", "bridge"])
+def test_a_part_that_is_killed_fails_the_launch_and_ends_the_other(bundle, part):
+    with launch("carla_sim.launch.py", f"bundle:={bundle}") as process:
+        output = process.wait_for_output("driving", 60)
+        pid = int(re.search(rf"\[{part}-\d\]: process started with pid \[(\d+)\]", output).group(1))
+        os.kill(pid, signal.SIGKILL)
+        assert process.wait(30) not in (0, None)
+        output = process.output()
+    name = {"planner": "planner", "bridge": "simulator"}[part]
+    assert f"the {name} ended with exit code -9" in output
+    assert_gone(pids_in(output))
+
+
+def test_ctrl_c_ends_both(bundle):
+    with launch("carla_sim.launch.py", f"bundle:={bundle}") as process:
+        process.wait_for_output("driving", 60)
+        begin = time.monotonic()
+        process.stop(15)
+        assert time.monotonic() - begin < 5.0, "no child may need more than SIGINT"
+        assert_gone(pids_in(process.output()))
+
+
+@pytest.mark.parametrize("argument, message", [
+    ("seed:=x", "seed:=x: expected a value of type int"),
+    ("simulator:=other", "other"),
+    ("simulator:=carla", "needs the CARLA ROS bridge"),
+])  # fmt: skip
+def test_bad_arguments_get_one_message(argument, message):
+    with launch("carla_sim.launch.py", argument) as process:
+        assert process.wait(30) not in (0, None)
+        output = process.output()
+    assert message in output
+    assert "Traceback" not in output
+
+
+def test_collect_records_episodes_and_ends_by_itself(tmp_path):
+    folder = tmp_path / "episodes"
+    with launch(
+        "collect.launch.py", "episodes:=2", "episode_length:=20", f"output_dir:={folder}", "seed:=5"
+    ) as process:
+        assert process.wait(90) == 0, process.output()
+        output = process.output()
+    assert_gone(pids_in(output))
+    episodes = sorted(folder.glob("*.npz"))
+    assert len(episodes) == 2
+    for file in episodes:
+        with np.load(file, allow_pickle=False) as episode:
+            assert episode["actions"].shape == (20, 3)
+            assert episode["observations"].shape[0] == 20
+
+
+def test_the_spawned_car_has_what_the_planner_listens_to():
+    text = Path(get_package_share_directory("wm_planner"), "launch", "carla_spawn.json").read_text()
+    (car,) = json.loads(text)["objects"]
+    assert car["id"] == "ego_vehicle"
+    camera = next(sensor for sensor in car["sensors"] if sensor["id"] == "rgb_front")
+    assert (camera["type"], camera["image_size_x"], camera["image_size_y"], camera["fov"]) == (
+        "sensor.camera.rgb", 800, 600, 90.0)  # fmt: skip
+    assert {sensor["id"] for sensor in car["sensors"]} >= {"collision", "lane_invasion", "odometry", "speedometer"}

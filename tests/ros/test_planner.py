@@ -1,0 +1,271 @@
+"""The planner node on a real graph: planner, camera and this observer are separate processes."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import graph
+import pytest
+import rclpy
+from carla_msgs.msg import CarlaEgoVehicleControl
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from tiny_bundle import damage, make_tiny_bundle
+from wm_msgs.msg import ImaginedRollouts, PlannerStatus
+
+CAMERA = Path(__file__).with_name("camera_process.py")
+PERIOD_S = 0.08
+START_S = 40.0  # for a process to come up on a busy machine
+# 0.3 s of the parameter, 0.05 s between two looks of the watchdog, and a busy machine
+BRAKE_WITHIN_S = 0.3 + 0.05 + 0.25
+
+
+class Observer:
+    """Records commands and planner statuses as (arrival, message)."""
+
+    def __init__(self, context):
+        self.node = rclpy.create_node("observer", context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.commands, self.statuses, self.rollouts = [], [], []
+        self.node.create_subscription(
+            CarlaEgoVehicleControl, "/carla/ego_vehicle/vehicle_control_cmd",
+            lambda message: self.commands.append((time.monotonic(), message)), QoSProfile(depth=100))
+        self.node.create_subscription(
+            PlannerStatus, "/carla/ego_vehicle/planner/status",
+            lambda message: self.statuses.append((time.monotonic(), message)), QoSProfile(depth=100))
+
+    def until(self, holds, timeout_s: float = 20.0) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < deadline_s, f"not within {timeout_s} s; answered {self.answered()}"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def exit_code(self, process: graph.GraphProcess) -> int:
+        """Wait for the end of a process, and for what it sent last."""
+        self.until(lambda: process.process.poll() is not None, START_S)
+        self.spin_for(0.3)
+        return process.process.returncode
+
+    def spin_for(self, seconds: float) -> None:
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def watch_imagination(self):
+        return self.node.create_subscription(
+            ImaginedRollouts, "/carla/ego_vehicle/planner/imagined", self.rollouts.append, QoSProfile(depth=2))
+
+    def change_state(self, transition: int) -> bool:
+        client = self.node.create_client(ChangeState, "/wm_planner/change_state")
+        try:
+            assert client.wait_for_service(START_S)
+            request = ChangeState.Request()
+            request.transition.id = transition
+            future = client.call_async(request)
+            self.executor.spin_until_future_complete(future, timeout_sec=START_S)
+            assert future.done()
+            return future.result().success
+        finally:
+            self.node.destroy_client(client)
+
+    def answered(self) -> list[int]:
+        """Numbers of the ticks whose stamps commands carry, in order of arrival."""
+        return [round(stamp_s(message) / PERIOD_S) for _, message in self.commands if stamp_s(message) > 0.0]
+
+
+def stamp_s(message) -> float:
+    return message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+
+
+def is_brake(message) -> bool:
+    return message.throttle == 0.0 and message.brake == 1.0
+
+
+@pytest.fixture
+def domain() -> int:
+    """One for each test: a killed process leaves traces in its domain that slow the next one's discovery."""
+    return graph.fresh_domain_id()
+
+
+@pytest.fixture
+def observer(domain):
+    with graph.rclpy_context(domain) as context:
+        observer = Observer(context)
+        yield observer
+        observer.executor.shutdown()
+        observer.node.destroy_node()
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("ros_planner") / "bundle")
+
+
+def planner(domain: int, bundle: Path, *parameters: str):
+    words = [word for parameter in (f"bundle:={bundle}", "candidates:=16", *parameters) for word in ("-p", parameter)]
+    return graph.start("wm_planner", "planner", "--ros-args", *words, domain_id=domain)
+
+
+def camera(domain: int, *options: str):
+    return graph.GraphProcess([sys.executable, str(CAMERA), *options], domain_id=domain)
+
+
+def test_one_command_per_image_brakes_without_and_goes_through_its_states_twice(domain, observer, bundle):
+    with planner(domain, bundle) as node:
+        for first in (1, 1001):  # the second round's stamps are another episode
+            observer.commands.clear()
+            observer.statuses.clear()
+            assert observer.change_state(Transition.TRANSITION_CONFIGURE)
+            assert observer.change_state(Transition.TRANSITION_ACTIVATE)
+            with camera(domain, "--ticks", "25", "--first", str(first)) as images:
+                observer.until(lambda images=images: "done" in images.output(), START_S)
+                ended_s = float(images.output().split()[-1])
+                # The camera process is still there: only the images have stopped.
+                observer.until(lambda ended_s=ended_s: any(
+                    arrival_s > ended_s + 0.2 and stamp_s(message) == 0.0 and is_brake(message)
+                    for arrival_s, message in observer.commands))
+            assert observer.answered() == list(range(first, first + 25))
+            brake_s = next(arrival_s for arrival_s, message in observer.commands
+                           if stamp_s(message) == 0.0 and arrival_s > ended_s + 0.2)
+            assert brake_s - ended_s < BRAKE_WITHIN_S
+            check_statuses(observer)
+            assert observer.change_state(Transition.TRANSITION_DEACTIVATE)
+            observer.until(lambda: observer.statuses[-1][1].mode == PlannerStatus.MODE_INACTIVE)
+            assert is_brake(observer.commands[-1][1])
+            assert observer.change_state(Transition.TRANSITION_CLEANUP)
+            count = len(observer.commands)
+            observer.spin_for(0.5)
+            assert len(observer.commands) == count  # silent when not active
+        assert node.stop() == 0
+        assert "Traceback" not in node.output()
+
+
+def check_statuses(observer) -> None:
+    """One for each command, with the same stamp, and what was imagined for those that drove."""
+    observer.until(lambda: len(observer.statuses) >= len(observer.commands))
+    commands, statuses = observer.commands, observer.statuses
+    for (_, command), (_, status) in zip(commands, statuses, strict=False):
+        assert stamp_s(command) == stamp_s(status)
+        assert status.bundle_id == "tiny-test"
+    driving = [status for _, status in statuses if status.mode == PlannerStatus.MODE_DRIVING]
+    assert len(driving) >= 24  # the very first image may come before its status is known to exist
+    assert all(status.candidates == 16 and status.horizon == 5 and status.reason == "" for status in driving)
+    assert all(status.best_return >= status.mean_return for status in driving if status.iterations)
+    braking = [status for _, status in statuses if stamp_s(status) == 0.0]
+    assert all(status.mode == PlannerStatus.MODE_BRAKING and "no image" in status.reason for status in braking)
+
+
+def test_sigterm_while_driving_leaves_a_brake_as_the_last_command(domain, observer, bundle):
+    with planner(domain, bundle, "autostart:=true") as node:
+        node.wait_for_output("braking", START_S)  # active, and no image yet
+        with camera(domain, "--ticks", "1000"):
+            observer.until(lambda: len(observer.answered()) > 10, START_S)
+            node.process.send_signal(signal.SIGTERM)
+            sent_s = time.monotonic()
+            assert observer.exit_code(node) == 0
+        arrival_s, last = observer.commands[-1]
+        assert is_brake(last) and stamp_s(last) == 0.0
+        assert arrival_s - sent_s < 0.3
+        assert observer.statuses[-1][1].mode == PlannerStatus.MODE_INACTIVE
+        assert "Traceback" not in node.output()
+
+
+def test_brakes_when_the_simulator_is_killed_and_drives_on_when_it_is_back(domain, observer, bundle):
+    with planner(domain, bundle, "autostart:=true") as node:
+        node.wait_for_output("braking", START_S)
+        with camera(domain, "--ticks", "1000") as simulator:
+            observer.until(lambda: len(observer.answered()) > 10, START_S)
+            killed_s = time.monotonic()
+            simulator.kill()
+        observer.until(lambda: stamp_s(observer.commands[-1][1]) == 0.0, 5.0)
+        arrival_s, last = observer.commands[-1]
+        assert is_brake(last)
+        assert arrival_s - killed_s < BRAKE_WITHIN_S
+        observer.until(lambda: "no image for" in observer.statuses[-1][1].reason, 5.0)
+        observer.commands.clear()
+        with camera(domain, "--ticks", "20"):  # stamps begin at 1 again
+            observer.until(lambda: len(observer.answered()) == 20, START_S)
+        assert observer.answered() == list(range(1, 21))
+        assert "jumped back" in node.output()
+
+
+def test_imagination_is_published_only_to_those_who_listen(domain, observer, bundle):
+    with planner(domain, bundle, "autostart:=true", "imagined_rate_hz:=100.0") as node:
+        node.wait_for_output("braking", START_S)
+        observer.watch_imagination()
+        with camera(domain, "--ticks", "1000"):
+            observer.until(lambda: len(observer.rollouts) >= 3, START_S)
+    message = observer.rollouts[-1]
+    assert (message.candidates, message.horizon) == (16, 5) and message.period_s == pytest.approx(0.08)
+    assert len(message.actions) == 16 * 5 * 3 and len(message.returns) == 16
+    assert message.returns[message.best] == max(message.returns)
+    assert (message.future.height, message.future.width, message.future.encoding) == (64, 5 * 64, "rgb8")
+    assert len(message.future.data) == 64 * 5 * 64 * 3
+    assert stamp_s(message) in [stamp_s(command) for _, command in observer.commands]
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--width", "128"], "128x96 images, expected 96x96"),
+    (["--encoding", "32FC1"], "encoding is '32FC1'"),
+    (["--period", "0.1"], "images come every 0.100 s"),
+])
+def test_images_that_do_not_fit_the_bundle_end_the_node_with_a_brake(domain, observer, bundle, options, message):
+    with planner(domain, bundle, "autostart:=true") as node:
+        node.wait_for_output("braking", START_S)
+        with camera(domain, "--ticks", "1000", *options):
+            assert node.wait(START_S) == 2
+        assert message in node.output()
+        assert "Traceback" not in node.output()
+        observer.spin_for(0.3)
+        assert is_brake(observer.commands[-1][1])
+        stamped = [command for _, command in observer.commands if stamp_s(command) > 0.0]
+        assert is_brake(stamped[-1])
+
+
+def test_brakes_and_says_so_when_the_status_is_missing(domain, observer, bundle):
+    with planner(domain, bundle, "autostart:=true") as node:
+        node.wait_for_output("braking", START_S)
+        with camera(domain, "--ticks", "12", "--no-status"):
+            observer.until(lambda: len(observer.answered()) == 12, START_S)
+        observer.until(lambda: len(observer.statuses) >= len(observer.commands))
+        assert all(is_brake(command) for _, command in observer.commands)
+        reasons = {status.reason for _, status in observer.statuses if stamp_s(status) > 0.0}
+        assert reasons and all("no vehicle_status" in reason for reason in reasons)
+
+
+def test_a_bad_bundle_fails_to_configure_and_can_be_corrected(domain, observer, bundle):
+    with planner(domain, bundle.parent / "none") as node:
+        assert not observer.change_state(Transition.TRANSITION_CONFIGURE)
+        node.wait_for_output("no bundle at", 5.0)
+        assert node.stop() == 0
+
+
+@pytest.mark.parametrize("parameters, message", [
+    (["bundle:=/does/not/exist"], "no bundle at /does/not/exist"),
+    (["bundel:=x"], "unknown parameter bundel"),
+    (["solver:=magic"], "expected one of cem, mppi, actor, found 'magic'"),
+    (["role_name:=two words"], "role_name"),
+])
+def test_refuses_to_start_with_one_message(domain, bundle, parameters, message):
+    with planner(domain, bundle, "autostart:=true", *parameters) as node:
+        assert node.wait(START_S) == 2
+        lines = [line for line in node.output().splitlines() if "[INFO]" not in line]
+        assert len(lines) == 1 and message in lines[0], node.output()
+
+
+def test_refuses_a_damaged_bundle(domain, tmp_path):
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    damage(folder, "imagine.onnx")
+    with planner(domain, folder, "autostart:=true") as node:
+        assert node.wait(START_S) == 2
+        assert "imagine.onnx is damaged" in node.output() and "Traceback" not in node.output()
+
+
+def test_refuses_unknown_words_on_the_command_line(domain):
+    with graph.start("wm_planner", "planner", "--fast", domain_id=domain) as node:
+        assert node.wait(START_S) == 2
+        assert node.output().startswith("planner: unknown argument --fast") and node.output().count("\n") == 1

@@ -1,0 +1,69 @@
+"""A real bundle of an untrained, tiny world model, for tests that need one."""
+
+import shutil
+import tempfile
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, load_bundle, write_bundle
+from wm_training.config import WorldModelTrainConfig
+from wm_training.graphs import export_graphs
+from wm_training.world_model import WorldModel
+
+TINY = WorldModelTrainConfig(
+    state_dim=16,
+    latent_dim=4,
+    hidden_dim=16,
+    conv_depth=4,
+    image_size=64,
+    imagination_horizon=5,
+    return_bins=9,
+    sequence_length=8,
+    batch_size=4,
+)
+
+
+def tiny_model(seed: int = 0) -> WorldModel:
+    """An untrained model whose heads say something other than zero."""
+    torch.manual_seed(seed)
+    model = WorldModel(TINY, channels=3, vector_size=1)
+    for head in (model.reward, model.value):
+        torch.nn.init.normal_(head.net[-1].weight, std=0.5)
+    return model.eval()
+
+
+@lru_cache(maxsize=1)
+def _exported() -> dict[str, Path]:
+    return export_graphs(tiny_model(), Path(tempfile.mkdtemp(prefix="tiny_bundle_")))
+
+
+def make_tiny_bundle(folder: Path, **overrides) -> Path:
+    """Write a bundle into ``folder``; ``overrides`` replace fields of its manifest. Returns the folder."""
+    manifest = BundleManifest(
+        model_id="tiny-test",
+        image=ImageSpec(64, 64, (CameraSpec("rgb_front", 96, 96),)),
+        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),),
+        control_period_s=0.08,
+        latent=LatentSpec("gaussian", TINY.state_dim, TINY.latent_dim),
+        horizon=TINY.imagination_horizon,
+        discount=TINY.discount,
+        reward_name="step_result",
+        surprise_threshold=1e6,
+    )
+    return write_bundle(folder, replace(manifest, **overrides), _exported()).path
+
+
+def damage(folder: Path, name: str) -> None:
+    """Flip one byte in the middle of a file of the bundle at ``folder``."""
+    file = folder / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
+def copy_bundle(source: Path, destination: Path) -> Path:
+    """A writable copy of a bundle."""
+    shutil.copytree(source, destination)
+    return load_bundle(destination).path

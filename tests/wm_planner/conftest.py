@@ -1,0 +1,88 @@
+"""A world whose best plan is known, in the place of the engine, and a clock that only moves when told."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, from_command
+from wm_planner.engine import Imagined
+
+HORIZON = 6
+
+
+class FakeClock:
+    """Seconds that stand still until ``advance``."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeEngine:
+    """The reward of every step is minus the squared distance to ``target`` (H, 2); the actor proposes ``proposal``.
+
+    ``observed`` records the arguments of every observe call; ``imagine_s`` is how long imagining takes on ``clock``.
+    """
+
+    def __init__(self, clock: FakeClock):
+        self.clock = clock
+        self.target = np.tile(np.array([[0.3, 0.5]], np.float32), (HORIZON, 1))
+        self.proposal = np.zeros((HORIZON, 3), np.float32)
+        self.observed = []
+        self.imagined_actions = []
+        self.imagine_s = 0.0
+        self.fail: Exception | None = None
+
+    def initial_belief(self):
+        return np.zeros((1, 5), np.float32)
+
+    def zero_noise(self, candidates):
+        return np.zeros((candidates, HORIZON, 2), np.float32)
+
+    def observe(self, image, vector, previous_action, belief, is_first):
+        self.observed.append(SimpleNamespace(image=image, vector=vector.copy(), is_first=is_first,
+                                             previous_action=previous_action.copy(), belief=belief.copy()))
+        if self.fail is not None:
+            raise self.fail
+        return belief + 1.0, 0.25
+
+    def actor(self, belief):
+        return self.proposal, np.full(2, 0.1, np.float32)
+
+    def imagine(self, belief, actions, noise):
+        assert len(actions) == len(noise)
+        self.clock.advance(self.imagine_s)
+        self.imagined_actions.append(actions.copy())
+        reward = -np.square(from_command(actions) - self.target).sum(axis=2)
+        return Imagined(reward, np.ones_like(reward), np.zeros_like(reward))
+
+    def imagine_beliefs(self, belief, actions, noise):
+        return np.zeros((len(actions), HORIZON, 5), np.float32)
+
+    def decode(self, beliefs):
+        return np.zeros((len(beliefs), 3, 8, 8), np.uint8)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def engine(clock) -> FakeEngine:
+    return FakeEngine(clock)
+
+
+@pytest.fixture
+def manifest() -> BundleManifest:
+    """What fits the fake engine: 8×8 pictures straight from the camera, speed beside them, 12.5 Hz."""
+    return BundleManifest(
+        model_id="fake", image=ImageSpec(8, 8, (CameraSpec("rgb_front", 8, 8),)),
+        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),), control_period_s=0.08,
+        latent=LatentSpec("gaussian", 3, 2), horizon=HORIZON, discount=1.0, reward_name="test",
+        surprise_threshold=1.0)

@@ -1,0 +1,46 @@
+"""Property: what makes no sense is refused with one line that says what was expected and what was found."""
+
+import pytest
+from wm_planner.drive.options import DriveOptions, parse_options
+
+
+def test_defaults_drive_three_unseen_tracks_with_all_controllers():
+    options = parse_options([])
+    assert options == DriveOptions()
+    assert options.seeds == (2000, 2001, 2002)
+    assert options.controllers == ("planner", "actor", "expert", "random")
+
+
+def test_values_are_taken(tmp_path):
+    options = parse_options(["--seeds", "3", "9", "--controllers", "random", "--real-time-factor", "0",
+                             "--solver", "mppi", "--candidates", "128", "--max-steps", "5",
+                             "--output", str(tmp_path / "new" / "place")])  # fmt: skip
+    assert (options.seeds, options.controllers, options.real_time_factor) == ((3, 9), ("random",), 0.0)
+    assert (options.solver, options.candidates, options.max_steps) == ("mppi", 128, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "2000", "x7"], "expected a whole number, found 'x7'"),
+        (["--seeds", "-1"], "--seeds: expected whole numbers from 0"),
+        (["--seeds", "4", "4"], "--seeds: expected every value once, found 4, 4"),
+        (["--controllers", "pilot"], "expected some of planner, actor, expert, random, found 'pilot'"),
+        (["--solver", "actor"], "--solver: expected one of cem, mppi, found 'actor'"),
+        (["--candidates", "1"], "parameter candidates: expected 4 to 4096, found 1"),
+        (["--real-time-factor", "nan"], "--real-time-factor: expected 0 (as fast as possible) to 100, found nan"),
+        (["--real-time-factor", "-1"], "found -1.0"),
+        (["--max-steps", "0"], "--max-steps: expected 1 or more, found 0"),
+        (["--role-name", "my-car"], "--role-name: expected a ROS name"),
+        (["--output", __file__], "expected a folder, found the file"),
+        (["--output", __file__ + "/below"], "expected a folder, found the file"),
+        (["--sede", "1"], "unrecognized arguments: --sede"),
+    ],
+)
+def test_refusals(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_options(arguments)
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1

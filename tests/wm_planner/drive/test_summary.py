@@ -1,0 +1,49 @@
+"""Property: summary.json has exactly the documented shape and is never half written."""
+
+import json
+import os
+
+import pytest
+from wm_planner.drive.summary import build_summary, write_summary, write_text_atomically
+
+
+def test_format(result):
+    summary = build_summary(result)
+    assert set(summary) == {"bundle", "simulator", "controllers", "control", "machine"}
+    assert list(summary["controllers"]) == ["planner", "random"]
+    planner = summary["controllers"]["planner"]
+    assert set(planner) == {"episodes", "mean_score", "ci95"}
+    assert planner["episodes"][1] == {
+        "seed": 9, "score": 20.0, "steps": 10, "terminated": False, "off_track_fraction": 0.0}  # fmt: skip
+    # mean of 10 and 20, standard deviation 7.071: 12.7062 * 7.071 / sqrt(2) = 63.53
+    assert planner["mean_score"] == 15.0
+    assert planner["ci95"] == pytest.approx([15.0 - 63.53, 15.0 + 63.53], abs=0.01)
+    assert summary["control"] == {
+        "rate_hz": 12.5,
+        "latency_ms": {"p50": 20.0, "p95": 20.0, "p99": 20.0, "max": 20.0},
+        "deadline_misses": 0, "candidates": 64, "horizon": 4}  # fmt: skip
+
+
+def test_without_a_model_driving_the_control_figures_are_null(result):
+    del result.episodes["planner"]
+    control = build_summary(result)["control"]
+    assert control["latency_ms"] == dict.fromkeys(("p50", "p95", "p99", "max"))
+    assert control["candidates"] is None
+
+
+def test_a_number_that_is_not_finite_is_refused_and_the_old_file_stays(tmp_path):
+    file = tmp_path / "deep" / "summary.json"
+    write_summary(file, {"a": 1.5})
+    with pytest.raises(ValueError):
+        write_summary(file, {"a": float("nan")})
+    assert json.loads(file.read_text()) == {"a": 1.5}
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    file = tmp_path / "report.html"
+    write_text_atomically(file, "old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_text_atomically(file, "new")
+    assert file.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]

@@ -1,0 +1,77 @@
+"""What stamps say."""
+
+import pytest
+from wm_planner.continuity import EpisodeTracker, RateCheck, StatusBuffer, StatusSample
+
+PERIOD_NS = 80_000_000
+
+
+def sample(stamp_ns: int) -> StatusSample:
+    return StatusSample(stamp_ns, 1.0, (0.0, 0.0, 0.0))
+
+
+def test_only_the_first_image_begins_an_episode():
+    tracker = EpisodeTracker(0.08)
+    assert [tracker.begins(n * PERIOD_NS) is not None for n in range(1, 5)] == [True, False, False, False]
+
+
+def test_the_image_of_the_last_tick_belongs_to_the_episode_that_ends_with_it():
+    tracker = EpisodeTracker(0.08)
+    tracker.begins(PERIOD_NS)
+    tracker.episode_ended(2 * PERIOD_NS)
+    assert tracker.begins(2 * PERIOD_NS) is None
+    assert "ended" in tracker.begins(3 * PERIOD_NS)
+    assert tracker.begins(4 * PERIOD_NS) is None
+
+
+def test_stamps_that_jump():
+    tracker = EpisodeTracker(0.08)
+    tracker.begins(100 * PERIOD_NS)
+    assert "back by 1.600 s" in tracker.begins(80 * PERIOD_NS)  # 20 * 0.08
+    assert tracker.begins(86 * PERIOD_NS) is None  # 0.48 s: less than 0.5
+    assert "no image for 0.560 s" in tracker.begins(93 * PERIOD_NS)  # 7 * 0.08
+
+
+def test_slow_control_periods_allow_longer_gaps():
+    tracker = EpisodeTracker(0.2)
+    tracker.begins(0)
+    assert tracker.begins(1_000_000_000) is None  # 5 * 0.2 s
+    assert tracker.begins(2_000_000_001) is not None
+
+
+def faults(period_s: float, stamps_s, comparable=True) -> list[str]:
+    check = RateCheck(period_s)
+    found = [check.fault(round(stamp * 1e9), comparable) for stamp in stamps_s]
+    return [fault for fault in found if fault is not None]
+
+
+@pytest.mark.parametrize("period_s", [0.08, 0.074, 0.086])
+def test_periods_within_a_tenth_are_accepted(period_s):
+    assert not faults(0.08, [n * period_s for n in range(40)])
+
+
+@pytest.mark.parametrize("period_s", [0.04, 0.07, 0.09, 0.16])
+def test_another_period_is_a_fault_that_names_both(period_s):
+    fault = faults(0.08, [n * period_s for n in range(40)])[0]
+    assert f"{period_s:.3f} s" in fault and "0.08 s" in fault
+
+
+def test_it_takes_several_frames():
+    assert not faults(0.08, [n * 0.04 for n in range(8)])  # 7 gaps
+    assert faults(0.08, [n * 0.04 for n in range(9)])
+
+
+def test_dropped_images_and_busy_frames_do_not_count():
+    assert not faults(0.08, [n * 0.08 for n in range(60) if n % 3])
+    assert not faults(0.08, [n * 0.16 for n in range(60)], comparable=False)
+
+
+def test_status_is_found_by_stamp_or_the_newest_before():
+    buffer = StatusBuffer(length=3)
+    assert buffer.empty
+    for stamp in (10, 20, 30, 40):
+        buffer.add(sample(stamp))
+    assert buffer.at(10) is None and buffer.at(20).stamp_ns == 20
+    assert buffer.latest_before(35, 10).stamp_ns == 30
+    assert buffer.latest_before(35, 4) is None
+    assert buffer.latest_before(15, 100) is None

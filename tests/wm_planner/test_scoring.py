@@ -1,0 +1,53 @@
+"""Returns and costs, against arithmetic done by hand."""
+
+import numpy as np
+import pytest
+from wm_planner.engine import Imagined
+from wm_planner.scoring import ActionRateCost, CostContext, DeviationCost, Scorer, imagined_returns
+
+
+def imagined(reward, continues, value) -> Imagined:
+    return Imagined(*(np.array(rows, np.float32) for rows in (reward, continues, value)))
+
+
+def test_return_discounts_by_steps_and_by_the_chance_to_get_there():
+    future = imagined([[1.0, 2.0, 4.0]], [[0.5, 1.0, 0.5]], [[9.0, 9.0, 10.0]])
+    # 1 + 0.9 * 0.5 * 2 + 0.81 * 0.5 * 4 + 0.729 * (0.5 * 1 * 0.5) * 10 = 1 + 0.9 + 1.62 + 1.8225
+    assert imagined_returns(future, 0.9) == pytest.approx([5.3425])
+
+
+def test_each_candidate_has_its_own_return():
+    future = imagined([[1.0], [2.0]], [[1.0], [0.0]], [[10.0], [10.0]])
+    assert imagined_returns(future, 0.5) == pytest.approx([6.0, 2.0])  # 1 + 0.5 * 10; 2 + 0: the episode is over
+
+
+def test_lambda_zero_trusts_the_first_value_only():
+    future = imagined([[1.0, 100.0]], [[1.0, 1.0]], [[3.0, 50.0]])
+    assert imagined_returns(future, 0.5, 0.0) == pytest.approx([2.5])  # 1 + 0.5 * 3
+
+
+def test_lambda_mixes_short_and_long_bootstraps():
+    future = imagined([[1.0, 2.0]], [[1.0, 0.5]], [[3.0, 8.0]])
+    # last: 2 + 0.5 * 0.5 * 8 = 4;  first: 1 + 0.5 * 1 * (0.25 * 3 + 0.75 * 4) = 2.875
+    assert imagined_returns(future, 0.5, 0.75) == pytest.approx([2.875])
+
+
+CONTEXT = CostContext(previous=np.array([0.5, 0.0], np.float32), proposal=np.zeros((2, 2), np.float32))
+
+
+def test_action_rate_cost_counts_the_step_from_the_applied_action():
+    plans = np.array([[[0.5, 0.2], [0.1, 0.2]]], np.float32)
+    # 10 weight * ((0.5-0.5)² + 0.2² + (0.1-0.5)² + 0²) = 10 * 0.2
+    assert ActionRateCost(10.0)(plans, CONTEXT) == pytest.approx([2.0])
+
+
+def test_deviation_cost_is_the_squared_distance_from_the_actor():
+    plans = np.array([[[0.5, 0.0], [0.0, -0.5]], [[0.0, 0.0], [0.0, 0.0]]], np.float32)
+    assert DeviationCost(4.0)(plans, CONTEXT) == pytest.approx([2.0, 0.0])  # 4 weight * (0.25 + 0.25)
+
+
+def test_score_is_return_less_costs():
+    future = imagined([[1.0, 1.0]], [[1.0, 1.0]], [[0.0, 0.0]])
+    plans = np.array([[[0.5, 0.0], [0.5, 0.0]]], np.float32)
+    score = Scorer(1.0, 1.0, [ActionRateCost(1.0), DeviationCost(1.0)])(plans, future, CONTEXT)
+    assert score == pytest.approx([1.5])  # 1 + 1 - 0 (steer stays at 0.5) - (0.25 + 0.25)

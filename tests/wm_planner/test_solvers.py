@@ -1,0 +1,126 @@
+"""Solvers on a known landscape."""
+
+import numpy as np
+import pytest
+from wm_planner.solvers import CEM, MPPI, ActorOnly, Problem, SamplingSettings
+
+HORIZON = 6
+TARGET = np.tile(np.array([[0.30, -0.20]], np.float32), (HORIZON, 1))
+
+
+def score(plans: np.ndarray) -> np.ndarray:
+    """Largest, 0, where every step of the plan is the target's."""
+    return -np.square(plans - TARGET).sum(axis=(1, 2))
+
+
+def settings(**changes) -> SamplingSettings:
+    values = dict(candidates=64, horizon=HORIZON, iterations=3, std=(0.15, 0.15), correlation=0.8, seed=3)
+    return SamplingSettings(**{**values, **changes})
+
+
+def make(name: str, **changes):
+    if name == "cem":
+        return CEM(settings(**changes), elites=8)
+    return MPPI(settings(**changes), temperature=0.1)
+
+
+def problem(proposal=None, evaluate=score, may_continue=lambda: True) -> Problem:
+    return Problem(np.zeros((HORIZON, 2), np.float32) if proposal is None else proposal, evaluate, may_continue)
+
+
+@pytest.mark.parametrize("name", ["cem", "mppi"])
+def test_finds_the_optimum_over_a_few_frames(name):
+    solver = make(name)
+    for _ in range(6):
+        solution = solver.solve(problem())
+    assert np.abs(solution.plan - TARGET).max() < 0.1
+    assert solution.plan.shape == (HORIZON, 2) and solution.plan.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["cem", "mppi"])
+def test_warm_start_keeps_what_was_found(name):
+    solver = make(name, iterations=1)
+    errors = [np.abs(solver.solve(problem()).plan[0] - TARGET[0]).max() for _ in range(10)]
+    assert np.mean(errors[5:]) < 0.5 * errors[0]
+
+
+def test_last_plan_is_shifted_by_one_step():
+    solver = make("cem", iterations=1)
+    first = solver.solve(problem())
+    kept = first.plan.copy()
+    proposal = np.full((HORIZON, 2), 0.5, np.float32)
+    second = solver.solve(problem(proposal))
+    np.testing.assert_array_equal(second.candidates[1], np.concatenate([kept[1:], proposal[-1:]]))
+    np.testing.assert_array_equal(second.candidates[0], proposal)
+
+
+@pytest.mark.parametrize("name", ["cem", "mppi"])
+def test_same_seed_same_plans_and_reset_starts_again(name):
+    one, other, different = make(name), make(name), make(name, seed=4)
+    plans = [one.solve(problem()).plan for _ in range(2)]
+    np.testing.assert_array_equal(plans[0], other.solve(problem()).plan)
+    np.testing.assert_array_equal(plans[1], other.solve(problem()).plan)
+    assert not np.array_equal(plans[0], different.solve(problem()).plan)
+    one.reset()
+    np.testing.assert_array_equal(plans[0], one.solve(problem()).plan)
+
+
+@pytest.mark.parametrize("name", ["cem", "mppi"])
+def test_search_never_scores_below_the_actor(name):
+    proposal = TARGET.copy()  # nothing to gain
+    solution = make(name).solve(problem(proposal))
+    assert solution.returns.max() == pytest.approx(0.0)
+    assert np.abs(solution.plan - TARGET).max() < 0.1
+
+
+def test_candidates_stay_within_limits_and_near_the_actor():
+    proposal = np.full((HORIZON, 2), 0.95, np.float32)
+    solution = make("cem", iterations=1).solve(problem(proposal))
+    assert np.abs(solution.candidates).max() <= 1.0
+    assert np.abs(solution.candidates - proposal).max() < 5 * 0.15
+
+
+def test_noise_is_correlated_between_steps():
+    solution = make("cem", candidates=4000, iterations=1, std=(0.1, 0.2)).solve(problem())
+    noise = solution.candidates[3:]
+    steps = np.corrcoef(noise[:, 2, 0], noise[:, 3, 0])[0, 1]
+    assert steps == pytest.approx(0.8, abs=0.05)
+    assert noise[..., 0].std() == pytest.approx(0.1, rel=0.05) and noise[..., 1].std() == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_stops_when_there_is_no_time_and_keeps_the_best_so_far(allowed):
+    calls = []
+
+    def evaluate(plans):
+        calls.append(1)
+        return score(plans)
+
+    proposal = np.full((HORIZON, 2), 0.1, np.float32)
+    solution = make("cem").solve(problem(proposal, evaluate, lambda: len(calls) < allowed))
+    assert solution.iterations == allowed == len(calls)
+    if allowed == 0:
+        np.testing.assert_array_equal(solution.plan, proposal)
+        assert np.isnan(solution.returns).all()
+
+
+def test_actor_alone_is_scored_but_not_changed():
+    proposal = np.full((HORIZON, 2), 0.1, np.float32)
+    solution = ActorOnly().solve(problem(proposal))
+    np.testing.assert_array_equal(solution.plan, proposal)
+    # 6 steps * ((0.1 - 0.3)² + (0.1 + 0.2)²) = 6 * 0.13
+    assert solution.returns == pytest.approx([-0.78])
+
+
+@pytest.mark.parametrize("changes, named", [
+    ({"candidates": 3}, "candidates"), ({"iterations": 0}, "iterations"), ({"horizon": 0}, "horizon")])
+def test_refuses_bad_settings(changes, named):
+    with pytest.raises(ValueError, match=named):
+        settings(**changes)
+
+
+def test_refuses_bad_elites_and_temperature():
+    with pytest.raises(ValueError, match="elites.*65"):
+        CEM(settings(), elites=65)
+    with pytest.raises(ValueError, match="temperature"):
+        MPPI(settings(), temperature=0.0)

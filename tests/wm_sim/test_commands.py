@@ -1,0 +1,109 @@
+"""The rules of the command channels, with a clock of their own."""
+
+import math
+
+import pytest
+from wm_sim.commands import Channel, Command, CommandDesk
+
+EXPERT = Command(steer=0.1, throttle=0.2)
+GIVEN = Command(steer=-0.5, throttle=0.6)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_the_last_command_persists(clock):
+    desk = CommandDesk(False, clock)
+    assert desk.choose(EXPERT) == Command()
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    assert [desk.choose(EXPERT) for _ in range(3)] == [GIVEN] * 3
+
+
+def test_only_the_channel_the_override_selects_counts_and_ends_a_wait(clock):
+    desk = CommandDesk(False, clock)
+    desk.receive(Channel.MANUAL, GIVEN, 0)
+    assert not desk.take_arrival() and desk.choose(EXPERT) == Command()
+    desk.override = True
+    desk.receive(Channel.MANUAL, GIVEN, 0)
+    assert desk.take_arrival() and desk.choose(EXPERT) == GIVEN
+    desk.receive(Channel.NORMAL, Command(brake=1.0), 0)
+    assert not desk.take_arrival() and desk.choose(EXPERT) == GIVEN
+
+
+def test_autopilot_drives_unless_the_override_is_on(clock):
+    desk = CommandDesk(True, clock)
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    assert desk.take_arrival()  # the bridge waits for it all the same
+    assert desk.choose(EXPERT) == EXPERT
+    desk.override = True
+    desk.receive(Channel.MANUAL, GIVEN, 0)
+    assert desk.choose(EXPERT) == GIVEN
+    desk.override = False
+    assert desk.choose(EXPERT) == EXPERT
+    desk.autopilot = False
+    assert desk.choose(Command()) == EXPERT  # the last one applied stays in force
+
+
+def test_each_arrival_ends_one_wait(clock):
+    desk = CommandDesk(False, clock)
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    assert desk.take_arrival()
+    assert not desk.take_arrival()
+
+
+@pytest.mark.parametrize("sent, applied", [
+    (Command(steer=1.5, throttle=-0.1, brake=7.0), Command(steer=1.0, throttle=0.0, brake=1.0)),
+    (Command(steer=-9.0, throttle=2.0, brake=-1.0), Command(steer=-1.0, throttle=1.0, brake=0.0)),
+])
+def test_out_of_range_commands_are_clamped_with_a_warning(clock, sent, applied):
+    desk = CommandDesk(False, clock)
+    assert "clamped" in desk.receive(Channel.NORMAL, sent, 0)
+    assert desk.choose(EXPERT) == applied
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["steer", "throttle", "brake"])
+def test_commands_that_are_not_finite_are_ignored_with_a_warning(clock, name, value):
+    desk = CommandDesk(False, clock)
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    desk.take_arrival()
+    assert "ignored" in desk.receive(Channel.NORMAL, Command(**{name: value}), 0)
+    assert desk.choose(EXPERT) == GIVEN and not desk.take_arrival()
+
+
+def test_hand_brake_brakes_and_reverse_gives_no_throttle(clock):
+    assert Command(throttle=0.5, hand_brake=True).pedals() == (0.0, 0.5, 1.0)
+    assert Command(steer=0.2, throttle=0.5, reverse=True).pedals() == (0.2, 0.0, 0.0)
+    assert "reverse" in CommandDesk(False, clock).receive(Channel.NORMAL, Command(reverse=True), 0)
+
+
+def test_latency_is_measured_from_the_ready_state_to_the_first_command_for_it(clock):
+    desk = CommandDesk(False, clock)
+    assert math.isnan(desk.begin_tick(10))
+    clock.now += 0.012
+    desk.receive(Channel.NORMAL, GIVEN, 10)
+    clock.now += 0.050
+    desk.receive(Channel.NORMAL, GIVEN, 10)  # a second one does not count
+    assert desk.begin_tick(20) == pytest.approx(12.0)
+    clock.now += 0.005
+    desk.receive(Channel.NORMAL, GIVEN, 10)  # a late answer to the tick before
+    assert math.isnan(desk.begin_tick(30))
+    clock.now += 0.007
+    desk.receive(Channel.NORMAL, GIVEN, 0)  # no stamp: taken as an answer to this tick
+    assert desk.begin_tick(40) == pytest.approx(7.0)
+
+
+def test_a_new_episode_begins_with_the_pedals_released(clock):
+    desk = CommandDesk(False, clock)
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    desk.new_episode()
+    assert desk.choose(EXPERT) == Command()

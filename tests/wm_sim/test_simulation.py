@@ -1,0 +1,64 @@
+"""Episodes, stamps and results of the simulation without ROS."""
+
+import pytest
+from wm_sim.commands import Command
+from wm_sim.simulation import Simulation
+
+PERIOD_NS = 80_000_000
+
+
+def drive_to_the_end(simulation, command=None):
+    ticks = [simulation.tick(Command())]
+    while ticks[-1].result is None:
+        ticks.append(simulation.tick(command or ticks[-1].expert))
+    return ticks
+
+
+def test_stamps_grow_by_a_period_and_jump_by_a_second_between_episodes():
+    simulation = Simulation(0.08, seed=0)
+    stamps = []
+    for _ in range(2):
+        stamps.append([tick.stamp_ns for tick in drive_to_the_end(simulation, Command(throttle=0.4))])
+    for episode in stamps:
+        assert {after - before for before, after in zip(episode, episode[1:], strict=False)} == {PERIOD_NS}
+    assert stamps[1][0] - stamps[0][-1] == 1_000_000_000
+    assert stamps[0][0] > 0  # zero would read as "no stamp"
+
+
+def test_the_first_tick_of_an_episode_only_shows_the_start():
+    tick = Simulation(0.08, seed=0).tick(Command(throttle=1.0))
+    assert (tick.reward, tick.terminated, tick.truncated, tick.applied) == (0.0, False, False, Command())
+    assert tick.state.speed == pytest.approx(0.0, abs=1e-6)
+
+
+def test_leaving_the_field_and_the_road_are_reported_once():
+    ticks = drive_to_the_end(Simulation(0.08, seed=0), Command(throttle=0.4))
+    assert [tick.left_field for tick in ticks].count(True) == 1 and ticks[-1].left_field and ticks[-1].terminated
+    assert 1 <= [tick.left_road for tick in ticks].count(True) <= 4
+    result = ticks[-1].result
+    assert result.left_field and not result.lap_finished
+    assert result.steps == len(ticks) - 1
+    assert result.score == pytest.approx(sum(tick.reward for tick in ticks))
+    wheels = sum(tick.state.wheels_off_road for tick in ticks)
+    assert result.off_road_share == pytest.approx(wheels / (4 * result.steps))
+    assert 0.3 < result.off_road_share < 1.0
+
+
+def test_a_finished_lap_is_terminated_but_not_a_failure():
+    ticks = drive_to_the_end(Simulation(0.08, seed=1000))
+    assert ticks[-1].terminated and not ticks[-1].left_field
+    assert ticks[-1].result.lap_finished
+    assert "lap finished" in ticks[-1].result.line(1)
+
+
+def test_seeds_count_up_and_reset_chooses_one():
+    simulation = Simulation(0.08, seed=20)
+    first = simulation.tick(Command()).state
+    simulation.tick(Command(throttle=0.3))
+    assert simulation.request_reset(-1) == 21
+    assert simulation.tick(Command()).state != first
+    assert simulation.request_reset(20) == 20
+    assert simulation.tick(Command()).state == first
+    assert simulation.request_reset(-1) == 21
+    with pytest.raises(ValueError, match="-2"):
+        simulation.request_reset(-2)

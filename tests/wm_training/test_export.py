@@ -1,0 +1,97 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from make_episodes import make_folder
+from tiny_bundle import TINY, tiny_model
+from wm_bundle import load_bundle
+from wm_training.dataset import SequenceDataset
+from wm_training.export import main
+from wm_training.graphs import ActorGraph, ImagineGraph, export_graphs
+from wm_training.parity import compare
+from wm_training.trainer import WorldModelTrainer
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint and its data folder."""
+    from dataclasses import replace
+
+    folder = tmp_path_factory.mktemp("run")
+    make_folder(folder / "data", count=4, rows=24)
+    config = replace(TINY, data_path=str(folder / "data"), output_dir=str(folder), num_epochs=1, threads=1)
+    WorldModelTrainer(config).train()
+    return folder / "best_model.pt"
+
+
+def test_export_writes_a_bundle_that_says_where_it_comes_from(checkpoint, tmp_path):
+    assert main(["--checkpoint", str(checkpoint), "--output", str(tmp_path / "b"), "--name", "test"]) == 0
+    manifest = load_bundle(tmp_path / "b").manifest
+    assert manifest.model_id.startswith("test-")
+    assert manifest.control_period_s == pytest.approx(0.08)
+    assert manifest.image.cameras[0].source_height == 96 and manifest.vector[0].name == "speed"
+    assert manifest.provenance["data"]["rows"] == 4 * 24 and len(manifest.provenance["data"]["sha256"]) == 64
+    assert manifest.surprise_threshold > 0 and manifest.validation["parity_belief"] <= 1e-4
+
+
+def test_export_refuses_when_onnxruntime_and_torch_disagree(checkpoint, tmp_path, capsys):
+    arguments = ["--checkpoint", str(checkpoint), "--output", str(tmp_path / "b"), "--tolerance", "1e-12"]
+    assert main(arguments) == 1
+    assert "no bundle was written" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_parity_check_sees_a_model_that_is_not_the_exported_one(tmp_path):
+    files = export_graphs(tiny_model(seed=0), tmp_path)
+    data = SequenceDataset(make_folder(tmp_path / "data", count=4, rows=24), TINY, "val")
+    assert max(compare(tiny_model(seed=0), files, data, 50).values()) <= 1e-4
+    assert max(compare(tiny_model(seed=1), files, data, 50).values()) > 1e-2
+
+
+@pytest.mark.parametrize("candidates", [1, 7])
+def test_imagine_graph_is_the_models_imagine_for_any_number_of_candidates(tmp_path, candidates):
+    model = tiny_model()
+    file = export_graphs(model, tmp_path)["imagine.onnx"]
+    torch.manual_seed(0)
+    belief = torch.randn(1, TINY.belief_size)
+    actions = torch.rand(candidates, TINY.imagination_horizon, 3)
+    noise = torch.randn(candidates, TINY.imagination_horizon, TINY.stochastic_size)
+    state = ImagineGraph(model).split(belief.expand(candidates, -1))
+    with torch.no_grad():
+        expected = model.imagine(state, actions, noise)
+    feeds = {"belief": belief.numpy(), "actions": actions.numpy(), "noise": noise.numpy()}
+    reward, proceed, value, beliefs = onnxruntime.InferenceSession(str(file)).run(None, feeds)
+    for found, name in [(reward, "rewards"), (proceed, "continues"), (value, "values")]:
+        np.testing.assert_allclose(found, expected[name].numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(beliefs, expected["beliefs"][:, 1:].numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_actor_graph_acts_along_its_own_mean_future():
+    model = tiny_model()
+    belief = torch.randn(1, TINY.belief_size)
+    with torch.no_grad():
+        commands, _ = ActorGraph(model)(belief)
+        still = torch.zeros(1, TINY.imagination_horizon, TINY.stochastic_size)
+        expected = model.imagine(ActorGraph(model).split(belief), model.act, still)["actions"]
+    torch.testing.assert_close(commands, expected)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--checkpoint", "none.pt", "--output", "b"], "no checkpoint at none.pt"),
+        (["--checkpoint", "bad.pt", "--output", "b"], "damaged"),
+    ],
+)
+def test_a_missing_or_damaged_checkpoint_ends_with_one_line(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.pt").write_bytes(b"not a checkpoint")
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+def test_an_output_folder_that_is_no_bundle_is_left_alone(checkpoint, tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["--checkpoint", str(checkpoint), "--output", str(tmp_path)]) == 1
+    assert "is not a bundle" in capsys.readouterr().err and (tmp_path / "thesis.txt").exists()

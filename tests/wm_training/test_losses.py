@@ -1,0 +1,89 @@
+import math
+
+import pytest
+import torch
+from wm_training import losses
+from wm_training.config import WorldModelTrainConfig
+
+
+def test_reconstruction_sums_over_the_picture_and_averages_over_batch_and_time():
+    target = torch.zeros(2, 3, 1, 2, 2)
+    predicted = target.clone()
+    predicted[0, 0] = 0.5
+    # 4 pixels * 0.25, in one of 6 frames
+    assert losses.reconstruction_loss(predicted, target).item() == pytest.approx(4 * 0.25 / 6)
+
+
+def test_kl_balance_shares_the_gradient_and_keeps_the_value():
+    posterior = torch.full((1, 1), 3.0, requires_grad=True)
+    prior = torch.full((1, 1), 3.0, requires_grad=True)
+    value = losses.kl_balanced(posterior, prior, balance=0.8, free_bits=1.0)
+    value.backward()
+    assert value.item() == pytest.approx(3.0)
+    assert prior.grad.item() == pytest.approx(0.8)
+    assert posterior.grad.item() == pytest.approx(0.2)
+
+
+def test_a_kl_below_the_free_bits_has_no_gradient():
+    posterior = torch.full((1, 1), 0.4, requires_grad=True)
+    prior = torch.full((1, 1), 0.4, requires_grad=True)
+    value = losses.kl_balanced(posterior, prior, balance=0.8, free_bits=1.0)
+    value.backward()
+    assert value.item() == pytest.approx(1.0)
+    assert prior.grad.item() == 0.0 and posterior.grad.item() == 0.0
+
+
+def test_annealing_rises_linearly_and_stays_at_one():
+    assert [losses.kl_anneal(step, 10) for step in (0, 5, 10, 99)] == [0.0, 0.5, 1.0, 1.0]
+    assert losses.kl_anneal(0, 0) == 1.0
+
+
+def test_lambda_returns_by_hand():
+    rewards = torch.tensor([[1.0, 2.0, 3.0]])
+    continues = torch.tensor([[1.0, 1.0, 0.0]])
+    values = torch.tensor([[10.0, 20.0, 30.0]])
+    returns = losses.lambda_returns(rewards, continues, values, discount=0.5, lam=0.8)
+    last = 3.0  # terminal: no bootstrap
+    middle = 2.0 + 0.5 * (0.2 * 20.0 + 0.8 * last)
+    first = 1.0 + 0.5 * (0.2 * 10.0 + 0.8 * middle)
+    assert returns[0].tolist() == pytest.approx([first, middle, last])
+
+
+def test_a_truncated_end_bootstraps_with_the_last_value():
+    returns = losses.lambda_returns(torch.tensor([[1.0]]), torch.ones(1, 1), torch.tensor([[8.0]]), 0.5, 0.95)
+    assert returns.item() == pytest.approx(1.0 + 0.5 * 8.0)
+
+
+def test_continue_loss_is_the_cross_entropy():
+    # -log(sigmoid(2)) where it goes on, -log(1 - sigmoid(2)) where it ends
+    goes_on = losses.continue_loss(torch.tensor([[2.0]]), torch.tensor([[1.0]])).item()
+    ends = losses.continue_loss(torch.tensor([[2.0]]), torch.tensor([[0.0]])).item()
+    assert goes_on == pytest.approx(math.log(1 + math.exp(-2)))
+    assert ends == pytest.approx(math.log(1 + math.exp(2)))
+
+
+def test_actor_loss_counts_only_labelled_rows():
+    mean = torch.tensor([[[0.5, 0.0], [9.0, 9.0]]])
+    std = torch.full((1, 2, 2), 0.5)
+    expert = torch.zeros(1, 2, 2)
+    known = torch.tensor([[1.0, 0.0]])
+    # 0.5 * (0.5 / 0.5)^2 + 2 * log(0.5)
+    assert losses.actor_loss(mean, std, expert, known).item() == pytest.approx(0.5 + 2 * math.log(0.5))
+    assert losses.actor_loss(mean, std, expert, torch.zeros(1, 2)).item() == 0.0
+
+
+def test_dynamics_loss_moves_only_the_prediction():
+    predicted = torch.ones(1, 1, 4, requires_grad=True)
+    encoded = torch.full((1, 1, 4), 3.0, requires_grad=True)
+    loss = losses.dynamics_loss(predicted, encoded)
+    loss.backward()
+    assert loss.item() == pytest.approx(4.0)
+    assert predicted.grad.abs().sum() > 0 and encoded.grad is None
+
+
+def test_every_loss_of_the_trainer_has_a_weight_of_its_name():
+    from wm_training.trainer import LOSSES
+
+    assert all(hasattr(WorldModelTrainConfig(), f"{name}_weight") for name in LOSSES)
+    weights = {name for name in WorldModelTrainConfig.__dataclass_fields__ if name.endswith("_weight")}
+    assert weights == {f"{name}_weight" for name in LOSSES}

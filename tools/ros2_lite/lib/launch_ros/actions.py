@@ -1,0 +1,65 @@
+"""The part of `launch_ros.actions` that this project's launch files use."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import yaml
+from launch.actions import ExecuteProcess
+from ros2_lite.errors import CommandError, UnsupportedError, refuse_unknown_keywords, refuse_unknown_name
+from ros2_lite.packages import executable_in
+
+
+class Node(ExecuteProcess):
+    """Runs an executable of a package as a node, its parameters in a file as under the real launch."""
+
+    def __init__(
+        self, *, package, executable, name=None, namespace=None, parameters=(), arguments=(), output="log",
+        on_exit=None, **unknown,
+    ):  # fmt: skip
+        refuse_unknown_keywords(self, unknown)
+        ros_arguments = []
+        if name is not None:
+            ros_arguments += ["-r", f"__node:={name}"]
+        if namespace:
+            ros_arguments += ["-r", f"__ns:={namespace if namespace.startswith('/') else '/' + namespace}"]
+        self._parameter_file = _write_parameters(executable, parameters) if parameters else None
+        if self._parameter_file:
+            ros_arguments += ["--params-file", str(self._parameter_file)]
+        path = executable_in(package, executable)
+        super().__init__(
+            cmd=[path, *arguments, "--ros-args", *ros_arguments], name=executable, output=output, on_exit=on_exit
+        )
+
+    def clean_up(self) -> None:
+        if self._parameter_file:
+            with contextlib.suppress(FileNotFoundError):
+                self._parameter_file.unlink()
+
+
+class LifecycleNode(Node):
+    """A node with a lifecycle; it must have a name and a namespace, as under the real launch."""
+
+    def __init__(self, *, name, namespace, **keywords):
+        super().__init__(name=name, namespace=namespace, **keywords)
+
+
+def _write_parameters(executable: str, parameters) -> Path:
+    """Writes dictionaries of parameters into one file of ROS 2's form; returns its path."""
+    values = {}
+    for entry in parameters:
+        if not isinstance(entry, dict):
+            raise UnsupportedError(f"a parameter entry of type {type(entry).__name__} for {executable}")
+        values.update(entry)
+    for name, value in values.items():
+        if not isinstance(value, (bool, int, float, str)):
+            raise CommandError(f"parameter {name!r} of {executable}: expected bool, int, float or str, got {value!r}")
+    with tempfile.NamedTemporaryFile("w", prefix="launch_params_", suffix=".yaml", delete=False) as file:
+        yaml.safe_dump({"/**": {"ros__parameters": values}}, file)
+    return Path(file.name)
+
+
+def __getattr__(name: str):
+    refuse_unknown_name(__name__, name)
