@@ -27,6 +27,6 @@ for python in ${PYTHON:-python3 python3.12 python3.11 python3.13 python3.10 /usr
     PYTHONPATH="$root/scripts${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m set_up "$root" "$@"
   fi
 done
-echo "error: no $wanted found; run: sudo apt-get install -y python3 python3-venv python3-dev" \
+echo "error: no $wanted found; run: sudo apt-get install -y python3 python3-venv python3-dev g++ make" \
   "(or name one: PYTHON=/path/to/python3 make setup)" >&2
 exit 1

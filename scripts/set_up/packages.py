@@ -59,15 +59,22 @@ def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> No
 def remove_half_installed(venv: Path) -> None:
     """After an interruption: removes the records of packages that lack files, so that pip redoes them."""
     for site_packages in venv.glob("lib/python3.*/site-packages"):
+        for moved_away in site_packages.glob("~*"):  # pip's name for what it is about to remove
+            shutil.rmtree(moved_away) if moved_away.is_dir() else moved_away.unlink()
         for record_folder in site_packages.glob("*.dist-info"):
-            record = record_folder / "RECORD"
-            if not record.is_file() or not all(
-                (site_packages / line.rsplit(",", 2)[0].strip('"')).exists()
-                for line in record.read_text(errors="replace").splitlines()
-                if line and not line.rsplit(",", 2)[0].endswith(".pyc")
-            ):
+            if not _is_whole(record_folder):
                 print(f"[set-up]   {record_folder.name} is half installed: doing it again", flush=True)
                 shutil.rmtree(record_folder)
+
+
+def _is_whole(record_folder: Path) -> bool:
+    """Whether all files of a package are there, by its RECORD; byte code does not count."""
+    record = record_folder / "RECORD"
+    if not record.is_file():
+        return False
+    lines = record.read_text(errors="replace").splitlines()
+    files = [line.rsplit(",", 2)[0].strip('"') for line in lines if line]
+    return all((record_folder.parent / file).exists() for file in files if not file.endswith(".pyc"))
 
 
 def repair_cmake_files(venv: Path) -> None:

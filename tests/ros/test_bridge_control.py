@@ -12,6 +12,7 @@ from carla_msgs.msg import CarlaControl
 from std_msgs.msg import Bool
 
 WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0}
+BRISK = {"real_time_factor": 4}  # 50 ticks a second: the probe keeps up with every message on a busy machine
 
 
 def applied(probe):
@@ -59,7 +60,7 @@ def test_latency_is_reported_and_nan_without_a_command():
 
 
 def test_manual_override_and_autopilot_choose_who_drives():
-    with bridge_and_probe(real_time_factor=0, seed=3) as (_, probe):
+    with bridge_and_probe(**BRISK, seed=3) as (_, probe):
         probe.wait_until_connected()
         probe.send(steer=0.25)
         probe.wait_for(lambda: probe.of("vehicle_status") and applied(probe).steer == 0.25)
@@ -76,14 +77,15 @@ def test_manual_override_and_autopilot_choose_who_drives():
         assert applied(probe).steer == -0.5, "the override goes before the autopilot"
         probe.override_publisher.publish(Bool(data=False))
         probe.wait_for(lambda: applied(probe).steer != -0.5)
+        probe.spin(0.3)
         experts = {stamp_ns(msg): msg for msg in probe.of("expert_control")}
-        status = probe.of("vehicle_status")[-1]
-        expert = experts[stamp_ns(status) - 80_000_000]  # what it wanted when the interval began
-        assert (status.control.steer, status.control.throttle) == (expert.steer, expert.throttle)
+        for status in probe.of("vehicle_status")[-5:]:
+            expert = experts[stamp_ns(status) - 80_000_000]  # what it wanted when the interval began
+            assert (status.control.steer, status.control.throttle) == (expert.steer, expert.throttle)
 
 
 def test_commands_out_of_range_are_clamped_and_not_finite_ones_ignored_with_a_warning():
-    with bridge_and_probe(real_time_factor=0) as (process, probe):
+    with bridge_and_probe(**BRISK) as (process, probe):
         probe.wait_until_connected()
         probe.send(steer=-3.0, throttle=0.0, brake=9.0)
         probe.wait_for(lambda: probe.of("vehicle_status") and applied(probe).brake == 1.0)
@@ -97,7 +99,7 @@ def test_commands_out_of_range_are_clamped_and_not_finite_ones_ignored_with_a_wa
 
 
 def test_pause_step_once_and_play():
-    with bridge_and_probe(real_time_factor=0, autopilot=True) as (_, probe):
+    with bridge_and_probe(**BRISK, autopilot=True) as (_, probe):
         probe.wait_until_connected()
         probe.wait_for(lambda: len(probe.images()) > 5)
         probe.carla_control(CarlaControl.PAUSE)
@@ -116,7 +118,7 @@ def test_pause_step_once_and_play():
 
 
 def test_reset_with_a_seed_shows_the_same_first_image_and_minus_one_the_next_track():
-    with bridge_and_probe(real_time_factor=0, autopilot=True, seed=5) as (_, probe):
+    with bridge_and_probe(**BRISK, autopilot=True, seed=5) as (_, probe):
         probe.wait_until_connected()
         firsts = []
         for seed, granted in ((77, 77), (-1, 78), (77, 77)):
@@ -137,7 +139,7 @@ def test_reset_with_a_seed_shows_the_same_first_image_and_minus_one_the_next_tra
 
 
 def test_without_auto_reset_the_world_stands_until_reset_is_called():
-    with bridge_and_probe(real_time_factor=0, auto_reset=False, seed=0) as (_, probe):
+    with bridge_and_probe(**BRISK, auto_reset=False, seed=0) as (_, probe):
         probe.wait_until_connected()
         probe.answer = lambda msg: probe.send(throttle=0.4)
         probe.wait_for(lambda: [msg for msg in probe.of("step_result") if msg.terminated])
@@ -183,7 +185,8 @@ def test_signals_end_it_cleanly(number):
     (["--ros-args", "-p", "sead:=1"], "there is no parameter 'sead'"),
     (["--ros-args", "-p", "seed:=one"], "seed must be of type int"),
     (["--ros-args", "-p", "fixed_delta_seconds:=0.05"], "0.02, 0.04, 0.06 or 0.08"),
-    (["--ros-args", "-p"], "parse"),
+    (["--ros-args", "-p"], "the ROS arguments cannot be used"),
+    (["--ros-args", "--surplus"], "--surplus"),
 ])
 def test_bad_arguments_end_it_with_one_message(words, message):
     with graph.start("wm_sim", "bridge", *words, domain_id=graph.fresh_domain_id()) as process:

@@ -50,6 +50,10 @@ class Observer:
         self.spin_for(0.3)
         return process.process.returncode
 
+    def until_known(self) -> None:
+        """Wait until an active planner's brakes arrive: discovery takes its time, and what is sent before is lost."""
+        self.until(lambda: self.commands and self.statuses, START_S)
+
     def spin_for(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
@@ -121,6 +125,7 @@ def test_one_command_per_image_brakes_without_and_goes_through_its_states_twice(
             observer.statuses.clear()
             assert observer.change_state(Transition.TRANSITION_CONFIGURE)
             assert observer.change_state(Transition.TRANSITION_ACTIVATE)
+            observer.until_known()
             with camera(domain, "--ticks", "25", "--first", str(first)) as images:
                 observer.until(lambda images=images: "done" in images.output(), START_S)
                 ended_s = float(images.output().split()[-1])
@@ -161,7 +166,7 @@ def check_statuses(observer) -> None:
 
 def test_sigterm_while_driving_leaves_a_brake_as_the_last_command(domain, observer, bundle):
     with planner(domain, bundle, "autostart:=true") as node:
-        node.wait_for_output("braking", START_S)  # active, and no image yet
+        observer.until_known()
         with camera(domain, "--ticks", "1000"):
             observer.until(lambda: len(observer.answered()) > 10, START_S)
             node.process.send_signal(signal.SIGTERM)
@@ -176,7 +181,7 @@ def test_sigterm_while_driving_leaves_a_brake_as_the_last_command(domain, observ
 
 def test_brakes_when_the_simulator_is_killed_and_drives_on_when_it_is_back(domain, observer, bundle):
     with planner(domain, bundle, "autostart:=true") as node:
-        node.wait_for_output("braking", START_S)
+        observer.until_known()
         with camera(domain, "--ticks", "1000") as simulator:
             observer.until(lambda: len(observer.answered()) > 10, START_S)
             killed_s = time.monotonic()
@@ -194,8 +199,8 @@ def test_brakes_when_the_simulator_is_killed_and_drives_on_when_it_is_back(domai
 
 
 def test_imagination_is_published_only_to_those_who_listen(domain, observer, bundle):
-    with planner(domain, bundle, "autostart:=true", "imagined_rate_hz:=100.0") as node:
-        node.wait_for_output("braking", START_S)
+    with planner(domain, bundle, "autostart:=true", "imagined_rate_hz:=100.0"):
+        observer.until_known()
         observer.watch_imagination()
         with camera(domain, "--ticks", "1000"):
             observer.until(lambda: len(observer.rollouts) >= 3, START_S)
@@ -215,7 +220,7 @@ def test_imagination_is_published_only_to_those_who_listen(domain, observer, bun
 ])
 def test_images_that_do_not_fit_the_bundle_end_the_node_with_a_brake(domain, observer, bundle, options, message):
     with planner(domain, bundle, "autostart:=true") as node:
-        node.wait_for_output("braking", START_S)
+        observer.until_known()
         with camera(domain, "--ticks", "1000", *options):
             assert node.wait(START_S) == 2
         assert message in node.output()
@@ -227,8 +232,8 @@ def test_images_that_do_not_fit_the_bundle_end_the_node_with_a_brake(domain, obs
 
 
 def test_brakes_and_says_so_when_the_status_is_missing(domain, observer, bundle):
-    with planner(domain, bundle, "autostart:=true") as node:
-        node.wait_for_output("braking", START_S)
+    with planner(domain, bundle, "autostart:=true"):
+        observer.until_known()
         with camera(domain, "--ticks", "12", "--no-status"):
             observer.until(lambda: len(observer.answered()) == 12, START_S)
         observer.until(lambda: len(observer.statuses) >= len(observer.commands))

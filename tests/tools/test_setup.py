@@ -138,6 +138,7 @@ def test_half_installed_packages_are_forgotten_and_whole_ones_kept(tmp_path):
         record.mkdir(parents=True)
         (record / "RECORD").write_text("".join(f"{file},sha256=0,1\n" for file in files) + "cache.pyc,,\n")
         (site_packages / files[0]).touch()
+    (site_packages / "~alf-0.9.dist-info").mkdir()  # half removed by pip
     (site_packages / "bare-1.0.dist-info").mkdir()  # killed before its RECORD was written
     packages.remove_half_installed(tmp_path)
     assert [path.name for path in site_packages.glob("*.dist-info")] == ["whole-1.0.dist-info"]

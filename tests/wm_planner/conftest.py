@@ -26,7 +26,7 @@ class FakeClock:
 class FakeEngine:
     """The reward of every step is minus the squared distance to ``target`` (H, 2); the actor proposes ``proposal``.
 
-    ``observed`` records the arguments of every observe call; ``imagine_s`` is how long imagining takes on ``clock``.
+    ``observed`` records the arguments of every observe call; ``imagine_s_each`` [s] is the time imagining costs per plan.
     """
 
     def __init__(self, clock: FakeClock):
@@ -35,7 +35,7 @@ class FakeEngine:
         self.proposal = np.zeros((HORIZON, 3), np.float32)
         self.observed = []
         self.imagined_actions = []
-        self.imagine_s = 0.0
+        self.imagine_s_each = 0.0
         self.fail: Exception | None = None
 
     def initial_belief(self):
@@ -56,7 +56,7 @@ class FakeEngine:
 
     def imagine(self, belief, actions, noise):
         assert len(actions) == len(noise)
-        self.clock.advance(self.imagine_s)
+        self.clock.advance(self.imagine_s_each * len(actions))
         self.imagined_actions.append(actions.copy())
         reward = -np.square(from_command(actions) - self.target).sum(axis=2)
         return Imagined(reward, np.ones_like(reward), np.zeros_like(reward))

@@ -11,7 +11,7 @@ from wm_planner.solvers import CEM, MPPI, ActorOnly
 
 @pytest.mark.parametrize("values, message", [
     ({"bundel": "x"}, "unknown parameter bundel"),
-    ({"candidates": 3}, "candidates: expected 4 to 4096, found 3"),
+    ({"candidates": 7}, "candidates: expected 8 to 4096, found 7"),
     ({"candidates": 8.0}, "candidates: expected int, found float"),
     ({"autostart": 1}, "autostart: expected bool, found int"),
     ({"solver": "magic"}, "solver: expected one of cem, mppi, actor, found 'magic'"),

@@ -17,7 +17,7 @@ PERIOD_NS = 80_000_000
 
 @pytest.fixture
 def pilot(engine, clock, manifest) -> Pilot:
-    settings = SamplingSettings(16, manifest.horizon, iterations=2, std=(0.2, 0.2), correlation=0.8, seed=1)
+    settings = SamplingSettings(16, manifest.horizon, iterations=2, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
     planner = Planner(engine, CEM(settings, 4), Scorer(1.0, 1.0), clock=clock)
     pilot = Pilot(planner, manifest, 0.06, clock=clock, log=lambda line: pilot.lines.append(line))
     pilot.lines = []
@@ -65,7 +65,7 @@ def test_brakes_when_the_bundle_needs_a_speed_that_nobody_sends(pilot, clock, en
 
 def test_a_bundle_without_speed_needs_no_status(engine, clock, manifest):
     blind = dataclasses.replace(manifest, vector=())
-    settings = SamplingSettings(16, manifest.horizon, iterations=1, std=(0.2, 0.2), correlation=0.8, seed=1)
+    settings = SamplingSettings(16, manifest.horizon, iterations=1, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
     pilot = Pilot(Planner(engine, CEM(settings, 4), Scorer(1.0, 1.0), clock=clock), blind, 0.06, clock=clock,
                   log=lambda line: None)
     assert not pilot.should_wait(PERIOD_NS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from wm_planner.errors import NonFiniteError, PlanError
-from wm_planner.planner import IterationTimer, Planner, check_actions
+from wm_planner.planner import CandidateTimer, Planner, check_actions
 from wm_planner.scoring import Scorer
 from wm_planner.solvers import CEM, SamplingSettings
 
@@ -14,7 +14,7 @@ SPEED = np.array([4.0], np.float32)
 
 @pytest.fixture
 def planner(engine, clock) -> Planner:
-    settings = SamplingSettings(32, HORIZON, iterations=3, std=(0.2, 0.2), correlation=0.8, seed=1)
+    settings = SamplingSettings(32, HORIZON, iterations=3, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
     return Planner(engine, CEM(settings, 6), Scorer(1.0, 1.0), clock=clock)
 
 
@@ -54,12 +54,14 @@ def test_same_seed_and_frames_give_the_same_commands(planner, clock):
     np.testing.assert_array_equal(drive(), drive())
 
 
-def test_stops_before_an_iteration_that_would_pass_the_deadline(planner, engine, clock):
-    engine.imagine_s = 0.020
+def test_fills_the_time_until_the_deadline_and_no_more(planner, engine, clock):
+    engine.imagine_s_each = 0.020 / 32
     planner.observe(IMAGE, SPEED)
-    plan = planner.plan(clock() + 0.050)
-    # 20 ms + 20 ms, the third would end at 60 ms
-    assert plan.iterations == 2
+    begin_s = clock()
+    plan = planner.plan(begin_s + 0.055)
+    # 32 candidates in 20 ms, again 32, and 15 ms left for 24
+    assert plan.iterations == 3 and len(plan.candidates) == 24
+    assert clock() - begin_s <= 0.055
 
 
 def test_without_any_time_the_actor_drives(planner, engine, clock):
@@ -72,29 +74,30 @@ def test_without_any_time_the_actor_drives(planner, engine, clock):
 
 def test_one_slow_call_does_not_end_the_search_for_good(planner, engine, clock):
     planner.observe(IMAGE, SPEED)
-    engine.imagine_s = 5.0
+    engine.imagine_s_each = 5.0 / 32
     planner.plan(clock() + 0.05)
-    engine.imagine_s = 0.001
+    engine.imagine_s_each = 0.001 / 32
     iterations = [planner.plan(clock() + 0.05).iterations for _ in range(10)]
     assert iterations[0] == 0 and iterations[-1] == 3
 
 
-def test_iteration_timer_believes_bad_news_at_once():
-    timer = IterationTimer()
-    timer.record(0.010)
-    timer.record(0.050)
-    assert timer.expected_s == 0.050
-    timer.record(0.0)
-    assert timer.expected_s == pytest.approx(0.040)  # 0.8 * 50 ms
+def test_timer_believes_bad_news_at_once():
+    timer = CandidateTimer()
+    timer.record(0.010, candidates=10)
+    timer.record(0.050, candidates=10)
+    assert timer.expected_s == pytest.approx(0.005)
+    timer.record(0.0, candidates=10)
+    assert timer.expected_s == pytest.approx(0.004)  # 0.8 * 5 ms
+    assert timer.fitting(0.021) == 5 and timer.fitting(-1.0) == 0
     timer.skipped()
-    assert timer.expected_s == pytest.approx(0.020)
+    assert timer.expected_s == pytest.approx(0.002)
 
 
 def test_model_noise_is_shared_by_all_candidates(engine, clock):
     seen = []
     imagine = engine.imagine
     engine.imagine = lambda belief, actions, noise: (seen.append(noise.copy()), imagine(belief, actions, noise))[1]
-    settings = SamplingSettings(8, HORIZON, iterations=1, std=(0.2, 0.2), correlation=0.8, seed=1)
+    settings = SamplingSettings(8, HORIZON, iterations=1, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
     planner = Planner(engine, CEM(settings, 2), Scorer(1.0, 1.0), model_noise=0.5, clock=clock)
     planner.observe(IMAGE, SPEED)
     planner.plan(clock() + 1.0)

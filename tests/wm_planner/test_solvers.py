@@ -14,7 +14,7 @@ def score(plans: np.ndarray) -> np.ndarray:
 
 
 def settings(**changes) -> SamplingSettings:
-    values = dict(candidates=64, horizon=HORIZON, iterations=3, std=(0.15, 0.15), correlation=0.8, seed=3)
+    values = dict(candidates=64, horizon=HORIZON, iterations=3, std=(0.15, 0.15), correlation=0.8, trust=3.0, seed=3)
     return SamplingSettings(**{**values, **changes})
 
 
@@ -24,8 +24,8 @@ def make(name: str, **changes):
     return MPPI(settings(**changes), temperature=0.1)
 
 
-def problem(proposal=None, evaluate=score, may_continue=lambda: True) -> Problem:
-    return Problem(np.zeros((HORIZON, 2), np.float32) if proposal is None else proposal, evaluate, may_continue)
+def problem(proposal=None, evaluate=score, affordable=lambda: 10**6) -> Problem:
+    return Problem(np.zeros((HORIZON, 2), np.float32) if proposal is None else proposal, evaluate, affordable)
 
 
 @pytest.mark.parametrize("name", ["cem", "mppi"])
@@ -97,11 +97,20 @@ def test_stops_when_there_is_no_time_and_keeps_the_best_so_far(allowed):
         return score(plans)
 
     proposal = np.full((HORIZON, 2), 0.1, np.float32)
-    solution = make("cem").solve(problem(proposal, evaluate, lambda: len(calls) < allowed))
+    solution = make("cem").solve(problem(proposal, evaluate, lambda: 10**6 if len(calls) < allowed else 7))
     assert solution.iterations == allowed == len(calls)
     if allowed == 0:
         np.testing.assert_array_equal(solution.plan, proposal)
         assert np.isnan(solution.returns).all()
+
+
+@pytest.mark.parametrize("name", ["cem", "mppi"])
+def test_takes_only_as_many_candidates_as_are_affordable(name):
+    solution = make(name, iterations=2).solve(problem(affordable=lambda: 20))
+    assert solution.candidates.shape == (20, HORIZON, 2) and solution.returns.shape == (20,)
+    full = make(name, iterations=2).solve(problem())
+    assert full.candidates.shape == (64, HORIZON, 2)
+    assert full.returns.max() > solution.returns.max()
 
 
 def test_actor_alone_is_scored_but_not_changed():
@@ -113,7 +122,8 @@ def test_actor_alone_is_scored_but_not_changed():
 
 
 @pytest.mark.parametrize("changes, named", [
-    ({"candidates": 3}, "candidates"), ({"iterations": 0}, "iterations"), ({"horizon": 0}, "horizon")])
+    ({"candidates": 7}, "candidates.*at least 8, found 7"), ({"iterations": 0}, "iterations"),
+    ({"horizon": 0}, "horizon")])
 def test_refuses_bad_settings(changes, named):
     with pytest.raises(ValueError, match=named):
         settings(**changes)

@@ -25,7 +25,8 @@ def test_two_names_of_one_size_agree_and_a_conflict_is_refused(first, second):
 
 @pytest.mark.parametrize(
     "name, value",
-    [("batch_size", 0), ("discount", 1.0), ("image_size", 63), ("kl_balance", 1.5), ("action_dim", 2), ("kl_weight", -1)],
+    [("batch_size", 0), ("discount", 1.0), ("image_size", 63), ("kl_balance", 1.5), ("action_dim", 2),
+     ("kl_weight", -1)],
 )
 def test_a_bad_value_is_refused_with_its_name_and_value(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}"):

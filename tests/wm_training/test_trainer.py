@@ -117,7 +117,7 @@ def test_unusable_checkpoints_are_refused(tmp_path):
     trainer = WorldModelTrainer(config(tmp_path))
     trainer.output.mkdir()
     trainer.save_checkpoint(tmp_path / "whole.pt")
-    other = WorldModelTrainer(config(tmp_path, state_dim=24))
+    other = WorldModelTrainer(config(tmp_path, hidden_dim=24))
     with pytest.raises(TrainingError, match="another model"):
         other.load_checkpoint(tmp_path / "whole.pt")
     os.truncate(tmp_path / "whole.pt", 1000)

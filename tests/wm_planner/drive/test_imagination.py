@@ -33,6 +33,8 @@ def test_the_hardest_steering_of_each_stretch_is_picked(episode):
         return replace(moment, imagined=replace(moment.imagined, steering=np.full((2, 4), amount)))
 
     moments = [steering(amount) for amount in (0.1, -0.9, 0.2, 0.3, 0.8, 0.4)]
+    opening = replace(steering(1.0), time_s=0.5)  # the first second is not shown where there is more
+    moments = [opening, *(replace(m, time_s=2.0) for m in moments)]
     picked = [float(m.imagined.steering[0, 0]) for m in pick_moments(moments, 2)]
     assert picked == [-0.9, 0.8]
 
@@ -41,6 +43,6 @@ def test_strips_show_the_end_of_the_future_and_black_where_none_came(episode):
     assert strip_steps(12) == [1, 3, 5, 7, 9, 11]
     assert strip_steps(4) == [0, 1, 2, 3]
     imagined, real = strips(moments_of(episode)[1])
-    assert imagined.shape == real.shape == (8, 4 * 8, 3)
-    assert real[0, ::8, 0].tolist() == [9, 0, 0, 0]
-    assert imagined[0, ::8, 0].tolist() == [9, 10, 11, 12]
+    assert imagined.shape == real.shape == (8, 4 * 8 + 3 * 2, 3)  # two pixels between the frames
+    assert real[0, ::10, 0].tolist() == [9, 0, 0, 0]
+    assert imagined[0, ::10, 0].tolist() == [9, 10, 11, 12]

@@ -36,6 +36,8 @@ def test_frames_that_cannot_be_split_are_refused(encoding, count):
 def test_tiles_go_row_by_row():
     sheet = tile([np.full((2, 3, 3), number, np.uint8) for number in (1, 2, 3)], columns=2)
     assert sheet[::2, ::3, 0].tolist() == [[1, 2], [3, 0]]
+    apart = tile([np.ones((1, 1, 3), np.uint8)] * 2, columns=2, gap=1)
+    assert apart[0, :, 0].tolist() == [1, 0, 1]
 
 
 def test_the_page_s_picture_has_the_right_colours():

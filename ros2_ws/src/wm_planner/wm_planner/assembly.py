@@ -45,6 +45,11 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     times = engine.warm_up(solver.candidates)
     log(f"bundle {manifest.model_id}: {config.solver}, {solver.candidates} candidates x {manifest.horizon} steps; "
         + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items()))
+    planner.expect(times["imagine"] / 1000.0, solver.candidates)
+    search_ms = config.iterations * times["imagine"] if config.solver != "actor" else 0.0
+    if times["observe"] + times["actor"] + search_ms > config.deadline_ms:
+        log(f"{config.iterations} iterations of {solver.candidates} candidates take about {search_ms:.0f} ms here, the "
+            f"deadline is {config.deadline_ms:g} ms: the search will be cut short; consider fewer candidates")
     return Parts(bundle, planner, pilot)
 
 
@@ -54,7 +59,8 @@ def make_solver(config: PlannerConfig, horizon: int) -> Solver:
         return ActorOnly()
     settings = SamplingSettings(
         candidates=config.candidates, horizon=horizon, iterations=config.iterations,
-        std=(config.steer_std, config.longitudinal_std), correlation=config.noise_correlation, seed=config.seed)
+        std=(config.steer_std, config.longitudinal_std), correlation=config.noise_correlation,
+        trust=config.trust, seed=config.seed)
     if config.solver == "mppi":
         return MPPI(settings, config.temperature)
     return CEM(settings, config.elites)

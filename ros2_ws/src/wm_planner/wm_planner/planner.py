@@ -39,15 +39,22 @@ class Plan:
     iterations: int
 
 
-class IterationTimer:
-    """How long one evaluation takes, to know whether one more fits before a deadline."""
+class CandidateTimer:
+    """How long it takes to imagine and score one candidate, to know how many fit before a deadline."""
 
     def __init__(self):
         self.expected_s = 0.0
 
-    def record(self, seconds: float) -> None:
+    def record(self, seconds: float, candidates: int) -> None:
         """Take in one measured evaluation: an increase counts at once, a decrease slowly."""
-        self.expected_s = max(seconds, 0.8 * self.expected_s + 0.2 * seconds)
+        measured_s = seconds / candidates
+        self.expected_s = max(measured_s, 0.8 * self.expected_s + 0.2 * measured_s)
+
+    def fitting(self, seconds: float) -> int:
+        """How many candidates are expected to fit into some time."""
+        if seconds <= 0.0:
+            return 0
+        return int(min(seconds / max(self.expected_s, 1e-9), 1e9))
 
     def skipped(self) -> None:
         """A frame had no time for any evaluation: doubt the estimate, or one slow call would end planning for good."""
@@ -66,7 +73,7 @@ class Planner:
         self._clock = clock
         self._model_noise = model_noise
         self._seed = seed
-        self._timer = IterationTimer()
+        self._timer = CandidateTimer()
         self._noise = engine.zero_noise(solver.candidates)  # (N, H, S)
         self.reset()
 
@@ -78,6 +85,10 @@ class Planner:
         self._surprise = 0.0
         self._random = np.random.default_rng(self._seed)
         self._solver.reset()
+
+    def expect(self, imagine_s: float, candidates: int) -> None:
+        """Tell how long imagining takes on this machine, so that the first frames keep their deadline too."""
+        self._timer.record(imagine_s, candidates)
 
     def note_command(self, command: np.ndarray) -> None:
         """Tell which command (3,) was really sent or applied last; the next ``observe`` uses it."""
@@ -97,7 +108,7 @@ class Planner:
     def plan(self, deadline_s: float) -> Plan:
         """Plan from the belief; ``deadline_s`` is a time of the injected clock.
 
-        The actor's plan is there in any case; the search goes on while one more iteration is expected to fit.
+        The actor's plan is there in any case; the search takes as many candidates and iterations as should fit.
         Raises EngineError or PlanError; call ``reset`` after that.
         """
         commands, _ = self._engine.actor(self._belief)  # (H, 3)
@@ -112,13 +123,13 @@ class Planner:
             begin_s = self._clock()
             imagined = self._engine.imagine(self._belief, to_command(plans), self._noise[: len(plans)])
             scores = self._scorer(plans, imagined, context)
-            self._timer.record(self._clock() - begin_s)
+            self._timer.record(self._clock() - begin_s, len(plans))
             return scores
 
-        def may_continue() -> bool:
-            return self._clock() + self._timer.expected_s <= deadline_s
+        def affordable() -> int:
+            return self._timer.fitting(deadline_s - self._clock())
 
-        solution = self._solver.solve(Problem(proposal, evaluate, may_continue))
+        solution = self._solver.solve(Problem(proposal, evaluate, affordable))
         if solution.iterations == 0:
             self._timer.skipped()
         return self._checked_plan(solution)

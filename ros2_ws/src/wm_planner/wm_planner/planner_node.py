@@ -229,7 +229,7 @@ class PlannerNode(LifecycleNode):
         self._report(mode, decision.reason)
 
     def _report(self, mode: int, reason: str) -> None:
-        """Log every change between driving and the reasons to brake; a reason whose numbers alone change is the same."""
+        """Log every change of mode and reason; where only a number changed, it is the same reason."""
         kind = (mode, reason.translate(_WITHOUT_DIGITS))
         if kind == self._reported:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,6 +15,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import InvalidParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Bool
@@ -28,6 +30,7 @@ from wm_sim.topics import LATCHED, RELIABLE, BridgeTopics
 
 COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
+DRAIN_S = 0.02  # longest time after a deadline to serve what has piled up
 FLUSH_S = 2.0
 SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
 WARNING_PERIOD_S = 5.0
@@ -38,8 +41,9 @@ ALWAYS_ALLOWED = ("use_sim_time", "start_type_description_service", "qos_overrid
 class Bridge(Node):
     """Subscriptions, the reset service and the loop; decisions are made by Simulation, CommandDesk and Pacer."""
 
-    def __init__(self):
+    def __init__(self, stop: threading.Event):
         super().__init__("carla_ros_bridge")
+        self._stop = stop
         self.config = self._read_parameters()
         self._simulation = Simulation(self.config.fixed_delta_seconds, self.config.seed)
         self._desk = CommandDesk(self.config.autopilot)
@@ -50,7 +54,7 @@ class Bridge(Node):
         self._steps_allowed = 0  # ticks asked for with STEP_ONCE while paused
         self._reset_requested = False
         self._episodes_done = 0
-        self.stopping = False
+        self._served = 0  # messages taken in
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self)
         self._connect()
@@ -77,15 +81,20 @@ class Bridge(Node):
         base = f"/carla/{self.config.role_name}"
         self._command_topics = {channel: f"{base}/{channel.value}" for channel in Channel}
         for channel, topic in self._command_topics.items():
-            self.create_subscription(
-                CarlaEgoVehicleControl, topic, lambda msg, channel=channel: self._on_command(channel, msg), RELIABLE)
-        self.create_subscription(
+            self._subscribe(CarlaEgoVehicleControl, topic, lambda msg, channel=channel: self._on_command(channel, msg))
+        self._subscribe(
             Bool, f"{base}/vehicle_control_manual_override", lambda msg: setattr(self._desk, "override", msg.data),
             LATCHED)
-        self.create_subscription(
-            Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data), RELIABLE)
-        self.create_subscription(CarlaControl, "/carla/control", self._on_carla_control, RELIABLE)
+        self._subscribe(Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data))
+        self._subscribe(CarlaControl, "/carla/control", self._on_carla_control)
         self.create_service(Reset, f"{base}/reset", self._on_reset)
+
+    def _subscribe(self, kind: type, topic: str, callback: Callable, qos: QoSProfile = RELIABLE) -> None:
+        def count_and_call(msg):
+            self._served += 1
+            callback(msg)
+
+        self.create_subscription(kind, topic, count_and_call, qos)
 
     def _on_command(self, channel: Channel, msg: CarlaEgoVehicleControl) -> None:
         warning = self._desk.receive(channel, command_from_msg(msg), ns_from_time(msg.header.stamp))
@@ -115,9 +124,9 @@ class Bridge(Node):
         return response
 
     def run(self) -> None:
-        """Tick until the episodes are done or ``stopping`` is set."""
+        """Tick until the episodes are done or ``stop`` is set."""
         self._wait_for_driver()
-        while not self.stopping:
+        while not self._stop.is_set():
             if not self._may_tick():
                 self._spin(SPIN_SLICE_S, self._may_tick)
                 self._pacer.restart()
@@ -151,14 +160,14 @@ class Bridge(Node):
         self._topics.publish_tick(self._tick, not self._paused, latency_ms, self._simulation.image)
 
     def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
-        """Serve callbacks for ``duration_s``, but once in any case; returns True as soon as ``until`` does."""
+        """Serve callbacks for ``duration_s``, then those still queued; returns True as soon as ``until`` does."""
         deadline = time.monotonic() + duration_s
-        while not self.stopping:
-            left = deadline - time.monotonic()
+        while not self._stop.is_set():
+            left, served = deadline - time.monotonic(), self._served
             self._executor.spin_once(timeout_sec=min(max(left, 0.0), SPIN_SLICE_S))
             if until():
                 return True
-            if left <= 0.0:
+            if left <= 0.0 and (self._served == served or left < -DRAIN_S):
                 return False
         return False
 
@@ -171,7 +180,7 @@ class Bridge(Node):
 
         if limit_s and self._spin(limit_s, connected):
             self._spin(SETTLE_S)
-        elif limit_s and not self.stopping:
+        elif limit_s and not self._stop.is_set():
             self.get_logger().warning(f"no driver connected within wait_for_driver = {limit_s} s: going on without")
 
     def close(self) -> None:
@@ -194,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         words = remove_ros_args(argv)[1:]
     except RuntimeError as error:  # rclpy's parser
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: the ROS arguments cannot be used: {error}", file=sys.stderr)
         return EXIT_USAGE
     if words in (["-h"], ["--help"]):
         print(usage())
@@ -202,16 +211,20 @@ def main(argv: list[str] | None = None) -> int:
     if words:
         print(f"error: unknown argument {words[0]!r}\n{usage()}", file=sys.stderr)
         return EXIT_USAGE
-    bridge = None
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     try:
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-        bridge = Bridge()
+    except (ValueError, RuntimeError) as error:
+        print(f"error: the ROS arguments cannot be used: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        bridge = Bridge(stop)
     except (ValueError, InvalidParameterException, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return EXIT_USAGE
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(bridge, "stopping", True))
     try:
         bridge.run()
     finally:

@@ -72,6 +72,8 @@ def main() -> int:
     try:
         seeds = parse_seeds(arguments.seeds)
         frames_per_tick(arguments.fixed_delta_seconds)
+        if arguments.json and not arguments.json.parent.is_dir():
+            raise ValueError(f"--json: the folder {arguments.json.parent} does not exist")
         results = [
             drive_expert(seed, arguments.fixed_delta_seconds)
             for seed in track(seeds, "driving", console=console)

@@ -67,7 +67,7 @@ class BridgeTopics:
             synchronous_mode_running=synchronous and running))
 
     def publish_tick(self, tick: Tick, running: bool, latency_ms: float, draw: Callable[[], np.ndarray]) -> None:
-        """Everything of one tick, in the bridge's order; the picture comes last and is drawn only then."""
+        """Everything of one tick, in the bridge's order; the picture comes last, drawn if anybody looks."""
         in_map, of_car = self._header(tick, "map"), self._header(tick, self._role)
         of_camera = self._header(tick, f"{self._role}/{CAMERA}")
         width, height = self._config.image_width, self._config.image_height
@@ -85,7 +85,8 @@ class BridgeTopics:
         self._expert_control.publish(messages.control_msg(of_car, tick.expert))
         self._step_result.publish(messages.step_result_msg(of_car, tick, latency_ms))
         self._camera_info.publish(messages.camera_info_msg(of_camera, width, height))
-        self.image.publish(messages.image_msg(of_camera, draw(), width, height))
+        if self.image.get_subscription_count() > 0:
+            self.image.publish(messages.image_msg(of_camera, draw(), width, height))
 
     def flush(self, timeout_s: float) -> None:
         """Wait until every subscriber has the last tick, or for ``timeout_s``."""

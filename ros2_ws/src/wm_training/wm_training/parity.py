@@ -30,10 +30,15 @@ def difference(expected: np.ndarray, found: np.ndarray) -> float:
     return float((np.abs(expected - found) / np.maximum(1.0, np.abs(expected))).max())
 
 
+def _session(file: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # single frames: more threads only wait for each other
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
 def compare(model: WorldModel, files: dict[str, Path], data: SequenceDataset, frames: int) -> dict[str, float]:
     """Largest difference between torch and onnxruntime in belief, reward and value, each filtering by itself."""
-    observe = onnxruntime.InferenceSession(str(files["observe.onnx"]), providers=["CPUExecutionProvider"])
-    imagine = onnxruntime.InferenceSession(str(files["imagine.onnx"]), providers=["CPUExecutionProvider"])
+    observe, imagine = (_session(files[name]) for name in ("observe.onnx", "imagine.onnx"))
     observe_torch, imagine_torch = ObserveGraph(model).eval(), ImagineGraph(model).eval()
     random = np.random.default_rng(0)
     worst = {"belief": 0.0, "reward": 0.0, "value": 0.0}

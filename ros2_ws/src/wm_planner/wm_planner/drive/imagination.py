@@ -8,6 +8,8 @@ import numpy as np
 from wm_planner.drive.pictures import tile
 from wm_planner.drive.records import Episode, Frame, ImaginedSample
 
+_GAP = 2  # [px] between the frames of a strip
+SETTLED_S = 1.0  # the belief has seen some frames by then, and the simulator's opening zoom is over
 STRIP_FRAMES = 6  # of a future that are shown
 
 
@@ -59,10 +61,11 @@ def pick_moments(moments: Sequence[Moment], count: int) -> list[Moment]:
     """At most ``count`` complete moments: of each stretch of the drive the one with the hardest imagined
     steering."""
     complete = [moment for moment in moments if moment.complete]
-    if len(complete) <= count:
-        return complete
-    edges = np.linspace(0, len(complete), count + 1).astype(int)
-    return [max(complete[a:b], key=_steering) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    shown = [moment for moment in complete if moment.time_s >= SETTLED_S] or complete
+    if len(shown) <= count:
+        return shown
+    edges = np.linspace(0, len(shown), count + 1).astype(int)
+    return [max(shown[a:b], key=_steering) for a, b in zip(edges[:-1], edges[1:], strict=True)]
 
 
 def _steering(moment: Moment) -> float:
@@ -80,7 +83,7 @@ def strips(moment: Moment) -> tuple[np.ndarray, np.ndarray]:
     steps = strip_steps(len(moment.real))
     imagined = [moment.imagined.future[h] for h in steps]
     real = [np.zeros_like(moment.now.model) if moment.real[h] is None else moment.real[h] for h in steps]
-    return tile(imagined, len(steps)), tile(real, len(steps))
+    return tile(imagined, len(steps), _GAP), tile(real, len(steps), _GAP)
 
 
 def prediction_errors(moments: Sequence[Moment]) -> tuple[np.ndarray, np.ndarray] | None:

@@ -48,13 +48,13 @@ def split_frames(height: int, width: int, encoding: str, step: int, data, count:
     return picture.reshape(height, count, width // count, 3).transpose(1, 0, 2, 3).copy()
 
 
-def tile(pictures: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Pictures of one size (h, w, 3) in rows of ``columns``; black where the last row is short."""
+def tile(pictures: Sequence[np.ndarray], columns: int, gap: int = 0) -> np.ndarray:
+    """Pictures of one size (h, w, 3) in rows of ``columns``, ``gap`` [px] apart; black where there is none."""
     height, width, _ = pictures[0].shape
     rows = -(-len(pictures) // columns)
-    sheet = np.zeros((rows * height, columns * width, 3), np.uint8)
+    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), np.uint8)
     for place, picture in enumerate(pictures):
-        top, left = place // columns * height, place % columns * width
+        top, left = place // columns * (height + gap), place % columns * (width + gap)
         sheet[top : top + height, left : left + width] = picture
     return sheet
 

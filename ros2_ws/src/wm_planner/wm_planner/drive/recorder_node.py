@@ -151,8 +151,6 @@ class RecorderNode(Node):
                 message.candidates,
                 message.horizon,
                 message.iterations,
-                message.best_return,
-                message.mean_return,
                 message.surprise,
             )
         )

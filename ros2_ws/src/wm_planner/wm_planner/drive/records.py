@@ -57,8 +57,6 @@ class PlannerSample:
     candidates: int
     horizon: int
     iterations: int
-    best_return: float
-    mean_return: float
     surprise: float
 
 

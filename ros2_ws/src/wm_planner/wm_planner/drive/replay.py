@@ -148,4 +148,4 @@ def _gauge(name: str) -> str:
 
 def ahead_labels(horizon: int, period_s: float) -> str:
     """How far ahead each frame of a strip lies, one <span> each."""
-    return "".join(f"<span>+{(h + 1) * period_s:.2f} s</span>" for h in strip_steps(horizon))
+    return "".join(f"<span>{(h + 1) * period_s:.2f} s</span>" for h in strip_steps(horizon))

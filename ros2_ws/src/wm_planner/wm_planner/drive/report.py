@@ -16,6 +16,7 @@ from wm_planner.drive.statistics import drive_figures, latencies_ms
 from wm_planner.drive.summary import DriveResult
 from wm_planner.drive.wording import spell_interval, spell_ms, timing_cells
 
+LONG_LIST = 12  # entries; longer ones are folded away
 MOMENTS = 8  # imagined futures shown in the gallery
 
 
@@ -59,7 +60,7 @@ def _headline(result: DriveResult, summary: dict) -> str:
     tracks = len(result.episodes[timed])
     return (
         f"The {escape(timed)} scored {summary['controllers'][timed]['mean_score']:.0f} on average over "
-        f"{tracks} unseen track{'s' if tracks > 1 else ''}"
+        f"{tracks} track{'s' if tracks > 1 else ''}"
     )
 
 
@@ -227,15 +228,31 @@ def _facts(result: DriveResult, manifest: BundleManifest) -> str:
         "surprise threshold": f"{manifest.surprise_threshold:.2f} nats",
         "size": f"{size / 1e6:.1f} MB",
     }
-    lists = [("Interface", shape), ("Validation", manifest.validation), ("Provenance", manifest.provenance)]
-    return "".join(_list(title, values) for title, values in lists if values)
+    lists = {"Interface": shape, "Validation": manifest.validation, **_flat("Provenance", manifest.provenance)}
+    short = "".join(_list(title, values) for title, values in lists.items() if 0 < len(values) <= LONG_LIST)
+    long = "".join(
+        f"<details><summary>{escape(title)}</summary>{_list('', values)}</details>"
+        for title, values in lists.items()
+        if len(values) > LONG_LIST
+    )
+    return f'<div class="facts">{short}</div>{long}'
+
+
+def _flat(title: str, values: dict) -> dict[str, dict]:
+    """One list of the plain entries, and one for every entry that is a list of its own."""
+    lists = {title: {key: value for key, value in values.items() if not isinstance(value, dict)}}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lists.update(_flat(f"{title}: {key}", value))
+    return lists
 
 
 def _list(title: str, values: dict) -> str:
     rows = "".join(
         f"<dt>{escape(str(key))}</dt><dd>{escape(_plain(value))}</dd>" for key, value in values.items()
     )
-    return f"<dl><h3>{title}</h3>{rows}</dl>"
+    heading = f"<h3>{escape(title)}</h3>" if title else ""
+    return f"<dl>{heading}{rows}</dl>"
 
 
 def _plain(value) -> str:

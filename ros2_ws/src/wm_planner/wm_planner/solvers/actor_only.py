@@ -13,7 +13,7 @@ class ActorOnly:
 
     def solve(self, problem: Problem) -> Solution:
         """Return the proposal."""
-        if not problem.may_continue():
+        if problem.affordable() < 1:
             return unscored(problem.proposal)
         candidates = problem.proposal[None]
         return Solution(problem.proposal, candidates, problem.evaluate(candidates), 1)

@@ -15,12 +15,12 @@ class Problem:
     """One frame's question.
 
     ``proposal`` (H, 2): the actor's plan. ``evaluate``: plans (N, H, 2) → scores (N,), larger is better.
-    ``may_continue``: whether there is time for one more call of ``evaluate``.
+    ``affordable``: how many plans there is time to evaluate now.
     """
 
     proposal: np.ndarray
     evaluate: Callable[[np.ndarray], np.ndarray]
-    may_continue: Callable[[], bool]
+    affordable: Callable[[], int]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """CEM and MPPI: sample plans around the actor's proposal and the last plan, score, move the centre, repeat.
 
 The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
-plans it is wrong about. So the noise is small, correlated in time, and never grows beyond its starting width.
+plans it is wrong about. So the noise is small, correlated in time, never grows beyond its starting width, and no plan
+leaves the trust region around the actor's: without that, warm starts drift away from it frame by frame.
 
 Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
 """
@@ -12,6 +13,7 @@ import numpy as np
 
 from wm_planner.solvers.base import Problem, Solution, unscored
 
+_FEWEST = 8  # candidates below which an iteration is not worth its time
 _FIXED = 3  # unperturbed candidates in every iteration: the actor's plan, the last plan shifted, the centre
 
 
@@ -19,8 +21,9 @@ _FIXED = 3  # unperturbed candidates in every iteration: the actor's plan, the l
 class SamplingSettings:
     """How to sample.
 
-    ``candidates`` N per iteration, ``iterations`` at most; ``std`` of (steer, longitudinal) noise at the start;
-    ``correlation`` of the noise from one step to the next, 0 to below 1; ``seed`` of the random numbers.
+    ``candidates`` N per iteration and ``iterations``, both at most; ``std`` of (steer, longitudinal) noise at the
+    start; ``correlation`` of the noise from one step to the next, 0 to below 1; ``trust``: how many
+    ``std`` a plan may be away from the actor's; ``seed`` of the random numbers.
     """
 
     candidates: int
@@ -28,11 +31,12 @@ class SamplingSettings:
     iterations: int
     std: tuple[float, float]
     correlation: float
+    trust: float
     seed: int
 
     def __post_init__(self):
-        if self.candidates <= _FIXED:
-            raise ValueError(f"candidates: expected more than {_FIXED}, found {self.candidates}")
+        if self.candidates < _FEWEST:
+            raise ValueError(f"candidates: expected at least {_FEWEST}, found {self.candidates}")
         if self.iterations < 1 or self.horizon < 1:
             raise ValueError(f"iterations and horizon: expected at least 1, "
                              f"found {self.iterations} and {self.horizon}")
@@ -46,6 +50,7 @@ class _SamplingSolver:
         self.candidates = settings.candidates
         count, horizon = settings.candidates, settings.horizon
         self._base_std = np.asarray(settings.std, np.float32)
+        self._reach = settings.trust * self._base_std
         # Stationary AR(1) noise: covariance correlation^|i-j| between steps, unit variance at each of them.
         steps = np.arange(horizon)
         covariance = settings.correlation ** np.abs(steps[:, None] - steps[None, :]).astype(np.float64)
@@ -61,17 +66,22 @@ class _SamplingSolver:
         self._last_plan: np.ndarray | None = None
 
     def solve(self, problem: Problem) -> Solution:
-        """Search around the proposal and the last plan; stops early when ``may_continue`` says so."""
-        shifted = self._shifted_last_plan(problem.proposal)
+        """Search around the proposal and the last plan, with as many candidates and iterations as are affordable."""
+        low, high = problem.proposal - self._reach, problem.proposal + self._reach
+        np.clip(low, -1.0, 1.0, out=low)
+        np.clip(high, -1.0, 1.0, out=high)
+        shifted = np.clip(self._shifted_last_plan(problem.proposal), low, high)
         solution = unscored(problem.proposal)
         centre, std = None, self._base_std
         for iteration in range(self.settings.iterations):
-            if not problem.may_continue():
+            count = min(problem.affordable(), self.candidates)
+            if count < _FEWEST:
                 break
-            self._sample(problem.proposal, shifted, centre, std)
-            returns = problem.evaluate(self._plans)
-            centre, std = self._refit(returns, std)
-            solution = Solution(centre, self._plans, returns, iteration + 1)
+            plans = self._sample(count, problem.proposal, shifted, centre, std)
+            np.clip(plans, low, high, out=plans)
+            returns = problem.evaluate(plans)
+            centre, std = self._refit(plans, returns, std)
+            solution = Solution(centre, plans, returns, iteration + 1)
         self._last_plan = solution.plan
         return solution
 
@@ -81,24 +91,26 @@ class _SamplingSolver:
         # One step has passed; for the step that comes new into view the actor knows best.
         return np.concatenate([self._last_plan[1:], proposal[-1:]])
 
-    def _sample(self, proposal, shifted, centre, std) -> None:
-        """Fill the candidates: the fixed ones, then noise around ``centre``, or around both plans at the start."""
-        self._random.standard_normal(out=self._white, dtype=np.float32)
+    def _sample(self, count: int, proposal, shifted, centre, std) -> np.ndarray:
+        """Candidates (count, H, 2): the fixed ones, then noise around ``centre``, or around both plans at the start."""
+        self._random.standard_normal(out=self._white, dtype=np.float32)  # all, so that a count changes no later plan
         np.matmul(self._mix_steps, self._white, out=self._noise)
         self._noise *= std
-        plans, sampled = self._plans, self._plans[_FIXED:]
+        plans = self._plans[:count]
+        sampled, noise = plans[_FIXED:], self._noise[: count - _FIXED]
         plans[0], plans[1] = proposal, shifted
         if centre is None:
             half = len(sampled) // 2
             plans[2] = 0.5 * (proposal + shifted)
-            np.add(self._noise[:half], proposal, out=sampled[:half])
-            np.add(self._noise[half:], shifted, out=sampled[half:])
+            np.add(noise[:half], proposal, out=sampled[:half])
+            np.add(noise[half:], shifted, out=sampled[half:])
         else:
             plans[2] = centre
-            np.add(self._noise, centre, out=sampled)
-        np.clip(plans, -1.0, 1.0, out=plans)
+            np.add(noise, centre, out=sampled)
+        return plans
 
-    def _refit(self, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _refit(self, plans: np.ndarray, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The next centre (H, 2) and width (2,) from scored plans."""
         raise NotImplementedError
 
 
@@ -106,14 +118,15 @@ class CEM(_SamplingSolver):
     """Cross-entropy method: the next centre is the mean of the elites, the next width their spread."""
 
     def __init__(self, settings: SamplingSettings, elites: int):
-        """``elites``: how many of the best candidates to keep, 1 to N."""
+        """``elites``: how many of the best candidates make the next centre, 1 to N."""
         if not 1 <= elites <= settings.candidates:
             raise ValueError(f"elites: expected 1 to {settings.candidates}, found {elites}")
         super().__init__(settings)
         self._elites = elites
 
-    def _refit(self, returns, std):
-        best = self._plans[np.argpartition(-returns, self._elites - 1)[: self._elites]]  # (elites, H, 2)
+    def _refit(self, plans, returns, std):
+        elites = min(self._elites, len(plans))
+        best = plans[np.argpartition(-returns, elites - 1)[:elites]]  # (elites, H, 2)
         centre = best.mean(axis=0)
         # One width for each dimension, pooled over the horizon. Never wider than at the start, see the module text.
         spread = np.sqrt(np.square(best - centre).mean(axis=(0, 1)))
@@ -130,8 +143,8 @@ class MPPI(_SamplingSolver):
         super().__init__(settings)
         self._temperature = temperature
 
-    def _refit(self, returns, std):
+    def _refit(self, plans, returns, std):
         advantage = returns - returns.max()
         weights = np.exp(advantage / (self._temperature * max(float(returns.std()), 1e-6)))
         weights /= weights.sum()
-        return np.tensordot(weights, self._plans, axes=1).astype(np.float32), std
+        return np.tensordot(weights, plans, axes=1).astype(np.float32), std

@@ -1,0 +1,96 @@
+"""The collector on a real graph, against the built-in simulator as a separate process."""
+
+import signal
+
+import graph
+import numpy as np
+import pytest
+from wm_training.episodes import read_episode
+
+
+def simulator(domain_id):
+    wait = "synchronous_mode_wait_for_vehicle_control_command:=true"
+    flags = ["-p", "real_time_factor:=0.0", "-p", wait, "-p", "wait_for_driver:=30.0"]
+    return graph.start("wm_sim", "bridge", "--ros-args", *flags, domain_id=domain_id)
+
+
+def collect(domain_id, *arguments):
+    return graph.start("wm_training", "collect", *map(str, arguments), domain_id=domain_id)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Three episodes: two of the noisy autopilot, then one random one added by a second call."""
+    folder, domain_id = tmp_path_factory.mktemp("episodes"), graph.fresh_domain_id()
+    with simulator(domain_id):
+        for count, driver in [(2, "noisy-autopilot"), (3, "random")]:
+            flags = ["--episodes", count, "--episode-length", 40, "--output-dir", folder, "--driver", driver,
+                     "--seed", 30, "--noise-every", 0.5]  # fmt: skip
+            with collect(domain_id, *flags) as process:
+                assert process.wait(90) == 0, process.output()
+    return [read_episode(folder / f"episode_{i:06d}.npz") for i in range(3)]
+
+
+def test_episodes_have_rows_of_one_rate_without_gaps(recorded):
+    for i, episode in enumerate(recorded):
+        assert len(episode) == 40 and episode.observations.shape == (40, 3, 64, 64)
+        assert set(np.diff(episode.stamps_ns)) == {80_000_000}
+        assert episode.meta["rate_hz"] == 12.5 and episode.meta["seed"] == 30 + i
+        assert episode.dones.tolist() == [False] * 39 + [True] and not episode.terminals.any()
+
+
+def test_what_was_commanded_is_what_was_applied_and_bursts_differ_from_the_label(recorded):
+    noisy = recorded[0]
+    disturbed = np.abs(noisy.actions - noisy.expert_actions).max(1) > 1e-4
+    assert 0.1 < disturbed.mean() < 0.9
+    # Between bursts the action of row t is the expert's wish at row t, not at a neighbouring row.
+    quiet = ~disturbed
+    assert quiet.sum() > 5 and np.ptp(noisy.expert_actions[quiet, 0]) > 0
+    assert np.isfinite(recorded[2].expert_actions).all()
+
+
+def test_rewards_and_speeds_are_the_simulators(recorded):
+    for episode in recorded:
+        # Every row costs 0.1 a physics frame, four a row; tiles bring more.
+        assert episode.rewards.min() >= -0.4 - 1e-5
+        assert (episode.vector >= 0).all()
+    assert recorded[0].rewards.sum() > 10 and recorded[0].vector.max() > 5
+
+
+def test_a_folder_that_is_complete_is_left_alone_without_a_simulator(tmp_path):
+    (tmp_path / "episode_000000.npz").write_bytes(b"here already")
+    with collect(graph.fresh_domain_id(), "--episodes", 1, "--output-dir", tmp_path) as process:
+        assert process.wait(30) == 0
+    assert (tmp_path / "episode_000000.npz").read_bytes() == b"here already"
+
+
+def test_without_a_simulator_it_says_what_it_waited_for(tmp_path):
+    with collect(graph.fresh_domain_id(), "--timeout", 1, "--output-dir", tmp_path / "e") as process:
+        assert process.wait(40) == 1
+        assert "/carla/ego_vehicle/rgb_front/image" in process.output()
+        assert "Traceback" not in process.output()
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with collect(graph.fresh_domain_id(), "--output-dir", tmp_path / "file") as process:
+        assert process.wait(30) == 1
+        assert "is a file" in process.output() and "Traceback" not in process.output()
+
+
+def test_ctrl_c_keeps_whole_episodes_and_the_killed_simulator_is_noticed(tmp_path):
+    domain_id = graph.fresh_domain_id()
+    with simulator(domain_id) as world:
+        arguments = ["--episodes", 1000, "--episode-length", 30, "--output-dir", tmp_path, "--timeout", 3]
+        with collect(domain_id, *arguments) as process:
+            process.wait_for_output("episode 2/", 60)
+            process.process.send_signal(signal.SIGINT)
+            assert process.wait(15) == 130
+            assert "Traceback" not in process.output()
+        files = sorted(tmp_path.iterdir())
+        assert len(files) >= 2 and all(len(read_episode(file)) == 30 for file in files)
+        with collect(domain_id, *arguments) as process:
+            process.wait_for_output("episode", 60)
+            world.kill()
+            assert process.wait(30) == 1
+            assert "waited 3 s" in process.output() and "Traceback" not in process.output()
