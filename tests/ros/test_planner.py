@@ -11,7 +11,9 @@ import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from tiny_bundle import damage, make_tiny_bundle
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus
@@ -64,15 +66,24 @@ class Observer:
             ImaginedRollouts, "/carla/ego_vehicle/planner/imagined", self.rollouts.append, QoSProfile(depth=2))
 
     def change_state(self, transition: int) -> bool:
-        client = self.node.create_client(ChangeState, "/wm_planner/change_state")
+        request = ChangeState.Request()
+        request.transition.id = transition
+        return self.call(ChangeState, "/wm_planner/change_state", request).success
+
+    def set_parameter(self, name: str, value: str) -> str:
+        """Returns why it was refused, nothing if it was not."""
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+        result = self.call(SetParameters, "/wm_planner/set_parameters", request).results[0]
+        return "" if result.successful else result.reason
+
+    def call(self, kind, service: str, request):
+        client = self.node.create_client(kind, service)
         try:
             assert client.wait_for_service(START_S)
-            request = ChangeState.Request()
-            request.transition.id = transition
             future = client.call_async(request)
             self.executor.spin_until_future_complete(future, timeout_sec=START_S)
-            assert future.done()
-            return future.result().success
+            assert future.done(), f"no answer from {service}"
+            return future.result()
         finally:
             self.node.destroy_client(client)
 
@@ -246,7 +257,12 @@ def test_a_bad_bundle_fails_to_configure_and_can_be_corrected(domain, observer, 
     with planner(domain, bundle.parent / "none") as node:
         assert not observer.change_state(Transition.TRANSITION_CONFIGURE)
         node.wait_for_output("no bundle at", 5.0)
-        assert node.stop() == 0
+        assert "no_such_solver" in observer.set_parameter("solver", "no_such_solver")
+        assert observer.set_parameter("bundle", str(bundle)) == ""
+        assert observer.change_state(Transition.TRANSITION_CONFIGURE)
+        assert "unconfigured" in observer.set_parameter("bundle", "")  # too late now
+        assert observer.change_state(Transition.TRANSITION_INACTIVE_SHUTDOWN)
+        assert node.wait(10.0) == 0
 
 
 @pytest.mark.parametrize("parameters, message", [

@@ -26,7 +26,7 @@ class FakeClock:
 class FakeEngine:
     """The reward of every step is minus the squared distance to ``target`` (H, 2); the actor proposes ``proposal``.
 
-    ``observed`` records the arguments of every observe call; ``imagine_s_each`` [s] is the time imagining costs per plan.
+    ``observed`` records the arguments of every observe call; ``imagine_s_each`` [s] is what imagining one plan takes.
     """
 
     def __init__(self, clock: FakeClock):

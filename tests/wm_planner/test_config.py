@@ -16,7 +16,7 @@ from wm_planner.solvers import CEM, MPPI, ActorOnly
     ({"autostart": 1}, "autostart: expected bool, found int"),
     ({"solver": "magic"}, "solver: expected one of cem, mppi, actor, found 'magic'"),
     ({"deadline_ms": float("nan")}, "deadline_ms: expected 1.0 to 10000.0 ms, found nan"),
-    ({"elites": 100}, r"elites: expected at most candidates \(64\), found 100"),
+    ({"solver": "cem", "elites": 100}, r"elites: expected at most candidates \(64\), found 100"),
 ])
 def test_refuses_and_names(values, message):
     with pytest.raises(ConfigError, match=message):

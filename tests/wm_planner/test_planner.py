@@ -59,7 +59,7 @@ def test_fills_the_time_until_the_deadline_and_no_more(planner, engine, clock):
     planner.observe(IMAGE, SPEED)
     begin_s = clock()
     plan = planner.plan(begin_s + 0.055)
-    # 32 candidates in 20 ms, again 32, and 15 ms left for 24
+    # 32 candidates in 20 ms, again 32, and in the 15 ms that are left 24
     assert plan.iterations == 3 and len(plan.candidates) == 24
     assert clock() - begin_s <= 0.055
 

@@ -1,6 +1,10 @@
+import os
+
 import pytest
+from make_episodes import make_folder
+from wm_training.cli import parse
 from wm_training.config import WorldModelTrainConfig
-from wm_training.train import main
+from wm_training.train import TrainOptions, main
 
 
 def test_the_seeds_defaults():
@@ -48,10 +52,21 @@ def test_bad_flags_end_with_a_message_and_a_code(arguments, words, capsys):
     assert words in capsys.readouterr().err + str(stop.value.code)
 
 
-def test_data_that_is_missing_empty_or_a_file_ends_with_one_line(tmp_path, capsys):
+def test_the_seeds_command_line_is_understood():
+    flags = (
+        "--state-dim 256 --action-dim 3 --hidden-dim 512 --latent-dim 32 --batch-size 32 --sequence-length 50 "
+        "--learning-rate 3e-4 --num-epochs 100 --kl-weight 1.0 --reconstruction-weight 1.0 --data-path D --output-dir O"
+    )
+    assert parse(TrainOptions, "", "train", flags.split()) == TrainOptions(data_path="D", output_dir="O")
+
+
+def test_data_that_is_missing_empty_damaged_or_a_file_ends_with_one_line(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    for name, words in [("missing", "no folder"), ("empty", "holds no"), ("file", "is a file")]:
+    damaged = make_folder(tmp_path / "damaged", count=2, rows=60) / "episode_000001.npz"
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    cases = [("missing", "no folder"), ("empty", "holds no"), ("file", "is a file"), ("damaged", "000001.npz is trunc")]
+    for name, words in cases:
         assert main(["--data-path", str(tmp_path / name), "--output-dir", str(tmp_path / "out")]) == 1
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -15,8 +17,6 @@ from wm_training.trainer import WorldModelTrainer
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A checkpoint and its data folder."""
-    from dataclasses import replace
-
     folder = tmp_path_factory.mktemp("run")
     make_folder(folder / "data", count=4, rows=24)
     config = replace(TINY, data_path=str(folder / "data"), output_dir=str(folder), num_epochs=1, threads=1)
@@ -41,17 +41,21 @@ def test_export_refuses_when_onnxruntime_and_torch_disagree(checkpoint, tmp_path
     assert not (tmp_path / "b").exists()
 
 
-def test_the_parity_check_sees_a_model_that_is_not_the_exported_one(tmp_path):
-    files = export_graphs(tiny_model(seed=0), tmp_path)
-    data = SequenceDataset(make_folder(tmp_path / "data", count=4, rows=24), TINY, "val")
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The exported graphs of tiny_model()."""
+    return export_graphs(tiny_model(), tmp_path_factory.mktemp("graphs"))
+
+
+def test_the_parity_check_sees_a_model_that_is_not_the_exported_one(files, tmp_path):
+    data = SequenceDataset(make_folder(tmp_path, count=4, rows=24), TINY, "val")
     assert max(compare(tiny_model(seed=0), files, data, 50).values()) <= 1e-4
     assert max(compare(tiny_model(seed=1), files, data, 50).values()) > 1e-2
 
 
 @pytest.mark.parametrize("candidates", [1, 7])
-def test_imagine_graph_is_the_models_imagine_for_any_number_of_candidates(tmp_path, candidates):
+def test_imagine_graph_is_the_models_imagine_for_any_number_of_candidates(files, candidates):
     model = tiny_model()
-    file = export_graphs(model, tmp_path)["imagine.onnx"]
     torch.manual_seed(0)
     belief = torch.randn(1, TINY.belief_size)
     actions = torch.rand(candidates, TINY.imagination_horizon, 3)
@@ -60,7 +64,8 @@ def test_imagine_graph_is_the_models_imagine_for_any_number_of_candidates(tmp_pa
     with torch.no_grad():
         expected = model.imagine(state, actions, noise)
     feeds = {"belief": belief.numpy(), "actions": actions.numpy(), "noise": noise.numpy()}
-    reward, proceed, value, beliefs = onnxruntime.InferenceSession(str(file)).run(None, feeds)
+    session = onnxruntime.InferenceSession(str(files["imagine.onnx"]))
+    reward, proceed, value, beliefs = session.run(None, feeds)
     for found, name in [(reward, "rewards"), (proceed, "continues"), (value, "values")]:
         np.testing.assert_allclose(found, expected[name].numpy(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(beliefs, expected["beliefs"][:, 1:].numpy(), rtol=1e-4, atol=1e-5)

@@ -5,9 +5,10 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from make_episodes import make_folder
+from make_episodes import make_episode, make_folder
 from wm_training import SequenceDataset, WorldModelTrainConfig, WorldModelTrainer, load_world_model
 from wm_training.trainer import TrainingError, read_checkpoint
 
@@ -54,6 +55,17 @@ def test_training_lowers_the_losses(tmp_path):
     assert after["actor"] < before["actor"]
 
 
+def test_episodes_with_only_the_seeds_four_keys_train(tmp_path):
+    (tmp_path / "data").mkdir()
+    for i in range(2):
+        episode = make_episode(20, seed=i)
+        four = {key: getattr(episode, key) for key in ("observations", "actions", "rewards", "dones")}
+        np.savez_compressed(tmp_path / "data" / f"{i}.npz", **four)
+    trainer = WorldModelTrainer(config(tmp_path, num_epochs=1, latent="categorical", num_categories=4))
+    trainer.train()
+    assert all(torch.isfinite(tensor).all() for tensor in weights(trainer).values())
+
+
 def test_same_seed_same_weights_other_seed_other_weights(tmp_path):
     runs = []
     for seed in (5, 5, 6):
@@ -94,7 +106,7 @@ def test_a_killed_run_leaves_whole_checkpoints_and_continues(tmp_path):
     command = [sys.executable, "-m", "wm_training.train", *flags]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not (tmp_path / "out" / "best_model.pt").exists() and time.monotonic() < deadline:
+    while not (tmp_path / "out" / "checkpoint_epoch_2.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.kill()
     process.wait()

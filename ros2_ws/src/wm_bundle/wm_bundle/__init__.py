@@ -1,7 +1,7 @@
 """What training and driving must agree on: actions, image preprocessing and model bundles."""
 
 from wm_bundle.actions import ACTION_HIGH, ACTION_LOW, ACTION_NAMES, from_command, to_command
-from wm_bundle.bundle import Bundle, BundleError, load_bundle, write_bundle
+from wm_bundle.bundle import Bundle, BundleError, check_destination, load_bundle, write_bundle
 from wm_bundle.images import ImageError, ImagePreprocessor, decode_image
 from wm_bundle.manifest import (
     BUNDLE_FILES,
@@ -30,6 +30,7 @@ __all__ = [
     "ImageSpec",
     "LatentSpec",
     "VectorSpec",
+    "check_destination",
     "decode_image",
     "from_command",
     "load_bundle",

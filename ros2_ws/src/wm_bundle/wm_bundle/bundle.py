@@ -79,16 +79,22 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
+def check_destination(destination: str | os.PathLike) -> Path:
+    """The resolved folder to write a bundle to: a bundle, empty or not there yet; BundleError for anything else."""
+    folder = Path(destination).expanduser().resolve()
+    if folder.exists() and not (folder / "bundle.json").is_file():
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise BundleError(f"{folder} exists and is not a bundle: choose another destination")
+    return folder
+
+
 def write_bundle(destination: str | os.PathLike, manifest: BundleManifest, sources: dict[str, Path]) -> Bundle:
     """Write a bundle from ready ONNX files: everything beside the destination first, then one rename.
 
     ``manifest.files`` is filled in here from ``sources`` (name → file). An existing bundle at the destination is
     replaced only when the new one is complete; a folder that is not a bundle is never replaced.
     """
-    folder = Path(destination).expanduser().resolve()
-    if folder.exists() and not (folder / "bundle.json").is_file():
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise BundleError(f"{folder} exists and is not a bundle: choose another destination")
+    folder = check_destination(destination)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     old = folder.with_name(f".{folder.name}.old-{os.getpid()}")

@@ -44,7 +44,8 @@ class PlannerNode(LifecycleNode):
     def __init__(self):
         """Declare the parameters. Raises ConfigError for unknown ones and bad values."""
         super().__init__("wm_planner", automatically_declare_parameters_from_overrides=True)
-        self.exit_code: int | None = None  # set when the process has to end
+        self.exit_code: int | None = None  # set when something was found that no later image can cure
+        self.finalized = False  # by the transition shutdown, there is no way back from it
         self._parts: Parts | None = None
         self._active = False
         self._entities: list[tuple] = []  # (destroy function, entity)
@@ -104,9 +105,10 @@ class PlannerNode(LifecycleNode):
         return super().on_cleanup(state)
 
     def on_shutdown(self, state) -> TransitionCallbackReturn:
-        """Brake if active, and destroy everything."""
+        """Brake if active, destroy everything, and end the process."""
         self._stop("shut down")
         self._destroy_entities()
+        self.finalized = True
         return super().on_shutdown(state)
 
     def on_error(self, state) -> TransitionCallbackReturn:
@@ -275,7 +277,8 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         return _refuse(str(error))
     except Exception as error:  # rclpy refuses bad --ros-args with exceptions of several modules
-        return _refuse(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return _refuse(reason.split(", at /")[0])  # without the places in rcl's sources
     finally:
         if node is not None:
             node.destroy_node()
@@ -289,10 +292,11 @@ def _run(node: PlannerNode, stop_signals: list[int]) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while not stop_signals and node.exit_code is None:
+        while not (stop_signals or node.finalized or node.exit_code is not None):
             executor.spin_once(timeout_sec=0.1)
     finally:
-        node.trigger_shutdown()  # brakes when active
+        if not node.finalized:
+            node.trigger_shutdown()  # brakes when active
         executor.shutdown(timeout_sec=1.0)
     return node.exit_code or 0
 

@@ -35,12 +35,14 @@ class ExportOptions:
     """Validation frames for the parity check and the scores."""
     tolerance: float = 1e-4
     """Largest difference between onnxruntime and torch in belief, reward and value (relative above 1)."""
+    seed: int = 0
+    """Seed of the random actions that the parity check imagines."""
 
     def __post_init__(self):
-        if self.horizon < 0 or self.frames < 1 or self.tolerance <= 0:
+        if self.horizon < 0 or self.frames < 1 or self.tolerance <= 0 or self.seed < 0:
             raise ValueError(
-                f"horizon {self.horizon}, frames {self.frames}, tolerance {self.tolerance}: expected "
-                f"0 or more, at least 1, above 0"
+                f"horizon {self.horizon}, frames {self.frames}, tolerance {self.tolerance}, seed {self.seed}: "
+                f"expected 0 or more, at least 1, above 0, 0 or more"
             )
 
 
@@ -56,13 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _export(options: ExportOptions) -> int:
     from dataclasses import replace
 
-    from wm_bundle import write_bundle
+    from wm_bundle import check_destination, write_bundle
 
     from wm_training.dataset import SequenceDataset
     from wm_training.graphs import export_graphs
     from wm_training.parity import compare, score
     from wm_training.trainer import load_world_model
 
+    check_destination(options.output)  # before minutes of work, not after
     model, payload = load_world_model(options.checkpoint)
     if options.horizon:
         model.config = replace(model.config, imagination_horizon=options.horizon)
@@ -76,7 +79,7 @@ def _export(options: ExportOptions) -> int:
     print(f"export: {options.checkpoint} at update {payload['step']}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         files = export_graphs(model, Path(folder))
-        differences = compare(model, files, data, options.frames)
+        differences = compare(model, files, data, options.frames, options.seed)
         shown = ", ".join(f"{name} {value:.2g}" for name, value in differences.items())
         print(
             f"export: largest difference between onnxruntime and torch over {options.frames} frames: {shown}",

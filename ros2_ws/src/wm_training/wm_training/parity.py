@@ -36,11 +36,13 @@ def _session(file: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def compare(model: WorldModel, files: dict[str, Path], data: SequenceDataset, frames: int) -> dict[str, float]:
+def compare(
+    model: WorldModel, files: dict[str, Path], data: SequenceDataset, frames: int, seed: int = 0
+) -> dict[str, float]:
     """Largest difference between torch and onnxruntime in belief, reward and value, each filtering by itself."""
     observe, imagine = (_session(files[name]) for name in ("observe.onnx", "imagine.onnx"))
     observe_torch, imagine_torch = ObserveGraph(model).eval(), ImagineGraph(model).eval()
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     worst = {"belief": 0.0, "reward": 0.0, "value": 0.0}
     horizon, config = model.config.imagination_horizon, model.config
 
