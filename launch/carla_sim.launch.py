@@ -24,7 +24,7 @@ def generate_launch_description():
     arguments = [
         ("bundle", models / "carracing", "Folder of the model bundle to drive with."),
         ("role_name", "ego_vehicle", "Name of the car in its topics."),
-        ("solver", "cem", "How the planner searches: cem, mppi or actor (no search)."),
+        ("solver", "mppi", "How the planner searches: mppi, cem or actor (no search)."),
         ("fixed_delta_seconds", "0.08", "[s] Length of a control tick; must be the bundle's control period."),
         ("episodes", "3", "Embedded: episodes to drive before the launch ends; 0 means endless."),
         ("seed", "2000", "Embedded: track of the first episode; every further one takes the next number."),

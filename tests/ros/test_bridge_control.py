@@ -40,6 +40,28 @@ def test_every_tick_waits_for_one_command_and_one_second_at_most():
         assert len(probe.images()) - before <= 3, "a command on the inactive channel must not end the wait"
 
 
+def test_commands_from_before_an_episode_do_not_make_its_own_come_a_tick_late():
+    with bridge_and_probe(**WAITING, auto_reset=False, fixed_delta_seconds=0.08) as (_, probe):
+        sent = []
+
+        def answer(msg):
+            sent.append((stamp_ns(msg), 0.001 * len(sent)))
+            probe.send(header=msg.header, steer=sent[-1][1], throttle=0.05)
+
+        probe.answer = answer
+        probe.wait_until_connected()
+        probe.wait_for(lambda: any(msg.truncated or msg.terminated for msg in probe.of("step_result")), 60)
+        probe.spin(0.5)  # now the world stands until it is reset
+        before = len(sent)
+        assert probe.reset(4).success
+        for _ in range(3):  # as a planner does that sees no image, while the new track is being made
+            probe.send(brake=1.0)
+        probe.wait_for(lambda: len(sent) >= before + 20)
+        applied_at = {stamp_ns(msg): msg.control.steer for msg in probe.of("vehicle_status")}
+        for stamp, steer in sent[before : before + 18]:
+            assert applied_at[stamp + 80_000_000] == pytest.approx(steer, abs=1e-6)
+
+
 def test_latency_is_reported_and_nan_without_a_command():
     with bridge_and_probe(**WAITING) as (_, probe):
         probe.wait_until_connected()

@@ -107,3 +107,10 @@ def test_a_new_episode_begins_with_the_pedals_released(clock):
     desk.receive(Channel.NORMAL, GIVEN, 0)
     desk.new_episode()
     assert desk.choose(EXPERT) == Command()
+
+
+def test_a_command_from_before_an_episode_ends_none_of_its_waits(clock):
+    desk = CommandDesk(False, clock)
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    desk.new_episode()
+    assert not desk.take_arrival()

@@ -33,7 +33,7 @@ from wm_planner.watchdog import Watchdog
 
 EXIT_REFUSED = 2
 _STATUS_WAIT_S = 0.02  # a tick's vehicle_status is sent before its image, so it can only be a little late
-_BRAKE_PERIOD_S = 0.05  # how often the watchdog looks, and brakes while images are missing
+_WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 _ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
 
@@ -86,7 +86,7 @@ class PlannerNode(LifecycleNode):
         self._status_timer = self.create_timer(_STATUS_WAIT_S, self._decide_pending, clock=steady)
         self._status_timer.cancel()
         self._timers_made = [self._status_timer,
-                             self.create_timer(_BRAKE_PERIOD_S, self._on_watchdog, clock=steady)]
+                             self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady)]
         # What lives now lives until cleanup: keep the garbage collector from walking through it between two frames.
         gc.collect()
         gc.freeze()
@@ -206,8 +206,8 @@ class PlannerNode(LifecycleNode):
             self.exit_code = EXIT_REFUSED
 
     def _on_watchdog(self) -> None:
-        fault = self._watchdog.fault()
-        if fault is not None and self._pending is None:
+        fault = self._watchdog.brake_due() if self._pending is None else None
+        if fault is not None:
             self._parts.pilot.note_command(BRAKE)
             self._publish(Decision(BRAKE, fault), Time(), time.monotonic(), PlannerStatus.MODE_BRAKING)
 

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 
+# A brake is repeated for those who join late; rarely, because a simulator that waits for commands counts them.
+REPEAT_S = 0.5
+
 
 class Watchdog:
     """Says when the vehicle must brake because nothing was seen for too long.
@@ -15,29 +18,33 @@ class Watchdog:
         self._timeout_s = timeout_s
         self._clock = clock
         self._last_s: float | None = None
+        self._braked_s: float | None = None
         self._seen_any = False
 
     def start(self) -> None:
         """Begin to watch."""
         self._last_s = self._clock()
+        self._braked_s = None
         self._seen_any = False
 
     def stop(self) -> None:
-        """Watch no longer: ``fault`` stays None."""
+        """Watch no longer: ``brake_due`` stays None."""
         self._last_s = None
 
     def feed(self) -> None:
         """An image came, or the work on one was just finished."""
         if self._last_s is not None:
             self._last_s = self._clock()
+            self._braked_s = None
             self._seen_any = True
 
-    def fault(self) -> str | None:
-        """Why the vehicle must brake now, None while all is well."""
-        if self._last_s is None:
+    def brake_due(self) -> str | None:
+        """Why a brake command must be sent now; None while all is well, and until it is time to repeat the last one."""
+        now_s = self._clock()
+        if self._last_s is None or now_s - self._last_s <= self._timeout_s:
             return None
-        silent_s = self._clock() - self._last_s
-        if silent_s <= self._timeout_s:
+        if self._braked_s is not None and now_s - self._braked_s < REPEAT_S:
             return None
+        self._braked_s = now_s
         what = "no image" if self._seen_any else "no image since activation"
-        return f"{what} for {silent_s:.1f} s, the limit is {self._timeout_s:g} s"
+        return f"{what} for {now_s - self._last_s:.1f} s, the limit is {self._timeout_s:g} s"

@@ -30,7 +30,7 @@ from wm_sim.topics import LATCHED, RELIABLE, BridgeTopics
 
 COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
-DRAIN_S = 0.02  # longest time after a deadline to serve what has piled up
+DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so long after a deadline
 FLUSH_S = 2.0
 SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
 WARNING_PERIOD_S = 5.0
@@ -153,9 +153,12 @@ class Bridge(Node):
         self._steps_allowed = 0
         self._reset_requested = False
         begins = self._simulation.episode_over
-        if begins:
-            self._desk.new_episode()
         self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
+        if begins:
+            # A driver without images brakes, and a new track takes a while: such a command would end the first wait,
+            # and every command after it would come one tick late.
+            self._spin(DRAIN_S)
+            self._desk.new_episode()
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
         self._topics.publish_tick(self._tick, not self._paused, latency_ms, self._simulation.image)
 

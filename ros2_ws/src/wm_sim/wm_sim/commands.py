@@ -137,5 +137,6 @@ class CommandDesk:
         return self._current
 
     def new_episode(self) -> None:
-        """The car was set to the start with its pedals released."""
+        """The car was set to the start with its pedals released; what came before answers none of its ticks."""
         self._current = Command()
+        self._arrived = False
