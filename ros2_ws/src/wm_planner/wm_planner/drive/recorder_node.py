@@ -53,6 +53,7 @@ class RecorderNode(Node):
         self._reader = reader
         self._car = f"/carla/{role_name}"
         self._images = f"{self._car}/{camera}/image"
+        self._planner_heard = False
         self._driver: Driver | None = None
         self._commands = None
         self._answered_ns: int | None = None
@@ -67,6 +68,10 @@ class RecorderNode(Node):
         """Whether every topic and service of the simulator that a drive needs is there."""
         topics = (self._images, f"{self._car}/step_result", f"{self._car}/vehicle_status")
         return all(self.count_publishers(topic) for topic in topics) and self._reset.service_is_ready()
+
+    def hears_planner(self) -> bool:
+        """Whether a status of the planner has come."""
+        return self._planner_heard
 
     def listen_to_camera(self) -> None:
         """Receive frames. Call it last: the simulator takes the camera's subscriber for the sign to begin,
@@ -142,6 +147,7 @@ class RecorderNode(Node):
         )
 
     def _on_planner(self, message: PlannerStatus) -> None:
+        self._planner_heard = True
         self._collector.add_planner(
             PlannerSample(
                 _stamp_ns(message),

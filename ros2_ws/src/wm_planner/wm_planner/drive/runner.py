@@ -123,19 +123,20 @@ class _Run:
         self._node.destroy_node()
 
     def drive(self) -> None:
-        """The whole run. Our subscriptions exist before the simulator: it holds its first tick for a driver,
-        and the driver comes last, so that no step is missed."""
+        """The whole run. The simulator holds its first tick for a driver and a subscriber of the camera; our camera
+        subscription comes last, when everything else is connected, so that nothing is missed."""
         first, *others = self._options.seeds
         self._start("simulator", executable("wm_sim", "bridge"), self._simulator_parameters(first))
         self._wait(self._node.sees_simulator, START_TIMEOUT_S, "the simulator's topics")
         self._collector.begin(first)
         if self._driver is None:
             self._node.listen_to_planner()
-            self._node.listen_to_camera()
             self._start("planner", executable("wm_planner", "planner"), self._planner_parameters())
+            # Without images it says that it brakes, so a first word means that it is active and that we hear it.
+            self._wait(self._node.hears_planner, START_TIMEOUT_S, "the planner's first status")
         else:
             self._node.drive_with(self._driver)
-            self._node.listen_to_camera()
+        self._node.listen_to_camera()
         self._wait(lambda: self._collector.ticks > 0, START_TIMEOUT_S, "the first tick of the simulator")
         self._finish_episode()
         for seed in others:
