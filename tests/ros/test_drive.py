@@ -10,7 +10,7 @@ import graph
 import pytest
 from tiny_bundle import make_tiny_bundle
 
-STEPS = 12
+STEPS = 24  # the second imagined future is of step 10, so that its real future is driven too
 SEEDS = (2000, 2005)  # not consecutive
 PERIOD_S = 0.08
 
