@@ -1,10 +1,9 @@
 """Property: summary.json has exactly the documented shape and is never half written."""
 
 import json
-import os
 
 import pytest
-from wm_planner.drive.summary import build_summary, write_summary, write_text_atomically
+from wm_planner.drive.summary import build_summary, write_summary
 
 
 def test_format(result):
@@ -37,13 +36,3 @@ def test_a_number_that_is_not_finite_is_refused_and_the_old_file_stays(tmp_path)
     with pytest.raises(ValueError):
         write_summary(file, {"a": float("nan")})
     assert json.loads(file.read_text()) == {"a": 1.5}
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    file = tmp_path / "report.html"
-    write_text_atomically(file, "old")
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_text_atomically(file, "new")
-    assert file.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]

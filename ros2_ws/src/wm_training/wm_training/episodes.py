@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.files import replacing
 
 EPISODE_FORMAT_VERSION = 1
 
@@ -62,14 +63,8 @@ def write_episode(path: str | os.PathLike, episode: Episode) -> Path:
     }
     if episode.stamps_ns is not None:
         arrays["stamps_ns"] = np.ascontiguousarray(episode.stamps_ns, np.int64)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part-{os.getpid()}")
-    try:
-        with open(partial, "wb") as stream:
-            np.savez(stream, **arrays)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, open(partial, "wb") as stream:
+        np.savez(stream, **arrays)
     return path
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from wm_bundle.files import replacing, write_text
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.dataset import SequenceDataset
@@ -66,7 +67,7 @@ class WorldModelTrainer:
     def train(self) -> Path:
         """Train to ``num_epochs``; returns the best checkpoint's path. SIGINT and SIGTERM save and stop in order."""
         self.output.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.output / "config.json", json.dumps(asdict(self.config), indent=1).encode())
+        write_text(self.output / "config.json", json.dumps(asdict(self.config), indent=1) + "\n")
         previous = {number: signal.signal(number, self._request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
         total = self.steps_per_epoch * self.config.num_epochs
         saved_at = time.monotonic()
@@ -121,12 +122,8 @@ class WorldModelTrainer:
             "vector_size": self.train_data.vector_size,
             "meta": json.dumps(self.train_data.meta),
         }
-        partial = path.with_name(f".{path.name}.part-{os.getpid()}")
-        try:
+        with replacing(path) as partial:
             torch.save(payload, partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def load_checkpoint(self, path: str | os.PathLike) -> None:
         """Continue from a checkpoint. Raises TrainingError when it is missing, damaged or of another model."""
@@ -239,13 +236,6 @@ def load_world_model(path: str | os.PathLike, device: str = "cpu") -> tuple[Worl
     model = WorldModel(WorldModelTrainConfig(**payload["config"]), payload["channels"], payload["vector_size"])
     model.load_state_dict(payload["model"])
     return model.to(device).eval(), payload
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small file beside its place first, then rename it."""
-    partial = path.with_name(f".{path.name}.part-{os.getpid()}")
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 def append_csv(path: Path, row: dict) -> None:

@@ -11,6 +11,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from wm_bundle import Bundle
+from wm_bundle.files import write_text
 
 from wm_planner.drive.domain import local_environment, own_domain, ros_context
 from wm_planner.drive.drivers import Driver, EchoDriver, RandomDriver
@@ -20,7 +21,6 @@ from wm_planner.drive.pictures import FrameReader
 from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.recorder_node import RecorderNode
 from wm_planner.drive.records import Episode, EpisodeCollector
-from wm_planner.drive.summary import write_text_atomically
 
 START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the first step once a driver is there
 RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
@@ -194,7 +194,7 @@ class _Run:
         logs = self._options.output.resolve() / "logs"
         # JSON is YAML, and a file needs none of the quoting that values on a command line do.
         file = logs / f"{self._name}-{name}.yaml"
-        write_text_atomically(file, json.dumps({"/**": {"ros__parameters": parameters}}, indent=2) + "\n")
+        write_text(file, json.dumps({"/**": {"ros__parameters": parameters}}, indent=2) + "\n")
         self._processes.start(
             name,
             [str(path), "--ros-args", "--params-file", str(file)],

@@ -1,9 +1,10 @@
 """`summary.json`: what a drive measured, as numbers."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from wm_bundle.files import write_text
 
 from wm_planner.drive.records import Episode
 from wm_planner.drive.statistics import deadline_misses, latency_percentiles, mean_and_interval
@@ -70,20 +71,6 @@ def _control(result: DriveResult) -> dict:
     }
 
 
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write ``path`` whole or not at all: a reader never sees half a file. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(fresh, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
 def write_summary(path: Path, summary: dict) -> None:
     """Write summary.json. Raises ValueError for a number that is not finite, OSError."""
-    write_text_atomically(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")

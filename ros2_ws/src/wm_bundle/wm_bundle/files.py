@@ -1,0 +1,30 @@
+"""Files written whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to, and rename it to ``path`` when the block ends without an exception.
+
+    The folder is made where it is missing. A reader, or a run that is killed, never sees half a file. Raises OSError.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        yield partial
+        with open(partial, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file, UTF-8, whole or not at all. Raises OSError."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -1,0 +1,31 @@
+import os
+
+import pytest
+from wm_bundle.files import replacing, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    file = tmp_path / "new" / "file"
+    write_text(file, "old ü")
+    with pytest.raises(RuntimeError), replacing(file) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert file.read_text(encoding="utf-8") == "old ü"
+    assert [entry.name for entry in file.parent.iterdir()] == ["file"]
+
+
+def test_the_file_is_there_only_after_the_block(tmp_path):
+    with replacing(tmp_path / "file") as partial:
+        partial.write_bytes(b"whole")
+        assert not (tmp_path / "file").exists()
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
+    file = tmp_path / "report.html"
+    write_text(file, "old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_text(file, "new")
+    assert file.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
