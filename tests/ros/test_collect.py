@@ -94,3 +94,26 @@ def test_ctrl_c_keeps_whole_episodes_and_the_killed_simulator_is_noticed(tmp_pat
             world.kill()
             assert process.wait(30) == 1
             assert "waited 3 s" in process.output() and "Traceback" not in process.output()
+
+
+def test_without_rewards_and_expert_commands_it_records_as_from_carla(tmp_path):
+    """As CARLA's bridge: nobody sends StepResult or expert_control, and the autopilot is switched on by topic."""
+    domain_id = graph.fresh_domain_id()
+    hidden = [word for topic in ("step_result", "expert_control")
+              for word in ("-r", f"/carla/ego_vehicle/{topic}:=/hidden/{topic}")]  # fmt: skip
+    flags = ["--episodes", 1, "--episode-length", 150, "--output-dir", tmp_path, "--driver", "noisy-autopilot",
+             "--noise-every", 1.0, "--seed", 3, "--ros-args", *hidden]  # fmt: skip
+    with simulator(domain_id), collect(domain_id, *flags) as process:
+        assert process.wait(100) == 0, process.output()
+    episode = read_episode(tmp_path / "episode_000000.npz")
+    assert episode.meta["reward"] == "bridge-1"
+    # The reward of a row by its definition, from what the next row says about it; rows that leave the road cost more.
+    speed, change = episode.vector[1:, 0], np.abs(np.diff(episode.actions, axis=0, prepend=0)).sum(1)[:-1]
+    expected = np.minimum(speed / 8.0, 1.0) - 0.1 * change
+    clean = np.abs(episode.rewards[:-1] - expected) < 1e-4
+    assert clean.mean() > 0.7
+    labelled = np.isfinite(episode.expert_actions).all(1)
+    assert 0.2 < labelled.mean() < 0.95
+    # A label is what the autopilot did, and it drove: the car is under way.
+    np.testing.assert_array_equal(episode.expert_actions[labelled], episode.actions[labelled])
+    assert episode.vector[:, 0].max() > 20

@@ -47,10 +47,7 @@ class CollectNode(Node):
         self._assembler: TickAssembler | None = None
         self._events: dict[str, int] = {"collision": 0, "lane_invasion": 0}
         prefix = f"/carla/{role_name}"
-        self.image_topic = f"{prefix}/{camera}/image"
-        self._step_topic = f"{prefix}/step_result"
-        self._expert_topic = f"{prefix}/expert_control"
-        self._subscribe(prefix)
+        self._subscribe(prefix, camera)
         latched = QoSProfile(
             depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
         )
@@ -61,18 +58,21 @@ class CollectNode(Node):
         self._override_on = False
         self._reset = self.create_client(Reset, f"{prefix}/reset")
 
-    def _subscribe(self, prefix: str) -> None:
-        self.create_subscription(Image, self.image_topic, self._on_image, 10)
+    def _subscribe(self, prefix: str, camera: str) -> None:
+        images = self.create_subscription(Image, f"{prefix}/{camera}/image", self._on_image, 10)
+        self.image_topic = images.topic_name  # a subscription knows what it was remapped to
         self.create_subscription(
             CarlaEgoVehicleStatus,
             f"{prefix}/vehicle_status",
             lambda m: self._add("status", stamp_ns(m.header), m),
             10,
         )
-        self.create_subscription(StepResult, self._step_topic, lambda m: self._add("step", stamp_ns(m.header), m), 10)
-        self.create_subscription(
+        self._steps = self.create_subscription(
+            StepResult, f"{prefix}/step_result", lambda m: self._add("step", stamp_ns(m.header), m), 10
+        )
+        self._experts = self.create_subscription(
             CarlaEgoVehicleControl,
-            self._expert_topic,
+            f"{prefix}/expert_control",
             lambda m: self._add("expert", stamp_ns(m.header), control_array(m)),
             10,
         )
@@ -89,12 +89,12 @@ class CollectNode(Node):
     @property
     def has_step_results(self) -> bool:
         """Whether somebody publishes rewards."""
-        return self.count_publishers(self._step_topic) > 0
+        return self.count_publishers(self._steps.topic_name) > 0
 
     @property
     def has_expert(self) -> bool:
         """Whether somebody publishes the expert's commands."""
-        return self.count_publishers(self._expert_topic) > 0
+        return self.count_publishers(self._experts.topic_name) > 0
 
     @property
     def has_camera(self) -> bool:
