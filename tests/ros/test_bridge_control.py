@@ -62,6 +62,21 @@ def test_commands_from_before_an_episode_do_not_make_its_own_come_a_tick_late():
             assert applied_at[stamp + 80_000_000] == pytest.approx(steer, abs=1e-6)
 
 
+def test_the_first_interval_of_an_episode_is_as_long_as_the_others():
+    with bridge_and_probe(real_time_factor=1, auto_reset=True, wait_for_driver=20.0) as (_, probe):
+        probe.wait_until_connected()
+        for seed in (5, 6, 7):
+            arrivals_s = []
+            probe.wait_for(lambda: probe.images())
+            assert probe.reset(seed).success
+            cut = stamp_ns(probe.images()[-1]) + 500_000_000  # the new episode's stamps begin 1 s later
+            probe.answer = lambda msg, cut=cut, arrivals_s=arrivals_s: (
+                stamp_ns(msg) > cut and arrivals_s.append(time.monotonic()))  # fmt: skip
+            probe.wait_for(lambda arrivals_s=arrivals_s: len(arrivals_s) >= 4)
+            probe.answer = None
+            assert arrivals_s[1] - arrivals_s[0] > 0.06, "a tick of 0.08 s"
+
+
 def test_latency_is_reported_and_nan_without_a_command():
     with bridge_and_probe(**WAITING) as (_, probe):
         probe.wait_until_connected()

@@ -159,6 +159,7 @@ class Bridge(Node):
             # and every command after it would come one tick late.
             self._spin(DRAIN_S)
             self._desk.new_episode()
+            self._pacer.restart()  # making the track took time that the first interval must not lack
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
         self._topics.publish_tick(self._tick, not self._paused, latency_ms, self._simulation.image)
 
