@@ -47,7 +47,8 @@ def package(tmp_path):
     (tmp_path / "share/toy/launch").mkdir(parents=True)
     (tmp_path / "lib/toy").mkdir(parents=True)
     add_executable(tmp_path, "sleeper", SLEEPER)
-    add_executable(tmp_path, "talk", "import sys; print('said', *sys.argv[1:], flush=True); sys.stderr.write('half a line')")
+    talk = "import sys; print('said', *sys.argv[1:], flush=True); sys.stderr.write('half a line')"
+    add_executable(tmp_path, "talk", talk)
     add_executable(tmp_path, "fail", "import sys; sys.exit(int(sys.argv[1]))")
     return tmp_path
 
