@@ -97,7 +97,7 @@ class Probe:
         """Take in messages until `condition()` is true; fails after that many seconds."""
         deadline = time.monotonic() + seconds
         while not (value := condition()):
-            assert time.monotonic() < deadline, f"did not happen within {seconds} s; last: {self.log[-5:]}"
+            assert time.monotonic() < deadline, f"not within {seconds} s; last: {[topic for topic, _ in self.log[-9:]]}"
             self.executor.spin_once(timeout_sec=0.05)
         return value
 
