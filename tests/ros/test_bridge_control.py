@@ -100,6 +100,7 @@ def test_latency_is_reported_and_nan_without_a_command():
 def test_manual_override_and_autopilot_choose_who_drives():
     with bridge_and_probe(**BRISK, seed=3) as (_, probe):
         probe.wait_until_connected()
+        probe.wait_for(probe.images)  # what is sent before the first image is for no episode
         probe.send(steer=0.25)
         probe.wait_for(lambda: probe.of("vehicle_status") and applied(probe).steer == 0.25)
         probe.send(probe.manual_publisher, steer=-0.5, brake=0.5)
@@ -125,6 +126,7 @@ def test_manual_override_and_autopilot_choose_who_drives():
 def test_commands_out_of_range_are_clamped_and_not_finite_ones_ignored_with_a_warning():
     with bridge_and_probe(**BRISK) as (process, probe):
         probe.wait_until_connected()
+        probe.wait_for(probe.images)  # what is sent before the first image is for no episode
         probe.send(steer=-3.0, throttle=0.0, brake=9.0)
         probe.wait_for(lambda: probe.of("vehicle_status") and applied(probe).brake == 1.0)
         assert applied(probe).steer == -1.0
