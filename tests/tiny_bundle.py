@@ -25,12 +25,13 @@ TINY = WorldModelTrainConfig(
 )
 
 
-def tiny_model(seed: int = 0) -> WorldModel:
-    """An untrained model whose heads say something other than zero."""
+def tiny_model(seed: int = 0, cameras: int = 1, **changes) -> WorldModel:
+    """An untrained model whose heads say something other than zero; ``changes`` replace fields of TINY."""
     torch.manual_seed(seed)
-    model = WorldModel(TINY, channels=3, vector_size=1)
+    model = WorldModel(replace(TINY, **changes), channels=3 * cameras, vector_size=1)
     for head in (model.reward, model.value):
-        torch.nn.init.normal_(head.net[-1].weight, std=0.5)
+        for member in head.members:
+            torch.nn.init.normal_(member.net[-1].weight, std=0.5)
     return model.eval()
 
 

@@ -89,4 +89,38 @@ def test_rows_without_a_label_are_marked():
     expert = episode.expert_actions.copy()
     expert[2] = np.nan
     rows = window(replace(episode, expert_actions=expert), 0, 6)
-    assert rows["expert_known"].tolist() == [1, 1, 0, 1, 1, 1] and np.isfinite(rows["expert"]).all()
+    assert rows["expert_weight"].tolist() == [1, 1, 0, 1, 1, 1] and np.isfinite(rows["expert"]).all()
+
+
+def test_labels_weigh_so_that_the_mean_over_all_rows_is_that_over_labelled_ones(tmp_path):
+    for i in range(2):  # one of two episodes has no labels: half of the rows
+        episode = make_episode(40, seed=i)
+        expert = episode.expert_actions if i else np.full_like(episode.expert_actions, np.nan)
+        write_episode(tmp_path / f"{i}.npz", replace(episode, expert_actions=expert))
+    data = SequenceDataset(tmp_path, replace(CONFIG, validation_share=0.0, batch_size=64))
+    assert set(data.batch(0, 0).expert_weight.unique().tolist()) == {0.0, 2.0}
+
+
+def test_a_processs_share_is_that_part_of_the_whole_batch(tmp_path):
+    make_folder(tmp_path)
+    data = SequenceDataset(tmp_path, CONFIG)
+    whole, share = data.batch(2, 1), data.batch(2, 1, slice(2, 4))
+    assert all((a[2:4] == b).all() for a, b in zip(whole, share, strict=True))
+
+
+def test_a_missing_camera_is_marked_and_others_are_there(tmp_path):
+    episode = make_episode(12)
+    two = np.concatenate([episode.observations] * 2, axis=1)
+    mask = np.ones((12, 2), bool)
+    mask[3, 1] = False
+    write_episode(tmp_path / "0.npz", replace(episode, observations=two, camera_mask=mask))
+    write_episode(tmp_path / "1.npz", replace(episode, observations=two))
+    data = SequenceDataset(tmp_path, replace(CONFIG, validation_share=0.0, num_cameras=2))
+    marked, whole = (window(e, 0, 12)["camera_mask"] for e in data.episodes)
+    assert marked.tolist() == mask.astype(float).tolist() and whole.all()
+
+
+def test_another_number_of_cameras_than_the_configuration_says_is_refused(tmp_path):
+    make_folder(tmp_path)
+    with pytest.raises(EpisodeError, match="has 1 cameras, expected 6: set num_cameras"):
+        SequenceDataset(tmp_path, replace(CONFIG, num_cameras=6))

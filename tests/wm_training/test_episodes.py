@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -27,10 +28,11 @@ def test_what_is_written_is_read(tmp_path_factory, rows, channels, inputs, seed)
         vector=random.random((rows, inputs), dtype=np.float32),
         expert_actions=np.full((rows, 3), np.nan, np.float32),
         stamps_ns=random.integers(0, 2**60, rows),
+        camera_mask=random.random((rows, channels // 3)) < 0.5,
         meta={"note": "ü", "seed": seed},
     )
     back = read_episode(write_episode(tmp_path_factory.mktemp("e") / "e.npz", episode))
-    for key in KEYS:
+    for key in (*KEYS, "camera_mask"):
         np.testing.assert_array_equal(getattr(back, key), getattr(episode, key))
     assert back.meta == {**episode.meta, "format_version": 1}
 
@@ -118,3 +120,8 @@ def test_folders_without_episodes_are_told_apart(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EpisodeError, match="is a file"):
         find_episodes(tmp_path / "file")
+
+
+def test_a_camera_mask_that_does_not_fit_the_pictures_is_refused(tmp_path):
+    with pytest.raises(EpisodeError, match=r"camera_mask has shape \(6, 2\), expected \(6, 1\)"):
+        write_episode(tmp_path / "e.npz", dataclasses.replace(make_episode(6), camera_mask=np.ones((6, 2), bool)))

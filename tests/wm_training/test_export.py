@@ -9,7 +9,7 @@ from tiny_bundle import TINY, tiny_model
 from wm_bundle import load_bundle
 from wm_training.dataset import SequenceDataset
 from wm_training.export import main
-from wm_training.graphs import ActorGraph, ImagineGraph, export_graphs
+from wm_training.graphs import ActorGraph, DecodeGraph, ImagineGraph, ObserveGraph, export_graphs
 from wm_training.parity import compare
 from wm_training.trainer import WorldModelTrainer
 
@@ -100,3 +100,46 @@ def test_an_output_folder_that_is_no_bundle_is_left_alone(checkpoint, tmp_path, 
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["--checkpoint", str(checkpoint), "--output", str(tmp_path)]) == 1
     assert "is not a bundle" in capsys.readouterr().err and (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"cameras": 2, "ensemble_size": 2}, {"latent": "categorical", "num_categories": 4, "gru_blocks": 4}],
+    ids=["cameras and ensemble", "categorical and blocks"],
+)
+def test_every_kind_of_model_says_the_same_in_onnxruntime(changes, tmp_path):
+    model = tiny_model(**changes)
+    config, cameras = model.config, model.cameras
+    files = export_graphs(model, tmp_path)
+    torch.manual_seed(0)
+    feeds = {
+        "image": torch.randint(0, 256, (1, 3 * cameras, 64, 64), dtype=torch.uint8),
+        "vector": torch.randn(1, 1),
+        "previous_action": torch.rand(1, 3),
+        "belief": torch.randn(1, config.belief_size),
+        "is_first": torch.zeros(1),
+    }
+    if cameras > 1:
+        feeds["camera_mask"] = torch.tensor([[1.0, 0.0]])  # one camera is dead
+    agree(files["observe.onnx"], ObserveGraph(model), feeds)
+    horizon = config.imagination_horizon
+    feeds = {
+        "belief": torch.randn(1, config.belief_size),
+        "actions": torch.rand(3, horizon, 3),
+        "noise": torch.randn(3, horizon, config.stochastic_size),
+    }
+    outputs = agree(files["imagine.onnx"], ImagineGraph(model), feeds)
+    if config.ensemble_size > 1:
+        disagreement, value_disagreement = outputs[4:]
+        assert (disagreement > 0).all() and (value_disagreement > 0).all()
+    agree(files["decode.onnx"], DecodeGraph(model), {"belief": torch.randn(2, config.belief_size)})
+
+
+def agree(file, graph, feeds: dict) -> list[np.ndarray]:
+    """Run a graph in torch and in onnxruntime and compare; returns what onnxruntime says."""
+    with torch.no_grad():
+        expected = graph(**feeds)
+    found = onnxruntime.InferenceSession(str(file)).run(None, {name: x.numpy() for name, x in feeds.items()})
+    for one, other in zip(expected if isinstance(expected, tuple) else (expected,), found, strict=True):
+        np.testing.assert_allclose(one.numpy(), other, rtol=1e-4, atol=1 if one.dtype == torch.uint8 else 1e-4)
+    return found

@@ -47,6 +47,8 @@ class SequenceDataset:
         starts = np.array([len(self.episodes[i]) for i in usable], dtype=np.int64)
         self._ends = np.cumsum(starts)
         self.rows = int(starts.sum())
+        labelled = sum(int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in usable)
+        self._label_weight = self.rows / labelled if labelled else 0.0
 
     @property
     def channels(self) -> int:
@@ -72,10 +74,13 @@ class SequenceDataset:
         values = np.concatenate([episode.vector for episode in self.episodes])
         return values.mean(0, dtype=np.float64).astype(np.float32), np.maximum(values.std(0), 1e-3).astype(np.float32)
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Batch ``index`` of ``epoch``, on the CPU; the same arguments give the same batch."""
+    def batch(self, epoch: int, index: int, rows: slice | None = None) -> Batch:
+        """Batch ``index`` of ``epoch``, on the CPU; the same arguments give the same batch.
+
+        ``rows`` reads only these of its ``batch_size`` sequences: the share of one of several processes.
+        """
         random = np.random.default_rng([self.config.seed, SPLITS.index(self.split), epoch, index])
-        draws = random.integers(0, self.rows, self.config.batch_size)
+        draws = random.integers(0, self.rows, self.config.batch_size)[rows or slice(None)]
         length = self.config.sequence_length
         windows = []
         for draw in draws:
@@ -84,7 +89,8 @@ class SequenceDataset:
             row = draw - (self._ends[slot - 1] if slot else 0)
             start = int(np.clip(row - length // 2, 0, len(episode) - length))
             windows.append(window(episode, start, length))
-        return stack(windows)
+        batch = stack(windows)
+        return batch._replace(expert_weight=batch.expert_weight * self._label_weight)
 
     def _check_agreement(self) -> None:
         for file, episode in zip(self.files, self.episodes, strict=True):
@@ -95,10 +101,12 @@ class SequenceDataset:
                     f"episode {file} has pictures of {episode.observations.shape[2:]} px, image_size "
                     f"is {size}: set image_size to match, or convert the episodes"
                 )
-            if episode.observations.shape[1] % 3 or episode.observations.shape[1] != first.observations.shape[1]:
+            cameras = episode.observations.shape[1] // 3
+            expected = self.config.num_cameras or first.observations.shape[1] // 3
+            if cameras != expected:
                 raise EpisodeError(
-                    f"episode {file} has {episode.observations.shape[1]} channels, expected the "
-                    f"{first.observations.shape[1]} of {self.files[0].name} (three a camera)"
+                    f"episode {file} has {cameras} cameras, expected {expected}"
+                    + (": set num_cameras to match" if self.config.num_cameras else f" as in {self.files[0].name}")
                 )
             if episode.vector.shape[1] != first.vector.shape[1] or episode.meta.get("vector") != first.meta.get(
                 "vector"
@@ -145,6 +153,8 @@ def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
     is_first[0] = 1.0
     expert = np.asarray(episode.expert_actions[rows], np.float32)
     known = np.isfinite(expert).all(-1)
+    cameras = episode.observations.shape[1] // 3
+    mask = np.ones((length, cameras), bool) if episode.camera_mask is None else episode.camera_mask[rows]
     return {
         "image": episode.observations[rows],
         "vector": np.asarray(episode.vector[rows], np.float32),
@@ -154,7 +164,8 @@ def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
         "terminal": np.asarray(episode.terminals[rows], np.float32),
         "is_first": is_first,
         "expert": from_command(np.where(known[:, None], expert, 0.0)),
-        "expert_known": known.astype(np.float32),
+        "expert_weight": known.astype(np.float32),
+        "camera_mask": mask.astype(np.float32),
     }
 
 

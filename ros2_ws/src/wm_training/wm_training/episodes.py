@@ -40,6 +40,8 @@ class Episode:
     """float32 (T, 3): what the expert would have done at o_t; NaN where nobody knows."""
     stamps_ns: np.ndarray | None = None
     """int64 (T,) stamp of o_t [ns]."""
+    camera_mask: np.ndarray | None = None
+    """bool (T, K): False where a camera's picture is missing and its pixels mean nothing; None for all there."""
     meta: dict = field(default_factory=dict)
     """Format version, cameras, rate_hz, vector, action convention, reward, source."""
 
@@ -63,6 +65,8 @@ def write_episode(path: str | os.PathLike, episode: Episode) -> Path:
     }
     if episode.stamps_ns is not None:
         arrays["stamps_ns"] = np.ascontiguousarray(episode.stamps_ns, np.int64)
+    if episode.camera_mask is not None:
+        arrays["camera_mask"] = np.ascontiguousarray(episode.camera_mask, bool)
     with replacing(path) as partial, open(partial, "wb") as stream:
         np.savez(stream, **arrays)
     return path
@@ -85,7 +89,7 @@ def read_episode(path: str | os.PathLike) -> Episode:
     if missing:
         raise EpisodeError(f"episode {path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
     rows = len(arrays["actions"])
-    for key in ("dones", "terminals"):  # other tools write these as 0 and 1
+    for key in ("dones", "terminals", "camera_mask"):  # other tools write these as 0 and 1
         if key in arrays and arrays[key].dtype.kind in "iuf":
             arrays[key] = arrays[key].astype(bool)
     try:
@@ -101,6 +105,7 @@ def read_episode(path: str | os.PathLike) -> Episode:
         vector=arrays.get("vector", np.zeros((rows, 0), np.float32)),
         expert_actions=arrays.get("expert_actions", np.full((rows, 3), np.nan, np.float32)),
         stamps_ns=arrays.get("stamps_ns"),
+        camera_mask=arrays.get("camera_mask"),
         meta=meta,
     )
     _validate(episode, path)
@@ -176,6 +181,13 @@ def _validate(episode: Episode, path: Path) -> None:
             raise EpisodeError(f"episode {path}: {key} has {len(array)} rows, actions has {rows}")
     if rows == 0:
         raise EpisodeError(f"episode {path} has no rows")
+    channels = episode.observations.shape[1]
+    if channels % 3:
+        raise EpisodeError(f"episode {path}: observations have {channels} channels, expected 3 for each camera")
+    if episode.camera_mask is not None and episode.camera_mask.shape != (rows, channels // 3):
+        raise EpisodeError(
+            f"episode {path}: camera_mask has shape {episode.camera_mask.shape}, expected ({rows}, {channels // 3})"
+        )
     if episode.stamps_ns is not None and episode.stamps_ns.shape != (rows,):
         raise EpisodeError(f"episode {path}: stamps_ns has shape {episode.stamps_ns.shape}, expected ({rows},)")
     for key in ("actions", "rewards", "vector"):

@@ -35,13 +35,21 @@ class ObserveGraph(_Graph):
     """One filter step. The belief takes the posterior's mean: planning should not depend on a sample."""
 
     def forward(
-        self, image: Tensor, vector: Tensor, previous_action: Tensor, belief: Tensor, is_first: Tensor
+        self,
+        image: Tensor,
+        vector: Tensor,
+        previous_action: Tensor,
+        belief: Tensor,
+        is_first: Tensor,
+        camera_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Returns the belief (1, F) and the surprise (1,)."""
+        """Returns the belief (1, F) and the surprise (1,). ``camera_mask`` (1, K) None for all cameras there."""
+        if camera_mask is None:
+            camera_mask = torch.ones(1, self.model.cameras)
         rssm = self.model.rssm
         keep = (1.0 - is_first)[:, None]
         hidden = rssm.advance(self.split(belief * keep), previous_action * keep)
-        embedded = rssm.posterior_embedding(self.model.embed(image, vector))
+        embedded = rssm.posterior_embedding(self.model.embed(image, vector, camera_mask))
         posterior = rssm.posterior(hidden, embedded)
         surprise = rssm.latent.kl(posterior, rssm.prior_net(hidden))
         return State(hidden, rssm.latent.mean(posterior)).belief, surprise
@@ -50,23 +58,26 @@ class ObserveGraph(_Graph):
 class ImagineGraph(_Graph):
     """N action sequences of H steps from one belief, with every head on every state reached."""
 
-    def forward(self, belief: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Returns reward, continue and value (N, H) and the beliefs (N, H, F)."""
+    def forward(self, belief: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        """Returns reward, continue and value (N, H) and the beliefs (N, H, F).
+
+        Models with an ensemble also say what its members disagree by, for reward and value, (N, H) each.
+        """
         state = self.split(belief.expand(actions.shape[0], -1))
+        prepared = self.model.rssm.latent.prepare(noise)
         reached = []
         for h in range(actions.shape[1]):
-            state = self.model.rssm.imagine_step(state, actions[:, h], noise[:, h])
+            state = self.model.rssm.imagine_step(state, actions[:, h], prepared[:, h])
             reached.append(state.belief)
         beliefs = torch.stack(reached, 1)
         # All heads see all N×H states in one matrix product each.
-        flat = beliefs.flatten(0, 1)
-        model, shape = self.model, actions.shape[:2]
-        return (
-            model.reward.mean(model.reward(flat)).unflatten(0, shape),
-            torch.sigmoid(model.continues(flat)).unflatten(0, shape),
-            model.value.mean(model.value(flat)).unflatten(0, shape),
-            beliefs,
-        )
+        said = {
+            name: x.unflatten(0, actions.shape[:2]) for name, x in self.model.predict(beliefs.flatten(0, 1)).items()
+        }
+        outputs = said["rewards"], said["continues"], said["values"], beliefs
+        if self.model.config.ensemble_size > 1:
+            outputs += said["disagreement"], said["value_disagreement"]
+        return outputs
 
 
 class ActorGraph(_Graph):
@@ -75,13 +86,12 @@ class ActorGraph(_Graph):
     def forward(self, belief: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the commands (1, H, 3) and the deviation of (steer, longitudinal) now (1, 2)."""
         state = self.split(belief)
-        mean, std_now = self.model.actor(belief)
-        still = torch.zeros_like(state.stochastic)
-        commands = [search_to_command(mean)]
+        now = self.model.actor(belief)
+        commands = [search_to_command(now.mode)]
         for _ in range(self.model.config.imagination_horizon - 1):
-            state = self.model.rssm.imagine_step(state, commands[-1], still)
+            state = self.model.rssm.imagine_step(state, commands[-1])
             commands.append(self.model.act(state.belief))
-        return torch.stack(commands, 1), std_now
+        return torch.stack(commands, 1), now.action_std
 
 
 class DecodeGraph(_Graph):
@@ -100,19 +110,21 @@ def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:
     vector = torch.zeros(1, model.vector_mean.shape[0])
     many = {0: Dim("N", min=1, max=1 << 16)}
     some = {0: Dim("M", min=1, max=1 << 16)}
+    observed = (image, vector, torch.zeros(1, 3), belief, torch.ones(1))
+    observed_names = ["image", "vector", "previous_action", "belief", "is_first"]
+    if model.cameras > 1:
+        observed += (torch.ones(1, model.cameras),)
+        observed_names.append("camera_mask")
+    imagined_names = ["reward", "continue", "value", "beliefs"]
+    if config.ensemble_size > 1:
+        imagined_names += ["disagreement", "value_disagreement"]
     graphs = {
-        "observe.onnx": (
-            ObserveGraph(model),
-            (image, vector, torch.zeros(1, 3), belief, torch.ones(1)),
-            ["image", "vector", "previous_action", "belief", "is_first"],
-            ["next_belief", "surprise"],
-            None,
-        ),
+        "observe.onnx": (ObserveGraph(model), observed, observed_names, ["next_belief", "surprise"], None),
         "imagine.onnx": (
             ImagineGraph(model),
             (belief, torch.zeros(4, horizon, 3), torch.zeros(4, horizon, config.stochastic_size)),
             ["belief", "actions", "noise"],
-            ["reward", "continue", "value", "beliefs"],
+            imagined_names,
             {"belief": None, "actions": many, "noise": many},
         ),
         "actor.onnx": (ActorGraph(model), (belief,), ["belief"], ["actions", "std"], None),

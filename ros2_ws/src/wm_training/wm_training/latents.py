@@ -23,10 +23,14 @@ class GaussianLatent(nn.Module):
         mean, raw = parameters.float().chunk(2, dim=-1)
         return mean, functional.softplus(raw) + self.min_std
 
-    def sample(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """(..., S) from parameters (..., P) and standard normal noise (..., S), with a gradient."""
+    def prepare(self, noise: Tensor) -> Tensor:
+        """What ``sample`` wants instead of standard normal noise (..., S); once for a whole sequence."""
+        return noise
+
+    def sample(self, parameters: Tensor, prepared: Tensor) -> Tensor:
+        """(..., S) from parameters (..., P) and prepared noise (..., S), with a gradient."""
         mean, std = self._split(parameters)
-        return mean + std * noise
+        return mean + std * prepared
 
     def mean(self, parameters: Tensor) -> Tensor:
         """Expected state (..., S)."""
@@ -55,16 +59,22 @@ class CategoricalLatent(nn.Module):
         probabilities = functional.softmax(logits, dim=-1)
         return ((1.0 - self.unimix) * probabilities + self.unimix / self.classes).log()
 
-    def sample(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """One-hot (..., S) by the Gumbel-max trick, the Gumbel noise made from standard normal ``noise`` (..., S).
+    def prepare(self, noise: Tensor) -> Tensor:
+        """Gumbel noise (..., S) from standard normal noise (..., S); once for a whole sequence.
 
-        Zero noise gives the most probable class. The gradient is that of the probabilities (straight-through).
+        Equal noise for all classes, zeros above all, gives the most probable class.
         """
-        log_probabilities = self._log_probabilities(parameters)
         # Φ turns the normal noise into a uniform one; clamped so that both logarithms stay finite.
         uniform = (0.5 * (1.0 + torch.erf(noise.float() / math.sqrt(2.0)))).clamp(1e-6, 1.0 - 1e-6)
-        gumbel = -(-uniform.log()).log()
-        choice = (log_probabilities + gumbel.unflatten(-1, (self.groups, self.classes))).argmax(-1)
+        return -(-uniform.log()).log()
+
+    def sample(self, parameters: Tensor, prepared: Tensor) -> Tensor:
+        """One-hot (..., S) by the Gumbel-max trick from parameters (..., P) and prepared noise (..., S).
+
+        The gradient is that of the probabilities (straight-through).
+        """
+        log_probabilities = self._log_probabilities(parameters)
+        choice = (log_probabilities + prepared.unflatten(-1, (self.groups, self.classes))).argmax(-1)
         one_hot = functional.one_hot(choice, self.classes).to(log_probabilities.dtype)
         probabilities = log_probabilities.exp()
         return (one_hot + probabilities - probabilities.detach()).flatten(-2)

@@ -1,17 +1,36 @@
-"""The losses, as pure functions of tensors. Every name here is the name of its weight in the configuration."""
+"""The losses, as pure functions of tensors. Every name in LOSSES is the name of its weight in the configuration.
+
+Every loss is a mean over the rows of a batch, so that the mean over equal parts of a batch is the loss of the whole:
+gradient accumulation and several processes give what one process gives.
+"""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+LOSSES = (
+    "reconstruction",
+    "kl",
+    "reward",
+    "continue",
+    "value",
+    "dynamics",
+    "behaviour_cloning",
+    "actor",
+    "critic",
+    "entropy",
+)
 
-def reconstruction_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """Squared error summed over the picture, mean over (B, T). Both (B, T, C, H, W), pixels in [0, 1].
 
-    The sum, not the mean: up to a constant it is the negative log-likelihood of a unit-variance Gaussian times two,
-    so it stands in the same currency as the KL (DreamerV1, Hafner et al. 2020, eq. 5).
+def reconstruction_loss(squared_errors: Tensor, camera_mask: Tensor) -> Tensor:
+    """Squared error of pixels in [0, 1] summed over the picture, mean over (B, T).
+
+    ``squared_errors`` (B, T, K) are sums over each camera's picture. The sum, not the mean: up to a constant it is the
+    negative log-likelihood of a unit-variance Gaussian times two, so it stands in the same currency as the KL
+    (DreamerV1, Hafner et al. 2020, eq. 5). Cameras whose ``camera_mask`` (B, T, K) is 0 were not recorded and do not
+    count.
     """
-    return (predicted.float() - target.float()).square().flatten(2).sum(-1).mean()
+    return (squared_errors * camera_mask).sum(-1).mean()
 
 
 def kl_balanced(
@@ -42,15 +61,13 @@ def continue_loss(logits: Tensor, continues: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits.float(), continues.float())
 
 
-def actor_loss(mean: Tensor, std: Tensor, expert: Tensor, known: Tensor) -> Tensor:
-    """Behaviour cloning: negative log-likelihood of the expert's action under a normal distribution.
+def behaviour_cloning_loss(log_probability: Tensor, weight: Tensor) -> Tensor:
+    """Negative log-likelihood of the expert's actions; both (B, T).
 
-    mean, std, expert (B, T, 2) in (steer, longitudinal); known (B, T) is 1 where the expert's action is known.
-    Rows without a label do not count; with no label at all the loss is 0.
+    ``weight`` is 0 where the expert's action is unknown, else one over the share of known rows in the data, so that
+    the mean over all rows is that over the labelled ones.
     """
-    error = (expert - mean.float()) / std.float()
-    nll = (0.5 * error.square() + std.float().log()).sum(-1)
-    return (nll * known).sum() / known.sum().clamp(min=1.0)
+    return -(log_probability * weight).mean()
 
 
 def lambda_returns(rewards: Tensor, continues: Tensor, next_values: Tensor, discount: float, lam: float) -> Tensor:
@@ -59,10 +76,37 @@ def lambda_returns(rewards: Tensor, continues: Tensor, next_values: Tensor, disc
     rewards r_t, continues c_t (0 after a terminal) and next_values V(s_{t+1}) are (B, T). Returns R (B, T) with
     R_t = r_t + discount c_t ((1 - lam) V(s_{t+1}) + lam R_{t+1}); behind the last step R is next_values' last.
     """
-    returns = torch.empty_like(rewards)
+    returns = []
     following = next_values[:, -1]
     for t in range(rewards.shape[1] - 1, -1, -1):
         blended = (1.0 - lam) * next_values[:, t] + lam * following
         following = rewards[:, t] + discount * continues[:, t] * blended
-        returns[:, t] = following
-    return returns
+        returns.append(following)
+    return torch.stack(returns[::-1], dim=1)
+
+
+def reach_weights(continues: Tensor, discount: float) -> Tensor:
+    """How much an imagined step counts: discounted probability that the episode gets there. (M, H), 1 at the first.
+
+    ``continues`` (M, H) are the probabilities that the episode goes on after each imagined action.
+    """
+    reached = torch.cumprod(discount * continues.detach(), dim=1)
+    return torch.cat([torch.ones_like(reached[:, :1]), reached[:, :-1]], dim=1)
+
+
+def actor_loss(returns: Tensor, weights: Tensor, scale: Tensor) -> Tensor:
+    """Negative imagined lambda-return, the gradient running through the dynamics (DreamerV1, eq. 7).
+
+    returns, weights (M, H); ``scale`` () normalises the returns' size (DreamerV3, eq. 11-12).
+    """
+    return -(weights * returns / scale).mean()
+
+
+def critic_loss(errors: Tensor, weights: Tensor) -> Tensor:
+    """Mean loss of the value head on imagined returns; both (M, H)."""
+    return (weights * errors).mean()
+
+
+def entropy_loss(entropy: Tensor, weights: Tensor) -> Tensor:
+    """Negative entropy [nats] of the actor on imagined states; both (M, H)."""
+    return -(weights * entropy).mean()

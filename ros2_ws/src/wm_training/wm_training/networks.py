@@ -1,7 +1,15 @@
-"""Encoder, decoder and the fully connected block all parts are made of."""
+"""Encoder and decoder of one or several cameras, and the fully connected block all parts are made of."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from wm_training.config import WorldModelTrainConfig
+
+_COLOURS = 3
+# Pixels of a piece whose activations stay in a processor's cache on their way through the convolutions; measured.
+_CHUNK_PIXELS = 100 * 64 * 64
 
 
 def mlp(inputs: int, hidden: int, outputs: int, layers: int = 1) -> nn.Sequential:
@@ -18,43 +26,112 @@ def _stages(image_size: int) -> int:
     return image_size.bit_length() - 3
 
 
+def _convolutions(image_size: int, depth: int) -> nn.Sequential:
+    """Pictures (M, 3, H, W) to features (M, ·, 4, 4): stride-two convolutions, the channels doubled by each."""
+    parts: list[nn.Module] = []
+    inputs = _COLOURS
+    for stage in range(_stages(image_size)):
+        outputs = depth * 2**stage
+        parts += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.SiLU()]
+        inputs = outputs
+    return nn.Sequential(*parts)
+
+
+def _deconvolutions(image_size: int, depth: int) -> nn.Sequential:
+    """Features (M, ·, 4, 4) to pictures (M, 3, H, W): the mirror image of ``_convolutions``."""
+    parts: list[nn.Module] = []
+    stages = _stages(image_size)
+    inputs = depth * 2 ** (stages - 1)
+    for stage in reversed(range(stages)):
+        outputs = depth * 2 ** (stage - 1) if stage else _COLOURS
+        parts += [nn.SiLU(), nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)]
+        inputs = outputs
+    return nn.Sequential(*parts)
+
+
+def in_chunks(function: Callable[..., Tensor], pixels: int, *frames: Tensor) -> Tensor:
+    """``function`` of tensors (M, …), on a processor piece by piece; ``pixels`` are those of one frame.
+
+    A processor spends most of a convolution on fetching what the last one wrote; pieces stay in its cache.
+    """
+    size = max(1, _CHUNK_PIXELS // pixels)
+    if torch.compiler.is_exporting() or frames[0].device.type != "cpu" or frames[0].shape[0] <= size:
+        return function(*frames)
+    return torch.cat([function(*parts) for parts in zip(*(x.split(size) for x in frames), strict=True)])
+
+
+def _centred(image: Tensor, like: Tensor) -> Tensor:
+    """uint8 pictures (M, 3, H, W) to [-0.5, 0.5], in the layout of the weights ``like`` and the type of autocast."""
+    kind = image.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+    last = like.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
+    # Whole and half numbers up to 127.5 are exact in bfloat16, shares of 255 are not: so this order.
+    return (image.to(dtype, memory_format=layout) - 127.5) / 255.0
+
+
 class Encoder(nn.Module):
-    """Pictures and vector inputs to one embedding per frame: stride-two convolutions down to 4×4."""
+    """Pictures of K cameras and vector inputs to one embedding per frame.
 
-    def __init__(self, image_size: int, channels: int, vector_size: int, depth: int, embedding: int):
-        """``channels`` C of all cameras together, ``depth`` channels after the first layer, doubled by each."""
+    Every camera adds a part of its own to the embedding; a hidden or dead one adds a learned constant instead, so that
+    the belief gets by without it. With shared weights the convolutions are one set for all cameras and only the
+    projections, which know where the camera looks, are its own.
+    """
+
+    def __init__(self, config: WorldModelTrainConfig, cameras: int, vector_size: int, embedding: int):
         super().__init__()
-        parts: list[nn.Module] = []
-        inputs = channels
-        for stage in range(_stages(image_size)):
-            outputs = depth * 2**stage
-            parts += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.SiLU()]
-            inputs = outputs
-        self.convolutions = nn.Sequential(*parts)
-        self.project = nn.Linear(inputs * 16 + vector_size, embedding)
+        self.cameras = cameras
+        stacks = cameras if config.camera_weights == "own" else 1
+        self.convolutions = nn.ModuleList(_convolutions(config.image_size, config.conv_depth) for _ in range(stacks))
+        features = config.conv_depth * 2 ** (_stages(config.image_size) - 1) * 16
+        self.project = nn.ModuleList(nn.Linear(features, embedding) for _ in range(cameras))
+        self.missing = nn.Parameter(torch.zeros(cameras, embedding))
+        self.vector = nn.Linear(vector_size, embedding, bias=False) if vector_size else None
 
-    def forward(self, image: Tensor, vector: Tensor) -> Tensor:
-        """image (M, C, H, W) in [0, 1], vector (M, V) normalised; returns (M, embedding)."""
-        features = self.convolutions(image - 0.5).flatten(1)
-        return self.project(torch.cat([features, vector.to(features.dtype)], dim=-1))
+    def forward(self, image: Tensor, vector: Tensor, camera_mask: Tensor) -> Tensor:
+        """image (M, 3K, H, W) uint8, vector (M, V) normalised, camera_mask (M, K); returns (M, embedding)."""
+        embedding = 0.0 if self.vector is None else self.vector(vector)
+        for k, project in enumerate(self.project):
+            picture = image[:, _COLOURS * k : _COLOURS * (k + 1)]
+            features = in_chunks(lambda part, k=k: self._features(part, k), picture[0, 0].numel(), picture)
+            embedding = embedding + torch.where(camera_mask[:, k, None] > 0, project(features), self.missing[k])
+        return embedding
+
+    def _features(self, picture: Tensor, camera: int) -> Tensor:
+        convolutions = self.convolutions[camera % len(self.convolutions)]
+        return convolutions(_centred(picture, convolutions[0].weight)).flatten(1)
 
 
 class Decoder(nn.Module):
-    """Beliefs to pictures: the encoder's mirror image."""
+    """Beliefs to pictures of K cameras: the encoder's mirror image."""
 
-    def __init__(self, belief: int, image_size: int, channels: int, depth: int):
+    def __init__(self, config: WorldModelTrainConfig, cameras: int):
         super().__init__()
-        stages = _stages(image_size)
-        self.start = (depth * 2 ** (stages - 1), 4, 4)
-        self.project = nn.Linear(belief, self.start[0] * 16)
-        parts: list[nn.Module] = []
-        inputs = self.start[0]
-        for stage in reversed(range(stages)):
-            outputs = depth * 2 ** (stage - 1) if stage else channels
-            parts += [nn.SiLU(), nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)]
-            inputs = outputs
-        self.deconvolutions = nn.Sequential(*parts)
+        stages = _stages(config.image_size)
+        self.cameras, self.image_size = cameras, config.image_size
+        self.start = (config.conv_depth * 2 ** (stages - 1), 4, 4)
+        stacks = cameras if config.camera_weights == "own" else 1
+        self.project = nn.Linear(config.belief_size, cameras * self.start[0] * 16)
+        self.deconvolutions = nn.ModuleList(
+            _deconvolutions(config.image_size, config.conv_depth) for _ in range(stacks)
+        )
 
     def forward(self, belief: Tensor) -> Tensor:
-        """belief (M, F); returns pictures (M, C, H, W), in [0, 1] where the model is sure, not clipped."""
-        return self.deconvolutions(self.project(belief).unflatten(-1, self.start)) + 0.5
+        """belief (M, F); returns pictures (M, 3K, H, W), in [0, 1] where the model is sure, not clipped."""
+        return in_chunks(self._pictures, self.image_size**2, self._features(belief))
+
+    def squared_errors(self, belief: Tensor, image: Tensor) -> Tensor:
+        """Squared pixel errors, summed over each camera's picture, (M, K); image (M, 3K, H, W) uint8."""
+
+        def errors(features: Tensor, target: Tensor) -> Tensor:
+            difference = self._pictures(features).float() - target.float() / 255.0
+            return difference.square().unflatten(1, (self.cameras, -1)).sum((2, 3, 4))
+
+        return in_chunks(errors, self.image_size**2, self._features(belief), image)
+
+    def _features(self, belief: Tensor) -> Tensor:
+        return self.project(belief).unflatten(-1, (self.cameras, *self.start))
+
+    def _pictures(self, features: Tensor) -> Tensor:
+        stacks = self.deconvolutions
+        return torch.cat([stacks[k % len(stacks)](features[:, k]) for k in range(self.cameras)], dim=1) + 0.5

@@ -52,26 +52,22 @@ def compare(
     for batch in validation_windows(data, frames):
         expected, found = torch.zeros(1, config.belief_size), np.zeros((1, config.belief_size), np.float32)
         for t in range(batch.image.shape[1]):
-            row = [batch.image[:, t], batch.vector[:, t], batch.previous_action[:, t]]
-            first = batch.is_first[:, t]
+            row = {
+                "image": batch.image[:, t],
+                "vector": batch.vector[:, t],
+                "previous_action": batch.previous_action[:, t],
+                "is_first": batch.is_first[:, t],
+            }
+            if model.cameras > 1:
+                row["camera_mask"] = batch.camera_mask[:, t]
             with torch.no_grad():
-                expected, _ = observe_torch(*row, expected, first)
-            image, vector, previous = (tensor.numpy() for tensor in row)
-            found = observe.run(
-                ["next_belief"],
-                {
-                    "image": image,
-                    "vector": vector,
-                    "previous_action": previous,
-                    "belief": found,
-                    "is_first": first.numpy(),
-                },
-            )[0]
+                expected, _ = observe_torch(belief=expected, **row)
+            found = observe.run(["next_belief"], {"belief": found, **{name: x.numpy() for name, x in row.items()}})[0]
             note("belief", expected, found)
         actions = random.uniform(-1, 1, (_CANDIDATES, horizon, 3)).astype(np.float32)
         noise = random.normal(size=(_CANDIDATES, horizon, config.stochastic_size)).astype(np.float32)
         with torch.no_grad():
-            reward, _, value, _ = imagine_torch(expected, torch.from_numpy(actions), torch.from_numpy(noise))
+            reward, _, value, *_ = imagine_torch(expected, torch.from_numpy(actions), torch.from_numpy(noise))
         outputs = imagine.run(["reward", "value"], {"belief": found, "actions": actions, "noise": noise})
         note("reward", reward, outputs[0])
         note("value", value, outputs[1])
@@ -96,6 +92,7 @@ def score(model: WorldModel, data: SequenceDataset, frames: int) -> tuple[dict[s
                     batch.previous_action[:, t],
                     belief,
                     batch.is_first[:, t],
+                    batch.camera_mask[:, t],
                 )
                 beliefs.append(belief)
                 if t > 0:  # the first frame of a belief is always a surprise
@@ -103,9 +100,9 @@ def score(model: WorldModel, data: SequenceDataset, frames: int) -> tuple[dict[s
             stacked = torch.cat(beliefs)
             pixel.append(float((model.decode(stacked) - batch.image[0].float() / 255.0).square().mean()))
             reward.append(float((model.reward.mean(model.reward(stacked[1:])) - batch.reward[0, :-1]).abs().mean()))
-            known = batch.expert_known[0] > 0
+            known = batch.expert_weight[0] > 0
             if known.any():
-                actor.append(float((model.actor(stacked)[0] - batch.expert[0])[known].abs().mean()))
+                actor.append(float((model.actor(stacked).mode - batch.expert[0])[known].abs().mean()))
     scores = {"pixel_mse": float(np.mean(pixel)), "reward_mae": float(np.mean(reward))}
     if actor:
         scores["actor_mae"] = float(np.mean(actor))

@@ -26,17 +26,47 @@ class State(NamedTuple):
         return torch.cat([self.deterministic, self.stochastic], dim=-1)
 
 
-class LayerNormGRU(nn.Module):
-    """GRU cell with layer norm on its gates, as in DreamerV2; the update gate starts mostly closed."""
+class BlockLinear(nn.Module):
+    """A linear map whose matrix is block-diagonal: ``blocks`` small products instead of one large one.
 
-    def __init__(self, inputs: int, units: int):
+    The outputs are ``parts`` vectors of ``units`` each, one behind the other, and every block feeds its share of all.
+    """
+
+    def __init__(self, units: int, parts: int, blocks: int):
         super().__init__()
-        self.gates = nn.Linear(inputs + units, 3 * units, bias=False)
+        size = units // blocks
+        self.parts = parts
+        self.weight = nn.Parameter(torch.empty(blocks, size, parts * size))
+        nn.init.uniform_(self.weight, -(size**-0.5), size**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(M, units) to (M, parts·units)."""
+        blocks, size, _ = self.weight.shape
+        product = torch.bmm(x.unflatten(-1, (blocks, size)).transpose(0, 1), self.weight.to(x.dtype))
+        # (blocks, M, parts, size) to (M, parts, blocks, size)
+        return product.unflatten(-1, (self.parts, size)).permute(1, 2, 0, 3).flatten(1)
+
+
+class LayerNormGRU(nn.Module):
+    """GRU cell with layer norm on its gates, as in DreamerV2; the update gate starts mostly closed.
+
+    With ``blocks`` above 1 the recurrent matrix is block-diagonal (DreamerV3, Hafner et al. 2023, appendix B): a large
+    state then costs what a small one did.
+    """
+
+    def __init__(self, inputs: int, units: int, blocks: int = 1):
+        super().__init__()
+        self.recurrent = BlockLinear(units, 3, blocks) if blocks > 1 else None
+        self.gates = nn.Linear(inputs + (units if blocks == 1 else 0), 3 * units, bias=False)
         self.norm = nn.LayerNorm(3 * units)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """inputs (..., I) and state (..., D) to the next state (..., D)."""
-        reset, candidate, update = self.norm(self.gates(torch.cat([inputs, state], dim=-1))).chunk(3, dim=-1)
+        """inputs (M, I) and state (M, D) to the next state (M, D)."""
+        if self.recurrent is None:
+            gates = self.gates(torch.cat([inputs, state], dim=-1))
+        else:
+            gates = self.gates(inputs) + self.recurrent(state)
+        reset, candidate, update = self.norm(gates).chunk(3, dim=-1)
         candidate = torch.tanh(torch.sigmoid(reset) * candidate)
         update = torch.sigmoid(update - 1.0)
         return torch.lerp(state, candidate.to(state.dtype), update.to(state.dtype))
@@ -53,7 +83,7 @@ class RSSM(nn.Module):
         self.input = nn.Sequential(
             nn.Linear(self.latent.size + config.action_dim, hidden), nn.LayerNorm(hidden), nn.SiLU()
         )
-        self.gru = LayerNormGRU(hidden, units)
+        self.gru = LayerNormGRU(hidden, units, config.gru_blocks)
         self.prior_net = mlp(units, hidden, self.latent.parameter_size)
         # The posterior's first layer is split in two, so that the embedding's half runs once for the whole sequence.
         self.posterior_state = nn.Linear(units, hidden, bias=False)
@@ -84,6 +114,7 @@ class RSSM(nn.Module):
         Returns the states (B, T, …), posterior parameters (B, T, P) and prior parameters (B, T, P).
         """
         embedded = self.posterior_embedding(embeddings)
+        noise = self.latent.prepare(noise)
         keep = 1.0 - is_first[..., None]
         state = self.initial(embeddings.shape[0], embeddings.device)
         deterministic, stochastic, parameters = [], [], []
@@ -99,10 +130,13 @@ class RSSM(nn.Module):
         # The prior depends only on the deterministic states, so it needs no place in the loop.
         return states, torch.stack(parameters, 1), self.prior_net(states.deterministic)
 
-    def imagine_step(self, state: State, action: Tensor, noise: Tensor) -> State:
-        """One step of the prior: state (M, …), action (M, A), noise (M, S) standard normal; zeros give the mean."""
+    def imagine_step(self, state: State, action: Tensor, prepared: Tensor | None = None) -> State:
+        """One step of the prior: state (M, …), action (M, A), prepared noise (M, S) or None for the mean."""
         deterministic = self.advance(state, action)
-        return State(deterministic, self.latent.sample(self.prior_net(deterministic), noise))
+        prior = self.prior_net(deterministic)
+        return State(
+            deterministic, self.latent.mean(prior) if prepared is None else self.latent.sample(prior, prepared)
+        )
 
     def kl_terms(self, posterior: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
         """KL(posterior ‖ prior) twice, (B, T) each: gradient to the posterior only, and to the prior only."""

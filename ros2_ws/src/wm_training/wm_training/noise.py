@@ -1,0 +1,70 @@
+"""All chance of a training update, drawn at once as a pure function of seed and update.
+
+A resumed run needs no generator state, and a rank or a part of a batch takes its slice of what the whole batch gets.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from wm_training.config import WorldModelTrainConfig
+
+
+class Noise(NamedTuple):
+    """Random numbers of one update; every tensor has the batch as its first axis."""
+
+    latent: Tensor
+    """(B, T + 1, S) standard normal: posterior samples, and the step beyond the last row."""
+    camera: Tensor
+    """(B, K) uniform in [0, 1): which cameras are hidden."""
+    start: Tensor
+    """(B, n) uniform in [0, 1): the rows from which policy learning imagines, n = 0 without it."""
+    imagined: Tensor
+    """(B, n, H, S) standard normal: imagined states."""
+    action: Tensor
+    """(B, n, H, 2) standard normal: the actor's samples."""
+
+    def part(self, rows: slice) -> "Noise":
+        """The noise of some of the sequences."""
+        return Noise(*(tensor[rows] for tensor in self))
+
+    def to(self, device: torch.device | str) -> "Noise":
+        """The same noise on another device."""
+        return Noise(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+def draw_noise(
+    config: WorldModelTrainConfig,
+    batch_size: int,
+    steps: int,
+    cameras: int,
+    seed: int,
+    step: int,
+    device: torch.device | str = "cpu",
+) -> Noise:
+    """The noise of update ``step`` for ``batch_size`` sequences of ``steps`` rows with ``cameras`` cameras."""
+    generator = torch.Generator(device=device).manual_seed(seed * 1_000_003 + step)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=device)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    starts = imagination_starts(config, batch_size, steps) if config.policy_learning else 0
+    horizon, size = config.imagination_horizon, config.stochastic_size
+    return Noise(
+        latent=normal(batch_size, steps + 1, size),
+        camera=uniform(batch_size, cameras),
+        start=uniform(batch_size, starts),
+        imagined=normal(batch_size, starts, horizon, size),
+        action=normal(batch_size, starts, horizon, 2),
+    )
+
+
+def imagination_starts(config: WorldModelTrainConfig, batch_size: int, steps: int) -> int:
+    """Rows of each sequence from which policy learning imagines, so that a batch has ``imagination_starts`` of them."""
+    if config.imagination_starts == 0:
+        return steps
+    return min(steps, -(-config.imagination_starts // batch_size))
