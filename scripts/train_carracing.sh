@@ -18,10 +18,7 @@ ros2 launch wm_planner collect.launch.py "episodes:=$noisy" driver:=noisy-autopi
 ros2 launch wm_planner collect.launch.py "episodes:=$((noisy + ${RANDOM_DRIVES:-4}))" driver:=random seed:=10000 \
   "output_dir:=$data"
 
-ros2 run wm_training train --data-path "$data" --output-dir "$output" --threads "${THREADS:-0}" \
-  --hidden-dim 256 --conv-depth 16 --latent gaussian --precision bfloat16 \
-  --batch-size 16 --sequence-length 32 --num-epochs "${EPOCHS:-50}" \
-  --learning-rate 6e-4 --warmup-steps 100 --kl-anneal-steps 300 \
-  --discount 0.97 --imagination-horizon 12
+ros2 run wm_training train --preset carracing --data-path "$data" --output-dir "$output" \
+  --threads "${THREADS:-0}" --num-epochs "${EPOCHS:-50}"
 
 ros2 run wm_training export --checkpoint "$output/best_model.pt" --output "${BUNDLE:-models/carracing}" --name carracing

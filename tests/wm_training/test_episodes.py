@@ -125,3 +125,11 @@ def test_folders_without_episodes_are_told_apart(tmp_path):
 def test_a_camera_mask_that_does_not_fit_the_pictures_is_refused(tmp_path):
     with pytest.raises(EpisodeError, match=r"camera_mask has shape \(6, 2\), expected \(6, 1\)"):
         write_episode(tmp_path / "e.npz", dataclasses.replace(make_episode(6), camera_mask=np.ones((6, 2), bool)))
+
+
+def test_a_meta_that_is_no_object_is_refused(tmp_path):
+    episode = make_episode(4)
+    four = {key: getattr(episode, key) for key in KEYS[:4]}
+    np.savez(tmp_path / "e.npz", **four, meta=np.array("[1]"))
+    with pytest.raises(EpisodeError, match="a JSON list, expected an object"):
+        read_episode(tmp_path / "e.npz")

@@ -17,6 +17,8 @@ setup(
         "console_scripts": [
             "collect = wm_training.collect:main",
             "train = wm_training.train:main",
+            "visualize = wm_training.visualize:main",
+            "check_run = wm_training.health:main",
             "export = wm_training.export:main",
         ],
     },

@@ -14,7 +14,7 @@ _PUBLIC = {
     "SequenceDataset": "dataset",
     "WorldModel": "world_model",
     "WorldModelTrainer": "trainer",
-    "load_world_model": "trainer",
+    "load_world_model": "checkpoints",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -1,34 +1,100 @@
-"""What every command line of this package shares: arguments from a dataclass, and errors without tracebacks."""
+"""What every command line of this package shares: arguments from a dataclass, and errors without tracebacks.
 
+Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 130 stopped by a signal.
+"""
+
+import os
 import sys
 from collections.abc import Callable
-from typing import TypeVar
-
-import tyro
+from typing import Any, TextIO, TypeVar
 
 Options = TypeVar("Options")
 
+DONE, ERROR, USAGE, STOPPED = 0, 1, 2, 130
 
-def parse(options: type[Options], description: str, program: str, arguments: list[str] | None = None) -> Options:
-    """Command-line flags from a dataclass's fields. Values that its checks refuse exit with one line and code 2."""
-    try:
-        return tyro.cli(
-            options,
-            prog=program,
-            description=description,
-            args=sys.argv[1:] if arguments is None else arguments,
-        )
-    except ValueError as error:
-        raise SystemExit(f"{program}: {error}") from None
+
+def parse(
+    options: type[Options],
+    description: str,
+    program: str,
+    arguments: list[str] | None = None,
+    default: Options | None = None,
+) -> Options:
+    """Command-line flags from a dataclass's fields, over the values of ``default``.
+
+    Ends the program for --help, and with exit code 2 for flags that are none and for values that the dataclass's own
+    checks refuse.
+    """
+    given = {} if default is None else {"default": default}
+    return _from_flags(program, options, arguments, description=description, **given)
+
+
+def parse_some(options: type[Options], program: str, arguments: list[str] | None = None) -> Options:
+    """As ``parse``, but flags that are no field of ``options``, and --help, are left for somebody else."""
+    return _from_flags(program, options, arguments, add_help=False, return_unknown_args=True)[0]
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one of its run that speaks: all but one of those of torchrun or srun are silent."""
+    if "RANK" not in os.environ and "SLURM_STEP_NUM_TASKS" not in os.environ:
+        return True  # without loading torch, which takes seconds
+    from wm_training import distributed
+
+    return distributed.is_main_process()
+
+
+def say(program: str, text: str) -> None:
+    """A line on stderr, said once by all the processes of a run."""
+    if is_main_process():
+        print(f"{program}: {text}", file=sys.stderr)
 
 
 def run(program: str, work: Callable[[], int], expected: tuple[type[Exception], ...]) -> int:
     """Run ``work``; the expected errors become one line on stderr and exit code 1, Ctrl-C becomes 130."""
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read the output has gone
+        _discard(sys.stdout)
+        _discard(sys.stderr)
+        return ERROR
     except expected as error:
         print(f"{program}: {error}", file=sys.stderr)
-        return 1
+        return ERROR
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130
+        return _interrupted(program)
+
+
+def _from_flags(program: str, options: type, arguments: list[str] | None, **how: Any) -> Any:
+    try:
+        import tyro  # here, because it takes a while, and Ctrl-C is caught here
+
+        given = sys.argv[1:] if arguments is None else arguments
+        try:
+            return tyro.cli(
+                options,
+                prog=program,
+                args=given,
+                config=(tyro.conf.OmitArgPrefixes,),
+                console_outputs=is_main_process(),
+                **how,
+            )
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # … --help | head
+        _discard(sys.stdout)
+        raise SystemExit(DONE) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_interrupted(program)) from None
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written go nowhere, or Python would complain about the closed pipe when it ends."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _interrupted(program: str) -> int:
+    print(f"{program}: interrupted", file=sys.stderr)
+    return STOPPED

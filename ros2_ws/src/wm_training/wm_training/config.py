@@ -1,11 +1,23 @@
 """All settings of a training run: one frozen dataclass, checked at construction."""
 
 import dataclasses
+import difflib
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
-_DEFAULT_DETERMINISTIC = 256
-_DEFAULT_STOCHASTIC = 32
+ONE_SIZE = (("state_dim", "deterministic_dim"), ("latent_dim", "stochastic_dim"))
+"""Pairs of fields that are two names for one size."""
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be used: the field, its value and what was expected."""
+
+
+class NotSet(int):
+    """A default that nobody chose, told apart from the same number given on purpose; a plain int once checked."""
 
 
 @dataclass(frozen=True)
@@ -13,50 +25,66 @@ class WorldModelTrainConfig:
     """Settings of model, losses and training run. Bad combinations are refused with the field and the value."""
 
     # Model
-    state_dim: int = _DEFAULT_DETERMINISTIC
-    """Size D of the deterministic state; another name of deterministic_dim."""
+    state_dim: int = NotSet(256)
+    """Size D of the deterministic (GRU) state [units]; the same size as deterministic_dim."""
     action_dim: int = 3
-    """Numbers in an action: steer, throttle, brake."""
+    """Length A of an action [numbers]: steer, throttle, brake."""
     hidden_dim: int = 512
-    """Units of every hidden layer."""
-    latent_dim: int = _DEFAULT_STOCHASTIC
-    """Stochastic latent variables; another name of stochastic_dim."""
+    """Width of every hidden layer [units]."""
+    latent_dim: int = NotSet(32)
+    """Size of the stochastic state [latent variables]; the same size as stochastic_dim."""
     num_categories: int = 32
-    """Classes of each latent variable (categorical latents only)."""
-    deterministic_dim: int = _DEFAULT_DETERMINISTIC
-    """Units of the recurrent (GRU) state; another name of state_dim."""
-    stochastic_dim: int = _DEFAULT_STOCHASTIC
-    """Another name of latent_dim."""
+    """Classes of each latent variable [categories] (categorical latents only)."""
+    deterministic_dim: int = NotSet(256)
+    """Size D of the deterministic (GRU) state [units]; the same size as state_dim."""
+    stochastic_dim: int = NotSet(32)
+    """Size of the stochastic state [latent variables]; the same size as latent_dim."""
     latent: Literal["gaussian", "categorical"] = "gaussian"
     """Distribution of the stochastic state."""
     unimix: float = 0.01
-    """Share of the uniform distribution mixed into categorical latents, so that no KL becomes infinite."""
+    """Part of the uniform distribution mixed into categorical latents [share], so that no KL becomes infinite."""
     image_size: int = 64
     """Height and width of the model's picture [px]; a power of two from 32 to 256."""
     conv_depth: int = 32
-    """Channels of the encoder's first layer; they double with every layer."""
+    """Width of the encoder's first layer [channels]; it doubles with every layer."""
+    num_cameras: int = 0
+    """Pictures stacked along the channels [cameras]; 0 takes as many as the data has."""
+    camera_weights: Literal["own", "shared"] = "own"
+    """Whether every camera has convolutions of its own, or all share one set (several cameras only)."""
+    camera_dropout: float = 0.1
+    """Chance that a camera is hidden from the encoder for a training sequence [probability] (several cameras only)."""
+    gru_blocks: int = 1
+    """Division of the recurrent weight matrix [blocks]; more than 1 makes it block-diagonal, for large states."""
+    scalar_head: Literal["two-hot", "mse"] = "two-hot"
+    """How the reward and value heads say a number: bins of symlog, or one number with a squared error."""
+    ensemble_size: int = 1
+    """Reward and value networks trained side by side [heads]; the planner can use their disagreement as risk."""
+    actor_min_std: float = 0.05
+    """Smallest standard deviation of the actor, before tanh."""
+    actor_max_std: float = 1.0
+    """Largest standard deviation of the actor, before tanh."""
     return_bins: int = 63
-    """Bins of the two-hot reward and value heads, spread evenly over symlog(±bin_limit)."""
+    """Resolution of the two-hot reward and value heads [bins], spread evenly over symlog(±bin_limit)."""
     bin_limit: float = 1000.0
-    """Largest reward or value the heads can say, in reward units."""
+    """Largest reward or value the two-hot heads can say [reward]."""
 
     # Training
     batch_size: int = 32
-    """Sequences in a batch."""
+    """Size of a batch, over all processes together [sequences]."""
     sequence_length: int = 50
-    """Steps in a training sequence."""
+    """Length T of a training sequence [rows]."""
     learning_rate: float = 3e-4
     """AdamW step size after the warm-up."""
     weight_decay: float = 1e-6
-    """AdamW weight decay."""
+    """AdamW weight decay, times the learning rate [share per update]."""
     num_epochs: int = 100
-    """Passes over the data; one pass draws as many steps as the training split holds."""
+    """Length of the training [epochs]; one epoch draws as many rows as the training split holds."""
     max_grad_norm: float = 100.0
-    """Gradient norm above which gradients are scaled down."""
+    """Norm of the gradient above which it is scaled down."""
     warmup_steps: int = 1000
-    """Updates in which the learning rate rises from zero."""
+    """Time in which the learning rate rises from zero [updates]."""
     final_learning_rate: float = 0.1
-    """Share of learning_rate left at the last update; it falls along a cosine."""
+    """Part of learning_rate left at the last update [share]; it falls along a cosine."""
     seed: int = 0
     """Seed of initialisation, data order and sampling."""
     device: str = "auto"
@@ -64,7 +92,15 @@ class WorldModelTrainConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the convolutions and matrix products (autocast)."""
     threads: int = 0
-    """CPU threads, 0 for the number of cores."""
+    """Processor threads [threads]; 0 for this process's share of the cores."""
+    gradient_accumulation: int = 1
+    """Parts a batch is split into, one after the other, to save memory [parts]; the result is the whole batch's."""
+    channels_last: Literal["auto", "yes", "no"] = "auto"
+    """Memory layout of the convolutions with the channels innermost; auto decides by device and precision."""
+    compile: bool = False
+    """Compile the model with torch.compile; where that fails, says why and trains without."""
+    prefetch_batches: int = 2
+    """Data read ahead while the model computes [batches]."""
 
     # Loss weights
     reconstruction_weight: float = 1.0
@@ -72,7 +108,7 @@ class WorldModelTrainConfig:
     kl_weight: float = 1.0
     """Weight of the KL between posterior and prior, after annealing."""
     kl_balance: float = 0.8
-    """Share of the KL's gradient that moves the prior towards the posterior; the rest moves the posterior."""
+    """Part of the KL's gradient that moves the prior towards the posterior [share]; the rest moves the posterior."""
     reward_weight: float = 1.0
     """Weight of the reward head's loss."""
     value_weight: float = 0.5
@@ -81,26 +117,38 @@ class WorldModelTrainConfig:
     """Weight of the squared distance between the predicted and the encoded next latent."""
     continue_weight: float = 1.0
     """Weight of the continue head's loss."""
+    behaviour_cloning_weight: float = 1.0
+    """Weight of the actor's likelihood of the expert's actions; keeps policy learning near the data."""
     actor_weight: float = 1.0
-    """Weight of the actor's behaviour cloning loss."""
+    """Weight of the actor's imagined return (policy_learning only)."""
+    critic_weight: float = 1.0
+    """Weight of the value head's loss on imagined returns (policy_learning only)."""
+    entropy_weight: float = 3e-4
+    """Weight of the actor's entropy [nats] (policy_learning only)."""
 
     # KL annealing
     kl_free_bits: float = 1.0
-    """KL [nats per step] below which it is not pressed further."""
+    """KL below which it is not pressed further [nats per row]."""
     kl_anneal_steps: int = 10000
-    """Updates in which the KL weight rises from zero to kl_weight."""
+    """Time in which the KL weight rises from zero to kl_weight [updates]."""
 
     # Imagination and returns
     imagination_horizon: int = 15
-    """Steps H imagined by the exported planner graphs."""
+    """Length H of imagined futures, in policy learning and in the exported planner graphs [steps]."""
     num_imagination_samples: int = 8
-    """Imagined sequences drawn for pictures and reports."""
+    """Imagined futures drawn for pictures and reports [sequences]."""
     discount: float = 0.99
-    """Discount per step of the value targets."""
+    """Worth of a reward one step later [share per step]."""
     return_lambda: float = 0.95
-    """Lambda of the lambda-returns."""
+    """Lambda of the lambda-returns [share]: 0 trusts the next value, 1 the rewards to the end."""
     target_decay: float = 0.98
-    """Moving average of the value network that gives the targets, per update."""
+    """Moving average of the value network that gives the targets [share kept per update]."""
+    policy_learning: bool = False
+    """Learn actor and value in imagination as well (Dreamer). Offline actors exploit model errors: compare first."""
+    policy_start_step: int = 1000
+    """Time before policy learning begins [updates]: a model that knows nothing teaches nothing."""
+    imagination_starts: int = 64
+    """Posterior states of a batch from which policy learning imagines [states]; 0 for all of them."""
 
     # Files
     data_path: str = "./data/world_model"
@@ -108,42 +156,37 @@ class WorldModelTrainConfig:
     output_dir: str = "./output/world_model"
     """Folder for checkpoints, the resolved configuration and the metrics."""
     validation_share: float = 0.1
-    """Share of the episodes kept for validation where data_path has no val/ folder."""
+    """Part of the episodes kept for validation where data_path has no val/ folder [share]."""
     keep_checkpoints: int = 3
-    """Newest checkpoint_epoch_N.pt files to keep."""
+    """Newest checkpoint_epoch_N.pt to keep [files]."""
     checkpoint_minutes: float = 2.0
-    """Wall time [min] between writes of last.pt within an epoch."""
+    """Longest time between writes of last.pt within an epoch [min]."""
+    validation_frames: int = 2000
+    """Validation data scored after every epoch, spread over all validation episodes [rows]."""
+    log_every: int = 20
+    """Distance between two points of the TensorBoard curves [updates]."""
+    video_epochs: int = 10
+    """Distance between two open-loop videos in TensorBoard [epochs]; 0 for none."""
 
     def __post_init__(self):
-        self._join_names("state_dim", "deterministic_dim", _DEFAULT_DETERMINISTIC)
-        self._join_names("latent_dim", "stochastic_dim", _DEFAULT_STOCHASTIC)
-        positive = (
-            "state_dim",
-            "hidden_dim",
-            "latent_dim",
-            "conv_depth",
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain = {field.name: typed(field, given[field.name]) for field in dataclasses.fields(self)}
+        sizes = {name: plain[name] for pair in ONE_SIZE for name in pair if not isinstance(given[name], NotSet)}
+        for name, value in (plain | joined(sizes)).items():
+            object.__setattr__(self, name, value)
+        for expected, holds, names in _RANGES:
+            for name in names:
+                self._check(name, holds(getattr(self, name)), expected)
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        self._check("actor_max_std", self.actor_max_std >= self.actor_min_std, "at least actor_min_std")
+        self._check("state_dim", self.state_dim % self.gru_blocks == 0, f"a multiple of gru_blocks, {self.gru_blocks}")
+        self._check(
             "batch_size",
-            "num_epochs",
-            "learning_rate",
-            "max_grad_norm",
-            "imagination_horizon",
-            "num_imagination_samples",
-            "bin_limit",
-            "keep_checkpoints",
-            "checkpoint_minutes",
+            self.batch_size % self.gradient_accumulation == 0,
+            f"a multiple of gradient_accumulation, {self.gradient_accumulation}",
         )
-        for name in positive:
-            self._check(name, getattr(self, name) > 0, "above 0")
-        for name in ("weight_decay", "warmup_steps", "kl_free_bits", "kl_anneal_steps", "threads"):
-            self._check(name, getattr(self, name) >= 0, "0 or more")
-        for field in dataclasses.fields(self):
-            if field.name.endswith("_weight"):
-                self._check(field.name, getattr(self, field.name) >= 0, "0 or more")
-        for name in ("kl_balance", "return_lambda", "unimix", "final_learning_rate"):
-            self._check(name, 0.0 <= getattr(self, name) <= 1.0, "from 0 to 1")
-        for name in ("discount", "target_decay"):
-            self._check(name, 0.0 < getattr(self, name) < 1.0, "between 0 and 1")
-        self._check("validation_share", 0.0 <= self.validation_share < 1.0, "from 0 to below 1")
         self._check("action_dim", self.action_dim == 3, "3 (steer, throttle, brake)")
         self._check("sequence_length", self.sequence_length >= 2, "at least 2")
         self._check("image_size", self.image_size in (32, 64, 128, 256), "32, 64, 128 or 256")
@@ -152,18 +195,26 @@ class WorldModelTrainConfig:
 
     def _check(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
-            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
+            raise ConfigurationError(f"{name} is {getattr(self, name)!r}, expected {expected}")
 
-    def _join_names(self, first: str, second: str, default: int) -> None:
-        """Two names for one size: whichever was set wins, and two different settings are refused."""
-        a, b = getattr(self, first), getattr(self, second)
-        if a != b and default not in (a, b):
-            raise ValueError(
-                f"{first} is {a} and {second} is {b}, but they are two names for one size: set one of them"
-            )
-        value = b if a == default else a
-        object.__setattr__(self, first, value)
-        object.__setattr__(self, second, value)
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "") -> "WorldModelTrainConfig":
+        """Build from names and values, such as a checkpoint's; fields that are not named keep their defaults.
+
+        Raises ConfigurationError, which names ``source``, for unknown names, wrong types and bad values.
+        """
+        try:
+            if not isinstance(values, Mapping):
+                raise ConfigurationError(f"found {type(values).__name__}, expected names and values")
+            check_names(values)
+            return cls(**values)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{source}: {error}" if source else str(error)) from None
+
+    def with_changes(self, **changes: Any) -> "WorldModelTrainConfig":
+        """A copy with other values; a change of one name of a size changes both. Raises ConfigurationError."""
+        check_names(changes)
+        return type(self)(**{**dataclasses.asdict(self), **joined(changes)})
 
     @property
     def stochastic_size(self) -> int:
@@ -174,3 +225,75 @@ class WorldModelTrainConfig:
     def belief_size(self) -> int:
         """F = D + S."""
         return self.state_dim + self.stochastic_size
+
+
+_NAMES = tuple(field.name for field in dataclasses.fields(WorldModelTrainConfig))
+_RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
+    (
+        "above 0",
+        lambda value: value > 0,
+        ("state_dim", "hidden_dim", "latent_dim", "conv_depth", "batch_size", "num_epochs", "learning_rate",
+         "max_grad_norm", "imagination_horizon", "num_imagination_samples", "bin_limit", "keep_checkpoints",
+         "checkpoint_minutes", "gru_blocks", "ensemble_size", "actor_min_std", "gradient_accumulation",
+         "validation_frames", "log_every"),
+    ),
+    (
+        "0 or more",
+        lambda value: value >= 0,
+        ("weight_decay", "warmup_steps", "kl_free_bits", "kl_anneal_steps", "threads", "num_cameras",
+         "prefetch_batches", "policy_start_step", "imagination_starts", "video_epochs",
+         *(name for name in _NAMES if name.endswith("_weight"))),
+    ),
+    ("from 0 to 4294967295", lambda value: 0 <= value < 2**32, ("seed",)),
+    ("from 0 to 1", lambda value: 0 <= value <= 1, ("kl_balance", "return_lambda", "unimix", "final_learning_rate")),
+    ("between 0 and 1", lambda value: 0 < value < 1, ("discount", "target_decay")),
+    ("from 0 to below 1", lambda value: 0 <= value < 1, ("camera_dropout", "validation_share")),
+    ("a name that is not empty", lambda value: bool(value.strip()), ("device", "data_path", "output_dir")),
+)  # fmt: skip
+
+
+def typed(field: dataclasses.Field, value: Any) -> Any:
+    """``value`` as the plain type of ``field``. Raises ConfigurationError when it is of another type."""
+    kind = field.type
+    if kind is bool:
+        fits, expected = isinstance(value, bool), "true or false"
+    elif kind is int:
+        fits, expected = isinstance(value, Integral) and not isinstance(value, bool), "a whole number"
+    elif kind is float:
+        fits = isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        expected = "a finite number"
+    elif kind is str:
+        fits, expected = isinstance(value, str), "text"
+    else:
+        kind, choices = str, get_args(kind)
+        fits, expected = value in choices, " or ".join(choices)
+    if not fits:
+        raise ConfigurationError(f"{field.name} is {value!r}, expected {expected}")
+    return kind(value)
+
+
+def joined(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values with both names of a size where one was given; two different sizes raise ConfigurationError."""
+    result = dict(values)
+    for first, second in ONE_SIZE:
+        if first in values and second in values and values[first] != values[second]:
+            raise ConfigurationError(
+                f"{first} is {values[first]!r} and {second} is {values[second]!r}, but they are two names for one "
+                f"size: set one of them, or both alike"
+            )
+        for name, other in ((first, second), (second, first)):
+            if name in values:
+                result[other] = values[name]
+    return result
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise ConfigurationError for names that are no field, each with the nearest one that is."""
+    unknown = [name for name in names if name not in _NAMES]
+    if unknown:
+        raise ConfigurationError("; ".join(f"unknown field {name!r}, {nearest(name, _NAMES)}" for name in unknown))
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """Words that point from a misspelt name to the most similar known one."""
+    return f"the nearest known name is {difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)[0]}"

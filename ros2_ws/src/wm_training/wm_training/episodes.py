@@ -96,6 +96,8 @@ def read_episode(path: str | os.PathLike) -> Episode:
         meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
     except ValueError as error:
         raise EpisodeError(f"episode {path} has a meta that is not JSON ({error})") from None
+    if not isinstance(meta, dict):
+        raise EpisodeError(f"episode {path} has a meta that is a JSON {type(meta).__name__}, expected an object")
     episode = Episode(
         observations=arrays["observations"],
         actions=arrays["actions"],

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_training.config import WorldModelTrainConfig
+from wm_training.convolutions import DownConvolution, UpConvolution
 
 _COLOURS = 3
 # Pixels of a piece whose activations stay in a processor's cache on their way through the convolutions; measured.
@@ -32,7 +33,7 @@ def _convolutions(image_size: int, depth: int) -> nn.Sequential:
     inputs = _COLOURS
     for stage in range(_stages(image_size)):
         outputs = depth * 2**stage
-        parts += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.SiLU()]
+        parts += [DownConvolution(inputs, outputs), nn.SiLU()]
         inputs = outputs
     return nn.Sequential(*parts)
 
@@ -44,7 +45,7 @@ def _deconvolutions(image_size: int, depth: int) -> nn.Sequential:
     inputs = depth * 2 ** (stages - 1)
     for stage in reversed(range(stages)):
         outputs = depth * 2 ** (stage - 1) if stage else _COLOURS
-        parts += [nn.SiLU(), nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)]
+        parts += [nn.SiLU(), UpConvolution(inputs, outputs)]
         inputs = outputs
     return nn.Sequential(*parts)
 

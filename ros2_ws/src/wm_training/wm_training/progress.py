@@ -1,50 +1,106 @@
-"""What a person sees while a model trains."""
+"""What a person sees while a model trains: a progress line on a terminal, a plain line now and then elsewhere."""
 
 import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column
+
+TERMINAL_S = 2.0
+"""Seconds between two readings of the losses for the line on a terminal."""
+PLAIN_S = 20.0
+"""Seconds between two plain lines where nobody can see a line change, as in a log file."""
+RATE_S = 10.0
+"""Frames per second are those of about this many last seconds."""
+SHOWN = ("reconstruction", "kl", "reward", "dynamics", "value", "behaviour_cloning", "actor", "critic")
+"""The losses worth a place in the line."""
 
 
 class TrainingProgress:
-    """A progress line on a terminal, a plain line every 20 s elsewhere, and a line for every epoch."""
+    """Counts updates and says how fast they go, how long it will take, and the main losses."""
 
-    def __init__(self, total: int, done: int):
-        """``total`` and ``done`` updates."""
-        self.console = Console(stderr=True)
-        self.bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+    def __init__(
+        self,
+        total: int,
+        done: int,
+        frames_per_update: int,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """``total`` and ``done`` updates; the line goes to ``console``, by default on stderr."""
+        self.console = console or Console(stderr=True)
+        self.total, self.step = total, done
+        self.frames_per_update = frames_per_update
+        self._clock = clock
+        self._every = TERMINAL_S if self.console.is_terminal else PLAIN_S
+        self._first = self._said_at = clock(), done
+        self._moments: deque[tuple[float, int]] = deque([self._first])
+        self._bar = Progress(
+            BarColumn(16, table_column=Column(min_width=16)),
+            MofNCompleteColumn(table_column=Column(min_width=2 * len(str(total)) + 1)),
+            # What does not fit into the window is cut off here, not before.
+            TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=self.console,
             disable=not self.console.is_terminal,
+            expand=True,
+            refresh_per_second=2,
         )
-        self.task = self.bar.add_task("training", total=total, completed=done, note="")
-        self.total = total
-        self.said_at = time.monotonic()
+        self._task = self._bar.add_task("training", total=total, completed=done, note="")
 
-    def __enter__(self) -> "TrainingProgress":
-        self.bar.start()
-        return self
+    def start(self) -> None:
+        """Show the line."""
+        self._bar.start()
 
-    def __exit__(self, *error) -> None:
-        self.bar.stop()
+    def stop(self) -> None:
+        """Leave the line as it is."""
+        self._bar.stop()
 
-    def update(self, step: int, metrics: dict) -> None:
-        """Show update ``step``; the metrics are read (a device synchronisation) only when a line is due."""
-        note = ""
-        due = time.monotonic() - self.said_at > (2.0 if self.console.is_terminal else 20.0)
-        if due:
-            self.said_at = time.monotonic()
-            shown = ("reconstruction", "kl", "reward", "value", "actor")
-            note = " ".join(f"{name} {float(metrics[name]):.3g}" for name in shown)
-            if not self.console.is_terminal:
-                self.console.print(f"update {step}/{self.total}: {note}", highlight=False)
-        self.bar.update(self.task, completed=step, **({"note": note} if note else {}))
+    def advance(self, step: int) -> None:
+        """``step`` updates are done."""
+        self.step = step
+        self._bar.update(self._task, completed=step)
 
-    def epoch(self, number: int, validation: dict[str, float]) -> None:
-        """One line at the end of an epoch."""
-        text = " ".join(f"{name} {value:.4g}" for name, value in validation.items())
-        self.console.print(f"epoch {number}: validation {text or 'skipped: no validation episodes'}", highlight=False)
+    def is_due(self) -> bool:
+        """Whether it is time to ``show`` losses."""
+        return self._clock() - self._said_at[0] >= self._every
+
+    def show(self, losses: Mapping[str, float]) -> None:
+        """Show speed, time left and the main ones of ``losses``."""
+        self._measure()
+        self._said_at = self._clock(), self.step
+        shown = " ".join(f"{name} {losses[name]:.3g}" for name in SHOWN if name in losses)
+        note = f"{self.frames_per_s():.0f} frames/s, {self._time_left()} left: {shown}"
+        self._bar.update(self._task, note=note)
+        if not self.console.is_terminal:
+            self.say(f"update {self.step}/{self.total}: {note}")
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def pause_over(self) -> None:
+        """Something else took time, such as validation: it does not count as training in the frames per second."""
+        self._moments = deque([(self._clock(), self.step)])
+
+    def frames_per_s(self) -> float:
+        """Training speed over the last seconds."""
+        (since, first), (now, last) = self._moments[0], (self._clock(), self.step)
+        return (last - first) * self.frames_per_update / max(now - since, 1e-6)
+
+    def _measure(self) -> None:
+        now = self._clock()
+        self._moments.append((now, self.step))
+        # The last moment before the window stays, so that there is always one to count from.
+        while len(self._moments) > 2 and self._moments[1][0] <= now - RATE_S:
+            self._moments.popleft()
+
+    def _time_left(self) -> timedelta | str:
+        """From the mean speed of this process, so that validation and checkpoints are in it."""
+        since, first = self._first
+        done = self.step - first
+        if done <= 0:
+            return "?"
+        return timedelta(seconds=round((self.total - self.step) * (self._clock() - since) / done))

@@ -4,13 +4,16 @@ Shapes follow the legend of docs/architecture.md: B batch, T time, D determinist
 P latent parameters.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.latents import make_latent
+from wm_training.loop_linear import LoopLinear
 from wm_training.networks import mlp
 
 
@@ -66,6 +69,10 @@ class LayerNormGRU(nn.Module):
             gates = self.gates(torch.cat([inputs, state], dim=-1))
         else:
             gates = self.gates(inputs) + self.recurrent(state)
+        return self.gate(gates, state)
+
+    def gate(self, gates: Tensor, state: Tensor) -> Tensor:
+        """The next state (M, D) from the products (M, 3D) of inputs and state with the weights."""
         reset, candidate, update = self.norm(gates).chunk(3, dim=-1)
         candidate = torch.tanh(torch.sigmoid(reset) * candidate)
         update = torch.sigmoid(update - 1.0)
@@ -113,22 +120,57 @@ class RSSM(nn.Module):
         begins (belief and previous action are dropped there), noise (B, T, S) standard normal.
         Returns the states (B, T, …), posterior parameters (B, T, P) and prior parameters (B, T, P).
         """
-        embedded = self.posterior_embedding(embeddings)
-        noise = self.latent.prepare(noise)
-        keep = 1.0 - is_first[..., None]
+        embedded = self.posterior_embedding(embeddings).transpose(0, 1)
+        keeps = (1.0 - is_first).t()[..., None].unbind(0)
+        noises = self.latent.prepare(noise).transpose(0, 1).unbind(0)
+        advance, posterior_of = self._unrolled(embedded, previous_actions * (1.0 - is_first)[..., None])
         state = self.initial(embeddings.shape[0], embeddings.device)
         deterministic, stochastic, parameters = [], [], []
-        for t in range(embeddings.shape[1]):
-            state = State(state.deterministic * keep[:, t], state.stochastic * keep[:, t])
-            hidden = self.advance(state, previous_actions[:, t] * keep[:, t])
-            posterior = self.posterior(hidden, embedded[:, t])
-            state = State(hidden, self.latent.sample(posterior, noise[:, t]))
+        for t, (keep, chance) in enumerate(zip(keeps, noises, strict=True)):
+            hidden = advance(t, State(state.deterministic * keep, state.stochastic * keep))
+            posterior = posterior_of(t, hidden)
+            state = State(hidden, self.latent.sample(posterior, chance))
             deterministic.append(hidden)
             stochastic.append(state.stochastic)
             parameters.append(posterior)
         states = State(torch.stack(deterministic, 1), torch.stack(stochastic, 1))
         # The prior depends only on the deterministic states, so it needs no place in the loop.
         return states, torch.stack(parameters, 1), self.prior_net(states.deterministic)
+
+    def _unrolled(
+        self, embedded: Tensor, actions: Tensor
+    ) -> tuple[Callable[[int, State], Tensor], Callable[[int, Tensor], Tensor]]:
+        """``advance`` and ``posterior`` for the steps t of a sequence, all that needs no state done beforehand.
+
+        embedded (T, B, hidden) from posterior_embedding, actions (B, T, A).
+        """
+        steps, batch, _ = embedded.shape
+        size = self.latent.size
+        into, *rest = self.input
+        offsets = functional.linear(actions.transpose(0, 1), into.weight[:, size:], into.bias)
+        into = LoopLinear(into.weight[:, :size], offsets)
+        if self.gru.recurrent is None:
+            nothing = torch.zeros((), dtype=embedded.dtype, device=embedded.device)
+            gates = LoopLinear(self.gru.gates.weight, nothing.expand(steps, batch, 3 * self.units))
+        seen = LoopLinear(self.posterior_state.weight, embedded)
+        *middle, last = self.posterior_net
+        out = LoopLinear(last.weight, last.bias.to(embedded.dtype).expand(steps, batch, -1))
+
+        def advance(t: int, state: State) -> Tensor:
+            x = into(t, state.stochastic)
+            for layer in rest:
+                x = layer(x)
+            if self.gru.recurrent is not None:
+                return self.gru(x, state.deterministic)
+            return self.gru.gate(gates(t, torch.cat([x, state.deterministic], dim=-1)), state.deterministic)
+
+        def posterior(t: int, hidden: Tensor) -> Tensor:
+            x = seen(t, hidden)
+            for layer in middle:
+                x = layer(x)
+            return out(t, x)
+
+        return advance, posterior
 
     def imagine_step(self, state: State, action: Tensor, prepared: Tensor | None = None) -> State:
         """One step of the prior: state (M, …), action (M, A), prepared noise (M, S) or None for the mean."""

@@ -1,59 +1,149 @@
 """`ros2 run wm_training train`: trains a world model on a folder of episodes."""
 
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wm_training.cli import parse, run
-from wm_training.config import WorldModelTrainConfig
-from wm_training.episodes import EpisodeError
+from wm_training import configuration
+from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, say
+from wm_training.config import ONE_SIZE, ConfigurationError, NotSet, WorldModelTrainConfig
+from wm_training.errors import TrainingError
+from wm_training.presets import PresetName
+
+if TYPE_CHECKING:
+    from wm_training.trainer import WorldModelTrainer
 
 
 @dataclass(frozen=True)
-class TrainOptions(WorldModelTrainConfig):
-    """Settings of the run, and what is not part of the configuration."""
+class Settings(WorldModelTrainConfig):
+    """Settings of the run, from the preset, the file and these flags, the later overruling the earlier."""
+
+    def __post_init__(self):
+        """Check and join nothing: only all layers together need to fit."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Where the settings come from that no flag gives."""
+
+    preset: PresetName | None = None
+    """Ready-made settings to begin with."""
+    config: str | None = None
+    """YAML file of settings, such as the config.yaml of an earlier run; overrules the preset."""
+
+
+@dataclass(frozen=True)
+class Options(Layers):
+    """The whole command line."""
 
     resume: str = "auto"
     """Checkpoint to continue from; auto takes output_dir/last.pt where it exists, none starts anew."""
+    dry_run: bool = False
+    """Print the resolved configuration, the size of every part of the model and the data, and train nothing."""
+    settings: Settings = Settings()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(TrainOptions, "Train an RSSM world model on episodes.", "train", arguments)
-    from wm_training.trainer import (
-        TrainingError,
-    )  # torch takes seconds to load: --help should not wait for it
-
-    return run("train", lambda: _train(options), (EpisodeError, TrainingError, OSError))
+    return run("train", lambda: _main(arguments), (TrainingError, OSError))
 
 
-def _train(options: TrainOptions) -> int:
+def _main(arguments: list[str] | None) -> int:
+    try:
+        options, config = read_options(arguments)
+    except ConfigurationError as error:
+        say("train", str(error))
+        return USAGE
+    from wm_training.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
+
+    return run("train", lambda: _train(options, config), (EpisodeError, TrainingError, ConfigurationError, OSError))
+
+
+def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldModelTrainConfig]:
+    """The command line, and the configuration it asks for with all layers below it.
+
+    Raises ConfigurationError for settings that are refused, SystemExit for --help and for flags that are none.
+    """
+    layers = parse_some(Layers, "train", arguments)
+    below = configuration.below_flags(layers.preset, layers.config)
+    sizes = {name for pair in ONE_SIZE for name in pair}
+    lower = Settings(**{name: NotSet(value) if name in sizes else value for name, value in below.items()})
+    options = parse(
+        Options,
+        "Train an RSSM world model on episodes. The defaults shown are those of --preset and --config.",
+        "train",
+        arguments,
+        default=Options(layers.preset, layers.config, settings=lower),
+    )
+    # A flag that was not given leaves the default in its place, the very object; a NotSet is never what a flag gives.
+    given = {field.name: getattr(options.settings, field.name) for field in fields(lower)}
+    flags = {name: value for name, value in given.items() if value is not getattr(lower, name)}
+    return options, configuration.build(below, flags)
+
+
+def _train(options: Options, config: WorldModelTrainConfig) -> int:
     from wm_training.trainer import WorldModelTrainer
 
-    fields = {name: getattr(options, name) for name in WorldModelTrainConfig.__dataclass_fields__}
-    trainer = WorldModelTrainer(WorldModelTrainConfig(**fields))
-    last = Path(options.output_dir).expanduser() / "last.pt"
-    if options.resume == "auto":
-        if last.is_file():
-            trainer.load_checkpoint(last)
-    elif options.resume != "none":
-        trainer.load_checkpoint(options.resume)
-    data = trainer.train_data
-    print(
-        f"train: {len(data.files)} episodes, {data.rows} rows ({data.skipped} episodes too short), "
-        f"{len(trainer.val_data.files)} for validation; {trainer.steps_per_epoch} updates an epoch from update "
-        f"{trainer.step}, {sum(p.numel() for p in trainer.trainable):,} parameters on {trainer.device}",
-        file=sys.stderr,
-    )
+    last = Path(config.output_dir).expanduser() / "last.pt"
+    checkpoint = {"auto": last if last.is_file() else None, "none": None}.get(options.resume, options.resume)
+    if checkpoint is not None:
+        _check_fit(checkpoint, config)
+    trainer = WorldModelTrainer(config)
+    if checkpoint is not None:
+        trainer.load_checkpoint(checkpoint)
+    say("train", _summary(trainer))
+    if options.dry_run:
+        _show(trainer)
+        return DONE
     best = trainer.train()
     if trainer.stopped_early:
-        print(
-            f"train: stopped at update {trainer.step}; the same command continues from {last}",
-            file=sys.stderr,
+        say("train", f"stopped at update {trainer.step}; the same command continues from {last}")
+        return STOPPED
+    say("train", f"done, best model in {best}")
+    return DONE
+
+
+def _check_fit(checkpoint: str | Path, config: WorldModelTrainConfig) -> None:
+    """Say what differs from the checkpoint's settings. Raises ConfigurationError where it is another model."""
+    from wm_training.checkpoints import read_checkpoint
+
+    saved = WorldModelTrainConfig.from_dict(read_checkpoint(checkpoint).get("config"), f"checkpoint {checkpoint}")
+    model, others = configuration.differences(saved, config)
+    if model:
+        raise ConfigurationError(
+            f"checkpoint {checkpoint} is of another model: {', '.join(model)}; "
+            f"take its settings, another --output-dir, or start anew with --resume none"
         )
-        return 130
-    print(f"train: done, best model in {best}", file=sys.stderr)
-    return 0
+    if others:
+        say("train", f"settings that differ from checkpoint {checkpoint}: {', '.join(others)}")
+
+
+def _summary(trainer: "WorldModelTrainer") -> str:
+    data, config = trainer.train_data, trainer.config
+    return (
+        f"{len(data.files)} episodes, {data.rows:,} rows ({data.skipped} episodes too short), "
+        f"{len(trainer.val_data.files)} for validation; {trainer.steps_per_epoch:,} updates an epoch, "
+        f"{trainer.steps_per_epoch * config.num_epochs:,} in all, from update {trainer.step:,}; "
+        f"{sum(p.numel() for p in trainer.trainable):,} parameters on {trainer.device} in {config.precision}"
+    )
+
+
+def _show(trainer: "WorldModelTrainer") -> None:
+    """The configuration on stdout, as a file for --config; on stderr the model and the data it would have."""
+    data, size = trainer.train_data, trainer.config.image_size
+    say(
+        "train",
+        f"cameras: {data.channels // 3}, {size} × {size} px; vector inputs: {data.vector_size}; "
+        f"the first episode says {json.dumps(data.meta)}",
+    )
+    for name, part in trainer.world_model.named_children():
+        weights = list(part.parameters())
+        trained = "" if any(weight.requires_grad for weight in weights) else ", not trained"
+        say("train", f"{name:<14}{sum(weight.numel() for weight in weights):>12,} parameters{trained}")
+    if is_main_process():
+        sys.stdout.write(configuration.dump(trainer.config))
 
 
 if __name__ == "__main__":

@@ -156,6 +156,9 @@ class WorldModel(nn.Module):
         with torch.no_grad():
             pixels = self.config.image_size**2 * 3 * batch.camera_mask.sum(-1).mean()
             result["metric/pixel_mse"] = result["reconstruction"].detach() / pixels
+            # What the mean picture would cost, from one pixel in sixteen: an error near it means a dead latent.
+            sparse = batch.image[..., ::4, ::4].float() / 255.0
+            result["metric/pixel_variance"] = sparse.var(dim=(0, 1)).mean()
             result["metric/kl_nats"] = kl_prior.mean()
             result["metric/reward_error"] = (self.reward.mean(reward) - batch.reward).abs().mean()
             error = (actor.mode - batch.expert).abs().mean(-1)

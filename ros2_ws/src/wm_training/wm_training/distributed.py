@@ -1,0 +1,225 @@
+"""Training with several processes: Lightning Fabric's DDP under torchrun or srun. The only file that imports it.
+
+A process is called a rank. Every rank takes its rows of the same global batch, and gradients are averaged, so that
+N ranks compute what one process computes (to rounding). Only rank 0 writes files.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from wm_training.errors import TrainingError
+
+DEADLINE = timedelta(minutes=30)
+"""Longest time a rank waits for the others: rank 0 validates and saves while they wait."""
+
+
+class Place(NamedTuple):
+    """Where this process stands among those of the run, from the environment alone."""
+
+    rank: int
+    world_size: int
+    local_rank: int
+    """Rank among the processes of this machine."""
+    local_size: int
+    """Processes of the run on this machine, the same number on every machine."""
+
+
+def place() -> Place:
+    """This process's place: what torchrun or srun says, else the only process. Raises TrainingError for nonsense."""
+    environment = os.environ
+    try:
+        if "RANK" in environment and "WORLD_SIZE" in environment:
+            world = int(environment["WORLD_SIZE"])
+            local_size = int(environment.get("LOCAL_WORLD_SIZE", world))
+            found = Place(int(environment["RANK"]), world, int(environment.get("LOCAL_RANK", 0)), local_size)
+        # Not SLURM_NTASKS: a batch script that runs the command without srun has it too.
+        elif int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+            world, nodes = int(environment["SLURM_STEP_NUM_TASKS"]), int(environment.get("SLURM_STEP_NUM_NODES", "1"))
+            if world % nodes:
+                raise TrainingError(f"srun started {world} tasks on {nodes} nodes, expected as many on each of them")
+            found = Place(int(environment["SLURM_PROCID"]), world, int(environment["SLURM_LOCALID"]), world // nodes)
+        else:
+            return Place(0, 1, 0, 1)
+    except (KeyError, ValueError) as error:
+        raise TrainingError(
+            f"the variables of torchrun or srun in the environment do not fit together ({error}); start every "
+            f"process with one of the two, or unset RANK, WORLD_SIZE and SLURM_STEP_NUM_TASKS"
+        ) from None
+    if not (0 <= found.rank < found.world_size and 0 <= found.local_rank < found.local_size):
+        raise TrainingError(f"the environment says {found}, expected ranks below the number of processes")
+    return found
+
+
+def is_main_process() -> bool:
+    """True in the process that prints and writes: rank 0. Reads the environment only."""
+    return place().rank == 0
+
+
+def processor_threads() -> int:
+    """Threads for this process: its share of the cores that it may use."""
+    granted = os.environ.get("SLURM_CPUS_PER_TASK")
+    if granted:
+        return int(granted)
+    return max(1, len(os.sched_getaffinity(0)) // place().local_size)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device to train on; auto takes a GPU where there is one, each process of a machine its own.
+
+    Raises TrainingError for a device that is not there.
+    """
+    here = place()
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise TrainingError(f"device is {name!r}, expected auto, cpu, cuda or cuda:N") from None
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
+        raise TrainingError(f"device is {name!r}, but torch {torch.__version__} finds no GPU; use auto or cpu")
+    count = torch.cuda.device_count()
+    if here.world_size == 1:
+        index = device.index or 0
+    elif device.index is not None:
+        raise TrainingError(
+            f"device is {name!r}, expected auto, cpu or cuda: {here.world_size} processes share the run"
+        )
+    else:
+        index = here.local_rank if count > 1 else 0  # a scheduler may show every process only the GPU that is its own
+    if index >= count:
+        raise TrainingError(f"process {here.local_rank} of this machine needs GPU {index}, but torch finds {count}")
+    return torch.device("cuda", index)
+
+
+class OneProcess:
+    """The only process of a run, and what the trainer asks of the processes."""
+
+    rank, world_size = 0, 1
+
+    def __init__(self, device: torch.device):
+        self.device = device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes."""
+        return self.rank == 0
+
+    def rows(self, batch_size: int, parts: int = 1) -> slice:
+        """This process's rows of the global batch. Raises TrainingError unless every rank's share has ``parts``."""
+        if batch_size % (self.world_size * parts):
+            raise TrainingError(
+                f"batch_size is {batch_size}, expected a multiple of {self.world_size * parts}: "
+                f"{self.world_size} processes times gradient_accumulation {parts}"
+            )
+        share = batch_size // self.world_size
+        return slice(self.rank * share, (self.rank + 1) * share)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The module whose forward starts the exchange of gradients."""
+        return model
+
+    def reduction(self, module: nn.Module, wanted: bool) -> AbstractContextManager:
+        """Within, backward exchanges gradients only if ``wanted``: once for all parts of a batch."""
+        return nullcontext()
+
+    def backward(self, loss: Tensor, gradient: Tensor) -> None:
+        """Gradients of ``loss``, times ``gradient``."""
+        loss.backward(gradient)
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """The rows (M, …) of all ranks, (world · M, …)."""
+        return tensor
+
+    def mean(self, metrics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Numbers averaged over the ranks."""
+        return dict(metrics)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        return flag
+
+    def barrier(self) -> None:
+        """Wait until all ranks are here."""
+
+
+class SeveralProcesses(OneProcess):
+    """One rank of several, started by torchrun or srun; gloo on processors, NCCL on GPUs."""
+
+    def __init__(self, device: torch.device):
+        super().__init__(device)
+        from lightning_fabric import Fabric
+        from lightning_fabric.plugins.environments import TorchElasticEnvironment
+        from lightning_fabric.strategies import DDPStrategy
+
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        here = place()
+        self.rank, self.world_size = here.rank, here.world_size
+        if "RANK" not in os.environ:
+            _speak_torchrun(here)
+        devices = [device] * here.local_size
+        if device.type == "cuda" and torch.cuda.device_count() > 1:
+            devices = [torch.device("cuda", index) for index in range(here.local_size)]
+        strategy = DDPStrategy(
+            parallel_devices=devices,
+            cluster_environment=TorchElasticEnvironment(),
+            timeout=DEADLINE,
+            forward_sync_buffers=False,  # every rank computes the same ones
+            gradient_as_bucket_view=True,
+        )
+        self._fabric = Fabric(
+            accelerator=device.type, strategy=strategy, devices=1, num_nodes=here.world_size // here.local_size
+        )
+        self._fabric.launch()
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        return self._fabric.setup_module(model, move_to_device=False)
+
+    def reduction(self, module: nn.Module, wanted: bool) -> AbstractContextManager:
+        return self._fabric.no_backward_sync(module, enabled=not wanted)
+
+    def backward(self, loss: Tensor, gradient: Tensor) -> None:
+        self._fabric.backward(loss, gradient)
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        gathered = [torch.empty_like(tensor) for _ in range(self.world_size)]
+        torch.distributed.all_gather(gathered, tensor)
+        return torch.cat(gathered)
+
+    def mean(self, metrics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        stacked = torch.stack([value.detach().float() for value in metrics.values()])
+        return dict(zip(metrics, self._fabric.all_reduce(stacked, reduce_op="mean").unbind(), strict=True))
+
+    def any(self, flag: bool) -> bool:
+        return bool(self._fabric.all_reduce(torch.tensor(float(flag), device=self.device), reduce_op="sum") > 0)
+
+    def barrier(self) -> None:
+        self._fabric.barrier()
+
+
+def connect(device: torch.device) -> OneProcess:
+    """Join the other processes of the run, if there are any."""
+    return SeveralProcesses(device) if place().world_size > 1 else OneProcess(device)
+
+
+def _speak_torchrun(here: Place) -> None:
+    """Under srun: set the variables that torchrun would have set, where the user has not."""
+    from lightning_fabric.plugins.environments import SLURMEnvironment
+
+    environment = os.environ
+    nodes = environment.get("SLURM_STEP_NODELIST", environment.get("SLURM_NODELIST", "127.0.0.1"))
+    # Every rank must come to the same port; jobs and steps that share a machine should not.
+    number = int(environment.get("SLURM_JOB_ID", 0)) * 7 + int(environment.get("SLURM_STEP_ID", 0))
+    environment.setdefault("MASTER_ADDR", SLURMEnvironment.resolve_root_node_address(nodes))
+    environment.setdefault("MASTER_PORT", str(15000 + number % 10000))
+    environment["GROUP_RANK"] = str(here.rank // here.local_size)
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    environment.update({name: str(value) for name, value in zip(names, here, strict=True)})

@@ -1,0 +1,38 @@
+"""A matrix inside a loop over time whose gradient is computed once, behind the loop."""
+
+import torch
+from torch import Tensor
+
+
+class LoopLinear:
+    """``W x_t + offset_t`` for the steps t of one pass through a loop.
+
+    Left to autograd, every step would compute a gradient of the whole matrix from its few rows and add it to the sum;
+    here the rows are kept and multiplied once. Steps must be used once each, in order.
+    """
+
+    def __init__(self, weight: Tensor, offsets: Tensor):
+        """``weight`` (O, I); ``offsets`` (T, B, O), what does not depend on the loop, in the type to compute in."""
+        self._inputs: list[Tensor] = []
+        self._weight = weight.detach().to(offsets.dtype).t()
+        self._offsets = _Defer.apply(weight, offsets, self._inputs).unbind(0)
+
+    def __call__(self, t: int, x: Tensor) -> Tensor:
+        """x (B, I) of step t to (B, O)."""
+        x = x.to(self._weight.dtype)
+        self._inputs.append(x.detach())
+        return torch.addmm(self._offsets[t], x, self._weight)
+
+
+class _Defer(torch.autograd.Function):
+    """Passes ``offsets`` on; its backward pass comes after those of all steps and has the weight's gradient too."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, offsets: Tensor, inputs: list[Tensor]) -> Tensor:
+        ctx.inputs = inputs
+        return offsets.view_as(offsets)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        # y_t = W x_t + offset_t: the gradient of offset_t is that of y_t, and dW = Σ_t dy_t x_tᵀ.
+        return gradient.flatten(0, 1).t() @ torch.cat(ctx.inputs), gradient, None
