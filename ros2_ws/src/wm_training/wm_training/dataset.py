@@ -48,7 +48,8 @@ class SequenceDataset:
         self._ends = np.cumsum(starts)
         self.rows = int(starts.sum())
         labelled = sum(int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in usable)
-        self._label_weight = self.rows / labelled if labelled else 0.0
+        # What a labelled row weighs, so that the mean over all rows is that over the labelled ones.
+        self.label_weight = self.rows / labelled if labelled else 0.0
 
     @property
     def channels(self) -> int:
@@ -90,7 +91,7 @@ class SequenceDataset:
             start = int(np.clip(row - length // 2, 0, len(episode) - length))
             windows.append(window(episode, start, length))
         batch = stack(windows)
-        return batch._replace(expert_weight=batch.expert_weight * self._label_weight)
+        return batch._replace(expert_weight=batch.expert_weight * self.label_weight)
 
     def _check_agreement(self) -> None:
         for file, episode in zip(self.files, self.episodes, strict=True):

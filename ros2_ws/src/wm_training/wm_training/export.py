@@ -49,26 +49,24 @@ class ExportOptions:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(ExportOptions, "Export a checkpoint as a bundle for the planner.", "export", arguments)
-    from wm_training.trainer import TrainingError
+    from wm_training.errors import TrainingError
 
     expected = (ExportError, TrainingError, EpisodeError, BundleError, OSError)
     return run("export", lambda: _export(options), expected)
 
 
 def _export(options: ExportOptions) -> int:
-    from dataclasses import replace
-
     from wm_bundle import check_destination, write_bundle
 
+    from wm_training.checkpoints import load_world_model
     from wm_training.dataset import SequenceDataset
     from wm_training.graphs import export_graphs
     from wm_training.parity import compare, score
-    from wm_training.trainer import load_world_model
 
     check_destination(options.output)  # before minutes of work, not after
     model, payload = load_world_model(options.checkpoint)
     if options.horizon:
-        model.config = replace(model.config, imagination_horizon=options.horizon)
+        model.config = model.config.with_changes(imagination_horizon=options.horizon)
     data_path = options.data_path or model.config.data_path
     data = SequenceDataset(data_path, model.config, "val")
     if not data.files:

@@ -75,7 +75,8 @@ class CategoricalLatent(nn.Module):
         """
         log_probabilities = self._log_probabilities(parameters)
         choice = (log_probabilities + prepared.unflatten(-1, (self.groups, self.classes))).argmax(-1)
-        one_hot = functional.one_hot(choice, self.classes).to(log_probabilities.dtype)
+        # Not functional.one_hot: it looks at the classes on the host.
+        one_hot = torch.zeros_like(log_probabilities).scatter_(-1, choice[..., None], 1.0)
         probabilities = log_probabilities.exp()
         return (one_hot + probabilities - probabilities.detach()).flatten(-2)
 

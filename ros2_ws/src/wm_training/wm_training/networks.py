@@ -1,16 +1,17 @@
 """Encoder and decoder of one or several cameras, and the fully connected block all parts are made of."""
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.convolutions import DownConvolution, UpConvolution
+from wm_training.pieces import in_pieces
 
 _COLOURS = 3
 # Pixels of a piece whose activations stay in a processor's cache on their way through the convolutions; measured.
-_CHUNK_PIXELS = 100 * 64 * 64
+_PIECE_PIXELS = 200 * 64 * 64
 
 
 def mlp(inputs: int, hidden: int, outputs: int, layers: int = 1) -> nn.Sequential:
@@ -50,15 +51,9 @@ def _deconvolutions(image_size: int, depth: int) -> nn.Sequential:
     return nn.Sequential(*parts)
 
 
-def in_chunks(function: Callable[..., Tensor], pixels: int, *frames: Tensor) -> Tensor:
-    """``function`` of tensors (M, …), on a processor piece by piece; ``pixels`` are those of one frame.
-
-    A processor spends most of a convolution on fetching what the last one wrote; pieces stay in its cache.
-    """
-    size = max(1, _CHUNK_PIXELS // pixels)
-    if torch.compiler.is_exporting() or frames[0].device.type != "cpu" or frames[0].shape[0] <= size:
-        return function(*frames)
-    return torch.cat([function(*parts) for parts in zip(*(x.split(size) for x in frames), strict=True)])
+def _piece(image_size: int) -> int:
+    """Frames of a piece, see ``in_pieces``."""
+    return max(1, _PIECE_PIXELS // image_size**2)
 
 
 def _centred(image: Tensor, like: Tensor) -> Tensor:
@@ -71,6 +66,11 @@ def _centred(image: Tensor, like: Tensor) -> Tensor:
     return (image.to(dtype, memory_format=layout) - 127.5) / 255.0
 
 
+def _features(convolutions: nn.Sequential, picture: Tensor) -> Tensor:
+    """uint8 pictures (M, 3, H, W) to what the convolutions make of them, (M, ·)."""
+    return convolutions(_centred(picture, convolutions[0].weight)).flatten(1)
+
+
 class Encoder(nn.Module):
     """Pictures of K cameras and vector inputs to one embedding per frame.
 
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: WorldModelTrainConfig, cameras: int, vector_size: int, embedding: int):
         super().__init__()
-        self.cameras = cameras
+        self.cameras, self.piece = cameras, _piece(config.image_size)
         stacks = cameras if config.camera_weights == "own" else 1
         self.convolutions = nn.ModuleList(_convolutions(config.image_size, config.conv_depth) for _ in range(stacks))
         features = config.conv_depth * 2 ** (_stages(config.image_size) - 1) * 16
@@ -93,14 +93,11 @@ class Encoder(nn.Module):
         """image (M, 3K, H, W) uint8, vector (M, V) normalised, camera_mask (M, K); returns (M, embedding)."""
         embedding = 0.0 if self.vector is None else self.vector(vector)
         for k, project in enumerate(self.project):
+            convolutions = self.convolutions[k % len(self.convolutions)]
             picture = image[:, _COLOURS * k : _COLOURS * (k + 1)]
-            features = in_chunks(lambda part, k=k: self._features(part, k), picture[0, 0].numel(), picture)
+            features = in_pieces(partial(_features, convolutions), convolutions.parameters(), self.piece, picture)
             embedding = embedding + torch.where(camera_mask[:, k, None] > 0, project(features), self.missing[k])
         return embedding
-
-    def _features(self, picture: Tensor, camera: int) -> Tensor:
-        convolutions = self.convolutions[camera % len(self.convolutions)]
-        return convolutions(_centred(picture, convolutions[0].weight)).flatten(1)
 
 
 class Decoder(nn.Module):
@@ -109,7 +106,7 @@ class Decoder(nn.Module):
     def __init__(self, config: WorldModelTrainConfig, cameras: int):
         super().__init__()
         stages = _stages(config.image_size)
-        self.cameras, self.image_size = cameras, config.image_size
+        self.cameras, self.piece = cameras, _piece(config.image_size)
         self.start = (config.conv_depth * 2 ** (stages - 1), 4, 4)
         stacks = cameras if config.camera_weights == "own" else 1
         self.project = nn.Linear(config.belief_size, cameras * self.start[0] * 16)
@@ -119,7 +116,7 @@ class Decoder(nn.Module):
 
     def forward(self, belief: Tensor) -> Tensor:
         """belief (M, F); returns pictures (M, 3K, H, W), in [0, 1] where the model is sure, not clipped."""
-        return in_chunks(self._pictures, self.image_size**2, self._features(belief))
+        return in_pieces(self._pictures, self.deconvolutions.parameters(), self.piece, self._features(belief))
 
     def squared_errors(self, belief: Tensor, image: Tensor) -> Tensor:
         """Squared pixel errors, summed over each camera's picture, (M, K); image (M, 3K, H, W) uint8."""
@@ -128,7 +125,7 @@ class Decoder(nn.Module):
             difference = self._pictures(features).float() - target.float() / 255.0
             return difference.square().unflatten(1, (self.cameras, -1)).sum((2, 3, 4))
 
-        return in_chunks(errors, self.image_size**2, self._features(belief), image)
+        return in_pieces(errors, self.deconvolutions.parameters(), self.piece, self._features(belief), image)
 
     def _features(self, belief: Tensor) -> Tensor:
         return self.project(belief).unflatten(-1, (self.cameras, *self.start))

@@ -6,21 +6,18 @@ import numpy as np
 import onnxruntime
 import torch
 
-from wm_training.dataset import SequenceDataset, stack, window
+from wm_training.dataset import SequenceDataset
 from wm_training.graphs import ImagineGraph, ObserveGraph
+from wm_training.validation import episode_batches
 from wm_training.world_model import Batch, WorldModel
 
 _CANDIDATES = 8
 
 
 def validation_windows(data: SequenceDataset, frames: int) -> list[Batch]:
-    """Windows (1, T, …) side by side through the validation episodes, until there are ``frames`` rows or no more."""
-    length = data.config.sequence_length
-    windows = [(episode, start) for episode in data.episodes for start in range(0, len(episode) - length + 1, length)]
-    # Spread over all the episodes rather than the first few.
-    wanted = max(1, -(-frames // length))
-    chosen = windows[:: max(1, len(windows) // wanted)][:wanted]
-    return [stack([window(episode, start, length)]) for episode, start in chosen]
+    """Windows (1, T, …) spread over the validation episodes, about ``frames`` rows or all there are."""
+    batches = (batch for _, batch in episode_batches(data, frames))
+    return [batch.part(slice(i, i + 1)) for batch in batches for i in range(len(batch.reward))]
 
 
 def difference(expected: np.ndarray, found: np.ndarray) -> float:

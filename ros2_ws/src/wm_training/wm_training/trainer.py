@@ -17,7 +17,6 @@ from torch import Tensor
 from wm_bundle.files import write_text
 
 from wm_training import checkpoints, configuration, distributed
-from wm_training.checkpoints import load_world_model  # noqa: F401  until everybody takes it from there
 from wm_training.config import WorldModelTrainConfig
 from wm_training.dataset import SequenceDataset
 from wm_training.errors import TrainingError

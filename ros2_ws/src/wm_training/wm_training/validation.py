@@ -35,10 +35,8 @@ def episode_batches(data: SequenceDataset, frames: int) -> Iterator[tuple[int, B
     size, length = data.config.batch_size, data.config.sequence_length
     for number, starts in chosen_windows(data, frames).items():
         for first in range(0, len(starts), size):
-            yield (
-                number,
-                stack([window(data.episodes[number], start, length) for start in starts[first : first + size]]),
-            )
+            batch = stack([window(data.episodes[number], start, length) for start in starts[first : first + size]])
+            yield number, batch._replace(expert_weight=batch.expert_weight * data.label_weight)
 
 
 def validate(forward: Callable[[Batch, Noise], Mapping[str, Tensor]], data: SequenceDataset) -> dict[str, float]:

@@ -195,5 +195,6 @@ class WorldModel(nn.Module):
     @torch.no_grad()
     def update_return_range(self, returns: Tensor) -> None:
         """Follow the spread of the imagined returns (M, H), from their 5th to their 95th percentile (DreamerV3)."""
-        low, high = torch.quantile(returns.float().flatten(), torch.tensor([0.05, 0.95], device=returns.device))
-        self.return_range.lerp_(high - low, 1.0 - behaviour.RANGE_DECAY)
+        values = returns.float().flatten()
+        spread = torch.quantile(values, 0.95) - torch.quantile(values, 0.05)
+        self.return_range.lerp_(spread, 1.0 - behaviour.RANGE_DECAY)
