@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup drive train test lint clean
+.PHONY: help setup drive train test lint bench clean
 ARGS ?=
 
 help: ## Show this list
@@ -26,6 +26,10 @@ test: ## Run the linter and every test (ARGS="tests/ros -k name" for some)
 lint: ## Run the linter
 	@scripts/setup.sh test
 	@source env.sh && ruff check .
+
+bench: ## Measure speed; writes out/bench/bench.json (ARGS="--help" for options)
+	@scripts/setup.sh test
+	@source env.sh && python -m benchmarks $(ARGS)
 
 clean: ## Remove what set-up made (.venv, builds); data, runs and results stay
 	rm -rf .venv .setup ros2_ws/build ros2_ws/install ros2_ws/log

@@ -1,0 +1,112 @@
+"""`python -m benchmarks`, or `make bench`: measures everything and writes bench.json."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from wm_training.cli import DONE, parse, run
+
+from benchmarks.children import ROOT
+from benchmarks.errors import BenchmarkError
+
+Name = Literal["train", "imagine", "control", "sampling", "convert"]
+_CONVERT_REASON = "there are no converters of other data sets yet"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure, and where the result goes."""
+
+    output: Path = ROOT / "out" / "bench"
+    """Folder for bench.json."""
+    only: tuple[Name, ...] = ()
+    """Benchmarks to run; all of them when empty. The others are null in bench.json."""
+    bundle: Path = ROOT / "models" / "carracing"
+    """Bundle whose imagination and control are measured."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the training; auto takes bfloat16 where the machine's products are faster in it."""
+    threads: int = 0
+    """Threads of the training, 0 for the number of cores."""
+    rounds: int = 3
+    """Processes over which the training is measured; the peer's processes come in between."""
+    peer_dreamerv3_torch: Path | None = None
+    """A clone of NM512/dreamerv3-torch to measure in turns with our training."""
+    quick: bool = False
+    """Tiny sizes and few repetitions: shows that everything runs; the figures mean nothing."""
+
+    def __post_init__(self):
+        if self.rounds < 1 or self.threads < 0:
+            raise ValueError(f"rounds is {self.rounds} and threads is {self.threads}, expected at least 1 and 0")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    options = parse(Options, "Measure training, imagination, control and reading of data.", "bench", arguments)
+    from wm_bundle import BundleError
+    from wm_planner.errors import PlannerError
+
+    return run("bench", lambda: _measure(options), (BenchmarkError, BundleError, PlannerError, OSError))
+
+
+def _measure(options: Options) -> int:
+    from wm_bundle.files import write_text
+
+    from benchmarks import control, imagination, machine, peers, sampling, training
+
+    peer = options.peer_dreamerv3_torch
+    if peer is not None:
+        peer = peer.expanduser().resolve()
+        peers.check_clone(peer)
+    threads = options.threads or machine.cores()
+    precision = machine.best_precision() if options.precision == "auto" else options.precision
+    rounds = 1 if options.quick else options.rounds
+    measures = {
+        "train": lambda: training.measure(precision, threads, rounds, options.quick, peer, _say),
+        "imagine": lambda: imagination.measure(options.bundle, options.quick),
+        "control": lambda: control.measure(options.bundle, options.quick),
+        "sampling": lambda: sampling.measure(options.quick),
+    }
+    result = {"machine": machine.describe(), "quick": options.quick}
+    for name, measure in measures.items():
+        result[name] = None
+        if options.only and name not in options.only:
+            result[f"{name}_reason"] = "not asked for"
+            continue
+        _say(f"{name} …")
+        result[name] = measure()
+    result |= {"convert": None, "convert_reason": _CONVERT_REASON}
+    write_text(options.output / "bench.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
+    _print(result)
+    _say(f"written to {options.output / 'bench.json'}")
+    return DONE
+
+
+def _say(line: str) -> None:
+    print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+def _print(result: dict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="quick: the figures mean nothing" if result["quick"] else None)
+    table.add_column("benchmark")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name in ("train", "imagine", "control", "sampling"):
+        for figure, value in _flat(result[name] or {}):
+            table.add_row(name, figure, f"{value:,}" if isinstance(value, int | float) else str(value))
+    Console().print(table)
+
+
+def _flat(values: dict, prefix: str = "") -> list[tuple[str, object]]:
+    rows = []
+    for name, value in values.items():
+        rows += _flat(value, f"{prefix}{name} ") if isinstance(value, dict) else [(prefix + name, value)]
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

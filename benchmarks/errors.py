@@ -1,0 +1,5 @@
+"""The error of a benchmark."""
+
+
+class BenchmarkError(RuntimeError):
+    """A figure cannot be measured here, and why."""

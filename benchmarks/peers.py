@@ -1,0 +1,104 @@
+"""Training speed of NM512/dreamerv3-torch's world model, from a clone that the user has, in its own code.
+
+Its configuration is its own ``defaults`` with the sizes of the comparison; it is fed random data of the same shapes.
+"""
+
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from benchmarks.children import child_main
+from benchmarks.errors import BenchmarkError
+from benchmarks.training import peak_memory_gb
+
+_FILES = ("configs.yaml", "models.py", "networks.py", "tools.py")
+_WARM_UP = 1
+
+
+def check_clone(path: Path) -> None:
+    """Raise BenchmarkError unless ``path`` is a clone of dreamerv3-torch."""
+    missing = [name for name in _FILES if not (path / name).is_file()]
+    if missing:
+        raise BenchmarkError(f"{path} has no {', '.join(missing)}, expected a clone of NM512/dreamerv3-torch")
+
+
+def _configuration(path: Path, sizes: dict) -> SimpleNamespace:
+    import torch
+    import yaml
+
+    values = _numbers(yaml.safe_load((path / "configs.yaml").read_text(encoding="utf-8"))["defaults"])
+    values |= {
+        "device": "cuda:0" if torch.cuda.is_available() else "cpu",
+        "compile": False,  # its training step is not compiled either way: only calls of the module itself are
+        "num_actions": 3,
+        "dyn_deter": sizes["state_dim"],
+        "dyn_hidden": sizes["hidden_dim"],
+        "dyn_stoch": sizes["latent_dim"],
+        "dyn_discrete": sizes["num_categories"],
+        "units": sizes["hidden_dim"],
+        "batch_size": sizes["batch_size"],
+        "batch_length": sizes["sequence_length"],
+    }
+    for part in ("encoder", "decoder"):
+        values[part]["cnn_depth"] = sizes["conv_depth"]
+    return SimpleNamespace(**values)
+
+
+def _numbers(values: dict) -> dict:
+    """YAML 1.1 reads 1e4 as a word; the peer's own reader takes it for a number."""
+
+    def number(value):
+        if isinstance(value, dict):
+            return _numbers(value)
+        try:
+            return float(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
+    return {name: number(value) for name, value in values.items()}
+
+
+def _batch(sizes: dict) -> dict:
+    import numpy as np
+
+    shape, size = (sizes["batch_size"], sizes["sequence_length"]), sizes["image_size"]
+    random = np.random.default_rng(0)
+    is_first = np.zeros(shape, np.float32)
+    is_first[:, 0] = 1.0
+    return {
+        "image": random.integers(0, 256, (*shape, size, size, 3), dtype=np.uint8),
+        "action": random.uniform(-1.0, 1.0, (*shape, 3)).astype(np.float32),
+        "reward": random.normal(size=shape).astype(np.float32),
+        "is_first": is_first,
+        "is_terminal": np.zeros(shape, np.float32),
+    }
+
+
+def _child(settings: dict) -> dict:
+    import torch
+
+    path, sizes = Path(settings["path"]), settings["sizes"]
+    check_clone(path)
+    torch.set_num_threads(settings["threads"])
+    sys.path.insert(0, str(path))
+    try:
+        import models  # the peer's
+    except ImportError as error:
+        raise BenchmarkError(f"the clone {path} cannot be imported ({error}): install what it needs") from None
+    picture = SimpleNamespace(shape=(sizes["image_size"], sizes["image_size"], 3))
+    world_model = models.WorldModel(SimpleNamespace(spaces={"image": picture}), None, 0, _configuration(path, sizes))
+    batch, seconds = _batch(sizes), []
+    for _ in range(_WARM_UP + settings["updates"]):
+        started = time.perf_counter()
+        world_model._train(dict(batch))  # reads its losses, so a GPU is done when it returns
+        seconds.append(time.perf_counter() - started)
+    return {
+        "seconds": seconds[_WARM_UP:],
+        "parameters": sum(p.numel() for p in world_model.parameters()),
+        "peak_memory_gb": peak_memory_gb(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(child_main(_child))

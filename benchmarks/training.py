@@ -1,0 +1,143 @@
+"""Training speed: whole updates of the trainer, from episodes on disk to the optimiser's step.
+
+At the sizes at which dreamerv3-torch has 13.1 million parameters: pictures of 64 px, convolutions from 32 channels, GRU
+of 256, hidden layers of 512, 32 x 32 categorical latents, 16 sequences of 50 steps.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.children import child_main, run_child
+from benchmarks.timing import median
+
+SIZES = {
+    "image_size": 64,
+    "conv_depth": 32,
+    "state_dim": 256,
+    "hidden_dim": 512,
+    "latent": "categorical",
+    "latent_dim": 32,
+    "num_categories": 32,
+    "batch_size": 16,
+    "sequence_length": 50,
+}
+QUICK_SIZES = SIZES | {"conv_depth": 4, "state_dim": 16, "hidden_dim": 16, "batch_size": 4, "sequence_length": 8}
+# The parts that the peer's world model has as well: what its 13.1 million parameters are compared with.
+_WORLD_MODEL_PARTS = ("encoder", "rssm", "decoder", "reward", "continues")
+_WARM_UP = 2
+_UPDATES = 8
+_PEER_UPDATES = 4
+
+
+def measure(
+    precision: str, threads: int, rounds: int, quick: bool, peer: Path | None, say: Callable[[str], None]
+) -> dict:
+    """Frames per second, where the time goes, memory; and beside them those of a peer, taken in turns with ours.
+
+    ``peer`` is a clone of NM512/dreamerv3-torch. Each of the ``rounds`` is one process of ours and one of the peer's.
+    Raises BenchmarkError.
+    """
+    sizes, updates, peer_updates = (QUICK_SIZES, 2, 1) if quick else (SIZES, _UPDATES, _PEER_UPDATES)
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds):
+            settings = {"sizes": sizes, "precision": precision, "threads": threads, "updates": updates,
+                        "folder": folder, "parts": number == rounds - 1}  # fmt: skip
+            say(f"training, round {number + 1} of {rounds}")
+            ours.append(run_child("benchmarks.training", settings, threads))
+            if peer is not None:
+                say(f"training of the peer, round {number + 1} of {rounds}")
+                settings = {"path": str(peer), "sizes": sizes, "threads": threads, "updates": peer_updates}
+                theirs.append(run_child("benchmarks.peers", settings, threads))
+    result = _summary(ours, sizes) | {"precision": precision, "threads": threads}
+    result |= {name: ours[-1][name] for name in ("parameters", "parameters_trained", "gflop_per_frame", "shares")}
+    speed = result["frames_per_s"] * result["gflop_per_frame"]
+    product = max(run[f"product_gflops_{precision}"] for run in ours)
+    result |= {
+        "gflops": round(speed, 1),
+        "product_gflops": {name: round(max(run[f"product_gflops_{name}"] for run in ours), 1)
+                           for name in ("bfloat16", "float32")},
+        "share_of_product_speed": round(speed / product, 3),
+    }  # fmt: skip
+    if peer is not None:
+        other = _summary(theirs, sizes) | {"name": "dreamerv3-torch", "precision": "float32"}
+        result["peer"] = other | {"parameters": theirs[-1]["parameters"]}
+        result["ratio"] = round(result["frames_per_s"] / other["frames_per_s"], 2)
+        result["ratio_best"] = round(result["best_frames_per_s"] / other["best_frames_per_s"], 2)
+    return result
+
+
+def _summary(runs: list[dict], sizes: dict) -> dict:
+    frames = sizes["batch_size"] * sizes["sequence_length"]
+    times = [seconds for run in runs for seconds in run["seconds"]]
+    return {
+        "frames_per_s": round(frames / median(times), 1),
+        "best_frames_per_s": round(frames / min(times), 1),
+        "updates_measured": len(times),
+        "batch": sizes["batch_size"],
+        "length": sizes["sequence_length"],
+        "peak_memory_gb": round(max(run["peak_memory_gb"] for run in runs), 2),
+    }
+
+
+def peak_memory_gb() -> float:
+    """Largest resident memory of this process so far; on a GPU the largest that torch had allocated there."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e9
+    scale = 1.0 if sys.platform == "darwin" else 1024.0  # bytes or KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9
+
+
+def _child(settings: dict) -> dict:
+    import torch
+    from wm_training.config import WorldModelTrainConfig
+    from wm_training.loader import Prefetch
+    from wm_training.trainer import WorldModelTrainer
+
+    from benchmarks.episodes import make_episodes
+    from benchmarks.machine import product_speed
+    from benchmarks.parts import flop, shares
+
+    folder, sizes = Path(settings["folder"]), settings["sizes"]
+    if not (folder / "data").exists():
+        make_episodes(folder / "data", count=8, rows=max(200, sizes["sequence_length"]), size=sizes["image_size"])
+    config = WorldModelTrainConfig(
+        **sizes, precision=settings["precision"], threads=settings["threads"], validation_share=0.0, warmup_steps=0,
+        data_path=str(folder / "data"), output_dir=str(folder / "out"),
+    )  # fmt: skip
+    trainer = WorldModelTrainer(config)
+    products = {f"product_gflops_{name}": product_speed(getattr(torch, name)) for name in ("bfloat16", "float32")}
+    seconds, waited = [], []
+    steps = range(_WARM_UP + settings["updates"])
+    with Prefetch(trainer.sample, steps, config.prefetch_batches, trainer.device) as samples:
+        before, waited_before = time.perf_counter(), 0.0
+        for sample in samples:
+            metrics = trainer.learner.update(sample)
+            float(metrics["gradient_norm"])  # waits for a GPU
+            now = time.perf_counter()
+            seconds.append(now - before)
+            waited.append(samples.waited_s - waited_before)
+            before, waited_before = now, samples.waited_s
+    result = {"seconds": seconds[_WARM_UP:], "peak_memory_gb": peak_memory_gb(), **products}
+    if settings["parts"]:
+        frames = config.batch_size * config.sequence_length
+        sample = trainer.sample(0).to(trainer.device)
+        waiting = sum(waited[_WARM_UP:]) / sum(seconds[_WARM_UP:])
+        model = trainer.world_model
+        result |= {
+            "gflop_per_frame": round(flop(trainer.learner, sample) / frames / 1e9, 4),
+            "shares": shares(trainer.learner, sample, waiting),
+            "parameters": sum(p.numel() for name in _WORLD_MODEL_PARTS for p in getattr(model, name).parameters()),
+            "parameters_trained": sum(p.numel() for p in trainer.trainable),
+        }
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(child_main(_child))

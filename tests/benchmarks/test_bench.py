@@ -1,0 +1,84 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from make_episodes import make_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bench(*arguments: str, module: str = "benchmarks") -> subprocess.CompletedProcess:
+    """Run a benchmark as a user does."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_quick_bench_writes_every_figure_of_the_contract(tmp_path):
+    done = bench("--quick", "--output", str(tmp_path), "--threads", "2")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "bench.json").read_text())
+    assert {"processor", "cores"} <= set(result["machine"])
+    assert {"frames_per_s", "parameters", "batch", "length"} <= set(result["train"])
+    assert {"steps_per_s", "candidates", "horizon", "ms"} <= set(result["imagine"])
+    assert set(result["control"]["latency_ms"]) == {"p50", "p95", "p99", "max"}
+    assert {"sequences_per_s", "mb_per_s"} <= set(result["sampling"])
+    assert result["convert"] is None and result["convert_reason"]
+
+    train, imagine, latency = result["train"], result["imagine"], result["control"]["latency_ms"]
+    assert sum(train["shares"].values()) == pytest.approx(1.0, abs=1e-3)
+    assert min(train["shares"][part] for part in ("encoder", "recurrence", "decoder", "heads", "optimiser")) > 0.0
+    # 64 candidates * 12 steps / 0.010 s = 76,800 steps per second
+    assert imagine["steps_per_s"] == pytest.approx(
+        imagine["candidates"] * imagine["horizon"] / imagine["ms"] * 1e3, rel=0.01
+    )
+    assert 0.0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"]
+
+
+def test_a_folder_that_is_no_clone_of_the_peer_is_refused_before_anything_is_measured(tmp_path):
+    done = bench("--quick", "--output", str(tmp_path / "out"), "--peer-dreamerv3-torch", str(tmp_path))
+    assert done.returncode == 1 and "expected a clone of NM512/dreamerv3-torch" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_precision_compares_the_losses_of_both_trainings(tmp_path):
+    data, out = make_folder(tmp_path / "data", count=3, rows=20), tmp_path / "out"
+    options = ("--quick", "--updates", "2", "--threads", "1", "--data-path", str(data), "--output", str(out))
+    done = bench(*options, module="benchmarks.precision")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((out / "precision.json").read_text())
+    full, reduced = result["losses"]["float32"], result["losses"]["bfloat16"]
+    assert full["total"] != reduced["total"]
+    assert result["ratio"]["total"] == pytest.approx(reduced["total"] / full["total"], abs=1e-4)
+    assert result["ratio"]["total"] == pytest.approx(1.0, abs=0.02)
+
+
+def event(name: str, start: float, end: float, number: int = -1, children: tuple = ()) -> SimpleNamespace:
+    """An event as torch's profiler reports it."""
+    time_range = SimpleNamespace(start=start, end=end, elapsed_us=lambda: end - start)
+    return SimpleNamespace(name=name, time_range=time_range, sequence_nr=number, cpu_children=list(children))
+
+
+def test_a_step_of_the_backward_pass_belongs_to_the_part_that_made_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.parts import attribute
+
+    backward = "autograd::engine::evaluate_function: "
+    update = event("whole update", 0, 100, children=(
+        event("part:encoder", 0, 10, children=(event("conv", 1, 9, 0), event("silu", 9, 10, 1))),
+        event("aten::sum", 10, 12, 2),
+        event("part:decoder", 12, 20, children=(event("conv", 13, 19, 3),)),
+        event(backward + "Decoder", 30, 45, children=(event("DecoderBackward", 31, 44, 3),)),
+        event(backward + "AccumulateGrad", 45, 46),
+        event(backward + "Sum", 46, 50, children=(event("SumBackward", 46, 49, 2),)),
+        event(backward + "Encoder", 50, 80, children=(event("ConvBackward", 51, 79, 0),)),
+    ))  # fmt: skip
+    spent = attribute(update)
+    assert spent["decoder"] == 8 + 15 + 1
+    assert spent["rest"] == 4  # the sum's step back; the gaps are what is missing in the total
+    assert spent["encoder"] == 10 + 30
+    assert spent["optimiser"] == 100 - 80
