@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.flop_counter import FlopCounterMode
-from wm_training.learner import Learner
-from wm_training.loader import Sample
+from wm_training.training.learner import Learner
+from wm_training.training.loader import Sample
 
 # Part of the update: the methods of the model that belong to it.
 _METHODS = {

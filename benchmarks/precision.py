@@ -70,8 +70,8 @@ def _mean(runs: list[Mapping[str, float]], name: str) -> float:
 
 def _losses(options: Options, precision: str, seed: int, say: Callable[[str], None]) -> dict[str, float]:
     from wm_training.config import WorldModelTrainConfig
-    from wm_training.losses import LOSSES
-    from wm_training.trainer import WorldModelTrainer
+    from wm_training.model.losses import LOSSES
+    from wm_training.training.trainer import WorldModelTrainer
 
     with tempfile.TemporaryDirectory() as folder:
         config = WorldModelTrainConfig(
@@ -99,7 +99,7 @@ def _losses(options: Options, precision: str, seed: int, say: Callable[[str], No
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(Options, "Compare training in bfloat16 with training in float32.", "precision", arguments)
-    from wm_training.episodes import EpisodeError
+    from wm_training.data.episodes import EpisodeError
 
     return run("precision", lambda: _main(options), (BenchmarkError, EpisodeError, OSError))
 

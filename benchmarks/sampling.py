@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from wm_training.config import WorldModelTrainConfig
-from wm_training.dataset import SequenceDataset
+from wm_training.data.dataset import SequenceDataset
 
 from benchmarks.episodes import make_episodes
 from benchmarks.timing import median

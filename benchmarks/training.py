@@ -95,10 +95,13 @@ def peak_memory_gb() -> float:
 
 
 def _child(settings: dict) -> dict:
+    from wm_training.training.process import prepare_process
+
+    prepare_process()  # as `train` does
     import torch
     from wm_training.config import WorldModelTrainConfig
-    from wm_training.loader import Prefetch
-    from wm_training.trainer import WorldModelTrainer
+    from wm_training.training.loader import Prefetch
+    from wm_training.training.trainer import WorldModelTrainer
 
     from benchmarks.episodes import make_episodes
     from benchmarks.machine import product_speed

@@ -2,8 +2,8 @@
 
 import torch
 from wm_training.config import WorldModelTrainConfig
-from wm_training.noise import Noise, draw_noise
-from wm_training.world_model import Batch, WorldModel
+from wm_training.model.noise import Noise, draw_noise
+from wm_training.model.world_model import Batch, WorldModel
 
 SMALL = dict(
     state_dim=12, latent_dim=3, num_categories=4, hidden_dim=10, conv_depth=2, return_bins=9, imagination_horizon=4

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, load_bundle, write_bundle
 from wm_training.config import WorldModelTrainConfig
-from wm_training.graphs import export_graphs
-from wm_training.world_model import WorldModel
+from wm_training.exporting.graphs import export_graphs
+from wm_training.model.world_model import WorldModel
 
 TINY = WorldModelTrainConfig(
     state_dim=16,

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from make_episodes import make_episode
 from wm_training.config import WorldModelTrainConfig
-from wm_training.episodes import write_episode
-from wm_training.trainer import WorldModelTrainer
+from wm_training.data.episodes import write_episode
+from wm_training.training.trainer import WorldModelTrainer
 
 TINY = dict(
     state_dim=16, latent_dim=4, num_categories=4, hidden_dim=16, conv_depth=4, image_size=32, return_bins=9,

@@ -1,10 +1,10 @@
 import pytest
 import torch
 from small_model import LATENTS, small_batch, small_model, small_noise
-from wm_training import behaviour
-from wm_training.losses import LOSSES
-from wm_training.noise import imagination_starts
-from wm_training.rssm import State
+from wm_training.model import behaviour
+from wm_training.model.losses import LOSSES
+from wm_training.model.noise import imagination_starts
+from wm_training.model.rssm import State
 
 
 def learning_model(latent="gaussian", **changes):

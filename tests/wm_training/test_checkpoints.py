@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_training import largest_difference, same, state, tiny_config
 from wm_training import WorldModelTrainer, load_world_model
-from wm_training.checkpoints import prune, read_checkpoint, write_checkpoint
 from wm_training.errors import TrainingError
+from wm_training.training.checkpoints import prune, read_checkpoint, write_checkpoint
 
 
 @pytest.fixture

@@ -18,11 +18,12 @@ from tiny_training import (
     tiny_config,
     wait_until,
 )
-from wm_training import WorldModelTrainer, distributed
-from wm_training.checkpoints import read_checkpoint
-from wm_training.distributed import OneProcess, Place, place
+from wm_training import WorldModelTrainer
 from wm_training.errors import TrainingError
-from wm_training.losses import LOSSES
+from wm_training.model.losses import LOSSES
+from wm_training.training import distributed
+from wm_training.training.checkpoints import read_checkpoint
+from wm_training.training.distributed import OneProcess, Place, place
 
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 SRUN = ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_NODES", "SLURM_PROCID", "SLURM_LOCALID")
@@ -153,7 +154,7 @@ def test_a_signal_to_one_process_stops_all_at_one_update_and_one_process_can_go_
 
 
 def test_one_process_never_loads_fabric():
-    code = "import sys, wm_training.trainer; sys.exit('lightning_fabric' in sys.modules)"
+    code = "import sys, wm_training.training.trainer; sys.exit('lightning_fabric' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60).returncode == 0
     sources = Path(distributed.__file__).parent.glob("*.py")

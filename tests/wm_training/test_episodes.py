@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_episodes import make_episode
-from wm_training.episodes import Episode, EpisodeError, find_episodes, read_episode, write_episode
+from wm_training.data.episodes import Episode, EpisodeError, find_episodes, read_episode, write_episode
 
 KEYS = ("observations", "actions", "rewards", "dones", "terminals", "vector", "expert_actions", "stamps_ns")
 
@@ -93,7 +93,7 @@ def test_a_bad_episode_leaves_no_file(tmp_path):
 def test_a_writer_killed_in_the_middle_leaves_no_half_episode(tmp_path):
     script = (
         "import sys, numpy as np; sys.path.insert(0, sys.argv[2]);"
-        "from make_episodes import make_episode; from wm_training.episodes import write_episode;"
+        "from make_episodes import make_episode; from wm_training.data.episodes import write_episode;"
         "big = make_episode(4000); print('go', flush=True);"
         "[write_episode(sys.argv[1] + '/e.npz', big) for _ in range(100)]"
     )

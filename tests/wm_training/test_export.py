@@ -7,11 +7,11 @@ import torch
 from make_episodes import make_folder
 from tiny_bundle import TINY, tiny_model
 from wm_bundle import load_bundle
-from wm_training.dataset import SequenceDataset
+from wm_training.data.dataset import SequenceDataset
 from wm_training.export import main
-from wm_training.graphs import ActorGraph, DecodeGraph, ImagineGraph, ObserveGraph, export_graphs
-from wm_training.parity import compare
-from wm_training.trainer import WorldModelTrainer
+from wm_training.exporting.graphs import ActorGraph, DecodeGraph, ImagineGraph, ObserveGraph, export_graphs
+from wm_training.exporting.parity import compare
+from wm_training.training.trainer import WorldModelTrainer
 
 
 @pytest.fixture(scope="module")

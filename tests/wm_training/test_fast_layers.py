@@ -6,9 +6,9 @@ import pytest
 import torch
 from small_model import LATENTS, small_batch, small_model
 from torch import nn
-from wm_training.convolutions import DownConvolution, UpConvolution
-from wm_training.loop_linear import LoopLinear
-from wm_training.rssm import State
+from wm_training.model.convolutions import DownConvolution, UpConvolution
+from wm_training.model.loop_linear import LoopLinear
+from wm_training.model.rssm import State
 
 
 def gradients(layer, x, weighting):

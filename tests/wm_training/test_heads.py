@@ -7,7 +7,7 @@ from small_model import SMALL
 from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
 from wm_bundle import to_command
 from wm_training.config import WorldModelTrainConfig
-from wm_training.heads import Actor, MseHead, ScalarHead, TanhNormal, TwoHotHead, search_to_command
+from wm_training.model.heads import Actor, MseHead, ScalarHead, TanhNormal, TwoHotHead, search_to_command
 
 
 def test_two_hot_says_exactly_what_its_targets_say():

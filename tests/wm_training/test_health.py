@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from make_episodes import make_episode
-from wm_training import WorldModelTrainConfig, WorldModelTrainer, configuration, health
-from wm_training.episodes import write_episode
-from wm_training.health import examine
-from wm_training.tables import Curve, read_curves
+from wm_training import WorldModelTrainConfig, WorldModelTrainer, configuration
+from wm_training.data.episodes import write_episode
+from wm_training.monitoring import health
+from wm_training.monitoring.health import examine
+from wm_training.monitoring.tables import Curve, read_curves
 
 # Training that went well, of models that drive: columns of their metrics.csv. Annealing took 300 updates, warm-up 100.
 HEALTHY = [Path(__file__).with_name(f"healthy_carracing_{i}.csv") for i in (1, 2)]

@@ -4,11 +4,12 @@ import time
 import pytest
 import torch
 from tiny_training import TINY, tiny_config
-from wm_training import SequenceDataset, loader
+from wm_training import SequenceDataset
 from wm_training.config import WorldModelTrainConfig
 from wm_training.errors import TrainingError
-from wm_training.loader import Prefetch, Sample
-from wm_training.noise import draw_noise
+from wm_training.model.noise import draw_noise
+from wm_training.training import loader
+from wm_training.training.loader import Prefetch, Sample
 
 CPU = torch.device("cpu")
 

@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
-from wm_training import losses
 from wm_training.config import WorldModelTrainConfig
+from wm_training.model import losses
 
 
 def test_reconstruction_averages_over_batch_and_time_and_sums_over_the_cameras():

@@ -3,8 +3,8 @@ import torch
 from small_model import LATENTS, SMALL, small_batch, small_model, small_noise
 from torch.distributions import Categorical, Normal, kl_divergence
 from wm_training.config import WorldModelTrainConfig
-from wm_training.latents import make_latent
-from wm_training.rssm import BlockLinear
+from wm_training.model.latents import make_latent
+from wm_training.model.rssm import BlockLinear
 
 
 def test_gaussian_kl_is_torchs():

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from wm_training import WorldModelTrainConfig, monitoring
-from wm_training.monitoring import Monitor
-from wm_training.progress import TrainingProgress
+from wm_training import WorldModelTrainConfig
+from wm_training.monitoring import monitor as monitoring
+from wm_training.monitoring.monitor import Monitor
+from wm_training.monitoring.progress import TrainingProgress
 
 UPDATES_PER_EPOCH, TOTAL, LOG_EVERY, POLICY_START = 25, 100, 10, 60
 TIMING = {"seconds", "frames_per_s"}

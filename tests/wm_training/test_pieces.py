@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from wm_training.pieces import in_pieces
+from wm_training.model.pieces import in_pieces
 
 
 @pytest.fixture(params=[1, 2, 3])

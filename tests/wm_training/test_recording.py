@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from wm_bundle import from_command
-from wm_training.drivers import AutopilotWithBursts, BurstNoise, ExpertFollower, RandomDriver
-from wm_training.recording import EpisodeRecorder, Tick, TickAssembler
-from wm_training.rewards import BridgeReward
+from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, ExpertFollower, RandomDriver
+from wm_training.data.recording import EpisodeRecorder, Tick, TickAssembler
+from wm_training.data.rewards import BridgeReward
 
 PERIOD = 80_000_000
 

@@ -20,7 +20,7 @@ from tiny_training import (
     wait_until,
 )
 from wm_training import WorldModelTrainer, train
-from wm_training.checkpoints import read_checkpoint
+from wm_training.training.checkpoints import read_checkpoint
 
 TIMES = ("seconds", "frames_per_s")
 

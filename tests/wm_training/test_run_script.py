@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_training import TINY, flags, largest_difference, read_state, state, tiny_config
 from wm_training import WorldModelTrainer
-from wm_training.checkpoints import read_checkpoint
+from wm_training.training.checkpoints import read_checkpoint
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "run_world_model.sh"
 # Starts the tasks with the variables that SLURM gives them; after TIME_LIMIT logged updates they all get SIGTERM.

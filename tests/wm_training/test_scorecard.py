@@ -6,10 +6,10 @@ import pytest
 import torch
 from make_episodes import make_episode
 from torchmetrics.functional.image import peak_signal_noise_ratio
-from wm_training.episodes import EpisodeError
-from wm_training.open_loop import OpenLoop
-from wm_training.scorecard import action_donors, drives, measure, plan_windows, read_windows, typical_window
-from wm_training.scorecard_metrics import (
+from wm_training.data.episodes import EpisodeError
+from wm_training.imagination.open_loop import OpenLoop
+from wm_training.imagination.scorecard import action_donors, drives, measure, plan_windows, read_windows, typical_window
+from wm_training.imagination.scorecard_metrics import (
     EpisodeBootstrap,
     break_even,
     camera_mean,
@@ -21,8 +21,8 @@ from wm_training.scorecard_metrics import (
     squared_error,
     ssim,
 )
-from wm_training.scorecard_settings import ScoreSettings
-from wm_training.scorecard_summary import summarise
+from wm_training.imagination.scorecard_settings import ScoreSettings
+from wm_training.imagination.scorecard_summary import summarise
 
 NAN = float("nan")
 SETTINGS = ScoreSettings(context=3, horizon=6, frames=150, resamples=50)

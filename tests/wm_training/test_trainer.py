@@ -6,10 +6,11 @@ import torch
 from make_episodes import make_episode
 from tiny_training import WITH_POLICY, largest_difference, same, state, tiny_config
 from torch.utils._python_dispatch import TorchDispatchMode
-from wm_training import SequenceDataset, WorldModelTrainer, convolutions
-from wm_training.checkpoints import read_checkpoint
+from wm_training import SequenceDataset, WorldModelTrainer
 from wm_training.errors import TrainingError
-from wm_training.losses import LOSSES
+from wm_training.model import convolutions
+from wm_training.model.losses import LOSSES
+from wm_training.training.checkpoints import read_checkpoint
 
 
 def updates(trainer: WorldModelTrainer, count: int) -> list[dict]:
@@ -217,7 +218,7 @@ def test_a_run_without_validation_episodes_keeps_the_newest_model_as_the_best(tm
 
 def test_a_video_of_an_imagined_future_is_made_every_few_epochs(tmp_path, monkeypatch):
     videos = []
-    monkeypatch.setattr("wm_training.monitoring.Monitor.video", lambda monitor, *video: videos.append(video))
+    monkeypatch.setattr("wm_training.monitoring.monitor.Monitor.video", lambda monitor, *video: videos.append(video))
     trainer = WorldModelTrainer(tiny_config(tmp_path, num_epochs=5, video_epochs=2))
     trainer.train()
     assert [(name, step) for name, step, _ in videos] == [("open_loop", n * trainer.steps_per_epoch) for n in (2, 4)]
@@ -226,7 +227,7 @@ def test_a_video_of_an_imagined_future_is_made_every_few_epochs(tmp_path, monkey
 
 def test_the_shares_of_the_wall_time_add_up(tmp_path, monkeypatch):
     told = {}
-    monkeypatch.setattr("wm_training.monitoring.Monitor.finish", lambda monitor, shares: told.update(shares))
+    monkeypatch.setattr("wm_training.monitoring.monitor.Monitor.finish", lambda monitor, shares: told.update(shares))
     WorldModelTrainer(tiny_config(tmp_path)).train()
     assert set(told) == {"waiting for data", "computing", "validation", "saving"}
     assert sum(told.values()) == pytest.approx(1.0) and all(share > 0 for share in told.values())

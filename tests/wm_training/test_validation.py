@@ -4,8 +4,8 @@ import torch
 from make_episodes import make_episode
 from tiny_training import tiny_config
 from wm_training import SequenceDataset, WorldModelTrainer
-from wm_training.episodes import write_episode
-from wm_training.validation import chosen_windows, episode_batches, validate
+from wm_training.data.episodes import write_episode
+from wm_training.training.validation import chosen_windows, episode_batches, validate
 
 
 def dataset(folder, rows: list[int], **changes) -> SequenceDataset:

@@ -12,8 +12,8 @@ import torch
 from make_episodes import make_episode, make_folder
 from small_model import small_batch, small_model
 from wm_training import WorldModelTrainConfig, WorldModelTrainer, write_episode
-from wm_training.open_loop import open_loop
-from wm_training.pictures import SAMPLES, Trajectory, trajectory_figure, video_frames, write_png
+from wm_training.imagination.open_loop import open_loop
+from wm_training.imagination.pictures import SAMPLES, Trajectory, trajectory_figure, video_frames, write_png
 from wm_training.visualize import main
 
 FILES = ["imagined_trajectory.mp4", "imagined_trajectory.png", "scorecard.html", "scorecard.json"]

@@ -6,15 +6,15 @@ The names below are imported on first use, so that `collect`, which needs no tor
 import importlib
 
 _PUBLIC = {
-    "Episode": "episodes",
-    "EpisodeError": "episodes",
-    "read_episode": "episodes",
-    "write_episode": "episodes",
+    "Episode": "data.episodes",
+    "EpisodeError": "data.episodes",
+    "read_episode": "data.episodes",
+    "write_episode": "data.episodes",
     "WorldModelTrainConfig": "config",
-    "SequenceDataset": "dataset",
-    "WorldModel": "world_model",
-    "WorldModelTrainer": "trainer",
-    "load_world_model": "checkpoints",
+    "SequenceDataset": "data.dataset",
+    "WorldModel": "model.world_model",
+    "WorldModelTrainer": "training.trainer",
+    "load_world_model": "training.checkpoints",
 }
 __all__ = sorted(_PUBLIC)
 

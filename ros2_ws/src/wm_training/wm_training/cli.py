@@ -38,7 +38,7 @@ def is_main_process() -> bool:
     """Whether this process is the one of its run that speaks: all but one of those of torchrun or srun are silent."""
     if "RANK" not in os.environ and "SLURM_STEP_NUM_TASKS" not in os.environ:
         return True  # without loading torch, which takes seconds
-    from wm_training import distributed
+    from wm_training.training import distributed
 
     return distributed.is_main_process()
 

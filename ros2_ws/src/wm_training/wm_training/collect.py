@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wm_training.cli import parse, run
-from wm_training.drivers import AutopilotWithBursts, BurstNoise, Driver, ExpertFollower, RandomDriver
-from wm_training.episodes import EpisodeError, write_episode
-from wm_training.recording import EpisodeRecorder, Tick
-from wm_training.rewards import BridgeReward
+from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, Driver, ExpertFollower, RandomDriver
+from wm_training.data.episodes import EpisodeError, write_episode
+from wm_training.data.recording import EpisodeRecorder, Tick
+from wm_training.data.rewards import BridgeReward
 
 
 class CollectError(RuntimeError):
@@ -182,7 +182,7 @@ def _collect(options: CollectOptions, arguments: list[str]) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
-    from wm_training.collect_node import CollectNode
+    from wm_training.data.collect_node import CollectNode
 
     folder = Path(options.output_dir).expanduser()
     if folder.exists() and not folder.is_dir():

@@ -10,7 +10,7 @@ from pathlib import Path
 from wm_bundle import BundleError
 
 from wm_training.cli import parse, run
-from wm_training.episodes import EpisodeError
+from wm_training.data.episodes import EpisodeError
 
 
 class ExportError(RuntimeError):
@@ -58,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _export(options: ExportOptions) -> int:
     from wm_bundle import check_destination, write_bundle
 
-    from wm_training.checkpoints import load_world_model
-    from wm_training.dataset import SequenceDataset
-    from wm_training.graphs import export_graphs
-    from wm_training.parity import compare, score
+    from wm_training.data.dataset import SequenceDataset
+    from wm_training.exporting.graphs import export_graphs
+    from wm_training.exporting.parity import compare, score
+    from wm_training.training.checkpoints import load_world_model
 
     check_destination(options.output)  # before minutes of work, not after
     model, payload = load_world_model(options.checkpoint)
@@ -149,7 +149,7 @@ def data_summary(path: str) -> dict:
     """Episodes, rows and one hash over all episode files of a data folder, both splits."""
     from wm_bundle.bundle import sha256_of
 
-    from wm_training.episodes import read_episode
+    from wm_training.data.episodes import read_episode
 
     files = sorted(Path(path).expanduser().rglob("*.npz"))
     digest = hashlib.sha256()

@@ -11,9 +11,10 @@ from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_
 from wm_training.config import ONE_SIZE, ConfigurationError, NotSet, WorldModelTrainConfig
 from wm_training.errors import TrainingError
 from wm_training.presets import PresetName
+from wm_training.training.process import prepare_process
 
 if TYPE_CHECKING:
-    from wm_training.trainer import WorldModelTrainer
+    from wm_training.training.trainer import WorldModelTrainer
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Options(Layers):
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
+    prepare_process()
     return run("train", lambda: _main(arguments), (TrainingError, OSError))
 
 
@@ -56,7 +58,7 @@ def _main(arguments: list[str] | None) -> int:
     except ConfigurationError as error:
         say("train", str(error))
         return USAGE
-    from wm_training.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
+    from wm_training.data.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
 
     return run("train", lambda: _train(options, config), (EpisodeError, TrainingError, ConfigurationError, OSError))
 
@@ -84,7 +86,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
 
 
 def _train(options: Options, config: WorldModelTrainConfig) -> int:
-    from wm_training.trainer import WorldModelTrainer
+    from wm_training.training.trainer import WorldModelTrainer
 
     last = Path(config.output_dir).expanduser() / "last.pt"
     checkpoint = {"auto": last if last.is_file() else None, "none": None}.get(options.resume, options.resume)
@@ -107,7 +109,7 @@ def _train(options: Options, config: WorldModelTrainConfig) -> int:
 
 def _check_fit(checkpoint: str | Path, config: WorldModelTrainConfig) -> None:
     """Say what differs from the checkpoint's settings. Raises ConfigurationError where it is another model."""
-    from wm_training.checkpoints import read_checkpoint
+    from wm_training.training.checkpoints import read_checkpoint
 
     saved = WorldModelTrainConfig.from_dict(read_checkpoint(checkpoint).get("config"), f"checkpoint {checkpoint}")
     model, others = configuration.differences(saved, config)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from wm_training.cli import DONE, parse, run
 from wm_training.errors import TrainingError
-from wm_training.scorecard_settings import ScoreSettings
+from wm_training.imagination.scorecard_settings import ScoreSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _visualize(options: Options) -> int:
-    from wm_training.episodes import EpisodeError  # here, so that Ctrl-C while torch loads gets no traceback
-    from wm_training.imagination_report import report
+    from wm_training.data.episodes import EpisodeError  # here, so that Ctrl-C while torch loads gets no traceback
+    from wm_training.imagination.imagination_report import report
 
     def work() -> int:
         report(options)

@@ -1,0 +1,1 @@
+"""Recordings: episode files, how they are made, and windows of them for training."""

@@ -1,0 +1,178 @@
+"""ROS wiring of the collector: topics in, ticks out; decisions in, commands out."""
+
+from collections.abc import Callable
+
+import numpy as np
+from carla_msgs.msg import (
+    CarlaCollisionEvent,
+    CarlaEgoVehicleControl,
+    CarlaEgoVehicleStatus,
+    CarlaLaneInvasionEvent,
+    CarlaStatus,
+)
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+from wm_bundle import CameraSpec, ImagePreprocessor
+from wm_msgs.msg import StepResult
+from wm_msgs.srv import Reset
+
+from wm_training.data.drivers import Decision
+from wm_training.data.recording import Tick, TickAssembler
+
+
+def stamp_ns(header) -> int:
+    """Stamp of a message header [ns]."""
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+def control_array(message: CarlaEgoVehicleControl) -> np.ndarray:
+    """(steer, throttle, brake) float32 of a control message."""
+    return np.array([message.steer, message.throttle, message.brake], np.float32)
+
+
+class CollectNode(Node):
+    """Subscribes to one vehicle's topics and hands complete ticks to ``on_tick``."""
+
+    def __init__(self, role_name: str, camera: str, image_size: int):
+        """``camera`` is the sensor id, ``image_size`` [px] what its pictures are resized to."""
+        super().__init__("wm_collect")
+        self.on_tick: Callable[[Tick], None] = lambda tick: None
+        self.failure: Exception | None = None
+        self.period_ns: int | None = None
+        self.camera: CameraSpec | None = None
+        self._camera_name = camera
+        self._image_size = image_size
+        self._assembler: TickAssembler | None = None
+        self._events: dict[str, int] = {"collision": 0, "lane_invasion": 0}
+        prefix = f"/carla/{role_name}"
+        self._subscribe(prefix, camera)
+        latched = QoSProfile(
+            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+        )
+        self._control = self.create_publisher(CarlaEgoVehicleControl, f"{prefix}/vehicle_control_cmd", 10)
+        self._manual = self.create_publisher(CarlaEgoVehicleControl, f"{prefix}/vehicle_control_cmd_manual", 10)
+        self._override = self.create_publisher(Bool, f"{prefix}/vehicle_control_manual_override", latched)
+        self._autopilot = self.create_publisher(Bool, f"{prefix}/enable_autopilot", 10)
+        self._override_on = False
+        self._reset = self.create_client(Reset, f"{prefix}/reset")
+
+    def _subscribe(self, prefix: str, camera: str) -> None:
+        images = self.create_subscription(Image, f"{prefix}/{camera}/image", self._on_image, 10)
+        self.image_topic = images.topic_name  # a subscription knows what it was remapped to
+        self.create_subscription(
+            CarlaEgoVehicleStatus,
+            f"{prefix}/vehicle_status",
+            lambda m: self._add("status", stamp_ns(m.header), m),
+            10,
+        )
+        self._steps = self.create_subscription(
+            StepResult, f"{prefix}/step_result", lambda m: self._add("step", stamp_ns(m.header), m), 10
+        )
+        self._experts = self.create_subscription(
+            CarlaEgoVehicleControl,
+            f"{prefix}/expert_control",
+            lambda m: self._add("expert", stamp_ns(m.header), control_array(m)),
+            10,
+        )
+        # Events may carry an earlier frame's stamp, so they count for the next complete tick.
+        self.create_subscription(CarlaCollisionEvent, f"{prefix}/collision", lambda m: self._event("collision", 1), 10)
+        self.create_subscription(
+            CarlaLaneInvasionEvent,
+            f"{prefix}/lane_invasion",
+            lambda m: self._event("lane_invasion", len(m.crossed_lane_markings)),
+            10,
+        )
+        self.create_subscription(CarlaStatus, "/carla/status", self._on_status, 10)
+
+    @property
+    def has_step_results(self) -> bool:
+        """Whether somebody publishes rewards."""
+        return self.count_publishers(self._steps.topic_name) > 0
+
+    @property
+    def has_expert(self) -> bool:
+        """Whether somebody publishes the expert's commands."""
+        return self.count_publishers(self._experts.topic_name) > 0
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether somebody publishes the camera."""
+        return self.count_publishers(self.image_topic) > 0
+
+    def start(self, with_steps: bool, with_expert: bool) -> None:
+        """Begin assembling ticks out of what is published."""
+        required = {"image", "status"} | ({"step"} if with_steps else set()) | ({"expert"} if with_expert else set())
+        self._assembler = TickAssembler(required)
+
+    @property
+    def dropped(self) -> int:
+        """Images left out because a part of their tick never came."""
+        return self._assembler.dropped if self._assembler else 0
+
+    def send(self, decision: Decision) -> None:
+        """Exactly one command for a tick, on the channel in force. A hand-over answers on both: the bridge ignores
+        the channel that is not in force, and which one that is depends on which message it sees first."""
+        message = CarlaEgoVehicleControl()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.steer, message.throttle, message.brake = (float(value) for value in decision.command)
+        handover = decision.manual != self._override_on
+        if handover:
+            self._override_on = decision.manual
+            self._override.publish(Bool(data=decision.manual))
+        if decision.manual or handover:
+            self._manual.publish(message)
+        if not decision.manual or handover:
+            self._control.publish(message)
+
+    def enable_autopilot(self, on: bool) -> None:
+        """Switch the bridge's autopilot."""
+        self._autopilot.publish(Bool(data=on))
+
+    def request_reset(self, seed: int):
+        """Ask the simulator for a new episode; None where it has no such service, else the call's future."""
+        if not self._reset.service_is_ready():
+            return None
+        if self._assembler:
+            self._assembler.restart()
+        return self._reset.call_async(Reset.Request(seed=seed))
+
+    def _on_status(self, message: CarlaStatus) -> None:
+        if message.fixed_delta_seconds > 0:
+            self.period_ns = round(message.fixed_delta_seconds * 1e9)
+
+    def _on_image(self, message: Image) -> None:
+        if self.camera is None:
+            self.camera = CameraSpec(self._camera_name, message.height, message.width)
+            self._preprocess = ImagePreprocessor(self.camera, self._image_size, self._image_size)
+        try:
+            picture = self._preprocess(message.height, message.width, message.encoding, message.step, message.data)
+        except ValueError as error:  # an exception in a callback would end as a traceback: the caller reports it
+            self.failure = error
+            return
+        self._add("image", stamp_ns(message.header), picture)
+
+    def _event(self, kind: str, count: int) -> None:
+        self._events[kind] += count
+
+    def _add(self, kind: str, stamp: int, part: object) -> None:
+        if self._assembler is None:
+            return
+        parts = self._assembler.add(kind, stamp, part)
+        if parts is None:
+            return
+        status, step = parts["status"], parts.get("step")
+        tick = Tick(
+            stamp,
+            parts["image"],
+            float(status.velocity),
+            control_array(status.control),
+            expert=parts.get("expert"),
+            collision=self._events["collision"] > 0,
+            lane_crossings=self._events["lane_invasion"],
+        )
+        if step is not None:
+            tick.reward, tick.terminated, tick.truncated = float(step.reward), step.terminated, step.truncated
+        self._events = dict.fromkeys(self._events, 0)
+        self.on_tick(tick)

@@ -1,0 +1,175 @@
+"""Windows of episodes for training: memory-mapped, their order a pure function of seed and epoch."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from wm_bundle import from_command
+
+from wm_training.config import WorldModelTrainConfig
+from wm_training.data.episodes import Episode, EpisodeError, find_episodes, read_episode
+from wm_training.model.world_model import Batch
+
+SPLITS = ("train", "val")
+
+
+class SequenceDataset:
+    """Fixed-length windows over a folder of episodes.
+
+    ``dataset.batch(epoch, i)`` is batch i of an epoch. Windows are drawn with replacement, uniformly over the valid
+    starts of all episodes; a start drawn up to half a window beyond either end is moved to the end, so that the first
+    and last rows of an episode (its terminal above all) are seen at least half as often as the others.
+    """
+
+    def __init__(self, path: str | Path, config: WorldModelTrainConfig, split: str = "train"):
+        """Open the episodes of a split: ``path/train`` and ``path/val`` where they exist, else a share of ``path``.
+
+        Raises EpisodeError for a missing or empty folder, a damaged episode, episodes that do not fit together, and
+        when no episode is as long as ``config.sequence_length``.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        self.config = config
+        self.split = split
+        self.files = split_files(Path(path).expanduser(), config.validation_share, split)
+        self.episodes = [read_episode(file) for file in self.files]
+        self._check_agreement()
+        length = config.sequence_length
+        usable = [i for i, episode in enumerate(self.episodes) if len(episode) >= length]
+        if self.files and not usable:
+            longest = max(len(episode) for episode in self.episodes)
+            raise EpisodeError(
+                f"no episode of {path} ({split}) has {length} rows, the longest has {longest}: "
+                f"lower sequence_length or record longer episodes"
+            )
+        self.skipped = len(self.files) - len(usable)
+        self._usable = np.array(usable, dtype=np.int64)
+        starts = np.array([len(self.episodes[i]) for i in usable], dtype=np.int64)
+        self._ends = np.cumsum(starts)
+        self.rows = int(starts.sum())
+        labelled = sum(int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in usable)
+        # What a labelled row weighs, so that the mean over all rows is that over the labelled ones.
+        self.label_weight = self.rows / labelled if labelled else 0.0
+
+    @property
+    def channels(self) -> int:
+        """C of the stacked cameras."""
+        return self.episodes[0].observations.shape[1]
+
+    @property
+    def vector_size(self) -> int:
+        """V."""
+        return self.episodes[0].vector.shape[1]
+
+    @property
+    def meta(self) -> dict:
+        """Meta of the first episode: cameras, rate, vector names and units, reward."""
+        return self.episodes[0].meta
+
+    def batches(self) -> int:
+        """Batches in one epoch: as many steps as there are rows, rounded up."""
+        return -(-self.rows // (self.config.batch_size * self.config.sequence_length))
+
+    def vector_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the vector inputs over the split, each (V,), float32."""
+        values = np.concatenate([episode.vector for episode in self.episodes])
+        return values.mean(0, dtype=np.float64).astype(np.float32), np.maximum(values.std(0), 1e-3).astype(np.float32)
+
+    def batch(self, epoch: int, index: int, rows: slice | None = None) -> Batch:
+        """Batch ``index`` of ``epoch``, on the CPU; the same arguments give the same batch.
+
+        ``rows`` reads only these of its ``batch_size`` sequences: the share of one of several processes.
+        """
+        random = np.random.default_rng([self.config.seed, SPLITS.index(self.split), epoch, index])
+        draws = random.integers(0, self.rows, self.config.batch_size)[rows or slice(None)]
+        length = self.config.sequence_length
+        windows = []
+        for draw in draws:
+            slot = int(np.searchsorted(self._ends, draw, side="right"))
+            episode = self.episodes[self._usable[slot]]
+            row = draw - (self._ends[slot - 1] if slot else 0)
+            start = int(np.clip(row - length // 2, 0, len(episode) - length))
+            windows.append(window(episode, start, length))
+        batch = stack(windows)
+        return batch._replace(expert_weight=batch.expert_weight * self.label_weight)
+
+    def _check_agreement(self) -> None:
+        for file, episode in zip(self.files, self.episodes, strict=True):
+            first = self.episodes[0]
+            size = self.config.image_size
+            if episode.observations.shape[2:] != (size, size):
+                raise EpisodeError(
+                    f"episode {file} has pictures of {episode.observations.shape[2:]} px, image_size "
+                    f"is {size}: set image_size to match, or convert the episodes"
+                )
+            cameras = episode.observations.shape[1] // 3
+            expected = self.config.num_cameras or first.observations.shape[1] // 3
+            if cameras != expected:
+                raise EpisodeError(
+                    f"episode {file} has {cameras} cameras, expected {expected}"
+                    + (": set num_cameras to match" if self.config.num_cameras else f" as in {self.files[0].name}")
+                )
+            if episode.vector.shape[1] != first.vector.shape[1] or episode.meta.get("vector") != first.meta.get(
+                "vector"
+            ):
+                raise EpisodeError(
+                    f"episode {file} has the vector inputs {episode.meta.get('vector')}, "
+                    f"{self.files[0].name} has {first.meta.get('vector')}: keep them in separate folders"
+                )
+            if episode.actions.shape[1] != self.config.action_dim:
+                raise EpisodeError(
+                    f"episode {file} has {episode.actions.shape[1]} numbers in an action, "
+                    f"action_dim is {self.config.action_dim}"
+                )
+            if episode.meta.get("rate_hz") != first.meta.get("rate_hz"):
+                raise EpisodeError(
+                    f"episode {file} is at {episode.meta.get('rate_hz')} Hz, {self.files[0].name} at "
+                    f"{first.meta.get('rate_hz')} Hz: keep rates in separate folders"
+                )
+
+
+def split_files(folder: Path, validation_share: float, split: str) -> list[Path]:
+    """Files of a split. Without train/ and val/ folders every n-th episode validates, n = 1/validation_share."""
+    train, val = folder / "train", folder / "val"
+    if train.is_dir() and val.is_dir():
+        return find_episodes(folder / split)
+    files = find_episodes(train if train.is_dir() else folder)
+    if validation_share <= 0 or len(files) < 2:
+        return files if split == "train" else []
+    every = max(2, round(1.0 / validation_share))
+    # The last of each group validates; a single short group still gives one.
+    chosen = [i for i in range(len(files)) if i % every == every - 1] or [len(files) - 1]
+    return [file for i, file in enumerate(files) if (i in set(chosen)) == (split == "val")]
+
+
+def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
+    """Rows [start, start + length) of an episode as the arrays of a Batch, without the batch axis."""
+    rows = slice(start, start + length)
+    actions = np.asarray(episode.actions[rows], np.float32)
+    previous = np.zeros_like(actions)
+    previous[1:] = actions[:-1]
+    if start:
+        previous[0] = episode.actions[start - 1]
+    is_first = np.zeros(length, np.float32)
+    is_first[0] = 1.0
+    expert = np.asarray(episode.expert_actions[rows], np.float32)
+    known = np.isfinite(expert).all(-1)
+    cameras = episode.observations.shape[1] // 3
+    mask = np.ones((length, cameras), bool) if episode.camera_mask is None else episode.camera_mask[rows]
+    return {
+        "image": episode.observations[rows],
+        "vector": np.asarray(episode.vector[rows], np.float32),
+        "action": actions,
+        "previous_action": previous,
+        "reward": np.asarray(episode.rewards[rows], np.float32),
+        "terminal": np.asarray(episode.terminals[rows], np.float32),
+        "is_first": is_first,
+        "expert": from_command(np.where(known[:, None], expert, 0.0)),
+        "expert_weight": known.astype(np.float32),
+        "camera_mask": mask.astype(np.float32),
+    }
+
+
+def stack(windows: list[dict[str, np.ndarray]]) -> Batch:
+    """Windows of equal length as one Batch (B, T, …) on the CPU."""
+    return Batch(**{key: torch.from_numpy(np.stack([w[key] for w in windows])) for key in Batch._fields})

@@ -1,0 +1,135 @@
+"""Who drives while episodes are recorded. Plain classes: a tick in, a decision out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from wm_bundle import from_command, to_command
+
+from wm_training.data.recording import Tick
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Answer to one tick. ``manual`` sends it on the manual channel with the override on; ``expert_drives`` says that
+    the autopilot, not this command, is what the vehicle will obey, so that what it does is a label."""
+
+    command: np.ndarray
+    manual: bool = False
+    expert_drives: bool = False
+
+
+class Driver(Protocol):
+    """Drives one episode after another."""
+
+    wants_autopilot: bool
+
+    def begin(self, seed: int) -> None:
+        """A new episode; the same seed gives the same noise."""
+
+    def drive(self, tick: Tick) -> Decision:
+        """The command for the interval that begins at this tick."""
+
+
+class BurstNoise:
+    """Disturbances in (steer, longitudinal): quiet stretches, then a constant push for a moment.
+
+    Bursts rather than constant noise: the car leaves the expert's line, and the expert is seen coming back to it.
+    How hard an episode is disturbed is drawn once for it, so that quiet drives are among them.
+    """
+
+    def __init__(self, period_s: float, every_s: float, strength: float):
+        """``period_s`` [s] between ticks, ``every_s`` [s] between bursts on average, ``strength`` their deviation."""
+        self.start_probability = min(1.0, period_s / every_s)
+        self.longest = max(2, round(0.8 / period_s))
+        self.strength = strength
+        self.begin(0)
+
+    def begin(self, seed: int) -> None:
+        """Draw the episode's noise level."""
+        self.random = np.random.default_rng([seed, 0x6E6F])
+        self.level = self.strength * self.random.uniform(0.0, 1.5)
+        self.left = 0
+        self.push = np.zeros(2)
+
+    def next(self) -> np.ndarray | None:
+        """The push (2,) for this tick, None between bursts."""
+        if self.left == 0 and self.random.random() < self.start_probability:
+            self.left = int(self.random.integers(2, self.longest + 1))
+            self.push = self.random.normal(0.0, self.level, 2)
+        if self.left == 0:
+            return None
+        self.left -= 1
+        return self.push
+
+
+class ExpertFollower:
+    """Sends the expert's own command, disturbed or not; needs a simulator that publishes it (expert_control)."""
+
+    wants_autopilot = False
+
+    def __init__(self, noise: BurstNoise | None):
+        self.noise = noise
+
+    def begin(self, seed: int) -> None:
+        """See Driver."""
+        if self.noise:
+            self.noise.begin(seed)
+
+    def drive(self, tick: Tick) -> Decision:
+        """The expert's command plus the push of the moment."""
+        push = self.noise.next() if self.noise else None
+        if push is None:
+            return Decision(tick.expert)
+        return Decision(to_command(from_command(tick.expert) + push))
+
+
+class AutopilotWithBursts:
+    """CARLA's autopilot drives; bursts take over through the manual override channel.
+
+    Around a hand-over it is not certain who drove, so only ticks well inside a quiet stretch count as the expert's.
+    """
+
+    wants_autopilot = True
+
+    def __init__(self, noise: BurstNoise | None):
+        self.noise = noise
+        self.quiet = 0
+
+    def begin(self, seed: int) -> None:
+        """See Driver."""
+        self.quiet = 0
+        if self.noise:
+            self.noise.begin(seed)
+
+    def drive(self, tick: Tick) -> Decision:
+        """A copy of what is applied (it only answers the tick), or the disturbed command during a burst."""
+        push = self.noise.next() if self.noise else None
+        if push is not None:
+            self.quiet = 0
+            return Decision(to_command(from_command(tick.control) + push), manual=True)
+        self.quiet += 1
+        return Decision(tick.control, expert_drives=self.quiet > 2)
+
+
+class RandomDriver:
+    """Smooth random commands (an Ornstein-Uhlenbeck process), with some throttle on average."""
+
+    wants_autopilot = False
+    mean = np.array([0.0, 0.2])
+
+    def __init__(self, period_s: float, correlation_s: float = 0.6, strength: float = 0.5):
+        """``correlation_s`` [s] is how long a command lasts, ``strength`` its standard deviation."""
+        self.keep = float(np.exp(-period_s / correlation_s))
+        self.kick = strength * float(np.sqrt(1.0 - self.keep**2))
+        self.begin(0)
+
+    def begin(self, seed: int) -> None:
+        """See Driver."""
+        self.random = np.random.default_rng([seed, 0x7264])
+        self.state = np.zeros(2)
+
+    def drive(self, tick: Tick) -> Decision:
+        """The next sample of the process."""
+        self.state = self.keep * self.state + self.kick * self.random.normal(size=2)
+        return Decision(to_command(self.mean + self.state))

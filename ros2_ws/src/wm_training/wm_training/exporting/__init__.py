@@ -1,0 +1,1 @@
+"""The ONNX graphs of a bundle, and whether they say what the model says."""

@@ -1,0 +1,160 @@
+"""The four graphs of a bundle, as modules around a trained model, and their export to ONNX.
+
+Tensor names and shapes are the contract in docs/architecture.md, "Bundle".
+"""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from wm_training.model.heads import search_to_command
+from wm_training.model.rssm import State
+from wm_training.model.world_model import WorldModel
+
+OPSET = 18
+
+
+class _Graph(nn.Module):
+    """Holds the model and splits beliefs."""
+
+    def __init__(self, model: WorldModel):
+        super().__init__()
+        self.model = model
+
+    def split(self, belief: Tensor) -> State:
+        """(M, F) to its two parts."""
+        units = self.model.config.state_dim
+        return State(belief[:, :units], belief[:, units:])
+
+
+class ObserveGraph(_Graph):
+    """One filter step. The belief takes the posterior's mean: planning should not depend on a sample."""
+
+    def forward(
+        self,
+        image: Tensor,
+        vector: Tensor,
+        previous_action: Tensor,
+        belief: Tensor,
+        is_first: Tensor,
+        camera_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the belief (1, F) and the surprise (1,). ``camera_mask`` (1, K) None for all cameras there."""
+        if camera_mask is None:
+            camera_mask = torch.ones(1, self.model.cameras)
+        rssm = self.model.rssm
+        keep = (1.0 - is_first)[:, None]
+        hidden = rssm.advance(self.split(belief * keep), previous_action * keep)
+        embedded = rssm.posterior_embedding(self.model.embed(image, vector, camera_mask))
+        posterior = rssm.posterior(hidden, embedded)
+        surprise = rssm.latent.kl(posterior, rssm.prior_net(hidden))
+        return State(hidden, rssm.latent.mean(posterior)).belief, surprise
+
+
+class ImagineGraph(_Graph):
+    """N action sequences of H steps from one belief, with every head on every state reached."""
+
+    def forward(self, belief: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        """Returns reward, continue and value (N, H) and the beliefs (N, H, F).
+
+        Models with an ensemble also say what its members disagree by, for reward and value, (N, H) each.
+        """
+        state = self.split(belief.expand(actions.shape[0], -1))
+        prepared = self.model.rssm.latent.prepare(noise)
+        reached = []
+        for h in range(actions.shape[1]):
+            state = self.model.rssm.imagine_step(state, actions[:, h], prepared[:, h])
+            reached.append(state.belief)
+        beliefs = torch.stack(reached, 1)
+        # All heads see all N×H states in one matrix product each.
+        said = {
+            name: x.unflatten(0, actions.shape[:2]) for name, x in self.model.predict(beliefs.flatten(0, 1)).items()
+        }
+        outputs = said["rewards"], said["continues"], said["values"], beliefs
+        if self.model.config.ensemble_size > 1:
+            outputs += said["disagreement"], said["value_disagreement"]
+        return outputs
+
+
+class ActorGraph(_Graph):
+    """The actor now and along its own mean future."""
+
+    def forward(self, belief: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the commands (1, H, 3) and the deviation of (steer, longitudinal) now (1, 2)."""
+        state = self.split(belief)
+        now = self.model.actor(belief)
+        commands = [search_to_command(now.mode)]
+        for _ in range(self.model.config.imagination_horizon - 1):
+            state = self.model.rssm.imagine_step(state, commands[-1])
+            commands.append(self.model.act(state.belief))
+        return torch.stack(commands, 1), now.action_std
+
+
+class DecodeGraph(_Graph):
+    """Beliefs to pictures."""
+
+    def forward(self, belief: Tensor) -> Tensor:
+        """Returns (M, C, H, W) uint8."""
+        return (self.model.decode(belief) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
+
+
+def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:
+    """Write the four ONNX files into ``folder``; returns them by the names they have in a bundle."""
+    config = model.config
+    belief, horizon = torch.zeros(1, config.belief_size), config.imagination_horizon
+    image = torch.zeros(1, model.channels, config.image_size, config.image_size, dtype=torch.uint8)
+    vector = torch.zeros(1, model.vector_mean.shape[0])
+    many = {0: Dim("N", min=1, max=1 << 16)}
+    some = {0: Dim("M", min=1, max=1 << 16)}
+    observed = (image, vector, torch.zeros(1, 3), belief, torch.ones(1))
+    observed_names = ["image", "vector", "previous_action", "belief", "is_first"]
+    if model.cameras > 1:
+        observed += (torch.ones(1, model.cameras),)
+        observed_names.append("camera_mask")
+    imagined_names = ["reward", "continue", "value", "beliefs"]
+    if config.ensemble_size > 1:
+        imagined_names += ["disagreement", "value_disagreement"]
+    graphs = {
+        "observe.onnx": (ObserveGraph(model), observed, observed_names, ["next_belief", "surprise"], None),
+        "imagine.onnx": (
+            ImagineGraph(model),
+            (belief, torch.zeros(4, horizon, 3), torch.zeros(4, horizon, config.stochastic_size)),
+            ["belief", "actions", "noise"],
+            imagined_names,
+            {"belief": None, "actions": many, "noise": many},
+        ),
+        "actor.onnx": (ActorGraph(model), (belief,), ["belief"], ["actions", "std"], None),
+        "decode.onnx": (
+            DecodeGraph(model),
+            (torch.zeros(4, config.belief_size),),
+            ["belief"],
+            ["image"],
+            {"belief": some},
+        ),
+    }
+    files = {}
+    for name, (graph, example, inputs, outputs, dynamic) in graphs.items():
+        files[name] = folder / name
+        _export(graph.eval(), example, files[name], inputs, outputs, dynamic)
+    return files
+
+
+def _export(graph: nn.Module, example: tuple, file: Path, inputs: list[str], outputs: list[str], dynamic) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+        program = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=dynamic,
+            verbose=False,
+        )
+    program.save(str(file), external_data=False)

@@ -1,0 +1,1 @@
+"""What a trained model imagines, drawn and scored against what happened."""

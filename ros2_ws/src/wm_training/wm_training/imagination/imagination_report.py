@@ -1,0 +1,181 @@
+"""The work of `visualize`: score a model on a split, draw one window, and write both into a folder."""
+
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from wm_bundle.files import write_text
+
+from wm_training.cli import say
+from wm_training.config import nearest
+from wm_training.data.dataset import SequenceDataset
+from wm_training.data.episodes import EpisodeError
+from wm_training.errors import TrainingError
+from wm_training.imagination import pictures
+from wm_training.imagination.open_loop import open_loop
+from wm_training.imagination.scorecard import Measurements, Window, measure, plan_windows, read_windows, typical_window
+from wm_training.imagination.scorecard_page import build_page
+from wm_training.imagination.scorecard_settings import ScoreSettings
+from wm_training.imagination.scorecard_summary import summarise
+from wm_training.imagination.scorecard_tables import terminal_tables
+from wm_training.model.world_model import WorldModel
+from wm_training.training import distributed
+from wm_training.training.checkpoints import load_world_model
+
+if TYPE_CHECKING:
+    from wm_training.visualize import Options
+
+PROGRAM = "visualize"
+UNKNOWN_RATE_HZ = 10.0  # taken for episodes whose meta does not say
+TABLE_WIDTH = 110  # [characters] of the tables where no terminal says how wide it is
+
+
+def report(options: "Options") -> None:
+    """Write picture, video, scorecard and page, and print the tables.
+
+    Raises TrainingError and EpisodeError for what cannot be used, OSError.
+    """
+    checkpoint = Path(options.checkpoint).expanduser()
+    output = Path(options.output).expanduser() if options.output else checkpoint.parent / PROGRAM
+    if output.exists() and not output.is_dir():
+        raise TrainingError(f"output {output} is a file, expected a folder")
+    torch.set_num_threads(options.threads or distributed.processor_threads())
+    model, payload = load_world_model(checkpoint, distributed.choose_device(options.device))
+    path = options.data_path or model.config.data_path
+    data = open_split(path, model, options.split)
+    samples = options.samples or model.config.num_imagination_samples
+    rate_hz = _rate_hz(data)
+    windows = plan_windows(data.episodes, options)
+    short = len(data.files) - len({window.episode for window in windows})
+    if short:
+        say(PROGRAM, f"{short} of {len(data.files)} episodes are shorter than {options.rows} rows and left out")
+    episode = asked_episode(options, data)
+    asked = None if options.start is None else asked_window(data, episode or 0, options.start, options)
+    measurements = _measure(model, data, windows, options, samples)
+    if not (np.isfinite(measurements.rewards).all() and np.isfinite(measurements.continues).all()):
+        raise TrainingError(f"the model of {checkpoint} imagines numbers that are not finite: its training diverged")
+    shown = asked or typical_window(windows, measurements, episode)
+
+    settings = {field.name: getattr(options, field.name) for field in fields(ScoreSettings)}
+    card = summarise(measurements, options, _mean_reward(path, model)) | {
+        "settings": settings | {"samples": samples},
+        "model": {
+            "checkpoint": str(options.checkpoint),
+            "step": payload["step"],
+            "parameters": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+        },
+        "data": {"path": str(path), "split": options.split, "rate_hz": rate_hz},
+        "window": {
+            "episode": data.files[shown.episode].name,
+            "start": shown.start,
+            "rows": shown.rows,
+            "typical": asked is None,
+        },
+    }
+    name = f"{checkpoint.parent.name}/{checkpoint.name}, update {payload['step']}"
+    title = f"{name} · {data.files[shown.episode].name} · rows {shown.start} to {shown.start + shown.rows - 1}"
+    batch = read_windows(data.episodes, [shown], options.rows)
+    trajectory = pictures.Trajectory(
+        result=open_loop(model, batch, options.context, samples, options.seed, pictures.SAMPLES),
+        title=title,
+        seen_rewards=batch.reward[0, : options.context - 1].numpy(),
+        rate_hz=rate_hz,
+    )
+    _write(output, card, trajectory)
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(terminal_tables(card))
+    say(PROGRAM, f"wrote scorecard.html, scorecard.json, imagined_trajectory.png and .mp4 to {output}")
+
+
+def open_split(path: str, model: WorldModel, split: str) -> SequenceDataset:
+    """The episodes of a split. Raises EpisodeError where there are none, or others than the model was made for."""
+    # Windows are cut to context and horizon here, so that an episode need not be as long as those of training.
+    data = SequenceDataset(path, model.config.with_changes(sequence_length=2), split)
+    if not data.files:
+        raise EpisodeError(
+            f"{path} has no validation episodes (validation_share {model.config.validation_share:g}): "
+            f"--split train scores those of training, which flatters the model"
+        )
+    vector_size = len(model.vector_mean)
+    if (data.channels, data.vector_size) != (model.channels, vector_size):
+        raise EpisodeError(
+            f"{path} has {data.channels // 3} cameras and {data.vector_size} vector inputs, "
+            f"the model was trained with {model.channels // 3} and {vector_size}"
+        )
+    return data
+
+
+def asked_episode(options: "Options", data: SequenceDataset) -> int | None:
+    """Number of the episode asked for, None for any. Raises TrainingError for one that is not there or too short."""
+    number = options.index
+    if options.episode is not None:
+        names = [file.name for file in data.files]
+        name = options.episode if options.episode.endswith(".npz") else f"{options.episode}.npz"
+        if name not in names:
+            raise TrainingError(f"no episode {name} in the {data.split} split, {nearest(name, names)}")
+        number = names.index(name)
+    if number is None:
+        return None
+    if not 0 <= number < len(data.files):
+        raise TrainingError(f"index is {number}, expected 0 to {len(data.files) - 1}, the episodes of {data.split}")
+    if len(data.episodes[number]) < options.rows:
+        raise TrainingError(
+            f"episode {data.files[number].name} has {len(data.episodes[number])} rows, expected {options.rows} "
+            f"for context {options.context} and horizon {options.horizon}: lower --horizon"
+        )
+    return number
+
+
+def asked_window(data: SequenceDataset, episode: int, start: int, settings: ScoreSettings) -> Window:
+    """The window from row ``start``. Raises TrainingError where the episode ends before it does."""
+    last = len(data.episodes[episode]) - settings.rows
+    if not 0 <= start <= last:
+        raise TrainingError(
+            f"start is {start}, expected 0 to {last}: episode {data.files[episode].name} has "
+            f"{len(data.episodes[episode])} rows, context and horizon take {settings.rows}"
+        )
+    return Window(-1, episode, start, settings.rows)
+
+
+def _rate_hz(data: SequenceDataset) -> float:
+    rate = data.meta.get("rate_hz")
+    if isinstance(rate, int | float) and rate > 0:
+        return float(rate)
+    say(PROGRAM, f"the rate_hz of the episodes is {rate}, {UNKNOWN_RATE_HZ:g} is taken")
+    return UNKNOWN_RATE_HZ
+
+
+def _measure(
+    model: WorldModel, data: SequenceDataset, windows: list[Window], settings: ScoreSettings, samples: int
+) -> Measurements:
+    """All windows, with a progress line on a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("imagining"), BarColumn(), MofNCompleteColumn(), TextColumn("windows"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("imagining", total=len(windows))
+        return measure(
+            data.episodes,
+            windows,
+            lambda batch, seed: open_loop(model, batch, settings.context, samples, seed, decoded_samples=0),
+            settings,
+            lambda count: progress.advance(task, count),
+        )
+
+
+def _mean_reward(path: str, model: WorldModel) -> float:
+    """Of the training split, whatever split is scored: what somebody who knows the training data would say."""
+    episodes = open_split(path, model, "train").episodes
+    return float(np.concatenate([episode.rewards for episode in episodes]).mean(dtype=np.float64))
+
+
+def _write(output: Path, card: dict, trajectory: pictures.Trajectory) -> None:
+    picture, video = output / "imagined_trajectory.png", output / "imagined_trajectory.mp4"
+    pictures.write_png(picture, pictures.trajectory_figure(trajectory))
+    pictures.write_video(video, trajectory)
+    write_text(output / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    write_text(output / "scorecard.html", build_page(card, picture, video))

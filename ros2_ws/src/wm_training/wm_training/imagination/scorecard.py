@@ -1,0 +1,215 @@
+"""How good is a world model's imagination? Windows over the validation episodes, predicted open loop and measured.
+
+The figures made of these measurements are in scorecard_summary.py, what they mean in docs/visualize.md.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from wm_training.data.dataset import stack, window
+from wm_training.data.episodes import Episode, EpisodeError
+from wm_training.imagination.open_loop import OpenLoop
+from wm_training.imagination.scorecard_metrics import camera_mean, squared_error, ssim
+from wm_training.imagination.scorecard_settings import ScoreSettings
+from wm_training.model.world_model import Batch
+
+BATCH_NUMBERS = 2**23  # numbers of the pictures of the windows predicted at once
+
+Predictor = Callable[[Batch, int], OpenLoop]
+"""Predicts a batch of windows, the second argument is a seed; ``open_loop`` with its model filled in."""
+
+
+class Window(NamedTuple):
+    """A piece of an episode: ``rows`` rows from ``start``; fewer than asked for where the drive ends earlier."""
+
+    drive: int
+    """Number of the drive; its windows are not independent of each other."""
+    episode: int
+    """Number of its file."""
+    start: int
+    rows: int
+
+
+class Measurements(NamedTuple):
+    """What was predicted and what happened: M windows, K steps, G of them printed; NaN beyond the end of a drive."""
+
+    drive: np.ndarray
+    """(M,): which drive the window is of."""
+    squared_errors: dict[str, np.ndarray]
+    """(M, K) of ``imagined``, ``posterior``, ``copy_last`` and ``shuffled`` pictures."""
+    similarities: dict[str, np.ndarray]
+    """(M, G): SSIM of the same."""
+    rewards: np.ndarray
+    """(M, K): predicted."""
+    shuffled_rewards: np.ndarray
+    """(M, K): predicted from the actions of another window."""
+    sampled_rewards: np.ndarray
+    """(M, N, K)."""
+    continues: np.ndarray
+    """(M, K): predicted probability."""
+    shuffled_continues: np.ndarray
+    """(M, K)."""
+    sampled_continues: np.ndarray
+    """(M, N, K)."""
+    real_rewards: np.ndarray
+    """(M, K); NaN beyond the end."""
+    real_continues: np.ndarray
+    """(M, K): 0.0 at a terminal; NaN beyond the end."""
+    last_reward: np.ndarray
+    """(M,): the last reward seen before imagination began."""
+    disagreement: np.ndarray | None
+    """(M, K), None without an ensemble."""
+
+
+def drives(episode: Episode) -> Iterator[tuple[int, int]]:
+    """[begin, end) of the drives in a file: one, unless another tool wrote several with a done between them."""
+    begin = 0
+    for end in [*(np.flatnonzero(episode.dones) + 1), len(episode)]:
+        if end > begin:
+            yield begin, int(end)
+        begin = int(end)
+
+
+def plan_windows(episodes: Sequence[Episode], settings: ScoreSettings) -> list[Window]:
+    """About ``settings.frames`` rows in windows spread evenly over all drives that are long enough.
+
+    Starts are evenly spaced from a random phase and reach up to a drive's last row, so that its end comes at every
+    step ahead as often as it does in the data; windows there are cut short. Each drive's first window is whole.
+    Raises EpisodeError when no drive is long enough.
+    """
+    long_enough = [
+        (index, begin, end)
+        for index, episode in enumerate(episodes)
+        for begin, end in drives(episode)
+        if end - begin >= settings.rows
+    ]
+    if not long_enough:
+        longest = max((end - begin for episode in episodes for begin, end in drives(episode)), default=0)
+        raise EpisodeError(
+            f"no episode has the {settings.rows} rows of context {settings.context} + horizon {settings.horizon}, "
+            f"the longest has {longest}: lower --horizon"
+        )
+    wanted = settings.frames / settings.rows
+    total = sum(end - begin for _, begin, end in long_enough)
+    random = np.random.default_rng(settings.seed)
+    windows = []
+    for drive, (index, begin, end) in enumerate(long_enough):
+        places = end - begin - settings.context + 1
+        count = min(places, max(1, round(wanted * (end - begin) / total)))
+        starts = ((np.arange(count) + random.random()) * places / count).astype(int)
+        starts[0] = min(starts[0], end - begin - settings.rows)
+        for start in begin + starts:
+            windows.append(Window(drive, index, int(start), min(settings.rows, end - int(start))))
+    return windows
+
+
+def read_windows(episodes: Sequence[Episode], windows: Sequence[Window], rows: int) -> Batch:
+    """Windows as a batch of ``rows`` rows; short ones repeat their last row, which the measurements leave out."""
+    parts = []
+    for piece in windows:
+        arrays = window(episodes[piece.episode], piece.start, piece.rows)
+        missing = rows - piece.rows
+        parts.append({key: np.pad(a, [(0, missing)] + [(0, 0)] * (a.ndim - 1), "edge") for key, a in arrays.items()})
+    return stack(parts)
+
+
+def action_donors(windows: Sequence[Window], rows: int, seed: int) -> np.ndarray:
+    """For every window the number of another, whole one whose actions it gets in the shuffled run.
+
+    The only whole window there is keeps its own actions.
+    """
+    whole = np.array([i for i, piece in enumerate(windows) if piece.rows == rows])
+    random = np.random.default_rng(seed)
+    order = random.permutation(whole)
+    donors = random.choice(whole, len(windows))
+    donors[order] = np.roll(order, 1)  # a cycle through all whole windows: nobody keeps its own
+    return donors
+
+
+def measure(
+    episodes: Sequence[Episode],
+    windows: Sequence[Window],
+    predict: Predictor,
+    settings: ScoreSettings,
+    advance: Callable[[int], None] = lambda count: None,
+) -> Measurements:
+    """Predict every window twice, with its own and with another window's actions; ``advance`` hears of progress."""
+    donors = action_donors(windows, settings.rows, settings.seed)
+    exchanged = bool((donors != np.arange(len(windows))).all())
+    size = max(1, BATCH_NUMBERS // (settings.rows * int(np.prod(episodes[0].observations.shape[1:]))))
+    parts = []
+    for first in range(0, len(windows), size):
+        chosen = windows[first : first + size]
+        batch = read_windows(episodes, chosen, settings.rows)
+        givers = donors[first : first + size]
+        foreign = read_windows(episodes, [windows[i] for i in givers], settings.rows).action
+        seed = settings.seed * 1_000_003 + first
+        own, shuffled = predict(batch, seed), predict(batch._replace(action=foreign), seed)
+        parts.append(_measure(chosen, batch, own, shuffled if exchanged else None, settings))
+        advance(len(chosen))
+    return _join(parts)
+
+
+def _measure(
+    windows: Sequence[Window],
+    batch: Batch,
+    own: OpenLoop,
+    shuffled: OpenLoop | None,
+    settings: ScoreSettings,
+) -> Measurements:
+    context, steps = settings.context, np.arange(1, settings.horizon + 1)
+    rows = np.array([piece.rows for piece in windows])[:, None]
+    # Step k shows the picture of row context + k - 1 and gives the reward of the row before.
+    rewarded = steps <= rows - context + 1
+    # A camera counts where its picture was there, and the one before imagination too, which copying starts from.
+    mask = batch.camera_mask.numpy().astype(bool)
+    seen = mask[:, context:] & mask[:, context - 1 : context] & (steps <= rows - context)[:, :, None]
+    truth = own.truth[:, context:]
+    predicted = {
+        "imagined": own.imagined,
+        "posterior": own.posterior[:, context:],
+        "copy_last": own.truth[:, context - 1 : context].expand_as(truth),
+        "shuffled": own.imagined if shuffled is None else shuffled.imagined,
+    }
+    counted = {name: seen & (name != "shuffled" or shuffled is not None) for name in predicted}
+    unknown = np.full(own.rewards.shape, np.nan)
+    grid = np.array(settings.steps) - 1
+    return Measurements(
+        drive=np.array([piece.drive for piece in windows]),
+        squared_errors={n: camera_mean(squared_error(p, truth), counted[n]) for n, p in predicted.items()},
+        similarities={
+            n: camera_mean(ssim(p[:, grid], truth[:, grid]), counted[n][:, grid]) for n, p in predicted.items()
+        },
+        rewards=own.rewards.double().numpy(),
+        shuffled_rewards=unknown if shuffled is None else shuffled.rewards.double().numpy(),
+        sampled_rewards=own.sampled_rewards.double().numpy(),
+        continues=own.continues.double().numpy(),
+        shuffled_continues=unknown if shuffled is None else shuffled.continues.double().numpy(),
+        sampled_continues=own.sampled_continues.double().numpy(),
+        real_rewards=np.where(rewarded, own.real_rewards.double().numpy(), np.nan),
+        real_continues=np.where(rewarded, own.real_continues.double().numpy(), np.nan),
+        last_reward=batch.reward[:, context - 2].double().numpy(),
+        disagreement=None if own.disagreement is None else own.disagreement.double().numpy(),
+    )
+
+
+def _join(parts: Sequence[Measurements]) -> Measurements:
+    def joined(values):
+        if isinstance(values[0], dict):
+            return {key: np.concatenate([value[key] for value in values]) for key in values[0]}
+        return None if values[0] is None else np.concatenate(values)
+
+    return Measurements(*(joined(values) for values in zip(*parts, strict=True)))
+
+
+def typical_window(windows: Sequence[Window], measurements: Measurements, episode: int | None = None) -> Window:
+    """The whole window with the median picture error at the horizon, of all or of one episode's: neither the best nor
+    the worst to show. Raises EpisodeError when no such window has a picture at the horizon."""
+    errors = measurements.squared_errors["imagined"][:, -1]
+    whole = [i for i in np.argsort(errors, kind="stable") if np.isfinite(errors[i])]
+    chosen = [i for i in whole if episode is None or windows[i].episode == episode]
+    if not chosen:
+        raise EpisodeError("no window has a picture at the horizon: lower --horizon, or choose another episode")
+    return windows[chosen[(len(chosen) - 1) // 2]]

@@ -1,0 +1,1 @@
+"""The world model: networks, recurrent state, heads, losses, and learning in imagination."""

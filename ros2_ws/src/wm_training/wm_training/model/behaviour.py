@@ -1,0 +1,89 @@
+"""Policy learning in imagination: actor and critic on states the model dreams up (DreamerV1 to V3).
+
+The world model's weights get no gradient from here: the actor must not make the model say what pleases it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from wm_training.model import losses
+from wm_training.model.heads import search_to_command
+from wm_training.model.noise import Noise
+from wm_training.model.rssm import State
+
+if TYPE_CHECKING:
+    from wm_training.model.world_model import WorldModel
+
+RANGE_DECAY = 0.99
+"""Moving average of the spread of the returns, per update."""
+
+
+def learn_in_imagination(model: "WorldModel", states: State, noise: Noise) -> dict[str, Tensor]:
+    """Losses ``actor``, ``critic`` and ``entropy``, metrics, and ``imagined/returns`` (M, H).
+
+    Imagines from some of the posterior states (B, T, …) with sampled actions; the actor's gradient runs back through
+    the dynamics.
+    """
+    config = model.config
+    state = _starts(states, noise.start)
+    with _frozen(model.rssm, model.reward, model.continues):
+        beliefs, entropies = _imagine(model, state, noise)
+        reached = beliefs[:, 1:]
+        rewards = model.reward.mean(model.reward(reached))
+        continues = torch.sigmoid(model.continues(reached))
+        next_values = model.target_value.mean(model.target_value(reached))
+    returns = losses.lambda_returns(rewards, continues, next_values, config.discount, config.return_lambda)
+    weights = losses.reach_weights(continues, config.discount)
+    # Small returns are left as they are: dividing by less than one would blow up their noise.
+    scale = model.return_range.clamp(min=1.0)
+    values = model.value(beliefs[:, :-1].detach())
+    return {
+        "actor": losses.actor_loss(returns, weights, scale),
+        "critic": losses.critic_loss(model.value.loss(values, returns.detach()), weights),
+        "entropy": losses.entropy_loss(entropies, weights),
+        "imagined/returns": returns.detach(),
+        "metric/imagined_return": returns.detach().mean(),
+        "metric/return_range": model.return_range.clone(),
+    }
+
+
+def _starts(states: State, chance: Tensor) -> State:
+    """The states (M, …) at the rows that ``chance`` (B, n) draws, cut off from what led to them."""
+    length = states.deterministic.shape[1]
+    rows = (chance * length).long().clamp(max=length - 1)
+
+    def pick(tensor: Tensor) -> Tensor:
+        index = rows[..., None].expand(*rows.shape, tensor.shape[-1])
+        return tensor.detach().gather(1, index).flatten(0, 1)
+
+    return State(pick(states.deterministic), pick(states.stochastic))
+
+
+def _imagine(model: "WorldModel", state: State, noise: Noise) -> tuple[Tensor, Tensor]:
+    """Beliefs (M, H + 1, F) and the entropies (M, H) of the actor on the way, estimated from its samples."""
+    prepared = model.rssm.latent.prepare(noise.imagined.flatten(0, 1))
+    chance = noise.action.flatten(0, 1)
+    beliefs, entropies = [state.belief], []
+    for h in range(chance.shape[1]):
+        action, log_density = model.actor(state.belief.detach()).sample(chance[:, h])
+        state = model.rssm.imagine_step(state, search_to_command(action), prepared[:, h])
+        beliefs.append(state.belief)
+        entropies.append(-log_density)
+    return torch.stack(beliefs, 1), torch.stack(entropies, 1)
+
+
+@contextmanager
+def _frozen(*modules: nn.Module) -> Iterator[None]:
+    """Within, the modules pass gradients on to their inputs and collect none for their own weights."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

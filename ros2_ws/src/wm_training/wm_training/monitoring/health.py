@@ -1,0 +1,143 @@
+"""Judges a run by its curves: expected ranges, and the findings of issues.py with their remedies.
+
+`ros2 run wm_training check_run FOLDER` does so for a run's files; Monitor does it while the run trains.
+"""
+
+import json
+import math
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from wm_bundle.files import write_text
+
+from wm_training.config import WorldModelTrainConfig
+from wm_training.monitoring.issues import ISSUES, NOTE, RANGES, WARNING, Curves, Range, finite
+from wm_training.monitoring.tables import NO_CURVE, read_curves
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where a run is in one of the expected ranges."""
+
+    curve: str
+    low: float
+    high: float
+    value: float | None
+    """Median of the last points: three of validation where there are any, else ten of training; None without."""
+    state: str
+    """below, in range, above or unknown."""
+    remark: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An issue of a run."""
+
+    issue: str
+    severity: str
+    """warning: the model will be bad unless something changes; note: perhaps harmless."""
+    evidence: str
+    first_update: int
+    last_update: int
+    remedy: str
+
+    def text(self) -> str:
+        """Two lines for people."""
+        span = f"updates {self.first_update} to {self.last_update}"
+        return f"health {self.severity}: {self.issue} ({span}): {self.evidence}\n  remedy: {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``examine`` says of a run."""
+
+    updates: int
+    levels: dict[str, Level]
+    findings: list[Finding]
+
+    def text(self) -> str:
+        """Some lines for people."""
+        lines = [f"health after {self.updates} updates"]
+        for name, level in self.levels.items():
+            value = "-" if level.value is None else f"{level.value:.3g}"
+            lines.append(
+                f"  {name:13} {value:>8}  {level.state}, expected {level.low:g} to {level.high:g}; {level.remark}"
+            )
+        return "\n".join(lines + ([finding.text() for finding in self.findings] or ["health: no issue found"]))
+
+
+def examine(curves: Curves, config: WorldModelTrainConfig) -> Report:
+    """Judge a run by its curves ``train/<name>`` and ``validation/<name>``."""
+    last = max((int(curve.steps[-1]) for curve in curves.values() if len(curve.steps)), default=0)
+    levels = {name: _level(expected, curves) for name, expected in RANGES.items()}
+    findings = [found for name in ISSUES if (found := _finding(name, curves, config))]
+    return Report(last, levels, findings)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write a report as JSON, whole or not at all. Raises OSError."""
+    write_text(path, json.dumps(asdict(report), indent=1, allow_nan=False) + "\n")
+
+
+def read_run(folder: Path) -> Curves:
+    """The curves of a run: training from updates.csv, or else the means of metrics.csv. Raises OSError."""
+    return {**read_curves(folder / "metrics.csv"), **read_curves(folder / "updates.csv")}
+
+
+def _level(expected: Range, curves: Curves) -> Level:
+    validation = finite(curves.get(f"validation/{expected.curve}", NO_CURVE)).values[-3:]
+    training = finite(curves.get(f"train/{expected.curve}", NO_CURVE)).values[-10:]
+    last = validation if len(validation) else training
+    value = float(np.median(last)) if len(last) else math.nan
+    state = "below" if value < expected.low else "above" if value > expected.high else "in range"
+    known = math.isfinite(value)
+    return Level(*expected[:3], value if known else None, state if known else "unknown", expected.remark)
+
+
+def _finding(issue: str, curves: Curves, config: WorldModelTrainConfig) -> Finding | None:
+    signs = list(ISSUES[issue](curves, config))
+    if not signs:
+        return None
+    return Finding(
+        issue,
+        WARNING if any(sign.severity == WARNING for sign in signs) else NOTE,
+        "; ".join(sign.evidence for sign in signs),
+        min(sign.first for sign in signs),
+        max(sign.last for sign in signs),
+        "; ".join(dict.fromkeys(sign.remedy for sign in signs)),
+    )
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Command line of check_run."""
+
+    run: tyro.conf.Positional[str]
+    """Folder of the run: its config.yaml and its tables are read, nothing is written."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    from wm_training import cli
+    from wm_training.config import ConfigurationError
+
+    options = cli.parse(CheckOptions, "Judge a training run by its curves.", "check_run", arguments)
+    return cli.run("check_run", lambda: _check(Path(options.run).expanduser()), (ConfigurationError, OSError))
+
+
+def _check(folder: Path) -> int:
+    from wm_training import cli, configuration
+
+    config = configuration.build(configuration.load(folder / "config.yaml"))
+    curves = read_run(folder)
+    if not curves:
+        raise FileNotFoundError(f"no metrics.csv with rows in {folder}: give the output_dir of a run")
+    print(examine(curves, config).text())
+    return cli.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

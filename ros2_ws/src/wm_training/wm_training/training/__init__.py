@@ -1,0 +1,1 @@
+"""The training run: updates, data ahead of them, checkpoints, several processes."""

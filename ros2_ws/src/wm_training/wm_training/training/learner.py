@@ -1,0 +1,146 @@
+"""One update of the world model: forward, backward, step. The host waits for nothing in it, so a GPU never idles."""
+
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from wm_training.config import WorldModelTrainConfig
+from wm_training.model.losses import LOSSES, kl_anneal
+from wm_training.model.noise import Noise
+from wm_training.model.world_model import Batch, WorldModel
+from wm_training.training.distributed import OneProcess
+from wm_training.training.guard import FiniteGuard, usable_gradient
+from wm_training.training.loader import Sample
+
+COMPILED = ("encoder.forward", "decoder.squared_errors", "rssm.gru.gate", "rssm.latent.sample", "rssm.imagine_step")
+"""What config.compile compiles: single steps of the sequence, because all of them unrolled take an hour to compile."""
+
+
+class Learner:
+    """The model, its optimiser, and what an update does to them."""
+
+    def __init__(self, config: WorldModelTrainConfig, model: WorldModel, ranks: OneProcess, total_steps: int):
+        """``model`` is on its device; ``total_steps`` updates shape the learning rate."""
+        self.config, self.model, self.ranks, self.total_steps = config, model, ranks, total_steps
+        self.trainable = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.trainable, lr=config.learning_rate, weight_decay=config.weight_decay, eps=1e-6, fused=True
+        )
+        self.guard = FiniteGuard(self.optimizer, ranks.device)
+        # What the optimiser does not move: the target network, and buffers such as the range of returns.
+        self._followers = [*(p for p in model.parameters() if not p.requires_grad), *model.buffers()]
+        self._parts = config.gradient_accumulation
+        self._unproven = {False, True} if config.compile else set()  # kinds of updates not compiled yet
+        if config.compile:
+            for module, method in self._compiled_methods():
+                setattr(module, method, torch.compile(getattr(module, method)))
+        self._module = ranks.wrap(model)
+
+    def update(self, sample: Sample) -> dict[str, Tensor]:
+        """One update; returns its losses and metrics, still on the device."""
+        learn_policy, learning_rate = self.learns_policy(sample.step), self.learning_rate(sample.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        results = self._gradients(sample, learn_policy)
+        norm = torch.nn.utils.clip_grad_norm_(self.trainable, self.config.max_grad_norm)
+        self.guard.watch(norm, sample.step)
+        self.optimizer.step()
+        returns = results.pop("imagined/returns", None)
+        with torch.no_grad(), self.guard.holding(self._followers):
+            self.model.update_target()
+            if learn_policy:
+                self.model.update_return_range(self.ranks.gather(returns))
+        return results | {"gradient_norm": norm, "learning_rate": torch.full_like(norm, learning_rate)}
+
+    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Losses and metrics of a batch on the CPU or the device, without gradients."""
+        device = self.ranks.device
+        # Not compiled: every new batch size would be compiled anew.
+        with torch.no_grad(), self._autocast(), torch.compiler.set_stance("force_eager"):
+            return self.model(batch.to(device), noise.to(device))
+
+    def total(self, results: Mapping[str, Tensor | float], kl_share: float = 1.0) -> Tensor | float:
+        """The weighted sum of the losses; ``kl_share`` of the KL's weight."""
+        weights = {name: getattr(self.config, f"{name}_weight") for name in LOSSES}
+        weights["kl"] *= kl_share
+        return sum(weights[name] * results[name] for name in LOSSES if name in results)
+
+    def learns_policy(self, step: int) -> bool:
+        """Whether update ``step`` learns actor and value in imagination."""
+        return self.config.policy_learning and step >= self.config.policy_start_step
+
+    def learning_rate(self, step: int) -> float:
+        """Rises in a line for ``warmup_steps`` updates and falls along a cosine to the last update."""
+        config = self.config
+        warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / self.total_steps)))
+        return config.learning_rate * warm * (config.final_learning_rate + (1.0 - config.final_learning_rate) * cosine)
+
+    def not_finite(self, sample: Sample) -> dict[str, list[str]]:
+        """Names of the losses and of the parameters whose gradients are not finite in an update of ``sample``."""
+        rows = len(sample.batch.reward) // (self.ranks.world_size * self._parts)
+        losses: set[str] = set()
+        self.optimizer.zero_grad(set_to_none=True)
+        for batch, noise in _split(sample, rows):
+            with self._autocast():
+                results = self.model(batch, noise, self.learns_policy(sample.step))
+            self.total(results, kl_anneal(sample.step, self.config.kl_anneal_steps)).backward()
+            losses |= {name for name in LOSSES if name in results and not results[name].isfinite()}
+        gradients = [
+            name for name, p in self.model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
+        ]
+        self.optimizer.zero_grad(set_to_none=True)
+        return {"losses": sorted(losses), "gradients": gradients}
+
+    def _gradients(self, sample: Sample, learn_policy: bool) -> dict[str, Tensor]:
+        try:
+            results = self._backward(sample, learn_policy)
+        except Exception as error:  # compilers fail in many ways; without one the same error would come again
+            if learn_policy not in self._unproven:
+                raise
+            self._unproven.clear()
+            for module, method in self._compiled_methods():
+                delattr(module, method)
+            if self.ranks.main:
+                reason = " ".join(str(error).split("\n\n")[0].split())
+                print(f"torch.compile does not work here, training goes on without it: {reason}", file=sys.stderr)
+            results = self._backward(sample, learn_policy)
+        self._unproven.discard(learn_policy)
+        return results
+
+    def _backward(self, sample: Sample, learn_policy: bool) -> dict[str, Tensor]:
+        """Gradients of the mean over all parts of the batch; returns the means of losses and metrics."""
+        self.optimizer.zero_grad(set_to_none=True)
+        kl_share = kl_anneal(sample.step, self.config.kl_anneal_steps)
+        collected: dict[str, list[Tensor]] = defaultdict(list)
+        for part, (batch, noise) in enumerate(_split(sample, len(sample.batch.reward) // self._parts), start=1):
+            with self.ranks.reduction(self._module, wanted=part == self._parts):
+                with self._autocast():
+                    results = self._module(batch, noise, learn_policy)
+                loss = self.total(results, kl_share)
+                self.ranks.backward(loss, usable_gradient(loss) / self._parts)
+            for name, value in results.items():
+                collected[name].append(value.detach())
+        return {
+            name: torch.cat(values) if name == "imagined/returns" else torch.stack(values).mean(0)
+            for name, values in collected.items()
+        }
+
+    def _compiled_methods(self) -> Iterator[tuple[nn.Module, str]]:
+        for path in COMPILED:
+            name, _, method = path.rpartition(".")
+            yield self.model.get_submodule(name), method
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
+
+
+def _split(sample: Sample, rows: int) -> Iterator[tuple[Batch, Noise]]:
+    """Parts of ``rows`` sequences."""
+    for first in range(0, len(sample.batch.reward), rows):
+        part = slice(first, first + rows)
+        yield sample.batch.part(part), sample.noise.part(part)

@@ -1,0 +1,21 @@
+"""What a process that trains on a processor should set before torch is loaded. Loads nothing itself."""
+
+import ctypes
+import os
+import platform
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def prepare_process() -> None:
+    """Keep freed memory, and let threads sleep while they wait; what the environment already says is kept.
+
+    Tensors of many megabytes are freed and asked for again in every update, and by default the C library gives them
+    back to the kernel in between. OpenMP's threads by default burn their core while they wait for each other, which
+    makes a machine that others use several times slower.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
