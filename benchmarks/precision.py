@@ -99,6 +99,9 @@ def _losses(options: Options, precision: str, seed: int, say: Callable[[str], No
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(Options, "Compare training in bfloat16 with training in float32.", "precision", arguments)
+    from wm_training.training.process import prepare_process
+
+    prepare_process()  # as `train` does, before torch is loaded
     from wm_training.data.episodes import EpisodeError
 
     return run("precision", lambda: _main(options), (BenchmarkError, EpisodeError, OSError))
