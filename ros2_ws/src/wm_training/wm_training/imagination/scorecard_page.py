@@ -35,7 +35,8 @@ COLOURS = {
 
 def build_page(card: dict, picture: Path, video: Path) -> str:
     """The whole page; ``card`` is the content of scorecard.json, the files become part of it. Raises OSError."""
-    template = Template((resources.files("wm_training.imagination") / "assets" / "scorecard.html").read_text(encoding="utf-8"))
+    page = resources.files("wm_training.imagination") / "assets" / "scorecard.html"
+    template = Template(page.read_text(encoding="utf-8"))
     return template.substitute(
         model=escape(card["model"]["checkpoint"]),
         headline=escape(_headline(card)),
