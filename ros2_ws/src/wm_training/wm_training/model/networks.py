@@ -56,14 +56,18 @@ def _piece(image_size: int) -> int:
     return max(1, _PIECE_PIXELS // image_size**2)
 
 
+def _layout(weight: Tensor) -> torch.memory_format:
+    """The layout of pictures that suits these weights: steps between tensors of two layouts are slow."""
+    last = weight.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
 def _centred(image: Tensor, like: Tensor) -> Tensor:
     """uint8 pictures (M, 3, H, W) to [-0.5, 0.5], in the layout of the weights ``like`` and the type of autocast."""
     kind = image.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
-    last = like.is_contiguous(memory_format=torch.channels_last)
-    layout = torch.channels_last if last else torch.contiguous_format
     # Whole and half numbers up to 127.5 are exact in bfloat16, shares of 255 are not: so this order.
-    return (image.to(dtype, memory_format=layout) - 127.5) / 255.0
+    return (image.to(dtype, memory_format=_layout(like)) - 127.5) / 255.0
 
 
 def _features(convolutions: nn.Sequential, picture: Tensor) -> Tensor:
@@ -122,6 +126,7 @@ class Decoder(nn.Module):
         """Squared pixel errors, summed over each camera's picture, (M, K); image (M, 3K, H, W) uint8."""
 
         def errors(features: Tensor, target: Tensor) -> Tensor:
+            target = target.contiguous(memory_format=_layout(self.deconvolutions[0][1].weight))
             difference = self._pictures(features).float() - target.float() / 255.0
             return difference.square().unflatten(1, (self.cameras, -1)).sum((2, 3, 4))
 
@@ -132,4 +137,6 @@ class Decoder(nn.Module):
 
     def _pictures(self, features: Tensor) -> Tensor:
         stacks = self.deconvolutions
-        return torch.cat([stacks[k % len(stacks)](features[:, k]) for k in range(self.cameras)], dim=1) + 0.5
+        layout = _layout(stacks[0][1].weight)
+        cameras = [features[:, k].contiguous(memory_format=layout) for k in range(self.cameras)]
+        return torch.cat([stacks[k % len(stacks)](x) for k, x in enumerate(cameras)], dim=1) + 0.5
