@@ -1,8 +1,14 @@
-"""Shared by all tests: a module's ROS domains are given back when the module is over."""
+"""Shared by all tests: few threads, and a module's ROS domains are given back when the module is over."""
 
+import os
 import sys
 
 import pytest
+
+# Before anything loads torch. Models of the tests are tiny: more threads only wait for each other, and by default they
+# burn a core while they do, which the processes of the other side of a test then lack.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="module", autouse=True)
