@@ -26,8 +26,8 @@ SIZES = {
     "sequence_length": 50,
 }
 QUICK_SIZES = SIZES | {"conv_depth": 4, "state_dim": 16, "hidden_dim": 16, "batch_size": 4, "sequence_length": 8}
-# The parts that the peer's world model has as well: what its 13.1 million parameters are compared with.
-_WORLD_MODEL_PARTS = ("encoder", "rssm", "decoder", "reward", "continues")
+# Leaves the parts that the peer's world model has too: encoder, RSSM, decoder, reward and continue head.
+_WORLD_MODEL_ALONE = {"value_weight": 0.0, "behaviour_cloning_weight": 0.0}
 _WARM_UP = 2
 _UPDATES = 8
 _PEER_UPDATES = 4
@@ -38,23 +38,26 @@ def measure(
 ) -> dict:
     """Frames per second, where the time goes, memory; and beside them those of a peer, taken in turns with ours.
 
-    ``peer`` is a clone of NM512/dreamerv3-torch. Each of the ``rounds`` is one process of ours and one of the peer's.
+    ``peer`` is a clone of NM512/dreamerv3-torch. Its update has no value head and no actor, so the ratio is that of our
+    update without them. Each of the ``rounds`` is a process of ours, and with a peer one for each side of the ratio.
     Raises BenchmarkError.
     """
     sizes, updates, peer_updates = (QUICK_SIZES, 2, 1) if quick else (SIZES, _UPDATES, _PEER_UPDATES)
-    ours, theirs = [], []
+    ours, alone, theirs = [], [], []
     with tempfile.TemporaryDirectory() as folder:
+        common = {"precision": precision, "threads": threads, "updates": updates, "folder": folder}
         for number in range(rounds):
-            settings = {"sizes": sizes, "precision": precision, "threads": threads, "updates": updates,
-                        "folder": folder, "parts": number == rounds - 1}  # fmt: skip
             say(f"training, round {number + 1} of {rounds}")
+            settings = common | {"config": sizes, "parts": number == rounds - 1}
             ours.append(run_child("benchmarks.training", settings, threads))
             if peer is not None:
-                say(f"training of the peer, round {number + 1} of {rounds}")
+                say(f"training beside the peer, round {number + 1} of {rounds}")
+                settings = common | {"config": sizes | _WORLD_MODEL_ALONE, "parts": False}
+                alone.append(run_child("benchmarks.training", settings, threads))
                 settings = {"path": str(peer), "sizes": sizes, "threads": threads, "updates": peer_updates}
                 theirs.append(run_child("benchmarks.peers", settings, threads))
     result = _summary(ours, sizes) | {"precision": precision, "threads": threads}
-    result |= {name: ours[-1][name] for name in ("parameters", "parameters_trained", "gflop_per_frame", "shares")}
+    result |= {name: ours[-1][name] for name in ("gflop_per_frame", "shares")}
     speed = result["frames_per_s"] * result["gflop_per_frame"]
     product = max(run[f"product_gflops_{precision}"] for run in ours)
     result |= {
@@ -64,10 +67,11 @@ def measure(
         "share_of_product_speed": round(speed / product, 3),
     }  # fmt: skip
     if peer is not None:
-        other = _summary(theirs, sizes) | {"name": "dreamerv3-torch", "precision": "float32"}
-        result["peer"] = other | {"parameters": theirs[-1]["parameters"]}
-        result["ratio"] = round(result["frames_per_s"] / other["frames_per_s"], 2)
-        result["ratio_best"] = round(result["best_frames_per_s"] / other["best_frames_per_s"], 2)
+        compared, other = _summary(alone, sizes), _summary(theirs, sizes)
+        result["world_model_alone"] = compared
+        result["peer"] = other | {"name": "dreamerv3-torch", "precision": "float32"}
+        result["ratio"] = round(compared["frames_per_s"] / other["frames_per_s"], 2)
+        result["ratio_best"] = round(compared["best_frames_per_s"] / other["best_frames_per_s"], 2)
     return result
 
 
@@ -80,6 +84,7 @@ def _summary(runs: list[dict], sizes: dict) -> dict:
         "updates_measured": len(times),
         "batch": sizes["batch_size"],
         "length": sizes["sequence_length"],
+        "parameters": runs[-1]["parameters"],
         "peak_memory_gb": round(max(run["peak_memory_gb"] for run in runs), 2),
     }
 
@@ -107,11 +112,11 @@ def _child(settings: dict) -> dict:
     from benchmarks.machine import product_speed
     from benchmarks.parts import flop, shares
 
-    folder, sizes = Path(settings["folder"]), settings["sizes"]
+    folder, chosen = Path(settings["folder"]), settings["config"]
     if not (folder / "data").exists():
-        make_episodes(folder / "data", count=8, rows=max(200, sizes["sequence_length"]), size=sizes["image_size"])
+        make_episodes(folder / "data", count=8, rows=max(200, chosen["sequence_length"]), size=chosen["image_size"])
     config = WorldModelTrainConfig(
-        **sizes, precision=settings["precision"], threads=settings["threads"], validation_share=0.0, warmup_steps=0,
+        **chosen, precision=settings["precision"], threads=settings["threads"], validation_share=0.0, warmup_steps=0,
         data_path=str(folder / "data"), output_dir=str(folder / "out"),
     )  # fmt: skip
     trainer = WorldModelTrainer(config)
@@ -127,17 +132,15 @@ def _child(settings: dict) -> dict:
             seconds.append(now - before)
             waited.append(samples.waited_s - waited_before)
             before, waited_before = now, samples.waited_s
-    result = {"seconds": seconds[_WARM_UP:], "peak_memory_gb": peak_memory_gb(), **products}
+    parameters = sum(p.numel() for p in trainer.trainable)
+    result = {"seconds": seconds[_WARM_UP:], "peak_memory_gb": peak_memory_gb(), "parameters": parameters, **products}
     if settings["parts"]:
         frames = config.batch_size * config.sequence_length
         sample = trainer.sample(0).to(trainer.device)
         waiting = sum(waited[_WARM_UP:]) / sum(seconds[_WARM_UP:])
-        model = trainer.world_model
         result |= {
             "gflop_per_frame": round(flop(trainer.learner, sample) / frames / 1e9, 4),
             "shares": shares(trainer.learner, sample, waiting),
-            "parameters": sum(p.numel() for name in _WORLD_MODEL_PARTS for p in getattr(model, name).parameters()),
-            "parameters_trained": sum(p.numel() for p in trainer.trainable),
         }
     return result
 

@@ -37,7 +37,7 @@ def test_a_checkpoint_is_readable_without_running_code_from_it(trainer, tmp_path
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "ran"),))
 
-    torch.save({"version": 2, "model": Surprise()}, tmp_path / "evil.pt")
+    torch.save({"version": 3, "model": Surprise()}, tmp_path / "evil.pt")
     with pytest.raises(TrainingError, match="not a checkpoint of this project"):
         read_checkpoint(tmp_path / "evil.pt")
     assert not (tmp_path / "ran").exists()
@@ -73,9 +73,9 @@ def test_unusable_checkpoints_are_refused(trainer, tmp_path):
     with pytest.raises(TrainingError, match="no checkpoint"):
         trainer.load_checkpoint(tmp_path / "none.pt")
     torch.save({"surprise": 1}, tmp_path / "foreign.pt")
-    with pytest.raises(TrainingError, match="version None, expected version 2"):
+    with pytest.raises(TrainingError, match="version None, expected version 3"):
         load_world_model(tmp_path / "foreign.pt")
-    torch.save({"version": 1}, tmp_path / "old.pt")
+    torch.save({"version": 2}, tmp_path / "old.pt")
     with pytest.raises(TrainingError, match="older version of this project.*train again"):
         load_world_model(tmp_path / "old.pt")
 

@@ -122,6 +122,17 @@ def test_the_host_waits_for_nothing_in_an_update(tmp_path, monkeypatch, latent, 
     assert len(reads.found) == 3
 
 
+def test_a_loss_without_weight_is_measured_and_its_head_stays_as_it_is(tmp_path):
+    trainer = WorldModelTrainer(tiny_config(tmp_path, value_weight=0.0, behaviour_cloning_weight=0.0))
+    model = trainer.world_model
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    losses = updates(trainer, 2)[-1]
+    assert losses["value"] > 0 and "behaviour_cloning" in losses
+    learned = {name.split(".")[0] for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert learned == {"encoder", "rssm", "decoder", "reward", "continues"}
+    assert {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad} == learned
+
+
 def test_channels_last_changes_the_layout_and_not_the_result(tmp_path):
     runs = []
     for layout in ("no", "yes"):

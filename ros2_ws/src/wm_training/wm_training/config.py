@@ -102,7 +102,7 @@ class WorldModelTrainConfig:
     prefetch_batches: int = 2
     """Data read ahead while the model computes [batches]."""
 
-    # Loss weights
+    # Loss weights; a loss with weight 0 is measured and not learned
     reconstruction_weight: float = 1.0
     """Weight of the squared pixel error, summed over the picture (a log-likelihood, in nats like the KL)."""
     kl_weight: float = 1.0

@@ -54,40 +54,42 @@ class CategoricalLatent(nn.Module):
         self.unimix = config.unimix
         self.size = self.parameter_size = self.groups * self.classes
 
-    def _log_probabilities(self, parameters: Tensor) -> Tensor:
+    def _probabilities(self, parameters: Tensor) -> Tensor:
         logits = parameters.float().unflatten(-1, (self.groups, self.classes))
-        probabilities = functional.softmax(logits, dim=-1)
-        return ((1.0 - self.unimix) * probabilities + self.unimix / self.classes).log()
+        return (1.0 - self.unimix) * functional.softmax(logits, dim=-1) + self.unimix / self.classes
 
     def prepare(self, noise: Tensor) -> Tensor:
-        """Gumbel noise (..., S) from standard normal noise (..., S); once for a whole sequence.
+        """exp of Gumbel noise (..., S) from standard normal noise (..., S); once for a whole sequence.
 
         Equal noise for all classes, zeros above all, gives the most probable class.
         """
-        # Φ turns the normal noise into a uniform one; clamped so that both logarithms stay finite.
+        # Φ turns the normal noise into a uniform one; clamped so that the result stays finite.
         uniform = (0.5 * (1.0 + torch.erf(noise.float() / math.sqrt(2.0)))).clamp(1e-6, 1.0 - 1e-6)
-        return -(-uniform.log()).log()
+        return -1.0 / uniform.log()
 
     def sample(self, parameters: Tensor, prepared: Tensor) -> Tensor:
         """One-hot (..., S) by the Gumbel-max trick from parameters (..., P) and prepared noise (..., S).
 
-        The gradient is that of the probabilities (straight-through).
+        The trick is taken to the exponential, which spares a logarithm per step. The gradient is that of the
+        probabilities (straight-through).
         """
-        log_probabilities = self._log_probabilities(parameters)
-        choice = (log_probabilities + prepared.unflatten(-1, (self.groups, self.classes))).argmax(-1)
-        # Not functional.one_hot: it looks at the classes on the host.
-        one_hot = torch.zeros_like(log_probabilities).scatter_(-1, choice[..., None], 1.0)
-        probabilities = log_probabilities.exp()
-        return (one_hot + probabilities - probabilities.detach()).flatten(-2)
+        probabilities = self._probabilities(parameters)
+        return self._one_hot(probabilities, probabilities * prepared.unflatten(-1, (self.groups, self.classes)))
 
     def mean(self, parameters: Tensor) -> Tensor:
         """Most probable classes as one-hot, (..., S)."""
-        return self.sample(parameters, torch.zeros_like(parameters, dtype=torch.float32))
+        probabilities = self._probabilities(parameters)
+        return self._one_hot(probabilities, probabilities)
+
+    def _one_hot(self, probabilities: Tensor, scores: Tensor) -> Tensor:
+        # Not functional.one_hot: it looks at the classes on the host.
+        one_hot = torch.zeros_like(probabilities).scatter_(-1, scores.argmax(-1, keepdim=True), 1.0)
+        return (one_hot + probabilities - probabilities.detach()).flatten(-2)
 
     def kl(self, left: Tensor, right: Tensor) -> Tensor:
         """KL(left ‖ right) in nats, (...,), summed over the groups."""
-        log_left, log_right = self._log_probabilities(left), self._log_probabilities(right)
-        return (log_left.exp() * (log_left - log_right)).sum((-2, -1))
+        of_left, of_right = self._probabilities(left), self._probabilities(right)
+        return (of_left * (of_left.log() - of_right.log())).sum((-2, -1))
 
 
 def make_latent(config: WorldModelTrainConfig) -> GaussianLatent | CategoricalLatent:

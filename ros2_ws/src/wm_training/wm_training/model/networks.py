@@ -34,7 +34,7 @@ def _convolutions(image_size: int, depth: int) -> nn.Sequential:
     inputs = _COLOURS
     for stage in range(_stages(image_size)):
         outputs = depth * 2**stage
-        parts += [DownConvolution(inputs, outputs), nn.SiLU()]
+        parts += [DownConvolution(inputs, outputs), nn.ReLU(inplace=True)]
         inputs = outputs
     return nn.Sequential(*parts)
 
@@ -46,7 +46,7 @@ def _deconvolutions(image_size: int, depth: int) -> nn.Sequential:
     inputs = depth * 2 ** (stages - 1)
     for stage in reversed(range(stages)):
         outputs = depth * 2 ** (stage - 1) if stage else _COLOURS
-        parts += [nn.SiLU(), UpConvolution(inputs, outputs)]
+        parts += [nn.ReLU(inplace=bool(parts)), UpConvolution(inputs, outputs)]  # the first one's input is the caller's
         inputs = outputs
     return nn.Sequential(*parts)
 
@@ -120,14 +120,16 @@ class Decoder(nn.Module):
 
     def forward(self, belief: Tensor) -> Tensor:
         """belief (M, F); returns pictures (M, 3K, H, W), in [0, 1] where the model is sure, not clipped."""
-        return in_pieces(self._pictures, self.deconvolutions.parameters(), self.piece, self._features(belief))
+        pictures = in_pieces(self._pictures, self.deconvolutions.parameters(), self.piece, self._features(belief))
+        return pictures + 0.5
 
     def squared_errors(self, belief: Tensor, image: Tensor) -> Tensor:
         """Squared pixel errors, summed over each camera's picture, (M, K); image (M, 3K, H, W) uint8."""
 
         def errors(features: Tensor, target: Tensor) -> Tensor:
-            target = target.contiguous(memory_format=_layout(self.deconvolutions[0][1].weight))
-            difference = self._pictures(features).float() - target.float() / 255.0
+            target = target.to(torch.float32, memory_format=_layout(self.deconvolutions[0][1].weight))
+            # Steps in place: every pass over the pictures counts.
+            difference = self._pictures(features).float().sub_(target.sub_(127.5).div_(255.0))
             return difference.square().unflatten(1, (self.cameras, -1)).sum((2, 3, 4))
 
         return in_pieces(errors, self.deconvolutions.parameters(), self.piece, self._features(belief), image)
@@ -136,7 +138,8 @@ class Decoder(nn.Module):
         return self.project(belief).unflatten(-1, (self.cameras, *self.start))
 
     def _pictures(self, features: Tensor) -> Tensor:
+        """Centred at zero, as what the encoder sees."""
         stacks = self.deconvolutions
         layout = _layout(stacks[0][1].weight)
         cameras = [features[:, k].contiguous(memory_format=layout) for k in range(self.cameras)]
-        return torch.cat([stacks[k % len(stacks)](x) for k, x in enumerate(cameras)], dim=1) + 0.5
+        return torch.cat([stacks[k % len(stacks)](x) for k, x in enumerate(cameras)], dim=1)

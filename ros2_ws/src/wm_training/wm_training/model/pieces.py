@@ -97,12 +97,22 @@ def _workers(threads: int) -> ThreadPoolExecutor:
     """``threads`` threads, each of which computes on one core; made once for each process."""
     key = (os.getpid(), threads)
     if key not in _pools:
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="pieces", initializer=_use_one_core)
-        everybody_is_here = threading.Barrier(threads)
-        list(pool.map(lambda _: everybody_is_here.wait(), range(threads)))
-        torch.set_num_threads(threads)  # the workers' setting is also what threads yet to come begin with
-        _pools[key] = pool
+        _pools[key] = one_core_threads(threads, "pieces")
     return _pools[key]
+
+
+def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """``count`` threads, each of which computes on one core and leaves alone what the caller's others do.
+
+    A thread with an OpenMP team of its own, besides the caller's, would be more threads than there are cores: GNU's
+    OpenMP then lets all teams sleep between two steps, and every small product waits until one wakes up.
+    """
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_use_one_core)
+    everybody_is_here = threading.Barrier(count)
+    list(pool.map(lambda _: everybody_is_here.wait(), range(count)))
+    torch.set_num_threads(threads)  # the workers' setting is also what threads yet to come begin with
+    return pool
 
 
 def _use_one_core() -> None:

@@ -42,6 +42,11 @@ class Batch(NamedTuple):
         """Some of the sequences."""
         return Batch(*(tensor[rows] for tensor in self))
 
+    def channels_last(self) -> "Batch":
+        """The same batch, the pictures laid out in memory with their channels innermost."""
+        rows = self.image.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return self._replace(image=rows.unflatten(0, self.image.shape[:2]))
+
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
@@ -67,6 +72,7 @@ class WorldModel(nn.Module):
         self.target_value.requires_grad_(False)
         self.continues = ContinueHead(config.belief_size, hidden)
         self.actor = Actor(config)
+        self._freeze_what_no_loss_moves()
         self.register_buffer("vector_mean", torch.zeros(vector_size))
         self.register_buffer("vector_std", torch.ones(vector_size))
         self.register_buffer("return_range", torch.ones(()))
@@ -184,6 +190,20 @@ class WorldModel(nn.Module):
                 self.config.return_lambda,
             )
         return self.value.loss(self.value(belief), returns).mean()
+
+    def _freeze_what_no_loss_moves(self) -> None:
+        """Heads whose losses have no weight: several processes wait for the gradients of all that is not frozen."""
+        config = self.config
+        learned = {
+            self.decoder: config.reconstruction_weight,
+            self.reward: config.reward_weight,
+            self.continues: config.continue_weight,
+            self.value: config.value_weight + config.policy_learning * config.critic_weight,
+            self.actor: config.behaviour_cloning_weight
+            + config.policy_learning * (config.actor_weight + config.entropy_weight),
+        }
+        for part, weight in learned.items():
+            part.requires_grad_(weight > 0.0)
 
     @torch.no_grad()
     def update_target(self) -> None:

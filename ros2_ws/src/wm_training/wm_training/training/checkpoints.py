@@ -15,7 +15,7 @@ from wm_training.config import WorldModelTrainConfig
 from wm_training.errors import TrainingError
 from wm_training.model.world_model import WorldModel
 
-VERSION = 2
+VERSION = 3
 _EPOCH_FILE = re.compile(r"checkpoint_epoch_(\d+)\.pt")
 
 
@@ -36,7 +36,7 @@ def read_checkpoint(path: str | os.PathLike, device: torch.device | str = "cpu")
             f"checkpoint {path} is damaged or not a checkpoint of this project ({type(error).__name__})"
         ) from None
     version = payload.get("version") if isinstance(payload, dict) else None
-    if version == 1:
+    if version in (1, 2):
         raise TrainingError(
             f"checkpoint {path} was made by an older version of this project, with another model: train again"
         )

@@ -64,10 +64,11 @@ class Learner:
             return self.model(batch.to(device), noise.to(device))
 
     def total(self, results: Mapping[str, Tensor | float], kl_share: float = 1.0) -> Tensor | float:
-        """The weighted sum of the losses; ``kl_share`` of the KL's weight."""
+        """The weighted sum of the losses; ``kl_share`` of the KL's weight. Those without weight get no gradient."""
         weights = {name: getattr(self.config, f"{name}_weight") for name in LOSSES}
+        counted = [name for name in LOSSES if name in results and weights[name] > 0.0]
         weights["kl"] *= kl_share
-        return sum(weights[name] * results[name] for name in LOSSES if name in results)
+        return sum(weights[name] * results[name] for name in counted)
 
     def learns_policy(self, step: int) -> bool:
         """Whether update ``step`` learns actor and value in imagination."""

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import torch
 
 from wm_training.errors import TrainingError
 from wm_training.model.noise import Noise
+from wm_training.model.pieces import one_core_threads
 from wm_training.model.world_model import Batch
 
 READ_DEADLINE_S = 300.0
@@ -39,7 +40,7 @@ class Prefetch:
     def __init__(self, read: Callable[[int], Sample], steps: range, ahead: int, device: torch.device):
         """``read(step)`` gives a sample, its batch on the CPU; ``ahead`` of them are read before they are asked for."""
         self._read, self._steps, self._ahead, self._device = read, steps, ahead, device
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        self._thread = one_core_threads(1, "prefetch")
         self._pending: deque[Future[Sample]] = deque()
         self.waited_s = 0.0
         """Time the loop stood still because its data was not there yet [s]."""
