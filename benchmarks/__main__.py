@@ -32,7 +32,7 @@ class Options:
     rounds: int = 3
     """Processes over which the training is measured; the peer's processes come in between."""
     peer_dreamerv3_torch: Path | None = None
-    """A clone of NM512/dreamerv3-torch to measure in turns with our training."""
+    """A clone of NM512/dreamerv3-torch to measure in turns with our training and imagination."""
     quick: bool = False
     """Tiny sizes and few repetitions: shows that everything runs; the figures mean nothing."""
 
@@ -64,8 +64,8 @@ def _measure(options: Options) -> int:
     rounds = 1 if options.quick else options.rounds
     measures = {
         "train": lambda: training.measure(precision, threads, rounds, options.quick, peer, _say),
-        "imagine": lambda: imagination.measure(options.bundle, options.quick),
-        "control": lambda: control.measure(options.bundle, options.quick),
+        "imagine": lambda: imagination.measure(options.bundle, options.quick, peer, _say),
+        "control": lambda: control.measure(options.bundle, options.quick, _say),
         "sampling": lambda: sampling.measure(options.quick),
     }
     result = {"machine": machine.describe(), "quick": options.quick}

@@ -1,57 +1,165 @@
-"""Latency of control: from a camera picture in memory to the command, in this process, while it drives.
+"""Latency of control: from a camera picture in memory to the command as bytes, in this process.
 
-Preprocessing, observe and plan of the bundle, with frames of the built-in simulator that the commands themselves lead
-to. What ROS adds, messages and scheduling, is in ``make drive``'s figures.
+One drive closes the loop: frames of the built-in simulator that the commands themselves lead to. Then a table over
+candidates, horizon, iterations and precision, with untrained models of the bundle's sizes and pictures of noise. What
+the ROS graph adds, its messages and scheduling, is in ``make drive``'s figures.
 """
 
+import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from wm_planner.assembly import build
+from wm_bundle import CameraSpec
+from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
-from wm_planner.continuity import StatusSample
-from wm_planner.pilot import Frame
+from wm_planner.continuity import NS_PER_S, StatusSample
+from wm_planner.frames import Frame, RawImage
+from wm_planner.pilot import Decision
 
+from benchmarks import untrained
 from benchmarks.errors import BenchmarkError
 from benchmarks.timing import latency_ms
 
 _TRACK = 2000
 _WARM_UP = 5
+# Candidates, horizon [steps] and iterations of the search.
+_SEARCHES = ((64, 12, 2), (100, 15, 1), (100, 15, 2), (128, 16, 2), (256, 16, 1))
+_PRECISIONS = ("float32", "int8")
+_NO_DEADLINE_MS = 10_000.0
 
 
-def measure(bundle: Path, quick: bool) -> dict:
-    """Latency of every command of some steps of one drive. Raises PlannerError for a bundle that cannot be used."""
+class Stages:
+    """Where the time of a command goes, by standing between the planner and its parts.
+
+    ``preprocess`` is all that is neither in the planner nor publishing: pictures, and the pilot's checks of them.
+    ``solve`` is what planning takes beside the model: sampling, scoring, the actor's proposal.
+    """
+
+    def __init__(self, parts: Parts):
+        self._pilot = parts.pilot
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self._spent: dict[str, float] = defaultdict(float)
+        for owner, name in ((parts.engine, "imagine"), (parts.planner, "observe"), (parts.planner, "plan")):
+            setattr(owner, name, self._timed(name, getattr(owner, name)))
+
+    def decide(self, frame: Frame) -> Decision:
+        """One frame through the pilot, and its command made into the bytes of a message."""
+        self._spent.clear()
+        started = time.perf_counter()
+        decision = self._pilot.decide(frame)
+        decided = time.perf_counter()
+        _published(decision, frame.stamp_ns)
+        published = time.perf_counter()
+        if decision.plan is None:
+            raise BenchmarkError(f"the planner braked instead of driving: {decision.reason}")
+        spent = self._spent
+        parts = {
+            "preprocess": decided - started - spent["observe"] - spent["plan"],
+            "observe": spent["observe"],
+            "imagine": spent["imagine"],
+            "solve": spent["plan"] - spent["imagine"],
+            "publish": published - decided,
+        }
+        for name, seconds in parts.items():
+            self.seconds[name].append(seconds)
+        self.seconds["whole"].append(published - started)
+        return decision
+
+    def summary(self) -> dict:
+        """Latency [ms] and the stages' shares of it, without the first frames."""
+        measured = {name: values[_WARM_UP:] for name, values in self.seconds.items()}
+        whole = measured.pop("whole")
+        shares = {name: round(sum(values) / sum(whole), 4) for name, values in measured.items()}
+        return {"latency_ms": latency_ms(whole), "shares": shares, "commands": len(whole)}
+
+    def _timed(self, name: str, function: Callable) -> Callable:
+        def timed(*arguments, **options):
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **options)
+            finally:
+                self._spent[name] += time.perf_counter() - started
+
+        return timed
+
+
+def measure(bundle: Path, quick: bool, say: Callable[[str], None]) -> dict:
+    """Latency of every command of one drive, and of the table's searches, by candidates x horizon x iterations.
+
+    Raises PlannerError for a bundle that cannot be used, BenchmarkError when the planner brakes.
+    """
+    say("control, a drive")
+    result = _drive(bundle, steps=10 if quick else 190)
+    table = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for candidates, horizon, iterations in _SEARCHES[:1] if quick else _SEARCHES:
+            for precision in _PRECISIONS:
+                say(f"control, {candidates} x {horizon} x {iterations} in {precision}")
+                path = Path(folder) / f"{precision}_{horizon}"
+                if not path.exists():
+                    untrained.write_untrained(path, untrained.sizes_of(bundle), horizon, precision)
+                found = _search(path / "bundle", candidates, iterations, steps=5 if quick else 60)
+                table[f"{candidates} x {horizon} x {iterations} {precision}"] = found
+    return result | {"table": table}
+
+
+def _drive(bundle: Path, steps: int) -> dict:
     try:
         from wm_sim.commands import Command
         from wm_sim.simulation import Simulation
     except ImportError as error:
         raise BenchmarkError(f"the built-in simulator cannot be imported ({error}): run `make setup`") from None
-    config = replace(PlannerConfig(), bundle=str(bundle))
+    # A busy machine's late frames are what is measured; they must not end the drive.
+    config = replace(PlannerConfig(), bundle=str(bundle), deadline_frames=0)
     parts = build(config, log=lambda line: None)
+    stages, iterations = Stages(parts), []
     simulation = Simulation(parts.bundle.manifest.control_period_s, seed=_TRACK)
-    command, seconds, iterations = Command(), [], []
-    for _ in range(_WARM_UP + (10 if quick else 190)):
+    command = Command()
+    for _ in range(_WARM_UP + steps):
         tick = simulation.tick(command)
-        picture = np.ascontiguousarray(simulation.image())
         applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
         parts.pilot.take_status(StatusSample(tick.stamp_ns, tick.state.speed, applied))
-        received = time.monotonic()
-        height, width = picture.shape[:2]
-        frame = Frame(tick.stamp_ns, height, width, "rgb8", 3 * width, picture.data, received)
-        decision = parts.pilot.decide(frame)
-        seconds.append(time.monotonic() - received)
-        if decision.plan is None:
-            raise BenchmarkError(f"the planner braked instead of driving: {decision.reason}")
+        decision = stages.decide(_frame(tick.stamp_ns, np.ascontiguousarray(simulation.image())))
         iterations.append(decision.plan.iterations)
         command = Command(*(float(number) for number in decision.command))
-    measured = seconds[_WARM_UP:]
-    return {
-        "latency_ms": latency_ms(measured),
-        "commands": len(measured),
+    return stages.summary() | {
         "candidates": config.candidates,
+        "horizon": parts.bundle.manifest.horizon,
         "iterations_mean": round(float(np.mean(iterations[_WARM_UP:])), 2),
         "deadline_ms": config.deadline_ms,
         "frames": "built-in simulator, closed loop, in process, without ROS",
     }
+
+
+def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
+    config = replace(PlannerConfig(), bundle=str(bundle), candidates=candidates, iterations=iterations,
+                     deadline_ms=_NO_DEADLINE_MS, deadline_frames=0)  # fmt: skip
+    parts = build(config, log=lambda line: None)
+    stages, manifest = Stages(parts), parts.bundle.manifest
+    camera, random = manifest.image.cameras[0], np.random.default_rng(0)
+    for number in range(1, _WARM_UP + steps + 1):
+        stamp_ns = round(number * manifest.control_period_s * NS_PER_S)
+        parts.pilot.take_status(StatusSample(stamp_ns, 5.0, (0.0, 0.3, 0.0)))
+        stages.decide(_frame(stamp_ns, _noise(camera, random)))
+    return stages.summary()
+
+
+def _frame(stamp_ns: int, picture: np.ndarray) -> Frame:
+    height, width = picture.shape[:2]
+    raw = RawImage(stamp_ns, height, width, "rgb8", 3 * width, picture.data)
+    return Frame(stamp_ns, (raw,), time.monotonic())
+
+
+def _noise(camera: CameraSpec, random: np.random.Generator) -> np.ndarray:
+    return random.integers(0, 256, (camera.source_height, camera.source_width, 3), dtype=np.uint8)
+
+
+def _published(decision: Decision, stamp_ns: int) -> bytes:
+    from rclpy.serialization import serialize_message
+    from wm_planner.messages import control_message, time_message
+
+    return serialize_message(control_message(decision.command, time_message(stamp_ns)))

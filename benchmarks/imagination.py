@@ -1,44 +1,152 @@
-"""Speed of imagination: the bundle's imagine.onnx through the planner's engine, as the planner calls it."""
+"""Speed of imagination: imagine.onnx through the planner's engine, as the planner calls it, beside a peer's own.
 
+Every setting is measured in a process of its own; those that are compared take turns.
+"""
+
+import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from wm_bundle import load_bundle, to_command
-from wm_planner.config import PlannerConfig
-from wm_planner.engine import Engine, EngineSettings
 
+from benchmarks.children import child_main, run_child
 from benchmarks.machine import cores
 from benchmarks.timing import median
 
+# dreamerv3-torch's own defaults: GRU 256, hidden 512, 32 x 32 categorical, two hidden layers in every head.
+PEER_SIZES = {
+    "state_dim": 256,
+    "hidden_dim": 512,
+    "latent": "categorical",
+    "latent_dim": 32,
+    "num_categories": 32,
+    "conv_depth": 32,
+    "return_bins": 255,
+    "image_size": 64,
+}
+QUICK_SIZES = PEER_SIZES | {"state_dim": 16, "hidden_dim": 16, "latent_dim": 4, "num_categories": 4, "conv_depth": 4}
+_PEER_HORIZON = 15
+_ROUNDS = 3
 
-def measure(bundle: Path, quick: bool) -> dict:
-    """Imagined steps per second at the planner's number of candidates, on its one thread and on all cores.
 
-    Raises BundleError and EngineError for a bundle that cannot be run.
+def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], None]) -> dict:
+    """Imagined steps per second, reward, value and continue heads included.
+
+    Of ``bundle`` at the planner's number of candidates: as it is on the planner's threads and on all cores, and in
+    int8. And at the sizes of a peer, ours in both precisions, beside the peer itself where ``peer`` is its clone.
+    Raises BenchmarkError, and BundleError for a bundle that cannot be read.
     """
-    planner = PlannerConfig()
-    default = _times(bundle, planner.candidates, planner.threads, quick)
-    return default | {"all_cores": _times(bundle, planner.candidates, cores(), quick)}
+    from wm_bundle import load_bundle
+    from wm_planner.config import PlannerConfig
+
+    from benchmarks import untrained
+
+    planner, calls = PlannerConfig(), 5 if quick else 100
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = load_bundle(bundle)
+        full = loaded.manifest.provenance.get("precision", "float32")
+        settings = {full: (loaded.path, planner.threads), "all_cores": (loaded.path, cores())}
+        if full == "float32":
+            settings["int8"] = (untrained.write_reduced(Path(folder) / "int8", loaded).path, planner.threads)
+        found = {name: [] for name in settings}
+        for number in range(1 if quick else _ROUNDS):
+            say(f"imagination, round {number + 1}")
+            for name, (path, threads) in settings.items():
+                found[name].append(_run(path, planner.candidates, threads, calls))
+        result = {name: _summary(runs) for name, runs in found.items()}
+        return (
+            result.pop(full) | {"precision": full} | result | {"peer_sizes": _at_peer_sizes(quick, peer, folder, say)}
+        )
 
 
-def _times(bundle: Path, candidates: int, threads: int, quick: bool) -> dict:
-    loaded = load_bundle(bundle)
-    engine = Engine(loaded, EngineSettings(threads=threads), log=lambda line: None)
-    horizon, random = loaded.manifest.horizon, np.random.default_rng(0)
-    actions = to_command(random.uniform(-1.0, 1.0, (candidates, horizon, 2)))
+def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[str], None]) -> dict:
+    from benchmarks import untrained
+
+    sizes, candidates, calls, rounds = (QUICK_SIZES, 8, 2, 1) if quick else (PEER_SIZES, 64, 20, _ROUNDS)
+    ours = {
+        precision: untrained.write_untrained(Path(folder) / f"peer_{precision}", sizes, _PEER_HORIZON, precision, 2)
+        for precision in ("float32", "int8")
+    }
+    found = {name: [] for name in ours} | ({"peer": []} if peer is not None else {})
+    for number in range(rounds):
+        say(f"imagination at the peer's sizes, round {number + 1}")
+        for precision, bundle in ours.items():
+            found[precision].append(_run(bundle.path, candidates, cores(), calls))
+        if peer is not None:
+            settings = {"what": "imagine", "path": str(peer), "sizes": sizes, "threads": cores(), "calls": calls,
+                        "candidates": candidates, "horizon": _PEER_HORIZON}  # fmt: skip
+            found["peer"].append(run_child("benchmarks.peers", settings, cores()))
+    result = {name: _summary(runs) for name, runs in found.items()}
+    if peer is not None:
+        result["peer"] |= {"name": "dreamerv3-torch", "precision": "float32"}
+        for precision in ours:
+            result[precision]["ratio"] = round(result[precision]["steps_per_s"] / result["peer"]["steps_per_s"], 2)
+            result[precision]["ratio_best"] = round(
+                result[precision]["best_steps_per_s"] / result["peer"]["best_steps_per_s"], 2
+            )
+    return result
+
+
+def _run(path: Path, candidates: int, threads: int, calls: int) -> dict:
+    settings = {"bundle": str(path), "candidates": candidates, "threads": threads, "calls": calls}
+    return run_child("benchmarks.imagination", settings, threads)
+
+
+def _summary(runs: list[dict]) -> dict:
+    seconds = [one for run in runs for one in run["seconds"]]
+    first, typical = runs[0], median(seconds)
+    steps = first["candidates"] * first["horizon"]
+    result = {
+        "steps_per_s": round(steps / typical, 1),
+        "best_steps_per_s": round(steps / min(seconds), 1),
+        "candidates": first["candidates"],
+        "horizon": first["horizon"],
+        "ms": round(1000.0 * typical, 3),
+        "threads": first["threads"],
+    }
+    if "provider" in first:
+        result |= {
+            "provider": first["provider"],
+            "gflops": round(first["gflop"] / typical, 1),
+            "product_gflops": round(max(run["product_gflops"] for run in runs), 1),
+        }
+    return result
+
+
+def _child(settings: dict) -> dict:
+    import torch
+    from wm_bundle import load_bundle, to_command
+    from wm_planner.engine import Engine
+    from wm_planner.providers import EngineSettings
+
+    from benchmarks.flop import gflop_of_products
+    from benchmarks.machine import product_speed
+
+    loaded = load_bundle(settings["bundle"])
+    candidates, horizon = settings["candidates"], loaded.manifest.horizon
+    engine = Engine(loaded, EngineSettings(threads=settings["threads"]), log=lambda line: None)
+    random = np.random.default_rng(0)
+    actions = to_command(random.uniform(-1.0, 1.0, (candidates, horizon, 2)).astype(np.float32))
     belief, noise = engine.initial_belief(), engine.zero_noise(candidates)
+    engine.warm_up(candidates)
     seconds = []
-    for _ in range(5 if quick else 200):
+    for _ in range(settings["calls"]):
         started = time.perf_counter()
         engine.imagine(belief, actions, noise)
         seconds.append(time.perf_counter() - started)
-    typical = median(seconds)
+    torch.set_num_threads(settings["threads"])
     return {
-        "steps_per_s": round(candidates * horizon / typical, 1),
+        "seconds": seconds,
         "candidates": candidates,
         "horizon": horizon,
-        "ms": round(1000.0 * typical, 3),
-        "threads": threads,
+        "threads": settings["threads"],
         "provider": engine.provider,
+        "gflop": gflop_of_products(loaded.file("imagine.onnx"), candidates),
+        "product_gflops": product_speed(torch.float32, repetitions=4),
     }
+
+
+if __name__ == "__main__":
+    sys.exit(child_main(_child))

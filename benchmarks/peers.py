@@ -1,6 +1,6 @@
-"""Training speed of NM512/dreamerv3-torch's world model, from a clone that the user has, in its own code.
+"""Speed of NM512/dreamerv3-torch's world model, in training and imagination, from a clone that the user has.
 
-Its configuration is its own ``defaults`` with the sizes of the comparison; it is fed random data of the same shapes.
+It runs its own code with its own ``defaults`` and the sizes of the comparison, on random data of the same shapes.
 """
 
 import sys
@@ -37,9 +37,9 @@ def _configuration(path: Path, sizes: dict) -> SimpleNamespace:
         "dyn_stoch": sizes["latent_dim"],
         "dyn_discrete": sizes["num_categories"],
         "units": sizes["hidden_dim"],
-        "batch_size": sizes["batch_size"],
-        "batch_length": sizes["sequence_length"],
     }
+    if "batch_size" in sizes:  # of training
+        values |= {"batch_size": sizes["batch_size"], "batch_length": sizes["sequence_length"]}
     for part in ("encoder", "decoder"):
         values[part]["cnn_depth"] = sizes["conv_depth"]
     return SimpleNamespace(**values)
@@ -75,19 +75,21 @@ def _batch(sizes: dict) -> dict:
     }
 
 
-def _child(settings: dict) -> dict:
-    import torch
-
-    path, sizes = Path(settings["path"]), settings["sizes"]
-    check_clone(path)
-    torch.set_num_threads(settings["threads"])
+def _world_model(path: Path, sizes: dict):
+    """The peer's module ``models``, its configuration, and its world model made by it."""
     sys.path.insert(0, str(path))
     try:
         import models  # the peer's
     except ImportError as error:
         raise BenchmarkError(f"the clone {path} cannot be imported ({error}): install what it needs") from None
     picture = SimpleNamespace(shape=(sizes["image_size"], sizes["image_size"], 3))
-    world_model = models.WorldModel(SimpleNamespace(spaces={"image": picture}), None, 0, _configuration(path, sizes))
+    configuration = _configuration(path, sizes)
+    return models, configuration, models.WorldModel(SimpleNamespace(spaces={"image": picture}), None, 0, configuration)
+
+
+def _train(settings: dict) -> dict:
+    sizes = settings["sizes"]
+    _, _, world_model = _world_model(Path(settings["path"]), sizes)
     batch, seconds = _batch(sizes), []
     for _ in range(_WARM_UP + settings["updates"]):
         started = time.perf_counter()
@@ -98,6 +100,38 @@ def _child(settings: dict) -> dict:
         "parameters": sum(p.numel() for p in world_model.parameters()),
         "peak_memory_gb": peak_memory_gb(),
     }
+
+
+def _imagine(settings: dict) -> dict:
+    """Its own roll-out of given actions, then its heads for reward, continue and value on all states reached."""
+    import torch
+
+    models, configuration, world_model = _world_model(Path(settings["path"]), settings["sizes"])
+    value = models.ImagBehavior(configuration, world_model).value
+    dynamics, heads, seconds = world_model.dynamics, world_model.heads, []
+    candidates, horizon = settings["candidates"], settings["horizon"]
+    actions = 2.0 * torch.rand(candidates, horizon, 3) - 1.0
+    with torch.no_grad():
+        start = dynamics.initial(candidates)
+        for _ in range(_WARM_UP + settings["calls"]):
+            started = time.perf_counter()
+            features = dynamics.get_feat(dynamics.imagine_with_action(actions, start))
+            heads["reward"](features).mode(), heads["cont"](features).mean, value(features).mode()
+            seconds.append(time.perf_counter() - started)
+    return {
+        "seconds": seconds[_WARM_UP:],
+        "candidates": candidates,
+        "horizon": horizon,
+        "threads": settings["threads"],
+    }
+
+
+def _child(settings: dict) -> dict:
+    import torch
+
+    check_clone(Path(settings["path"]))
+    torch.set_num_threads(settings["threads"])
+    return {"train": _train, "imagine": _imagine}[settings["what"]](settings)
 
 
 if __name__ == "__main__":

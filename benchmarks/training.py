@@ -54,7 +54,8 @@ def measure(
                 say(f"training beside the peer, round {number + 1} of {rounds}")
                 settings = common | {"config": sizes | _WORLD_MODEL_ALONE, "parts": False}
                 alone.append(run_child("benchmarks.training", settings, threads))
-                settings = {"path": str(peer), "sizes": sizes, "threads": threads, "updates": peer_updates}
+                settings = {"what": "train", "path": str(peer), "sizes": sizes, "threads": threads,
+                            "updates": peer_updates}  # fmt: skip
                 theirs.append(run_child("benchmarks.peers", settings, threads))
     result = _summary(ours, sizes) | {"precision": precision, "threads": threads}
     result |= {name: ours[-1][name] for name in ("gflop_per_frame", "shares")}

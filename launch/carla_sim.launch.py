@@ -1,4 +1,4 @@
-"""Simulator and planner together; ends by itself when the built-in simulator's episodes are done.
+"""Simulator, planner and command watchdog together; ends by itself when the built-in simulator's episodes are done.
 
     ros2 launch wm_planner carla_sim.launch.py                      # the built-in simulator
     ros2 launch wm_planner carla_sim.launch.py simulator:=carla     # a running CARLA and its ROS bridge
@@ -17,6 +17,12 @@ from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the planner to be active
 
+# [s] After which silence of the planner the command watchdog brakes. A simulator that waits for commands waits for 1 s
+# and takes every command as the answer to its tick: a brake in that time would put all later answers one tick late,
+# and simulated time stands still meanwhile. So the watchdog then waits longer than the simulator does.
+COMMAND_TIMEOUT_S = 0.2
+COMMAND_TIMEOUT_WAITING_S = 1.2
+
 
 def generate_launch_description():
     models = Path(get_package_share_directory("wm_planner"), "models")
@@ -24,7 +30,7 @@ def generate_launch_description():
     arguments = [
         ("bundle", models / "carracing", "Folder of the model bundle to drive with."),
         ("role_name", "ego_vehicle", "Name of the car in its topics."),
-        ("solver", "mppi", "How the planner searches: mppi, cem or actor (no search)."),
+        ("solver", "mppi", "How the planner searches: mppi, cem, shooting or actor (no search)."),
         ("fixed_delta_seconds", "0.08", "[s] Length of a control tick; must be the bundle's control period."),
         ("episodes", "3", "Embedded: episodes to drive before the launch ends; 0 means endless."),
         ("seed", "2000", "Embedded: track of the first episode; every further one takes the next number."),
@@ -40,6 +46,9 @@ def generate_launch_description():
             description="embedded: the built-in simulator; carla: a running CARLA server through its ROS bridge."),
         *(DeclareLaunchArgument(name, default_value=str(default), description=text)
           for name, default, text in arguments),
+        DeclareLaunchArgument(
+            "command_watchdog", default_value="true", choices=["true", "false"],
+            description="Whether a process of its own brakes when the planner's commands stop."),
         OpaqueFunction(function=compose),
     ])  # fmt: skip
 
@@ -47,7 +56,14 @@ def generate_launch_description():
 def compose(context):
     """The actions of this run; raises RuntimeError for a value that cannot be used."""
     simulator = carla if value(context, "simulator") == "carla" else embedded
-    return [*simulator(context), planner(context)]
+    watchdog = [command_watchdog(context)] if value(context, "command_watchdog") == "true" else []
+    return [*simulator(context), *watchdog, planner(context)]
+
+
+def waits_for_commands(context):
+    """Whether every tick of the simulator waits for its command."""
+    # CARLA's bridge is told so below. Without a wall clock to hold it, the built-in simulator has to do the same.
+    return value(context, "simulator") == "carla" or value(context, "real_time_factor", float) == 0.0
 
 
 def planner(context):
@@ -58,15 +74,27 @@ def planner(context):
             "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
             "role_name": value(context, "role_name"),
             "solver": value(context, "solver"),
+            # Where simulated time waits for the planner, a late plan is as good as one in time.
+            **({"deadline_frames": 0} if waits_for_commands(context) else {}),
             "use_sim_time": False,
             "autostart": True,
         }],
         on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
 
 
+def command_watchdog(context):
+    """The process that brakes when the planner hangs or was killed."""
+    return Node(
+        package="wm_planner", executable="command_watchdog", name="wm_command_watchdog", output="screen",
+        parameters=[{
+            "role_name": value(context, "role_name"),
+            "timeout_s": COMMAND_TIMEOUT_WAITING_S if waits_for_commands(context) else COMMAND_TIMEOUT_S,
+        }],
+        on_exit=lambda event, context: unexpected_end("command watchdog", event, context))  # fmt: skip
+
+
 def embedded(context):
     """The built-in simulator; its end is the end of the launch."""
-    real_time_factor = value(context, "real_time_factor", float)
     return [Node(
         package="wm_sim", executable="bridge", output="screen",
         parameters=[{
@@ -74,9 +102,8 @@ def embedded(context):
             "seed": value(context, "seed", int),
             "episodes": value(context, "episodes", int),
             "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
-            "real_time_factor": real_time_factor,
-            # Without a wall clock to hold it, every tick has to wait for its command.
-            "synchronous_mode_wait_for_vehicle_control_command": real_time_factor == 0.0,
+            "real_time_factor": value(context, "real_time_factor", float),
+            "synchronous_mode_wait_for_vehicle_control_command": waits_for_commands(context),
             "wait_for_driver": WAIT_FOR_DRIVER_S,
         }],
         on_exit=after_simulator)]  # fmt: skip
@@ -107,8 +134,8 @@ def carla(context):
         include(
             bridge / "carla_ros_bridge.launch.py", host=value(context, "host"), port=value(context, "port"),
             town=value(context, "town"), fixed_delta_seconds=value(context, "fixed_delta_seconds"),
-            ego_vehicle_role_name=value(context, "role_name"),
-            synchronous_mode_wait_for_vehicle_control_command="True", timeout="10"),
+            ego_vehicle_role_name=value(context, "role_name"), timeout="10",
+            synchronous_mode_wait_for_vehicle_control_command=str(waits_for_commands(context))),
         include(spawner / "carla_spawn_objects.launch.py", objects_definition_file=value(context, "spawn")),
     ]  # fmt: skip
 

@@ -35,16 +35,16 @@ def tiny_model(seed: int = 0, cameras: int = 1, **changes) -> WorldModel:
     return model.eval()
 
 
-@lru_cache(maxsize=1)
-def _exported() -> dict[str, Path]:
-    return export_graphs(tiny_model(), Path(tempfile.mkdtemp(prefix="tiny_bundle_")))
+@lru_cache
+def _exported(cameras: int) -> dict[str, Path]:
+    return export_graphs(tiny_model(cameras=cameras), Path(tempfile.mkdtemp(prefix="tiny_bundle_")))
 
 
-def make_tiny_bundle(folder: Path, **overrides) -> Path:
+def make_tiny_bundle(folder: Path, cameras: tuple[str, ...] = ("rgb_front",), **overrides) -> Path:
     """Write a bundle into ``folder``; ``overrides`` replace fields of its manifest. Returns the folder."""
     manifest = BundleManifest(
         model_id="tiny-test",
-        image=ImageSpec(64, 64, (CameraSpec("rgb_front", 96, 96),)),
+        image=ImageSpec(64, 64, tuple(CameraSpec(name, 96, 96) for name in cameras)),
         vector=(VectorSpec("speed", "m/s", 0.0, 1.0),),
         control_period_s=0.08,
         latent=LatentSpec("gaussian", TINY.state_dim, TINY.latent_dim),
@@ -53,7 +53,7 @@ def make_tiny_bundle(folder: Path, **overrides) -> Path:
         reward_name="step_result",
         surprise_threshold=1e6,
     )
-    return write_bundle(folder, replace(manifest, **overrides), _exported()).path
+    return write_bundle(folder, replace(manifest, **overrides), _exported(len(cameras))).path
 
 
 def damage(folder: Path, name: str) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from make_episodes import make_folder
+from wm_training.exporting.quantization import quantize
+from wm_training.exporting.tracing import write_graph
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +39,15 @@ def test_quick_bench_writes_every_figure_of_the_contract(tmp_path):
     assert imagine["steps_per_s"] == pytest.approx(
         imagine["candidates"] * imagine["horizon"] / imagine["ms"] * 1e3, rel=0.01
     )
+    for other in (imagine["all_cores"], imagine["int8"], *imagine["peer_sizes"].values()):
+        assert other["steps_per_s"] > 0.0 and other["gflops"] > 0.0 and other["product_gflops"] > 0.0
+
     assert 0.0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"]
+    assert set(result["control"]["table"]) == {"64 x 12 x 2 float32", "64 x 12 x 2 int8"}
+    for setting in (result["control"], *result["control"]["table"].values()):
+        assert set(setting["shares"]) == {"preprocess", "observe", "imagine", "solve", "publish"}
+        assert sum(setting["shares"].values()) == pytest.approx(1.0, abs=1e-3)
+        assert min(setting["shares"].values()) > 0.0
 
 
 def test_a_folder_that_is_no_clone_of_the_peer_is_refused_before_anything_is_measured(tmp_path):
@@ -55,6 +66,19 @@ def test_precision_compares_the_losses_of_both_trainings(tmp_path):
     assert full["total"] != reduced["total"]
     assert result["ratio"]["total"] == pytest.approx(reduced["total"] / full["total"], abs=1e-4)
     assert result["ratio"]["total"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_operations_are_counted_for_every_product_and_row(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.flop import gflop_of_products
+
+    chain = torch.nn.Sequential(torch.nn.Linear(100, 300), torch.nn.SiLU(), torch.nn.Linear(300, 300, bias=False))
+    full, reduced = tmp_path / "full.onnx", tmp_path / "reduced.onnx"
+    write_graph(chain, {"x": torch.zeros(2, 100)}, ["y"], {"x": "N", "y": "N"}, full)
+    assert quantize(full, reduced) == 1  # 300 * 300 weights; 100 * 300 are too few
+    for file in (full, reduced):
+        # 2 operations * 40 rows * (100 * 300 + 300 * 300) weights
+        assert gflop_of_products(file, 40) == pytest.approx(2 * 40 * (30_000 + 90_000) / 1e9)
 
 
 def event(name: str, start: float, end: float, number: int = -1, children: tuple = ()) -> SimpleNamespace:

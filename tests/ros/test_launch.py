@@ -1,4 +1,4 @@
-"""The launch files over a real graph: simulator and planner, or simulator and recorder, as separate processes."""
+"""The launch files over a real graph: simulator, planner and command watchdog, or simulator and recorder."""
 
 import json
 import os
@@ -29,8 +29,8 @@ def pids_in(output: str) -> list[int]:
     return [int(pid) for pid in re.findall(r"process started with pid \[(\d+)\]", output)]
 
 
-def assert_gone(pids: list[int]) -> None:
-    assert len(pids) == 2
+def assert_gone(pids: list[int], expected: int = 3) -> None:
+    assert len(pids) == expected
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
@@ -43,6 +43,7 @@ def test_embedded_drives_its_episodes_and_ends_by_itself(bundle):
         output = process.output()
     assert "episode 1: seed 7," in output
     assert re.search(r"bundle tiny-test: mppi", output), output
+    assert "braking: no command for" not in output  # the watchdog leaves a simulator alone that waits
     assert_gone(pids_in(output))
 
 
@@ -56,20 +57,20 @@ def test_a_planner_that_cannot_start_fails_the_launch(tmp_path):
     assert_gone(pids_in(output))
 
 
-@pytest.mark.parametrize("part", ["planner", "bridge"])
-def test_a_part_that_is_killed_fails_the_launch_and_ends_the_other(bundle, part):
+@pytest.mark.parametrize("part", ["planner", "bridge", "command_watchdog"])
+def test_a_part_that_is_killed_fails_the_launch_and_ends_the_others(bundle, part):
     with launch("carla_sim.launch.py", f"bundle:={bundle}") as process:
         output = process.wait_for_output("driving", 60)
         pid = int(re.search(rf"\[{part}-\d\]: process started with pid \[(\d+)\]", output).group(1))
         os.kill(pid, signal.SIGKILL)
         assert process.wait(30) not in (0, None)
         output = process.output()
-    name = {"planner": "planner", "bridge": "simulator"}[part]
+    name = {"planner": "planner", "bridge": "simulator", "command_watchdog": "command watchdog"}[part]
     assert f"the {name} ended with exit code -9" in output
     assert_gone(pids_in(output))
 
 
-def test_ctrl_c_ends_both(bundle):
+def test_ctrl_c_ends_all(bundle):
     with launch("carla_sim.launch.py", f"bundle:={bundle}") as process:
         process.wait_for_output("driving", 60)
         begin = time.monotonic()
@@ -81,6 +82,7 @@ def test_ctrl_c_ends_both(bundle):
 @pytest.mark.parametrize("argument, message", [
     ("seed:=x", "seed:=x: expected a value of type int"),
     ("simulator:=other", "other"),
+    ("command_watchdog:=maybe", "maybe"),
     ("simulator:=carla", "needs the CARLA ROS bridge"),
 ])  # fmt: skip
 def test_bad_arguments_get_one_message(argument, message):
@@ -98,7 +100,7 @@ def test_collect_records_episodes_and_ends_by_itself(tmp_path):
     ) as process:
         assert process.wait(90) == 0, process.output()
         output = process.output()
-    assert_gone(pids_in(output))
+    assert_gone(pids_in(output), expected=2)  # no planner to watch
     episodes = sorted(folder.glob("*.npz"))
     assert len(episodes) == 2
     for file in episodes:

@@ -34,6 +34,7 @@ class Observer:
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
         self.commands, self.statuses, self.rollouts = [], [], []
+        self.clients = {}
         self.node.create_subscription(
             CarlaEgoVehicleControl, "/carla/ego_vehicle/vehicle_control_cmd",
             lambda message: self.commands.append((time.monotonic(), message)), QoSProfile(depth=100))
@@ -71,22 +72,21 @@ class Observer:
         request.transition.id = transition
         return self.call(ChangeState, "/wm_planner/change_state", request).success
 
-    def set_parameter(self, name: str, value: str) -> str:
+    def set_parameter(self, name: str, value) -> str:
         """Returns why it was refused, nothing if it was not."""
         request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         result = self.call(SetParameters, "/wm_planner/set_parameters", request).results[0]
         return "" if result.successful else result.reason
 
     def call(self, kind, service: str, request):
-        client = self.node.create_client(kind, service)
-        try:
-            assert client.wait_for_service(START_S)
-            future = client.call_async(request)
-            self.executor.spin_until_future_complete(future, timeout_sec=START_S)
-            assert future.done(), f"no answer from {service}"
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+        if service not in self.clients:
+            self.clients[service] = self.node.create_client(kind, service)
+        client = self.clients[service]
+        assert client.wait_for_service(START_S)
+        future = client.call_async(request)
+        self.executor.spin_until_future_complete(future, timeout_sec=START_S)
+        assert future.done(), f"no answer from {service}"
+        return future.result()
 
     def answered(self) -> list[int]:
         """Numbers of the ticks whose stamps commands carry, in order of arrival."""
@@ -265,7 +265,7 @@ def test_images_that_do_not_fit_the_bundle_end_the_node_with_a_brake(domain, obs
 def test_brakes_and_says_so_when_the_status_is_missing(domain, observer, bundle):
     with planner(domain, bundle, "autostart:=true"):
         observer.until_known()
-        with camera(domain, "--ticks", "12", "--no-status"):
+        with camera(domain, "--ticks", "12", "--speed", "none"):
             observer.until(lambda: len(observer.answered()) == 12, START_S)
         observer.until(lambda: len(observer.statuses) >= len(observer.commands))
         assert all(is_brake(command) for _, command in observer.commands)
@@ -288,7 +288,7 @@ def test_a_bad_bundle_fails_to_configure_and_can_be_corrected(domain, observer, 
 @pytest.mark.parametrize("parameters, message", [
     (["bundle:=/does/not/exist"], "no bundle at /does/not/exist"),
     (["bundel:=x"], "unknown parameter bundel"),
-    (["solver:=magic"], "expected one of cem, mppi, actor, found 'magic'"),
+    (["solver:=magic"], "expected one of shooting, cem, mppi, actor, found 'magic'"),
     (["role_name:=two words"], "role_name"),
 ])
 def test_refuses_to_start_with_one_message(domain, bundle, parameters, message):

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,6 +31,75 @@ def test_resize_averages_and_crop_takes_the_named_rectangle():
     assert preprocess(*message(picture, "bgra8", 0)).tolist() == [[[30]], [[40]], [[80]]]
 
 
+def mosaic(colour, pattern: str, height: int, width: int, padding: int) -> tuple:
+    """A message with one colour seen through a Bayer pattern such as "rggb" (the first two rows, left to right)."""
+    rows = np.full((height, width + padding), 255, np.uint8)
+    for place, name in enumerate(pattern):
+        rows[place // 2 :: 2, place % 2 : width : 2] = colour["rgb".index(name)]
+    return height, width, f"bayer_{pattern}8", width + padding, rows.tobytes()
+
+
+@given(
+    st.sampled_from(["rggb", "bggr", "gbrg", "grbg"]), st.tuples(*[st.integers(0, 255)] * 3),
+    st.integers(3, 12), st.integers(3, 12), st.integers(0, 5),
+)  # fmt: skip
+def test_a_colour_seen_through_any_bayer_pattern_is_that_colour(pattern, colour, height, width, padding):
+    picture = ImagePreprocessor(CameraSpec("front", height, width), height, width)(
+        *mosaic(colour, pattern, height, width, padding)
+    )
+    assert np.unique(picture.reshape(3, -1), axis=1).T.tolist() == [list(colour)]
+
+
+@pytest.mark.parametrize("encoding, order", [
+    ("yuv422", "uyvy"), ("uyvy", "uyvy"), ("yuv422_yuy2", "yuyv"), ("yuyv", "yuyv"),
+])  # fmt: skip
+@given(st.integers(1, 8), st.integers(1, 6), st.integers(0, 5))
+def test_a_red_picture_as_yuv422_is_red(encoding, order, height, pairs, padding):
+    # BT.601, video range, as cameras send it: full red is Y 82, U 90, V 240.
+    pixels = bytes({"y": 82, "u": 90, "v": 240}[name] for name in order) * pairs + bytes(padding)
+    preprocess = ImagePreprocessor(CameraSpec("front", height, 2 * pairs), height, 2 * pairs)
+    picture = preprocess(height, 2 * pairs, encoding, len(pixels), pixels * height)
+    assert np.abs(picture.astype(int) - np.array([255, 0, 0]).reshape(3, 1, 1)).max() <= 2
+
+
+def test_a_mosaic_is_read_before_it_is_cropped_and_resized():
+    preprocess = ImagePreprocessor(CameraSpec("front", 12, 12, crop=(3, 5, 5, 5)), 2, 2)
+    picture = preprocess(*mosaic((10, 20, 30), "rggb", 12, 12, 0))
+    assert np.unique(picture.reshape(3, -1), axis=1).T.tolist() == [[10, 20, 30]]
+
+
+def picture_file(suffix: str) -> tuple[np.ndarray, bytes]:
+    """A smooth RGB picture (32, 48, 3) and its file."""
+    ramp = np.linspace(0, 255, 32 * 48).reshape(32, 48)
+    picture = np.stack([ramp, ramp[::-1], np.full_like(ramp, 128)], axis=2).astype(np.uint8)
+    return picture, cv2.imencode(suffix, picture[:, :, ::-1])[1].tobytes()
+
+
+@pytest.mark.parametrize("encoding, suffix, tolerance", [("png", ".png", 0), ("jpeg", ".jpg", 12)])
+def test_compressed_pictures_are_read_and_damaged_ones_refused(encoding, suffix, tolerance):
+    picture, data = picture_file(suffix)
+    preprocess = ImagePreprocessor(CameraSpec("front", 32, 48), 32, 48)
+    read = preprocess(0, 0, encoding, 0, data)
+    assert np.abs(read.astype(int) - picture.transpose(2, 0, 1)).max() <= tolerance
+    for damaged in (b"", b"no picture", data[: len(data) // 2], data[:-1]):
+        with pytest.raises(ImageError, match=f"{len(damaged)} bytes is not a whole, undamaged {encoding}"):
+            preprocess(0, 0, encoding, 0, damaged)
+    with pytest.raises(ImageError, match="48x32 images, expected 64x64"):
+        ImagePreprocessor(CameraSpec("front", 64, 64), 64, 64)(0, 0, encoding, 0, data)
+
+
+@given(
+    st.integers(0, 9), st.integers(0, 9), st.sampled_from(["bgra8", "bayer_grbg8", "yuv422", "jpeg", "png", "", "x"]),
+    st.integers(0, 40), st.binary(max_size=200),
+)  # fmt: skip
+def test_any_message_gives_a_picture_or_an_image_error(height, width, encoding, step, data):
+    preprocess = ImagePreprocessor(CameraSpec("front", 4, 4), 2, 2)
+    try:
+        assert preprocess(height, width, encoding, step, data).shape == (3, 2, 2)
+    except ImageError as error:
+        assert str(error)
+
+
 def test_decoding_is_a_view_of_the_message():
     data = bytearray(2 * 8)
     view = decode_image(2, 2, "bgra8", 8, data)
@@ -40,7 +110,9 @@ def test_decoding_is_a_view_of_the_message():
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ((4, 4, "yuv422", 16, bytes(64)), ["yuv422", "bgra8"]),
+        ((4, 4, "32FC1", 16, bytes(64)), ["32FC1", "bgra8"]),
+        ((4, 5, "yuv422", 10, bytes(40)), ["5x4", "multiple of 2"]),
+        ((2, 4, "bayer_rggb8", 4, bytes(8)), ["4x2", "at least 3"]),
         ((4, 4, "bgra8", 15, bytes(64)), ["step", "16", "15"]),
         ((4, 4, "bgra8", 16, bytes(63)), ["64", "63"]),
         ((0, 4, "bgra8", 16, b""), ["4x0"]),

@@ -26,7 +26,8 @@ class FakeClock:
 class FakeEngine:
     """The reward of every step is minus the squared distance to ``target`` (H, 2); the actor proposes ``proposal``.
 
-    ``observed`` records the arguments of every observe call; ``imagine_s_each`` [s] is what imagining one plan takes.
+    ``observed`` and ``imagined_from`` record the arguments of every observe call and the belief of every imagine call;
+    ``imagine_s_each`` [s] is what imagining one plan takes. A belief counts the observations and commands it took in.
     """
 
     def __init__(self, clock: FakeClock):
@@ -35,7 +36,9 @@ class FakeEngine:
         self.proposal = np.zeros((HORIZON, 3), np.float32)
         self.observed = []
         self.imagined_actions = []
+        self.imagined_from = []
         self.imagine_s_each = 0.0
+        self.surprise = 0.25  # [nats]
         self.fail: Exception | None = None
 
     def initial_belief(self):
@@ -44,12 +47,13 @@ class FakeEngine:
     def zero_noise(self, candidates):
         return np.zeros((candidates, HORIZON, 2), np.float32)
 
-    def observe(self, image, vector, previous_action, belief, is_first):
+    def observe(self, image, vector, previous_action, belief, is_first, camera_mask=None):
         self.observed.append(SimpleNamespace(image=image, vector=vector.copy(), is_first=is_first,
-                                             previous_action=previous_action.copy(), belief=belief.copy()))
+                                             previous_action=previous_action.copy(), belief=belief.copy(),
+                                             camera_mask=camera_mask))
         if self.fail is not None:
             raise self.fail
-        return belief + 1.0, 0.25
+        return belief + 1.0, self.surprise
 
     def actor(self, belief):
         return self.proposal, np.full(2, 0.1, np.float32)
@@ -58,11 +62,15 @@ class FakeEngine:
         assert len(actions) == len(noise)
         self.clock.advance(self.imagine_s_each * len(actions))
         self.imagined_actions.append(actions.copy())
+        self.imagined_from.append(belief.copy())
         reward = -np.square(from_command(actions) - self.target).sum(axis=2)
         return Imagined(reward, np.ones_like(reward), np.zeros_like(reward))
 
     def imagine_beliefs(self, belief, actions, noise):
         return np.zeros((len(actions), HORIZON, 5), np.float32)
+
+    def advance(self, belief, actions):
+        return belief + len(actions)
 
     def decode(self, beliefs):
         return np.zeros((len(beliefs), 3, 8, 8), np.uint8)

@@ -3,10 +3,12 @@
 import dataclasses
 
 import pytest
-from wm_planner.assembly import build, make_scorer, make_solver
+from wm_bundle import VectorSpec
+from wm_planner.assembly import build, make_costs, make_scorer, make_solver, make_tuning
 from wm_planner.config import PlannerConfig
+from wm_planner.costs import ActionRateCost, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
 from wm_planner.errors import ConfigError
-from wm_planner.solvers import CEM, MPPI, ActorOnly
+from wm_planner.solvers import CEM, MPPI, ActorOnly, RandomShooting
 
 
 @pytest.mark.parametrize("values, message", [
@@ -14,8 +16,9 @@ from wm_planner.solvers import CEM, MPPI, ActorOnly
     ({"candidates": 7}, "candidates: expected 8 to 4096, found 7"),
     ({"candidates": 8.0}, "candidates: expected int, found float"),
     ({"autostart": 1}, "autostart: expected bool, found int"),
-    ({"solver": "magic"}, "solver: expected one of cem, mppi, actor, found 'magic'"),
+    ({"solver": "magic"}, "solver: expected one of shooting, cem, mppi, actor, found 'magic'"),
     ({"deadline_ms": float("nan")}, "deadline_ms: expected 1.0 to 10000.0 ms, found nan"),
+    ({"risk": 1.0, "candidates": 15}, "candidates: expected at least 16 with risk above 0.*found 15"),
     ({"solver": "cem", "elites": 100}, r"elites: expected at most candidates \(64\), found 100"),
 ])
 def test_refuses_and_names(values, message):
@@ -40,14 +43,54 @@ def test_topics_follow_the_role_name_unless_given():
     assert config.topic("control_topic", "vehicle_control_cmd") == "/my/command"
 
 
-@pytest.mark.parametrize("name, kind", [("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly)])
+@pytest.mark.parametrize("name, kind", [
+    ("shooting", RandomShooting), ("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly)])
 def test_the_solver_is_the_one_named(name, kind):
     assert type(make_solver(PlannerConfig(solver=name), 6)) is kind
 
 
-def test_costs_are_those_with_a_weight():
-    assert len(make_scorer(PlannerConfig(), 0.9)._costs) == 0
-    assert len(make_scorer(PlannerConfig(action_rate_cost=1.0, deviation_cost=1.0), 0.9)._costs) == 2
+def kinds(manifest, has_ensemble=False, **values) -> list[type]:
+    return [type(cost) for cost in make_costs(PlannerConfig(**values), manifest, has_ensemble)]
+
+
+def test_costs_are_those_with_a_weight(manifest):
+    assert kinds(manifest) == []
+    assert kinds(manifest, action_rate_cost=1.0, deviation_cost=1.0, steering_speed_cost=1.0) == [
+        ActionRateCost, DeviationCost, SteeringSpeedCost]
+
+
+def test_risk_asks_the_ensemble_and_several_futures_only_without_one(manifest):
+    assert kinds(manifest, has_ensemble=True, risk=1.0) == [DisagreementCost]
+    assert kinds(manifest, risk=1.0) == [SpreadCost]
+    config = PlannerConfig(risk=1.0, risk_samples=5, candidates=24)
+    assert make_scorer(config, manifest, has_ensemble=True).samples == 1
+    assert make_scorer(config, manifest, has_ensemble=False).samples == 3  # as many as leave 8 candidates
+    assert make_scorer(PlannerConfig(), manifest, has_ensemble=False).samples == 1
+
+
+def test_a_cost_that_the_bundle_cannot_serve_is_refused(manifest):
+    blind = dataclasses.replace(manifest, vector=())
+    with pytest.raises(ConfigError, match="steering_speed_cost: bundle fake has no input speed"):
+        kinds(blind, steering_speed_cost=1.0)
+
+
+def test_cautious_weighs_every_cost_more_and_limits_throttle(manifest):
+    config = PlannerConfig(action_rate_cost=2.0, cautious_costs=3.0, cautious_risk=1.5, cautious_throttle=0.1)
+    manifest = dataclasses.replace(manifest, vector=(VectorSpec("speed", "m/s", 42.0, 1.0),))
+    tuning = make_tuning(config, manifest, has_ensemble=False)
+    assert [cost.weight for cost in tuning.normal.scorer.costs] == [2.0]
+    assert [cost.weight for cost in tuning.cautious.scorer.costs] == [6.0, 1.5]
+    assert (tuning.normal.limits.ceiling, tuning.cautious.limits.ceiling) == (1.0, 0.1)
+    assert tuning.cautious.no_throttle_above_mps == 42.0  # the mean of the training data
+    given = dataclasses.replace(config, cautious_speed=7.0)
+    assert make_tuning(given, manifest, has_ensemble=False).cautious.no_throttle_above_mps == 7.0
+
+
+def test_changes_while_driving_are_of_the_search_and_its_deadline_only():
+    config = PlannerConfig()
+    search = dataclasses.replace(config, solver="cem", candidates=128, risk=1.0, deadline_ms=40.0)
+    assert config.fixed_changes(search) == []
+    assert config.fixed_changes(dataclasses.replace(search, bundle="x", threads=2)) == ["bundle", "threads"]
 
 
 @pytest.mark.parametrize("bundle, message", [("", "parameter bundle"), ("/does/not/exist", "no bundle at")])

@@ -1,7 +1,7 @@
 """What stamps say."""
 
 import pytest
-from wm_planner.continuity import EpisodeTracker, RateCheck, StatusBuffer, StatusSample
+from wm_planner.continuity import EpisodeTracker, FrozenPicture, RateCheck, StatusBuffer, StatusSample
 
 PERIOD_NS = 80_000_000
 
@@ -20,16 +20,27 @@ def test_the_image_of_the_last_tick_belongs_to_the_episode_that_ends_with_it():
     tracker.begins(PERIOD_NS)
     tracker.episode_ended(2 * PERIOD_NS)
     assert tracker.begins(2 * PERIOD_NS) is None
-    assert "ended" in tracker.begins(3 * PERIOD_NS)
+    beginning = tracker.begins(3 * PERIOD_NS)
+    assert "ended" in beginning.reason and not beginning.fault
     assert tracker.begins(4 * PERIOD_NS) is None
 
 
 def test_stamps_that_jump():
     tracker = EpisodeTracker(0.08)
     tracker.begins(100 * PERIOD_NS)
-    assert "back by 1.600 s" in tracker.begins(80 * PERIOD_NS)  # 20 * 0.08
+    back = tracker.begins(80 * PERIOD_NS)
+    assert "back by 1.600 s" in back.reason and back.fault  # 20 * 0.08
     assert tracker.begins(86 * PERIOD_NS) is None  # 0.48 s: less than 0.5
-    assert "no image for 0.560 s" in tracker.begins(93 * PERIOD_NS)  # 7 * 0.08
+    forward = tracker.begins(93 * PERIOD_NS)
+    assert "forward by 0.560 s" in forward.reason and forward.fault  # 7 * 0.08
+
+
+def test_a_jump_back_forgets_the_episodes_end_that_was_announced_before_it():
+    tracker = EpisodeTracker(0.08)
+    tracker.begins(100 * PERIOD_NS)
+    tracker.episode_ended(100 * PERIOD_NS)
+    assert tracker.begins(10 * PERIOD_NS).fault
+    assert tracker.begins(101 * PERIOD_NS).fault  # 91 * 0.08 forward, and no end is known
 
 
 def test_slow_control_periods_allow_longer_gaps():
@@ -66,6 +77,19 @@ def test_dropped_images_and_busy_frames_do_not_count():
     assert not faults(0.08, [n * 0.16 for n in range(60)], comparable=False)
 
 
+def test_a_rate_is_confirmed_once_it_was_right():
+    check = RateCheck(0.08)
+    for n in range(8):
+        check.fault(n * PERIOD_NS, comparable=True)
+    assert not check.confirmed  # 7 gaps
+    check.fault(8 * PERIOD_NS, comparable=True)
+    assert check.confirmed
+    wrong = [check.fault(8 * PERIOD_NS + n * 2 * PERIOD_NS, comparable=True) for n in range(1, 20)]
+    assert any(wrong) and check.confirmed
+    right = [check.fault(46 * PERIOD_NS + n * PERIOD_NS, comparable=True) for n in range(1, 20)]
+    assert right[-1] is None
+
+
 def test_status_is_found_by_stamp_or_the_newest_before():
     buffer = StatusBuffer(length=3)
     assert buffer.empty
@@ -75,3 +99,24 @@ def test_status_is_found_by_stamp_or_the_newest_before():
     assert buffer.latest_before(35, 10).stamp_ns == 30
     assert buffer.latest_before(35, 4) is None
     assert buffer.latest_before(15, 100) is None
+
+
+def test_status_of_before_a_jump_back_is_forgotten():
+    buffer = StatusBuffer()
+    buffer.add(sample(1000))
+    buffer.add(sample(10))
+    assert buffer.at(1000) is None and buffer.at(10) is not None
+
+
+def test_a_picture_that_repeats_while_moving_is_frozen_until_another_comes():
+    camera = FrozenPicture(frames=3, speed_mps=0.5)
+    assert [camera.seen(b"a", 5.0) for _ in range(5)] == [False, False, False, True, True]  # 3 repetitions
+    assert camera.seen(b"a", 0.0)  # the brake has stopped the vehicle: that cures no camera
+    assert not camera.seen(b"b", 5.0)
+    assert [camera.seen(b"b", -5.0) for _ in range(3)] == [False, False, True]  # backwards too
+
+
+def test_a_vehicle_that_stands_or_whose_speed_is_unknown_may_see_the_same_for_ever():
+    camera = FrozenPicture(frames=3, speed_mps=0.5)
+    assert not any(camera.seen(b"a", 0.4) for _ in range(50))
+    assert not any(camera.seen(b"a", None) for _ in range(50))

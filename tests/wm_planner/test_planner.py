@@ -2,25 +2,49 @@
 
 import numpy as np
 import pytest
-from wm_planner.errors import NonFiniteError, PlanError
-from wm_planner.planner import CandidateTimer, Planner, check_actions
+from wm_bundle import from_command, to_command
+from wm_planner.costs import SpreadCost
+from wm_planner.engine import Imagined
+from wm_planner.errors import NonFiniteError, PlanError, PlannerError
+from wm_planner.limits import ActionLimits
+from wm_planner.planner import Manner, Planner, Tuning, check_actions
 from wm_planner.scoring import Scorer
-from wm_planner.solvers import CEM, SamplingSettings
+from wm_planner.solvers import CEM, MPPI, ActorOnly, RandomShooting, SamplingSettings, Solution
+from wm_planner.timer import CandidateTimer
 
 HORIZON = 6
 IMAGE = np.zeros((3, 8, 8), np.uint8)
 SPEED = np.array([4.0], np.float32)
 
 
+def settings(candidates: int = 32, iterations: int = 3) -> SamplingSettings:
+    return SamplingSettings(candidates, HORIZON, iterations, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
+
+
+def cem(candidates: int = 32, iterations: int = 3) -> CEM:
+    return CEM(settings(candidates, iterations), candidates // 5)
+
+
 @pytest.fixture
 def planner(engine, clock) -> Planner:
-    settings = SamplingSettings(32, HORIZON, iterations=3, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
-    return Planner(engine, CEM(settings, 6), Scorer(1.0, 1.0), clock=clock)
+    return make_planner(engine, clock)
+
+
+def make_planner(engine, clock, solver=None, normal=None, **tuning) -> Planner:
+    tuning = Tuning(solver or cem(), normal or Manner(Scorer(1.0, 1.0)), **tuning)
+    planner = Planner(engine, tuning, speed_index=0, clock=clock)
+    planner.stamp_ns = 0
+    return planner
+
+
+def observe(planner) -> None:
+    planner.stamp_ns += 80_000_000
+    planner.observe(IMAGE, SPEED, planner.stamp_ns)
 
 
 def test_drives_towards_the_reward(planner, clock):
     for _ in range(5):
-        planner.observe(IMAGE, SPEED)
+        observe(planner)
         plan = planner.plan(clock() + 1.0)
     assert plan.action == pytest.approx([0.3, 0.5, 0.0], abs=0.1)  # the target is (0.3 steer, 0.5 longitudinal)
     assert plan.iterations == 3 and plan.candidates.shape == (32, HORIZON, 3)
@@ -29,15 +53,15 @@ def test_drives_towards_the_reward(planner, clock):
 
 
 def test_belief_and_previous_action_are_carried_on(planner, engine):
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     planner.note_command(np.array([0.1, 0.2, 0.0]))
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     first, second = engine.observed
     assert first.is_first and not second.is_first
     assert second.previous_action == pytest.approx([0.1, 0.2, 0.0])
     assert second.belief == pytest.approx(first.belief + 1.0)
     planner.reset()
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     assert engine.observed[2].is_first and (engine.observed[2].belief == 0.0).all()
 
 
@@ -46,7 +70,7 @@ def test_same_seed_and_frames_give_the_same_commands(planner, clock):
         planner.reset()
         commands = []
         for _ in range(4):
-            planner.observe(IMAGE, SPEED)
+            observe(planner)
             commands.append(planner.plan(clock() + 1.0).action)
             planner.note_command(commands[-1])
         return np.array(commands)
@@ -56,7 +80,7 @@ def test_same_seed_and_frames_give_the_same_commands(planner, clock):
 
 def test_fills_the_time_until_the_deadline_and_no_more(planner, engine, clock):
     engine.imagine_s_each = 0.020 / 32
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     begin_s = clock()
     plan = planner.plan(begin_s + 0.055)
     # 32 candidates in 20 ms, again 32, and in the 15 ms that are left 24
@@ -66,14 +90,14 @@ def test_fills_the_time_until_the_deadline_and_no_more(planner, engine, clock):
 
 def test_without_any_time_the_actor_drives(planner, engine, clock):
     engine.proposal = np.tile(np.array([[0.7, 0.0, 0.4]], np.float32), (HORIZON, 1))
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     plan = planner.plan(clock() - 0.001)
     assert plan.iterations == 0 and np.isnan(plan.best_return)
     assert plan.action == pytest.approx([0.7, 0.0, 0.4])
 
 
 def test_one_slow_call_does_not_end_the_search_for_good(planner, engine, clock):
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     engine.imagine_s_each = 5.0 / 32
     planner.plan(clock() + 0.05)
     engine.imagine_s_each = 0.001 / 32
@@ -97,9 +121,8 @@ def test_model_noise_is_shared_by_all_candidates(engine, clock):
     seen = []
     imagine = engine.imagine
     engine.imagine = lambda belief, actions, noise: (seen.append(noise.copy()), imagine(belief, actions, noise))[1]
-    settings = SamplingSettings(8, HORIZON, iterations=1, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
-    planner = Planner(engine, CEM(settings, 2), Scorer(1.0, 1.0), model_noise=0.5, clock=clock)
-    planner.observe(IMAGE, SPEED)
+    planner = make_planner(engine, clock, cem(candidates=8, iterations=1), model_noise=0.5)
+    observe(planner)
     planner.plan(clock() + 1.0)
     assert seen[0].std() > 0.1
     assert (seen[0] == seen[0][:1]).all()
@@ -108,7 +131,7 @@ def test_model_noise_is_shared_by_all_candidates(engine, clock):
 def test_a_plan_that_is_not_finite_does_not_leave(planner, engine, clock):
     engine.target[:] = np.nan  # every score is NaN, so MPPI's weights or CEM's choice mean nothing
     engine.proposal[:] = np.nan
-    planner.observe(IMAGE, SPEED)
+    observe(planner)
     with pytest.raises(PlanError, match="not finite"):
         planner.plan(clock() + 1.0)
 
@@ -124,4 +147,168 @@ def test_check_refuses(action, message):
 def test_engine_errors_reach_the_caller(planner, engine):
     engine.fail = NonFiniteError("belief is not finite")
     with pytest.raises(NonFiniteError):
-        planner.observe(IMAGE, SPEED)
+        observe(planner)
+
+
+def test_the_camera_mask_reaches_the_model(planner, engine):
+    planner.observe(IMAGE, SPEED, 1, np.array([1.0, 0.0], np.float32))
+    assert engine.observed[0].camera_mask.tolist() == [1.0, 0.0]
+
+
+def test_an_observation_needs_a_later_stamp_and_a_plan_an_observation(planner, clock):
+    with pytest.raises(PlannerError, match="call observe first"):
+        planner.plan(clock() + 1.0)
+    planner.observe(IMAGE, SPEED, 5)
+    with pytest.raises(PlannerError, match="stamped 5 ns after one stamped 5 ns"):
+        planner.observe(IMAGE, SPEED, 5)
+    planner.reset()
+    planner.observe(IMAGE, SPEED, 5)
+    assert planner.plan(clock() + 1.0).stamp_ns == 5
+
+
+def test_a_plan_begins_after_the_commands_in_flight(planner, engine, clock):
+    observe(planner)
+    flying = [np.array([0.5, 0.0, 0.0]), np.array([0.6, 0.2, 0.0])]
+    plan = planner.plan(clock() + 1.0, in_flight=flying)
+    assert plan.in_flight == 2
+    assert (engine.imagined_from[-1] == 3.0).all()  # one observation and two commands
+    observe(planner)
+    assert (engine.observed[-1].belief == 1.0).all()  # rolled forward for planning only
+
+
+def test_a_picture_not_believed_is_replaced_by_a_prediction(planner, engine):
+    observe(planner)
+    observe(planner)
+    planner.discard_observation()  # FakeEngine's beliefs count: one observation, one command
+    observe(planner)
+    assert (engine.observed[-1].belief == 2.0).all() and not engine.observed[-1].is_first
+
+
+def test_slew_limits_hold_from_the_last_command_on(engine, clock):
+    engine.proposal = np.tile(np.array([[1.0, 0.0, 1.0]], np.float32), (HORIZON, 1))  # full right, full brake
+    for solver in (ActorOnly(), cem()):
+        planner = make_planner(engine, clock, solver, Manner(Scorer(1.0, 1.0), ActionLimits((0.1, 0.25))))
+        planner.note_command(np.array([-0.3, 0.5, 0.0]))
+        observe(planner)
+        plan = planner.plan(clock() + 1.0)
+        assert plan.action[0] <= -0.2 + 1e-6 and plan.action[1] >= 0.25 - 1e-6
+        longitudinal = plan.actions[:, 1] - plan.actions[:, 2]
+        assert np.abs(np.diff(plan.actions[:, 0])).max() <= 0.1 + 1e-6
+        assert np.abs(np.diff(longitudinal, prepend=0.5)).max() <= 0.25 + 1e-6
+        after = planner.plan(clock() + 1.0, in_flight=[np.array([0.9, 0.0, 0.0])])
+        assert after.action[0] >= 0.8 - 1e-6
+
+
+def test_whatever_the_actor_proposes_a_plan_keeps_every_limit(engine, clock):
+    random = np.random.default_rng(5)
+    solvers = (ActorOnly(), cem(), MPPI(settings(), 1.0), RandomShooting(settings()))
+    for round_index in range(60):
+        slew = tuple(random.uniform(0.02, 1.0, 2))
+        limits = ActionLimits(slew, ceiling=random.uniform(0.0, 1.0))
+        planner = make_planner(engine, clock, solvers[round_index % 4], Manner(Scorer(1.0, 1.0), limits))
+        engine.proposal = random.normal(0.0, 1.0, (HORIZON, 3)).astype(np.float32)  # also outside of the limits
+        before = random.uniform((-1.0, -1.0), (1.0, 1.0)).astype(np.float32)
+        planner.note_command(to_command(before))
+        for _ in range(2):
+            observe(planner)
+            plan = planner.plan(clock() + 1.0)
+            check_actions(plan.actions)
+            limits.check(from_command(plan.actions), before)
+            for candidate in plan.candidates:
+                limits.check(from_command(candidate), before)
+
+
+def test_a_plan_beyond_the_slew_limits_is_refused_with_the_place():
+    plan = np.zeros((HORIZON, 2), np.float32)
+    plan[3, 0] = 0.5
+    with pytest.raises(PlanError, match=r"by \[0.5, 0.0\] at step 3, the limit is \[0.4, 1.0\]"):
+        ActionLimits((0.4, 1.0)).check(plan, np.zeros(2, np.float32))
+    ActionLimits((0.5, 1.0)).check(plan, np.zeros(2, np.float32))
+
+
+def test_wide_limits_change_nothing(engine, clock):
+    plans = []
+    for limits in (ActionLimits(), ActionLimits((1.99, 1.99))):
+        planner = make_planner(engine, clock, normal=Manner(Scorer(1.0, 1.0), limits))
+        observe(planner)
+        plans.append(planner.plan(clock() + 1.0).actions)
+    np.testing.assert_array_equal(*plans)
+
+
+def test_cautious_limits_throttle_and_takes_it_away_at_speed(engine, clock):
+    engine.proposal = np.tile(np.array([[0.0, 0.8, 0.0]], np.float32), (HORIZON, 1))
+    calm = Manner(Scorer(1.0, 1.0), ActionLimits(ceiling=0.2), no_throttle_above_mps=10.0)
+    planner = make_planner(engine, clock, cautious=calm)
+    observe(planner)
+    assert planner.plan(clock() + 1.0).action[1] > 0.4
+    assert planner.plan(clock() + 1.0, cautious=True).actions[:, 1].max() == pytest.approx(0.2)
+    planner.observe(IMAGE, np.array([10.1], np.float32), 10**9)
+    assert planner.plan(clock() + 1.0, cautious=True).actions[:, 1].max() == 0.0
+    assert planner.plan(clock() + 1.0).action[1] > 0.4
+
+
+def test_several_futures_of_a_plan_share_the_candidates_and_differ_in_noise(engine, clock):
+    seen = []
+
+    def imagine(belief, actions, noise):
+        seen.append((actions.copy(), noise.copy()))
+        reward = noise[:, :, 0]
+        return Imagined(reward, np.ones_like(reward), np.zeros_like(reward))
+
+    engine.imagine = imagine
+    risky = Manner(Scorer(1.0, 1.0, [SpreadCost(1.0)], samples=4))
+    planner = make_planner(engine, clock, cem(candidates=40, iterations=1), risky)
+    observe(planner)
+    plan = planner.plan(clock() + 1.0)
+    (actions, noise), = seen
+    assert len(actions) == 40 and len(plan.candidates) == 10
+    actions, noise = actions.reshape(4, 10, HORIZON, 3), noise.reshape(4, 10, HORIZON, 2)
+    assert (actions == plan.candidates).all()
+    assert (noise == noise[:, :1]).all() and noise.std() == pytest.approx(1.0, abs=0.4)
+    assert not (noise[0] == noise[1]).any()
+
+
+class FailsAtFirst:
+    """A solver whose first ``failures`` answers are not finite."""
+
+    candidates = 8
+
+    def __init__(self, failures: int):
+        self.failures = failures
+
+    def reset(self):
+        pass
+
+    def solve(self, problem):
+        self.failures -= 1
+        plan = np.full((HORIZON, 2), np.nan if self.failures >= 0 else 0.1, np.float32)
+        return Solution(plan, plan[None], np.zeros(1, np.float32), 1)
+
+
+def test_a_bad_plan_is_searched_for_again_a_bounded_number_of_times(engine, clock):
+    planner = make_planner(engine, clock, FailsAtFirst(2), retries=2)
+    observe(planner)
+    plan = planner.plan(clock() + 1.0)
+    assert plan.retries == 2 and plan.action == pytest.approx([0.1, 0.1, 0.0])
+    planner = make_planner(engine, clock, FailsAtFirst(3), retries=2)
+    observe(planner)
+    with pytest.raises(PlanError, match="not finite.*2 further searches failed too"):
+        planner.plan(clock() + 1.0)
+
+
+def test_scores_that_are_not_finite_choose_nothing(engine, clock):
+    planner = make_planner(engine, clock, retries=0)
+    engine.target[:] = np.nan
+    observe(planner)
+    with pytest.raises(PlanError, match="32 of 32 plans have a score that is not finite"):
+        planner.plan(clock() + 1.0)
+
+
+def test_retuning_keeps_the_belief_and_changes_the_next_plan(planner, engine, clock):
+    observe(planner)
+    planner.retune(Tuning(cem(candidates=64, iterations=1), Manner(Scorer(1.0, 1.0), ActionLimits((0.01, 0.01)))))
+    plan = planner.plan(clock() + 1.0)
+    assert len(plan.candidates) == 64 and plan.iterations == 1
+    assert np.abs(plan.action).max() <= 0.01 + 1e-6
+    observe(planner)
+    assert (engine.observed[-1].belief == 1.0).all() and not engine.observed[-1].is_first

@@ -132,6 +132,16 @@ def test_values_that_no_sound_model_has_are_found_at_once():
         assert name in finding.evidence
 
 
+def test_latents_that_wake_up_and_then_stay_as_they_are_are_no_warning():
+    awake = STEPS > 400
+    kl, dynamics = constant(5.0), constant(1.5)
+    kl.values[~awake], dynamics.values[~awake] = 0.9, 0.01
+    woken = good_run(train__metric__kl_nats=kl, train__dynamics=dynamics)
+    assert severities(woken) == {"poor dynamics": "note"}
+    dynamics.values[awake] = np.geomspace(1.5, 6.0, awake.sum())
+    assert severities(woken) == {"poor dynamics": "warning"}
+
+
 def test_jumps_and_relapses_of_the_pixel_error_are_found():
     jumping = falling(0.05, 0.002)
     jumping.values[30] *= 10.0

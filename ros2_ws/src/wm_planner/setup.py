@@ -22,6 +22,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/wm_planner"]),
         (SHARE, ["package.xml"]),
+        *installed_tree("config"),
         *installed_tree("launch"),
         *installed_tree("models"),
     ],
@@ -33,6 +34,7 @@ setup(
     entry_points={
         "console_scripts": [
             "planner = wm_planner.planner_node:main",
+            "command_watchdog = wm_planner.command_watchdog_node:main",
             "drive = wm_planner.drive.__main__:main",
         ],
     },

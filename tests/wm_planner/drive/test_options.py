@@ -1,6 +1,7 @@
 """Property: what makes no sense is refused with one line that says what was expected and what was found."""
 
 import pytest
+from wm_planner.config import SOLVERS
 from wm_planner.drive.options import DriveOptions, parse_options
 
 
@@ -13,10 +14,14 @@ def test_defaults_drive_three_unseen_tracks_with_all_controllers():
 
 def test_values_are_taken(tmp_path):
     options = parse_options(["--seeds", "3", "9", "--controllers", "random", "--real-time-factor", "0",
-                             "--solver", "mppi", "--candidates", "128", "--max-steps", "5",
+                             "--set", "candidates=128", "risk=1", "--max-steps", "5",
                              "--output", str(tmp_path / "new" / "place")])  # fmt: skip
     assert (options.seeds, options.controllers, options.real_time_factor) == ((3, 9), ("random",), 0.0)
-    assert (options.solver, options.candidates, options.max_steps) == ("mppi", 128, 5)
+    assert (options.parameters, options.max_steps) == ((("candidates", 128), ("risk", 1.0)), 5)
+
+
+def test_every_solver_is_a_controller():
+    assert parse_options(["--controllers", *SOLVERS]).controllers == SOLVERS
 
 
 @pytest.mark.parametrize(
@@ -25,9 +30,12 @@ def test_values_are_taken(tmp_path):
         (["--seeds", "2000", "x7"], "expected a whole number, found 'x7'"),
         (["--seeds", "-1"], "--seeds: expected whole numbers from 0"),
         (["--seeds", "4", "4"], "--seeds: expected every value once, found 4, 4"),
-        (["--controllers", "pilot"], "expected some of planner, actor, expert, random, found 'pilot'"),
-        (["--solver", "actor"], "--solver: expected one of cem, mppi, found 'actor'"),
-        (["--candidates", "0"], "parameter candidates: expected "),
+        (["--controllers", "pilot"], "--controllers: expected some of planner, shooting, cem"),
+        (["--set", "solver=cem"], "--set: expected NAME=VALUE with NAME one of "),
+        (["--set", "candidates"], "found 'candidates'"),
+        (["--set", "candidates=many"], "candidates: expected a value of type int, found 'many'"),
+        (["--set", "candidates=0"], "parameter candidates: expected "),
+        (["--set", "risk=1", "risk=2"], "--set: expected every parameter once, found risk, risk"),
         (["--real-time-factor", "nan"], "--real-time-factor: expected 0 (as fast as possible) to 100, found nan"),
         (["--real-time-factor", "-1"], "found -1.0"),
         (["--max-steps", "0"], "--max-steps: expected 1 or more, found 0"),

@@ -1,18 +1,50 @@
 """From a camera message's bytes to the picture the model sees, the same in training and in driving."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from wm_bundle.manifest import CameraSpec
 
-# Channels in memory, and the conversion that gives RGB after the resize (None: already RGB).
-_ENCODINGS = {
-    "bgra8": (4, cv2.COLOR_BGRA2RGB),
-    "rgba8": (4, cv2.COLOR_RGBA2RGB),
-    "bgr8": (3, cv2.COLOR_BGR2RGB),
-    "rgb8": (3, None),
-    "mono8": (1, cv2.COLOR_GRAY2RGB),
+
+@dataclass(frozen=True)
+class _Layout:
+    """How an encoding lies in memory.
+
+    ``size`` [bytes] of a pixel; ``conversion`` to RGB (None: it is RGB). ``mixes_pixels``: the colour of a pixel
+    depends on its neighbours, so the conversion needs the whole picture, before it is cropped and resized.
+    ``smallest`` [px] side, and ``multiple`` [px] that the width must be of, that the conversion works with.
+    """
+
+    size: int
+    conversion: int | None
+    mixes_pixels: bool = False
+    smallest: int = 1
+    multiple: int = 1
+
+
+# Named as in sensor_msgs/image_encodings.hpp; yuv422 and uyvy are one layout, as are yuv422_yuy2 and yuyv.
+_UYVY = _Layout(2, cv2.COLOR_YUV2RGB_UYVY, mixes_pixels=True, multiple=2)
+_YUYV = _Layout(2, cv2.COLOR_YUV2RGB_YUY2, mixes_pixels=True, multiple=2)
+_LAYOUTS = {
+    "bgra8": _Layout(4, cv2.COLOR_BGRA2RGB),
+    "rgba8": _Layout(4, cv2.COLOR_RGBA2RGB),
+    "bgr8": _Layout(3, cv2.COLOR_BGR2RGB),
+    "rgb8": _Layout(3, None),
+    "mono8": _Layout(1, cv2.COLOR_GRAY2RGB),
+    "bayer_rggb8": _Layout(1, cv2.COLOR_BayerRGGB2RGB, mixes_pixels=True, smallest=3),
+    "bayer_bggr8": _Layout(1, cv2.COLOR_BayerBGGR2RGB, mixes_pixels=True, smallest=3),
+    "bayer_gbrg8": _Layout(1, cv2.COLOR_BayerGBRG2RGB, mixes_pixels=True, smallest=3),
+    "bayer_grbg8": _Layout(1, cv2.COLOR_BayerGRBG2RGB, mixes_pixels=True, smallest=3),
+    "yuv422": _UYVY,
+    "uyvy": _UYVY,
+    "yuv422_yuy2": _YUYV,
+    "yuyv": _YUYV,
 }
+_DECOMPRESSED = _Layout(3, cv2.COLOR_BGR2RGB)
+
+COMPRESSIONS = ("jpeg", "png")  # encodings whose data is a whole file
 
 
 class ImageError(ValueError):
@@ -20,18 +52,23 @@ class ImageError(ValueError):
 
 
 def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
-    """View the bytes of a sensor_msgs/Image as (height, width, channels) uint8, without a copy.
+    """View the bytes of a sensor_msgs/Image as (height, width, bytes of a pixel) uint8, without a copy.
 
     ``step`` [bytes per row] may be larger than the row's pixels need: the padding is left out of the view.
-    Raises ImageError for an unknown encoding, and for a size that does not fit the bytes.
+    Raises ImageError for an unknown encoding, and for a size that does not fit the bytes or the encoding.
     """
-    if encoding not in _ENCODINGS:
-        raise ImageError(f"image encoding is '{encoding}', expected one of {', '.join(_ENCODINGS)}")
-    channels = _ENCODINGS[encoding][0]
-    if height <= 0 or width <= 0 or step < width * channels:
+    layout = _LAYOUTS.get(encoding)
+    if layout is None:
+        raise ImageError(f"image encoding is '{encoding}', expected one of {', '.join((*_LAYOUTS, *COMPRESSIONS))}")
+    if height <= 0 or width <= 0 or step < width * layout.size:
         raise ImageError(
-            f"image of {width}x{height} '{encoding}' needs a step of at least {width * channels} bytes, "
+            f"image of {width}x{height} '{encoding}' needs a step of at least {width * layout.size} bytes, "
             f"the message has {step}"
+        )
+    if min(height, width) < layout.smallest or width % layout.multiple:
+        raise ImageError(
+            f"image of {width}x{height} cannot be '{encoding}': expected a width that is a multiple of "
+            f"{layout.multiple}, and both sides at least {layout.smallest}"
         )
     buffer = np.frombuffer(data, np.uint8)
     if buffer.size < height * step:
@@ -39,7 +76,20 @@ def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.
             f"image of {height} rows of {step} bytes needs {height * step} bytes, the message has {buffer.size}"
         )
     rows = buffer[: height * step].reshape(height, step)
-    return rows[:, : width * channels].reshape(height, width, channels)
+    return rows[:, : width * layout.size].reshape(height, width, layout.size)
+
+
+def decompress_image(encoding: str, data) -> np.ndarray:
+    """Decode a whole JPEG or PNG file as (height, width, 3) uint8 BGR. Raises ImageError where it is damaged."""
+    buffer = np.frombuffer(data, np.uint8)
+    try:
+        # The camera's own orientation: a tag in the file must not turn the picture the model was trained with.
+        picture = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:  # for no bytes at all, and for a size beyond OpenCV's limits
+        picture = None
+    if picture is None:
+        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file")
+    return picture
 
 
 class ImagePreprocessor:
@@ -52,7 +102,30 @@ class ImagePreprocessor:
         self.width = width
 
     def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
-        """Return (3, self.height, self.width) uint8 RGB. Raises ImageError, naming expected and found."""
+        """Return (3, self.height, self.width) uint8 RGB. Raises ImageError, naming expected and found.
+
+        For the encodings in ``COMPRESSIONS`` height, width and step say nothing: the file knows its size.
+        """
+        if encoding in COMPRESSIONS:
+            picture, layout = decompress_image(encoding, data), _DECOMPRESSED
+            self._check_size(*picture.shape[:2])
+        else:
+            self._check_size(height, width)
+            picture, layout = decode_image(height, width, encoding, step, data), _LAYOUTS[encoding]
+        conversion = layout.conversion
+        if layout.mixes_pixels:
+            picture, conversion = cv2.cvtColor(picture, conversion), None
+        if self.camera.crop is not None:
+            top, left, rows, columns = self.camera.crop
+            picture = picture[top : top + rows, left : left + columns]
+        # Resizing first and swapping channels after touches far fewer bytes.
+        if picture.shape[:2] != (self.height, self.width):
+            picture = cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        if conversion is not None:
+            picture = cv2.cvtColor(picture, conversion)
+        return np.ascontiguousarray(picture.transpose(2, 0, 1))
+
+    def _check_size(self, height: int, width: int) -> None:
         camera = self.camera
         if (height, width) != (camera.source_height, camera.source_width):
             raise ImageError(
@@ -60,14 +133,3 @@ class ImagePreprocessor:
                 f"{camera.source_width}x{camera.source_height}: set the camera to the size the model was trained "
                 f"with, or train a model for this size"
             )
-        picture = decode_image(height, width, encoding, step, data)
-        if camera.crop is not None:
-            top, left, rows, columns = camera.crop
-            picture = picture[top : top + rows, left : left + columns]
-        # Resizing first and swapping channels after touches far fewer bytes.
-        if picture.shape[:2] != (self.height, self.width):
-            picture = cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA)
-        conversion = _ENCODINGS[encoding][1]
-        if conversion is not None:
-            picture = cv2.cvtColor(picture, conversion)
-        return np.ascontiguousarray(picture.transpose(2, 0, 1))

@@ -1,27 +1,36 @@
 """Builds every part of the planner from its parameters, in one place."""
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from wm_bundle import Bundle, BundleError, load_bundle
+import numpy as np
+from wm_bundle import Bundle, BundleError, BundleManifest, load_bundle
 
+from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
+from wm_planner.costs import ActionRateCost, CostTerm, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
 from wm_planner.engine import Engine, EngineSettings
 from wm_planner.errors import ConfigError
+from wm_planner.limits import ActionLimits
 from wm_planner.pilot import Pilot
-from wm_planner.planner import Planner
-from wm_planner.scoring import ActionRateCost, DeviationCost, Scorer
-from wm_planner.solvers import CEM, MPPI, ActorOnly, SamplingSettings, Solver
+from wm_planner.planner import Manner, Planner, Tuning
+from wm_planner.scoring import Scorer
+from wm_planner.solvers import CEM, MPPI, ActorOnly, RandomShooting, SamplingSettings, Solver
+
+_COST_WEIGHTS = ("action_rate_cost", "deviation_cost", "steering_speed_cost")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a node needs to drive."""
+    """What a node needs to drive. ``has_ensemble``: the model says what its members disagree by."""
 
     bundle: Bundle
+    engine: Engine
     planner: Planner
     pilot: Pilot
+    has_ensemble: bool
 
 
 def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Parts:
@@ -37,11 +46,12 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     except BundleError as error:
         raise ConfigError(str(error)) from error
     manifest = bundle.manifest
-    solver = make_solver(config, manifest.horizon)
     engine = Engine(bundle, EngineSettings(threads=config.threads), log)
-    planner = Planner(engine, solver, make_scorer(config, manifest.discount),
-                      model_noise=config.model_noise, seed=config.seed, clock=clock)
-    pilot = Pilot(planner, manifest, config.deadline_ms / 1000.0, clock=clock, log=log)
+    has_ensemble = _has_ensemble(engine, manifest)
+    tuning = make_tuning(config, manifest, has_ensemble)
+    solver = tuning.solver
+    planner = Planner(engine, tuning, speed_index=_speed_index(manifest), seed=config.seed, clock=clock)
+    pilot = Pilot(planner, manifest, config, BundleGuard(bundle, clock), clock=clock, log=log)
     times = engine.warm_up(solver.candidates)
     log(f"bundle {manifest.model_id}: {config.solver}, {solver.candidates} candidates x {manifest.horizon} steps; "
         + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items()))
@@ -50,7 +60,33 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     if times["observe"] + times["actor"] + search_ms > config.deadline_ms:
         log(f"{config.iterations} iterations of {solver.candidates} candidates take about {search_ms:.0f} ms here, the "
             f"deadline is {config.deadline_ms:g} ms: the search will be cut short; consider fewer candidates")
-    return Parts(bundle, planner, pilot)
+    return Parts(bundle, engine, planner, pilot, has_ensemble)
+
+
+def retune(parts: Parts, config: PlannerConfig) -> None:
+    """Apply the parameters that may change while driving; call it between two frames.
+
+    The engine and the belief stay. Nothing is changed when this raises ConfigError, for a parameter that the bundle
+    cannot serve.
+    """
+    parts.planner.retune(make_tuning(config, parts.bundle.manifest, parts.has_ensemble))
+    parts.pilot.retune(config)
+
+
+def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
+    """Everything of the planner that may be exchanged while driving. Raises ConfigError, see ``make_costs``."""
+    slew = (config.steer_slew, config.longitudinal_slew)
+    cautious = replace(
+        config, risk=max(config.risk, config.cautious_risk),
+        **{name: config.cautious_costs * getattr(config, name) for name in _COST_WEIGHTS})
+    speed = _speed_index(manifest)
+    no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
+    return Tuning(
+        solver=make_solver(config, manifest.horizon),
+        normal=Manner(make_scorer(config, manifest, has_ensemble), ActionLimits(slew)),
+        cautious=Manner(make_scorer(cautious, manifest, has_ensemble), ActionLimits(slew, config.cautious_throttle),
+                        no_throttle_above),
+        model_noise=config.model_noise, retries=config.plan_retries)
 
 
 def make_solver(config: PlannerConfig, horizon: int) -> Solver:
@@ -63,14 +99,44 @@ def make_solver(config: PlannerConfig, horizon: int) -> Solver:
         trust=config.trust, seed=config.seed)
     if config.solver == "mppi":
         return MPPI(settings, config.temperature)
-    return CEM(settings, config.elites)
+    if config.solver == "cem":
+        return CEM(settings, config.elites)
+    return RandomShooting(settings)
 
 
-def make_scorer(config: PlannerConfig, discount: float) -> Scorer:
+def make_scorer(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Scorer:
     """The imagined return with the cost terms whose weight is not zero."""
-    costs = []
+    by_samples = config.risk > 0.0 and not has_ensemble and config.samples_that_fit > 1
+    return Scorer(manifest.discount, config.return_lambda, make_costs(config, manifest, has_ensemble),
+                  config.samples_that_fit if by_samples else 1)
+
+
+def make_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> list[CostTerm]:
+    """The cost terms whose weight is not zero. Raises ConfigError for one that needs an input the bundle lacks."""
+    costs: list[CostTerm] = []
     if config.action_rate_cost > 0.0:
         costs.append(ActionRateCost(config.action_rate_cost))
     if config.deviation_cost > 0.0:
         costs.append(DeviationCost(config.deviation_cost))
-    return Scorer(discount, config.return_lambda, costs)
+    if config.steering_speed_cost > 0.0:
+        if _speed_index(manifest) is None:
+            raise ConfigError(f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
+                              f"which this cost needs; set it to 0")
+        costs.append(SteeringSpeedCost(config.steering_speed_cost))
+    if config.risk > 0.0 and has_ensemble:
+        costs.append(DisagreementCost(config.risk))
+    elif config.risk > 0.0 and config.samples_that_fit > 1:
+        costs.append(SpreadCost(config.risk))
+    return costs
+
+
+def _has_ensemble(engine: Engine, manifest: BundleManifest) -> bool:
+    """Whether imagined futures come with the disagreement of an ensemble, seen by imagining one."""
+    actions = np.zeros((1, manifest.horizon, 3), np.float32)
+    return engine.imagine(engine.initial_belief(), actions, engine.zero_noise(1)).disagreement is not None
+
+
+def _speed_index(manifest: BundleManifest) -> int | None:
+    """Which of the bundle's vector inputs is the speed in m/s."""
+    inputs = [(entry.name, entry.unit) for entry in manifest.vector]
+    return inputs.index(("speed", "m/s")) if ("speed", "m/s") in inputs else None

@@ -5,13 +5,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wm_planner.errors import ConfigError
+from wm_planner.solvers import FEWEST_CANDIDATES
 
-SOLVERS = ("cem", "mppi", "actor")
+SOLVERS = ("shooting", "cem", "mppi", "actor")
+IMAGE_TRANSPORTS = ("raw", "compressed")
+SPEED_SOURCES = ("auto", "status", "odometry", "speedometer")
 
 
-def _option(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = ()):
+def _option(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = (),
+            dynamic: bool = False):
+    """A field; ``dynamic``: it may change while the node drives, see ``assembly.retune``."""
     return field(default=default, metadata={
-        "description": description, "unit": unit, "low": low, "high": high, "choices": choices})
+        "description": description, "unit": unit, "low": low, "high": high, "choices": choices, "dynamic": dynamic})
+
+
+def _live(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = ()):
+    """A field that may change while the node drives."""
+    return _option(default, description, unit, low, high, choices, dynamic=True)
 
 
 @dataclass(frozen=True)
@@ -20,28 +30,66 @@ class PlannerConfig:
 
     bundle: str = _option("", "folder of the model bundle to drive with")
     role_name: str = _option("ego_vehicle", "the vehicle's name in the topics")
-    image_topic: str = _option("", "camera images; empty: /carla/<role_name>/<camera of the bundle>/image")
+    image_topic: str = _option("", "camera images, {camera} stands for a camera's name; "
+                                   "empty: /carla/<role_name>/{camera}/image")
+    image_transport: str = _option("raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed",
+                                   choices=IMAGE_TRANSPORTS)
+    camera_tolerance_ms: float = _option(10.0, "stamps this near to each other belong together", "ms", 0.0, 1000.0)
+    camera_deadline_ms: float = _option(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
+    speed_source: str = _option("auto", "where the speed comes from; auto: the first of the others that there is",
+                                choices=SPEED_SOURCES)
     status_topic: str = _option("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
+    odometry_topic: str = _option("", "odometry; empty: /carla/<role_name>/odometry")
+    speedometer_topic: str = _option("", "speedometer; empty: /carla/<role_name>/speedometer")
     step_result_topic: str = _option("", "step results; empty: /carla/<role_name>/step_result")
     control_topic: str = _option("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
-    solver: str = _option("mppi", "how to search for a plan", choices=SOLVERS)
-    candidates: int = _option(64, "plans imagined in one iteration, fewer when the deadline is near", low=8, high=4096)
-    iterations: int = _option(2, "iterations of the search, fewer when the deadline is near", low=1, high=20)
-    elites: int = _option(8, "cem: best candidates that form the next centre", low=1, high=4096)
-    temperature: float = _option(1.0, "mppi: softness of the weighting", "std of the returns", 0.01, 100.0)
-    steer_std: float = _option(0.05, "width of the search in steer", "of -1..1", 0.0, 1.0)
-    longitudinal_std: float = _option(0.05, "width of the search in throttle or brake", "of -1..1", 0.0, 1.0)
-    noise_correlation: float = _option(0.8, "correlation of the search noise between steps", "", 0.0, 0.99)
-    trust: float = _option(1.0, "how far a plan may be from the actor's", "widths of the search", 0.0, 100.0)
-    return_lambda: float = _option(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)
-    action_rate_cost: float = _option(0.0, "cost of changing the action", "reward per unit²", 0.0, 1e6)
-    deviation_cost: float = _option(0.0, "cost of leaving the actor's plan", "reward per unit²", 0.0, 1e6)
-    model_noise: float = _option(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
+    planner_status_topic: str = _option("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
+    imagined_topic: str = _option("", "ImaginedRollouts; empty: /carla/<role_name>/planner/imagined")
+    future_topic: str = _option("", "pictures of the imagined best future; empty: /carla/<role_name>/planner/future")
+    candidates_topic: str = _option("", "candidates as markers; empty: /carla/<role_name>/planner/candidates")
+    diagnostics_topic: str = _option("/diagnostics", "diagnostics")
+    vehicle_frame: str = _option("base_link", "coordinate frame of the markers; CARLA's bridge calls it <role_name>")
+    solver: str = _live("mppi", "how to search for a plan", choices=SOLVERS)
+    candidates: int = _live(64, "plans imagined in one iteration, fewer when the deadline is near", low=8, high=4096)
+    iterations: int = _live(2, "iterations of the search, fewer when the deadline is near", low=1, high=20)
+    elites: int = _live(8, "cem: best candidates that form the next centre", low=1, high=4096)
+    temperature: float = _live(1.0, "mppi: softness of the weighting", "std of the returns", 0.01, 100.0)
+    steer_std: float = _live(0.05, "width of the search in steer", "of -1..1", 0.0, 1.0)
+    longitudinal_std: float = _live(0.05, "width of the search in throttle or brake", "of -1..1", 0.0, 1.0)
+    noise_correlation: float = _live(0.8, "correlation of the search noise between steps", "", 0.0, 0.99)
+    trust: float = _live(1.0, "how far a plan may be from the actor's", "widths of the search", 0.0, 100.0)
+    return_lambda: float = _live(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)
+    action_rate_cost: float = _live(0.0, "cost of changing the action", "reward per unit²", 0.0, 1e6)
+    deviation_cost: float = _live(0.0, "cost of leaving the actor's plan", "reward per unit²", 0.0, 1e6)
+    steering_speed_cost: float = _live(0.0, "cost of steering times speed", "reward per (m/s)²", 0.0, 1e6)
+    risk: float = _live(0.0, "spread of the return that is subtracted from its mean", "std", 0.0, 100.0)
+    risk_samples: int = _live(4, "futures imagined of every plan to see that spread, in bundles without an ensemble; "
+                                 "they share the candidates", low=2, high=64)
+    model_noise: float = _live(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
+    steer_slew: float = _live(0.4, "largest change of steer in one period", "of -1..1", 0.01, 2.0)
+    longitudinal_slew: float = _live(1.0, "largest change of throttle less brake in one period", "of -1..1", 0.01, 2.0)
+    plan_retries: int = _live(1, "searches begun afresh when a plan fails its checks, before the brake", low=0, high=5)
+    cautious_costs: float = _live(3.0, "degraded: factor on the weight of every cost", "", 1.0, 100.0)
+    cautious_risk: float = _live(1.0, "degraded: least value of risk", "std", 0.0, 100.0)
+    cautious_throttle: float = _live(0.2, "degraded: largest throttle", "of 0..1", 0.0, 1.0)
+    cautious_speed: float = _live(0.0, "degraded: no throttle above this speed; 0: the mean speed of the bundle's "
+                                       "training data", "m/s", 0.0, 1000.0)
+    command_delay: int = _option(0, "from an image to the first one that its command acts in, until vehicle_status has "
+                                    "shown it", "periods", 0, 20)
     seed: int = _option(0, "seed of the search", low=0, high=2**31 - 1)
     threads: int = _option(1, "inference threads", low=1, high=256)
-    deadline_ms: float = _option(60.0, "time from an image's arrival to its command", "ms", 1.0, 10_000.0)
-    image_timeout_s: float = _option(0.3, "brake when no image came for this long", "s", 0.02, 10.0)
-    imagined_rate_hz: float = _option(5.0, "most ImaginedRollouts published in a second", "Hz", 0.1, 100.0)
+    deadline_ms: float = _live(60.0, "time from an image's arrival to its command", "ms", 1.0, 10_000.0)
+    deadline_frames: int = _option(5, "brake after so many plans in a row that missed the deadline; 0: never, as in "
+                                      "lock-step runs", "images", 0, 1000)
+    surprise_frames: int = _option(2, "degraded after so many surprising images", "images", 1, 1000)
+    degraded_frames: int = _option(3, "brake after so many more surprising images", "images", 1, 1000)
+    recovery_frames: int = _option(10, "good images in a row that end a brake for surprise or missed deadlines",
+                                   "images", 1, 1000)
+    frozen_frames: int = _option(3, "brake after so many repetitions of the same picture while moving", "images",
+                                 1, 1000)
+    frozen_speed: float = _option(0.5, "speed above which a picture cannot stay the same", "m/s", 0.0, 1000.0)
+    image_timeout_s: float = _option(0.25, "brake when no image came for this long", "s", 0.02, 10.0)
+    imagined_rate_hz: float = _live(5.0, "most ImaginedRollouts published in a second", "Hz", 0.1, 100.0)
     autostart: bool = _option(False, "configure and activate at once, without a lifecycle manager")
 
     @classmethod
@@ -55,7 +103,20 @@ class PlannerConfig:
         if config.solver == "cem" and config.elites > config.candidates:
             raise ConfigError(f"parameter elites: expected at most candidates ({config.candidates}), "
                               f"found {config.elites}")
+        if config.risk > 0.0 and config.samples_that_fit < 2:
+            raise ConfigError(f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with risk above 0, "
+                              f"because every plan is then imagined more than once, found {config.candidates}")
         return config
+
+    @property
+    def samples_that_fit(self) -> int:
+        """``risk_samples``, or as many as leave enough candidates for a search."""
+        return min(self.risk_samples, self.candidates // FEWEST_CANDIDATES)
+
+    def fixed_changes(self, other: "PlannerConfig") -> list[str]:
+        """Names of the fields that differ in ``other`` and may not change while the node drives."""
+        return [entry.name for entry in dataclasses.fields(self)
+                if not entry.metadata["dynamic"] and getattr(self, entry.name) != getattr(other, entry.name)]
 
     def topic(self, name: str, default_leaf: str) -> str:
         """The topic of parameter ``name``, or ``/carla/<role_name>/<default_leaf>`` where it is empty."""

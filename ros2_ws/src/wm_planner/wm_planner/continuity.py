@@ -11,11 +11,14 @@ _RATE_FRAMES = 8
 
 @dataclass(frozen=True)
 class StatusSample:
-    """What the planner takes from a vehicle_status: stamp [ns], speed [m/s], the applied command."""
+    """What the planner takes from a vehicle_status: stamp [ns], speed [m/s], the applied command.
+
+    ``command`` is None where the speed came from a source that does not tell what was applied.
+    """
 
     stamp_ns: int
     speed_mps: float
-    command: tuple[float, float, float]
+    command: tuple[float, float, float] | None
 
 
 class StatusBuffer:
@@ -26,7 +29,12 @@ class StatusBuffer:
         self._samples: OrderedDict[int, StatusSample] = OrderedDict()
 
     def add(self, sample: StatusSample) -> None:
-        """Keep a sample, drop the oldest beyond the length."""
+        """Keep a sample, drop the oldest beyond the length, and all of them when stamps jump back.
+
+        After a simulator began anew, what came before must not be taken for the new run's.
+        """
+        if self._samples and sample.stamp_ns < next(reversed(self._samples)):
+            self._samples.clear()
         self._samples[sample.stamp_ns] = sample
         while len(self._samples) > self._length:
             self._samples.popitem(last=False)
@@ -46,12 +54,22 @@ class StatusBuffer:
         return not self._samples
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """Why an image continues nothing that came before. ``fault``: nobody announced it, stamps jumped."""
+
+    reason: str
+    fault: bool
+
+
 class EpisodeTracker:
     """Says which images begin an episode: the first, the first after a result that ended one, and after a jump."""
 
     def __init__(self, period_s: float):
         """``period_s``: the bundle's control period."""
-        self._gap_ns = int(max(5.0 * period_s, 0.5) * NS_PER_S)
+        self.gap_s = max(5.0 * period_s, 0.5)
+        """Longest time between two images, by their stamps, after which the belief still holds."""
+        self._gap_ns = int(self.gap_s * NS_PER_S)
         self._last_ns: int | None = None
         self._ended_ns: int | None = None
 
@@ -59,19 +77,21 @@ class EpisodeTracker:
         """A StepResult with terminated or truncated came."""
         self._ended_ns = stamp_ns
 
-    def begins(self, stamp_ns: int) -> str | None:
+    def begins(self, stamp_ns: int) -> Beginning | None:
         """Take in the next image's stamp; returns why an episode begins with it, None if the last one goes on."""
         last_ns, self._last_ns = self._last_ns, stamp_ns
         if last_ns is None:
-            return "first image"
-        if stamp_ns < last_ns:
+            return Beginning("first image", fault=False)
+        ended = self._ended_ns is not None and stamp_ns > self._ended_ns
+        back = stamp_ns < last_ns
+        if ended or back:
             self._ended_ns = None
-            return f"stamps jumped back by {(last_ns - stamp_ns) / NS_PER_S:.3f} s"
-        if self._ended_ns is not None and stamp_ns > self._ended_ns:
-            self._ended_ns = None
-            return "the episode before ended"
+        if ended:
+            return Beginning("the episode before ended", fault=False)
+        if back:
+            return Beginning(f"stamps jumped back by {(last_ns - stamp_ns) / NS_PER_S:.3f} s", fault=True)
         if stamp_ns - last_ns > self._gap_ns:
-            return f"no image for {(stamp_ns - last_ns) / NS_PER_S:.3f} s"
+            return Beginning(f"stamps jumped forward by {(stamp_ns - last_ns) / NS_PER_S:.3f} s", fault=True)
         return None
 
 
@@ -86,6 +106,8 @@ class RateCheck:
         self._period_s = period_s
         self._gaps_s: deque[float] = deque(maxlen=_RATE_FRAMES)
         self._last_ns: int | None = None
+        self.confirmed = False
+        """Whether the rate was ever seen to be right."""
 
     def fault(self, stamp_ns: int, comparable: bool) -> str | None:
         """Take in the next stamp; returns what is wrong, None if nothing is.
@@ -103,7 +125,34 @@ class RateCheck:
         shortest = min(self._gaps_s)
         found_s = statistics.median(gap for gap in self._gaps_s if gap < 1.5 * shortest)
         if abs(found_s / self._period_s - 1.0) <= _RATE_TOLERANCE:
+            self.confirmed = True
             return None
         return (f"images come every {found_s:.3f} s by their stamps, the bundle was trained for one every "
                 f"{self._period_s:g} s: set the simulator's or camera's period to that, or train a bundle for this "
                 f"period")
+
+
+class FrozenPicture:
+    """Notices a camera that sends the same picture again and again, with new stamps, while the vehicle moves.
+
+    Only to the last bit: a real camera's noise, or a moving vehicle's view, never repeats a picture, while a simulated
+    vehicle that stands sees the same for ever. Once found frozen, a camera stays so until another picture comes: the
+    brake stops the vehicle, and standing must not be taken for a cure.
+    """
+
+    def __init__(self, frames: int, speed_mps: float):
+        """``frames`` repetitions in a row above ``speed_mps`` [m/s] are a fault."""
+        self._limit = frames
+        self._speed_mps = speed_mps
+        self._last = b""
+        self._repeated = 0
+        self._frozen = False
+
+    def seen(self, picture: bytes, speed_mps: float | None) -> bool:
+        """Take in the next picture, and the speed if it is known; returns whether the camera is frozen."""
+        if picture != self._last:
+            self._last, self._repeated, self._frozen = picture, 0, False
+        elif speed_mps is not None and abs(speed_mps) > self._speed_mps:
+            self._repeated += 1
+            self._frozen = self._frozen or self._repeated >= self._limit
+        return self._frozen

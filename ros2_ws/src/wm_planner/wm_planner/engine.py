@@ -1,49 +1,47 @@
 """Runs the four files of a bundle with onnxruntime, on the best execution provider that really works.
 
-Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector inputs, C channels, M any number.
+Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector inputs, C channels, K cameras, M any
+number. After the first calls at their largest N and M nothing grows any more. Arrays that belong to the engine (said
+where they are returned) are overwritten by the next call of the same function.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from wm_bundle import BUNDLE_FILES, Bundle
+from wm_bundle import BUNDLE_FILES, Bundle, BundleManifest
 
+from wm_planner.bindings import make_function
 from wm_planner.errors import EngineError, NonFiniteError
+from wm_planner.providers import EngineSettings, first_line, open_session, provider_named
 
-PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-
+_SCORES = ("reward", "continue", "value")
+_DISAGREEMENT = ("disagreement", "value_disagreement")  # of models with an ensemble
 # What docs/architecture.md promises of each file: inputs, then outputs.
 _INTERFACE = {
     "observe.onnx": (("image", "vector", "previous_action", "belief", "is_first"), ("next_belief", "surprise")),
-    "imagine.onnx": (("belief", "actions", "noise"), ("reward", "continue", "value", "beliefs")),
+    "imagine.onnx": (("belief", "actions", "noise"), (*_SCORES, "beliefs")),
     "actor.onnx": (("belief",), ("actions", "std")),
     "decode.onnx": (("belief",), ("image",)),
 }
 
 
 @dataclass(frozen=True)
-class EngineSettings:
-    """How onnxruntime runs.
-
-    ``threads`` compute threads per call. ``spin`` keeps idle threads in a busy loop: faster alone, slower when the
-    cores are shared with a simulator. ``providers`` are tried in this order.
-    """
-
-    threads: int = 1
-    spin: bool = False
-    providers: tuple[str, ...] = PROVIDERS
-
-
-@dataclass(frozen=True)
 class Imagined:
-    """What imagine.onnx says of N candidates: each (N, H) float32; entry h is the state reached by action h."""
+    """What imagine.onnx says of N candidates: each (N, H) float32; entry h is the state reached by action h.
+
+    ``disagreement`` and ``value_disagreement`` are the standard deviation of reward and value over the members of
+    the model's ensemble, None for a model without one.
+    """
 
     reward: np.ndarray
     continues: np.ndarray
     value: np.ndarray
+    disagreement: np.ndarray | None = None
+    value_disagreement: np.ndarray | None = None
 
 
 class Engine:
@@ -57,45 +55,64 @@ class Engine:
         self.manifest = bundle.manifest
         self._bundle = bundle
         self._settings = settings
-        manifest = bundle.manifest
-        self._noise_shape = (manifest.horizon, manifest.latent.stochastic)
-        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._functions = {}
         self.provider = self._choose_provider(log)
 
     def observe(self, image: np.ndarray, vector: np.ndarray, previous_action: np.ndarray, belief: np.ndarray,
-                is_first: bool) -> tuple[np.ndarray, float]:
+                is_first: bool, camera_mask: np.ndarray | None = None) -> tuple[np.ndarray, float]:
         """Take in one observation.
 
         ``image`` (C, height, width) uint8, ``vector`` (V,) physical units, ``previous_action`` (3,), ``belief``
-        (1, F). Returns the new belief (1, F) and the surprise [nats].
+        (1, F), ``camera_mask`` (K,) 1.0 where the camera's picture is there; None: all are, which is also the only
+        case with one camera. Returns the new belief (1, F), the caller's own, and the surprise [nats].
         """
-        belief, surprise = self._run("observe.onnx", None, {
+        cameras = len(self.manifest.image.cameras)
+        feeds = {
             "image": image[None],
-            "vector": np.asarray(vector, np.float32).reshape(1, -1),
-            "previous_action": np.asarray(previous_action, np.float32).reshape(1, 3),
+            "vector": _row(vector),
+            "previous_action": _row(previous_action),
             "belief": belief,
             "is_first": np.array([1.0 if is_first else 0.0], np.float32),
-        })
-        return belief, float(surprise[0])
+        }
+        if cameras > 1:
+            feeds["camera_mask"] = np.ones((1, cameras), np.float32) if camera_mask is None else _row(camera_mask)
+        belief, surprise = self._call("observe", feeds)
+        return belief.copy(), float(surprise[0])
 
     def imagine(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Imagined:
-        """Imagine N futures: ``belief`` (1, F), ``actions`` (N, H, 3), ``noise`` (N, H, S) standard normal."""
-        feeds = {"belief": belief, "actions": actions, "noise": noise}
-        return Imagined(*self._run("imagine.onnx", ["reward", "continue", "value"], feeds))
+        """Imagine N futures: ``belief`` (1, F), ``actions`` (N, H, 3), ``noise`` (N, H, S) standard normal.
+
+        The arrays of the result belong to the engine.
+        """
+        return Imagined(*self._call("imagine", {"belief": belief, "actions": actions, "noise": noise}, len(actions)))
 
     def imagine_beliefs(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """The beliefs (N, H, F) along N imagined futures; arguments as in ``imagine``."""
+        """The beliefs (N, H, F) along N imagined futures, the engine's own; arguments as in ``imagine``."""
         feeds = {"belief": belief, "actions": actions, "noise": noise}
-        return self._run("imagine.onnx", ["beliefs"], feeds)[0]
+        return self._call("imagine_beliefs", feeds, len(actions))[0]
+
+    def advance(self, belief: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """The belief (1, F) expected after ``actions`` (k, 3), k at most H; the caller's own.
+
+        Raises EngineError for more actions than the bundle's horizon.
+        """
+        horizon, steps = self.manifest.horizon, len(actions)
+        if steps > horizon:
+            raise EngineError(f"advance: expected at most {horizon} actions, the bundle's horizon, found {steps}")
+        if steps == 0:
+            return belief.copy()
+        padded = np.zeros((1, horizon, 3), np.float32)  # what comes after the last action is not looked at
+        padded[0, :steps] = actions
+        return self.imagine_beliefs(belief, padded, self.zero_noise(1))[:, steps - 1].copy()
 
     def actor(self, belief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The actor's mean actions (H, 3) along its own imagined future, and its std (2,) now."""
-        actions, std = self._run("actor.onnx", None, {"belief": belief})
+        """The actor's mean actions (H, 3) along its own imagined future, and its std (2,) now; the engine's own."""
+        actions, std = self._call("actor", {"belief": belief})
         return actions[0], std[0]
 
     def decode(self, beliefs: np.ndarray) -> np.ndarray:
-        """Pictures (M, C, height, width) uint8 of beliefs (M, F)."""
-        return self._run("decode.onnx", None, {"belief": beliefs})[0]
+        """Pictures (M, C, height, width) uint8, the engine's own, of beliefs (M, F)."""
+        return self._call("decode", {"belief": beliefs}, len(beliefs))[0]
 
     def initial_belief(self) -> np.ndarray:
         """The belief (1, F) to pass with the first observation of an episode."""
@@ -103,7 +120,7 @@ class Engine:
 
     def zero_noise(self, candidates: int) -> np.ndarray:
         """Noise (candidates, H, S) for the mean prediction."""
-        return np.zeros((candidates, *self._noise_shape), np.float32)
+        return np.zeros((candidates, self.manifest.horizon, self.manifest.latent.stochastic), np.float32)
 
     def warm_up(self, candidates: int, rounds: int = 3) -> dict[str, float]:
         """Run everything ``rounds`` times at its final shapes; returns the last time of each function [ms]."""
@@ -124,69 +141,88 @@ class Engine:
         for round_index in range(rounds):
             belief, _ = timed("observe", self.observe, image, vector, action, belief, round_index == 0)
             actions, _ = timed("actor", self.actor, belief)
-            candidate_actions = np.repeat(actions[None], candidates, axis=0)
-            timed("imagine", self.imagine, belief, candidate_actions, noise)
-            timed("decode", self.decode, belief)
+            timed("advance", self.advance, belief, actions)
+            timed("imagine", self.imagine, belief, np.repeat(actions[None], candidates, axis=0), noise)
+            timed("decode", self.decode, np.repeat(belief, manifest.horizon, axis=0))
         return times
 
     def _choose_provider(self, log) -> str:
-        available = ort.get_available_providers()
         refusals = []
-        for provider in self._settings.providers:
-            if provider not in available:
-                refusals.append(f"{provider}: not in this build of onnxruntime {ort.__version__}")
+        for provider, graph in self._attempts():
+            how = f"{provider} with recorded graphs" if graph else provider
+            try:
+                self._open(provider, graph)
+                self.warm_up(candidates=2)
+            except EngineError as error:
+                refusals.append(f"{how}: {error}")
+                log(f"refused {refusals[-1]}")
             else:
-                try:
-                    self._sessions = self._open(provider)
-                    self.warm_up(candidates=2, rounds=1)
-                    log(f"inference on {provider} with {self._settings.threads} thread(s)")
-                    return provider
-                except EngineError as error:
-                    refusals.append(f"{provider}: {error}")
-            log(f"refused {refusals[-1]}")
+                log(f"inference on {how} with {self._settings.threads} thread(s)")
+                return provider
         raise EngineError(f"no execution provider can run the bundle {self._bundle.path}: {'; '.join(refusals)}")
 
-    def _open(self, provider: str) -> dict[str, ort.InferenceSession]:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._settings.threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 4  # what fails comes back as an exception, with its reason
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if self._settings.spin else "0")
+    def _attempts(self) -> Iterator[tuple[str, bool]]:
+        """Providers in order, each with recorded graphs first where it has them."""
+        for provider in self._settings.providers:
+            if provider in ort.get_available_providers() and provider_named(provider).graph_options:
+                yield provider, True
+            yield provider, False
+
+    def _open(self, provider: str, graph: bool) -> None:
+        if provider not in ort.get_available_providers():
+            raise EngineError(f"not in this build of onnxruntime {ort.__version__}")
         sessions = {}
         for name in BUNDLE_FILES:
-            file = self._bundle.file(name)
-            try:
-                session = ort.InferenceSession(str(file), options, providers=[provider])
-            except Exception as error:  # onnxruntime's exceptions have no common base class of their own
-                raise EngineError(f"{file} cannot be loaded: {_first_line(error)}") from error
-            if session.get_providers()[0] != provider:  # onnxruntime falls back without a word
-                raise EngineError(f"{file}: onnxruntime fell back to {session.get_providers()[0]}")
-            _check_interface(file, session, _INTERFACE[name])
-            sessions[name] = session
-        return sessions
+            sessions[name] = open_session(
+                self._bundle, name, provider, graph and name == "imagine.onnx", self._settings)
+            _check_interface(self._bundle.file(name), sessions[name], self.manifest)
+        ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
+        wanted = {
+            "observe": ("observe.onnx", ("next_belief", "surprise")),
+            "imagine": ("imagine.onnx", _SCORES + _DISAGREEMENT if ensemble else _SCORES),
+            "imagine_beliefs": ("imagine.onnx", ("beliefs",)),
+            "actor": ("actor.onnx", ("actions", "std")),
+            "decode": ("decode.onnx", ("image",)),
+        }
+        device = provider_named(provider).device
+        self._functions = {
+            function: (self._bundle.file(file), outputs, make_function(sessions[file], outputs, device))
+            for function, (file, outputs) in wanted.items()
+        }
 
-    def _run(self, name: str, outputs: list[str] | None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-        wanted = outputs or list(_INTERFACE[name][1])
+    def _call(self, function: str, feeds: dict[str, np.ndarray], count: int = 1) -> list[np.ndarray]:
+        file, outputs, call = self._functions[function]
+        if count < 1:
+            raise EngineError(f"{function}: expected at least one row, found none")
         try:
-            results = self._sessions[name].run(wanted, feeds)
+            results = call(feeds, count)
         except Exception as error:  # onnxruntime's exceptions have no common base class of their own
-            raise EngineError(f"{self._bundle.file(name)} failed: {_first_line(error)}") from error
-        for output, result in zip(wanted, results, strict=True):
-            if result.dtype != np.uint8 and not np.isfinite(result).all():
-                raise NonFiniteError(f"{self._bundle.file(name)}: output '{output}' is not finite")
+            raise EngineError(f"{file} failed: {first_line(error)}") from error
+        for output, result in zip(outputs, results, strict=True):
+            # Smallest and largest see every NaN and infinity, and take no memory.
+            if result.dtype != np.uint8 and not (result.min() > -np.inf and result.max() < np.inf):
+                raise NonFiniteError(f"{file}: output '{output}' is not finite")
         return results
 
 
-def _check_interface(file, session: ort.InferenceSession, interface) -> None:
-    found = (tuple(entry.name for entry in session.get_inputs()),
-             tuple(entry.name for entry in session.get_outputs()))
-    for kind, expected_names, found_names in zip(("inputs", "outputs"), interface, found, strict=True):
-        if set(expected_names) != set(found_names):
-            raise EngineError(f"{file}: expected the {kind} {', '.join(expected_names)}, "
-                              f"found {', '.join(found_names)}; export the bundle again")
+def _row(values: np.ndarray) -> np.ndarray:
+    """(V,) to (1, V) float32."""
+    return np.asarray(values, np.float32).reshape(1, -1)
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+def _names(entries) -> set[str]:
+    return {entry.name for entry in entries}
+
+
+def _check_interface(file: Path, session: ort.InferenceSession, manifest: BundleManifest) -> None:
+    """Raise EngineError unless a file has the inputs and outputs that docs/architecture.md promises of it."""
+    inputs, outputs = _INTERFACE[file.name]
+    if file.name == "observe.onnx" and len(manifest.image.cameras) > 1:
+        inputs = (*inputs, "camera_mask")
+    found = {"inputs": _names(session.get_inputs()), "outputs": _names(session.get_outputs())}
+    if file.name == "imagine.onnx" and set(_DISAGREEMENT) <= found["outputs"]:
+        outputs += _DISAGREEMENT
+    for kind, expected in (("inputs", inputs), ("outputs", outputs)):
+        if set(expected) != found[kind]:
+            raise EngineError(f"{file}: expected the {kind} {', '.join(sorted(expected))}, "
+                              f"found {', '.join(sorted(found[kind]))}; export the bundle again")

@@ -1,4 +1,4 @@
-"""The lifecycle node ``wm_planner``: exactly one command for every camera image, and the brake when anything fails.
+"""The lifecycle node ``wm_planner``: exactly one command for every frame of the cameras, and the brake on any fault.
 
 Only wiring: what to command is decided in ``pilot``, when images have stopped in ``watchdog``. A command that no
 image asked for (the watchdog's, and the one at deactivation) carries the stamp zero.
@@ -9,33 +9,34 @@ import signal
 import sys
 import time
 
-import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
-from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
-from sensor_msgs.msg import Image
-from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 
-from wm_planner.assembly import Parts, build
+from wm_planner.assembly import Parts, build, retune
+from wm_planner.config import PlannerConfig
+from wm_planner.diagnostics import Diagnostics, EngineFacts
+from wm_planner.endpoints import Endpoints
 from wm_planner.errors import ConfigError, PlannerError
-from wm_planner.messages import control_message, frame_of, rollouts_message, stamp_ns, status_sample_of
+from wm_planner.frames import Frame
+from wm_planner.inputs import Inputs
+from wm_planner.messages import time_message
+from wm_planner.modes import Mode
+from wm_planner.outputs import Outputs
 from wm_planner.parameters import NodeParameters, help_text
-from wm_planner.pilot import BRAKE, Decision, Frame
+from wm_planner.pilot import BRAKE, Decision
 from wm_planner.watchdog import Watchdog
 
 EXIT_REFUSED = 2
-_STATUS_WAIT_S = 0.02  # a tick's vehicle_status is sent before its image, so it can only be a little late
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
-_WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
+_DIAGNOSTICS_PERIOD_S = 1.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
+_WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
 
 class PlannerNode(LifecycleNode):
@@ -48,15 +49,14 @@ class PlannerNode(LifecycleNode):
         self.finalized = False  # by the transition shutdown, there is no way back from it
         self._parts: Parts | None = None
         self._active = False
-        self._entities: list[tuple] = []  # (destroy function, entity)
+        self._endpoints = Endpoints(self)
         self._timers_made = []
-        self._pending: tuple[Frame, Time] | None = None  # an image that waits for its vehicle_status
-        self._next_imagined_s = 0.0
-        self._reported: tuple[int, str] | None = None
-        self._parameters_guard = NodeParameters(self, may_change=lambda: self._parts is None)
+        self._reported: tuple[Mode, str] | None = None
+        self._parameters_guard = NodeParameters(
+            self, configured=lambda: self._parts is not None, apply=self._retune)
 
     @property
-    def config(self):
+    def config(self) -> PlannerConfig:
         """The checked parameters."""
         return self._parameters_guard.config
 
@@ -66,31 +66,39 @@ class PlannerNode(LifecycleNode):
         """Load the bundle, warm the engine up, make publishers and subscriptions."""
         try:
             self._parts = build(self.config, self.get_logger().info)
-        except PlannerError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        self._watchdog = Watchdog(self.config.image_timeout_s)
-        try:
             self._make_entities()
-        except InvalidTopicNameException as error:
+        except (PlannerError, InvalidTopicNameException) as error:
             self._destroy_entities()
-            self.get_logger().error(f"parameter role_name or one of the topics: {str(error).splitlines()[0]}")
+            about = "" if isinstance(error, PlannerError) else "parameter role_name or one of the topics: "
+            self.get_logger().error(about + str(error).splitlines()[0])
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
+
+    def _make_entities(self) -> None:
+        config, parts = self.config, self._parts
+        manifest = parts.bundle.manifest
+        self._watchdog = Watchdog(config.image_timeout_s)
+        facts = EngineFacts(manifest.model_id, parts.engine.provider, config.threads, manifest.horizon,
+                            manifest.surprise_threshold)
+        self._diagnostics = Diagnostics(
+            self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
+        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)
+        self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
 
     def on_activate(self, state) -> TransitionCallbackReturn:
         """Start to drive: from now on the vehicle gets a command for every image, or the brake."""
         self._parts.pilot.reset()
-        self._pending = None
+        self._diagnostics.reset()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._status_timer = self.create_timer(_STATUS_WAIT_S, self._decide_pending, clock=steady)
-        self._status_timer.cancel()
-        self._timers_made = [self._status_timer,
-                             self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady)]
+        self._timers_made = [
+            self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady),
+            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=steady),
+        ]
         # What lives now lives until cleanup: keep the garbage collector from walking through it between two frames.
         gc.collect()
         gc.freeze()
         self._watchdog.start()
+        self._inputs.start()
         self._active = True
         return super().on_activate(state)
 
@@ -117,142 +125,71 @@ class PlannerNode(LifecycleNode):
         self._destroy_entities()
         return TransitionCallbackReturn.SUCCESS
 
-    def _make_entities(self) -> None:
-        config, camera = self.config, self._parts.bundle.manifest.image.cameras[0].name
-        reliable, newest = QoSProfile(depth=10), QoSProfile(depth=1)  # reliable, volatile, keep last
-
-        def publisher(kind, topic, qos):
-            entity = self.create_publisher(kind, topic, qos)
-            self._entities.append((self.destroy_publisher, entity))
-            return entity
-
-        def subscription(kind, topic, callback, qos):
-            self._entities.append((self.destroy_subscription, self.create_subscription(kind, topic, callback, qos)))
-
-        root = f"/carla/{config.role_name}"
-        self._control = publisher(
-            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), reliable)
-        self._status = publisher(PlannerStatus, f"{root}/planner/status", reliable)
-        self._imagined = publisher(ImaginedRollouts, f"{root}/planner/imagined", QoSProfile(depth=2))
-        # In this order the executor serves what is ready at once, so an image finds its tick's status taken in.
-        subscription(StepResult, config.topic("step_result_topic", "step_result"), self._on_step_result, reliable)
-        subscription(CarlaEgoVehicleStatus, config.topic("status_topic", "vehicle_status"), self._on_status, reliable)
-        subscription(Image, config.topic("image_topic", f"{camera}/image"), self._on_image, newest)
-
     def _destroy_entities(self) -> None:
-        for destroy, entity in self._entities:
-            destroy(entity)
-        self._entities.clear()
-        self._parts = None
+        self._endpoints.destroy()
+        self._parts = self._inputs = self._outputs = self._diagnostics = self._watchdog = None
         gc.unfreeze()
+        gc.collect()
 
     def _stop(self, reason: str) -> None:
         if not self._active:
             return
         self._active = False
         self._watchdog.stop()
-        self._pending = None
+        self._inputs.stop()
         for timer in self._timers_made:
             self.destroy_timer(timer)
         self._timers_made.clear()
-        self._publish(Decision(BRAKE, reason), Time(), time.monotonic(), PlannerStatus.MODE_INACTIVE)
-        # The vehicle keeps its last command for ever, so this one has to arrive before the publisher goes.
-        if not self._control.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S)):
-            self.get_logger().warning(f"{self._control.topic_name}: no receipt for the last brake command within "
-                                      f"{_ACK_TIMEOUT_S} s")
+        self._send(Decision(BRAKE, reason, mode=Mode.INACTIVE), Time(), time.monotonic())
+        self._on_diagnostics()
+        self._outputs.wait_until_received(_ACK_TIMEOUT_S)
 
-    # Messages
+    def _retune(self, config: PlannerConfig) -> None:
+        retune(self._parts, config)
+        self._outputs.retune(config)
 
-    def _on_step_result(self, message: StepResult) -> None:
-        if self._active:
-            ended = message.terminated or message.truncated
-            self._parts.pilot.take_step_result(stamp_ns(message.header.stamp), ended)
+    # Driving
 
-    def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
-        sample = status_sample_of(message) if self._active else None
-        if sample is None:
-            return
-        self._parts.pilot.take_status(sample)
-        if self._pending is not None and not self._parts.pilot.should_wait(self._pending[0].stamp_ns):
-            self._decide_pending()
-
-    def _on_image(self, message: Image) -> None:
-        received_s = time.monotonic()
-        if not self._active:
-            return
-        self._watchdog.feed()
-        self._decide_pending()  # an image that still waits is decided with what there is
-        frame = frame_of(message, received_s)
-        self._pending = (frame, message.header.stamp)
-        if self._parts.pilot.should_wait(frame.stamp_ns):
-            self._status_timer.reset()
-        else:
-            self._decide_pending()
-
-    def _decide_pending(self) -> None:
-        self._status_timer.cancel()
-        if self._pending is None:
-            return
-        (frame, stamp), self._pending = self._pending, None
+    def _decide(self, frame: Frame) -> None:
         decision = self._parts.pilot.decide(frame)
-        driving = decision.plan is not None
-        self._publish(decision, stamp, frame.received_s,
-                      PlannerStatus.MODE_DRIVING if driving else PlannerStatus.MODE_BRAKING)
-        if driving and self._imagined.get_subscription_count() > 0:
-            self._publish_imagined(decision.plan, stamp)
+        stamp = time_message(frame.stamp_ns)
+        self._send(decision, stamp, frame.received_s)
+        if decision.plan is not None:
+            self._outputs.imagination(decision.plan, stamp, self._inputs.speed.speed_mps or 0.0)
         self._watchdog.feed()
         if decision.fatal:
             self.get_logger().error(decision.reason)
             self.exit_code = EXIT_REFUSED
 
     def _on_watchdog(self) -> None:
-        fault = self._watchdog.brake_due() if self._pending is None else None
+        fault = self._watchdog.brake_due() if not self._inputs.busy else None
         if fault is not None:
             self._parts.pilot.note_command(BRAKE)
-            self._publish(Decision(BRAKE, fault), Time(), time.monotonic(), PlannerStatus.MODE_BRAKING)
+            self._send(Decision(BRAKE, fault), Time(), time.monotonic())
 
-    def _publish(self, decision: Decision, stamp: Time, received_s: float, mode: int) -> None:
-        self._control.publish(control_message(decision.command, stamp))
-        latency_s = time.monotonic() - received_s
-        status = PlannerStatus()
-        status.header.stamp = stamp
-        status.bundle_id = self._parts.bundle.manifest.model_id
-        status.mode = mode
-        status.reason = decision.reason
-        status.latency_ms = 1000.0 * latency_s
-        status.deadline_missed = 1000.0 * latency_s > self.config.deadline_ms
-        plan = decision.plan
-        if plan is not None:
-            status.candidates, status.horizon = (int(size) for size in plan.candidates.shape[:2])
-            status.iterations = plan.iterations
-            status.best_return, status.mean_return = plan.best_return, plan.mean_return
-            status.surprise = plan.surprise
-        self._status.publish(status)
-        self._report(mode, decision.reason)
+    def _send(self, decision: Decision, stamp: Time, received_s: float) -> None:
+        record = self._outputs.command(decision, stamp, received_s)
+        self._diagnostics.take_command(record, answers_image=stamp != Time())
+        self._report(decision)
 
-    def _report(self, mode: int, reason: str) -> None:
+    def _report(self, decision: Decision) -> None:
         """Log every change of mode and reason; where only a number changed, it is the same reason."""
-        kind = (mode, reason.translate(_WITHOUT_DIGITS))
+        kind = (decision.mode, decision.reason.translate(_WITHOUT_DIGITS))
         if kind == self._reported:
             return
         self._reported = kind
-        if mode == PlannerStatus.MODE_DRIVING:
-            self.get_logger().info("driving")
+        text = decision.mode.name.lower() + (f": {decision.reason}" if decision.reason else "")
+        if decision.mode in (Mode.DRIVING, Mode.INACTIVE):
+            self.get_logger().info(text)
         else:
-            self.get_logger().warning(f"braking: {reason}")
+            self.get_logger().warning(text)
 
-    def _publish_imagined(self, plan, stamp: Time) -> None:
-        now_s = time.monotonic()
-        if now_s < self._next_imagined_s:
-            return
-        self._next_imagined_s = now_s + 1.0 / self.config.imagined_rate_hz
-        try:
-            pictures = self._parts.planner.imagine_pictures(np.ascontiguousarray(plan.candidates[plan.best]))
-        except PlannerError as error:  # the command has left already: only the picture is lost
-            self.get_logger().warning(f"no imagined pictures: {error}", throttle_duration_sec=1.0)
-            return
-        period_s = self._parts.bundle.manifest.control_period_s
-        self._imagined.publish(rollouts_message(plan, pictures, period_s, stamp))
+    def _on_diagnostics(self) -> None:
+        self._endpoints.look()
+        config = self.config
+        iterations = config.iterations if config.solver != "actor" else 1
+        self._outputs.diagnostics(self._diagnostics.report(
+            self._inputs.counts, iterations, config.deadline_ms, config.image_timeout_s, self._endpoints.faults))
 
 
 def main(argv: list[str] | None = None) -> int:

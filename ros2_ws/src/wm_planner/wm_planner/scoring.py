@@ -1,57 +1,24 @@
 """What a candidate is worth: the imagined return, less separate costs. All in the reward's own units.
 
-Shapes: N candidates, H horizon. Plans are search actions (steer, longitudinal).
+Shapes: N candidates, H horizon, M futures imagined of each candidate. Plans are search actions (steer, longitudinal).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from wm_planner.costs import CostContext, CostTerm, Futures
 from wm_planner.engine import Imagined
 
 
-@dataclass(frozen=True)
-class CostContext:
-    """What cost terms may look at beside the plans: the search action (2,) applied last, the actor's plan (H, 2)."""
+def step_weights(continues: np.ndarray, discount: float) -> np.ndarray:
+    """What a step's reward counts in the return, (N, H + 1): discount^h · prod(continue before h), 1 for the first.
 
-    previous: np.ndarray
-    proposal: np.ndarray
-
-
-class CostTerm(Protocol):
-    """One cost, one job. Returns (N,) in the reward's units, to be subtracted."""
-
-    def __call__(self, plans: np.ndarray, context: CostContext) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class ActionRateCost:
-    """Squared change of steer and longitudinal from step to step, summed over the horizon.
-
-    ``weight`` [reward per unit²]: a full swing from -1 to 1 of one of them costs 4 times this.
+    The last entry is what the value at the end counts. ``continues`` (N, H).
     """
-
-    weight: float
-
-    def __call__(self, plans: np.ndarray, context: CostContext) -> np.ndarray:
-        first = plans[:, 0] - context.previous
-        steps = plans[:, 1:] - plans[:, :-1]
-        return self.weight * (np.square(first).sum(axis=1) + np.square(steps).sum(axis=(1, 2)))
-
-
-@dataclass(frozen=True)
-class DeviationCost:
-    """Squared distance from the actor's plan, summed over the horizon: keeps the search where the model has data.
-
-    ``weight`` [reward per unit²].
-    """
-
-    weight: float
-
-    def __call__(self, plans: np.ndarray, context: CostContext) -> np.ndarray:
-        return self.weight * np.square(plans - context.proposal).sum(axis=(1, 2))
+    weights = np.ones((len(continues), continues.shape[1] + 1), np.float32)
+    np.cumprod(discount * continues, axis=1, out=weights[:, 1:])
+    return weights
 
 
 def imagined_returns(imagined: Imagined, discount: float, lambda_: float = 1.0) -> np.ndarray:
@@ -70,16 +37,21 @@ def imagined_returns(imagined: Imagined, discount: float, lambda_: float = 1.0) 
 
 
 class Scorer:
-    """Imagined return less all cost terms."""
+    """Imagined return, the mean over ``samples`` futures of each plan, less all cost terms."""
 
-    def __init__(self, discount: float, lambda_: float, costs: Sequence[CostTerm] = ()):
+    def __init__(self, discount: float, lambda_: float, costs: Sequence[CostTerm] = (), samples: int = 1):
+        """``samples`` M: how many futures of each plan, with other noise, the costs need."""
+        self.samples = samples
         self._discount = discount
         self._lambda = lambda_
-        self._costs = tuple(costs)
+        self.costs = tuple(costs)
 
     def __call__(self, plans: np.ndarray, imagined: Imagined, context: CostContext) -> np.ndarray:
-        """Score (N,) of ``plans`` (N, H, 2), larger is better."""
-        scores = imagined_returns(imagined, self._discount, self._lambda)
-        for cost in self._costs:
-            scores = scores - cost(plans, context)
+        """Score (N,) of ``plans`` (N, H, 2), larger is better; ``imagined`` has M·N rows, sample by sample."""
+        returns = imagined_returns(imagined, self._discount, self._lambda).reshape(self.samples, len(plans))
+        scores = returns.mean(axis=0) if self.samples > 1 else returns[0]
+        if self.costs:
+            futures = Futures(imagined, returns, step_weights(imagined.continues, self._discount))
+            for cost in self.costs:
+                scores = scores - cost(plans, futures, context)
         return scores

@@ -10,8 +10,9 @@ from wm_planner import config
 from wm_planner.drive.errors import DriveError
 from wm_planner.errors import ConfigError
 
-CONTROLLERS = ("planner", "actor", "expert", "random")
-SOLVERS = tuple(name for name in config.SOLVERS if name != "actor")  # that one is a controller here
+REFERENCES = ("expert", "random")  # drive without a model
+CONTROLLERS = ("planner", *config.SOLVERS, *REFERENCES)
+NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters that the other options decide
 _MAX_SEED = 2**31 - 1
 
 
@@ -22,9 +23,8 @@ class DriveOptions:
     bundle: Path | None = None  # None: the one that ships with this package
     output: Path = Path("out/drive")
     seeds: tuple[int, ...] = (2000, 2001, 2002)
-    controllers: tuple[str, ...] = CONTROLLERS
-    solver: str | None = None  # None: the planner's own default
-    candidates: int | None = None  # None: the planner's own default
+    controllers: tuple[str, ...] = ("planner", "actor", *REFERENCES)
+    parameters: tuple[tuple[str, bool | int | float | str], ...] = ()  # of the planner node, name and value
     real_time_factor: float = 1.0  # simulated seconds per second of wall time; 0: as fast as possible
     max_steps: int | None = None  # control steps in an episode; None: until the simulator ends it
     role_name: str = "ego_vehicle"
@@ -32,8 +32,7 @@ class DriveOptions:
     def __post_init__(self):
         _require_set("--seeds", self.seeds, f"whole numbers from 0 to {_MAX_SEED}", lambda s: 0 <= s <= _MAX_SEED)
         _require_set("--controllers", self.controllers, f"some of {_spell(CONTROLLERS)}", CONTROLLERS.__contains__)
-        _require(self.solver in (None, *SOLVERS), "--solver", f"one of {_spell(SOLVERS)}", f"'{self.solver}'")
-        _require_planner_takes(solver=self.solver, candidates=self.candidates)
+        _require_planner_takes(self.parameters)
         factor = self.real_time_factor
         usable = math.isfinite(factor) and 0.0 <= factor <= 100.0
         _require(usable, "--real-time-factor", "0 (as fast as possible) to 100", factor)
@@ -96,19 +95,18 @@ def _parser() -> argparse.ArgumentParser:
         "--controllers",
         nargs="+",
         metavar="NAME",
-        help="planner: the model imagines and plans; actor: its actor alone; expert: the simulator's script "
-        f"that sees the track; random: smooth random actions (default: {_spell(CONTROLLERS, ' ')})",
+        help="planner: the model imagines and plans, with the planner's own solver; shooting, cem, mppi: with "
+        "that one; actor: its actor alone; expert: the simulator's script that sees the track; random: smooth "
+        f"random actions (default: {_spell(defaults['controllers'], ' ')})",
     )
     add(
-        "--solver",
-        metavar="NAME",
-        help=f"how the planner searches, {_spell(SOLVERS, ' or ')} (default: the planner's own)",
-    )
-    add(
-        "--candidates",
-        type=_whole_number,
-        metavar="N",
-        help="action sequences the planner imagines in one batch (default: the planner's own)",
+        "--set",
+        dest="parameters",
+        type=_assignment,
+        nargs="+",
+        metavar="NAME=VALUE",
+        help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists "
+        "them), for every controller that has one",
     )
     add(
         "--real-time-factor",
@@ -145,6 +143,19 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, found '{text}'") from None
 
 
+def _assignment(text: str) -> tuple[str, bool | int | float | str]:
+    """``NAME=VALUE`` as a planner parameter, of the type it has there."""
+    name, equals, value = text.partition("=")
+    kinds = {field.name: type(field.default) for field in fields(config.PlannerConfig) if field.name not in NOT_SET}
+    if not equals or name not in kinds:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE with NAME one of {_spell(kinds)}, found '{text}'")
+    kind = kinds[name]
+    try:
+        return name, {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(f"{name}: expected a value of type {kind.__name__}, found '{value}'") from None
+
+
 def _require(holds, what: str, expected: str, found) -> None:
     if not holds:
         raise DriveError(f"{what}: expected {expected}, found {found}")
@@ -158,12 +169,12 @@ def _require_set(what: str, values: tuple, expected: str, usable: Callable[..., 
     _require(len(set(values)) == len(values), what, "every value once", _spell(values))
 
 
-def _require_planner_takes(**parameters) -> None:
+def _require_planner_takes(parameters: tuple[tuple[str, object], ...]) -> None:
     """The planner's own check of its parameters, before its node starts."""
+    names = [name for name, _ in parameters]
+    _require(len(set(names)) == len(names), "--set", "every parameter once", _spell(names))
     try:
-        config.PlannerConfig.from_values(
-            {name: value for name, value in parameters.items() if value is not None}
-        )
+        config.PlannerConfig.from_values(dict(parameters))
     except ConfigError as error:
         raise DriveError(f"the planner refuses: {error}") from None
 

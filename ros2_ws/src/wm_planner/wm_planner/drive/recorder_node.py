@@ -152,7 +152,7 @@ class RecorderNode(Node):
             PlannerSample(
                 _stamp_ns(message),
                 message.latency_ms,
-                message.mode != PlannerStatus.MODE_DRIVING,
+                message.mode not in (PlannerStatus.MODE_DRIVING, PlannerStatus.MODE_DEGRADED),
                 message.reason,
                 message.candidates,
                 message.horizon,

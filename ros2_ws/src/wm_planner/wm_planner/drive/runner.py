@@ -31,22 +31,21 @@ IMAGINED_EVERY = 10  # control steps between two imagined futures that are publi
 
 @dataclass(frozen=True)
 class Controller:
-    """How one controller drives: by a planner node with ``solver`` (None: no such node), or by our own
-    ``driver``."""
+    """How one controller drives: by a planner node with these ``parameters`` beside those the user gave, or by our
+    own ``driver``."""
 
-    solver: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
     driver: Callable[[], Driver] | None = None
     autopilot: bool = False
 
 
-def controller_named(name: str, options: DriveOptions) -> Controller:
+def controller_named(name: str) -> Controller:
     """The controller of that name in options.CONTROLLERS."""
-    return {
-        "planner": Controller(solver=options.solver),
-        "actor": Controller(solver="actor"),
-        "expert": Controller(driver=EchoDriver, autopilot=True),
-        "random": Controller(driver=RandomDriver),
-    }[name]
+    if name == "expert":
+        return Controller(driver=EchoDriver, autopilot=True)
+    if name == "random":
+        return Controller(driver=RandomDriver)
+    return Controller() if name == "planner" else Controller((("solver", name),))
 
 
 def executable(package: str, name: str) -> Path:
@@ -102,7 +101,7 @@ class _Run:
         on_progress: Callable[[EpisodeCollector], None],
     ):
         self._name, self._options, self._bundle = name, options, bundle
-        self._controller = controller_named(name, options)
+        self._controller = controller_named(name)
         self._driver = self._controller.driver() if self._controller.driver else None
         self._environment = local_environment(domain_id)
         self._processes, self._collector, self._on_progress = processes, collector, on_progress
@@ -221,11 +220,13 @@ class _Run:
 
     def _planner_parameters(self) -> dict:
         period_s = self._bundle.manifest.control_period_s
-        chosen = {"solver": self._controller.solver, "candidates": self._options.candidates}
         return {
             "bundle": str(self._bundle.path),
             "role_name": self._options.role_name,
             "autostart": True,
             "imagined_rate_hz": 1.0 / (IMAGINED_EVERY * period_s),
-            **{key: value for key, value in chosen.items() if value is not None},
+            # Where simulated time waits for the planner, a late plan is as good as one in time.
+            **({"deadline_frames": 0} if self._options.real_time_factor == 0.0 else {}),
+            **dict(self._options.parameters),
+            **dict(self._controller.parameters),
         }

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from wm_bundle.files import write_text
 
+from wm_planner.config import SOLVERS
 from wm_planner.drive.records import Episode
 from wm_planner.drive.statistics import deadline_misses, latency_percentiles, mean_and_interval
 
 # Whose control loop the summary describes, the first of these that drove: only they compute in real time.
-TIMED_CONTROLLERS = ("planner", "actor")
+TIMED_CONTROLLERS = ("planner", *SOLVERS)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class DriveResult:
 
     @property
     def timed_controller(self) -> str | None:
-        """The controller whose latency counts: planner, else actor, else None."""
+        """The controller whose latency counts: planner, else the first of the solvers, else None."""
         return next((name for name in TIMED_CONTROLLERS if self.episodes.get(name)), None)
 
 

@@ -2,6 +2,7 @@
 
 from wm_planner.solvers.actor_only import ActorOnly
 from wm_planner.solvers.base import Problem, Solution, Solver
-from wm_planner.solvers.sampling import CEM, MPPI, SamplingSettings
+from wm_planner.solvers.sampling import CEM, FEWEST_CANDIDATES, MPPI, RandomShooting, SamplingSettings
 
-__all__ = ["CEM", "MPPI", "ActorOnly", "Problem", "SamplingSettings", "Solution", "Solver"]
+__all__ = ["CEM", "FEWEST_CANDIDATES", "MPPI", "ActorOnly", "Problem", "RandomShooting", "SamplingSettings", "Solution",
+           "Solver"]

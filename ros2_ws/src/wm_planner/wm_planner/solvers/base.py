@@ -14,11 +14,13 @@ import numpy as np
 class Problem:
     """One frame's question.
 
-    ``proposal`` (H, 2): the actor's plan. ``evaluate``: plans (N, H, 2) → scores (N,), larger is better.
-    ``affordable``: how many plans there is time to evaluate now.
+    ``proposal`` (H, 2): the actor's plan, within its limits. ``limit``: brings plans (N, H, 2) within their limits, in
+    place; every plan that lies between limited ones is limited too. ``evaluate``: plans (N, H, 2) → scores (N,),
+    larger is better. ``affordable``: how many plans there is time to evaluate now.
     """
 
     proposal: np.ndarray
+    limit: Callable[[np.ndarray], None]
     evaluate: Callable[[np.ndarray], np.ndarray]
     affordable: Callable[[], int]
 

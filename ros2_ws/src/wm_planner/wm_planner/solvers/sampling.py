@@ -1,4 +1,4 @@
-"""CEM and MPPI: sample plans around the actor's proposal and the last plan, score, move the centre, repeat.
+"""Random shooting, CEM and MPPI: sample plans around the actor's proposal and the last plan, score, improve, repeat.
 
 The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
 plans it is wrong about. So the noise is small, correlated in time, never grows beyond its starting width, and no plan
@@ -13,7 +13,7 @@ import numpy as np
 
 from wm_planner.solvers.base import Problem, Solution, unscored
 
-_FEWEST = 8  # candidates below which an iteration is not worth its time
+FEWEST_CANDIDATES = 8  # candidates below which an iteration is not worth its time
 _FIXED = 3  # unperturbed candidates in every iteration: the actor's plan, the last plan shifted, the centre
 
 
@@ -35,15 +35,17 @@ class SamplingSettings:
     seed: int
 
     def __post_init__(self):
-        if self.candidates < _FEWEST:
-            raise ValueError(f"candidates: expected at least {_FEWEST}, found {self.candidates}")
+        if self.candidates < FEWEST_CANDIDATES:
+            raise ValueError(f"candidates: expected at least {FEWEST_CANDIDATES}, found {self.candidates}")
         if self.iterations < 1 or self.horizon < 1:
             raise ValueError(f"iterations and horizon: expected at least 1, "
                              f"found {self.iterations} and {self.horizon}")
 
 
 class _SamplingSolver:
-    """What CEM and MPPI share; they differ in ``_refit``."""
+    """What the sampling solvers share; they differ in ``_refit``, and in whether the next sampling follows it."""
+
+    _follows = True  # the next iteration samples around what ``_refit`` gave, not around the first two plans again
 
     def __init__(self, settings: SamplingSettings):
         self.settings = settings
@@ -75,10 +77,11 @@ class _SamplingSolver:
         centre, std = None, self._base_std
         for iteration in range(self.settings.iterations):
             count = min(problem.affordable(), self.candidates)
-            if count < _FEWEST:
+            if count < FEWEST_CANDIDATES:
                 break
             plans = self._sample(count, problem.proposal, shifted, centre, std)
             np.clip(plans, low, high, out=plans)
+            problem.limit(plans)
             returns = problem.evaluate(plans)
             centre, std = self._refit(plans, returns, std)
             solution = Solution(centre, plans, returns, iteration + 1)
@@ -99,19 +102,33 @@ class _SamplingSolver:
         plans = self._plans[:count]
         sampled, noise = plans[_FIXED:], self._noise[: count - _FIXED]
         plans[0], plans[1] = proposal, shifted
-        if centre is None:
+        plans[2] = 0.5 * (proposal + shifted) if centre is None else centre
+        if centre is None or not self._follows:
             half = len(sampled) // 2
-            plans[2] = 0.5 * (proposal + shifted)
             np.add(noise[:half], proposal, out=sampled[:half])
             np.add(noise[half:], shifted, out=sampled[half:])
         else:
-            plans[2] = centre
             np.add(noise, centre, out=sampled)
         return plans
 
     def _refit(self, plans: np.ndarray, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The next centre (H, 2) and width (2,) from scored plans."""
+        """The answer so far (H, 2), which is the next centre, and the next width (2,), from scored plans.
+
+        The answer must lie among the plans or between them: so it keeps the limits that each of them keeps.
+        """
         raise NotImplementedError
+
+
+class RandomShooting(_SamplingSolver):
+    """The best of all candidates, those of every iteration drawn in the same way.
+
+    The best one of an iteration is a candidate of the next, so the last iteration's best is the best of all.
+    """
+
+    _follows = False
+
+    def _refit(self, plans, returns, std):
+        return plans[np.argmax(returns)].copy(), std
 
 
 class CEM(_SamplingSolver):

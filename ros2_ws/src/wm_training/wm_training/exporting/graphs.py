@@ -3,19 +3,15 @@
 Tensor names and shapes are the contract in docs/architecture.md, "Bundle".
 """
 
-import logging
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim
 
+from wm_training.exporting.tracing import write_graph
 from wm_training.model.heads import search_to_command
 from wm_training.model.rssm import State
 from wm_training.model.world_model import WorldModel
-
-OPSET = 18
 
 
 class _Graph(nn.Module):
@@ -107,54 +103,30 @@ def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:
     config = model.config
     belief, horizon = torch.zeros(1, config.belief_size), config.imagination_horizon
     image = torch.zeros(1, model.channels, config.image_size, config.image_size, dtype=torch.uint8)
-    vector = torch.zeros(1, model.vector_mean.shape[0])
-    many = {0: Dim("N", min=1, max=1 << 16)}
-    some = {0: Dim("M", min=1, max=1 << 16)}
-    observed = (image, vector, torch.zeros(1, 3), belief, torch.ones(1))
-    observed_names = ["image", "vector", "previous_action", "belief", "is_first"]
-    if model.cameras > 1:
-        observed += (torch.ones(1, model.cameras),)
-        observed_names.append("camera_mask")
-    imagined_names = ["reward", "continue", "value", "beliefs"]
-    if config.ensemble_size > 1:
-        imagined_names += ["disagreement", "value_disagreement"]
-    graphs = {
-        "observe.onnx": (ObserveGraph(model), observed, observed_names, ["next_belief", "surprise"], None),
-        "imagine.onnx": (
-            ImagineGraph(model),
-            (belief, torch.zeros(4, horizon, 3), torch.zeros(4, horizon, config.stochastic_size)),
-            ["belief", "actions", "noise"],
-            imagined_names,
-            {"belief": None, "actions": many, "noise": many},
-        ),
-        "actor.onnx": (ActorGraph(model), (belief,), ["belief"], ["actions", "std"], None),
-        "decode.onnx": (
-            DecodeGraph(model),
-            (torch.zeros(4, config.belief_size),),
-            ["belief"],
-            ["image"],
-            {"belief": some},
-        ),
+    observed = {
+        "image": image,
+        "vector": torch.zeros(1, model.vector_mean.shape[0]),
+        "previous_action": torch.zeros(1, 3),
+        "belief": belief,
+        "is_first": torch.ones(1),
     }
-    files = {}
-    for name, (graph, example, inputs, outputs, dynamic) in graphs.items():
-        files[name] = folder / name
-        _export(graph.eval(), example, files[name], inputs, outputs, dynamic)
-    return files
-
-
-def _export(graph: nn.Module, example: tuple, file: Path, inputs: list[str], outputs: list[str], dynamic) -> None:
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
-        program = torch.onnx.export(
-            graph,
-            example,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_shapes=dynamic,
-            verbose=False,
-        )
-    program.save(str(file), external_data=False)
+    if model.cameras > 1:
+        observed["camera_mask"] = torch.ones(1, model.cameras)
+    imagined = {
+        "belief": belief,
+        "actions": torch.zeros(2, horizon, 3),
+        "noise": torch.zeros(2, horizon, config.stochastic_size),
+    }
+    scores = ["reward", "continue", "value", "beliefs"]
+    if config.ensemble_size > 1:
+        scores += ["disagreement", "value_disagreement"]
+    one = {"belief": belief}
+    graphs = {
+        "observe.onnx": (ObserveGraph(model), observed, ["next_belief", "surprise"], {}),
+        "imagine.onnx": (ImagineGraph(model), imagined, scores, dict.fromkeys(["actions", "noise", *scores], "N")),
+        "actor.onnx": (ActorGraph(model), one, ["actions", "std"], {}),
+        "decode.onnx": (DecodeGraph(model), one, ["image"], {"belief": "M", "image": "M"}),
+    }
+    for name, (graph, inputs, outputs, free) in graphs.items():
+        write_graph(graph.eval(), inputs, outputs, free, folder / name)
+    return {name: folder / name for name in graphs}

@@ -82,8 +82,11 @@ class CategoricalLatent(nn.Module):
         return self._one_hot(probabilities, probabilities)
 
     def _one_hot(self, probabilities: Tensor, scores: Tensor) -> Tensor:
-        # Not functional.one_hot: it looks at the classes on the host.
-        one_hot = torch.zeros_like(probabilities).scatter_(-1, scores.argmax(-1, keepdim=True), 1.0)
+        # Not functional.one_hot: it looks at the classes on the host. No scatter: traced, it knows one batch size only.
+        classes = torch.arange(self.classes, device=scores.device)
+        one_hot = (scores.argmax(-1, keepdim=True) == classes).to(probabilities.dtype)
+        if not torch.is_grad_enabled():
+            return one_hot.flatten(-2)
         return (one_hot + probabilities - probabilities.detach()).flatten(-2)
 
     def kl(self, left: Tensor, right: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ def poor_dynamics(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sig
         recent = settled(curves, config, expected.curve)
         if recent is None or median(recent) <= factor * expected.high:
             continue
-        medians = running_median(after_start(curves, config, expected.curve).values)
+        medians = running_median(_since_it_speaks(curves, config, expected.curve).values)
         before = medians[: max(1, len(medians) // 3)].max()
         if medians[-1] > 0.8 * medians.max():
             # How far apart latents lie is the model's choice: only a distance that grows is bad for sure.
@@ -133,6 +133,16 @@ def poor_dynamics(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sig
                 "raise sequence_length, record more episodes, or give the dynamics a larger state_dim",
             )
     yield from _overfitting(curves, config)
+
+
+def _since_it_speaks(curves: Curves, config: WorldModelTrainConfig, name: str) -> Curve:
+    """The points from where the KL first exceeds its free bits: a silent posterior is easy to predict."""
+    kl, judged = after_start(curves, config, "metric/kl_nats"), after_start(curves, config, name)
+    if not len(kl.steps):
+        return judged
+    medians = running_median(kl.values)
+    speaking = kl.steps[-len(medians) :][medians > config.kl_free_bits]
+    return judged.between(speaking[0], math.inf) if len(speaking) and speaking[0] <= judged.steps[-1] else judged
 
 
 def _overfitting(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign]:

@@ -1,0 +1,64 @@
+"""Notices that commands have stopped while the last one lets the vehicle move: the planner hangs or was killed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+REPEAT_S = 0.5  # of the brake, for a simulator that begins anew
+
+
+@dataclass(frozen=True)
+class WatchState:
+    """What the watchdog does now, and why: ``name`` is disarmed, watching or braking."""
+
+    name: str
+    reason: str
+
+
+class CommandWatchdog:
+    """Watches commands by an injected monotonic clock.
+
+    Armed by the first command. A vehicle keeps its last command for ever, so where that one is a full brake nothing
+    has to be done, however long no other comes: the planner has stopped the vehicle itself, because its images
+    stopped, or has left. Only after a command that lets the vehicle move another one must follow in time.
+    """
+
+    def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic):
+        """``timeout_s``: longest time after a command that lets the vehicle move."""
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._last_s = 0.0
+        self._moving = False
+        self._braked_s: float | None = None
+        self.state = WatchState("disarmed", "no command so far")
+
+    def command(self, throttle: float, brake: float) -> None:
+        """A command of somebody else came; it ends the watchdog's brake."""
+        self._last_s = self._clock()
+        self._moving = not (throttle <= 0.0 and brake >= 1.0)  # NaN counts as moving
+        self._braked_s = None
+        self.state = WatchState("watching", "commands come" if self._moving else "the last command is a full brake")
+
+    def planner_left(self) -> None:
+        """The planner said that it braked and is no longer active; that ends the watchdog's brake."""
+        self._moving = False
+        self._braked_s = None
+        self.state = WatchState("disarmed", "the planner has braked and is inactive")
+
+    def brake_due(self) -> str | None:
+        """Why a brake must be sent now; None while all is well, and until it is time to repeat the last one."""
+        now_s = self._clock()
+        silent_s = now_s - self._last_s
+        if not self._moving or silent_s <= self._timeout_s:
+            return None
+        if self._braked_s is not None and now_s - self._braked_s < REPEAT_S:
+            return None
+        self._braked_s = now_s
+        reason = (f"no command for {silent_s:.2f} s, the limit is {self._timeout_s:g} s: the planner has no "
+                  f"images, hangs or was killed")
+        self.state = WatchState("braking", reason)
+        return reason
+
+    def brake_at_end(self) -> str | None:
+        """Why a last brake must be sent before the watchdog itself ends, None when the vehicle was told to brake."""
+        return "the command watchdog ends while the vehicle may move" if self._moving else None

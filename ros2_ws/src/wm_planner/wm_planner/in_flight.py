@@ -1,0 +1,81 @@
+"""Which commands, sent already, will act before the next one can.
+
+A simulator that waits for a command applies it to the interval that begins with the image it answers: nothing is in
+flight. One that does not wait goes on with the command before until the new one has arrived: the answer to image t
+acts from t + d periods on, where d is the delay. It is measured, by finding the commands sent again among those that
+the vehicle says it applied.
+"""
+
+from collections import deque
+
+import numpy as np
+
+_REMEMBERED = 64  # commands sent
+_MEASURED = 9  # delays of which the median counts
+_TOLERANCE = 1e-4  # a vehicle may keep its command in another number format
+
+
+class CommandsInFlight:
+    """Told what is sent and what is applied, says what acts in between.
+
+    Time: a command answers the image stamped t. A vehicle_status stamped t says what was applied in the period that
+    ended at t.
+    """
+
+    def __init__(self, period_s: float, most: int, assumed: int = 0):
+        """``period_s``: control period; ``most``: longest delay to believe in (the bundle's horizon), and ``assumed``:
+        the delay as long as nothing was measured, both in periods.
+        """
+        self._period_ns = period_s * 1e9
+        self._most = most
+        self._assumed = assumed
+        self._delays: deque[int] = deque(maxlen=_MEASURED)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the commands: a new episode, or one was sent that answers no image. The measured delay stays."""
+        self._sent: deque[tuple[int, np.ndarray]] = deque(maxlen=_REMEMBERED)
+        self._last_applied: np.ndarray | None = None
+
+    @property
+    def delay(self) -> int:
+        """Periods from an image to the first one that its command acts in."""
+        return sorted(self._delays)[len(self._delays) // 2] if self._delays else self._assumed
+
+    def sent(self, stamp_ns: int, command: np.ndarray) -> None:
+        """``command`` (3,) was sent in answer to the image stamped ``stamp_ns``."""
+        self._sent.append((stamp_ns, np.array(command, np.float32)))
+
+    def applied(self, stamp_ns: int, command: np.ndarray) -> None:
+        """The vehicle says that ``command`` (3,) acted in the period that ended at ``stamp_ns``.
+
+        Measures a delay where that command is new, and was sent for one image only: a steady command tells nothing.
+        """
+        command = np.asarray(command, np.float32)
+        new = self._last_applied is not None and not _same(command, self._last_applied)
+        self._last_applied = command
+        if not new:
+            return
+        origins = [sent_ns for sent_ns, sent in self._sent if sent_ns < stamp_ns and _same(sent, command)]
+        if len(origins) == 1:
+            delay = round((stamp_ns - origins[0]) / self._period_ns) - 1
+            if 0 <= delay <= self._most:
+                self._delays.append(delay)
+
+    def before(self, stamp_ns: int) -> list[np.ndarray]:
+        """The commands (3,) that act between the image stamped ``stamp_ns`` and its answer's first period, in order.
+
+        One for each period of the delay: the last one sent for an image early enough, which stays in force where a
+        frame was left out.
+        """
+        commands = []
+        for step in range(self.delay):
+            newest_ns = stamp_ns - (self.delay - step - 0.5) * self._period_ns
+            acting = [command for sent_ns, command in self._sent if sent_ns <= newest_ns]
+            if acting:
+                commands.append(acting[-1])
+        return commands
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one - other).max() <= _TOLERANCE)

@@ -1,0 +1,165 @@
+"""What the node listens to: cameras, the vehicle's state and step results. Wiring only."""
+
+from collections.abc import Callable
+
+from carla_msgs.msg import CarlaEgoVehicleStatus
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Float32
+from wm_bundle import BundleManifest
+from wm_msgs.msg import StepResult
+
+from wm_planner.config import PlannerConfig
+from wm_planner.diagnostics import Diagnostics
+from wm_planner.endpoints import NEWEST, RELIABLE, Endpoints
+from wm_planner.errors import ConfigError
+from wm_planner.frames import Frame
+from wm_planner.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of
+from wm_planner.pilot import Pilot
+from wm_planner.speed_input import SpeedInput
+from wm_planner.synchroniser import CameraSynchroniser
+
+# A tick's vehicle_status is sent before its image, so it can only be a little late.
+_STATUS_WAIT_S = 0.02
+
+
+class Inputs:
+    """Brings pictures together to frames, holds a frame for its tick's vehicle_status, and gives it to ``decide``."""
+
+    def __init__(self, node: LifecycleNode, endpoints: Endpoints, config: PlannerConfig, manifest: BundleManifest,
+                 pilot: Pilot, diagnostics: Diagnostics, decide: Callable[[Frame], None]):
+        """Make the subscriptions. Raises ConfigError and InvalidTopicNameException."""
+        cameras = [camera.name for camera in manifest.image.cameras]
+        self._node = node
+        self._pilot = pilot
+        self._diagnostics = diagnostics
+        self._decide = decide
+        self._synchroniser = CameraSynchroniser(
+            len(cameras), config.camera_tolerance_ms / 1000.0, config.camera_deadline_ms / 1000.0)
+        self.speed = SpeedInput(config.speed_source, node.get_logger().info)
+        self._listening = False
+        self._timers = []
+        self._waiting: Frame | None = None  # for its vehicle_status
+        # In this order the executor serves what is ready at once, so an image finds its tick's status taken in.
+        listen = endpoints.subscription
+        listen(StepResult, config.topic("step_result_topic", "step_result"), self._on_step_result, RELIABLE)
+        if self.speed.wants("status"):
+            listen(CarlaEgoVehicleStatus, config.topic("status_topic", "vehicle_status"), self._on_status, RELIABLE)
+        if self.speed.wants("odometry"):
+            listen(Odometry, config.topic("odometry_topic", "odometry"), self._on_odometry, RELIABLE)
+        if self.speed.wants("speedometer"):
+            listen(Float32, config.topic("speedometer_topic", "speedometer"), self._on_speedometer, RELIABLE)
+        kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
+        for index, topic in enumerate(image_topics(config, cameras, manifest.control_period_s)):
+            listen(kind, topic + ending, lambda message, index=index: self._on_image(index, message), NEWEST)
+
+    @property
+    def counts(self):
+        """What became of the cameras' pictures."""
+        return self._synchroniser.counts
+
+    @property
+    def busy(self) -> bool:
+        """Whether a frame is waiting to be decided."""
+        return self._waiting is not None
+
+    def start(self) -> None:
+        """Take in messages from now on."""
+        self._synchroniser.reset()
+        self.speed.reset()
+        self._waiting = None
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._status_timer = self._node.create_timer(_STATUS_WAIT_S, self._decide_waiting, clock=steady)
+        self._camera_timer = self._node.create_timer(1.0, self._on_camera_deadline, clock=steady)
+        self._timers = [self._status_timer, self._camera_timer]
+        for timer in self._timers:
+            timer.cancel()
+        self._listening = True
+
+    def stop(self) -> None:
+        """Ignore messages from now on."""
+        self._listening = False
+        self._waiting = None
+        for timer in self._timers:
+            self._node.destroy_timer(timer)
+        self._timers.clear()
+
+    def _on_step_result(self, message: StepResult) -> None:
+        if self._listening:
+            self._pilot.take_step_result(stamp_ns(message.header.stamp), message.terminated or message.truncated)
+
+    def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
+        self._take_sample("status", status_sample_of(message))
+
+    def _on_odometry(self, message: Odometry) -> None:
+        self._take_sample("odometry", odometry_sample_of(message))
+
+    def _on_speedometer(self, message: Float32) -> None:
+        if self._listening:
+            self.speed.take_speedometer(message.data)
+
+    def _take_sample(self, source: str, sample) -> None:
+        if not self._listening or sample is None:
+            return
+        counting = self.speed.take(source, sample)
+        if counting is None:
+            return
+        self._pilot.take_status(counting)
+        if self._waiting is not None and not self._pilot.should_wait(self._waiting.stamp_ns):
+            self._decide_waiting()
+
+    def _on_image(self, camera: int, message: Image | CompressedImage) -> None:
+        if not self._listening:
+            return
+        self._diagnostics.take_image(camera)
+        for frame in self._synchroniser.add(camera, raw_image_of(message)):
+            self._take_frame(frame)
+        wait_s = self._synchroniser.wait_s()
+        if wait_s is None:
+            self._camera_timer.cancel()
+        else:
+            self._camera_timer.timer_period_ns = max(1, int(wait_s * 1e9))
+            self._camera_timer.reset()
+
+    def _on_camera_deadline(self) -> None:
+        frame = self._synchroniser.overdue()
+        if frame is not None:  # else the timer was a little early and comes again
+            self._camera_timer.cancel()
+            self._take_frame(frame)
+
+    def _take_frame(self, frame: Frame) -> None:
+        self._decide_waiting()  # a frame that still waits is decided with what there is
+        if not self._listening:
+            return
+        sample = self.speed.at_image(frame.stamp_ns)
+        if sample is not None:
+            self._pilot.take_status(sample)
+        self._waiting = frame
+        if self._pilot.should_wait(frame.stamp_ns):
+            self._status_timer.reset()
+        else:
+            self._decide_waiting()
+
+    def _decide_waiting(self) -> None:
+        self._status_timer.cancel()
+        if self._waiting is not None:
+            frame, self._waiting = self._waiting, None
+            self._decide(frame)
+
+
+def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:
+    """The topic of each camera, without the transport's ending.
+
+    Raises ConfigError where several cameras share a topic, and where the tolerance lets their pictures of one moment
+    be mixed with those of the next, ``period_s`` later.
+    """
+    pattern = config.topic("image_topic", "{camera}/image")
+    if len(cameras) > 1 and "{camera}" not in pattern:
+        raise ConfigError(f"parameter image_topic: expected {{camera}} in it, for the bundle's cameras "
+                          f"{', '.join(cameras)}; found '{pattern}'")
+    if len(cameras) > 1 and config.camera_tolerance_ms >= 500.0 * period_s:
+        raise ConfigError(f"parameter camera_tolerance_ms: expected less than half the bundle's control period, "
+                          f"{500.0 * period_s:g} ms, found {config.camera_tolerance_ms:g}")
+    return [pattern.replace("{camera}", camera) for camera in cameras]

@@ -1,0 +1,73 @@
+"""What is wrong on the other side of a node's topics, seen on a real graph within this process."""
+
+import time
+
+import graph
+import pytest
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Bool, Float32
+from wm_planner.endpoints import COMMAND_WATCHDOG, NEWEST, RELIABLE, Endpoints
+
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@pytest.fixture
+def domain() -> int:
+    return graph.fresh_domain_id()
+
+
+@pytest.fixture
+def nodes(domain):
+    """A function that makes nodes of one graph; the planner's own is in another participant, as in another process."""
+    with graph.rclpy_context(domain) as context:
+        made = []
+        yield lambda name: made.append(rclpy.create_node(name, context=context)) or made[-1]
+        for node in made:
+            node.destroy_node()
+
+
+@pytest.fixture
+def endpoints(domain):
+    with graph.rclpy_context(domain) as context:
+        node = rclpy.create_node("wm_planner", context=context)
+        endpoints = Endpoints(node)
+        endpoints.publisher(Bool, "/command", RELIABLE, alone=True)
+        endpoints.subscription(Float32, "/speed", lambda message: None, RELIABLE)
+        endpoints.subscription(Float32, "/picture", lambda message: None, NEWEST)
+        yield endpoints
+        endpoints.destroy()
+        node.destroy_node()
+
+
+def look_until(endpoints, expected: list[str]) -> None:
+    """Until just these faults are there, each given by its beginning; discovery takes its time."""
+    def as_expected() -> bool:
+        return len(endpoints.faults) == len(expected) and all(map(str.startswith, endpoints.faults, expected))
+
+    deadline_s = time.monotonic() + 20.0
+    endpoints.look()
+    while not as_expected():
+        assert time.monotonic() < deadline_s, endpoints.faults
+        time.sleep(0.05)
+        endpoints.look()
+
+
+def test_another_publisher_of_commands_is_a_rival_also_with_the_same_name_but_not_the_watchdog(nodes, endpoints):
+    nodes(COMMAND_WATCHDOG).create_publisher(Bool, "/command", 10)
+    nodes("wm_planner").create_publisher(Bool, "/command", 10)
+    look_until(endpoints, ["/command: /wm_planner publishes commands too; only one may drive"])
+    nodes("joystick").create_publisher(Bool, "/command", 10)
+    look_until(endpoints, ["/command: /joystick, /wm_planner publishes commands too"])
+
+
+def test_a_quality_of_service_or_a_type_that_does_not_fit_is_named_and_one_that_does_is_not(nodes, endpoints):
+    other = nodes("other")
+    other.create_publisher(Float32, "/picture", 10)  # reliable to best effort: fits
+    other.create_subscription(Bool, "/command", lambda message: None, BEST_EFFORT)  # the other way round: fits
+    slow = other.create_publisher(Float32, "/speed", BEST_EFFORT)
+    look_until(endpoints, ["/speed: nothing arrives from /other, it publishes with an incompatible quality of service"])
+    other.destroy_publisher(slow)
+    look_until(endpoints, [])
+    other.create_publisher(Bool, "/speed", 10)
+    look_until(endpoints, ["/speed: nothing arrives from /other, it publishes std_msgs/msg/Bool, expected std_msgs/"])

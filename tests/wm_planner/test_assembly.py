@@ -1,0 +1,92 @@
+"""The parts put together on a real, tiny bundle, and tuned while they drive."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from tiny_bundle import make_tiny_bundle, tiny_model
+from wm_bundle import load_bundle, write_bundle
+from wm_planner.assembly import build, retune
+from wm_planner.config import PlannerConfig
+from wm_planner.errors import ConfigError
+from wm_training.exporting.graphs import export_graphs
+
+PICTURE = np.full((3, 64, 64), 90, np.uint8)
+LONG_S = 60.0  # time enough for every search, on any machine
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_tiny_bundle(tmp_path_factory.mktemp("assembly") / "bundle")
+
+
+def start(folder, **values):
+    config = PlannerConfig(bundle=str(folder), **values)
+    return config, build(config, lambda line: None)
+
+
+def plan(parts, tick: int, **arguments):
+    parts.planner.observe(PICTURE, np.array([4.0], np.float32), tick * 80_000_000)
+    return parts.planner.plan(time.monotonic() + LONG_S, **arguments)
+
+
+def test_retuning_changes_the_next_plan_and_neither_engine_nor_belief(folder):
+    config, parts = start(folder, candidates=32)
+    assert plan(parts, 1).candidates.shape[0] == 32
+    changed = dataclasses.replace(config, solver="cem", candidates=48, iterations=3, steer_slew=0.01)
+    retune(parts, changed)
+    after = plan(parts, 2)
+    assert after.candidates.shape[0] == 48 and after.iterations == 3
+    assert abs(after.action[0]) <= 0.01 + 1e-5
+    _, other = start(
+        folder, **{name: getattr(changed, name) for name in ("solver", "candidates", "iterations", "steer_slew")}
+    )
+    plan(other, 1)
+    np.testing.assert_array_equal(plan(other, 2).surprise, after.surprise)  # the belief was the same
+
+
+def test_a_tuning_that_the_bundle_cannot_serve_changes_nothing(folder, tmp_path):
+    tiny = load_bundle(folder)
+    files = {name: tiny.file(name) for name in tiny.manifest.files}
+    blind = dataclasses.replace(tiny.manifest, vector=(dataclasses.replace(tiny.manifest.vector[0], unit="km/h"),))
+    parts = start(folder)[1]
+    parts = dataclasses.replace(parts, bundle=write_bundle(tmp_path / "blind", blind, files))
+    expected = plan(parts, 1)
+    with pytest.raises(ConfigError, match="steering_speed_cost"):
+        retune(parts, PlannerConfig(candidates=16, steering_speed_cost=1.0))
+    assert plan(parts, 2).candidates.shape == expected.candidates.shape
+
+
+def test_the_same_frames_give_the_same_commands(folder):
+    def drive():
+        parts = start(folder, model_noise=0.5, risk=1.0)[1]
+        return np.array([plan(parts, tick).action for tick in range(1, 6)])
+
+    np.testing.assert_array_equal(drive(), drive())
+
+
+def test_rolling_through_commands_in_flight_is_what_the_model_imagines(folder):
+    _, parts = start(folder, solver="actor", steer_slew=2.0, longitudinal_slew=2.0)
+    flying = np.array([[0.5, 0.3, 0.0], [-0.5, 0.0, 0.4]], np.float32)
+    first = plan(parts, 1, in_flight=flying)
+    engine = parts.engine
+    belief, _ = engine.observe(PICTURE, np.array([4.0]), np.zeros(3), engine.initial_belief(), True)
+    commands, _ = engine.actor(engine.advance(belief, flying))
+    np.testing.assert_allclose(first.action, commands[0], atol=1e-6)
+    assert np.abs(plan(parts, 2).action - first.action).max() > 0.0
+
+
+def test_an_ensembles_disagreement_is_the_risk_where_the_bundle_has_one(folder, tmp_path):
+    tiny = load_bundle(folder)
+    (tmp_path / "graphs").mkdir()
+    bundle = write_bundle(
+        tmp_path / "ensemble", tiny.manifest, export_graphs(tiny_model(ensemble_size=3), tmp_path / "graphs")
+    )
+    calm, risky = (plan(start(bundle.path, risk=risk, iterations=1)[1], 1) for risk in (0.0, 2.0))
+    # Every plan is imagined once, so all candidates are there; each costs what the members disagree by.
+    np.testing.assert_array_equal(risky.candidates, calm.candidates)
+    assert len(risky.candidates) == 64
+    assert risky.mean_return < calm.mean_return
+    sampled = plan(start(folder, risk=2.0)[1], 1)
+    assert len(sampled.candidates) == 64 // 4

@@ -1,0 +1,75 @@
+"""The watchdog of commands on a fake clock."""
+
+import math
+
+import pytest
+from wm_planner.command_watchdog import REPEAT_S, CommandWatchdog
+
+THROTTLE, BRAKE = (0.5, 0.0), (0.0, 1.0)
+
+
+@pytest.fixture
+def watchdog(clock) -> CommandWatchdog:
+    return CommandWatchdog(0.2, clock)
+
+
+def test_does_nothing_before_the_first_command(watchdog, clock):
+    clock.advance(100.0)
+    assert watchdog.brake_due() is None and watchdog.state.name == "disarmed"
+
+
+def test_brakes_when_commands_stop_and_lets_go_when_they_come_again(watchdog, clock):
+    for _ in range(10):
+        watchdog.command(*THROTTLE)
+        clock.advance(0.19)
+        assert watchdog.brake_due() is None and watchdog.state.name == "watching"
+    clock.advance(0.02)
+    assert "no command for 0.21 s" in watchdog.brake_due() and watchdog.state.name == "braking"
+    watchdog.command(*THROTTLE)
+    assert watchdog.brake_due() is None and watchdog.state.name == "watching"
+
+
+def test_the_brake_is_repeated_but_not_at_every_look(watchdog, clock):
+    watchdog.command(*THROTTLE)
+    clock.advance(0.21)
+    due = [watchdog.brake_due() is not None]
+    for _ in range(20):
+        clock.advance(REPEAT_S / 4 + 1e-9)
+        due.append(watchdog.brake_due() is not None)
+    assert due == [True] + [False, False, False, True] * 5
+
+
+def test_leaves_a_vehicle_alone_that_was_told_to_brake(watchdog, clock):
+    watchdog.command(*THROTTLE)
+    watchdog.command(*BRAKE)
+    clock.advance(100.0)
+    assert watchdog.brake_due() is None
+
+
+@pytest.mark.parametrize("command", [(0.0, 0.5), (0.1, 1.0), (math.nan, 1.0), (0.0, math.nan), (0.0, 0.0)])
+def test_anything_but_a_full_brake_lets_the_vehicle_move(watchdog, clock, command):
+    watchdog.command(*command)
+    clock.advance(0.21)
+    assert watchdog.brake_due() is not None
+
+
+@pytest.mark.parametrize("inactive_first", [False, True])
+def test_a_planner_that_brakes_and_leaves_disarms_it(watchdog, clock, inactive_first):
+    """The brake and the status come on two topics, in any order."""
+    watchdog.command(*THROTTLE)
+    last = [lambda: watchdog.command(*BRAKE), watchdog.planner_left]
+    for take in reversed(last) if inactive_first else last:
+        take()
+    clock.advance(100.0)
+    assert watchdog.brake_due() is None
+    watchdog.command(*THROTTLE)  # another planner
+    clock.advance(0.21)
+    assert watchdog.brake_due() is not None
+
+
+def test_leaves_no_moving_vehicle_behind(watchdog):
+    assert watchdog.brake_at_end() is None
+    watchdog.command(*THROTTLE)
+    assert "may move" in watchdog.brake_at_end()
+    watchdog.command(*BRAKE)
+    assert watchdog.brake_at_end() is None
