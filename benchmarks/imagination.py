@@ -1,6 +1,6 @@
 """Speed of imagination: imagine.onnx through the planner's engine, as the planner calls it, beside a peer's own.
 
-Every setting is measured in a process of its own; those that are compared take turns.
+Every setting is measured in a process of its own (but in a quick run); those that are compared take turns.
 """
 
 import sys
@@ -54,7 +54,7 @@ def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], N
         for number in range(1 if quick else _ROUNDS):
             say(f"imagination, round {number + 1}")
             for name, (path, threads) in settings.items():
-                found[name].append(_run(path, planner.candidates, threads, calls))
+                found[name].append(_run(path, planner.candidates, threads, calls, quick))
         result = {name: _summary(runs) for name, runs in found.items()}
         return (
             result.pop(full) | {"precision": full} | result | {"peer_sizes": _at_peer_sizes(quick, peer, folder, say)}
@@ -73,7 +73,7 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
     for number in range(rounds):
         say(f"imagination at the peer's sizes, round {number + 1}")
         for precision, bundle in ours.items():
-            found[precision].append(_run(bundle.path, candidates, cores(), calls))
+            found[precision].append(_run(bundle.path, candidates, cores(), calls, quick))
         if peer is not None:
             settings = {"what": "imagine", "path": str(peer), "sizes": sizes, "threads": cores(), "calls": calls,
                         "candidates": candidates, "horizon": _PEER_HORIZON}  # fmt: skip
@@ -89,9 +89,9 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
     return result
 
 
-def _run(path: Path, candidates: int, threads: int, calls: int) -> dict:
+def _run(path: Path, candidates: int, threads: int, calls: int, quick: bool) -> dict:
     settings = {"bundle": str(path), "candidates": candidates, "threads": threads, "calls": calls}
-    return run_child("benchmarks.imagination", settings, threads)
+    return _child(settings) if quick else run_child("benchmarks.imagination", settings, threads)
 
 
 def _summary(runs: list[dict]) -> dict:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from wm_planner.diagnostics import CommandRecord, Diagnostics, EngineFacts, Level
+from wm_planner.config import PlannerConfig
+from wm_planner.diagnostics import CommandRecord, Diagnostics, EngineFacts, Level, plans_asked_for
 from wm_planner.modes import Mode
 from wm_planner.synchroniser import SynchroniserCounts
 
@@ -26,7 +27,7 @@ def drive(diagnostics, clock, seconds: float, record=DRIVING, cameras=(0, 1)) ->
 
 def report(diagnostics, counts=None, faults=()):
     """Lines by the task's name."""
-    lines = diagnostics.report(counts or SynchroniserCounts(), 2, 60.0, 0.3, faults)
+    lines = diagnostics.report(counts or SynchroniserCounts(), 128, 60.0, 0.3, faults)
     assert all(line.name.startswith("wm_planner: ") for line in lines)
     return {line.name.removeprefix("wm_planner: "): line for line in lines}
 
@@ -75,10 +76,11 @@ def test_late_commands_are_counted(diagnostics, clock, late, level):
 
 
 def test_surprise_a_short_search_and_the_mode_are_reported(diagnostics, clock):
-    record = replace(DRIVING, mode=Mode.DEGRADED, reason="surprise 12 nats", surprise=12.0, iterations=1)
-    drive(diagnostics, clock, 0.8, record)
+    drive(diagnostics, clock, 0.8, replace(DRIVING, candidates=32))
+    drive(diagnostics, clock, 0.8, replace(DRIVING, mode=Mode.DEGRADED, reason="surprise 12 nats", surprise=12.0))
     lines = report(diagnostics, faults=["/cmd: /other publishes commands too"])
     assert lines["surprise"].level is Level.WARN and lines["engine"].level is Level.WARN
+    assert lines["engine"].message == "the deadline leaves time for 50 % of the search"  # 32 * 2 of 64 * 2 plans
     assert lines["mode"].level is Level.WARN and lines["mode"].message == "degraded: surprise 12 nats"
     assert lines["topics"].level is Level.ERROR and "/other" in lines["topics"].message
 
@@ -92,3 +94,12 @@ def test_a_brake_without_images_is_an_error_and_makes_the_rest_stale(diagnostics
         "topics": "OK"}
     diagnostics.reset()
     assert report(diagnostics)["camera"].level is Level.STALE
+
+
+@pytest.mark.parametrize("values, has_ensemble, plans", [
+    ({}, False, 128), ({"solver": "actor"}, False, 1),
+    ({"risk": 1.0}, True, 128), ({"risk": 1.0}, False, 32),  # 64 // 4 samples * 2 iterations
+])
+def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans):
+    config = PlannerConfig(candidates=64, iterations=2, risk_samples=4, **values)
+    assert plans_asked_for(config, has_ensemble) == plans

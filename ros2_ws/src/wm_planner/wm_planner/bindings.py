@@ -77,11 +77,10 @@ class HostFunction:
             self._buffers = [np.empty(tensor.shape(count), tensor.kind) for tensor in tensors]
         views = []
         for tensor, buffer in zip(tensors, self._buffers, strict=True):
-            shape = tensor.shape(count)
-            view = buffer[: shape[0]]
-            bind = self._binding.bind_input if tensor in self._inputs else self._binding.bind_output
-            address, _ = view.__array_interface__["data"]  # .ctypes.data would leave a reference cycle behind
-            bind(tensor.name, "cpu", 0, tensor.kind, shape, address)
+            view = buffer[: tensor.shape(count)[0]]
+            binding = self._binding
+            bind = binding.bind_ortvalue_input if tensor in self._inputs else binding.bind_ortvalue_output
+            bind(tensor.name, ort.OrtValue.ortvalue_from_numpy(view))  # the same memory, not a copy
             views.append(view)
         self._views, self._count = views, count
 

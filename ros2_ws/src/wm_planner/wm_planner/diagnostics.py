@@ -8,10 +8,12 @@ from enum import IntEnum
 
 import numpy as np
 
+from wm_planner.config import PlannerConfig
 from wm_planner.modes import Mode
 from wm_planner.synchroniser import SynchroniserCounts
 
 WINDOW_S = 5.0  # rates, shares and percentiles are of this long
+_WHOLE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
 
 
 class Level(IntEnum):
@@ -117,18 +119,18 @@ class Diagnostics:
             self._commands += 1
             self._misses += record.missed
 
-    def report(self, counts: SynchroniserCounts, iterations: int, deadline_ms: float, image_timeout_s: float,
+    def report(self, counts: SynchroniserCounts, plans: int, deadline_ms: float, image_timeout_s: float,
                topic_faults: Sequence[str]) -> list[Diagnosis]:
         """Every line as of now.
 
-        ``counts`` of the synchroniser; ``iterations`` of the search, ``deadline_ms`` and ``image_timeout_s`` as they
-        are set; ``topic_faults``: what is wrong with the topics' publishers and subscribers.
+        ``counts`` of the synchroniser; ``plans`` that a search is to imagine, ``deadline_ms`` and ``image_timeout_s``
+        as they are set; ``topic_faults``: what is wrong with the topics' publishers and subscribers.
         """
         lines = [
             self._camera(counts, image_timeout_s),
             self._deadline(deadline_ms),
             self._surprise(),
-            self._engine_line(iterations),
+            self._engine_line(plans),
             self._mode(),
             self._line("topics", Level.ERROR, "; ".join(topic_faults)) if topic_faults
             else self._line("topics", Level.OK, "publishers and subscribers fit"),
@@ -183,18 +185,20 @@ class Diagnostics:
         return self._line("surprise", Level.WARN if above else Level.OK,
                           f"{above} of {len(observed)} observations above the threshold", values)
 
-    def _engine_line(self, iterations: int) -> Diagnosis:
+    def _engine_line(self, plans: int) -> Diagnosis:
         engine = self._engine
-        planned = [record for record in self._answers.entries() if record.candidates]
-        steps = [record.candidates * record.iterations * engine.horizon for record in planned]
+        # Not the cautious ones of DEGRADED: those may be fewer on purpose.
+        planned = [record.candidates * record.iterations for record in self._answers.entries()
+                   if record.candidates and record.mode is Mode.DRIVING]
+        imagined = float(np.mean(planned)) if planned else 0.0
         values = {"bundle": engine.bundle_id, "provider": engine.provider, "threads": engine.threads,
-                  "imagined steps per frame": float(np.mean(steps)) if steps else 0.0}
+                  "imagined steps per frame": imagined * engine.horizon,
+                  "imagined steps asked for": plans * engine.horizon}
         if not planned:
             return self._line("engine", Level.STALE, f"no plan in {WINDOW_S:g} s", values)
-        short = sum(record.iterations < iterations for record in planned)
-        if short:
-            return self._line("engine", Level.WARN,
-                              f"{short} of {len(planned)} searches cut short by the deadline", values)
+        if imagined < _WHOLE_SEARCH * plans:
+            return self._line("engine", Level.WARN, f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of "
+                                                    f"the search", values)
         return self._line("engine", Level.OK, engine.provider, values)
 
     def _mode(self) -> Diagnosis:
@@ -204,3 +208,11 @@ class Diagnostics:
         level = {Mode.DEGRADED: Level.WARN, Mode.BRAKING: Level.ERROR}.get(mode, Level.OK)
         text = mode.name.lower() + (f": {reason}" if reason else "")
         return self._line("mode", level, text, {"mode": mode.name, "reason": reason})
+
+
+def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
+    """Plans that a search imagines when it has the time; without an ensemble, risk costs several futures of a plan."""
+    if config.solver == "actor":
+        return 1
+    futures = config.samples_that_fit if config.risk > 0.0 and not has_ensemble else 1
+    return config.candidates // futures * config.iterations

@@ -20,7 +20,7 @@ from rclpy.utilities import remove_ros_args
 
 from wm_planner.assembly import Parts, build, retune
 from wm_planner.config import PlannerConfig
-from wm_planner.diagnostics import Diagnostics, EngineFacts
+from wm_planner.diagnostics import Diagnostics, EngineFacts, plans_asked_for
 from wm_planner.endpoints import Endpoints
 from wm_planner.errors import ConfigError, PlannerError
 from wm_planner.frames import Frame
@@ -187,9 +187,9 @@ class PlannerNode(LifecycleNode):
     def _on_diagnostics(self) -> None:
         self._endpoints.look()
         config = self.config
-        iterations = config.iterations if config.solver != "actor" else 1
+        plans = plans_asked_for(config, self._parts.has_ensemble)
         self._outputs.diagnostics(self._diagnostics.report(
-            self._inputs.counts, iterations, config.deadline_ms, config.image_timeout_s, self._endpoints.faults))
+            self._inputs.counts, plans, config.deadline_ms, config.image_timeout_s, self._endpoints.faults))
 
 
 def main(argv: list[str] | None = None) -> int:
