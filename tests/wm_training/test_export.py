@@ -33,6 +33,7 @@ def test_export_writes_a_bundle_that_says_where_it_comes_from(checkpoint, tmp_pa
     assert manifest.control_period_s == pytest.approx(0.08)
     assert manifest.image.cameras[0].source_height == 96 and manifest.vector[0].name == "speed"
     assert manifest.provenance["data"]["rows"] == 4 * 24 and len(manifest.provenance["data"]["sha256"]) == 64
+    assert manifest.provenance["config"]["data_path"] == "data", "the folder, not the way to it"
     assert manifest.surprise_threshold > 0 and manifest.validation["parity_belief"] <= 1e-4
     assert manifest.provenance["precision"] == "float32" and manifest.validation["parity_action"] <= 0.05
 

@@ -166,10 +166,15 @@ def _manifest(options: ExportOptions, model, payload: dict, data, validation: di
             "updates": payload["step"],
             "precision": options.precision,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "config": payload["config"],
+            "config": payload["config"] | _folder_names(payload["config"]),
             "data": data_summary(payload["config"]["data_path"]),
         },
     )
+
+
+def _folder_names(config: dict) -> dict:
+    """The configuration's folders without the way to them: bundles are given away, the machine is nobody's business."""
+    return {key: Path(config[key]).name for key in ("data_path", "output_dir")}
 
 
 def data_summary(path: str) -> dict:
