@@ -174,15 +174,15 @@ def test_a_paused_simulator_is_braked_for_and_driven_on_without_a_new_node(domai
 def test_twenty_life_cycles_leave_neither_threads_nor_memory_behind(domain, observer, bundle):
     with planner(domain, bundle) as node:
         sizes = []
-        for _ in range(25):
+        for _ in range(40):
             for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE,
                                Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
                 assert observer.change_state(transition)
             sizes.append(threads_and_memory(node))
-        threads, memory = zip(*sizes[4:], strict=True)  # the first five fill caches
+        threads, memory = zip(*sizes[19:], strict=True)  # the allocator's pools fill in the first ones
         print(f"threads {threads[0]} to {threads[-1]}, memory [MB]", *(f"{size:.1f}" for size in memory))
         assert len(set(threads)) == 1
-        assert memory[-1] - memory[0] < 5.0
+        assert memory[-1] - memory[0] < 3.0
         assert "Traceback" not in node.output()
 
 
