@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 import subprocess
@@ -45,6 +46,10 @@ def report(checkpoint):
     return output
 
 
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def test_the_folder_holds_picture_video_scorecard_and_page(report):
     assert sorted(file.name for file in report.iterdir()) == FILES
     card = json.loads((report / "scorecard.json").read_text())
@@ -81,8 +86,9 @@ def test_the_page_needs_no_other_file_and_shows_every_figure(report):
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(checkpoint, report, tmp_path):
     for seed, same in (("0", True), ("1", False)):
         assert main(["--checkpoint", str(checkpoint), "--output", str(tmp_path / seed), "--seed", seed, *FAST]) == 0
-        for name in FILES:
-            assert ((tmp_path / seed / name).read_bytes() == (report / name).read_bytes()) == same, name
+        # Only the digests are compared: pytest explains two unequal pages at such length that it runs out of time.
+        equal = {name: digest(tmp_path / seed / name) == digest(report / name) for name in FILES}
+        assert equal == dict.fromkeys(FILES, same)
 
 
 def test_the_tables_are_printed_and_the_window_asked_for_is_drawn(checkpoint, tmp_path, capsys):
