@@ -13,8 +13,8 @@ from set_up.stamps import Stamps, hash_of, run_logged
 # Layers after the ROS one, in the order of installation.
 PURPOSES = {
     "drive": ("build", "drive"),
-    "train": ("build", "drive", "train"),
-    "test": ("build", "drive", "train", "test"),
+    "train": ("build", "drive", "train", "data"),
+    "test": ("build", "drive", "train", "data", "test"),
 }
 PIP_DEADLINE_S = 3600.0
 

@@ -106,10 +106,12 @@ def test_without_rewards_and_expert_commands_it_records_as_from_carla(tmp_path):
     with simulator(domain_id), collect(domain_id, *flags) as process:
         assert process.wait(100) == 0, process.output()
     episode = read_episode(tmp_path / "episode_000000.npz")
-    assert episode.meta["reward"] == "bridge-1"
+    assert episode.meta["reward"] == "driving-1"
     # The reward of a row by its definition, from what the next row says about it; rows that leave the road cost more.
-    speed, change = episode.vector[1:, 0], np.abs(np.diff(episode.actions, axis=0, prepend=0)).sum(1)[:-1]
-    expected = np.minimum(speed / 8.0, 1.0) - 0.1 * change
+    speed = np.append(episode.vector[:, 0], np.nan).astype(np.float64)
+    jerk = np.abs(np.diff(speed, n=2)) * 12.5**2
+    expected = np.clip((speed[1:-1] + speed[:-2]) / 16.0, 0.0, 1.0)
+    expected[1:] -= 0.1 * np.minimum(jerk[:-1] / 10.0, 1.0)
     clean = np.abs(episode.rewards[:-1] - expected) < 1e-4
     assert clean.mean() > 0.7
     labelled = np.isfinite(episode.expert_actions).all(1)

@@ -4,7 +4,7 @@ import pytest
 from wm_msgs.msg import PlannerStatus
 from wm_planner.modes import LatenessMonitor, Mode, SurpriseMonitor
 
-HIGH, LOW, CALM = 11.0, 9.0, 2.0  # nats; the threshold is 10, calm is below a quarter of it
+HIGH, LOW, CALM = 11.0, 4.1, 3.9  # nats; the threshold is 10, calm is below 4
 LETTERS = {Mode.DRIVING: "-", Mode.DEGRADED: "d", Mode.BRAKING: "B"}
 
 
@@ -21,7 +21,7 @@ def modes(monitor, values) -> str:
 
 @pytest.fixture
 def surprise() -> SurpriseMonitor:
-    return SurpriseMonitor(10.0, surprise_frames=2, degraded_frames=3, recovery_frames=4)
+    return SurpriseMonitor(10.0, surprise_frames=2, degraded_frames=3, recovery_frames=4, calm_share=0.4)
 
 
 def test_the_numbers_are_those_of_the_message():

@@ -33,6 +33,13 @@ def test_the_best_source_that_is_there_counts_and_the_next_one_when_it_falls_sil
     assert [line.split()[-1] for line in lines] == ["speedometer", "odometry", "status", "odometry"]
 
 
+def test_a_speedometers_word_is_of_one_image_only(speed):
+    speed.take_speedometer(3.0)
+    assert [speed.at_image(stamp) is not None for stamp in (80, 160)] == [True, False]
+    speed.take_speedometer(3.0)
+    assert speed.at_image(240) is not None
+
+
 def test_only_the_named_source_is_listened_to(clock):
     speed = SpeedInput("odometry", print, clock)
     assert [name for name in ("status", "odometry", "speedometer") if speed.wants(name)] == ["odometry"]

@@ -1,9 +1,7 @@
 import numpy as np
-import pytest
 from wm_bundle import from_command
 from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, ExpertFollower, RandomDriver
 from wm_training.data.recording import EpisodeRecorder, Tick, TickAssembler
-from wm_training.data.rewards import BridgeReward
 
 PERIOD = 80_000_000
 
@@ -21,8 +19,8 @@ def tick(i: int, **changes) -> Tick:
     return Tick(**{**values, **changes})
 
 
-def recorder(length: int = 100, reward: BridgeReward | None = None) -> EpisodeRecorder:
-    return EpisodeRecorder(length, PERIOD, reward, {"rate_hz": 12.5})
+def recorder(length: int = 100) -> EpisodeRecorder:
+    return EpisodeRecorder(length, PERIOD, {"rate_hz": 12.5})
 
 
 def test_a_row_takes_its_observation_from_one_tick_and_its_result_from_the_next():
@@ -71,12 +69,18 @@ def test_full_length_ends_and_the_same_tick_begins_the_next():
 
 
 def test_without_step_results_rewards_are_computed_and_a_collision_is_terminal():
-    record = recorder(reward=BridgeReward())
+    record = recorder()
     record.add(tick(0, reward=None, control=np.zeros(3, np.float32)))
     crash = tick(1, reward=None, speed=4.0, control=np.array([0.5, 0, 0], np.float32), collision=True, lane_crossings=2)
     episode = record.add(crash)
-    # 1.0 * 4 / 8 - 0.1 * 0.5 - 1.0 * 2 - 10.0
-    assert episode.rewards.tolist() == pytest.approx([0.5 - 0.05 - 2.0 - 10.0])
+    # From 0 to 4 m/s, of 8: half of their mean. Two lane crossings, a collision; no jerk is known yet, and no yaw rate.
+    assert episode.meta["reward"] == "driving-1"
+    terms = dict(zip(episode.meta["reward_terms"], episode.reward_terms[0].tolist(), strict=True))
+    unknown = {name for name, value in terms.items() if np.isnan(value)}
+    assert unknown == {"jerk", "lateral_acceleration"}
+    assert {name: terms[name] for name in terms.keys() - unknown} == {
+        "efficiency": 0.25, "lane_invasion": -2.0, "collision": -10.0}  # fmt: skip
+    assert episode.rewards.tolist() == [0.25 - 2.0 - 10.0]
     assert episode.terminals.tolist() == [True]
 
 

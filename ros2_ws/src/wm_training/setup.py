@@ -21,6 +21,9 @@ setup(
             "visualize = wm_training.visualize:main",
             "check_run = wm_training.monitoring.health:main",
             "export = wm_training.export:main",
+            "inspect = wm_training.inspect_dataset:main",
+            "to_bag = wm_training.to_bag:main",
+            "to_lerobot = wm_training.to_lerobot:main",
         ],
     },
 )

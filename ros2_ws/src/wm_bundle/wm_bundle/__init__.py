@@ -2,7 +2,7 @@
 
 from wm_bundle.actions import ACTION_HIGH, ACTION_LOW, ACTION_NAMES, from_command, to_command
 from wm_bundle.bundle import Bundle, BundleError, check_destination, load_bundle, write_bundle
-from wm_bundle.images import COMPRESSIONS, ImageError, ImagePreprocessor, decode_image
+from wm_bundle.images import COMPRESSIONS, ENCODINGS, ImageError, ImagePreprocessor, decode_image
 from wm_bundle.manifest import (
     BUNDLE_FILES,
     FORMAT_VERSION,
@@ -20,6 +20,7 @@ __all__ = [
     "ACTION_NAMES",
     "BUNDLE_FILES",
     "COMPRESSIONS",
+    "ENCODINGS",
     "FORMAT_VERSION",
     "Bundle",
     "BundleError",

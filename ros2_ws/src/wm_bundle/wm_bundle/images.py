@@ -42,9 +42,11 @@ _LAYOUTS = {
     "yuv422_yuy2": _YUYV,
     "yuyv": _YUYV,
 }
+ENCODINGS = tuple(_LAYOUTS)  # of uncompressed images
 _DECOMPRESSED = _Layout(3, cv2.COLOR_BGR2RGB)
 
-COMPRESSIONS = ("jpeg", "png")  # encodings whose data is a whole file
+_END = {"jpeg": b"\xff\xd9", "png": b"IEND"}  # the markers such files end with, some with padding behind
+COMPRESSIONS = tuple(_END)  # encodings whose data is a whole file
 
 
 class ImageError(ValueError):
@@ -82,6 +84,9 @@ def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.
 def decompress_image(encoding: str, data) -> np.ndarray:
     """Decode a whole JPEG or PNG file as (height, width, 3) uint8 BGR. Raises ImageError where it is damaged."""
     buffer = np.frombuffer(data, np.uint8)
+    # OpenCV fills up a file that was cut short with grey and says nothing.
+    if _END[encoding] not in buffer[-64:].tobytes():
+        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file: its end is missing")
     try:
         # The camera's own orientation: a tag in the file must not turn the picture the model was trained with.
         picture = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -119,11 +124,24 @@ class ImagePreprocessor:
             top, left, rows, columns = self.camera.crop
             picture = picture[top : top + rows, left : left + columns]
         # Resizing first and swapping channels after touches far fewer bytes.
-        if picture.shape[:2] != (self.height, self.width):
-            picture = cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        rows, columns = self._scaled_size(*picture.shape[:2])
+        if picture.shape[:2] != (rows, columns):
+            picture = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
         if conversion is not None:
             picture = cv2.cvtColor(picture, conversion)
-        return np.ascontiguousarray(picture.transpose(2, 0, 1))
+        if (rows, columns) == (self.height, self.width):
+            return np.ascontiguousarray(picture.transpose(2, 0, 1))
+        whole = np.zeros((3, self.height, self.width), np.uint8)
+        top, left = (self.height - rows) // 2, (self.width - columns) // 2
+        whole[:, top : top + rows, left : left + columns] = picture.transpose(2, 0, 1)
+        return whole
+
+    def _scaled_size(self, rows: int, columns: int) -> tuple[int, int]:
+        """What a picture is scaled to: the model's size, or for letterbox the largest of its shape within it."""
+        if not self.camera.letterbox:
+            return self.height, self.width
+        scale = min(self.height / rows, self.width / columns)
+        return max(1, min(self.height, round(rows * scale))), max(1, min(self.width, round(columns * scale)))
 
     def _check_size(self, height: int, width: int) -> None:
         camera = self.camera

@@ -12,12 +12,17 @@ BUNDLE_FILES = ("observe.onnx", "imagine.onnx", "actor.onnx", "decode.onnx")
 
 @dataclass(frozen=True)
 class CameraSpec:
-    """One camera as it must arrive. ``crop`` is (top, left, height, width) [px] of the source, None for all of it."""
+    """One camera as it must arrive, and how it is brought to the model's size.
+
+    ``crop`` is (top, left, height, width) [px] of the source, None for all of it. ``letterbox``: what is left keeps its
+    shape, and black fills up the rest of the model's picture; otherwise each side is scaled on its own.
+    """
 
     name: str
     source_height: int
     source_width: int
     crop: tuple[int, int, int, int] | None = None
+    letterbox: bool = False
 
     def __post_init__(self):
         _require(

@@ -7,17 +7,18 @@ import numpy as np
 from wm_bundle import ImagePreprocessor, ImageSpec
 
 from wm_planner.continuity import FrozenPicture
+from wm_planner.foreign_encodings import readable
 from wm_planner.frames import RawImage
 
 
 class Cameras:
     """Preprocesses and stacks pictures, and compares each camera's with the ones before."""
 
-    def __init__(self, spec: ImageSpec, frozen_frames: int, frozen_speed_mps: float):
-        """``frozen_frames``, ``frozen_speed_mps``: see ``FrozenPicture``."""
+    def __init__(self, spec: ImageSpec, frozen_frames: int):
+        """``frozen_frames``: see ``FrozenPicture``."""
         self._names = [camera.name for camera in spec.cameras]
         self._preprocess = [ImagePreprocessor(camera, spec.height, spec.width) for camera in spec.cameras]
-        self._frozen = [FrozenPicture(frozen_frames, frozen_speed_mps) for _ in spec.cameras]
+        self._frozen = [FrozenPicture(frozen_frames) for _ in spec.cameras]
         self._picture = np.zeros((spec.channels, spec.height, spec.width), np.uint8)
         self._seen = np.ones(len(spec.cameras), np.float32)
         self.ever_fitted = False
@@ -43,18 +44,19 @@ class Cameras:
             if image is None:
                 channels[:] = 0
             else:
+                image = readable(image)
                 channels[:] = self._preprocess[index](
                     image.height, image.width, image.encoding, image.step, image.data)
             self._seen[index] = image is not None
         self.ever_fitted = True
         return self._picture
 
-    def frozen(self, speed_mps: float | None) -> str | None:
+    def frozen(self, moving: bool) -> str | None:
         """Which camera repeats its picture while the vehicle moves, None if none does; call it once for each frame."""
         faults = []
         for index, (name, camera) in enumerate(zip(self._names, self._frozen, strict=True)):
             picture = self._picture[3 * index : 3 * index + 3].tobytes()
-            if self._seen[index] and camera.seen(picture, speed_mps):
+            if self._seen[index] and camera.seen(picture, moving):
                 faults.append(name)
         if not faults:
             return None

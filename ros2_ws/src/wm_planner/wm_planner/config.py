@@ -82,12 +82,17 @@ class PlannerConfig:
     deadline_frames: int = _option(5, "brake after so many plans in a row that missed the deadline; 0: never, as in "
                                       "lock-step runs", "images", 0, 1000)
     surprise_frames: int = _option(2, "degraded after so many surprising images", "images", 1, 1000)
-    degraded_frames: int = _option(3, "brake after so many more surprising images", "images", 1, 1000)
+    degraded_frames: int = _option(2, "brake after so many more surprising images", "images", 1, 1000)
     recovery_frames: int = _option(10, "good images in a row that end a brake for surprise or missed deadlines",
                                    "images", 1, 1000)
+    calm_share: float = _option(0.4, "part of the bundle's surprise threshold below which an image is good enough to "
+                                     "end a brake for surprise", "", 0.01, 1.0)
     frozen_frames: int = _option(3, "brake after so many repetitions of the same picture while moving", "images",
                                  1, 1000)
     frozen_speed: float = _option(0.5, "speed above which a picture cannot stay the same", "m/s", 0.0, 1000.0)
+    frozen_throttle_s: float = _option(0.5, "where no speed is known: full throttle for this long, or less for longer, "
+                                            "since the last brake, after which a picture cannot stay the same",
+                                       "s", 0.01, 1000.0)
     image_timeout_s: float = _option(0.25, "brake when no image came for this long", "s", 0.02, 10.0)
     imagined_rate_hz: float = _live(5.0, "most ImaginedRollouts published in a second", "Hz", 0.1, 100.0)
     autostart: bool = _option(False, "configure and activate at once, without a lifecycle manager")

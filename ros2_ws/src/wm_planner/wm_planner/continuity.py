@@ -1,12 +1,12 @@
 """What the stamps of images, status and results say: new episodes, wrong camera rates, and which belongs to which."""
 
-import statistics
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 NS_PER_S = 1_000_000_000
 _RATE_TOLERANCE = 0.1
-_RATE_FRAMES = 8
+_RATE_GAPS = 4  # so that the 4th image of another rate brakes, 3 periods after the first one
+_SEVERAL_PERIODS = 1.75  # a gap of more than so many periods may be one in which images were lost
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,13 @@ class EpisodeTracker:
 class RateCheck:
     """Compares the images' period with the bundle's control period over several frames.
 
-    Images may be dropped on the way, so single long gaps do not count: the period is the median of the gaps that are
-    near the shortest.
+    The period is the mean of the last gaps: jitter of single stamps hardly shows in it. Images may be lost on the way,
+    so a long gap counts as the number of periods nearest to it, unless all gaps are long.
     """
 
     def __init__(self, period_s: float):
         self._period_s = period_s
-        self._gaps_s: deque[float] = deque(maxlen=_RATE_FRAMES)
+        self._gaps_s: deque[float] = deque(maxlen=_RATE_GAPS)
         self._last_ns: int | None = None
         self.confirmed = False
         """Whether the rate was ever seen to be right."""
@@ -120,16 +120,44 @@ class RateCheck:
         else:
             self._gaps_s.clear()
         self._last_ns = stamp_ns
-        if len(self._gaps_s) < _RATE_FRAMES:
+        if len(self._gaps_s) < _RATE_GAPS:
             return None
-        shortest = min(self._gaps_s)
-        found_s = statistics.median(gap for gap in self._gaps_s if gap < 1.5 * shortest)
+        found_s = self._found_s()
         if abs(found_s / self._period_s - 1.0) <= _RATE_TOLERANCE:
             self.confirmed = True
             return None
         return (f"images come every {found_s:.3f} s by their stamps, the bundle was trained for one every "
                 f"{self._period_s:g} s: set the simulator's or camera's period to that, or train a bundle for this "
                 f"period")
+
+    def _found_s(self) -> float:
+        periods = [round(gap_s / self._period_s) if gap_s > _SEVERAL_PERIODS * self._period_s else 1
+                   for gap_s in self._gaps_s]
+        return sum(self._gaps_s) / (sum(periods) if min(periods) == 1 else len(periods))
+
+
+class CommandedMotion:
+    """Whether a vehicle whose speed nobody tells must be moving, by the commands it was sent.
+
+    Throttle is added up over time; a command that brakes more than it drives ends that, for the vehicle may stand
+    after it. One that rolls on without throttle keeps what was added up: it only ever becomes slower by itself, and
+    to go on moving it needs throttle again.
+    """
+
+    def __init__(self, period_s: float, throttle_s: float):
+        """``period_s`` a command acts for; ``throttle_s`` [s of full throttle] after which the vehicle must move."""
+        self._period_s = period_s
+        self._limit_s = throttle_s
+        self._throttle_s = 0.0
+
+    def sent(self, throttle: float, brake: float) -> None:
+        """Take in the next command."""
+        self._throttle_s = 0.0 if brake > throttle else self._throttle_s + float(throttle) * self._period_s
+
+    @property
+    def moving(self) -> bool:
+        """Whether the vehicle must be moving after the commands so far."""
+        return self._throttle_s >= self._limit_s
 
 
 class FrozenPicture:
@@ -140,19 +168,18 @@ class FrozenPicture:
     brake stops the vehicle, and standing must not be taken for a cure.
     """
 
-    def __init__(self, frames: int, speed_mps: float):
-        """``frames`` repetitions in a row above ``speed_mps`` [m/s] are a fault."""
+    def __init__(self, frames: int):
+        """``frames`` repetitions in a row, seen from a moving vehicle, are a fault."""
         self._limit = frames
-        self._speed_mps = speed_mps
         self._last = b""
         self._repeated = 0
         self._frozen = False
 
-    def seen(self, picture: bytes, speed_mps: float | None) -> bool:
-        """Take in the next picture, and the speed if it is known; returns whether the camera is frozen."""
+    def seen(self, picture: bytes, moving: bool) -> bool:
+        """Take in the next picture, and whether the vehicle moves; returns whether the camera is frozen."""
         if picture != self._last:
             self._last, self._repeated, self._frozen = picture, 0, False
-        elif speed_mps is not None and abs(speed_mps) > self._speed_mps:
+        elif moving:
             self._repeated += 1
             self._frozen = self._frozen or self._repeated >= self._limit
         return self._frozen

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RawImage:
-    """One camera's picture, not yet understood: ``data`` is the message's buffer, ``step`` the bytes of a row."""
+    """One camera's picture, not yet understood: ``data`` is the message's buffer, ``step`` the bytes of a row.
+
+    ``is_bigendian`` says how numbers of more than one byte lie in ``data``.
+    """
 
     stamp_ns: int
     height: int
@@ -13,6 +16,7 @@ class RawImage:
     encoding: str
     step: int
     data: object
+    is_bigendian: bool = False
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,12 @@ class Inputs:
         self._take_sample("odometry", odometry_sample_of(message))
 
     def _on_speedometer(self, message: Float32) -> None:
-        if self._listening:
-            self.speed.take_speedometer(message.data)
+        if not self._listening:
+            return
+        self.speed.take_speedometer(message.data)
+        if self._waiting is not None:
+            self._read_speedometer(self._waiting.stamp_ns)
+            self._decide_unless_to_wait()
 
     def _take_sample(self, source: str, sample) -> None:
         if not self._listening or sample is None:
@@ -107,6 +111,14 @@ class Inputs:
         if counting is None:
             return
         self._pilot.take_status(counting)
+        self._decide_unless_to_wait()
+
+    def _read_speedometer(self, stamp_ns: int) -> None:
+        sample = self.speed.at_image(stamp_ns)
+        if sample is not None:
+            self._pilot.take_status(sample)
+
+    def _decide_unless_to_wait(self) -> None:
         if self._waiting is not None and not self._pilot.should_wait(self._waiting.stamp_ns):
             self._decide_waiting()
 
@@ -133,9 +145,7 @@ class Inputs:
         self._decide_waiting()  # a frame that still waits is decided with what there is
         if not self._listening:
             return
-        sample = self.speed.at_image(frame.stamp_ns)
-        if sample is not None:
-            self._pilot.take_status(sample)
+        self._read_speedometer(frame.stamp_ns)
         self._waiting = frame
         if self._pilot.should_wait(frame.stamp_ns):
             self._status_timer.reset()

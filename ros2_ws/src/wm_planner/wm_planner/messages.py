@@ -46,7 +46,7 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
         encoding = "jpeg" if "jpeg" in kind or "jpg" in kind else "png" if "png" in kind else message.format
         return RawImage(stamp_ns(message.header.stamp), 0, 0, encoding, 0, message.data)
     return RawImage(stamp_ns(message.header.stamp), message.height, message.width, message.encoding, message.step,
-                    message.data)
+                    message.data, bool(message.is_bigendian))
 
 
 def status_sample_of(message: CarlaEgoVehicleStatus) -> StatusSample | None:

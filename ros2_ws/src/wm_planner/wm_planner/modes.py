@@ -31,15 +31,18 @@ class SurpriseMonitor:
 
     BRAKING ends after ``recovery_frames`` calm observations in a row. Calm is stricter than not surprising: a belief
     that began on a wrong picture, or that has grown used to one, is seldom above the threshold, but it never becomes
-    as sure of what comes next as it is in the world it was trained for.
+    as sure of what comes next as it is in the world it was trained for. Nor is it too strict: a vehicle that stands
+    sees what the model knows less of than driving. docs/safety.md has the figures between which ``calm_share`` lies.
     """
 
-    CALM = 0.25
-    """Part of the threshold."""
+    def __init__(self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int,
+                 calm_share: float):
+        """``threshold`` [nats] is the bundle's, ``calm_share`` the part of it below which an observation is calm.
 
-    def __init__(self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int):
-        """``threshold`` [nats] is the bundle's; the numbers of images are at least 1."""
+        The numbers of images are at least 1.
+        """
         self.threshold = threshold
+        self._calm_below = calm_share * threshold
         self._degraded_at = surprise_frames
         self._braking_at = surprise_frames + degraded_frames
         self._recovery = recovery_frames
@@ -54,7 +57,7 @@ class SurpriseMonitor:
         if surprising:
             self._surprise = surprise  # the reason names the last one that was too large
         if self._mode is Mode.BRAKING:
-            self._calm = self._calm + 1 if surprise < self.CALM * self.threshold else 0
+            self._calm = self._calm + 1 if surprise < self._calm_below else 0
             if self._calm >= self._recovery:
                 self._mode, self._count = Mode.DRIVING, 0
             return
@@ -74,7 +77,7 @@ class SurpriseMonitor:
         reason = (f"surprise was {self._surprise:.1f} nats, the bundle's limit is {self.threshold:.1f}: "
                   f"the model does not know what it sees")
         if self._mode is Mode.BRAKING:
-            reason += f"; {self._calm} of {self._recovery} images in a row as expected since"
+            reason += f"; {self._calm} of {self._recovery} images in a row below {self._calm_below:.1f} since"
         return Judgement(self._mode, reason)
 
 

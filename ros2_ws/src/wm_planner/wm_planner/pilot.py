@@ -13,7 +13,7 @@ from wm_bundle import BundleManifest, ImageError
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.cameras import Cameras
 from wm_planner.config import PlannerConfig
-from wm_planner.continuity import NS_PER_S, EpisodeTracker, RateCheck, StatusBuffer, StatusSample
+from wm_planner.continuity import NS_PER_S, CommandedMotion, EpisodeTracker, RateCheck, StatusBuffer, StatusSample
 from wm_planner.errors import ConfigError, PlannerError
 from wm_planner.frames import Frame
 from wm_planner.in_flight import CommandsInFlight
@@ -30,6 +30,8 @@ _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because 
 # threshold and must be taken in: without it, all that follow surprise too. Wrong pictures were at 7 times or more.
 _DISBELIEF = 3.0
 _UNFIT_FRAMES = 8  # wrong images in a row, and never a right one: the camera is set up for another model
+# How old the last vehicle_status may be: two were lost. The half is for stamps that are not the image's.
+_STATUS_PERIODS = 2.5
 
 BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 
@@ -81,10 +83,11 @@ class Pilot:
         self._statuses = StatusBuffer()
         self._tracker = EpisodeTracker(period_s)
         self._rate = RateCheck(period_s)
-        self._cameras = Cameras(self._manifest.image, config.frozen_frames, config.frozen_speed)
+        self._cameras = Cameras(self._manifest.image, config.frozen_frames)
+        self._motion = CommandedMotion(period_s, config.frozen_throttle_s)
         self._in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
         self._surprise = SurpriseMonitor(self._manifest.surprise_threshold, config.surprise_frames,
-                                         config.degraded_frames, config.recovery_frames)
+                                         config.degraded_frames, config.recovery_frames, config.calm_share)
         self._lateness = LatenessMonitor(config.deadline_frames, config.recovery_frames)
         self._last_stamp_ns: int | None = None
         self._was_busy = False
@@ -113,6 +116,7 @@ class Pilot:
     def note_command(self, command: np.ndarray) -> None:
         """A command (3,) was sent that no image asked for: the watchdog's brake."""
         self._planner.note_command(command)
+        self._motion.sent(command[1], command[2])
         self._in_flight.reset()
 
     def decide(self, frame: Frame) -> Decision:
@@ -129,6 +133,7 @@ class Pilot:
         if self._belief_lost:
             self._begin_belief()
         self._planner.note_command(decision.command)
+        self._motion.sent(decision.command[1], decision.command[2])
         self._in_flight.sent(frame.stamp_ns, decision.command)
         self._was_busy = self._clock() - frame.received_s > 0.8 * self._period_s
         self._log_recovery(decision)
@@ -147,7 +152,7 @@ class Pilot:
             self._log(f"a new episode begins at stamp {frame.stamp_ns / NS_PER_S:.3f} s: {beginning}")
             self._begin_belief()
         sample = self._sample_at(frame.stamp_ns)
-        frozen = self._cameras.frozen(sample.speed_mps if sample is not None else None)
+        frozen = self._cameras.frozen(self._moves(sample))
         if frozen is not None:
             raise PlannerError(frozen)
         if not self._observe(picture, self._vector_of(sample), frame.stamp_ns):
@@ -177,10 +182,9 @@ class Pilot:
 
     def _never_fits(self, error: Exception) -> bool:
         """Whether images are wrong because the camera is set up for another model, not because of a passing fault."""
-        if isinstance(error, _Unfit):
-            return not self._rate.confirmed
+        ever_right = self._rate.confirmed if isinstance(error, _Unfit) else self._cameras.ever_fitted
         self._unfit += 1
-        return self._unfit >= _UNFIT_FRAMES and not self._cameras.ever_fitted
+        return self._unfit >= _UNFIT_FRAMES and not ever_right
 
     def _begin_belief(self) -> None:
         self._planner.reset()
@@ -230,11 +234,14 @@ class Pilot:
                 self._planner.note_command(applied)
                 self._in_flight.applied(stamp_ns, applied)
             return sample
-        sample = self._statuses.latest_before(stamp_ns, int(3.0 * self._period_s * NS_PER_S))
+        sample = self._statuses.latest_before(stamp_ns, int(_STATUS_PERIODS * self._period_s * NS_PER_S))
         if sample is None and self._vector:
             raise PlannerError(f"no vehicle_status at or shortly before the image's stamp "
                                f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs {self._vector_names} from it")
         return sample
+
+    def _moves(self, sample: StatusSample | None) -> bool:
+        return self._motion.moving if sample is None else abs(sample.speed_mps) > self._config.frozen_speed
 
     def _vector_of(self, sample: StatusSample | None) -> np.ndarray:
         return np.array([source(sample) for source in self._vector], np.float32)

@@ -17,7 +17,7 @@ class SpeedInput:
     """Takes in vehicle_status, odometry and speedometer, and says what of it the pilot is to know.
 
     With the source ``auto`` the best one that was heard of lately counts, else only the one that is named. A
-    speedometer has no stamp: what it said last is taken to be the speed at the image's stamp.
+    speedometer has no stamp: what it said last is taken to be the speed at the stamp of the next image.
     """
 
     def __init__(self, source: str, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic):
@@ -31,6 +31,7 @@ class SpeedInput:
         """Forget everything: the node was activated."""
         self._heard_s: dict[str, float] = {}
         self._speedometer_mps = math.nan
+        self._speedometer_is_new = False
         self.source: str | None = None
         """The one that counted last."""
         self.speed_mps: float | None = None
@@ -52,11 +53,15 @@ class SpeedInput:
         if math.isfinite(speed_mps):
             self._heard_s["speedometer"] = self._clock()
             self._speedometer_mps = abs(speed_mps)
+            self._speedometer_is_new = True
 
     def at_image(self, stamp_ns: int) -> StatusSample | None:
-        """What the speedometer says of the moment of an image, if it is the one that counts."""
-        if not self._is_there("speedometer") or not self._counts("speedometer", self._speedometer_mps):
+        """What the speedometer says of the moment of an image, if it is the one that counts and has spoken since the
+        image before: how long an older word may serve is for the pilot to decide, as for the other sources.
+        """
+        if not self._speedometer_is_new or not self._counts("speedometer", self._speedometer_mps):
             return None
+        self._speedometer_is_new = False
         return StatusSample(stamp_ns, self._speedometer_mps, None)
 
     def _counts(self, source: str, speed_mps: float) -> bool:

@@ -13,7 +13,6 @@ from wm_training.cli import parse, run
 from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, Driver, ExpertFollower, RandomDriver
 from wm_training.data.episodes import EpisodeError, write_episode
 from wm_training.data.recording import EpisodeRecorder, Tick
-from wm_training.data.rewards import BridgeReward
 
 
 class CollectError(RuntimeError):
@@ -117,14 +116,13 @@ class Collector:
         recorder = EpisodeRecorder(
             options.episode_length,
             node.period_ns,
-            None if with_steps else BridgeReward(),
-            self._meta(with_steps),
+            self._meta(),
         )
         node.start(with_steps, with_expert)
         node.enable_autopilot(driver.wants_autopilot)
         return recorder, driver
 
-    def _meta(self, with_steps: bool) -> dict:
+    def _meta(self) -> dict:
         camera = self.node.camera
         return {
             "cameras": [
@@ -133,12 +131,12 @@ class Collector:
                     "source_height": camera.source_height,
                     "source_width": camera.source_width,
                     "crop": None,
+                    "letterbox": False,
                 }
             ],
             "rate_hz": round(1e9 / self.node.period_ns, 6),
             "vector": [{"name": "speed", "unit": "m/s"}],
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
-            "reward": "step_result" if with_steps else BridgeReward.name,
             "driver": self.options.driver,
         }
 

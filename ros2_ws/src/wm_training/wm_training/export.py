@@ -143,7 +143,13 @@ def _manifest(options: ExportOptions, model, payload: dict, data, validation: di
             )
     size = model.config.image_size
     cameras = tuple(
-        CameraSpec(c["name"], c["source_height"], c["source_width"], tuple(c["crop"]) if c.get("crop") else None)
+        CameraSpec(
+            c["name"],
+            c["source_height"],
+            c["source_width"],
+            tuple(c["crop"]) if c.get("crop") else None,
+            c.get("letterbox", False),
+        )
         for c in meta["cameras"]
     )
     vector = tuple(

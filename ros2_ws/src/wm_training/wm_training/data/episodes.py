@@ -42,6 +42,8 @@ class Episode:
     """int64 (T,) stamp of o_t [ns]."""
     camera_mask: np.ndarray | None = None
     """bool (T, K): False where a camera's picture is missing and its pixels mean nothing; None for all there."""
+    reward_terms: np.ndarray | None = None
+    """float32 (T, R): what the reward is the sum of, named in ``meta["reward_terms"]``; NaN where nobody can tell."""
     meta: dict = field(default_factory=dict)
     """Format version, cameras, rate_hz, vector, action convention, reward, source."""
 
@@ -63,10 +65,9 @@ def write_episode(path: str | os.PathLike, episode: Episode) -> Path:
         "expert_actions": np.ascontiguousarray(episode.expert_actions, np.float32),
         "meta": np.array(json.dumps({**episode.meta, "format_version": EPISODE_FORMAT_VERSION}, sort_keys=True)),
     }
-    if episode.stamps_ns is not None:
-        arrays["stamps_ns"] = np.ascontiguousarray(episode.stamps_ns, np.int64)
-    if episode.camera_mask is not None:
-        arrays["camera_mask"] = np.ascontiguousarray(episode.camera_mask, bool)
+    for key, kind in (("stamps_ns", np.int64), ("camera_mask", bool), ("reward_terms", np.float32)):
+        if getattr(episode, key) is not None:
+            arrays[key] = np.ascontiguousarray(getattr(episode, key), kind)
     with replacing(path) as partial, open(partial, "wb") as stream:
         np.savez(stream, **arrays)
     return path
@@ -108,6 +109,7 @@ def read_episode(path: str | os.PathLike) -> Episode:
         expert_actions=arrays.get("expert_actions", np.full((rows, 3), np.nan, np.float32)),
         stamps_ns=arrays.get("stamps_ns"),
         camera_mask=arrays.get("camera_mask"),
+        reward_terms=arrays.get("reward_terms"),
         meta=meta,
     )
     _validate(episode, path)
@@ -192,6 +194,11 @@ def _validate(episode: Episode, path: Path) -> None:
         )
     if episode.stamps_ns is not None and episode.stamps_ns.shape != (rows,):
         raise EpisodeError(f"episode {path}: stamps_ns has shape {episode.stamps_ns.shape}, expected ({rows},)")
+    terms = episode.reward_terms
+    if terms is not None and (terms.ndim != 2 or len(terms) != rows or terms.dtype.kind != "f"):
+        raise EpisodeError(
+            f"episode {path}: reward_terms is {terms.dtype} with shape {terms.shape}, expected float ({rows}, R)"
+        )
     for key in ("actions", "rewards", "vector"):
         if not np.isfinite(getattr(episode, key)).all():
             raise EpisodeError(f"episode {path}: {key} holds numbers that are not finite")

@@ -1,11 +1,11 @@
 """From messages to episodes, without ROS: ticks assembled by stamp, rows aligned as docs/architecture.md draws them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from wm_training.data import rewards as driving
 from wm_training.data.episodes import Episode
-from wm_training.data.rewards import BridgeReward
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Tick:
     ``reward``, ``terminated``, ``truncated`` what that interval led to (None where nobody sends rewards)."""
 
     stamp_ns: int
-    image: np.ndarray
+    image: np.ndarray | None
     speed: float
     control: np.ndarray
     reward: float | None = None
@@ -62,24 +62,21 @@ class TickAssembler:
 
 @dataclass
 class _Rows:
-    """Columns of the episode being recorded."""
+    """Columns of the episode being recorded; ``ticks`` has one more, the tick the last row led to."""
 
     images: list = field(default_factory=list)
     actions: list = field(default_factory=list)
-    rewards: list = field(default_factory=list)
-    speeds: list = field(default_factory=list)
     experts: list = field(default_factory=list)
-    stamps: list = field(default_factory=list)
+    ticks: list = field(default_factory=list)
 
 
 class EpisodeRecorder:
     """Ticks in, episodes out. A row is complete only when the tick after it says what its action led to."""
 
-    def __init__(self, length: int, period_ns: int, reward: BridgeReward | None, meta: dict):
-        """``length`` rows at most; ``period_ns`` between ticks; ``reward`` computes rewards where none are sent."""
+    def __init__(self, length: int, period_ns: int, meta: dict):
+        """``length`` rows at most; ``period_ns`` between ticks. Where ticks have no reward it is computed."""
         self.length = length
         self.period_ns = period_ns
-        self.reward = reward
         self.meta = meta
         self._begin(None)
 
@@ -122,16 +119,11 @@ class EpisodeRecorder:
     def _add_row(self, now: Tick, after: Tick) -> None:
         rows = self._rows
         label = after.control if self._expert_drives else now.expert
-        if after.reward is not None:
-            reward = after.reward
-        else:
-            reward = self.reward(after.speed, after.control, now.control, after.lane_crossings, after.collision)
         rows.images.append(now.image)
         rows.actions.append(after.control)
-        rows.rewards.append(reward)
-        rows.speeds.append(now.speed)
         rows.experts.append(np.full(3, np.nan) if label is None else label)
-        rows.stamps.append(now.stamp_ns)
+        rows.ticks = rows.ticks or [now]
+        rows.ticks.append(replace(after, image=None))
 
     def _finish(self, terminal: bool, restart: Tick | None, expert_drives: bool = False) -> Episode | None:
         rows = self._rows
@@ -141,14 +133,31 @@ class EpisodeRecorder:
         count = len(rows.actions)
         last = np.zeros(count, bool)
         last[-1] = True
+        rewards, terms = self._rewards(rows.ticks)
         return Episode(
             observations=np.stack(rows.images),
             actions=np.array(rows.actions, np.float32),
-            rewards=np.array(rows.rewards, np.float32),
+            rewards=rewards,
             dones=last,
             terminals=last & terminal,
-            vector=np.array(rows.speeds, np.float32)[:, None],
+            vector=np.array([tick.speed for tick in rows.ticks[:-1]], np.float32)[:, None],
             expert_actions=np.array(rows.experts, np.float32),
-            stamps_ns=np.array(rows.stamps, np.int64),
-            meta=dict(self.meta),
+            stamps_ns=np.array([tick.stamp_ns for tick in rows.ticks[:-1]], np.int64),
+            reward_terms=terms,
+            meta={**self.meta, "reward": "step_result"}
+            if terms is None
+            else {**self.meta, "reward": driving.NAME, "reward_terms": list(driving.TERMS)},
+        )
+
+    @staticmethod
+    def _rewards(ticks: list[Tick]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Those that were sent, else those that are computed, with their terms."""
+        if ticks[1].reward is not None:
+            return np.array([tick.reward for tick in ticks[1:]], np.float32), None
+        return driving.driving_reward(
+            np.array([tick.stamp_ns for tick in ticks]) * 1e-9,
+            np.array([tick.speed for tick in ticks]),
+            None,  # the bridge's vehicle_status has no yaw rate
+            np.array([tick.lane_crossings for tick in ticks[1:]]),
+            np.array([tick.collision for tick in ticks[1:]]),
         )

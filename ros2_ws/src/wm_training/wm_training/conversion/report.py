@@ -1,0 +1,92 @@
+"""What a conversion found, kept and left out, drive by drive."""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+NS_PER_S = 1_000_000_000
+
+
+class TopicStatistics:
+    """Stamps of one topic, camera or table: how regularly they came, and how far from when they were recorded."""
+
+    def __init__(self, kind: str):
+        """``kind`` is the message type, or what else the source calls it."""
+        self.kind = kind
+        self._stamps = array("q")
+        self._offsets = array("q")
+
+    def add(self, stamp_ns: int, recorded_ns: int | None = None) -> None:
+        """Take in one sample's stamp, and when it was recorded, where that is known [ns]."""
+        self._stamps.append(stamp_ns)
+        if recorded_ns is not None:
+            self._offsets.append(recorded_ns - stamp_ns)
+
+    def summary(self) -> dict:
+        """count, rate [Hz], jitter [ms] (99th percentile of what gaps differ from the usual one), drops (samples that
+        are missing by the usual gap), longest gap [s], latency [ms] (median of recorded minus stamp), backwards."""
+        stamps = np.array(self._stamps, np.int64)
+        gaps = np.diff(stamps)
+        forward = gaps[gaps > 0]
+        usual = float(np.median(forward)) if len(forward) else 0.0
+        return {
+            "type": self.kind,
+            "count": len(stamps),
+            "rate_hz": round(NS_PER_S / usual, 3) if usual else None,
+            "jitter_ms": round(float(np.percentile(np.abs(forward - usual), 99)) / 1e6, 3) if usual else None,
+            "drops": int(np.maximum(np.rint(forward / usual) - 1, 0).sum()) if usual else 0,
+            "longest_gap_s": round(float(forward.max()) / 1e9, 3) if len(forward) else None,
+            "latency_ms": round(float(np.median(self._offsets)) / 1e6, 3) if len(self._offsets) else None,
+            "backwards": int((gaps <= 0).sum()),
+        }
+
+
+@dataclass
+class DriveReport:
+    """One drive's report. ``skipped`` counts what was left out by reason; ``splits`` where an episode was cut."""
+
+    name: str
+    topics: dict[str, TopicStatistics] = field(default_factory=dict)
+    skipped: Counter = field(default_factory=Counter)
+    splits: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What somebody who uses the data should know: fallbacks that were taken, sources that were chosen."""
+
+    def take_over(self, other: "DriveReport") -> None:
+        """Share everything with ``other`` from now on, but for the name."""
+        self.topics, self.skipped = other.topics, other.skipped
+        self.splits, self.notes = other.splits, other.notes
+
+    def summary(self) -> dict:
+        """Plain values for the report's file."""
+        return {
+            "topics": {name: topic.summary() for name, topic in sorted(self.topics.items())},
+            "clock_skew_ms": self.clock_skew_ms(),
+            "splits": self.splits,
+            "skipped": dict(sorted(self.skipped.items())),
+            "notes": self.notes,
+        }
+
+    def topic(self, name: str, kind: str) -> TopicStatistics:
+        """The statistics of a topic, begun at the first call."""
+        return self.topics.setdefault(name, TopicStatistics(kind))
+
+    def split(self, stamp_ns: int, reason: str) -> None:
+        """An episode ends before this stamp, and why."""
+        self.splits.append({"stamp_ns": int(stamp_ns), "reason": reason})
+
+    def note(self, text: str) -> None:
+        """Keep a note once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def clock_skew_ms(self) -> dict[str, float]:
+        """By how much each topic's latency differs from the first one's [ms]: stamps of different clocks show here."""
+        latency = {name: topic.summary()["latency_ms"] for name, topic in self.topics.items()}
+        known = {name: value for name, value in latency.items() if value is not None}
+        if not known:
+            return {}
+        first = next(iter(known.values()))
+        return {name: round(value - first, 3) for name, value in known.items()}

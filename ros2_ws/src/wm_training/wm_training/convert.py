@@ -1,0 +1,99 @@
+"""`ros2 run wm_training convert`: recordings and datasets into episodes; see docs/conversion.md."""
+
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from wm_training.cli import parse, run
+from wm_training.conversion.errors import ConversionError
+from wm_training.conversion.options import ConvertOptions
+
+MOST_FAILED = 100  # the largest exit code that tells how many drives failed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point. Exit code: how many drives failed (100 for more), 1 where nothing could be begun, 2 for arguments
+    that cannot be used, 130 stopped by a signal."""
+    description = (ConvertOptions.__doc__ or "") + "\n\nExit code: how many recordings failed, at most 100."
+    options = parse(ConvertOptions, description, "convert", arguments)
+    return run("convert", lambda: _convert(options), (ConversionError, OSError))
+
+
+def _convert(options: ConvertOptions) -> int:
+    import cv2
+
+    from wm_training.conversion.runner import Conversion
+
+    cv2.setNumThreads(1)  # a picture is too small to be worth a second thread
+    console = Console(stderr=True)
+    conversion = Conversion(options)
+    todo = conversion.begin()
+    done_before = len(conversion.refs) - len(todo)
+    if done_before:
+        console.print(f"convert: {done_before} of {len(conversion.refs)} drives are done already", highlight=False)
+    with Progress(
+        TextColumn("converting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("converting", total=len(conversion.refs), completed=done_before, note="")
+
+        def on_record(record: dict) -> None:
+            progress.update(task, advance=1, note=record["name"])
+            if record["error"] is not None:
+                console.print(f"convert: {record['name']}: {record['error']}", highlight=False, markup=False)
+            elif not console.is_terminal:
+                rows = sum(file["rows"] for file in record["files"])
+                console.print(f"convert: {record['name']}: {rows} rows", highlight=False, markup=False)
+
+        def on_progress(name: str, done: int, of: int | None) -> None:
+            progress.update(task, note=f"{name}: {done}{f' of {of}' if of else ''} pictures")
+
+        conversion.run(todo, on_record, on_progress)
+    report = conversion.finish()
+    Console().print(_table(report))
+    console.print(f"convert: wrote {conversion.dest}, report in {conversion.report_file}", highlight=False)
+    mine = {ref.name for ref in conversion.refs}
+    failed = sum(drive["error"] is not None and drive["name"] in mine for drive in report["drives"])
+    if failed:
+        console.print(f"convert: {failed} of {len(conversion.refs)} drives failed", highlight=False)
+    return min(failed, MOST_FAILED)
+
+
+def _table(report: dict) -> Table:
+    table = Table(title="Converted")
+    for name in ("drive", "episodes", "rows", "minutes", "cuts", "left out", "mean reward"):
+        table.add_column(name, justify="left" if name == "drive" else "right")
+    for drive in report["drives"]:
+        if drive["error"] is not None:
+            table.add_row(drive["name"], "failed")
+            continue
+        reward = drive["actions"]["mean_reward"]
+        table.add_row(
+            drive["name"],
+            str(drive["episodes"]),
+            str(drive["rows"]),
+            f"{60 * drive['actions']['hours']:.1f}",
+            str(len(drive["splits"])),
+            str(sum(drive["skipped"].values())),
+            "" if reward is None else f"{reward:.3f}",
+        )
+    totals = report["totals"]
+    table.add_section()
+    table.add_row(
+        f"{totals['drives']} drives, {totals['failed']} failed",
+        str(totals["episodes"]),
+        str(totals["rows"]),
+        f"{60 * totals['hours']:.1f}",
+    )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
