@@ -14,7 +14,7 @@ from set_up.stamps import Stamps, hash_of, run_logged
 PURPOSES = {
     "drive": ("build", "drive"),
     "train": ("build", "drive", "train", "data"),
-    "test": ("build", "drive", "train", "data", "test"),
+    "test": ("build", "drive", "train", "data", "ray", "test"),
 }
 PIP_DEADLINE_S = 3600.0
 

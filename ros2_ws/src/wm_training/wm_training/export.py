@@ -130,8 +130,24 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
             )
 
 
+def cameras_of_meta(meta: dict) -> tuple:
+    """CameraSpecs from the episodes' ``meta["cameras"]``: the planner prepares pictures as they were prepared."""
+    from wm_bundle import CameraSpec
+
+    return tuple(
+        CameraSpec(
+            camera["name"],
+            camera["source_height"],
+            camera["source_width"],
+            tuple(camera["crop"]) if camera.get("crop") else None,
+            camera.get("letterbox", False),
+        )
+        for camera in meta["cameras"]
+    )
+
+
 def _manifest(options: ExportOptions, model, payload: dict, data, validation: dict, surprise: float):
-    from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec
+    from wm_bundle import BundleManifest, ImageSpec, LatentSpec, VectorSpec
     from wm_bundle.bundle import sha256_of
 
     meta = json.loads(payload["meta"])
@@ -142,16 +158,7 @@ def _manifest(options: ExportOptions, model, payload: dict, data, validation: di
                 f"record them with `ros2 run wm_training collect`"
             )
     size = model.config.image_size
-    cameras = tuple(
-        CameraSpec(
-            c["name"],
-            c["source_height"],
-            c["source_width"],
-            tuple(c["crop"]) if c.get("crop") else None,
-            c.get("letterbox", False),
-        )
-        for c in meta["cameras"]
-    )
+    cameras = cameras_of_meta(meta)
     vector = tuple(
         VectorSpec(v["name"], v["unit"], float(mean), float(std))
         for v, mean, std in zip(meta["vector"], model.vector_mean, model.vector_std, strict=True)
