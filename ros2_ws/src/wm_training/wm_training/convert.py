@@ -27,12 +27,12 @@ def _convert(options: ConvertOptions) -> int:
     from wm_training.conversion.runner import Conversion
 
     cv2.setNumThreads(1)  # a picture is too small to be worth a second thread
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     conversion = Conversion(options)
     todo = conversion.begin()
     done_before = len(conversion.refs) - len(todo)
     if done_before:
-        console.print(f"convert: {done_before} of {len(conversion.refs)} drives are done already", highlight=False)
+        console.print(f"convert: {done_before} of {len(conversion.refs)} drives are done already")
     with Progress(
         TextColumn("converting"),
         BarColumn(),
@@ -47,10 +47,10 @@ def _convert(options: ConvertOptions) -> int:
         def on_record(record: dict) -> None:
             progress.update(task, advance=1, note=record["name"])
             if record["error"] is not None:
-                console.print(f"convert: {record['name']}: {record['error']}", highlight=False, markup=False)
+                console.print(f"convert: {record['name']}: {record['error']}")
             elif not console.is_terminal:
                 rows = sum(file["rows"] for file in record["files"])
-                console.print(f"convert: {record['name']}: {rows} rows", highlight=False, markup=False)
+                console.print(f"convert: {record['name']}: {rows} rows")
 
         def on_progress(name: str, done: int, of: int | None) -> None:
             progress.update(task, note=f"{name}: {done}{f' of {of}' if of else ''} pictures")
@@ -58,18 +58,18 @@ def _convert(options: ConvertOptions) -> int:
         conversion.run(todo, on_record, on_progress)
     report = conversion.finish()
     Console().print(_table(report))
-    console.print(f"convert: wrote {conversion.dest}, report in {conversion.report_file}", highlight=False)
+    console.print(f"convert: wrote {conversion.dest}, report in {conversion.report_file}")
     mine = {ref.name for ref in conversion.refs}
     failed = sum(drive["error"] is not None and drive["name"] in mine for drive in report["drives"])
     if failed:
-        console.print(f"convert: {failed} of {len(conversion.refs)} drives failed", highlight=False)
+        console.print(f"convert: {failed} of {len(conversion.refs)} drives failed")
     return min(failed, MOST_FAILED)
 
 
 def _table(report: dict) -> Table:
     table = Table(title="Converted")
     for name in ("drive", "episodes", "rows", "minutes", "cuts", "left out", "mean reward"):
-        table.add_column(name, justify="left" if name == "drive" else "right")
+        table.add_column(name, justify="left" if name == "drive" else "right", overflow="fold")
     for drive in report["drives"]:
         if drive["error"] is not None:
             table.add_row(drive["name"], "failed")

@@ -7,8 +7,6 @@ import tyro
 
 from wm_training.conversion.pictures import CameraView, Fit
 
-SOURCES = ("rosbag", "nuscenes", "kitti", "waymo", "carla")
-
 
 @dataclass(frozen=True)
 class ConvertOptions:
@@ -16,9 +14,9 @@ class ConvertOptions:
 
     kind: Annotated[Literal["rosbag", "nuscenes", "kitti", "waymo", "carla"], tyro.conf.Positional]
     """What the source is."""
-    source: Annotated[str, tyro.conf.Positional]
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """File or folder that is read; a folder may hold many recordings. It is never written to."""
-    dest: Annotated[str, tyro.conf.Positional]
+    dest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
     """Folder for the episodes (*.npz), manifest.json and report.json."""
     rate: float | None = None
     """Rows per second [Hz]. Default: as the first camera's pictures come."""
@@ -27,8 +25,8 @@ class ConvertOptions:
     cameras: tuple[str, ...] = ()
     """Cameras by name, in the order in which they are stacked. Default: the source's usual front camera."""
     topics: tuple[str, ...] = ()
-    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result; or
-    NAME=TOPIC for a camera. Default: found by type."""
+    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result; or as
+    CAMERA=TOPIC. Default: found by type."""
     fit: Fit = "stretch"
     """How pictures get square: each side scaled on its own, the middle cut out, or black bars."""
     crop: tuple[int, int, int, int] | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from wm_bundle import ImageError
 
 from wm_training.conversion.assembly import episodes_of_drive
-from wm_training.conversion.drive import Drive, DriveRef, Picture
+from wm_training.conversion.drive import DriveRef, Picture
 from wm_training.conversion.errors import ConversionError
 from wm_training.conversion.options import ConvertOptions
 from wm_training.conversion.report import NS_PER_S, DriveReport
@@ -47,7 +47,7 @@ def episodes_of(
         if report is not None:
             report.take_over(drive.report)
         if progress is not None:
-            drive.pictures = _counted(drive, progress)
+            drive.pictures = _counted(drive.pictures, drive.expected_pictures, progress)
         yield from episodes_of_drive(drive, options)
 
 
@@ -101,10 +101,12 @@ def _next(episodes: Iterator[Episode]) -> Episode | None:
         ) from error
 
 
-def _counted(drive: Drive, progress: Callable[[int, int | None], None]) -> Iterator[Picture]:
-    for count, picture in enumerate(drive.pictures):
+def _counted(
+    pictures: Iterator[Picture], expected: int | None, progress: Callable[[int, int | None], None]
+) -> Iterator[Picture]:
+    for count, picture in enumerate(pictures):
         if count % _EVERY == 0:
-            progress(count, drive.expected_pictures)
+            progress(count, expected)
         yield picture
 
 
