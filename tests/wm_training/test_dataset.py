@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +127,47 @@ def test_another_number_of_cameras_than_the_configuration_says_is_refused(tmp_pa
     make_folder(tmp_path)
     with pytest.raises(EpisodeError, match="has 1 cameras, expected 6: set num_cameras"):
         SequenceDataset(tmp_path, replace(CONFIG, num_cameras=6))
+
+
+EPOCH_WITH_LITTLE_MEMORY = """
+import resource, sys
+from wm_training.config import WorldModelTrainConfig
+from wm_training.data.dataset import SequenceDataset
+
+config = WorldModelTrainConfig(batch_size=4, sequence_length=10, validation_share=0.0, data_path=sys.argv[1])
+SequenceDataset(sys.argv[1], config).batch(0, 0)  # loads what is loaded late
+now = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (now + int(sys.argv[2]), now + int(sys.argv[2])))
+data = SequenceDataset(sys.argv[1], config)
+for index in range(data.batches()):
+    data.batch(1, index)
+print("rows", data.rows)
+try:
+    bytearray(int(sys.argv[2]))
+except MemoryError:
+    print("limited")
+"""
+
+
+def test_an_epoch_goes_over_data_four_times_the_memory_the_process_may_have(tmp_path):
+    limit = 24 << 20
+    rows = 500
+    while sum(file.stat().st_size for file in tmp_path.glob("*.npz")) < 4 * limit:
+        number = len(list(tmp_path.glob("*.npz")))
+        write_episode(tmp_path / f"episode_{number:06d}.npz", make_episode(rows=rows, size=64, seed=number))
+    count = len(list(tmp_path.glob("*.npz")))
+    command = [sys.executable, "-c", EPOCH_WITH_LITTLE_MEMORY, str(tmp_path), str(limit)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.stdout.split() == ["rows", str(count * rows), "limited"], done.stderr
+
+
+def test_rates_that_differ_as_cameras_do_go_together_and_others_do_not(tmp_path):
+    for number, rate in enumerate((9.66, 9.68, 9.7)):
+        episode = make_episode(rows=20, seed=number)
+        write_episode(tmp_path / f"{number}.npz", replace(episode, meta={**episode.meta, "rate_hz": rate}))
+    config = WorldModelTrainConfig(sequence_length=10, validation_share=0.0, image_size=episode.observations.shape[-1])
+    assert SequenceDataset(tmp_path, config).rows == 60
+    write_episode(tmp_path / "3.npz", replace(episode, meta={**episode.meta, "rate_hz": 12.5}))
+    with pytest.raises(EpisodeError, match="3.npz is at 12.5 Hz, 0.npz at 9.66 Hz"):
+        SequenceDataset(tmp_path, config)

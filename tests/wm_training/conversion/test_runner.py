@@ -206,3 +206,24 @@ def test_episodes_can_be_had_in_python_without_writing_anything(source, whole):
     written = read_episode(whole / "2011_09_26_drive_0001_sync_000.npz")
     np.testing.assert_array_equal(episode.observations, written.observations)
     assert {**episode.meta, "format_version": 1} == written.meta
+
+
+def test_a_disk_that_is_really_full_ends_the_same_way(source, whole, tmp_path, capsys):
+    """On a file system of 64 kB; then with room enough, resumed, to the same bytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, timeout=10).returncode != 0:
+        pytest.skip("may not mount a file system")
+    try:
+        assert main(["kitti", str(source), str(disk / "dest"), *FAST]) == 1
+        said = capsys.readouterr().err
+        assert "No space left on device" in said and "Traceback" not in said
+        for file in (disk / "dest").glob("*.npz"):
+            read_episode(file)
+        assert not list((disk / "dest").glob(".*part*"))
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True, timeout=10)
+        assert main(["kitti", str(source), str(disk / "dest"), *FAST, "--resume"]) == 1
+        assert contents(disk / "dest") == contents(whole)
+    finally:
+        subprocess.run(["umount", str(disk)], timeout=10, check=True)

@@ -11,6 +11,7 @@ from wm_training.data.episodes import Episode, EpisodeError, find_episodes, read
 from wm_training.model.world_model import Batch
 
 SPLITS = ("train", "val")
+RATE_TOLERANCE = 0.05  # a camera's rate differs a little from drive to drive
 
 
 class SequenceDataset:
@@ -44,9 +45,14 @@ class SequenceDataset:
             )
         self.skipped = len(self.files) - len(usable)
         self._usable = np.array(usable, dtype=np.int64)
-        starts = np.array([len(self.episodes[i]) for i in usable], dtype=np.int64)
-        self._ends = np.cumsum(starts)
-        self.rows = int(starts.sum())
+        self._lengths = np.array([len(self.episodes[i]) for i in usable], dtype=np.int64)
+        self._ends = np.cumsum(self._lengths)
+        self.rows = int(self._lengths.sum())
+        # Everything but the pictures, of all episodes behind each other: a hundredth of their size, and a batch takes
+        # its rows of all windows at once.
+        whole = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
+        keys = [key for key in Batch._fields if key != "image"] if usable else []
+        self._numbers = {key: np.concatenate([numbers[key] for numbers in whole]) for key in keys}
         labelled = sum(int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in usable)
         # What a labelled row weighs, so that the mean over all rows is that over the labelled ones.
         self.label_weight = self.rows / labelled if labelled else 0.0
@@ -83,15 +89,19 @@ class SequenceDataset:
         random = np.random.default_rng([self.config.seed, SPLITS.index(self.split), epoch, index])
         draws = random.integers(0, self.rows, self.config.batch_size)[rows or slice(None)]
         length = self.config.sequence_length
-        windows = []
-        for draw in draws:
-            slot = int(np.searchsorted(self._ends, draw, side="right"))
-            episode = self.episodes[self._usable[slot]]
-            row = draw - (self._ends[slot - 1] if slot else 0)
-            start = int(np.clip(row - length // 2, 0, len(episode) - length))
-            windows.append(window(episode, start, length))
-        batch = stack(windows)
-        return batch._replace(expert_weight=batch.expert_weight * self.label_weight)
+        slots = np.searchsorted(self._ends, draws, side="right")
+        firsts = self._ends[slots] - self._lengths[slots]  # row of the split's numbers where each episode begins
+        starts = np.clip(draws - firsts - length // 2, 0, self._lengths[slots] - length)
+        shape = self.episodes[0].observations.shape[1:]
+        pictures = np.empty((len(draws), length, *shape), np.uint8)
+        for place, slot, start in zip(pictures, slots.tolist(), starts.tolist(), strict=True):
+            place[:] = self.episodes[self._usable[slot]].observations[start : start + length]
+        rows_of_windows = (firsts + starts)[:, None] + np.arange(length)
+        numbers = {key: column[rows_of_windows] for key, column in self._numbers.items()}
+        numbers["is_first"] = np.zeros((len(draws), length), np.float32)
+        numbers["is_first"][:, 0] = 1.0
+        numbers["expert_weight"] *= np.float32(self.label_weight)
+        return Batch(image=torch.from_numpy(pictures), **{k: torch.from_numpy(v) for k, v in numbers.items()})
 
     def _check_agreement(self) -> None:
         for file, episode in zip(self.files, self.episodes, strict=True):
@@ -121,10 +131,11 @@ class SequenceDataset:
                     f"episode {file} has {episode.actions.shape[1]} numbers in an action, "
                     f"action_dim is {self.config.action_dim}"
                 )
-            if episode.meta.get("rate_hz") != first.meta.get("rate_hz"):
+            rate, usual = episode.meta.get("rate_hz"), first.meta.get("rate_hz")
+            if rate != usual and not (rate and usual and abs(rate / usual - 1.0) <= RATE_TOLERANCE):
                 raise EpisodeError(
-                    f"episode {file} is at {episode.meta.get('rate_hz')} Hz, {self.files[0].name} at "
-                    f"{first.meta.get('rate_hz')} Hz: keep rates in separate folders"
+                    f"episode {file} is at {rate} Hz, {self.files[0].name} at {usual} Hz: "
+                    f"keep rates in separate folders"
                 )
 
 

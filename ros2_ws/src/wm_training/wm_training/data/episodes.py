@@ -4,6 +4,7 @@ The format is described in docs/architecture.md and docs/episodes.md; files with
 """
 
 import json
+import math
 import os
 import struct
 import zipfile
@@ -14,6 +15,8 @@ import numpy as np
 from wm_bundle.files import replacing
 
 EPISODE_FORMAT_VERSION = 1
+# Smaller members are read: a process may have some 65,000 maps, and a map has pages of 4 KiB.
+_MAPPED_BYTES = 1 << 16
 
 
 class EpisodeError(ValueError):
@@ -154,9 +157,9 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream, path: 
     if dtype.hasobject:
         raise ValueError(f"{info.filename} holds Python objects")
     offset = stream.tell()
-    if offset + dtype.itemsize * int(np.prod(shape, dtype=np.int64)) > start + info.file_size:
+    if offset + dtype.itemsize * math.prod(shape) > start + info.file_size:
         raise ValueError(f"{info.filename} is shorter than its header says")
-    if 0 in shape or shape == ():
+    if dtype.itemsize * math.prod(shape) < _MAPPED_BYTES:
         stream.seek(start)
         return np.lib.format.read_array(stream, allow_pickle=False)
     # An ndarray view: indexing a np.memmap costs microseconds more on every access.
