@@ -48,7 +48,7 @@ def test_a_failed_drive_is_told_and_leaves_nothing_and_the_others_are_whole(sour
     assert names == [f"2011_09_26_drive_{n:04d}_sync_000.npz" for n in (1, 2, 3, 5, 6)]
     assert [len(read_episode(whole / name)) for name in names] == [12, 13, 14, 16, 17]
     assert sorted(file.name for file in whole.iterdir() if not file.name.endswith(".npz")) == [
-        ".conversion", "manifest.json", "report.json"]  # fmt: skip
+        ".conversion", "manifest.json", "report.json", "report.txt"]  # fmt: skip
     assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 1
     said = capsys.readouterr()
     assert "2011_09_26_drive_0004_sync" in said.err and "1 of 6 drives failed" in said.err
@@ -68,6 +68,9 @@ def test_manifest_and_report_tell_what_became_of_every_drive(source, whole):
     drive = report["drives"][0]
     assert sum(drive["actions"]["steer"]) == drive["rows"] == 12
     assert {"rate_hz", "jitter_ms", "drops", "latency_ms"} <= next(iter(drive["topics"].values())).keys()
+    text = (whole / "report.txt").read_text()
+    for told in ("2011_09_26_drive_0004_sync", "failed: ", "image_02", "jitter [ms]", "steer -1 |", "note: "):
+        assert told in text
 
 
 @pytest.mark.parametrize("more", [["--workers", "2"], ["--executor", "ray", "--workers", "2"]], ids=["workers", "ray"])

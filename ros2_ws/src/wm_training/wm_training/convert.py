@@ -4,7 +4,6 @@ import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from wm_training.cli import parse, run
 from wm_training.conversion.errors import ConversionError
@@ -24,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _convert(options: ConvertOptions) -> int:
     import cv2
 
+    from wm_training.conversion.report_text import summary_table
     from wm_training.conversion.runner import Conversion
 
     cv2.setNumThreads(1)  # a picture is too small to be worth a second thread
@@ -57,42 +57,13 @@ def _convert(options: ConvertOptions) -> int:
 
         conversion.run(todo, on_record, on_progress)
     report = conversion.finish()
-    Console().print(_table(report))
+    Console().print(summary_table(report))
     console.print(f"convert: wrote {conversion.dest}, report in {conversion.report_file}")
     mine = {ref.name for ref in conversion.refs}
     failed = sum(drive["error"] is not None and drive["name"] in mine for drive in report["drives"])
     if failed:
         console.print(f"convert: {failed} of {len(conversion.refs)} drives failed")
     return min(failed, MOST_FAILED)
-
-
-def _table(report: dict) -> Table:
-    table = Table(title="Converted")
-    for name in ("drive", "episodes", "rows", "minutes", "cuts", "left out", "mean reward"):
-        table.add_column(name, justify="left" if name == "drive" else "right", overflow="fold")
-    for drive in report["drives"]:
-        if drive["error"] is not None:
-            table.add_row(drive["name"], "failed")
-            continue
-        reward = drive["actions"]["mean_reward"]
-        table.add_row(
-            drive["name"],
-            str(drive["episodes"]),
-            str(drive["rows"]),
-            f"{60 * drive['actions']['hours']:.1f}",
-            str(len(drive["splits"])),
-            str(sum(drive["skipped"].values())),
-            "" if reward is None else f"{reward:.3f}",
-        )
-    totals = report["totals"]
-    table.add_section()
-    table.add_row(
-        f"{totals['drives']} drives, {totals['failed']} failed",
-        str(totals["episodes"]),
-        str(totals["rows"]),
-        f"{60 * totals['hours']:.1f}",
-    )
-    return table
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class ConvertOptions:
     recover: bool = False
     """Save what a truncated mcap still holds."""
     report: str | None = None
-    """File for the report. Default: DEST/report.json."""
+    """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
 
     def __post_init__(self):
         for name in ("image_size", "max_steer_deg", "target_speed", "min_rows", "max_rows", "workers"):
@@ -70,6 +70,8 @@ class ConvertOptions:
             raise ValueError(f"max_steer_deg is {self.max_steer_deg:g}, expected below 90")
         if self.tolerance_ms is not None and self.tolerance_ms < 0.0:
             raise ValueError(f"tolerance_ms is {self.tolerance_ms:g}, expected 0 or more")
+        if self.report is not None and not self.report.endswith(".json"):
+            raise ValueError(f"report is {self.report!r}, expected a name that ends with .json")
         if self.max_rows < self.min_rows:
             raise ValueError(f"max_rows is {self.max_rows}, expected at least min_rows, {self.min_rows}")
         self.shard_of()

@@ -18,6 +18,7 @@ from wm_training.conversion.assembly import CONVERTER_VERSION
 from wm_training.conversion.drive import DriveRef
 from wm_training.conversion.errors import ConversionError
 from wm_training.conversion.options import ConvertOptions
+from wm_training.conversion.report_text import readable
 from wm_training.conversion.unit import convert_unit, source_module
 
 FORMAT_VERSION = 1
@@ -98,11 +99,12 @@ class Conversion:
         }
         write_text(self.dest / "manifest.json", _json(manifest))
         write_text(self.report_file, _json(report))
+        write_text(self.report_file.with_suffix(".txt"), readable(report))
         return report
 
     @property
     def report_file(self) -> Path:
-        """Where the report goes."""
+        """Where the report goes; the readable one lies beside it, as .txt."""
         return Path(self.options.report).expanduser() if self.options.report else self.dest / "report.json"
 
     def _work(self, todo: list[DriveRef], on_progress) -> Iterator[dict]:
