@@ -12,6 +12,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
+from wm_planner.launch_ends import unexpected_end
 
 from launch import LaunchDescription
 
@@ -145,12 +146,6 @@ def after_simulator(event, context):
     if event.returncode == 0 and not context.is_shutdown:
         return [Shutdown(reason="the episodes are done")]
     return unexpected_end("simulator", event, context)
-
-
-def unexpected_end(part, event, context):
-    """Raises RuntimeError, which ends the launch with an error, unless the launch is ending anyway."""
-    if not context.is_shutdown:
-        raise RuntimeError(f"the {part} ended with exit code {event.returncode}; its last lines say why")
 
 
 def value(context, name, kind=str):

@@ -9,6 +9,7 @@ from ament_index_python.packages import get_package_prefix
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from wm_planner.launch_ends import unexpected_end
 
 from launch import LaunchDescription
 
@@ -70,9 +71,3 @@ def after_collect(event, context):
 
 def after_simulator(event, context):
     return unexpected_end("simulator", event, context)
-
-
-def unexpected_end(part, event, context):
-    """Raises RuntimeError, which ends the launch with an error, unless the launch is ending anyway."""
-    if not context.is_shutdown:
-        raise RuntimeError(f"the {part} ended with exit code {event.returncode}; its last lines say why")

@@ -24,6 +24,8 @@ PERIOD_S = 0.08
 START_S = 40.0  # for a process to come up on a busy machine
 NORMAL_RED = 100
 WATCHDOG = "command_watchdog"  # its bundle_id
+WATCHDOG_NODE = "wm_command_watchdog"
+SETTLE_S = 0.3  # from one side's discovery of the other to the other's of the first
 ROOT = "/carla/ego_vehicle"
 
 
@@ -56,6 +58,7 @@ class Rig:
         self.world = GOOD
         self.tick = 1
         self.sent_s = 0.0  # when the last tick went out
+        self._changed_at = (0.0, 0)  # when the world was changed [s], and its first tick
         self._due_s = time.monotonic()
         self.commands: list[tuple[float, CarlaEgoVehicleControl]] = []
         self.statuses: list[tuple[float, PlannerStatus]] = []
@@ -87,6 +90,7 @@ class Rig:
         """The world is GOOD but for ``changes`` from now on; returns when the first tick of it goes out [s]."""
         self.world = replace(GOOD, **changes)
         self._due_s = max(self._due_s, time.monotonic())
+        self._changed_at = (self._due_s, self.tick + self.world.stamp_step * self.world.stamps_advance)
         return self._due_s
 
     def run_for(self, seconds: float) -> None:
@@ -119,6 +123,10 @@ class Rig:
             self.images.publish(picture(world, stamp, self.tick if world.changing else 0))
         self.sent_s = now_s
 
+    def hears(self, node: str, topic: str) -> bool:
+        """Whether the rig has found that node's publisher on a topic of the vehicle."""
+        return any(other.node_name == node for other in self.node.get_publishers_info_by_topic(f"{ROOT}/{topic}"))
+
     # What was received
 
     def last(self, count: int) -> list[tuple[int, str]]:
@@ -134,6 +142,14 @@ class Rig:
             return len(planned) == count and all(m.mode == PlannerStatus.MODE_DRIVING for m in planned)
 
         self.until(drives, timeout_s)
+
+    def images_answered_before_brake(self) -> int:
+        """How many images of the changed world the planner answered without a brake."""
+        changed_s, first = self._changed_at
+        modes = [message.mode for arrival_s, message in self.statuses
+                 if message.bundle_id != WATCHDOG and arrival_s > changed_s and message.header.stamp != Time()
+                 and tick_of(message.header.stamp) >= first]
+        return modes.index(PlannerStatus.MODE_BRAKING)
 
     def brake_after(self, fault_s: float, reason: str, mode: int = PlannerStatus.MODE_BRAKING,
                     timeout_s: float = 5.0) -> tuple[float, float]:
@@ -172,6 +188,10 @@ def stamp_of(tick: int) -> Time:
     return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
 
 
+def tick_of(stamp: Time) -> int:
+    return round((stamp.sec + stamp.nanosec * 1e-9) / PERIOD_S)
+
+
 def picture(world: World, stamp: Time, blue: int) -> Image:
     """A picture of one colour."""
     pixels = array.array("B", bytes((blue % 256, 100, world.red, 255)) * (world.height * world.width))
@@ -197,5 +217,12 @@ def start_watchdog(domain: int, *parameters: str) -> graph.GraphProcess:
 
 
 def until_watching(rig: Rig, watchdog: graph.GraphProcess) -> None:
-    """Run until the command watchdog has found the planner's commands: discovery takes its time."""
+    """Run until the command watchdog has found the planner's commands, and the rig the watchdog's.
+
+    Discovery takes its time, each way its own. The watchdog says only once that it watches: before this planner it must
+    have watched no other one, or have said since that it brakes.
+    """
     rig.until(lambda: "watching: " in watchdog.output().rstrip().rpartition("\n")[2], START_S)
+    rig.until(lambda: all(rig.hears(WATCHDOG_NODE, topic) for topic in ("vehicle_control_cmd", "planner/status")),
+              START_S)
+    rig.run_for(SETTLE_S)

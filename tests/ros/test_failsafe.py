@@ -72,28 +72,32 @@ def resume(rig) -> float:
 
 @dataclass(frozen=True)
 class Fault:
-    """``changes`` to a good world, the ``reason`` given, and after how many ticks at the latest it can be seen."""
+    """``changes`` to a good world, and the ``reason`` given.
+
+    ``images`` of it are answered without a brake at most, the first ``unseen`` of them because nothing is to be seen.
+    """
 
     name: str
     changes: dict
     reason: str
-    ticks: int = 0
+    images: int = 0
+    unseen: int = 0
 
 
 FAULTS = [
     Fault("camera stops", {"images": False}, "no image for"),
     Fault("camera freezes, same stamp", {"stamps_advance": False}, "did not advance"),
-    # The second picture is the first that can be seen to be a repetition.
-    Fault("camera freezes, new stamps", {"changing": False}, "repeats the same picture", ticks=1),
+    # The second picture is the first that can be seen to be a repetition, the third repetition brakes.
+    Fault("camera freezes, new stamps", {"changing": False}, "repeats the same picture", images=3, unseen=1),
     Fault("another image size", {"width": 128}, "128x96 images, expected 96x96"),
     Fault("another encoding", {"encoding": "32FC1"}, "encoding is '32FC1'"),
-    # A period is judged by nine stamps.
-    Fault("another image rate", {"stamp_step": 2}, "images come every 0.160 s", ticks=8),
+    # A period is judged by four gaps.
+    Fault("another image rate", {"stamp_step": 2}, "images come every 0.160 s", images=3),
     Fault("NaN from the model", {"red": faulty_bundle.NAN}, "is not finite"),
-    # Three periods are tolerated without one.
-    Fault("vehicle_status missing", {"statuses": False}, "no vehicle_status", ticks=3),
-    # Degraded after two images, which has its own test; the brake three images later.
-    Fault("surprise", {"red": faulty_bundle.SURPRISING}, "the model does not know what it sees", ticks=4),
+    # Two periods are tolerated without one.
+    Fault("vehicle_status missing", {"statuses": False}, "no vehicle_status", images=2),
+    # Degraded at the second image, which has its own test; the brake two images later.
+    Fault("surprise", {"red": faulty_bundle.SURPRISING}, "the model does not know what it sees", images=3),
 ]
 
 
@@ -101,7 +105,11 @@ FAULTS = [
 def test_brakes_while_the_fault_lasts_and_drives_when_it_is_over(rig, planner, fault):
     fault_s = rig.change(**fault.changes)
     brake_s, said_s = rig.brake_after(fault_s, fault.reason)
-    assert brake_s - fault.ticks * PERIOD_S < LIMIT_S
+    # What must be in time on any machine is the image; beside other work the answer may be late.
+    assert (fault.images - fault.unseen) * PERIOD_S < LIMIT_S
+    assert brake_s - fault.images * PERIOD_S < LIMIT_S
+    if rig.world.images:
+        assert rig.images_answered_before_brake() <= fault.images
     braked_s = time.monotonic()
     rig.run_for(HOLD_S)
     assert rig.moved_since(braked_s) == []
@@ -160,7 +168,7 @@ def test_a_status_publisher_that_does_not_match_is_reported_and_brakes(rig, plan
     fault_s = time.monotonic()
     rig.status_of_best_effort(True)
     brake_s, said_s = rig.brake_after(fault_s, "no vehicle_status")
-    assert brake_s - 3 * PERIOD_S < LIMIT_S  # three periods are tolerated without one
+    assert brake_s - 2 * PERIOD_S < LIMIT_S  # two periods are tolerated without one
     rig.until(lambda: "incompatible quality of service: ERROR: Best effort publisher" in planner.output(), 5.0)
     rig.status_of_best_effort(False)
     report("QoS mismatch of vehicle_status", brake_s, said_s, resume(rig))

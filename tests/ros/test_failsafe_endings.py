@@ -36,8 +36,9 @@ def rig(domain):
         rig.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def watchdog(domain):
+    """One for each test: what an earlier planner made it say must not be taken for the next one's."""
     with start_watchdog(domain) as process:
         yield process
         assert "Traceback" not in process.output()

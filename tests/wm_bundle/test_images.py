@@ -1,3 +1,5 @@
+import resource
+
 import cv2
 import numpy as np
 import pytest
@@ -127,3 +129,13 @@ def test_wrong_message_is_refused_with_what_was_expected_and_found(arguments, wo
 def test_other_camera_size_is_refused():
     with pytest.raises(ImageError, match="128x128.*96x96"):
         ImagePreprocessor(CameraSpec("front", 96, 96), 64, 64)(128, 128, "bgra8", 512, bytes(128 * 512))
+
+
+def test_a_damaged_size_of_a_file_does_not_take_the_memory_it_asks_for():
+    data = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    start = data.index(b"\xff\xc0") + 5
+    data[start : start + 4] = b"\xff\xdc\xff\xdc"  # 65,500 pixels each way
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ImageError, match="pixels"):
+        ImagePreprocessor(CameraSpec("front", 8, 8), 8, 8)(0, 0, "jpeg", 0, bytes(data))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kB; the picture would have 12 GB

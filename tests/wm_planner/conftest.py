@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fake_pilot import make_pilot
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, from_command
 from wm_planner.engine import Imagined
+from wm_planner.pilot import Pilot
 
 HORIZON = 6
 
@@ -94,3 +96,9 @@ def manifest() -> BundleManifest:
         vector=(VectorSpec("speed", "m/s", 0.0, 1.0),), control_period_s=0.08,
         latent=LatentSpec("gaussian", 3, 2), horizon=HORIZON, discount=1.0, reward_name="test",
         surprise_threshold=1.0)
+
+
+@pytest.fixture
+def pilot(engine, clock, manifest) -> Pilot:
+    engine.proposal[:] = (0.0, 0.5, 0.0)
+    return make_pilot(engine, clock, manifest)

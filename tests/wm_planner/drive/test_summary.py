@@ -1,6 +1,7 @@
 """Property: summary.json has exactly the documented shape and is never half written."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from wm_planner.drive.summary import build_summary, write_summary
@@ -28,6 +29,14 @@ def test_without_a_model_driving_the_control_figures_are_null(result):
     control = build_summary(result)["control"]
     assert control["latency_ms"] == dict.fromkeys(("p50", "p95", "p99", "max"))
     assert control["candidates"] is None
+
+
+def test_a_frame_without_a_plan_does_not_hide_how_many_candidates_there_were(result):
+    """On a busy machine the first image may come before its vehicle_status: the planner brakes."""
+    samples = result.episodes["planner"][0].planner
+    samples[0] = replace(samples[0], braking=True, reason="no vehicle_status", candidates=0, horizon=0)
+    control = build_summary(result)["control"]
+    assert (control["candidates"], control["horizon"]) == (64, 4)
 
 
 def test_a_number_that_is_not_finite_is_refused_and_the_old_file_stays(tmp_path):

@@ -1,9 +1,13 @@
 """From a camera message's bytes to the picture the model sees, the same in training and in driving."""
 
+import io
+import struct
+import zlib
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from wm_bundle.manifest import CameraSpec
 
@@ -46,6 +50,7 @@ ENCODINGS = tuple(_LAYOUTS)  # of uncompressed images
 _DECOMPRESSED = _Layout(3, cv2.COLOR_BGR2RGB)
 
 _END = {"jpeg": b"\xff\xd9", "png": b"IEND"}  # the markers such files end with, some with padding behind
+MAX_PIXELS = 1 << 25  # 8K
 COMPRESSIONS = tuple(_END)  # encodings whose data is a whole file
 
 
@@ -84,17 +89,32 @@ def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.
 def decompress_image(encoding: str, data) -> np.ndarray:
     """Decode a whole JPEG or PNG file as (height, width, 3) uint8 BGR. Raises ImageError where it is damaged."""
     buffer = np.frombuffer(data, np.uint8)
-    # OpenCV fills up a file that was cut short with grey and says nothing.
-    if _END[encoding] not in buffer[-64:].tobytes():
-        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file: its end is missing")
+    _check_file(encoding, buffer)
     try:
         # The camera's own orientation: a tag in the file must not turn the picture the model was trained with.
         picture = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:  # for no bytes at all, and for a size beyond OpenCV's limits
+    except cv2.error:
         picture = None
     if picture is None:
         raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file")
     return picture
+
+
+def _check_file(encoding: str, buffer: np.ndarray) -> None:
+    """Raise ImageError for what OpenCV would not: it fills up a file that was cut short with grey, and takes as much
+    memory as a damaged size asks for, gigabytes, before it finds that there is no such picture."""
+    if _END[encoding] not in buffer[-64:].tobytes():
+        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file: its end is missing")
+    try:
+        with Image.open(io.BytesIO(buffer), formats=(encoding,)) as picture:
+            width, height = picture.size
+            picture.verify()
+    except Image.DecompressionBombError:
+        raise ImageError(f"image has far more pixels than {MAX_PIXELS}: is it damaged?") from None
+    except (OSError, ValueError, SyntaxError, EOFError, LookupError, struct.error, zlib.error) as error:
+        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file") from error
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"image has {width}x{height} pixels, expected at most {MAX_PIXELS}: is it damaged?")
 
 
 class ImagePreprocessor:

@@ -143,8 +143,10 @@ class Pilot:
         """Decide a frame. What raises here leaves a belief that lacks this frame: the next one begins afresh."""
         self._belief_lost = True
         beginning = self._check_stamp(frame.stamp_ns)
+        wrong_rate = self._rate.fault(frame.stamp_ns, comparable=beginning is None and not self._was_busy)
         picture = self._cameras.picture(frame.images)
-        self._check_rate(frame.stamp_ns, comparable=beginning is None and not self._was_busy)
+        if wrong_rate is not None:
+            raise _Unfit(wrong_rate)
         file_fault = self._guard.fault()
         if file_fault is not None:
             raise PlannerError(file_fault)
@@ -174,11 +176,6 @@ class Pilot:
             raise PlannerError(f"{beginning.reason} to {stamp_ns / NS_PER_S:.3f} s: a new belief begins with the next "
                                f"image")
         return beginning.reason
-
-    def _check_rate(self, stamp_ns: int, comparable: bool) -> None:
-        fault = self._rate.fault(stamp_ns, comparable)
-        if fault is not None:
-            raise _Unfit(fault)
 
     def _never_fits(self, error: Exception) -> bool:
         """Whether images are wrong because the camera is set up for another model, not because of a passing fault."""

@@ -196,12 +196,13 @@ def _planning(episodes: list[Episode]) -> str:
     said = [sample for episode in episodes for sample in episode.planner]
     if not said:
         return ""
+    planned = next((sample for sample in said if not sample.braking), said[0])
     mean_iterations = sum(sample.iterations for sample in said) / len(said)
     latencies = sorted(sample.latency_ms for sample in said)
     text = (
         f"The planner itself took {latencies[len(latencies) // 2]:.1f} ms from image to command (median), "
-        f"with {mean_iterations:.1f} iterations of {said[0].candidates} candidates over "
-        f"{said[0].horizon} steps."
+        f"with {mean_iterations:.1f} iterations of {planned.candidates} candidates over "
+        f"{planned.horizon} steps."
     )
     reasons = sorted({sample.reason for sample in said if sample.braking})
     if reasons:

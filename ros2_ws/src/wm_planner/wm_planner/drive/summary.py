@@ -62,7 +62,7 @@ def _controller(episodes: list[Episode]) -> dict:
 def _control(result: DriveResult) -> dict:
     episodes = result.episodes.get(result.timed_controller, [])
     steps = [step for episode in episodes for step in episode.steps]
-    said = next((sample for episode in episodes for sample in episode.planner), None)
+    said = next((sample for episode in episodes for sample in episode.planner if not sample.braking), None)
     return {
         "rate_hz": 1.0 / result.period_s,
         "latency_ms": latency_percentiles(steps),
