@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from synthetic_drive import MS, driven, drive, number_of, options, signal
+from synthetic_drive import MS, drive, driven, number_of, options, signal
 from wm_training.conversion.assembly import episodes_of_drive
 from wm_training.conversion.drive import Picture, Signals
 from wm_training.conversion.errors import ConversionError
@@ -139,3 +139,12 @@ def test_memory_does_not_grow_with_the_length_of_a_drive():
     episodes = episodes_of_drive(made, options(max_rows=10))
     behind = [len(alive) - int(episode.stamps_ns[-1] // (100 * MS)) for episode in episodes]
     assert len(behind) == 20 and max(behind) < 15
+
+
+def test_what_lies_before_the_first_picture_of_a_camera_is_left_out_and_counted():
+    stamps = [*range(0, 1001, 100), *range(4000, 5001, 100)]
+    pictures = [(camera, t, 7) for t in stamps for camera in (0, 1) if camera == 0 or t >= 4000]
+    made = drive(pictures, cameras=("front", "left"))
+    episodes = convert(made, max_rows=5)
+    assert [e.stamps_ns[0] // MS for e in episodes] == [4000, 4500] and all(e.camera_mask is None for e in episodes)
+    assert made.report.skipped == {"row from before the first picture of left": 12}  # two stretches share a row

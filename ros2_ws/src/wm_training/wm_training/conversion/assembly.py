@@ -63,6 +63,7 @@ class _EpisodeBuilder:
         self._drive = drive
         self._options = options
         self._period_ns = period_ns
+        self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
 
     def is_settled(self, stamp_ns: int, now_ns: int) -> bool:
@@ -75,8 +76,14 @@ class _EpisodeBuilder:
     def episodes(self, rows: list[Row]) -> Iterator[Episode]:
         """Episodes from an uninterrupted stretch, cut where something needed is missing and where one ended."""
         if len(rows) < 2:
-            self._leave_out(len(rows), "row without a row after it")
+            if rows and rows[0] is not self._ending:
+                self._leave_out(1, "row without a row after it")
             return
+        self._ending = rows[-1]
+        for camera in self._drive.cameras:
+            if not camera.ready:
+                self._leave_out(len(rows), f"row from before the first picture of {camera.name}")
+                return
         stamps = np.array([row.stamp_ns for row in rows], np.int64)
         speed, speed_known = self._at_rows(self._drive.signals.speed, stamps)
         yaw_rate, yaw_known = self._at_rows(self._drive.signals.yaw_rate, stamps)

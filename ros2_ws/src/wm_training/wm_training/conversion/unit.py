@@ -66,7 +66,7 @@ def convert_unit(
     episodes = episodes_of(ref, options, report, progress)
     try:
         if not _SAFE_NAME.fullmatch(ref.name):
-            raise ConversionError(f"the drive's name is {ref.name!r}: a file of that name would leave {dest}")
+            raise ConversionError(f"the drive's name is {ref.name!r}: such a file could leave the destination")
         while True:
             episode = _next(episodes)
             if episode is None:
