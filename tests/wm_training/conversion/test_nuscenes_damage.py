@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from fixtures_nuscenes import SceneSpec, write_dataset
 from mutations import Mutator
 from test_nuscenes import options
@@ -8,6 +9,7 @@ from wm_training.conversion.assembly import episodes_of_drive
 from wm_training.conversion.errors import ConversionError
 from wm_training.conversion.sources import nuscenes
 from wm_training.conversion.sources.nuscenes import can_bus, index, poses
+from wm_training.conversion.sources.nuscenes.tables import Table
 
 
 def write_small(root: Path) -> list[Path]:
@@ -43,3 +45,9 @@ def test_damaged_files_are_errors_that_are_told(tmp_path):
         read_all(tmp_path)
         mutator.repair()
     assert whole == read_all(tmp_path) == 5 + 4
+
+
+def test_a_table_nested_a_hundred_thousand_deep_is_refused_and_crashes_nothing(tmp_path):
+    (tmp_path / "sample.json").write_bytes(b'[{"token": ' + b'{"a": [' * 50_000 + b"1" + b"]}" * 50_000 + b"}]")
+    with pytest.raises(ConversionError, match="nested more than 1000 deep"):
+        list(Table(tmp_path, "sample"))

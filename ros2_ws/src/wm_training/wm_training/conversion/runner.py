@@ -7,6 +7,7 @@ do not depend on the order of work, the number of workers, or how often the conv
 import dataclasses
 import json
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -43,8 +44,7 @@ class Conversion:
         """
         options = self.options
         found = source_module(options.kind).find_drives(options)
-        names = [ref.name.lower() for ref in found]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = [name for name, count in Counter(ref.name.lower() for ref in found).items() if count > 1]
         if twice:
             raise ConversionError(f"several drives of {options.source} would be called {twice[0]}: convert them apart")
         index, count = options.shard_of()

@@ -7,7 +7,9 @@ import json
 import math
 import os
 import struct
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,11 @@ import numpy as np
 from wm_bundle.files import replacing
 
 EPISODE_FORMAT_VERSION = 1
+# What zipfile, zlib and numpy raise about damaged files; RuntimeError: a compression or encryption they do not know.
+_DAMAGE = (
+    OSError, ValueError, EOFError, struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError, RuntimeError,
+    TypeError, MemoryError,
+)  # fmt: skip
 # Smaller members are read: a process may have some 65,000 maps, and a map has pages of 4 KiB.
 _MAPPED_BYTES = 1 << 16
 
@@ -87,7 +94,7 @@ def read_episode(path: str | os.PathLike) -> Episode:
         arrays = _read_members(path)
     except FileNotFoundError:
         raise EpisodeError(f"episode {path} does not exist") from None
-    except (OSError, ValueError, EOFError, struct.error, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise EpisodeError(f"episode {path} is truncated or damaged ({error}); delete it or record it again") from None
     missing = [key for key in ("observations", "actions", "rewards", "dones") if key not in arrays]
     if missing:
@@ -98,7 +105,7 @@ def read_episode(path: str | os.PathLike) -> Episode:
             arrays[key] = arrays[key].astype(bool)
     try:
         meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
-    except ValueError as error:
+    except (ValueError, RecursionError, SystemError) as error:  # the last for characters beyond Unicode
         raise EpisodeError(f"episode {path} has a meta that is not JSON ({error})") from None
     if not isinstance(meta, dict):
         raise EpisodeError(f"episode {path} has a meta that is a JSON {type(meta).__name__}, expected an object")

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import ijson
+import numpy as np
 
 from wm_training.conversion.errors import ConversionError
 
 NEEDED = ("log", "scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor")
 TOKEN_BYTES = 16
 _BLOCK_BYTES = 1 << 18
+_DEEPEST = 1000
+_STEPS = np.zeros(256, np.int8)
+_STEPS[[ord("["), ord("{")]] = 1
+_STEPS[[ord("]"), ord("}")]] = -1
 
 
 def check_tables(folder: Path) -> None:
@@ -19,6 +25,26 @@ def check_tables(folder: Path) -> None:
         raise ConversionError(
             f"{folder} lacks the tables {', '.join(missing)}: unpack the metadata archive of this version again"
         )
+
+
+class _Shallow:
+    """A file that may not be nested deeply: ijson would crash the process on what is nested a hundred thousand deep."""
+
+    def __init__(self, file: BinaryIO, path: Path):
+        self._file = file
+        self._path = path
+        self._depth = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        # Brackets within texts count as well: some, but not as many as would matter.
+        steps = _STEPS[np.frombuffer(data, np.uint8)]
+        depths = np.cumsum(steps, dtype=np.int32)
+        if len(depths):
+            if self._depth + int(depths.max()) > _DEEPEST:
+                raise ConversionError(f"{self._path} is nested more than {_DEEPEST} deep, expected a list of rows")
+            self._depth += int(depths[-1])
+        return data
 
 
 class Table:
@@ -36,7 +62,7 @@ class Table:
         self._number = 0
         try:
             with open(self.path, "rb") as file:
-                for row in ijson.items(file, "item", buf_size=_BLOCK_BYTES, use_float=True):
+                for row in ijson.items(_Shallow(file, self.path), "item", buf_size=_BLOCK_BYTES, use_float=True):
                     self._number += 1
                     if not isinstance(row, dict):
                         raise self.error(f"is {row!r:.40}, expected a row with named columns")
