@@ -12,6 +12,7 @@ from sensor_msgs.msg import Image
 from test_planner import START_S, Observer, camera, is_brake, planner, simulator, stamp_s
 from tiny_bundle import make_tiny_bundle
 from visualization_msgs.msg import MarkerArray
+from wm_bundle import VectorSpec
 from wm_msgs.msg import PlannerStatus
 
 PLANNER = "/carla/ego_vehicle/planner/"
@@ -141,6 +142,18 @@ def test_drives_with_compressed_images_and_any_source_of_the_speed(domain, obser
             statuses(observer, PlannerStatus.MODE_DRIVING, 10)
             assert f"the speed comes from the {source}" in node.output()
         assert "jumped" in node.output()  # the second camera's clock
+
+
+def test_a_bundle_with_a_yaw_rate_takes_it_from_odometry_and_brakes_without_it(domain, observer, tmp_path):
+    bundle = make_tiny_bundle(tmp_path / "turning", vector=(VectorSpec("yaw_rate", "rad/s", 0.0, 1.0),))
+    with planner(domain, bundle, "autostart:=true", "deadline_ms:=1000.0"):
+        observer.until_known()
+        for first, source, mode in ((1, "speedometer", PlannerStatus.MODE_BRAKING),
+                                    (1001, "odometry", PlannerStatus.MODE_DRIVING)):
+            with camera(domain, "--ticks", "20", "--speed", source, "--first", str(first)) as images:
+                observer.until(lambda images=images: "done" in images.output(), START_S)
+            found = statuses(observer, mode, 10)
+            assert mode == PlannerStatus.MODE_DRIVING or "no yaw rate" in found[-1].reason
 
 
 def test_says_why_nothing_arrives_from_a_publisher_that_does_not_fit(domain, observer, bundle):

@@ -9,7 +9,10 @@ from tiny_bundle import make_tiny_bundle, tiny_model
 from wm_bundle import load_bundle, write_bundle
 from wm_planner.assembly import build, retune
 from wm_planner.config import PlannerConfig
+from wm_planner.continuity import StatusSample
 from wm_planner.errors import ConfigError
+from wm_planner.frames import Frame, RawImage
+from wm_planner.modes import Mode
 from wm_training.exporting.graphs import export_graphs
 
 PICTURE = np.full((3, 64, 64), 90, np.uint8)
@@ -90,3 +93,14 @@ def test_an_ensembles_disagreement_is_the_risk_where_the_bundle_has_one(folder, 
     assert risky.mean_return < calm.mean_return
     sampled = plan(start(folder, risk=2.0)[1], 1)
     assert len(sampled.candidates) == 64 // 4
+
+
+def test_images_in_the_models_own_size_are_taken_when_they_are_announced_and_refused_otherwise(folder):
+    image = RawImage(80_000_000, 64, 64, "rgb8", 3 * 64, PICTURE.transpose(1, 2, 0).tobytes())
+    found = []
+    for announced in (True, False):
+        parts = start(folder, preprocessed_images=announced, deadline_ms=1000.0)[1]
+        parts.pilot.take_status(StatusSample(80_000_000, 4.0, None))
+        found.append(parts.pilot.decide(Frame(80_000_000, (image,), time.monotonic())))
+    assert found[0].mode is Mode.DRIVING
+    assert found[1].mode is Mode.BRAKING and "expected 96x96" in found[1].reason

@@ -8,7 +8,7 @@ from wm_planner.continuity import (
     EpisodeTracker,
     FrozenPicture,
     RateCheck,
-    StatusBuffer,
+    SampleBuffer,
     StatusSample,
 )
 
@@ -113,7 +113,7 @@ def test_a_rate_is_confirmed_once_it_was_right():
 
 
 def test_status_is_found_by_stamp_or_the_newest_before():
-    buffer = StatusBuffer(length=3)
+    buffer = SampleBuffer(length=3)
     assert buffer.empty
     for stamp in (10, 20, 30, 40):
         buffer.add(sample(stamp))
@@ -124,7 +124,7 @@ def test_status_is_found_by_stamp_or_the_newest_before():
 
 
 def test_status_of_before_a_jump_back_is_forgotten():
-    buffer = StatusBuffer()
+    buffer = SampleBuffer()
     buffer.add(sample(1000))
     buffer.add(sample(10))
     assert buffer.at(1000) is None and buffer.at(10) is not None

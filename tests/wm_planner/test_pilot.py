@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_pilot import PERIOD_NS, assert_brakes, check, drive, frame, image, make_pilot
 from wm_bundle import CameraSpec, ImageSpec, VectorSpec
-from wm_planner.continuity import StatusSample
+from wm_planner.continuity import StatusSample, YawRateSample
 from wm_planner.errors import ConfigError, NonFiniteError
 from wm_planner.frames import Frame
 from wm_planner.modes import Mode
@@ -245,3 +245,15 @@ def test_bundles_with_other_inputs_are_refused(manifest):
         check_inputs(odd)
     with pytest.raises(ConfigError, match="surprise threshold 0 nats, expected above 0"):
         check_inputs(dataclasses.replace(manifest, surprise_threshold=0.0))
+
+
+def test_the_yaw_rate_is_the_last_one_at_or_before_the_image_and_an_old_one_serves_no_more(engine, clock, manifest):
+    entries = (VectorSpec("yaw_rate", "rad/s", 0.0, 1.0), VectorSpec("speed", "m/s", 0.0, 1.0))
+    pilot = make_pilot(engine, clock, dataclasses.replace(manifest, vector=entries))
+    assert drive(pilot, clock, 1).mode is Mode.BRAKING
+    for tick, yaw_rate in ((2, 0.25), (4, 0.5)):
+        pilot.take_yaw_rate(YawRateSample(tick * PERIOD_NS, yaw_rate))
+    assert [drive(pilot, clock, tick).mode for tick in (3, 4, 5, 6)] == [Mode.DRIVING] * 4
+    assert [seen.vector.tolist() for seen in engine.observed] == [[0.25, 5.0], [0.5, 5.0], [0.5, 5.0], [0.5, 5.0]]
+    late = drive(pilot, clock, 7)
+    assert late.mode is Mode.BRAKING and "no yaw rate" in late.reason and "odometry" in late.reason

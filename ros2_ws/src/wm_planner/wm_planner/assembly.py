@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from wm_bundle import Bundle, BundleError, BundleManifest, load_bundle
+from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, load_bundle
 
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
@@ -45,6 +45,8 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
         bundle = load_bundle(config.bundle)
     except BundleError as error:
         raise ConfigError(str(error)) from error
+    if config.preprocessed_images:
+        bundle = replace(bundle, manifest=_for_preprocessed_images(bundle.manifest))
     manifest = bundle.manifest
     engine = Engine(bundle, EngineSettings(threads=config.threads), log)
     has_ensemble = _has_ensemble(engine, manifest)
@@ -61,6 +63,13 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
         log(f"{config.iterations} iterations of {solver.candidates} candidates take about {search_ms:.0f} ms here, the "
             f"deadline is {config.deadline_ms:g} ms: the search will be cut short; consider fewer candidates")
     return Parts(bundle, engine, planner, pilot, has_ensemble)
+
+
+def _for_preprocessed_images(manifest: BundleManifest) -> BundleManifest:
+    """The same bundle for cameras that send the model's own pictures."""
+    image = manifest.image
+    cameras = tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras)
+    return replace(manifest, image=replace(image, cameras=cameras))
 
 
 def retune(parts: Parts, config: PlannerConfig) -> None:

@@ -10,6 +10,7 @@ from wm_planner.solvers import FEWEST_CANDIDATES
 SOLVERS = ("shooting", "cem", "mppi", "actor")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SPEED_SOURCES = ("auto", "status", "odometry", "speedometer")
+YAW_RATE_SOURCES = ("odometry", "imu")
 
 
 def _option(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = (),
@@ -38,8 +39,13 @@ class PlannerConfig:
     camera_deadline_ms: float = _option(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
     speed_source: str = _option("auto", "where the speed comes from; auto: the first of the others that there is",
                                 choices=SPEED_SOURCES)
+    yaw_rate_source: str = _option("odometry", "where the yaw rate comes from, for bundles that need one",
+                                   choices=YAW_RATE_SOURCES)
+    preprocessed_images: bool = _option(False, "images are cropped and resized to the model's size already, as in "
+                                               "bags of to_bag")
     status_topic: str = _option("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
     odometry_topic: str = _option("", "odometry; empty: /carla/<role_name>/odometry")
+    imu_topic: str = _option("", "IMU; empty: /carla/<role_name>/imu")
     speedometer_topic: str = _option("", "speedometer; empty: /carla/<role_name>/speedometer")
     step_result_topic: str = _option("", "step results; empty: /carla/<role_name>/step_result")
     control_topic: str = _option("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")

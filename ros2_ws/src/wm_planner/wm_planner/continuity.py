@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 NS_PER_S = 1_000_000_000
 _RATE_TOLERANCE = 0.1
@@ -21,14 +22,25 @@ class StatusSample:
     command: tuple[float, float, float] | None
 
 
-class StatusBuffer:
-    """The last few vehicle_status messages, found again by stamp."""
+@dataclass(frozen=True)
+class YawRateSample:
+    """Stamp [ns] and yaw rate [rad/s], positive left (REP-103)."""
+
+    stamp_ns: int
+    yaw_rate_rps: float
+
+
+Sample = TypeVar("Sample", StatusSample, YawRateSample)
+
+
+class SampleBuffer(Generic[Sample]):
+    """The last few samples of one kind, found again by stamp."""
 
     def __init__(self, length: int = 16):
         self._length = length
-        self._samples: OrderedDict[int, StatusSample] = OrderedDict()
+        self._samples: OrderedDict[int, Sample] = OrderedDict()
 
-    def add(self, sample: StatusSample) -> None:
+    def add(self, sample: Sample) -> None:
         """Keep a sample, drop the oldest beyond the length, and all of them when stamps jump back.
 
         After a simulator began anew, what came before must not be taken for the new run's.
@@ -39,11 +51,11 @@ class StatusBuffer:
         while len(self._samples) > self._length:
             self._samples.popitem(last=False)
 
-    def at(self, stamp_ns: int) -> StatusSample | None:
+    def at(self, stamp_ns: int) -> Sample | None:
         """The sample of exactly this stamp."""
         return self._samples.get(stamp_ns)
 
-    def latest_before(self, stamp_ns: int, max_age_ns: int) -> StatusSample | None:
+    def latest_before(self, stamp_ns: int, max_age_ns: int) -> Sample | None:
         """The newest sample at or before a stamp that is no older than ``max_age_ns``."""
         fitting = [s for s in self._samples.values() if 0 <= stamp_ns - s.stamp_ns <= max_age_ns]
         return max(fitting, key=lambda s: s.stamp_ns, default=None)

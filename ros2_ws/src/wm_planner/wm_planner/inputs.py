@@ -6,7 +6,7 @@ from carla_msgs.msg import CarlaEgoVehicleStatus
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, Imu
 from std_msgs.msg import Float32
 from wm_bundle import BundleManifest
 from wm_msgs.msg import StepResult
@@ -16,8 +16,8 @@ from wm_planner.diagnostics import Diagnostics
 from wm_planner.endpoints import NEWEST, RELIABLE, Endpoints
 from wm_planner.errors import ConfigError
 from wm_planner.frames import Frame
-from wm_planner.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of
-from wm_planner.pilot import Pilot
+from wm_planner.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of, yaw_rate_sample_of
+from wm_planner.pilot import Pilot, needs_yaw_rate
 from wm_planner.speed_input import SpeedInput
 from wm_planner.synchroniser import CameraSynchroniser
 
@@ -49,6 +49,10 @@ class Inputs:
             listen(CarlaEgoVehicleStatus, config.topic("status_topic", "vehicle_status"), self._on_status, RELIABLE)
         if self.speed.wants("odometry"):
             listen(Odometry, config.topic("odometry_topic", "odometry"), self._on_odometry, RELIABLE)
+        if needs_yaw_rate(manifest):
+            kind = {"odometry": Odometry, "imu": Imu}[config.yaw_rate_source]
+            topic = config.topic(f"{config.yaw_rate_source}_topic", config.yaw_rate_source)
+            listen(kind, topic, self._on_yaw_rate, RELIABLE)
         if self.speed.wants("speedometer"):
             listen(Float32, config.topic("speedometer_topic", "speedometer"), self._on_speedometer, RELIABLE)
         kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
@@ -95,6 +99,11 @@ class Inputs:
 
     def _on_odometry(self, message: Odometry) -> None:
         self._take_sample("odometry", odometry_sample_of(message))
+
+    def _on_yaw_rate(self, message: Odometry | Imu) -> None:
+        sample = yaw_rate_sample_of(message)
+        if self._listening and sample is not None:
+            self._pilot.take_yaw_rate(sample)
 
     def _on_speedometer(self, message: Float32) -> None:
         if not self._listening:

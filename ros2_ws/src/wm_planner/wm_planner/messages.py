@@ -10,13 +10,13 @@ from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, Imu
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
 from wm_msgs.msg import ImaginedRollouts
 
-from wm_planner.continuity import NS_PER_S, StatusSample
+from wm_planner.continuity import NS_PER_S, StatusSample, YawRateSample
 from wm_planner.diagnostics import Diagnosis
 from wm_planner.frames import RawImage
 from wm_planner.planner import Plan
@@ -67,6 +67,12 @@ def odometry_sample_of(message: Odometry) -> StatusSample:
     """The speed of an odometry, which knows of no commands; not finite where one of the numbers is not."""
     linear = message.twist.twist.linear
     return StatusSample(stamp_ns(message.header.stamp), math.hypot(linear.x, linear.y, linear.z), None)
+
+
+def yaw_rate_sample_of(message: Odometry | Imu) -> YawRateSample | None:
+    """The yaw rate of an odometry or an IMU; None where it is not finite."""
+    angular = message.twist.twist.angular if isinstance(message, Odometry) else message.angular_velocity
+    return YawRateSample(stamp_ns(message.header.stamp), angular.z) if math.isfinite(angular.z) else None
 
 
 def control_message(command: np.ndarray, stamp: Time) -> CarlaEgoVehicleControl:

@@ -13,7 +13,15 @@ from wm_bundle import BundleManifest, ImageError
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.cameras import Cameras
 from wm_planner.config import PlannerConfig
-from wm_planner.continuity import NS_PER_S, CommandedMotion, EpisodeTracker, RateCheck, StatusBuffer, StatusSample
+from wm_planner.continuity import (
+    NS_PER_S,
+    CommandedMotion,
+    EpisodeTracker,
+    RateCheck,
+    SampleBuffer,
+    StatusSample,
+    YawRateSample,
+)
 from wm_planner.errors import ConfigError, PlannerError
 from wm_planner.frames import Frame
 from wm_planner.in_flight import CommandsInFlight
@@ -21,8 +29,10 @@ from wm_planner.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
 from wm_planner.planner import Plan, Planner
 
 # Vector inputs a bundle may ask for, and where they come from.
-_VECTOR_SOURCES: dict[tuple[str, str], Callable[[StatusSample], float]] = {
-    ("speed", "m/s"): lambda sample: sample.speed_mps,
+_SPEED, _YAW_RATE = ("speed", "m/s"), ("yaw_rate", "rad/s")
+_VECTOR_SOURCES: dict[tuple[str, str], Callable[[StatusSample, YawRateSample], float]] = {
+    _SPEED: lambda status, turning: status.speed_mps,
+    _YAW_RATE: lambda status, turning: turning.yaw_rate_rps,
 }
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
@@ -69,9 +79,9 @@ class Pilot:
         self._manifest = manifest
         self._config = config
         self._guard = guard
-        self._vector = [_VECTOR_SOURCES[entry.name, entry.unit] for entry in manifest.vector]
-        self._vector_names = ", ".join(entry.name for entry in manifest.vector)
+        self._vector = [(entry.name, entry.unit) for entry in manifest.vector]
         self._period_s = manifest.control_period_s
+        self._oldest_ns = int(_STATUS_PERIODS * self._period_s * NS_PER_S)  # what may still serve for an image
         self._clock = clock
         self._log = log
         self.reset()
@@ -80,7 +90,8 @@ class Pilot:
         """Forget all that was received: the node was activated."""
         config, period_s = self._config, self._period_s
         self._begin_belief()
-        self._statuses = StatusBuffer()
+        self._statuses: SampleBuffer[StatusSample] = SampleBuffer()
+        self._yaw_rates: SampleBuffer[YawRateSample] = SampleBuffer()
         self._tracker = EpisodeTracker(period_s)
         self._rate = RateCheck(period_s)
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
@@ -103,6 +114,10 @@ class Pilot:
         """A vehicle_status, or what stands in for it, came."""
         self._statuses.add(sample)
 
+    def take_yaw_rate(self, sample: YawRateSample) -> None:
+        """An odometry or an IMU told the yaw rate."""
+        self._yaw_rates.add(sample)
+
     def take_step_result(self, stamp_ns: int, ended: bool) -> None:
         """A StepResult came; ``ended``: terminated or truncated."""
         if ended:
@@ -110,7 +125,7 @@ class Pilot:
 
     def should_wait(self, stamp_ns: int) -> bool:
         """Whether the vehicle_status of this image's tick is still to be expected."""
-        expected = bool(self._vector) or not self._statuses.empty
+        expected = _SPEED in self._vector or not self._statuses.empty
         return expected and self._statuses.at(stamp_ns) is None
 
     def note_command(self, command: np.ndarray) -> None:
@@ -157,7 +172,7 @@ class Pilot:
         frozen = self._cameras.frozen(self._moves(sample))
         if frozen is not None:
             raise PlannerError(frozen)
-        if not self._observe(picture, self._vector_of(sample), frame.stamp_ns):
+        if not self._observe(picture, self._vector_of(sample, frame.stamp_ns), frame.stamp_ns):
             self._begin_belief()
         decision = self._plan(frame)
         self._belief_lost = False
@@ -231,23 +246,33 @@ class Pilot:
                 self._planner.note_command(applied)
                 self._in_flight.applied(stamp_ns, applied)
             return sample
-        sample = self._statuses.latest_before(stamp_ns, int(_STATUS_PERIODS * self._period_s * NS_PER_S))
-        if sample is None and self._vector:
+        sample = self._statuses.latest_before(stamp_ns, self._oldest_ns)
+        if sample is None and _SPEED in self._vector:
             raise PlannerError(f"no vehicle_status at or shortly before the image's stamp "
-                               f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs {self._vector_names} from it")
+                               f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs the speed from it")
         return sample
 
     def _moves(self, sample: StatusSample | None) -> bool:
         return self._motion.moving if sample is None else abs(sample.speed_mps) > self._config.frozen_speed
 
-    def _vector_of(self, sample: StatusSample | None) -> np.ndarray:
-        return np.array([source(sample) for source in self._vector], np.float32)
+    def _vector_of(self, sample: StatusSample | None, stamp_ns: int) -> np.ndarray:
+        """The bundle's vector inputs (V,). Raises PlannerError where nobody told the yaw rate that it needs."""
+        turning = self._yaw_rates.latest_before(stamp_ns, self._oldest_ns)
+        if turning is None and _YAW_RATE in self._vector:
+            raise PlannerError(f"no yaw rate at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s: the "
+                               f"bundle needs it from the {self._config.yaw_rate_source}")
+        return np.array([_VECTOR_SOURCES[entry](sample, turning) for entry in self._vector], np.float32)
 
     def _log_recovery(self, decision: Decision) -> None:
         """Say what is over; that a fault began is said by the decision's reason."""
         last, self._last = self._last, Judgement(decision.mode, decision.reason)
         if decision.mode is not last.mode and decision.mode in (Mode.DRIVING, Mode.DEGRADED) and last.reason:
             self._log(f"this is over: {last.reason}")
+
+
+def needs_yaw_rate(manifest: BundleManifest) -> bool:
+    """Whether a bundle has the yaw rate among its vector inputs."""
+    return any((entry.name, entry.unit) == _YAW_RATE for entry in manifest.vector)
 
 
 def check_inputs(manifest: BundleManifest) -> None:
