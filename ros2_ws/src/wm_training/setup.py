@@ -8,7 +8,10 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/wm_training"]),
         ("share/wm_training", ["package.xml"]),
     ],
-    package_data={"wm_training.imagination": ["assets/*"]},
+    package_data={
+        "wm_training.conversion.inspection": ["assets/*"],
+        "wm_training.imagination": ["assets/*"],
+    },
     install_requires=["setuptools"],
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
@@ -17,6 +20,7 @@ setup(
     entry_points={
         "console_scripts": [
             "collect = wm_training.collect:main",
+            "convert = wm_training.convert:main",
             "train = wm_training.train:main",
             "visualize = wm_training.visualize:main",
             "check_run = wm_training.monitoring.health:main",

@@ -1,0 +1,90 @@
+"""`ros2 run wm_training inspect`: what a folder of episodes holds, as tables and as a page."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from wm_training.cli import DONE, ERROR, parse, run, say
+
+PROGRAM = "inspect"
+TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Folder of episodes (*.npz), or with such folders train and val."""
+    output: str = "out/inspect/inspect.html"
+    """Where the page goes."""
+    thumbnails: int = 100
+    """Episodes whose pictures are on the page: those with something suspicious first."""
+    validation_share: float = 0.1
+    """Share of the episodes that validates, as of `train`; without folders train and val."""
+
+    def __post_init__(self):
+        if not 0 <= self.thumbnails <= 10_000:
+            raise ValueError(f"thumbnails is {self.thumbnails}, expected 0 to 10000")
+        if not 0.0 <= self.validation_share < 1.0:
+            raise ValueError(f"validation_share is {self.validation_share:g}, expected from 0 to below 1")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code: 1 also where files cannot be read, after all others were shown."""
+    options = parse(Options, "Show what a folder of episodes holds.", PROGRAM, arguments)
+
+    def work() -> int:
+        from wm_training.data.episodes import EpisodeError
+
+        return run(PROGRAM, lambda: _inspect(options), (EpisodeError, OSError))
+
+    return run(PROGRAM, work, ())
+
+
+def _inspect(options: Options) -> int:
+    from rich.console import Console
+    from wm_bundle.files import write_text
+
+    from wm_training.config import WorldModelTrainConfig
+    from wm_training.conversion.inspection.facts import conversion_report, encodable, problems
+    from wm_training.conversion.inspection.page import build_page
+    from wm_training.conversion.inspection.survey import survey
+    from wm_training.conversion.inspection.terminal import tables
+    from wm_training.data.dataset import SPLITS, split_files
+
+    folder = Path(options.dataset).expanduser()
+    files = {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}
+    found = survey(dict(sorted(files.items())), options.thumbnails, _progress(len(files)))
+    skipped, failed = conversion_report(sorted({folder, *(file.parent for file in files)}))
+    to_look_at = problems(found, WorldModelTrainConfig().sequence_length) + failed
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(tables(found, to_look_at, skipped))
+    page = Path(options.output).expanduser()
+    try:
+        write_text(page, encodable(build_page(folder.resolve().name, found, to_look_at, skipped, failed)))
+    except OSError as error:
+        say(PROGRAM, f"{page} cannot be written ({error}): name another --output")
+        return ERROR
+    say(PROGRAM, f"wrote {page}")
+    if found.unreadable:
+        say(PROGRAM, f"{len(found.unreadable)} of {len(files)} files cannot be read")
+        return ERROR
+    return DONE
+
+
+def _progress(total: int):
+    """A line that counts, where somebody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int) -> None:
+        print(f"\r{PROGRAM}: {done} of {total} episodes", end="\n" if done == total else "", file=sys.stderr)
+
+    return show
+
+
+if __name__ == "__main__":
+    sys.exit(main())

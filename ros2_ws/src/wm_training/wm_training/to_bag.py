@@ -1,0 +1,68 @@
+"""`ros2 run wm_training to_bag`: an episode as an mcap that ROS, the planner and Foxglove can play."""
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from wm_training.cli import DONE, parse, run, say
+from wm_training.conversion.errors import ConversionError
+from wm_training.data.episodes import Episode, EpisodeError, read_episode
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    episode: Annotated[str, tyro.conf.Positional]
+    """Episode file (*.npz)."""
+    dest: Annotated[str, tyro.conf.Positional]
+    """What to write: a file NAME.mcap, or a rosbag2 folder. It must not exist yet."""
+    role_name: str = "ego_vehicle"
+    """Name of the vehicle in the topics."""
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.role_name):
+            raise ValueError(f"role_name is {self.role_name!r}, expected letters, digits and '_', as in ego_vehicle")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    options = parse(Options, "Write an episode as an mcap that can be played.", "to_bag", arguments)
+    return run("to_bag", lambda: _to_bag(options), (ConversionError, EpisodeError, OSError))
+
+
+def _to_bag(options: Options) -> int:
+    dest = Path(options.dest).expanduser()
+    episode = read_episode(Path(options.episode).expanduser())
+    write_episode_bag(episode, dest, options.role_name)
+    say("to_bag", f"wrote {len(episode)} rows to {dest}")
+    return DONE
+
+
+def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str = "ego_vehicle") -> Path:
+    """Write ``episode`` as a bare file where ``dest`` ends in .mcap, else as a rosbag2 folder. Returns its path.
+
+    Raises ConversionError for a ``dest`` that exists already or cannot be written, and for an episode that no
+    bag can hold.
+    """
+    from wm_training.conversion.episode_bag import write_bag
+    from wm_training.conversion.folders import appearing
+
+    dest = Path(os.path.abspath(dest))
+    with appearing(dest) as work:
+        if dest.suffix != ".mcap":
+            write_bag(work / dest.name, episode, role_name)
+        else:
+            bag = work / dest.stem
+            write_bag(bag, episode, role_name)
+            os.rename(bag / dest.name, work / dest.name)
+    return dest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

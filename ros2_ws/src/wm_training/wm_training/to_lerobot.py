@@ -1,0 +1,79 @@
+"""`ros2 run wm_training to_lerobot`: a folder of episodes as a LeRobot dataset, for other trainers."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from wm_training.cli import DONE, parse, run, say
+from wm_training.conversion.errors import ConversionError
+from wm_training.data.episodes import EpisodeError, find_episodes, read_episode
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    dataset: Annotated[str, tyro.conf.Positional]
+    """Folder of episodes (*.npz), or with such folders train and val."""
+    dest: Annotated[str, tyro.conf.Positional]
+    """Folder of the LeRobot dataset. It must not exist yet."""
+    task: str = "drive"
+    """What the vehicle was to do, in words: LeRobot keeps a task for every row."""
+
+    def __post_init__(self):
+        if not self.task.strip():
+            raise ValueError("task is empty, expected some words")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    options = parse(Options, "Write episodes as a LeRobot dataset (format v3.0).", "to_lerobot", arguments)
+    return run("to_lerobot", lambda: _to_lerobot(options), (ConversionError, EpisodeError, OSError))
+
+
+def _to_lerobot(options: Options) -> int:
+    dest = write_lerobot(Path(options.dataset).expanduser(), Path(options.dest).expanduser(), options.task)
+    say("to_lerobot", f"wrote {dest}")
+    return DONE
+
+
+def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str = "drive") -> Path:
+    """Write the episodes of the folder ``dataset`` as the LeRobot dataset ``dest``. Returns its path.
+
+    Raises EpisodeError and ConversionError for episodes that cannot be used or do not fit together, and for a ``dest``
+    that exists already or cannot be written.
+    """
+    from wm_training.conversion.folders import appearing
+    from wm_training.conversion.lerobot.columns import Layout
+    from wm_training.conversion.lerobot.files import DatasetWriter
+
+    splits = _splits(Path(dataset))
+    files = [file for part in splits.values() for file in part]
+    layout = Layout.of(files)
+    if not layout.has_rate:
+        say("to_lerobot", f"the episodes do not say their rate, {layout.rate_hz:g} Hz is taken for it")
+    dest = Path(os.path.abspath(dest))
+    with appearing(dest) as work, DatasetWriter(work / dest.name, layout, task) as writer:
+        for file in files:
+            writer.add(read_episode(file), file.name)
+        ends, first = {}, 0
+        for name, part in splits.items():
+            ends[name] = f"{first}:{first + len(part)}"
+            first += len(part)
+        writer.finish(ends)
+    return dest
+
+
+def _splits(folder: Path) -> dict[str, list[Path]]:
+    """Files by split. All are for training where there are no folders train and val."""
+    if (folder / "train").is_dir() and (folder / "val").is_dir():
+        return {split: find_episodes(folder / split) for split in ("train", "val")}
+    return {"train": find_episodes(folder / "train" if (folder / "train").is_dir() else folder)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
