@@ -17,7 +17,7 @@ TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
 class Options:
     """The command line."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
     """Folder of episodes (*.npz), or with such folders train and val."""
     output: str = "out/inspect/inspect.html"
     """Where the page goes."""

@@ -18,9 +18,9 @@ from wm_training.data.episodes import Episode, EpisodeError, read_episode
 class Options:
     """The command line."""
 
-    episode: Annotated[str, tyro.conf.Positional]
+    episode: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EPISODE")]
     """Episode file (*.npz)."""
-    dest: Annotated[str, tyro.conf.Positional]
+    dest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
     """What to write: a file NAME.mcap, or a rosbag2 folder. It must not exist yet."""
     role_name: str = "ego_vehicle"
     """Name of the vehicle in the topics."""

@@ -17,9 +17,9 @@ from wm_training.data.episodes import EpisodeError, find_episodes, read_episode
 class Options:
     """The command line."""
 
-    dataset: Annotated[str, tyro.conf.Positional]
+    dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
     """Folder of episodes (*.npz), or with such folders train and val."""
-    dest: Annotated[str, tyro.conf.Positional]
+    dest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
     """Folder of the LeRobot dataset. It must not exist yet."""
     task: str = "drive"
     """What the vehicle was to do, in words: LeRobot keeps a task for every row."""

@@ -1,7 +1,5 @@
-"""Recordings of CARLA: episode files, and folders of pictures with a table of controls."""
+"""Recordings of CARLA: bags, episode files, and folders of pictures with a table of controls."""
 
-from wm_training.conversion.sources.carla.finding import find_drives
-from wm_training.conversion.sources.carla.folders import open_drive
-from wm_training.conversion.sources.carla.whole import episodes
+from wm_training.conversion.sources.carla.recordings import episodes, find_drives, open_drive
 
 __all__ = ["episodes", "find_drives", "open_drive"]

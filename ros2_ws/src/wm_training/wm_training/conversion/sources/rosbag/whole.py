@@ -16,9 +16,9 @@ from wm_bundle import ImageError
 from wm_training.conversion.drive import DriveRef
 from wm_training.conversion.episode_bag import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
 from wm_training.conversion.errors import ConversionError
+from wm_training.conversion.fitting import fitted
 from wm_training.conversion.options import ConvertOptions
 from wm_training.conversion.report import DriveReport
-from wm_training.conversion.sources.carla.whole import fitted
 from wm_training.conversion.sources.rosbag import finding
 from wm_training.conversion.sources.rosbag.bag import Bag, open_bag
 from wm_training.conversion.sources.rosbag.clock import header_ns
