@@ -12,7 +12,6 @@ from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
 
 Name = Literal["train", "imagine", "control", "sampling", "convert"]
-_CONVERT_REASON = "there are no converters of other data sets yet"
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,19 @@ class Options:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "Measure training, imagination, control and reading of data.", "bench", arguments)
+    options = parse(Options, "Measure training, imagination, control, sampling and conversion.", "bench", arguments)
     from wm_bundle import BundleError
     from wm_planner.errors import PlannerError
+    from wm_training.conversion.errors import ConversionError
 
-    return run("bench", lambda: _measure(options), (BenchmarkError, BundleError, PlannerError, OSError))
+    errors = (BenchmarkError, BundleError, PlannerError, ConversionError, OSError)
+    return run("bench", lambda: _measure(options), errors)
 
 
 def _measure(options: Options) -> int:
     from wm_bundle.files import write_text
 
-    from benchmarks import control, imagination, machine, peers, sampling, training
+    from benchmarks import control, convert, imagination, machine, peers, sampling, training
 
     peer = options.peer_dreamerv3_torch
     if peer is not None:
@@ -67,6 +68,7 @@ def _measure(options: Options) -> int:
         "imagine": lambda: imagination.measure(options.bundle, options.quick, peer, _say),
         "control": lambda: control.measure(options.bundle, options.quick, _say),
         "sampling": lambda: sampling.measure(options.quick),
+        "convert": lambda: convert.measure(options.quick, _say),
     }
     result = {"machine": machine.describe(), "quick": options.quick}
     for name, measure in measures.items():
@@ -76,7 +78,6 @@ def _measure(options: Options) -> int:
             continue
         _say(f"{name} …")
         result[name] = measure()
-    result |= {"convert": None, "convert_reason": _CONVERT_REASON}
     write_text(options.output / "bench.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     _print(result)
     _say(f"written to {options.output / 'bench.json'}")
@@ -95,7 +96,7 @@ def _print(result: dict) -> None:
     table.add_column("benchmark")
     table.add_column("figure")
     table.add_column("value", justify="right")
-    for name in ("train", "imagine", "control", "sampling"):
+    for name in ("train", "imagine", "control", "sampling", "convert"):
         for figure, value in _flat(result[name] or {}):
             table.add_row(name, figure, f"{value:,}" if isinstance(value, int | float) else str(value))
     Console().print(table)

@@ -143,7 +143,7 @@ for index in range(data.batches()):
     data.batch(1, index)
 print("rows", data.rows)
 try:
-    bytearray(int(sys.argv[2]))
+    bytearray(2 * int(sys.argv[2]))
 except MemoryError:
     print("limited")
 """

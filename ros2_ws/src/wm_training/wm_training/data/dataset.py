@@ -97,7 +97,7 @@ class SequenceDataset:
         for place, slot, start in zip(pictures, slots.tolist(), starts.tolist(), strict=True):
             place[:] = self.episodes[self._usable[slot]].observations[start : start + length]
         rows_of_windows = (firsts + starts)[:, None] + np.arange(length)
-        numbers = {key: column[rows_of_windows] for key, column in self._numbers.items()}
+        numbers = {key: column.take(rows_of_windows, axis=0) for key, column in self._numbers.items()}
         numbers["is_first"] = np.zeros((len(draws), length), np.float32)
         numbers["is_first"][:, 0] = 1.0
         numbers["expert_weight"] *= np.float32(self.label_weight)

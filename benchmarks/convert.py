@@ -1,0 +1,156 @@
+"""Speed of conversion: bags of 800 x 600 bgra8 in mcap to 64 px, against only reading, deserialising and resizing.
+
+One process measures both in turns, with one thread, files in the page cache. What two workers gain is measured over
+many recordings, from the call to the last file, with the start of the workers' processes.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.children import child_main, run_child
+from benchmarks.timing import median
+
+_HEIGHT, _WIDTH, _SIZE = 600, 800, 64
+_PERIOD_NS = 50_000_000
+_VEHICLE = "/carla/ego_vehicle"
+
+
+def measure(quick: bool, say: Callable[[str], None]) -> dict:
+    """Megabytes of bag per second of our conversion and of the reading alone, their ratio, and two workers' gain."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        frames = 20 if quick else 300
+        say(f"convert: writing a bag of {frames} pictures")
+        bag = _write_bag(folder / "bag", frames)
+        settings = {"bag": str(bag), "folder": name, "turns": 9, "recordings": 24, "repetitions": 2}
+        if quick:
+            settings |= {"turns": 1, "recordings": 2, "repetitions": 1}
+        return run_child("benchmarks.convert", settings, threads=1)
+
+
+def _write_bag(folder: Path, frames: int) -> Path:
+    """A bag as of CARLA with a status before each picture; returns its mcap file. Noise, as nothing else is as hard."""
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    from wm_training.conversion.message_types import jazzy_typestore
+
+    store = jazzy_typestore()
+    status_type, image_type = "carla_msgs/msg/CarlaEgoVehicleStatus", "sensor_msgs/msg/Image"
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (8, _HEIGHT * _WIDTH * 4), dtype=np.uint8)
+    with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        status = writer.add_connection(f"{_VEHICLE}/vehicle_status", status_type, typestore=store)
+        image = writer.add_connection(f"{_VEHICLE}/rgb_front/image", image_type, typestore=store)
+        for frame in range(frames):
+            stamp = 1_000_000_000 + frame * _PERIOD_NS
+            header = _header(store, stamp)
+            writer.write(status, stamp, store.serialize_cdr(_status(store, header, random.uniform(-1, 1)), status_type))
+            picture = store.types[image_type](
+                header, _HEIGHT, _WIDTH, "bgra8", 0, 4 * _WIDTH, pictures[frame % len(pictures)]
+            )
+            writer.write(image, stamp, store.serialize_cdr(picture, image_type))
+    return next(folder.glob("*.mcap"))
+
+
+def _header(store, stamp_ns: int):
+    time_of = store.types["builtin_interfaces/msg/Time"]
+    return store.types["std_msgs/msg/Header"](time_of(stamp_ns // 10**9, stamp_ns % 10**9), "ego_vehicle/rgb_front")
+
+
+def _status(store, header, steer: float):
+    types = store.types
+    zero = types["geometry_msgs/msg/Vector3"](0.0, 0.0, 0.0)
+    control = types["carla_msgs/msg/CarlaEgoVehicleControl"](header, 0.5, steer, 0.0, False, False, 1, False)
+    return types["carla_msgs/msg/CarlaEgoVehicleStatus"](
+        header,
+        5.0,
+        types["geometry_msgs/msg/Accel"](zero, zero),
+        types["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0),
+        control,
+    )
+
+
+def _read_and_resize(bag: Path) -> None:
+    """What no conversion can do without."""
+    import cv2
+    from rosbags.highlevel import AnyReader
+
+    with AnyReader([bag]) as reader:
+        for connection, _, raw in reader.messages():
+            message = reader.deserialize(raw, connection.msgtype)
+            if connection.msgtype == "sensor_msgs/msg/Image":
+                picture = message.data.reshape(message.height, message.width, 4)
+                cv2.resize(picture, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+
+
+def _convert(source: Path, folder: Path, workers: int = 1) -> float:
+    """Seconds of a conversion as the command does it."""
+    from wm_training.conversion.options import ConvertOptions
+    from wm_training.conversion.runner import Conversion
+
+    from benchmarks.errors import BenchmarkError
+
+    with tempfile.TemporaryDirectory(dir=folder) as dest:
+        started = time.perf_counter()
+        conversion = Conversion(ConvertOptions("rosbag", str(source), dest, image_size=_SIZE, workers=workers))
+        failed = []
+        conversion.run(conversion.begin(), lambda record: failed.append(record["error"]))
+        conversion.finish()
+        seconds = time.perf_counter() - started
+    if any(failed):
+        raise BenchmarkError(f"a conversion failed: {next(error for error in failed if error)}")
+    return seconds
+
+
+def _in_turns(settings: dict) -> dict:
+    bag, folder = Path(settings["bag"]), Path(settings["folder"])
+    megabytes = bag.stat().st_size / 1e6
+    _read_and_resize(bag)  # into the page cache
+    _convert(bag, folder)
+    raw, ours = [], []
+    for _ in range(settings["turns"]):
+        started = time.perf_counter()
+        _read_and_resize(bag)
+        raw.append(time.perf_counter() - started)
+        ours.append(_convert(bag, folder))
+    return {
+        "mb_per_s": round(megabytes / median(ours), 1),
+        "raw_read_mb_per_s": round(megabytes / median(raw), 1),
+        # Turn by turn: what disturbs the machine disturbs both halves of a turn.
+        "share_of_raw_read": round(median([r / o for r, o in zip(raw, ours, strict=True)]), 3),
+        "bag_mb": round(megabytes, 1),
+        "peak_memory_mb": _peak_memory_mb(),
+    }
+
+
+def _peak_memory_mb() -> float:
+    """The most memory that this process had at a time. Not of getrusage, which begins with that of the parent."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
+
+
+def _of_workers(settings: dict) -> dict:
+    folder, count = Path(settings["folder"]), settings["recordings"]
+    recordings = folder / "recordings"
+    recordings.mkdir()
+    for number in range(count):
+        os.link(settings["bag"], recordings / f"drive{number:02d}.mcap")
+    repetitions = range(settings["repetitions"])
+    gains = [_convert(recordings, folder) / _convert(recordings, folder, workers=2) for _ in repetitions]
+    return {"two_workers": round(median(gains), 2), "recordings": count}
+
+
+def _child(settings: dict) -> dict:
+    import cv2
+
+    cv2.setNumThreads(1)
+    return _in_turns(settings) | _of_workers(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(child_main(_child))
