@@ -14,8 +14,8 @@ from wm_training.conversion.inspection import facts
 from wm_training.conversion.inspection.findings import gaps
 from wm_training.conversion.inspection.histogram import Histogram
 from wm_training.conversion.inspection.survey import survey, thumbnail
-from wm_training.data.dataset import split_files
 from wm_training.data.episodes import find_episodes, write_episode
+from wm_training.data.splits import split_files
 
 
 def inspect(folder, tmp_path, *flags):

@@ -54,7 +54,7 @@ def _inspect(options: Options) -> int:
     from wm_training.conversion.inspection.page import build_page
     from wm_training.conversion.inspection.survey import survey
     from wm_training.conversion.inspection.terminal import tables
-    from wm_training.data.dataset import SPLITS, split_files
+    from wm_training.data.splits import SPLITS, split_files
 
     folder = Path(options.dataset).expanduser()
     files = {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}

@@ -25,8 +25,8 @@ class ConvertOptions:
     cameras: tuple[str, ...] = ()
     """Cameras by name, in the order in which they are stacked. Default: the source's usual front camera."""
     topics: tuple[str, ...] = ()
-    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result, expert; or as
-    CAMERA=TOPIC. Default: found by type."""
+    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result, expert; or
+    as CAMERA=TOPIC. Default: found by type."""
     fit: Fit = "stretch"
     """How pictures get square: each side scaled on its own, the middle cut out, or black bars."""
     crop: tuple[int, int, int, int] | None = None

@@ -7,10 +7,10 @@ import torch
 from wm_bundle import from_command
 
 from wm_training.config import WorldModelTrainConfig
-from wm_training.data.episodes import Episode, EpisodeError, find_episodes, read_episode
+from wm_training.data.episodes import Episode, EpisodeError, read_episode
+from wm_training.data.splits import SPLITS, split_files
 from wm_training.model.world_model import Batch
 
-SPLITS = ("train", "val")
 RATE_TOLERANCE = 0.05  # a camera's rate differs a little from drive to drive
 
 
@@ -137,20 +137,6 @@ class SequenceDataset:
                     f"episode {file} is at {rate} Hz, {self.files[0].name} at {usual} Hz: "
                     f"keep rates in separate folders"
                 )
-
-
-def split_files(folder: Path, validation_share: float, split: str) -> list[Path]:
-    """Files of a split. Without train/ and val/ folders every n-th episode validates, n = 1/validation_share."""
-    train, val = folder / "train", folder / "val"
-    if train.is_dir() and val.is_dir():
-        return find_episodes(folder / split)
-    files = find_episodes(train if train.is_dir() else folder)
-    if validation_share <= 0 or len(files) < 2:
-        return files if split == "train" else []
-    every = max(2, round(1.0 / validation_share))
-    # The last of each group validates; a single short group still gives one.
-    chosen = [i for i in range(len(files)) if i % every == every - 1] or [len(files) - 1]
-    return [file for i, file in enumerate(files) if (i in set(chosen)) == (split == "val")]
 
 
 def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
