@@ -1,6 +1,7 @@
 """Shared by all tests: few threads, and a module's ROS domains are given back when the module is over."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -9,6 +10,11 @@ import pytest
 # burn a core while they do, which the processes of the other side of a test then lack.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell starts what runs in its background with SIGINT ignored, and all children inherit that: those that a test
+# interrupts would not end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)
