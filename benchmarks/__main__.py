@@ -92,14 +92,27 @@ def _print(result: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
     table = Table(title="quick: the figures mean nothing" if result["quick"] else None)
     table.add_column("benchmark")
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name in ("train", "imagine", "control", "sampling", "convert"):
-        for figure, value in _flat(result[name] or {}):
+        figures = {figure: value for figure, value in (result[name] or {}).items() if figure != "table"}
+        for figure, value in _flat(figures):
             table.add_row(name, figure, f"{value:,}" if isinstance(value, int | float) else str(value))
-    Console().print(table)
+    console.print(table)
+    searches = (result["control"] or {}).get("table", {})
+    if searches:
+        first = next(iter(searches.values()))
+        table = Table(title="control: latency in ms, and what it is made of")
+        table.add_column("N x H x iterations", no_wrap=True)
+        for column in (*first["latency_ms"], *first["shares"]):
+            table.add_column(column[:5], justify="right", no_wrap=True)
+        for search, found in searches.items():
+            latency = (f"{value:.1f}" for value in found["latency_ms"].values())
+            table.add_row(search, *latency, *(f"{share:.0%}" for share in found["shares"].values()))
+        console.print(table)
 
 
 def _flat(values: dict, prefix: str = "") -> list[tuple[str, object]]:
