@@ -92,7 +92,7 @@ def _print(result: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=max(110, Console().width))
     table = Table(title="quick: the figures mean nothing" if result["quick"] else None)
     table.add_column("benchmark")
     table.add_column("figure")
@@ -108,7 +108,7 @@ def _print(result: dict) -> None:
         table = Table(title="control: latency in ms, and what it is made of")
         table.add_column("N x H x iterations", no_wrap=True)
         for column in (*first["latency_ms"], *first["shares"]):
-            table.add_column(column[:5], justify="right", no_wrap=True)
+            table.add_column(column, justify="right", no_wrap=True)
         for search, found in searches.items():
             latency = (f"{value:.1f}" for value in found["latency_ms"].values())
             table.add_row(search, *latency, *(f"{share:.0%}" for share in found["shares"].values()))
