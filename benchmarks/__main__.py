@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(Options, "Measure training, imagination, control, sampling and conversion.", "bench", arguments)
     from wm_bundle import BundleError
+    from wm_data.conversion.errors import ConversionError
     from wm_planner.errors import PlannerError
-    from wm_training.conversion.errors import ConversionError
 
     errors = (BenchmarkError, BundleError, PlannerError, ConversionError, OSError)
     return run("bench", lambda: _measure(options), errors)

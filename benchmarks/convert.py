@@ -37,7 +37,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict:
 def _write_bag(folder: Path, frames: int) -> Path:
     """A bag as of CARLA with a status before each picture; returns its mcap file. Noise, as nothing else is as hard."""
     from rosbags.rosbag2 import StoragePlugin, Writer
-    from wm_training.conversion.message_types import jazzy_typestore
+    from wm_data.conversion.message_types import jazzy_typestore
 
     store = jazzy_typestore()
     status_type, image_type = "carla_msgs/msg/CarlaEgoVehicleStatus", "sensor_msgs/msg/Image"
@@ -90,8 +90,8 @@ def _read_and_resize(bag: Path) -> None:
 
 def _convert(source: Path, folder: Path, workers: int = 1) -> float:
     """Seconds of a conversion as the command does it."""
-    from wm_training.conversion.options import ConvertOptions
-    from wm_training.conversion.runner import Conversion
+    from wm_data.conversion.options import ConvertOptions
+    from wm_data.conversion.runner import Conversion
 
     from benchmarks.errors import BenchmarkError
 

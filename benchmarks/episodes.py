@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from wm_training.data.episodes import Episode, write_episode
+from wm_data.episodes import Episode, write_episode
 
 _META = {
     "cameras": [{"name": "rgb_front", "source_height": 96, "source_width": 96, "crop": None}],

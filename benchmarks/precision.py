@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     from wm_training.training.process import prepare_process
 
     prepare_process()  # as `train` does, before torch is loaded
-    from wm_training.data.episodes import EpisodeError
+    from wm_data.episodes import EpisodeError
 
     return run("precision", lambda: _main(options), (BenchmarkError, EpisodeError, OSError))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 from make_episodes import make_episode
+from wm_data.episodes import write_episode
 from wm_training.config import WorldModelTrainConfig
-from wm_training.data.episodes import write_episode
 from wm_training.training.trainer import WorldModelTrainer
 
 TINY = dict(

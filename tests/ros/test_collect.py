@@ -5,7 +5,7 @@ import signal
 import graph
 import numpy as np
 import pytest
-from wm_training.data.episodes import read_episode
+from wm_data.episodes import read_episode
 
 
 def simulator(domain_id):

@@ -13,10 +13,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rosbags.rosbag2 import StoragePlugin, Writer
 from sensor_msgs.msg import Image
+from wm_data.conversion.api import convert_rosbag
+from wm_data.conversion.message_types import jazzy_typestore
+from wm_data.episodes import read_episode
 from wm_msgs.msg import StepResult
-from wm_training.conversion.api import convert_rosbag
-from wm_training.conversion.message_types import jazzy_typestore
-from wm_training.data.episodes import read_episode
 
 VEHICLE = "/carla/ego_vehicle"
 TOPICS = {

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from make_episodes import make_episode, make_folder
+from wm_data.episodes import EpisodeError, write_episode
 from wm_training.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset, window
-from wm_training.data.episodes import EpisodeError, write_episode
 
 CONFIG = WorldModelTrainConfig(sequence_length=8, batch_size=4, validation_share=0.34)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from make_episodes import make_episode
+from wm_data.episodes import write_episode
 from wm_training import WorldModelTrainConfig, WorldModelTrainer, configuration
-from wm_training.data.episodes import write_episode
 from wm_training.monitoring import health
 from wm_training.monitoring.health import examine
 from wm_training.monitoring.tables import Curve, read_curves

@@ -6,7 +6,7 @@ import pytest
 import torch
 from make_episodes import make_episode
 from torchmetrics.functional.image import peak_signal_noise_ratio
-from wm_training.data.episodes import EpisodeError
+from wm_data.episodes import EpisodeError
 from wm_training.imagination.open_loop import OpenLoop
 from wm_training.imagination.scorecard import action_donors, drives, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_metrics import (

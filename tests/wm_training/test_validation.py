@@ -3,8 +3,8 @@ import pytest
 import torch
 from make_episodes import make_episode
 from tiny_training import tiny_config
+from wm_data.episodes import write_episode
 from wm_training import SequenceDataset, WorldModelTrainer
-from wm_training.data.episodes import write_episode
 from wm_training.training.validation import chosen_windows, episode_batches, validate
 
 

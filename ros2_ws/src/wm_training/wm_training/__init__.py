@@ -6,21 +6,21 @@ The names below are imported on first use, so that `collect`, which needs no tor
 import importlib
 
 _PUBLIC = {
-    "Episode": "data.episodes",
-    "EpisodeError": "data.episodes",
-    "read_episode": "data.episodes",
-    "write_episode": "data.episodes",
-    "ConversionError": "conversion.errors",
-    "convert_rosbag": "conversion.api",
-    "convert_nuscenes": "conversion.api",
-    "convert_kitti": "conversion.api",
-    "convert_waymo": "conversion.api",
-    "convert_carla": "conversion.api",
-    "WorldModelTrainConfig": "config",
-    "SequenceDataset": "data.dataset",
-    "WorldModel": "model.world_model",
-    "WorldModelTrainer": "training.trainer",
-    "load_world_model": "training.checkpoints",
+    "Episode": "wm_data.episodes",
+    "EpisodeError": "wm_data.episodes",
+    "read_episode": "wm_data.episodes",
+    "write_episode": "wm_data.episodes",
+    "ConversionError": "wm_data.conversion.errors",
+    "convert_rosbag": "wm_data.conversion.api",
+    "convert_nuscenes": "wm_data.conversion.api",
+    "convert_kitti": "wm_data.conversion.api",
+    "convert_waymo": "wm_data.conversion.api",
+    "convert_carla": "wm_data.conversion.api",
+    "WorldModelTrainConfig": "wm_training.config",
+    "SequenceDataset": "wm_training.data.dataset",
+    "WorldModel": "wm_training.model.world_model",
+    "WorldModelTrainer": "wm_training.training.trainer",
+    "load_world_model": "wm_training.training.checkpoints",
 }
 __all__ = sorted(_PUBLIC)
 
@@ -28,4 +28,4 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'wm_training' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"wm_training.{_PUBLIC[name]}"), name)
+    return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -8,10 +8,10 @@ from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from wm_data.episodes import EpisodeError, write_episode
 
 from wm_training.cli import parse, run
 from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, Driver, ExpertFollower, RandomDriver
-from wm_training.data.episodes import EpisodeError, write_episode
 from wm_training.data.recording import EpisodeRecorder, Tick
 
 

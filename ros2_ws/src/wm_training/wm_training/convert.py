@@ -4,10 +4,10 @@ import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
 
 from wm_training.cli import parse, run
-from wm_training.conversion.errors import ConversionError
-from wm_training.conversion.options import ConvertOptions
 
 MOST_FAILED = 100  # the largest exit code that tells how many drives failed
 
@@ -22,9 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _convert(options: ConvertOptions) -> int:
     import cv2
-
-    from wm_training.conversion.report_text import summary_table
-    from wm_training.conversion.runner import Conversion
+    from wm_data.conversion.report_text import summary_table
+    from wm_data.conversion.runner import Conversion
 
     cv2.setNumThreads(1)  # a picture is too small to be worth a second thread
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

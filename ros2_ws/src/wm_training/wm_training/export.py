@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from wm_bundle import BundleError
+from wm_data.episodes import EpisodeError
 
 from wm_training.cli import parse, run
-from wm_training.data.episodes import EpisodeError
 
 
 class ExportError(RuntimeError):
@@ -193,8 +193,7 @@ def _folder_names(config: dict) -> dict:
 def data_summary(path: str) -> dict:
     """Episodes, rows and one hash over all episode files of a data folder, both splits."""
     from wm_bundle.bundle import sha256_of
-
-    from wm_training.data.episodes import read_episode
+    from wm_data.episodes import read_episode
 
     files = sorted(Path(path).expanduser().rglob("*.npz"))
     digest = hashlib.sha256()

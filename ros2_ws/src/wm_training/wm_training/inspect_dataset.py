@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(Options, "Show what a folder of episodes holds.", PROGRAM, arguments)
 
     def work() -> int:
-        from wm_training.data.episodes import EpisodeError
+        from wm_data.episodes import EpisodeError
 
         return run(PROGRAM, lambda: _inspect(options), (EpisodeError, OSError))
 
@@ -48,13 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _inspect(options: Options) -> int:
     from rich.console import Console
     from wm_bundle.files import write_text
+    from wm_data.conversion.inspection.facts import conversion_report, encodable, problems
+    from wm_data.conversion.inspection.page import build_page
+    from wm_data.conversion.inspection.survey import survey
+    from wm_data.conversion.inspection.terminal import tables
+    from wm_data.splits import SPLITS, split_files
 
     from wm_training.config import WorldModelTrainConfig
-    from wm_training.conversion.inspection.facts import conversion_report, encodable, problems
-    from wm_training.conversion.inspection.page import build_page
-    from wm_training.conversion.inspection.survey import survey
-    from wm_training.conversion.inspection.terminal import tables
-    from wm_training.data.splits import SPLITS, split_files
 
     folder = Path(options.dataset).expanduser()
     files = {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from wm_data.conversion.errors import ConversionError
+from wm_data.episodes import Episode, EpisodeError, read_episode
 
 from wm_training.cli import DONE, parse, run, say
-from wm_training.conversion.errors import ConversionError
-from wm_training.data.episodes import Episode, EpisodeError, read_episode
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str 
     Raises ConversionError for a ``dest`` that exists already or cannot be written, and for an episode that no
     bag can hold.
     """
-    from wm_training.conversion.episode_bag import write_bag
-    from wm_training.conversion.folders import appearing
+    from wm_data.conversion.episode_bag import write_bag
+    from wm_data.conversion.folders import appearing
 
     dest = Path(os.path.abspath(dest))
     with appearing(dest) as work:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from wm_data.conversion.errors import ConversionError
+from wm_data.episodes import EpisodeError, find_episodes, read_episode
 
 from wm_training.cli import DONE, parse, run, say
-from wm_training.conversion.errors import ConversionError
-from wm_training.data.episodes import EpisodeError, find_episodes, read_episode
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
     Raises EpisodeError and ConversionError for episodes that cannot be used or do not fit together, and for a ``dest``
     that exists already or cannot be written.
     """
-    from wm_training.conversion.folders import appearing
-    from wm_training.conversion.lerobot.columns import Layout
-    from wm_training.conversion.lerobot.files import DatasetWriter
+    from wm_data.conversion.folders import appearing
+    from wm_data.conversion.lerobot.columns import Layout
+    from wm_data.conversion.lerobot.files import DatasetWriter
 
     splits = _splits(Path(dataset))
     files = [file for part in splits.values() for file in part]

@@ -58,7 +58,7 @@ def _main(arguments: list[str] | None) -> int:
     except ConfigurationError as error:
         say("train", str(error))
         return USAGE
-    from wm_training.data.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
+    from wm_data.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
 
     return run("train", lambda: _train(options, config), (EpisodeError, TrainingError, ConfigurationError, OSError))
 

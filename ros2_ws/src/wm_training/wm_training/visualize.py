@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _visualize(options: Options) -> int:
-    from wm_training.data.episodes import EpisodeError  # here, so that Ctrl-C while torch loads gets no traceback
+    from wm_data.episodes import EpisodeError  # here, so that Ctrl-C while torch loads gets no traceback
+
     from wm_training.imagination.imagination_report import report
 
     def work() -> int:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from wm_bundle import from_command
+from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.splits import SPLITS, split_files
 
 from wm_training.config import WorldModelTrainConfig
-from wm_training.data.episodes import Episode, EpisodeError, read_episode
-from wm_training.data.splits import SPLITS, split_files
 from wm_training.model.world_model import Batch
 
 RATE_TOLERANCE = 0.05  # a camera's rate differs a little from drive to drive

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-
-from wm_training.data import rewards as driving
-from wm_training.data.episodes import Episode
+from wm_data import rewards as driving
+from wm_data.episodes import Episode
 
 
 @dataclass

@@ -11,11 +11,11 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from wm_bundle.files import write_text
+from wm_data.episodes import EpisodeError
 
 from wm_training.cli import say
 from wm_training.config import nearest
 from wm_training.data.dataset import SequenceDataset
-from wm_training.data.episodes import EpisodeError
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
 from wm_training.imagination.open_loop import open_loop

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from wm_data.episodes import Episode, EpisodeError
 
 from wm_training.data.dataset import stack, window
-from wm_training.data.episodes import Episode, EpisodeError
 from wm_training.imagination.open_loop import OpenLoop
 from wm_training.imagination.scorecard_metrics import camera_mean, squared_error, ssim
 from wm_training.imagination.scorecard_settings import ScoreSettings

@@ -1,0 +1,223 @@
+"""From a drive's rows and signals to episodes: where they are cut, what acted in each row, and what it led to.
+
+Row t: o_t at its stamp, a_t the mean of what acted from there to the next stamp, r_t what that led to. A stretch of
+n + 1 moments is an episode of n rows: nobody knows what the last moment's action led to.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from wm_data import rewards as driving
+from wm_data.conversion import resampling
+from wm_data.conversion.controls import derived_controls
+from wm_data.conversion.drive import Drive, Signal
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.report import NS_PER_S
+from wm_data.conversion.rows import Row, RowChooser
+from wm_data.episodes import Episode
+
+CONVERTER_VERSION = 1
+ACTION_CONVENTION = "steer right positive, throttle, brake; row t acts from t to t+1"
+# Signals are written a little after the pictures of the same stamp. So much later [ns] nothing more is waited for.
+_SETTLED_NS = 2 * NS_PER_S
+
+
+def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:
+    """All episodes of a drive, in order. What is left out is counted in ``drive.report``.
+
+    Raises ConversionError where nothing can be made of the drive as a whole.
+    """
+    tolerance_ns = None if options.tolerance_ms is None else round(options.tolerance_ms * 1e6)
+    chooser = RowChooser(drive, options.rate, tolerance_ns)
+    build = _EpisodeBuilder(drive, options, chooser.period_ns)
+    waiting: deque[list[Row]] = deque()
+    rows: list[Row] = []
+    for row in chooser.rows(drive.pictures):
+        if row.cut is not None and rows:
+            drive.report.split(row.stamp_ns, row.cut)
+            waiting.append(rows)
+            rows = []
+        if row.anew:  # of the time before no more can come
+            while waiting:
+                yield from build.episodes(waiting.popleft())
+            for signal in drive.signals.all():
+                signal.begin_anew()
+        rows.append(row)
+        if len(rows) == options.max_rows + 1:
+            waiting.append(rows)
+            rows = [row]
+        while waiting and build.is_settled(waiting[0][-1].stamp_ns, row.stamp_ns):
+            yield from build.episodes(waiting.popleft())
+    for stretch in (*waiting, rows):
+        yield from build.episodes(stretch)
+
+
+class _EpisodeBuilder:
+    """Makes episodes of stretches of rows that no gap interrupts."""
+
+    def __init__(self, drive: Drive, options: ConvertOptions, period_ns: int):
+        self._drive = drive
+        self._options = options
+        self._period_ns = period_ns
+        self._ending: Row | None = None  # it ended a stretch, and may begin the next one
+        self._max_steer_rad = math.radians(options.max_steer_deg)
+
+    def is_settled(self, stamp_ns: int, now_ns: int) -> bool:
+        """Whether no signal will say anything more about the time up to a stamp."""
+        if not stamp_ns <= now_ns <= stamp_ns + _SETTLED_NS:
+            return True
+        needed = (self._drive.signals.control, self._drive.signals.speed, self._drive.signals.yaw_rate)
+        return all(signal is None or (signal.newest_ns or 0) > stamp_ns for signal in needed)
+
+    def episodes(self, rows: list[Row]) -> Iterator[Episode]:
+        """Episodes from an uninterrupted stretch, cut where something needed is missing and where one ended."""
+        if len(rows) < 2:
+            if rows and rows[0] is not self._ending:
+                self._leave_out(1, "row without a row after it")
+            return
+        self._ending = rows[-1]
+        for camera in self._drive.cameras:
+            if not camera.ready:
+                self._leave_out(len(rows), f"row from before the first picture of {camera.name}")
+                return
+        stamps = np.array([row.stamp_ns for row in rows], np.int64)
+        speed, speed_known = self._at_rows(self._drive.signals.speed, stamps)
+        yaw_rate, yaw_known = self._at_rows(self._drive.signals.yaw_rate, stamps)
+        actions, acted = self._actions(stamps, speed, yaw_rate)
+        usable = acted & (speed_known & yaw_known)[:-1] & (speed_known & yaw_known)[1:]
+        rewards, terms, terminated, truncated, judged = self._results(stamps, speed, yaw_rate)
+        usable &= judged
+        names = ("control", "speed", "yaw_rate", "step_result")
+        known = (acted, speed_known[1:] & speed_known[:-1], yaw_known[1:] & yaw_known[:-1], judged)
+        vector = [column for column in (speed, yaw_rate) if column is not None]
+        for first, end in self._stretches(stamps, usable, terminated | truncated, dict(zip(names, known, strict=True))):
+            if end - first < self._options.min_rows:
+                self._leave_out(end - first, f"row of an episode shorter than {self._options.min_rows}")
+                continue
+            part = slice(first, end)
+            pictures, mask = self._pictures(rows[first:end])
+            last = np.arange(first, end) == end - 1
+            yield Episode(
+                observations=pictures,
+                actions=actions[part].astype(np.float32),
+                rewards=rewards[part],
+                dones=last,
+                terminals=last & terminated[part],
+                vector=np.stack([column[part] for column in vector], 1).astype(np.float32)
+                if vector
+                else np.zeros((end - first, 0), np.float32),
+                expert_actions=self._expert(stamps[part]),
+                stamps_ns=stamps[part],
+                camera_mask=mask,
+                reward_terms=None if terms is None else terms[part],
+                meta=self._meta(terms is not None),
+            )
+
+    def _at_rows(self, signal: Signal | None, stamps: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        if signal is None:
+            return None, np.ones(len(stamps), bool)
+        values, known = resampling.latest_at(signal, stamps)
+        return values[:, 0], known
+
+    def _actions(self, stamps, speed, yaw_rate) -> tuple[np.ndarray, np.ndarray]:
+        """Actions (n, 3) between n + 1 rows, and which are known (n,)."""
+        if self._drive.signals.control is not None:
+            actions, known = resampling.mean_over(self._drive.signals.control, stamps[:-1], stamps[1:])
+            inside = np.clip(actions, [-1.0, 0.0, 0.0], [1.0, 1.0, 1.0])
+            outside = int((known & (actions != inside).any(axis=1)).sum())
+            if outside:
+                self._drive.report.skipped["action outside its limits, brought back to them"] += outside
+            return inside, known
+        if speed is None or yaw_rate is None:
+            raise ConversionError(
+                f"the recording has no actions, and to derive them its speed and yaw rate are needed: it has "
+                f"{'no speed' if speed is None else 'a speed'} and {'no' if yaw_rate is None else 'a'} yaw rate"
+            )
+        seconds = (stamps - stamps[0]) / NS_PER_S
+        actions = derived_controls(speed, yaw_rate, seconds, self._drive.wheelbase_m, self._max_steer_rad)
+        return actions, np.ones(len(actions), bool)
+
+    def _results(self, stamps, speed, yaw_rate):
+        """rewards (n,), terms (n, R) or None, terminated, truncated (n,), and which rows have a result (n,)."""
+        signals = self._drive.signals
+        count = len(stamps) - 1
+        if signals.step is not None:
+            steps = resampling.exactly_at(signals.step, stamps[1:])
+            judged = np.isfinite(steps).all(axis=1)
+            steps = np.nan_to_num(steps)
+            return steps[:, 0].astype(np.float32), None, steps[:, 1] > 0, steps[:, 2] > 0, judged
+        collisions, lanes = (
+            None if signal is None else resampling.sum_between(signal, stamps)[:, 0]
+            for signal in (signals.collision, signals.lane_invasion)
+        )
+        rewards, terms = driving.driving_reward(
+            (stamps - stamps[0]) / NS_PER_S, speed, yaw_rate, lanes, collisions, self._options.target_speed
+        )
+        crashed = np.zeros(count, bool) if collisions is None else collisions > 0
+        return rewards, terms, crashed, np.zeros(count, bool), np.ones(count, bool)
+
+    def _stretches(self, stamps, usable, ended, known) -> Iterator[tuple[int, int]]:
+        """(first, end) of the rows of each episode."""
+        first = 0
+        count = len(usable)
+        while first < count:
+            if not usable[first]:
+                missing = next((name for name, there in known.items() if not there[first]), "something needed")
+                self._leave_out(1, f"row without {missing}")
+                if first and usable[first - 1]:
+                    self._drive.report.split(stamps[first], f"no {missing}")
+                first += 1
+                continue
+            stop = np.flatnonzero(~usable[first:] | ended[first:])
+            end = count if not len(stop) else first + int(stop[0]) + int(usable[first + int(stop[0])])
+            yield first, end
+            # After an end, the next row still belongs to what ended: it leads from there to where all begins anew.
+            over = end <= count and bool(ended[end - 1])
+            if over and end < count:
+                self._drive.report.split(stamps[end], "the episode ended")
+                self._leave_out(1, "row that leads from an end to a new beginning")
+            first = end + over
+
+    def _pictures(self, rows: list[Row]) -> tuple[np.ndarray, np.ndarray | None]:
+        """(T, C, H, W), and which cameras are there (T, K), None for all."""
+        there = np.array([[picture is not None for picture in row.pictures] for row in rows])
+        shape = rows[0].pictures[0].shape
+        whole = np.zeros((len(rows), len(self._drive.cameras), *shape), np.uint8)
+        for t, row in enumerate(rows):
+            for k, picture in enumerate(row.pictures):
+                if picture is not None:
+                    whole[t, k] = picture
+        return whole.reshape(len(rows), -1, *shape[1:]), None if there.all() else there
+
+    def _expert(self, stamps: np.ndarray) -> np.ndarray:
+        signal = self._drive.signals.expert
+        if signal is None:
+            return np.full((len(stamps), 3), np.nan, np.float32)
+        return resampling.exactly_at(signal, stamps).astype(np.float32)
+
+    def _leave_out(self, rows: int, reason: str) -> None:
+        if rows:
+            self._drive.report.skipped[reason] += rows
+
+    def _meta(self, computed_reward: bool) -> dict:
+        drive, signals = self._drive, self._drive.signals
+        vector = [("speed", "m/s", signals.speed), ("yaw_rate", "rad/s", signals.yaw_rate)]
+        meta = {
+            "cameras": [camera.meta for camera in drive.cameras],
+            "rate_hz": round(NS_PER_S / self._period_ns, 6),
+            "vector": [{"name": name, "unit": unit} for name, unit, signal in vector if signal is not None],
+            "action_convention": ACTION_CONVENTION,
+            "action_source": drive.action_source,
+            "max_steer_deg": self._options.max_steer_deg,
+            "reward": driving.NAME if computed_reward else "step_result",
+            "converter_version": CONVERTER_VERSION,
+            **drive.meta,
+        }
+        if computed_reward:
+            meta["reward_terms"] = list(driving.TERMS)
+            meta["target_speed_mps"] = self._options.target_speed
+        return meta

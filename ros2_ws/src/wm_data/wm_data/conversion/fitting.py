@@ -1,0 +1,104 @@
+"""Whole episodes as the options want them: rows are kept, pictures are brought to the size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.pictures import CameraView
+from wm_data.episodes import Episode
+
+_SAME_RATE = 0.01
+
+
+def fitted(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
+    """An episode as the options want it; ``file`` is what it came from. Raises ConversionError, ImageError."""
+    return _resized(_chosen_cameras(_with_rate(episode, file, options), file, options), options)
+
+
+def _with_rate(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
+    """--rate states the rate of an episode that does not; it changes none."""
+    rate = episode.meta.get("rate_hz")
+    if options.rate is None:
+        return episode
+    if rate is None:
+        return replace(episode, meta={**episode.meta, "rate_hz": options.rate})
+    if not (isinstance(rate, int | float) and abs(rate - options.rate) <= _SAME_RATE * options.rate):
+        raise ConversionError(
+            f"{file} is at {rate} Hz, and the rows of an episode are kept: leave out --rate {options.rate:g}"
+        )
+    return episode
+
+
+def _camera_metas(episode: Episode) -> list[dict] | None:
+    """What the episode says about its cameras; None where it says nothing that fits its pictures."""
+    cameras = episode.meta.get("cameras")
+    fits = (
+        isinstance(cameras, list)
+        and len(cameras) * 3 == episode.observations.shape[1]
+        and all(isinstance(camera, dict) and isinstance(camera.get("name"), str) for camera in cameras)
+    )
+    return cameras if fits else None
+
+
+def _chosen_cameras(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
+    """Only the cameras of the options, in their order."""
+    if not options.cameras:
+        return episode
+    count = episode.observations.shape[1] // 3
+    metas = _camera_metas(episode)
+    if metas is None:
+        if len(options.cameras) != count:
+            raise ConversionError(
+                f"{file} does not name its {count} cameras, so --cameras must give a name to each: "
+                f"it has {len(options.cameras)}"
+            )
+        return episode  # _resized takes the names
+    names = [meta["name"] for meta in metas]
+    unknown = [name for name in options.cameras if name not in names]
+    if unknown:
+        raise ConversionError(f"{file} has no camera {', '.join(unknown)}; it has {', '.join(names)}")
+    chosen = [names.index(name) for name in options.cameras]
+    if chosen == list(range(count)):
+        return episode
+    channels = [3 * k + c for k in chosen for c in range(3)]
+    return replace(
+        episode,
+        observations=episode.observations[:, channels],
+        camera_mask=None if episode.camera_mask is None else episode.camera_mask[:, chosen],
+        meta={**episode.meta, "cameras": [metas[k] for k in chosen]},
+    )
+
+
+def _resized(episode: Episode, options: ConvertOptions) -> Episode:
+    """Pictures cropped and resized as the options say.
+
+    What the episode says about its cameras stays true where whole pictures are only scaled, as the planner scales the
+    camera's own. Otherwise the episode's pictures count as the cameras' own.
+    """
+    rows, channels, height, width = episode.observations.shape
+    size = options.image_size
+    metas = _camera_metas(episode)
+    names = [meta["name"] for meta in metas] if metas else _names(channels // 3, options)
+    views = [CameraView(name, size, options.fit, options.crop) for name in names]
+    as_they_are = (height, width) == (size, size) and options.crop is None
+    observations = episode.observations
+    if not as_they_are or metas is None:
+        pictures = np.empty((rows, channels, size, size), np.uint8)
+        for t in range(rows):
+            for k, view in enumerate(views):
+                pictures[t, 3 * k : 3 * k + 3] = view.from_rgb(observations[t, 3 * k : 3 * k + 3])
+        observations = pictures
+    only_scaled = options.crop is None and (options.fit == "stretch" or height == width)
+    if metas is None or not only_scaled:
+        metas = [view.meta for view in views]
+    return replace(episode, observations=observations, meta={**episode.meta, "cameras": metas})
+
+
+def _names(count: int, options: ConvertOptions) -> list[str]:
+    """Names for the cameras of an episode that names none."""
+    if options.cameras:
+        return list(options.cameras)
+    return ["rgb_front"] if count == 1 else [f"camera_{k}" for k in range(count)]

@@ -1,0 +1,121 @@
+"""The lines of the summary, the same for the terminal and the page."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from wm_data.conversion.inspection.survey import EpisodeSummary, Survey
+
+_VALUES_SHOWN = 6
+
+
+def overview(survey: Survey) -> list[tuple[str, str]]:
+    """(name, value) of what the dataset is. Something of which episodes differ has a value for each group of them."""
+    episodes = survey.episodes
+    hours = f"{survey.seconds / 3600:.3g}"
+    if any(episode.seconds is None for episode in episodes):
+        hours += " (without the episodes whose rate is not known)"
+    kinds = Counter("compressed" if episode.compressed else "memory-mapped" for episode in episodes)
+    lengths = sorted(episode.rows for episode in episodes)
+    lines = [
+        ("episodes", f"{len(episodes)}" + (f", and {len(survey.unreadable)} unreadable" * bool(survey.unreadable))),
+        ("rows", f"{survey.rows:,}"),
+        ("hours", hours),
+        ("size", f"{sum(episode.bytes for episode in episodes) / 1e6:,.1f} MB, {_groups(kinds)}"),
+    ]
+    if not episodes:
+        return lines
+    labelled = sum(episode.labelled * episode.rows for episode in episodes) / survey.rows
+    return [
+        *lines,
+        ("rows of an episode", f"{lengths[0]} to {lengths[-1]}, half of them up to {lengths[len(lengths) // 2]}"),
+        ("splits", _groups(Counter(episode.split for episode in episodes))),
+        ("rate", _values(rate(e) for e in episodes)),
+        ("cameras", _values(", ".join(e.cameras) for e in episodes)),
+        ("picture", _values(f"{e.size[1]} x {e.size[0]} px" for e in episodes)),
+        ("vector", _values(", ".join(e.vector) or "none" for e in episodes)),
+        ("action source", _values(e.action_source for e in episodes)),
+        ("reward", _values(e.reward for e in episodes)),
+        ("ends", _values(e.ends for e in episodes)),
+        ("rows with an expert's action", f"{labelled:.0%}"),
+    ]
+
+
+def problems(survey: Survey, rows_needed: int) -> list[tuple[str, str]]:
+    """(where, what) of all that somebody should look at before training."""
+    found = [(name, f"cannot be read: {reason}") for name, reason in survey.unreadable]
+    found += [(names[0], f"the same as {', '.join(names[1:])}") for names in survey.duplicates]
+    for what, of in _MUST_AGREE:
+        groups = Counter(of(episode) for episode in survey.episodes)
+        if len(groups) > 1:
+            told = f"episodes differ in {what}, training refuses them together: {_groups(groups)}"
+            found.append(("the folder", told))
+    short = sum(episode.rows < rows_needed for episode in survey.episodes)
+    if short:
+        found.append(("the folder", f"{short} episodes have fewer than {rows_needed} rows: training leaves them out"))
+    found += [(episode.name, text) for episode in survey.episodes for text in episode.findings]
+    return found
+
+
+def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What `convert` said of its work in the report.json of ``folders``.
+
+    Returns (what was left out, how often) and (failed drive, why).
+    """
+    skipped: Counter = Counter()
+    failed = []
+    for file in (folder / "report.json" for folder in folders):
+        try:
+            for drive in json.loads(file.read_text(encoding="utf-8"))["drives"]:
+                skipped.update({str(reason): int(count) for reason, count in drive.get("skipped", {}).items()})
+                if drive.get("error"):
+                    failed.append((str(drive["name"]), str(drive["error"])))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            failed.append((file.name, f"cannot be read: {error!r}"))
+    return [(reason, f"{count:,}") for reason, count in skipped.most_common()], failed
+
+
+_MUST_AGREE = (
+    ("picture size", lambda episode: f"{episode.size[1]} x {episode.size[0]} px"),
+    ("number of cameras", lambda episode: f"{len(episode.cameras)}"),
+    ("vector", lambda episode: ", ".join(episode.vector) or "none"),
+    ("rate", lambda episode: rate(episode)),
+)
+
+
+def encodable(text: str) -> str:
+    """The text with '?' for what UTF-8 cannot say: names of files, and JSON, may hold halves of characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def worst_gap(survey: Survey) -> str:
+    """The longest time between two rows in words."""
+    if not survey.gaps:
+        return "none"
+    name, row, seconds = survey.gaps[0]
+    return f"{seconds:.3g} s after row {row} of {name}"
+
+
+def rate(episode: EpisodeSummary) -> str:
+    """Rows per second in words."""
+    return "not told" if episode.rate_hz is None else f"{episode.rate_hz:g} Hz"
+
+
+def duration(episode: EpisodeSummary) -> str:
+    """Length of an episode in words."""
+    return "–" if episode.seconds is None else f"{episode.seconds:.1f} s"
+
+
+def _values(values: Iterable[str]) -> str:
+    counts = Counter(values)
+    return next(iter(counts)) if len(counts) == 1 else _groups(counts)
+
+
+def _groups(counts: Counter) -> str:
+    shown = [f"{value} ({count})" for value, count in counts.most_common(_VALUES_SHOWN)]
+    if len(counts) > _VALUES_SHOWN:
+        shown.append(f"and {len(counts) - _VALUES_SHOWN} more")
+    return "; ".join(shown)

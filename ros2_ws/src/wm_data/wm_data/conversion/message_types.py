@@ -1,0 +1,38 @@
+"""ROS 2 message types for reading and writing bags without ROS: those of Jazzy, and this workspace's own."""
+
+from functools import cache
+from pathlib import Path
+
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from wm_data.conversion.errors import ConversionError
+
+PACKAGES = ("carla_msgs", "wm_msgs")
+
+
+@cache
+def jazzy_typestore() -> Typestore:
+    """Types of ROS 2 Jazzy, carla_msgs and wm_msgs, these two from their installed definitions.
+
+    Raises ConversionError where the workspace is not in use.
+    """
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for package in PACKAGES:
+        types = {}
+        for file in sorted(_definitions(package).glob("*.msg")):
+            types.update(get_types_from_msg(file.read_text(encoding="utf-8"), f"{package}/msg/{file.stem}"))
+        store.register(types)
+    return store
+
+
+def _definitions(package: str) -> Path:
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+    try:
+        folder = Path(get_package_share_directory(package)) / "msg"
+    except (PackageNotFoundError, LookupError):
+        folder = None
+    if folder is None or not folder.is_dir():
+        raise ConversionError(f"the message definitions of {package} are not installed: source env.sh, then try again")
+    return folder

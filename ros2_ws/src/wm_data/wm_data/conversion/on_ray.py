@@ -1,0 +1,50 @@
+"""The same work on a Ray cluster: one task a drive. Sources and destination must be reachable from every node."""
+
+import os
+from collections.abc import Iterator
+
+from wm_data.conversion.drive import DriveRef
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+
+
+def convert_on_ray(todo: list[DriveRef], options: ConvertOptions) -> Iterator[dict]:
+    """The records of the drives, in the order in which they get ready.
+
+    At most ``options.workers`` tasks run at a time. RAY_ADDRESS names the cluster; without it one is started on this
+    machine for as long as this runs. Raises ConversionError where Ray is not installed or not reached, and OSError
+    where the destination cannot be written.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ConversionError("--executor ray needs Ray: pip install -r requirements/ray.txt") from None
+    address = os.environ.get("RAY_ADDRESS")
+    local = {"num_cpus": options.workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level="error", **({} if address else local))
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ConversionError(f"no Ray cluster at {address or 'this machine'}: {error}") from None
+    try:
+        task = ray.remote(num_cpus=1)(_convert)
+        waiting = list(todo)
+        running = []
+        while waiting or running:
+            while waiting and len(running) < options.workers:
+                running.append(task.remote(waiting.pop(0), options))
+            ready, running = ray.wait(running)
+            for reference in ready:
+                try:
+                    yield ray.get(reference)
+                except ray.exceptions.RayTaskError as error:
+                    raise error.cause from None
+                except ray.exceptions.RayError as error:
+                    raise ConversionError(f"a Ray worker failed ({error}): go on with --resume") from None
+    finally:
+        ray.shutdown()
+
+
+def _convert(ref: DriveRef, options: ConvertOptions) -> dict:
+    from wm_data.conversion.unit import convert_unit
+
+    return convert_unit(ref, options)

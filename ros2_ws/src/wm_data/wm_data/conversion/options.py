@@ -1,0 +1,88 @@
+"""What `ros2 run wm_training convert` can be told; see docs/conversion.md."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from wm_data.conversion.pictures import CameraView, Fit
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """Convert recordings and datasets into episodes (docs/conversion.md)."""
+
+    kind: Annotated[Literal["rosbag", "nuscenes", "kitti", "waymo", "carla"], tyro.conf.Positional]
+    """What the source is."""
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """File or folder that is read; a folder may hold many recordings. It is never written to."""
+    dest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
+    """Folder for the episodes (*.npz), manifest.json and report.json."""
+    rate: float | None = None
+    """Rows per second [Hz]. Default: as the first camera's pictures come."""
+    image_size: int = 64
+    """Height and width of the pictures [px]."""
+    cameras: tuple[str, ...] = ()
+    """Cameras by name, in the order in which they are stacked. Default: the source's usual front camera."""
+    topics: tuple[str, ...] = ()
+    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result, expert; or
+    as CAMERA=TOPIC. Default: found by type."""
+    fit: Fit = "stretch"
+    """How pictures get square: each side scaled on its own, the middle cut out, or black bars."""
+    crop: tuple[int, int, int, int] | None = None
+    """TOP LEFT HEIGHT WIDTH of the source's pictures to cut out first [px]."""
+    actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
+    """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
+    auto: the first of these that the source has."""
+    max_steer_deg: float = 70.0
+    """Road wheel angle that steer 1 stands for [degrees]; 70 is that of CARLA's usual vehicle. One for all data."""
+    tolerance_ms: float | None = None
+    """Longest time between a picture of the first camera and those of the others in a row [ms]. Default: half a
+    period."""
+    target_speed: float = 8.0
+    """Speed at which the reward for efficiency is full [m/s]."""
+    min_rows: int = 10
+    """Episodes shorter than this are left out [rows]."""
+    max_rows: int = 2000
+    """Longer drives are cut into episodes of at most this [rows]; it bounds the memory needed."""
+    workers: int = 1
+    """Processes that convert; each takes one recording at a time."""
+    executor: Literal["local", "ray"] = "local"
+    """Where the workers run: on this machine, or on the Ray cluster at RAY_ADDRESS (without it: a local one)."""
+    shard: str = "0/1"
+    """I/N: convert only every N-th recording, beginning with the I-th; for job arrays."""
+    resume: bool = False
+    """Go on with a conversion that was stopped: recordings that are whole in DEST are not converted again."""
+    recover: bool = False
+    """Save what a truncated mcap still holds."""
+    report: str | None = None
+    """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
+
+    def __post_init__(self):
+        for name in ("image_size", "max_steer_deg", "target_speed", "min_rows", "max_rows", "workers"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
+        if self.rate is not None and not 0.0 < self.rate <= 1000.0:
+            raise ValueError(f"rate is {self.rate:g} Hz, expected above 0 and at most 1000")
+        if not self.image_size <= 1024:
+            raise ValueError(f"image_size is {self.image_size} px, expected at most 1024")
+        if not self.max_steer_deg < 90.0:
+            raise ValueError(f"max_steer_deg is {self.max_steer_deg:g}, expected below 90")
+        if self.tolerance_ms is not None and self.tolerance_ms < 0.0:
+            raise ValueError(f"tolerance_ms is {self.tolerance_ms:g}, expected 0 or more")
+        if self.report is not None and not self.report.endswith(".json"):
+            raise ValueError(f"report is {self.report!r}, expected a name that ends with .json")
+        if self.max_rows < self.min_rows:
+            raise ValueError(f"max_rows is {self.max_rows}, expected at least min_rows, {self.min_rows}")
+        self.shard_of()
+
+    def shard_of(self) -> tuple[int, int]:
+        """(I, N) of ``shard``. Raises ValueError for what is none."""
+        index, slash, count = self.shard.partition("/")
+        if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+            raise ValueError(f"shard is {self.shard!r}, expected I/N with 0 <= I < N, as 0/4")
+        return int(index), int(count)
+
+    def view(self, camera: str) -> CameraView:
+        """A camera's way to the model's size under these options."""
+        return CameraView(camera, self.image_size, self.fit, self.crop)

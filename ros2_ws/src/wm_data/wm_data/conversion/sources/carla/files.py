@@ -1,0 +1,116 @@
+"""Picture files of a drive: named in a column of the table, or numbered by frame in a folder for each camera."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from wm_bundle import ImageError
+
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.sources.carla.tables import PICTURE_ENDINGS, Columns
+from wm_data.conversion.sources.files import load_picture_file
+
+_NUMBERED = re.compile(r"^(.*?)(\d{1,15})(\.[A-Za-z]+)$")
+_FRONT_CAMERAS = ("rgb_front", "front", "rgb", "image", "images", "center", "camera", "cam_front")
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """Pictures whose names, relative to ``folder``, are in ``column``."""
+
+    folder: Path
+    column: str
+
+    def path(self, row: dict[str, object], frame: int | None) -> Path | None:
+        """A row's file; None where it names none. Raises ConversionError for a name that leads out of the folder."""
+        name = row.get(self.column)
+        if not isinstance(name, str) or not name.strip() or "\0" in name:
+            return None
+        relative = Path(name.strip().replace("\\", "/"))
+        if relative.is_absolute() or ".." in relative.parts:
+            raise ConversionError(
+                f"picture {name!r} leads out of {self.folder}: expected names relative to the table's folder"
+            )
+        return self.folder / relative
+
+
+@dataclass(frozen=True)
+class NumberedFiles:
+    """Pictures named ``prefix`` + frame, filled up with zeros to ``digits``, + ``ending``; ``count`` such files."""
+
+    folder: Path
+    prefix: str
+    digits: int
+    ending: str
+    count: int
+
+    @classmethod
+    def of(cls, folder: Path) -> "NumberedFiles | None":
+        """How the pictures of a folder are named; None where it has none. Of several kinds the first by name counts."""
+        first, digits, count = None, 0, 0
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                match = _NUMBERED.match(entry.name)
+                if match and match[3].lower() in PICTURE_ENDINGS and not entry.name.startswith("."):
+                    count += 1
+                    first = match if first is None or match.string < first.string else first
+                    if match[2].startswith("0"):
+                        digits = max(digits, len(match[2]))
+        return None if first is None else cls(folder, first[1], digits, first[3], count)
+
+    def path(self, row: dict[str, object], frame: int | None) -> Path | None:
+        """The file of a row's frame."""
+        return None if frame is None else self.folder / f"{self.prefix}{frame:0{self.digits or 1}d}{self.ending}"
+
+
+def find_cameras(folder: Path, table: Path, columns: Columns) -> dict[str, NamedFiles | NumberedFiles]:
+    """The cameras of a drive by name. Raises ConversionError where there are none, OSError."""
+    if columns.pictures:
+        return {camera: NamedFiles(folder, column) for camera, column in columns.pictures.items()}
+    subfolders = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    cameras = {name: files for name in subfolders if (files := NumberedFiles.of(folder / name)) is not None}
+    if not cameras and (files := NumberedFiles.of(folder)) is not None:
+        cameras["rgb_front"] = files
+    if not cameras:
+        raise ConversionError(
+            f"{table} has no column with names of pictures, and {folder} no folder with pictures by frame number, as "
+            f"rgb_front/000123.png; the table's columns are {', '.join(columns.names)}"
+        )
+    if "frame" not in columns.by_meaning:
+        raise ConversionError(
+            f"{table} has no column of frame numbers, by which the pictures in {', '.join(cameras)} are named; "
+            f"its columns are {', '.join(columns.names)}"
+        )
+    return cameras
+
+
+def choose_cameras(
+    cameras: dict[str, NamedFiles | NumberedFiles], asked: tuple[str, ...], place: Path
+) -> dict[str, NamedFiles | NumberedFiles]:
+    """Those asked for, in their order; else the front camera. Raises ConversionError where that is unclear."""
+    unknown = [name for name in asked if name not in cameras]
+    if unknown:
+        raise ConversionError(f"{place} has no camera {', '.join(unknown)}; it has {', '.join(cameras)}")
+    if not asked:
+        front = [name for name in _FRONT_CAMERAS if name in cameras]
+        if not front and len(cameras) > 1:
+            raise ConversionError(f"{place} has the cameras {', '.join(cameras)}: choose with --cameras")
+        asked = tuple(front[:1]) or tuple(cameras)
+    return {name: cameras[name] for name in asked}
+
+
+def load(path: Path, view: CameraView) -> np.ndarray:
+    """A picture file as (3, H, W) uint8 RGB. Raises ImageError for one that is damaged or no picture."""
+    try:
+        with open(path, "rb") as stream:
+            begin = stream.read(4)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}") from None
+    if begin == b"\x89PNG":
+        return load_picture_file(view, path, "png")
+    if begin.startswith(b"\xff\xd8"):
+        return load_picture_file(view, path, "jpeg")
+    raise ImageError(f"{path} is neither PNG nor JPEG")

@@ -1,0 +1,91 @@
+"""Finding episode files and folders of pictures with a table of controls."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from wm_data.conversion.drive import DriveRef
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.sources.naming import unique_names
+
+TABLE_NAMES = ("controls", "control", "measurements", "driving_log", "actions", "log", "data", "labels")
+TABLE_ENDINGS = (".csv", ".json", ".jsonl")
+
+
+def find_drives(options: ConvertOptions) -> list[DriveRef]:
+    """One for each *.npz episode and for each folder with a table of controls, in the order of their paths.
+
+    A folder with a table is one drive, and what is below it belongs to it. Raises ConversionError where there is
+    nothing of the kind.
+    """
+    try:
+        found = _found(Path(options.source).expanduser())
+    except OSError as error:
+        raise ConversionError(f"{options.source} cannot be read: {error}") from None
+    names = unique_names(name for name, _ in found)
+    return [
+        DriveRef(name, locator, (locator.get("episode") or locator["folder"],))
+        for name, (_, locator) in zip(names, found, strict=True)
+    ]
+
+
+def _found(source: Path) -> list[tuple[str, dict]]:
+    """(name, locator) of everything, in order."""
+    if source.is_file():
+        if source.suffix == ".npz":
+            return [(source.stem, _episode(source))]
+        if source.suffix in TABLE_ENDINGS:
+            return [(source.resolve().parent.name, _table(source.parent, source))]
+        raise ConversionError(f"{source} is neither an .npz episode nor a table ({', '.join(TABLE_ENDINGS)})")
+    if not source.is_dir():
+        raise ConversionError(f"no file or folder {source}, expected episodes or pictures with a table of controls")
+    found = list(_in_folder(source))
+    if not found:
+        raise ConversionError(
+            f"{source} holds no *.npz episode, and no folder with a table of controls: expected a file such as "
+            f"controls.csv or controls.json, or a folder measurements/ of JSON files, beside the pictures"
+        )
+    return found
+
+
+def _in_folder(source: Path) -> Iterator[tuple[str, dict]]:
+    for folder, folders, files in os.walk(source, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files = sorted(name for name in files if not name.startswith("."))
+        place = Path(folder)
+        name = "_".join(place.relative_to(source).parts)
+        tables = _tables(place, folders, files)
+        if tables:
+            folders.clear()
+            yield name or source.resolve().name, _table(place, *tables)
+            continue
+        for file in files:
+            if file.endswith(".npz"):
+                yield "_".join(part for part in (name, Path(file).stem) if part), _episode(place / file)
+
+
+def _refuse(error: OSError) -> None:
+    raise error  # os.walk would leave the folder out and say nothing
+
+
+def _tables(place: Path, folders: list[str], files: list[str]) -> list[Path]:
+    """What may be the table of a folder."""
+    named = [file for file in files if Path(file).stem in TABLE_NAMES and Path(file).suffix in TABLE_ENDINGS]
+    named += [folder for folder in folders if folder in TABLE_NAMES[:3] and _holds_json(place / folder)]
+    if not named:
+        named = [file for file in files if file.endswith(".csv")]
+    return [place / name for name in named]
+
+
+def _holds_json(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith(".json") for entry in entries)
+
+
+def _episode(file: Path) -> dict:
+    return {"whole_episode": True, "episode": str(file)}
+
+
+def _table(folder: Path, *tables: Path) -> dict:
+    return {"whole_episode": False, "folder": str(folder), "tables": [str(table) for table in tables]}

@@ -1,0 +1,190 @@
+"""Folders of pictures with a table of controls as drives. The layout is described in docs/conversion.md."""
+
+import os
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.report import NS_PER_S, DriveReport
+from wm_data.conversion.sources.carla.files import NamedFiles, NumberedFiles, choose_cameras, find_cameras, load
+from wm_data.conversion.sources.carla.tables import Clock, Columns, rows
+
+FRAME_PERIOD_NS = 50_000_000  # of frames without a time: fixed_delta_seconds of the bridge
+_PEDALS_AND_WHEEL = ("steer", "throttle", "brake")
+_ROWS_TO_LOOK_AT = 200  # until the unit of time and the rate of the pictures are known
+_ROUNDING = 1e-3
+
+
+@contextmanager
+def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
+    """Read a table's numbers; the pictures follow row by row. Raises ConversionError for what cannot be a drive."""
+    try:
+        drive = _drive(ref, options)
+    except OSError as error:
+        raise ConversionError(f"{ref.locator['folder']} cannot be read: {error}") from None
+    yield drive
+
+
+def _drive(ref: DriveRef, options: ConvertOptions) -> Drive:
+    folder, tables = Path(ref.locator["folder"]), [Path(table) for table in ref.locator["tables"]]
+    if len(tables) != 1:
+        raise ConversionError(
+            f"{folder} has {len(tables)} tables that may hold the controls "
+            f"({', '.join(table.name for table in tables)}): name the right one controls{tables[0].suffix} and the "
+            f"others differently, or give it as the source"
+        )
+    table = tables[0]
+    first_rows = list(islice(rows(table), _ROWS_TO_LOOK_AT))
+    if len(first_rows) < 2:
+        raise ConversionError(f"{table} has {len(first_rows)} rows, expected two or more")
+    columns = Columns.of(first_rows, table)
+    clock = Clock(columns, first_rows, FRAME_PERIOD_NS, table)
+    cameras = choose_cameras(find_cameras(folder, table, columns), options.cameras, folder)
+    report = DriveReport(ref.name)
+    source = _action_source(columns, options, table)
+    signals = _signals(table, columns, clock, source, report)
+    if clock.by_frame:
+        report.note(f"the table has no time: frames are taken to be {FRAME_PERIOD_NS / 1e6:g} ms apart")
+    if clock.is_assumed_ns:
+        report.note("the column of time does not say its unit and grows so fast that it is taken as nanoseconds")
+    views = tuple(options.view(name) for name in cameras)
+    return Drive(
+        cameras=views,
+        pictures=_pictures(table, columns, clock, cameras, views, report),
+        picture_period_ns=_picture_period_ns(first_rows, columns, clock, cameras, table),
+        signals=signals,
+        report=report,
+        action_source=source,
+        meta={"table": table.name},
+    )
+
+
+def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> str:
+    """What the table's controls are: "commanded", "applied", or "derived" where there are none or it was asked for."""
+    missing = [name for name in _PEDALS_AND_WHEEL if name not in columns.by_meaning]
+    has_motion = bool({"speed", "speed_kmh"} & columns.by_meaning.keys()) and "yaw_rate" in columns.by_meaning
+    if options.actions == "derived" or (options.actions == "auto" and len(missing) == 3 and has_motion):
+        if not has_motion:
+            raise ConversionError(
+                f"{table}: to derive actions, columns speed [m/s] and yaw_rate [rad/s] are needed; "
+                f"its columns are {', '.join(columns.names)}"
+            )
+        return "derived"
+    if missing:
+        raise ConversionError(
+            f"{table} has no column {', '.join(missing)}; expected steer, throttle and brake, or speed and yaw_rate to "
+            f"derive them from; its columns are {', '.join(columns.names)}"
+        )
+    return "commanded" if options.actions == "auto" else options.actions
+
+
+def _signals(table: Path, columns: Columns, clock: Clock, source: str, report: DriveReport) -> Signals:
+    """All numbers of a table. A row's commanded control acts from it on, an applied one acted up to it."""
+    there = columns.by_meaning
+    signals = Signals(
+        control=None if source == "derived" else Signal(3, "before" if source == "applied" else "after"),
+        speed=Signal(1) if "speed" in there or "speed_kmh" in there else None,
+        yaw_rate=Signal(1) if "yaw_rate" in there else None,
+        collision=Signal(1) if "collision" in there else None,
+        lane_invasion=Signal(1) if "lane_invasion" in there else None,
+    )
+    statistics = report.topic(table.name, "table")
+    stamps = array("q")
+    outside = 0
+    for row in rows(table):
+        stamp_ns = clock.stamp_ns(row)
+        if stamp_ns is None:
+            report.skipped["row without a time or frame number"] += 1
+            continue
+        statistics.add(stamp_ns)
+        stamps.append(stamp_ns)
+        if signals.control is not None:
+            outside += _add_control(signals.control, stamp_ns, row, columns, report)
+        _add_motion(signals, stamp_ns, row, columns, report)
+        for name in ("collision", "lane_invasion"):
+            happened = columns.value(row, name)
+            if happened > 0.0:
+                getattr(signals, name).add(stamp_ns, happened)
+    if outside and signals.control is not None and signals.control.newest_ns is None:
+        raise ConversionError(
+            f"{table}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected CARLA's fractions, "
+            f"steer positive right, no angles and no percentages"
+        )
+    gaps = np.diff(np.array(stamps, np.int64))
+    period_s = float(np.median(gaps[gaps > 0])) / NS_PER_S if (gaps > 0).any() else 0.0
+    for signal in signals.all():
+        signal.max_hold_s = max(signal.max_hold_s, 1.5 * period_s)  # tables at two rows per second are common
+    return signals
+
+
+def _add_control(control: Signal, stamp_ns: int, row: dict, columns: Columns, report: DriveReport) -> int:
+    """Add a row's control where it makes sense. Returns 1 for one outside its range, else 0."""
+    values = np.array([columns.value(row, name) for name in _PEDALS_AND_WHEEL])
+    if not np.isfinite(values).all():
+        report.skipped["control that is not a number"] += 1
+        return 0
+    inside = np.clip(values, (-1.0, 0.0, 0.0), 1.0)
+    if np.abs(values - inside).max() > _ROUNDING:
+        report.skipped["control outside its range"] += 1
+        return 1
+    control.add(stamp_ns, *inside.tolist())
+    return 0
+
+
+def _add_motion(signals: Signals, stamp_ns: int, row: dict, columns: Columns, report: DriveReport) -> None:
+    speed = columns.value(row, "speed") if "speed" in columns.by_meaning else columns.value(row, "speed_kmh") / 3.6
+    for name, value in (("speed", speed), ("yaw_rate", columns.value(row, "yaw_rate"))):
+        signal = getattr(signals, name)
+        if signal is None:
+            continue
+        if np.isfinite(value):
+            signal.add(stamp_ns, value)
+        else:
+            report.skipped[f"{name} that is not a number"] += 1
+
+
+def _picture_period_ns(
+    first_rows: list[dict], columns: Columns, clock: Clock, cameras: dict[str, NamedFiles | NumberedFiles], table: Path
+) -> int:
+    """The usual time between two pictures of the first camera: not every row need have one."""
+    name, files = next(iter(cameras.items()))
+    stamps = []
+    for row in first_rows:
+        path, stamp_ns = files.path(row, columns.frame(row)), clock.stamp_ns(row)
+        if path is not None and stamp_ns is not None and os.path.isfile(path):
+            stamps.append(stamp_ns)
+    gaps = np.diff(np.array(stamps, np.int64))
+    if not (gaps > 0).any():
+        raise ConversionError(
+            f"{table}: {len(stamps)} of the first {len(first_rows)} rows have a picture of {name} and a time of their "
+            f"own, expected two or more, as {files.path(first_rows[0], columns.frame(first_rows[0]))}"
+        )
+    return int(np.median(gaps[gaps > 0]))
+
+
+def _pictures(table: Path, columns: Columns, clock: Clock, cameras, views, report: DriveReport) -> Iterator[Picture]:
+    used = [0] * len(views)
+    for row in rows(table):
+        stamp_ns = clock.stamp_ns(row)
+        if stamp_ns is None:
+            continue
+        frame = columns.frame(row)
+        for k, (view, files) in enumerate(zip(views, cameras.values(), strict=True)):
+            path = files.path(row, frame)
+            if path is None or not os.path.isfile(path):
+                report.skipped[f"row without a picture of {view.name}"] += 1
+                continue
+            used[k] += 1
+            report.topic(view.name, "pictures").add(stamp_ns)
+            yield Picture(k, stamp_ns, partial(load, path, view))
+    for view, files, count in zip(views, cameras.values(), used, strict=True):
+        if isinstance(files, NumberedFiles) and files.count > count:
+            report.skipped[f"picture of {view.name} without a row"] += files.count - count

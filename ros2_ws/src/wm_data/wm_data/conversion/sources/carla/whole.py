@@ -1,0 +1,43 @@
+"""Episode files as a source: rows, actions and rewards are kept as they are, pictures are brought to the size."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from wm_bundle import ImageError
+
+from wm_data.conversion.drive import DriveRef
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.fitting import fitted
+from wm_data.conversion.options import ConvertOptions
+from wm_data.episodes import Episode, EpisodeError, read_episode
+
+
+def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
+    """The one episode of a file. Raises ConversionError for one that is damaged, or that the options do not fit."""
+    file = Path(ref.locator["episode"])
+    if options.actions not in ("auto", "applied"):
+        raise ConversionError(f"{file} holds the actions that were applied, no {options.actions} ones")
+    _check_bytes(file)
+    try:
+        episode = read_episode(file)
+    except EpisodeError as error:
+        raise ConversionError(str(error)) from None
+    except MemoryError:
+        raise ConversionError(f"{file} needs more memory than there is") from None
+    try:
+        yield fitted(episode, file, options)
+    except (ImageError, TypeError, KeyError) as error:
+        raise ConversionError(f"{file}: {error}") from None
+
+
+def _check_bytes(file: Path) -> None:
+    """Raises ConversionError where a member's bytes do not have their checksum: a mapped file is not checked again."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ConversionError(f"{file} is no whole, undamaged npz file ({error})") from None
+    if damaged is not None:
+        raise ConversionError(f"{file} is damaged: {damaged} has another checksum than its bytes")

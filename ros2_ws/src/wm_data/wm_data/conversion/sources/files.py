@@ -1,0 +1,57 @@
+"""What readers of folders of files share."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from wm_bundle import ImageError
+
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.pictures import CameraView
+
+MAX_PICTURE_BYTES = 1 << 27
+
+
+def read_small_file(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most ``limit`` bytes.
+
+    Raises ConversionError for one that is missing, cannot be read, or is larger: what was taken for a small file must
+    not fill the memory.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise ConversionError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > limit:
+        raise ConversionError(f"{path} has more than {limit} bytes, expected a small file: is it damaged?")
+    return data
+
+
+def load_picture_file(view: CameraView, path: Path, encoding: str) -> np.ndarray:
+    """(3, size, size) uint8 RGB from a "jpeg" or "png" file. Raises ImageError where it is missing or damaged."""
+    try:
+        data = read_small_file(path, MAX_PICTURE_BYTES)
+        return view(0, 0, encoding, 0, data)
+    except ConversionError as error:
+        raise ImageError(str(error)) from None
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+
+
+def count(skipped: Counter, reason: str, number: int) -> None:
+    """Add to what was left out for a reason; a reason that nothing was left out for stays unnamed."""
+    if number:
+        skipped[reason] += number
+
+
+def usual_period_ns(stamps_ns: list[int], default_ns: int) -> int:
+    """The mean of the gaps between stamps that follow each other [ns], drops left out; ``default_ns`` without any.
+
+    Not the median: a camera of 12 Hz that waits for a lidar of 20 Hz has gaps of 100, 100 and 50 ms.
+    """
+    gaps = np.diff(np.asarray(stamps_ns, np.int64))
+    forward = gaps[gaps > 0]
+    if not len(forward):
+        return default_ns
+    return round(float(forward[forward <= 1.5 * np.median(forward)].mean()))

@@ -1,0 +1,235 @@
+"""KITTI raw data: the synchronised drives, colour cameras and OXTS.
+
+The layout is ROOT/DATE/DATE_drive_NNNN_sync/{image_02,image_03,oxts}/{timestamps.txt,data/}. Everything is joined by
+frame number, which is a file's name in data/ and a line's number in timestamps.txt: both may have holes.
+"""
+
+import heapq
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.report import DriveReport
+from wm_data.conversion.sources.files import count, load_picture_file, read_small_file, usual_period_ns
+
+CAMERAS = ("image_02", "image_03")
+WHEELBASE_M = 2.71  # Volkswagen Passat B6, the car of the recordings
+PERIOD_NS = 100_000_000
+
+_DATE = re.compile(r"\d{4}_\d\d_\d\d", re.ASCII)
+_DRIVE = re.compile(r"(\d{4}_\d\d_\d\d)_drive_\d{4}_(sync|extract)", re.ASCII)
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+_OXTS_FIELDS = 30
+_SPEED_FIELD, _YAW_RATE_FIELD = 8, 22  # vf: along the vehicle [m/s]; wu: about its up axis, positive left [rad/s]
+# Half a period: a frame without a packet must not take the speed of the frame before, which would derive as no
+# acceleration and then twice as much.
+_MAX_HOLD_S = 0.05
+_MAX_STAMPS_BYTES = 1 << 23  # 30 bytes a frame: seven hours at 10 Hz
+_MAX_OXTS_BYTES = 1 << 14
+
+
+def find_drives(options: ConvertOptions) -> list[DriveRef]:
+    """The drives of a KITTI raw root, of one of its dates, or one drive.
+
+    An unsynchronised drive is listed only where its synchronised twin is missing; open_drive refuses it with the
+    reason. Raises ConversionError where the source is none of these, and for camera names KITTI does not have.
+    """
+    _camera_names(options.cameras)
+    source = Path(options.source).expanduser()
+    if not source.is_dir():
+        raise ConversionError(f"{source} is no folder, expected the KITTI raw root, one of its dates, or one drive")
+    source = source.resolve()
+    if _DRIVE.fullmatch(source.name):
+        found = [source]
+    elif _DATE.fullmatch(source.name):
+        found = _drives_of_date(source)
+    else:
+        found = [drive for date in _folders(source, _DATE) for drive in _drives_of_date(date)]
+    if not found:
+        raise ConversionError(
+            f"{source} has no KITTI raw drive: expected DATE/DATE_drive_NNNN_sync below it, as "
+            f"2011_09_26/2011_09_26_drive_0001_sync"
+        )
+    return [DriveRef(drive.name, {"folder": str(drive)}, (str(drive),)) for drive in found]
+
+
+@contextmanager
+def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
+    """One drive. Raises ConversionError for an unsynchronised one, and where pictures or OXTS are missing."""
+    folder = Path(ref.locator["folder"])
+    if ref.name.endswith("_extract"):
+        raise ConversionError(
+            f"{folder} is an unsynchronised drive: its OXTS stamps repeat and jump back. Get the drive's '_sync' folder"
+        )
+    if options.actions in ("applied", "commanded"):
+        raise ConversionError(f"KITTI records no {options.actions} actions, only derived ones: use --actions derived")
+    report = DriveReport(ref.name)
+    cameras = _camera_names(options.cameras)
+    stamps = [_camera_stamps(folder / camera, report.skipped) for camera in cameras]
+    for camera, of_frames in zip(cameras, stamps, strict=True):
+        if not of_frames:
+            raise ConversionError(f"{folder / camera} has no picture with a timestamp")
+    signals = _oxts_signals(folder / "oxts", stamps[0], report)
+    report.note("KITTI's timestamps are local time as text; they are taken as UTC")
+    views = tuple(options.view(camera) for camera in cameras)
+    yield Drive(
+        cameras=views,
+        pictures=_pictures(folder, views, stamps, report),
+        picture_period_ns=usual_period_ns(list(stamps[0].values()), PERIOD_NS),
+        signals=signals,
+        report=report,
+        action_source="derived",
+        expected_pictures=sum(map(len, stamps)),
+        wheelbase_m=WHEELBASE_M,
+        meta={"dataset": "kitti_raw", "drive": ref.name, "motion_source": "oxts"},
+    )
+
+
+def _camera_names(asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The cameras' folders, in the order asked; without any, the left colour camera's."""
+    names = []
+    for name in asked or CAMERAS[:1]:
+        number = name.lower().removeprefix("image_").lstrip("0")
+        if f"image_0{number}" not in CAMERAS:
+            raise ConversionError(f"camera '{name}' is none of KITTI's colour cameras, expected {' or '.join(CAMERAS)}")
+        names.append(f"image_0{number}")
+    if len(set(names)) < len(names):
+        raise ConversionError(f"cameras are {', '.join(asked)}, expected each once")
+    return tuple(names)
+
+
+def _folders(parent: Path, pattern: re.Pattern) -> list[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir())
+    except OSError as error:
+        raise ConversionError(f"cannot list {parent}: {error.strerror}") from None
+
+
+def _drives_of_date(date: Path) -> list[Path]:
+    drives = _folders(date, _DRIVE)
+    names = {drive.name for drive in drives}
+    return [drive for drive in drives if drive.name.replace("_extract", "_sync") not in names - {drive.name}]
+
+
+def _camera_stamps(folder: Path, skipped: Counter) -> dict[int, int]:
+    """Stamp [ns] of every frame that has a picture and a timestamp, in the order of frames."""
+    stamps = _read_stamps(folder / "timestamps.txt", skipped)
+    frames = _frames(folder / "data", ".png", skipped)
+    count(skipped, f"picture of {folder.name} without a timestamp", len(frames - stamps.keys()))
+    count(skipped, f"timestamp of {folder.name} without a picture", len(stamps.keys() - frames))
+    return {frame: stamps[frame] for frame in sorted(frames & stamps.keys())}
+
+
+def _frames(folder: Path, suffix: str, skipped: Counter) -> set[int]:
+    """Frame numbers of the files in a data folder."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise ConversionError(
+            f"cannot list {folder}: {error.strerror}; expected a folder with a file for each frame, as "
+            f"{_file_name(0, suffix)}"
+        ) from None
+    frames = {int(name[:10]) for name in names if re.fullmatch(r"[0-9]{10}" + re.escape(suffix), name)}
+    count(skipped, f"file that is not named as a frame's {suffix} file", len(names) - len(frames))
+    return frames
+
+
+def _file_name(frame: int, suffix: str) -> str:
+    return f"{frame:010d}{suffix}"
+
+
+def _read_stamps(path: Path, skipped: Counter) -> dict[int, int]:
+    """Stamp [ns] of each line of a timestamps.txt that has one, by the line's number from 0."""
+    stamps = {}
+    lines = read_small_file(path, _MAX_STAMPS_BYTES).decode("ascii", "replace").splitlines()
+    for frame, line in enumerate(lines):
+        stamp_ns = _stamp_ns(line.strip())
+        if stamp_ns is not None:
+            stamps[frame] = stamp_ns
+        else:
+            skipped["timestamp unreadable" if line.strip() else "timestamp blank"] += 1
+    return stamps
+
+
+def _stamp_ns(text: str) -> int | None:
+    """Nanoseconds since 1970 of '2011-09-26 13:02:25.964389445', exactly; None for other text.
+
+    Through a float, or datetime's microseconds, the last digits would be lost.
+    """
+    match = _STAMP.fullmatch(text)
+    if match is None or not 1970 <= int(match[1]) < 2200:
+        return None
+    try:
+        moment = datetime(*(int(match[i]) for i in range(1, 7)), tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * 1_000_000_000 + int((match[7] or "0").ljust(9, "0"))
+
+
+def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveReport) -> Signals:
+    """Speed and yaw rate of the frames.
+
+    A sample belongs to the picture with its number, and takes the picture's stamp: with its own, which is a few
+    milliseconds later or earlier, it would at times be taken for the next picture's. Frames without a picture keep
+    their own.
+    """
+    own_stamps = _read_stamps(folder / "timestamps.txt", report.skipped)
+    speed, yaw_rate = Signal(1, max_hold_s=_MAX_HOLD_S), Signal(1, max_hold_s=_MAX_HOLD_S)
+    topic = report.topic("oxts", "OXTS packet")
+    for frame in sorted(_frames(folder / "data", ".txt", report.skipped)):
+        stamp_ns = picture_stamps.get(frame, own_stamps.get(frame))
+        if stamp_ns is None:
+            report.skipped["OXTS packet without a timestamp"] += 1
+            continue
+        sample = _read_oxts(folder / "data" / _file_name(frame, ".txt"), report.skipped)
+        if sample is not None:
+            topic.add(own_stamps.get(frame, stamp_ns))
+            speed.add(stamp_ns, sample[0])
+            yaw_rate.add(stamp_ns, sample[1])
+    if speed.newest_ns is None:
+        raise ConversionError(f"{folder} has no OXTS packet that can be read: no speed, and no controls to derive")
+    return Signals(speed=speed, yaw_rate=yaw_rate)
+
+
+def _read_oxts(path: Path, skipped: Counter) -> tuple[float, float] | None:
+    """Speed [m/s] and yaw rate [rad/s] of a packet; None, and counted, where it cannot be used."""
+    try:
+        fields = read_small_file(path, _MAX_OXTS_BYTES).split()
+    except ConversionError:
+        skipped["OXTS packet that cannot be read"] += 1
+        return None
+    if len(fields) < _OXTS_FIELDS:
+        skipped["OXTS packet blank or short"] += 1
+        return None
+    try:
+        speed, yaw_rate = float(fields[_SPEED_FIELD]), float(fields[_YAW_RATE_FIELD])
+    except ValueError:
+        skipped["OXTS packet that cannot be read"] += 1
+        return None
+    if not (math.isfinite(speed) and math.isfinite(yaw_rate)):
+        skipped["OXTS packet with numbers that are not finite"] += 1
+        return None
+    return speed, yaw_rate
+
+
+def _pictures(
+    folder: Path, views: tuple[CameraView, ...], stamps: list[dict[int, int]], report: DriveReport
+) -> Iterator[Picture]:
+    """Every camera's pictures, the cameras merged by stamp, each camera's in the order of its frames."""
+
+    def of_camera(camera: int) -> Iterator[Picture]:
+        view, topic = views[camera], report.topic(views[camera].name, "png")
+        for frame, stamp_ns in stamps[camera].items():
+            topic.add(stamp_ns)
+            path = folder / view.name / "data" / _file_name(frame, ".png")
+            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path, "png"))
+
+    yield from heapq.merge(*(of_camera(camera) for camera in range(len(views))), key=lambda picture: picture.stamp_ns)

@@ -1,0 +1,102 @@
+"""Which bags there are under a path: each is a drive."""
+
+import os
+import re
+from pathlib import Path
+
+from wm_data.conversion.drive import DriveRef
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+
+METADATA = "metadata.yaml"
+FILE_SUFFIXES = (".mcap", ".db3", ".bag")
+_COMPRESSED = (".mcap.zstd", ".db3.zstd")  # can only be read by the metadata.yaml that lies beside them
+_EXPECTED = "expected a bag's folder, a .mcap, .db3 or .bag file, or a folder that holds such"
+
+
+def find_drives(options: ConvertOptions) -> list[DriveRef]:
+    """The bags at ``options.source``, or in its folders at any depth, sorted by name.
+
+    A folder with a metadata.yaml is one bag. Without it, the files FOLDER_0.mcap, FOLDER_1.mcap, … of a folder named
+    FOLDER are one bag in pieces, as rosbag2 names them; every other .mcap, .db3 and .bag file is a bag of its own.
+    Raises ConversionError where there is none.
+    """
+    source = Path(options.source).expanduser()
+    if not source.exists():
+        raise ConversionError(f"{source} does not exist, {_EXPECTED}")
+    if source.is_file():
+        if source.suffix not in FILE_SUFFIXES:
+            raise ConversionError(f"{source} is a file that ends in '{source.suffix}', {_EXPECTED}")
+        return [_reference(source.stem, [source])]
+    bags = sorted(_bags_below(source))
+    if not bags:
+        raise ConversionError(f"{source} holds no bag, {_EXPECTED}")
+    names = _unique([_name(source, files) for files in bags])
+    return sorted((_reference(name, files) for name, files in zip(names, bags, strict=True)), key=lambda ref: ref.name)
+
+
+def _bags_below(source: Path) -> list[list[Path]]:
+    """The files of each bag; a bag with metadata is its folder alone."""
+    bags = []
+    for folder_name, subfolders, file_names in os.walk(source):
+        folder = Path(folder_name)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        found = sorted(name for name in file_names if not name.startswith("."))
+        here = [name for name in found if name.endswith((*FILE_SUFFIXES, *_COMPRESSED))]
+        if METADATA in found and (here or folder == source):
+            bags.append([folder])
+            subfolders.clear()
+        else:
+            bags += _bare_bags(folder, here)
+    return bags
+
+
+def _is_piece(file: Path) -> re.Match | None:
+    """Whether a file is named as rosbag2 names the pieces of a bag: FOLDER_3.mcap in a folder FOLDER."""
+    return re.fullmatch(re.escape(file.parent.resolve().name) + r"_(\d+)(\.mcap|\.db3)(\.zstd)?", file.name)
+
+
+def _bare_bags(folder: Path, names: list[str]) -> list[list[Path]]:
+    """Files of a folder without metadata, those that are pieces of one bag together."""
+    pieces: dict[str, list[tuple[int, Path]]] = {}
+    bags = []
+    for name in names:
+        match = _is_piece(folder / name)
+        if match:
+            pieces.setdefault(match.group(2), []).append((int(match.group(1)), folder / name))
+        else:
+            bags.append([folder / name])
+    return bags + [[path for _, path in sorted(several)] for several in pieces.values()]
+
+
+def _name(source: Path, files: list[Path]) -> str:
+    """A drive's name: where it is below the source, without the ending."""
+    first = files[0]
+    path = first
+    if _is_piece(first):
+        path = first.parent
+    elif first.is_file():
+        path = first.with_name(first.name.removesuffix(".zstd")).with_suffix("")
+    if path == source:
+        return path.resolve().name
+    return "-".join(path.relative_to(source).parts)
+
+
+def _unique(names: list[str]) -> list[str]:
+    """The same names made fit for files, and none twice, not even where capitals mean nothing."""
+    unique: dict[str, str] = {}
+    for name in map(_plain, names):
+        number, candidate = 2, name
+        while candidate.lower() in unique:
+            candidate, number = f"{name}_{number}", number + 1
+        unique[candidate.lower()] = candidate
+    return list(unique.values())
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".-")[:150] or "bag"
+
+
+def _reference(name: str, files: list[Path]) -> DriveRef:
+    paths = tuple(str(file) for file in files)
+    return DriveRef(_plain(name), {"paths": list(paths)}, paths)

@@ -1,0 +1,168 @@
+"""One bag as a drive."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from wm_data.conversion.drive import Drive, DriveRef, Picture
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.report import DriveReport
+from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
+from wm_data.conversion.sources.rosbag.clock import Clock, epochs_differ, header_ns
+from wm_data.conversion.sources.rosbag.commands import CommandReader
+from wm_data.conversion.sources.rosbag.images import load_picture
+from wm_data.conversion.sources.rosbag.telemetry import Telemetry
+from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
+
+WHEELBASE_M = 2.85
+# How far a bag is read before the drive begins, to learn its clocks and the rate of its pictures.
+_PEEKED_PICTURES = 50
+_PEEKED_BYTES = 16_000_000  # fewer pictures do, down to _ENOUGH, where they are large
+_ENOUGH = 10
+# Where a bag defines a type otherwise than its name promises.
+_NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
+
+
+@contextmanager
+def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
+    """Open a bag that ``find_drives`` found. Raises ConversionError where it cannot be read, or has no pictures."""
+    report = DriveReport(ref.name)
+    with open_bag([Path(path) for path in ref.locator["paths"]], report, options.recover) as bag:
+        selection = _selected(bag, options)
+        bag.check_types(selection.topics)
+        clock, period_ns = _peek(bag, selection, report)
+        _note_choices(bag, selection, report)
+        commands = None
+        if "control" in selection.kinds:
+            kind = bag.topics[selection.kinds["control"]].type
+            commands = CommandReader(kind, math.radians(options.max_steer_deg), WHEELBASE_M)
+            if commands.needs_speed and not {"status", "odometry"} & selection.kinds.keys():
+                raise ConversionError(
+                    f"{bag.place}: commands of type {kind} are wanted speeds; to tell the pedals from them the "
+                    f"measured speed is needed, and the bag has neither vehicle status nor odometry"
+                )
+        telemetry = Telemetry(selection, commands, report)
+        views = tuple(options.view(name) for name, _ in selection.cameras)
+        yield Drive(
+            cameras=views,
+            pictures=_pictures(bag, selection, views, telemetry, clock, report),
+            picture_period_ns=period_ns,
+            signals=telemetry.signals,
+            report=report,
+            action_source=_action_source(selection),
+            wheelbase_m=WHEELBASE_M,
+            expected_pictures=sum(bag.topics[topic].count for _, topic in selection.cameras),
+        )
+
+
+def _selected(bag: Bag, options: ConvertOptions) -> Selection:
+    try:
+        return select_topics(bag.topics, options)
+    except ConversionError as error:
+        raise ConversionError(f"{bag.place}: {error}") from None
+
+
+def _action_source(selection: Selection) -> str:
+    if selection.actions == "applied":
+        return "vehicle_status.control"
+    return selection.kinds["control"] if selection.actions == "commanded" else "derived"
+
+
+def _pictures(
+    bag: Bag,
+    selection: Selection,
+    views: tuple[CameraView, ...],
+    telemetry: Telemetry,
+    clock: Clock,
+    report: DriveReport,
+) -> Iterator[Picture]:
+    """The cameras' pictures as they were recorded; all other messages go to ``telemetry`` on the way."""
+    cameras = {topic: index for index, (_, topic) in enumerate(selection.cameras)}
+    statistics = {topic: report.topic(topic, bag.topics[topic].type) for topic in sorted(selection.topics)}
+    for recorded in bag.messages(selection.topics):
+        message = bag.deserialize(recorded)
+        if message is None:
+            continue
+        topic = recorded.topic
+        try:
+            stamp_ns = clock.stamp_ns(header_ns(message), recorded.log_ns)
+            if topic not in cameras:
+                telemetry.take(topic, message, stamp_ns)
+        except _NOT_OF_ITS_TYPE:
+            bag.count_unreadable(topic)
+            continue
+        statistics[topic].add(stamp_ns, recorded.log_ns)
+        if topic in cameras:
+            if telemetry.reverse:
+                report.skipped[f"picture of {selection.cameras[cameras[topic]][0]} in reverse gear"] += 1
+                continue
+            view = views[cameras[topic]]
+            yield Picture(cameras[topic], stamp_ns, partial(load_picture, view, message))
+
+
+def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, int]:
+    """The clock to use, and the usual time between two pictures of the first camera [ns]."""
+    camera = selection.cameras[0][1]
+    pictures, size = [], 0
+    offsets: dict[str, list[int]] = {topic: [] for topic in selection.topics}
+    for recorded in bag.messages(selection.topics):
+        known = offsets[recorded.topic]
+        if recorded.topic != camera and len(known) >= _ENOUGH:
+            continue
+        message = bag.deserialize(recorded)
+        if message is None:
+            continue
+        in_header_ns = _safe_header_ns(message)
+        known.append(0 if in_header_ns is None else in_header_ns - recorded.log_ns)
+        if recorded.topic == camera:
+            pictures.append((in_header_ns, recorded.log_ns))
+            size += len(recorded.raw)
+            if len(pictures) >= _PEEKED_PICTURES or (size > _PEEKED_BYTES and len(pictures) >= _ENOUGH):
+                break
+    # What could not be read will be counted again by the drive itself.
+    report.skipped.clear()
+    by_recording = epochs_differ(offsets)
+    if by_recording:
+        report.note("the topics' stamps are of clocks with different beginnings: the times of recording are used")
+    period_ns = 0 if by_recording else _usual_period_ns([header or log for header, log in pictures])
+    if not period_ns:
+        period_ns = _usual_period_ns([log for _, log in pictures])
+        if not by_recording and period_ns:
+            by_recording = True
+            report.note(f"the stamps of {camera} do not advance: the times of recording are used")
+    if not period_ns:
+        raise ConversionError(
+            f"{bag.place}: {camera} has {len(pictures)} pictures that can be read, or all of one time; expected two"
+        )
+    return Clock(by_recording), period_ns
+
+
+def _safe_header_ns(message) -> int | None:
+    try:
+        return header_ns(message)
+    except _NOT_OF_ITS_TYPE:  # counted when the drive itself is read
+        return None
+
+
+def _usual_period_ns(stamps: list[int]) -> int:
+    """The median of the steps forward [ns], 0 without one."""
+    steps = np.diff(np.array(stamps, np.int64))
+    forward = steps[steps > 0]
+    return round(float(np.median(forward))) if len(forward) else 0
+
+
+def _note_choices(bag: Bag, selection: Selection, report: DriveReport) -> None:
+    """Say which topics are used for what, and which are not."""
+    for name, topic in selection.cameras:
+        report.note(f"camera {name}: {topic}")
+    for kind, topic in sorted(selection.kinds.items()):
+        report.note(f"{kind}: {topic}")
+    unused = sorted(bag.topics.keys() - selection.topics)
+    if unused:
+        report.note(f"not used: {', '.join(unused)}")

@@ -1,0 +1,92 @@
+"""The numbers in a bag's messages, put into the drive's signals."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from wm_data.conversion.drive import Signal, Signals
+from wm_data.conversion.report import DriveReport
+from wm_data.conversion.sources.rosbag.commands import Command, CommandReader, of_carla
+from wm_data.conversion.sources.rosbag.topics import Selection
+
+
+class Telemetry:
+    """Takes messages of the selected topics, all but pictures, and fills ``signals``.
+
+    ``reverse``: whether the vehicle is in reverse gear, as far as the messages so far tell.
+    """
+
+    def __init__(self, selection: Selection, commands: CommandReader | None, report: DriveReport):
+        """``commands`` reads the topic of the kind "control"."""
+        self.reverse = False
+        self._report = report
+        self._commands = commands
+        self._applied = selection.actions == "applied"
+        self._speed_mps: float | None = None
+        kinds = selection.kinds
+        self._has_status, self._has_imu = "status" in kinds, "imu" in kinds
+        self.signals = Signals(
+            control=None if selection.actions == "derived" else Signal(3, "before" if self._applied else "after"),
+            speed=Signal(1) if {"status", "odometry"} & kinds.keys() else None,
+            yaw_rate=Signal(1) if {"odometry", "imu"} & kinds.keys() else None,
+            collision=Signal(1, "before") if "collision" in kinds else None,
+            lane_invasion=Signal(1, "before") if "lane_invasion" in kinds else None,
+            step=Signal(3, "before") if "step_result" in kinds else None,
+            expert=Signal(3) if "expert" in kinds else None,
+        )
+        self._take: dict[str, Callable[[Any, int], None]] = {
+            topic: getattr(self, f"_take_{kind}") for kind, topic in kinds.items()
+        }
+
+    def take(self, topic: str, message, stamp_ns: int) -> None:
+        """Take in a message. Raises AttributeError, TypeError or ValueError where it lacks what its type has."""
+        self._take[topic](message, stamp_ns)
+
+    def _take_status(self, message, stamp_ns: int) -> None:
+        self._add("speed", stamp_ns, float(message.velocity))
+        if self._applied:
+            self._add_command(of_carla(message.control), stamp_ns)
+
+    def _take_control(self, message, stamp_ns: int) -> None:
+        if self._commands.needs_speed and self._speed_mps is None:
+            self._report.skipped["command before the speed was known"] += 1
+            return
+        self._add_command(self._commands(message, self._speed_mps or 0.0), stamp_ns)
+
+    def _take_odometry(self, message, stamp_ns: int) -> None:
+        twist = message.twist  # with its covariance around it, but for TwistStamped
+        twist = getattr(twist, "twist", twist)
+        if not self._has_status:
+            self._add("speed", stamp_ns, float(twist.linear.x))
+        if not self._has_imu:
+            self._add("yaw_rate", stamp_ns, float(twist.angular.z))
+
+    def _take_imu(self, message, stamp_ns: int) -> None:
+        self._add("yaw_rate", stamp_ns, float(message.angular_velocity.z))
+
+    def _take_collision(self, message, stamp_ns: int) -> None:
+        self._add("collision", stamp_ns, 1.0)
+
+    def _take_lane_invasion(self, message, stamp_ns: int) -> None:
+        self._add("lane_invasion", stamp_ns, float(len(message.crossed_lane_markings)))
+
+    def _take_step_result(self, message, stamp_ns: int) -> None:
+        self._add("step", stamp_ns, float(message.reward), float(message.terminated), float(message.truncated))
+
+    def _take_expert(self, message, stamp_ns: int) -> None:
+        self._add("expert", stamp_ns, *of_carla(message).values)
+
+    def _add_command(self, command: Command, stamp_ns: int) -> None:
+        self.reverse = command.reverse
+        if command.reverse:
+            self._report.skipped["command in reverse gear"] += 1
+        else:
+            self._add("control", stamp_ns, *command.values)
+
+    def _add(self, name: str, stamp_ns: int, *values: float) -> None:
+        if not all(map(math.isfinite, values)):
+            self._report.skipped[f"{name} that is not a number"] += 1
+            return
+        getattr(self.signals, name).add(stamp_ns, *values)
+        if name == "speed":
+            self._speed_mps = values[0]

@@ -1,0 +1,229 @@
+"""Which topics of a bag are used, and for what: as named by --topics and --cameras, else found by type."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.sources.rosbag.bag import Topic
+
+STATUS = "carla_msgs/msg/CarlaEgoVehicleStatus"
+CONTROL = "carla_msgs/msg/CarlaEgoVehicleControl"
+ACKERMANN = "ackermann_msgs/msg/AckermannDrive"
+TWIST = "geometry_msgs/msg/Twist"
+TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+
+# What is looked for by type, in the order of preference.
+TYPES = {
+    "status": (STATUS,),
+    "control": (CONTROL, f"{ACKERMANN}Stamped", ACKERMANN, TWIST_STAMPED, TWIST),
+    "odometry": ("nav_msgs/msg/Odometry",),
+    "imu": ("sensor_msgs/msg/Imu",),
+    "collision": ("carla_msgs/msg/CarlaCollisionEvent",),
+    "lane_invasion": ("carla_msgs/msg/CarlaLaneInvasionEvent",),
+    "step_result": ("wm_msgs/msg/StepResult",),
+    "expert": (CONTROL,),
+}
+# Taken only where they are named: they may as well be something else.
+NAMED_TYPES = {"odometry": (TWIST_STAMPED, "geometry_msgs/msg/TwistWithCovarianceStamped")}
+EVENTS = ("collision", "lane_invasion")  # without a message they say that nothing happened
+EXPERT_NAME = "expert_control"
+_IMAGE_NAMES = ("image", "image_raw", "image_color", "image_rect", "image_rect_color", "image_mono", "compressed")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The topics that are read. ``cameras``: (name, topic) of each; ``kinds``: topic of each kind of ``TYPES`` that is
+    used; ``actions``: "applied", "commanded" or "derived"."""
+
+    cameras: tuple[tuple[str, str], ...]
+    kinds: dict[str, str]
+    actions: str
+
+    @property
+    def topics(self) -> set[str]:
+        """All of them."""
+        return {topic for _, topic in self.cameras} | set(self.kinds.values())
+
+
+def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selection:
+    """Choose. Raises ConversionError, naming what there is, where that is impossible or ambiguous."""
+    named = _named(topics, options)
+    cameras = _cameras(topics, named, options)
+    find = _Finder(topics, named, cameras[0][1])
+    kinds: dict[str, str] = {}
+
+    def use(kind: str) -> bool:
+        topic = find(kind)
+        if topic is not None:
+            kinds[kind] = topic
+        return topic is not None
+
+    has_status = use("status")
+    actions = _actions(options.actions, has_status, lambda: use("control"), topics)
+    for kind in (*EVENTS, "step_result", "expert"):
+        use(kind)
+    # A simulator that sends rewards is recorded as `collect` does it, without a yaw rate.
+    needs_yaw_rate = actions == "derived" or "step_result" not in kinds or bool({"odometry", "imu"} & named.keys())
+    has_imu = needs_yaw_rate and "imu" in named and use("imu")
+    has_odometry = (not has_status or (needs_yaw_rate and not has_imu)) and use("odometry")
+    if needs_yaw_rate and not (has_imu or has_odometry):
+        use("imu")
+    if actions == "derived" and not (("status" in kinds or "odometry" in kinds) and {"odometry", "imu"} & kinds.keys()):
+        raise ConversionError(
+            "actions derived from the motion need a speed (vehicle status or odometry) and a yaw rate (odometry or "
+            f"IMU); the bag has {_listed(topics.values())}"
+        )
+    return Selection(cameras, kinds, actions)
+
+
+def _actions(wanted: str, has_status: bool, use_control: Callable[[], bool], topics: dict[str, Topic]) -> str:
+    if wanted == "derived":
+        return wanted
+    if has_status and wanted in ("auto", "applied"):
+        return "applied"
+    if wanted == "applied":
+        raise ConversionError(
+            f"no topic of type {STATUS}, which has the applied control; the bag has {_listed(topics.values())}"
+        )
+    if use_control():
+        return "commanded"
+    if wanted == "commanded":
+        raise ConversionError(
+            f"no topic with commands: expected one of {', '.join(TYPES['control'])}; the bag has "
+            f"{_listed(topics.values())}. A Twist is taken by itself only where its name holds 'cmd' or 'command'; "
+            f"name another with --topics control=TOPIC"
+        )
+    return "derived"
+
+
+def _named(topics: dict[str, Topic], options: ConvertOptions) -> dict[str, str]:
+    """--topics as a dictionary."""
+    named: dict[str, str] = {}
+    for entry in options.topics:
+        kind, equals, topic = entry.partition("=")
+        if not (kind and equals and topic):
+            raise ConversionError(f"--topics has '{entry}', expected KIND=TOPIC as status=/carla/hero/vehicle_status")
+        if kind in named:
+            raise ConversionError(f"--topics names {kind} twice: {named[kind]} and {topic}")
+        if topic not in topics:
+            close = difflib.get_close_matches(topic, topics, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConversionError(f"--topics names {topic}, the bag has {_listed(topics.values())}{hint}")
+        allowed = (*TYPES[kind], *NAMED_TYPES.get(kind, ())) if kind in TYPES else IMAGES
+        if topics[topic].type not in allowed:
+            kinds = "" if kind in TYPES else f" ('{kind}' is none of {', '.join(TYPES)}, so it is a camera's name)"
+            raise ConversionError(
+                f"--topics has {entry}, which is of type {topics[topic].type}, expected {' or '.join(allowed)}{kinds}"
+            )
+        named[kind] = topic
+    return named
+
+
+def sensor_id(topic: str) -> str:
+    """The camera's name in its topic: rgb_front of /carla/ego_vehicle/rgb_front/image."""
+    parts = [part for part in topic.split("/") if part]
+    while len(parts) > 1 and parts[-1] in _IMAGE_NAMES:
+        parts.pop()
+    return parts[-1] if parts else "camera"
+
+
+def _cameras(topics: dict[str, Topic], named: dict[str, str], options: ConvertOptions) -> tuple[tuple[str, str], ...]:
+    named = {name: topic for name, topic in named.items() if name not in TYPES}
+    there = [topic for topic in topics.values() if topic.type in IMAGES and topic.count and _is_picture(topic)]
+    found: dict[str, list[str]] = {}
+    for topic in there:
+        found.setdefault(sensor_id(topic.name), []).append(topic.name)
+    if options.cameras:
+        if len(set(options.cameras)) < len(options.cameras):
+            raise ConversionError(f"--cameras names one twice: {' '.join(options.cameras)}")
+        if left_out := sorted(named.keys() - set(options.cameras)):
+            raise ConversionError(f"--topics names a camera {left_out[0]} that --cameras lacks")
+        return tuple((name, named.get(name) or _camera_topic(name, found, there)) for name in options.cameras)
+    if named:
+        return tuple(named.items())
+    name = _default_camera(found, there)
+    return ((name, _camera_topic(name, found, there)),)
+
+
+def _is_picture(topic: Topic) -> bool:
+    return not topic.name.endswith("/compressedDepth")
+
+
+def _camera_topic(name: str, found: dict[str, list[str]], there: list[Topic]) -> str:
+    candidates = found.get(name, [])
+    # A compressed topic beside the raw one shows the same pictures, and not as well.
+    raw = [topic for topic in candidates if not topic.endswith("/compressed")]
+    candidates = raw or candidates
+    if not candidates:
+        raise ConversionError(f"no camera '{name}'; the bag has {_listed(there) or 'no pictures'}")
+    if len(candidates) > 1:
+        raise ConversionError(
+            f"camera '{name}' could be {', '.join(candidates)}: name one with --topics {name}={candidates[0]}"
+        )
+    return candidates[0]
+
+
+def _default_camera(found: dict[str, list[str]], there: list[Topic]) -> str:
+    """The only camera, else the one that looks ahead."""
+    if not found:
+        raise ConversionError(f"the bag has no pictures, expected a topic with messages of type {' or '.join(IMAGES)}")
+    front = [name for name in found if "front" in name.lower()]
+    for candidates in (list(found), [name for name in found if name == "rgb_front"], front):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise ConversionError(
+        f"several cameras, and not one alone is in front: choose with --cameras out of {', '.join(sorted(found))} "
+        f"({_listed(there)})"
+    )
+
+
+class _Finder:
+    """Finds the topic of a kind."""
+
+    def __init__(self, topics: dict[str, Topic], named: dict[str, str], camera_topic: str):
+        self._topics = topics
+        self._named = named
+        self._vehicle = camera_topic.removesuffix("/compressed").rsplit("/", 2)[0] + "/"
+
+    def __call__(self, kind: str) -> str | None:
+        """The topic, None where there is none. Raises ConversionError where there are several."""
+        if kind in self._named:
+            return self._named[kind]
+        for wanted in TYPES[kind]:
+            candidates = [topic.name for topic in self._topics.values() if self._fits(topic, kind, wanted)]
+            candidates = self._narrowed(candidates)
+            if len(candidates) > 1:
+                raise ConversionError(
+                    f"{kind} could be {', '.join(candidates)} (all {wanted}): name one with --topics "
+                    f"{kind}={candidates[0]}"
+                )
+            if candidates:
+                return candidates[0]
+        return None
+
+    def _fits(self, topic: Topic, kind: str, wanted: str) -> bool:
+        name = topic.name.rsplit("/", 1)[-1]
+        if topic.type != wanted or not (topic.count or kind in EVENTS) or topic.name in self._named.values():
+            return False
+        if wanted == CONTROL:
+            return (name == EXPERT_NAME) == (kind == "expert")
+        if wanted in (TWIST, TWIST_STAMPED):  # may as well be a measured velocity
+            return "cmd" in name or "command" in name
+        return True
+
+    def _narrowed(self, candidates: list[str]) -> list[str]:
+        """Of several the one of the camera's own vehicle; commands by hand are only in force when switched to."""
+        for better in (
+            [topic for topic in candidates if topic.startswith(self._vehicle)],
+            [topic for topic in candidates if not topic.endswith("_manual")],
+        ):
+            if len(candidates) > 1 and better:
+                candidates = better
+        return candidates
+
+
+def _listed(topics) -> str:
+    return ", ".join(f"{topic.name} ({topic.type}, {topic.count} messages)" for topic in topics)

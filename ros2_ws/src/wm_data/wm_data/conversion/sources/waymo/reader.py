@@ -1,0 +1,217 @@
+"""Waymo Motion scenarios as drives: one bird's-eye picture and one state of the self-driving car for each step."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from wm_data.conversion.controls import angle_of_yaw_rate, pedals_of_acceleration, steer_of_angle
+from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.report import NS_PER_S, DriveReport
+from wm_data.conversion.sources.naming import unique_names
+from wm_data.conversion.sources.waymo import tfrecord
+from wm_data.conversion.sources.waymo.example import is_example, scene_of_example
+from wm_data.conversion.sources.waymo.raster import ACROSS_M, EGO_DOWN, BirdsEyeView
+from wm_data.conversion.sources.waymo.scenario import scene_of_scenario
+from wm_data.conversion.sources.waymo.scene import Scene
+from wm_data.conversion.sources.waymo.schema import SCENARIO_ID_FIELD
+
+CAMERA = "bev"
+WHEELBASE_PER_LENGTH = 0.57  # of the Jaguar I-Pace: 2.99 m of wheelbase, about 5.29 m long with its sensors
+_LONGEST_ID = 100
+_READ_AHEAD_BYTES = 1024  # while ids are looked for: most of a record is stepped over
+
+
+def find_drives(options: ConvertOptions) -> list[DriveRef]:
+    """One for each scenario of a TFRecord file, or of all such files in a folder and those below it.
+
+    Only framing and scenario ids are read. A damaged file gives the scenarios before the damage, and one drive that
+    cannot be opened and says what is wrong. Raises ConversionError where there is nothing to read, and for options
+    that a bird's-eye view cannot follow.
+    """
+    _check_options(options)
+    source = Path(options.source).expanduser()
+    try:
+        files = _files(source)
+    except OSError as error:
+        raise ConversionError(f"{source} cannot be read: {error}") from None
+    found = [entry for file in files for entry in _scenarios(file)]
+    names = unique_names(name for name, _ in found)
+    return [
+        DriveRef(name, locator, (locator["file"],)) for name, (_, locator) in zip(names, found, strict=True)
+    ]
+
+
+@contextmanager
+def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
+    """Read a scenario whole. Raises ConversionError for a damaged record and one that is no scenario."""
+    locator = ref.locator
+    if "damage" in locator:
+        raise ConversionError(locator["damage"])
+    file, record = Path(locator["file"]), locator["record"]
+    try:
+        payload = tfrecord.payload(file, record, locator["offset"])
+    except OSError as error:
+        raise ConversionError(f"{file} cannot be read: {error}") from None
+    place = f"{file}, record {record} at byte {locator['offset']}"
+    scene = scene_of_example(payload, place) if is_example(payload) else scene_of_scenario(payload, place)
+    yield _drive(scene, place, ref.name, options)
+
+
+def _check_options(options: ConvertOptions) -> None:
+    if options.cameras not in ((), (CAMERA,)):
+        raise ConversionError(
+            f"Waymo Motion has no camera {', '.join(options.cameras)}: its only picture is the bird's-eye view, "
+            f"{CAMERA}"
+        )
+    if options.crop is not None:
+        raise ConversionError(
+            "the bird's-eye view is drawn at --image-size, so there is nothing to cut out: leave out --crop"
+        )
+    if options.actions not in ("auto", "derived"):
+        raise ConversionError(f"Waymo Motion has no {options.actions} actions, only derived ones")
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise ConversionError(f"no file or folder {source}, expected TFRecord files of Waymo Motion scenarios")
+    files = sorted(file for file in source.rglob("*tfrecord*") if file.is_file())
+    if not files:
+        raise ConversionError(
+            f"{source} holds no file with 'tfrecord' in its name, expected those of Waymo Motion"
+        )
+    return files
+
+
+def _scenarios(file: Path) -> Iterator[tuple[str, dict]]:
+    """(name, locator) of each scenario of a file, and of its damage."""
+    path, number = str(file), -1  # one string for all: there may be half a million scenarios
+    try:
+        with open(file, "rb", _READ_AHEAD_BYTES) as stream:
+            for number, offset, length in tfrecord.frames(stream, file):
+                name = _scenario_id(stream, tfrecord.payload_start(offset), length) or f"{file.name}-{number:05d}"
+                yield name, {"file": path, "record": number, "offset": offset}
+        if number < 0:
+            yield file.name, {"file": path, "damage": f"{file} is empty, expected a TFRecord file"}
+    except ConversionError as error:
+        yield f"{file.name}-damage", {"file": path, "damage": str(error)}
+    except OSError as error:
+        yield f"{file.name}-damage", {"file": path, "damage": f"{file} cannot be read: {error}"}
+
+
+def _scenario_id(stream: BinaryIO, start: int, length: int) -> str | None:
+    """The scenario id out of a payload, stepping over all other fields; None where it has none or is damaged."""
+    position, end = start, start + length
+    while position < end:
+        stream.seek(position)
+        head = stream.read(min(20, end - position))
+        tag, used = _varint(head, 0)
+        value, after = _varint(head, used)  # of a field of wire type 0, and the length of one of type 2
+        wire_type = tag & 7
+        if not used or (wire_type in (0, 2) and after == used):
+            return None
+        if tag == SCENARIO_ID_FIELD << 3 | 2:
+            stream.seek(position + after)
+            return stream.read(min(value, _LONGEST_ID, end - position - after)).decode(errors="replace")
+        if wire_type not in (0, 1, 2, 5):
+            return None
+        position += {0: after, 1: used + 8, 2: after + value, 5: used + 4}[wire_type]
+    return None
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """A variable-length number and the position after it; the position is unchanged where there is none."""
+    value = 0
+    for i, byte in enumerate(data[position : position + 10]):
+        value |= (byte & 0x7F) << 7 * i
+        if byte < 0x80:
+            return value, position + i + 1
+    return 0, position
+
+
+def _drive(scene: Scene, place: str, name: str, options: ConvertOptions) -> Drive:
+    report = DriveReport(name)
+    report.skipped.update(scene.left_out)
+    valid = scene.agents.valid[scene.ego]
+    if not valid.all():
+        report.skipped["step without a valid state of the self-driving car"] += int((~valid).sum())
+    if not valid.any():
+        raise ConversionError(f"{place}: the self-driving car has no valid state")
+    gaps = np.diff(scene.stamps_ns)
+    if not (gaps > 0).any():
+        raise ConversionError(f"{place}: {len(scene.stamps_ns)} timestamps, expected at least two that grow")
+    period_ns = int(np.median(gaps[gaps > 0]))
+    statistics = report.topic("sdc_track", "Waymo Track")
+    for stamp_ns in scene.stamps_ns[valid].tolist():
+        statistics.add(stamp_ns)
+    view = CameraView(CAMERA, options.image_size)
+    return Drive(
+        cameras=(view,),
+        pictures=_pictures(scene, view),
+        picture_period_ns=period_ns,
+        signals=_signals(scene, period_ns, math.radians(options.max_steer_deg)),
+        report=report,
+        action_source="derived",
+        wheelbase_m=_wheelbase_m(scene),
+        expected_pictures=int(valid.sum()),
+        meta={
+            "birds_eye_view": {
+                "metres_per_pixel": ACROSS_M / options.image_size,
+                "ego_down": EGO_DOWN,
+                "heading": "up",
+                "channels": ["road", "agents", "ego, traffic lights, stop signs"],
+            }
+        },
+    )
+
+
+def _pictures(scene: Scene, view: CameraView) -> Iterator[Picture]:
+    birds_eye_view = BirdsEyeView(scene, view.size)
+
+    def load(step: int) -> np.ndarray:
+        return view.from_rgb(birds_eye_view.draw(step))
+
+    for step in np.flatnonzero(scene.agents.valid[scene.ego]).tolist():
+        yield Picture(0, int(scene.stamps_ns[step]), partial(load, step))
+
+
+def _signals(scene: Scene, period_ns: int, max_steer_rad: float) -> Signals:
+    """Speed along the heading, the yaw rate of the step that ended at each stamp, and controls of each step.
+
+    The controls are made here, not of the yaw rates at the rows: the headings tell exactly how far the car turned in
+    each step. Steps beside an invalid state have none.
+    """
+    agents, ego = scene.agents, scene.ego
+    valid, stamps_ns, headings = agents.valid[ego], scene.stamps_ns, agents.headings[ego]
+    velocities = agents.velocities[ego]
+    speeds = velocities[:, 0] * np.cos(headings) + velocities[:, 1] * np.sin(headings)
+    hold_s = 1.5 * period_ns / NS_PER_S
+    speed, yaw_rate, control = Signal(1, "after", hold_s), Signal(1, "before", hold_s), Signal(3, "before", hold_s)
+    speed.extend(stamps_ns[valid], speeds[valid, None])
+    steps_s = np.diff(stamps_ns) / NS_PER_S
+    whole = np.flatnonzero(valid[1:] & valid[:-1] & (steps_s > 0))
+    steps_s = steps_s[whole]
+    turned = np.angle(np.exp(1j * (headings[whole + 1] - headings[whole])))  # the shorter way round
+    yaw_rates = turned / steps_s
+    middle_speeds = 0.5 * (speeds[whole + 1] + speeds[whole])
+    angles = angle_of_yaw_rate(yaw_rates, middle_speeds, _wheelbase_m(scene))
+    throttle, brake = pedals_of_acceleration((speeds[whole + 1] - speeds[whole]) / steps_s, middle_speeds)
+    yaw_rate.extend(stamps_ns[whole + 1], yaw_rates[:, None])
+    control.extend(stamps_ns[whole + 1], np.stack([steer_of_angle(angles, max_steer_rad), throttle, brake], axis=1))
+    return Signals(control=control, speed=speed, yaw_rate=yaw_rate)
+
+
+def _wheelbase_m(scene: Scene) -> float:
+    """From the length of the self-driving car's box; an ordinary one where that makes no sense."""
+    lengths = scene.agents.sizes[scene.ego, scene.agents.valid[scene.ego], 0]
+    wheelbase_m = WHEELBASE_PER_LENGTH * float(np.median(lengths))
+    return wheelbase_m if 1.0 < wheelbase_m < 10.0 else Drive.wheelbase_m

@@ -1,5 +1,0 @@
-"""Recordings of CARLA: bags, episode files, and folders of pictures with a table of controls."""
-
-from wm_training.conversion.sources.carla.recordings import episodes, find_drives, open_drive
-
-__all__ = ["episodes", "find_drives", "open_drive"]

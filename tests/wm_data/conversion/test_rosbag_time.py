@@ -1,0 +1,100 @@
+"""Which clock the stamps are of."""
+
+import numpy as np
+import pytest
+from fixtures_rosbag import CAMERA, MS, VEHICLE, Recording, control, drive, stamped, write_bag
+from test_rosbag_formats import converted
+from test_rosbag_topics import ordered
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.sources.rosbag.clock import Clock, epochs_differ
+
+STATUS = f"{VEHICLE}/vehicle_status"
+EPOCH = 1_700_000_000 * 1000 * MS
+START = 1_000 * MS
+
+
+def unstamped(fields, log_ns):
+    return fields | {"header": stamped(0)}, log_ns
+
+
+def test_simulated_stamps_are_used_though_recording_went_by_the_wall_clock(tmp_path):
+    (episode,), report = converted(write_bag(tmp_path / "bag", drive(ticks=6, log_offset_ns=EPOCH)))
+    assert (episode.stamps_ns == START + np.arange(5) * 100 * MS).all()
+    assert report.summary()["topics"][CAMERA]["latency_ms"] == pytest.approx(EPOCH / MS + 1, abs=1)
+
+
+def test_without_stamps_the_times_of_recording_are_used(tmp_path):
+    recording = drive(ticks=6)
+    for topic in {message[0] for message in recording.messages}:
+        recording = recording.changed(topic, lambda fields, log_ns: unstamped(fields, log_ns // MS * MS))
+    (episode,), _ = converted(write_bag(tmp_path / "bag", recording))
+    assert (episode.stamps_ns == START + MS + np.arange(5) * 100 * MS).all()
+    assert len(episode) == 5
+
+
+def test_topics_of_different_epochs_are_joined_by_the_times_of_recording(tmp_path):
+    recording = drive(ticks=6, log_offset_ns=EPOCH).changed(STATUS, unstamped).without(f"{VEHICLE}/step_result")
+    (episode,), report = converted(write_bag(tmp_path / "bag", recording))
+    # The status is recorded just before its picture: of the last interval it tells all but the last 2 ns.
+    assert (episode.stamps_ns - EPOCH - START - MS - 2 == np.arange(4) * 100 * MS).all()
+    assert any("different beginnings" in note for note in report.notes)
+
+
+def test_one_message_without_a_stamp_is_placed_by_how_far_the_clocks_lie_apart(tmp_path):
+    def one_unstamped(fields, log_ns):
+        tick = round((log_ns - EPOCH - START) / (100 * MS))
+        return (fields | {"header": stamped(0)} if tick == 3 else fields), log_ns
+
+    recording = drive(ticks=6, log_offset_ns=EPOCH).changed(STATUS, one_unstamped)
+    (episode,), report = converted(write_bag(tmp_path / "bag", recording))
+    assert len(episode) == 5 and (episode.stamps_ns == START + np.arange(5) * 100 * MS).all()
+    assert not any("different" in note for note in report.notes)
+
+
+def test_stamps_that_stand_still_give_way_to_the_times_of_recording(tmp_path):
+    recording = drive(ticks=6)
+    for topic in {message[0] for message in recording.messages}:
+        recording = recording.changed(topic, lambda fields, log_ns: (fields | {"header": stamped(START)}, log_ns))
+    recording = recording.without(f"{VEHICLE}/step_result")
+    (episode,), report = converted(write_bag(tmp_path / "bag", recording))
+    assert len(episode) == 4 and any("do not advance" in note for note in report.notes)
+
+
+def test_stamps_that_repeat_or_go_backwards_are_left_out_and_counted(tmp_path):
+    def muddled(fields, log_ns):
+        tick = round((log_ns - START) / (100 * MS))
+        wrong = {5: 4, 9: 7}.get(tick, tick)
+        return fields | {"header": stamped(START + wrong * 100 * MS)}, log_ns
+
+    episodes, report = converted(write_bag(tmp_path / "bag", drive(ticks=14).changed(CAMERA, muddled)))
+    assert report.skipped["picture of rgb_front whose stamp repeats"] == 1
+    assert report.skipped["picture of rgb_front whose stamp goes backwards"] == 1
+    assert report.summary()["topics"][CAMERA]["backwards"] == 2
+    assert all((np.diff(episode.stamps_ns) == 100 * MS).all() for episode in episodes)
+
+
+def test_one_picture_alone_has_no_rate(tmp_path):
+    with pytest.raises(ConversionError, match=r"1 pictures .*expected two"):
+        converted(write_bag(tmp_path / "bag", drive(ticks=1)))
+
+
+def test_a_camera_that_begins_late_is_waited_for(tmp_path):
+    early = Recording()
+    for number in range(3000):
+        early.add(STATUS, "carla_msgs/msg/CarlaEgoVehicleStatus", number * 1000,
+                  header=stamped(1 + number * 1000), control=control(0.0))  # fmt: skip
+    (episode,), _ = converted(write_bag(tmp_path / "bag", ordered(early, drive(ticks=6))))
+    assert len(episode) == 5
+
+
+def test_clocks_less_than_ten_seconds_apart_have_one_beginning():
+    second = 1000 * MS
+    assert not epochs_differ({"a": [0, second], "b": [-9 * second]})
+    assert epochs_differ({"a": [0, second], "b": [-11 * second]})
+    assert not epochs_differ({})
+
+
+def test_a_missing_stamp_of_the_same_clock_is_the_time_of_recording():
+    clock = Clock(by_recording=False)
+    assert clock.stamp_ns(1_000 * MS, 1_030 * MS) == 1_000 * MS
+    assert clock.stamp_ns(None, 1_100 * MS) == 1_100 * MS
