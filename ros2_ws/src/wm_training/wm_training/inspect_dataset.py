@@ -20,13 +20,15 @@ class Options:
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
     """Folder of episodes (*.npz), or with such folders train and val."""
     output: str = "out/inspect/inspect.html"
-    """Where the page goes."""
+    """Where the page goes (*.html)."""
     thumbnails: int = 100
     """Episodes whose pictures are on the page: those with something suspicious first."""
     validation_share: float = 0.1
     """Share of the episodes that validates, as of `train`; without folders train and val."""
 
     def __post_init__(self):
+        if not self.output.endswith(".html"):
+            raise ValueError(f"output is {self.output!r}, expected a file's name that ends with .html")
         if not 0 <= self.thumbnails <= 10_000:
             raise ValueError(f"thumbnails is {self.thumbnails}, expected 0 to 10000")
         if not 0.0 <= self.validation_share < 1.0:
