@@ -7,6 +7,7 @@ from pathlib import Path
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.sources.naming import safe_name, unique_names
 
 METADATA = "metadata.yaml"
 FILE_SUFFIXES = (".mcap", ".db3", ".bag")
@@ -27,11 +28,11 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     if source.is_file():
         if source.suffix not in FILE_SUFFIXES:
             raise ConversionError(f"{source} is a file that ends in '{source.suffix}', {_EXPECTED}")
-        return [_reference(source.stem, [source])]
+        return [_reference(safe_name(source.stem), [source])]
     bags = sorted(_bags_below(source))
     if not bags:
         raise ConversionError(f"{source} holds no bag, {_EXPECTED}")
-    names = _unique([_name(source, files) for files in bags])
+    names = unique_names(_name(source, files) for files in bags)
     return sorted((_reference(name, files) for name, files in zip(names, bags, strict=True)), key=lambda ref: ref.name)
 
 
@@ -82,21 +83,6 @@ def _name(source: Path, files: list[Path]) -> str:
     return "-".join(path.relative_to(source).parts)
 
 
-def _unique(names: list[str]) -> list[str]:
-    """The same names made fit for files, and none twice, not even where capitals mean nothing."""
-    unique: dict[str, str] = {}
-    for name in map(_plain, names):
-        number, candidate = 2, name
-        while candidate.lower() in unique:
-            candidate, number = f"{name}_{number}", number + 1
-        unique[candidate.lower()] = candidate
-    return list(unique.values())
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".-")[:150] or "bag"
-
-
 def _reference(name: str, files: list[Path]) -> DriveRef:
     paths = tuple(str(file) for file in files)
-    return DriveRef(_plain(name), {"paths": list(paths)}, paths)
+    return DriveRef(name, {"paths": list(paths)}, paths)
