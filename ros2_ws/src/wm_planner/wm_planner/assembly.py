@@ -115,9 +115,8 @@ def make_solver(config: PlannerConfig, horizon: int) -> Solver:
 
 def make_scorer(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Scorer:
     """The imagined return with the cost terms whose weight is not zero."""
-    by_samples = config.risk > 0.0 and not has_ensemble and config.samples_that_fit > 1
     return Scorer(manifest.discount, config.return_lambda, make_costs(config, manifest, has_ensemble),
-                  config.samples_that_fit if by_samples else 1)
+                  config.futures_per_plan(has_ensemble))
 
 
 def make_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> list[CostTerm]:
@@ -134,7 +133,7 @@ def make_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bo
         costs.append(SteeringSpeedCost(config.steering_speed_cost))
     if config.risk > 0.0 and has_ensemble:
         costs.append(DisagreementCost(config.risk))
-    elif config.risk > 0.0 and config.samples_that_fit > 1:
+    elif config.futures_per_plan(has_ensemble) > 1:
         costs.append(SpreadCost(config.risk))
     return costs
 

@@ -124,6 +124,11 @@ class PlannerConfig:
         """``risk_samples``, or as many as leave enough candidates for a search."""
         return min(self.risk_samples, self.candidates // FEWEST_CANDIDATES)
 
+    def futures_per_plan(self, has_ensemble: bool) -> int:
+        """Futures that each plan is imagined in: several where risk is judged by their spread, for want of an
+        ensemble."""
+        return max(self.samples_that_fit, 1) if self.risk > 0.0 and not has_ensemble else 1
+
     def fixed_changes(self, other: "PlannerConfig") -> list[str]:
         """Names of the fields that differ in ``other`` and may not change while the node drives."""
         return [entry.name for entry in dataclasses.fields(self)

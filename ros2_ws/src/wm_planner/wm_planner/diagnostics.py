@@ -214,5 +214,4 @@ def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
     """Plans that a search imagines when it has the time; without an ensemble, risk costs several futures of a plan."""
     if config.solver == "actor":
         return 1
-    futures = config.samples_that_fit if config.risk > 0.0 and not has_ensemble else 1
-    return config.candidates // futures * config.iterations
+    return config.candidates // config.futures_per_plan(has_ensemble) * config.iterations

@@ -6,7 +6,11 @@ Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 130 stopped by a s
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 Options = TypeVar("Options")
 
@@ -64,6 +68,21 @@ def run(program: str, work: Callable[[], int], expected: tuple[type[Exception], 
         return ERROR
     except KeyboardInterrupt:
         return _interrupted(program)
+
+
+def counting_progress(title: str, console: "Console") -> "Progress":
+    """A bar that counts things, with the field ``note`` behind it; silent where ``console`` is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 def _from_flags(program: str, options: type, arguments: list[str] | None, **how: Any) -> Any:

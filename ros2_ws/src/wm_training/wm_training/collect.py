@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from wm_data.episodes import EpisodeError, write_episode
 
-from wm_training.cli import parse, run
+from wm_training.cli import counting_progress, parse, run
 from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, Driver, ExpertFollower, RandomDriver
 from wm_training.data.recording import EpisodeRecorder, Tick
 
@@ -209,15 +208,7 @@ def _record_all(collector: Collector) -> None:
         return
     recorder, driver = collector.connect()
     rows, began = 0, time.monotonic()
-    with Progress(
-        TextColumn("collecting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
+    with counting_progress("collecting", console) as progress:
         task = progress.add_task("collecting", total=total, completed=total - len(missing), note="")
         for index in missing:
             rows += collector.record(index, recorder, driver)

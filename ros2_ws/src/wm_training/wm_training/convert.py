@@ -3,11 +3,10 @@
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 
-from wm_training.cli import parse, run
+from wm_training.cli import counting_progress, parse, run
 
 MOST_FAILED = 100  # the largest exit code that tells how many drives failed
 
@@ -32,15 +31,7 @@ def _convert(options: ConvertOptions) -> int:
     done_before = len(conversion.refs) - len(todo)
     if done_before:
         console.print(f"convert: {done_before} of {len(conversion.refs)} drives are done already")
-    with Progress(
-        TextColumn("converting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
+    with counting_progress("converting", console) as progress:
         task = progress.add_task("converting", total=len(conversion.refs), completed=done_before, note="")
 
         def on_record(record: dict) -> None:

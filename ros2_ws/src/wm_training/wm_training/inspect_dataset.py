@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from wm_training.cli import DONE, ERROR, parse, run, say
+from wm_training.cli import DONE, ERROR, counting_progress, parse, run, say
 
 PROGRAM = "inspect"
 TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
@@ -60,7 +60,10 @@ def _inspect(options: Options) -> int:
 
     folder = Path(options.dataset).expanduser()
     files = {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}
-    found = survey(dict(sorted(files.items())), options.thumbnails, _progress(len(files)))
+    with counting_progress("inspecting", Console(stderr=True)) as progress:
+        task = progress.add_task("inspecting", total=len(files), note="")
+        ordered = dict(sorted(files.items()))
+        found = survey(ordered, options.thumbnails, lambda done: progress.update(task, completed=done))
     skipped, failed = conversion_report(sorted({folder, *(file.parent for file in files)}))
     to_look_at = problems(found, WorldModelTrainConfig().sequence_length) + failed
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(tables(found, to_look_at, skipped))
@@ -75,17 +78,6 @@ def _inspect(options: Options) -> int:
         say(PROGRAM, f"{len(found.unreadable)} of {len(files)} files cannot be read")
         return ERROR
     return DONE
-
-
-def _progress(total: int):
-    """A line that counts, where somebody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int) -> None:
-        print(f"\r{PROGRAM}: {done} of {total} episodes", end="\n" if done == total else "", file=sys.stderr)
-
-    return show
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import tyro
 from wm_data.conversion.errors import ConversionError
-from wm_data.episodes import EpisodeError, find_episodes, read_episode
+from wm_data.episodes import EpisodeError, read_episode
+from wm_data.splits import SPLITS, split_files
 
 from wm_training.cli import DONE, parse, run, say
 
@@ -51,7 +52,8 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
     from wm_data.conversion.lerobot.columns import Layout
     from wm_data.conversion.lerobot.files import DatasetWriter
 
-    splits = _splits(Path(dataset))
+    found = {split: split_files(Path(dataset), 0.0, split) for split in SPLITS}
+    splits = {split: part for split, part in found.items() if part}
     files = [file for part in splits.values() for file in part]
     layout = Layout.of(files)
     if not layout.has_rate:
@@ -66,13 +68,6 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
             first += len(part)
         writer.finish(ends)
     return dest
-
-
-def _splits(folder: Path) -> dict[str, list[Path]]:
-    """Files by split. All are for training where there are no folders train and val."""
-    if (folder / "train").is_dir() and (folder / "val").is_dir():
-        return {split: find_episodes(folder / split) for split in ("train", "val")}
-    return {"train": find_episodes(folder / "train" if (folder / "train").is_dir() else folder)}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An episode as a bag with the topics of CARLA's bridge, so that it can be played; docs/conversion.md has the list.
+"""An episode as a bag with the topics of CARLA's bridge, so that it can be played; docs/dataset_tools.md has the list.
 
 A row's observation is sent in the tick of its stamp, what its action led to in the tick after, as the built-in
 simulator does it. So there is one more tick than there are rows; it repeats the last row's observation, as an episode

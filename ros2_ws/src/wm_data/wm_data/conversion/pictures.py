@@ -3,7 +3,8 @@
 from typing import Literal
 
 import numpy as np
-from wm_bundle import CameraSpec, ImageError, ImagePreprocessor
+from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor
+from wm_bundle.images import decompress_image
 
 Fit = Literal["stretch", "crop", "letterbox"]
 
@@ -44,9 +45,7 @@ class CameraView:
         For the encodings "jpeg" and "png", whole files, height, width and step are not looked at. Raises ImageError.
         """
         if self._preprocess is None:
-            if encoding in ("jpeg", "png"):
-                from wm_bundle.images import decompress_image
-
+            if encoding in COMPRESSIONS:
                 height, width = decompress_image(encoding, data).shape[:2]
             if height <= 0 or width <= 0:
                 raise ImageError(f"camera '{self.name}' has a picture of {width}x{height} pixels, expected some")

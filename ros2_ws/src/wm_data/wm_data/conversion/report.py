@@ -24,6 +24,11 @@ class TopicStatistics:
         if recorded_ns is not None:
             self._offsets.append(recorded_ns - stamp_ns)
 
+    @property
+    def latency_ms(self) -> float | None:
+        """Median of recorded minus stamp [ms]; None where it is not known when samples were recorded."""
+        return round(float(np.median(self._offsets)) / 1e6, 3) if len(self._offsets) else None
+
     def summary(self) -> dict:
         """count, rate [Hz], jitter [ms] (99th percentile of what gaps differ from the usual one), drops (samples that
         are missing by the usual gap), longest gap [s], latency [ms] (median of recorded minus stamp), backwards."""
@@ -38,7 +43,7 @@ class TopicStatistics:
             "jitter_ms": round(float(np.percentile(np.abs(forward - usual), 99)) / 1e6, 3) if usual else None,
             "drops": int(np.maximum(np.rint(forward / usual) - 1, 0).sum()) if usual else 0,
             "longest_gap_s": round(float(forward.max()) / 1e9, 3) if len(forward) else None,
-            "latency_ms": round(float(np.median(self._offsets)) / 1e6, 3) if len(self._offsets) else None,
+            "latency_ms": self.latency_ms,
             "backwards": int((gaps <= 0).sum()),
         }
 
@@ -84,7 +89,7 @@ class DriveReport:
 
     def clock_skew_ms(self) -> dict[str, float]:
         """By how much each topic's latency differs from the first one's [ms]: stamps of different clocks show here."""
-        latency = {name: topic.summary()["latency_ms"] for name, topic in self.topics.items()}
+        latency = {name: topic.latency_ms for name, topic in self.topics.items()}
         known = {name: value for name, value in latency.items() if value is not None}
         if not known:
             return {}

@@ -121,11 +121,10 @@ def _checked(path: Path) -> dict:
 def _source_of(path: str) -> dict:
     """A source's name and size, and a hash that tells it from others of its name without telling where it lay."""
     whole = Path(path).resolve()
-    files = [whole] if whole.is_file() else []
     return {
         "name": whole.name,
         "path_sha256": hashlib.sha256(str(whole).encode()).hexdigest(),
-        "bytes": sum(file.stat().st_size for file in files) if files else None,
+        "bytes": whole.stat().st_size if whole.is_file() else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures with a table of controls as drives. The layout is described in docs/conversion.md."""
+"""Folders of pictures with a table of controls as drives. The layout is described in docs/conversion_datasets.md."""
 
 import os
 from array import array
