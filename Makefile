@@ -2,11 +2,11 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup drive train test lint bench clean
+.PHONY: help setup drive train test safety-times lint bench clean
 ARGS ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Set everything up: driving, training, tests
 	@scripts/setup.sh test
@@ -22,6 +22,10 @@ train: ## Collect data, train and export a bundle from nothing
 test: ## Run the linter and every test (ARGS="tests/ros -k name" for some)
 	@scripts/setup.sh test
 	@source env.sh && ruff check . && python -m pytest $(ARGS)
+
+safety-times: ## Measure the times from a fault to the brake against the documented ones, on an idle machine
+	@scripts/setup.sh test
+	@source env.sh && WM_STRICT_TIMES=1 python -m pytest -q -rP tests/ros/test_failsafe.py tests/ros/test_failsafe_endings.py
 
 lint: ## Run the linter
 	@scripts/setup.sh test

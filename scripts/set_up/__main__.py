@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from set_up import packages, system, virtualenv, workspace
+from set_up import browser, packages, system, virtualenv, workspace
 from set_up.stamps import SetUpError, Stamps
 
 LOCK_DEADLINE_S = 900.0
@@ -56,6 +56,8 @@ def main() -> int:
             venv = virtualenv.ensure(root, ros, stamps)
             packages.ensure(root, ros, venv, arguments.purpose, stamps)
             workspace.ensure(root, ros, venv, stamps)
+            if arguments.purpose == "test":
+                browser.ensure(stamps)
     except SetUpError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -12,9 +12,9 @@ from set_up.stamps import Stamps, hash_of, run_logged
 
 # Layers after the ROS one, in the order of installation.
 PURPOSES = {
-    "drive": ("build", "drive"),
-    "train": ("build", "drive", "train", "data"),
-    "test": ("build", "drive", "train", "data", "ray", "test"),
+    "drive": ("build", "drive", "evaluate"),
+    "train": ("build", "drive", "evaluate", "train", "data"),
+    "test": ("build", "drive", "evaluate", "train", "data", "ray", "test"),
 }
 PIP_DEADLINE_S = 3600.0
 

@@ -117,11 +117,12 @@ class Probe:
         return future.result()
 
     def wait_until_connected(self) -> None:
-        """Until the bridge is there and takes commands."""
+        """Wait until the bridge is there and takes commands."""
         self.wait_for(lambda: all(
             publisher.get_subscription_count() > 0
             for publisher in (self.command_publisher, self.manual_publisher, self.override_publisher,
                               self.autopilot_publisher, self.control_publisher)))
+        self.spin(0.3)  # discovery takes its time, each way its own
 
     def close(self) -> None:
         """Take the node down."""

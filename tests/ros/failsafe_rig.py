@@ -152,7 +152,7 @@ class Rig:
         return modes.index(PlannerStatus.MODE_BRAKING)
 
     def brake_after(self, fault_s: float, reason: str, mode: int = PlannerStatus.MODE_BRAKING,
-                    timeout_s: float = 5.0) -> tuple[float, float]:
+                    timeout_s: float = 10.0) -> tuple[float, float]:
         """Seconds from ``fault_s`` to the first brake after it, and to the first status of ``mode`` and ``reason``."""
         def braked() -> list[float]:
             return [arrival_s for arrival_s, message in self.commands if arrival_s > fault_s and is_brake(message)]

@@ -10,6 +10,7 @@ import pytest
 from bridge_probe import bridge_and_probe, parameter_words, stamp_ns
 from carla_msgs.msg import CarlaControl
 from std_msgs.msg import Bool
+from timing import limit_s
 
 WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0}
 BRISK = {"real_time_factor": 4}  # 50 ticks a second: the probe keeps up with every message on a busy machine
@@ -197,7 +198,7 @@ def test_real_time_factor_sets_the_pace():
         before, began = len(probe.images()), time.monotonic()
         probe.wait_for(lambda: len(probe.images()) >= before + 50)
         # 50 ticks of 0.08 s at twice real time are 2.0 s.
-        assert time.monotonic() - began == pytest.approx(2.0, abs=0.35)
+        assert 1.65 < time.monotonic() - began < limit_s(2.35)
 
 
 def test_the_first_tick_waits_for_the_driver():

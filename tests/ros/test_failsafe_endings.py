@@ -11,10 +11,11 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from failsafe_rig import START_S, WATCHDOG, Rig, is_brake, start_planner, start_watchdog, until_watching
 from rclpy.qos import QoSProfile
+from timing import limit_s
 from tiny_bundle import make_tiny_bundle
 from wm_msgs.msg import PlannerStatus
 
-LIMIT_S = 0.3  # from the moment a fault can be seen to the brake
+LIMIT_S = limit_s(0.3)  # from the moment a fault can be seen to the brake
 INACTIVE = PlannerStatus.MODE_INACTIVE
 
 

@@ -9,7 +9,7 @@ import graph
 import pytest
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from failsafe_rig import ROOT, START_S, Rig, is_brake, start_planner, start_watchdog, until_watching
+from failsafe_rig import ROOT, SETTLE_S, START_S, Rig, is_brake, start_planner, start_watchdog, until_watching
 from nav_msgs.msg import Odometry
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -162,6 +162,7 @@ def test_a_watchdog_that_is_ended_brakes_first_if_the_vehicle_may_move(rig, doma
     control = rig.node.create_publisher(CarlaEgoVehicleControl, f"{ROOT}/vehicle_control_cmd", QoSProfile(depth=10))
     with start_watchdog(domain, "timeout_s:=30.0") as watchdog:
         rig.until(lambda: control.get_subscription_count() == 2, START_S)  # the rig's own and the watchdog's
+        rig.run_for(SETTLE_S)
         control.publish(CarlaEgoVehicleControl(throttle=0.0, brake=brake))
         until_watching(rig, watchdog)
         rig.commands.clear()

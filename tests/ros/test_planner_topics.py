@@ -6,6 +6,7 @@ import graph
 import pytest
 from carla_msgs.msg import CarlaControl, CarlaEgoVehicleControl
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from failsafe_rig import SETTLE_S
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -173,6 +174,8 @@ def test_a_paused_simulator_is_braked_for_and_driven_on_without_a_new_node(domai
         observer.until_known()
         with simulator(domain):
             statuses(observer, PlannerStatus.MODE_DRIVING)
+            observer.until(lambda: pause.get_subscription_count() > 0)
+            observer.spin_for(SETTLE_S)
             pause.publish(CarlaControl(command=CarlaControl.PAUSE))
             observer.until(lambda: stamp_s(observer.commands[-1][1]) == 0.0)
             assert is_brake(observer.commands[-1][1])

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import wm_data
+import wm_evaluation
 import wm_planner
 
 PROGRAM = """
@@ -28,6 +29,7 @@ print(len(sys.argv) - 1)
     ("package", "among"),
     [
         (wm_planner, {"wm_planner.engine", "wm_planner.planner_node", "wm_planner.solvers.sampling"}),
+        (wm_evaluation, {"wm_evaluation.report", "wm_evaluation.metrics"}),
         (wm_data, {"wm_data.episodes", "wm_data.conversion.sources.rosbag.reader", "wm_data.conversion.runner"}),
     ],
 )

@@ -36,6 +36,12 @@ setup(
             "planner = wm_planner.planner_node:main",
             "command_watchdog = wm_planner.command_watchdog_node:main",
             "drive = wm_planner.drive.__main__:main",
+            "evaluate_bag = wm_planner.evaluation.__main__:main",
+            "benchmark = wm_planner.benchmark.__main__:main",
+            "record = wm_planner.recording.__main__:main",
+            "play_bag = wm_planner.replay.play:main",
+            "replay_monitor = wm_planner.replay.monitor_node:main",
+            "live_view = wm_planner.view.node:main",
         ],
     },
 )

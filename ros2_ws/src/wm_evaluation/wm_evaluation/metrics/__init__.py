@@ -1,0 +1,1 @@
+"""Measures of predictions and of driving: pure functions of arrays."""

@@ -1,0 +1,1 @@
+"""The one report generator: self-contained pages with interactive plots."""
