@@ -2,6 +2,7 @@
 
     ros2 launch wm_planner carla_sim.launch.py                      # the built-in simulator
     ros2 launch wm_planner carla_sim.launch.py simulator:=carla     # a running CARLA and its ROS bridge
+    ros2 launch wm_planner carla_sim.launch.py view:=true record:=drive.mcap
 
 Exit code 0 if all episodes were driven, another if the planner or the simulator failed.
 """
@@ -13,6 +14,8 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_view import view, view_arguments
+from wm_planner.recording.launch import recorder
 
 from launch import LaunchDescription
 
@@ -40,6 +43,7 @@ def generate_launch_description():
         ("port", "2000", "CARLA: port of the server."),
         ("town", "Town01", "CARLA: map to load."),
         ("spawn", spawn, "CARLA: JSON file of the car and its sensors."),
+        ("record", "", "File (.mcap) to record the drive to; empty: none."),
     ]
     return LaunchDescription([
         DeclareLaunchArgument(
@@ -50,6 +54,7 @@ def generate_launch_description():
         DeclareLaunchArgument(
             "command_watchdog", default_value="true", choices=["true", "false"],
             description="Whether a process of its own brakes when the planner's commands stop."),
+        *view_arguments(),
         OpaqueFunction(function=compose),
     ])  # fmt: skip
 
@@ -58,7 +63,9 @@ def compose(context):
     """The actions of this run; raises RuntimeError for a value that cannot be used."""
     simulator = carla if value(context, "simulator") == "carla" else embedded
     watchdog = [command_watchdog(context)] if value(context, "command_watchdog") == "true" else []
-    return [*simulator(context), *watchdog, planner(context)]
+    # The view is asked for first: where it cannot be had, nothing starts. The recorder must not miss the beginning.
+    watched = view(context, value(context, "role_name"))
+    return [*recording(context), *simulator(context), *watchdog, planner(context), *watched]
 
 
 def waits_for_commands(context):
@@ -139,6 +146,18 @@ def carla(context):
             synchronous_mode_wait_for_vehicle_control_command=str(waits_for_commands(context))),
         include(spawner / "carla_spawn_objects.launch.py", objects_definition_file=value(context, "spawn")),
     ]  # fmt: skip
+
+
+def recording(context):
+    """The recorder, where one is asked for."""
+    file = value(context, "record")
+    return [recorder(file, value(context, "role_name"), on_exit=after_recorder)] if file else []
+
+
+def after_recorder(event, context):
+    """Nothing when the recording is whole; raises RuntimeError if it is not, at the end of the launch too."""
+    if event.returncode != 0:
+        raise RuntimeError(f"the recorder ended with exit code {event.returncode}: the recording is not whole")
 
 
 def after_simulator(event, context):

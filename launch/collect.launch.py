@@ -10,10 +10,12 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_view import view, view_arguments
 
 from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
+ROLE_NAME = "ego_vehicle"  # the built-in simulator's and the recorder's default
 
 
 def generate_launch_description():
@@ -31,6 +33,7 @@ def generate_launch_description():
             "driver", default_value="autopilot", choices=["autopilot", "noisy-autopilot", "random"],
             description="Who drives."),
         *(DeclareLaunchArgument(name, default_value=default, description=text) for name, default, text in arguments),
+        *view_arguments(),
         OpaqueFunction(function=compose),
     ])  # fmt: skip
 
@@ -41,6 +44,7 @@ def compose(context):
     def value(name):
         return LaunchConfiguration(name).perform(context)
 
+    watched = view(context, ROLE_NAME)
     collect = ExecuteProcess(
         name="collect", output="screen",
         cmd=[
@@ -50,7 +54,7 @@ def compose(context):
         ],
         on_exit=after_collect)  # fmt: skip
     if value("simulator") == "none":
-        return [collect]
+        return [collect, *watched]
     simulator = Node(
         package="wm_sim", executable="bridge", output="screen",
         parameters=[{
@@ -59,7 +63,7 @@ def compose(context):
             "wait_for_driver": WAIT_FOR_DRIVER_S,
         }],
         on_exit=after_simulator)  # fmt: skip
-    return [simulator, collect]
+    return [simulator, collect, *watched]
 
 
 def after_collect(event, context):

@@ -7,8 +7,10 @@ import time
 import graph
 import numpy as np
 import pytest
+import rclpy
 from bridge_probe import bridge_and_probe, parameter_words, stamp_ns
-from carla_msgs.msg import CarlaControl
+from carla_msgs.msg import CarlaControl, CarlaEgoVehicleControl
+from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 from timing import limit_s
 
@@ -210,6 +212,21 @@ def test_the_first_tick_waits_for_the_driver():
     with bridge_and_probe(wait_for_driver=30, real_time_factor=0, seed=9) as (_, probe):
         probe.wait_for(lambda: probe.images())
         assert stamp_ns(probe.images()[0]) == 1_000_000_000, "the first image reaches the driver"
+
+
+def test_who_only_looks_and_who_only_commands_are_no_driver():
+    domain_id = graph.fresh_domain_id()
+    with graph.rclpy_context(domain_id) as context:
+        looks, commands = (rclpy.create_node(name, context=context) for name in ("recorder", "watchdog"))
+        looks.create_subscription(Image, "/carla/ego_vehicle/rgb_front/image", lambda message: None, 1)
+        publisher = commands.create_publisher(
+            CarlaEgoVehicleControl, "/carla/ego_vehicle/vehicle_control_cmd", 1)
+        with graph.start("wm_sim", "bridge", *parameter_words({"wait_for_driver": 3, "episodes": 1, "autopilot": False,
+                                                               "real_time_factor": 0}), domain_id=domain_id) as process:
+            process.wait_for_output("no driver connected within wait_for_driver = 3.0 s", 20.0)
+            assert publisher.get_subscription_count() == 1  # the simulator knew of both
+        looks.destroy_node()
+        commands.destroy_node()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

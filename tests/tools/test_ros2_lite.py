@@ -206,6 +206,14 @@ def test_the_failed_child_s_exit_code_is_returned_and_the_others_are_ended(packa
     wait_until_gone(pids)
 
 
+def test_a_failure_that_its_handler_allows_for_fails_nothing(package):
+    failing = "Node(package='toy', executable='fail', arguments=['3'], on_exit=lambda event, context: None)"
+    body = f"[{failing}, Node(package='toy', executable='talk')]"
+    code, output = ros2(package, "launch", str(add_launch_file(package, body)))
+    assert code == 0
+    assert "exit code 3" in output and "[talk-2] said --ros-args" in output
+
+
 def test_a_failure_without_a_handler_is_returned_when_all_have_ended(package):
     body = "[Node(package='toy', executable='fail', arguments=['3']), Node(package='toy', executable='talk')]"
     code, output = ros2(package, "launch", str(add_launch_file(package, body)))

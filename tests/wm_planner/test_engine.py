@@ -239,3 +239,32 @@ def test_tensors_at_fixed_places_of_a_device_say_what_host_memory_says(bundle):
             np.testing.assert_array_equal(expected, found)
     with pytest.raises(EngineError, match="input 'actions': expected float32 .3, .*found float64"):
         device(feeds | {"actions": feeds["actions"].astype(np.float64)}, 3)
+
+
+def test_functions_of_one_session_record_graphs_of_their_own(bundle, monkeypatch):
+    """A graph's number is the session's: with the same one a function would replay another function's graph."""
+    numbers = []
+    options = onnxruntime.RunOptions
+
+    class Noted(options):
+        def add_run_config_entry(self, key, value):
+            numbers.append((key, int(value)))
+            super().add_run_config_entry(key, value)
+
+    monkeypatch.setattr(onnxruntime, "RunOptions", Noted)
+    file = str(bundle.file("imagine.onnx"))
+    session = onnxruntime.InferenceSession(file, providers=list(CPU))
+    latent, horizon = bundle.manifest.latent, bundle.manifest.horizon
+
+    def feeds(count: int) -> dict:
+        return {"belief": np.zeros((1, latent.belief), np.float32),
+                "actions": np.zeros((count, horizon, 3), np.float32),
+                "noise": np.zeros((count, horizon, latent.stochastic), np.float32)}  # fmt: skip
+
+    for outputs in (("reward", "continue", "value"), ("beliefs",)):
+        function = DeviceFunction(session, outputs, "cpu")
+        for count in (4, 8, 2):  # the largest so far are recorded, the last is run kernel by kernel
+            function(feeds(count), count)
+    assert {key for key, _ in numbers} == {"gpu_graph_id"}
+    recorded = [number for _, number in numbers if number > 0]
+    assert len(set(recorded)) == len(recorded) == 4 and [number for _, number in numbers if number < 0] == [-1, -1]

@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from wm_msgs.msg import PlannerStatus
+from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_planner.config import PlannerConfig
 
 CONFIG = Path(get_package_share_directory("wm_planner"), "config")
 TOPICS = (Path(__file__).parents[2] / "docs" / "topics.md").read_text()
+# Of the topics whose fields are plotted.
+MESSAGES = {
+    "/carla/ego_vehicle/planner/status": PlannerStatus,
+    "/carla/ego_vehicle/planner/imagined": ImaginedRollouts,
+    "/carla/ego_vehicle/vehicle_control_cmd": CarlaEgoVehicleControl,
+    "/carla/ego_vehicle/vehicle_status": CarlaEgoVehicleStatus,
+    "/carla/ego_vehicle/step_result": StepResult,
+}
 # Every topic in the document's tables: the first column, in full.
 DOCUMENTED = set(re.findall(r"^\| `(/[^`]*)` \|", TOPICS, re.M))
 
@@ -34,14 +43,21 @@ def test_layouts_name_only_documented_topics_and_fields_that_exist(name, read):
     for path in paths:
         topic, _, message_field = path.partition(".")
         assert topic in DOCUMENTED, path
-        if topic.endswith("planner/status"):
-            assert message_field in PlannerStatus.get_fields_and_field_types(), path
+        if message_field:
+            assert message_field.removesuffix("[:]") in MESSAGES[topic].get_fields_and_field_types(), path
 
 
 def test_every_panel_of_the_foxglove_layout_is_set_up():
     layout = json.loads((CONFIG / "planner.foxglove.json").read_text())
     places = [text for text in texts(layout["layout"]) if "!" in text]
     assert sorted(places) == sorted(layout["configById"])
+
+
+def test_the_foxglove_layout_names_every_mode():
+    layout = json.loads((CONFIG / "planner.foxglove.json").read_text())
+    named = {int(rule["rawValue"]): rule["label"] for rule in layout["configById"]["Indicator!mode"]["rules"]}
+    modes = {name: getattr(PlannerStatus, name) for name in dir(PlannerStatus) if name.startswith("MODE_")}
+    assert named == {number: name.removeprefix("MODE_").lower() for name, number in modes.items()}
 
 
 def test_every_topic_parameter_is_documented():

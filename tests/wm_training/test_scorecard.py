@@ -5,27 +5,13 @@ import numpy as np
 import pytest
 import torch
 from make_episodes import make_episode
-from torchmetrics.functional.image import peak_signal_noise_ratio
 from wm_data.episodes import EpisodeError
+from wm_evaluation.scorecard.summary import summarise
 from wm_training.imagination.open_loop import OpenLoop
 from wm_training.imagination.scorecard import action_donors, drives, measure, plan_windows, read_windows, typical_window
-from wm_training.imagination.scorecard_metrics import (
-    EpisodeBootstrap,
-    break_even,
-    camera_mean,
-    imagined_returns,
-    psnr,
-    rank_correlation,
-    real_returns,
-    reliability,
-    squared_error,
-    ssim,
-)
-from wm_training.imagination.scorecard_settings import ScoreSettings
-from wm_training.imagination.scorecard_summary import summarise
+from wm_training.imagination.window_settings import WindowSettings
 
-NAN = float("nan")
-SETTINGS = ScoreSettings(context=3, horizon=6, frames=150, resamples=50)
+SETTINGS = WindowSettings(context=3, horizon=6, frames=150, resamples=50)
 
 
 def answering_episode(rows: int, seed: int):
@@ -71,85 +57,8 @@ def card_of(predict, settings=SETTINGS, episodes=EPISODES) -> dict:
     return summarise(measure(episodes, windows, predict, settings), settings, mean_reward=0.25)
 
 
-def test_psnr_of_a_known_error():
-    # Pixels off by 51 of 255: error 0.2, square 0.04, 10 log10(1 / 0.04) = 13.979 dB.
-    truth = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
-    error = squared_error(truth + 51, truth)
-    assert error == pytest.approx(np.full((2, 1), 0.04))
-    assert psnr(error) == pytest.approx(np.full((2, 1), 13.979), abs=1e-3)
-    assert psnr(np.array([0.01, 0.0])) == pytest.approx([20.0, 100.0])
-    expected = peak_signal_noise_ratio((truth + 51).float() / 255, truth.float() / 255, data_range=1.0)
-    assert psnr(error.mean()) == pytest.approx(float(expected))
-
-
-def test_every_camera_is_measured_by_itself_and_a_missing_one_does_not_count():
-    torch.manual_seed(0)
-    truth = torch.randint(0, 256, (2, 4, 6, 16, 16), dtype=torch.uint8)
-    predicted = truth.clone()
-    predicted[:, :, 3:] = 255 - truth[:, :, 3:]
-    error, similarity = squared_error(predicted, truth), ssim(predicted, truth)
-    assert error.shape == similarity.shape == (2, 4, 2)
-    assert (error[..., 0] == 0).all() and (error[..., 1] > 0.1).all()
-    assert similarity[..., 0] == pytest.approx(1.0) and (similarity[..., 1] < 0.5).all()
-    values, present = np.array([[1.0, 3.0], [1.0, 3.0], [1.0, 3.0]]), np.array([[1, 1], [1, 0], [0, 0]], bool)
-    assert camera_mean(values, present) == pytest.approx([2.0, 1.0, NAN], nan_ok=True)
-
-
-def test_returns_count_what_is_reached():
-    # 1; 1 + 1·2 = 3; 3 + 1·0.5·3 = 4.5
-    assert imagined_returns(np.array([[1.0, 2, 3]]), np.array([[1.0, 0.5, 0.9]]))[0] == pytest.approx([1, 3, 4.5])
-    rewards = np.array([[1.0, 2, NAN]])
-    assert real_returns(rewards, np.array([[1.0, 0, NAN]]))[0] == pytest.approx([1, 3, 3])  # ended for good
-    assert real_returns(rewards, np.array([[1.0, 1, NAN]]))[0] == pytest.approx([1, 3, NAN], nan_ok=True)  # cut off
-
-
-def test_break_even_is_where_the_curves_cross():
-    baseline = np.full((5, 4), 2.0)
-    model = np.array([[1, 1, 1, 1], [1, 1, 3, 1], [3, 1, 1, 3], [2, 2, 2, 2], [3, 3, 3, 1]])
-    found = break_even(model, baseline)
-    assert found.begins.tolist() == [1, 1, 2, 5, 4]
-    assert found.stops.tolist() == [5, 3, 4, 1, 5]  # 5: not within 4 steps; equal errors never beat, so 1
-
-
-def test_rank_correlation_of_known_ranks():
-    # Ranks 1 2 3 against 1 3 2: 1 - 6 (0 + 1 + 1) / (3 · 8) = 0.5
-    assert rank_correlation(np.array([1.0, 2, 3, NAN]), np.array([10.0, 30, 20, 5])) == pytest.approx(0.5, abs=1e-5)
-    assert np.isnan(rank_correlation(np.array([1.0, 1, 1]), np.array([1.0, 2, 3])))
-    assert np.isnan(rank_correlation(np.array([1.0, 2]), np.array([1.0, 2])))
-
-
-def test_reliability_bins_and_calibration_error():
-    table, error = reliability(np.array([0.95, 0.95, 1.0, 0.12]), np.array([1.0, 0.0, 1.0, 0.0]))
-    assert [(row["from"], row["count"]) for row in table] == [(0.1, 1), (0.9, 3)]
-    assert table[1]["predicted"] == pytest.approx(2.9 / 3) and table[1]["observed"] == pytest.approx(2 / 3)
-    # (1 · |0.12 - 0| + 3 · |2.9 / 3 - 2 / 3|) / 4 = (0.12 + 0.9) / 4
-    assert error == pytest.approx(0.255)
-
-
-def test_intervals_come_from_resampled_episodes():
-    values = np.array([[0.0], [0.0], [1.0], [NAN]])
-    bootstrap = EpisodeBootstrap(np.array([7, 7, 9, 9]), resamples=400, seed=0)
-    rows = bootstrap.means(values)
-    assert rows[0] == pytest.approx([1 / 3])
-    # Two episodes of 2 and 1 windows: both the first 0, one of each 1/3, both the second 1.
-    assert np.unique(rows[1:].round(6)).tolist() == pytest.approx([0.0, 1 / 3, 1.0], abs=1e-6)
-    assert bootstrap.interval(rows)[:, 0] == pytest.approx([0.0, 1.0])
-    assert np.isnan(EpisodeBootstrap(np.zeros(4), 10, 0).interval(rows)).all()
-    again = EpisodeBootstrap(np.array([7, 7, 9, 9]), resamples=400, seed=0).means(values)
-    assert np.array_equal(rows, again)
-
-
-def test_resampled_rank_correlations_repeat_whole_episodes():
-    left, right = np.array([[1.0], [2], [3], [9]]), np.array([[1.0], [3], [2], [9]])
-    rows = EpisodeBootstrap(np.array([0, 0, 0, 1]), 60, seed=1).rank_correlations(left, right)
-    assert rows[0] == pytest.approx([0.8], abs=1e-5)  # 1 - 6 · 2 / (4 · 15)
-    # The three of the first episode twice have the correlation of the three; the second alone has none.
-    found = np.unique(rows[1:].round(4))
-    assert found[np.isfinite(found)].tolist() == pytest.approx([0.5, 0.8], abs=1e-3) and np.isnan(found).any()
-
-
 def test_windows_meet_every_row_equally_often_and_the_first_of_a_drive_is_whole():
-    settings = ScoreSettings(context=3, horizon=6, frames=9 * 76)
+    settings = WindowSettings(context=3, horizon=6, frames=9 * 76)
     counts = np.zeros(40)
     for seed in range(100):
         windows = plan_windows(EPISODES, replace(settings, seed=seed))
@@ -282,7 +191,7 @@ def test_the_typical_window_has_the_median_error():
 @pytest.mark.parametrize(("field", "value"), [("context", 1), ("horizon", 0), ("frames", 0), ("seed", -1)])
 def test_settings_that_make_no_sense_are_refused(field, value):
     with pytest.raises(ValueError, match=f"{field} is {value}"):
-        ScoreSettings(**{field: value})
+        WindowSettings(**{field: value})
 
 
 def test_short_windows_repeat_their_last_row():

@@ -8,7 +8,6 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/wm_data"]),
         ("share/wm_data", ["package.xml"]),
     ],
-    package_data={"wm_data.conversion.inspection": ["assets/*"]},
     install_requires=["setuptools"],
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",

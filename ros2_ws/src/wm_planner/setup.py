@@ -18,7 +18,7 @@ setup(
     name="wm_planner",
     version="0.1.0",
     packages=find_packages(),
-    package_data={"wm_planner.drive": ["assets/*"]},
+    package_data={"wm_planner.drive": ["assets/*"], "wm_planner.view": ["assets/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/wm_planner"]),
         (SHARE, ["package.xml"]),

@@ -8,7 +8,6 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/wm_training"]),
         ("share/wm_training", ["package.xml"]),
     ],
-    package_data={"wm_training.imagination": ["assets/*"]},
     install_requires=["setuptools"],
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",

@@ -3,6 +3,7 @@
 Shapes: N is the free first dimension of a file's tensors, 1 where a file has none.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from wm_planner.errors import EngineError
 
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 _NO_GRAPH = -1  # onnxruntime's word for it
+_GRAPHS = itertools.count(1)  # several functions may share a session: the same number would replay another's graph
 
 
 def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], device: str):
@@ -99,7 +101,6 @@ class DeviceFunction:
         self._inputs, self._outputs = _tensors(session, outputs)
         self._largest: _DeviceTensors | None = None
         self._other: _DeviceTensors | None = None
-        self._recorded = 0
 
     def __call__(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
         """Run for ``feeds``."""
@@ -116,8 +117,7 @@ class DeviceFunction:
             if known is not None and known.count == count:
                 return known
         if self._largest is None or count > self._largest.count:
-            self._recorded += 1
-            self._largest = self._make(count, self._recorded)
+            self._largest = self._make(count, next(_GRAPHS))
             return self._largest
         self._other = self._make(count, _NO_GRAPH)
         return self._other

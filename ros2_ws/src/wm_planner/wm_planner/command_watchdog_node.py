@@ -4,7 +4,6 @@ What it decides is in ``command_watchdog``. Needs no simulated time, no model an
 and goes on whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
 """
 
-import signal
 import sys
 
 import rclpy
@@ -21,6 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from wm_msgs.msg import PlannerStatus
 
+from wm_planner.command_line import note_stop_signals
 from wm_planner.command_watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"
@@ -145,9 +145,7 @@ class CommandWatchdogNode(Node):
 def main(argv: list[str] | None = None) -> int:
     """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
     argv = sys.argv if argv is None else argv
-    stop_signals: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stop_signals.append(received))
+    stop_signals = note_stop_signals()
     try:
         words = remove_ros_args(argv)[1:]
         if words in (["--help"], ["-h"]):

@@ -91,6 +91,13 @@ class Engine:
         feeds = {"belief": belief, "actions": actions, "noise": noise}
         return self._call("imagine_beliefs", feeds, len(actions))[0]
 
+    def imagine_whole(self, belief: np.ndarray, actions: np.ndarray,
+                      noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
+        """What ``imagine`` and ``imagine_beliefs`` say, in one call."""
+        *scores, beliefs = self._call(
+            "imagine_whole", {"belief": belief, "actions": actions, "noise": noise}, len(actions))
+        return Imagined(*scores), beliefs
+
     def advance(self, belief: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """The belief (1, F) expected after ``actions`` (k, 3), k at most H; the caller's own.
 
@@ -177,10 +184,12 @@ class Engine:
                 self._bundle, name, provider, graph and name == "imagine.onnx", self._settings)
             _check_interface(self._bundle.file(name), sessions[name], self.manifest)
         ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
+        scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
         wanted = {
             "observe": ("observe.onnx", ("next_belief", "surprise")),
-            "imagine": ("imagine.onnx", _SCORES + _DISAGREEMENT if ensemble else _SCORES),
+            "imagine": ("imagine.onnx", scores),
             "imagine_beliefs": ("imagine.onnx", ("beliefs",)),
+            "imagine_whole": ("imagine.onnx", (*scores, "beliefs")),
             "actor": ("actor.onnx", ("actions", "std")),
             "decode": ("decode.onnx", ("image",)),
         }

@@ -106,6 +106,11 @@ class Planner:
         self._random = np.random.default_rng(self._seed)
         self._tuning.solver.reset()
 
+    @property
+    def belief(self) -> np.ndarray:
+        """The belief (1, F) now, the caller's own; that before the first observation after a reset says nothing."""
+        return self._belief.copy()
+
     def expect(self, imagine_s: float, candidates: int) -> None:
         """Tell how long imagining takes on this machine, so that the first frames keep their deadline too."""
         self._timer.record(imagine_s, candidates)

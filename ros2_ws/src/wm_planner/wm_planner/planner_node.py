@@ -5,7 +5,6 @@ image asked for (the watchdog's, and the one at deactivation) carries the stamp 
 """
 
 import gc
-import signal
 import sys
 import time
 
@@ -19,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from wm_planner.assembly import Parts, build, retune
+from wm_planner.command_line import note_stop_signals
 from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import Diagnostics, EngineFacts, plans_asked_for
 from wm_planner.endpoints import Endpoints
@@ -195,9 +195,7 @@ class PlannerNode(LifecycleNode):
 def main(argv: list[str] | None = None) -> int:
     """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
     argv = sys.argv if argv is None else argv
-    stop_signals: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stop_signals.append(received))
+    stop_signals = note_stop_signals()
     node = None
     try:
         words = remove_ros_args(argv)[1:]

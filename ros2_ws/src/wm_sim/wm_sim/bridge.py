@@ -179,8 +179,12 @@ class Bridge(Node):
         limit_s = self.config.wait_for_driver
 
         def connected() -> bool:
-            commanded = self.count_publishers(self._command_topics[self._desk.active_channel]) > 0
-            return self._topics.image.get_subscription_count() > 0 and (commanded or self._desk.autopilot_drives)
+            sees = {end.node_name for end in self.get_subscriptions_info_by_topic(self._topics.image.topic_name)}
+            if self._desk.autopilot_drives:
+                return bool(sees)
+            # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
+            commands = self.get_publishers_info_by_topic(self._command_topics[self._desk.active_channel])
+            return any(end.node_name in sees for end in commands)
 
         if limit_s and self._spin(limit_s, connected):
             self._spin(SETTLE_S)

@@ -31,7 +31,8 @@ class BridgeConfig:
     auto_reset: bool = _setting(
         True, "whether the next episode begins by itself; otherwise the world stands until the reset service is called")
     wait_for_driver: float = _setting(
-        0.0, "[s] how long the first tick waits for a subscriber of the image and a publisher of commands", 0.0, 3600.0)
+        0.0, "[s] how long the first tick waits for a node that subscribes to the image and publishes commands",
+        0.0, 3600.0)
 
     def __post_init__(self):
         for item in fields(self):

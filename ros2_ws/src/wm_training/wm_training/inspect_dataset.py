@@ -49,12 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _inspect(options: Options) -> int:
     from rich.console import Console
-    from wm_bundle.files import write_text
-    from wm_data.conversion.inspection.facts import conversion_report, encodable, problems
+    from wm_data.conversion.inspection.facts import conversion_report, problems
     from wm_data.conversion.inspection.page import build_page
     from wm_data.conversion.inspection.survey import survey
     from wm_data.conversion.inspection.terminal import tables
     from wm_data.splits import SPLITS, split_files
+    from wm_evaluation.report import write_page
 
     from wm_training.config import WorldModelTrainConfig
 
@@ -69,7 +69,7 @@ def _inspect(options: Options) -> int:
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(tables(found, to_look_at, skipped))
     page = Path(options.output).expanduser()
     try:
-        write_text(page, encodable(build_page(folder.resolve().name, found, to_look_at, skipped, failed)))
+        write_page(page, build_page(folder.resolve().name, found, to_look_at, skipped, failed))
     except OSError as error:
         say(PROGRAM, f"{page} cannot be written ({error}): name another --output")
         return ERROR

@@ -6,11 +6,11 @@ from typing import Literal
 
 from wm_training.cli import DONE, parse, run
 from wm_training.errors import TrainingError
-from wm_training.imagination.scorecard_settings import ScoreSettings
+from wm_training.imagination.window_settings import WindowSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(ScoreSettings):
+class Options(WindowSettings):
     """The command line."""
 
     checkpoint: str

@@ -75,17 +75,21 @@ class LaunchService:
             self._report("INFO", child.name, f"process has finished cleanly [pid {child.pid}]")
         else:
             self._report("ERROR", child.name, f"process has died [pid {child.pid}, exit code {code}]")
-        if code != 0 and not self._context.is_shutdown:
-            # As in a shell: a process that a signal ended counts as 128 plus the signal's number.
-            self._exit_code = self._exit_code or (code if code > 0 else 128 - code)
-        if child.action.on_exit is None:
-            return
+        failed = code != 0 and not self._context.is_shutdown
         try:
-            entities = child.action.on_exit_entities(code, self._context)
+            entities = child.action.on_exit_entities(code, self._context) if child.action.on_exit is not None else None
         except Exception as error:
+            self._keep_exit_code(code if failed else 0)
             self._fail(f"{error}", 1)
             return
+        # A function that does nothing about it allows for this end, as under the real launch.
+        if failed and not (callable(child.action.on_exit) and entities is None):
+            self._keep_exit_code(code)
         await self._execute(entities)
+
+    def _keep_exit_code(self, code: int) -> None:
+        # As in a shell: a process that a signal ended counts as 128 plus the signal's number.
+        self._exit_code = self._exit_code or (code if code >= 0 else 128 - code)
 
     def _fail(self, message: str, code: int) -> None:
         self._report("ERROR", "launch", message)

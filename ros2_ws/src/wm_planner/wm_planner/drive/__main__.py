@@ -6,7 +6,7 @@ import sys
 from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
-from wm_bundle.files import write_text
+from wm_evaluation.report import write_page
 
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
@@ -61,7 +61,7 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
     summary = build_summary(result)
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"
     write_summary(summary_file, summary)
-    write_text(report_file, build_report(result, summary, bundle.manifest))
+    write_page(report_file, build_report(result, summary, bundle.manifest))
     console.print(results_table(result, summary))
     console.print(f"Wrote {summary_file} and {report_file}", highlight=False, soft_wrap=True)
 

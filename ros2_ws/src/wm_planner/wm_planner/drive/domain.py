@@ -67,10 +67,11 @@ def _discovery(domain_id: int) -> Mapping[str, str]:
 
 
 @contextlib.contextmanager
-def ros_context(domain_id: int) -> Iterator[Context]:
-    """Yields an rclpy context in the domain. Signals stay with us: the end of a drive has an order of its
-    own."""
-    os.environ.update(_discovery(domain_id))  # the middleware reads them when the context is made
+def ros_context(domain_id: int | None) -> Iterator[Context]:
+    """Yields an rclpy context in the domain, None for the one that the environment names. Signals stay with us: the
+    end of a drive has an order of its own."""
+    if domain_id is not None:
+        os.environ.update(_discovery(domain_id))  # the middleware reads them when the context is made
     context = Context()
     rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
     try:

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -30,17 +30,23 @@ class DriveOptions:
     role_name: str = "ego_vehicle"
 
     def __post_init__(self):
-        _require_set("--seeds", self.seeds, f"whole numbers from 0 to {_MAX_SEED}", lambda s: 0 <= s <= _MAX_SEED)
         _require_set("--controllers", self.controllers, f"some of {_spell(CONTROLLERS)}", CONTROLLERS.__contains__)
-        _require_planner_takes(self.parameters)
         factor = self.real_time_factor
         usable = math.isfinite(factor) and 0.0 <= factor <= 100.0
         _require(usable, "--real-time-factor", "0 (as fast as possible) to 100", factor)
-        _require(self.max_steps is None or self.max_steps >= 1, "--max-steps", "1 or more", self.max_steps)
-        role = self.role_name
-        usable = role.isascii() and role.isidentifier() and not role.startswith("_")
-        _require(usable, "--role-name", "a ROS name (a letter, then letters, digits and _)", f"'{role}'")
-        _require_folder(self.output)
+        check_options(self)
+
+
+def check_options(options) -> None:
+    """Raise DriveError where ``seeds``, ``parameters``, ``max_steps``, ``role_name`` or ``output`` make no sense: the
+    options that drive and benchmark share."""
+    _require_set("--seeds", options.seeds, f"whole numbers from 0 to {_MAX_SEED}", lambda s: 0 <= s <= _MAX_SEED)
+    _require_planner_takes(options.parameters)
+    _require(options.max_steps is None or options.max_steps >= 1, "--max-steps", "1 or more", options.max_steps)
+    role = options.role_name
+    usable = role.isascii() and role.isidentifier() and not role.startswith("_")
+    _require(usable, "--role-name", "a ROS name (a letter, then letters, digits and _)", f"'{role}'")
+    _require_folder(options.output)
 
 
 def parse_options(arguments: list[str]) -> DriveOptions:
@@ -86,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--seeds",
-        type=_whole_number,
+        type=whole_number,
         nargs="+",
         metavar="SEED",
         help=f"tracks to drive, each once with every controller (default: {_spell(defaults['seeds'], ' ')})",
@@ -102,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--set",
         dest="parameters",
-        type=_assignment,
+        type=assignment,
         nargs="+",
         metavar="NAME=VALUE",
         help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists "
@@ -117,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--max-steps",
-        type=_whole_number,
+        type=whole_number,
         metavar="N",
         help="end every episode after N control steps (default: when the simulator ends it)",
     )
@@ -129,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole_number(text: str) -> int:
+def whole_number(text: str) -> int:
+    """For argparse."""
     try:
         return int(text)
     except ValueError:
@@ -143,10 +150,10 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, found '{text}'") from None
 
 
-def _assignment(text: str) -> tuple[str, bool | int | float | str]:
-    """``NAME=VALUE`` as a planner parameter, of the type it has there."""
+def assignment(text: str, not_set: Sequence[str] = NOT_SET) -> tuple[str, bool | int | float | str]:
+    """``NAME=VALUE`` as a planner parameter, none of ``not_set``, of the type it has there."""
     name, equals, value = text.partition("=")
-    kinds = {field.name: type(field.default) for field in fields(config.PlannerConfig) if field.name not in NOT_SET}
+    kinds = {field.name: type(field.default) for field in fields(config.PlannerConfig) if field.name not in not_set}
     if not equals or name not in kinds:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE with NAME one of {_spell(kinds)}, found '{text}'")
     kind = kinds[name]

@@ -1,6 +1,8 @@
 """The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one
 client."""
 
+import math
+
 import numpy as np
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from rclpy.context import Context
@@ -21,22 +23,25 @@ from wm_planner.drive.records import (
     StepSample,
     begins_episode,
 )
+from wm_planner.messages import stamp_ns
 
 
-def _reliable(depth: int) -> QoSProfile:
+def reliable(depth: int) -> QoSProfile:
     """The bridge's own quality of service; deep enough that a busy moment loses nothing."""
     return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def _stamp_ns(message) -> int:
-    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+def yaw_of(orientation) -> float:
+    """Heading [rad] of a geometry_msgs Quaternion, anticlockwise from the map's x."""
+    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 class RecorderNode(Node):
     """Fills ``collector`` from the topics of the car ``role_name`` and of its ``camera``.
 
-    Camera frames are kept only where there is a ``reader`` for them. ``bad_message`` holds why a message
-    could not be used, None while all could.
+    ``collector`` may be replaced by another one. Camera frames are kept only where there is a ``reader`` for them.
+    ``bad_message`` holds why a message could not be used, None while all could.
     """
 
     def __init__(
@@ -49,7 +54,7 @@ class RecorderNode(Node):
     ):
         super().__init__("drive_recorder", context=context)
         self.bad_message: str | None = None
-        self._collector = collector
+        self.collector = collector
         self._reader = reader
         self._car = f"/carla/{role_name}"
         self._images = f"{self._car}/{camera}/image"
@@ -60,9 +65,9 @@ class RecorderNode(Node):
         self._expert: tuple[float, float, float] | None = None
         self._reset = self.create_client(Reset, f"{self._car}/reset")
         listen = self.create_subscription
-        listen(StepResult, f"{self._car}/step_result", self._on_step, _reliable(50))
-        listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, _reliable(50))
-        listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, _reliable(10))
+        listen(StepResult, f"{self._car}/step_result", self._on_step, reliable(50))
+        listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, reliable(50))
+        listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, reliable(10))
 
     def sees_simulator(self) -> bool:
         """Whether every topic and service of the simulator that a drive needs is there."""
@@ -76,22 +81,22 @@ class RecorderNode(Node):
     def listen_to_camera(self) -> None:
         """Receive frames. Call it last: the simulator takes the camera's subscriber for the sign to begin,
         and it hears of our other subscriptions, made earlier, before it hears of this one."""
-        self.create_subscription(Image, self._images, self._on_image, _reliable(10))
+        self.create_subscription(Image, self._images, self._on_image, reliable(10))
 
     def listen_to_planner(self) -> None:
         """Record what the planner says, too."""
         self.create_subscription(
-            PlannerStatus, f"{self._car}/planner/status", self._on_planner, _reliable(50)
+            PlannerStatus, f"{self._car}/planner/status", self._on_planner, reliable(50)
         )
         self.create_subscription(
-            ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, _reliable(2)
+            ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, reliable(2)
         )
 
     def drive_with(self, driver: Driver) -> None:
         """From now on, answer every frame with one command of ``driver``."""
         self._driver = driver
         self._commands = self.create_publisher(
-            CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", _reliable(10)
+            CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", reliable(10)
         )
 
     def ask_reset(self, seed: int):
@@ -110,13 +115,13 @@ class RecorderNode(Node):
         except ImageError as error:
             self.bad_message = f"camera image: {error}"
         else:
-            self._collector.add_frame(_stamp_ns(message), frame)
+            self.collector.add_frame(stamp_ns(message.header.stamp), frame)
 
     def _answer(self, image: Image) -> None:
-        stamp_ns = _stamp_ns(image)
-        if begins_episode(stamp_ns, self._answered_ns):
-            self._driver.begin(self._collector.current.seed)
-        self._answered_ns = stamp_ns
+        image_ns = stamp_ns(image.header.stamp)
+        if begins_episode(image_ns, self._answered_ns):
+            self._driver.begin(self.collector.current.seed)
+        self._answered_ns = image_ns
         steer, throttle, brake = self._driver.command(self._expert)
         self._commands.publish(
             CarlaEgoVehicleControl(header=image.header, steer=steer, throttle=throttle, brake=brake)
@@ -127,9 +132,9 @@ class RecorderNode(Node):
 
     def _on_step(self, message: StepResult) -> None:
         try:
-            self._collector.add_step(
+            self.collector.add_step(
                 StepSample(
-                    _stamp_ns(message),
+                    stamp_ns(message.header.stamp),
                     message.reward,
                     message.wheels_off_road,
                     message.command_latency_ms,
@@ -141,16 +146,24 @@ class RecorderNode(Node):
             self.bad_message = f"step result: {error}"
 
     def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
-        control = message.control
-        self._collector.add_motion(
-            MotionSample(_stamp_ns(message), message.velocity, control.steer, control.throttle, control.brake)
+        control, linear = message.control, message.acceleration.linear
+        self.collector.add_motion(
+            MotionSample(
+                stamp_ns(message.header.stamp),
+                message.velocity,
+                control.steer,
+                control.throttle,
+                control.brake,
+                (linear.x, linear.y),
+                yaw_of(message.orientation),
+            )
         )
 
     def _on_planner(self, message: PlannerStatus) -> None:
         self._planner_heard = True
-        self._collector.add_planner(
+        self.collector.add_planner(
             PlannerSample(
-                _stamp_ns(message),
+                stamp_ns(message.header.stamp),
                 message.latency_ms,
                 message.mode not in (PlannerStatus.MODE_DRIVING, PlannerStatus.MODE_DEGRADED),
                 message.reason,
@@ -158,6 +171,7 @@ class RecorderNode(Node):
                 message.horizon,
                 message.iterations,
                 message.surprise,
+                message.mode == PlannerStatus.MODE_DEGRADED,
             )
         )
 
@@ -172,9 +186,9 @@ class RecorderNode(Node):
         except ValueError as error:  # ImageError is one
             self.bad_message = f"imagined rollouts: {error}"
             return
-        self._collector.add_imagined(
+        self.collector.add_imagined(
             ImaginedSample(
-                _stamp_ns(message),
+                stamp_ns(message.header.stamp),
                 message.period_s,
                 frames,
                 np.asarray(message.returns, np.float32),

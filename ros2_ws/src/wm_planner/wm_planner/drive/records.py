@@ -32,14 +32,18 @@ class StepSample:
 
 @dataclass(frozen=True)
 class MotionSample:
-    """The car at ``stamp_ns``: ``speed`` [m/s] now, and the command that was applied in the interval
-    before."""
+    """The car at ``stamp_ns``: ``speed`` [m/s] now, and the command that was applied in the interval before.
+
+    ``acceleration`` [m/s²] along the map's x and y, and ``yaw`` [rad] anticlockwise from its x.
+    """
 
     stamp_ns: int
     speed: float
     steer: float
     throttle: float
     brake: float
+    acceleration: tuple[float, float] = (math.nan, math.nan)
+    yaw: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class PlannerSample:
     """What the planner said about the frame stamped ``stamp_ns``.
 
     ``latency_ms`` runs from the image's receipt to the command; ``braking`` for safety because of ``reason``,
-    instead of driving by a plan.
+    instead of driving by a plan; ``degraded``: driving by a more careful one.
     """
 
     stamp_ns: int
@@ -58,6 +62,7 @@ class PlannerSample:
     horizon: int
     iterations: int
     surprise: float
+    degraded: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,14 @@ class Frame:
 
 @dataclass
 class Episode:
-    """One episode of one controller. ``start_ns`` stamps its first frame; lists are in the order of their
-    stamps."""
+    """One episode of one controller, on the track of ``seed``, None where nobody knows it.
 
-    seed: int
+    ``start_ns`` stamps its first frame, ``end_ns`` its last step; lists are in the order of their stamps.
+    """
+
+    seed: int | None
     start_ns: int = 0
+    end_ns: int = 0
     steps: list[StepSample] = field(default_factory=list)
     motions: list[MotionSample] = field(default_factory=list)
     planner: list[PlannerSample] = field(default_factory=list)
@@ -129,12 +137,14 @@ class EpisodeCollector:
     says so or after ``max_steps``. Steps between that and the next first tick are left out.
     """
 
-    def __init__(self, period_s: float, max_steps: int | None = None):
-        """``period_s`` [s] is the control period."""
+    def __init__(self, period_s: float, max_steps: int | None = None, joins: bool = False):
+        """``period_s`` [s] is the control period. ``joins``: the simulator may be driving an episode already, whose
+        rest is left out."""
         self.max_steps = max_steps
         self.episodes: list[Episode] = []
         self.ticks = 0  # all steps and first ticks that came: tells that the simulator lives
         self._period_ns = period_s * 1e9
+        self._joins = joins
         self._driving = False
         self._last_ns: int | None = None
         self._motions: dict[int, MotionSample] = {}
@@ -143,11 +153,15 @@ class EpisodeCollector:
         self._frames: dict[int, Frame] = {}
         self._over = True
 
-    def begin(self, seed: int) -> None:
+    def begin(self, seed: int | None) -> None:
         """The next first tick belongs to the track of ``seed``. Call it before the simulator can send
         that."""
-        self.episodes.append(Episode(seed))
+        self.episodes.append(self._new_episode(seed))
         self._over = self._driving = False
+
+    def _new_episode(self, seed: int | None) -> Episode:
+        """What ``begin`` adds; a collector that keeps more overrides it."""
+        return Episode(seed)
 
     @property
     def episode_over(self) -> bool:
@@ -167,6 +181,8 @@ class EpisodeCollector:
         last_ns, self._last_ns = self._last_ns, sample.stamp_ns
         self.ticks += 1
         if self._over:
+            return
+        if last_ns is None and self._joins and sample.reward != 0.0:
             return
         if begins_episode(sample.stamp_ns, last_ns):
             if self._driving:
@@ -192,6 +208,7 @@ class EpisodeCollector:
             )
         steps = self.current.steps
         steps.append(sample)
+        self.current.end_ns = sample.stamp_ns
         self._over = sample.terminated or sample.truncated or len(steps) == self.max_steps
 
     def add_motion(self, sample: MotionSample) -> None:
@@ -213,9 +230,9 @@ class EpisodeCollector:
     def close(self) -> list[Episode]:
         """Hand every sample to its episode and return the episodes."""
         for episode in self.episodes:
-            if not episode.steps:
+            start, end = episode.start_ns, episode.end_ns
+            if end <= start:
                 continue
-            start, end = episode.start_ns, episode.steps[-1].stamp_ns
             episode.motions = [s for t, s in sorted(self._motions.items()) if start < t <= end]
             episode.planner = [s for t, s in sorted(self._planner.items()) if start <= t < end]
             episode.imagined = [s for t, s in sorted(self._imagined.items()) if start <= t < end]

@@ -1,13 +1,9 @@
 """`report.html`: a drive in one self-contained page."""
 
-import json
-from html import escape
-from importlib import resources
-from string import Template
-
 from wm_bundle import BundleManifest
+from wm_evaluation.report import Block, Chart, Facts, Head, Page, Section, Table, Tile, widget
+from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, scores
 
-from wm_planner.drive.charts import ScoreRow, Series, histogram, line_chart, score_chart
 from wm_planner.drive.imagination import Moment, moments_of, pick_moments, prediction_errors, strips
 from wm_planner.drive.pictures import jpeg_uri
 from wm_planner.drive.records import Episode
@@ -16,41 +12,29 @@ from wm_planner.drive.statistics import drive_figures, latencies_ms
 from wm_planner.drive.summary import DriveResult
 from wm_planner.drive.wording import spell_interval, spell_ms, timing_cells
 
-LONG_LIST = 12  # entries; longer ones are folded away
 MOMENTS = 8  # imagined futures shown in the gallery
 
 
-def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -> str:
+def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -> Page:
     """The whole page. ``summary`` is what ``build_summary`` made of ``result``."""
     timed = result.timed_controller
-    replay, replay_data = replay_section(timed or "", result.episodes.get(timed, []), result.period_s)
-    values = {
-        "bundle_id": escape(result.bundle_id),
-        "headline": _headline(result, summary),
-        "lead": _lead(result),
-        "tiles": _tiles(result, summary),
-        "scores_text": _scores_text(result),
-        "score_chart": score_chart(
-            [_score_row(name, part) for name, part in summary["controllers"].items()], "score of an episode"
-        ),
-        "table": _table(result, summary),
-        "replay": replay,
-        "replay_data": replay_data,
-        "imagination": _imagination(result),
-        "latency": _latency(result),
-        "facts": _facts(result, manifest),
-        "footer": escape(
-            f"{result.machine['cpu']}, {result.machine['cores']} cores, {result.machine['system']}, "
-            f"Python {result.machine['python']}"
-        ),
-        "style": _asset("page.css"),
-        "script": _asset("page.js"),
-    }
-    return Template(_asset("page.html")).substitute(values)
-
-
-def _asset(name: str) -> str:
-    return (resources.files("wm_planner.drive") / "assets" / name).read_text(encoding="utf-8")
+    episodes = result.episodes.get(timed, [])
+    sections = [
+        Section("Scores", [_score_chart(summary), _table(result, summary)], _scores_text(result)),
+        replay_section(timed or "", episodes, result.period_s),
+        *_imagination(episodes),
+        _latency(result),
+        _model(result, manifest),
+    ]
+    machine = result.machine
+    return Page(
+        title=f"Drive report · {result.bundle_id}",
+        headline=_headline(result, summary),
+        lead=f"Driven through ROS 2 topics in {result.simulator}, one command every {1000 * result.period_s:.0f} ms.",
+        tiles=_tiles(result, summary),
+        sections=[section for section in sections if section is not None],
+        footer=f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}",
+    )
 
 
 def _headline(result: DriveResult, summary: dict) -> str:
@@ -59,30 +43,24 @@ def _headline(result: DriveResult, summary: dict) -> str:
         return "Reference drive without a model"
     tracks = len(result.episodes[timed])
     return (
-        f"The {escape(timed)} scored {summary['controllers'][timed]['mean_score']:.0f} on average over "
+        f"The {timed} scored {summary['controllers'][timed]['mean_score']:.0f} on average over "
         f"{tracks} track{'s' if tracks > 1 else ''}"
     )
 
 
-def _lead(result: DriveResult) -> str:
-    return (
-        f"Driven through ROS 2 topics in {escape(result.simulator)}, one command every "
-        f"{1000 * result.period_s:.0f} ms."
-    )
-
-
-def _tiles(result: DriveResult, summary: dict) -> str:
+def _tiles(result: DriveResult, summary: dict) -> list[Tile]:
     tiles = [
-        (f"{part['mean_score']:.0f}", f"mean score, {name}") for name, part in summary["controllers"].items()
+        Tile(f"{part['mean_score']:.0f}", f"mean score, {name}", "score")
+        for name, part in summary["controllers"].items()
     ]
     timed = result.timed_controller
     if timed is not None:
         steps = sum(len(episode.steps) for episode in result.episodes[timed])
-        tiles.append((spell_ms(summary["control"]["latency_ms"]["p99"]), "p99 from image stamp to command"))
-        tiles.append((str(summary["control"]["deadline_misses"]), f"missed deadlines in {steps} steps"))
-    return "".join(
-        f'<div class="tile"><b>{value}</b><span>{escape(text)}</span></div>' for value, text in tiles
-    )
+        p99 = summary["control"]["latency_ms"]["p99"]
+        tiles.append(Tile(spell_ms(p99), "p99 from image stamp to command", "command_latency"))
+        missed = summary["control"]["deadline_misses"]
+        tiles.append(Tile(str(missed), f"missed deadlines in {steps} steps", "deadline_misses"))
+    return tiles
 
 
 def _scores_text(result: DriveResult) -> str:
@@ -95,100 +73,96 @@ def _scores_text(result: DriveResult) -> str:
     return text
 
 
-def _score_row(name: str, part: dict) -> ScoreRow:
-    low, high = part["ci95"]
-    return ScoreRow(
-        name, name, [episode["score"] for episode in part["episodes"]], part["mean_score"], low, high
-    )
+def _score_chart(summary: dict) -> Chart:
+    rows = [
+        ScoreRow(name, [episode["score"] for episode in part["episodes"]], part["mean_score"], *part["ci95"])
+        for name, part in summary["controllers"].items()
+    ]
+    return Chart(scores(rows, "score of an episode"), metric="score")
 
 
-def _table(result: DriveResult, summary: dict) -> str:
-    seeds = [episode.seed for episode in next(iter(result.episodes.values()))]
-    tracks = [f"track {seed}" for seed in seeds]
-    heads = ["controller", "mean", "95 % interval", *tracks, "off track", "latency p50 [ms]", "p99 [ms]", "missed"]
-    rows = [heads]
+def _table(result: DriveResult, summary: dict) -> Table:
+    tracks = [f"track {episode.seed}" for episode in next(iter(result.episodes.values()))]
+    heads = [
+        "controller", Head("mean", "score"), Head("95 % interval", "score_interval"), *tracks,
+        Head("off track", "off_track"), Head("latency p50 [ms]", "command_latency"), "p99 [ms]",
+        Head("missed", "deadline_misses"),
+    ]  # fmt: skip
+    rows = []
     for name, episodes in result.episodes.items():
         part, drive = summary["controllers"][name], drive_figures(episodes, result.period_s)
-        scores = [f"{episode.score:.1f}" for episode in episodes]
         rows.append([
-            escape(name), f"{part['mean_score']:.1f}", spell_interval(part["ci95"]), *scores,
+            name, f"{part['mean_score']:.1f}", spell_interval(part["ci95"]),
+            *(f"{episode.score:.1f}" for episode in episodes),
             f"{100 * drive.off_track_fraction:.1f} %", *timing_cells(name, drive),
-        ])
-    cells = ["".join(f"<{tag}>{cell}</{tag}>" for cell in row) for row, tag in zip(
-        rows, ["th"] + ["td"] * len(result.episodes), strict=True)]
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+        ])  # fmt: skip
+    return Table(heads, rows)
 
 
-def _imagination(result: DriveResult) -> str:
-    episodes = result.episodes.get(result.timed_controller, [])
+def _imagination(episodes: list[Episode]) -> list[Section]:
     moments = [moment for episode in episodes for moment in moments_of(episode)]
     picked = pick_moments(moments, MOMENTS)
     errors = prediction_errors(moments)
     if not picked or errors is None:
-        return ""
+        return []
     period_s = picked[0].imagined.period_s
     ahead = [(h + 1) * period_s for h in range(len(errors[0]))]
-    chart = line_chart(
-        [
-            Series("picture stays as it is", "random", ahead, errors[1]),
-            Series("imagined", "planner", ahead, errors[0]),
-        ],
-        "time ahead [s]",
-        "pixel error (of 255)",
-        height=210.0,
+    curves = [
+        Series("imagined", ahead, errors[0]),
+        Series("picture stays as it is", ahead, errors[1], dash=True, colour="grey"),
+    ]
+    chart = lines(curves, "time ahead [s]", "pixel error (of 255)", y_range=(0.0, 1.1 * max(map(max, errors)) or 1.0))
+    gallery = widget(
+        "wm_planner.drive", "moments.html.j2", {"moments": [_moment(moment) for moment in picked]}, style="drive.css"
     )
     count = sum(moment.complete for moment in moments)
-    return f"""
-<section>
-  <h2>Imagined and real futures</h2>
-  <p>On the left the camera's frame. The upper strip is the best future that the model then imagined, seen
-  with its own decoder; the lower strip is what the camera really saw, as the model sees it. The car replans
-  at every frame, so it does not follow one plan to its end.</p>
-  <div class="moments">{"".join(_moment(moment) for moment in picked)}</div>
-</section>
-<section>
-  <h2>How far ahead the imagination holds</h2>
-  <p>Mean absolute pixel error over {count} imagined futures, against the guess that nothing changes.</p>
-  <div class="legend"><span><i class="b-planner"></i>imagined</span>
-  <span><i class="b-random"></i>picture stays as it is</span></div>
-  {chart}
-</section>"""
+    return [
+        Section(
+            "Imagined and real futures",
+            [gallery],
+            "On the left the camera's frame. The upper strip is the best future that the model then imagined, seen "
+            "with its own decoder; the lower strip is what the camera really saw, as the model sees it. The car "
+            "replans at every frame, so it does not follow one plan to its end.",
+        ),
+        Section(
+            "How far ahead the imagination holds",
+            [Chart(chart, metric="pixel_error")],
+            f"Mean absolute pixel error over {count} imagined futures, against the guess that nothing changes.",
+        ),
+    ]
 
 
-def _moment(moment: Moment) -> str:
+def _moment(moment: Moment) -> dict:
     imagined, real = (jpeg_uri(strip) for strip in strips(moment))
-    labels = ahead_labels(len(moment.real), moment.imagined.period_s)
-    best = float(moment.imagined.returns[moment.imagined.best])
-    return (
-        f'<div class="moment"><h3>track {moment.seed}, {moment.time_s:.2f} s'
-        f" · imagined return {best:.1f}</h3>"
-        f'<img src="{jpeg_uri(moment.now.camera)}" alt="camera frame">'
-        f'<div class="futures"><span>imagined</span><img src="{imagined}" alt="imagined future">'
-        f'<span>real</span><img src="{real}" alt="what came"><span></span><div class="ahead">{labels}</div>'
-        f"</div></div>"
-    )
+    return {
+        "seed": moment.seed,
+        "time_s": moment.time_s,
+        "best_return": float(moment.imagined.returns[moment.imagined.best]),
+        "camera": jpeg_uri(moment.now.camera),
+        "imagined": imagined,
+        "real": real,
+        "ahead": ahead_labels(len(moment.real), moment.imagined.period_s),
+    }
 
 
-def _latency(result: DriveResult) -> str:
+def _latency(result: DriveResult) -> Section | None:
     timed = result.timed_controller
     episodes = result.episodes.get(timed, [])
     values = latencies_ms([step for episode in episodes for step in episode.steps])
     if not values.size:
-        return ""
+        return None
     drive = drive_figures(episodes, result.period_s)
     spelled = ", ".join(f"{name} {spell_ms(value)}" for name, value in drive.latency_ms.items())
     period_ms = 1000 * result.period_s
     chart = histogram(
-        values, timed, "image stamp to command [ms]", period_ms, f"control period {period_ms:.0f} ms"
+        values, "image stamp to command [ms]", period_ms, f"control period {period_ms:.0f} ms", y_label="steps"
     )
-    return f"""
-<section>
-  <h2>Latency of the control loop</h2>
-  <p>Wall time from the moment a step's image was due to the arrival of its command at the simulator, over
-  {values.size} commands of the {escape(timed)}: {spelled}. Missed deadlines: {drive.deadline_misses} of
-  {drive.steps} steps. {_planning(episodes)}</p>
-  {chart}
-</section>"""
+    lead = (
+        f"Wall time from the moment a step's image was due to the arrival of its command at the simulator, over "
+        f"{values.size} commands of the {timed}: {spelled}. Missed deadlines: {drive.deadline_misses} of "
+        f"{drive.steps} steps. {_planning(episodes)}"
+    )
+    return Section("Latency of the control loop", [Chart(chart, metric="command_latency")], lead)
 
 
 def _planning(episodes: list[Episode]) -> str:
@@ -208,10 +182,10 @@ def _planning(episodes: list[Episode]) -> str:
     if reasons:
         braked = sum(sample.braking for sample in said)
         text += f" It braked for safety at {braked} frames: {'; '.join(reasons)}."
-    return escape(text)
+    return text
 
 
-def _facts(result: DriveResult, manifest: BundleManifest) -> str:
+def _model(result: DriveResult, manifest: BundleManifest) -> Section:
     image, latent = manifest.image, manifest.latent
     cameras = ", ".join(
         f"{camera.name} {camera.source_width}×{camera.source_height}" for camera in image.cameras
@@ -229,34 +203,7 @@ def _facts(result: DriveResult, manifest: BundleManifest) -> str:
         "surprise threshold": f"{manifest.surprise_threshold:.2f} nats",
         "size": f"{size / 1e6:.1f} MB",
     }
-    lists = {"Interface": shape, "Validation": manifest.validation, **_flat("Provenance", manifest.provenance)}
-    short = "".join(_list(title, values) for title, values in lists.items() if 0 < len(values) <= LONG_LIST)
-    long = "".join(
-        f"<details><summary>{escape(title)}</summary>{_list('', values)}</details>"
-        for title, values in lists.items()
-        if len(values) > LONG_LIST
-    )
-    return f'<div class="facts">{short}</div>{long}'
-
-
-def _flat(title: str, values: dict) -> dict[str, dict]:
-    """One list of the plain entries, and one for every entry that is a list of its own."""
-    lists = {title: {key: value for key, value in values.items() if not isinstance(value, dict)}}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            lists.update(_flat(f"{title}: {key}", value))
-    return lists
-
-
-def _list(title: str, values: dict) -> str:
-    rows = "".join(
-        f"<dt>{escape(str(key))}</dt><dd>{escape(_plain(value))}</dd>" for key, value in values.items()
-    )
-    heading = f"<h3>{escape(title)}</h3>" if title else ""
-    return f"<dl>{heading}{rows}</dl>"
-
-
-def _plain(value) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value)
+    facts: list[Block] = [
+        Facts({"Interface": shape, "Validation": manifest.validation, "Provenance": manifest.provenance})
+    ]
+    return Section("The model", facts, f"What bundle.json of the bundle {result.bundle_id} says.")

@@ -12,6 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from wm_bundle.files import write_text
 from wm_data.episodes import EpisodeError
+from wm_evaluation.report import write_page
+from wm_evaluation.scorecard.measurements import Measurements
+from wm_evaluation.scorecard.summary import summarise
+from wm_evaluation.scorecard.tables import Cards
+from wm_evaluation.scorecard.terminal import terminal_tables
 
 from wm_training.cli import say
 from wm_training.config import nearest
@@ -19,11 +24,9 @@ from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
 from wm_training.imagination.open_loop import open_loop
-from wm_training.imagination.scorecard import Measurements, Window, measure, plan_windows, read_windows, typical_window
+from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_page import build_page
-from wm_training.imagination.scorecard_settings import ScoreSettings
-from wm_training.imagination.scorecard_summary import summarise
-from wm_training.imagination.scorecard_tables import terminal_tables
+from wm_training.imagination.window_settings import WindowSettings
 from wm_training.model.world_model import WorldModel
 from wm_training.training import distributed
 from wm_training.training.checkpoints import load_world_model
@@ -62,7 +65,7 @@ def report(options: "Options") -> None:
         raise TrainingError(f"the model of {checkpoint} imagines numbers that are not finite: its training diverged")
     shown = asked or typical_window(windows, measurements, episode)
 
-    settings = {field.name: getattr(options, field.name) for field in fields(ScoreSettings)}
+    settings = {field.name: getattr(options, field.name) for field in fields(WindowSettings)}
     card = summarise(measurements, options, _mean_reward(path, model)) | {
         "settings": settings | {"samples": samples},
         "model": {
@@ -88,7 +91,7 @@ def report(options: "Options") -> None:
         rate_hz=rate_hz,
     )
     _write(output, card, trajectory)
-    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(terminal_tables(card))
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(terminal_tables(Cards({"model": card})))
     say(PROGRAM, f"wrote scorecard.html, scorecard.json, imagined_trajectory.png and .mp4 to {output}")
 
 
@@ -131,7 +134,7 @@ def asked_episode(options: "Options", data: SequenceDataset) -> int | None:
     return number
 
 
-def asked_window(data: SequenceDataset, episode: int, start: int, settings: ScoreSettings) -> Window:
+def asked_window(data: SequenceDataset, episode: int, start: int, settings: WindowSettings) -> Window:
     """The window from row ``start``. Raises TrainingError where the episode ends before it does."""
     last = len(data.episodes[episode]) - settings.rows
     if not 0 <= start <= last:
@@ -151,7 +154,7 @@ def _rate_hz(data: SequenceDataset) -> float:
 
 
 def _measure(
-    model: WorldModel, data: SequenceDataset, windows: list[Window], settings: ScoreSettings, samples: int
+    model: WorldModel, data: SequenceDataset, windows: list[Window], settings: WindowSettings, samples: int
 ) -> Measurements:
     """All windows, with a progress line on a terminal."""
     console = Console(stderr=True)
@@ -176,6 +179,6 @@ def _mean_reward(path: str, model: WorldModel) -> float:
 def _write(output: Path, card: dict, trajectory: pictures.Trajectory) -> None:
     picture, video = output / "imagined_trajectory.png", output / "imagined_trajectory.mp4"
     pictures.write_png(picture, pictures.trajectory_figure(trajectory))
-    pictures.write_video(video, trajectory)
+    pictures.save_video(video, trajectory)
     write_text(output / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
-    write_text(output / "scorecard.html", build_page(card, picture, video))
+    write_page(output / "scorecard.html", build_page(card, trajectory, video.read_bytes()))

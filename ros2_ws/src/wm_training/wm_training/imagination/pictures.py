@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -14,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 from wm_bundle.files import replacing
+from wm_evaluation.video import write_video
 
 from wm_training.imagination.open_loop import IMAGINED, SEEN, OpenLoop, camera_sheet
 
@@ -23,8 +22,6 @@ EVERY = 4  # steps between two columns of the picture
 SAMPLES = 2  # sampled futures shown
 DOTS_PER_INCH = 100
 HOLD_S = 1.5  # how long the video's last frame stays [s]
-# Same frames, same bytes: x264's own fast paths round differently from run to run, also on one thread.
-H264 = {"crf": "18", "x264-params": "cpu-independent=1"}
 
 
 class Trajectory(NamedTuple):
@@ -44,6 +41,16 @@ class Trajectory(NamedTuple):
         """t of every row of the window."""
         return range(1 - self.result.context, 1 + self.result.rewards.shape[1])
 
+    @property
+    def steps(self) -> np.ndarray:
+        """t of every imagined step."""
+        return np.arange(1, self.times[-1] + 1)
+
+    def real_rewards(self) -> tuple[np.ndarray, np.ndarray]:
+        """t and reward of everything that was recorded in the window."""
+        rewards = np.concatenate([self.seen_rewards, self.result.real_rewards[0].numpy()])
+        return np.arange(self.times[0] + 1, self.times[-1] + 1), rewards
+
     def rows(self) -> dict[str, Tensor]:
         """Pictures (T, C, H, W) by the name they are shown under; futures begin as the reconstructed context."""
         result = self.result
@@ -62,7 +69,7 @@ def trajectory_figure(trajectory: Trajectory) -> Figure:
     rows = trajectory.rows()
     context, horizon = trajectory.result.context, trajectory.times[-1]
     shown = range(0, horizon + 1, EVERY)
-    sheets = {name: [_sheet(pictures[context - 1 + t]) for t in shown] for name, pictures in rows.items()}
+    sheets = {name: [sheet(pictures[context - 1 + t]) for t in shown] for name, pictures in rows.items()}
     height, width, _ = sheets["real"][0].shape
     cell = 1.45
     size = (max(9.0, cell * width / height * len(shown) + 1.3), cell * len(rows) + 3.6)
@@ -120,27 +127,12 @@ def video_frames(trajectory: Trajectory) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def write_video(path: Path, trajectory: Trajectory) -> None:
-    """Write H.264 at the data's rate, whole or not at all. Raises OSError, also where PyAV has no such encoder."""
-    rate = Fraction(trajectory.rate_hz).limit_denominator(1000)
-    with replacing(path) as partial, av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as out:
-        stream = None
-        for pixels in video_frames(trajectory):
-            if stream is None:
-                try:
-                    stream = out.add_stream("h264", rate=rate, options=H264)
-                except ValueError as error:
-                    raise OSError(f"cannot write {path}: {error}; install PyAV's wheel, it has H.264") from None
-                stream.height, stream.width = pixels.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                stream.codec_context.thread_count = 1
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        for _ in range(round(HOLD_S * trajectory.rate_hz)):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        out.mux(stream.encode())
+def save_video(path: Path, trajectory: Trajectory) -> None:
+    """Write ``video_frames`` at the data's rate, whole or not at all. Raises OSError."""
+    write_video(path, video_frames(trajectory), trajectory.rate_hz, HOLD_S)
 
 
-def _sheet(picture: Tensor) -> np.ndarray:
+def sheet(picture: Tensor) -> np.ndarray:
     """All cameras of a picture in about as many columns as rows."""
     return camera_sheet(picture, math.ceil(math.sqrt(picture.shape[0] // 3)))
 
@@ -169,24 +161,14 @@ def _plane(axes: Axes, label: str, trajectory: Trajectory) -> None:
         spine.set_edgecolor(RULE)
 
 
-def _steps(trajectory: Trajectory) -> np.ndarray:
-    return np.arange(1, trajectory.times[-1] + 1)
-
-
-def _real_rewards(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
-    """t and reward of everything that was recorded in the window."""
-    rewards = np.concatenate([trajectory.seen_rewards, trajectory.result.real_rewards[0].numpy()])
-    return np.arange(trajectory.times[0] + 1, trajectory.times[-1] + 1), rewards
-
-
 def _draw_rewards(axes: Axes, trajectory: Trajectory) -> None:
-    result, steps = trajectory.result, _steps(trajectory)
+    result, steps = trajectory.result, trajectory.steps
     _plane(axes, "reward", trajectory)
     samples = result.sampled_rewards[0].numpy()
     axes.fill_between(
         steps, samples.min(0), samples.max(0), color=PALE, alpha=0.6, linewidth=0, label=f"its {len(samples)} samples"
     )
-    axes.plot(*_real_rewards(trajectory), color=INK, linewidth=1.4, label="real")
+    axes.plot(*trajectory.real_rewards(), color=INK, linewidth=1.4, label="real")
     axes.plot(steps, result.rewards[0], color=MODEL, linewidth=1.4, label="imagined (mean)")
     if result.disagreement is not None:
         # A line of its own: what the heads do not know is something else than the chance that the samples show.
@@ -195,7 +177,7 @@ def _draw_rewards(axes: Axes, trajectory: Trajectory) -> None:
 
 
 def _draw_returns(axes: Axes, trajectory: Trajectory) -> None:
-    result, steps = trajectory.result, _steps(trajectory)
+    result, steps = trajectory.result, trajectory.steps
     _plane(axes, "sum of rewards since t = 0", trajectory)
     samples = result.sampled_rewards[0].cumsum(-1).numpy()
     axes.fill_between(steps, samples.min(0), samples.max(0), color=PALE, alpha=0.6, linewidth=0)
@@ -205,8 +187,8 @@ def _draw_returns(axes: Axes, trajectory: Trajectory) -> None:
 
 def _growing(axes: Axes, trajectory: Trajectory):
     """A chart of rewards and the function that draws it up to t."""
-    result, steps = trajectory.result, _steps(trajectory)
-    times, real_rewards = _real_rewards(trajectory)
+    result, steps = trajectory.result, trajectory.steps
+    times, real_rewards = trajectory.real_rewards()
     samples = result.sampled_rewards[0].numpy()
     imagined = result.rewards[0].numpy()
     _plane(axes, "reward", trajectory)

@@ -1,6 +1,6 @@
 """How good is a world model's imagination? Windows over the validation episodes, predicted open loop and measured.
 
-The figures made of these measurements are in scorecard_summary.py, what they mean in docs/visualize.md.
+The figures made of these measurements are in wm_evaluation.scorecard, what they mean in docs/visualize.md.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_data.episodes import Episode, EpisodeError
+from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
+from wm_evaluation.scorecard.measurements import Measurements, join
 
 from wm_training.data.dataset import stack, window
 from wm_training.imagination.open_loop import OpenLoop
-from wm_training.imagination.scorecard_metrics import camera_mean, squared_error, ssim
-from wm_training.imagination.scorecard_settings import ScoreSettings
+from wm_training.imagination.window_settings import WindowSettings
 from wm_training.model.world_model import Batch
 
 BATCH_NUMBERS = 2**23  # numbers of the pictures of the windows predicted at once
@@ -32,37 +33,6 @@ class Window(NamedTuple):
     rows: int
 
 
-class Measurements(NamedTuple):
-    """What was predicted and what happened: M windows, K steps, G of them printed; NaN beyond the end of a drive."""
-
-    drive: np.ndarray
-    """(M,): which drive the window is of."""
-    squared_errors: dict[str, np.ndarray]
-    """(M, K) of ``imagined``, ``posterior``, ``copy_last`` and ``shuffled`` pictures."""
-    similarities: dict[str, np.ndarray]
-    """(M, G): SSIM of the same."""
-    rewards: np.ndarray
-    """(M, K): predicted."""
-    shuffled_rewards: np.ndarray
-    """(M, K): predicted from the actions of another window."""
-    sampled_rewards: np.ndarray
-    """(M, N, K)."""
-    continues: np.ndarray
-    """(M, K): predicted probability."""
-    shuffled_continues: np.ndarray
-    """(M, K)."""
-    sampled_continues: np.ndarray
-    """(M, N, K)."""
-    real_rewards: np.ndarray
-    """(M, K); NaN beyond the end."""
-    real_continues: np.ndarray
-    """(M, K): 0.0 at a terminal; NaN beyond the end."""
-    last_reward: np.ndarray
-    """(M,): the last reward seen before imagination began."""
-    disagreement: np.ndarray | None
-    """(M, K), None without an ensemble."""
-
-
 def drives(episode: Episode) -> Iterator[tuple[int, int]]:
     """[begin, end) of the drives in a file: one, unless another tool wrote several with a done between them."""
     begin = 0
@@ -72,7 +42,7 @@ def drives(episode: Episode) -> Iterator[tuple[int, int]]:
         begin = int(end)
 
 
-def plan_windows(episodes: Sequence[Episode], settings: ScoreSettings) -> list[Window]:
+def plan_windows(episodes: Sequence[Episode], settings: WindowSettings) -> list[Window]:
     """About ``settings.frames`` rows in windows spread evenly over all drives that are long enough.
 
     Starts are evenly spaced from a random phase and reach up to a drive's last row, so that its end comes at every
@@ -132,7 +102,7 @@ def measure(
     episodes: Sequence[Episode],
     windows: Sequence[Window],
     predict: Predictor,
-    settings: ScoreSettings,
+    settings: WindowSettings,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Measurements:
     """Predict every window twice, with its own and with another window's actions; ``advance`` hears of progress."""
@@ -149,7 +119,7 @@ def measure(
         own, shuffled = predict(batch, seed), predict(batch._replace(action=foreign), seed)
         parts.append(_measure(chosen, batch, own, shuffled if exchanged else None, settings))
         advance(len(chosen))
-    return _join(parts)
+    return join(parts)
 
 
 def _measure(
@@ -157,7 +127,7 @@ def _measure(
     batch: Batch,
     own: OpenLoop,
     shuffled: OpenLoop | None,
-    settings: ScoreSettings,
+    settings: WindowSettings,
 ) -> Measurements:
     context, steps = settings.context, np.arange(1, settings.horizon + 1)
     rows = np.array([piece.rows for piece in windows])[:, None]
@@ -166,18 +136,18 @@ def _measure(
     # A camera counts where its picture was there, and the one before imagination too, which copying starts from.
     mask = batch.camera_mask.numpy().astype(bool)
     seen = mask[:, context:] & mask[:, context - 1 : context] & (steps <= rows - context)[:, :, None]
-    truth = own.truth[:, context:]
+    truth = own.truth[:, context:].numpy()
     predicted = {
-        "imagined": own.imagined,
-        "posterior": own.posterior[:, context:],
-        "copy_last": own.truth[:, context - 1 : context].expand_as(truth),
-        "shuffled": own.imagined if shuffled is None else shuffled.imagined,
+        "imagined": own.imagined.numpy(),
+        "posterior": own.posterior[:, context:].numpy(),
+        "copy_last": own.truth[:, context - 1 : context].expand_as(own.imagined).numpy(),
+        "shuffled": (own if shuffled is None else shuffled).imagined.numpy(),
     }
     counted = {name: seen & (name != "shuffled" or shuffled is not None) for name in predicted}
     unknown = np.full(own.rewards.shape, np.nan)
     grid = np.array(settings.steps) - 1
     return Measurements(
-        drive=np.array([piece.drive for piece in windows]),
+        segment=np.array([piece.drive for piece in windows]),
         squared_errors={n: camera_mean(squared_error(p, truth), counted[n]) for n, p in predicted.items()},
         similarities={
             n: camera_mean(ssim(p[:, grid], truth[:, grid]), counted[n][:, grid]) for n, p in predicted.items()
@@ -193,15 +163,6 @@ def _measure(
         last_reward=batch.reward[:, context - 2].double().numpy(),
         disagreement=None if own.disagreement is None else own.disagreement.double().numpy(),
     )
-
-
-def _join(parts: Sequence[Measurements]) -> Measurements:
-    def joined(values):
-        if isinstance(values[0], dict):
-            return {key: np.concatenate([value[key] for value in values]) for key in values[0]}
-        return None if values[0] is None else np.concatenate(values)
-
-    return Measurements(*(joined(values) for values in zip(*parts, strict=True)))
 
 
 def typical_window(windows: Sequence[Window], measurements: Measurements, episode: int | None = None) -> Window:

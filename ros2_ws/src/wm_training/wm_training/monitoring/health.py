@@ -116,7 +116,13 @@ class CheckOptions:
     """Command line of check_run."""
 
     run: tyro.conf.Positional[str]
-    """Folder of the run: its config.yaml and its tables are read, nothing is written."""
+    """Folder of the run: its config.yaml and its tables are read, nothing in it is written."""
+    report: str | None = None
+    """Also write all that as a page, to this file (*.html)."""
+
+    def __post_init__(self):
+        if self.report is not None and not self.report.endswith(".html"):
+            raise ValueError(f"report is {self.report!r}, expected a file's name that ends with .html")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,17 +131,26 @@ def main(arguments: list[str] | None = None) -> int:
     from wm_training.config import ConfigurationError
 
     options = cli.parse(CheckOptions, "Judge a training run by its curves.", "check_run", arguments)
-    return cli.run("check_run", lambda: _check(Path(options.run).expanduser()), (ConfigurationError, OSError))
+    return cli.run("check_run", lambda: _check(options), (ConfigurationError, OSError))
 
 
-def _check(folder: Path) -> int:
+def _check(options: CheckOptions) -> int:
+    from wm_evaluation.report import write_page
+
     from wm_training import cli, configuration
+    from wm_training.monitoring.report import build_page
 
+    folder = Path(options.run).expanduser()
     config = configuration.build(configuration.load(folder / "config.yaml"))
     curves = read_run(folder)
     if not curves:
         raise FileNotFoundError(f"no metrics.csv with rows in {folder}: give the output_dir of a run")
-    print(examine(curves, config).text())
+    report = examine(curves, config)
+    print(report.text())
+    if options.report is not None:
+        file = Path(options.report).expanduser()
+        write_page(file, build_page(folder.resolve().name, curves, config, report))
+        cli.say("check_run", f"wrote {file}")
     return cli.DONE
 
 

@@ -6,6 +6,7 @@ Files, all in the run's folder; docs/monitoring.md describes them:
 - ``metrics.csv``: one row for every epoch
 - ``tensorboard/``: the same curves, and videos, for TensorBoard
 - ``health.json``: expected ranges and findings, see health.py
+- ``report.html``: all of it as a page, at the end
 """
 
 import time
@@ -20,7 +21,7 @@ from wm_training.config import WorldModelTrainConfig
 from wm_training.monitoring import health
 from wm_training.monitoring.event_files import EventFiles
 from wm_training.monitoring.progress import TrainingProgress
-from wm_training.monitoring.tables import Table
+from wm_training.monitoring.tables import Curve, Table
 
 
 class Monitor:
@@ -126,22 +127,34 @@ class Monitor:
             self.events.video(name, step, frames)
 
     def finish(self, shares: Mapping[str, float]) -> None:
-        """At the end: say where the wall time went (``shares``, each from 0 to 1) and all that health.py finds."""
+        """At the end: say where the wall time went (``shares``, each from 0 to 1) and all that health.py finds, and
+        write the run's page."""
         if not self.enabled:
             return
+        # Not before: training does not need what draws the charts.
+        from wm_evaluation.report import write_page
+
+        from wm_training.monitoring.report import build_page
+
         if shares:
             text = ", ".join(f"{name} {100.0 * share:.1f} %" for name, share in shares.items())
             self.progress.say(f"wall time: {text}")
-        self.progress.say(self._judge(say=False).text())
+        report = self._judge(say=False)
+        self.progress.say(report.text())
+        page = build_page(self.output.resolve().name, self._curves(), self.config, report)
+        write_page(self.output / "report.html", page)
 
     def _log(self, step: int, values: Mapping[str, float]) -> None:
         named = {f"train/{name}": value for name, value in values.items()}
         self.updates.append({"step": step, **named})
         self.events.scalars(step, named)
 
+    def _curves(self) -> dict[str, Curve]:
+        return {**self.epochs.curves(), **self.updates.curves()}
+
     def _judge(self, say: bool = True) -> health.Report:
         """Write health.json and ``say`` the findings that were not said before."""
-        report = health.examine({**self.epochs.curves(), **self.updates.curves()}, self.config)
+        report = health.examine(self._curves(), self.config)
         health.write_report(self.output / "health.json", report)
         for finding in report.findings:
             if say and (finding.issue, finding.severity) not in self._said:

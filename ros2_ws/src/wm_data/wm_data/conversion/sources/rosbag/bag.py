@@ -12,7 +12,7 @@ from rosbags.highlevel import AnyReader
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.message_types import jazzy_typestore
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.finding import METADATA
+from wm_data.conversion.sources.rosbag.finding import MCAP_SUFFIXES, METADATA
 from wm_data.conversion.sources.rosbag.recovery import RecoveredMcap
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins with it: the first byte of CDR is 0
@@ -59,6 +59,16 @@ class Bag:
         self._report = report
         self._recover = recover
         self.topics = _topics_of(storage.connections, report)
+
+    @property
+    def connections(self) -> list:
+        """The connections as of rosbags: topic, type and, where the bag knows it, the offered quality of service."""
+        return self._storage.connections
+
+    @property
+    def typestore(self) -> Any:
+        """The message types that the bag defines, as of rosbags."""
+        return self._storage.typestore
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
         """The messages of ``topics`` in the order in which they were recorded.
@@ -183,7 +193,7 @@ def _mcap_files(paths: list[Path]) -> list[Path]:
         stem, _, number = file.stem.rpartition("_")
         return (stem, int(number), file.name) if number.isdecimal() else (file.stem, 0, file.name)
 
-    return sorted((file for file in files if file.suffix == ".mcap" and file.is_file()), key=place)
+    return sorted((file for file in files if file.name.endswith(MCAP_SUFFIXES) and file.is_file()), key=place)
 
 
 def _check_files(paths: list[Path], report: DriveReport) -> None:

@@ -11,6 +11,7 @@ from wm_data.conversion.sources.naming import safe_name, unique_names
 
 METADATA = "metadata.yaml"
 FILE_SUFFIXES = (".mcap", ".db3", ".bag")
+MCAP_SUFFIXES = (".mcap", ".mcap.part")  # .part: what a killed `record` leaves, taken only where it is named
 _COMPRESSED = (".mcap.zstd", ".db3.zstd")  # can only be read by the metadata.yaml that lies beside them
 _EXPECTED = "expected a bag's folder, a .mcap, .db3 or .bag file, or a folder that holds such"
 
@@ -26,9 +27,9 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     if not source.exists():
         raise ConversionError(f"{source} does not exist, {_EXPECTED}")
     if source.is_file():
-        if source.suffix not in FILE_SUFFIXES:
+        if not source.name.endswith((*FILE_SUFFIXES, *MCAP_SUFFIXES)):
             raise ConversionError(f"{source} is a file that ends in '{source.suffix}', {_EXPECTED}")
-        return [_reference(safe_name(source.stem), [source])]
+        return [_reference(safe_name(Path(source.name.removesuffix(".part")).stem), [source])]
     bags = sorted(_bags_below(source))
     if not bags:
         raise ConversionError(f"{source} holds no bag, {_EXPECTED}")

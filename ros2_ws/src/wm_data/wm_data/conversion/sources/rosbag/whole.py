@@ -39,23 +39,27 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
     """The one episode of a bag that is marked so. Raises ConversionError where it is not whole any more."""
-    report = DriveReport(ref.name)
-    with open_bag([Path(path) for path in ref.locator["paths"]], report, recover=False) as bag:
+    episode, place = stored_episode(ref), ref.locator["paths"][0]
+    size = (options.image_size, options.image_size)
+    if options.cameras or options.crop is not None or episode.observations.shape[2:] != size:
         try:
-            episode = _Content(bag).episode()
+            episode = fitted(episode, Path(place), options)
+        except (ImageError, TypeError, KeyError) as error:
+            raise ConversionError(f"{place}: {error}") from None
+    yield episode
+
+
+def stored_episode(ref: DriveRef) -> Episode:
+    """The episode of such a bag as `to_bag` got it. Raises ConversionError where it is not whole any more."""
+    with open_bag([Path(path) for path in ref.locator["paths"]], DriveReport(ref.name), recover=False) as bag:
+        try:
+            return _Content(bag).episode()
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             if isinstance(error, ConversionError):
                 raise
             raise ConversionError(
                 f"{bag.place} is no whole bag of to_bag ({type(error).__name__}: {error}): write it again"
             ) from None
-        size = (options.image_size, options.image_size)
-        if options.cameras or options.crop is not None or episode.observations.shape[2:] != size:
-            try:
-                episode = fitted(episode, Path(bag.place), options)
-            except (ImageError, TypeError, KeyError) as error:
-                raise ConversionError(f"{bag.place}: {error}") from None
-        yield episode
 
 
 def _is_episode(ref: DriveRef) -> bool:

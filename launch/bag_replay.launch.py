@@ -1,0 +1,123 @@
+"""Plays a bag through the running planner, measures what only that can show, and ends by itself with a report.
+
+    ros2 launch wm_planner bag_replay.launch.py bag:=drive.mcap rate:=1.0 output:=out/replay
+    ros2 launch wm_planner bag_replay.launch.py bag:=drive.mcap threshold:="dropped<1 latency_ms.p99<60"
+
+Exit code 0; 1 if a threshold fails; another (under a real ROS 2 also 1) if a part fails. docs/replay.md.
+"""
+
+import shlex
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_view import view, view_arguments
+from wm_planner.replay import launch as replay
+
+from launch import LaunchDescription
+
+
+def generate_launch_description():
+    models = Path(get_package_share_directory("wm_planner"), "models")
+    arguments = [
+        ("bundle", models / "carracing", "Folder of the model bundle to drive with."),
+        ("output", "out/replay", "Folder for replay.json, replay.jsonl and report.html."),
+        ("rate", "1.0", f"Recorded seconds in a second, {replay.SLOWEST:g} to {replay.FASTEST:g}."),
+        ("role_name", "ego_vehicle", "Name of the car in the bag's topics."),
+        ("parameters", "", "Planner parameters, as 'candidates=32 preprocessed_images=true'."),
+        ("threshold", "", "What must hold, as 'dropped<1 latency_ms.p99<60 agreement.share>0.95'."),
+        ("evaluation", "", "Folder that evaluate_bag wrote for this bag and bundle; empty: it is made."),
+        ("clock", "0", "[Hz] Times of recording on /clock; 0: the bag's own /clock is played."),
+    ]
+    return LaunchDescription([
+        DeclareLaunchArgument("bag", description="Bag to play: a file or folder (mcap, sqlite3, ROS 1)."),
+        *(DeclareLaunchArgument(name, default_value=str(default), description=text)
+          for name, default, text in arguments),
+        DeclareLaunchArgument(
+            "player", default_value="auto", choices=["auto", "rosbag2", "own"],
+            description="rosbag2: ros2 bag play; own: play_bag; auto: the first where it is installed."),
+        *view_arguments(),
+        OpaqueFunction(function=compose),
+    ])  # fmt: skip
+
+
+def compose(context):
+    """The actions of this run; raises RuntimeError for a value that cannot be used."""
+    rate, role_name = value(context, "rate", float), value(context, "role_name")
+    bundle = str(Path(value(context, "bundle")).expanduser().absolute())
+    parameters = replay.planner_parameters(value(context, "parameters"), rate)
+    watched = view(context, role_name)
+    monitor_arguments = [
+        str(Path(value(context, "bag")).expanduser().absolute()), "--bundle", bundle, "--rate", f"{rate:g}",
+        "--output", str(Path(value(context, "output")).expanduser().absolute()), "--role-name", role_name,
+        *several("--set", shlex.split(value(context, "parameters"))),
+        *several("--threshold", shlex.split(value(context, "threshold"))),
+        *several("--evaluation", [str(Path(folder).expanduser().absolute())
+                                  for folder in [value(context, "evaluation")] if folder]),
+    ]  # fmt: skip
+    planner = LifecycleNode(
+        package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
+        parameters=[{"bundle": bundle, "role_name": role_name, "use_sim_time": False, "autostart": True,
+                     **parameters}],
+        on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
+    monitor = Node(
+        package="wm_planner", executable="replay_monitor", output="screen", arguments=monitor_arguments,
+        on_exit=after_monitor)  # fmt: skip
+    gate = Node(
+        package="wm_planner", executable="replay_monitor", output="screen",
+        arguments=[*monitor_arguments, "--wait-for-planner"],
+        on_exit=lambda event, context: after_gate(event, context, player(context, rate, parameters)))
+    return [planner, monitor, gate, *watched]
+
+
+def player(context, rate, parameters):
+    """The action that plays the bag; its end is awaited by the monitor."""
+    bag = str(Path(value(context, "bag")).expanduser().absolute())
+    clock_hz, chosen = value(context, "clock", float), value(context, "player")
+    renamed = replay.remaps(value(context, "role_name"), parameters)
+    if chosen == "rosbag2" or (chosen == "auto" and replay.has_rosbag2(bag)):
+        return ExecuteProcess(
+            cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player)
+    return Node(
+        package="wm_planner", executable="play_bag", output="screen",
+        arguments=replay.own_arguments(bag, rate, renamed, clock_hz), on_exit=after_player)  # fmt: skip
+
+
+def after_gate(event, context, action):
+    """The player, when the planner is there and the monitor listens; raises RuntimeError when they are not."""
+    if event.returncode == 0 and not context.is_shutdown:
+        return [action]
+    return unexpected_end("wait for the planner", event, context)
+
+
+def after_player(event, context):
+    """Nothing at the bag's end; raises RuntimeError if it was not played."""
+    return None if event.returncode == 0 else unexpected_end("player", event, context)
+
+
+def after_monitor(event, context):
+    """Ends the launch when the replay is judged; raises RuntimeError if a threshold or the monitor failed."""
+    if context.is_shutdown:
+        return None
+    if event.returncode == 0:
+        return [Shutdown(reason="the replay is done")]
+    if event.returncode == 1:
+        raise RuntimeError("a threshold does not hold; the monitor's last lines say which")
+    return unexpected_end("monitor", event, context)
+
+
+def several(option, values):
+    """An option with its values, nothing without any."""
+    return [option, *values] if values else []
+
+
+def value(context, name, kind=str):
+    """A launch argument's value as a `kind`; raises RuntimeError if it is none."""
+    text = LaunchConfiguration(name).perform(context)
+    try:
+        return kind(text)
+    except ValueError:
+        raise RuntimeError(f"{name}:={text}: expected a value of type {kind.__name__}") from None

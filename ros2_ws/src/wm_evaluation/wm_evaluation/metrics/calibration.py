@@ -1,0 +1,45 @@
+"""Do probabilities and intervals hold what they say? Entries that are NaN on any side do not count."""
+
+import numpy as np
+
+
+def brier(predicted: np.ndarray, happened: np.ndarray) -> float:
+    """Brier score: mean squared distance of probabilities from outcomes 0 or 1, any shape. NaN without any entry."""
+    squares = (predicted - happened) ** 2
+    known = np.isfinite(squares)
+    return float(squares[known].mean()) if known.any() else float("nan")
+
+
+def reliability(predicted: np.ndarray, happened: np.ndarray, bins: int = 10) -> tuple[list[dict], float]:
+    """Reliability bins of probabilities against outcomes 0 or 1, any shape, and the expected calibration error.
+
+    Equal-width bins over [0, 1], empty ones left out: ``from``, ``to``, ``count``, mean ``predicted`` and ``observed``.
+    The error is the mean distance between predicted and observed share, weighted by the bins' counts (Naeini et al.
+    2015); NaN without any entry.
+    """
+    known = np.isfinite(predicted) & np.isfinite(happened)
+    predicted, happened = predicted[known], happened[known]
+    place = np.minimum((predicted * bins).astype(int), bins - 1)
+    table = []
+    for i in np.unique(place).tolist():
+        inside = place == i
+        table.append(
+            {
+                "from": i / bins,
+                "to": (i + 1) / bins,
+                "count": int(inside.sum()),
+                "predicted": float(predicted[inside].mean()),
+                "observed": float(happened[inside].mean()),
+            }
+        )
+    if not table:
+        return [], float("nan")
+    error = sum(row["count"] * abs(row["predicted"] - row["observed"]) for row in table) / len(predicted)
+    return table, float(error)
+
+
+def coverage(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Share of values that lie in their interval, its ends included, any shape. NaN without any entry."""
+    known = np.isfinite(truth) & np.isfinite(low) & np.isfinite(high)
+    inside = (truth >= low) & (truth <= high)
+    return float(inside[known].mean()) if known.any() else float("nan")

@@ -1,0 +1,188 @@
+"""The scorecard as sections of a page, for one model or for several side by side."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wm_evaluation.report import Chart, Grid, Head, Prose, Section, Table
+from wm_evaluation.report.blocks import Block
+from wm_evaluation.report.charts import Series, lines, reliability
+from wm_evaluation.scorecard.tables import (
+    BASELINES,
+    NAMES,
+    Cards,
+    Rows,
+    break_even_rows,
+    continue_rows,
+    gap_tables,
+    picture_tables,
+    reward_tables,
+    uncertainty_tables,
+)
+
+COLOURS = {
+    "imagined": "blue",
+    "posterior": "teal",
+    "copy_last": "grey",
+    "shuffled": "red",
+    "last_seen": "grey",
+    "data_mean": "amber",
+}
+MODEL_COLOURS = ("blue", "violet", "amber", "pink", "olive", "red")  # of several models, in turn
+STEPS_AHEAD = "steps ahead"
+HEIGHT, LEGEND_HEIGHT = 320, 44  # [px] of charts of one model's lines, and more for the legend of every other one
+LEAST_WIDTH = 400  # [px] of a chart beside another one
+
+
+def scorecard_sections(cards: Cards) -> list[Section]:
+    """Break-even, pictures, rewards, actions, uncertainty and ends. What was not measured is said to be missing."""
+    return [_break_even(cards), _pictures(cards), _rewards(cards), _gap(cards), _uncertainty(cards), _continue(cards)]
+
+
+def _break_even(cards: Cards) -> Section:
+    heads = ["compared", *_columns(cards, "better")]
+    return Section(
+        "Break-even",
+        [Table([Head(heads[0], "break_even"), *heads[1:]], break_even_rows(cards))],
+        lead="Where each prediction is better than knowing nothing.",
+    )
+
+
+def _pictures(cards: Cards) -> Section:
+    psnr = _curves(cards, ("curves", "psnr_db"), range(1, cards.steps[-1] + 1))
+    ssim = _curves(cards, ("picture", "ssim"), cards.steps)
+    return Section(
+        "Pictures",
+        [
+            _charts(
+                Chart(lines(psnr, STEPS_AHEAD, "PSNR [dB]", height=_height(cards)), "PSNR by step", "psnr"),
+                Chart(lines(ssim, STEPS_AHEAD, "SSIM", height=_height(cards)), "SSIM by step", "ssim"),
+            ),
+            *map(_table, picture_tables(cards)),
+        ],
+        lead="PSNR and SSIM favour blurred pictures: read them against the reconstruction, which has seen the picture, "
+        "and the copy. Bands and brackets are 95 % intervals by resampling segments.",
+    )
+
+
+def _rewards(cards: Cards) -> Section:
+    steps = range(1, cards.steps[-1] + 1)
+    rewards = _curves(cards, ("curves", "reward_mean_absolute_error"), steps)
+    returns = _curves(cards, ("curves", "return_mean_absolute_error"), steps)
+    if not any(np.isfinite(line.y).any() for line in rewards):
+        return _missing("Rewards and returns", "The recording holds no rewards: their errors were not measured.")
+    return Section(
+        "Rewards and returns",
+        [
+            _charts(
+                Chart(
+                    lines(rewards, STEPS_AHEAD, "error", height=_height(cards)), "Error of the reward", "reward_error"
+                ),
+                Chart(
+                    lines(returns, STEPS_AHEAD, "error", height=_height(cards)), "Error of the return", "return_error"
+                ),
+            ),
+            *map(_table, reward_tables(cards)),
+        ],
+        lead="The return is the sum of the rewards of the first k steps, as the planner compares plans by it. Single "
+        "rewards come in jolts that a mean cannot follow; the return and its ranking matter more.",
+    )
+
+
+def _gap(cards: Cards) -> Section:
+    lead = "The same windows imagined with the actions of other windows. A model that ignores actions loses nothing."
+    return Section("Does it listen to the actions?", [_table(rows) for rows in gap_tables(cards)], lead=lead)
+
+
+def _uncertainty(cards: Cards) -> Section:
+    blocks: list[Block] = []
+    plots = []
+    for key, metric in (("sample_spread", "aleatoric"), ("disagreement", "epistemic")):
+        series = [
+            _line(cards.label(metric, model), cards.steps, card["uncertainty"][key]["size"], _model_colour(number))
+            for number, (model, card) in enumerate(cards.cards.items())
+            if card["uncertainty"][key] is not None
+        ]
+        if series:
+            plots.append(Chart(lines(series, STEPS_AHEAD, "reward"), f"Of the reward, {metric}", metric))
+    without = [model for model, card in cards.cards.items() if card["uncertainty"]["disagreement"] is None]
+    blocks.append(_charts(*plots))
+    if without:
+        who = "The model has" if len(cards.cards) == 1 else f"{', '.join(without)}:"
+        blocks.append(Prose(f"{who} no ensemble, so what was not learned (epistemic) was not measured."))
+    blocks += map(_table, uncertainty_tables(cards))
+    return Section(
+        "Does it know what it does not know?",
+        blocks,
+        lead="The spread of the samples is chance as the model sees it (aleatoric); the disagreement of an ensemble is "
+        "what it was not taught (epistemic). An uncertainty is worth something where it is large when the error is.",
+    )
+
+
+def _continue(cards: Cards) -> Section:
+    tables = {model: card["continue"]["reliability"] for model, card in cards.cards.items()}
+    if not any(tables.values()):
+        return _missing(
+            "Does the episode go on?", "The recording does not say where episodes end: nothing was measured."
+        )
+    if len(tables) == 1:
+        tables = {"said by the model": next(iter(tables.values()))}
+    heads = ["probability to go on", *_columns(cards, "value")]
+    few = "" if all(card["continue"]["enough_terminals"] for card in cards.cards.values()) else (
+        "There are too few ends of drives to tell how well the probability is calibrated."
+    )  # fmt: skip
+    return Section(
+        "Does the episode go on?",
+        [
+            Chart(reliability(tables, "going on"), "Reliability", "reliability"),
+            Table([Head(heads[0], "brier"), *heads[1:]], continue_rows(cards)),
+        ],
+        lead=few,
+    )
+
+
+def _charts(*charts: Chart) -> Grid:
+    return Grid(charts, LEAST_WIDTH)
+
+
+def _height(cards: Cards) -> int:
+    """[px] of a chart of several lines, with a legend that grows with the models."""
+    return HEIGHT + LEGEND_HEIGHT * (len(cards.cards) - 1)
+
+
+def _missing(title: str, text: str) -> Section:
+    return Section(title, [Prose(text)])
+
+
+def _columns(cards: Cards, alone: str) -> list[str]:
+    """Heads of a column for each model."""
+    return list(cards.cards) if len(cards.cards) > 1 else [alone]
+
+
+def _table(rows: Rows) -> Table:
+    heads = [Head(rows.title, rows.metric), *(f"k = {step}" for step in rows.heads)]
+    return Table(heads, [(name, *map(str, cells)) for name, cells in rows.rows])
+
+
+def _model_colour(number: int) -> str:
+    return MODEL_COLOURS[number % len(MODEL_COLOURS)]
+
+
+def _curves(cards: Cards, path: tuple[str, str], steps: Sequence[int]) -> list[Series]:
+    """Lines of what was measured. Of several models their imagination and reconstruction, in a colour for each."""
+    several = len(cards.cards) > 1
+    found = []
+    for number, (model, card) in enumerate(cards.cards.items()):
+        for kind, figure in card[path[0]][path[1]].items():
+            shared = kind in BASELINES
+            if (shared and number) or (several and kind == "shuffled"):
+                continue
+            colour = COLOURS[kind] if shared or not several else _model_colour(number)
+            name = NAMES[kind] if shared else cards.label(NAMES[kind], model)
+            found.append(_line(name, steps, figure, colour, dash=kind != "imagined" and (several or shared)))
+    return [line for line in found if np.isfinite(line.y).any()] or found[:1]
+
+
+def _line(name: str, steps: Sequence[int], figure: dict, colour: str, dash: bool = False) -> Series:
+    low, high = np.array(figure["ci95"], np.float64).T
+    return Series(name, list(steps), np.array(figure["value"], np.float64), low, high, dash, colour)

@@ -1,0 +1,200 @@
+"""The scorecard's figures as tables of one or several models, for the terminal and for pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+NAMES = {
+    "imagined": "imagined",
+    "posterior": "reconstructed (sees it)",
+    "copy_last": "copy of the last frame",
+    "shuffled": "imagined, other actions",
+    "last_seen": "last reward seen",
+    "data_mean": "mean reward of the data",
+}
+BASELINES = ("copy_last", "last_seen", "data_mean")  # the same for every model
+BREAK_EVENS = {
+    "picture_against_copy_last": "picture, against copying the last frame",
+    "reward_against_last_seen": "reward, against the last one seen",
+    "reward_against_data_mean": "reward, against the data's mean",
+    "return_against_last_seen": "return, against the last reward seen",
+    "return_against_data_mean": "return, against the data's mean",
+}
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Scorecards by the name of their model, the one that is judged first, all of the same windows.
+
+    ``differences`` are what ``summary.compare`` made of the first one and the model of that name.
+    """
+
+    cards: Mapping[str, dict]
+    differences: Mapping[str, dict] = field(default_factory=dict)
+
+    @property
+    def first(self) -> dict:
+        """The card of the model that is judged."""
+        return next(iter(self.cards.values()))
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps ahead of the figures."""
+        return self.first["steps"]
+
+    def label(self, what: str, model: str) -> str:
+        """Name of a row or line: the model is named only where there are several."""
+        return what if len(self.cards) == 1 else f"{what}: {model}"
+
+
+class Cell(NamedTuple):
+    """A figure and its 95 % interval, as text."""
+
+    value: str
+    interval: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.interval})" if self.interval else self.value
+
+
+class Rows(NamedTuple):
+    """A table of one measure: its first column names the rows, the others are the steps."""
+
+    title: str
+    metric: str
+    """Key of the definition in ``report.glossary``."""
+    heads: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+def picture_tables(cards: Cards) -> list[Rows]:
+    """PSNR and SSIM."""
+    return [
+        _named(cards, "PSNR [dB]", "psnr", ("picture", "psnr_db"), 1),
+        _named(cards, "SSIM", "ssim", ("picture", "ssim"), 3),
+    ]
+
+
+def reward_tables(cards: Cards) -> list[Rows]:
+    """Errors of rewards and of returns, and how returns are ranked."""
+    return [
+        _named(cards, "reward error", "reward_error", ("reward", "mean_absolute_error"), 2),
+        _named(cards, "return error", "return_error", ("return", "mean_absolute_error"), 2),
+        _named(cards, "return rank corr.", "rank_correlation", ("return", "rank_correlation"), 2),
+    ]
+
+
+def gap_tables(cards: Cards) -> list[Rows]:
+    """How much worse the actions of other windows make it."""
+    return [
+        _single(cards, "PSNR lost [dB]", "action_gap", {"with other actions": ("action_gap", "psnr_db")}, 2),
+        _single(
+            cards, "reward error added", "action_gap",
+            {"with other actions": ("action_gap", "reward_mean_absolute_error")}, 2,
+        ),
+    ]  # fmt: skip
+
+
+def uncertainty_tables(cards: Cards) -> list[Rows]:
+    """Spread of the samples, disagreement of the ensemble, and whether they are large where the error is."""
+    inside = cards.first["return"]["inside_samples"]["expected"]
+    tables = []
+    for key, title, name in (
+        ("sample_spread", "aleatoric", "spread of the samples"),
+        ("disagreement", "epistemic", "disagreement of the heads"),
+    ):
+        parts = {
+            name: ("uncertainty", key, "size"),
+            "rank corr. with the error": ("uncertainty", key, "rank_correlation_with_error"),
+        }
+        table = _single(cards, title, title, parts, 3)
+        if table.rows:
+            tables.append(table)
+    share = {f"real return inside ({inside:.2f} if right)": ("return", "inside_samples", "share")}
+    return [*tables, _single(cards, "samples", "inside_samples", share, 2)]
+
+
+def break_even_rows(cards: Cards) -> list[tuple[str, ...]]:
+    """What is compared, and for every model over which steps it is better."""
+    return [
+        (name, *(spell_break_even(card["break_even"][key], cards.steps[-1]) for card in cards.cards.values()))
+        for key, name in BREAK_EVENS.items()
+    ]
+
+
+def spell_break_even(found: dict | None, horizon: int) -> str:
+    """Where the model is better than a baseline, in words."""
+    if found is None:
+        return "not measured"
+    if found["begins"] is None:
+        return "never better"
+    text = f"better from step {found['begins']} "
+    text += f"to the end, {horizon}" if found["stops"] is None else f"until {found['stops']}"
+    if found["stops_ci95"] is not None:
+        low, high = (f"beyond {horizon}" if end is None else str(end) for end in found["stops_ci95"])
+        text += f" (95 %: {low})" if low == high else f" (95 %: {low} to {high})"
+    return text
+
+
+def continue_rows(cards: Cards) -> list[tuple[str, ...]]:
+    """What there is to say of the continue head, for every model."""
+    columns = [_continue_column(card) for card in cards.cards.values()]
+    return [(name, *(column[name] for column in columns)) for name in columns[0]]
+
+
+def _continue_column(card: dict) -> dict[str, str]:
+    figures = card["continue"]
+    return {
+        "ends of drives seen": str(figures["terminals"]) + ("" if figures["enough_terminals"] else ", too few to tell"),
+        "Brier score": str(_cells(figures["brier"], 5)[0]),
+        "Brier score of always saying the share": _number(figures["brier_of_the_share"], 5),
+        "expected calibration error": _number(figures["expected_calibration_error"], 5),
+        "mean probability to go on, at ends": _number(figures["predicted_at_terminals"], 4),
+        "mean probability to go on, elsewhere": _number(figures["predicted_elsewhere"], 4),
+    }
+
+
+def _named(cards: Cards, title: str, metric: str, path: Sequence[str], digits: int) -> Rows:
+    """A measure of several things by their names; baselines are said once, and of several models less."""
+    rows = []
+    for kind in _at(cards.first, path):
+        if kind == "shuffled" and len(cards.cards) > 1:  # the gap says it shorter
+            continue
+        parts = _single(cards, title, metric, {NAMES[kind]: (*path, kind)}, digits).rows
+        rows += [(NAMES[kind], parts[0][1])] if kind in BASELINES else parts
+    return Rows(title, metric, [str(step) for step in cards.steps], rows)
+
+
+def _single(cards: Cards, title: str, metric: str, parts: Mapping[str, Sequence[str]], digits: int) -> Rows:
+    """A row for every part and model that has it, and for every difference of two models."""
+    judged = next(iter(cards.cards))
+    rows = []
+    for name, path in parts.items():
+        for model, card in cards.cards.items():
+            if (figure := _at(card, path)) is not None:
+                rows.append((cards.label(name, model), _cells(figure, digits)))
+        for model, difference in cards.differences.items():
+            if (figure := _at(difference, path)) is not None:
+                rows.append((f"{name}: {judged} minus {model}", _cells(figure, digits, signed=True)))
+    return Rows(title, metric, [str(step) for step in cards.steps], rows)
+
+
+def _at(tree: dict, path: Sequence[str]) -> dict | None:
+    """What a path of keys leads to, None where it ends early."""
+    for key in path:
+        tree = None if tree is None else tree.get(key)
+    return tree
+
+
+def _cells(figure: dict, digits: int, signed: bool = False) -> list[Cell]:
+    cells = []
+    for value, (low, high) in zip(figure["value"], figure["ci95"], strict=True):
+        known = value is not None and low is not None
+        interval = f"{_number(low, digits, signed)}, {_number(high, digits, signed)}" if known else ""
+        cells.append(Cell(_number(value, digits, signed), interval))
+    return cells
+
+
+def _number(value: float | None, digits: int, signed: bool = False) -> str:
+    # Adding zero takes the sign off a negative number that is rounded to none.
+    return "–" if value is None else f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"

@@ -1,0 +1,1 @@
+"""Closed-loop benchmark: controllers over tracks, through the ROS graph, with statistics."""

@@ -1,0 +1,101 @@
+"""`ros2 run wm_planner benchmark`: controllers over tracks, in closed loop. See docs/benchmark_driving.md."""
+
+import signal
+import sys
+
+from rclpy.utilities import remove_ros_args
+from rich.console import Console
+from wm_bundle import Bundle, BundleError, load_bundle
+from wm_evaluation.report import write_page
+
+from wm_planner.benchmark.gate import check_thresholds, judge_summary, known_names
+from wm_planner.benchmark.options import BenchmarkOptions, parse_options
+from wm_planner.benchmark.plan import plan_trials
+from wm_planner.benchmark.report import build_page
+from wm_planner.benchmark.runner import drive_all, settings_of
+from wm_planner.benchmark.store import EpisodeStore
+from wm_planner.benchmark.summary import build_summary, write_summary
+from wm_planner.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
+from wm_planner.drive.errors import DriveError
+from wm_planner.drive.machine import machine_facts
+from wm_planner.drive.runner import shipped_bundle
+from wm_planner.evaluation.errors import EvaluationError
+
+EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3
+
+
+class _Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: leaves by the same way as Ctrl-C, so that no process stays behind."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
+def _stop(number: int, _frame) -> None:
+    raise _Stopped(number)
+
+
+def main() -> int:
+    """Drive, report, and return the exit code: 0; 1 a threshold fails; 2 wrong usage; 3 the benchmark could not go on;
+    128 + the signal when stopped by one."""
+    options = parse_options(remove_ros_args(sys.argv)[1:])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        check_thresholds(options.thresholds, options)
+        if options.list_metrics:
+            print("\n".join(known_names(options)))
+            return 0
+        return _benchmark(options, _load_bundles(options))
+    except EvaluationError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (BundleError, DriveError, OSError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return EXIT_STOPPED
+    except KeyboardInterrupt as stop:
+        number = getattr(stop, "number", signal.SIGINT)
+        print(f"benchmark: stopped by {signal.Signals(number).name}; finished episodes are in {options.output}, "
+              f"the same command with --resume goes on", file=sys.stderr)  # fmt: skip
+        return 128 + number
+
+
+def _load_bundles(options: BenchmarkOptions) -> dict[str, Bundle]:
+    """The bundle of each controller; expert and random have the common one's camera and period. Raises BundleError."""
+    common = load_bundle(options.bundle or shipped_bundle())
+    return {entry.name: load_bundle(entry.bundle) if entry.bundle else common for entry in options.controllers}
+
+
+def _benchmark(options: BenchmarkOptions, bundles: dict[str, Bundle]) -> int:
+    console = Console()
+    settings, planned = settings_of(options, bundles), len(plan_trials(options))
+    with EpisodeStore(options.output, settings, options.resume) as store:
+        done = len(store.episodes)
+        if options.resume:
+            console.print(f"{done} of {planned} episodes were driven before", highlight=False)
+        with BenchmarkProgress(console, planned, done) as progress:
+            drive_all(options, bundles, store, progress.update, progress.tell)
+        summary = build_summary(settings, store.episodes, machine_facts(), planned)
+        page = build_page(summary, store.episodes)
+    verdicts = judge_summary(options.thresholds, summary)
+    summary["thresholds"] = [
+        {"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts
+    ]  # fmt: skip
+    write_summary(options.output / "benchmark.json", summary)
+    write_page(options.output / "report.html", page)
+    for table, rows in ((results_table, "groups"), (comparisons_table, "comparisons"), (sweeps_table, "sweeps")):
+        if summary[rows]:
+            console.print(table(summary))
+    for caveat in summary["caveats"]:
+        console.print(caveat, highlight=False)
+    console.print(f"Wrote {options.output}/benchmark.json, report.html and {store.path.name}", highlight=False,
+                  soft_wrap=True)  # fmt: skip
+    for verdict in verdicts:
+        word = "holds" if verdict.holds else "FAILS"
+        console.print(f"{word}: {verdict.threshold} (found {verdict.value:g})", highlight=False)
+    return 0 if all(verdict.holds for verdict in verdicts) else EXIT_THRESHOLD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The figures of a benchmark, in the order of its tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of an episode. Tables show it times ``scale``; ``metric`` is its name in the glossary."""
+
+    name: str
+    label: str
+    topic: str
+    unit: str = ""
+    digits: int = 1
+    scale: float = 1.0
+    metric: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "metric", self.metric or self.name)
+
+    def spell(self, value: float | None) -> str:
+        """The number as tables show it, without the unit; a dash where there is none."""
+        return "–" if value is None else f"{self.scale * value:.{self.digits}f}"
+
+    @property
+    def head(self) -> str:
+        """Label and unit."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+
+_TASK, _EVENTS, _MOTION, _COMFORT, _CONTROL = "Task", "Off the track", "Motion", "Comfort", "Control"
+
+FIGURES = (
+    Figure("score", "Score", _TASK),
+    Figure("progress", "Progress", _TASK, "%", 1, 100.0),
+    Figure("lap_finished", "Laps finished", _TASK, "%", 0, 100.0),
+    Figure("steps", "Steps", _TASK, "", 0),
+    Figure("time_s", "Driven time", _TASK, "s"),
+    Figure("off_track_share", "Off track", _EVENTS, "%", 1, 100.0, "off_track"),
+    Figure("lane_invasions_per_min", "Lane invasions", _EVENTS, "1/min"),
+    Figure("lane_invasions_per_km", "Lane invasions", _EVENTS, "1/km"),
+    Figure("collisions", "Collisions", _EVENTS, "", 2),
+    Figure("distance_m", "Distance", _MOTION, "m", 0),
+    Figure("mean_speed_mps", "Mean speed", _MOTION, "m/s"),
+    Figure("max_speed_mps", "Highest speed", _MOTION, "m/s"),
+    Figure("lateral_acceleration_rms", "Lateral acceleration, RMS", _COMFORT, "m/s²"),
+    Figure("lateral_acceleration_p95", "Lateral acceleration, p95", _COMFORT, "m/s²"),
+    Figure("jerk_rms", "Jerk, RMS", _COMFORT, "m/s³", 0),
+    Figure("jerk_max", "Jerk, highest", _COMFORT, "m/s³", 0),
+    Figure("steering_change", "Steering change", _COMFORT, "", 3),
+    Figure("deadline_misses", "Missed deadlines", _CONTROL),
+    Figure("slow_steps", "Steps of more than 1 s", _CONTROL),
+    Figure("braking_share", "Braking", _CONTROL, "%", 2, 100.0),
+    Figure("degraded_share", "Degraded", _CONTROL, "%", 2, 100.0),
+)
+BY_NAME = {figure.name: figure for figure in FIGURES}

@@ -1,0 +1,102 @@
+"""Drives all trials of a benchmark that are not in its store yet, and stores what each of them gave."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+
+from wm_bundle import Bundle
+
+from wm_planner.benchmark.episode import CARRACING_MAP, episode_figures
+from wm_planner.benchmark.options import EXTERNAL, BenchmarkOptions
+from wm_planner.benchmark.plan import Trial, plan_trials
+from wm_planner.benchmark.store import EpisodeStore
+from wm_planner.benchmark.trial import Driven, drive_trial
+from wm_planner.drive.records import EpisodeCollector
+from wm_planner.drive.session import executable
+from wm_planner.drive.wording import episode_ending
+
+LOGS = "logs"  # folder for the logs of trials that failed
+
+OnProgress = Callable[[Trial, EpisodeCollector], None]
+OnEpisode = Callable[[Trial, dict], None]
+
+
+def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle]) -> dict:
+    """All that the episodes depend on, as plain JSON; ``bundles`` by controller's name."""
+    return {
+        "controllers": [
+            {"name": entry.name, "kind": entry.kind, "bundle": identity_of(bundles[entry.name])}
+            for entry in options.controllers
+        ],
+        "seeds": list(options.tracks),
+        "modes": list(options.modes),
+        "parameters": dict(options.parameters),
+        "max_steps": options.max_steps,
+        "simulator": options.simulator,
+        "role_name": options.role_name,
+        "sweep": [str(disturbance) for disturbance in options.sweep],
+    }
+
+
+def identity_of(bundle: Bundle) -> str:
+    """A bundle's id and the first digits of a hash of its files' hashes: two of the same name may differ."""
+    hashes = json.dumps({name: file.sha256 for name, file in sorted(bundle.manifest.files.items())})
+    return f"{bundle.manifest.model_id} ({hashlib.sha256(hashes.encode()).hexdigest()[:12]})"
+
+
+def drive_all(
+    options: BenchmarkOptions,
+    bundles: Mapping[str, Bundle],
+    store: EpisodeStore,
+    on_progress: OnProgress,
+    on_episode: OnEpisode,
+) -> None:
+    """Drive what is missing, trial by trial. A trial that fails is stored as a failure, and the next one begins.
+
+    Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
+    """
+    executable("wm_planner", "planner")
+    if options.simulator != EXTERNAL:
+        executable("wm_sim", "bridge")
+    done = {tuple(episode["trial"]) for episode in store.episodes}
+    for trial in plan_trials(options):
+        if trial.key in done:
+            continue
+        bundle = bundles[trial.entry.name]
+        logs = options.output.resolve() / LOGS / "-".join(str(part) for part in trial.key if part != "")
+        driven = drive_trial(trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector))
+        episode = episode_entry(trial, driven, options, bundle)
+        store.append(episode)
+        if driven.failure is None:
+            shutil.rmtree(logs, ignore_errors=True)
+        on_episode(trial, episode)
+
+
+def episode_entry(trial: Trial, driven: Driven, options: BenchmarkOptions, bundle: Bundle) -> dict:
+    """A line of episodes.jsonl."""
+    disturbance = trial.disturbance
+    return {
+        "trial": list(trial.key),
+        "controller": trial.entry.name,
+        "mode": trial.mode,
+        "disturbance": None if disturbance is None else {"name": disturbance.name, "size": disturbance.size},
+        "seed": driven.trip.seed if options.simulator == EXTERNAL else trial.seed,
+        "bundle": bundle.manifest.model_id if trial.entry.has_model else None,
+        "map": driven.map_name,
+        "failure": driven.failure,
+        "ended": _ending(driven),
+        "wall_s": round(driven.wall_s, 2),
+        **episode_figures(
+            driven.trip, bundle.manifest.control_period_s, driven.map_name, disturbed=disturbance is not None),
+    }
+
+
+def _ending(driven: Driven) -> str:
+    if driven.failure is not None:
+        return "failed"
+    steps = driven.trip.steps
+    if driven.map_name == CARRACING_MAP or not steps:
+        return episode_ending(driven.trip) if steps else "stopped"
+    return "terminated" if driven.trip.terminated else "time limit" if steps[-1].truncated else "stopped"
+

@@ -1,0 +1,120 @@
+"""What the user sees while a benchmark runs, and the tables at its end."""
+
+import time
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from wm_planner.benchmark.metrics import BY_NAME
+from wm_planner.benchmark.plan import Trial
+from wm_planner.drive.records import EpisodeCollector
+
+SHOWN = {"laps %": "lap_finished", "off %": "off_track_share"}  # beside the score: head, and figure
+
+
+class BenchmarkProgress:
+    """A bar over all trials with the time that is left, and a line for every finished episode. A context manager."""
+
+    def __init__(self, console: Console, planned: int, done: int):
+        """``done`` of ``planned`` trials were driven before."""
+        self._console = console
+        self._planned, self._done, self._driven = planned, done, 0
+        self._begun_s = time.monotonic()
+        self._bar = Progress(
+            BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"), console=console, transient=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task("", total=planned, completed=done, text="starting", left="")
+
+    def __enter__(self) -> "BenchmarkProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self._bar.stop()
+
+    def update(self, trial: Trial, collector: EpisodeCollector) -> None:
+        """Show where a trial is; cheap enough for every tick."""
+        text = f"{escape(trial.title)}: starting"
+        if collector.episodes and collector.ticks:
+            trip = collector.current
+            score = f", score {trip.score:.0f}" if trip.steps else ""
+            text = f"{escape(trial.title)}: step {len(trip.steps) or collector.ticks}{score}"
+        self._bar.update(self._task, text=text)
+
+    def tell(self, trial: Trial, episode: dict) -> None:
+        """An episode is finished: ``episode`` is its line of episodes.jsonl."""
+        self._driven += 1
+        left = self._planned - self._done - self._driven
+        left_s = left * (time.monotonic() - self._begun_s) / self._driven
+        self._bar.update(self._task, completed=self._done + self._driven, left=f"{_spell_time(left_s)} left")
+        score = f"score [bold]{BY_NAME['score'].spell(episode['score']):>6}[/]"
+        line = f"{escape(trial.title)}: {score}, {episode['steps']} steps, {escape(episode['ended'])}"
+        self._console.print(line, highlight=False, soft_wrap=True)
+        if episode["failure"]:
+            self._console.print(f"  [red]{escape(episode['failure'].splitlines()[0])}[/]", soft_wrap=True)
+
+
+def _spell_time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+
+
+def results_table(summary: dict) -> Table:
+    """The controllers, a line each."""
+    table = _table(f"{summary['driven']} of {summary['planned']} episodes, {summary['failed']} failed")
+    for head in ("", "mode"):
+        table.add_column(head, no_wrap=True)
+    for head in ("score", "95 %", "n", "failed", *SHOWN, "p50 ms", "p99 ms"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for group in summary["groups"]:
+        figures, latency = group["figures"], group["latency_ms"] or {}
+        table.add_row(
+            escape(group["controller"]), group["mode"], BY_NAME["score"].spell(figures["score"]["mean"]),
+            spell_interval(figures["score"]), str(group["episodes"]), str(group["failed"]),
+            *(BY_NAME[name].spell(figures[name]["mean"]) for name in SHOWN.values()),
+            *(_spell_ms(latency.get(name)) for name in ("p50", "p99")),
+        )  # fmt: skip
+    return table
+
+
+def comparisons_table(summary: dict) -> Table:
+    """Every pair of controllers, a line each."""
+    table = _table("Score by track: the first less the second")
+    for head in ("first", "second", "mode", "difference", "95 %", "wins", "losses", "ties"):
+        table.add_column(head, justify="right" if head not in ("first", "second", "mode") else "left")
+    for pair in summary["comparisons"]:
+        table.add_row(
+            escape(pair["first"]), escape(pair["second"]), pair["mode"], f"{pair['mean']:+.1f}", spell_interval(pair),
+            *(str(pair[name]) for name in ("wins", "losses", "ties")))  # fmt: skip
+    return table
+
+
+def sweeps_table(summary: dict) -> Table:
+    """Score at every size of every disturbance."""
+    table = _table("Score under disturbances")
+    for head in ("disturbance", "", "mode", "score at size"):
+        table.add_column(head)
+    for sweep in summary["sweeps"]:
+        points = "  ".join(f"{p['size']:g}: {BY_NAME['score'].spell(p['score']['mean'])}" for p in sweep["points"])
+        table.add_row(f"{sweep['label']} [{sweep['unit']}]".replace("[", r"\["), escape(sweep["controller"]),
+                      sweep["mode"], points)  # fmt: skip
+    return table
+
+
+def spell_interval(interval: dict) -> str:
+    """`low to high`, or a dash."""
+    if interval["low"] is None:
+        return "–"
+    return f"{interval['low']:.0f} to {interval['high']:.0f}"
+
+
+def _spell_ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))

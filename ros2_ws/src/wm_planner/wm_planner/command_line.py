@@ -1,0 +1,50 @@
+"""What every command of this package does alike: one line for a wrong argument, and an orderly end by a signal."""
+
+import argparse
+import signal
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Prints the one line that matters, not the whole usage, when an argument is wrong; exit code 2."""
+
+    def __init__(self, command: str, **how):
+        """``command`` is the name behind `ros2 run wm_planner`, ``how`` what argparse takes."""
+        super().__init__(prog=f"ros2 run wm_planner {command}", allow_abbrev=False, **how)
+        self._command = command
+
+    def error(self, message: str):
+        """End the process."""
+        self.exit(2, f"{self._command}: {message} (see --help)\n")
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: leaves by the same way as Ctrl-C, so that no process and no half-written file stays behind."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
+def raise_when_stopped() -> None:
+    """From now on SIGTERM and SIGHUP raise ``Stopped``, as Ctrl-C raises KeyboardInterrupt."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _raise)
+
+
+def _raise(number: int, _frame) -> None:
+    raise Stopped(number)
+
+
+def told_when_stopped(command: str, interrupt: KeyboardInterrupt, left: str) -> tuple[int, str]:
+    """The exit code, 128 + the signal's number, and the line that tells what is ``left`` behind."""
+    number = getattr(interrupt, "number", signal.SIGINT)
+    return 128 + number, f"{command}: stopped by {signal.Signals(number).name}; {left}"
+
+
+def note_stop_signals() -> list[int]:
+    """From now on SIGINT and SIGTERM only add their number to the list returned: what runs looks at it, and ends in
+    its own order."""
+    noted: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: noted.append(received))
+    return noted

@@ -1,0 +1,70 @@
+"""`ros2 run wm_planner evaluate_bag`; see docs/evaluation.md and --help."""
+
+import sys
+
+from rclpy.utilities import remove_ros_args
+from wm_evaluation.report import write_page
+
+from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.evaluation.errors import BagError, BundleRefused, EvaluationError
+from wm_planner.evaluation.evaluate import evaluate
+from wm_planner.evaluation.evaluation import Comparison
+from wm_planner.evaluation.options import EvaluateOptions, parse_options
+from wm_planner.evaluation.progress import ProgressBar, make_console, summary_table
+from wm_planner.evaluation.report import build_page
+from wm_planner.evaluation.results import write_results
+from wm_planner.evaluation.worst_moments import write_video
+
+PASSED, FAILED, USAGE, NO_BAG, NO_BUNDLE, NO_OUTPUT = range(6)
+REPORT, VIDEO = "report.html", "worst_moments.mp4"
+
+
+def main() -> int:
+    """Evaluate, report, and return the exit code: 0; 1 when a threshold fails; 2 for wrong usage, 3 for a recording,
+    4 for a bundle, 5 for an output that cannot be used; 128 + the signal when stopped by one."""
+    options = parse_options(remove_ros_args(sys.argv)[1:])
+    raise_when_stopped()
+    try:
+        return _evaluate(options)
+    except EvaluationError as error:
+        print(f"evaluate_bag: {error}", file=sys.stderr)
+        return {BagError: NO_BAG, BundleRefused: NO_BUNDLE}.get(type(error), USAGE)
+    except OSError as error:
+        print(f"evaluate_bag: {options.output} cannot be written: {error}", file=sys.stderr)
+        return NO_OUTPUT
+    except KeyboardInterrupt as stop:
+        code, line = told_when_stopped("evaluate_bag", stop, "nothing more is written")
+        print(line, file=sys.stderr)
+        return code
+
+
+def _evaluate(options: EvaluateOptions) -> int:
+    console = make_console()
+    with ProgressBar(console, options.frames) as progress:
+        comparison = evaluate(options, progress)
+    write_results(options.output, comparison)
+    video = b""
+    if comparison.evaluations[0].moments:
+        write_video(options.output / VIDEO, comparison.evaluations)
+        video = (options.output / VIDEO).read_bytes()
+    else:
+        (options.output / VIDEO).unlink(missing_ok=True)  # of an evaluation before
+    write_page(options.output / REPORT, build_page(comparison, video))
+    console.print(summary_table(comparison))
+    console.print(f"{comparison.bag['frames']} frames, {comparison.bag['seconds']} s of driving, "
+                  f"{comparison.frames_per_s:.0f} frames/s, {comparison.times_real_time:.1f} times real time; wrote "
+                  f"{options.output}/", highlight=False, soft_wrap=True)  # fmt: skip
+    return _judge(comparison)
+
+
+def _judge(comparison: Comparison) -> int:
+    """Say which thresholds hold; the exit code."""
+    for verdict in comparison.verdicts:
+        found = "cannot be told" if verdict.value != verdict.value else f"{verdict.value:.6g}"
+        line = f"{'holds' if verdict.holds else 'FAILS'}: {verdict.threshold}, found {found}"
+        print(line, file=sys.stdout if verdict.holds else sys.stderr)
+    return PASSED if all(verdict.holds for verdict in comparison.verdicts) else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

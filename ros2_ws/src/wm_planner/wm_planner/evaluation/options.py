@@ -1,0 +1,164 @@
+"""What the user may ask of `evaluate_bag`, checked before anything starts."""
+
+import argparse
+import math
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+from wm_planner.command_line import CommandParser
+from wm_planner.config import PlannerConfig
+from wm_planner.drive.options import assignment
+from wm_planner.errors import ConfigError
+from wm_planner.evaluation.errors import EvaluationError
+from wm_planner.evaluation.thresholds import Threshold
+
+# Planner parameters that an evaluation decides: time stands still while the planner decides, so nothing is ever late.
+DECIDED = ("bundle", "deadline_ms", "deadline_frames")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """One evaluation. Raises EvaluationError naming the field and its value where it makes no sense."""
+
+    bag: Path
+    bundle: Path
+    output: Path
+    baselines: tuple[Path, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    parameters: tuple[tuple[str, bool | int | float | str], ...] = ()  # of the planner, name and value
+    topics: tuple[str, ...] = ()  # KIND=TOPIC or CAMERA=TOPIC, as of `convert`
+    resample: bool = False
+    stride: int = 5  # frames from one open-loop window to the next
+    steps: int = 25  # K
+    samples: int = 8  # N sampled futures
+    frames: int | None = None  # evaluated at most, of the recording's beginning
+    segment_s: float = 10.0
+    resamples: int = 1000
+    seed: int = 0
+    moments: int = 6
+
+    def __post_init__(self):
+        for name, least, most in (("stride", 1, 10_000), ("steps", 1, 1000), ("samples", 2, 256),
+                                  ("frames", 1, None), ("resamples", 1, 1_000_000), ("seed", 0, 2**31 - 1),
+                                  ("moments", 0, 100)):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not (least <= value and (most is None or value <= most)):
+                found = f"{least} or more" if most is None else f"{least} to {most}"
+                raise EvaluationError(f"--{name}: expected {found}, found {value}")
+        if not (math.isfinite(self.segment_s) and self.segment_s > 0.0):
+            raise EvaluationError(f"--segment: expected seconds above 0, found {self.segment_s:g}")
+        names = [name for name, _ in self.parameters]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise EvaluationError(f"--set: expected every parameter once, found {', '.join(twice)} several times")
+        folders = [folder.resolve() for folder in self.bundles]
+        if len(set(folders)) < len(folders):
+            raise EvaluationError("--baseline: expected other bundles than --bundle, each once")
+        for folder in (self.output, *self.output.parents):
+            if folder.is_dir():
+                break
+            if folder.exists():
+                raise EvaluationError(f"--output: expected a folder, found the file {folder}; choose another place")
+        try:
+            self.config(self.bundle)
+        except ConfigError as error:
+            raise EvaluationError(f"--set: the planner refuses: {error}") from None
+
+    @property
+    def bundles(self) -> tuple[Path, ...]:
+        """The bundle, then the baselines."""
+        return (self.bundle, *self.baselines)
+
+    @property
+    def preprocessed(self) -> bool:
+        """Whether the recording's pictures are said to be at the model's size already."""
+        return dict(self.parameters).get("preprocessed_images", False)
+
+    def config(self, bundle: Path) -> PlannerConfig:
+        """The planner's parameters for one bundle; its pictures are preprocessed when they reach it.
+
+        Raises ConfigError.
+        """
+        deadline = next(entry for entry in fields(PlannerConfig) if entry.name == "deadline_ms")
+        values = {**dict(self.parameters), "bundle": str(bundle), "preprocessed_images": True,
+                  "deadline_ms": deadline.metadata["high"], "deadline_frames": 0}  # fmt: skip
+        return PlannerConfig.from_values(values)
+
+
+def parse_options(arguments: list[str]) -> EvaluateOptions:
+    """Read the command line; ends the process with help or a message (exit code 2) like every argparse program."""
+    parser = _parser()
+    values = vars(parser.parse_args(arguments))
+    try:
+        return EvaluateOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    except EvaluationError as error:
+        parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = {entry.name: entry.default for entry in fields(EvaluateOptions)}
+    parser = CommandParser(
+        "evaluate_bag",
+        description="Reads a recorded drive in this process, observes and plans as the planner node does, and measures "
+        "how a bundle sees, predicts and plans. Writes result.json, result.jsonl (a line for each frame), report.html "
+        "and worst_moments.mp4. Exit code: 0; 1 when a threshold fails; 2 for wrong usage; 3 for a recording, 4 for a "
+        "bundle that cannot be used.",
+        epilog="--list-metrics prints the names that --threshold knows. See docs/evaluation.md.",
+    )
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    parser.set_defaults(**{name: value for name, value in given.items() if name not in ("bag", "bundle", "output")})
+    add = parser.add_argument
+    add("bag", type=Path, metavar="BAG", help="a bag (folder, .mcap, .db3, .bag), a folder of bags, or a folder of "
+        "episodes (*.npz)")  # fmt: skip
+    add("--bundle", type=Path, required=True, metavar="DIR", help="folder of the model bundle to evaluate")
+    add("--output", type=Path, required=True, metavar="DIR", help="folder for what is written")
+    add("--baseline", dest="baselines", type=Path, action="append", metavar="DIR",
+        help="another bundle, evaluated on the same frames and compared; may be given several times")  # fmt: skip
+    add("--threshold", dest="thresholds", type=_threshold, nargs="+", action="extend", metavar="NAME<VALUE",
+        help="the bundle passes only if this holds, as 'action.steer.mae<0.1'; also >, <= and >=; a figure that "
+        "cannot be told fails")  # fmt: skip
+    add("--set", dest="parameters", type=partial(assignment, not_set=DECIDED), nargs="+", action="extend",
+        metavar="NAME=VALUE", help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner "
+        "planner --help lists them); preprocessed_images=true: the pictures are at the model's size already"
+        )  # fmt: skip
+    add("--topics", nargs="+", action="extend", metavar="KIND=TOPIC",
+        help="topics of the bag, as of `wm_training convert`: a camera's name or status, control, odometry, imu, "
+        "step_result, … (default: found by type)")  # fmt: skip
+    add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
+        "more")  # fmt: skip
+    add("--stride", type=int, metavar="N", help="frames from one open-loop prediction to the next (default: "
+        f"{defaults['stride']})")  # fmt: skip
+    add("--steps", type=int, metavar="K", help=f"frames to predict open loop (default: {defaults['steps']})")
+    add("--samples", type=int, metavar="N", help="sampled futures beside the mean one (default: "
+        f"{defaults['samples']})")  # fmt: skip
+    add("--frames", type=int, metavar="N", help="evaluate only the first N frames (default: all)")
+    add("--segment", dest="segment_s", type=float, metavar="S", help="length of the segments that the 95 %% intervals "
+        f"are made of [s] (default: {defaults['segment_s']:g})")  # fmt: skip
+    add("--resamples", type=int, metavar="N", help="resamples of the segments (default: "
+        f"{defaults['resamples']})")  # fmt: skip
+    add("--seed", type=int, metavar="N", help="seed of sampled futures, exchanged actions and intervals (default: "
+        f"{defaults['seed']})")  # fmt: skip
+    add("--moments", type=int, metavar="N", help="moments worth watching, at least 2 s apart (default: "
+        f"{defaults['moments']})")  # fmt: skip
+    add("--list-metrics", action=_ListMetrics, nargs=0, dest=argparse.SUPPRESS,
+        help="print the names of all figures and what they mean")
+    return parser
+
+
+class _ListMetrics(argparse.Action):
+    """Prints the figures' names and ends the process."""
+
+    def __call__(self, parser, *_):
+        from wm_planner.evaluation.figures import FIGURES
+
+        for name, meaning in FIGURES.items():
+            print(f"{name:<44} {meaning}")
+        parser.exit()
+
+
+def _threshold(text: str) -> Threshold:
+    try:
+        return Threshold.parse(text)
+    except EvaluationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

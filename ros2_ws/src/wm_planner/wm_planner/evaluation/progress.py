@@ -1,0 +1,87 @@
+"""What the user sees while an evaluation runs, and the table at its end."""
+
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from wm_planner.evaluation.evaluate import Watcher
+from wm_planner.evaluation.evaluation import Comparison, Figure
+
+_SHOWN = (
+    "action.steer.mae", "action.throttle.mae", "action.brake.mae", "action.steer.sign_agreement", "prior.psnr_db",
+    "posterior.psnr_db", "open_loop.psnr_db.imagined.1", "open_loop.psnr_db.imagined.{last}",
+    "open_loop.psnr_db.copy_last.{last}", "open_loop.return_rank_correlation.imagined.{last}",
+    "open_loop.break_even.picture_against_copy_last", "open_loop.action_gap.psnr_db.{last}", "surprise.mean",
+    "surprise.above_threshold_share", "mode.degraded_share", "mode.braking_share", "latency_ms.total.p50",
+    "latency_ms.total.p99",
+)  # fmt: skip
+
+
+class ProgressBar(Watcher):
+    """A bar with the frames decided so far. Use it as a context manager."""
+
+    def __init__(self, console: Console, frames: int | None):
+        """``frames``: how many are evaluated at most, if that was said."""
+        self._frames = frames
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"), BarColumn(bar_width=28), TextColumn("{task.completed} frames"),
+            TextColumn("{task.fields[place]}"), TimeElapsedColumn(), TimeRemainingColumn(), console=console,
+            transient=True)  # fmt: skip
+        self._task = None
+        self._known = 0
+
+    def __enter__(self) -> "ProgressBar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self._bar.stop()
+
+    def begin_bundle(self, name: str) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(escape(name), total=None, place="opening")
+        self._known = 0
+
+    def begin_drive(self, number: int, of: int, pictures: int | None) -> None:
+        self._known += pictures or 0
+        total = None if pictures is None else self._known * of / (number + 1)  # those to come count as those so far
+        if total is not None and self._frames is not None:
+            total = min(total, self._frames)
+        self._bar.update(self._task, total=total, place=f"recording {number + 1} of {of}" if of > 1 else "")
+
+    def advance(self, rows: int) -> None:
+        self._bar.advance(self._task, rows)
+
+
+def summary_table(comparison: Comparison) -> Table:
+    """The figures that matter most, for the terminal; a column for each bundle and each difference."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
+    evaluations = comparison.evaluations
+    for evaluation in evaluations:
+        table.add_column(escape(evaluation.name), justify="right")
+    for baseline in evaluations[1:]:
+        table.add_column(f"less {escape(baseline.name)}", justify="right")
+    last = comparison.options.steps
+    for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
+        columns = [evaluation.figures.get(name) for evaluation in evaluations]
+        columns += [difference.get(name) for difference in comparison.differences]
+        table.add_row(name, *map(_spell, columns))
+    return table
+
+
+def _spell(figure: Figure | None) -> str:
+    if figure is None or figure.value != figure.value:
+        return "–"
+    interval = "" if figure.low != figure.low else f" [{figure.low:.3g}, {figure.high:.3g}]"
+    return escape(f"{figure.value:.4g}{interval}")
+
+
+def make_console() -> Console:
+    """As wide as the terminal, wide enough for a log file."""
+    return Console(width=None if sys.stdout.isatty() else 140)

@@ -1,0 +1,43 @@
+"""Which topics belong to a drive, and the quality of service to hear them with."""
+
+from collections.abc import Sequence
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+CAMERA_TYPES = (*IMAGES, "sensor_msgs/msg/CameraInfo")
+OF_THE_CAR = (
+    "vehicle_status", "odometry", "imu", "speedometer", "collision", "lane_invasion", "step_result", "expert_control",
+)
+OF_THE_PLANNER = ("vehicle_control_cmd", "planner/status", "planner/imagined", "planner/future")
+GLOBAL = ("/tf", "/tf_static", "/clock")
+_DEPTH = 100  # messages that may wait for us: seconds of a drive, should the process stand still
+
+
+def is_wanted(topic: str, kind: str, role_name: str, chosen: Sequence[str]) -> bool:
+    """Whether to record ``topic`` of message type ``kind``: one of ``chosen``, or without any, one of a drive's."""
+    if chosen:
+        return topic in chosen
+    if topic in GLOBAL:
+        return True
+    root = f"/carla/{role_name}/"
+    if not topic.startswith(root):
+        return False
+    name = topic.removeprefix(root)
+    return name in OF_THE_CAR or name in OF_THE_PLANNER or (kind in CAMERA_TYPES and not name.startswith("planner/"))
+
+
+def is_source(topic: str, role_name: str) -> bool:
+    """Whether ``topic`` comes from the vehicle or its simulator: when all of these have ended, the drive is over."""
+    root = f"/carla/{role_name}/"
+    return topic not in GLOBAL and topic.removeprefix(root) not in OF_THE_PLANNER
+
+
+def matching_qos(offered: Sequence[QoSProfile]) -> QoSProfile:
+    """What hears every publisher, and as much of each as it offers; ``offered`` has one profile for each."""
+    reliable = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offered)
+    latched = all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered)
+    return QoSProfile(
+        depth=_DEPTH, history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE)

@@ -1,0 +1,72 @@
+"""What bag_replay.launch.py is made of. Imports nothing that a real ROS 2's own Python may lack."""
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+from wm_planner.config import PlannerConfig
+from wm_planner.drive.options import assignment
+
+SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would take pictures that come in time for missing ones
+RECORDED = "/recorded"  # what the bag has of the planner's own topics is played below this
+_DELAY_S = 2.0  # for ros2 bag play's publishers to find their subscribers
+_LISTENERS = 2  # of a camera: the planner and the monitor
+_OWN_TOPICS = (
+    ("control_topic", "vehicle_control_cmd"), ("planner_status_topic", "planner/status"),
+    ("imagined_topic", "planner/imagined"), ("future_topic", "planner/future"),
+    ("candidates_topic", "planner/candidates"),
+)
+
+
+def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float | str]:
+    """The planner's parameters: those of ``text`` (NAME=VALUE, with spaces between), and what ``rate`` asks for.
+
+    Raises RuntimeError for a parameter or a rate that cannot be used.
+    """
+    if not SLOWEST <= rate <= FASTEST:
+        raise RuntimeError(f"rate:={rate:g}: expected {SLOWEST:g} to {FASTEST:g}")
+    try:
+        given = dict(assignment(word) for word in shlex.split(text))
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        raise RuntimeError(f"parameters: {error}") from None
+    # Played slowly, pictures come later by the clock on the wall, which the planner watches them by.
+    timeout_s = PlannerConfig().image_timeout_s / min(rate, 1.0)
+    return {"image_timeout_s": timeout_s, **given}
+
+
+def remaps(role_name: str, parameters: dict) -> list[str]:
+    """/old:=/new for each of the planner's own topics. Raises ConfigError for parameters that the planner refuses."""
+    config = PlannerConfig.from_values({**parameters, "role_name": role_name})
+    topics = [config.topic(parameter, leaf) for parameter, leaf in _OWN_TOPICS] + [config.diagnostics_topic]
+    return [f"{topic}:={RECORDED}{topic}" for topic in topics]
+
+
+def has_rosbag2(bag: str) -> bool:
+    """Whether `ros2 bag play` is installed and takes this bag; ROS 1 ones it does not."""
+    try:
+        get_package_prefix("ros2bag")
+        get_package_prefix("rosbag2_transport")
+    except PackageNotFoundError:
+        return False
+    return Path(bag).suffix != ".bag"
+
+
+def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
+    """`ros2 bag play` with all that a replay needs."""
+    command = ["ros2", "bag", "play", bag, "--rate", f"{rate:g}", "--delay", f"{_DELAY_S:g}",
+               "--disable-keyboard-controls", "--remap", *renamed]
+    if clock_hz:
+        # Two clocks would contradict each other. Humble has one option less, and takes a regular expression.
+        humble = os.environ.get("ROS_DISTRO") == "humble"
+        command += ["--clock", f"{clock_hz:g}", *(["--exclude", "^/clock$"] if humble else
+                                                  ["--exclude-topics", "/clock"])]
+    return command
+
+
+def own_arguments(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
+    """The arguments of play_bag with all that a replay needs."""
+    clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
+    return [bag, "--rate", f"{rate:g}", "--wait-for-subscribers", f"{_LISTENERS}", *clock, "--remap", *renamed]

@@ -1,0 +1,80 @@
+"""When what was recorded is due: on a steady clock, counted from the beginning, so that errors do not add up."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+NS_PER_S = 1_000_000_000
+_READ_AHEAD = 128  # messages
+_LOOK_S = 0.2
+Entry = TypeVar("Entry")
+
+
+class Pace:
+    """Turns times of recording [ns] into times of a steady clock [s], and remembers the worst lateness."""
+
+    def __init__(self, first_ns: int, rate: float, clock: Callable[[], float]):
+        """What was recorded at ``first_ns`` is due now; ``clock`` is steady [s]."""
+        self._first_ns = first_ns
+        self._rate = rate
+        self._clock = clock
+        self._began_s = clock()
+        self.worst_s = 0.0
+        """How late the latest message was [s]."""
+
+    def due_s(self, recorded_ns: int) -> float:
+        """When to send what was recorded then."""
+        return self._began_s + (recorded_ns - self._first_ns) / NS_PER_S / self._rate
+
+    def recorded_ns(self, now_s: float) -> int:
+        """The time of recording that is played at ``now_s``."""
+        return self._first_ns + int((now_s - self._began_s) * self._rate * NS_PER_S)
+
+    def sent(self, due_s: float) -> None:
+        """Something that was due at ``due_s`` goes out now."""
+        self.worst_s = max(self.worst_s, self._clock() - due_s)
+
+
+def read_ahead(entries: Iterable[Entry], stop: threading.Event) -> Iterator[Entry]:
+    """The entries, read by a thread that is a little ahead, so that unpacking delays none.
+
+    What the reading raises is raised here, in its place.
+    """
+    waiting: queue.Queue = queue.Queue(_READ_AHEAD)
+    given_up = threading.Event()
+
+    def put(item) -> bool:
+        while not (stop.is_set() or given_up.is_set()):
+            try:
+                waiting.put(item, timeout=_LOOK_S)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def read() -> None:
+        try:
+            for entry in entries:
+                if not put((entry, None)):
+                    return
+            put((None, StopIteration()))
+        except Exception as error:  # the other thread has to hear of it, whatever it is
+            put((None, error))
+
+    thread = threading.Thread(target=read, name="read ahead", daemon=True)
+    thread.start()
+    try:
+        while not stop.is_set():
+            try:
+                entry, fault = waiting.get(timeout=_LOOK_S)
+            except queue.Empty:
+                continue
+            if isinstance(fault, StopIteration):
+                return
+            if fault is not None:
+                raise fault
+            yield entry
+    finally:
+        given_up.set()
+        thread.join()

@@ -1,0 +1,189 @@
+"""`ros2 run wm_planner play_bag`: plays a bag where `ros2 bag play` does not exist; see docs/replay.md and --help."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import rclpy
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
+from wm_data.conversion.sources.rosbag.bag import Message
+
+from wm_planner.messages import time_message
+from wm_planner.recording.topics import IMAGES
+from wm_planner.replay.bag import ReplayBag, open_replay
+from wm_planner.replay.errors import ReplayError
+from wm_planner.replay.options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
+from wm_planner.replay.pace import NS_PER_S, Pace, read_ahead
+
+_EXIT_FAILED = 1
+_EXIT_REFUSED = 2
+_LOOK_S = 0.05
+_SETTLE_S = 0.5  # discovery takes its time, each way and for each topic its own
+_ACK_TIMEOUT_S = 1.0
+
+
+@dataclass
+class Played:
+    """What was played: messages, seconds it took, and the worst lateness [s]."""
+
+    messages: int = 0
+    took_s: float = 0.0
+    worst_s: float = 0.0
+
+
+class Player:
+    """Publishes a bag's messages at their times. ``stop`` ends it from another thread or a signal."""
+
+    def __init__(self, node: Node, bag: ReplayBag, options: PlayOptions, stop: threading.Event):
+        """Make the publishers. Raises ReplayError where nothing can be played."""
+        self._options = options
+        self._bag = bag
+        self._stop = stop
+        self._chosen = options.chosen(bag.topics)
+        self._publishers: dict[str, Publisher] = {}
+        for name in self._chosen:
+            topic = bag.topics[name]
+            self._publishers[name] = node.create_publisher(
+                topic.message_class, options.remap.get(name, name), topic.qos)
+        self._clock = node.create_publisher(Clock, CLOCK_TOPIC, QoSProfile(depth=1)) if options.clock_hz else None
+
+    @property
+    def topics(self) -> int:
+        """How many topics are played."""
+        return len(self._chosen)
+
+    def wait_for_subscribers(self) -> None:
+        """Wait until those that were asked for are there. Raises ReplayError when that takes too long."""
+        wanted = self._options.subscribers
+        if not wanted:
+            return
+        # Nobody need listen to all of a bag's cameras: one that is heard shows that the listeners are up.
+        topics = [name for name in self._chosen if self._bag.topics[name].kind in IMAGES] or self._chosen
+        deadline_s = time.monotonic() + self._options.wait_s
+        while not self._stop.wait(_LOOK_S):
+            counts = {name: self._publishers[name].get_subscription_count() for name in topics}
+            if max(counts.values()) >= wanted:
+                self._stop.wait(_SETTLE_S)
+                return
+            if time.monotonic() > deadline_s:
+                found = ", ".join(f"{name} has {count}" for name, count in counts.items())
+                raise ReplayError(f"--wait-for-subscribers {wanted}: not there within {self._options.wait_s:g} s: "
+                                  f"{found}")
+
+    def play(self) -> Played:
+        """Play once, or until it is stopped where it loops. Raises ReplayError for a bag that breaks off."""
+        played = Played()
+        began_s = time.monotonic()
+        while not self._stop.wait(self._options.delay_s):
+            self._play_once(played)
+            if not self._options.loop:
+                break
+        played.took_s = time.monotonic() - began_s
+        for publisher in self._publishers.values():
+            if not self._stop.is_set():
+                publisher.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S))
+        return played
+
+    def _play_once(self, played: Played) -> None:
+        pace, tick_due_s = None, 0.0
+        before = played.messages
+        for message in read_ahead(self._selected(), self._stop):
+            if pace is None:
+                # What was recorded before the first message of the played topics is silence that is kept.
+                pace = Pace(self._start_ns, self._options.rate, time.monotonic)
+                tick_due_s = time.monotonic()
+            due_s = pace.due_s(message.log_ns)
+            tick_due_s = self._tick_until(due_s, tick_due_s, pace)
+            if not self._sleep_until(due_s):
+                return
+            pace.sent(due_s)
+            self._publishers[message.topic].publish(message.raw)
+            played.messages += 1
+            played.worst_s = max(played.worst_s, pace.worst_s)
+        if played.messages == before and not self._stop.is_set():
+            raise ReplayError("there is no message in the part of the bag that is to be played")
+
+    def _selected(self) -> Iterator[Message]:
+        """The messages of the chosen topics and of the chosen time."""
+        first = next(iter(self._bag.messages(list(self._bag.topics))), None)
+        if first is None:
+            return
+        self._start_ns = first.log_ns + round(self._options.start_offset_s * NS_PER_S)
+        duration_s = self._options.duration_s
+        end_ns = None if duration_s is None else self._start_ns + round(duration_s * NS_PER_S)
+        for message in self._bag.messages(self._chosen):
+            if end_ns is not None and message.log_ns > end_ns:
+                return
+            if message.log_ns >= self._start_ns:
+                yield message
+
+    def _tick_until(self, due_s: float, tick_due_s: float, pace: Pace) -> float:
+        """Publish what /clock has to say before ``due_s``; returns when it is due the next time."""
+        if self._clock is None:
+            return tick_due_s
+        while tick_due_s <= due_s and self._sleep_until(tick_due_s):
+            self._clock.publish(Clock(clock=time_message(pace.recorded_ns(tick_due_s))))
+            tick_due_s += 1.0 / self._options.clock_hz
+        return tick_due_s
+
+    def _sleep_until(self, due_s: float) -> bool:
+        """Sleep; returns False when it was stopped."""
+        left_s = due_s - time.monotonic()
+        return not (self._stop.wait(left_s) if left_s > 0.0 else self._stop.is_set())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Play; returns the exit code: 0 at the end, 1 with a message, 2 for bad arguments, 128 + a signal's number."""
+    argv = sys.argv if argv is None else argv
+    stop = threading.Event()
+    signals: list[int] = []
+
+    def on_signal(number: int, _frame) -> None:
+        signals.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    try:
+        words, for_ros = split_arguments(argv[1:])
+        options = parse_options(words)
+        rclpy.init(args=[argv[0], *for_ros], signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy about bad --ros-args
+        print(f"play_bag: {str(error).splitlines()[0]}", file=sys.stderr)
+        return _EXIT_REFUSED
+    try:
+        with open_replay(options.bag) as bag:
+            _play(bag, options, stop)
+    except (ReplayError, OSError) as error:
+        print(f"play_bag: {error}", file=sys.stderr)
+        return _EXIT_FAILED
+    finally:
+        rclpy.try_shutdown()
+    return 128 + signals[0] if signals else 0
+
+
+def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
+    for topic, reason in bag.left_out.items():
+        print(f"play_bag: {topic} is left out: {reason}", flush=True)
+    node = rclpy.create_node("wm_bag_player")
+    try:
+        player = Player(node, bag, options, stop)
+        player.wait_for_subscribers()
+        print(f"play_bag: playing {player.topics} topics of {options.bag} at rate {options.rate:g}", flush=True)
+        played = player.play()
+        print(f"play_bag: {played.messages} messages in {played.took_s:.2f} s, at most {1000 * played.worst_s:.1f} ms "
+              f"late", flush=True)
+    finally:
+        node.destroy_node()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
