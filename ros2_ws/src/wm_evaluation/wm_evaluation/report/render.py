@@ -61,7 +61,7 @@ class _Parts:
             return None
         if key not in METRICS:
             near = ", ".join(difflib.get_close_matches(key, METRICS)) or ", ".join(sorted(METRICS))
-            raise ValueError(f"'{user}' names the metric '{key}', which glossary.py does not define; near it: {near}")
+            raise ValueError(f"'{user}' names the metric '{key}', which the glossary does not define; near it: {near}")
         if key not in self.metrics:
             self.metrics.append(key)
         return key

@@ -1,6 +1,5 @@
 """`ros2 run wm_planner benchmark`: controllers over tracks, in closed loop. See docs/benchmark_driving.md."""
 
-import signal
 import sys
 
 from rclpy.utilities import remove_ros_args
@@ -16,6 +15,7 @@ from wm_planner.benchmark.runner import drive_all, settings_of
 from wm_planner.benchmark.store import EpisodeStore
 from wm_planner.benchmark.summary import build_summary, write_summary
 from wm_planner.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
+from wm_planner.command_line import raise_when_stopped, told_when_stopped
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
 from wm_planner.drive.runner import shipped_bundle
@@ -24,24 +24,11 @@ from wm_planner.evaluation.errors import EvaluationError
 EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3
 
 
-class _Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: leaves by the same way as Ctrl-C, so that no process stays behind."""
-
-    def __init__(self, number: int):
-        super().__init__()
-        self.number = number
-
-
-def _stop(number: int, _frame) -> None:
-    raise _Stopped(number)
-
-
 def main() -> int:
     """Drive, report, and return the exit code: 0; 1 a threshold fails; 2 wrong usage; 3 the benchmark could not go on;
     128 + the signal when stopped by one."""
     options = parse_options(remove_ros_args(sys.argv)[1:])
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    raise_when_stopped()
     try:
         check_thresholds(options.thresholds, options)
         if options.list_metrics:
@@ -55,10 +42,10 @@ def main() -> int:
         print(f"benchmark: {error}", file=sys.stderr)
         return EXIT_STOPPED
     except KeyboardInterrupt as stop:
-        number = getattr(stop, "number", signal.SIGINT)
-        print(f"benchmark: stopped by {signal.Signals(number).name}; finished episodes are in {options.output}, "
-              f"the same command with --resume goes on", file=sys.stderr)  # fmt: skip
-        return 128 + number
+        code, line = told_when_stopped(
+            "benchmark", stop, f"finished episodes are in {options.output}, the same command with --resume goes on")
+        print(line, file=sys.stderr)
+        return code
 
 
 def _load_bundles(options: BenchmarkOptions) -> dict[str, Bundle]:

@@ -6,7 +6,6 @@ a driver only when there is one.
 """
 
 import array
-import signal
 import sys
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from wm_bundle.images import decode_image
 
 from wm_planner.benchmark.disturbance import Disturbance, Effects
 from wm_planner.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
+from wm_planner.command_line import note_stop_signals
 from wm_planner.drive.errors import DriveError
 from wm_planner.messages import control_message, stamp_ns, time_message
 
@@ -132,9 +132,7 @@ def disturb_image(message: Image, effects: Effects) -> Image:
 
 def main() -> int:
     """Relay until a signal: exit code 0, or 2 with one message for what cannot be relayed."""
-    stop: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stop.append(received))
+    stop = note_stop_signals()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = DisturberNode()

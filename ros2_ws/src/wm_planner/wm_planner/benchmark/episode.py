@@ -18,7 +18,9 @@ LAP_FINISHED = "lap finished"
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # where only a number differs, it is the same reason
 
 
-def episode_figures(trip: Trip, period_s: float, map_name: str | None, disturbed: bool = False) -> dict:
+def episode_figures(
+    trip: Trip, period_s: float, map_name: str | None, disturbed: bool = False, has_model: bool = True
+) -> dict:
     """Every one of metrics.FIGURES, None where the simulator does not tell what it needs; ``latency_ms``, a list; and
     ``braking_reasons``, how many frames the planner braked for what.
 
@@ -43,7 +45,7 @@ def episode_figures(trip: Trip, period_s: float, map_name: str | None, disturbed
         "slow_steps": trip.slow_steps,
         **_task(trip, period_s, map_name),
         **_comfort(trip, stamps),
-        **_control(trip, period_s, disturbed),
+        **_control(trip, period_s, disturbed, has_model),
     }
     return {name: _plain(value) for name, value in figures.items()}
 
@@ -90,24 +92,25 @@ def _comfort(trip: Trip, stamps: np.ndarray) -> dict:
     }
 
 
-def _control(trip: Trip, period_s: float, disturbed: bool) -> dict:
+def _control(trip: Trip, period_s: float, disturbed: bool, has_model: bool) -> dict:
     """Latency and modes of the planner. All None where none drove.
 
     Latency is the simulator's word, from the image to the command for it. Without one, and where a disturbance lies in
     between, it is the planner's own, which leaves out the way there and back.
     """
-    if not trip.planner:
+    if not has_model:
         return dict.fromkeys(("latency_ms", "deadline_misses", "braking_share", "degraded_share", "braking_reasons"))
     if trip.steps and not disturbed:
         latencies, misses = latencies_ms(trip.steps), deadline_misses(trip.steps, period_s)
     else:
         latencies = np.array([sample.latency_ms for sample in trip.planner])
         misses = int((latencies > 1000.0 * period_s).sum())
+    words = len(trip.planner) or math.nan  # what it said before it was heard is not known
     return {
         "latency_ms": [round(float(value), 2) for value in latencies],
         "deadline_misses": misses,
-        "braking_share": sum(sample.braking for sample in trip.planner) / len(trip.planner),
-        "degraded_share": sum(sample.degraded for sample in trip.planner) / len(trip.planner),
+        "braking_share": sum(sample.braking for sample in trip.planner) / words,
+        "degraded_share": sum(sample.degraded for sample in trip.planner) / words,
         "braking_reasons": dict(Counter(
             _NUMBER.sub("…", sample.reason) for sample in trip.planner if sample.braking)),
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from wm_planner.benchmark.disturbance import KINDS, Disturbance
+from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.options import CONTROLLERS, REFERENCES, assignment, check_options, whole_number
@@ -88,18 +89,10 @@ def parse_options(arguments: list[str]) -> BenchmarkOptions:
         parser.error(str(error))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Prints the one line that matters, not the whole usage, when an argument is wrong."""
-
-    def error(self, message: str):
-        self.exit(2, f"benchmark: {message} (see --help)\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     defaults = {field.name: field.default for field in fields(BenchmarkOptions)}
-    parser = _Parser(
-        prog="ros2 run wm_planner benchmark",
-        allow_abbrev=False,
+    parser = CommandParser(
+        "benchmark",
         description="Drives controllers over the same tracks through ROS topics, every episode in processes of its "
         "own, and compares them: benchmark.json, report.html and episodes.jsonl. A controller or simulator that "
         "crashes makes its episode a failure, which counts with what was driven until then.",

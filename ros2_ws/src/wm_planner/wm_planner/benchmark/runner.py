@@ -88,7 +88,8 @@ def episode_entry(trial: Trial, driven: Driven, options: BenchmarkOptions, bundl
         "ended": _ending(driven),
         "wall_s": round(driven.wall_s, 2),
         **episode_figures(
-            driven.trip, bundle.manifest.control_period_s, driven.map_name, disturbed=disturbance is not None),
+            driven.trip, bundle.manifest.control_period_s, driven.map_name, disturbance is not None,
+            trial.entry.has_model),
     }
 
 

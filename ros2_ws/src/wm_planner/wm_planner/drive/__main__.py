@@ -1,6 +1,5 @@
 """`ros2 run wm_planner drive`: the command behind `make drive`. See docs and --help."""
 
-import signal
 import sys
 
 from rclpy.utilities import remove_ros_args
@@ -8,6 +7,7 @@ from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_evaluation.report import write_page
 
+from wm_planner.command_line import raise_when_stopped, told_when_stopped
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
 from wm_planner.drive.options import DriveOptions, parse_options
@@ -19,33 +19,20 @@ from wm_planner.drive.summary import DriveResult, build_summary, write_summary
 SIMULATOR = "wm_sim (CarRacing-v3)"
 
 
-class _Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: leaves by the same way as Ctrl-C, so that no process stays behind."""
-
-    def __init__(self, number: int):
-        super().__init__()
-        self.number = number
-
-
-def _stop(number: int, _frame) -> None:
-    raise _Stopped(number)
-
-
 def main() -> int:
     """Drive, report, and return the exit code: 0 done, 1 with a message, 128 + the signal when stopped by
     one."""
     options = parse_options(remove_ros_args(sys.argv)[1:])
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    raise_when_stopped()
     try:
         _drive(options, load_bundle(options.bundle or shipped_bundle()))
     except (BundleError, DriveError, OSError) as error:
         print(f"drive: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        number = getattr(stop, "number", signal.SIGINT)
-        print(f"drive: stopped by {signal.Signals(number).name}; no result was written", file=sys.stderr)
-        return 128 + number
+        code, line = told_when_stopped("drive", stop, "no result was written")
+        print(line, file=sys.stderr)
+        return code
     return 0
 
 

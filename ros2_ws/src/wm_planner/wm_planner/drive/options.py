@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from wm_planner import config
+from wm_planner.command_line import CommandParser
 from wm_planner.drive.errors import DriveError
 from wm_planner.errors import ConfigError
 
@@ -60,18 +61,10 @@ def parse_options(arguments: list[str]) -> DriveOptions:
         parser.error(str(error))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Prints the one line that matters, not the whole usage, when an argument is wrong."""
-
-    def error(self, message: str):
-        self.exit(2, f"drive: {message} (see --help)\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     defaults = {field.name: field.default for field in fields(DriveOptions)}
-    parser = _Parser(
-        prog="ros2 run wm_planner drive",
-        allow_abbrev=False,
+    parser = CommandParser(
+        "drive",
         description="Drives controllers through ROS topics in the built-in simulator, one episode for each "
         "seed, and writes summary.json and report.html. Simulator and planner run as processes of their own, "
         "in a ROS domain of their own, reachable from this machine only.",

@@ -1,0 +1,15 @@
+"""What every figure on a page means. Blocks name a key of METRICS, and the page gives the definition on a click.
+
+Sorted by topic; whoever adds a figure to a page defines it in the module of its topic.
+"""
+
+from wm_evaluation.report.glossary.driving import BENCHMARK, DRIVING, LATENCY
+from wm_evaluation.report.glossary.metric import Metric
+from wm_evaluation.report.glossary.models import IMAGINATION, TRAINING
+from wm_evaluation.report.glossary.recorded import LIVE_REPLAY, RECORDED, REPLAYED
+
+__all__ = ["METRICS", "Metric"]
+
+METRICS: dict[str, Metric] = {
+    **DRIVING, **LATENCY, **RECORDED, **TRAINING, **IMAGINATION, **REPLAYED, **LIVE_REPLAY, **BENCHMARK,
+}  # fmt: skip

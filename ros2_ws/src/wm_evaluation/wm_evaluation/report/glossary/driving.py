@@ -1,0 +1,145 @@
+"""Figures of driving: scores, motion, latency, comparisons."""
+
+from wm_evaluation.report.glossary.metric import Metric
+
+DRIVING = {
+    "score": Metric(
+        "Score", "Sum of the rewards of an episode. On CarRacing a whole lap gives about 900.", better="higher"
+    ),
+    "score_interval": Metric(
+        "95 % interval of the mean score",
+        "If the drive were repeated on other tracks of the same kind, 95 of 100 such intervals would hold the true "
+        "mean (Student's t over tracks). Few tracks make it wide.",
+    ),
+    "off_track": Metric(
+        "Off track", "Share of the steps with two or more wheels off the road.", unit="%", better="lower"
+    ),
+    "surprise": Metric(
+        "Surprise",
+        "Kullback-Leibler divergence of the belief after a frame from the belief before it: how far the frame was from "
+        "what the model expected.",
+        unit="nats",
+        better="lower",
+    ),
+    "imagined_return": Metric(
+        "Imagined return",
+        "Discounted sum of the rewards that the model predicts for the best candidate, by which the planner chose it.",
+        better="higher",
+    ),
+    "pixel_error": Metric(
+        "Pixel error",
+        "Mean absolute difference between the imagined picture and the one that came, over pixels and colours.",
+        unit="of 255",
+        better="lower",
+    ),
+}
+
+LATENCY = {
+    "command_latency": Metric(
+        "Latency of a command",
+        "Wall time from the moment a step's image was due until its command reached the simulator. p50, p95 and p99 "
+        "are percentiles over all commands: 99 of 100 commands took at most the p99.",
+        unit="ms",
+        better="lower",
+    ),
+    "deadline_misses": Metric(
+        "Missed deadlines",
+        "Steps whose command came later than one control period after the image, or not at all.",
+        better="lower",
+    ),
+}
+
+BENCHMARK = {
+    "bootstrap_interval": Metric(
+        "95 % interval",
+        "Percentile bootstrap: the mean of the episodes, drawn again with replacement 2,000 times; from the 2.5th to "
+        "the 97.5th percentile. Of fewer than ten episodes it is too narrow.",
+        source="Efron & Tibshirani 1993",
+    ),
+    "failed_episodes": Metric(
+        "Failed episodes",
+        "Episodes that could not be driven to their end, because the controller or the simulator crashed or stopped. "
+        "Each counts in all means with what was driven until then.",
+        better="lower",
+    ),
+    "paired_difference": Metric(
+        "Paired difference",
+        "Mean over tracks of one controller's score less the other's on the same track. Tracks differ much more than "
+        "controllers do, so this tells two of them apart much sooner than their means.",
+    ),
+    "progress": Metric(
+        "Progress",
+        "Share of the track's tiles that were driven over, from the rewards: CarRacing gives 1000 points for all tiles "
+        "together and takes 0.1 for each frame.",
+        unit="%",
+        better="higher",
+    ),
+    "lap_finished": Metric(
+        "Laps finished", "Share of the episodes that ended at the finish with 95 % of the tiles driven.", unit="%",
+        better="higher",
+    ),
+    "steps": Metric("Steps", "Control periods until the episode ended."),
+    "time_s": Metric("Driven time", "Simulated time from the first picture to the last step.", unit="s"),
+    "lane_invasions_per_min": Metric(
+        "Lane invasions by time",
+        "Events of the simulator's lane invasion sensor in a minute of simulated time. In the built-in simulator: one "
+        "more wheel left the road.",
+        unit="1/min",
+        better="lower",
+    ),
+    "lane_invasions_per_km": Metric(
+        "Lane invasions by distance", "The same events in a kilometre.", unit="1/km", better="lower"
+    ),
+    "collisions": Metric(
+        "Collisions",
+        "Events of the simulator's collision sensor in an episode. In the built-in simulator: the car left the field.",
+        better="lower",
+    ),
+    "distance_m": Metric("Distance", "Length of the way by odometry, or by the speed where there is none.", unit="m"),
+    "mean_speed_mps": Metric("Mean speed", "Mean over the steps of the speed in vehicle_status.", unit="m/s"),
+    "max_speed_mps": Metric("Highest speed", "Largest speed in vehicle_status.", unit="m/s"),
+    "lateral_acceleration_rms": Metric(
+        "Lateral acceleration, RMS",
+        "Root mean square of the acceleration in vehicle_status, across the car's heading.",
+        unit="m/s²",
+        better="lower",
+    ),
+    "lateral_acceleration_p95": Metric(
+        "Lateral acceleration, p95", "95 of 100 steps had at most this absolute value.", unit="m/s²", better="lower"
+    ),
+    "jerk_rms": Metric(
+        "Jerk, RMS",
+        "Root mean square of the change of the acceleration vector from step to step, in the map, by the time between.",
+        unit="m/s³",
+        better="lower",
+    ),
+    "jerk_max": Metric("Jerk, highest", "The largest of these.", unit="m/s³", better="lower"),
+    "slow_steps": Metric(
+        "Steps of more than 1 s",
+        "Steps that took more than a second of wall time, so that a simulator in lock-step went on without a command: "
+        "the episode then depends on how busy the machine was.",
+        better="lower",
+    ),
+    "steering_change": Metric(
+        "Steering change", "Mean absolute change of the applied steering from step to step, of -1 to 1.", better="lower"
+    ),
+    "sweep_camera_latency": Metric(
+        "Camera latency", "Every picture comes late by this much, with the stamp of when it was taken.", unit="ms"
+    ),
+    "sweep_camera_jitter": Metric(
+        "Camera jitter",
+        "Every picture comes late by the absolute value of a normal random number with this standard deviation; none "
+        "overtakes another.",
+        unit="ms",
+    ),
+    "sweep_dropped_frames": Metric("Dropped frames", "Share of the pictures that are lost, at random."),
+    "sweep_image_noise": Metric(
+        "Image noise", "Normal noise with this standard deviation on every colour of every pixel.", unit="of 255"
+    ),
+    "sweep_brightness": Metric("Brightness", "Factor on every colour of every pixel."),
+    "sweep_actuator_delay": Metric("Actuator delay", "Every command acts late by this much.", unit="ms"),
+    "sweep_steering_gain": Metric("Steering gain", "The car steers this many times what it is told."),
+    "sweep_control_divisor": Metric(
+        "Control rate divisor", "One of so many commands reaches the car, which keeps it until the next."
+    ),
+}
