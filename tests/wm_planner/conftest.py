@@ -39,6 +39,7 @@ class FakeEngine:
         self.observed = []
         self.imagined_actions = []
         self.imagined_from = []
+        self.advanced = []
         self.imagine_s_each = 0.0
         self.surprise = 0.25  # [nats]
         self.fail: Exception | None = None
@@ -72,6 +73,7 @@ class FakeEngine:
         return np.zeros((len(actions), HORIZON, 5), np.float32)
 
     def advance(self, belief, actions):
+        self.advanced.append(actions.copy())
         return belief + len(actions)
 
     def decode(self, beliefs):

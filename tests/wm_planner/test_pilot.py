@@ -32,6 +32,27 @@ def test_without_this_ticks_status_the_last_speed_and_the_sent_command_serve(pil
     assert engine.observed[1].previous_action == pytest.approx(sent)
 
 
+def test_the_belief_goes_through_the_periods_of_lost_images_with_what_acted_in_them(pilot, clock, engine):
+    drive(pilot, clock, 1)
+    drive(pilot, clock, 2)
+    assert engine.advanced == []
+    pilot.take_status(StatusSample(3 * PERIOD_NS, 5.0, (0.1, 0.2, 0.0)))  # its image was lost, and the whole tick 4
+    drive(pilot, clock, 5, command=(-0.3, 0.0, 0.4))
+    assert np.concatenate(engine.advanced) == pytest.approx(np.array([[0.1, 0.2, 0.0], [-0.3, 0.0, 0.4]]))
+    assert engine.observed[-1].belief[0, 0] == 4.0  # two observations and two periods without one
+    assert engine.observed[-1].previous_action == pytest.approx([-0.3, 0.0, 0.4])
+    drive(pilot, clock, 6)
+    assert len(engine.advanced) == 1
+
+
+def test_more_lost_images_than_the_bundles_horizon_are_gone_through_too(engine, clock, manifest):
+    pilot = make_pilot(engine, clock, manifest)
+    drive(pilot, clock, 1)
+    drive(pilot, clock, 7)  # within the 0.5 s that a belief holds
+    assert sum(map(len, engine.advanced)) == 5
+    assert all(len(actions) <= manifest.horizon for actions in engine.advanced)
+
+
 def test_a_speed_from_a_source_that_knows_no_command_leaves_the_sent_one(pilot, clock, engine):
     sent = drive(pilot, clock, 1).command
     drive(pilot, clock, 2, command=None)

@@ -107,6 +107,12 @@ class EpisodeTracker:
         return None
 
 
+def lost_between(last_ns: int, stamp_ns: int, period_s: float) -> list[int]:
+    """The stamps [ns] at which images are missing between two that came, ``period_s`` apart."""
+    periods = round((stamp_ns - last_ns) / (period_s * NS_PER_S))
+    return [last_ns + round(n * (stamp_ns - last_ns) / periods) for n in range(1, periods)]
+
+
 class RateCheck:
     """Compares the images' period with the bundle's control period over several frames.
 

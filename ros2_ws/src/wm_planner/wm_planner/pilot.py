@@ -21,6 +21,7 @@ from wm_planner.continuity import (
     SampleBuffer,
     StatusSample,
     YawRateSample,
+    lost_between,
 )
 from wm_planner.errors import ConfigError, PlannerError
 from wm_planner.frames import Frame
@@ -201,9 +202,13 @@ class Pilot:
     def _begin_belief(self) -> None:
         self._planner.reset()
         self._belief_is_new = True
+        self._observed_ns: int | None = None
 
     def _observe(self, picture: np.ndarray, vector: np.ndarray, stamp_ns: int) -> bool:
         """Update the belief and the surprise; returns whether the belief is still worth something."""
+        if self._observed_ns is not None:
+            self._planner.predict(self._acted_unseen(self._observed_ns, stamp_ns))
+        self._observed_ns = stamp_ns
         surprise = self._planner.observe(picture, vector, stamp_ns, self._cameras.mask)
         if self._belief_is_new:  # it had nothing to expect
             self._belief_is_new = False
@@ -217,6 +222,13 @@ class Pilot:
         # not taken in: the belief goes on by prediction, and the next picture has to fit to that.
         self._planner.discard_observation()
         return True
+
+    def _acted_unseen(self, last_ns: int, stamp_ns: int) -> list[tuple[float, float, float] | None]:
+        """The commands of the periods between two observations whose images were lost; None where nobody told."""
+        near_ns = int(0.25 * self._period_s * NS_PER_S)
+        samples = [self._statuses.latest_before(lost_ns + near_ns, 2 * near_ns)
+                   for lost_ns in lost_between(last_ns, stamp_ns, self._period_s)]
+        return [None if sample is None else sample.command for sample in samples]
 
     def _plan(self, frame: Frame) -> Decision:
         """Plan, also while braking for lateness: only plans show that they are in time again."""

@@ -139,6 +139,17 @@ class Planner:
         self._speed_mps = None if self._speed_index is None else float(vector[self._speed_index])
         return self._surprise
 
+    def predict(self, commands: Sequence[np.ndarray | None]) -> None:
+        """Put the belief where ``commands`` (3,), one for each period whose image was lost, oldest first, lead to.
+
+        None stands for the command of ``note_command``. Call it before ``observe``. Raises EngineError; call ``reset``
+        after that.
+        """
+        horizon = self._noise.shape[1]
+        acted = np.array([self._command if command is None else command for command in commands], np.float32)
+        for first in range(0, len(acted), horizon):
+            self._belief[:] = self._engine.advance(self._belief, acted[first : first + horizon])
+
     def discard_observation(self) -> None:
         """Put a prediction in the place of the last observation, whose picture is not to be believed.
 
