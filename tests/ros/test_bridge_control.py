@@ -53,6 +53,7 @@ def test_commands_from_before_an_episode_do_not_make_its_own_come_a_tick_late():
 
         probe.answer = answer
         probe.wait_until_connected()
+        assert probe.reset(-1).success
         probe.wait_for(lambda: any(msg.truncated or msg.terminated for msg in probe.of("step_result")), 60)
         probe.spin(0.5)  # now the world stands until it is reset
         before = len(sent)
@@ -185,6 +186,9 @@ def test_without_auto_reset_the_world_stands_until_reset_is_called():
     with bridge_and_probe(**BRISK, auto_reset=False, seed=0) as (_, probe):
         probe.wait_until_connected()
         probe.answer = lambda msg: probe.send(throttle=0.4)
+        probe.spin(0.5)
+        assert not probe.images(), "it stands before the first episode too"
+        assert probe.reset(-1).seed == 0
         probe.wait_for(lambda: [msg for msg in probe.of("step_result") if msg.terminated])
         probe.spin(0.3)
         standing = len(probe.images())

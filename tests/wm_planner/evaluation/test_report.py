@@ -114,7 +114,7 @@ def test_a_page_of_two_bundles_opens_in_a_browser_and_its_video_plays(tmp_path, 
     # Along the drive, PSNR, SSIM, errors of reward and return, aleatoric, reliability, latency of both bundles.
     check_report(browser, tmp_path / "report.html", charts=9)
     with visit(browser, tmp_path / "report.html") as seen:
-        assert "1 of 2 thresholds fails" in seen.page.locator("h1").inner_text()
+        assert "1 of 2 thresholds fail" in seen.page.locator("h1").inner_text()
         assert "against old" in seen.page.locator("h1").inner_text()
         rows = seen.page.locator("table", has_text="action error").first.locator("tbody tr")
         assert rows.first.locator("td").count() == 3  # new, old, and their difference

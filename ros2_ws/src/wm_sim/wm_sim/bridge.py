@@ -146,8 +146,7 @@ class Bridge(Node):
     def _may_tick(self) -> bool:
         if self._paused and not self._steps_allowed:
             return False
-        ended = self._simulation.episode_over and self._tick is not None
-        return self.config.auto_reset or not ended or self._reset_requested
+        return self.config.auto_reset or not self._simulation.episode_over or self._reset_requested
 
     def _one_tick(self) -> None:
         self._steps_allowed = 0

@@ -29,7 +29,7 @@ class BridgeConfig:
     autopilot: bool = _setting(False, "whether the scripted expert drives until enable_autopilot says otherwise")
     episodes: int = _setting(0, "number of episodes after which the bridge ends with code 0; 0 means endless", 0, 2**31)
     auto_reset: bool = _setting(
-        True, "whether the next episode begins by itself; otherwise the world stands until the reset service is called")
+        True, "whether episodes begin by themselves; otherwise the world stands until the reset service is called")
     wait_for_driver: float = _setting(
         0.0, "[s] how long the first tick waits for a node that subscribes to the image and publishes commands",
         0.0, 3600.0)

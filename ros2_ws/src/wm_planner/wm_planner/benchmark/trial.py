@@ -94,15 +94,15 @@ class _Trial:
         self._controller: Controller = controller_named(trial.entry.kind)
 
     def embedded(self) -> None:
-        """Start the simulator and drive its first episode. It holds its first tick until somebody drives."""
+        """Start the simulator and drive one episode. It stands until everybody is connected and it is reset."""
         session, node, trial = self._session, self._node, self._trial
         factor = 0.0 if trial.mode == LOCK_STEP else 1.0
         parameters = simulator_parameters(
             self._bundle.manifest, self._options.role_name, trial.seed, factor, self._controller.autopilot)
         session.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
         session.wait(node.sees_simulator, "the simulator's topics")
-        node.collector.begin(trial.seed)
         self._start_driver()
+        session.reset(trial.seed)
         session.wait_for_first_tick()
         session.finish_episode()
         session.drain()

@@ -52,7 +52,7 @@ def simulator_parameters(
 ) -> dict:
     """Parameters of the built-in simulator that fit a bundle; a ``real_time_factor`` of 0 makes it wait for commands.
 
-    It begins on the track of ``seed`` once a driver is connected, and stands after each episode until it is reset.
+    It stands until a driver is connected and it is reset, and again after each episode.
     """
     camera = manifest.image.cameras[0]
     return {
@@ -94,7 +94,7 @@ def drive_controller(
             manifest, options.role_name, options.seeds[0], factor, controller.autopilot
         )
         try:
-            _drive(session, collector, options, parameters, driver, _planner_parameters(options, bundle, controller))
+            _drive(session, options, parameters, driver, _planner_parameters(options, bundle, controller))
         finally:
             session.close()
     return collector.close()
@@ -102,19 +102,15 @@ def drive_controller(
 
 def _drive(
     session: Session,
-    collector: EpisodeCollector,
     options: DriveOptions,
     simulator: dict,
     driver: Driver | None,
     planner: dict,
 ) -> None:
-    """The whole run. The simulator holds its first tick for a driver and a subscriber of the camera; our camera
-    subscription comes last, when everything else is connected, so that nothing is missed."""
-    first, *others = options.seeds
+    """The whole run. The simulator stands until everything is connected and we reset it, so that nothing is missed."""
     node = session.node
     session.start("simulator", [str(executable("wm_sim", "bridge"))], simulator)
     session.wait(node.sees_simulator, "the simulator's topics")
-    collector.begin(first)
     if driver is None:
         node.listen_to_planner()
         session.start("planner", [str(executable("wm_planner", "planner"))], planner)
@@ -123,10 +119,9 @@ def _drive(
     else:
         node.drive_with(driver)
     node.listen_to_camera()
-    session.wait_for_first_tick()
-    session.finish_episode()
-    for seed in others:
+    for seed in options.seeds:
         session.reset(seed)
+        session.wait_for_first_tick()
         session.finish_episode()
     session.drain()
 

@@ -12,6 +12,7 @@ from wm_planner.evaluation.evaluation import Comparison, Evaluation, Moment
 from wm_planner.evaluation.report_charts import along_the_drive, drive_times
 from wm_planner.evaluation.report_tables import deciding, judge, latency_table, nearest, tables, told
 from wm_planner.evaluation.results import result_of
+from wm_planner.evaluation.thresholds import spell_verdicts
 from wm_planner.modes import Mode
 
 TITLE = "Evaluation on a recorded drive"
@@ -43,11 +44,7 @@ def build_page(comparison: Comparison, video: bytes = b"") -> Page:
 def _headline(comparison: Comparison, step: int) -> str:
     """Answers whether the bundle is better than the others and whether it passes."""
     first = comparison.evaluations[0]
-    failed = [str(verdict.threshold) for verdict in comparison.verdicts if not verdict.holds]
-    if failed:
-        passes = f"{len(failed)} of {len(comparison.verdicts)} thresholds fail{'s' if len(failed) == 1 else ''}"
-    else:
-        passes = f"all {len(comparison.verdicts)} thresholds hold" if comparison.verdicts else ""
+    passes = spell_verdicts(comparison.verdicts)
     compared = [
         f"against {baseline.name} {_better_or_worse(figures, step)}"
         for baseline, figures in zip(comparison.evaluations[1:], comparison.differences, strict=True)

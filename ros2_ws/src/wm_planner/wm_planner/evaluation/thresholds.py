@@ -49,6 +49,16 @@ class Verdict:
     holds: bool
 
 
+def spell_verdicts(verdicts: Sequence[Verdict]) -> str:
+    """How many hold or fail, in words; nothing where nothing was asked."""
+    failed, count = sum(not verdict.holds for verdict in verdicts), len(verdicts)
+    if not verdicts:
+        return ""
+    if count == 1:
+        return f"the threshold {verdicts[0].threshold} {'fails' if failed else 'holds'}"
+    return f"{failed} of {count} thresholds fail" if failed else f"all {count} thresholds hold"
+
+
 def judge(thresholds: Sequence[Threshold], values: Mapping[str, float]) -> list[Verdict]:
     """A verdict for each threshold over the figures' ``values`` by name."""
     found = [(threshold, values[threshold.name]) for threshold in thresholds]

@@ -40,6 +40,9 @@ class WatchedPlanner:
     def note_command(self, command: np.ndarray) -> None:
         self._planner.note_command(command)
 
+    def predict(self, commands: Sequence[np.ndarray | None]) -> None:
+        self._planner.predict(commands)
+
     def observe(self, image: np.ndarray, vector: np.ndarray, stamp_ns: int,
                 camera_mask: np.ndarray | None = None) -> float:  # fmt: skip
         begin = time.perf_counter()

@@ -7,7 +7,7 @@ from pathlib import Path
 from wm_evaluation.report import Block, Chart, Facts, Head, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import Panel, Series, bars, histogram, lines, panels
 
-from wm_planner.evaluation.thresholds import Verdict
+from wm_planner.evaluation.thresholds import Verdict, spell_verdicts
 from wm_planner.replay.agreement import CAUSES, WITHIN
 from wm_planner.replay.frames import NS_PER_S, Frame
 from wm_planner.replay.result import FIGURES, Replay, figures, longest_drop
@@ -33,11 +33,8 @@ def build_page(replay: Replay, judged: Sequence[Verdict]) -> Page:
 
 
 def _headline(replay: Replay, judged: Sequence[Verdict]) -> str:
-    failed = sum(not verdict.holds for verdict in judged)
-    if failed:
-        return f"{failed} of {len(judged)} thresholds fail"
-    text = f"{len(replay.answered)} of {len(replay.frames)} frames were answered"
-    return f"{text}; all {len(judged)} thresholds hold" if judged else text
+    answered = f"{len(replay.answered)} of {len(replay.frames)} frames were answered"
+    return "; ".join(part for part in (spell_verdicts(judged), answered) if part)
 
 
 def _tiles(replay: Replay, values: dict[str, float]) -> list[Tile]:
