@@ -32,6 +32,7 @@ COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
 DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so long after a deadline
 FLUSH_S = 2.0
+UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's word for it
 SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
 WARNING_PERIOD_S = 5.0
 EXIT_USAGE = 2
@@ -178,12 +179,12 @@ class Bridge(Node):
         limit_s = self.config.wait_for_driver
 
         def connected() -> bool:
-            sees = {end.node_name for end in self.get_subscriptions_info_by_topic(self._topics.image.topic_name)}
+            sees = _names(self.get_subscriptions_info_by_topic(self._topics.image.topic_name))
             if self._desk.autopilot_drives:
                 return bool(sees)
             # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
-            commands = self.get_publishers_info_by_topic(self._command_topics[self._desk.active_channel])
-            return any(end.node_name in sees for end in commands)
+            return bool(sees & _names(
+                self.get_publishers_info_by_topic(self._command_topics[self._desk.active_channel])))
 
         if limit_s and self._spin(limit_s, connected):
             self._spin(SETTLE_S)
@@ -195,6 +196,11 @@ class Bridge(Node):
         self._topics.flush(FLUSH_S)
         self._executor.shutdown()
         self.destroy_node()
+
+
+def _names(ends: list) -> set[str]:
+    """The nodes of endpoints, without those whose node was not announced yet: all these have one name."""
+    return {end.node_name for end in ends} - {UNKNOWN_NODE}
 
 
 def usage() -> str:
