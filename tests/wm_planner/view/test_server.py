@@ -222,3 +222,25 @@ def test_more_browsers_than_it_serves_are_told_so(server):
 def test_a_taken_port_is_named_with_what_to_do(server, state):
     with pytest.raises(ViewError, match=rf"127\.0\.0\.1 port {server.port}: .*choose another port"):
         ViewServer(state, "127.0.0.1", server.port).start()
+
+
+def test_an_update_waits_for_the_planner_to_rest(server, monkeypatch):
+    """Drawing while it plans would make it late; without a planner updates come all the same, a period later."""
+    period_s = 3.0
+    monkeypatch.setattr(server_module, "UPDATE_PERIOD_S", period_s)
+
+    async def seconds_to_next(client, rests_after_s: float | None) -> float:
+        await client.send_str("drawn")
+        begin_s = time.monotonic()
+        if rests_after_s is not None:
+            asyncio.get_running_loop().call_later(rests_after_s, server.planner_rests)
+        await next_update(client)
+        return time.monotonic() - begin_s
+
+    async def watch(session):
+        async with listen(session, server) as client:
+            await next_update(client)
+            return [await seconds_to_next(client, rests) for rests in (1.1 * period_s, None)]
+
+    with_planner, without = within_deadline(watch)
+    assert period_s < with_planner < without and without > 1.9 * period_s

@@ -8,6 +8,7 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Callable
 
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
@@ -49,6 +50,7 @@ class LiveViewNode(Node):
         super().__init__(NODE_NAME)
         self.config: ViewConfig = read_parameters(self)
         self.state = LiveState(self.config.role_name)
+        self.on_answer: Callable[[], None] = lambda: None  # called after each of the planner's commands
         self._made = []
         self._sees_pictures = False
 
@@ -105,6 +107,7 @@ class LiveViewNode(Node):
             message.bundle_id, message.latency_ms, message.deadline_missed, message.candidates, message.horizon,
             message.iterations, message.in_flight, message.best_return, message.mean_return, message.surprise,
             message.surprise_threshold))
+        self.on_answer()
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         self.state.take_command(message.steer, message.throttle, message.brake)
@@ -161,6 +164,7 @@ def main(argv: list[str] | None = None) -> int:
         node = LiveViewNode()
         server = ViewServer(node.state, node.config.address, node.config.port)
         port = server.start()
+        node.on_answer = server.planner_rests
         _announce(node, port)
         return _run(node, server, stop_signals)
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.

@@ -7,6 +7,7 @@ up for it and holds up nobody.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import threading
@@ -60,6 +61,7 @@ class ViewServer:
         self._clients: set[web.WebSocketResponse] = set()
         self._pictures = {"camera": OnceEach(show_camera), "imagined": OnceEach(show_imagined)}
         self._started = threading.Event()
+        self._rest: asyncio.Event | None = None
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="live view server", daemon=True)
 
@@ -77,6 +79,14 @@ class ViewServer:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(_STOP_TIMEOUT_S)
+
+    def planner_rests(self) -> None:
+        """The planner has just sent a command, and waits for the next picture: the time to send and draw an update.
+
+        From any thread. On a machine with few cores a browser that draws while the planner plans makes it late.
+        """
+        if self._rest is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._wake)
 
     @property
     def alive(self) -> bool:
@@ -101,6 +111,7 @@ class ViewServer:
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._rest = asyncio.Event()
         application = web.Application(middlewares=[_guard], client_max_size=1024)
         application.on_response_prepare.append(_add_headers)
         application.on_shutdown.append(self._close_clients)
@@ -148,10 +159,17 @@ class ViewServer:
                 if not await asyncio.wait_for(self._exchange(socket, client), ANSWER_TIMEOUT_S):
                     return
                 await pause
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._rest.wait(), UPDATE_PERIOD_S)
             except (asyncio.TimeoutError, ConnectionError):
                 return
             finally:
                 pause.cancel()
+
+    def _wake(self) -> None:
+        """Wakes those who wait now; later ones wait for the next time."""
+        self._rest.set()
+        self._rest.clear()
 
     async def _exchange(self, socket: web.WebSocketResponse, client: _Client) -> bool:
         """Send what is new and wait until it is drawn; returns whether the browser still listens."""
