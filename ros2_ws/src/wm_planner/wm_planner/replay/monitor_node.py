@@ -41,6 +41,7 @@ EXIT_EVALUATION = 4
 _PLANNER = "wm_planner"
 _MONITOR = "wm_replay_monitor"
 _PLANNER_WAIT_S = 180.0  # for it to load its bundle on a busy machine
+_DISCOVERY_S = 5.0  # for a live camera to be seen, which must not be missed: nearly 3 s were measured
 _PLAYER_WAIT_S = 120.0  # for the first picture
 _GONE_S = 0.5  # without a publisher of pictures, the bag is over
 _LAST_ANSWER_S = 2.0  # for the commands still to come then
@@ -136,7 +137,11 @@ def _wait_for_planner(cameras: list[str], signals: list[int]) -> None:
             raise ReplayError(f"the planner is {state.label}, expected active: its log says why")
         _spin(executor, signals, lambda: all(_monitored(node, topic) for topic in cameras), _PLANNER_WAIT_S,
               "the monitor did not come up")
-        live = [topic for topic in cameras if node.count_publishers(topic)]
+        found_by_s = time.monotonic() + _DISCOVERY_S
+        while not (live := [topic for topic in cameras if node.count_publishers(topic)]):
+            if time.monotonic() > found_by_s:
+                break
+            _spin_once(executor, signals)
         if live:
             raise ReplayError(f"somebody publishes on {', '.join(live)} already: a replay beside a live camera would "
                               f"drive its vehicle by a recording; end it, or use another ROS_DOMAIN_ID")
