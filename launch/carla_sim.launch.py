@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
+from wm_planner.launch_arguments import value
 from wm_planner.launch_ends import unexpected_end
 from wm_planner.launch_view import view, view_arguments
 from wm_planner.recording.launch import recorder
@@ -165,12 +165,3 @@ def after_simulator(event, context):
     if event.returncode == 0 and not context.is_shutdown:
         return [Shutdown(reason="the episodes are done")]
     return unexpected_end("simulator", event, context)
-
-
-def value(context, name, kind=str):
-    """A launch argument's value as a `kind`; raises RuntimeError if it is none."""
-    text = LaunchConfiguration(name).perform(context)
-    try:
-        return kind(text)
-    except ValueError:
-        raise RuntimeError(f"{name}:={text}: expected a value of type {kind.__name__}") from None

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, mean_absolute_error, root_mean_squared_error
-from wm_evaluation.metrics.calibration import brier, coverage, reliability
+from wm_evaluation.metrics.calibration import brier, covered, reliability
 from wm_evaluation.metrics.driving import jerk, lateral_acceleration, longitudinal_acceleration
 from wm_evaluation.metrics.errors import mae, percentiles, rmse, sign_agreement
 
@@ -41,10 +41,10 @@ def test_the_calibration_error_of_known_bins():
 def test_an_interval_covers_its_ends():
     truth = np.array([1.0, 2.0, 3.0, 4.0, NAN])
     # 1 on the lower end, 2 inside, 3 on the upper end, 4 above; the last is not known.
-    assert coverage(truth, np.array([1.0, 0, 0, 0, 0]), np.array([2.0, 3, 3, 3, 9])) == 0.75
+    assert np.nanmean(covered(truth, np.array([1.0, 0, 0, 0, 0]), np.array([2.0, 3, 3, 3, 9]))) == 0.75
     sample = np.random.default_rng(1).normal(size=20_000)
     low, high = stats.norm.interval(0.9)
-    assert coverage(sample, np.full(20_000, low), np.full(20_000, high)) == pytest.approx(0.9, abs=0.01)
+    assert np.mean(covered(sample, np.full(20_000, low), np.full(20_000, high))) == pytest.approx(0.9, abs=0.01)
 
 
 def test_errors_are_those_of_scikit_learn():

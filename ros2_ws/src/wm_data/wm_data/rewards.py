@@ -7,6 +7,7 @@ A change of any of them gets another name.
 from typing import NamedTuple
 
 import numpy as np
+from wm_evaluation.metrics import driving
 
 NAME = "driving-1"
 TERMS = ("efficiency", "jerk", "lateral_acceleration", "lane_invasion", "collision")
@@ -46,11 +47,11 @@ def driving_reward(
     if speed is not None:
         mean_speed = 0.5 * (speed[1:] + speed[:-1])
         terms[:, 0] = EFFICIENCY * np.clip(mean_speed / target_speed, 0.0, 1.0)
-        acceleration = np.diff(speed) / np.diff(stamps_s)
-        jerk = np.diff(acceleration) / np.diff(stamps_s)[1:]
+        seconds = np.diff(stamps_s)
+        jerk = driving.jerk(driving.longitudinal_acceleration(speed, seconds), seconds[1:])
         terms[1:, 1] = -JERK * np.minimum(np.abs(jerk) / FULL_JERK_MPS3, 1.0)
         if yaw_rate is not None:
-            lateral = mean_speed * 0.5 * (yaw_rate[1:] + yaw_rate[:-1])
+            lateral = driving.lateral_acceleration(mean_speed, 0.5 * (yaw_rate[1:] + yaw_rate[:-1]))
             terms[:, 2] = -LATERAL * np.minimum(np.abs(lateral) / FULL_LATERAL_MPS2, 1.0)
     if lane_invasions is not None:
         terms[:, 3] = -LANE * lane_invasions

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, load_bundle
+from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
 
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
@@ -46,7 +46,8 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     except BundleError as error:
         raise ConfigError(str(error)) from error
     if config.preprocessed_images:
-        bundle = replace(bundle, manifest=_for_preprocessed_images(bundle.manifest))
+        bundle = replace(bundle, manifest=replace(
+            bundle.manifest, image=for_preprocessed_images(bundle.manifest.image)))  # fmt: skip
     manifest = bundle.manifest
     engine = Engine(bundle, EngineSettings(threads=config.threads), log)
     has_ensemble = _has_ensemble(engine, manifest)
@@ -65,11 +66,9 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     return Parts(bundle, engine, planner, pilot, has_ensemble)
 
 
-def _for_preprocessed_images(manifest: BundleManifest) -> BundleManifest:
-    """The same bundle for cameras that send the model's own pictures."""
-    image = manifest.image
-    cameras = tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras)
-    return replace(manifest, image=replace(image, cameras=cameras))
+def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
+    """The same pictures from cameras that send them at the model's size."""
+    return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
 
 
 def retune(parts: Parts, config: PlannerConfig) -> None:

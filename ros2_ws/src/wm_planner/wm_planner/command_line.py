@@ -2,6 +2,10 @@
 
 import argparse
 import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from rclpy.utilities import remove_ros_args
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -39,6 +43,22 @@ def told_when_stopped(command: str, interrupt: KeyboardInterrupt, left: str) -> 
     """The exit code, 128 + the signal's number, and the line that tells what is ``left`` behind."""
     number = getattr(interrupt, "number", signal.SIGINT)
     return 128 + number, f"{command}: stopped by {signal.Signals(number).name}; {left}"
+
+
+def node_words_refused(command: str, argv: Sequence[str], help_text: Callable[[], str]) -> int | None:
+    """A node takes parameters and no words: prints its help where that is asked, or refuses in one line.
+
+    Returns the exit code, None where there are no words. RuntimeError is rclpy's, for bad --ros-args.
+    """
+    words = remove_ros_args(argv)[1:]
+    if words in (["--help"], ["-h"]):
+        print(help_text())
+        return 0
+    if words:
+        print(f"{command}: unknown argument {' '.join(words)}: parameters are given as --ros-args -p NAME:=VALUE, "
+              f"see --help", file=sys.stderr)
+        return 2
+    return None
 
 
 def note_stop_signals() -> list[int]:

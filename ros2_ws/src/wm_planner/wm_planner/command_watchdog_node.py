@@ -17,10 +17,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 from wm_msgs.msg import PlannerStatus
 
-from wm_planner.command_line import note_stop_signals
+from wm_planner.command_line import node_words_refused, note_stop_signals
 from wm_planner.command_watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"
@@ -147,13 +146,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
     try:
-        words = remove_ros_args(argv)[1:]
-        if words in (["--help"], ["-h"]):
-            print(_help_text())
-            return 0
-        if words:
-            return _refuse(f"unknown argument {' '.join(words)}: parameters are given as "
-                           f"--ros-args -p NAME:=VALUE, see --help")
+        refused = node_words_refused("command_watchdog", argv, _help_text)
+        if refused is not None:
+            return refused
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
         node = CommandWatchdogNode()
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.

@@ -15,10 +15,9 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 
 from wm_planner.assembly import Parts, build, retune
-from wm_planner.command_line import note_stop_signals
+from wm_planner.command_line import node_words_refused, note_stop_signals
 from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import Diagnostics, EngineFacts, plans_asked_for
 from wm_planner.endpoints import Endpoints
@@ -198,13 +197,9 @@ def main(argv: list[str] | None = None) -> int:
     stop_signals = note_stop_signals()
     node = None
     try:
-        words = remove_ros_args(argv)[1:]
-        if words in (["--help"], ["-h"]):
-            print(help_text())
-            return 0
-        if words:
-            return _refuse(f"unknown argument {' '.join(words)}: parameters are given as "
-                           f"--ros-args -p NAME:=VALUE, see --help")
+        refused = node_words_refused("planner", argv, help_text)
+        if refused is not None:
+            return refused
         # Our own handlers, because rclpy's would close the context before the last brake command is sent.
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
         node = PlannerNode()

@@ -38,8 +38,7 @@ def reliability(predicted: np.ndarray, happened: np.ndarray, bins: int = 10) -> 
     return table, float(error)
 
 
-def coverage(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Share of values that lie in their interval, its ends included, any shape. NaN without any entry."""
+def covered(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """1.0 for each value that lies in its interval, ends included, else 0.0; any shape. NaN where one is not known."""
     known = np.isfinite(truth) & np.isfinite(low) & np.isfinite(high)
-    inside = (truth >= low) & (truth <= high)
-    return float(inside[known].mean()) if known.any() else float("nan")
+    return np.where(known, (truth >= low) & (truth <= high), np.nan)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from wm_evaluation.metrics.bootstrap import SegmentBootstrap
-from wm_evaluation.metrics.calibration import reliability
+from wm_evaluation.metrics.calibration import covered, reliability
 from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.metrics.returns import break_even, imagined_returns, real_returns
 from wm_evaluation.scorecard.measurements import Measurements
@@ -66,7 +66,7 @@ class _Summary:
         m, printed = self.m, self.printed
         real = self.real_returns[:, printed]
         sampled = imagined_returns(m.sampled_rewards, m.sampled_continues)[:, :, printed]
-        inside = (real >= sampled.min(1)) & (real <= sampled.max(1))
+        inside = covered(real, sampled.min(1), sampled.max(1))
         samples = sampled.shape[1]
         return {
             "mean_absolute_error": self.at_steps(self.return_errors),
@@ -75,7 +75,7 @@ class _Summary:
                 for name in ("imagined", "shuffled")
             },
             "inside_samples": {
-                "share": self.bootstrap.means(np.where(np.isfinite(real), inside, np.nan)),
+                "share": self.bootstrap.means(inside),
                 "expected": (samples - 1) / (samples + 1),
             },
         }

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from wm_bundle import BundleError, load_bundle
+from wm_bundle import Bundle, BundleError, BundleManifest, load_bundle
 from wm_data.conversion.report import NS_PER_S
 from wm_evaluation.metrics.pictures import WINDOW
 from wm_evaluation.scorecard.settings import ScoreSettings
@@ -43,15 +43,15 @@ def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Compar
     watcher = watcher or Watcher()
     settings = ScoreSettings(horizon=options.steps, seed=options.seed, resamples=options.resamples)
     check_names(options.thresholds, list(figure_names(settings.steps)))
-    names = _names(options)
+    bundles = _bundles(options)
     evaluations: list[Evaluation] = []
     began_s = time.perf_counter()
     recording = None
-    for folder, name in zip(options.bundles, names, strict=True):
+    for folder, name, bundle in zip(options.bundles, _names(bundles), bundles, strict=True):
         watcher.begin_bundle(name)
         try:
             replay = Replay(options.config(folder), watcher.log)
-            recording = _recording(options, replay)
+            recording = _recording(options, bundle.manifest)
             wanted = evaluations[0].moments if evaluations else None
             run = _run(options, settings, replay, recording, wanted, watcher)
         except (ConfigError, EngineError) as error:
@@ -84,21 +84,25 @@ def recorded_s(frames: Frames, period_s: float) -> float:
     return float(np.sum(frames.stamp_ns[ends] - frames.stamp_ns[begins])) / NS_PER_S + period_s * int(ends.sum())
 
 
-def _names(options: EvaluateOptions) -> list[str]:
-    """A name for each bundle: its model_id, with a number where several have the same. Raises BundleRefused."""
+def _bundles(options: EvaluateOptions) -> list[Bundle]:
+    """All of them, before the first one's turn. Raises BundleRefused."""
     try:
-        identities = [load_bundle(folder).manifest.model_id for folder in options.bundles]
+        return [load_bundle(folder) for folder in options.bundles]
     except BundleError as error:
         raise BundleRefused(str(error)) from None
+
+
+def _names(bundles: Sequence[Bundle]) -> list[str]:
+    """A name for each: its model_id, with a number where several have the same."""
+    identities = [bundle.manifest.model_id for bundle in bundles]
     return [
         name if identities.count(name) == 1 else f"{name} ({identities[: i + 1].count(name)})"
         for i, name in enumerate(identities)
     ]
 
 
-def _recording(options: EvaluateOptions, replay: Replay) -> Recording:
-    # The replay's own manifest speaks of preprocessed pictures; the recording's are those of the camera.
-    manifest = load_bundle(replay.parts.bundle.path).manifest
+def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
+    """What is to be read. ``manifest`` is the bundle's own: the replay's speaks of preprocessed pictures."""
     height, width = manifest.image.height, manifest.image.width
     if min(height, width) < WINDOW:
         raise BundleRefused(f"bundle {manifest.model_id} has pictures of {width}x{height} pixels, which cannot be "

@@ -27,11 +27,13 @@ from wm_data.conversion.assembly import episodes_of_drive
 from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import NS_PER_S, DriveReport
 from wm_data.conversion.sources import rosbag
 from wm_data.conversion.sources.rosbag.whole import stored_episode
 from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode
 
+from wm_planner.assembly import for_preprocessed_images
 from wm_planner.evaluation.episode_checks import check_period, checked_episode
 from wm_planner.evaluation.errors import BagError, EvaluationError
 
@@ -159,7 +161,7 @@ class Recording:
                 "rosbag", str(self.source), "", cameras=tuple(camera.name for camera in image.cameras),
                 topics=self.topics, rate=1.0 / self.manifest.control_period_s if self.resample else None,
                 min_rows=_MIN_ROWS, max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
-                image=_for_preprocessed(image) if self.preprocessed else image)  # fmt: skip
+                image=for_preprocessed_images(image) if self.preprocessed else image)  # fmt: skip
         except ValueError as error:
             raise BagError(str(error)) from None
 
@@ -177,10 +179,6 @@ def _holds_episodes(source: Path) -> bool:
     if source.is_file():
         return source.suffix == ".npz"
     return source.is_dir() and not (source / "metadata.yaml").exists() and any(source.glob("*.npz"))
-
-
-def _for_preprocessed(image: ImageSpec) -> ImageSpec:
-    return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
 
 
 def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
@@ -235,12 +233,11 @@ class _AsBundle(ConvertOptions):
         return _BundleView(spec, self.image.height, self.image.width)
 
 
-class _BundleView:
-    """One camera's preprocessing, in the place of the converter's ``CameraView``."""
+class _BundleView(CameraView):
+    """One camera's preprocessing by the bundle, in the place of the converter's choice."""
 
     def __init__(self, spec: CameraSpec, height: int, width: int):
-        self.name = spec.name
-        self.ready = True
+        super().__init__(spec.name)
         self._preprocess = ImagePreprocessor(spec, height, width)
 
     def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
@@ -257,20 +254,3 @@ class _BundleView:
                 f"{advice if at_size else ''}"
             )
         return self._preprocess(height, width, encoding, step, data)
-
-    def from_array(self, picture: np.ndarray) -> np.ndarray:
-        """As above, from a decoded picture (height, width, 3) uint8 BGR."""
-        height, width = picture.shape[:2]
-        return self(height, width, "bgr8", 3 * width, np.ascontiguousarray(picture).reshape(-1))
-
-    @property
-    def meta(self) -> dict:
-        """For the episode's ``meta["cameras"]``."""
-        camera = self._preprocess.camera
-        return {
-            "name": camera.name,
-            "source_height": camera.source_height,
-            "source_width": camera.source_width,
-            "crop": None if camera.crop is None else list(camera.crop),
-            "letterbox": camera.letterbox,
-        }

@@ -19,11 +19,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage, Image
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 
-from wm_planner.command_line import note_stop_signals
+from wm_planner.command_line import node_words_refused, note_stop_signals
 from wm_planner.command_watchdog_node import BUNDLE_ID as COMMAND_WATCHDOG
 from wm_planner.messages import NS_PER_S, stamp_ns
 from wm_planner.modes import Mode
@@ -153,13 +152,9 @@ def main(argv: list[str] | None = None) -> int:
     os.nice(_NICENESS)  # before the first thread of the middleware: threads inherit it
     node = server = None
     try:
-        words = remove_ros_args(argv)[1:]
-        if words in (["--help"], ["-h"]):
-            print(help_text())
-            return 0
-        if words:
-            return _refuse(f"unknown argument {' '.join(words)}: parameters are given as "
-                           f"--ros-args -p NAME:=VALUE, see --help")
+        refused = node_words_refused("live_view", argv, help_text)
+        if refused is not None:
+            return refused
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
         node = LiveViewNode()
         server = ViewServer(node.state, node.config.address, node.config.port)
