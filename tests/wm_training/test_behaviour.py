@@ -3,12 +3,13 @@ import torch
 from small_model import LATENTS, small_batch, small_model, small_noise
 from wm_training.model import behaviour
 from wm_training.model.losses import LOSSES
-from wm_training.model.noise import imagination_starts
 from wm_training.model.rssm import State
 
 
 def learning_model(latent="gaussian", **changes):
-    return small_model(latent, policy_learning=True, imagination_starts=6, **changes).train()
+    return small_model(
+        latent, policy_learning=True, imagination_starts=6, open_loop_weight=1.0, open_loop_steps=2, **changes
+    ).train()
 
 
 @pytest.mark.parametrize("latent", LATENTS)
@@ -46,10 +47,14 @@ def test_imagination_starts_where_the_noise_says():
 
 
 def test_the_number_of_starts_is_shared_by_the_sequences():
-    config = small_model(imagination_starts=6).config
-    assert imagination_starts(config, batch_size=4, steps=5) == 2
-    assert imagination_starts(config, batch_size=1, steps=5) == 5  # there are no more rows
-    assert imagination_starts(small_model(imagination_starts=0).config, 4, 5) == 5
+    def starts(states, sequences):
+        model = learning_model(open_loop_starts=states) if states != 6 else learning_model()
+        noise = small_noise(model, small_batch(sequences=sequences))
+        return noise.start.shape[1], noise.open_loop.shape[1]
+
+    assert starts(6, sequences=4) == (2, 5)  # 64 are more than there are rows
+    assert starts(3, sequences=1) == (5, 3)
+    assert starts(0, sequences=4) == (2, 5)  # 0 stands for all
 
 
 def test_the_return_range_follows_the_percentiles():

@@ -1,23 +1,11 @@
 """All settings of a training run: one frozen dataclass, checked at construction."""
 
 import dataclasses
-import difflib
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-ONE_SIZE = (("state_dim", "deterministic_dim"), ("latent_dim", "stochastic_dim"))
-"""Pairs of fields that are two names for one size."""
-
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot be used: the field, its value and what was expected."""
-
-
-class NotSet(int):
-    """A default that nobody chose, told apart from the same number given on purpose; a plain int once checked."""
+from wm_training.config_values import ONE_SIZE, ConfigurationError, NotSet, joined, nearest, typed
 
 
 @dataclass(frozen=True)
@@ -101,6 +89,8 @@ class WorldModelTrainConfig:
     """Compile the model with torch.compile; where that fails, says why and trains without."""
     prefetch_batches: int = 2
     """Data read ahead while the model computes [batches]."""
+    light_augmentation: float = 0.0
+    """Strongest change of light in half of the training sequences [share]; 0.5 is up to 1.5 times as bright or dark."""
 
     # Loss weights; a loss with weight 0 is measured and not learned
     reconstruction_weight: float = 1.0
@@ -119,6 +109,8 @@ class WorldModelTrainConfig:
     """Weight of the continue head's loss."""
     behaviour_cloning_weight: float = 1.0
     """Weight of the actor's likelihood of the expert's actions; keeps policy learning near the data."""
+    open_loop_weight: float = 0.0
+    """Weight of what is imagined open_loop_steps ahead from the recorded actions: pictures, rewards, ends, values."""
     actor_weight: float = 1.0
     """Weight of the actor's imagined return (policy_learning only)."""
     critic_weight: float = 1.0
@@ -149,6 +141,10 @@ class WorldModelTrainConfig:
     """Time before policy learning begins [updates]: a model that knows nothing teaches nothing."""
     imagination_starts: int = 64
     """Posterior states of a batch from which policy learning imagines [states]; 0 for all of them."""
+    open_loop_steps: int = 15
+    """Length of what the open-loop loss imagines [steps]; at most sequence_length - 1 of them."""
+    open_loop_starts: int = 64
+    """Posterior states of a batch from which the open-loop loss imagines, one picture each [states]; 0 for all."""
 
     # Files
     data_path: str = "./data/world_model"
@@ -235,13 +231,14 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
         ("state_dim", "hidden_dim", "latent_dim", "conv_depth", "batch_size", "num_epochs", "learning_rate",
          "max_grad_norm", "imagination_horizon", "num_imagination_samples", "bin_limit", "keep_checkpoints",
          "checkpoint_minutes", "gru_blocks", "ensemble_size", "actor_min_std", "gradient_accumulation",
-         "validation_frames", "log_every"),
+         "validation_frames", "log_every", "open_loop_steps"),
     ),
     (
         "0 or more",
         lambda value: value >= 0,
         ("weight_decay", "warmup_steps", "kl_free_bits", "kl_anneal_steps", "threads", "num_cameras",
-         "prefetch_batches", "policy_start_step", "imagination_starts", "video_epochs",
+         "prefetch_batches", "light_augmentation", "policy_start_step", "imagination_starts",
+         "open_loop_starts", "video_epochs",
          *(name for name in _NAMES if name.endswith("_weight"))),
     ),
     ("from 0 to 4294967295", lambda value: 0 <= value < 2**32, ("seed",)),
@@ -252,48 +249,8 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-def typed(field: dataclasses.Field, value: Any) -> Any:
-    """``value`` as the plain type of ``field``. Raises ConfigurationError when it is of another type."""
-    kind = field.type
-    if kind is bool:
-        fits, expected = isinstance(value, bool), "true or false"
-    elif kind is int:
-        fits, expected = isinstance(value, Integral) and not isinstance(value, bool), "a whole number"
-    elif kind is float:
-        fits = isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-        expected = "a finite number"
-    elif kind is str:
-        fits, expected = isinstance(value, str), "text"
-    else:
-        kind, choices = str, get_args(kind)
-        fits, expected = value in choices, " or ".join(choices)
-    if not fits:
-        raise ConfigurationError(f"{field.name} is {value!r}, expected {expected}")
-    return kind(value)
-
-
-def joined(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values with both names of a size where one was given; two different sizes raise ConfigurationError."""
-    result = dict(values)
-    for first, second in ONE_SIZE:
-        if first in values and second in values and values[first] != values[second]:
-            raise ConfigurationError(
-                f"{first} is {values[first]!r} and {second} is {values[second]!r}, but they are two names for one "
-                f"size: set one of them, or both alike"
-            )
-        for name, other in ((first, second), (second, first)):
-            if name in values:
-                result[other] = values[name]
-    return result
-
-
 def check_names(names: Iterable[str]) -> None:
     """Raise ConfigurationError for names that are no field, each with the nearest one that is."""
     unknown = [name for name in names if name not in _NAMES]
     if unknown:
         raise ConfigurationError("; ".join(f"unknown field {name!r}, {nearest(name, _NAMES)}" for name in unknown))
-
-
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """Words that point from a misspelt name to the most similar known one."""
-    return f"the nearest known name is {difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)[0]}"

@@ -1,6 +1,6 @@
 """Settings in layers: class defaults, then a preset, a YAML file, and changes such as command-line flags.
 
-Every layer overrules the ones before it, field by field. Of two names of one size (``config.ONE_SIZE``) each layer may
+Every layer overrules the ones before it, field by field. Of two names of one size (``ONE_SIZE``) each layer may
 give either; it counts for both. ``python -m wm_training.configuration --markdown`` prints the tables of
 docs/configuration.md.
 """
@@ -15,15 +15,8 @@ from typing import Any, get_args
 import yaml
 
 from wm_training.cli import DONE, USAGE, run
-from wm_training.config import (
-    ONE_SIZE,
-    ConfigurationError,
-    WorldModelTrainConfig,
-    check_names,
-    joined,
-    nearest,
-    typed,
-)
+from wm_training.config import WorldModelTrainConfig, check_names
+from wm_training.config_values import ONE_SIZE, ConfigurationError, joined, nearest, typed
 from wm_training.presets import PRESETS
 
 SECTIONS = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from wm_training import configuration
 from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, say
-from wm_training.config import ONE_SIZE, ConfigurationError, NotSet, WorldModelTrainConfig
+from wm_training.config import WorldModelTrainConfig
+from wm_training.config_values import ONE_SIZE, ConfigurationError, NotSet
 from wm_training.errors import TrainingError
 from wm_training.presets import PresetName
 from wm_training.training.process import prepare_process

@@ -9,6 +9,7 @@ from wm_data.episodes import Episode, EpisodeError, read_episode
 from wm_data.splits import SPLITS, split_files
 
 from wm_training.config import WorldModelTrainConfig
+from wm_training.data.light import change_light, draw_lights
 from wm_training.model.world_model import Batch
 
 RATE_TOLERANCE = 0.05  # a camera's rate differs a little from drive to drive
@@ -22,8 +23,12 @@ class SequenceDataset:
     and last rows of an episode (its terminal above all) are seen at least half as often as the others.
     """
 
-    def __init__(self, path: str | Path, config: WorldModelTrainConfig, split: str = "train"):
+    def __init__(
+        self, path: str | Path, config: WorldModelTrainConfig, split: str = "train", first: int | None = None
+    ):
         """Open the episodes of a split: ``path/train`` and ``path/val`` where they exist, else a share of ``path``.
+
+        With ``first`` only so many of its episodes, in the order of their names.
 
         Raises EpisodeError for a missing or empty folder, a damaged episode, episodes that do not fit together, and
         when no episode is as long as ``config.sequence_length``.
@@ -32,7 +37,7 @@ class SequenceDataset:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         self.config = config
         self.split = split
-        self.files = split_files(Path(path).expanduser(), config.validation_share, split)
+        self.files = split_files(Path(path).expanduser(), config.validation_share, split)[:first]
         self.episodes = [read_episode(file) for file in self.files]
         self._check_agreement()
         length = config.sequence_length
@@ -85,6 +90,7 @@ class SequenceDataset:
         """Batch ``index`` of ``epoch``, on the CPU; the same arguments give the same batch.
 
         ``rows`` reads only these of its ``batch_size`` sequences: the share of one of several processes.
+        With ``light_augmentation`` the training split's pictures are in other light now and then.
         """
         random = np.random.default_rng([self.config.seed, SPLITS.index(self.split), epoch, index])
         draws = random.integers(0, self.rows, self.config.batch_size)[rows or slice(None)]
@@ -97,6 +103,9 @@ class SequenceDataset:
         for place, slot, start in zip(pictures, slots.tolist(), starts.tolist(), strict=True):
             place[:] = self.episodes[self._usable[slot]].observations[start : start + length]
         rows_of_windows = (firsts + starts)[:, None] + np.arange(length)
+        if self.config.light_augmentation > 0 and self.split == "train":
+            lights = draw_lights(random, self.config.batch_size, self.config.light_augmentation)
+            change_light(pictures, lights[rows or slice(None)])
         numbers = {key: column.take(rows_of_windows, axis=0) for key, column in self._numbers.items()}
         numbers["is_first"] = np.zeros((len(draws), length), np.float32)
         numbers["is_first"][:, 0] = 1.0

@@ -19,7 +19,7 @@ from wm_evaluation.scorecard.tables import Cards
 from wm_evaluation.scorecard.terminal import terminal_tables
 
 from wm_training.cli import say
-from wm_training.config import nearest
+from wm_training.config_values import nearest
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures

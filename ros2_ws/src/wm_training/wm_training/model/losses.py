@@ -16,6 +16,7 @@ LOSSES = (
     "value",
     "dynamics",
     "behaviour_cloning",
+    "open_loop",
     "actor",
     "critic",
     "entropy",
@@ -57,8 +58,9 @@ def dynamics_loss(predicted: Tensor, encoded: Tensor) -> Tensor:
 
 
 def continue_loss(logits: Tensor, continues: Tensor) -> Tensor:
-    """Binary cross-entropy of the continue head. Logits and targets (B, T); target 0 where the episode terminated."""
-    return functional.binary_cross_entropy_with_logits(logits.float(), continues.float())
+    """Binary cross-entropy (...,) of the continue head for logits and targets (...,); target 0 where the episode
+    terminated."""
+    return functional.binary_cross_entropy_with_logits(logits.float(), continues.float(), reduction="none")
 
 
 def behaviour_cloning_loss(log_probability: Tensor, weight: Tensor) -> Tensor:

@@ -24,6 +24,8 @@ class Noise(NamedTuple):
     """(B, n, H, S) standard normal: imagined states."""
     action: Tensor
     """(B, n, H, 2) standard normal: the actor's samples."""
+    open_loop: Tensor
+    """(B, m, 2) uniform in [0, 1): where the open-loop loss begins and which picture it takes, m = 0 without it."""
 
     def part(self, rows: slice) -> "Noise":
         """The noise of some of the sequences."""
@@ -52,7 +54,8 @@ def draw_noise(
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator, device=device)
 
-    starts = imagination_starts(config, batch_size, steps) if config.policy_learning else 0
+    starts = _in_each(config.imagination_starts, batch_size, steps) if config.policy_learning else 0
+    ahead = _in_each(config.open_loop_starts, batch_size, steps) if config.open_loop_weight > 0 else 0
     horizon, size = config.imagination_horizon, config.stochastic_size
     return Noise(
         latent=normal(batch_size, steps + 1, size),
@@ -60,11 +63,10 @@ def draw_noise(
         start=uniform(batch_size, starts),
         imagined=normal(batch_size, starts, horizon, size),
         action=normal(batch_size, starts, horizon, 2),
+        open_loop=uniform(batch_size, ahead, 2),
     )
 
 
-def imagination_starts(config: WorldModelTrainConfig, batch_size: int, steps: int) -> int:
-    """Rows of each sequence from which policy learning imagines, so that a batch has ``imagination_starts`` of them."""
-    if config.imagination_starts == 0:
-        return steps
-    return min(steps, -(-config.imagination_starts // batch_size))
+def _in_each(states: int, batch_size: int, steps: int) -> int:
+    """States to draw in each of ``batch_size`` sequences of ``steps`` rows for ``states`` in the batch, 0 for all."""
+    return min(steps, -(-states // batch_size)) if states else steps

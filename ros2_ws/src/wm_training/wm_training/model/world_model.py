@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_training.config import WorldModelTrainConfig
-from wm_training.model import behaviour, losses
+from wm_training.model import behaviour, losses, overshooting
 from wm_training.model.heads import Actor, ContinueHead, ScalarHead, search_to_command
 from wm_training.model.networks import Decoder, Encoder
 from wm_training.model.noise import Noise
@@ -144,19 +144,22 @@ class WorldModel(nn.Module):
         errors = self.decoder.squared_errors(belief.flatten(0, 1), batch.image.flatten(0, 1))
         kl_posterior, kl_prior = self.rssm.kl_terms(posterior, prior)
         reward = self.reward(reached)
+        returns = self._returns(reached, batch)
         actor = self.actor(belief)
         latent = self.rssm.latent
         result = {
             "reconstruction": losses.reconstruction_loss(errors.unflatten(0, belief.shape[:2]), batch.camera_mask),
             "kl": losses.kl_balanced(kl_posterior, kl_prior, self.config.kl_balance, self.config.kl_free_bits),
             "reward": self.reward.loss(reward, batch.reward).mean(),
-            "continue": losses.continue_loss(self.continues(reached), 1.0 - batch.terminal),
-            "value": self._value_loss(belief, reached, batch),
+            "continue": losses.continue_loss(self.continues(reached), 1.0 - batch.terminal).mean(),
+            "value": self.value.loss(self.value(belief), returns).mean(),
             "dynamics": losses.dynamics_loss(latent.mean(prior), latent.mean(posterior)),
             "behaviour_cloning": losses.behaviour_cloning_loss(
                 actor.log_probability(batch.expert), batch.expert_weight
             ),
         }
+        if self.config.open_loop_weight > 0:
+            result["open_loop"] = overshooting.open_loop_loss(self, states, returns, batch, noise.open_loop)
         if learn_policy:
             result |= behaviour.learn_in_imagination(self, states, noise)
         with torch.no_grad():
@@ -179,17 +182,13 @@ class WorldModel(nn.Module):
         kept = (chance >= self.config.camera_dropout) | (chance == chance.amax(1, keepdim=True))
         return batch._replace(camera_mask=batch.camera_mask * kept[:, None])
 
-    def _value_loss(self, belief: Tensor, reached: Tensor, batch: Batch) -> Tensor:
-        with torch.no_grad():
-            next_values = self.target_value.mean(self.target_value(reached))
-            returns = losses.lambda_returns(
-                batch.reward,
-                1.0 - batch.terminal,
-                next_values,
-                self.config.discount,
-                self.config.return_lambda,
-            )
-        return self.value.loss(self.value(belief), returns).mean()
+    @torch.no_grad()
+    def _returns(self, reached: Tensor, batch: Batch) -> Tensor:
+        """Lambda-returns (B, T) of the recorded drive, from the beliefs (B, T, F) that its actions led to."""
+        next_values = self.target_value.mean(self.target_value(reached))
+        return losses.lambda_returns(
+            batch.reward, 1.0 - batch.terminal, next_values, self.config.discount, self.config.return_lambda
+        )
 
     def _freeze_what_no_loss_moves(self) -> None:
         """Heads whose losses have no weight: several processes wait for the gradients of all that is not frozen."""

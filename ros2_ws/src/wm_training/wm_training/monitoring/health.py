@@ -128,7 +128,7 @@ class CheckOptions:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     from wm_training import cli
-    from wm_training.config import ConfigurationError
+    from wm_training.config_values import ConfigurationError
 
     options = cli.parse(CheckOptions, "Judge a training run by its curves.", "check_run", arguments)
     return cli.run("check_run", lambda: _check(options), (ConfigurationError, OSError))
