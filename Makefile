@@ -15,9 +15,9 @@ drive: ## Drive the shipped bundle in the built-in simulator; writes out/drive/ 
 	@scripts/setup.sh drive
 	@source env.sh && ros2 run wm_planner drive --output out/drive $(ARGS)
 
-train: ## Collect data, train and export a bundle from nothing
+train: ## Make the shipped bundle from nothing, and benchmark it (ARGS="--gpu", ARGS="--help" for settings)
 	@scripts/setup.sh train
-	@source env.sh && scripts/train_carracing.sh $(ARGS)
+	@source env.sh && PYTHONPATH="scripts:$$PYTHONPATH" python -m train_carracing $(ARGS)
 
 test: ## Run the linter and every test (ARGS="tests/ros -k name" for some)
 	@scripts/setup.sh test

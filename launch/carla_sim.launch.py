@@ -1,25 +1,28 @@
 """Simulator, planner and command watchdog together; ends by itself when the built-in simulator's episodes are done.
 
-    ros2 launch wm_planner carla_sim.launch.py                      # the built-in simulator
-    ros2 launch wm_planner carla_sim.launch.py simulator:=carla     # a running CARLA and its ROS bridge
+    ros2 launch wm_planner carla_sim.launch.py                               # the built-in simulator
     ros2 launch wm_planner carla_sim.launch.py view:=true record:=drive.mcap
+    ros2 launch wm_planner carla_sim.launch.py simulator:=carla bundle:=DIR  # a running CARLA server: docs/carla.md
+    ros2 launch wm_planner carla_sim.launch.py simulator:=none topics:=my_car.yaml bundle:=DIR     # docs/vehicle.md
 
 Exit code 0 if all episodes were driven, another if the planner or the simulator failed.
 """
 
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
-from wm_planner.launch_arguments import value
+from wm_planner.launch_arguments import planner_parameters, value
+from wm_planner.launch_carla import Bridge, carla
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_simulators import SIMULATORS, node_parameters, role_name_of
 from wm_planner.launch_view import view, view_arguments
 from wm_planner.recording.launch import recorder
 
 from launch import LaunchDescription
 
-WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the planner to be active
+WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
 
 # [s] After which silence of the planner the command watchdog brakes. A simulator that waits for commands waits for 1 s
 # and takes every command as the answer to its tick: a brake in that time would put all later answers one tick late,
@@ -29,12 +32,14 @@ COMMAND_TIMEOUT_WAITING_S = 1.2
 
 
 def generate_launch_description():
-    models = Path(get_package_share_directory("wm_planner"), "models")
-    spawn = Path(get_package_share_directory("wm_planner"), "launch", "carla_spawn.json")
+    share = Path(get_package_share_directory("wm_planner"))
     arguments = [
-        ("bundle", models / "carracing", "Folder of the model bundle to drive with."),
-        ("role_name", "ego_vehicle", "Name of the car in its topics."),
-        ("solver", "mppi", "How the planner searches: mppi, cem, shooting or actor (no search)."),
+        ("bundle", share / "models" / "carracing", "Folder of the model bundle to drive with."),
+        ("role_name", "", "Name of the car in its topics; empty: hero with carla_native, else ego_vehicle."),
+        ("solver", "mppi", "How the planner searches: mppi, cem, shooting, actor or policy (no search)."),
+        ("proposal_policy", "", "Policy file (.onnx) that proposes actions, or drives with solver:=policy."),
+        ("parameters", "", "Further planner parameters, as 'candidates=32 seed=1'."),
+        ("topics", "", "YAML file of topics and other parameters of the nodes; empty: the simulator's own."),
         ("fixed_delta_seconds", "0.08", "[s] Length of a control tick; must be the bundle's control period."),
         ("episodes", "3", "Embedded: episodes to drive before the launch ends; 0 means endless."),
         ("seed", "2000", "Embedded: track of the first episode; every further one takes the next number."),
@@ -42,18 +47,22 @@ def generate_launch_description():
         ("host", "localhost", "CARLA: host of the server."),
         ("port", "2000", "CARLA: port of the server."),
         ("town", "Town01", "CARLA: map to load."),
-        ("spawn", spawn, "CARLA: JSON file of the car and its sensors."),
+        ("spawn", share / "launch" / "carla_spawn.json", "CARLA: JSON file of the car and its sensors."),
         ("record", "", "File (.mcap) to record the drive to; empty: none."),
+    ]
+    switches = [
+        ("synchronous", "true", "CARLA: whether every tick waits for its command; false: the server keeps real time."),
+        ("command_watchdog", "true", "Whether a process of its own brakes when the planner's commands stop."),
     ]
     return LaunchDescription([
         DeclareLaunchArgument(
-            "simulator", default_value="embedded", choices=["embedded", "carla"],
-            description="embedded: the built-in simulator; carla: a running CARLA server through its ROS bridge."),
+            "simulator", default_value="embedded", choices=list(SIMULATORS),
+            description="embedded: the built-in one; carla: a running CARLA server through its ROS bridge; "
+                        "carla_native: one with --ros2 whose car runs already; none: any car that runs already."),
         *(DeclareLaunchArgument(name, default_value=str(default), description=text)
           for name, default, text in arguments),
-        DeclareLaunchArgument(
-            "command_watchdog", default_value="true", choices=["true", "false"],
-            description="Whether a process of its own brakes when the planner's commands stop."),
+        *(DeclareLaunchArgument(name, default_value=default, choices=["true", "false"], description=text)
+          for name, default, text in switches),
         *view_arguments(),
         OpaqueFunction(function=compose),
     ])  # fmt: skip
@@ -61,52 +70,64 @@ def generate_launch_description():
 
 def compose(context):
     """The actions of this run; raises RuntimeError for a value that cannot be used."""
-    simulator = carla if value(context, "simulator") == "carla" else embedded
-    watchdog = [command_watchdog(context)] if value(context, "command_watchdog") == "true" else []
+    simulator = value(context, "simulator")
+    role_name = role_name_of(simulator, value(context, "role_name"))
+    parameters = node_parameters(simulator, role_name, value(context, "topics"))
+    start = {"embedded": embedded, "carla": carla_server}.get(simulator, lambda context, role_name: [])
+    file, watched_by = value(context, "record"), value(context, "command_watchdog") == "true"
     # The view is asked for first: where it cannot be had, nothing starts. The recorder must not miss the beginning.
-    watched = view(context, value(context, "role_name"))
-    return [*recording(context), *simulator(context), *watchdog, planner(context), *watched]
+    watched = view(context, role_name)
+    return [
+        *([recorder(file, role_name, on_exit=after_recorder)] if file else []),
+        *start(context, role_name),
+        *([command_watchdog(context, role_name, parameters["wm_command_watchdog"])] if watched_by else []),
+        planner(context, role_name, parameters["wm_planner"]),
+        *watched,
+    ]
 
 
 def waits_for_commands(context):
     """Whether every tick of the simulator waits for its command."""
     # CARLA's bridge is told so below. Without a wall clock to hold it, the built-in simulator has to do the same.
-    return value(context, "simulator") == "carla" or value(context, "real_time_factor", float) == 0.0
+    if value(context, "simulator") == "embedded":
+        return value(context, "real_time_factor", float) == 0.0
+    return value(context, "simulator") == "carla" and value(context, "synchronous") == "true"
 
 
-def planner(context):
+def planner(context, role_name, topics):
     """The planner; it configures and activates itself."""
     return LifecycleNode(
         package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
         parameters=[{
+            **topics,
             "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
-            "role_name": value(context, "role_name"),
+            "role_name": role_name,
             "solver": value(context, "solver"),
+            "proposal_policy": value(context, "proposal_policy"),
             # Where simulated time waits for the planner, a late plan is as good as one in time.
             **({"deadline_frames": 0} if waits_for_commands(context) else {}),
+            **planner_parameters(value(context, "parameters")),
             "use_sim_time": False,
             "autostart": True,
         }],
         on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
 
 
-def command_watchdog(context):
+def command_watchdog(context, role_name, topics):
     """The process that brakes when the planner hangs or was killed."""
+    timeout_s = COMMAND_TIMEOUT_WAITING_S if waits_for_commands(context) else COMMAND_TIMEOUT_S
     return Node(
         package="wm_planner", executable="command_watchdog", name="wm_command_watchdog", output="screen",
-        parameters=[{
-            "role_name": value(context, "role_name"),
-            "timeout_s": COMMAND_TIMEOUT_WAITING_S if waits_for_commands(context) else COMMAND_TIMEOUT_S,
-        }],
+        parameters=[{"timeout_s": timeout_s, **topics, "role_name": role_name}],
         on_exit=lambda event, context: unexpected_end("command watchdog", event, context))  # fmt: skip
 
 
-def embedded(context):
+def embedded(context, role_name):
     """The built-in simulator; its end is the end of the launch."""
     return [Node(
         package="wm_sim", executable="bridge", output="screen",
         parameters=[{
-            "role_name": value(context, "role_name"),
+            "role_name": role_name,
             "seed": value(context, "seed", int),
             "episodes": value(context, "episodes", int),
             "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
@@ -117,41 +138,13 @@ def embedded(context):
         on_exit=after_simulator)]  # fmt: skip
 
 
-def carla(context):
-    """CARLA's own bridge and the car; runs until it is interrupted."""
-    try:
-        bridge, spawner = (
-            Path(get_package_share_directory(package)) for package in ("carla_ros_bridge", "carla_spawn_objects")
-        )
-    except PackageNotFoundError:
-        raise RuntimeError(
-            "simulator:=carla needs the CARLA ROS bridge (packages carla_ros_bridge and carla_spawn_objects), which is "
-            "not installed: build github.com/carla-simulator/ros-bridge in a workspace of a real ROS 2, source that "
-            "before env.sh, and install the client of your CARLA server's version (pip install carla==VERSION)"
-        ) from None
-    # Only here: these need a real ROS 2, as the bridge does.
-    from launch.actions import IncludeLaunchDescription
-    from launch.launch_description_sources import PythonLaunchDescriptionSource
-
-    def include(path, **arguments):
-        return IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(str(path)), launch_arguments=list(arguments.items())
-        )
-
-    return [
-        include(
-            bridge / "carla_ros_bridge.launch.py", host=value(context, "host"), port=value(context, "port"),
-            town=value(context, "town"), fixed_delta_seconds=value(context, "fixed_delta_seconds"),
-            ego_vehicle_role_name=value(context, "role_name"), timeout="10",
-            synchronous_mode_wait_for_vehicle_control_command=str(waits_for_commands(context))),
-        include(spawner / "carla_spawn_objects.launch.py", objects_definition_file=value(context, "spawn")),
-    ]  # fmt: skip
-
-
-def recording(context):
-    """The recorder, where one is asked for."""
-    file = value(context, "record")
-    return [recorder(file, value(context, "role_name"), on_exit=after_recorder)] if file else []
+def carla_server(context, role_name):
+    """CARLA's ROS bridge and the car; they run until they are interrupted."""
+    bridge = Bridge(
+        host=value(context, "host"), port=value(context, "port", int), town=value(context, "town"),
+        role_name=role_name, tick_s=value(context, "fixed_delta_seconds", float),
+        synchronous=waits_for_commands(context))  # fmt: skip
+    return carla(bridge, value(context, "spawn"), value(context, "bundle"))
 
 
 def after_recorder(event, context):

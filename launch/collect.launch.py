@@ -1,14 +1,16 @@
 """The built-in simulator and the recorder of episodes together; ends when the recorder does, with its success.
 
 ros2 launch wm_planner collect.launch.py episodes:=100 driver:=noisy-autopilot output_dir:=data/train
+ros2 launch wm_planner collect.launch.py episodes:=120 driver:=noisy-planner output_dir:=data/train \
+    bundle:=models/carracing planner_parameters:='steer_std=0.2 trust=3'
 """
 
 from pathlib import Path
 
-from ament_index_python.packages import get_package_prefix
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch_ros.actions import LifecycleNode, Node
+from wm_planner.launch_arguments import planner_parameters, value
 from wm_planner.launch_ends import unexpected_end
 from wm_planner.launch_view import view, view_arguments
 
@@ -16,22 +18,32 @@ from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
 ROLE_NAME = "ego_vehicle"  # the built-in simulator's and the recorder's default
+PLANNER = "wm_planner"  # the name of its node, by which the recorder finds it
+DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
+
+# Simulated time waits for a command, and no brake that no image asked for reaches the car. So nothing cuts a search
+# short or brakes because this machine is busy: the same seed gives the same drive.
+WITHOUT_HASTE = {"deadline_ms": 10_000.0, "deadline_frames": 0, "image_timeout_s": 10.0}
+DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
 
 
 def generate_launch_description():
+    models = Path(get_package_share_directory("wm_planner"), "models")
     arguments = [
         ("episodes", "10", "Episodes that the folder holds in the end."),
         ("episode_length", "500", "Longest episode [rows]."),
         ("output_dir", "data/world_model/train", "Folder of the episodes."),
         ("seed", "0", "Track of the first episode; every further one takes the next number."),
+        ("noise_every", "2.0", "Noisy drivers: mean time between bursts [s]."),
+        ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
+        ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
+        ("planner_parameters", "", "Planner: its parameters, as 'steer_std=0.2 trust=3'."),
     ]
     return LaunchDescription([
         DeclareLaunchArgument(
             "simulator", default_value="embedded", choices=["embedded", "none"],
             description="embedded: starts the built-in simulator; none: records from what runs already."),
-        DeclareLaunchArgument(
-            "driver", default_value="autopilot", choices=["autopilot", "noisy-autopilot", "random"],
-            description="Who drives."),
+        DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
         *(DeclareLaunchArgument(name, default_value=default, description=text) for name, default, text in arguments),
         *view_arguments(),
         OpaqueFunction(function=compose),
@@ -40,30 +52,52 @@ def generate_launch_description():
 
 def compose(context):
     """The actions of this run; raises RuntimeError for a value that cannot be used."""
-
-    def value(name):
-        return LaunchConfiguration(name).perform(context)
-
     watched = view(context, ROLE_NAME)
-    collect = ExecuteProcess(
+    planning = [planner(context)] if value(context, "driver").endswith("planner") else []
+    simulating = [simulator()] if value(context, "simulator") == "embedded" else []
+    return [*simulating, *planning, collect(context), *watched]
+
+
+def collect(context):
+    """The recorder; its end is the end of the launch."""
+    flags = ("episodes", "episode_length", "output_dir", "driver", "seed", "noise_every", "noise_strength")
+    program = Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")
+    return ExecuteProcess(
         name="collect", output="screen",
-        cmd=[
-            str(Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")),
-            "--episodes", value("episodes"), "--episode-length", value("episode_length"),
-            "--output-dir", value("output_dir"), "--driver", value("driver"), "--seed", value("seed"),
-        ],
+        cmd=[str(program), "--planner-node", PLANNER,
+             *(word for flag in flags for word in (f"--{flag.replace('_', '-')}", value(context, flag)))],
         on_exit=after_collect)  # fmt: skip
-    if value("simulator") == "none":
-        return [collect, *watched]
-    simulator = Node(
+
+
+def planner(context):
+    """The planner; it configures and activates itself, and its commands go to the recorder only.
+
+    No command watchdog: simulated time stands still while nobody commands, and its brake would count as an answer.
+    """
+    return LifecycleNode(
+        package="wm_planner", executable="planner", name=PLANNER, namespace="", output="screen",
+        parameters=[{
+            **WITHOUT_HASTE,
+            **planner_parameters(value(context, "planner_parameters"), "planner_parameters", DECIDED_HERE),
+            "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
+            "role_name": ROLE_NAME,
+            "control_topic": f"/carla/{ROLE_NAME}/planner/control",
+            "use_sim_time": False,
+            "autostart": True,
+        }],
+        on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
+
+
+def simulator():
+    """The built-in simulator, as fast as commands come."""
+    return Node(
         package="wm_sim", executable="bridge", output="screen",
         parameters=[{
             "real_time_factor": 0.0,
             "synchronous_mode_wait_for_vehicle_control_command": True,
             "wait_for_driver": WAIT_FOR_DRIVER_S,
         }],
-        on_exit=after_simulator)  # fmt: skip
-    return [simulator, collect, *watched]
+        on_exit=lambda event, context: unexpected_end("simulator", event, context))  # fmt: skip
 
 
 def after_collect(event, context):
@@ -71,7 +105,3 @@ def after_collect(event, context):
     if event.returncode == 0 and not context.is_shutdown:
         return [Shutdown(reason="all episodes are recorded")]
     return unexpected_end("recorder", event, context)
-
-
-def after_simulator(event, context):
-    return unexpected_end("simulator", event, context)

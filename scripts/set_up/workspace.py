@@ -76,6 +76,6 @@ def source_parts(root: Path) -> list[str | bytes]:
     for file in sorted(path for path in source.glob("*/**/*") if path.is_file()):
         if file.name in BUILD_FILES or file.suffix in INTERFACE_SUFFIXES:
             parts += [str(file.relative_to(source)), file.read_bytes()]
-    for folder in ("launch", "models"):
+    for folder in ("config", "launch", "models"):
         parts += sorted(str(path.relative_to(root)) for path in (root / folder).rglob("*"))
     return parts

@@ -1,6 +1,5 @@
 """The launch files over a real graph: simulator, planner and command watchdog, or simulator and recorder."""
 
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ from pathlib import Path
 import graph
 import numpy as np
 import pytest
-from ament_index_python.packages import get_package_share_directory
 from timing import limit_s
 from tiny_bundle import make_tiny_bundle
 
@@ -108,13 +106,3 @@ def test_collect_records_episodes_and_ends_by_itself(tmp_path):
         with np.load(file, allow_pickle=False) as episode:
             assert episode["actions"].shape == (20, 3)
             assert episode["observations"].shape[0] == 20
-
-
-def test_the_spawned_car_has_what_the_planner_listens_to():
-    text = Path(get_package_share_directory("wm_planner"), "launch", "carla_spawn.json").read_text()
-    (car,) = json.loads(text)["objects"]
-    assert car["id"] == "ego_vehicle"
-    camera = next(sensor for sensor in car["sensors"] if sensor["id"] == "rgb_front")
-    assert (camera["type"], camera["image_size_x"], camera["image_size_y"], camera["fov"]) == (
-        "sensor.camera.rgb", 800, 600, 90.0)  # fmt: skip
-    assert {sensor["id"] for sensor in car["sensors"]} >= {"collision", "lane_invasion", "odometry", "speedometer"}

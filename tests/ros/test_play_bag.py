@@ -12,6 +12,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool, Trigger
 from timing import limit_s
 
 TICKS = 20  # every 0.1 s: 1.9 s from the first to the last
@@ -33,6 +34,25 @@ class Listener:
         self.node.create_subscription(
             kind, topic, lambda message: heard.append((time.monotonic(), message)), QoSProfile(depth=100))
         return heard
+
+    def hear(self, seconds: float) -> None:
+        """Hear for so long."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def until(self, holds, process: graph.GraphProcess) -> None:
+        """Hear until ``holds()``."""
+        deadline_s = time.monotonic() + START_S
+        while not holds():
+            assert time.monotonic() < deadline_s and process.process.poll() is None, process.output()
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def ask(self, client, request, process: graph.GraphProcess):
+        """A service's answer."""
+        answer = client.call_async(request)
+        self.until(answer.done, process)
+        return answer.result()
 
     def until_end(self, process: graph.GraphProcess) -> int:
         """Hear until the player has ended; returns its exit code."""
@@ -88,7 +108,7 @@ def test_a_part_is_played_under_other_names_with_a_clock(listening, bag):
         assert listener.until_end(process) == 0, process.output()
     assert ticks(renamed) == list(range(5, 16))
     assert pictures == []
-    times = [message.clock.sec + message.clock.nanosec * 1e-9 for _, message in clock]
+    times = [_seconds(message) for _, message in clock]
     assert times == sorted(times)
     assert 30 < len(times) <= 52  # 1.0 s with 50 of them in a second
     assert 1.5 <= times[0] < 1.8 and 2.3 < times[-1] <= 2.52  # recording began at 1.001 s
@@ -112,6 +132,35 @@ def test_a_loop_begins_again_until_it_is_interrupted(listening, bag):
             listener.executor.spin_once(timeout_sec=0.05)
         assert process.stop(START_S) == 128 + signal.SIGINT
         assert "Traceback" not in process.output()
+
+
+def test_a_paused_bag_is_stepped_picture_by_picture_and_then_goes_on(listening, bag):
+    listener, play = listening
+    pictures, statuses = listener.listen(Image, CAMERA), listener.listen(CarlaEgoVehicleStatus, STATUS)
+    clock = listener.listen(Clock, "/clock")
+    pause = listener.node.create_client(SetBool, "/play_bag/pause")
+    step = listener.node.create_client(Trigger, "/play_bag/step")
+    with play(bag, "--start-paused", "--clock", 40, "--rate", 4, "--wait-for-subscribers", 1) as process:
+        listener.until(lambda: step.service_is_ready() and pause.service_is_ready(), process)
+        for count in (1, 2):
+            assert listener.ask(step, Trigger.Request(), process).success
+            listener.until(lambda count=count: len(pictures) >= count, process)
+        listener.hear(0.5)  # two seconds of the recording, were it not paused
+        # A tick's status comes before its picture, and nothing of the next one.
+        assert ticks(pictures) == ticks(statuses) == [0, 1]
+        assert 1.1 <= _seconds(clock[-1][1]) <= 1.12  # the clock was stepped with it: recording began at 1.001 s
+        assert listener.ask(pause, SetBool.Request(data=False), process).message == "playing"
+        assert not listener.ask(step, Trigger.Request(), process).success
+        assert listener.until_end(process) == 0, process.output()
+        output = process.output()
+    assert ticks(pictures) == ticks(statuses) == list(range(TICKS))
+    assert "play_bag: paused at 0.00 s" in output and "play_bag: stepped to 0.10 s" in output
+    times = [_seconds(message) for _, message in clock]
+    assert times == sorted(times)
+
+
+def _seconds(message: Clock) -> float:
+    return message.clock.sec + message.clock.nanosec * 1e-9
 
 
 def test_what_cannot_be_played_gives_one_line_and_no_traceback(tmp_path):

@@ -1,7 +1,8 @@
 import av
 import numpy as np
 import pytest
-from wm_evaluation.video import write_video
+from PIL import Image, ImageSequence
+from wm_evaluation.video import write_loop, write_video
 
 
 def counted(count, height=48, width=64):
@@ -41,4 +42,32 @@ def test_the_same_frames_give_the_same_bytes(tmp_path):
 def test_what_is_no_video_is_refused_and_leaves_no_file(tmp_path, frames, message):
     with pytest.raises(ValueError, match=message):
         write_video(tmp_path / "a.mp4", frames(), rate_hz=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loop_holds_every_pixel_for_its_time_and_begins_again_for_ever(tmp_path):
+    durations_ms = [80, 80, 880, 81]
+    for name in ("a.webp", "b.webp"):
+        write_loop(tmp_path / name, counted(4), durations_ms)
+    with Image.open(tmp_path / "a.webp") as picture:
+        assert picture.format == "WEBP" and picture.info["loop"] == 0 and picture.size == (64, 48)
+        found = [(np.asarray(frame.convert("RGB")), frame.info["duration"])
+                 for frame in ImageSequence.Iterator(picture)]  # fmt: skip
+    assert [duration for _, duration in found] == durations_ms
+    for (pixels, _), real in zip(found, counted(4), strict=True):
+        assert np.array_equal(pixels, real)
+    assert (tmp_path / "a.webp").read_bytes() == (tmp_path / "b.webp").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("frames", "durations_ms", "message"),
+    [
+        (lambda: [], [], "0 frames, 0 durations"),
+        (lambda: counted(3), [80, 80], "3 frames, 2 durations; expected as many"),
+        (lambda: [*counted(1), *counted(1, height=50)], [80, 80], r"a frame is \(64, 50\) RGB, expected \(64, 48\)"),
+    ],
+)
+def test_what_is_no_loop_is_refused_and_leaves_no_file(tmp_path, frames, durations_ms, message):
+    with pytest.raises(ValueError, match=message):
+        write_loop(tmp_path / "a.webp", frames(), durations_ms)
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from wm_planner.assembly import build, make_costs, make_scorer, make_solver, mak
 from wm_planner.config import PlannerConfig
 from wm_planner.costs import ActionRateCost, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
 from wm_planner.errors import ConfigError
-from wm_planner.solvers import CEM, MPPI, ActorOnly, RandomShooting
+from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting
 
 
 @pytest.mark.parametrize("values, message", [
@@ -16,7 +16,8 @@ from wm_planner.solvers import CEM, MPPI, ActorOnly, RandomShooting
     ({"candidates": 7}, "candidates: expected 8 to 4096, found 7"),
     ({"candidates": 8.0}, "candidates: expected int, found float"),
     ({"autostart": 1}, "autostart: expected bool, found int"),
-    ({"solver": "magic"}, "solver: expected one of shooting, cem, mppi, actor, found 'magic'"),
+    ({"solver": "magic"}, "solver: expected one of shooting, cem, mppi, actor, policy, found 'magic'"),
+    ({"solver": "policy"}, "solver: policy drives with a policy file, expected one in proposal_policy, found none"),
     ({"deadline_ms": float("nan")}, "deadline_ms: expected 1.0 to 10000.0 ms, found nan"),
     ({"risk": 1.0, "candidates": 15}, "candidates: expected at least 16 with risk above 0.*found 15"),
     ({"solver": "cem", "elites": 100}, r"elites: expected at most candidates \(64\), found 100"),
@@ -44,7 +45,7 @@ def test_topics_follow_the_role_name_unless_given():
 
 
 @pytest.mark.parametrize("name, kind", [
-    ("shooting", RandomShooting), ("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly)])
+    ("shooting", RandomShooting), ("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly), ("policy", PolicyOnly)])
 def test_the_solver_is_the_one_named(name, kind):
     assert type(make_solver(PlannerConfig(solver=name), 6)) is kind
 

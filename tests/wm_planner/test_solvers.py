@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from wm_planner.solvers import CEM, MPPI, ActorOnly, Problem, RandomShooting, SamplingSettings
+from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, Problem, RandomShooting, SamplingSettings
 
 HORIZON = 6
 SAMPLING = ("shooting", "cem", "mppi")
@@ -27,8 +27,10 @@ def make(name: str, **changes):
     return MPPI(settings(**changes), temperature=0.1)
 
 
-def problem(proposal=None, evaluate=score, affordable=lambda: 10**6, limit=lambda plans: None) -> Problem:
-    return Problem(np.zeros((HORIZON, 2), np.float32) if proposal is None else proposal, limit, evaluate, affordable)
+def problem(proposal=None, evaluate=score, affordable=lambda: 10**6, limit=lambda plans: None,
+            policy_plan=None) -> Problem:  # fmt: skip
+    proposal = np.zeros((HORIZON, 2), np.float32) if proposal is None else proposal
+    return Problem(proposal, limit, evaluate, affordable, lambda: policy_plan)
 
 
 @pytest.mark.parametrize("name", SAMPLING)
@@ -154,6 +156,50 @@ def test_actor_alone_is_scored_but_not_changed():
     np.testing.assert_array_equal(solution.plan, proposal)
     # 6 steps * ((0.1 - 0.3)² + (0.1 + 0.2)²) = 6 * 0.13
     assert solution.returns == pytest.approx([-0.78])
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_a_policys_plan_is_tried_and_wins_where_it_is_best(name):
+    plain, helped = (
+        make(name, trust=1.0, std=(0.05, 0.05)).solve(problem(policy_plan=plan)) for plan in (None, TARGET)
+    )
+    assert (helped.candidates == TARGET).all(axis=(1, 2)).any()
+    assert helped.returns.max() == 0.0  # at best 0.05 of the way in the box around the actor's plan
+    distance = np.abs(helped.plan - TARGET).max()
+    # Shooting takes it as it is; the others are drawn to it, mppi least because it averages over all candidates.
+    assert distance <= {"shooting": 0.0, "cem": 0.05, "mppi": 0.1}[name]
+    assert score(plain.plan[None])[0] < -0.4  # 6 * (0.25² + 0.15²) = 0.51 in the corner of the box
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_the_trust_region_reaches_to_a_policys_plan_and_no_further(name):
+    policy_plan = np.tile(np.array([[0.1, -0.6]], np.float32), (HORIZON, 1))
+    solver = make(name, trust=1.0)
+    for _ in range(3):
+        solution = solver.solve(problem(policy_plan=policy_plan, evaluate=lambda plans: -plans.sum(axis=(1, 2))))
+        low, high = solution.candidates.min(axis=(0, 1)), solution.candidates.max(axis=(0, 1))
+        np.testing.assert_allclose(low, [-0.15, -0.6], atol=1e-6)  # the box of the actor's plan, 0, ends at 0.15
+        assert high.max() <= 0.15 + 1e-6
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_a_policy_that_proposes_a_poor_plan_costs_the_search_little(name):
+    awful = np.full((HORIZON, 2), -1.0, np.float32)
+    solver = make(name)
+    for _ in range(6):
+        solution = solver.solve(problem(policy_plan=awful))
+    assert -score(solution.plan[None])[0] < (0.25 if name == "shooting" else 0.1)  # the actor's: 0.78, awful: 14
+
+
+def test_policy_alone_is_scored_but_not_changed_and_the_actor_stands_in_for_it():
+    plan, proposal = TARGET + 0.1, np.full((HORIZON, 2), 0.1, np.float32)
+    solution = PolicyOnly().solve(problem(proposal, policy_plan=plan))
+    np.testing.assert_array_equal(solution.plan, plan)
+    assert solution.returns == pytest.approx([-12 * 0.1**2]) and solution.iterations == 1
+    late = PolicyOnly().solve(problem(proposal, policy_plan=plan, affordable=lambda: 0))
+    np.testing.assert_array_equal(late.plan, plan)
+    assert late.iterations == 0 and np.isnan(late.returns).all()
+    np.testing.assert_array_equal(PolicyOnly().solve(problem(proposal)).plan, proposal)
 
 
 @pytest.mark.parametrize("changes, named", [

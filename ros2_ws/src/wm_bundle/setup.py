@@ -9,6 +9,7 @@ setup(
         ("share/wm_bundle", ["package.xml"]),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
     description="What training and driving must agree on: actions, image preprocessing, model bundles.",

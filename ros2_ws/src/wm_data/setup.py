@@ -9,6 +9,7 @@ setup(
         ("share/wm_data", ["package.xml"]),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
     description="Recorded driving: episode files, rewards, converters of rosbags and datasets.",

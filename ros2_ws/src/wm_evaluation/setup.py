@@ -10,6 +10,7 @@ setup(
     ],
     package_data={"wm_evaluation.report": ["assets/*"]},
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
     description="How good is a model: measures of predictions and of driving, and the reports that show them.",

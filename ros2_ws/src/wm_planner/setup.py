@@ -27,6 +27,7 @@ setup(
         *installed_tree("models"),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
     description="Plans with a world model: a lifecycle node that turns every camera image into one command.",
@@ -42,6 +43,8 @@ setup(
             "play_bag = wm_planner.replay.play:main",
             "replay_monitor = wm_planner.replay.monitor_node:main",
             "live_view = wm_planner.view.node:main",
+            "loop_picture = wm_planner.loop_picture.__main__:main",
+            "verify_bundle = wm_planner.verification.__main__:main",
         ],
     },
 )

@@ -9,6 +9,7 @@ setup(
         ("share/wm_sim", ["package.xml"]),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
     description="gymnasium's CarRacing-v3 behind the CARLA ROS bridge's topics, with a scripted expert.",

@@ -9,12 +9,14 @@ setup(
         ("share/wm_training", ["package.xml"]),
     ],
     install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
     description="Collects driving episodes from topics, trains RSSM world models from them, exports ONNX bundles.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "clone = wm_training.cloning.__main__:main",
             "collect = wm_training.collect:main",
             "convert = wm_training.convert:main",
             "train = wm_training.train:main",

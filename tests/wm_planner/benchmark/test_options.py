@@ -24,6 +24,14 @@ def test_a_controller_is_one_of_drives_or_a_bundle_of_its_own():
     assert [entry.has_model for entry in options.controllers] == [True, True, False]
 
 
+def test_a_file_is_a_policy_that_drives_alone_in_every_mode():
+    options = parse_options(["--controllers", "planner,clone=runs/clone.onnx"])
+    clone = Entry("clone", "policy", policy=Path("runs/clone.onnx"))
+    assert options.controllers[1] == clone and options.modes_of(clone) == ("lock-step", "real-time")
+    named = parse_options(["--controllers", "policy", "--set", "proposal_policy=clone.onnx"])
+    assert named.controllers == (Entry("policy", "policy"),)
+
+
 def test_expert_and_random_drive_in_lock_step_only_and_are_not_swept():
     sweeps = ["--sweep", "image_noise=0,5", "--sweep", "brightness=0.5"]
     options = parse_options(["--controllers", "planner,random", "--seeds", "1:2", *sweeps])
@@ -45,7 +53,9 @@ def test_a_sweep_of_all_has_every_kind_with_its_usual_sizes():
     (["--seeds", "1,1"], "--seeds: expected every value once"),
     (["--seeds", "x"], "expected a whole number, found 'x'"),
     (["--episodes", "11"], "--episodes: expected 1 to the number of seeds, 10, found 11"),
-    (["--controllers", "pilot"], "or NAME=BUNDLE_DIR with another name, found 'pilot'"),
+    (["--controllers", "pilot"], "or NAME=BUNDLE_DIR or NAME=FILE.onnx with another name, found 'pilot'"),
+    (["--controllers", "planner=clone.onnx"], "NAME=FILE.onnx with another name, found 'planner=clone.onnx'"),
+    (["--controllers", "policy"], "--controllers: expected a policy file for policy, found none; give --set"),
     (["--controllers", "actor,actor"], "--controllers: expected one or more, each name once"),
     (["--modes", "fast"], "expected one of lock-step, real-time, found 'fast'"),
     (["--sweep", "fog"], "--sweep: expected all or one of camera_latency"),

@@ -1,8 +1,12 @@
 """Property: what makes no sense is refused with one line that says what was expected and what was found."""
 
+from pathlib import Path
+
 import pytest
 from wm_planner.config import SOLVERS
+from wm_planner.drive.entries import Entry
 from wm_planner.drive.options import DriveOptions, parse_options
+from wm_planner.drive.runner import controller_of
 
 
 def test_defaults_drive_three_unseen_tracks_with_all_controllers():
@@ -21,7 +25,15 @@ def test_values_are_taken(tmp_path):
 
 
 def test_every_solver_is_a_controller():
-    assert parse_options(["--controllers", *SOLVERS]).controllers == SOLVERS
+    words = ["--controllers", *SOLVERS, "--set", "proposal_policy=clone.onnx"]
+    assert parse_options(words).controllers == SOLVERS
+
+
+def test_a_policy_file_is_a_controller_that_drives_with_it_alone():
+    options = parse_options(["--controllers", "actor", "clone=runs/clone.onnx"])
+    assert options.entries == (Entry("actor", "actor"), Entry("clone", "policy", policy=Path("runs/clone.onnx")))
+    parameters = dict(controller_of(options.entries[1]).parameters)
+    assert parameters == {"solver": "policy", "proposal_policy": str(Path.cwd() / "runs" / "clone.onnx")}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +43,9 @@ def test_every_solver_is_a_controller():
         (["--seeds", "-1"], "--seeds: expected whole numbers from 0"),
         (["--seeds", "4", "4"], "--seeds: expected every value once, found 4, 4"),
         (["--controllers", "pilot"], "--controllers: expected some of planner, shooting, cem"),
+        (["--controllers", "old=some/bundle"], "or NAME=FILE.onnx (benchmark compares bundles), found old=some/bundle"),
+        (["--controllers", "policy"], "expected a policy file for policy, found none; give --set proposal_policy="),
+        (["--controllers", "a=x.onnx", "a=y.onnx"], "--controllers: expected one or more, each name once, found a, a"),
         (["--set", "solver=cem"], "--set: expected NAME=VALUE with NAME one of "),
         (["--set", "candidates"], "found 'candidates'"),
         (["--set", "candidates=many"], "candidates: expected a value of type int, found 'many'"),

@@ -9,7 +9,7 @@ from wm_planner.drive.summary import build_summary, write_summary
 
 def test_format(result):
     summary = build_summary(result)
-    assert set(summary) == {"bundle", "simulator", "controllers", "control", "machine"}
+    assert set(summary) == {"bundle", "simulator", "controllers", "control", "machine", "benchmark"}
     assert list(summary["controllers"]) == ["planner", "random"]
     planner = summary["controllers"]["planner"]
     assert set(planner) == {"episodes", "mean_score", "ci95"}
@@ -29,6 +29,14 @@ def test_without_a_model_driving_the_control_figures_are_null(result):
     control = build_summary(result)["control"]
     assert control["latency_ms"] == dict.fromkeys(("p50", "p95", "p99", "max"))
     assert control["candidates"] is None
+
+
+def test_the_policy_of_a_controller_is_named_and_its_latency_counts_where_nothing_else_plans(result):
+    result.episodes["clone"] = result.episodes.pop("planner")
+    summary = build_summary(replace(result, policies={"clone": "clone-01234567"}))
+    assert summary["controllers"]["clone"]["policy"] == "clone-01234567"
+    assert "policy" not in summary["controllers"]["random"]
+    assert summary["control"]["latency_ms"]["p50"] == 20.0
 
 
 def test_a_frame_without_a_plan_does_not_hide_how_many_candidates_there_were(result):

@@ -14,12 +14,14 @@ THERE = ["/a", "/b", "/clock"]
 def test_the_command_line_has_the_names_of_ros2_bag_play():
     options = parse_options(
         "drive.mcap -r 2 --start-offset 3 --playback-duration 4 --delay 1 --topics /a /b --exclude-topics /b "
-        "--remap /a:=/recorded/a /b:=/c --clock --loop --wait-for-subscribers 2".split())
+        "--remap /a:=/recorded/a /b:=/c --clock --loop --start-paused "
+        "--disable-keyboard-controls --wait-for-subscribers 2".split())
     assert str(options.bag) == "drive.mcap"
     assert (options.rate, options.start_offset_s, options.duration_s, options.delay_s) == (2.0, 3.0, 4.0, 1.0)
     assert (options.topics, options.exclude) == (("/a", "/b"), ("/b",))
     assert options.remap == {"/a": "/recorded/a", "/b": "/c"}
     assert (options.clock_hz, options.loop, options.subscribers) == (40.0, True, 2)
+    assert (options.start_paused, options.keyboard) == (True, False)
 
 
 @pytest.mark.parametrize("words, message", [
@@ -66,7 +68,26 @@ def test_due_times_are_counted_from_the_beginning_so_that_lateness_does_not_add_
     pace.sent(100.5)
     assert pace.worst_s == pytest.approx(0.2)
     assert pace.due_s(7_000_000_000) == 101.0
-    assert pace.recorded_ns(101.0) == 7_000_000_000
+
+
+def test_no_recorded_time_passes_in_a_pause_and_a_step_moves_it_on():
+    now = [100.0]
+    pace = Pace(first_ns=5_000_000_000, rate=2.0, clock=lambda: now[0])
+    now[0] = 101.0
+    assert pace.halt() and pace.recorded_ns == 7_000_000_000  # two recorded seconds in one
+    now[0] = 150.0
+    assert not pace.halt() and pace.recorded_ns == 7_000_000_000
+    assert pace.go() and not pace.go()
+    assert pace.due_s(8_000_000_000) == 150.5  # a recorded second later
+    now[0] = 150.25
+    pace.halt()
+    now[0] = 160.0
+    pace.jump(8_000_000_000)  # a step
+    pace.sent(pace.due_s(8_000_000_000))
+    assert pace.worst_s == 0.0  # the pause is no lateness
+    now[0] = 170.0
+    pace.go()
+    assert pace.due_s(9_000_000_000) == 170.5
 
 
 def test_reading_ahead_keeps_the_order_and_passes_errors_on_in_their_place():

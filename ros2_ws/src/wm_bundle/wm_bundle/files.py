@@ -1,9 +1,10 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and named without the way to them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -28,3 +29,12 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file, UTF-8, whole or not at all. Raises OSError."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values, but those that name a file have its name alone: what is given away tells no one's folders."""
+    return {name: Path(value).name if _names_file(value) else value for name, value in values.items()}
+
+
+def _names_file(value: Any) -> bool:
+    return isinstance(value, str) and "/" in value and (value.endswith(".onnx") or Path(value).is_file())

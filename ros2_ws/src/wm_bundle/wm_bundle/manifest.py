@@ -114,13 +114,47 @@ class FileSpec:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A measured figure and its 95 % interval, whose ends are None where one drive alone says nothing of others."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class OpenLoopScores:
+    """What the float32 model's imagination is worth on its validation episodes, against guesses that need no model.
+
+    ``windows`` windows of ``drives`` drives: the model sees ``context`` rows and imagines from the recorded actions.
+    Entry i of every tuple is ``steps[i]`` steps ahead. ``psnr_db`` [dB] is of the pictures: ``imagined``, and
+    ``copy_last``, the last one seen. ``reward_error`` is the mean absolute one: ``imagined``, and ``mean_reward``, the
+    training episodes' mean.
+    """
+
+    steps: tuple[int, ...]
+    context: int
+    windows: int
+    drives: int
+    psnr_db: dict[str, tuple[Estimate, ...]]
+    reward_error: dict[str, tuple[Estimate, ...]]
+
+    def __post_init__(self):
+        for name in ("psnr_db", "reward_error"):
+            for guess, figures in getattr(self, name).items():
+                fits = len(figures) == len(self.steps)
+                _require(fits, f"open_loop.{name}.{guess}", f"{len(self.steps)} figures", len(figures))
+
+
+@dataclass(frozen=True)
 class BundleManifest:
     """All of ``bundle.json``.
 
     ``control_period_s`` [s] is the time between two images, and between two commands. ``horizon`` H [steps] is what
     imagine.onnx and actor.onnx were exported for. ``discount`` per step is the one the value head was trained with.
     ``surprise_threshold`` [nats] is the 99.9th percentile of the surprise on validation frames. ``validation`` holds
-    scores measured at export, ``provenance`` how the model was made (training summary, hash of the data).
+    one-step errors and the parity of the files with torch, both measured at export; ``open_loop`` the scorecard, None
+    in bundles of earlier versions; ``provenance`` how the model was made: training summary, what data, its hash.
     """
 
     model_id: str
@@ -137,6 +171,7 @@ class BundleManifest:
     action_low: tuple[float, ...] = (-1.0, 0.0, 0.0)
     action_high: tuple[float, ...] = (1.0, 1.0, 1.0)
     validation: dict[str, float] = field(default_factory=dict)
+    open_loop: OpenLoopScores | None = None
     provenance: dict[str, typing.Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 

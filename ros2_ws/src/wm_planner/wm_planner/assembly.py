@@ -16,27 +16,67 @@ from wm_planner.errors import ConfigError
 from wm_planner.limits import ActionLimits
 from wm_planner.pilot import Pilot
 from wm_planner.planner import Manner, Planner, Tuning
+from wm_planner.policy import Policy, PolicyFile, read_policy
+from wm_planner.providers import CHOICES
 from wm_planner.scoring import Scorer
-from wm_planner.solvers import CEM, MPPI, ActorOnly, RandomShooting, SamplingSettings, Solver
+from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting, SamplingSettings, Solver
 
 _COST_WEIGHTS = ("action_rate_cost", "deviation_cost", "steering_speed_cost")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a node needs to drive. ``has_ensemble``: the model says what its members disagree by."""
+    """What a node needs to drive. ``guard`` watches the files in use, ``has_ensemble``: the model says what its members
+    disagree by, ``policy`` is the file that proposes actions, None without one."""
 
     bundle: Bundle
     engine: Engine
     planner: Planner
     pilot: Pilot
+    guard: BundleGuard
     has_ensemble: bool
+    policy: PolicyFile | None
 
 
 def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Parts:
-    """Load and check the bundle, open and warm up the engine, and put the parts together.
+    """Load and check the bundle and the policy, open and warm up their engines, and put the parts together.
 
-    Raises ConfigError (also for a bundle that is missing, damaged or asks for inputs there are not) and EngineError.
+    Raises ConfigError (also for a bundle that is missing, damaged or asks for inputs there are not, and for a policy
+    that does not fit it) and EngineError.
+    """
+    bundle, file = _load_models(config)
+    manifest = bundle.manifest
+    settings = engine_settings(config)
+    engine = Engine(bundle, settings, log)
+    policy = None if file is None else _open_policy(file, settings, engine.provider, log)
+    has_ensemble = _has_ensemble(engine, manifest)
+    tuning = make_tuning(config, manifest, has_ensemble)
+    planner = Planner(engine, tuning, policy=policy, speed_index=_speed_index(manifest), seed=config.seed, clock=clock)
+    guard = BundleGuard(bundle, clock, file)
+    pilot = Pilot(planner, manifest, config, guard, clock=clock, log=log)
+    candidates = tuning.solver.candidates
+    times = engine.warm_up(candidates)
+    planner.expect(times["imagine"] / 1000.0, candidates)
+    if policy is not None:
+        times["policy"] = policy.warm_up()
+    proposing = "" if file is None else f", policy {file.manifest.policy_id}"
+    log(f"bundle {manifest.model_id}{proposing}: {config.solver}, {candidates} candidates x {manifest.horizon} steps; "
+        + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items()))
+    _warn_of_time(config, candidates, times, log)
+    return Parts(bundle, engine, planner, pilot, guard, has_ensemble, file)
+
+
+def engine_settings(config: PlannerConfig) -> EngineSettings:
+    """How the engines of the bundle and of the policy run."""
+    return EngineSettings(
+        threads=config.threads, providers=CHOICES[config.provider], fp16=config.fp16, engine_cache=config.engine_cache,
+        engine_workspace_mb=config.engine_workspace_mb)
+
+
+def _load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
+    """The bundle, for preprocessed images where it drives with those, and the policy, which fits it.
+
+    Raises ConfigError.
     """
     if not config.bundle:
         raise ConfigError("parameter bundle: expected the folder of a model bundle, found nothing; "
@@ -45,25 +85,29 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
         bundle = load_bundle(config.bundle)
     except BundleError as error:
         raise ConfigError(str(error)) from error
+    policy = None
+    if config.proposal_policy:
+        policy = read_policy(config.proposal_policy)
+        policy.check_fits(bundle.manifest)
     if config.preprocessed_images:
         bundle = replace(bundle, manifest=replace(
             bundle.manifest, image=for_preprocessed_images(bundle.manifest.image)))  # fmt: skip
-    manifest = bundle.manifest
-    engine = Engine(bundle, EngineSettings(threads=config.threads), log)
-    has_ensemble = _has_ensemble(engine, manifest)
-    tuning = make_tuning(config, manifest, has_ensemble)
-    solver = tuning.solver
-    planner = Planner(engine, tuning, speed_index=_speed_index(manifest), seed=config.seed, clock=clock)
-    pilot = Pilot(planner, manifest, config, BundleGuard(bundle, clock), clock=clock, log=log)
-    times = engine.warm_up(solver.candidates)
-    log(f"bundle {manifest.model_id}: {config.solver}, {solver.candidates} candidates x {manifest.horizon} steps; "
-        + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items()))
-    planner.expect(times["imagine"] / 1000.0, solver.candidates)
-    search_ms = config.iterations * times["imagine"] if config.solver != "actor" else 0.0
-    if times["observe"] + times["actor"] + search_ms > config.deadline_ms:
-        log(f"{config.iterations} iterations of {solver.candidates} candidates take about {search_ms:.0f} ms here, the "
+    return bundle, policy
+
+
+def _open_policy(file: PolicyFile, settings: EngineSettings, provider: str, log: Callable[[str], None]) -> Policy:
+    """The policy on the provider that runs the bundle, or one behind it."""
+    rest = settings.providers[settings.providers.index(provider):]
+    return Policy(file, replace(settings, providers=rest), lambda line: log(f"policy: {line}"))
+
+
+def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float], log: Callable[[str], None]) -> None:
+    """Say so where a frame takes longer than its deadline; ``times`` [ms] of one call each."""
+    search_ms = config.iterations * times["imagine"] if config.searches else 0.0
+    policy_ms = times["policy"] + times["advance"] + times["actor"] if "policy" in times else 0.0
+    if times["observe"] + times["actor"] + policy_ms + search_ms > config.deadline_ms:
+        log(f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the "
             f"deadline is {config.deadline_ms:g} ms: the search will be cut short; consider fewer candidates")
-    return Parts(bundle, engine, planner, pilot, has_ensemble)
 
 
 def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
@@ -101,6 +145,8 @@ def make_solver(config: PlannerConfig, horizon: int) -> Solver:
     """The solver that ``config.solver`` names."""
     if config.solver == "actor":
         return ActorOnly()
+    if config.solver == "policy":
+        return PolicyOnly()
     settings = SamplingSettings(
         candidates=config.candidates, horizon=horizon, iterations=config.iterations,
         std=(config.steer_std, config.longitudinal_std), correlation=config.noise_correlation,

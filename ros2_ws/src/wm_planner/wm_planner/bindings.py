@@ -4,12 +4,15 @@ Shapes: N is the free first dimension of a file's tensors, 1 where a file has no
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from wm_planner.errors import EngineError
+from wm_planner.errors import EngineError, NonFiniteError
+from wm_planner.providers import first_line
 
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 _NO_GRAPH = -1  # onnxruntime's word for it
@@ -23,6 +26,23 @@ def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], devic
     function: its next call overwrites them. An input of another type or shape is an EngineError.
     """
     return HostFunction(session, outputs) if device == "cpu" else DeviceFunction(session, outputs, device)
+
+
+def run_checked(file: Path, outputs: tuple[str, ...], function: Callable, feeds: dict[str, np.ndarray],
+                count: int) -> list[np.ndarray]:
+    """What ``function`` of a session of ``file`` gives for ``feeds`` at N = ``count``.
+
+    Raises EngineError where it cannot be run, NonFiniteError where it gives a NaN or an infinity.
+    """
+    try:
+        results = function(feeds, count)
+    except Exception as error:  # onnxruntime's exceptions have no common base class of their own
+        raise EngineError(f"{file} failed: {first_line(error)}") from error
+    for output, result in zip(outputs, results, strict=True):
+        # Smallest and largest see every NaN and infinity, and take no memory.
+        if result.dtype != np.uint8 and not (result.min() > -np.inf and result.max() < np.inf):
+            raise NonFiniteError(f"{file}: output '{output}' is not finite")
+    return results
 
 
 @dataclass(frozen=True)

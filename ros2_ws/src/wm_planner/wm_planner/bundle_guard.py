@@ -1,4 +1,4 @@
-"""Notices that the files of the bundle in use were changed on disk."""
+"""Notices that the files of the bundle in use, or its policy, were changed on disk."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from wm_bundle import Bundle
 from wm_bundle.bundle import sha256_of
+
+from wm_planner.policy import PolicyFile
 
 CHECK_S = 0.1  # a look costs a few microseconds as long as nothing has changed
 
@@ -20,13 +22,16 @@ class BundleGuard:
     on the disk, and nobody could say later which model it was.
     """
 
-    def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic):
-        """``bundle`` was loaded and checked just now; ``clock`` is monotonic [s]."""
+    def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic, policy: PolicyFile | None = None):
+        """``bundle`` and ``policy`` were loaded and checked just now; ``clock`` is monotonic [s]."""
         self._clock = clock
         self._next_s = clock() + CHECK_S
         self._expected = {bundle.file(name): entry.sha256 for name, entry in bundle.manifest.files.items()}
         description = bundle.file("bundle.json")
         self._expected[description] = sha256_of(description)
+        self._policy = None if policy is None else policy.path
+        if policy is not None:
+            self._expected[policy.path] = policy.sha256
         self._signatures = {file: _signature(file) for file in self._expected}
         self._faults: dict[Path, str] = {}
 
@@ -51,9 +56,10 @@ class BundleGuard:
         if same:
             self._faults.pop(file, None)
         else:
+            kind = "policy" if file == self._policy else "bundle"
             self._faults[file] = (
-                f"bundle file {file} was {'removed' if signature is None else 'changed'} while it drove: put the old "
-                f"one back, or configure the planner again to drive with the new bundle")
+                f"{kind} file {file} was {'removed' if signature is None else 'changed'} while it drove: put the old "
+                f"one back, or configure the planner again to drive with the new {kind}")
 
 
 def _signature(file: Path) -> _Signature:

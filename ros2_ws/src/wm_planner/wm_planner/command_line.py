@@ -1,6 +1,7 @@
 """What every command of this package does alike: one line for a wrong argument, and an orderly end by a signal."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -52,13 +53,21 @@ def node_words_refused(command: str, argv: Sequence[str], help_text: Callable[[]
     """
     words = remove_ros_args(argv)[1:]
     if words in (["--help"], ["-h"]):
-        print(help_text())
+        _print_while_read(help_text())
         return 0
     if words:
         print(f"{command}: unknown argument {' '.join(words)}: parameters are given as --ros-args -p NAME:=VALUE, "
               f"see --help", file=sys.stderr)
         return 2
     return None
+
+
+def _print_while_read(text: str) -> None:
+    """As print, but without an error when the reader has gone: `… --help | head`."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
 
 
 def note_stop_signals() -> list[int]:

@@ -7,10 +7,12 @@ from typing import Any
 from wm_planner.errors import ConfigError
 from wm_planner.solvers import FEWEST_CANDIDATES
 
-SOLVERS = ("shooting", "cem", "mppi", "actor")
+SEARCHES = ("shooting", "cem", "mppi")
+SOLVERS = (*SEARCHES, "actor", "policy")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SPEED_SOURCES = ("auto", "status", "odometry", "speedometer")
 YAW_RATE_SOURCES = ("odometry", "imu")
+PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 
 
 def _option(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = (),
@@ -30,6 +32,8 @@ class PlannerConfig:
     """All parameters. Built with ``from_values``, which checks every field and the combinations."""
 
     bundle: str = _option("", "folder of the model bundle to drive with")
+    proposal_policy: str = _option("", "policy file (.onnx) whose action is among the candidates, or is the command "
+                                       "with the solver policy; empty: none")
     role_name: str = _option("ego_vehicle", "the vehicle's name in the topics")
     image_topic: str = _option("", "camera images, {camera} stands for a camera's name; "
                                    "empty: /carla/<role_name>/{camera}/image")
@@ -84,6 +88,12 @@ class PlannerConfig:
                                     "shown it", "periods", 0, 20)
     seed: int = _option(0, "seed of the search", low=0, high=2**31 - 1)
     threads: int = _option(1, "inference threads", low=1, high=256)
+    provider: str = _option("auto", "what computes the model; auto: the first of the others, in this order, that works "
+                                    "here", choices=PROVIDERS)
+    fp16: bool = _option(False, "let TensorRT compute in half precision; verify_bundle tells what that costs")
+    engine_cache: str = _option("auto", "folder for the engines that TensorRT builds; auto: in the user's cache "
+                                        "directory; off: built at every start, which takes minutes")
+    engine_workspace_mb: int = _option(1024, "memory that TensorRT may use for one layer", "MiB", 16, 65536)
     deadline_ms: float = _live(60.0, "time from an image's arrival to its command", "ms", 1.0, 10_000.0)
     deadline_frames: int = _option(5, "brake after so many plans in a row that missed the deadline; 0: never, as in "
                                       "lock-step runs", "images", 0, 1000)
@@ -114,10 +124,20 @@ class PlannerConfig:
         if config.solver == "cem" and config.elites > config.candidates:
             raise ConfigError(f"parameter elites: expected at most candidates ({config.candidates}), "
                               f"found {config.elites}")
+        if not config.engine_cache:
+            raise ConfigError("parameter engine_cache: expected auto, off or a folder, found nothing")
+        if config.solver == "policy" and not config.proposal_policy:
+            raise ConfigError("parameter solver: policy drives with a policy file, expected one in proposal_policy, "
+                              "found none; set it with -p proposal_policy:=FILE.onnx")
         if config.risk > 0.0 and config.samples_that_fit < 2:
             raise ConfigError(f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with risk above 0, "
                               f"because every plan is then imagined more than once, found {config.candidates}")
         return config
+
+    @property
+    def searches(self) -> bool:
+        """Whether the solver looks for something better than the plan that it was given."""
+        return self.solver in SEARCHES
 
     @property
     def samples_that_fit(self) -> int:

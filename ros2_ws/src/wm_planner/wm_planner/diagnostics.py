@@ -44,6 +44,7 @@ class EngineFacts:
     threads: int
     horizon: int
     surprise_threshold: float  # [nats]
+    policy_id: str = "none"
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ class Diagnostics:
         planned = [record.candidates * record.iterations for record in self._answers.entries()
                    if record.candidates and record.mode is Mode.DRIVING]
         imagined = float(np.mean(planned)) if planned else 0.0
-        values = {"bundle": engine.bundle_id, "provider": engine.provider, "threads": engine.threads,
+        values = {"bundle": engine.bundle_id, "policy": engine.policy_id, "provider": engine.provider,
+                  "threads": engine.threads,
                   "imagined steps per frame": imagined * engine.horizon,
                   "imagined steps asked for": plans * engine.horizon}
         if not planned:
@@ -212,6 +214,6 @@ class Diagnostics:
 
 def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
     """Plans that a search imagines when it has the time; without an ensemble, risk costs several futures of a plan."""
-    if config.solver == "actor":
+    if not config.searches:
         return 1
     return config.candidates // config.futures_per_plan(has_ensemble) * config.iterations

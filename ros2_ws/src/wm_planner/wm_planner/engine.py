@@ -6,7 +6,7 @@ where they are returned) are overwritten by the next call of the same function.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import numpy as np
 import onnxruntime as ort
 from wm_bundle import BUNDLE_FILES, Bundle, BundleManifest
 
-from wm_planner.bindings import make_function
-from wm_planner.errors import EngineError, NonFiniteError
-from wm_planner.providers import EngineSettings, first_line, open_session, provider_named
+from wm_planner.bindings import make_function, run_checked
+from wm_planner.errors import EngineError
+from wm_planner.providers import EngineSettings, check_usable, first_that_works, open_session, provider_named
 
 _SCORES = ("reward", "continue", "value")
 _DISAGREEMENT = ("disagreement", "value_disagreement")  # of models with an ensemble
@@ -55,8 +55,9 @@ class Engine:
         self.manifest = bundle.manifest
         self._bundle = bundle
         self._settings = settings
+        self._log = log
         self._functions = {}
-        self.provider = self._choose_provider(log)
+        self.provider = first_that_works(settings, self._try, f"bundle {bundle.path}", log)
 
     def observe(self, image: np.ndarray, vector: np.ndarray, previous_action: np.ndarray, belief: np.ndarray,
                 is_first: bool, camera_mask: np.ndarray | None = None) -> tuple[np.ndarray, float]:
@@ -153,36 +154,15 @@ class Engine:
             timed("decode", self.decode, np.repeat(belief, manifest.horizon, axis=0))
         return times
 
-    def _choose_provider(self, log) -> str:
-        refusals = []
-        for provider, graph in self._attempts():
-            how = f"{provider} with recorded graphs" if graph else provider
-            try:
-                self._open(provider, graph)
-                self.warm_up(candidates=2)
-            except EngineError as error:
-                refusals.append(f"{how}: {error}")
-                log(f"refused {refusals[-1]}")
-            else:
-                log(f"inference on {how} with {self._settings.threads} thread(s)")
-                return provider
-        raise EngineError(f"no execution provider can run the bundle {self._bundle.path}: {'; '.join(refusals)}")
-
-    def _attempts(self) -> Iterator[tuple[str, bool]]:
-        """Providers in order, each with recorded graphs first where it has them."""
-        for provider in self._settings.providers:
-            if provider in ort.get_available_providers() and provider_named(provider).graph_options:
-                yield provider, True
-            yield provider, False
-
-    def _open(self, provider: str, graph: bool) -> None:
-        if provider not in ort.get_available_providers():
-            raise EngineError(f"not in this build of onnxruntime {ort.__version__}")
+    def _try(self, provider: str, graph: bool) -> None:
+        check_usable(provider, map(self._bundle.file, BUNDLE_FILES))  # before TensorRT takes minutes for the first one
         sessions = {}
         for name in BUNDLE_FILES:
+            file = self._bundle.file(name)
             sessions[name] = open_session(
-                self._bundle, name, provider, graph and name == "imagine.onnx", self._settings)
-            _check_interface(self._bundle.file(name), sessions[name], self.manifest)
+                file, provider, self._settings, graph=graph and name == "imagine.onnx",
+                free=_free_inputs(name, self.manifest), log=self._log)
+            _check_interface(file, sessions[name], self.manifest)
         ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
         scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
         wanted = {
@@ -198,20 +178,13 @@ class Engine:
             function: (self._bundle.file(file), outputs, make_function(sessions[file], outputs, device))
             for function, (file, outputs) in wanted.items()
         }
+        self.warm_up(candidates=2)
 
     def _call(self, function: str, feeds: dict[str, np.ndarray], count: int = 1) -> list[np.ndarray]:
         file, outputs, call = self._functions[function]
         if count < 1:
             raise EngineError(f"{function}: expected at least one row, found none")
-        try:
-            results = call(feeds, count)
-        except Exception as error:  # onnxruntime's exceptions have no common base class of their own
-            raise EngineError(f"{file} failed: {first_line(error)}") from error
-        for output, result in zip(outputs, results, strict=True):
-            # Smallest and largest see every NaN and infinity, and take no memory.
-            if result.dtype != np.uint8 and not (result.min() > -np.inf and result.max() < np.inf):
-                raise NonFiniteError(f"{file}: output '{output}' is not finite")
-        return results
+        return run_checked(file, outputs, call, feeds, count)
 
 
 def _row(values: np.ndarray) -> np.ndarray:
@@ -221,6 +194,14 @@ def _row(values: np.ndarray) -> np.ndarray:
 
 def _names(entries) -> set[str]:
     return {entry.name for entry in entries}
+
+
+def _free_inputs(file: str, manifest: BundleManifest) -> dict[str, tuple[int, ...]]:
+    """The inputs of a file with any number of rows, and the dimensions of a row."""
+    return {
+        "imagine.onnx": {"actions": (manifest.horizon, 3), "noise": (manifest.horizon, manifest.latent.stochastic)},
+        "decode.onnx": {"belief": (manifest.latent.belief,)},
+    }.get(file, {})
 
 
 def _check_interface(file: Path, session: ort.InferenceSession, manifest: BundleManifest) -> None:

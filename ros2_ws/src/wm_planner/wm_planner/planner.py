@@ -14,6 +14,7 @@ from wm_planner.costs import CostContext
 from wm_planner.engine import Engine
 from wm_planner.errors import PlanError, PlannerError
 from wm_planner.limits import ActionLimits
+from wm_planner.policy import Policy
 from wm_planner.scoring import Scorer
 from wm_planner.solvers import Problem, Solution, Solver
 from wm_planner.timer import CandidateTimer
@@ -74,10 +75,12 @@ class Tuning:
 class Planner:
     """Keeps the belief and plans from it. Not thread-safe; one caller."""
 
-    def __init__(self, engine: Engine, tuning: Tuning, *, speed_index: int | None = None, seed: int = 0,
-                 clock: Callable[[], float] = time.monotonic):
-        """``speed_index``: which vector input is the speed in m/s, None for none; ``clock`` is monotonic [s]."""
+    def __init__(self, engine: Engine, tuning: Tuning, *, policy: Policy | None = None, speed_index: int | None = None,
+                 seed: int = 0, clock: Callable[[], float] = time.monotonic):
+        """``policy`` proposes actions to solvers; ``speed_index``: which vector input is the speed in m/s, None for
+        none; ``clock`` is monotonic [s]."""
         self._engine = engine
+        self._policy = policy
         self._speed_index = speed_index
         self._clock = clock
         self._seed = seed
@@ -103,6 +106,7 @@ class Planner:
         self._command = np.zeros(3, np.float32)
         self._surprise = 0.0
         self._speed_mps: float | None = None
+        self._for_policy: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._random = np.random.default_rng(self._seed)
         self._tuning.solver.reset()
 
@@ -125,16 +129,19 @@ class Planner:
 
         ``image`` (C, height, width) uint8 at the model's size, ``vector`` (V,) in physical units, ``stamp_ns`` later
         than that of the observation before, ``camera_mask`` (K,) 0.0 where a camera's picture is missing. The previous
-        action is the one of ``note_command``. Raises EngineError, and PlannerError for a stamp that did not advance;
-        call ``reset`` after either.
+        action is the one of ``note_command``. ``image`` is looked at again by ``plan``, for the policy. Raises
+        EngineError, and PlannerError for a stamp that did not advance; call ``reset`` after either.
         """
         if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
             raise PlannerError(f"observation stamped {stamp_ns} ns after one stamped {self._stamp_ns} ns: expected a "
                                f"later stamp, or a reset before it")
         self._before[:] = self._belief
+        is_first = self._stamp_ns is None
         belief, self._surprise = self._engine.observe(
-            image, vector, self._command, self._belief, self._stamp_ns is None, camera_mask)
+            image, vector, self._command, self._belief, is_first, camera_mask)
         self._belief[:] = belief
+        whole = camera_mask is None or camera_mask.all()  # a policy is told of no missing camera
+        self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if whole else None
         self._stamp_ns = stamp_ns
         self._speed_mps = None if self._speed_index is None else float(vector[self._speed_index])
         return self._surprise
@@ -156,6 +163,7 @@ class Planner:
         Call it after ``observe``, not after the first one of a belief. Raises EngineError; call ``reset`` after that.
         """
         self._belief[:] = self._engine.advance(self._before, self._command[None])
+        self._for_policy = None
 
     def plan(self, deadline_s: float, cautious: bool = False, in_flight: Sequence[np.ndarray] = ()) -> Plan:
         """Plan from the belief; ``deadline_s`` is a time of the injected clock.
@@ -229,7 +237,22 @@ class Planner:
         def limit(plans: np.ndarray) -> None:
             limits.apply(plans, previous)
 
-        return Problem(proposal, limit, evaluate, affordable), limits, previous
+        problem = Problem(proposal, limit, evaluate, affordable, lambda: self._policy_plan(limits, previous))
+        return problem, limits, previous
+
+    def _policy_plan(self, limits: ActionLimits, previous: np.ndarray) -> np.ndarray | None:
+        """The policy's action, and then what the actor would do after it: (H, 2), within the limits.
+
+        None without a policy, and where it would have to judge a picture that is not whole or not believed.
+        """
+        if self._policy is None or self._for_policy is None:
+            return None
+        plan = from_command(self._policy.act(*self._for_policy))[None]  # (1, 2)
+        limits.apply(plan[None], previous)
+        continued, _ = self._engine.actor(self._engine.advance(self._ahead, to_command(plan)))  # (H, 3)
+        plan = np.concatenate([plan, from_command(continued)[:-1]])
+        limits.apply(plan[None], previous)
+        return plan
 
     def _frame_noise(self, samples: int) -> np.ndarray | None:
         """This frame's noise (samples, H, S), None for the mean prediction."""

@@ -78,7 +78,8 @@ class PlannerNode(LifecycleNode):
         manifest = parts.bundle.manifest
         self._watchdog = Watchdog(config.image_timeout_s)
         facts = EngineFacts(manifest.model_id, parts.engine.provider, config.threads, manifest.horizon,
-                            manifest.surprise_threshold)
+                            manifest.surprise_threshold,
+                            "none" if parts.policy is None else parts.policy.manifest.policy_id)
         self._diagnostics = Diagnostics(
             self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
         self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -21,12 +22,15 @@ from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Bool
 from wm_msgs.srv import Reset
 
+from wm_sim.car_control import CarControl
 from wm_sim.commands import Channel, Command, CommandDesk
 from wm_sim.config import BridgeConfig
 from wm_sim.messages import command_from_msg, ns_from_time
 from wm_sim.pacing import Pacer
+from wm_sim.sensors import LATCHED, RELIABLE
 from wm_sim.simulation import Simulation, Tick
-from wm_sim.topics import LATCHED, RELIABLE, BridgeTopics
+from wm_sim.spawn import CONTROL, SensorSpec, built_in, read_spawn_file
+from wm_sim.topics import BridgeTopics
 
 COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
@@ -49,7 +53,8 @@ class Bridge(Node):
         self._simulation = Simulation(self.config.fixed_delta_seconds, self.config.seed)
         self._desk = CommandDesk(self.config.autopilot)
         self._pacer = Pacer(self.config.tick_wall_s)
-        self._topics = BridgeTopics(self, self.config)
+        sensors = self._read_sensors()
+        self._topics = BridgeTopics(self, self.config, self._simulation, sensors)
         self._tick: Tick | None = None
         self._paused = False
         self._steps_allowed = 0  # ticks asked for with STEP_ONCE while paused
@@ -58,7 +63,17 @@ class Bridge(Node):
         self._served = 0  # messages taken in
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self)
-        self._connect()
+        self._connect(sensors)
+
+    def _read_sensors(self) -> list[SensorSpec]:
+        """The built-in sensors, or the spawn file's; what of it is left out is told. Raises ValueError."""
+        config = self.config
+        if not config.objects_definition_file:
+            return built_in(config.image_width, config.image_height)
+        sensors, left_out = read_spawn_file(config.objects_definition_file, config.role_name)
+        for line in left_out:
+            self.get_logger().warning(line)
+        return sensors
 
     def _read_parameters(self) -> BridgeConfig:
         """Check what was given on the command line, then declare it; raises ValueError."""
@@ -78,7 +93,7 @@ class Bridge(Node):
             self.declare_parameter(item.name, getattr(config, item.name), descriptor, ignore_override=True)
         return config
 
-    def _connect(self) -> None:
+    def _connect(self, sensors: list[SensorSpec]) -> None:
         base = f"/carla/{self.config.role_name}"
         self._command_topics = {channel: f"{base}/{channel.value}" for channel in Channel}
         for channel, topic in self._command_topics.items():
@@ -89,6 +104,10 @@ class Bridge(Node):
         self._subscribe(Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data))
         self._subscribe(CarlaControl, "/carla/control", self._on_carla_control)
         self.create_service(Reset, f"{base}/reset", self._on_reset)
+        for sensor in sensors:
+            if sensor.type == CONTROL:
+                topic = f"{base}/{sensor.id}"
+                CarControl(self._subscribe, self._warn_about_control, topic, self._simulation, self._desk)
 
     def _subscribe(self, kind: type, topic: str, callback: Callable, qos: QoSProfile = RELIABLE) -> None:
         def count_and_call(msg):
@@ -96,6 +115,9 @@ class Bridge(Node):
             callback(msg)
 
         self.create_subscription(kind, topic, count_and_call, qos)
+
+    def _warn_about_control(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=WARNING_PERIOD_S)
 
     def _on_command(self, channel: Channel, msg: CarlaEgoVehicleControl) -> None:
         warning = self._desk.receive(channel, command_from_msg(msg), ns_from_time(msg.header.stamp))
@@ -155,13 +177,14 @@ class Bridge(Node):
         begins = self._simulation.episode_over
         self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
         if begins:
+            self._topics.publish_waypoints(self._tick, self._simulation.centre_line())
             # A driver without images brakes, and a new track takes a while: such a command would end the first wait,
             # and every command after it would come one tick late.
             self._spin(DRAIN_S)
             self._desk.new_episode()
             self._pacer.restart()  # making the track took time that the first interval must not lack
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
-        self._topics.publish_tick(self._tick, not self._paused, latency_ms, self._simulation.image)
+        self._topics.publish_tick(self._tick, not self._paused, latency_ms)
 
     def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Serve callbacks for ``duration_s``, then those still queued; returns True as soon as ``until`` does."""
@@ -179,7 +202,8 @@ class Bridge(Node):
         limit_s = self.config.wait_for_driver
 
         def connected() -> bool:
-            sees = _names(self.get_subscriptions_info_by_topic(self._topics.image.topic_name))
+            sees = set().union(*(
+                _names(self.get_subscriptions_info_by_topic(topic)) for topic in self._topics.image_topics))
             if self._desk.autopilot_drives:
                 return bool(sees)
             # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
@@ -219,7 +243,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: the ROS arguments cannot be used: {error}", file=sys.stderr)
         return EXIT_USAGE
     if words in (["-h"], ["--help"]):
-        print(usage())
+        try:
+            print(usage(), flush=True)
+        except BrokenPipeError:  # … --help | head; Python writes the rest when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if words:
         print(f"error: unknown argument {words[0]!r}\n{usage()}", file=sys.stderr)

@@ -24,8 +24,10 @@ class BridgeConfig:
         False, "whether every tick waits, 1.0 s of wall time at most, for one command on the active channel")
     real_time_factor: float = _setting(
         1.0, "simulated seconds in a second of wall time; 0 means as fast as possible", 0.0, 1000.0)
-    image_width: int = _setting(96, "[px] width of the published image", 8, 4096)
-    image_height: int = _setting(96, "[px] height of the published image", 8, 4096)
+    objects_definition_file: str = _setting(
+        "", "JSON file of the car's sensors, as the CARLA bridge's spawner takes it; empty: the built-in ones")
+    image_width: int = _setting(96, "[px] width of the built-in camera's image", 8, 4096)
+    image_height: int = _setting(96, "[px] height of the built-in camera's image", 8, 4096)
     autopilot: bool = _setting(False, "whether the scripted expert drives until enable_autopilot says otherwise")
     episodes: int = _setting(0, "number of episodes after which the bridge ends with code 0; 0 means endless", 0, 2**31)
     auto_reset: bool = _setting(

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_sim.car_racing import ROAD_HALF_WIDTH_M
 from wm_sim.racing_line import curvature, resample, smooth_line, speed_profile
-from wm_sim.world import CAR_MASS_KG, MAX_STEERING_ANGLE, ROAD_HALF_WIDTH_M, CarState
+from wm_sim.world import CAR_MASS_KG, MAX_STEERING_ANGLE, CarState
 
 WHEELBASE_M = 3.24
 TYRE_LIMIT_N = 400.0  # friction of one wheel on the road
@@ -83,6 +84,10 @@ class Expert:
             curvature(self._line), self._spacing_m, config.lateral_grip, config.braking_grip, config.speed_limit)
         self._index = 0
 
+    def search_everywhere(self) -> None:
+        """The car was moved by another hand: the next command looks for it along the whole line."""
+        self._index = None
+
     def distance_to_line(self, state: CarState) -> float:
         """[m] from the car to the nearest point of the line."""
         return float(np.hypot(*(self._line - (state.x, state.y)).T).min())
@@ -112,10 +117,11 @@ class Expert:
 
     def _locate(self, x: float, y: float) -> int:
         """Index of the nearest point of the line, near the last one: the road can pass close to itself."""
-        window = (self._index + np.arange(-SEARCH_BEHIND, SEARCH_AHEAD)) % len(self._line)
-        squared = ((self._line[window] - (x, y)) ** 2).sum(axis=1)
-        self._index = int(window[squared.argmin()])
-        if squared.min() > LOST_M**2:
+        if self._index is not None:
+            window = (self._index + np.arange(-SEARCH_BEHIND, SEARCH_AHEAD)) % len(self._line)
+            squared = ((self._line[window] - (x, y)) ** 2).sum(axis=1)
+            self._index = int(window[squared.argmin()])
+        if self._index is None or squared.min() > LOST_M**2:
             self._index = int(((self._line - (x, y)) ** 2).sum(axis=1).argmin())
         return self._index
 

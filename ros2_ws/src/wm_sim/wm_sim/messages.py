@@ -16,18 +16,23 @@ from carla_msgs.msg import (
     CarlaEgoVehicleStatus,
     CarlaLaneInvasionEvent,
 )
-from geometry_msgs.msg import Quaternion, Vector3
-from nav_msgs.msg import Odometry
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Transform, TransformStamped, Vector3
+from nav_msgs.msg import Odometry, Path
+from sensor_msgs.msg import CameraInfo, Image, Imu
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
 from wm_msgs.msg import StepResult
 
 from wm_sim.commands import Command
+from wm_sim.pinhole import Mount
 from wm_sim.simulation import NS_PER_S, Tick
 from wm_sim.world import CAR_MASS_KG, MAX_STEERING_ANGLE, WHEEL_POSITIONS_M, WHEEL_RADIUS_M, CarState
 
-CAMERA_FOV = math.pi / 2  # [rad] nominal: CarRacing's picture is a view from above, which no pinhole gives
+NATIVE_FOV = math.pi / 2  # [rad] nominal: CarRacing's picture is a view from above, which no pinhole gives
 EGO_ID = 1
+CAR_SIZE_M = (5.0, 2.4, 1.0)  # the height is nominal, the world is flat
+GRAVITY = 9.81  # [m/s^2]
+WAYPOINT_SPACING_M = 1.0
 BYTES_PER_PIXEL = 4  # bgra8
 
 
@@ -58,7 +63,7 @@ def status_msg(header: Header, tick: Tick) -> CarlaEgoVehicleStatus:
     msg = CarlaEgoVehicleStatus(header=header, velocity=tick.state.speed, orientation=_orientation(tick.state.yaw))
     msg.acceleration.linear.x = tick.state.acceleration_x
     msg.acceleration.linear.y = tick.state.acceleration_y
-    msg.control = control_msg(header, tick.applied)
+    msg.control = control_msg(Header(), tick.applied)  # the bridge leaves the inner header empty
     return msg
 
 
@@ -72,6 +77,61 @@ def odometry_msg(header: Header, state: CarState, child_frame: str) -> Odometry:
     msg.twist.twist.linear.y = state.left_speed
     msg.twist.twist.angular.z = state.yaw_rate
     return msg
+
+
+def imu_msg(header: Header, state: CarState) -> Imu:
+    """Yaw rate and acceleration (mean over the last tick, with gravity) in the car's axes; covariances zero."""
+    msg = Imu(header=header, orientation=_orientation(state.yaw))
+    msg.angular_velocity.z = state.yaw_rate
+    cosine, sine = math.cos(state.yaw), math.sin(state.yaw)
+    msg.linear_acceleration.x = state.acceleration_x * cosine + state.acceleration_y * sine
+    msg.linear_acceleration.y = -state.acceleration_x * sine + state.acceleration_y * cosine
+    msg.linear_acceleration.z = GRAVITY
+    return msg
+
+
+def car_transform(header: Header, state: CarState, child_frame: str) -> TransformStamped:
+    """The car in the map, for /tf."""
+    transform = Transform(translation=Vector3(x=state.x, y=state.y), rotation=_orientation(state.yaw))
+    return TransformStamped(header=header, child_frame_id=child_frame, transform=transform)
+
+
+def sensor_transform(header: Header, child_frame: str, mount: Mount, rotation: tuple) -> TransformStamped:
+    """A sensor on the car, for /tf; ``rotation`` is a quaternion (x, y, z, w)."""
+    x, y, z, w = rotation
+    transform = Transform(
+        translation=Vector3(x=mount.x, y=mount.y, z=mount.z), rotation=Quaternion(x=x, y=y, z=z, w=w))
+    return TransformStamped(header=header, child_frame_id=child_frame, transform=transform)
+
+
+def path_msg(header: Header, line: np.ndarray) -> Path:
+    """A closed line (K, 2) [m] as poses about WAYPOINT_SPACING_M apart that look along it, the first one repeated."""
+    closed = np.vstack([line, line[:1]])
+    distance = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    at = np.linspace(0.0, distance[-1], round(distance[-1] / WAYPOINT_SPACING_M) + 1)
+    points = np.stack([np.interp(at, distance, closed[:, axis]) for axis in range(2)], axis=1)
+    # The last point is the first one: it looks the same way.
+    along = np.vstack([np.diff(points, axis=0), points[1:2] - points[:1]])
+    poses = [
+        PoseStamped(pose=Pose(position=Point(x=float(x), y=float(y)), orientation=_orientation(math.atan2(dy, dx))))
+        for (x, y), (dx, dy) in zip(points, along, strict=True)]
+    return Path(header=header, poses=poses)
+
+
+def markers_msg(header: Header, state: CarState) -> MarkerArray:
+    """The car as a box, in the bridge's colour for it."""
+    length, width, height = CAR_SIZE_M
+    marker = Marker(header=header, id=EGO_ID, type=Marker.CUBE, color=ColorRGBA(g=255.0, a=0.3))
+    marker.pose = Pose(position=Point(x=state.x, y=state.y, z=height / 2), orientation=_orientation(state.yaw))
+    marker.scale = Vector3(x=length, y=width, z=height)
+    return MarkerArray(markers=[marker])
+
+
+def yaw_from_orientation(orientation: Quaternion) -> float:
+    """Yaw [rad] of a quaternion of any length; NaN for one that is no rotation."""
+    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
+    size = x * x + y * y + z * z + w * w
+    return math.atan2(2.0 * (w * z + x * y), size - 2.0 * (y * y + z * z)) if size > 1e-6 else math.nan
 
 
 def collision_msg(header: Header, state: CarState) -> CarlaCollisionEvent:
@@ -96,9 +156,9 @@ def step_result_msg(header: Header, tick: Tick, latency_ms: float) -> StepResult
         wheels_off_road=tick.state.wheels_off_road, command_latency_ms=latency_ms)
 
 
-def camera_info_msg(header: Header, width: int, height: int) -> CameraInfo:
-    """An undistorted camera of 90 degrees, see CAMERA_FOV."""
-    focal = width / (2.0 * math.tan(CAMERA_FOV / 2))
+def camera_info_msg(header: Header, width: int, height: int, fov: float) -> CameraInfo:
+    """A camera without distortion; ``fov`` is horizontal [rad]."""
+    focal = width / (2.0 * math.tan(fov / 2))
     cx, cy = width / 2.0, height / 2.0
     return CameraInfo(
         header=header, width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5,

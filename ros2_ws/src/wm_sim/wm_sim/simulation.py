@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from wm_sim.commands import Command
 from wm_sim.expert import Expert
+from wm_sim.ground_view import Layer
 from wm_sim.world import CarRacingWorld, CarState
 
 EPISODE_GAP_NS = 1_000_000_000  # simulated time between two episodes, so that stamps show the cut
@@ -88,9 +91,32 @@ class Simulation:
         """Begin an episode (``command`` is then not used) or drive for one period with ``command``."""
         return self._begin() if self._over else self._drive(command)
 
-    def image(self):
+    def image(self) -> np.ndarray:
         """(96, 96, 3) uint8 RGB of the last tick."""
         return self._world.image()
+
+    def layers(self) -> list[Layer]:
+        """The world of the last tick, for GroundView."""
+        return self._world.layers()
+
+    def centre_line(self) -> np.ndarray:
+        """(K, 2) [m]: the road's centre line, see CarRacingWorld."""
+        return self._world.centre_line()
+
+    def place_car(self, x: float, y: float, yaw: float) -> bool:
+        """Set the car there [m, rad], ROS axes; False if no episode runs, and then nothing happens."""
+        if self._over:
+            return False
+        self._world.place(x, y, yaw)
+        self._expert.search_everywhere()
+        return True
+
+    def push_car(self, forward: float, left: float, yaw_rate: float) -> bool:
+        """Give the car this velocity [m/s, rad/s] in its own axes; False if no episode runs, nothing happens then."""
+        if self._over:
+            return False
+        self._world.push(forward, left, yaw_rate)
+        return True
 
     def _begin(self) -> Tick:
         self._seed, self._next_seed = self._next_seed, self._next_seed + 1

@@ -6,58 +6,65 @@ from collections.abc import Callable
 
 import numpy as np
 from carla_msgs.msg import (
-    CarlaCollisionEvent,
     CarlaEgoVehicleControl,
     CarlaEgoVehicleInfo,
     CarlaEgoVehicleStatus,
-    CarlaLaneInvasionEvent,
     CarlaStatus,
     CarlaWorldInfo,
 )
-from nav_msgs.msg import Odometry
+from geometry_msgs.msg import TransformStamped
+from nav_msgs.msg import Path
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Float32, Header
 from wm_msgs.msg import StepResult
 
 from wm_sim import messages
 from wm_sim.config import BridgeConfig
-from wm_sim.simulation import Tick
+from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, header
+from wm_sim.simulation import Simulation, Tick
+from wm_sim.spawn import SensorSpec
 
-RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-CAMERA = "rgb_front"
+TRANSFORMS_DEPTH = 100  # as tf2_ros has it
 
 
 class BridgeTopics:
-    """The publishers of a CARLA bridge with one car, one camera and the usual pseudo sensors."""
+    """The publishers of a CARLA bridge with one car and its sensors.
 
-    def __init__(self, node: Node, config: BridgeConfig):
+    Parameters
+    ----------
+    simulation: Simulation
+        Where cameras get their pictures from.
+    sensors: list of SensorSpec
+        In the order in which they send.
+
+    Raises RuntimeError where sensors come from a spawn file and tf2_msgs is not in use.
+    """
+
+    def __init__(self, node: Node, config: BridgeConfig, simulation: Simulation, sensors: list[SensorSpec]):
         self._config = config
         self._role = config.role_name
         base = f"/carla/{self._role}"
-
-        def publisher(kind, topic, qos=RELIABLE):
-            return node.create_publisher(kind, topic, qos)
-
-        self._carla_status = publisher(CarlaStatus, "/carla/status")
-        self._clock = publisher(Clock, "/clock")
-        self._world_info = publisher(CarlaWorldInfo, "/carla/world_info", LATCHED)
-        self._vehicle_info = publisher(CarlaEgoVehicleInfo, f"{base}/vehicle_info", LATCHED)
-        self._vehicle_status = publisher(CarlaEgoVehicleStatus, f"{base}/vehicle_status")
-        self._odometry = publisher(Odometry, f"{base}/odometry")
-        self._speedometer = publisher(Float32, f"{base}/speedometer")
-        self._collision = publisher(CarlaCollisionEvent, f"{base}/collision")
-        self._lane_invasion = publisher(CarlaLaneInvasionEvent, f"{base}/lane_invasion")
-        self._expert_control = publisher(CarlaEgoVehicleControl, f"{base}/expert_control")
-        self._step_result = publisher(StepResult, f"{base}/step_result")
-        self._camera_info = publisher(CameraInfo, f"{base}/{CAMERA}/camera_info")
-        self.image = publisher(Image, f"{base}/{CAMERA}/image")
+        self._carla_status = node.create_publisher(CarlaStatus, "/carla/status", RELIABLE)
+        self._clock = node.create_publisher(Clock, "/clock", RELIABLE)
+        self._world_info = node.create_publisher(CarlaWorldInfo, "/carla/world_info", LATCHED)
+        self._vehicle_info = node.create_publisher(CarlaEgoVehicleInfo, f"{base}/vehicle_info", LATCHED)
+        self._waypoints = node.create_publisher(Path, f"{base}/waypoints", LATCHED)
+        self._vehicle_status = node.create_publisher(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
+        self._expert_control = node.create_publisher(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
+        self._step_result = node.create_publisher(StepResult, f"{base}/step_result", RELIABLE)
+        # The built-in sensors are nowhere on the car: CarRacing looks at it from above.
+        send_transform = _transform_sender(node) if config.objects_definition_file else lambda transform: None
+        links = Links(node, self._role, simulation, send_transform)
+        self._sensors = [SENSORS[spec.type](links, spec) for spec in sensors if spec.type in SENSORS]
+        self._images = [sensor.image for sensor in self._sensors if isinstance(sensor, Camera)]
         self._world_info.publish(CarlaWorldInfo(map_name="CarRacing-v3"))
         self._vehicle_info.publish(messages.vehicle_info_msg(self._role))
+
+    @property
+    def image_topics(self) -> list[str]:
+        """The cameras' image topics."""
+        return [publisher.topic_name for publisher in self._images]
 
     def publish_run_state(self, frame: int, running: bool) -> None:
         """/carla/status; ``running`` is False while paused."""
@@ -66,33 +73,42 @@ class BridgeTopics:
             frame=frame, fixed_delta_seconds=self._config.fixed_delta_seconds, synchronous_mode=synchronous,
             synchronous_mode_running=synchronous and running))
 
-    def publish_tick(self, tick: Tick, running: bool, latency_ms: float, draw: Callable[[], np.ndarray]) -> None:
-        """Everything of one tick, in the bridge's order; the picture comes last, drawn if anybody looks."""
-        in_map, of_car = self._header(tick, "map"), self._header(tick, self._role)
-        of_camera = self._header(tick, f"{self._role}/{CAMERA}")
-        width, height = self._config.image_width, self._config.image_height
+    def publish_waypoints(self, tick: Tick, centre_line: np.ndarray) -> None:
+        """The new track's centre line (K, 2) [m], from the start line around to it."""
+        self._waypoints.publish(messages.path_msg(header(tick, MAP), centre_line))
+
+    def publish_tick(self, tick: Tick, running: bool, latency_ms: float) -> None:
+        """Everything of one tick, in the bridge's order; what is not the bridge's comes before the first camera."""
+        in_map = header(tick, MAP)
         self.publish_run_state(tick.frame, running)
         self._clock.publish(Clock(clock=in_map.stamp))
         self._vehicle_status.publish(messages.status_msg(in_map, tick))
-        self._odometry.publish(messages.odometry_msg(in_map, tick.state, self._role))
-        self._speedometer.publish(Float32(data=tick.state.forward_speed))
-        if tick.left_field:
-            header = self._header(tick, f"{self._role}/collision")
-            self._collision.publish(messages.collision_msg(header, tick.state))
-        if tick.left_road:
-            header = self._header(tick, f"{self._role}/lane_invasion")
-            self._lane_invasion.publish(messages.lane_invasion_msg(header))
+        first_camera = next((k for k, sensor in enumerate(self._sensors) if isinstance(sensor, Camera)), None)
+        for k, sensor in enumerate(self._sensors):
+            if k == first_camera:
+                self._publish_own(tick, latency_ms)
+            sensor.update(tick)
+        if first_camera is None:
+            self._publish_own(tick, latency_ms)
+
+    def _publish_own(self, tick: Tick, latency_ms: float) -> None:
+        of_car = header(tick, self._role)
         self._expert_control.publish(messages.control_msg(of_car, tick.expert))
         self._step_result.publish(messages.step_result_msg(of_car, tick, latency_ms))
-        self._camera_info.publish(messages.camera_info_msg(of_camera, width, height))
-        if self.image.get_subscription_count() > 0:
-            self.image.publish(messages.image_msg(of_camera, draw(), width, height))
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until every subscriber has the last tick, or for ``timeout_s``."""
-        for publisher in (self._step_result, self.image):
+        """Wait until every subscriber has the last tick, or for ``timeout_s`` on each topic."""
+        for publisher in (self._step_result, *self._images):
             publisher.wait_for_all_acked(Duration(seconds=timeout_s))
 
-    @staticmethod
-    def _header(tick: Tick, frame_id: str) -> Header:
-        return Header(stamp=messages.time_from_ns(tick.stamp_ns), frame_id=frame_id)
+
+def _transform_sender(node: Node) -> Callable[[TransformStamped], None]:
+    """A function that sends one transform on /tf."""
+    try:
+        from tf2_msgs.msg import TFMessage  # only here: without a spawn file nothing of it is needed
+    except ImportError as error:
+        raise RuntimeError(
+            "parameter objects_definition_file needs the package tf2_msgs, which is not in use: run 'make setup', "
+            f"then source env.sh again ({error})") from None
+    publisher = node.create_publisher(TFMessage, "/tf", TRANSFORMS_DEPTH)
+    return lambda transform: publisher.publish(TFMessage(transforms=[transform]))

@@ -11,30 +11,15 @@ Axes: the world is right-handed with z up, as in ROS. The hull points along its 
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
-os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no window and no sound device is ever needed
-os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+import numpy as np
 
-import numpy as np  # noqa: E402  (the variables above must be set before pygame is imported)
-from gymnasium.envs.box2d.car_racing import (  # noqa: E402
-    FPS,
-    GRASS_DIM,
-    MAX_SHAPE_DIM,
-    PLAYFIELD,
-    TRACK_WIDTH,
-    WINDOW_H,
-    WINDOW_W,
-    CarRacing,
-)
+from wm_sim.car_racing import PHYSICS_PERIOD_S, LazyCarRacing
+from wm_sim.ground_view import Layer
 
-PHYSICS_PERIOD_S = 1.0 / FPS  # one physics frame: 0.02 s
 FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
 IMAGE_SIZE = 96  # native observation, pixels
-ROAD_HALF_WIDTH_M = TRACK_WIDTH  # gymnasium's TRACK_WIDTH is measured from the centre line to the edge
-PLAYFIELD_HALF_WIDTH_M = PLAYFIELD
 CAR_MASS_KG = 7.3  # hull 7.06 and four wheels of 0.06: Box2D's densities, not a real car's
 MAX_STEERING_ANGLE = 0.4  # [rad] limit of the front wheels; a steer command of s asks for s rad
 WHEEL_RADIUS_M = 0.54
@@ -88,64 +73,6 @@ class CarState:
         return -self.velocity_x * math.sin(self.yaw) + self.velocity_y * math.cos(self.yaw)
 
 
-# (400, 4, 2) [m] vertices of the brighter squares of grass, in gymnasium's order
-_GRASS = np.array([
-    [(x + 1, y), (x, y), (x, y + 1), (x + 1, y + 1)] for x in range(-20, 20, 2) for y in range(-20, 20, 2)
-]) * GRASS_DIM
-
-
-def _near(polygons: np.ndarray, place, reach_m: float) -> np.ndarray:
-    """Indices, in order, of the polygons (P, 4, 2) with a vertex within ``reach_m`` of a place."""
-    squared = ((polygons - (place[0], place[1])) ** 2).sum(axis=2)
-    return np.nonzero(squared.min(axis=1) < reach_m**2)[0]
-
-
-class _LazyCarRacing(CarRacing):
-    """CarRacing whose ``step`` does not draw: the picture of the current frame is drawn by ``draw``.
-
-    gymnasium draws inside ``step``, before that frame's -0.1 is booked, and the score is part of the picture. So the
-    score at that moment is kept and put back while drawing; nothing else of the picture changes afterwards.
-    """
-
-    _score_in_picture = 0.0
-
-    def _render(self, mode: str):
-        self._score_in_picture = self.reward
-        return None
-
-    def _render_road(self, zoom: float, translation, angle: float) -> None:
-        """As gymnasium's, but polygons that are far outside the picture are sorted out all at once.
-
-        gymnasium rotates each of some 730 polygons in Python to find the 50 that show; this was most of the time.
-        The sorting here is coarse, and its own test still decides about what is left.
-        """
-        field = [(PLAYFIELD, PLAYFIELD), (PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, PLAYFIELD)]
-        self._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
-        # The car is drawn at (W/2, H/4): nothing farther from it than the farthest corner, plus a polygon, shows.
-        reach = math.hypot(WINDOW_W / 2 + MAX_SHAPE_DIM, WINDOW_H * 3 / 4 + MAX_SHAPE_DIM) / zoom + 1.0
-        for k in _near(_GRASS, self.car.hull.position, reach):
-            self._draw_colored_polygon(self.surf, _GRASS[k], self.grass_color, zoom, translation, angle)
-        if self._road_vertices is None:
-            self._road_vertices = np.array([polygon for polygon, _ in self.road_poly])
-        for k in _near(self._road_vertices, self.car.hull.position, reach):
-            polygon, color = self.road_poly[k]
-            self._draw_colored_polygon(
-                self.surf, polygon, [int(part) for part in color], zoom, translation, angle)
-
-    def reset(self, **arguments):
-        self._road_vertices = None  # (P, 4, 2) [m] of the new track, made at its first drawing
-        return super().reset(**arguments)
-
-    def draw(self) -> np.ndarray:
-        """The current frame: (96, 96, 3) uint8 RGB, equal to what plain CarRacing returns for it."""
-        score = self.reward
-        self.reward = self._score_in_picture
-        try:
-            return super()._render("state_pixels")
-        finally:
-            self.reward = score
-
-
 class CarRacingWorld:
     """One CarRacing-v3 track and car at a time.
 
@@ -157,7 +84,7 @@ class CarRacingWorld:
 
     def __init__(self, fixed_delta_seconds: float = 0.08):
         self.frames_per_tick = frames_per_tick(fixed_delta_seconds)
-        self._env: _LazyCarRacing | None = None
+        self._env: LazyCarRacing | None = None
         self._image: np.ndarray | None = None
 
     def reset(self, seed: int) -> None:
@@ -166,7 +93,7 @@ class CarRacingWorld:
             raise ValueError(f"seed must be 0 or more, got {seed}")
         # A new environment each time: Box2D's inner orders depend on what was in a world before, and an episode must
         # be a function of its seed and actions alone.
-        self._env = _LazyCarRacing()
+        self._env = LazyCarRacing()
         self._env.reset(seed=int(seed))
         self._image = None
         self._frames = 0
@@ -215,11 +142,45 @@ class CarRacingWorld:
             wheels_off_road=sum(not wheel.tiles for wheel in wheels),
         )
 
+    def layers(self) -> list[Layer]:
+        """The world as it is now, for GroundView."""
+        return self._environment().layers()
+
+    def place(self, x: float, y: float, yaw: float) -> None:
+        """Set the car there, ROS axes [m, rad]; its velocity on the map and its steering angle stay as they are."""
+        car = self._environment().car
+        turn = yaw - math.pi / 2 - car.hull.angle
+        cosine, sine, origin = math.cos(turn), math.sin(turn), tuple(car.hull.position)
+        for body in (car.hull, *car.wheels):
+            left, ahead = body.position[0] - origin[0], body.position[1] - origin[1]
+            body.position = (x + cosine * left - sine * ahead, y + sine * left + cosine * ahead)
+            body.angle += turn
+            body.awake = True
+        self._image = None
+        self._velocity = self._current_velocity()
+
+    def push(self, forward: float, left: float, yaw_rate: float) -> None:
+        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], whatever its tyres say."""
+        car = self._environment().car
+        hull, yaw = car.hull, car.hull.angle + math.pi / 2
+        velocity = np.array([
+            forward * math.cos(yaw) - left * math.sin(yaw), forward * math.sin(yaw) + left * math.cos(yaw)])
+        for body in (hull, *car.wheels):
+            offset = np.array(body.worldCenter) - np.array(hull.position)
+            turning = yaw_rate * np.array([-offset[1], offset[0]])
+            body.linearVelocity = tuple((velocity + turning).tolist())
+            body.angularVelocity = yaw_rate
+            body.awake = True
+        for wheel in car.wheels:
+            wheel.omega = forward / wheel.wheel_rad  # rolling: a wheel at rest would brake it at once
+        self._image = None
+        self._velocity = self._current_velocity()
+
     def centre_line(self) -> np.ndarray:
         """(K, 2) float64 [m]: the road's centre line in driving direction, closed (the last joins the first)."""
         return np.array([(x, y) for _, _, x, y in self._environment().track], np.float64)
 
-    def _environment(self) -> _LazyCarRacing:
+    def _environment(self) -> LazyCarRacing:
         if self._env is None:
             raise RuntimeError("there is no episode yet: call reset(seed) first")
         return self._env

@@ -110,7 +110,7 @@ class WorldModelTrainConfig:
     behaviour_cloning_weight: float = 1.0
     """Weight of the actor's likelihood of the expert's actions; keeps policy learning near the data."""
     open_loop_weight: float = 0.0
-    """Weight of what is imagined open_loop_steps ahead from the recorded actions: pictures, rewards, ends, values."""
+    """Weight of pictures imagined up to open_loop_steps ahead from the recorded actions; teaches the decoder alone."""
     actor_weight: float = 1.0
     """Weight of the actor's imagined return (policy_learning only)."""
     critic_weight: float = 1.0
@@ -144,7 +144,7 @@ class WorldModelTrainConfig:
     open_loop_steps: int = 15
     """Length of what the open-loop loss imagines [steps]; at most sequence_length - 1 of them."""
     open_loop_starts: int = 64
-    """Posterior states of a batch from which the open-loop loss imagines, one picture each [states]; 0 for all."""
+    """Posterior states of a batch from which the open-loop loss imagines a picture each [states]; 0 for all."""
 
     # Files
     data_path: str = "./data/world_model"

@@ -1,6 +1,5 @@
 """`ros2 run wm_training export`: turns a checkpoint into a bundle, and refuses to if onnxruntime and torch disagree."""
 
-import hashlib
 import json
 import sys
 import tempfile
@@ -71,6 +70,8 @@ def _export(options: ExportOptions) -> int:
     from wm_training.data.dataset import SequenceDataset
     from wm_training.exporting.graphs import export_graphs
     from wm_training.exporting.parity import compare, score
+    from wm_training.exporting.provenance import training_data, training_summary
+    from wm_training.exporting.scorecard import open_loop_scores
     from wm_training.training.checkpoints import load_world_model
 
     check_destination(options.output)  # before the work, not after
@@ -86,6 +87,11 @@ def _export(options: ExportOptions) -> int:
             f"record at least two episodes"
         )
     print(f"export: {options.checkpoint} at update {payload['step']}", file=sys.stderr)
+    run_folder, config = Path(options.checkpoint).expanduser().parent, payload["config"]
+    made_of = {
+        "training": training_summary(run_folder, payload),
+        "data": training_data(run_folder, config, options.data_path),
+    }
     with tempfile.TemporaryDirectory() as folder:
         files = export_graphs(model, Path(folder))
         if options.precision == "int8":
@@ -94,11 +100,22 @@ def _export(options: ExportOptions) -> int:
         check_parity(options, differences)
         validation, surprise = score(model, data, options.frames)
         validation |= {f"parity_{name}": value for name, value in differences.items()}
-        manifest = _manifest(options, model, payload, data, validation, surprise)
-        bundle = write_bundle(options.output, manifest, files)
+        card = open_loop_scores(model, data, _mean_reward(data_path, model.config), options.seed)
+        measured = {"validation": validation, "surprise_threshold": surprise, "open_loop": card}
+        bundle = write_bundle(options.output, _manifest(options, model, payload, made_of, measured), files)
     size = sum(spec.bytes for spec in bundle.manifest.files.values()) / 1e6
     print(f"export: {bundle.manifest.model_id} in {bundle.path}, {size:.1f} MB", file=sys.stderr)
     return 0
+
+
+def _mean_reward(data_path: str, config) -> float:
+    """Of the training episodes: what somebody who knows them alone would say."""
+    import numpy as np
+
+    from wm_training.data.dataset import SequenceDataset
+
+    episodes = SequenceDataset(data_path, config, "train").episodes
+    return float(np.concatenate([episode.rewards for episode in episodes]).mean(dtype=np.float64))
 
 
 def _quantized(file: Path) -> Path:
@@ -146,9 +163,12 @@ def cameras_of_meta(meta: dict) -> tuple:
     )
 
 
-def _manifest(options: ExportOptions, model, payload: dict, data, validation: dict, surprise: float):
+def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measured: dict):
+    """``made_of``: the part of the provenance that the run tells; ``measured``: the fields that it measured itself."""
     from wm_bundle import BundleManifest, ImageSpec, LatentSpec, VectorSpec
     from wm_bundle.bundle import sha256_of
+
+    from wm_training.exporting.provenance import training_config
 
     meta = json.loads(payload["meta"])
     for key in ("cameras", "rate_hz", "vector"):
@@ -173,37 +193,14 @@ def _manifest(options: ExportOptions, model, payload: dict, data, validation: di
         horizon=model.config.imagination_horizon,
         discount=model.config.discount,
         reward_name=meta.get("reward", "unknown"),
-        surprise_threshold=surprise,
-        validation=validation,
+        **measured,
         provenance={
-            "updates": payload["step"],
             "precision": options.precision,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "config": payload["config"] | _folder_names(payload["config"]),
-            "data": data_summary(payload["config"]["data_path"]),
+            "config": training_config(payload["config"]),
+            **made_of,
         },
     )
-
-
-def _folder_names(config: dict) -> dict:
-    """The configuration's folders without the way to them: bundles are given away, the machine is nobody's business."""
-    return {key: Path(config[key]).name for key in ("data_path", "output_dir")}
-
-
-def data_summary(path: str) -> dict:
-    """Episodes, rows and one hash over all episode files of a data folder, both splits."""
-    from wm_bundle.bundle import sha256_of
-    from wm_data.episodes import read_episode
-
-    files = sorted(Path(path).expanduser().rglob("*.npz"))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
-    return {
-        "episodes": len(files),
-        "rows": sum(len(read_episode(file)) for file in files),
-        "sha256": digest.hexdigest(),
-    }
 
 
 if __name__ == "__main__":

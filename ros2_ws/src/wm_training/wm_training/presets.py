@@ -46,7 +46,8 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = MappingProxyType(
             num_epochs=200,
         ),
         # The built-in simulator at 12.5 Hz on a processor without GPU: a small model, and few updates in all, so a
-        # short warm-up. Plans of 1 s; the discount looks 2.7 s ahead (1 / (1 - 0.97) steps).
+        # short warm-up. Plans of 1 s; the discount looks 2.7 s ahead (1 / (1 - 0.97) steps). docs/experiments.md has
+        # what the rest is worth.
         "carracing": _preset(
             hidden_dim=256,
             latent="gaussian",
@@ -60,6 +61,7 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = MappingProxyType(
             kl_anneal_steps=300,
             discount=0.97,
             imagination_horizon=12,
+            open_loop_weight=0.5,
         ),
         # Seconds on a processor: whether data, code and machine work together, not what a model can learn.
         "debug": _preset(

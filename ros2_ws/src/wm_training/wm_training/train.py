@@ -87,6 +87,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
 
 
 def _train(options: Options, config: WorldModelTrainConfig) -> int:
+    from wm_training.run_record import note_run
     from wm_training.training.trainer import WorldModelTrainer
 
     last = Path(config.output_dir).expanduser() / "last.pt"
@@ -100,6 +101,8 @@ def _train(options: Options, config: WorldModelTrainConfig) -> int:
     if options.dry_run:
         _show(trainer)
         return DONE
+    if is_main_process():
+        note_run(trainer, continued=checkpoint == last)
     best = trainer.train()
     if trainer.stopped_early:
         say("train", f"stopped at update {trainer.step}; the same command continues from {last}")

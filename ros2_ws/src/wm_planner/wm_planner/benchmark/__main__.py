@@ -5,6 +5,7 @@ import sys
 from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
+from wm_bundle.scores import SCORES_FILE
 from wm_evaluation.report import write_page
 
 from wm_planner.benchmark.gate import check_thresholds, judge_summary, known_names
@@ -12,10 +13,13 @@ from wm_planner.benchmark.options import BenchmarkOptions, parse_options
 from wm_planner.benchmark.plan import plan_trials
 from wm_planner.benchmark.report import build_page
 from wm_planner.benchmark.runner import drive_all, settings_of
+from wm_planner.benchmark.scores import check_write_scores, write_scores
 from wm_planner.benchmark.store import EpisodeStore
 from wm_planner.benchmark.summary import build_summary, write_summary
 from wm_planner.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.drive.bundle_scores import KnownScores
+from wm_planner.drive.entries import read_policies
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
 from wm_planner.drive.runner import shipped_bundle
@@ -34,7 +38,10 @@ def main() -> int:
         if options.list_metrics:
             print("\n".join(known_names(options)))
             return 0
-        return _benchmark(options, _load_bundles(options))
+        common = load_bundle(options.bundle or shipped_bundle())
+        if options.write_scores:
+            check_write_scores(options, common)
+        return _benchmark(options, common)
     except EvaluationError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -48,21 +55,21 @@ def main() -> int:
         return code
 
 
-def _load_bundles(options: BenchmarkOptions) -> dict[str, Bundle]:
+def _load_bundles(options: BenchmarkOptions, common: Bundle) -> dict[str, Bundle]:
     """The bundle of each controller; expert and random have the common one's camera and period. Raises BundleError."""
-    common = load_bundle(options.bundle or shipped_bundle())
     return {entry.name: load_bundle(entry.bundle) if entry.bundle else common for entry in options.controllers}
 
 
-def _benchmark(options: BenchmarkOptions, bundles: dict[str, Bundle]) -> int:
-    console = Console()
-    settings, planned = settings_of(options, bundles), len(plan_trials(options))
+def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
+    console, bundles = Console(), _load_bundles(options, common)
+    policies = read_policies(options.controllers, options.parameters, bundles)
+    settings, planned = settings_of(options, bundles, policies), len(plan_trials(options))
     with EpisodeStore(options.output, settings, options.resume) as store:
         done = len(store.episodes)
         if options.resume:
             console.print(f"{done} of {planned} episodes were driven before", highlight=False)
         with BenchmarkProgress(console, planned, done) as progress:
-            drive_all(options, bundles, store, progress.update, progress.tell)
+            drive_all(options, bundles, policies, store, progress.update, progress.tell)
         summary = build_summary(settings, store.episodes, machine_facts(), planned)
         page = build_page(summary, store.episodes)
     verdicts = judge_summary(options.thresholds, summary)
@@ -78,6 +85,9 @@ def _benchmark(options: BenchmarkOptions, bundles: dict[str, Bundle]) -> int:
         console.print(caveat, highlight=False)
     console.print(f"Wrote {options.output}/benchmark.json, report.html and {store.path.name}", highlight=False,
                   soft_wrap=True)  # fmt: skip
+    if options.write_scores:
+        scores = write_scores(summary, common)
+        console.print(f"Wrote {common.path / SCORES_FILE}: {KnownScores(scores).line}", highlight=False, soft_wrap=True)
     for verdict in verdicts:
         word = "holds" if verdict.holds else "FAILS"
         console.print(f"{word}: {verdict.threshold} (found {verdict.value:g})", highlight=False)

@@ -8,8 +8,9 @@ from pathlib import Path
 from wm_planner.benchmark.disturbance import KINDS, Disturbance
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
+from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
-from wm_planner.drive.options import CONTROLLERS, REFERENCES, assignment, check_options, whole_number
+from wm_planner.drive.options import assignment, check_options, whole_number
 from wm_planner.evaluation.errors import EvaluationError
 from wm_planner.evaluation.thresholds import Threshold
 
@@ -18,20 +19,6 @@ MODES = (LOCK_STEP, REAL_TIME)
 AS_FOUND = "as-found"  # the mode of a simulator that was running before
 EMBEDDED, EXTERNAL = "embedded", "external"
 SIMULATORS = (EMBEDDED, EXTERNAL)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One controller of the benchmark: ``kind`` is one of drive's CONTROLLERS, ``bundle`` None for the common one."""
-
-    name: str
-    kind: str
-    bundle: Path | None = None
-
-    @property
-    def has_model(self) -> bool:
-        """Whether a planner node drives."""
-        return self.kind not in REFERENCES
 
 
 @dataclass(frozen=True)
@@ -52,11 +39,12 @@ class BenchmarkOptions:
     resume: bool = False
     thresholds: tuple[Threshold, ...] = ()
     list_metrics: bool = False
+    write_scores: bool = False
 
     def __post_init__(self):
         check_options(self)
+        check_entries(self.controllers, self.parameters)
         names = [entry.name for entry in self.controllers]
-        _require(names and len(set(names)) == len(names), "--controllers", "one or more, each name once", names)
         _require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode once", self.modes)
         count, most = self.episodes, len(self.seeds)
         _require(count is None or 1 <= count <= most, "--episodes", f"1 to the number of seeds, {most}", count)
@@ -100,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(**defaults)
     add = parser.add_argument
     add("--controllers", type=_list_of(_entry), metavar="LIST",
-        help=f"separated by commas: {', '.join(CONTROLLERS)}, as in drive, or NAME=BUNDLE_DIR for the planner with "
-        "another bundle (default: planner,actor,expert,random)")
+        help=f"separated by commas: {', '.join(CONTROLLERS)}, as in drive, NAME=BUNDLE_DIR for the planner with "
+        "another bundle, or NAME=FILE.onnx for a policy file alone (default: planner,actor,expert,random)")
     add("--seeds", type=_seeds, metavar="SEEDS", help="tracks: 3000:3009 (both ends are driven), 1,5,7 or both mixed "
         "(default: 3000:3009)")
     add("--episodes", type=whole_number, metavar="N", help="drive the first N seeds only")
@@ -120,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--role-name", metavar="NAME", help=f"name of the car in topic names (default: {defaults['role_name']})")
     add("--threshold", dest="thresholds", type=_threshold, nargs="+", metavar="NAME<VALUE",
         help="exit with 1 unless a mean is so, as planner.real_time.score>800 (also <, <=, >=), for use in CI")
+    add("--write-scores", action="store_true",
+        help="write the scores into the bundle's folder as scores.json, which belongs to it and which drive shows")
     add("--list-metrics", action="store_true", help="print the names that --threshold knows, and end")
     add("--sweep", action="append", default=[], metavar="NAME[=SIZE,SIZE…]",
         help="also drive the controllers with a model under this disturbance, several times for several; all: every "
@@ -140,14 +130,10 @@ def _list_of(read: Callable) -> Callable[[str], list]:
 
 
 def _entry(text: str) -> Entry:
-    name, equals, folder = text.partition("=")
-    if not equals and name in CONTROLLERS:
-        return Entry(name, name)
-    usable = name.isascii() and name.isidentifier() and name not in CONTROLLERS
-    if not equals or not folder or not usable:
-        raise argparse.ArgumentTypeError(
-            f"expected one of {', '.join(CONTROLLERS)}, or NAME=BUNDLE_DIR with another name, found '{text}'")
-    return Entry(name, "planner", Path(folder))
+    try:
+        return entry_of(text)
+    except DriveError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--controllers: ")) from None
 
 
 def _mode(text: str) -> str:

@@ -15,6 +15,7 @@ from wm_planner.benchmark.trial import Driven, drive_trial
 from wm_planner.drive.records import EpisodeCollector
 from wm_planner.drive.session import executable
 from wm_planner.drive.wording import episode_ending
+from wm_planner.policy import PolicyFile
 
 LOGS = "logs"  # folder for the logs of trials that failed
 
@@ -22,11 +23,18 @@ OnProgress = Callable[[Trial, EpisodeCollector], None]
 OnEpisode = Callable[[Trial, dict], None]
 
 
-def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle]) -> dict:
-    """All that the episodes depend on, as plain JSON; ``bundles`` by controller's name."""
+def settings_of(
+    options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]
+) -> dict:
+    """All that the episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller's name."""
     return {
         "controllers": [
-            {"name": entry.name, "kind": entry.kind, "bundle": identity_of(bundles[entry.name])}
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "bundle": identity_of(bundles[entry.name]),
+                **({"policy": policies[entry.name].identity} if entry.name in policies else {}),
+            }
             for entry in options.controllers
         ],
         "seeds": list(options.tracks),
@@ -48,6 +56,7 @@ def identity_of(bundle: Bundle) -> str:
 def drive_all(
     options: BenchmarkOptions,
     bundles: Mapping[str, Bundle],
+    policies: Mapping[str, PolicyFile],
     store: EpisodeStore,
     on_progress: OnProgress,
     on_episode: OnEpisode,
@@ -66,14 +75,17 @@ def drive_all(
         bundle = bundles[trial.entry.name]
         logs = options.output.resolve() / LOGS / "-".join(str(part) for part in trial.key if part != "")
         driven = drive_trial(trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector))
-        episode = episode_entry(trial, driven, options, bundle)
+        policy = policies.get(trial.entry.name)
+        episode = episode_entry(trial, driven, options, bundle, policy.manifest.policy_id if policy else None)
         store.append(episode)
         if driven.failure is None:
             shutil.rmtree(logs, ignore_errors=True)
         on_episode(trial, episode)
 
 
-def episode_entry(trial: Trial, driven: Driven, options: BenchmarkOptions, bundle: Bundle) -> dict:
+def episode_entry(
+    trial: Trial, driven: Driven, options: BenchmarkOptions, bundle: Bundle, policy_id: str | None
+) -> dict:
     """A line of episodes.jsonl."""
     disturbance = trial.disturbance
     return {
@@ -83,6 +95,7 @@ def episode_entry(trial: Trial, driven: Driven, options: BenchmarkOptions, bundl
         "disturbance": None if disturbance is None else {"name": disturbance.name, "size": disturbance.size},
         "seed": driven.trip.seed if options.simulator == EXTERNAL else trial.seed,
         "bundle": bundle.manifest.model_id if trial.entry.has_model else None,
+        "policy": policy_id,
         "map": driven.map_name,
         "failure": driven.failure,
         "ended": _ending(driven),

@@ -68,6 +68,7 @@ def _group(episodes: Sequence[dict]) -> dict:
         "controller": first["controller"],
         "mode": first["mode"],
         "bundle": first["bundle"],
+        "policy": first.get("policy"),  # episodes of older benchmarks do not say
         "episodes": len(episodes),
         "failed": sum(episode["failure"] is not None for episode in episodes),
         "ended": dict(Counter(episode["ended"] for episode in episodes)),

@@ -18,7 +18,7 @@ from wm_planner.drive.domain import local_environment, own_domain, ros_context
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.records import EpisodeCollector
-from wm_planner.drive.runner import Controller, controller_named, simulator_parameters
+from wm_planner.drive.runner import Controller, controller_of, simulator_parameters
 from wm_planner.drive.session import Session, executable
 
 EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
@@ -91,7 +91,7 @@ class _Trial:
     def __init__(self, trial: Trial, options: BenchmarkOptions, bundle: Bundle, session: Session):
         self._trial, self._options, self._bundle, self._session = trial, options, bundle, session
         self._node: TripRecorderNode = session.node
-        self._controller: Controller = controller_named(trial.entry.kind)
+        self._controller: Controller = controller_of(trial.entry)
 
     def embedded(self) -> None:
         """Start the simulator and drive one episode. It stands until everybody is connected and it is reset."""

@@ -8,6 +8,8 @@ from wm_bundle import Bundle, BundleError, load_bundle
 from wm_evaluation.report import write_page
 
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.drive.bundle_scores import KnownScores
+from wm_planner.drive.entries import read_policies
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
 from wm_planner.drive.options import DriveOptions, parse_options
@@ -38,18 +40,22 @@ def main() -> int:
 
 def _drive(options: DriveOptions, bundle: Bundle) -> None:
     console = Console()
-    period_s = bundle.manifest.control_period_s
-    episodes = {}
+    period_s, known = bundle.manifest.control_period_s, KnownScores.of(bundle)
+    names, episodes = [entry.name for entry in options.entries], {}
+    policies = read_policies(options.entries, options.parameters, dict.fromkeys(names, bundle))
     with DriveProgress(console, period_s, len(options.seeds), options.max_steps) as progress:
-        for name in options.controllers:
+        for name in names:
             progress.begin(name)
             episodes[name] = drive_controller(name, options, bundle, progress.update)
-    result = DriveResult(bundle.manifest.model_id, SIMULATOR, period_s, episodes, machine_facts())
+    result = DriveResult(bundle.manifest.model_id, SIMULATOR, period_s, episodes, machine_facts(), known,
+                         {name: policy.manifest.policy_id for name, policy in policies.items()})  # fmt: skip
     summary = build_summary(result)
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"
     write_summary(summary_file, summary)
     write_page(report_file, build_report(result, summary, bundle.manifest))
     console.print(results_table(result, summary))
+    if known.line:
+        console.print(known.line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Wrote {summary_file} and {report_file}", highlight=False, soft_wrap=True)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from wm_planner import config
 from wm_planner.command_line import CommandParser
+from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
 from wm_planner.errors import ConfigError
 
-REFERENCES = ("expert", "random")  # drive without a model
-CONTROLLERS = ("planner", *config.SOLVERS, *REFERENCES)
 NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters that the other options decide
 _MAX_SEED = 2**31 - 1
 
@@ -31,11 +30,19 @@ class DriveOptions:
     role_name: str = "ego_vehicle"
 
     def __post_init__(self):
-        _require_set("--controllers", self.controllers, f"some of {_spell(CONTROLLERS)}", CONTROLLERS.__contains__)
+        check_entries(self.entries, self.parameters)
+        others = [text for text, entry in zip(self.controllers, self.entries, strict=True) if entry.bundle]
+        _require(not others, "--controllers", f"some of {_spell(CONTROLLERS)} or NAME=FILE.onnx (benchmark compares "
+                 "bundles)", _spell(others))  # fmt: skip
         factor = self.real_time_factor
         usable = math.isfinite(factor) and 0.0 <= factor <= 100.0
         _require(usable, "--real-time-factor", "0 (as fast as possible) to 100", factor)
         check_options(self)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The controllers, read."""
+        return tuple(entry_of(text) for text in self.controllers)
 
 
 def check_options(options) -> None:
@@ -95,8 +102,10 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         help="planner: the model imagines and plans, with the planner's own solver; shooting, cem, mppi: with "
-        "that one; actor: its actor alone; expert: the simulator's script that sees the track; random: smooth "
-        f"random actions (default: {_spell(defaults['controllers'], ' ')})",
+        "that one; actor: its actor alone; policy: the file of --set proposal_policy=FILE.onnx alone; "
+        "NAME=FILE.onnx: that policy file alone; expert: the simulator's script that sees the track; random: smooth "
+        "random actions (default: "
+        f"{_spell(defaults['controllers'], ' ')})",
     )
     add(
         "--set",

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from wm_planner.drive.records import Episode, EpisodeCollector
 from wm_planner.drive.statistics import drive_figures, latency_percentiles
-from wm_planner.drive.summary import TIMED_CONTROLLERS, DriveResult
+from wm_planner.drive.summary import DriveResult, is_timed
 from wm_planner.drive.wording import episode_ending, spell_interval, spell_ms, timing_cells
 
 EPISODE_S = (
@@ -71,7 +71,7 @@ class DriveProgress:
             f"{100 * episode.off_track_fraction:3.0f} % off track",
             episode_ending(episode),
         ]
-        if self._controller in TIMED_CONTROLLERS:
+        if is_timed(self._controller):
             figures.append(f"latency p99 {spell_ms(latency_percentiles(episode.steps)['p99'])}")
         name = f"[bold]{escape(self._controller):<8}[/]"
         self._console.print(f"{name} {'  '.join(figures)}", highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from wm_bundle import BundleManifest
 from wm_evaluation.report import Block, Chart, Facts, Head, Page, Section, Table, Tile, widget
 from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, scores
 
+from wm_planner.drive.bundle_scores import open_loop_table
 from wm_planner.drive.imagination import Moment, moments_of, pick_moments, prediction_errors, strips
 from wm_planner.drive.pictures import jpeg_uri
 from wm_planner.drive.records import Episode
@@ -24,6 +25,7 @@ def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -
         replay_section(timed or "", episodes, result.period_s),
         *_imagination(episodes),
         _latency(result),
+        result.known.section(),
         _model(result, manifest),
     ]
     machine = result.machine
@@ -206,4 +208,6 @@ def _model(result: DriveResult, manifest: BundleManifest) -> Section:
     facts: list[Block] = [
         Facts({"Interface": shape, "Validation": manifest.validation, "Provenance": manifest.provenance})
     ]
+    if manifest.open_loop is not None:
+        facts.append(open_loop_table(manifest.open_loop))
     return Section("The model", facts, f"What bundle.json of the bundle {result.bundle_id} says.")

@@ -9,6 +9,7 @@ from wm_bundle import Bundle, BundleManifest
 
 from wm_planner.drive.domain import local_environment, own_domain, ros_context
 from wm_planner.drive.drivers import Driver, EchoDriver, RandomDriver
+from wm_planner.drive.entries import Entry
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.options import DriveOptions
 from wm_planner.drive.pictures import FrameReader
@@ -30,13 +31,14 @@ class Controller:
     autopilot: bool = False
 
 
-def controller_named(name: str) -> Controller:
-    """The controller of that name in options.CONTROLLERS."""
-    if name == "expert":
+def controller_of(entry: Entry) -> Controller:
+    """How it drives."""
+    if entry.kind == "expert":
         return Controller(driver=EchoDriver, autopilot=True)
-    if name == "random":
+    if entry.kind == "random":
         return Controller(driver=RandomDriver)
-    return Controller() if name == "planner" else Controller((("solver", name),))
+    policy = () if entry.policy is None else (("proposal_policy", str(entry.policy.expanduser().absolute())),)
+    return Controller(policy if entry.kind == "planner" else (("solver", entry.kind), *policy))
 
 
 def shipped_bundle() -> Path:
@@ -73,12 +75,13 @@ def simulator_parameters(
 def drive_controller(
     name: str, options: DriveOptions, bundle: Bundle, on_progress: Callable[[EpisodeCollector], None]
 ) -> list[Episode]:
-    """Drive one episode for each seed and return them. ``on_progress`` is called many times a second.
+    """Drive one episode for each seed and return them. ``name`` is that of one of the entries of ``options``;
+    ``on_progress`` is called many times a second.
 
     Raises DriveError, quoting what the processes wrote, when one dies or the simulator stops ticking.
     """
     manifest = bundle.manifest
-    controller = controller_named(name)
+    controller = controller_of(next(entry for entry in options.entries if entry.name == name))
     driver = controller.driver() if controller.driver else None
     factor = options.real_time_factor if driver is None else 0.0
     collector = EpisodeCollector(manifest.control_period_s, options.max_steps)

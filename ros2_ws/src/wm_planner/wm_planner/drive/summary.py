@@ -1,47 +1,61 @@
 """`summary.json`: what a drive measured, as numbers."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wm_bundle.files import write_text
 
 from wm_planner.config import SOLVERS
+from wm_planner.drive.bundle_scores import KnownScores
+from wm_planner.drive.entries import REFERENCES
 from wm_planner.drive.records import Episode
 from wm_planner.drive.statistics import deadline_misses, latency_percentiles, mean_and_interval
 
-# Whose control loop the summary describes, the first of these that drove: only they compute in real time.
-TIMED_CONTROLLERS = ("planner", *SOLVERS)
+
+def is_timed(controller: str) -> bool:
+    """Whether a controller computes in real time, so that its latency counts."""
+    return controller not in REFERENCES
 
 
 @dataclass(frozen=True)
 class DriveResult:
-    """All that a drive recorded. ``period_s`` [s] is the control period."""
+    """All that a drive recorded. ``period_s`` [s] is the control period, ``known`` what the bundle scored before,
+    ``policies`` the ids of the policies that took part, by controller."""
 
     bundle_id: str
     simulator: str
     period_s: float
     episodes: dict[str, list[Episode]]  # by controller
     machine: dict[str, str | int]
+    known: KnownScores = KnownScores()
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def timed_controller(self) -> str | None:
-        """The controller whose latency counts: planner, else the first of the solvers, else None."""
-        return next((name for name in TIMED_CONTROLLERS if self.episodes.get(name)), None)
+        """The controller whose control loop is described: planner, else the first of the solvers or of the others
+        with a model, else None."""
+        timed = [name for name, episodes in self.episodes.items() if episodes and is_timed(name)]
+        return next((name for name in ("planner", *SOLVERS, *timed) if name in timed), None)
 
 
 def build_summary(result: DriveResult) -> dict:
-    """The dictionary that becomes summary.json. Latencies are null where no model drove."""
+    """The dictionary that becomes summary.json. Latencies are null where no model drove,
+    ``benchmark`` for a bundle that carries no scores."""
     return {
         "bundle": result.bundle_id,
         "simulator": result.simulator,
-        "controllers": {name: _controller(episodes) for name, episodes in result.episodes.items()},
+        "controllers": {
+            name: _controller(episodes, result.policies.get(name)) for name, episodes in result.episodes.items()
+        },
         "control": _control(result),
         "machine": result.machine,
+        "benchmark": result.known.summary(),
     }
 
 
-def _controller(episodes: list[Episode]) -> dict:
+def _controller(episodes: list[Episode], policy_id: str | None) -> dict:
     mean_score, interval = mean_and_interval([episode.score for episode in episodes])
     return {
         "episodes": [
@@ -56,6 +70,7 @@ def _controller(episodes: list[Episode]) -> dict:
         ],
         "mean_score": mean_score,
         "ci95": interval,
+        **({} if policy_id is None else {"policy": policy_id}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from wm_planner.drive.records import Episode
 from wm_planner.drive.statistics import DriveFigures
-from wm_planner.drive.summary import TIMED_CONTROLLERS
+from wm_planner.drive.summary import is_timed
 
 
 def spell_ms(value: float | None) -> str:
@@ -18,7 +18,7 @@ def spell_interval(interval: list[float | None]) -> str:
 
 def timing_cells(controller: str, figures: DriveFigures) -> list[str]:
     """Latency p50 and p99 [ms] and missed deadlines; dashes for a controller that does not drive in real time."""
-    if controller not in TIMED_CONTROLLERS:
+    if not is_timed(controller):
         return ["–"] * 3
     latency = figures.latency_ms
     p50, p99 = ("–" if latency[key] is None else f"{latency[key]:.1f}" for key in ("p50", "p99"))

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -80,10 +81,16 @@ class EvaluateOptions:
 
         Raises ConfigError.
         """
-        deadline = next(entry for entry in fields(PlannerConfig) if entry.name == "deadline_ms")
-        values = {**dict(self.parameters), "bundle": str(bundle), "preprocessed_images": True,
-                  "deadline_ms": deadline.metadata["high"], "deadline_frames": 0}  # fmt: skip
-        return PlannerConfig.from_values(values)
+        return replay_config(bundle, self.parameters)
+
+
+def replay_config(bundle: Path, parameters: Sequence[tuple[str, bool | int | float | str]]) -> PlannerConfig:
+    """The planner's parameters for a recording whose pictures are preprocessed when they reach it, and whose time
+    stands still while the planner decides. Raises ConfigError."""
+    deadline = next(entry for entry in fields(PlannerConfig) if entry.name == "deadline_ms")
+    values = {**dict(parameters), "bundle": str(bundle), "preprocessed_images": True,
+              "deadline_ms": deadline.metadata["high"], "deadline_frames": 0}  # fmt: skip
+    return PlannerConfig.from_values(values)
 
 
 def parse_options(arguments: list[str]) -> EvaluateOptions:

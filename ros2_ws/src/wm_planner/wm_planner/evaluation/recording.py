@@ -91,6 +91,12 @@ class Recording:
         """How many recordings there are."""
         return len(self._bags) + len(self._episode_files)
 
+    @property
+    def has_camera_pictures(self) -> bool:
+        """Whether its pictures are as the cameras sent them, not at the model's size already."""
+        whole = any(ref.locator.get("whole_episode") for ref in self._bags)
+        return bool(self._bags) and not self.preprocessed and not whole
+
     def stretches(
         self, progress: Callable[[int, int | None], None] = lambda drive, pictures: None
     ) -> Iterator[Stretch]:

@@ -11,7 +11,6 @@ import numpy as np
 from wm_data.episodes import Episode
 
 from wm_planner.assembly import Parts, build
-from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample, YawRateSample
 from wm_planner.evaluation.recording import Stretch
@@ -57,8 +56,7 @@ class Replay:
         self.parts: Parts = build(config, log, clock)
         self._planner = WatchedPlanner(self.parts.planner)
         manifest = self.parts.bundle.manifest
-        self._pilot = Pilot(self._planner, manifest, config, BundleGuard(self.parts.bundle, clock), clock=clock,
-                            log=lambda line: None)  # fmt: skip
+        self._pilot = Pilot(self._planner, manifest, config, self.parts.guard, clock=clock, log=lambda line: None)
         self._drive: int | None = None
         self._applied: np.ndarray | None = None  # what acted until the next row
 

@@ -1,14 +1,12 @@
 """What bag_replay.launch.py is made of. Imports nothing that a real ROS 2's own Python may lack."""
 
-import argparse
 import os
-import shlex
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
+from wm_planner import launch_arguments
 from wm_planner.config import PlannerConfig
-from wm_planner.drive.options import assignment
 
 SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would take pictures that come in time for missing ones
 RECORDED = "/recorded"  # what the bag has of the planner's own topics is played below this
@@ -28,13 +26,9 @@ def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float |
     """
     if not SLOWEST <= rate <= FASTEST:
         raise RuntimeError(f"rate:={rate:g}: expected {SLOWEST:g} to {FASTEST:g}")
-    try:
-        given = dict(assignment(word) for word in shlex.split(text))
-    except (argparse.ArgumentTypeError, ValueError) as error:
-        raise RuntimeError(f"parameters: {error}") from None
     # Played slowly, pictures come later by the clock on the wall, which the planner watches them by.
     timeout_s = PlannerConfig().image_timeout_s / min(rate, 1.0)
-    return {"image_timeout_s": timeout_s, **given}
+    return {"image_timeout_s": timeout_s, **launch_arguments.planner_parameters(text)}
 
 
 def remaps(role_name: str, parameters: dict) -> list[str]:
@@ -69,4 +63,5 @@ def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) 
 def own_arguments(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
     """The arguments of play_bag with all that a replay needs."""
     clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
-    return [bag, "--rate", f"{rate:g}", "--wait-for-subscribers", f"{_LISTENERS}", *clock, "--remap", *renamed]
+    return [bag, "--rate", f"{rate:g}", "--wait-for-subscribers", f"{_LISTENERS}", *clock,
+            "--disable-keyboard-controls", "--remap", *renamed]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wm_planner.command_line import CommandParser
+from wm_planner.replay.controls import HELP
 from wm_planner.replay.errors import ReplayError
 
 CLOCK_TOPIC = "/clock"
@@ -26,6 +27,8 @@ class PlayOptions:
     remap: dict[str, str] = field(default_factory=dict)
     clock_hz: float = 0.0  # 0: no clock of ours
     loop: bool = False
+    start_paused: bool = False
+    keyboard: bool = True  # where there is one
     subscribers: int = 0  # that a camera topic must have before it begins
     wait_s: float = 60.0  # for them
 
@@ -56,7 +59,8 @@ def parse_options(words: list[str]) -> PlayOptions:
     """Read the command line; ends the process with help or a message (exit code 2), as argparse does."""
     parser = CommandParser(
         "play_bag",
-        description="Plays a bag (mcap, sqlite3, ROS 1) as `ros2 bag play` does, with the same options.")
+        description="Plays a bag (mcap, sqlite3, ROS 1) as `ros2 bag play` does, with the same options.",
+        epilog="Services: ~/pause (std_srvs/SetBool) and ~/step (std_srvs/Trigger). See docs/replay.md.")
     add = parser.add_argument
     add("bag", type=Path, metavar="BAG", help="file or folder")
     add("--rate", "-r", type=float, default=1.0, metavar="R", help="recorded seconds in a second (default: 1)")
@@ -73,6 +77,9 @@ def parse_options(words: list[str]) -> PlayOptions:
     add("--clock", dest="clock_hz", type=float, nargs="?", const=_CLOCK_HZ, default=0.0, metavar="HZ",
         help="publish the times of recording on /clock, so often in a second; a recorded /clock is then left out")
     add("--loop", "-l", action="store_true", help="begin again at the end, until it is interrupted")
+    add("--start-paused", "-p", action="store_true", help="begin paused")
+    add("--disable-keyboard-controls", dest="keyboard", action="store_false", help=f"leave the keyboard alone; "
+        f"otherwise, in a terminal, {HELP}")
     add("--wait-for-subscribers", dest="subscribers", type=int, default=0, metavar="N",
         help="begin when a camera topic (without cameras: any) has N subscribers; not of ros2 bag play")
     add("--wait-timeout", dest="wait_s", type=float, default=60.0, metavar="S",

@@ -1,4 +1,5 @@
-"""When what was recorded is due: on a steady clock, counted from the beginning, so that errors do not add up."""
+"""When what was recorded is due: on a steady clock, counted from the beginning or the last pause, so that errors do not
+add up."""
 
 import queue
 import threading
@@ -16,24 +17,48 @@ class Pace:
 
     def __init__(self, first_ns: int, rate: float, clock: Callable[[], float]):
         """What was recorded at ``first_ns`` is due now; ``clock`` is steady [s]."""
-        self._first_ns = first_ns
+        self._anchor_ns = first_ns
         self._rate = rate
         self._clock = clock
-        self._began_s = clock()
+        self._anchor_s = clock()
+        self._halted = False
         self.worst_s = 0.0
         """How late the latest message was [s]."""
 
     def due_s(self, recorded_ns: int) -> float:
-        """When to send what was recorded then."""
-        return self._began_s + (recorded_ns - self._first_ns) / NS_PER_S / self._rate
-
-    def recorded_ns(self, now_s: float) -> int:
-        """The time of recording that is played at ``now_s``."""
-        return self._first_ns + int((now_s - self._began_s) * self._rate * NS_PER_S)
+        """When to send what was recorded then, if it is not halted until then."""
+        return self._anchor_s + (recorded_ns - self._anchor_ns) / NS_PER_S / self._rate
 
     def sent(self, due_s: float) -> None:
         """Something that was due at ``due_s`` goes out now."""
         self.worst_s = max(self.worst_s, self._clock() - due_s)
+
+    def halt(self) -> bool:
+        """From now on no time of recording passes; whether it did until now."""
+        if self._halted:
+            return False
+        passed_s = self._clock() - self._anchor_s
+        self._anchor_ns += int(passed_s * self._rate * NS_PER_S)
+        self._halted = True
+        return True
+
+    def go(self) -> bool:
+        """It passes; whether it did not until now."""
+        if not self._halted:
+            return False
+        self._anchor_s = self._clock()
+        self._halted = False
+        return True
+
+    @property
+    def recorded_ns(self) -> int:
+        """The time of recording at which it is, or was last, halted."""
+        return self._anchor_ns
+
+    def jump(self, recorded_ns: int) -> None:
+        """While it is halted: it is at this time of recording now."""
+        self._anchor_ns = recorded_ns
+        self._anchor_s = self._clock()
 
 
 def read_ahead(entries: Iterable[Entry], stop: threading.Event) -> Iterator[Entry]:

@@ -5,10 +5,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import rclpy
 from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -17,8 +20,9 @@ from rosgraph_msgs.msg import Clock
 from wm_data.conversion.sources.rosbag.bag import Message
 
 from wm_planner.messages import time_message
-from wm_planner.recording.topics import IMAGES
+from wm_planner.recording.topics import IMAGES, OF_THE_PLANNER
 from wm_planner.replay.bag import ReplayBag, open_replay
+from wm_planner.replay.controls import HELP, Controls, has_keyboard, listening_to_keys, offer_services
 from wm_planner.replay.errors import ReplayError
 from wm_planner.replay.options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
 from wm_planner.replay.pace import NS_PER_S, Pace, read_ahead
@@ -28,6 +32,7 @@ _EXIT_REFUSED = 2
 _LOOK_S = 0.05
 _SETTLE_S = 0.5  # discovery takes its time, each way and for each topic its own
 _ACK_TIMEOUT_S = 1.0
+_FIRST_PICTURES = 20  # of each camera, among which all cameras should have come
 
 
 @dataclass
@@ -40,12 +45,14 @@ class Played:
 
 
 class Player:
-    """Publishes a bag's messages at their times. ``stop`` ends it from another thread or a signal."""
+    """Publishes a bag's messages at their times. ``controls`` pauses it, ``stop`` ends it, both from another thread or
+    a signal."""
 
-    def __init__(self, node: Node, bag: ReplayBag, options: PlayOptions, stop: threading.Event):
+    def __init__(self, node: Node, bag: ReplayBag, options: PlayOptions, controls: Controls, stop: threading.Event):
         """Make the publishers. Raises ReplayError where nothing can be played."""
         self._options = options
         self._bag = bag
+        self._controls = controls
         self._stop = stop
         self._chosen = options.chosen(bag.topics)
         self._publishers: dict[str, Publisher] = {}
@@ -54,6 +61,7 @@ class Player:
             self._publishers[name] = node.create_publisher(
                 topic.message_class, options.remap.get(name, name), topic.qos)
         self._clock = node.create_publisher(Clock, CLOCK_TOPIC, QoSProfile(depth=1)) if options.clock_hz else None
+        self._step_topic = self._find_step_topic()
 
     @property
     def topics(self) -> int:
@@ -93,29 +101,44 @@ class Player:
         return played
 
     def _play_once(self, played: Played) -> None:
-        pace, tick_due_s = None, 0.0
+        pace, tick_ns = None, 0
         before = played.messages
         for message in read_ahead(self._selected(), self._stop):
             if pace is None:
                 # What was recorded before the first message of the played topics is silence that is kept.
-                pace = Pace(self._start_ns, self._options.rate, time.monotonic)
-                tick_due_s = time.monotonic()
-            due_s = pace.due_s(message.log_ns)
-            tick_due_s = self._tick_until(due_s, tick_due_s, pace)
-            if not self._sleep_until(due_s):
+                pace, tick_ns = Pace(self._start_ns, self._options.rate, time.monotonic), self._start_ns
+            tick_ns = self._tick_until(message.log_ns, tick_ns, pace)
+            if not self._wait_until(message.log_ns, pace):
                 return
-            pace.sent(due_s)
+            pace.sent(pace.due_s(message.log_ns))
             self._publishers[message.topic].publish(message.raw)
             played.messages += 1
             played.worst_s = max(played.worst_s, pace.worst_s)
+            if self._controls.stepping and self._step_topic in (None, message.topic):
+                self._controls.stepped()
+                self._tell("stepped to", message.log_ns)
         if played.messages == before and not self._stop.is_set():
             raise ReplayError("there is no message in the part of the bag that is to be played")
+
+    def _find_step_topic(self) -> str | None:
+        """The camera whose picture comes last in a tick: with it, all that belongs to the tick was played. None
+        without a camera: then every message is a step."""
+        own = tuple(f"/{leaf}" for leaf in OF_THE_PLANNER)
+        cameras = [name for name in self._chosen if self._bag.topics[name].kind in IMAGES and not name.endswith(own)]
+        seen: list[str] = []
+        for message in islice(self._bag.messages(cameras), _FIRST_PICTURES * len(cameras)):
+            if message.topic not in seen:
+                seen.append(message.topic)
+            if len(seen) == len(cameras):
+                break
+        return seen[-1] if seen else None
 
     def _selected(self) -> Iterator[Message]:
         """The messages of the chosen topics and of the chosen time."""
         first = next(iter(self._bag.messages(list(self._bag.topics))), None)
         if first is None:
             return
+        self._first_ns = first.log_ns
         self._start_ns = first.log_ns + round(self._options.start_offset_s * NS_PER_S)
         duration_s = self._options.duration_s
         end_ns = None if duration_s is None else self._start_ns + round(duration_s * NS_PER_S)
@@ -125,19 +148,36 @@ class Player:
             if message.log_ns >= self._start_ns:
                 yield message
 
-    def _tick_until(self, due_s: float, tick_due_s: float, pace: Pace) -> float:
-        """Publish what /clock has to say before ``due_s``; returns when it is due the next time."""
+    def _tick_until(self, recorded_ns: int, tick_ns: int, pace: Pace) -> int:
+        """Publish what /clock has to say up to ``recorded_ns``; returns the time of recording of its next message."""
         if self._clock is None:
-            return tick_due_s
-        while tick_due_s <= due_s and self._sleep_until(tick_due_s):
-            self._clock.publish(Clock(clock=time_message(pace.recorded_ns(tick_due_s))))
-            tick_due_s += 1.0 / self._options.clock_hz
-        return tick_due_s
+            return tick_ns
+        while tick_ns <= recorded_ns and self._wait_until(tick_ns, pace):
+            self._clock.publish(Clock(clock=time_message(tick_ns)))
+            tick_ns += round(NS_PER_S * self._options.rate / self._options.clock_hz)
+        return tick_ns
 
-    def _sleep_until(self, due_s: float) -> bool:
-        """Sleep; returns False when it was stopped."""
-        left_s = due_s - time.monotonic()
-        return not (self._stop.wait(left_s) if left_s > 0.0 else self._stop.is_set())
+    def _wait_until(self, recorded_ns: int, pace: Pace) -> bool:
+        """Wait until what was recorded then is due, or asked for by a step; returns False when it was stopped."""
+        while not self._stop.is_set():
+            if self._controls.paused:
+                if pace.halt():
+                    self._tell("paused at", pace.recorded_ns)
+                if self._controls.stepping:
+                    pace.jump(recorded_ns)
+                    return True
+                self._stop.wait(_LOOK_S)
+                continue
+            if pace.go():
+                self._tell("goes on at", pace.recorded_ns)
+            left_s = pace.due_s(recorded_ns) - time.monotonic()
+            if left_s <= 0.0:
+                return True
+            self._stop.wait(min(left_s, _LOOK_S))
+        return False
+
+    def _tell(self, what: str, recorded_ns: int) -> None:
+        print(f"play_bag: {what} {(recorded_ns - self._first_ns) / NS_PER_S:.2f} s", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -173,16 +213,41 @@ def main(argv: list[str] | None = None) -> int:
 def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
     for topic, reason in bag.left_out.items():
         print(f"play_bag: {topic} is left out: {reason}", flush=True)
-    node = rclpy.create_node("wm_bag_player")
+    controls = Controls(options.start_paused)
+    node = rclpy.create_node("play_bag")
     try:
-        player = Player(node, bag, options, stop)
+        player = Player(node, bag, options, controls, stop)
         player.wait_for_subscribers()
         print(f"play_bag: playing {player.topics} topics of {options.bag} at rate {options.rate:g}", flush=True)
-        played = player.play()
+        with _controlled(node, controls, options.keyboard and has_keyboard()):
+            played = player.play()
         print(f"play_bag: {played.messages} messages in {played.took_s:.2f} s, at most {1000 * played.worst_s:.1f} ms "
               f"late", flush=True)
     finally:
         node.destroy_node()
+
+
+@contextmanager
+def _controlled(node: Node, controls: Controls, by_keys: bool) -> Iterator[None]:
+    """Services, in a thread of their own, and keys that pause and step."""
+    offer_services(node, controls)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+
+    def serve() -> None:
+        with suppress(ExternalShutdownException):
+            executor.spin()
+
+    thread = threading.Thread(target=serve, name="services", daemon=True)
+    thread.start()
+    if by_keys:
+        print(f"play_bag: {HELP}", flush=True)
+    try:
+        with listening_to_keys(controls) if by_keys else nullcontext():
+            yield
+    finally:
+        executor.shutdown()
+        thread.join()
 
 
 if __name__ == "__main__":

@@ -10,19 +10,25 @@ from typing import Protocol
 import numpy as np
 
 
+def _no_policy() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Problem:
     """One frame's question.
 
     ``proposal`` (H, 2): the actor's plan, within its limits. ``limit``: brings plans (N, H, 2) within their limits, in
     place; every plan that lies between limited ones is limited too. ``evaluate``: plans (N, H, 2) → scores (N,),
-    larger is better. ``affordable``: how many plans there is time to evaluate now.
+    larger is better. ``affordable``: how many plans there is time to evaluate now. ``policy_plan`` asks the policy
+    for its plan (H, 2), within its limits; None where there is no policy, or nothing that it can be asked about.
     """
 
     proposal: np.ndarray
     limit: Callable[[np.ndarray], None]
     evaluate: Callable[[np.ndarray], np.ndarray]
     affordable: Callable[[], int]
+    policy_plan: Callable[[], np.ndarray | None] = _no_policy
 
 
 @dataclass(frozen=True)

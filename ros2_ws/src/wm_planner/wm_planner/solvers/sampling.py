@@ -1,8 +1,9 @@
-"""Random shooting, CEM and MPPI: sample plans around the actor's proposal and the last plan, score, improve, repeat.
+"""Random shooting, CEM and MPPI: sample plans around the actor's and the last plan, score, improve, repeat.
 
 The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
 plans it is wrong about. So the noise is small, correlated in time, never grows beyond its starting width, and no plan
-leaves the trust region around the actor's: without that, warm starts drift away from it frame by frame.
+leaves the trust region around the actor's: without that, warm starts drift away from it frame by frame. A policy's
+plan, where there is one, is sampled around too, and the region reaches to it.
 
 Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
 """
@@ -14,7 +15,7 @@ import numpy as np
 from wm_planner.solvers.base import Problem, Solution, unscored
 
 FEWEST_CANDIDATES = 8  # candidates below which an iteration is not worth its time
-_FIXED = 3  # unperturbed candidates in every iteration: the actor's plan, the last plan shifted, the centre
+_FIXED = 3  # unperturbed candidates in every iteration, at least: the actor's plan, the last one shifted, the centre
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,24 @@ class _SamplingSolver:
         self._last_plan: np.ndarray | None = None
 
     def solve(self, problem: Problem) -> Solution:
-        """Search around the proposal and the last plan, with as many candidates and iterations as are affordable."""
+        """Search around the proposal, the last plan and the policy's, with as many candidates and iterations as are
+        affordable."""
         low, high = problem.proposal - self._reach, problem.proposal + self._reach
+        policy_plan = problem.policy_plan()
+        if policy_plan is not None:
+            np.minimum(low, policy_plan, out=low)
+            np.maximum(high, policy_plan, out=high)
         np.clip(low, -1.0, 1.0, out=low)
         np.clip(high, -1.0, 1.0, out=high)
         shifted = np.clip(self._shifted_last_plan(problem.proposal), low, high)
+        around = [problem.proposal, shifted] + ([] if policy_plan is None else [policy_plan])
         solution = unscored(problem.proposal)
         centre, std = None, self._base_std
         for iteration in range(self.settings.iterations):
             count = min(problem.affordable(), self.candidates)
             if count < FEWEST_CANDIDATES:
                 break
-            plans = self._sample(count, problem.proposal, shifted, centre, std)
+            plans = self._sample(count, around, centre, std)
             np.clip(plans, low, high, out=plans)
             problem.limit(plans)
             returns = problem.evaluate(plans)
@@ -94,21 +101,22 @@ class _SamplingSolver:
         # One step has passed; for the step that comes new into view the actor knows best.
         return np.concatenate([self._last_plan[1:], proposal[-1:]])
 
-    def _sample(self, count: int, proposal, shifted, centre, std) -> np.ndarray:
-        """Candidates (count, H, 2): the fixed ones, then noise around ``centre``, or around both plans at the start."""
+    def _sample(self, count: int, around: list[np.ndarray], centre, std) -> np.ndarray:
+        """Candidates (count, H, 2): the fixed ones, then noise around ``centre``; at the start, where there is none,
+        the mean of ``around`` stands for it, and the noise is around each of these."""
         self._random.standard_normal(out=self._white, dtype=np.float32)  # all, so that a count changes no later plan
         np.matmul(self._mix_steps, self._white, out=self._noise)
         self._noise *= std
-        plans = self._plans[:count]
-        sampled, noise = plans[_FIXED:], self._noise[: count - _FIXED]
-        plans[0], plans[1] = proposal, shifted
-        plans[2] = 0.5 * (proposal + shifted) if centre is None else centre
-        if centre is None or not self._follows:
-            half = len(sampled) // 2
-            np.add(noise[:half], proposal, out=sampled[:half])
-            np.add(noise[half:], shifted, out=sampled[half:])
-        else:
-            np.add(noise, centre, out=sampled)
+        plans, fixed = self._plans[:count], len(around) + 1
+        plans[: fixed - 1] = around
+        plans[fixed - 1] = np.mean(around, axis=0) if centre is None else centre
+        sampled, noise = plans[fixed:], self._noise[: count - fixed]
+        begin = 0
+        centres = around if centre is None or not self._follows else [centre]
+        for index, middle in enumerate(centres):
+            end = len(sampled) * (index + 1) // len(centres)
+            np.add(noise[begin:end], middle, out=sampled[begin:end])
+            begin = end
         return plans
 
     def _refit(self, plans: np.ndarray, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

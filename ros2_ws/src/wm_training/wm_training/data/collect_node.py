@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from carla_msgs.msg import (
     CarlaCollisionEvent,
+    CarlaControl,
     CarlaEgoVehicleControl,
     CarlaEgoVehicleStatus,
     CarlaLaneInvasionEvent,
@@ -19,24 +19,19 @@ from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
 from wm_training.data.drivers import Decision
+from wm_training.data.messages import control_array, stamp_ns
+from wm_training.data.planner_link import PlannerLink
 from wm_training.data.recording import Tick, TickAssembler
 
-
-def stamp_ns(header) -> int:
-    """Stamp of a message header [ns]."""
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
-
-
-def control_array(message: CarlaEgoVehicleControl) -> np.ndarray:
-    """(steer, throttle, brake) float32 of a control message."""
-    return np.array([message.steer, message.throttle, message.brake], np.float32)
+_UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's word for a node that was not announced yet
 
 
 class CollectNode(Node):
     """Subscribes to one vehicle's topics and hands complete ticks to ``on_tick``."""
 
-    def __init__(self, role_name: str, camera: str, image_size: int):
-        """``camera`` is the sensor id, ``image_size`` [px] what its pictures are resized to."""
+    def __init__(self, role_name: str, camera: str, image_size: int, planner: str | None = None):
+        """``camera`` is the sensor id, ``image_size`` [px] what its pictures are resized to; ``planner``: the name of
+        the planner's node, if it is to drive."""
         super().__init__("wm_collect")
         self.on_tick: Callable[[Tick], None] = lambda tick: None
         self.failure: Exception | None = None
@@ -57,6 +52,13 @@ class CollectNode(Node):
         self._autopilot = self.create_publisher(Bool, f"{prefix}/enable_autopilot", 10)
         self._override_on = False
         self._reset = self.create_client(Reset, f"{prefix}/reset")
+        self._simulation = self.create_publisher(CarlaControl, "/carla/control", 10)
+        self._status: CarlaStatus | None = None
+        self.planner: PlannerLink | None = None
+        if planner is not None:
+            self.planner = PlannerLink(
+                self, role_name, planner, lambda stamp, command: self._add("planner", stamp, command)
+            )
 
     def _subscribe(self, prefix: str, camera: str) -> None:
         images = self.create_subscription(Image, f"{prefix}/{camera}/image", self._on_image, 10)
@@ -101,10 +103,20 @@ class CollectNode(Node):
         """Whether somebody publishes the camera."""
         return self.count_publishers(self.image_topic) > 0
 
+    @property
+    def can_reset(self) -> bool:
+        """Whether the simulator begins episodes when asked to."""
+        return self._reset.service_is_ready()
+
+    def other_drivers(self) -> list[str]:
+        """Names of the nodes that command the car beside this one."""
+        publishers = self.get_publishers_info_by_topic(self._control.topic_name)
+        return sorted({end.node_name for end in publishers} - {self.get_name(), _UNNAMED})
+
     def start(self, with_steps: bool, with_expert: bool) -> None:
         """Begin assembling ticks out of what is published."""
-        required = {"image", "status"} | ({"step"} if with_steps else set()) | ({"expert"} if with_expert else set())
-        self._assembler = TickAssembler(required)
+        parts = {"step": with_steps, "expert": with_expert, "planner": self.planner is not None}
+        self._assembler = TickAssembler({"image", "status"} | {kind for kind, wanted in parts.items() if wanted})
 
     @property
     def dropped(self) -> int:
@@ -130,15 +142,28 @@ class CollectNode(Node):
         """Switch the bridge's autopilot."""
         self._autopilot.publish(Bool(data=on))
 
+    def pause(self) -> None:
+        """Ask the simulator to stand still between two ticks, see ``stands_still``."""
+        self._status = None
+        self._simulation.publish(CarlaControl(command=CarlaControl.PAUSE))
+
+    def play(self) -> None:
+        """Let the simulator go on."""
+        self._simulation.publish(CarlaControl(command=CarlaControl.PLAY))
+
+    def stands_still(self) -> bool:
+        """Whether the simulator has paused since it was asked to, or is one that is not synchronous: those cannot."""
+        status = self._status
+        return status is not None and not status.synchronous_mode_running
+
     def request_reset(self, seed: int):
-        """Ask the simulator for a new episode; None where it has no such service, else the call's future."""
-        if not self._reset.service_is_ready():
-            return None
+        """Ask the simulator for a new episode, where it ``can_reset``; returns the call's future."""
         if self._assembler:
             self._assembler.restart()
         return self._reset.call_async(Reset.Request(seed=seed))
 
     def _on_status(self, message: CarlaStatus) -> None:
+        self._status = message
         if message.fixed_delta_seconds > 0:
             self.period_ns = round(message.fixed_delta_seconds * 1e9)
 
@@ -169,6 +194,7 @@ class CollectNode(Node):
             float(status.velocity),
             control_array(status.control),
             expert=parts.get("expert"),
+            planned=parts.get("planner"),
             collision=self._events["collision"] > 0,
             lane_crossings=self._events["lane_invasion"],
         )

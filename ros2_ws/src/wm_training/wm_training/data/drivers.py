@@ -8,6 +8,8 @@ from wm_bundle import from_command, to_command
 
 from wm_training.data.recording import Tick
 
+BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -63,8 +65,8 @@ class BurstNoise:
         return self.push
 
 
-class ExpertFollower:
-    """Sends the expert's own command, disturbed or not; needs a simulator that publishes it (expert_control)."""
+class _Follower:
+    """Sends the command that comes with the tick, disturbed or not."""
 
     wants_autopilot = False
 
@@ -77,11 +79,29 @@ class ExpertFollower:
             self.noise.begin(seed)
 
     def drive(self, tick: Tick) -> Decision:
-        """The expert's command plus the push of the moment."""
+        """The command plus the push of the moment."""
         push = self.noise.next() if self.noise else None
+        command = self._command(tick)
         if push is None:
-            return Decision(tick.expert)
-        return Decision(to_command(from_command(tick.expert) + push))
+            return Decision(command)
+        return Decision(to_command(from_command(command) + push))
+
+    def _command(self, tick: Tick) -> np.ndarray:
+        raise NotImplementedError
+
+
+class ExpertFollower(_Follower):
+    """Sends the expert's own command; needs a simulator that publishes it (expert_control)."""
+
+    def _command(self, tick: Tick) -> np.ndarray:
+        return tick.expert
+
+
+class PlannerFollower(_Follower):
+    """Sends what the planner commands for the tick; what the expert would do stays the label of its row."""
+
+    def _command(self, tick: Tick) -> np.ndarray:
+        return tick.planned
 
 
 class AutopilotWithBursts:

@@ -6,11 +6,17 @@ import numpy as np
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
 
+STANDING_MPS = 0.2  # up to this speed a car counts as standing
+
 
 @dataclass
 class Tick:
-    """All that carries one stamp. ``control`` is what was applied in the interval that ended at the stamp, and
-    ``reward``, ``terminated``, ``truncated`` what that interval led to (None where nobody sends rewards)."""
+    """All that carries one stamp.
+
+    ``control`` is what was applied in the interval that ended at the stamp, and ``reward``, ``terminated``,
+    ``truncated`` what that interval led to (None where nobody sends rewards). ``expert`` and ``planned`` are what the
+    expert and the planner would command now, None where there is no such driver.
+    """
 
     stamp_ns: int
     image: np.ndarray | None
@@ -20,6 +26,7 @@ class Tick:
     terminated: bool = False
     truncated: bool = False
     expert: np.ndarray | None = None
+    planned: np.ndarray | None = None
     collision: bool = False
     lane_crossings: int = 0
 
@@ -59,6 +66,24 @@ class TickAssembler:
         self._last = -1
 
 
+class Standstill:
+    """Notices that a car has stood for long: a planner that only brakes would fill an episode with one picture."""
+
+    def __init__(self, limit_s: float):
+        """``limit_s`` of simulated time [s]; 0: a car may stand for ever."""
+        self._limit_ns = limit_s * 1e9
+        self._since_ns: int | None = None
+
+    def lasts(self, tick: Tick) -> bool:
+        """Take in the next tick; returns whether the car has stood for ``limit_s``."""
+        if not self._limit_ns or abs(tick.speed) > STANDING_MPS:
+            self._since_ns = None
+            return False
+        if self._since_ns is None:
+            self._since_ns = tick.stamp_ns
+        return tick.stamp_ns - self._since_ns >= self._limit_ns
+
+
 @dataclass
 class _Rows:
     """Columns of the episode being recorded; ``ticks`` has one more, the tick the last row led to."""
@@ -77,6 +102,8 @@ class EpisodeRecorder:
         self.length = length
         self.period_ns = period_ns
         self.meta = meta
+        self.gaps = 0
+        """Gaps in the stamps since the last ``discard``."""
         self._begin(None)
 
     def add(self, tick: Tick, expert_drives: bool = False) -> Episode | None:
@@ -90,6 +117,7 @@ class EpisodeRecorder:
             self._previous, self._expert_drives = tick, expert_drives
             return None
         if tick.stamp_ns - previous.stamp_ns > 1.5 * self.period_ns or tick.stamp_ns <= previous.stamp_ns:
+            self.gaps += 1
             return self._finish(terminal=False, restart=tick, expert_drives=expert_drives)
         self._add_row(previous, tick)
         # Where nobody says when an episode ends, a collision does.
@@ -108,7 +136,12 @@ class EpisodeRecorder:
 
     def discard(self) -> None:
         """Throw away the unfinished episode; the next tick begins a new one."""
+        self.gaps = 0
         self._begin(None)
+
+    def cut(self) -> Episode | None:
+        """End the episode here, as one that could have gone on; None without a row. The next tick begins a new one."""
+        return self._finish(terminal=False, restart=None)
 
     def _begin(self, tick: Tick | None, expert_drives: bool = False) -> None:
         self._rows = _Rows()

@@ -159,7 +159,7 @@ class WorldModel(nn.Module):
             ),
         }
         if self.config.open_loop_weight > 0:
-            result["open_loop"] = overshooting.open_loop_loss(self, states, returns, batch, noise.open_loop)
+            result["open_loop"] = overshooting.open_loop_loss(self, states, batch, noise.open_loop)
         if learn_policy:
             result |= behaviour.learn_in_imagination(self, states, noise)
         with torch.no_grad():
@@ -194,7 +194,7 @@ class WorldModel(nn.Module):
         """Heads whose losses have no weight: several processes wait for the gradients of all that is not frozen."""
         config = self.config
         learned = {
-            self.decoder: config.reconstruction_weight,
+            self.decoder: config.reconstruction_weight + config.open_loop_weight,
             self.reward: config.reward_weight,
             self.continues: config.continue_weight,
             self.value: config.value_weight + config.policy_learning * config.critic_weight,

@@ -1,0 +1,119 @@
+"""The scores that a bundle carries from its benchmarks, for people: the terminal, summary.json and the page alike."""
+
+from typing import NamedTuple
+
+from wm_bundle import Bundle, BundleError, Estimate, OpenLoopScores
+from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, read_scores
+from wm_evaluation.report import Section, Table
+
+HEADLINE_MODES = ("lock-step", "real-time")  # the first of these that was driven is the bundle's figure
+MODEL = "planner"
+
+
+class KnownScores(NamedTuple):
+    """``scores`` is None for a bundle without any, and where ``refused`` says why those that are there do not count."""
+
+    scores: BundleScores | None = None
+    refused: str = ""
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "KnownScores":
+        """Those in the bundle's folder."""
+        try:
+            return cls(read_scores(bundle))
+        except BundleError as error:
+            return cls(None, str(error))
+
+    @property
+    def headline(self) -> tuple[BenchmarkScores, ControllerScore] | None:
+        """The benchmark and the score that the bundle is known by."""
+        benchmarks = [self.scores.mode(mode) for mode in HEADLINE_MODES] if self.scores else []
+        found = [(entry, score) for entry in benchmarks if entry and (score := entry.of(MODEL))]
+        return found[0] if found else None
+
+    @property
+    def line(self) -> str:
+        """One line, empty where there is nothing to say."""
+        if self.refused:
+            return f"benchmark of this bundle: not shown, {self.refused}"
+        if self.headline is None:
+            return ""
+        benchmark, score = self.headline
+        return f"benchmark of this bundle: {spell_score(score.score)} over {_tracks(benchmark)}, {benchmark.mode}"
+
+    def summary(self) -> dict | None:
+        """The headline for summary.json."""
+        if self.headline is None:
+            return None
+        benchmark, score = self.headline
+        return {
+            "mode": benchmark.mode,
+            "date": benchmark.date,
+            "tracks": len(benchmark.seeds),
+            "max_steps": benchmark.max_steps,
+            "mean_score": score.score.value,
+            "ci95": [score.score.low, score.score.high],
+            "failed": score.failed,
+        }
+
+    def section(self) -> Section | None:
+        """All benchmarks for the page; None without any."""
+        if self.scores is None or not self.scores.benchmarks:
+            return None
+        return Section(
+            "Benchmarks of this bundle",
+            [block for benchmark in self.scores.benchmarks for block in _tables(benchmark)],
+            f"{self.line[0].upper()}{self.line[1:]}." if self.line else "",
+        )
+
+
+def spell_score(estimate: Estimate) -> str:
+    """`918.2 (95 % 917 to 919)`."""
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.1f}"
+    return f"{estimate.value:.1f} (95 % {estimate.low:.0f} to {estimate.high:.0f})"
+
+
+def spell_estimate(estimate: Estimate, digits: int) -> str:
+    """`27.5 (26.0 to 29.0)`, with so many digits behind the point."""
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
+
+
+def open_loop_table(scores: OpenLoopScores) -> Table:
+    """The scorecard of bundle.json, a row for each guess."""
+    rows = [
+        [f"{measure}, {guess.replace('_', ' ')}", *(spell_estimate(figure, digits) for figure in figures)]
+        for measure, digits, guesses in (("PSNR [dB]", 1, scores.psnr_db), ("reward error", 2, scores.reward_error))
+        for guess, figures in guesses.items()
+    ]
+    about = f"On {scores.windows} windows of {scores.drives} validation episodes, from the recorded actions; 95 %."
+    return Table(["steps ahead", *map(str, scores.steps)], rows, about)
+
+
+def _tracks(benchmark: BenchmarkScores) -> str:
+    count = len(benchmark.seeds)
+    cut = f" of at most {benchmark.max_steps} steps" if benchmark.max_steps else ""
+    return f"{count} track{'s' if count > 1 else ''}{cut}"
+
+
+def _tables(benchmark: BenchmarkScores) -> list[Table]:
+    first, last = min(benchmark.seeds), max(benchmark.seeds)
+    machine = benchmark.machine
+    about = (
+        f"{benchmark.mode}, {_tracks(benchmark)} (seeds {first} to {last}), {benchmark.date[:10]}, "
+        f"{machine.get('cpu', 'unknown processor')}, {machine.get('cores', '?')} cores"
+    )
+    rows = [
+        [entry.controller, spell_score(entry.score), f"{entry.failed} of {entry.episodes}", entry.model or "–"]
+        for entry in benchmark.controllers
+    ]
+    tables = [Table(["controller", "score", "failed", "model"], rows, about)]
+    if benchmark.differences:
+        rows = [
+            [f"{pair.first} less {pair.second}", spell_score(pair.difference), str(pair.tracks)]
+            for pair in benchmark.differences
+        ]
+        tables.append(Table(["controllers", "difference", "tracks"], rows, f"{benchmark.mode}, paired by track"))
+    return tables

@@ -1,0 +1,144 @@
+"""CARLA's ROS bridge and the car in launch files: upstream's bridge and its fork have the same programs.
+
+The programs are started themselves, not through the bridge's own launch files: those end the whole launch without an
+error when the bridge fails.
+"""
+
+import atexit
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+from wm_planner.launch_ends import unexpected_end
+
+PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
+SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s are too short for a server that loads a map
+LONGEST_TICK_S = 0.1  # CARLA's physics wants less
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """What the bridge is told. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs by
+    the clock on the wall, and only the cameras keep that time. Raises RuntimeError for a tick that CARLA refuses."""
+
+    host: str
+    port: int
+    town: str
+    role_name: str
+    tick_s: float
+    synchronous: bool
+
+    def __post_init__(self):
+        if not 0.0 < self.tick_s < LONGEST_TICK_S:
+            raise RuntimeError(f"fixed_delta_seconds:={self.tick_s:g}: expected more than 0 and less than "
+                               f"{LONGEST_TICK_S:g} with CARLA")
+
+    def parameters(self) -> dict:
+        """Of the node; in synchronous mode every tick waits for its command."""
+        return {
+            "use_sim_time": True, "host": self.host, "port": self.port, "timeout": SERVER_TIMEOUT_S,
+            "passive": False, "town": self.town, "ego_vehicle_role_name": self.role_name,
+            "register_all_sensors": True, "synchronous_mode": self.synchronous,
+            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous,
+            "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
+        }  # fmt: skip
+
+
+def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
+    """The actions that start the bridge and spawn the car of the file ``spawn`` for the ``bundle`` (a folder).
+
+    Raises RuntimeError where the bridge is not installed, or the file does not go with the bundle.
+    """
+    from launch_ros.actions import Node  # only launch files have it
+
+    _require_installed()
+    objects = fitting_objects(read_objects(spawn), bridge, spawn)
+    require_cameras(objects, bundle, spawn)
+    return [
+        Node(
+            package="carla_ros_bridge", executable="bridge", name="carla_ros_bridge", output="screen",
+            parameters=[bridge.parameters()],
+            on_exit=lambda event, context: unexpected_end("CARLA bridge", event, context)),
+        Node(
+            package="carla_spawn_objects", executable="carla_spawn_objects", name="carla_spawn_objects",
+            output="screen", parameters=[{"objects_definition_file": _temporary(objects), "spawn_sensors_only": False}],
+            on_exit=lambda event, context: unexpected_end("spawner of the car", event, context)),
+    ]  # fmt: skip
+
+
+def _require_installed() -> None:
+    try:
+        for package in PACKAGES:
+            get_package_prefix(package)
+    except PackageNotFoundError:
+        raise RuntimeError(
+            "simulator:=carla needs the CARLA ROS bridge (packages carla_ros_bridge and carla_spawn_objects), which is "
+            "not installed: build github.com/ika-rwth-aachen/carla-ros-bridge (or, for CARLA 0.9.13, carla-simulator/"
+            "ros-bridge) in a workspace of a real ROS 2, source that before env.sh, and install the client of your "
+            "CARLA server's version (pip install carla==VERSION); docs/carla.md has every step"
+        ) from None
+
+
+def read_objects(spawn: str) -> list[dict]:
+    """The objects of a spawn file. Raises RuntimeError for a file that is none."""
+    try:
+        objects = json.loads(Path(spawn).expanduser().read_text())["objects"]
+        well_formed = isinstance(objects, list) and all({"type", "id"} <= set(entry) for entry in objects)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RuntimeError(f"spawn:={spawn}: expected a JSON file with 'objects', found {error!r}") from None
+    if not well_formed:
+        raise RuntimeError(f"spawn:={spawn}: expected 'objects' with 'type' and 'id' each, found others")
+    return objects
+
+
+def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dict]:
+    """The same objects, the car under the bridge's role_name; without synchronous mode its cameras keep the tick.
+
+    The car is the first vehicle with sensors; RuntimeError where there is none.
+    """
+    car = next((entry for entry in objects if _is_a_car(entry)), None)
+    if car is None:
+        raise RuntimeError(f"spawn:={spawn}: expected a vehicle with sensors, found "
+                           f"{', '.join(entry['type'] for entry in objects) or 'nothing'}")
+    sensors = [sensor if bridge.synchronous or not sensor["type"].startswith("sensor.camera.")
+               else {**sensor, "sensor_tick": bridge.tick_s} for sensor in car["sensors"]]
+    fitting = {**car, "id": bridge.role_name, "sensors": sensors}
+    return [fitting if entry is car else entry for entry in objects]
+
+
+def require_cameras(objects: list[dict], bundle: str, spawn: str) -> None:
+    """Raise RuntimeError unless the car has every camera that the bundle was trained with, in its size.
+
+    A bundle that cannot be read is the planner's to complain about.
+    """
+    try:
+        expected = json.loads(Path(bundle, "bundle.json").read_text())["image"]["cameras"]
+        expected = {camera["name"]: (camera["source_width"], camera["source_height"]) for camera in expected}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    car = next(entry for entry in objects if _is_a_car(entry))
+    found = {sensor["id"]: (sensor.get("image_size_x", 800), sensor.get("image_size_y", 600))  # CARLA's default
+             for sensor in car["sensors"] if sensor["type"] == "sensor.camera.rgb"}
+    wrong = [name for name, size in expected.items() if found.get(name) != size]
+    if wrong:
+        raise RuntimeError(f"spawn:={spawn}: the bundle {bundle} expects {_spell(expected)}, found "
+                           f"{_spell(found) or 'no RGB camera'}: change the file, or drive a bundle of these cameras")
+
+
+def _is_a_car(entry: dict) -> bool:
+    return entry["type"].startswith("vehicle.") and bool(entry.get("sensors"))
+
+
+def _spell(cameras: dict[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{name} {width}x{height}" for name, (width, height) in cameras.items())
+
+
+def _temporary(objects: list[dict]) -> str:
+    """Writes a spawn file that goes with the process."""
+    with tempfile.NamedTemporaryFile("w", prefix="carla_spawn_", suffix=".json", delete=False) as file:
+        json.dump({"objects": objects}, file, indent=2)
+    atexit.register(Path(file.name).unlink, missing_ok=True)
+    return file.name

@@ -1,0 +1,143 @@
+"""What onnxruntime tells TensorRT: its precision, its limits, and where the engines that it builds are kept.
+
+TensorRT compiles a model into an *engine*, which takes minutes, for one GPU and one TensorRT. onnxruntime names an
+engine's file by the names of the model's nodes, not by its weights: two training runs of one architecture would share
+it. So every model file gets a folder of its own here, named by its hash.
+"""
+
+import ctypes
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import onnxruntime as ort
+from wm_bundle.bundle import sha256_of
+
+AUTO, OFF = "auto", "off"  # values of the parameter engine_cache that are not folders
+_TYPICAL_CANDIDATES = 64  # engines are tuned for so many
+_MEBIBYTE = 2**20
+_TF32 = "NVIDIA_TF32_OVERRIDE"  # NVIDIA's libraries round no product to TF32 where this is 0
+_LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.11", "libnvinfer.so.8")
+_MAJOR, _MINOR = 75, 76  # CUdevice_attribute: compute capability
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What an engine is built by and for; with any other one it is not valid. Versions, and the first GPU's name."""
+
+    onnxruntime: str
+    tensorrt: str
+    gpu: str
+
+
+def engine_folder(engine_cache: str, file: Path, precision: str, platform: Platform) -> Path | None:
+    """The folder for the engines of the model ``file``; None where ``engine_cache`` is "off".
+
+    ``engine_cache`` is a folder, or "auto" for the one in the user's cache directory. Raises OSError for a model that
+    cannot be read.
+    """
+    if engine_cache == OFF:
+        return None
+    root = _user_cache() if engine_cache == AUTO else Path(engine_cache).expanduser().resolve()
+    builder = f"onnxruntime-{platform.onnxruntime}_tensorrt-{platform.tensorrt}_{platform.gpu}"
+    return root / _plain(builder) / f"{_plain(file.stem)}-{sha256_of(file)[:16]}-{precision}"
+
+
+def tensorrt_options(fp16: bool, workspace_mb: int, folder: Path | None) -> dict[str, str]:
+    """Options of onnxruntime's TensorRT provider; ``folder`` keeps the engines, None: they are built every time.
+
+    The measured times of kernels, which make the next model's engines faster to build, lie one folder up.
+    """
+    options = {"trt_fp16_enable": "1" if fp16 else "0", "trt_max_workspace_size": str(workspace_mb * _MEBIBYTE)}
+    if folder is not None:
+        options |= {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(folder),
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": str(folder.parent),
+        }
+    return options
+
+
+def profile_options(free: Mapping[str, tuple[int, ...]], most: int) -> dict[str, str]:
+    """The range of shapes to build for: without it TensorRT builds anew, for seconds, at every new shape.
+
+    ``free``: the inputs whose first dimension is free, by name, with their other dimensions; ``most`` is the largest
+    that the first one will be.
+    """
+
+    def shapes(count: int) -> str:
+        return ",".join(f"{tensor}:{'x'.join(str(size) for size in (count, *rest))}" for tensor, rest in free.items())
+
+    return {
+        "trt_profile_min_shapes": shapes(1),
+        "trt_profile_opt_shapes": shapes(min(_TYPICAL_CANDIDATES, most)),
+        "trt_profile_max_shapes": shapes(most),
+    }
+
+
+def set_precision(fp16: bool) -> str:
+    """Bring this process to the precision asked for, and name it: float32, fp16, or tf32.
+
+    TensorRT rounds the factors of float32 products to TF32 unless the environment forbids it, and the parity measured
+    at export would not hold. Whoever set the variable decides. Call it before NVIDIA's libraries are loaded.
+    """
+    if fp16:
+        return "fp16"
+    return "float32" if os.environ.setdefault(_TF32, "0") == "0" else "tf32"
+
+
+def engines_kept(folder: Path | None) -> bool:
+    """Whether there are engines in ``folder``."""
+    return folder is not None and any(folder.glob("*.engine"))
+
+
+@lru_cache(maxsize=1)
+def this_platform() -> Platform:
+    """What would build an engine in this process, "unknown" for what is not there."""
+    return Platform(ort.__version__, tensorrt_version(), gpu_name())
+
+
+def gpu_name() -> str:
+    """Name and compute capability of the first GPU, "unknown" where there is none."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "unknown"
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    numbers = [ctypes.c_int(), ctypes.c_int()]
+    calls = [
+        driver.cuInit(0),
+        driver.cuDeviceGet(ctypes.byref(device), 0),
+        driver.cuDeviceGetName(name, len(name), device),
+        *(driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
+          for number, attribute in zip(numbers, (_MAJOR, _MINOR), strict=True)),
+    ]  # fmt: skip
+    if any(calls):  # CUDA's word for success is 0
+        return "unknown"
+    return f"{name.value.decode(errors='replace')} sm{numbers[0].value}{numbers[1].value}"
+
+
+def tensorrt_version() -> str:
+    """The version of the installed TensorRT, "unknown" where there is none."""
+    for name in _LIBRARIES:
+        try:
+            number = ctypes.CDLL(name).getInferLibVersion()
+        except (OSError, AttributeError):
+            continue
+        unit = 10_000 if number >= 10_000 else 1000  # 10.9.0 is 100900, 8.6.1 was 8601
+        return f"{number // unit}.{number % unit // 100}.{number % 100}"
+    return "unknown"
+
+
+def _user_cache() -> Path:
+    """The XDG base directory specification's, and no other value of its variable than an absolute path."""
+    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (told if told.is_absolute() else Path.home() / ".cache") / "wm_planner" / "tensorrt"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)

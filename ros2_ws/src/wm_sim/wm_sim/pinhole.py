@@ -1,0 +1,123 @@
+"""Pinhole cameras on the car: where they sit, and which pixel shows which point.
+
+Frames: map and car have x ahead, y left, z up; the car's origin lies on the ground. A camera's optical frame has z
+along the viewing direction, x right and y down in the picture (REP-103). Pixels count from the centre of the upper left
+one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+# Columns: the optical frame's axes (right, down, ahead) in axes that have x ahead, y left, z up.
+_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a sensor sits on the car: metres and radians, ROS axes (positive pitch looks down, positive yaw left)."""
+
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
+    roll: float = 0.0
+    pitch: float = 0.0
+    yaw: float = 0.0
+
+    def rotation(self) -> np.ndarray:
+        """(3, 3): the mount's axes (x ahead, y left, z up) as columns, in the car's frame."""
+        return _about_z(self.yaw) @ _about_y(self.pitch) @ _about_x(self.roll)
+
+    def quaternion(self) -> tuple[float, float, float, float]:
+        """(x, y, z, w) of ``rotation``."""
+        return quaternion(self.rotation())
+
+
+@dataclass(frozen=True)
+class Pinhole:
+    """A camera without distortion.
+
+    Parameters
+    ----------
+    width, height: int
+        [px]
+    fov: float
+        Horizontal field of view [rad].
+    mount: Mount
+        Its z is the height above the ground, which must be above 0.
+    """
+
+    width: int
+    height: int
+    fov: float
+    mount: Mount
+
+    @property
+    def focal(self) -> float:
+        """Focal length [px], the same for both axes."""
+        return self.width / (2.0 * math.tan(self.fov / 2))
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(3, 3) K: from the optical frame to pixels. As in CARLA's bridge the centre is at (width/2, height/2)."""
+        return np.array([[self.focal, 0.0, self.width / 2], [0.0, self.focal, self.height / 2], [0.0, 0.0, 1.0]])
+
+    @cached_property
+    def optical_rotation(self) -> np.ndarray:
+        """(3, 3): the optical frame's axes as columns, in the car's frame."""
+        return self.mount.rotation() @ _OPTICAL
+
+    def optical_quaternion(self) -> tuple[float, float, float, float]:
+        """(x, y, z, w) of ``optical_rotation``."""
+        return quaternion(self.optical_rotation)
+
+    def homography(self, x: float, y: float, yaw: float) -> np.ndarray:
+        """(3, 3) from the ground to pixels, for a car at (x, y) [m] with this yaw [rad].
+
+        Applied to (map x, map y, 1) it gives (u d, v d, d): pixel (u, v) and the depth d [m] along the viewing
+        direction, which is negative behind the camera.
+        """
+        to_map = _about_z(yaw)
+        axes = to_map @ self.optical_rotation
+        origin = np.array([x, y, 0.0]) + to_map @ (self.mount.x, self.mount.y, self.mount.z)
+        return self.matrix @ np.column_stack([axes[0], axes[1], -axes.T @ origin])
+
+
+def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:
+    """(x, y, z, w) of a rotation matrix (3, 3), w >= 0."""
+    # Of the four equal ways to compute it, the one that divides by the largest number.
+    trace = np.trace(rotation)
+    squares = np.array([1 + 2 * rotation[k, k] - trace for k in range(3)] + [1 + trace])  # four times x², y², z², w²
+    k = int(squares.argmax())
+    value = np.empty(4)
+    value[k] = math.sqrt(squares[k]) / 2
+    if k == 3:
+        for axis in range(3):
+            after, last = (axis + 1) % 3, (axis + 2) % 3
+            value[axis] = (rotation[last, after] - rotation[after, last]) / (4 * value[3])
+    else:
+        after, last = (k + 1) % 3, (k + 2) % 3
+        value[after] = (rotation[after, k] + rotation[k, after]) / (4 * value[k])
+        value[last] = (rotation[last, k] + rotation[k, last]) / (4 * value[k])
+        value[3] = (rotation[last, after] - rotation[after, last]) / (4 * value[k])
+    x, y, z, w = (value if value[3] >= 0 else -value).tolist()
+    return x, y, z, w
+
+
+def _about_x(angle: float) -> np.ndarray:
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
+
+
+def _about_y(angle: float) -> np.ndarray:
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+
+
+def _about_z(angle: float) -> np.ndarray:
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

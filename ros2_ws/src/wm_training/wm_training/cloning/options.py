@@ -1,0 +1,104 @@
+"""What `clone` can be asked for, and what that means for the parts it shares with the world model. Loads no torch."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from wm_training.config import WorldModelTrainConfig
+
+WINDOW = 2
+"""Rows that are read side by side: the shortest windows there are."""
+VALIDATION_FRAMES = 10_000
+"""Most validation rows looked at after an epoch."""
+# What changes where and how fast a run computes, or where its results go, and not what it learns.
+_PLACES = ("data_path", "output", "device", "threads", "resume")
+
+
+@dataclass(frozen=True)
+class CloneOptions:
+    """The command line. Bad values are refused with the field, the value and what was expected."""
+
+    data_path: str
+    """Folder of episodes, or of train/ and val/ folders of episodes."""
+    output: str
+    """The policy's file (*.onnx). What is needed to continue, metrics.csv and summary.json go into the folder of the
+    same name that ends with .training, beside it."""
+    labels: Literal["expert", "actions"] = "expert"
+    """What to imitate: expert_actions where they are known, or the actions that were driven."""
+    previous_action: bool = False
+    """Feed the last command as well. Off, because a clone that sees its last command learns to repeat it, which is what
+    an expert mostly does: the validation error can fall while the driving gets worse."""
+    episodes: int = 0
+    """Take only the first so many training episodes [episodes]; 0 for all. Validation is the same for any number."""
+    name: str = "clone"
+    """First part of the policy's id; the hash of its weights follows."""
+    num_epochs: int = 50
+    """Length of the training [epochs]; one epoch draws as many rows as the training episodes have, and at least 20
+    batches."""
+    batch_size: int = 512
+    """Size of a batch [rows], an even number."""
+    learning_rate: float = 6e-4
+    """AdamW step size after the warm-up; it falls to a tenth along a cosine."""
+    weight_decay: float = 1e-6
+    """AdamW weight decay, times the learning rate [share per update]."""
+    warmup_steps: int = 100
+    """Time in which the learning rate rises from zero [updates]."""
+    hidden_dim: int = 256
+    """Width of every hidden layer [units]."""
+    conv_depth: int = 16
+    """Width of the encoder's first layer [channels]; it doubles with every layer."""
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    """Arithmetic of the convolutions and matrix products while training (autocast); the file is float32. Processors
+    that do not know bfloat16 are faster with float32."""
+    device: str = "auto"
+    """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
+    threads: int = 0
+    """Processor threads [threads]; 0 for all cores."""
+    seed: int = 0
+    """Seed of the first weights and of the order of the data."""
+    validation_share: float = 0.1
+    """Part of the episodes kept for validation where data_path has no val/ folder [share], as of `train`."""
+    resume: Literal["auto", "none"] = "auto"
+    """auto continues a run of the same settings that was stopped, none begins anew."""
+
+    def __post_init__(self):
+        if Path(self.output).suffix != ".onnx" or not Path(self.output).stem:
+            raise ValueError(f"output is {self.output!r}, expected a file's name that ends with .onnx")
+        self._check("episodes", self.episodes >= 0, "0 or more")
+        self._check("batch_size", self.batch_size > 0 and self.batch_size % WINDOW == 0, "an even number above 0")
+        self._check("name", bool(re.fullmatch(r"[^\s/\\]+", self.name)), "a name without blanks and slashes")
+        self.config(64)  # its checks are those of the fields that both have
+
+    def _check(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
+
+    def config(self, image_size: int) -> WorldModelTrainConfig:
+        """Settings for the encoder, the actor, the reader of the data and the optimiser, which are the world model's.
+
+        Raises ConfigurationError for values that it refuses, such as an ``image_size`` [px] that is no power of two.
+        """
+        theirs = {field.name for field in dataclasses.fields(WorldModelTrainConfig)}
+        shared = {name: value for name, value in dataclasses.asdict(self).items() if name in theirs}
+        return WorldModelTrainConfig(
+            **shared | {"batch_size": self.batch_size // WINDOW},
+            sequence_length=WINDOW,
+            image_size=image_size,
+            validation_frames=VALIDATION_FRAMES,
+        )
+
+    def learned_from(self) -> dict[str, Any]:
+        """The options that decide what is learned, by name."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _PLACES}
+
+    @property
+    def onnx_file(self) -> Path:
+        """Where the policy goes."""
+        return Path(self.output).expanduser()
+
+    @property
+    def folder(self) -> Path:
+        """Where the state of the training goes: beside the policy."""
+        return self.onnx_file.with_suffix(".training")

@@ -1,0 +1,227 @@
+"""The training loop of a clone: sample, update, validate, save. A run that was stopped continues where it was."""
+
+import math
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from wm_training.cloning.data import CloneData
+from wm_training.cloning.options import CloneOptions
+from wm_training.cloning.policy import ClonePolicy, measures
+from wm_training.data.summary import data_summary
+from wm_training.errors import TrainingError
+from wm_training.model.noise import draw_noise
+from wm_training.monitoring.monitor import read
+from wm_training.monitoring.progress import TrainingProgress
+from wm_training.monitoring.tables import Table
+from wm_training.run_record import check_data
+from wm_training.training import checkpoints, distributed
+from wm_training.training.learner import Learner
+from wm_training.training.loader import Prefetch, Sample
+from wm_training.training.validation import validate
+
+LEAST_UPDATES = 20
+"""Updates in an epoch at least, so that a few episodes are learned as long as it takes."""
+SAVE_EVERY_S = 120.0
+CHECK_EVERY = 10
+"""Updates between two looks at the device and the clock."""
+
+
+class CloneTrainer:
+    """Trains a ClonePolicy; ``last.pt``, ``best_model.pt`` and ``metrics.csv`` are in the folder of the options."""
+
+    def __init__(self, options: CloneOptions):
+        """Open the data and build the policy. Raises EpisodeError, ConfigurationError, TrainingError."""
+        self.options = options
+        self.data = CloneData(options)
+        self.config = self.data.config
+        self.made_of = data_summary(options.data_path)
+        self.device = distributed.choose_device(options.device)
+        torch.set_num_threads(options.threads or distributed.processor_threads())
+        # On a processor the channels innermost are faster in bfloat16 and slower in float32.
+        self._channels_last = self.device.type == "cuda" or options.precision == "bfloat16"
+        self.policy = self._build_policy()
+        self.learner = Learner(self.config, self.policy, distributed.OneProcess(self.device), self.total_steps)
+        self.step = 0
+        self.best = math.inf
+        self.trained_s = 0.0
+        """Time of the training so far [s], without what stopped it in between."""
+        self._stop_requested = False
+        self._began = self._saved_at = time.monotonic()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in an epoch."""
+        return max(LEAST_UPDATES, self.data.train.batches())
+
+    @property
+    def total_steps(self) -> int:
+        """Updates in the whole run."""
+        return self.steps_per_epoch * self.options.num_epochs
+
+    @property
+    def stopped_early(self) -> bool:
+        """True after a SIGINT or SIGTERM ended train() before its last update."""
+        return self._stop_requested and self.step < self.total_steps
+
+    def train(self) -> None:
+        """Train to the last epoch. SIGINT and SIGTERM save and stop in order.
+
+        Raises TrainingError when a loss or a gradient is not finite, OSError when the folder cannot be written.
+        """
+        self._began, self._saved_at = time.monotonic() - self.trained_s, time.monotonic()
+        self.options.folder.mkdir(parents=True, exist_ok=True)
+        table = Table(self.options.folder / "metrics.csv", self.step)
+        progress = TrainingProgress(self.total_steps, self.step, self.options.batch_size)
+        steps = range(self.step, self.total_steps)
+        with self._signals(), Prefetch(self.sample, steps, self.config.prefetch_batches, self.device) as samples:
+            progress.start()
+            try:
+                for sample in samples:
+                    found = self.learner.update(sample)
+                    self.step += 1
+                    progress.advance(self.step)
+                    if progress.is_due():
+                        progress.show(read(found))
+                    if self.step % self.steps_per_epoch == 0:
+                        self._finish_epoch(table, progress, read(found))
+                    if self._stop_or_save():
+                        break
+            finally:
+                progress.stop()
+
+    def sample(self, step: int) -> Sample:
+        """The batch of update ``step`` on the CPU. The noise is what the learner expects; a policy needs none."""
+        batch = self.data.batch(*divmod(step, self.steps_per_epoch))
+        size, length, cameras = batch.camera_mask.shape
+        noise = draw_noise(self.config, size, length, cameras, self.options.seed, step, self.device)
+        return Sample(step, batch.channels_last() if self._channels_last else batch, noise)
+
+    def validate(self) -> dict[str, float]:
+        """``measures`` on the validation episodes, each of which counts the same; empty where none has labels."""
+        if not self.data.validates:
+            return {}
+        return measures(
+            validate(lambda batch, noise: self.learner.evaluate(self.data.labelled(batch), noise), self.data.val)
+        )
+
+    def resume(self) -> bool:
+        """Continue from last.pt where there is one; returns whether there is.
+
+        Raises TrainingError when it is damaged or of a run with other settings or data.
+        """
+        path = self.options.folder / "last.pt"
+        if not path.is_file():
+            return False
+        payload = checkpoints.read_checkpoint(path, self.device)
+        differing = _differences(payload.get("settings"), self.options.learned_from())
+        if differing:
+            raise TrainingError(
+                f"{path} is of a run with other settings: {', '.join(differing)}; take its settings, choose another "
+                f"--output, or begin anew with --resume none"
+            )
+        check_data(payload["data"], self.made_of, f"the run {self.options.folder}", "begin anew with --resume none")
+        checkpoints.load_weights(self.policy, payload, path)
+        checkpoints.load_optimizer(self.learner.optimizer, payload, path)
+        self.step, self.best, self.trained_s = payload["step"], payload["best"], payload["trained_s"]
+        return True
+
+    def load_best(self) -> dict[str, Any]:
+        """Put the weights of the best epoch into the policy, on the CPU; returns what was measured of them: ``epoch``,
+        ``step`` and ``validation``. Raises TrainingError."""
+        path = self.options.folder / "best_model.pt"
+        payload = checkpoints.read_checkpoint(path)
+        self.policy.cpu()
+        checkpoints.load_weights(self.policy, payload, path)
+        self.policy.eval()
+        return {name: payload[name] for name in ("epoch", "step", "validation")}
+
+    def _build_policy(self) -> ClonePolicy:
+        torch.manual_seed(self.options.seed)
+        data = self.data.train
+        policy = ClonePolicy(self.config, data.channels, data.vector_size, self.options.previous_action)
+        mean, std = data.vector_statistics()
+        policy.vector_mean.copy_(torch.from_numpy(mean))
+        policy.vector_std.copy_(torch.from_numpy(std))
+        if self._channels_last:
+            policy = policy.to(memory_format=torch.channels_last)
+        return policy.to(self.device)
+
+    def _finish_epoch(self, table: Table, progress: TrainingProgress, found: Mapping[str, float]) -> None:
+        self._check_finite()
+        epoch, validation = self.step // self.steps_per_epoch, self.validate()
+        self.trained_s = time.monotonic() - self._began
+        named = {f"validation/{name}": value for name, value in validation.items()}
+        loss = {"train/loss": found["behaviour_cloning"]}
+        table.append({"epoch": epoch, "step": self.step, "seconds": round(self.trained_s, 1), **loss, **named})
+        progress.say(f"epoch {epoch}: {shown(validation) or 'no validation episodes'}")
+        # Without validation episodes the newest policy counts as the best.
+        score = validation.get("loss", -math.inf)
+        if score <= self.best:
+            self.best = score
+            weights = {"model": self.policy.state_dict(), "settings": self.options.learned_from()}
+            measured = {"epoch": epoch, "step": self.step, "validation": validation}
+            checkpoints.write_checkpoint(self.options.folder / "best_model.pt", weights | measured)
+        self._save()
+        progress.pause_over()
+
+    def _stop_or_save(self) -> bool:
+        if self.step % CHECK_EVERY and not self._stop_requested:
+            return False
+        self._check_finite()
+        if self._stop_requested or time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self._save()
+        return self._stop_requested
+
+    def _save(self) -> None:
+        self.trained_s = time.monotonic() - self._began
+        payload = {
+            "settings": self.options.learned_from(),
+            "data": self.made_of,
+            "step": self.step,
+            "best": self.best,
+            "trained_s": self.trained_s,
+            "model": self.policy.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
+        }
+        checkpoints.write_checkpoint(self.options.folder / "last.pt", payload)
+        self._saved_at = time.monotonic()
+
+    def _check_finite(self) -> None:
+        first_bad = self.learner.guard.first_bad()
+        if first_bad is not None:
+            raise TrainingError(
+                f"update {first_bad} is not finite: begin anew with a lower --learning-rate, more --warmup-steps, or "
+                f"--precision float32, and --resume none"
+            )
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Within, SIGINT and SIGTERM ask the loop to stop."""
+        self._stop_requested = False
+
+        def request(number, frame) -> None:
+            self._stop_requested = True
+
+        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def shown(validation: Mapping[str, float]) -> str:
+    """What was measured, as words for a line."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in validation.items())
+
+
+def _differences(saved: Any, wanted: Mapping[str, Any]) -> list[str]:
+    if not isinstance(saved, Mapping):
+        return ["it holds no policy"]
+    names = [name for name in wanted if saved.get(name) != wanted[name]]
+    return [f"{name} {saved.get(name)} → {wanted[name]}" for name in names]

@@ -1,0 +1,208 @@
+"""Records episode after episode: begins each one, lets a driver answer its ticks, writes its file."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wm_data.episodes import Episode, write_episode
+
+from wm_training.data.drivers import (
+    BRAKE,
+    AutopilotWithBursts,
+    BurstNoise,
+    Decision,
+    Driver,
+    ExpertFollower,
+    PlannerFollower,
+    RandomDriver,
+)
+from wm_training.data.recording import EpisodeRecorder, Standstill, Tick
+
+if TYPE_CHECKING:
+    from wm_training.collect import CollectOptions
+    from wm_training.data.collect_node import CollectNode
+
+ATTEMPTS = 3  # at an episode that a lost tick cuts, or that ends too early
+_SETTLE_S = 0.5  # for the rest of a node's topics, once the first was found
+
+
+class CollectError(RuntimeError):
+    """Recording cannot go on, and why."""
+
+
+class Collector:
+    """Drives and records until the folder holds as many episodes as wanted."""
+
+    def __init__(self, options: "CollectOptions", node: "CollectNode", spin: Callable[[float], None]):
+        """``spin(seconds)`` lets ``node`` work for at most that long."""
+        self.options = options
+        self.node = node
+        self.spin = spin
+        self.folder = Path(options.output_dir).expanduser()
+        self.fresh_tick: Tick | None = None
+        node.on_tick = self._take
+
+    def _take(self, tick: Tick) -> None:
+        self.fresh_tick = tick
+
+    def missing(self) -> list[int]:
+        """Numbers of the episodes that are not in the folder yet."""
+        return [i for i in range(self.options.episodes) if not self.path(i).is_file()]
+
+    def path(self, index: int) -> Path:
+        """File of an episode."""
+        return self.folder / f"episode_{index:06d}.npz"
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Spin until ``condition()`` holds; CollectError after the time-out."""
+        deadline = time.monotonic() + self.options.timeout
+        while not condition():
+            if self.node.failure:
+                raise CollectError(str(self.node.failure))
+            if time.monotonic() > deadline:
+                reason = self.node.planner.reason if self.node.planner else ""
+                said = f"; the planner says: {reason}" if reason else ""
+                raise CollectError(f"waited {self.options.timeout:g} s for {what}{said}")
+            self.spin(0.1)
+
+    def connect(self) -> tuple[EpisodeRecorder, Driver]:
+        """Find out what is published, and make the recorder and the driver that fit it."""
+        node, options = self.node, self.options
+        self.wait_for(
+            lambda: node.has_camera,
+            f"a publisher of {node.image_topic}; is the simulator or the bridge up, "
+            f"and its role_name {options.role_name}?",
+        )
+        self.wait_for(
+            lambda: node.camera is not None and node.period_ns is not None,
+            f"an image on {node.image_topic} and a CarlaStatus on /carla/status",
+        )
+        planner = node.planner.describe(self.wait_for) if node.planner else None
+        # A node announces all its topics at once, but discovery delivers them one by one.
+        settle = time.monotonic() + _SETTLE_S
+        while time.monotonic() < settle:
+            self.spin(0.05)
+        if planner and (rivals := node.other_drivers()):
+            raise CollectError(
+                f"{', '.join(rivals)} commands the car too, and only the recorder may: end it; a planner needs "
+                f"control_topic:={node.planner.topic}"
+            )
+        with_steps, with_expert = node.has_step_results, node.has_expert
+        driver = self._driver(with_expert)
+        recorder = EpisodeRecorder(options.episode_length, node.period_ns, self._meta(planner))
+        node.start(with_steps, with_expert)
+        node.enable_autopilot(driver.wants_autopilot)
+        return recorder, driver
+
+    def _driver(self, with_expert: bool) -> Driver:
+        options, period_s = self.options, self.node.period_ns * 1e-9
+        if options.driver == "random":
+            return RandomDriver(period_s)
+        noise = BurstNoise(period_s, options.noise_every, options.noise_strength) if options.with_noise else None
+        if self.node.planner:
+            return PlannerFollower(noise)
+        return ExpertFollower(noise) if with_expert else AutopilotWithBursts(noise)
+
+    def _meta(self, planner: dict | None) -> dict:
+        camera, options = self.node.camera, self.options
+        meta = {
+            "cameras": [
+                {
+                    "name": camera.name,
+                    "source_height": camera.source_height,
+                    "source_width": camera.source_width,
+                    "crop": None,
+                    "letterbox": False,
+                }
+            ],
+            "rate_hz": round(1e9 / self.node.period_ns, 6),
+            "vector": [{"name": "speed", "unit": "m/s"}],
+            "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
+            "driver": options.driver,
+        }
+        if options.with_noise:
+            meta["noise"] = {"every_s": options.noise_every, "strength": options.noise_strength}
+        if planner:
+            meta["planner"] = planner
+        return meta
+
+    def record(self, index: int, recorder: EpisodeRecorder, driver: Driver) -> Episode:
+        """Record one episode into its file, and return it.
+
+        Where the simulator can be reset, an episode that lost ticks is driven again, so that the same seed gives the
+        same episode; what the last attempt gave is kept.
+        """
+        seed, resettable = self.options.seed + index, self.node.can_reset
+        for attempt in range(1, ATTEMPTS + 1):
+            recorder.discard()
+            driver.begin(seed)
+            if resettable:
+                self._begin_on_track(seed)
+                recorder.meta["seed"] = seed
+            episode = self._drive(recorder, driver)
+            repeatable = recorder.gaps == 0 and self._all_began_with(episode)
+            if not repeatable and resettable and attempt < ATTEMPTS:
+                continue
+            if len(episode) >= self.options.min_rows:
+                write_episode(self.path(index), episode)
+                return episode
+        raise CollectError(
+            f"{ATTEMPTS} times in a row an episode ended after fewer than {self.options.min_rows} rows (seed {seed})"
+        )
+
+    def _all_began_with(self, episode: Episode) -> bool:
+        """Whether what the planner saw since it was restarted began with the episode."""
+        return self.node.planner is None or self.node.planner.first_answer_ns == episode.stamps_ns[0]
+
+    def _stop_the_clock(self) -> None:
+        """Let the simulator stand still between two ticks.
+
+        It does so only where it waits for the answer to a tick, and waits for that one second at most: so this comes
+        before the answer, and before anything that takes time. What answers then is of no account.
+        """
+        self.node.pause()
+        self.wait_for(self.node.stands_still, "the simulator to pause, as /carla/control asks it to")
+        self.node.send(Decision(BRAKE))
+
+    def _begin_on_track(self, seed: int) -> None:
+        """Begin an episode on the track of ``seed``, with everybody as if started anew.
+
+        The simulator stands still meanwhile: so no tick of the old episode is taken for one of the new, and a planner
+        sees the new one's first image first.
+        """
+        self._stop_the_clock()
+        reset = self.node.request_reset(seed)
+        self.wait_for(reset.done, "the reset service")
+        if not reset.result().success:
+            raise CollectError(f"the simulator refused seed {seed}: {reset.result().message}")
+        if self.node.planner:
+            self.node.planner.restart(self.wait_for)
+        self.node.play()
+
+    def release(self) -> None:
+        """Let a simulator that was made to stand still go on without the recorder."""
+        if self.node.can_reset:
+            self.node.play()
+            self.spin(0.1)
+
+    def _drive(self, recorder: EpisodeRecorder, driver: Driver) -> Episode:
+        """Answer ticks until one ends the episode. A simulator that can be reset then stands still."""
+        standstill = Standstill(self.options.standstill if self.node.planner else 0.0)
+        what = "image, vehicle_status and what else the simulator publishes to come with equal stamps"
+        if self.node.planner:
+            what += f", and the planner's answer on {self.node.planner.topic}"
+        while True:
+            self.fresh_tick = None
+            self.wait_for(lambda: self.fresh_tick is not None, what)
+            tick = self.fresh_tick
+            decision = driver.drive(tick)
+            episode = recorder.add(tick, decision.expert_drives)
+            if episode is None and standstill.lasts(tick):
+                episode = recorder.cut()
+            if episode is not None and self.node.can_reset:
+                self._stop_the_clock()
+            else:
+                self.node.send(decision)
+            if episode is not None:
+                return episode

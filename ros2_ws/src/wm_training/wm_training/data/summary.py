@@ -1,0 +1,56 @@
+"""What data a model was made of, in a few lines: how much, who drove, on which tracks, and one hash of it all."""
+
+import hashlib
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from wm_bundle.bundle import sha256_of
+from wm_bundle.files import without_folders
+from wm_data.episodes import read_episode
+from wm_data.splits import SPLITS, split_files
+
+
+def data_summary(path: str | Path) -> dict[str, Any]:
+    """All episodes that training on the folder ``path`` reads, both splits.
+
+    ``episodes``, ``rows``; ``recordings``: for each way of recording its ``driver``, ``noise`` and ``planner`` where
+    the episodes tell them, its number of ``episodes`` and the track ``seeds``; ``sha256`` over the sorted lines
+    "name sha256 of the file". Raises EpisodeError.
+    """
+    folder = Path(path).expanduser()
+    # Every file is in one of the splits, whatever the share that validates.
+    files = sorted({file for split in SPLITS for file in split_files(folder, 0.5, split)})
+    digest, rows = hashlib.sha256(), 0
+    recordings: dict[str, list[int | None]] = defaultdict(list)
+    for file in files:
+        digest.update(f"{file.relative_to(folder).as_posix()} {sha256_of(file)}\n".encode())
+        episode = read_episode(file)
+        rows += len(episode)
+        recordings[json.dumps(_recording(episode.meta), sort_keys=True)].append(episode.meta.get("seed"))
+    told = [
+        {**json.loads(key), "episodes": len(seeds), "seeds": spell_seeds([seed for seed in seeds if seed is not None])}
+        for key, seeds in recordings.items()
+    ]
+    return {"episodes": len(files), "rows": rows, "recordings": told, "sha256": digest.hexdigest()}
+
+
+def spell_seeds(seeds: list[int]) -> str:
+    """Whole numbers as ranges with both ends: ``3000:3009,3011``."""
+    runs: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in runs)
+
+
+def _recording(meta: dict[str, Any]) -> dict[str, Any]:
+    """What an episode tells of who drove it."""
+    told = {key: meta[key] for key in ("driver", "noise") if key in meta}
+    planner = meta.get("planner")
+    if isinstance(planner, dict):
+        told["planner"] = planner | {"parameters": without_folders(planner.get("parameters") or {})}
+    return told

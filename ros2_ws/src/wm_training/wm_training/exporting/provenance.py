@@ -1,0 +1,87 @@
+"""What ``bundle.json`` tells of how its model was made: the data, and the training run in figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from wm_training.cli import say
+from wm_training.data.summary import data_summary
+from wm_training.errors import TrainingError
+from wm_training.monitoring.health import WARNING
+from wm_training.monitoring.tables import read_curves
+from wm_training.run_record import check_data, read_record
+
+FOLDERS = ("data_path", "output_dir")
+
+
+def training_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The checkpoint's settings; of folders only their names: bundles are given away, the machine is nobody's
+    business."""
+    return config | {key: Path(config[key]).name for key in FOLDERS}
+
+
+def training_data(run: Path, config: dict[str, Any], asked: str) -> dict[str, Any]:
+    """What the run in the folder ``run`` was trained on: as it noted when it began, else the files as they are now.
+
+    ``asked`` is another folder that the user validates on, empty for the run's own, which is compared with the note.
+    Raises TrainingError when the run's episodes were changed since, EpisodeError.
+    """
+    record = read_record(run)
+    if record is None:
+        say("export", f"{run} has no run.json: the hash of the data is that of the files as they are now")
+        return data_summary(config["data_path"])
+    if not asked:
+        check_data(record["data"], data_summary(config["data_path"]), f"the run {run}", "train anew")
+    return record["data"]
+
+
+def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
+    """Figures of the run in the folder ``run`` up to its checkpoint ``payload``; without what the folder lacks.
+
+    ``updates``, ``frames``, ``precision``; ``losses`` of training and validation in the checkpoint's epoch;
+    ``wall_time_s`` of the whole run, without what was lost between a last epoch and a kill; ``devices``;
+    ``versions``; ``health``: verdict, findings and where the losses are in their expected ranges.
+    """
+    config, step = payload["config"], payload["step"]
+    summary: dict[str, Any] = {
+        "updates": step,
+        "frames": step * config["batch_size"] * config["sequence_length"],
+        "precision": config["precision"],
+    }
+    curves = read_curves(run / "metrics.csv")
+    if not curves:
+        say("export", f"{run} has no metrics.csv: bundle.json will not tell losses and time of the training")
+    if "seconds" in curves:
+        summary["wall_time_s"] = round(_wall_time(curves["seconds"].values.tolist()), 1)
+    losses: dict[str, dict[str, float]] = {"training": {}, "validation": {}}
+    for name, curve in curves.items():
+        split, _, loss = name.partition("/")
+        values = curve.between(0, step).values
+        if loss and len(values):
+            losses["validation" if split == "validation" else "training"][loss] = float(values[-1])
+    if any(losses.values()):
+        summary["losses"] = losses
+    record = read_record(run)
+    if record is not None:
+        summary |= {"devices": record["devices"], "versions": record.get("versions", {})}
+    health = _health(run / "health.json")
+    return summary | ({"health": health} if health else {})
+
+
+def _wall_time(seconds: list[float]) -> float:
+    """Seconds of a run whose clock begins anew each time that it is continued."""
+    last_of_each = [now for now, after in zip(seconds, [*seconds[1:], 0.0], strict=True) if after < now]
+    return sum(last_of_each)
+
+
+def _health(file: Path) -> dict[str, Any] | None:
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        findings = [{key: found[key] for key in ("issue", "severity")} for found in report["findings"]]
+        states = {name: level["state"] for name, level in report["levels"].items()}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{file} is damaged ({error!r}): make it anew with `ros2 run wm_training train`") from None
+    warned = any(found["severity"] == WARNING for found in findings)
+    return {"verdict": "warnings" if warned else "healthy", "findings": findings, "expected_ranges": states}

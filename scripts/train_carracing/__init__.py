@@ -1,0 +1,1 @@
+"""From nothing to the shipped bundle, `make train`: docs/training.md."""

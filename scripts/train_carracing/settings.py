@@ -1,0 +1,110 @@
+"""The recipe's settings, all in one place: what the shipped bundle was made with are the defaults."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROUND_1_TRACKS = 10000
+"""Track of the first episode of round 1. Training has the tracks from here on, the benchmark those below."""
+ROUND_2_TRACKS = 11000
+"""Track of the first episode that the planner drives in round 2."""
+NAME = "carracing"
+"""First part of the bundle's id."""
+_SEEDS = re.compile(r"\d+(:\d+)?(,\d+(:\d+)?)*")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The command line. What a step left with other settings is refused, with what differs and what to do."""
+
+    data: str = "data/carracing"
+    """Folder of the episodes: round_1, and round_2, which has the files of round_1 too (as hard links)."""
+    output: str = "runs/carracing"
+    """Folder of the trainings, the bundle of round 1, the clone and the benchmark's episodes."""
+    bundle: str = "models/carracing"
+    """Folder of the bundle. The one that is there is replaced when the new one is complete."""
+    preset: Literal["carracing", "debug"] = "carracing"
+    """Settings of the trainings: `ros2 run wm_training train --preset`."""
+    noisy_episodes: int = 96
+    """Round 1: episodes of the expert, disturbed by bursts."""
+    random_episodes: int = 4
+    """Round 1: episodes of smooth random commands."""
+    planner_settings: tuple[str, ...] = (
+        "steer_std=0.05 longitudinal_std=0.05 trust=1",
+        "steer_std=0.1 longitudinal_std=0.2 trust=2",
+        "steer_std=0.2 longitudinal_std=0.3 trust=3",
+    )
+    """Round 2: settings of the planner that drives, disturbed by bursts, one text of NAME=VALUE each: as it is shipped,
+    and let further and further out of the box around the actor's plan, where the first model is wrong."""
+    planner_episodes: int = 20
+    """Round 2: episodes with each of the planner's settings."""
+    episode_length: int = 500
+    """Longest episode [rows]."""
+    epochs: int = 50
+    """Length of each training, the clone's too [epochs]."""
+    precision: Literal["float32", "int8"] = "int8"
+    """Arithmetic of imagine.onnx in the bundles."""
+    seeds: str = "5000:5099"
+    """Tracks of the benchmark, both ends are driven: 3000:3009, or 1,5,7."""
+    max_steps: int = 0
+    """Benchmark: cut every episode after so many control steps; 0 for the simulator's own end [steps]."""
+    threads: int = 0
+    """Processor threads of the trainings; 0 for all cores, 1 is faster where others use the machine."""
+    gpu: bool = False
+    """Refuse to begin without a GPU. The recipe is the same, and a GPU is taken where there is one without this too."""
+    dry_run: bool = False
+    """Say which steps are done and what the next one would run, and do nothing."""
+
+    def __post_init__(self):
+        least = {"noisy_episodes": 2, "random_episodes": 0, "planner_episodes": 1, "episode_length": 20, "epochs": 1,
+                 "max_steps": 0, "threads": 0}  # fmt: skip
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least {number}")
+        if not _SEEDS.fullmatch(self.seeds):
+            raise ValueError(f"seeds is {self.seeds!r}, expected FIRST:LAST, or numbers separated by commas")
+        if any(track >= ROUND_1_TRACKS for track in self.tracks):
+            raise ValueError(f"seeds is {self.seeds}, expected tracks below {ROUND_1_TRACKS}: the others train")
+        if not self.planner_settings:
+            raise ValueError("planner_settings is empty, expected a text for each setting of the planner")
+
+    @property
+    def tracks(self) -> tuple[int, ...]:
+        """The benchmark's tracks."""
+        parts = [part.partition(":") for part in self.seeds.split(",")]
+        return tuple(
+            track for first, _, last in parts for track in range(int(first), int(last or first) + 1)
+        )
+
+    @property
+    def round_1_episodes(self) -> int:
+        """Episodes of round 1."""
+        return self.noisy_episodes + self.random_episodes
+
+    @property
+    def round_2_episodes(self) -> int:
+        """Episodes of round 2, those of round 1 among them."""
+        return self.round_1_episodes + self.planner_episodes * len(self.planner_settings)
+
+    def episodes(self, number: int) -> Path:
+        """Folder of the episodes of round ``number``."""
+        return Path(self.data).expanduser().absolute() / f"round_{number}"
+
+    def run(self, number: int) -> Path:
+        """Folder of the training of round ``number``."""
+        return self.results / f"round_{number}"
+
+    def bundle_of(self, number: int) -> Path:
+        """The bundle of round ``number``."""
+        return Path(self.bundle).expanduser().absolute() if number == 2 else self.results / "round_1_bundle"
+
+    @property
+    def results(self) -> Path:
+        """``output`` as a path."""
+        return Path(self.output).expanduser().absolute()
+
+    @property
+    def clone(self) -> Path:
+        """The clone's policy file."""
+        return self.results / "clone.onnx"

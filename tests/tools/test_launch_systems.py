@@ -1,0 +1,110 @@
+"""Which processes the launch files start, and that the real launch system starts the same ones as ros2_lite."""
+
+import importlib.util
+
+import launch_parts
+import pytest
+from launch_parts import LITE, REAL
+
+# ros2_lite has no launch_ros of its own on this path.
+REAL_IS_HERE = importlib.util.find_spec("launch_ros") is not None
+CASES = {
+    "embedded": ("carla_sim.launch.py", [], ["wm_planner/command_watchdog", "wm_planner/planner", "wm_sim/bridge"]),
+    "in lock-step, watched and recorded": (
+        "carla_sim.launch.py",
+        ["real_time_factor:=0", "view:=web", "record:=drive.mcap", "parameters:=candidates=32 trust=0.5",
+         "role_name:=hero", "solver:=cem"],
+        ["wm_planner/command_watchdog", "wm_planner/live_view", "wm_planner/planner", "wm_planner/record",
+         "wm_sim/bridge"]),
+    "carla": (
+        "carla_sim.launch.py", ["simulator:=carla", "bundle:=none", "host:=gpu", "port:=2002", "town:=Town05"],
+        ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/command_watchdog",
+         "wm_planner/planner"]),
+    "carla by the wall clock": (
+        "carla_sim.launch.py",
+        ["simulator:=carla", "bundle:=none", "synchronous:=false", "role_name:=hero", "command_watchdog:=false",
+         "fixed_delta_seconds:=0.05", f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
+        ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/planner"]),
+    "carla's own topics": (
+        "carla_sim.launch.py", ["simulator:=carla_native"], ["wm_planner/command_watchdog", "wm_planner/planner"]),
+    "collect": (
+        "collect.launch.py", ["episodes:=2", "output_dir:=data/mine"], ["wm_sim/bridge", "wm_training/collect"]),
+    "a replay": (
+        "bag_replay.launch.py", ["bag:=drive.mcap", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
+        ["wm_planner/planner", "wm_planner/replay_monitor", "wm_planner/replay_monitor"]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    return launch_parts.make_prefix(tmp_path_factory.mktemp("prefix"))
+
+
+@pytest.fixture(scope="module")
+def lite(prefix, tmp_path_factory):
+    """What a case starts under ros2_lite, each started once."""
+    reports = {}
+
+    def of(case):
+        file, arguments, programs = CASES[case]
+        if case not in reports:
+            folder = tmp_path_factory.mktemp("lite") / "reports"
+            reports[case] = launch_parts.started(LITE, prefix, folder, file, arguments, len(programs))
+        return reports[case]
+
+    return of
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_launch_file_starts_these_processes(lite, case):
+    assert [report["program"] for report in lite(case)] == CASES[case][2]
+
+
+@pytest.mark.skipif(not REAL_IS_HERE, reason="the real launch system cannot be imported: source a ROS 2, or put "
+                                             "ros2/launch's and ros2/launch_ros's packages on PYTHONPATH")
+@pytest.mark.parametrize("case", CASES)
+def test_the_real_launch_system_starts_the_same(prefix, lite, tmp_path, case):
+    file, arguments, programs = CASES[case]
+    real = launch_parts.started(REAL, prefix, tmp_path / "real", file, arguments, len(programs))
+    assert real == lite(case)
+
+
+def test_carla_is_told_to_wait_for_commands_and_the_watchdog_to_wait_longer(lite):
+    bridge, spawner, watchdog, planner = lite("carla")
+    assert bridge["name"] == "carla_ros_bridge"
+    assert bridge["parameters"].items() >= {
+        "host": "gpu", "port": 2002, "town": "Town05", "ego_vehicle_role_name": "ego_vehicle",
+        "synchronous_mode": True, "synchronous_mode_wait_for_vehicle_control_command": True,
+        "fixed_delta_seconds": 0.08, "use_sim_time": True}.items()  # fmt: skip
+    assert watchdog["parameters"]["timeout_s"] > 1.0  # the bridge waits 1.0 s for a command
+    assert planner["parameters"]["deadline_frames"] == 0
+    (car,) = spawner["spawn"]["objects"]
+    assert car["id"] == "ego_vehicle" and all("sensor_tick" not in sensor for sensor in car["sensors"])
+
+
+def test_by_the_wall_clock_the_cameras_keep_the_control_period(lite):
+    bridge, spawner, planner = lite("carla by the wall clock")
+    assert not bridge["parameters"]["synchronous_mode"] and bridge["parameters"]["fixed_delta_seconds"] == 0.0
+    assert "deadline_frames" not in planner["parameters"]
+    (car,) = spawner["spawn"]["objects"]
+    ticks = [sensor.get("sensor_tick") for sensor in car["sensors"]]
+    assert car["id"] == "hero" and ticks == [0.05] * 6 + [None] * 6
+
+
+def test_carlas_own_topics_are_those_of_the_car_named_hero(lite):
+    watchdog, planner = lite("carla's own topics")
+    assert planner["parameters"]["image_topic"] == "/carla/hero/{camera}/image"
+    assert planner["parameters"]["control_topic"] == "/carla/hero/vehicle_control_cmd"
+    assert planner["parameters"]["role_name"] == watchdog["parameters"]["role_name"] == "hero"
+    assert watchdog["parameters"]["control_topic"] == planner["parameters"]["control_topic"]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["simulator:=none"], "name its topics with topics:=FILE"),
+    (["simulator:=carla"], "expects rgb_front 96x96, found rgb_front 800x600"),  # the shipped bundle
+])  # fmt: skip
+def test_what_does_not_go_together_starts_nothing(prefix, tmp_path, arguments, message):
+    process = launch_parts.begin(LITE, prefix, tmp_path / "lite", "carla_sim.launch.py", arguments)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode != 0 and message in output, output
+    assert "Traceback" not in output and not list((tmp_path / "lite").glob("[0-9]*"))
