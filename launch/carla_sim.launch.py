@@ -22,7 +22,7 @@ from wm_planner.recording.launch import recorder
 
 from launch import LaunchDescription
 
-WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
+WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the planner
 
 # [s] After which silence of the planner the command watchdog brakes. A simulator that waits for commands waits for 1 s
 # and takes every command as the answer to its tick: a brake in that time would put all later answers one tick late,

@@ -9,7 +9,7 @@ EGO = "/carla/ego_vehicle"
 COMMAND_WAIT_S = 1.0  # wall time that a tick waits for its command at most, in waiting mode
 TF = "/tf"
 CAMERAS = {"rgb_front": 0.0, "rgb_left": 90.0, "rgb_right": -90.0, "rgb_rear": 180.0}  # id and yaw [degrees]
-CAMERA_SIZE = (320, 240)
+CAMERA_SIZE = (160, 120)
 FOV_DEGREES = 100.0
 
 

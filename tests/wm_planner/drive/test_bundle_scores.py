@@ -45,7 +45,7 @@ def test_line_summary_and_page_tell_the_lock_step_score_of_the_planner(bundle, r
         "mode": "lock-step", "date": "2030-01-02T03:04:05+00:00", "tracks": 100, "max_steps": None,
         "mean_score": 918.24, "ci95": [917.1, 919.4], "failed": 0}  # fmt: skip
     text = text_of(told, manifest)
-    for said in ("B" + LINE, "planner less actor 8.2 (95 % 3 to 13) 100", "real-time, 100 tracks (seeds 5000 to 5099)",
+    for said in ("B" + LINE, "planner less actor 8.2 (3.0 to 13.0) 100", "real-time, 100 tracks (seeds 5000 to 5099)",
                  "actor 910.0 (95 % 905 to 915) 0 of 100 tiny-test (01)"):  # fmt: skip
         assert said in text, said
 

@@ -14,7 +14,7 @@ class Options(WindowSettings):
     """The command line."""
 
     checkpoint: str
-    """Checkpoint of the model, such as runs/carracing/best_model.pt."""
+    """Checkpoint of the model, such as runs/carracing/round_2/best_model.pt."""
     data_path: str | None = None
     """Folder of episodes; without it the one that the model was trained on."""
     output: str | None = None

@@ -112,8 +112,8 @@ def _tables(benchmark: BenchmarkScores) -> list[Table]:
     tables = [Table(["controller", "score", "failed", "model"], rows, about)]
     if benchmark.differences:
         rows = [
-            [f"{pair.first} less {pair.second}", spell_score(pair.difference), str(pair.tracks)]
+            [f"{pair.first} less {pair.second}", spell_estimate(pair.difference, 1), str(pair.tracks)]
             for pair in benchmark.differences
         ]
-        tables.append(Table(["controllers", "difference", "tracks"], rows, f"{benchmark.mode}, paired by track"))
+        tables.append(Table(["controllers", "difference (95 %)", "tracks"], rows, f"{benchmark.mode}, paired by track"))
     return tables

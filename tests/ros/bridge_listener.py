@@ -1,0 +1,88 @@
+"""A driver on the bridge's graph that keeps every message of bridge_table with the time it was sent."""
+
+import importlib
+import time
+from collections import Counter
+
+import rclpy
+from bridge_table import CAMERAS, EGO, OF_THE_TICK, PUBLISHED, SENSORS, TF
+from carla_msgs.msg import CarlaEgoVehicleControl
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from wm_msgs.srv import Reset
+
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+VOLATILE = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def message_type(name: str) -> type:
+    package, _, message = name.split("/")
+    return getattr(importlib.import_module(f"{package}.msg"), message)
+
+
+def stamp_ns(msg) -> int:
+    """The stamp of a message that has one."""
+    first = msg.transforms[0] if hasattr(msg, "transforms") else msg
+    first = first.markers[0] if hasattr(first, "markers") else first
+    stamp = first.clock if hasattr(first, "clock") else first.header.stamp
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+class Listener:
+    """Keeps `log`: (time of sending [ns], topic, message). Answers each set of pictures if `throttle` is set."""
+
+    def __init__(self, context):
+        self.node = rclpy.create_node("listener", context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.log = []
+        self.throttle = None  # of the answer to each set of images; None: no answer
+        self.images = Counter()  # by stamp
+        self.commands = self.node.create_publisher(CarlaEgoVehicleControl, f"{EGO}/vehicle_control_cmd", 10)
+        for row in PUBLISHED:
+            qos = LATCHED if row.latched else VOLATILE
+            self.node.create_subscription(
+                message_type(row.type), row.topic,
+                lambda msg, info, topic=row.topic: self._on_message(topic, msg, info), qos)
+
+    def _on_message(self, topic, msg, info):
+        self.log.append((info["source_timestamp"], topic, msg))
+        if topic.endswith("/image"):
+            self.images[stamp_ns(msg)] += 1
+            if self.images[stamp_ns(msg)] == len(CAMERAS) and self.throttle is not None:
+                self.commands.publish(CarlaEgoVehicleControl(throttle=self.throttle))
+
+    def of(self, topic: str) -> list:
+        return [msg for _, name, msg in self.log if name == topic]
+
+    def wait_for(self, condition, seconds: float = 40.0):
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"not within {seconds} s; {len(self.log)} messages came"
+            self.executor.spin_once(timeout_sec=0.05)
+        return value
+
+    def begin(self, seed: int):
+        """Wait until everything is connected, then have the first episode begin and answer its pictures."""
+        client = self.node.create_client(Reset, f"{EGO}/reset")
+        self.wait_for(lambda: client.service_is_ready() and self.commands.get_subscription_count() and all(
+            self.node.count_publishers(row.topic) for row in PUBLISHED))
+        self.spin(1.0)  # the other side has to know of this one too
+        self.throttle = 0.3
+        client.call_async(Reset.Request(seed=seed))
+
+    def spin(self, seconds: float):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def has_ticks(self, count: int) -> bool:
+        """Whether each message that every tick sends has come that often."""
+        came = Counter(topic for _, topic, _ in self.log)
+        transforms = {row.transform for row in SENSORS if not row.event}  # and "" for the car's own
+        return all(came[row.topic] >= count * (len(transforms) if row.topic == TF else 1)
+                   for row in [*OF_THE_TICK, *SENSORS] if not row.event)
+
+    def close(self):
+        self.executor.shutdown()
+        self.node.destroy_node()
