@@ -67,7 +67,7 @@ class Listener:
         client = self.node.create_client(Reset, f"{EGO}/reset")
         self.wait_for(lambda: client.service_is_ready() and self.commands.get_subscription_count() and all(
             self.node.count_publishers(row.topic) for row in PUBLISHED))
-        self.spin(1.0)  # the other side has to know of this one too
+        self.spin(4.0)  # the other side has to know of this one too, which takes up to 3 s on a busy machine
         self.throttle = 0.3
         client.call_async(Reset.Request(seed=seed))
 

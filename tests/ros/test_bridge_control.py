@@ -165,9 +165,10 @@ def test_reset_with_a_seed_shows_the_same_first_image_and_minus_one_the_next_tra
     with bridge_and_probe(**BRISK, autopilot=True, seed=5) as (_, probe):
         probe.wait_until_connected()
         firsts = []
-        for seed, granted in ((77, 77), (-1, 78), (77, 77)):
+        for seed in (77, -1, 77):
             answer = probe.reset(seed)
-            assert answer.success and answer.seed == granted, answer.message
+            # On a busy machine the autopilot may have ended that drive meanwhile, and be on a further track.
+            assert answer.success and (answer.seed > 77 if seed == -1 else answer.seed == seed), answer.message
             seen = len(probe.images())
 
             def first_image(seen=seen):

@@ -289,7 +289,7 @@ def test_a_bad_bundle_fails_to_configure_and_can_be_corrected(domain, observer, 
 @pytest.mark.parametrize("parameters, message", [
     (["bundle:=/does/not/exist"], "no bundle at /does/not/exist"),
     (["bundel:=x"], "unknown parameter bundel"),
-    (["solver:=magic"], "expected one of shooting, cem, mppi, actor, found 'magic'"),
+    (["solver:=magic"], "expected one of shooting, cem, mppi, actor, policy, found 'magic'"),
     (["role_name:=two words"], "role_name"),
 ])
 def test_refuses_to_start_with_one_message(domain, bundle, parameters, message):

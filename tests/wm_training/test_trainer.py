@@ -63,7 +63,7 @@ def test_training_lowers_the_losses_and_learns_a_policy(tmp_path):
 
 
 def test_policy_learning_begins_at_its_step(tmp_path):
-    results = updates(WorldModelTrainer(tiny_config(tmp_path, **WITH_POLICY)), 5)
+    results = updates(WorldModelTrainer(tiny_config(tmp_path, **WITH_POLICY, open_loop_weight=1.0)), 5)
     assert ["actor" in result for result in results] == [False] * 3 + [True] * 2
     assert all(name in results[-1] for name in LOSSES)
     assert "imagined/returns" not in results[-1]
