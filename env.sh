@@ -23,12 +23,6 @@ _wm_env() {
   fi
   _wm_prepend PATH "$1/.venv/bin"
 
-  if [ "$WM_ROS" = humble ]; then
-    export ROS_LOCALHOST_ONLY="${ROS_LOCALHOST_ONLY:-1}"
-  else
-    export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
-  fi
-
   # colcon's files read variables that may be unset.
   case $- in *u*) _wm_nounset=1; set +u ;; *) _wm_nounset= ;; esac
   if [ -n "${ZSH_VERSION:-}" ]; then

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import CameraSpec
+from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import NS_PER_S, StatusSample
-from wm_planner.frames import Frame, RawImage
 from wm_planner.pilot import Decision
 
 from benchmarks import untrained

@@ -106,8 +106,9 @@ def _added(blocks: list[np.ndarray], reference: list[np.ndarray]) -> dict:
 
 
 def _drive(options: Options, bundle: Path, period_s: float, variant: str, turn: int, browser: str) -> _Latencies:
-    from wm_planner.drive.domain import local_environment, own_domain, ros_context
+    from wm_planner.drive.domain import own_domain, ros_context
     from wm_planner.drive.processes import ProcessGroup
+    from wm_planner.ros_distribution import local_environment
 
     logs = options.output.resolve() / "logs" / f"{turn}-{variant}"
     with own_domain() as domain_id, ros_context(domain_id) as context, ProcessGroup() as processes:

@@ -78,7 +78,7 @@ def player(context, rate, parameters):
     bag = str(Path(value(context, "bag")).expanduser().absolute())
     clock_hz, chosen = value(context, "clock", float), value(context, "player")
     renamed = replay.remaps(value(context, "role_name"), parameters)
-    if chosen == "rosbag2" or (chosen == "auto" and replay.has_rosbag2(bag)):
+    if chosen == "rosbag2" or (chosen == "auto" and replay.has_rosbag2(bag, clock_hz)):
         return ExecuteProcess(
             cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player)
     return Node(

@@ -2,6 +2,7 @@
 
     ros2 launch wm_planner carla_sim.launch.py                               # the built-in simulator
     ros2 launch wm_planner carla_sim.launch.py view:=true record:=drive.mcap
+    ros2 launch wm_planner carla_sim.launch.py objects_definition_file:=launch/wm_sim_four_cameras.json bundle:=DIR
     ros2 launch wm_planner carla_sim.launch.py simulator:=carla bundle:=DIR  # a running CARLA server: docs/carla.md
     ros2 launch wm_planner carla_sim.launch.py simulator:=none topics:=my_car.yaml bundle:=DIR     # docs/vehicle.md
 
@@ -13,16 +14,16 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
+from wm_planner.drive.embedded import LOCK_STEP_PARAMETERS
 from wm_planner.launch_arguments import planner_parameters, value
 from wm_planner.launch_carla import Bridge, carla
+from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
 from wm_planner.launch_ends import unexpected_end
 from wm_planner.launch_simulators import SIMULATORS, node_parameters, role_name_of
 from wm_planner.launch_view import view, view_arguments
 from wm_planner.recording.launch import recorder
 
 from launch import LaunchDescription
-
-WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the planner
 
 # [s] After which silence of the planner the command watchdog brakes. A simulator that waits for commands waits for 1 s
 # and takes every command as the answer to its tick: a brake in that time would put all later answers one tick late,
@@ -44,6 +45,7 @@ def generate_launch_description():
         ("episodes", "3", "Embedded: episodes to drive before the launch ends; 0 means endless."),
         ("seed", "2000", "Embedded: track of the first episode; every further one takes the next number."),
         ("real_time_factor", "1.0", "Embedded: simulated seconds in a second; 0 means as fast as the planner can."),
+        ("start_timeout", "600", "Embedded: how long the simulator waits for the planner to be ready [s]."),
         ("host", "localhost", "CARLA: host of the server."),
         ("port", "2000", "CARLA: port of the server."),
         ("town", "Town01", "CARLA: map to load."),
@@ -63,6 +65,7 @@ def generate_launch_description():
           for name, default, text in arguments),
         *(DeclareLaunchArgument(name, default_value=default, choices=["true", "false"], description=text)
           for name, default, text in switches),
+        *embedded_arguments(),
         *view_arguments(),
         OpaqueFunction(function=compose),
     ])  # fmt: skip
@@ -104,8 +107,7 @@ def planner(context, role_name, topics):
             "role_name": role_name,
             "solver": value(context, "solver"),
             "proposal_policy": value(context, "proposal_policy"),
-            # Where simulated time waits for the planner, a late plan is as good as one in time.
-            **({"deadline_frames": 0} if waits_for_commands(context) else {}),
+            **(LOCK_STEP_PARAMETERS if waits_for_commands(context) else {}),
             **planner_parameters(value(context, "parameters")),
             "use_sim_time": False,
             "autostart": True,
@@ -133,7 +135,8 @@ def embedded(context, role_name):
             "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
             "real_time_factor": value(context, "real_time_factor", float),
             "synchronous_mode_wait_for_vehicle_control_command": waits_for_commands(context),
-            "wait_for_driver": WAIT_FOR_DRIVER_S,
+            "wait_for_driver": value(context, "start_timeout", float),
+            **embedded_parameters(context, role_name, value(context, "bundle")),
         }],
         on_exit=after_simulator)]  # fmt: skip
 

@@ -3,6 +3,7 @@
 ros2 launch wm_planner collect.launch.py episodes:=100 driver:=noisy-autopilot output_dir:=data/train
 ros2 launch wm_planner collect.launch.py episodes:=120 driver:=noisy-planner output_dir:=data/train \
     bundle:=models/carracing planner_parameters:='steer_std=0.2 trust=3'
+ros2 launch wm_planner collect.launch.py objects_definition_file:=launch/wm_sim_four_cameras.json output_dir:=data/four
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ from ament_index_python.packages import get_package_prefix, get_package_share_di
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
 from wm_planner.launch_arguments import planner_parameters, value
+from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
 from wm_planner.launch_ends import unexpected_end
 from wm_planner.launch_view import view, view_arguments
 
@@ -23,7 +25,7 @@ DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
 
 # Simulated time waits for a command, and no brake that no image asked for reaches the car. So nothing cuts a search
 # short or brakes because this machine is busy: the same seed gives the same drive.
-WITHOUT_HASTE = {"deadline_ms": 10_000.0, "deadline_frames": 0, "image_timeout_s": 10.0}
+WITHOUT_HASTE = {"deadline_ms": 10_000.0, "deadline_frames": 0, "image_timeout_s": 10.0, "camera_deadline_ms": 500.0}
 DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
 
 
@@ -34,6 +36,9 @@ def generate_launch_description():
         ("episode_length", "500", "Longest episode [rows]."),
         ("output_dir", "data/world_model/train", "Folder of the episodes."),
         ("seed", "0", "Track of the first episode; every further one takes the next number."),
+        ("cameras", "", "Sensor ids to record, separated by commas; empty: all of objects_definition_file, else "
+                        "rgb_front."),
+        ("image_size", "64", "Height and width the pictures are resized to [px]."),
         ("noise_every", "2.0", "Noisy drivers: mean time between bursts [s]."),
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
@@ -45,6 +50,7 @@ def generate_launch_description():
             description="embedded: starts the built-in simulator; none: records from what runs already."),
         DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
         *(DeclareLaunchArgument(name, default_value=default, description=text) for name, default, text in arguments),
+        *embedded_arguments(),
         *view_arguments(),
         OpaqueFunction(function=compose),
     ])  # fmt: skip
@@ -53,14 +59,20 @@ def generate_launch_description():
 def compose(context):
     """The actions of this run; raises RuntimeError for a value that cannot be used."""
     watched = view(context, ROLE_NAME)
-    planning = [planner(context)] if value(context, "driver").endswith("planner") else []
-    simulating = [simulator()] if value(context, "simulator") == "embedded" else []
+    planning = [planner(context)] if plans(context) else []
+    simulating = [simulator(context)] if value(context, "simulator") == "embedded" else []
     return [*simulating, *planning, collect(context), *watched]
+
+
+def plans(context):
+    """Whether the planner drives."""
+    return value(context, "driver").endswith("planner")
 
 
 def collect(context):
     """The recorder; its end is the end of the launch."""
-    flags = ("episodes", "episode_length", "output_dir", "driver", "seed", "noise_every", "noise_strength")
+    flags = ("episodes", "episode_length", "output_dir", "driver", "seed", "objects_definition_file", "cameras",
+             "image_size", "noise_every", "noise_strength")  # fmt: skip
     program = Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")
     return ExecuteProcess(
         name="collect", output="screen",
@@ -88,7 +100,7 @@ def planner(context):
         on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
 
 
-def simulator():
+def simulator(context):
     """The built-in simulator, as fast as commands come."""
     return Node(
         package="wm_sim", executable="bridge", output="screen",
@@ -96,6 +108,7 @@ def simulator():
             "real_time_factor": 0.0,
             "synchronous_mode_wait_for_vehicle_control_command": True,
             "wait_for_driver": WAIT_FOR_DRIVER_S,
+            **embedded_parameters(context, ROLE_NAME, value(context, "bundle") if plans(context) else ""),
         }],
         on_exit=lambda event, context: unexpected_end("simulator", event, context))  # fmt: skip
 

@@ -1,6 +1,8 @@
 # Puts a ROS 2 in use: the sourced one, else /opt/ros/jazzy or /opt/ros/humble, else none (then the wheels are used).
-# Sourced by env.sh and scripts/setup.sh, in bash and zsh. Sets WM_ROS to jazzy, humble or wheels; returns 1 with one
-# line on standard error where another ROS is sourced. ROS_ROOT_FOLDER may name another folder than /opt/ros.
+# Sourced by env.sh and scripts/setup.sh, in bash and zsh. Sets WM_ROS to jazzy, humble or wheels, and keeps the graph on
+# this machine unless told otherwise; returns 1 with one line on standard error where another ROS is sourced.
+# ROS_ROOT_FOLDER may name another folder than /opt/ros. Where Humble and Jazzy differ is here, for Python in
+# wm_planner/ros_distribution.py, and nowhere else.
 
 _wm_find_ros() {
   if [ -n "${ROS_DISTRO:-}" ]; then
@@ -38,3 +40,8 @@ if [ -n "$_wm_nounset" ]; then set -u; fi
 unset _wm_nounset
 unset -f _wm_find_ros _wm_source_ros
 export WM_ROS
+if [ "$WM_ROS" = humble ]; then
+  export ROS_LOCALHOST_ONLY="${ROS_LOCALHOST_ONLY:-1}"
+else
+  export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
+fi

@@ -1,9 +1,9 @@
 """A pilot with a fake engine behind it, and frames for it, for tests without ROS and without a model."""
 
 import numpy as np
+from wm_bundle.frames import Frame, RawImage
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample
-from wm_planner.frames import Frame, RawImage
 from wm_planner.limits import ActionLimits
 from wm_planner.modes import Mode
 from wm_planner.pilot import BRAKE, Pilot

@@ -31,7 +31,7 @@ class Settings:
     random_episodes: int = 4
     """Round 1: episodes of smooth random commands."""
     planner_settings: tuple[str, ...] = (
-        "steer_std=0.05 longitudinal_std=0.05 trust=1",
+        "steer_std=0.05 longitudinal_std=0.1 trust=1",
         "steer_std=0.1 longitudinal_std=0.2 trust=2",
         "steer_std=0.2 longitudinal_std=0.3 trust=3",
     )

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import rclpy
-from bridge_table import CAMERAS, EGO, OF_THE_TICK, PUBLISHED, SENSORS, TF
+from bridge_table import CAMERAS, EGO, OF_THE_TICK, ONCE, PUBLISHED, SENSORS, TF
 from carla_msgs.msg import CarlaEgoVehicleControl
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -26,6 +26,26 @@ def stamp_ns(msg) -> int:
     first = first.markers[0] if hasattr(first, "markers") else first
     stamp = first.clock if hasattr(first, "clock") else first.header.stamp
     return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def expected_order(events: set[str]) -> list[tuple[str, str]]:
+    """What one tick sends: (topic, child frame for /tf), with these topics of the events among it."""
+    sent = [(row.topic, "") for row in OF_THE_TICK]
+    for row in SENSORS:
+        if not row.event or row.topic in events:
+            sent += [(TF, row.transform)] if row.transform else []
+            sent.append((row.topic, "ego_vehicle" if row.topic == TF else ""))
+    return sent
+
+
+def check_tick(tick: list[tuple]) -> set[str]:
+    """Asserts that the messages of a tick came in the bridge's order with one stamp; returns the events' topics."""
+    events = {row.topic for row in SENSORS if row.event} & {topic for _, topic, _ in tick}
+    order = [(topic, msg.transforms[0].child_frame_id if topic == TF else "") for _, topic, msg in tick]
+    assert order == expected_order(events)
+    stamps = {stamp_ns(msg) for _, topic, msg in tick if topic not in ("/carla/status", f"{EGO}/speedometer")}
+    assert len(stamps) == 1
+    return events
 
 
 class Listener:
@@ -55,6 +75,14 @@ class Listener:
     def of(self, topic: str) -> list:
         return [msg for _, name, msg in self.log if name == topic]
 
+    def ticks(self, count: int) -> list[list[tuple]]:
+        """The messages of the first whole ticks, each tick in the order of sending; fails if there are fewer."""
+        once = [row.topic for row in ONCE]
+        sent = sorted((entry for entry in self.log if entry[1] not in once), key=lambda entry: entry[0])
+        begins = [k for k, (_, topic, _) in enumerate(sent) if topic == "/carla/status"]
+        assert len(begins) > count
+        return [sent[begin:end] for begin, end in zip(begins[:count], begins[1:count + 1], strict=True)]
+
     def wait_for(self, condition, seconds: float = 40.0):
         deadline = time.monotonic() + seconds
         while not (value := condition()):
@@ -66,7 +94,7 @@ class Listener:
         """Wait until everything is connected, then have the first episode begin and answer its pictures."""
         client = self.node.create_client(Reset, f"{EGO}/reset")
         self.wait_for(lambda: client.service_is_ready() and self.commands.get_subscription_count() and all(
-            self.node.count_publishers(row.topic) for row in PUBLISHED))
+            self.node.count_publishers(row.topic) for row in PUBLISHED), seconds=120.0)  # its libraries load slowly
         self.spin(4.0)  # the other side has to know of this one too, which takes up to 3 s on a busy machine
         self.throttle = 0.3
         client.call_async(Reset.Request(seed=seed))

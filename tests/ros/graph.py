@@ -18,6 +18,8 @@ from pathlib import Path
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from wm_planner.drive.domain import is_unused
+from wm_planner.ros_distribution import discovery, local_environment
 
 # DDS derives its ports from the domain id; ids up to 101 stay below Linux's ephemeral ports. The low ones are
 # what people use by hand.
@@ -43,6 +45,9 @@ def fresh_domain_id() -> int:
         except OSError:
             lock.close()
             continue
+        if not is_unused(domain_id):  # what a killed test run left behind would join this graph
+            lock.close()
+            continue
         _held_domains[domain_id] = lock
         return domain_id
     raise GraphError(
@@ -58,20 +63,7 @@ def release_domain_ids() -> None:
 
 def environment(domain_id: int) -> dict[str, str]:
     """Returns this process's environment for a child in the given domain, its graph kept on this machine."""
-    variables = {
-        **os.environ,
-        **_discovery(domain_id),
-        "PYTHONUNBUFFERED": "1",
-        "RCUTILS_COLORIZED_OUTPUT": "0",
-    }
-    variables.pop("ROS_STATIC_PEERS", None)
-    return variables
-
-
-def _discovery(domain_id: int) -> dict[str, str]:
-    if os.environ.get("ROS_DISTRO") == "humble":
-        return {"ROS_DOMAIN_ID": str(domain_id), "ROS_LOCALHOST_ONLY": "1"}
-    return {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    return {**local_environment(domain_id), "PYTHONUNBUFFERED": "1", "RCUTILS_COLORIZED_OUTPUT": "0"}
 
 
 class GraphProcess:
@@ -162,8 +154,8 @@ def start(package: str, executable: str, *args: str, domain_id: int, **popen) ->
 @contextlib.contextmanager
 def rclpy_context(domain_id: int):
     """Yields an initialised rclpy.Context in the given domain and shuts it down afterwards."""
-    before = {name: os.environ.get(name) for name in _discovery(domain_id)}
-    os.environ.update(_discovery(domain_id))
+    before = {name: os.environ.get(name) for name in discovery(domain_id)}
+    os.environ.update(discovery(domain_id))
     context = rclpy.Context()
     try:
         rclpy.init(context=context, domain_id=domain_id)

@@ -1,7 +1,6 @@
 """wm_sim's bridge on a real graph: what a CARLA bridge sends, as it sends it."""
 
 import math
-import os
 
 import bridge_probe
 import numpy as np
@@ -9,7 +8,8 @@ import pytest
 from bridge_probe import EGO, LATCHED_TOPICS, TOPICS, bridge_and_probe, stamp_ns
 from carla_msgs.msg import CarlaLaneInvasionEvent
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
-from wm_sim.world import CarRacingWorld
+from wm_planner.ros_distribution import is_humble
+from wm_sim.carracing.world import CarRacingWorld
 
 PERIOD_NS = 80_000_000
 EVENTS = (EGO + "collision", EGO + "lane_invasion")
@@ -75,7 +75,7 @@ def test_every_tick_has_each_message_once_with_one_stamp(driven):
     assert len(driven.of("speedometer")) == len(ticks)
 
 
-@pytest.mark.skipif(os.environ.get("ROS_DISTRO") == "humble", reason="its rclpy does not tell when a message was sent")
+@pytest.mark.skipif(is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")
 def test_order_of_sending_within_a_tick():
     with bridge_and_probe(**LOCKSTEP, autopilot=True, seed=0) as (_, probe):
         sent = []

@@ -147,7 +147,7 @@ def test_without_a_bundle_nothing_is_recorded_and_the_planner_says_why(tmp_path)
 def test_without_a_planner_the_recorder_says_what_it_waited_for(tmp_path):
     domain_id = graph.fresh_domain_id()
     flags = ["-p", "real_time_factor:=0.0", "-p", "synchronous_mode_wait_for_vehicle_control_command:=true"]
-    arguments = ["--driver", "planner", "--timeout", "3", "--output-dir", str(tmp_path)]
+    arguments = ["--driver", "planner", "--start-timeout", "3", "--output-dir", str(tmp_path)]
     with (
         graph.start("wm_sim", "bridge", "--ros-args", *flags, domain_id=domain_id),
         graph.start("wm_training", "collect", *arguments, domain_id=domain_id) as process,

@@ -1,12 +1,12 @@
 """carla_msgs must be the real package's on the wire: ROS 2 Jazzy connects no types whose hashes differ."""
 
 import importlib
-import os
 import time
 
 import graph
 import pytest
 import rclpy
+from wm_planner.ros_distribution import is_humble
 
 REAL_HASHES = {
     "CarlaCollisionEvent": "d77acb472c5effb98998bfb2e176ae3ffac0a84ce33a79f90e999544e3fcfeff",
@@ -42,7 +42,7 @@ def hash_on_the_wire(node, message_name: str) -> str:
     return str(endpoints[0].topic_type_hash)
 
 
-@pytest.mark.skipif(os.environ.get("ROS_DISTRO") == "humble", reason="ROS 2 Humble has no type hashes")
+@pytest.mark.skipif(is_humble(), reason="this ROS 2 has no type hashes")
 @pytest.mark.parametrize("message_name", REAL_HASHES)
 def test_type_hash_is_the_real_package_s(node, message_name):
     assert hash_on_the_wire(node, message_name) == f"RIHS01_{REAL_HASHES[message_name]}"

@@ -115,8 +115,8 @@ def test_a_drive_is_seen_as_it_happens_and_its_end_too(bundle, browser):  # noqa
 
 def check_figures(page) -> None:
     said = {"mode-word": "Driving", "bundle": "tiny-test", "search": r"16 × 5, 2 iterations", "scored": "16",
-            "deadline": "2000", **{figure: r"-?\d+.*" for figure in ("best", "mean", "surprise", "steer", "score",
-                                                                         "speed")}, "latency": r"\d+"}
+            "deadline": "2000", "latency": r"\d+",
+            **dict.fromkeys(("best", "mean", "surprise", "steer", "score", "speed"), r"-?\d+.*")}
     for figure, pattern in said.items():
         page.wait_for_function(
             "([id, pattern]) => new RegExp(`^${pattern}$`).test(document.getElementById(id).textContent)",

@@ -29,6 +29,11 @@ CASES = {
         "carla_sim.launch.py", ["simulator:=carla_native"], ["wm_planner/command_watchdog", "wm_planner/planner"]),
     "collect": (
         "collect.launch.py", ["episodes:=2", "output_dir:=data/mine"], ["wm_sim/bridge", "wm_training/collect"]),
+    "collect from several cameras in traffic": (
+        "collect.launch.py",
+        ["driver:=planner", f"objects_definition_file:={launch_parts.ROOT / 'launch/wm_sim_four_cameras.json'}",
+         "bundle:=none", "cameras:=rgb_rear,rgb_left", "world:=traffic"],
+        ["wm_planner/planner", "wm_sim/bridge", "wm_training/collect"]),
     "a replay": (
         "bag_replay.launch.py", ["bag:=drive.mcap", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
         ["wm_planner/planner", "wm_planner/replay_monitor", "wm_planner/replay_monitor"]),
@@ -99,9 +104,21 @@ def test_carlas_own_topics_are_those_of_the_car_named_hero(lite):
     assert watchdog["parameters"]["control_topic"] == planner["parameters"]["control_topic"]
 
 
+def test_the_recorder_and_the_simulator_are_told_of_the_same_cameras(lite):
+    _, bridge, collect = lite("collect from several cameras in traffic")
+    assert [sensor["id"] for sensor in bridge["spawn"]["objects"][0]["sensors"] if "fov" in sensor] == [
+        "rgb_front", "rgb_left", "rgb_right", "rgb_rear"]
+    assert bridge["parameters"]["world"] == "traffic"
+    flags = dict(zip(collect["arguments"][::2], collect["arguments"][1::2], strict=True))
+    assert flags["--objects-definition-file"].endswith("wm_sim_four_cameras.json")
+    assert flags["--cameras"] == "rgb_rear,rgb_left"
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["simulator:=none"], "name its topics with topics:=FILE"),
     (["simulator:=carla"], "expects rgb_front 96x96, found rgb_front 800x600"),  # the shipped bundle
+    ([f"objects_definition_file:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
+     "expects rgb_front 96x96, found rgb_front 480x270, rgb_front_left 480x270"),
 ])  # fmt: skip
 def test_what_does_not_go_together_starts_nothing(prefix, tmp_path, arguments, message):
     process = launch_parts.begin(LITE, prefix, tmp_path / "lite", "carla_sim.launch.py", arguments)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -31,13 +32,14 @@ KEYS = {
 # Released in Jazzy and in Humble. carla_msgs is neither there nor a key: it is built here.
 ROS_PACKAGES = {
     "ament_cmake", "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "geometry_msgs", "launch",
-    "launch_ros", "lifecycle_msgs", "nav_msgs", "rcl_interfaces", "rclpy", "rosgraph_msgs",
+    "launch_ros", "lifecycle_msgs", "nav_msgs", "rcl_interfaces", "rclpy", "ros2launch", "rosgraph_msgs",
     "rosidl_default_generators", "rosidl_default_runtime", "sensor_msgs", "std_msgs", "std_srvs", "visualization_msgs",
 }  # fmt: skip
 # Without a key, or with one that brings any version: the set-up installs these, pinned, into its virtual environment.
 FROM_PIP = {
     "av": "av", "docstring_parser": "docstring_parser", "google_crc32c": "google-crc32c", "gymnasium": "gymnasium",
-    "ijson": "ijson", "lightning_fabric": "lightning-fabric", "markupsafe": "MarkupSafe", "mcap": "mcap",
+    "highway_env": "highway-env", "ijson": "ijson", "lightning_fabric": "lightning-fabric",
+    "markupsafe": "MarkupSafe", "mcap": "mcap",
     "onnx": "onnx", "onnxruntime": "onnxruntime", "plotly": "plotly", "pyarrow": "pyarrow", "ray": "ray",
     "rosbags": "rosbags", "tensorboard": "tensorboard", "torch": "torch", "tyro": "tyro", "zstandard": "zstandard",
 }  # fmt: skip
@@ -127,3 +129,16 @@ def test_colcon_test_runs_the_tests_of_every_package():
     assert sorted(folders) == PYTHON_PACKAGES
     for folder in (*folders, "ros"):
         assert f'"../../../tests/{folder}"' in meta
+
+
+def test_the_planners_data_files_are_those_of_a_fresh_checkout(tmp_path, monkeypatch):
+    for file in ("launch/one.launch.py", "launch/__pycache__/one.launch.cpython-311.pyc", "models/mine/bundle.json"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    given = {}
+    monkeypatch.setattr("setuptools.setup", lambda **words: given.update(words))
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(SOURCE / "wm_planner/setup.py"))
+    installed = {file for _, files in given["data_files"] for file in files}
+    assert {"launch/one.launch.py", "models/mine/bundle.json"} <= installed
+    assert not any("__pycache__" in file for file in installed)

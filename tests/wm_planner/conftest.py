@@ -4,25 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fake_clock import FakeClock
 from fake_pilot import make_pilot
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, from_command
 from wm_planner.engine import Imagined
 from wm_planner.pilot import Pilot
 
 HORIZON = 6
-
-
-class FakeClock:
-    """Seconds that stand still until ``advance``."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class FakeEngine:

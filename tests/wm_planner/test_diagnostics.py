@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from wm_bundle.synchroniser import SynchroniserCounts
 from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import CommandRecord, Diagnostics, EngineFacts, Level, plans_asked_for
 from wm_planner.modes import Mode
-from wm_planner.synchroniser import SynchroniserCounts
 
 DRIVING = CommandRecord(Mode.DRIVING, "", 20.0, False, surprise=3.0, candidates=64, iterations=2)
 

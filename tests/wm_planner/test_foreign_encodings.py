@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 from wm_bundle import CameraSpec, ImageError, ImageSpec
+from wm_bundle.frames import RawImage
 from wm_planner import foreign_encodings
 from wm_planner.cameras import Cameras
 from wm_planner.foreign_encodings import readable
-from wm_planner.frames import RawImage
 
 STAND_IN = """
 import numpy as np

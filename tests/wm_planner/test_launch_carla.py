@@ -6,9 +6,10 @@ import json
 import pytest
 from ament_index_python.packages import get_package_share_directory
 from tiny_bundle import make_tiny_bundle
+from wm_bundle.spawn_file import read_objects
 from wm_planner import launch_simulators
 from wm_planner.config import PlannerConfig
-from wm_planner.launch_carla import Bridge, fitting_objects, read_objects, require_cameras
+from wm_planner.launch_carla import Bridge, spawned_objects
 
 BRIDGE = Bridge("localhost", 2000, "Town01", "ego_vehicle", 0.08, True)
 TOPICS = [entry.name for entry in dataclasses.fields(PlannerConfig) if entry.name.endswith("_topic")]
@@ -24,7 +25,9 @@ def sensors_of(name: str) -> list[dict]:
     return car["sensors"]
 
 
-@pytest.mark.parametrize("name, cameras", [("carla_spawn.json", 1), ("carla_spawn_six_cameras.json", 6)])
+@pytest.mark.parametrize("name, cameras", [
+    ("carla_spawn.json", 1), ("carla_spawn_six_cameras.json", 6), ("wm_sim_four_cameras.json", 4),
+])  # fmt: skip
 def test_the_spawned_car_has_what_the_planner_listens_to(name, cameras):
     sensors = {sensor["id"]: sensor for sensor in sensors_of(name)}
     assert sensors.keys() >= {"rgb_front", "imu", "collision", "lane_invasion", "odometry", "speedometer", "tf"}
@@ -55,14 +58,20 @@ def test_a_car_without_a_camera_of_the_bundle_is_refused(tmp_path):
     cameras = json.loads((bundle / "bundle.json").read_text())["image"]["cameras"]
     sensors = [{"type": "sensor.camera.rgb", "id": camera["name"], "image_size_x": camera["source_width"],
                 "image_size_y": camera["source_height"]} for camera in cameras]  # fmt: skip
-    car = {"type": "vehicle.tesla.model3", "id": "ego_vehicle", "sensors": sensors}
-    require_cameras([{"type": "sensor.pseudo.objects", "id": "objects"}, car], str(bundle), "my.json")
-    require_cameras([{**car, "sensors": [sensors[0]]}], str(tmp_path / "none"), "my.json")  # the planner's to refuse
+    file = tmp_path / "my.json"
+
+    def spawn(*sensors, bundle=bundle):
+        car = {"type": "vehicle.tesla.model3", "id": "hero", "sensors": list(sensors)}
+        file.write_text(json.dumps({"objects": [{"type": "sensor.pseudo.objects", "id": "objects"}, car]}))
+        return spawned_objects(BRIDGE, str(file), str(bundle))
+
+    assert spawn(*sensors)[1] == {"type": "vehicle.tesla.model3", "id": "ego_vehicle", "sensors": sensors}
+    spawn(sensors[0], bundle=tmp_path / "none")  # the planner's to refuse
     small = {**sensors[0], "image_size_x": 8}
-    with pytest.raises(RuntimeError, match=f"spawn:=my.json: the bundle .* found {small['id']} 8x"):
-        require_cameras([{**car, "sensors": [small, *sensors[1:]]}], str(bundle), "my.json")
+    with pytest.raises(RuntimeError, match=f"spawn:={file}: the bundle .* found {small['id']} 8x"):
+        spawn(small, *sensors[1:])
     with pytest.raises(RuntimeError, match="found no RGB camera"):
-        require_cameras([{**car, "sensors": [{"type": "sensor.other.imu", "id": "imu"}]}], str(bundle), "my.json")
+        spawn({"type": "sensor.other.imu", "id": "imu"})
 
 
 @pytest.mark.parametrize("text, message", [
@@ -75,7 +84,7 @@ def test_a_spawn_file_that_is_none_gets_one_message(tmp_path, text, message):
     file = tmp_path / "spawn.json"
     file.write_text(text)
     with pytest.raises(RuntimeError, match=message) as error:
-        fitting_objects(read_objects(str(file)), BRIDGE, str(file))
+        spawned_objects(BRIDGE, str(file), "none")
     assert str(file) in str(error.value)
 
 

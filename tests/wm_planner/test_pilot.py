@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fake_pilot import PERIOD_NS, assert_brakes, check, drive, frame, image, make_pilot
 from wm_bundle import CameraSpec, ImageSpec, VectorSpec
+from wm_bundle.frames import Frame
 from wm_planner.continuity import StatusSample, YawRateSample
 from wm_planner.errors import ConfigError, NonFiniteError
-from wm_planner.frames import Frame
 from wm_planner.modes import Mode
 from wm_planner.pilot import check_inputs
 

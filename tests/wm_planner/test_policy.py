@@ -9,13 +9,13 @@ import pytest
 from tiny_bundle import make_tiny_bundle
 from tiny_policy import make_tiny_policy
 from wm_bundle import CameraSpec, ImageSpec, load_bundle
+from wm_bundle.frames import Frame, RawImage
 from wm_bundle.policy import PolicyVectorSpec
 from wm_planner.assembly import build, retune
 from wm_planner.bundle_guard import CHECK_S, BundleGuard
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError
-from wm_planner.frames import Frame, RawImage
 from wm_planner.modes import Mode
 from wm_planner.pilot import BRAKE
 from wm_planner.policy import Policy, read_policy

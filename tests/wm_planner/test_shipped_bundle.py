@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample
-from wm_planner.frames import Frame, RawImage
 from wm_planner.modes import Mode
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation

@@ -114,3 +114,18 @@ def test_a_command_from_before_an_episode_ends_none_of_its_waits(clock):
     desk.receive(Channel.NORMAL, GIVEN, 0)
     desk.new_episode()
     assert not desk.take_arrival()
+
+
+def test_only_a_command_with_the_stamp_of_the_tick_is_known_to_answer_it(clock):
+    desk = CommandDesk(False, clock)
+    desk.begin_tick(80)
+    desk.begin_tick(160)
+    for another in (0, 80):
+        desk.receive(Channel.NORMAL, GIVEN, another)
+        assert not desk.is_answered()
+    desk.receive(Channel.NORMAL, GIVEN, 160)
+    assert desk.is_answered()
+    desk.receive(Channel.NORMAL, GIVEN, 0)
+    assert desk.is_answered()
+    desk.begin_tick(240)
+    assert not desk.is_answered()

@@ -6,6 +6,8 @@ from wm_sim.config import BridgeConfig
 
 @pytest.mark.parametrize("values, words", [
     ({"sead": 1}, "no parameter 'sead'.*seed"),
+    ({"world": "town"}, "world must be one of carracing, traffic, got 'town'"),
+    ({"traffic_cars": -1}, "traffic_cars must be from 0.*-1"),
     ({"seed": -1}, "seed must be from 0.*-1"),
     ({"seed": "one"}, "seed must be of type int.*'one'"),
     ({"fixed_delta_seconds": 0.05}, "fixed_delta_seconds must be 0.02, 0.04, 0.06 or 0.08.*0.05"),

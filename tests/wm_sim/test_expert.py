@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
+from wm_sim.carracing.expert import Expert
+from wm_sim.carracing.racing_line import curvature, resample, smooth_line, speed_profile
+from wm_sim.carracing.world import CarRacingWorld
 from wm_sim.evaluate_expert import drive_expert, parse_seeds, summary
-from wm_sim.expert import Expert
-from wm_sim.racing_line import curvature, resample, smooth_line, speed_profile
 from wm_sim.simulation import EpisodeResult
-from wm_sim.world import CarRacingWorld
 
 
 @pytest.mark.parametrize("period_s", [0.08, 0.04])
 def test_the_expert_finishes_clean_laps(period_s):
     results = [drive_expert(seed, period_s) for seed in (4000, 4001, 4002)]
-    assert all(result.lap_finished for result in results)
+    assert all(result.ending == "lap finished" for result in results)
     assert np.mean([result.score for result in results]) > 900.0
     assert max(result.off_road_share for result in results) < 0.02
 
@@ -86,11 +86,11 @@ def test_speed_holds_bends_and_brakes_in_time():
 
 def test_summary_states_mean_interval_and_worst():
     scores = {1: 900.0, 2: 910.0, 3: 890.0}
-    results = [EpisodeResult(seed, score, 200, 0.0, True, False) for seed, score in scores.items()]
+    results = [EpisodeResult(seed, score, 200, 0.0, "lap finished") for seed, score in scores.items()]
     outcome = summary(results)
     # Standard deviation 10, 3 episodes: 1.96 * 10 / sqrt(3) = 11.32.
     assert outcome["mean_score"] == pytest.approx(900.0) and outcome["ci95"] == pytest.approx(11.32, abs=0.01)
-    assert (outcome["worst_seed"], outcome["worst_score"], outcome["laps_finished"]) == (3, 890.0, 3)
+    assert (outcome["worst_seed"], outcome["worst_score"], outcome["endings"]) == (3, 890.0, {"lap finished": 3})
 
 
 def test_seeds_are_a_range_or_one():

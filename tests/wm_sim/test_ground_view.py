@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 from drawn_track import covered, drawn_edge, project, rotated
+from wm_sim.carracing.world import CarRacingWorld
 from wm_sim.ground_view import SKY, GroundView
 from wm_sim.pinhole import Mount, Pinhole, quaternion
-from wm_sim.world import CarRacingWorld
 
 RAD = math.radians
 CAMERAS = {

@@ -3,6 +3,7 @@
 import pytest
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
+from wm_sim.world import Marking
 
 PERIOD_NS = 80_000_000
 
@@ -33,10 +34,10 @@ def test_the_first_tick_of_an_episode_only_shows_the_start():
 
 def test_leaving_the_field_and_the_road_are_reported_once():
     ticks = drive_to_the_end(Simulation(0.08, seed=0), Command(throttle=0.4))
-    assert [tick.left_field for tick in ticks].count(True) == 1 and ticks[-1].left_field and ticks[-1].terminated
-    assert 1 <= [tick.left_road for tick in ticks].count(True) <= 4
+    assert [len(tick.collisions) for tick in ticks] == [0] * (len(ticks) - 1) + [1] and ticks[-1].terminated
+    assert 1 <= sum(tick.crossed == (Marking.SOLID,) for tick in ticks) <= 4
     result = ticks[-1].result
-    assert result.left_field and not result.lap_finished
+    assert result.ending == "left the field"
     assert result.steps == len(ticks) - 1
     assert result.score == pytest.approx(sum(tick.reward for tick in ticks))
     wheels = sum(tick.state.wheels_off_road for tick in ticks)
@@ -46,8 +47,7 @@ def test_leaving_the_field_and_the_road_are_reported_once():
 
 def test_a_finished_lap_is_terminated_but_not_a_failure():
     ticks = drive_to_the_end(Simulation(0.08, seed=1000))
-    assert ticks[-1].terminated and not ticks[-1].left_field
-    assert ticks[-1].result.lap_finished
+    assert ticks[-1].terminated and not ticks[-1].collisions
     assert "lap finished" in ticks[-1].result.line(1)
 
 

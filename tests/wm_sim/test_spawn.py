@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from wm_sim.spawn import SpawnError, built_in, read_spawn_file
+from wm_sim.worlds import make_world
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 
@@ -88,7 +89,8 @@ def test_two_sensors_of_one_id_another_car_and_no_file_are_refused(tmp_path):
         read_spawn_file(str(tmp_path / "list.json"), "ego_vehicle")
 
 
-def test_the_built_in_camera_is_the_native_view():
-    cameras = [sensor for sensor in built_in(96, 64) if "camera" in sensor.type]
-    assert [(camera.type, camera.id, camera.width, camera.height) for camera in cameras] == [
-        ("sensor.camera.native", "rgb_front", 96, 64)]
+@pytest.mark.parametrize("world, kind", [("carracing", "sensor.camera.native"), ("traffic", "sensor.camera.rgb")])
+def test_the_built_in_camera_is_the_worlds_own_in_the_size_asked_for(world, kind):
+    sensors = built_in(make_world(world, 0.08).camera, 96, 64)
+    assert [(camera.type, camera.id, camera.width, camera.height) for camera in sensors if "camera" in camera.type] == [
+        (kind, "rgb_front", 96, 64)]

@@ -3,7 +3,7 @@
 import hashlib
 import math
 
-from wm_sim.world import CarRacingWorld
+from wm_sim.carracing.world import CarRacingWorld
 
 # Of gymnasium's CarRacing-v3 as pinned in requirements; a new version of it that draws or drives otherwise makes the
 # shipped bundle worthless, and this test says so.

@@ -5,7 +5,8 @@ import math
 import gymnasium
 import numpy as np
 import pytest
-from wm_sim.world import CarRacingWorld, frames_per_tick
+from wm_sim.carracing.world import CarRacingWorld
+from wm_sim.world import frames_per_tick
 
 
 def random_actions(count, seed):
@@ -80,7 +81,7 @@ def test_leaving_the_playfield_ends_the_episode_with_minus_100():
         outcome = world.step(0.0, 0.4, 0.0)  # straight on
         if outcome.terminated:
             break
-    assert outcome.terminated and not outcome.lap_finished and not outcome.truncated
+    assert outcome.terminated and outcome.ending == "left the field" and not outcome.truncated
     assert -100.0 - 3 * 0.1 - 1e-9 <= outcome.reward <= -100.0 + 3 * 3.0
     state = world.state()
     assert max(abs(state.x), abs(state.y)) > 333.0

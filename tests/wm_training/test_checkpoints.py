@@ -3,9 +3,9 @@ import os
 import pytest
 import torch
 from tiny_training import largest_difference, same, state, tiny_config
-from wm_training import WorldModelTrainer, load_world_model
+from wm_training import WorldModelTrainer
 from wm_training.errors import TrainingError
-from wm_training.training.checkpoints import prune, read_checkpoint, write_checkpoint
+from wm_training.training.checkpoints import prune, read_checkpoint, read_world_model, write_checkpoint
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_a_checkpoint_gives_back_the_model_and_the_optimiser(trainer, tmp_path):
     again = WorldModelTrainer(trainer.config)
     again.load_checkpoint(tmp_path / "whole.pt")
     assert again.step == 2 and same(state(again), state(trainer))
-    model, payload = load_world_model(tmp_path / "whole.pt")
+    model, payload = read_world_model(tmp_path / "whole.pt")
     assert not model.training and payload["step"] == 2 and model.config == trainer.config
     assert same(model.state_dict(), trainer.world_model.state_dict())
 
@@ -66,7 +66,7 @@ def test_unusable_checkpoints_are_refused(trainer, tmp_path):
     payload["config"]["hiden_dim"] = payload["config"].pop("hidden_dim")
     write_checkpoint(tmp_path / "renamed.pt", payload)
     with pytest.raises(TrainingError, match="renamed.pt.*hiden_dim.*hidden_dim"):
-        load_world_model(tmp_path / "renamed.pt")
+        read_world_model(tmp_path / "renamed.pt")
     os.truncate(tmp_path / "whole.pt", 1000)
     with pytest.raises(TrainingError, match="damaged"):
         trainer.load_checkpoint(tmp_path / "whole.pt")
@@ -74,10 +74,10 @@ def test_unusable_checkpoints_are_refused(trainer, tmp_path):
         trainer.load_checkpoint(tmp_path / "none.pt")
     torch.save({"surprise": 1}, tmp_path / "foreign.pt")
     with pytest.raises(TrainingError, match="version None, expected version 3"):
-        load_world_model(tmp_path / "foreign.pt")
+        read_world_model(tmp_path / "foreign.pt")
     torch.save({"version": 2}, tmp_path / "old.pt")
     with pytest.raises(TrainingError, match="older version of this project.*train again"):
-        load_world_model(tmp_path / "old.pt")
+        read_world_model(tmp_path / "old.pt")
 
 
 def test_moments_fit_their_weights_in_another_memory_layout(tmp_path):

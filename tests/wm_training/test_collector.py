@@ -1,5 +1,6 @@
 """The recorder's loop without ROS: who drives, what ends an episode, what is driven again."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,7 +40,7 @@ class FakePlanner:
         self.first_answer_ns, self.restarts, self.reason = 0, 0, ""
         self.sees_old_image_at = sees_old_image_at
 
-    def describe(self, wait_for):
+    def describe(self, wait_for, timeout_s):
         return {"bundle": "known", "parameters": {"trust": 2.0}}
 
     def restart(self, wait_for):
@@ -50,15 +51,17 @@ class FakePlanner:
 class FakeNode:
     """A simulator that can be reset: applies what it is sent, and ticks whenever the collector spins."""
 
-    image_topic, has_camera, has_step_results, has_expert, can_reset = "/image", True, True, True, True
+    has_step_results, has_expert, can_reset = True, True, True
     failure, period_ns, dropped = None, PERIOD, 0
-    camera = CameraSpec("rgb_front", 96, 96)
 
-    def __init__(self, planner=None, rivals=(), **of_each_tick):
+    def __init__(self, planner=None, rivals=(), cameras=("rgb_front",), **of_each_tick):
+        specs = tuple(CameraSpec(name, 96, 96) for name in cameras)
+        self.cameras = SimpleNamespace(specs=specs, topics=[], unpublished=lambda: [], silent=lambda: [])
         self.planner, self.rivals, self.of_each_tick = planner, list(rivals), of_each_tick
         self.on_tick = lambda tick: None
         self.paused, self.number, self.applied, self.seeds = False, 0, np.zeros(3, np.float32), []
         self.lost: set[int] = set()  # ticks after a reset that never arrive, in the first episode
+        self.late: set[int] = set()  # ticks after a reset without the last camera's picture, in the first episode
 
     def spin(self, seconds):
         if self.paused or not self.seeds:
@@ -69,7 +72,12 @@ class FakeNode:
             return
         if self.planner and self.planner.first_answer_ns is None:
             self.planner.first_answer_ns = self.number * PERIOD
-        self.on_tick(tick(self.number, control=self.applied, **self.of_each_tick))
+        count = len(self.cameras.specs)
+        seen = np.ones(count, bool)
+        seen[-1] = len(self.seeds) > 1 or self.since_reset not in self.late
+        image = np.repeat(np.where(seen, self.number % 256, 0), 3)[:, None, None] * np.ones((1, 4, 4))
+        values = {"image": image.astype(np.uint8), "seen": seen, "control": self.applied, **self.of_each_tick}
+        self.on_tick(tick(self.number, **values))
 
     def other_drivers(self):
         return self.rivals
@@ -165,6 +173,56 @@ def test_an_episode_that_lost_a_tick_is_driven_again(tmp_path):
     node.lost = {12}
     (episode,) = recorded(tmp_path, node)
     assert node.seeds == [40, 40] and len(episode) == 30
+
+
+def test_several_cameras_are_stacked_and_named_in_the_episode(tmp_path):
+    (episode,) = recorded(tmp_path, FakeNode(cameras=("front", "rear")), driver="autopilot")
+    assert episode.observations.shape == (30, 6, 4, 4) and episode.camera_mask is None
+    assert [camera["name"] for camera in episode.meta["cameras"]] == ["front", "rear"]
+
+
+def test_an_episode_that_lost_a_camera_s_picture_is_driven_again(tmp_path):
+    node = FakeNode(cameras=("front", "rear"))
+    node.late = {12}
+    (episode,) = recorded(tmp_path, node, driver="autopilot")
+    assert node.seeds == [40, 40] and episode.camera_mask is None
+
+
+def test_a_camera_that_lacks_in_every_attempt_is_masked_in_its_rows(tmp_path):
+    node = FakeNode(cameras=("front", "rear"), seen=np.array([True, False]))
+    (episode,) = recorded(tmp_path, node, driver="autopilot")
+    assert node.seeds == [40, 40, 40]
+    np.testing.assert_array_equal(episode.camera_mask, np.tile([True, False], (30, 1)))
+
+
+def test_cameras_that_could_be_mixed_with_the_next_tick_s_are_refused(tmp_path):
+    with pytest.raises(CollectError, match="--camera-tolerance: expected less than half .* 0.04 s, found 0.05"):
+        collector(tmp_path, FakeNode(cameras=("front", "rear")), camera_tolerance=0.05).connect()
+    collector(tmp_path, FakeNode(), camera_tolerance=0.05).connect()  # one camera has nothing to be mixed with
+
+
+@pytest.mark.parametrize("cameras, file, names", [
+    ("", False, ("rgb_front",)), ("a,b", False, ("a", "b")), ("", True, ("front", "rear")), ("rear", True, ("rear",)),
+])  # fmt: skip
+def test_the_cameras_are_those_named_or_the_spawn_file_s(tmp_path, cameras, file, names):
+    options = CollectOptions(cameras=cameras, objects_definition_file=spawn_file(tmp_path) if file else "")
+    assert options.camera_names() == names
+
+
+@pytest.mark.parametrize("cameras, message", [
+    ("front,left", "expected some of front, rear, .*spawn.json, found left"),
+    ("front,front", "expected different sensor ids"), ("front view", "expected different sensor ids"),
+])  # fmt: skip
+def test_cameras_that_cannot_be_recorded_are_refused(tmp_path, cameras, message):
+    with pytest.raises(CollectError, match=message):
+        CollectOptions(cameras=cameras, objects_definition_file=spawn_file(tmp_path)).camera_names()
+
+
+def spawn_file(folder) -> str:
+    sensors = [{"type": "sensor.camera.rgb", "id": name} for name in ("front", "rear")]
+    file = folder / "spawn.json"
+    file.write_text(json.dumps({"objects": [{"type": "vehicle.car", "id": "ego_vehicle", "sensors": sensors}]}))
+    return str(file)
 
 
 def test_an_episode_whose_planner_saw_an_image_of_the_one_before_is_driven_again(tmp_path):

@@ -65,7 +65,7 @@ def _values(name: str) -> st.SearchStrategy:
         return st.integers(2, 2**31)
     if kind is float:  # within what every one of them allows
         below_one = ("kl_balance", "return_lambda", "unimix", "final_learning_rate", "discount", "target_decay",
-                     "camera_dropout", "validation_share", "actor_min_std")  # fmt: skip
+                     "camera_dropout", "validation_share", "actor_min_std", "imagined_share")  # fmt: skip
         return st.floats(0.0, 1.0 if name in below_one else None, exclude_min=True, exclude_max=name in below_one,
                          allow_infinity=False)  # fmt: skip
     if kind is str:

@@ -6,11 +6,14 @@ SHARE = "share/wm_planner"
 
 
 def installed_tree(folder):
-    """Every file under ``folder`` (followed through links), as data_files entries below the package's share."""
+    """Every file under ``folder`` (followed through links), as data_files entries below the package's share.
+
+    Without bytecode: the installed launch files get their own, and a second build would end at it.
+    """
     return [
         (os.path.join(SHARE, root), [os.path.join(root, name) for name in sorted(names)])
         for root, _, names in sorted(os.walk(folder, followlinks=True))
-        if names
+        if names and os.path.basename(root) != "__pycache__"
     ]
 
 
@@ -34,17 +37,17 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "planner = wm_planner.planner_node:main",
-            "command_watchdog = wm_planner.command_watchdog_node:main",
-            "drive = wm_planner.drive.__main__:main",
-            "evaluate_bag = wm_planner.evaluation.__main__:main",
-            "benchmark = wm_planner.benchmark.__main__:main",
-            "record = wm_planner.recording.__main__:main",
-            "play_bag = wm_planner.replay.play:main",
-            "replay_monitor = wm_planner.replay.monitor_node:main",
-            "live_view = wm_planner.view.node:main",
-            "loop_picture = wm_planner.loop_picture.__main__:main",
-            "verify_bundle = wm_planner.verification.__main__:main",
+            "planner = wm_planner.entry:planner",
+            "command_watchdog = wm_planner.entry:command_watchdog",
+            "drive = wm_planner.entry:drive",
+            "evaluate_bag = wm_planner.entry:evaluate_bag",
+            "benchmark = wm_planner.entry:benchmark",
+            "record = wm_planner.entry:record",
+            "play_bag = wm_planner.entry:play_bag",
+            "replay_monitor = wm_planner.entry:replay_monitor",
+            "live_view = wm_planner.entry:live_view",
+            "loop_picture = wm_planner.entry:loop_picture",
+            "verify_bundle = wm_planner.entry:verify_bundle",
         ],
     },
 )

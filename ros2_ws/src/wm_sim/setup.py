@@ -12,11 +12,11 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
-    description="gymnasium's CarRacing-v3 behind the CARLA ROS bridge's topics, with a scripted expert.",
+    description="CarRacing-v3 and highway-env's traffic behind the CARLA ROS bridge's topics, with scripted experts.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "bridge = wm_sim.bridge:main",
+            "bridge = wm_sim.entry:bridge",
             "evaluate_expert = wm_sim.evaluate_expert:main",
         ],
     },

@@ -16,9 +16,11 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "augment = wm_training.augmentation.__main__:main",
             "clone = wm_training.cloning.__main__:main",
-            "collect = wm_training.collect:main",
+            "collect = wm_training.entry:collect",
             "convert = wm_training.convert:main",
+            "finetune_policy = wm_training.guidance.__main__:main",
             "train = wm_training.train:main",
             "visualize = wm_training.visualize:main",
             "check_run = wm_training.monitoring.health:main",

@@ -205,7 +205,7 @@ def write_ros1_bag(path: Path, recording: Recording) -> Path:
 
 
 def write_old_sqlite3(path: Path, recording: Recording) -> Path:
-    """A .db3 file as rosbag2 of ROS 2 Humble writes it: without message definitions."""
+    """A .db3 file as older rosbag2 writes it: without message definitions."""
     store = ros2_store()
     database = sqlite3.connect(path)
     database.executescript(

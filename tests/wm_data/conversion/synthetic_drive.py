@@ -52,7 +52,7 @@ def driven(**changes) -> Signals:
     """Ten seconds and more of numbers for everything an episode needs, every 50 ms."""
     stamps = range(0, 20_001, 50)
     values = {
-        "control": signal({t: (0.0, 0.5, 0.0) for t in stamps}),
+        "control": signal(dict.fromkeys(stamps, (0.0, 0.5, 0.0))),
         "speed": signal({t: t / 1000.0 for t in stamps}),
     }
     return Signals(**{**values, **changes})

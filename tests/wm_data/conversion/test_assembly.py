@@ -27,7 +27,7 @@ def test_an_impulse_of_the_control_is_the_action_of_the_row_it_acted_in(holds):
 
 def test_derived_actions_explain_the_change_from_their_observation_to_the_next():
     speed = {t: 5.0 + (0.2 if t > 1000 else 0.0) for t in range(0, 2001, 100)}  # pushed from 1.0 s to 1.1 s
-    yaw_rate = {t: 0.0 for t in range(0, 2001, 100)}
+    yaw_rate = dict.fromkeys(range(0, 2001, 100), 0.0)
     signals = Signals(speed=signal(speed), yaw_rate=signal(yaw_rate))
     (episode,) = convert(drive(front(range(0, 2001, 100)), signals))
     assert np.argmax(episode.actions[:, 1]) == 10
@@ -35,8 +35,8 @@ def test_derived_actions_explain_the_change_from_their_observation_to_the_next()
 
 
 def test_a_turn_to_the_left_is_a_negative_steer():
-    signals = Signals(speed=signal({t: 5.0 for t in range(0, 2001, 100)}),
-                      yaw_rate=signal({t: 0.3 for t in range(0, 2001, 100)}))  # fmt: skip
+    signals = Signals(speed=signal(dict.fromkeys(range(0, 2001, 100), 5.0)),
+                      yaw_rate=signal(dict.fromkeys(range(0, 2001, 100), 0.3)))  # fmt: skip
     made = drive(front(range(0, 2001, 100)), signals)
     (episode,) = convert(made, max_steer_deg=45.0)
     np.testing.assert_allclose(episode.actions[:, 0], -np.arctan(2.85 * 0.3 / 5.0) / np.radians(45.0), rtol=1e-6)
@@ -49,7 +49,7 @@ def test_without_actions_and_without_the_motion_to_derive_them_the_drive_is_refu
 
 def test_a_hole_in_the_control_cuts_and_no_action_is_made_up():
     stamps = [t for t in range(0, 4001, 50) if not 1000 < t < 2500]
-    made = drive(front(range(0, 4001, 100)), driven(control=signal({t: (0.1, 0.2, 0.0) for t in stamps})))
+    made = drive(front(range(0, 4001, 100)), driven(control=signal(dict.fromkeys(stamps, (0.1, 0.2, 0.0)))))
     episodes = convert(made)
     assert [(e.stamps_ns[0] // MS, len(e)) for e in episodes] == [(0, 15), (2500, 15)]  # held for 0.5 s at most
     assert made.report.splits == [{"stamp_ns": 1500 * MS, "reason": "no control"}]

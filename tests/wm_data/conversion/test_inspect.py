@@ -15,6 +15,7 @@ from wm_data.conversion.inspection.findings import gaps
 from wm_data.conversion.inspection.histogram import Histogram
 from wm_data.conversion.inspection.survey import survey, thumbnail
 from wm_data.episodes import find_episodes, write_episode
+from wm_data.imagined import drive_hash
 from wm_data.splits import split_files
 from wm_training import inspect_dataset
 
@@ -75,6 +76,25 @@ def test_folders_of_train_and_val_are_told_apart_and_a_copy_in_both_is_found(tmp
     assert code == 0
     assert re.search(r"splits +train \(3\); val \(1\)", capsys.readouterr().out)
     assert "train/episode_000000.npz</th><td>the same as val/episode_000000.npz</td>" in page
+
+
+def test_imagined_episodes_are_counted_and_those_in_the_wrong_place_are_told(tmp_path, capsys):
+    def imagined(source):
+        told = {"imagined": True, "imagination": {"source_hash": drive_hash(source)}}
+        return replace(make_episode(20, seed=9), meta={**META, **told})
+
+    folder = make_folder(tmp_path / "episodes", count=4, rows=60)
+    for seed in (0, 3):  # episode 3 validates
+        write_episode(folder / f"from_{seed}.npz", imagined(make_episode(60, seed=seed)))
+    _, page = inspect(folder, tmp_path, "--validation-share", "0.25")
+    assert re.search(r"imagined +2 of 6 episodes, 40 of 280 rows", capsys.readouterr().out)
+    shown = dict(re.findall(r"(from_\d\.npz)</th>.*?<td>(train|val|left out)</td>", page))
+    assert shown == {"from_0.npz": "train", "from_3.npz": "left out"}
+
+    make_folder(tmp_path / "split" / "train", count=2, rows=60)
+    write_episode(tmp_path / "split" / "val" / "dream.npz", imagined(make_episode(60)))
+    _, page = inspect(tmp_path / "split", tmp_path)
+    assert "val/dream.npz</th><td>imagined, and validates: training refuses it</td>" in page
 
 
 def test_damaged_files_are_listed_with_the_reason_and_the_others_shown(tmp_path, capsys):

@@ -9,7 +9,7 @@ from wm_planner.benchmark.metrics import FIGURES
 from wm_planner.benchmark.trip import StatusTripCollector, TripCollector
 from wm_planner.drive.records import MotionSample, PlannerSample, StepSample
 from wm_planner.drive.wording import episode_ending
-from wm_sim.world import CarRacingWorld
+from wm_sim.carracing.world import CarRacingWorld
 
 PERIOD_S = 0.08
 START_NS = 5_000_000_000

@@ -65,6 +65,8 @@ def test_a_sweep_of_all_has_every_kind_with_its_usual_sizes():
     (["--sweep", "all", "--set", "image_transport=compressed"], "--sweep: expected --set image_transport=raw"),
     (["--threshold", "planner.score"], "expected NAME<VALUE"),
     (["--max-steps", "0"], "--max-steps: expected 1 or more"),
+    (["--simulator", "external", "--world", "traffic"], "--simulator external: expected neither --world nor"),
+    (["--start-timeout", "9999"], "--start-timeout: expected above 0 to 3540 s, found 9999"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused_in_one_line(words, expected, capsys):
     with pytest.raises(SystemExit) as end:

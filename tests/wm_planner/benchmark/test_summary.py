@@ -9,7 +9,7 @@ from wm_evaluation.report import write_page
 from wm_planner.benchmark.metrics import FIGURES
 from wm_planner.benchmark.report import build_page
 from wm_planner.benchmark.summary import build_summary, write_summary
-from wm_planner.benchmark.terminal import comparisons_table, results_table, sweeps_table
+from wm_planner.benchmark.terminal import comparisons_table, difference_cells, results_table, sweeps_table
 
 SETTINGS = {"controllers": [{"name": "planner", "kind": "planner"}, {"name": "<b>old</b>", "kind": "planner"},
                             {"name": "random", "kind": "random"}]}  # fmt: skip
@@ -127,3 +127,9 @@ def test_a_report_without_scores_is_made_too(tmp_path):
     episodes = [episode("planner", None, None, latency_ms=None)]
     write_page(tmp_path / "report.html", build_page(build_summary(SETTINGS, episodes, {}, 1), episodes))
     assert "there is no score" in (tmp_path / "report.html").read_text()
+
+
+def test_a_difference_of_less_than_a_point_is_told_from_none():
+    pair = {"mean": 0.51, "low": 0.31, "high": 0.84, "wins": 89, "losses": 3, "ties": 8}
+    assert difference_cells(pair) == ["+0.51", "+0.31 to +0.84", "89", "3", "8"]
+    assert difference_cells({**pair, "low": None, "high": None})[1] == "–"

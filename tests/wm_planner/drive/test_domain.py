@@ -17,12 +17,3 @@ def test_a_domain_is_held_until_the_end(monkeypatch):
         assert taken and len(set(taken)) == len(taken)
     with domain.own_domain() as again:
         assert again in range(46, 50)
-
-
-def test_children_see_the_domain_and_this_machine_only(monkeypatch):
-    monkeypatch.setenv("ROS_DISTRO", "jazzy")
-    monkeypatch.setenv("ROS_STATIC_PEERS", "192.0.2.1")
-    variables = domain.local_environment(17)
-    assert variables["ROS_DOMAIN_ID"] == "17"
-    assert variables["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
-    assert "ROS_STATIC_PEERS" not in variables

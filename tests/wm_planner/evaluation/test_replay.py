@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from fixtures_rosbag import CAMERA, VEHICLE, Recording, control, image, stamped, write_bag
 from wm_bundle import load_bundle
+from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample
 from wm_planner.evaluation import recording
 from wm_planner.evaluation.bundle_run import first_rows
 from wm_planner.evaluation.replay import Replay
-from wm_planner.frames import Frame, RawImage
 from wm_planner.modes import Mode
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation

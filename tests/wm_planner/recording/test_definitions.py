@@ -1,6 +1,7 @@
 """What a recording says about its types can be read without ROS."""
 
 import pytest
+import yaml
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import QosReliability
 from rosbags.rosbag2.metadata import parse_qos
@@ -30,6 +31,9 @@ def test_a_type_that_is_not_installed_is_named(kind):
 
 def test_the_quality_of_service_is_written_as_rosbag2_reads_it():
     best_effort = QoSProfile(depth=7, reliability=ReliabilityPolicy.BEST_EFFORT)
-    read = parse_qos(qos_text([best_effort, QoSProfile(depth=1)]))
+    text = qos_text([best_effort, QoSProfile(depth=1)])
+    assert all(type(profile[policy]) is int for profile in yaml.safe_load(text)  # names are only read since Jazzy
+               for policy in ("history", "reliability", "durability", "liveliness"))
+    read = parse_qos(text)
     assert [(qos.depth, qos.reliability) for qos in read] == [(7, QosReliability.BEST_EFFORT),
                                                               (1, QosReliability.RELIABLE)]

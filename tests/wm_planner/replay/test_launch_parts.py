@@ -1,6 +1,7 @@
 """What bag_replay.launch.py gives to the planner and to either player."""
 
 import pytest
+from ament_index_python.packages import PackageNotFoundError
 from wm_planner.replay import launch
 from wm_planner.replay.options import parse_options
 
@@ -39,17 +40,37 @@ def test_our_player_understands_what_the_launch_file_tells_it():
     assert parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0)).clock_hz == 0.0
 
 
-@pytest.mark.parametrize("distribution, excluding", [
-    ("jazzy", ["--exclude-topics", "/clock"]), ("humble", ["--exclude", "^/clock$"])])
-def test_rosbag2_is_told_the_same_and_never_plays_two_clocks(monkeypatch, distribution, excluding):
-    monkeypatch.setenv("ROS_DISTRO", distribution)
+def test_rosbag2_is_told_the_same_and_never_plays_two_clocks():
     command = launch.rosbag2_command("drive.mcap", 5.0, RENAMED, 100.0)
     assert command[:6] == ["ros2", "bag", "play", "drive.mcap", "--rate", "5"]
-    assert command[-4:] == ["--clock", "100", *excluding]
+    assert command[-4:] == ["--clock", "100", "--exclude-topics", "/clock"]
     assert "--clock" not in launch.rosbag2_command("drive.mcap", 5.0, RENAMED, 0.0)
 
 
-def test_a_ros_1_bag_is_never_given_to_rosbag2(monkeypatch):
-    monkeypatch.setattr(launch, "get_package_prefix", lambda package: "/opt/ros/jazzy")
-    assert launch.has_rosbag2("drive.mcap")
-    assert not launch.has_rosbag2("drive.bag")
+def test_rosbag2_is_given_what_it_can_read(monkeypatch, tmp_path):
+    installed = {"ros2bag", "rosbag2_transport", "rosbag2_storage_mcap"}
+
+    def prefix(package):
+        if package not in installed:
+            raise PackageNotFoundError(package)
+        return "/opt/ros"
+
+    monkeypatch.setattr(launch, "get_package_prefix", prefix)
+    (tmp_path / "recorded").mkdir()
+    (tmp_path / "recorded/recorded_0.mcap").touch()
+    mcap = ["drive.mcap", str(tmp_path / "recorded")]
+    assert all(launch.has_rosbag2(bag, 0.0) for bag in (*mcap, "drive.db3"))
+    assert not launch.has_rosbag2("drive.bag", 0.0)  # ROS 1
+    installed.remove("rosbag2_storage_mcap")  # it comes as a package of its own
+    assert [launch.has_rosbag2(bag, 0.0) for bag in (*mcap, "drive.db3")] == [False, False, True]
+    installed.remove("ros2bag")
+    assert not launch.has_rosbag2("drive.db3", 0.0)
+
+
+def test_where_bag_play_cannot_leave_the_clock_out_our_own_player_gives_one(monkeypatch):
+    monkeypatch.setattr(launch, "get_package_prefix", lambda package: "/opt/ros")
+    monkeypatch.setattr(launch, "bag_play_leaves_topics_out", lambda: False)
+    assert launch.has_rosbag2("drive.db3", 0.0) and not launch.has_rosbag2("drive.db3", 100.0)
+    with pytest.raises(RuntimeError, match="take player:=own"):
+        launch.rosbag2_command("drive.db3", 1.0, RENAMED, 100.0)
+    assert "--exclude-topics" not in launch.rosbag2_command("drive.db3", 1.0, RENAMED, 0.0)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -244,3 +245,22 @@ def test_an_update_waits_for_the_planner_to_rest(server, monkeypatch):
 
     with_planner, without = within_deadline(watch)
     assert period_s < with_planner < without and without > 1.9 * period_s
+
+
+def test_a_server_is_stopped_and_woken_while_its_thread_ends_without_a_word(state, monkeypatch):
+    run, loop_is_closed = asyncio.run, threading.Event()
+
+    def end_slowly(main):
+        run(main)
+        loop_is_closed.set()
+        time.sleep(0.5)
+
+    monkeypatch.setattr(server_module.asyncio, "run", end_slowly)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = ViewServer(state, "127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(ViewError, match="cannot listen on"):
+            server.start()
+    assert loop_is_closed.wait(DEADLINE_S) and server.alive
+    server.planner_rests()
+    server.stop()
+    assert not server.alive

@@ -5,10 +5,10 @@ Shapes: K cameras, C = 3 K channels.
 
 import numpy as np
 from wm_bundle import ImagePreprocessor, ImageSpec
+from wm_bundle.frames import RawImage
 
 from wm_planner.continuity import FrozenPicture
 from wm_planner.foreign_encodings import readable
-from wm_planner.frames import RawImage
 
 
 class Cameras:

@@ -1,10 +1,11 @@
 """What every command of this package does alike: one line for a wrong argument, and an orderly end by a signal."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rclpy.utilities import remove_ros_args
 
@@ -23,7 +24,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: leaves by the same way as Ctrl-C, so that no process and no half-written file stays behind."""
+    """A signal: leaves by the same way as Python's Ctrl-C, so that no process and no half-written file stays behind."""
 
     def __init__(self, number: int):
         super().__init__()
@@ -31,18 +32,38 @@ class Stopped(KeyboardInterrupt):
 
 
 def raise_when_stopped() -> None:
-    """From now on SIGTERM and SIGHUP raise ``Stopped``, as Ctrl-C raises KeyboardInterrupt."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _raise)
+    """From now on SIGINT, SIGTERM and SIGHUP raise ``Stopped``, but for those that are ignored, as by `nohup`."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _raise)
+
+
+_held: list[int] | None = None  # signals that wait, None where they do not
 
 
 def _raise(number: int, _frame) -> None:
-    raise Stopped(number)
+    if _held is None:
+        raise Stopped(number)
+    _held.append(number)
 
 
-def told_when_stopped(command: str, interrupt: KeyboardInterrupt, left: str) -> tuple[int, str]:
+@contextlib.contextmanager
+def hold_signals() -> Iterator[None]:
+    """Within, a signal raises nothing; ``Stopped`` comes at the end. For short calls of rclpy: it makes messages in
+    C++, where an exception turns into another one, which is no ``Stopped`` any more."""
+    global _held
+    _held = []
+    try:
+        yield
+    finally:
+        waiting, _held = _held, None
+        if waiting:
+            raise Stopped(waiting[0])
+
+
+def told_when_stopped(command: str, stop: KeyboardInterrupt, left: str) -> tuple[int, str]:
     """The exit code, 128 + the signal's number, and the line that tells what is ``left`` behind."""
-    number = getattr(interrupt, "number", signal.SIGINT)
+    number = getattr(stop, "number", signal.SIGINT)
     return 128 + number, f"{command}: stopped by {signal.Signals(number).name}; {left}"
 
 

@@ -65,7 +65,7 @@ class PlannerConfig:
     elites: int = _live(8, "cem: best candidates that form the next centre", low=1, high=4096)
     temperature: float = _live(1.0, "mppi: softness of the weighting", "std of the returns", 0.01, 100.0)
     steer_std: float = _live(0.05, "width of the search in steer", "of -1..1", 0.0, 1.0)
-    longitudinal_std: float = _live(0.05, "width of the search in throttle or brake", "of -1..1", 0.0, 1.0)
+    longitudinal_std: float = _live(0.1, "width of the search in throttle or brake", "of -1..1", 0.0, 1.0)
     noise_correlation: float = _live(0.8, "correlation of the search noise between steps", "", 0.0, 0.99)
     trust: float = _live(1.0, "how far a plan may be from the actor's", "widths of the search", 0.0, 100.0)
     return_lambda: float = _live(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+from wm_bundle.synchroniser import SynchroniserCounts
 
 from wm_planner.config import PlannerConfig
 from wm_planner.modes import Mode
-from wm_planner.synchroniser import SynchroniserCounts
 
 WINDOW_S = 5.0  # rates, shares and percentiles are of this long
 _WHOLE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments

@@ -8,11 +8,9 @@ from rclpy.node import Node
 from rclpy.qos import LivelinessPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
 
 from wm_planner.command_watchdog_node import NODE_NAME as COMMAND_WATCHDOG
+from wm_planner.ros_distribution import event_callbacks
 
-try:
-    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
-except ImportError:  # ROS 2 Humble
-    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+PublisherEventCallbacks, SubscriptionEventCallbacks = event_callbacks()
 
 
 def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile:

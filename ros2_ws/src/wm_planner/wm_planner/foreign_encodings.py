@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 from wm_bundle import COMPRESSIONS, ENCODINGS, ImageError
-
-from wm_planner.frames import RawImage
+from wm_bundle.frames import RawImage
 
 _TRIAL = """
 from cv_bridge import CvBridge

@@ -9,17 +9,17 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage, Image, Imu
 from std_msgs.msg import Float32
 from wm_bundle import BundleManifest
+from wm_bundle.frames import Frame
+from wm_bundle.synchroniser import CameraSynchroniser
 from wm_msgs.msg import StepResult
 
 from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import Diagnostics
 from wm_planner.endpoints import NEWEST, RELIABLE, Endpoints
 from wm_planner.errors import ConfigError
-from wm_planner.frames import Frame
 from wm_planner.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of, yaw_rate_sample_of
 from wm_planner.pilot import Pilot, needs_yaw_rate
 from wm_planner.speed_input import SpeedInput
-from wm_planner.synchroniser import CameraSynchroniser
 
 # A tick's vehicle_status is sent before its image, so it can only be a little late.
 _STATUS_WAIT_S = 0.02

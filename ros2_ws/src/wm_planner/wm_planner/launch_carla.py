@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
 
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.spawned_cameras import cameras_of_bundle, require_cameras
 
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
 SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s are too short for a server that loads a map
@@ -55,8 +57,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
     from launch_ros.actions import Node  # only launch files have it
 
     _require_installed()
-    objects = fitting_objects(read_objects(spawn), bridge, spawn)
-    require_cameras(objects, bundle, spawn)
+    objects = spawned_objects(bridge, spawn, bundle)
     return [
         Node(
             package="carla_ros_bridge", executable="bridge", name="carla_ros_bridge", output="screen",
@@ -82,15 +83,15 @@ def _require_installed() -> None:
         ) from None
 
 
-def read_objects(spawn: str) -> list[dict]:
-    """The objects of a spawn file. Raises RuntimeError for a file that is none."""
+def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
+    """The objects of the file ``spawn`` as this run needs them. Raises RuntimeError for a file that cannot be used, or
+    whose car lacks a camera of the ``bundle``."""
     try:
-        objects = json.loads(Path(spawn).expanduser().read_text())["objects"]
-        well_formed = isinstance(objects, list) and all({"type", "id"} <= set(entry) for entry in objects)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RuntimeError(f"spawn:={spawn}: expected a JSON file with 'objects', found {error!r}") from None
-    if not well_formed:
-        raise RuntimeError(f"spawn:={spawn}: expected 'objects' with 'type' and 'id' each, found others")
+        objects = fitting_objects(read_objects(spawn), bridge, spawn)
+        car = next(entry for entry in objects if has_sensors(entry))
+        require_cameras(cameras_of_bundle(bundle), cameras_of(car), bundle, spawn)
+    except SpawnFileError as error:
+        raise RuntimeError(f"spawn:={error}") from None
     return objects
 
 
@@ -99,7 +100,7 @@ def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dic
 
     The car is the first vehicle with sensors; RuntimeError where there is none.
     """
-    car = next((entry for entry in objects if _is_a_car(entry)), None)
+    car = next((entry for entry in objects if has_sensors(entry)), None)
     if car is None:
         raise RuntimeError(f"spawn:={spawn}: expected a vehicle with sensors, found "
                            f"{', '.join(entry['type'] for entry in objects) or 'nothing'}")
@@ -107,33 +108,6 @@ def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dic
                else {**sensor, "sensor_tick": bridge.tick_s} for sensor in car["sensors"]]
     fitting = {**car, "id": bridge.role_name, "sensors": sensors}
     return [fitting if entry is car else entry for entry in objects]
-
-
-def require_cameras(objects: list[dict], bundle: str, spawn: str) -> None:
-    """Raise RuntimeError unless the car has every camera that the bundle was trained with, in its size.
-
-    A bundle that cannot be read is the planner's to complain about.
-    """
-    try:
-        expected = json.loads(Path(bundle, "bundle.json").read_text())["image"]["cameras"]
-        expected = {camera["name"]: (camera["source_width"], camera["source_height"]) for camera in expected}
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    car = next(entry for entry in objects if _is_a_car(entry))
-    found = {sensor["id"]: (sensor.get("image_size_x", 800), sensor.get("image_size_y", 600))  # CARLA's default
-             for sensor in car["sensors"] if sensor["type"] == "sensor.camera.rgb"}
-    wrong = [name for name, size in expected.items() if found.get(name) != size]
-    if wrong:
-        raise RuntimeError(f"spawn:={spawn}: the bundle {bundle} expects {_spell(expected)}, found "
-                           f"{_spell(found) or 'no RGB camera'}: change the file, or drive a bundle of these cameras")
-
-
-def _is_a_car(entry: dict) -> bool:
-    return entry["type"].startswith("vehicle.") and bool(entry.get("sensors"))
-
-
-def _spell(cameras: dict[str, tuple[int, int]]) -> str:
-    return ", ".join(f"{name} {width}x{height}" for name, (width, height) in cameras.items())
 
 
 def _temporary(objects: list[dict]) -> str:

@@ -14,11 +14,11 @@ from sensor_msgs.msg import CompressedImage, Image, Imu
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
+from wm_bundle.frames import RawImage
 from wm_msgs.msg import ImaginedRollouts
 
 from wm_planner.continuity import NS_PER_S, StatusSample, YawRateSample
 from wm_planner.diagnostics import Diagnosis
-from wm_planner.frames import RawImage
 from wm_planner.planner import Plan
 
 MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object

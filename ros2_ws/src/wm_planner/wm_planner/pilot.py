@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle import BundleManifest, ImageError
+from wm_bundle.frames import Frame
 
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.cameras import Cameras
@@ -24,7 +25,6 @@ from wm_planner.continuity import (
     lost_between,
 )
 from wm_planner.errors import ConfigError, PlannerError
-from wm_planner.frames import Frame
 from wm_planner.in_flight import CommandsInFlight
 from wm_planner.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
 from wm_planner.planner import Plan, Planner

@@ -15,6 +15,7 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
+from wm_bundle.frames import Frame
 
 from wm_planner.assembly import Parts, build, retune
 from wm_planner.command_line import node_words_refused, note_stop_signals
@@ -22,7 +23,6 @@ from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import Diagnostics, EngineFacts, plans_asked_for
 from wm_planner.endpoints import Endpoints
 from wm_planner.errors import ConfigError, PlannerError
-from wm_planner.frames import Frame
 from wm_planner.inputs import Inputs
 from wm_planner.messages import time_message
 from wm_planner.modes import Mode

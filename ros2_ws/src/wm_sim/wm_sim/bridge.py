@@ -1,4 +1,4 @@
-"""`ros2 run wm_sim bridge`: CarRacing-v3 behind the CARLA bridge's topics. Wiring and the tick loop only."""
+"""`ros2 run wm_sim bridge`: a built-in world behind the CARLA bridge's topics. Wiring and the tick loop only."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from wm_sim.spawn import CONTROL, SensorSpec, built_in, read_spawn_file
 from wm_sim.topics import BridgeTopics
 
 COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
+FIRST_ANSWER_S = 0.5  # for a command with the stamp of an episode's first tick; others count after that
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
 DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so long after a deadline
 FLUSH_S = 2.0
@@ -50,7 +51,8 @@ class Bridge(Node):
         super().__init__("carla_ros_bridge")
         self._stop = stop
         self.config = self._read_parameters()
-        self._simulation = Simulation(self.config.fixed_delta_seconds, self.config.seed)
+        self._simulation = Simulation(
+            self.config.fixed_delta_seconds, self.config.seed, self.config.world, self.config.traffic_cars)
         self._desk = CommandDesk(self.config.autopilot)
         self._pacer = Pacer(self.config.tick_wall_s)
         sensors = self._read_sensors()
@@ -69,7 +71,7 @@ class Bridge(Node):
         """The built-in sensors, or the spawn file's; what of it is left out is told. Raises ValueError."""
         config = self.config
         if not config.objects_definition_file:
-            return built_in(config.image_width, config.image_height)
+            return built_in(self._simulation.camera, config.image_width, config.image_height)
         sensors, left_out = read_spawn_file(config.objects_definition_file, config.role_name)
         for line in left_out:
             self.get_logger().warning(line)
@@ -84,7 +86,10 @@ class Bridge(Node):
         }
         config = BridgeConfig.from_parameters(given)
         for item in fields(config):
-            descriptor = ParameterDescriptor(description=item.metadata["text"], read_only=True)
+            choices = item.metadata["choices"]
+            descriptor = ParameterDescriptor(
+                description=item.metadata["text"], read_only=True,
+                additional_constraints=f"one of {', '.join(choices)}" if choices else "")
             low, high = item.metadata["low"], item.metadata["high"]
             if low is not None and isinstance(item.default, float):
                 descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -154,6 +159,7 @@ class Bridge(Node):
                 self._spin(SPIN_SLICE_S, self._may_tick)
                 self._pacer.restart()
                 continue
+            begins = self._simulation.episode_over
             self._one_tick()
             if self._tick.result is not None:
                 self._episodes_done += 1
@@ -161,7 +167,7 @@ class Bridge(Node):
                 if self._episodes_done == self.config.episodes:
                     break
             if self.config.synchronous_mode_wait_for_vehicle_control_command:
-                self._spin(COMMAND_WAIT_S, self._desk.take_arrival)
+                self._wait_for_command(begins)
             self._spin(self._pacer.next_deadline() - time.monotonic())
         if self._pacer.late:
             print(f"{self._pacer.late} times the simulation was more than one tick behind real time", flush=True)
@@ -177,7 +183,7 @@ class Bridge(Node):
         begins = self._simulation.episode_over
         self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
         if begins:
-            self._topics.publish_waypoints(self._tick, self._simulation.centre_line())
+            self._topics.publish_waypoints(self._tick, self._simulation.waypoints())
             # A driver without images brakes, and a new track takes a while: such a command would end the first wait,
             # and every command after it would come one tick late.
             self._spin(DRAIN_S)
@@ -185,6 +191,14 @@ class Bridge(Node):
             self._pacer.restart()  # making the track took time that the first interval must not lack
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
         self._topics.publish_tick(self._tick, not self._paused, latency_ms)
+
+    def _wait_for_command(self, episode_begins: bool) -> None:
+        """The bridge's wait. A driver's brake for want of images may come between the drain and an episode's first
+        image: as an answer to it, it would make every command after it one tick late, so a real one is given time."""
+        if episode_begins and self._spin(FIRST_ANSWER_S, self._desk.is_answered):
+            self._desk.take_arrival()
+        else:
+            self._spin(COMMAND_WAIT_S, self._desk.take_arrival)
 
     def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Serve callbacks for ``duration_s``, then those still queued; returns True as soon as ``until`` does."""

@@ -47,10 +47,10 @@ class Command:
         )
 
     def pedals(self) -> tuple[float, float, float]:
-        """(steer, throttle, brake) as CarRacing takes them.
+        """(steer, throttle, brake) as a World takes them.
 
-        CarRacing has neither a hand brake nor a reverse gear: the hand brake brakes fully, and in reverse the engine
-        gives nothing.
+        The built-in cars have neither a hand brake nor a reverse gear: the hand brake brakes fully, and in reverse the
+        engine gives nothing.
         """
         return self.steer, 0.0 if self.reverse else self.throttle, 1.0 if self.hand_brake else self.brake
 
@@ -72,6 +72,7 @@ class CommandDesk:
         self._clock = clock
         self._current = Command()
         self._arrived = False
+        self._answered = False
         self._stamps: deque[int] = deque(maxlen=REMEMBERED_STAMPS)
         self._ready_at = math.nan
         self._latency_s = math.nan
@@ -105,6 +106,7 @@ class CommandDesk:
         if math.isnan(self._latency_s) and stamp_ns not in list(self._stamps)[:-1]:
             self._latency_s = self._clock() - self._ready_at
         self._arrived = True
+        self._answered |= bool(self._stamps) and stamp_ns == self._stamps[-1]
         clamped = command.clamped()
         if not self.autopilot_drives:
             self._current = clamped
@@ -114,13 +116,14 @@ class CommandDesk:
                 f"{command.throttle} and brake {command.brake} to [0, 1]"
             )
         if command.reverse:
-            return f"a command on {channel.value} asks for reverse, which CarRacing does not have: no throttle"
+            return f"a command on {channel.value} asks for reverse, which this car does not have: no throttle"
         return None
 
     def begin_tick(self, stamp_ns: int) -> float:
         """A tick's state is ready and has this stamp; returns the latency [ms] of the interval that ended, or NaN."""
         ended = 1e3 * self._latency_s
         self._stamps.append(stamp_ns)
+        self._answered = False
         self._ready_at = self._clock()
         self._latency_s = math.nan
         return ended
@@ -129,6 +132,10 @@ class CommandDesk:
         """Whether a command came since the last call that returned True (each one ends one wait)."""
         arrived, self._arrived = self._arrived, False
         return arrived
+
+    def is_answered(self) -> bool:
+        """Whether a command with the stamp of this tick came."""
+        return self._answered
 
     def choose(self, expert: Command) -> Command:
         """The command for the interval that begins now; it stays in force until another one comes."""

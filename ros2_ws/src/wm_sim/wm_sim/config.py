@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass, field, fields
 
 from wm_sim.world import frames_per_tick
+from wm_sim.worlds import CARRACING, TRAFFIC_CARS, WORLDS
 
 
-def _setting(default, text: str, low: float | None = None, high: float | None = None):
-    return field(default=default, metadata={"text": text, "low": low, "high": high})
+def _setting(default, text: str, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()):
+    return field(default=default, metadata={"text": text, "low": low, "high": high, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,9 @@ class BridgeConfig:
     """Checked settings; a value that cannot be used raises ValueError naming the parameter and the value."""
 
     role_name: str = _setting("ego_vehicle", "name of the car in its topics: /carla/<role_name>/...")
+    world: str = _setting(
+        CARRACING, "what is simulated; carracing: a race track; traffic: a road with other cars", choices=WORLDS)
+    traffic_cars: int = _setting(TRAFFIC_CARS, "other cars on the road, in the world traffic", 0, 60)
     seed: int = _setting(0, "track of the first episode; every further episode takes the next number", 0, 2**62)
     fixed_delta_seconds: float = _setting(0.08, "[s] length of a control tick: 0.02, 0.04, 0.06 or 0.08", 0.02, 0.08)
     synchronous_mode: bool = _setting(True, "whether /carla/control can pause and step, and a tick can wait")
@@ -75,7 +79,9 @@ def _converted(item, value):
         value = float(value)
     if type(value) is not kind:
         raise ValueError(f"parameter {item.name} must be of type {kind.__name__}, got {value!r}")
-    low, high = item.metadata["low"], item.metadata["high"]
+    low, high, choices = (item.metadata[key] for key in ("low", "high", "choices"))
+    if choices and value not in choices:
+        raise ValueError(f"parameter {item.name} must be one of {', '.join(choices)}, got {value!r}")
     if low is not None and not (math.isfinite(value) and low <= value <= high):
         raise ValueError(f"parameter {item.name} must be from {low} to {high}, got {value}")
     return value

@@ -1,12 +1,14 @@
-"""`ros2 run wm_sim evaluate_expert`: the expert's score over a range of tracks, without ROS and without drawing."""
+"""`ros2 run wm_sim evaluate_expert`: an expert's score over a range of seeds, without ROS and without drawing."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
@@ -16,25 +18,28 @@ from rich.progress import track
 from wm_sim.commands import Command
 from wm_sim.simulation import EpisodeResult, Simulation
 from wm_sim.world import frames_per_tick
+from wm_sim.worlds import CARRACING
 
 Z_95 = 1.96  # half-width of a 95 % interval of the mean, in standard errors
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Drive the scripted expert on many tracks and print its mean score, its 95 % interval and its worst track."""
+    """Drive a world's scripted expert with many seeds and print its mean score, its 95 % interval and its worst one."""
 
+    world: Literal["carracing", "traffic"] = "carracing"
+    """What is simulated."""
     seeds: str = "1000:1050"
-    """Tracks as FIRST:END, END not included, or a single number."""
+    """Seeds as FIRST:END, END not included, or a single number."""
     fixed_delta_seconds: float = 0.08
     """[s] length of a control tick: 0.02, 0.04, 0.06 or 0.08."""
     json: Path | None = None
     """File to write every episode's result to."""
 
 
-def drive_expert(seed: int, fixed_delta_seconds: float) -> EpisodeResult:
-    """One episode of the expert on the track of ``seed``."""
-    simulation = Simulation(fixed_delta_seconds, seed)
+def drive_expert(seed: int, fixed_delta_seconds: float, world: str = CARRACING) -> EpisodeResult:
+    """One episode of the world's expert with ``seed``."""
+    simulation = Simulation(fixed_delta_seconds, seed, world)
     tick = simulation.tick(Command())
     while tick.result is None:
         tick = simulation.tick(tick.expert)
@@ -42,14 +47,15 @@ def drive_expert(seed: int, fixed_delta_seconds: float) -> EpisodeResult:
 
 
 def summary(results: list[EpisodeResult]) -> dict:
-    """Mean score, the half-width of its 95 % interval (NaN for one episode) and the worst one's seed and score."""
+    """Mean score, the half-width of its 95 % interval (NaN for one episode), the worst one's seed and score, and how
+    often episodes ended how."""
     scores = np.array([result.score for result in results])
     spread = scores.std(ddof=1) if len(scores) > 1 else math.nan
     worst = results[int(scores.argmin())]
     return {
         "mean_score": float(scores.mean()), "ci95": float(Z_95 * spread / math.sqrt(len(scores))),
         "worst_seed": worst.seed, "worst_score": worst.score,
-        "laps_finished": sum(result.lap_finished for result in results), "episodes": len(results),
+        "endings": dict(Counter(result.ending for result in results)), "episodes": len(results),
     }
 
 
@@ -75,12 +81,12 @@ def main() -> int:
         if arguments.json and not arguments.json.parent.is_dir():
             raise ValueError(f"--json: the folder {arguments.json.parent} does not exist")
         results = [
-            drive_expert(seed, arguments.fixed_delta_seconds)
+            drive_expert(seed, arguments.fixed_delta_seconds, arguments.world)
             for seed in track(seeds, "driving", console=console)
         ]
         outcome = summary(results)
         if arguments.json:
-            content = {"fixed_delta_seconds": arguments.fixed_delta_seconds, **outcome,
+            content = {"world": arguments.world, "fixed_delta_seconds": arguments.fixed_delta_seconds, **outcome,
                        "results": [asdict(result) for result in results]}
             arguments.json.write_text(json.dumps(content, indent=2) + "\n")
     except (ValueError, OSError) as error:
@@ -90,7 +96,8 @@ def main() -> int:
         print("interrupted", file=sys.stderr)
         return 130
     print(f"mean {outcome['mean_score']:.1f} +- {outcome['ci95']:.1f} (95 %), worst {outcome['worst_score']:.1f} on "
-          f"seed {outcome['worst_seed']}, laps finished {outcome['laps_finished']} of {outcome['episodes']}")
+          f"seed {outcome['worst_seed']}; of {outcome['episodes']}: "
+          f"{', '.join(f'{ending} {count}' for ending, count in outcome['endings'].items())}")
     return 0
 
 

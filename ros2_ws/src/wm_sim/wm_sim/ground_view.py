@@ -1,7 +1,8 @@
-"""The flat world as a pinhole camera sees it: exact, because a plane is seen through a homography.
+"""The flat world, and what stands on it, as a pinhole camera sees it.
 
-Every polygon of the world goes through the homography and is filled where it comes to lie in the picture; no texture
-is resampled, so near ground is as sharp as far ground. Pictures are painted larger and averaged down.
+Every polygon of the world is projected and filled where it comes to lie in the picture, which is exact, because a plane
+is seen through a homography; no texture is resampled, so near ground is as sharp as far ground. Pictures are painted
+larger and averaged down.
 
 P polygons with k vertices each, in homogeneous pixels (u d, v d, d) once they are projected.
 """
@@ -29,8 +30,9 @@ class Layer:
 
     Parameters
     ----------
-    polygons: (P, k, 2) float64
-        Vertices on the map [m], convex; one with fewer corners repeats its last one.
+    polygons: (P, k, 2) or (P, k, 3) float64
+        Vertices on the map [m], on the ground where they have no z; flat and convex. One with fewer corners repeats
+        its last one.
     colours: (P, 3)
         RGB, 0 to 255.
     exact: (P, 4) bool or None
@@ -59,11 +61,11 @@ class GroundView:
 
     def picture(self, layers: list[Layer], x: float, y: float, yaw: float) -> np.ndarray:
         """(height, width, 3) uint8 RGB, with the car at (x, y) [m] and this yaw [rad]; later layers cover earlier."""
-        homography = self._enlarge @ self.camera.homography(x, y, yaw)
+        projection = self._enlarge @ self.camera.projection(x, y, yaw)
         np.copyto(self._canvas, self._sky)
-        self._fill(self._ground(homography), [BEYOND])
+        self._fill(self._ground(projection[:, [0, 1, 3]]), [BEYOND])
         for layer in layers:
-            self._paint(layer, homography)
+            self._paint(layer, projection)
         return cv2.resize(self._canvas, (self.camera.width, self.camera.height), interpolation=cv2.INTER_AREA)
 
     def _ground(self, homography: np.ndarray) -> np.ndarray:
@@ -74,8 +76,9 @@ class GroundView:
         # The third row of the inverse gives 1/d of a pixel's point on the ground: above the horizon it is negative.
         return _clip(canvas, np.linalg.inv(homography)[2])[0]
 
-    def _paint(self, layer: Layer, homography: np.ndarray) -> None:
-        points = layer.polygons @ homography[:, :2].T + homography[:, 2]
+    def _paint(self, layer: Layer, projection: np.ndarray) -> None:
+        axes = layer.polygons.shape[2]
+        points = layer.polygons @ projection[:, :axes].T + projection[:, 3]
         visible = ((points @ self._planes.T) >= 0.0).any(axis=1).all(axis=1)
         points, colours = points[visible], layer.colours[visible]
         if layer.exact is not None:

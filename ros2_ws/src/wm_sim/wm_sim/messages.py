@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -26,11 +27,12 @@ from wm_msgs.msg import StepResult
 from wm_sim.commands import Command
 from wm_sim.pinhole import Mount
 from wm_sim.simulation import NS_PER_S, Tick
-from wm_sim.world import CAR_MASS_KG, MAX_STEERING_ANGLE, WHEEL_POSITIONS_M, WHEEL_RADIUS_M, CarState
+from wm_sim.solids import Box
+from wm_sim.world import CarBody, CarState, Collision, Marking
 
-NATIVE_FOV = math.pi / 2  # [rad] nominal: CarRacing's picture is a view from above, which no pinhole gives
+NATIVE_FOV = math.pi / 2  # [rad] nominal: a native view is nowhere on the car, and CarRacing's is no pinhole's
 EGO_ID = 1
-CAR_SIZE_M = (5.0, 2.4, 1.0)  # the height is nominal, the world is flat
+EGO_COLOUR, OTHERS_COLOUR = ColorRGBA(g=255.0, a=0.3), ColorRGBA(r=255.0, g=255.0, a=0.3)
 GRAVITY = 9.81  # [m/s^2]
 WAYPOINT_SPACING_M = 1.0
 BYTES_PER_PIXEL = 4  # bgra8
@@ -47,7 +49,7 @@ def ns_from_time(stamp: Time) -> int:
 
 
 def command_from_msg(msg: CarlaEgoVehicleControl) -> Command:
-    """The part of a control message that CarRacing can follow; gears are automatic."""
+    """The part of a control message that a built-in car can follow; gears are automatic."""
     return Command(msg.steer, msg.throttle, msg.brake, msg.hand_brake, msg.reverse)
 
 
@@ -105,26 +107,33 @@ def sensor_transform(header: Header, child_frame: str, mount: Mount, rotation: t
 
 
 def path_msg(header: Header, line: np.ndarray) -> Path:
-    """A closed line (K, 2) [m] as poses about WAYPOINT_SPACING_M apart that look along it, the first one repeated."""
-    closed = np.vstack([line, line[:1]])
-    distance = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    """A line (K, 2) [m] as poses about WAYPOINT_SPACING_M apart that look along it."""
+    distance = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     at = np.linspace(0.0, distance[-1], round(distance[-1] / WAYPOINT_SPACING_M) + 1)
-    points = np.stack([np.interp(at, distance, closed[:, axis]) for axis in range(2)], axis=1)
-    # The last point is the first one: it looks the same way.
-    along = np.vstack([np.diff(points, axis=0), points[1:2] - points[:1]])
+    points = np.stack([np.interp(at, distance, line[:, axis]) for axis in range(2)], axis=1)
+    steps = np.diff(points, axis=0)
+    # Where a line ends at its beginning, the last pose is the first one again.
+    closed = np.array_equal(line[0], line[-1])
+    along = np.vstack([steps, steps[:1] if closed else steps[-1:]])
     poses = [
         PoseStamped(pose=Pose(position=Point(x=float(x), y=float(y)), orientation=_orientation(math.atan2(dy, dx))))
         for (x, y), (dx, dy) in zip(points, along, strict=True)]
     return Path(header=header, poses=poses)
 
 
-def markers_msg(header: Header, state: CarState) -> MarkerArray:
-    """The car as a box, in the bridge's colour for it."""
-    length, width, height = CAR_SIZE_M
-    marker = Marker(header=header, id=EGO_ID, type=Marker.CUBE, color=ColorRGBA(g=255.0, a=0.3))
-    marker.pose = Pose(position=Point(x=state.x, y=state.y, z=height / 2), orientation=_orientation(state.yaw))
+def markers_msg(header: Header, state: CarState, car: CarBody, others: Sequence[Box]) -> MarkerArray:
+    """The cars as boxes, this one first, in the bridge's colours for them; ids are actor ids."""
+    own = Box(EGO_ID, state.x, state.y, state.yaw, car.size_m, (0, 0, 0))
+    return MarkerArray(markers=[
+        _marker(header, own, EGO_COLOUR), *(_marker(header, other, OTHERS_COLOUR) for other in others)])
+
+
+def _marker(header: Header, box: Box, colour: ColorRGBA) -> Marker:
+    length, width, height = box.size_m
+    marker = Marker(header=header, id=box.id, type=Marker.CUBE, color=colour)
+    marker.pose = Pose(position=Point(x=box.x, y=box.y, z=height / 2), orientation=_orientation(box.yaw))
     marker.scale = Vector3(x=length, y=width, z=height)
-    return MarkerArray(markers=[marker])
+    return marker
 
 
 def yaw_from_orientation(orientation: Quaternion) -> float:
@@ -134,19 +143,19 @@ def yaw_from_orientation(orientation: Quaternion) -> float:
     return math.atan2(2.0 * (w * z + x * y), size - 2.0 * (y * y + z * z)) if size > 1e-6 else math.nan
 
 
-def collision_msg(header: Header, state: CarState) -> CarlaCollisionEvent:
-    """The edge of the playfield as an obstacle: the impulse [N s] that would stop the car.
+def collision_msg(header: Header, collision: Collision) -> CarlaCollisionEvent:
+    """What the car hit, and the impulse on it.
 
     CARLA's bridge leaves this vector in CARLA's left-handed axes, so y is negated here.
     """
-    impulse = Vector3(x=-CAR_MASS_KG * state.velocity_x, y=CAR_MASS_KG * state.velocity_y)
-    return CarlaCollisionEvent(header=header, other_actor_id=0, normal_impulse=impulse)
+    x, y = collision.impulse
+    return CarlaCollisionEvent(
+        header=header, other_actor_id=collision.other_id, normal_impulse=Vector3(x=x, y=-y))
 
 
-def lane_invasion_msg(header: Header) -> CarlaLaneInvasionEvent:
-    """More wheels left the road: its edge counts as a solid marking."""
-    return CarlaLaneInvasionEvent(
-        header=header, crossed_lane_markings=[CarlaLaneInvasionEvent.LANE_MARKING_SOLID])
+def lane_invasion_msg(header: Header, crossed: Sequence[Marking]) -> CarlaLaneInvasionEvent:
+    """The markings that the car came to lie on."""
+    return CarlaLaneInvasionEvent(header=header, crossed_lane_markings=[int(marking) for marking in crossed])
 
 
 def step_result_msg(header: Header, tick: Tick, latency_ms: float) -> StepResult:
@@ -178,17 +187,16 @@ def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image
                  step=BYTES_PER_PIXEL * width, data=data)
 
 
-def vehicle_info_msg(role_name: str) -> CarlaEgoVehicleInfo:
-    """What is fixed about the car; fields that CarRacing has no notion of stay zero."""
+def vehicle_info_msg(role_name: str, car: CarBody) -> CarlaEgoVehicleInfo:
+    """What is fixed about the car; fields that the built-in cars have no notion of stay zero."""
     wheels = [
         CarlaEgoVehicleInfoWheel(
-            tire_friction=1.0, max_steer_angle=MAX_STEERING_ANGLE if x > 0 else 0.0, radius=WHEEL_RADIUS_M,
+            tire_friction=1.0, max_steer_angle=car.max_steering_angle if x > 0 else 0.0, radius=car.wheel_radius_m,
             position=Vector3(x=x, y=y))
-        for x, y in WHEEL_POSITIONS_M
+        for x, y in car.wheel_positions_m
     ]
     return CarlaEgoVehicleInfo(
-        id=EGO_ID, type="vehicle.gymnasium.car_racing", rolename=role_name, wheels=wheels, use_gear_autobox=True,
-        mass=CAR_MASS_KG)
+        id=EGO_ID, type=car.type, rolename=role_name, wheels=wheels, use_gear_autobox=True, mass=car.mass_kg)
 
 
 def _orientation(yaw: float) -> Quaternion:

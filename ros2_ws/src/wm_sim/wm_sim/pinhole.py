@@ -75,16 +75,18 @@ class Pinhole:
         """(x, y, z, w) of ``optical_rotation``."""
         return quaternion(self.optical_rotation)
 
-    def homography(self, x: float, y: float, yaw: float) -> np.ndarray:
-        """(3, 3) from the ground to pixels, for a car at (x, y) [m] with this yaw [rad].
+    def eye(self, x: float, y: float, yaw: float) -> np.ndarray:
+        """(3,) [m]: where the camera is on the map, for a car at (x, y) [m] with this yaw [rad]."""
+        return np.array([x, y, 0.0]) + _about_z(yaw) @ (self.mount.x, self.mount.y, self.mount.z)
 
-        Applied to (map x, map y, 1) it gives (u d, v d, d): pixel (u, v) and the depth d [m] along the viewing
-        direction, which is negative behind the camera.
+    def projection(self, x: float, y: float, yaw: float) -> np.ndarray:
+        """(3, 4) from the map to pixels, for a car at (x, y) [m] with this yaw [rad].
+
+        Applied to (map x, map y, map z, 1) it gives (u d, v d, d): pixel (u, v) and the depth d [m] along the viewing
+        direction, which is negative behind the camera. Without its third column it is the ground's homography.
         """
-        to_map = _about_z(yaw)
-        axes = to_map @ self.optical_rotation
-        origin = np.array([x, y, 0.0]) + to_map @ (self.mount.x, self.mount.y, self.mount.z)
-        return self.matrix @ np.column_stack([axes[0], axes[1], -axes.T @ origin])
+        axes = _about_z(yaw) @ self.optical_rotation
+        return self.matrix @ np.column_stack([axes.T, -axes.T @ self.eye(x, y, yaw)])
 
 
 def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:

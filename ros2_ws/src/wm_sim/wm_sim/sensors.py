@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent
 from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
@@ -19,6 +20,7 @@ from wm_sim import messages, spawn
 from wm_sim.ground_view import GroundView
 from wm_sim.pinhole import Pinhole
 from wm_sim.simulation import NS_PER_S, Simulation, Tick
+from wm_sim.solids import visible_faces
 from wm_sim.spawn import SensorSpec
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -99,33 +101,34 @@ class ImuSensor(Sensor):
 
 
 class CollisionSensor(Sensor):
-    """The edge of the playfield is what the car can hit."""
+    """One event for each thing hit."""
 
     def __init__(self, links: Links, spec: SensorSpec):
         super().__init__(links, spec)
         self._collision = self._publisher(CarlaCollisionEvent)
 
     def _has_news(self, tick: Tick) -> bool:
-        return tick.left_field
+        return bool(tick.collisions)
 
     def _send(self, tick: Tick) -> None:
         self._send_own_transform(tick)
-        self._collision.publish(messages.collision_msg(header(tick, self.frame), tick.state))
+        for collision in tick.collisions:
+            self._collision.publish(messages.collision_msg(header(tick, self.frame), collision))
 
 
 class LaneInvasionSensor(Sensor):
-    """The road's edge is the marking that the car can cross."""
+    """One event for all markings crossed in a tick."""
 
     def __init__(self, links: Links, spec: SensorSpec):
         super().__init__(links, spec)
         self._invasion = self._publisher(CarlaLaneInvasionEvent)
 
     def _has_news(self, tick: Tick) -> bool:
-        return tick.left_road
+        return bool(tick.crossed)
 
     def _send(self, tick: Tick) -> None:
         self._send_own_transform(tick)
-        self._invasion.publish(messages.lane_invasion_msg(header(tick, self.frame)))
+        self._invasion.publish(messages.lane_invasion_msg(header(tick, self.frame), tick.crossed))
 
 
 class TransformSensor(Sensor):
@@ -138,10 +141,12 @@ class MarkerSensor(Sensor):
     def __init__(self, links: Links, spec: SensorSpec):
         super().__init__(links, spec)
         self._markers = self._publisher(MarkerArray)
-        self._publisher(MarkerArray, "/static", LATCHED).publish(MarkerArray())  # the world has no such objects
+        self._publisher(MarkerArray, "/static", LATCHED).publish(MarkerArray())  # no world has such objects
 
     def _send(self, tick: Tick) -> None:
-        self._markers.publish(messages.markers_msg(header(tick, MAP), tick.state))
+        simulation = self._links.simulation
+        self._markers.publish(
+            messages.markers_msg(header(tick, MAP), tick.state, simulation.car, simulation.boxes()))
 
 
 class Camera(Sensor):
@@ -161,7 +166,7 @@ class Camera(Sensor):
 
 
 class NativeView(Camera):
-    """CarRacing's own picture from above; it has no place on the car, so it sends no transform."""
+    """The world's own picture from above; it has no place on the car, so it sends no transform."""
 
     def _send(self, tick: Tick) -> None:
         self._send_picture(tick, messages.NATIVE_FOV, self._links.simulation.image)
@@ -176,9 +181,13 @@ class PinholeCamera(Camera):
 
     def _send(self, tick: Tick) -> None:
         self._send_own_transform(tick)
-        state, layers = tick.state, self._links.simulation.layers
-        self._send_picture(
-            tick, self._spec.fov, lambda: self._view.picture(layers(), state.x, state.y, state.yaw))
+        self._send_picture(tick, self._spec.fov, lambda: self._picture(tick))
+
+    def _picture(self, tick: Tick) -> np.ndarray:
+        state, simulation = tick.state, self._links.simulation
+        eye = self._view.camera.eye(state.x, state.y, state.yaw)
+        layers = [*simulation.layers(), *visible_faces(simulation.boxes(), eye)]
+        return self._view.picture(layers, state.x, state.y, state.yaw)
 
 
 SENSORS = {

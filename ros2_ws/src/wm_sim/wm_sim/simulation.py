@@ -1,15 +1,18 @@
-"""Episodes, simulated time and results, tick by tick, without ROS."""
+"""Episodes, simulated time and results, tick by tick, without ROS; the same for every world."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wm_sim.commands import Command
-from wm_sim.expert import Expert
 from wm_sim.ground_view import Layer
-from wm_sim.world import CarRacingWorld, CarState
+from wm_sim.solids import Box
+from wm_sim.spawn import SensorSpec
+from wm_sim.world import CarBody, CarState, Collision, Expert, Marking, StepOutcome
+from wm_sim.worlds import CARRACING, TRAFFIC_CARS, make_world
 
 EPISODE_GAP_NS = 1_000_000_000  # simulated time between two episodes, so that stamps show the cut
 NS_PER_S = 1_000_000_000
@@ -20,17 +23,15 @@ class EpisodeResult:
     """A finished episode."""
 
     seed: int
-    score: float  # CarRacing's own: the sum of its rewards
+    score: float  # the sum of the world's rewards
     steps: int  # control ticks driven
     off_road_share: float  # share of wheels off the road, mean over the steps
-    lap_finished: bool
-    left_field: bool
+    ending: str  # in words
 
     def line(self, number: int) -> str:
         """One line for people; ``number`` counts from 1."""
-        end = "lap finished" if self.lap_finished else "left the field" if self.left_field else "time limit"
         return (f"episode {number}: seed {self.seed}, score {self.score:.1f}, {self.steps} steps, "
-                f"off-road share {self.off_road_share:.3f}, {end}")
+                f"off-road share {self.off_road_share:.3f}, {self.ending}")
 
 
 @dataclass(frozen=True)
@@ -45,30 +46,49 @@ class Tick:
     reward: float
     terminated: bool
     truncated: bool
-    left_field: bool  # the car has just driven off the playfield
-    left_road: bool  # more wheels are off the road than one tick before
+    collisions: tuple[Collision, ...]
+    crossed: tuple[Marking, ...]  # markings that the car came to lie on
     result: EpisodeResult | None  # set in the last tick of an episode
 
 
 class Simulation:
-    """The world, the expert and the clock.
+    """A world, its expert and the clock.
 
     Parameters
     ----------
     fixed_delta_seconds: float
-        Simulated time of a tick [s], see CarRacingWorld.
+        Simulated time of a tick [s], see ``frames_per_tick``.
     seed: int
-        Track of the first episode.
+        Of the first episode: its track, and its traffic.
+    world: str
+        One of WORLDS.
+    traffic_cars: int
+        Other cars, in the world traffic.
     """
 
-    def __init__(self, fixed_delta_seconds: float, seed: int):
-        self._world = CarRacingWorld(fixed_delta_seconds)
-        self._expert = Expert(fixed_delta_seconds)
+    def __init__(self, fixed_delta_seconds: float, seed: int, world: str = CARRACING, traffic_cars: int = TRAFFIC_CARS):
+        self._world = make_world(world, fixed_delta_seconds, traffic_cars)
+        self._expert: Expert | None = None
         self._period_ns = round(fixed_delta_seconds * NS_PER_S)
         self._next_seed = seed
         self._over = True  # no episode runs: the next tick begins one
         self._stamp_ns = 0
         self._frame = 0
+
+    @property
+    def map_name(self) -> str:
+        """The world's name for /carla/world_info."""
+        return self._world.map_name
+
+    @property
+    def car(self) -> CarBody:
+        """What is fixed about the car."""
+        return self._world.car
+
+    @property
+    def camera(self) -> SensorSpec:
+        """The world's built-in camera."""
+        return self._world.camera
 
     @property
     def episode_over(self) -> bool:
@@ -92,16 +112,20 @@ class Simulation:
         return self._begin() if self._over else self._drive(command)
 
     def image(self) -> np.ndarray:
-        """(96, 96, 3) uint8 RGB of the last tick."""
+        """(height, width, 3) uint8 RGB: the native view of the last tick."""
         return self._world.image()
 
     def layers(self) -> list[Layer]:
-        """The world of the last tick, for GroundView."""
+        """The ground of the last tick, for GroundView."""
         return self._world.layers()
 
-    def centre_line(self) -> np.ndarray:
-        """(K, 2) [m]: the road's centre line, see CarRacingWorld."""
-        return self._world.centre_line()
+    def boxes(self) -> Sequence[Box]:
+        """What stands on the ground in the last tick, without the car itself."""
+        return self._world.boxes()
+
+    def waypoints(self) -> np.ndarray:
+        """(K, 2) [m]: the line to follow, see World."""
+        return self._world.waypoints()
 
     def place_car(self, x: float, y: float, yaw: float) -> bool:
         """Set the car there [m, rad], ROS axes; False if no episode runs, and then nothing happens."""
@@ -121,11 +145,11 @@ class Simulation:
     def _begin(self) -> Tick:
         self._seed, self._next_seed = self._next_seed, self._next_seed + 1
         self._world.reset(self._seed)
-        self._expert.reset(self._world.centre_line())
-        self._score, self._steps, self._off_road, self._wheels_off = 0.0, 0, 0, 0
+        self._expert = self._world.expert()
+        self._score, self._steps, self._off_road = 0.0, 0, 0
         self._over = False
         self._stamp_ns += EPISODE_GAP_NS
-        return self._result_tick(Command(), reward=0.0)
+        return self._result_tick(Command(), StepOutcome(0.0, False, False, frames=0))
 
     def _drive(self, command: Command) -> Tick:
         outcome = self._world.step(*command.pedals())
@@ -133,21 +157,16 @@ class Simulation:
         self._score += outcome.reward
         self._steps += 1
         self._over = outcome.terminated or outcome.truncated
-        return self._result_tick(
-            command, outcome.reward, outcome.terminated, outcome.truncated, outcome.lap_finished)
+        return self._result_tick(command, outcome)
 
-    def _result_tick(self, applied: Command, reward: float, terminated: bool = False, truncated: bool = False,
-                     lap_finished: bool = False) -> Tick:
+    def _result_tick(self, applied: Command, outcome: StepOutcome) -> Tick:
         state = self._world.state()
-        left_road = state.wheels_off_road > self._wheels_off
-        self._wheels_off = state.wheels_off_road
         self._off_road += state.wheels_off_road
         self._frame += 1
-        left_field = terminated and not lap_finished
         result = None
         if self._over:
             share = self._off_road / (4 * self._steps)
-            result = EpisodeResult(self._seed, self._score, self._steps, share, lap_finished, left_field)
+            result = EpisodeResult(self._seed, self._score, self._steps, share, outcome.ending)
         return Tick(
-            self._frame, self._stamp_ns, state, applied, Command(*self._expert.act(state)), reward, terminated,
-            truncated, left_field, left_road, result)
+            self._frame, self._stamp_ns, state, applied, Command(*self._expert.act(state)), outcome.reward,
+            outcome.terminated, outcome.truncated, outcome.collisions, outcome.crossed, result)

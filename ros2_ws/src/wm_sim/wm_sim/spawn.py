@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wm_sim.pinhole import Mount
 
 CAMERA = "sensor.camera.rgb"
-NATIVE_VIEW = "sensor.camera.native"  # not CARLA's: CarRacing's own picture, from above
+NATIVE_VIEW = "sensor.camera.native"  # not CARLA's: the world's own picture, from above
 COLLISION = "sensor.other.collision"
 LANE_INVASION = "sensor.other.lane_invasion"
 IMU = "sensor.other.imu"
@@ -60,13 +60,13 @@ class SensorSpec:
     fov: float = 0.0  # [rad] horizontal, pinhole cameras only
 
 
-def built_in(width: int, height: int) -> list[SensorSpec]:
-    """What the car has without a spawn file; the native view [px] is its camera."""
+def built_in(camera: SensorSpec, width: int, height: int) -> list[SensorSpec]:
+    """What the car has without a spawn file, with this camera in this size [px]."""
     sensors = [(ODOMETRY, "odometry"), (SPEEDOMETER, "speedometer"), (IMU, "imu"), (COLLISION, "collision"),
                (LANE_INVASION, "lane_invasion"), (CONTROL, "control")]
     return [
         *(SensorSpec(kind, name) for kind, name in sensors),
-        SensorSpec(NATIVE_VIEW, "rgb_front", width=width, height=height)]
+        replace(camera, width=width, height=height)]
 
 
 def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[str]]:

@@ -23,7 +23,7 @@ from wm_sim import messages
 from wm_sim.config import BridgeConfig
 from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, header
 from wm_sim.simulation import Simulation, Tick
-from wm_sim.spawn import SensorSpec
+from wm_sim.spawn import CAMERA, SensorSpec
 
 TRANSFORMS_DEPTH = 100  # as tf2_ros has it
 
@@ -38,7 +38,7 @@ class BridgeTopics:
     sensors: list of SensorSpec
         In the order in which they send.
 
-    Raises RuntimeError where sensors come from a spawn file and tf2_msgs is not in use.
+    Raises RuntimeError where there are transforms to send and tf2_msgs is not in use.
     """
 
     def __init__(self, node: Node, config: BridgeConfig, simulation: Simulation, sensors: list[SensorSpec]):
@@ -53,13 +53,14 @@ class BridgeTopics:
         self._vehicle_status = node.create_publisher(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
         self._expert_control = node.create_publisher(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
         self._step_result = node.create_publisher(StepResult, f"{base}/step_result", RELIABLE)
-        # The built-in sensors are nowhere on the car: CarRacing looks at it from above.
-        send_transform = _transform_sender(node) if config.objects_definition_file else lambda transform: None
+        # A native view is nowhere on the car: with it alone there is nothing to send.
+        seen_from_the_car = config.objects_definition_file or any(spec.type == CAMERA for spec in sensors)
+        send_transform = _transform_sender(node) if seen_from_the_car else lambda transform: None
         links = Links(node, self._role, simulation, send_transform)
         self._sensors = [SENSORS[spec.type](links, spec) for spec in sensors if spec.type in SENSORS]
         self._images = [sensor.image for sensor in self._sensors if isinstance(sensor, Camera)]
-        self._world_info.publish(CarlaWorldInfo(map_name="CarRacing-v3"))
-        self._vehicle_info.publish(messages.vehicle_info_msg(self._role))
+        self._world_info.publish(CarlaWorldInfo(map_name=simulation.map_name))
+        self._vehicle_info.publish(messages.vehicle_info_msg(self._role, simulation.car))
 
     @property
     def image_topics(self) -> list[str]:
@@ -73,9 +74,9 @@ class BridgeTopics:
             frame=frame, fixed_delta_seconds=self._config.fixed_delta_seconds, synchronous_mode=synchronous,
             synchronous_mode_running=synchronous and running))
 
-    def publish_waypoints(self, tick: Tick, centre_line: np.ndarray) -> None:
-        """The new track's centre line (K, 2) [m], from the start line around to it."""
-        self._waypoints.publish(messages.path_msg(header(tick, MAP), centre_line))
+    def publish_waypoints(self, tick: Tick, line: np.ndarray) -> None:
+        """The line (K, 2) [m] to follow in the new episode."""
+        self._waypoints.publish(messages.path_msg(header(tick, MAP), line))
 
     def publish_tick(self, tick: Tick, running: bool, latency_ms: float) -> None:
         """Everything of one tick, in the bridge's order; what is not the bridge's comes before the first camera."""
@@ -105,10 +106,10 @@ class BridgeTopics:
 def _transform_sender(node: Node) -> Callable[[TransformStamped], None]:
     """A function that sends one transform on /tf."""
     try:
-        from tf2_msgs.msg import TFMessage  # only here: without a spawn file nothing of it is needed
+        from tf2_msgs.msg import TFMessage  # only here: with a native view alone nothing of it is needed
     except ImportError as error:
         raise RuntimeError(
-            "parameter objects_definition_file needs the package tf2_msgs, which is not in use: run 'make setup', "
+            "cameras on the car need the package tf2_msgs, which is not in use: run 'make setup', "
             f"then source env.sh again ({error})") from None
     publisher = node.create_publisher(TFMessage, "/tf", TRANSFORMS_DEPTH)
     return lambda transform: publisher.publish(TFMessage(transforms=[transform]))

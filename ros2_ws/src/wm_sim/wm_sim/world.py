@@ -1,44 +1,53 @@
-"""CarRacing-v3 advanced by whole control ticks, drawn only when somebody looks.
+"""What every built-in world is to the simulator: an episode of a car that three numbers drive, in whole control ticks.
 
-Units: Box2D computes in metres, kilograms and seconds, and one Box2D unit is taken as **one metre**. The car is then
-5.0 m long and 2.4 m wide (wheelbase 3.24 m), the road 13.3 m wide, a lap about 1 km, and the car laps at 60 to 80 m/s:
-a race car with the grip of one.
-
-Axes: the world is right-handed with z up, as in ROS. The hull points along its own +y axis in Box2D, so
-``yaw = hull.angle + pi/2``. Yaw is counter-clockwise positive; steer +1 is right, as in CARLA, and lowers the yaw.
+Units: metres, kilograms, seconds, radians. Axes: right-handed with z up, as in ROS; yaw is counter-clockwise positive.
+Steer +1 is right, as in CARLA, and lowers the yaw.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 
-from wm_sim.car_racing import PHYSICS_PERIOD_S, LazyCarRacing
 from wm_sim.ground_view import Layer
+from wm_sim.solids import Box
+from wm_sim.spawn import SensorSpec
 
-FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
-IMAGE_SIZE = 96  # native observation, pixels
-CAR_MASS_KG = 7.3  # hull 7.06 and four wheels of 0.06: Box2D's densities, not a real car's
-MAX_STEERING_ANGLE = 0.4  # [rad] limit of the front wheels; a steer command of s asks for s rad
-WHEEL_RADIUS_M = 0.54
-WHEEL_POSITIONS_M = ((1.6, 1.1), (1.6, -1.1), (-1.64, 1.1), (-1.64, -1.1))  # ahead and left of the hull's origin
+PHYSICS_PERIOD_S = 0.02  # one physics frame
+
+
+class Marking(IntEnum):
+    """Lines on the road, numbered as CarlaLaneInvasionEvent numbers them."""
+
+    BROKEN = 1
+    SOLID = 2
+
+
+@dataclass(frozen=True)
+class Collision:
+    """The car hit something."""
+
+    other_id: int  # actor id, 0 for what is no actor
+    impulse: tuple[float, float]  # [N s] on the car, map axes
 
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What one control tick led to.
+    """What one control tick led to."""
 
-    A finished lap is reported as ``terminated`` (that is what gymnasium does, and no reward follows it); it differs
-    from leaving the field by ``lap_finished`` and by its reward, which is not -100.
-    """
-
-    reward: float  # sum over the physics frames of the tick
-    terminated: bool  # lap finished, or the car left the playfield
-    truncated: bool  # the limit of 1000 physics frames was reached
-    lap_finished: bool
+    reward: float
+    terminated: bool
+    truncated: bool  # the time limit was reached
     frames: int  # physics frames advanced; fewer than a whole tick only in an episode's last one
+    ending: str = ""  # how the episode ended, in words; empty while it goes on
+    collisions: tuple[Collision, ...] = ()
+    crossed: tuple[Marking, ...] = ()  # markings that the car came to lie on in this tick
 
 
 @dataclass(frozen=True)
@@ -73,123 +82,83 @@ class CarState:
         return -self.velocity_x * math.sin(self.yaw) + self.velocity_y * math.cos(self.yaw)
 
 
-class CarRacingWorld:
-    """One CarRacing-v3 track and car at a time.
+@dataclass(frozen=True)
+class CarBody:
+    """What is fixed about the car."""
 
-    Parameters
+    type: str  # as CARLA names its blueprints
+    mass_kg: float
+    size_m: tuple[float, float, float]  # length, width, height
+    max_steering_angle: float  # [rad] of the front wheels
+    wheel_radius_m: float
+    wheel_positions_m: tuple[tuple[float, float], ...]  # ahead and left of the car's origin
+
+
+class Expert(Protocol):
+    """A script that knows the world and drives through one episode."""
+
+    def act(self, state: CarState) -> tuple[float, float, float]:
+        """(steer, throttle, brake) for this state, in CARLA's ranges; to be called once for every tick."""
+
+    def search_everywhere(self) -> None:
+        """The car was moved by another hand."""
+
+
+class World(ABC):
+    """One car and what is around it. ``reset`` comes first; an episode depends on its seed and commands alone.
+
+    Attributes
     ----------
-    fixed_delta_seconds: float
-        Length of a control tick [s], a whole multiple of 0.02. Raises ValueError otherwise.
+    map_name: str
+        What /carla/world_info says.
+    car: CarBody
+    camera: SensorSpec
+        The built-in camera, at a size of its own.
     """
 
-    def __init__(self, fixed_delta_seconds: float = 0.08):
-        self.frames_per_tick = frames_per_tick(fixed_delta_seconds)
-        self._env: LazyCarRacing | None = None
-        self._image: np.ndarray | None = None
+    map_name: str
+    car: CarBody
+    camera: SensorSpec
 
+    @abstractmethod
     def reset(self, seed: int) -> None:
-        """Begin an episode on the track of ``seed`` (0 to 2**63 - 1) with the car at rest on the start line."""
-        if seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {seed}")
-        # A new environment each time: Box2D's inner orders depend on what was in a world before, and an episode must
-        # be a function of its seed and actions alone.
-        self._env = LazyCarRacing()
-        self._env.reset(seed=int(seed))
-        self._image = None
-        self._frames = 0
-        self._over = False
-        self._velocity = self._current_velocity()
-        self._acceleration = (0.0, 0.0)
+        """Begin the episode of ``seed`` (0 to 2**63 - 1)."""
 
+    @abstractmethod
     def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
         """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end."""
-        if self._env is None or self._over:
-            raise RuntimeError("step() needs a running episode: call reset(seed) first")
-        action = np.array([steer, throttle, brake], np.float64)
-        reward, terminated, lap_finished, frames = 0.0, False, False, 0
-        while frames < self.frames_per_tick and self._frames < FRAME_LIMIT and not terminated:
-            _, frame_reward, terminated, _, info = self._env.step(action)
-            reward += frame_reward
-            lap_finished = bool(info.get("lap_finished", False))
-            self._frames += 1
-            frames += 1
-        self._image = None
-        velocity, period = self._current_velocity(), frames * PHYSICS_PERIOD_S
-        self._acceleration = tuple((new - old) / period for new, old in zip(velocity, self._velocity, strict=True))
-        self._velocity = velocity
-        truncated = self._frames >= FRAME_LIMIT and not terminated
-        self._over = terminated or truncated
-        return StepOutcome(float(reward), terminated, truncated, lap_finished, frames)
 
-    def image(self) -> np.ndarray:
-        """(96, 96, 3) uint8 RGB of the current frame, drawn at the first call for it."""
-        if self._image is None:
-            self._image = np.ascontiguousarray(self._environment().draw())
-        return self._image
-
+    @abstractmethod
     def state(self) -> CarState:
         """The car now."""
-        car = self._environment().car
-        hull, wheels = car.hull, car.wheels
-        yaw = math.remainder(hull.angle + math.pi / 2, 2 * math.pi)
-        return CarState(
-            x=float(hull.position[0]), y=float(hull.position[1]), yaw=yaw,
-            velocity_x=self._velocity[0], velocity_y=self._velocity[1],
-            acceleration_x=self._acceleration[0], acceleration_y=self._acceleration[1],
-            yaw_rate=float(hull.angularVelocity),
-            steering_angle=-0.5 * float(wheels[0].joint.angle + wheels[1].joint.angle),
-            rear_wheel_rate=0.5 * float(wheels[2].omega + wheels[3].omega),
-            wheels_off_road=sum(not wheel.tiles for wheel in wheels),
-        )
 
+    @abstractmethod
+    def image(self) -> np.ndarray:
+        """The native view: (height, width, 3) uint8 RGB from above, drawn at the first call for a tick."""
+
+    @abstractmethod
     def layers(self) -> list[Layer]:
-        """The world as it is now, for GroundView."""
-        return self._environment().layers()
+        """What lies on the ground now, for GroundView."""
 
+    def boxes(self) -> Sequence[Box]:
+        """What stands on the ground now, without the car itself."""
+        return ()
+
+    @abstractmethod
     def place(self, x: float, y: float, yaw: float) -> None:
-        """Set the car there, ROS axes [m, rad]; its velocity on the map and its steering angle stay as they are."""
-        car = self._environment().car
-        turn = yaw - math.pi / 2 - car.hull.angle
-        cosine, sine, origin = math.cos(turn), math.sin(turn), tuple(car.hull.position)
-        for body in (car.hull, *car.wheels):
-            left, ahead = body.position[0] - origin[0], body.position[1] - origin[1]
-            body.position = (x + cosine * left - sine * ahead, y + sine * left + cosine * ahead)
-            body.angle += turn
-            body.awake = True
-        self._image = None
-        self._velocity = self._current_velocity()
+        """Set the car there [m, rad]; its velocity on the map stays, as far as it can have it there."""
 
+    @abstractmethod
     def push(self, forward: float, left: float, yaw_rate: float) -> None:
-        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], whatever its tyres say."""
-        car = self._environment().car
-        hull, yaw = car.hull, car.hull.angle + math.pi / 2
-        velocity = np.array([
-            forward * math.cos(yaw) - left * math.sin(yaw), forward * math.sin(yaw) + left * math.cos(yaw)])
-        for body in (hull, *car.wheels):
-            offset = np.array(body.worldCenter) - np.array(hull.position)
-            turning = yaw_rate * np.array([-offset[1], offset[0]])
-            body.linearVelocity = tuple((velocity + turning).tolist())
-            body.angularVelocity = yaw_rate
-            body.awake = True
-        for wheel in car.wheels:
-            wheel.omega = forward / wheel.wheel_rad  # rolling: a wheel at rest would brake it at once
-        self._image = None
-        self._velocity = self._current_velocity()
+        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], as far as it can have them."""
 
-    def centre_line(self) -> np.ndarray:
-        """(K, 2) float64 [m]: the road's centre line in driving direction, closed (the last joins the first)."""
-        return np.array([(x, y) for _, _, x, y in self._environment().track], np.float64)
+    @abstractmethod
+    def waypoints(self) -> np.ndarray:
+        """(K, 2) float64 [m]: the line to follow, in driving direction."""
 
-    def _environment(self) -> LazyCarRacing:
-        if self._env is None:
-            raise RuntimeError("there is no episode yet: call reset(seed) first")
-        return self._env
-
-    def _current_velocity(self) -> tuple[float, float]:
-        hull = self._env.car.hull
-        # Of the hull's origin, which is what position() reports, not of its centre of mass.
-        velocity = hull.GetLinearVelocityFromLocalPoint((0.0, 0.0))
-        return float(velocity[0]), float(velocity[1])
+    @abstractmethod
+    def expert(self) -> Expert:
+        """An expert for the episode that has just begun."""
 
 
 def frames_per_tick(fixed_delta_seconds: float) -> int:
@@ -201,3 +170,9 @@ def frames_per_tick(fixed_delta_seconds: float) -> int:
             f"0.1), got {fixed_delta_seconds}"
         )
     return frames
+
+
+def check_seed(seed: int) -> None:
+    """Raise ValueError for a seed below 0."""
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, got {seed}")

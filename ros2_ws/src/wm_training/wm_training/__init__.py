@@ -16,11 +16,20 @@ _PUBLIC = {
     "convert_kitti": "wm_data.conversion.api",
     "convert_waymo": "wm_data.conversion.api",
     "convert_carla": "wm_data.conversion.api",
+    "WorldModelGuidedPolicy": "wm_training.guidance.guided_policy",
     "WorldModelTrainConfig": "wm_training.config",
     "SequenceDataset": "wm_training.data.dataset",
+    "EpisodeWindows": "wm_training.data.mixing",
+    "mix": "wm_training.data.mixing",
     "WorldModel": "wm_training.model.world_model",
     "WorldModelTrainer": "wm_training.training.trainer",
-    "load_world_model": "wm_training.training.checkpoints",
+    "DrivingSettings": "wm_training.api",
+    "Filtered": "wm_training.api",
+    "ImaginedDriving": "wm_training.api",
+    "ImaginedDrivingVector": "wm_training.api",
+    "Observations": "wm_training.api",
+    "PretrainedWorldModel": "wm_training.api",
+    "load_world_model": "wm_training.api",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 130 stopped by a s
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -56,6 +57,8 @@ def say(program: str, text: str) -> None:
 def run(program: str, work: Callable[[], int], expected: tuple[type[Exception], ...]) -> int:
     """Run ``work``; the expected errors become one line on stderr and exit code 1, Ctrl-C becomes 130."""
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # since the entry
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code = work()
         sys.stdout.flush()
         return code

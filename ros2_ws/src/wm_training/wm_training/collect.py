@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from wm_bundle.spawn_file import SpawnFileError, cameras_in
 from wm_data.episodes import EpisodeError
 
 from wm_training.cli import counting_progress, parse, run
 from wm_training.data.collector import CollectError, Collector
+from wm_training.training.process import asked_to_stop
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,14 @@ class CollectOptions:
     """Height and width the pictures are resized to [px]."""
     role_name: str = "ego_vehicle"
     """Name of the vehicle in the topics."""
-    camera: str = "rgb_front"
-    """Sensor id of the camera."""
+    cameras: str = ""
+    """Sensor ids of the cameras, separated by commas; empty: all of objects_definition_file, without one rgb_front."""
+    objects_definition_file: str = ""
+    """Spawn file that the simulator or CARLA's spawner was started with."""
+    camera_tolerance: float = 0.01
+    """Several cameras: pictures whose stamps differ by no more belong together [s]."""
+    camera_deadline: float = 0.5
+    """Several cameras: longest wait for the last picture of a moment [s of wall time]."""
     planner_node: str = "wm_planner"
     """Name of the planner's node, where it drives."""
     standstill: float = 5.0
@@ -45,14 +53,33 @@ class CollectOptions:
     """Episodes shorter than this are thrown away [rows]."""
     timeout: float = 30.0
     """Longest time without a complete tick before giving up [s of wall time]."""
+    start_timeout: float = 600.0
+    """Where the planner drives: longest wait for its first answer; on TensorRT that takes some minutes once [s]."""
 
     def __post_init__(self):
-        for name in ("episodes", "episode_length", "image_size", "min_rows", "timeout", "noise_every"):
+        above_0 = ("episodes", "episode_length", "image_size", "min_rows", "timeout", "start_timeout", "noise_every",
+                   "camera_deadline")  # fmt: skip
+        for name in above_0:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
-        for name in ("seed", "noise_strength", "standstill"):
+        for name in ("seed", "noise_strength", "standstill", "camera_tolerance"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+
+    def camera_names(self) -> tuple[str, ...]:
+        """Sensor ids of the cameras to record. Raises CollectError and SpawnFileError."""
+        named = tuple(name for name in self.cameras.split(",") if name)
+        if not all(name.isascii() and name.isidentifier() for name in named) or len(set(named)) != len(named):
+            raise CollectError(f"--cameras: expected different sensor ids separated by commas, found '{self.cameras}'")
+        if not self.objects_definition_file:
+            return named or ("rgb_front",)
+        there = tuple(cameras_in(self.objects_definition_file, self.role_name))
+        if missing := [name for name in named if name not in there]:
+            raise CollectError(
+                f"--cameras: expected some of {', '.join(there)}, the cameras in {self.objects_definition_file}, "
+                f"found {', '.join(missing)}"
+            )
+        return named or there
 
     @property
     def with_planner(self) -> bool:
@@ -72,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     plain = remove_ros_args(["collect", *given])[1:]
     options = parse(CollectOptions, "Record driving episodes from ROS topics.", "collect", plain)
-    return run("collect", lambda: _collect(options, given), (CollectError, EpisodeError, OSError))
+    return run("collect", lambda: _collect(options, given), (CollectError, EpisodeError, SpawnFileError, OSError))
 
 
 def _collect(options: CollectOptions, arguments: list[str]) -> int:
@@ -81,17 +108,16 @@ def _collect(options: CollectOptions, arguments: list[str]) -> int:
 
     from wm_training.data.collect_node import CollectNode
 
-    folder = Path(options.output_dir).expanduser()
+    cameras, folder = options.camera_names(), Path(options.output_dir).expanduser()
     if folder.exists() and not folder.is_dir():
         raise CollectError(f"output_dir {folder} is a file, expected a folder")
     folder.mkdir(parents=True, exist_ok=True)
     rclpy.init(args=arguments, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     try:
-        planner = options.planner_node if options.with_planner else None
-        node = CollectNode(options.role_name, options.camera, options.image_size, planner)
+        node = CollectNode(options, cameras)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        collector = Collector(options, node, lambda seconds: executor.spin_once(timeout_sec=seconds))
+        collector = Collector(options, node, lambda seconds: _spin_once(executor, seconds))
         try:
             _record_all(collector)
         finally:
@@ -102,6 +128,15 @@ def _collect(options: CollectOptions, arguments: list[str]) -> int:
     finally:
         rclpy.try_shutdown()
     return 0
+
+
+def _spin_once(executor, seconds: float) -> None:
+    """A signal waits for the end of the call: rclpy makes messages in C++, where its exception would become another."""
+    asked: list[bool] = []
+    with asked_to_stop(lambda: asked.append(True)):
+        executor.spin_once(timeout_sec=seconds)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def _record_all(collector: Collector) -> None:

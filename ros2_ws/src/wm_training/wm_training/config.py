@@ -149,6 +149,10 @@ class WorldModelTrainConfig:
     # Files
     data_path: str = "./data/world_model"
     """Folder of episodes, or of train/ and val/ folders of episodes."""
+    imagined_path: str = "none"
+    """Folder of imagined episodes, made by `augment`, that train beside those of data_path; none for none."""
+    imagined_share: float = 0.5
+    """Part of the training sequences that is drawn from imagined_path [share]; an epoch stays as long as without."""
     output_dir: str = "./output/world_model"
     """Folder for checkpoints, the resolved configuration and the metrics."""
     validation_share: float = 0.1
@@ -213,6 +217,11 @@ class WorldModelTrainConfig:
         return type(self)(**{**dataclasses.asdict(self), **joined(changes)})
 
     @property
+    def imagined_folder(self) -> str | None:
+        """``imagined_path``, None where no imagined episodes train."""
+        return None if self.imagined_path == "none" or self.imagined_share == 0.0 else self.imagined_path
+
+    @property
     def stochastic_size(self) -> int:
         """S: numbers in a sampled stochastic state."""
         return self.latent_dim * (self.num_categories if self.latent == "categorical" else 1)
@@ -242,10 +251,12 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
          *(name for name in _NAMES if name.endswith("_weight"))),
     ),
     ("from 0 to 4294967295", lambda value: 0 <= value < 2**32, ("seed",)),
-    ("from 0 to 1", lambda value: 0 <= value <= 1, ("kl_balance", "return_lambda", "unimix", "final_learning_rate")),
+    ("from 0 to 1", lambda value: 0 <= value <= 1,
+     ("kl_balance", "return_lambda", "unimix", "final_learning_rate", "imagined_share")),
     ("between 0 and 1", lambda value: 0 < value < 1, ("discount", "target_decay")),
     ("from 0 to below 1", lambda value: 0 <= value < 1, ("camera_dropout", "validation_share")),
-    ("a name that is not empty", lambda value: bool(value.strip()), ("device", "data_path", "output_dir")),
+    ("a name that is not empty", lambda value: bool(value.strip()),
+     ("device", "data_path", "imagined_path", "output_dir")),
 )  # fmt: skip
 
 

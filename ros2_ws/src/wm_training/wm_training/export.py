@@ -72,11 +72,11 @@ def _export(options: ExportOptions) -> int:
     from wm_training.exporting.parity import compare, score
     from wm_training.exporting.provenance import training_data, training_summary
     from wm_training.exporting.scorecard import open_loop_scores
-    from wm_training.training.checkpoints import load_world_model
+    from wm_training.training.checkpoints import read_world_model
 
     check_destination(options.output)  # before the work, not after
     torch.set_num_threads(1)  # single frames: more threads only wait for each other
-    model, payload = load_world_model(options.checkpoint)
+    model, payload = read_world_model(options.checkpoint)
     if options.horizon:
         model.config = model.config.with_changes(imagination_horizon=options.horizon)
     data_path = options.data_path or model.config.data_path

@@ -59,7 +59,8 @@ def _inspect(options: Options) -> int:
     from wm_training.config import WorldModelTrainConfig
 
     folder = Path(options.dataset).expanduser()
-    files = {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}
+    files = dict.fromkeys(split_files(folder, 0.0, "train"), "left out")  # imagined from what validates
+    files |= {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}
     with counting_progress("inspecting", Console(stderr=True)) as progress:
         task = progress.add_task("inspecting", total=len(files), note="")
         ordered = dict(sorted(files.items()))

@@ -61,7 +61,6 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = MappingProxyType(
             kl_anneal_steps=300,
             discount=0.97,
             imagination_horizon=12,
-            open_loop_weight=0.5,
         ),
         # Seconds on a processor: whether data, code and machine work together, not what a model can learn.
         "debug": _preset(

@@ -37,7 +37,7 @@ def note_run(trainer: "WorldModelTrainer", continued: bool) -> None:
     """
     from wm_training.data.summary import data_summary
 
-    found = data_summary(trainer.config.data_path)
+    found = data_summary(trainer.config.data_path, trainer.config.imagined_folder)
     record = read_record(trainer.output) if continued else None
     if record is not None:
         check_data(record["data"], found, f"the run {trainer.output}", "begin anew with --resume none")

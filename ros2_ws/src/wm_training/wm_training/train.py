@@ -15,6 +15,7 @@ from wm_training.presets import PresetName
 from wm_training.training.process import prepare_process
 
 if TYPE_CHECKING:
+    from wm_training.data.dataset import SequenceDataset
     from wm_training.training.trainer import WorldModelTrainer
 
 
@@ -130,10 +131,17 @@ def _summary(trainer: "WorldModelTrainer") -> str:
     data, config = trainer.train_data, trainer.config
     return (
         f"{len(data.files)} episodes, {data.rows:,} rows ({data.skipped} episodes too short), "
-        f"{len(trainer.val_data.files)} for validation; {trainer.steps_per_epoch:,} updates an epoch, "
+        f"{len(trainer.val_data.files)} for validation; {_imagined(data)}{trainer.steps_per_epoch:,} updates an epoch, "
         f"{trainer.steps_per_epoch * config.num_epochs:,} in all, from update {trainer.step:,}; "
         f"{sum(p.numel() for p in trainer.trainable):,} parameters on {trainer.device} in {config.precision}"
     )
+
+
+def _imagined(data: "SequenceDataset") -> str:
+    if not data.imagined:
+        return ""
+    share = data.config.imagined_share
+    return f"{data.imagined} of the training episodes are imagined and give {share:.0%} of the sequences; "
 
 
 def _show(trainer: "WorldModelTrainer") -> None:

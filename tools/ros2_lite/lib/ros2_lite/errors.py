@@ -1,6 +1,6 @@
 """Errors of the `ros2` command, and how it refuses what it does not know."""
 
-INSTALL = "install ROS 2 Jazzy or Humble from apt for the full ros2 command (docs.ros.org, Installation)"
+INSTALL = "install ROS 2 from apt for the full ros2 command (docs.ros.org, Installation)"
 
 
 class CommandError(Exception):

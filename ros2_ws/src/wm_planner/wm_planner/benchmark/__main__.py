@@ -69,7 +69,7 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
         if options.resume:
             console.print(f"{done} of {planned} episodes were driven before", highlight=False)
         with BenchmarkProgress(console, planned, done) as progress:
-            drive_all(options, bundles, policies, store, progress.update, progress.tell)
+            drive_all(options, bundles, policies, store, progress.update, progress.tell, progress.say)
         summary = build_summary(settings, store.episodes, machine_facts(), planned)
         page = build_page(summary, store.episodes)
     verdicts = judge_summary(options.thresholds, summary)

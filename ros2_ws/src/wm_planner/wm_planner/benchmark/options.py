@@ -8,6 +8,7 @@ from pathlib import Path
 from wm_planner.benchmark.disturbance import KINDS, Disturbance
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
+from wm_planner.drive.embedded import add_embedded_options
 from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.options import assignment, check_options, whole_number
@@ -35,6 +36,9 @@ class BenchmarkOptions:
     max_steps: int | None = None
     simulator: str = EMBEDDED
     role_name: str = "ego_vehicle"
+    world: str = "carracing"
+    objects_definition_file: Path | None = None  # the built-in simulator's spawn file; None: its one built-in camera
+    start_timeout: float = 600.0  # longest wait for the planner to be ready [s]
     sweep: tuple[Disturbance, ...] = ()
     resume: bool = False
     thresholds: tuple[Threshold, ...] = ()
@@ -43,6 +47,9 @@ class BenchmarkOptions:
 
     def __post_init__(self):
         check_options(self)
+        _require(self.simulator == EMBEDDED or (self.world == "carracing" and self.objects_definition_file is None),
+                 "--simulator external", "neither --world nor --objects-definition-file, which are the built-in one's",
+                 "one of them")  # fmt: skip
         check_entries(self.controllers, self.parameters)
         names = [entry.name for entry in self.controllers]
         _require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode once", self.modes)
@@ -106,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         help="embedded: the built-in one is started for every episode; external: one that runs already in this "
         "ROS domain, such as CARLA with its bridge (default: embedded)")
     add("--role-name", metavar="NAME", help=f"name of the car in topic names (default: {defaults['role_name']})")
+    add_embedded_options(parser, defaults)
     add("--threshold", dest="thresholds", type=_threshold, nargs="+", metavar="NAME<VALUE",
         help="exit with 1 unless a mean is so, as planner.real_time.score>800 (also <, <=, >=), for use in CI")
     add("--write-scores", action="store_true",

@@ -12,7 +12,7 @@ from wm_planner.benchmark.disturbance import KINDS
 from wm_planner.benchmark.metrics import BY_NAME, FIGURES, Figure
 from wm_planner.benchmark.options import LOCK_STEP
 from wm_planner.benchmark.summary import AT_SIZES, grouped
-from wm_planner.benchmark.terminal import spell_interval
+from wm_planner.benchmark.terminal import difference_cells, spell_interval
 from wm_planner.drive.options import REFERENCES
 
 TRACKS_HEIGHT = 320  # [px]
@@ -110,11 +110,7 @@ def _comparisons(summary: dict) -> Section | None:
     if not pairs:
         return None
     heads = ["", Head("Difference", "paired_difference"), Head("95 %", "bootstrap_interval"), "Wins", "Losses", "Ties"]
-    rows = [
-        [f"{pair['first']} less {pair['second']}, {pair['mode']}", f"{pair['mean']:+.1f}", spell_interval(pair),
-         *(str(pair[name]) for name in ("wins", "losses", "ties"))]
-        for pair in pairs
-    ]  # fmt: skip
+    rows = [[f"{pair['first']} less {pair['second']}, {pair['mode']}", *difference_cells(pair)] for pair in pairs]
     return Section(
         "Compared by track", [Table(heads, rows)],
         lead="Differences of scores on the same track. An interval that holds zero: the tracks driven do not tell the "

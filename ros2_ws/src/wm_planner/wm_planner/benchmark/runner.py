@@ -4,23 +4,28 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from wm_bundle import Bundle
+from wm_bundle.bundle import sha256_of
 
 from wm_planner.benchmark.episode import CARRACING_MAP, episode_figures
 from wm_planner.benchmark.options import EXTERNAL, BenchmarkOptions
 from wm_planner.benchmark.plan import Trial, plan_trials
 from wm_planner.benchmark.store import EpisodeStore
 from wm_planner.benchmark.trial import Driven, drive_trial
+from wm_planner.drive.embedded import check_cameras
 from wm_planner.drive.records import EpisodeCollector
 from wm_planner.drive.session import executable
 from wm_planner.drive.wording import episode_ending
 from wm_planner.policy import PolicyFile
 
+_WORLDS = {CARRACING_MAP: "carracing", "traffic": "traffic"}  # of the built-in simulator, by the maps that it names
 LOGS = "logs"  # folder for the logs of trials that failed
 
 OnProgress = Callable[[Trial, EpisodeCollector], None]
 OnEpisode = Callable[[Trial, dict], None]
+Tell = Callable[[str], None]
 
 
 def settings_of(
@@ -43,8 +48,15 @@ def settings_of(
         "max_steps": options.max_steps,
         "simulator": options.simulator,
         "role_name": options.role_name,
+        "world": options.world,
+        "spawn_file": _hash_of(options.objects_definition_file),
         "sweep": [str(disturbance) for disturbance in options.sweep],
     }
+
+
+def _hash_of(file: Path | None) -> str | None:
+    """The SHA-256 of a file, None for none. Raises OSError."""
+    return None if file is None else sha256_of(file.expanduser())
 
 
 def identity_of(bundle: Bundle) -> str:
@@ -60,21 +72,26 @@ def drive_all(
     store: EpisodeStore,
     on_progress: OnProgress,
     on_episode: OnEpisode,
+    tell: Tell,
 ) -> None:
     """Drive what is missing, trial by trial. A trial that fails is stored as a failure, and the next one begins.
+    ``tell`` takes a line for people where a wait is long.
 
     Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
     """
     executable("wm_planner", "planner")
     if options.simulator != EXTERNAL:
         executable("wm_sim", "bridge")
+        for bundle in bundles.values():
+            check_cameras(options, bundle)
     done = {tuple(episode["trial"]) for episode in store.episodes}
     for trial in plan_trials(options):
         if trial.key in done:
             continue
         bundle = bundles[trial.entry.name]
         logs = options.output.resolve() / LOGS / "-".join(str(part) for part in trial.key if part != "")
-        driven = drive_trial(trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector))
+        driven = drive_trial(trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector),
+                             tell)  # fmt: skip
         policy = policies.get(trial.entry.name)
         episode = episode_entry(trial, driven, options, bundle, policy.manifest.policy_id if policy else None)
         store.append(episode)
@@ -109,8 +126,7 @@ def episode_entry(
 def _ending(driven: Driven) -> str:
     if driven.failure is not None:
         return "failed"
-    steps = driven.trip.steps
-    if driven.map_name == CARRACING_MAP or not steps:
-        return episode_ending(driven.trip) if steps else "stopped"
+    steps, world = driven.trip.steps, _WORLDS.get(driven.map_name)
+    if world is not None or not steps:
+        return episode_ending(driven.trip, world) if steps else "stopped"
     return "terminated" if driven.trip.terminated else "time limit" if steps[-1].truncated else "stopped"
-

@@ -45,6 +45,10 @@ class BenchmarkProgress:
             text = f"{escape(trial.title)}: step {len(trip.steps) or collector.ticks}{score}"
         self._bar.update(self._task, text=text)
 
+    def say(self, line: str) -> None:
+        """A line of text above the bar."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def tell(self, trial: Trial, episode: dict) -> None:
         """An episode is finished: ``episode`` is its line of episodes.jsonl."""
         self._driven += 1
@@ -87,9 +91,7 @@ def comparisons_table(summary: dict) -> Table:
     for head in ("first", "second", "mode", "difference", "95 %", "wins", "losses", "ties"):
         table.add_column(head, justify="right" if head not in ("first", "second", "mode") else "left")
     for pair in summary["comparisons"]:
-        table.add_row(
-            escape(pair["first"]), escape(pair["second"]), pair["mode"], f"{pair['mean']:+.1f}", spell_interval(pair),
-            *(str(pair[name]) for name in ("wins", "losses", "ties")))  # fmt: skip
+        table.add_row(escape(pair["first"]), escape(pair["second"]), pair["mode"], *difference_cells(pair))
     return table
 
 
@@ -110,6 +112,12 @@ def spell_interval(interval: dict) -> str:
     if interval["low"] is None:
         return "–"
     return f"{interval['low']:.0f} to {interval['high']:.0f}"
+
+
+def difference_cells(pair: dict) -> list[str]:
+    """Mean, interval, wins, losses and ties of a pair of controllers; good ones are less than a point apart."""
+    interval = "–" if pair["low"] is None else f"{pair['low']:+.2f} to {pair['high']:+.2f}"
+    return [f"{pair['mean']:+.2f}", interval, *(str(pair[name]) for name in ("wins", "losses", "ties"))]
 
 
 def _spell_ms(value: float | None) -> str:

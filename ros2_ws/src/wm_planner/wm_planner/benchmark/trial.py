@@ -14,18 +14,22 @@ from wm_planner.benchmark.options import EXTERNAL, LOCK_STEP, BenchmarkOptions, 
 from wm_planner.benchmark.plan import Trial
 from wm_planner.benchmark.recorder_node import TripRecorderNode
 from wm_planner.benchmark.trip import StatusTripCollector, Trip, TripCollector
-from wm_planner.drive.domain import local_environment, own_domain, ros_context
+from wm_planner.drive.domain import own_domain, ros_context
+from wm_planner.drive.embedded import simulator_parameters
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.records import EpisodeCollector
-from wm_planner.drive.runner import Controller, controller_of, simulator_parameters
+from wm_planner.drive.runner import Controller, controller_of
 from wm_planner.drive.session import Session, executable
+from wm_planner.ros_distribution import local_environment
 
 EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
 DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
-# Simulated time waits for a command, for one second at most. So no search has to be cut short, and the planner does not
-# brake for images that are late because this machine is busy: a brake that no image asked for would count as an answer.
-LOCK_STEP_PARAMETERS = {"deadline_ms": 900.0, "deadline_frames": 0, "image_timeout_s": 0.9}
+# Simulated time waits for a command, for one second at most. So no search has to be cut short, and the planner neither
+# does without a late picture nor brakes for images that are late because this machine is busy: a brake that no image
+# asked for would count as an answer.
+LOCK_STEP_PARAMETERS = {
+    "deadline_ms": 900.0, "deadline_frames": 0, "image_timeout_s": 0.9, "camera_deadline_ms": 500.0}
 
 
 class CannotBenchmark(DriveError):
@@ -48,8 +52,10 @@ def drive_trial(
     bundle: Bundle,
     logs: Path,
     on_progress: Callable[[EpisodeCollector], None],
+    tell: Callable[[str], None],
 ) -> Driven:
-    """Drive a trial. What its processes say goes to ``logs``; ``on_progress`` is called many times a second.
+    """Drive a trial. What its processes say goes to ``logs``; ``on_progress`` is called many times a second, ``tell``
+    with a line for people where a wait is long.
 
     Raises CannotBenchmark where there is no simulator to attach to, or one that cannot be benchmarked, and DriveError
     where no ROS domain is free.
@@ -61,7 +67,8 @@ def drive_trial(
         camera = bundle.manifest.image.cameras[0].name
         node = TripRecorderNode(context, options.role_name, camera, collector)
         session = Session(
-            trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress)
+            trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress,
+            tell)
         failure = None
         try:
             one = _Trial(trial, options, bundle, session)
@@ -98,7 +105,7 @@ class _Trial:
         session, node, trial = self._session, self._node, self._trial
         factor = 0.0 if trial.mode == LOCK_STEP else 1.0
         parameters = simulator_parameters(
-            self._bundle.manifest, self._options.role_name, trial.seed, factor, self._controller.autopilot)
+            self._bundle.manifest, self._options, trial.seed, factor, self._controller.autopilot)
         session.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
         session.wait(node.sees_simulator, "the simulator's topics")
         self._start_driver()
@@ -150,7 +157,7 @@ class _Trial:
         node.listen_to_planner()
         session.start("planner", [str(executable("wm_planner", "planner"))], self._planner_parameters())
         # Without images it says that it brakes, so a first word means that it is active and that we hear it.
-        session.wait(node.hears_planner, "the planner's first status")
+        session.wait(node.hears_planner, "the planner's first status", self._options.start_timeout)
         if self._trial.disturbance is not None:
             command = [sys.executable, "-m", "wm_planner.benchmark.disturber_node"]
             session.start("disturber", command, self._disturber_parameters())

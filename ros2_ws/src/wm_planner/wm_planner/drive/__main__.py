@@ -9,6 +9,7 @@ from wm_evaluation.report import write_page
 
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
 from wm_planner.drive.bundle_scores import KnownScores
+from wm_planner.drive.embedded import check_cameras
 from wm_planner.drive.entries import read_policies
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
@@ -18,7 +19,7 @@ from wm_planner.drive.report import build_report
 from wm_planner.drive.runner import drive_controller, shipped_bundle
 from wm_planner.drive.summary import DriveResult, build_summary, write_summary
 
-SIMULATOR = "wm_sim (CarRacing-v3)"
+SIMULATORS = {"carracing": "wm_sim (CarRacing-v3)", "traffic": "wm_sim (traffic)"}  # by world
 
 
 def main() -> int:
@@ -42,13 +43,15 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
     console = Console()
     period_s, known = bundle.manifest.control_period_s, KnownScores.of(bundle)
     names, episodes = [entry.name for entry in options.entries], {}
+    check_cameras(options, bundle)
     policies = read_policies(options.entries, options.parameters, dict.fromkeys(names, bundle))
-    with DriveProgress(console, period_s, len(options.seeds), options.max_steps) as progress:
+    with DriveProgress(console, period_s, len(options.seeds), options.max_steps, options.world) as progress:
         for name in names:
             progress.begin(name)
-            episodes[name] = drive_controller(name, options, bundle, progress.update)
-    result = DriveResult(bundle.manifest.model_id, SIMULATOR, period_s, episodes, machine_facts(), known,
-                         {name: policy.manifest.policy_id for name, policy in policies.items()})  # fmt: skip
+            episodes[name] = drive_controller(name, options, bundle, progress.update, progress.tell)
+    policy_ids = {name: policy.manifest.policy_id for name, policy in policies.items()}
+    result = DriveResult(bundle.manifest.model_id, SIMULATORS[options.world], period_s, episodes, machine_facts(),
+                         known, policy_ids)  # fmt: skip
     summary = build_summary(result)
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"
     write_summary(summary_file, summary)

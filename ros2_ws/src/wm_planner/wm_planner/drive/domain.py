@@ -4,13 +4,14 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import rclpy
 from rclpy.context import Context
 from rclpy.signals import SignalHandlerOptions
 
 from wm_planner.drive.errors import DriveError
+from wm_planner.ros_distribution import discovery
 
 # DDS derives its UDP ports from the domain id: 7400 + 250 * id + an offset. Ids up to 101 stay below the
 # ports that Linux gives to clients; the lowest are the ones people use by hand, those from 50 on belong to
@@ -28,9 +29,9 @@ def own_domain() -> Iterator[int]:
     The hold is a bound socket: the kernel gives it back even when we are killed.
     """
     for domain_id in random.sample(DOMAIN_IDS, len(DOMAIN_IDS)):
-        base = 7400 + 250 * domain_id
-        if not _is_free(base + _FIRST_PARTICIPANT):
+        if not is_unused(domain_id):
             continue
+        base = _port_base(domain_id)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mark:
             try:
                 mark.bind(("127.0.0.1", base + _MARK))
@@ -44,6 +45,15 @@ def own_domain() -> Iterator[int]:
     )
 
 
+def is_unused(domain_id: int) -> bool:
+    """Whether no participant of this domain runs on this machine."""
+    return _is_free(_port_base(domain_id) + _FIRST_PARTICIPANT)
+
+
+def _port_base(domain_id: int) -> int:
+    return 7400 + 250 * domain_id
+
+
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -53,25 +63,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def local_environment(domain_id: int) -> dict[str, str]:
-    """The environment of a process whose graph is ``domain_id`` on this machine."""
-    variables = {**os.environ, **_discovery(domain_id)}
-    variables.pop("ROS_STATIC_PEERS", None)
-    return variables
-
-
-def _discovery(domain_id: int) -> Mapping[str, str]:
-    if os.environ.get("ROS_DISTRO") == "humble":
-        return {"ROS_DOMAIN_ID": str(domain_id), "ROS_LOCALHOST_ONLY": "1"}
-    return {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-
-
 @contextlib.contextmanager
 def ros_context(domain_id: int | None) -> Iterator[Context]:
     """Yields an rclpy context in the domain, None for the one that the environment names. Signals stay with us: the
     end of a drive has an order of its own."""
     if domain_id is not None:
-        os.environ.update(_discovery(domain_id))  # the middleware reads them when the context is made
+        os.environ.update(discovery(domain_id))  # the middleware reads them when the context is made
     context = Context()
     rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
     try:

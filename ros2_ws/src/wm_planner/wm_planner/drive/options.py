@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wm_planner import config
 from wm_planner.command_line import CommandParser
+from wm_planner.drive.embedded import add_embedded_options, check_embedded_options
 from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
 from wm_planner.errors import ConfigError
@@ -28,6 +29,9 @@ class DriveOptions:
     real_time_factor: float = 1.0  # simulated seconds per second of wall time; 0: as fast as possible
     max_steps: int | None = None  # control steps in an episode; None: until the simulator ends it
     role_name: str = "ego_vehicle"
+    world: str = "carracing"
+    objects_definition_file: Path | None = None  # the simulator's spawn file; None: its one built-in camera
+    start_timeout: float = 600.0  # longest wait for the planner to be ready [s]
 
     def __post_init__(self):
         check_entries(self.entries, self.parameters)
@@ -46,8 +50,8 @@ class DriveOptions:
 
 
 def check_options(options) -> None:
-    """Raise DriveError where ``seeds``, ``parameters``, ``max_steps``, ``role_name`` or ``output`` make no sense: the
-    options that drive and benchmark share."""
+    """Raise DriveError where ``seeds``, ``parameters``, ``max_steps``, ``role_name``, ``output`` or those of the
+    built-in simulator make no sense: the options that drive and benchmark share."""
     _require_set("--seeds", options.seeds, f"whole numbers from 0 to {_MAX_SEED}", lambda s: 0 <= s <= _MAX_SEED)
     _require_planner_takes(options.parameters)
     _require(options.max_steps is None or options.max_steps >= 1, "--max-steps", "1 or more", options.max_steps)
@@ -55,6 +59,7 @@ def check_options(options) -> None:
     usable = role.isascii() and role.isidentifier() and not role.startswith("_")
     _require(usable, "--role-name", "a ROS name (a letter, then letters, digits and _)", f"'{role}'")
     _require_folder(options.output)
+    check_embedded_options(options)
 
 
 def parse_options(arguments: list[str]) -> DriveOptions:
@@ -77,25 +82,20 @@ def _parser() -> argparse.ArgumentParser:
         "in a ROS domain of their own, reachable from this machine only.",
     )
     parser.set_defaults(**defaults)
+    _add_drivers(parser, defaults)
+    _add_drive(parser, defaults)
+    add_embedded_options(parser, defaults)
+    return parser
+
+
+def _add_drivers(parser: argparse.ArgumentParser, defaults: dict) -> None:
+    """Who drives."""
     add = parser.add_argument
     add(
         "--bundle",
         type=Path,
         metavar="DIR",
         help="folder of the model bundle (default: the one that ships with wm_planner)",
-    )
-    add(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help=f"folder for summary.json, report.html and logs/ (default: {defaults['output']})",
-    )
-    add(
-        "--seeds",
-        type=whole_number,
-        nargs="+",
-        metavar="SEED",
-        help=f"tracks to drive, each once with every controller (default: {_spell(defaults['seeds'], ' ')})",
     )
     add(
         "--controllers",
@@ -116,6 +116,24 @@ def _parser() -> argparse.ArgumentParser:
         help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists "
         "them), for every controller that has one",
     )
+
+
+def _add_drive(parser: argparse.ArgumentParser, defaults: dict) -> None:
+    """What is driven, and where its results go."""
+    add = parser.add_argument
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for summary.json, report.html and logs/ (default: {defaults['output']})",
+    )
+    add(
+        "--seeds",
+        type=whole_number,
+        nargs="+",
+        metavar="SEED",
+        help=f"tracks to drive, each once with every controller (default: {_spell(defaults['seeds'], ' ')})",
+    )
     add(
         "--real-time-factor",
         type=_number,
@@ -134,7 +152,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"name of the car in topic names (default: {defaults['role_name']})",
     )
-    return parser
 
 
 def whole_number(text: str) -> int:

@@ -126,6 +126,13 @@ class ProcessGroup:
             for process in chosen
         )
 
+    def last_words(self) -> str:
+        """The last line of the process that was started last."""
+        if not self._processes:
+            return "nothing was started"
+        process = self._processes[-1]
+        return f"the {process.name} says: {process.tail(1) or '(nothing yet)'}"
+
     def stop(self) -> None:
         """End all children, the last started first. An interrupt in between does not keep any alive."""
         interrupted = None

@@ -11,17 +11,16 @@ from wm_planner.drive.statistics import drive_figures, latency_percentiles
 from wm_planner.drive.summary import DriveResult, is_timed
 from wm_planner.drive.wording import episode_ending, spell_interval, spell_ms, timing_cells
 
-EPISODE_S = (
-    20.0  # simulated seconds in an episode that runs to CarRacing-v3's time limit: 1000 frames at 50 Hz
-)
+# Simulated seconds in an episode that runs to the time limit, by world; CarRacing-v3's are 1000 frames at 50 Hz.
+EPISODE_S = {"carracing": 20.0, "traffic": 40.0}
 
 
 class DriveProgress:
     """A bar while a controller drives, and a line for every finished episode. Use it as a context manager."""
 
-    def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None):
-        self._console = console
-        self._steps = max_steps or round(EPISODE_S / period_s)
+    def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None, world: str):
+        self._console, self._world = console, world
+        self._steps = max_steps or round(EPISODE_S[world] / period_s)
         self._total = seeds * self._steps
         self._bar = Progress(
             TextColumn("[bold]{task.description:<8}"),
@@ -63,13 +62,17 @@ class DriveProgress:
             text = f"track {episode.seed}  step {len(episode.steps):3d}  score {episode.score:6.1f}"
         self._bar.update(self._task, completed=min(done, self._total), text=text)
 
+    def tell(self, line: str) -> None:
+        """A line of text above the bar."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def _tell(self, episode: Episode) -> None:
         figures = [
             f"track {episode.seed}",
             f"score [bold]{episode.score:6.1f}[/]",
             f"{len(episode.steps):3d} steps",
             f"{100 * episode.off_track_fraction:3.0f} % off track",
-            episode_ending(episode),
+            episode_ending(episode, self._world),
         ]
         if is_timed(self._controller):
             figures.append(f"latency p99 {spell_ms(latency_percentiles(episode.steps)['p99'])}")

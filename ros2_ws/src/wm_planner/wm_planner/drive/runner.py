@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from wm_bundle import Bundle, BundleManifest
+from wm_bundle import Bundle
 
-from wm_planner.drive.domain import local_environment, own_domain, ros_context
+from wm_planner.drive.domain import own_domain, ros_context
 from wm_planner.drive.drivers import Driver, EchoDriver, RandomDriver
+from wm_planner.drive.embedded import LOCK_STEP_PARAMETERS, simulator_parameters
 from wm_planner.drive.entries import Entry
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.options import DriveOptions
@@ -16,7 +17,8 @@ from wm_planner.drive.pictures import FrameReader
 from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.recorder_node import RecorderNode
 from wm_planner.drive.records import Episode, EpisodeCollector
-from wm_planner.drive.session import START_TIMEOUT_S, Session, executable
+from wm_planner.drive.session import Session, executable
+from wm_planner.ros_distribution import local_environment
 
 IMAGINED_EVERY = 10  # control steps between two imagined futures that are published
 
@@ -49,34 +51,15 @@ def shipped_bundle() -> Path:
         raise DriveError("the package wm_planner is not in use: source env.sh") from None
 
 
-def simulator_parameters(
-    manifest: BundleManifest, role_name: str, seed: int, real_time_factor: float, autopilot: bool
-) -> dict:
-    """Parameters of the built-in simulator that fit a bundle; a ``real_time_factor`` of 0 makes it wait for commands.
-
-    It stands until a driver is connected and it is reset, and again after each episode.
-    """
-    camera = manifest.image.cameras[0]
-    return {
-        "role_name": role_name,
-        "seed": seed,
-        "fixed_delta_seconds": manifest.control_period_s,
-        "synchronous_mode": True,
-        "synchronous_mode_wait_for_vehicle_control_command": real_time_factor == 0.0,
-        "real_time_factor": float(real_time_factor),
-        "image_width": camera.source_width,
-        "image_height": camera.source_height,
-        "autopilot": autopilot,
-        "auto_reset": False,
-        "wait_for_driver": 2 * START_TIMEOUT_S,  # we give up before it goes on without a driver
-    }
-
-
 def drive_controller(
-    name: str, options: DriveOptions, bundle: Bundle, on_progress: Callable[[EpisodeCollector], None]
+    name: str,
+    options: DriveOptions,
+    bundle: Bundle,
+    on_progress: Callable[[EpisodeCollector], None],
+    tell: Callable[[str], None],
 ) -> list[Episode]:
     """Drive one episode for each seed and return them. ``name`` is that of one of the entries of ``options``;
-    ``on_progress`` is called many times a second.
+    ``on_progress`` is called many times a second, ``tell`` with a line for people where a wait is long.
 
     Raises DriveError, quoting what the processes wrote, when one dies or the simulator stops ticking.
     """
@@ -91,11 +74,9 @@ def drive_controller(
         slow_step_s = manifest.control_period_s / factor if factor > 0 else 0.0
         session = Session(
             name, context, node, collector, processes, local_environment(domain_id),
-            options.output.resolve() / "logs", slow_step_s, on_progress,
+            options.output.resolve() / "logs", slow_step_s, on_progress, tell,
         )  # fmt: skip
-        parameters = simulator_parameters(
-            manifest, options.role_name, options.seeds[0], factor, controller.autopilot
-        )
+        parameters = simulator_parameters(manifest, options, options.seeds[0], factor, controller.autopilot)
         try:
             _drive(session, options, parameters, driver, _planner_parameters(options, bundle, controller))
         finally:
@@ -118,7 +99,7 @@ def _drive(
         node.listen_to_planner()
         session.start("planner", [str(executable("wm_planner", "planner"))], planner)
         # Without images it says that it brakes, so a first word means that it is active and that we hear it.
-        session.wait(node.hears_planner, "the planner's first status")
+        session.wait(node.hears_planner, "the planner's first status", options.start_timeout)
     else:
         node.drive_with(driver)
     node.listen_to_camera()
@@ -136,8 +117,7 @@ def _planner_parameters(options: DriveOptions, bundle: Bundle, controller: Contr
         "role_name": options.role_name,
         "autostart": True,
         "imagined_rate_hz": 1.0 / (IMAGINED_EVERY * period_s),
-        # Where simulated time waits for the planner, a late plan is as good as one in time.
-        **({"deadline_frames": 0} if options.real_time_factor == 0.0 else {}),
+        **(LOCK_STEP_PARAMETERS if options.real_time_factor == 0.0 else {}),
         **dict(options.parameters),
         **dict(controller.parameters),
     }

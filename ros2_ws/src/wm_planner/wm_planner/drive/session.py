@@ -10,6 +10,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from wm_bundle.files import write_text
 
+from wm_planner.command_line import hold_signals
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.recorder_node import RecorderNode
@@ -18,6 +19,7 @@ from wm_planner.drive.records import EpisodeCollector
 START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the first step once a driver is there
 RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
 STALL_TIMEOUT_S = 10.0  # without a step while driving
+FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
 DRAIN_S = 0.2  # after the last step, for what is still on its way
 
 
@@ -38,9 +40,9 @@ class Session:
     """Spins ``node`` while it waits for the graph and for steps, and notices children that end.
 
     ``title`` names who drives, in messages and in the names of the files in ``logs``. ``slow_step_s`` [s of wall time]
-    is how long a step takes by intention. ``on_progress`` is called many times a second. Every method raises
-    DriveError, quoting what the processes wrote, when one of them has ended, a message cannot be used, or a wait is
-    in vain.
+    is how long a step takes by intention. ``on_progress`` is called many times a second, ``tell`` with a line for
+    people while a wait is long. Every method raises DriveError, quoting what the processes wrote, when one of them has
+    ended, a message cannot be used, or a wait is in vain.
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class Session:
         logs: Path,
         slow_step_s: float,
         on_progress: Callable[[EpisodeCollector], None],
+        tell: Callable[[str], None],
     ):
         self.node = node
         self._title, self._collector, self._processes = title, collector, processes
-        self._environment, self._logs, self._on_progress = environment, logs, on_progress
+        self._environment, self._logs, self._on_progress, self._tell = environment, logs, on_progress, tell
         self._stall_timeout_s = STALL_TIMEOUT_S + 10 * slow_step_s
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(node)
@@ -85,11 +88,16 @@ class Session:
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
         """Spin until ``condition``; ``what`` says in words what is waited for."""
-        deadline = time.monotonic() + timeout_s
+        begun_s, next_word_s = time.monotonic(), FIRST_WORD_S
         while not condition():
-            if time.monotonic() > deadline:
+            waited_s = time.monotonic() - begun_s
+            if waited_s > next_word_s:
+                next_word_s = waited_s + NEXT_WORD_S
+                self._tell(f"{self._title}: {waited_s:.0f} s of at most {timeout_s:g} s waited for {what}; "
+                           f"{self._processes.last_words()}")  # fmt: skip
+            if waited_s > timeout_s:
                 raise DriveError(
-                    f"{self._title}: waited {timeout_s:.0f} s for {what}, in vain.\n{self._processes.quote()}"
+                    f"{self._title}: waited {timeout_s:g} s for {what}, in vain.\n{self._processes.quote()}"
                 )
             self.spin_once()
 
@@ -128,7 +136,8 @@ class Session:
 
     def spin_once(self) -> None:
         """Take in a message, if one comes soon, and look after everything."""
-        self._executor.spin_once(timeout_sec=0.05)
+        with hold_signals():
+            self._executor.spin_once(timeout_sec=0.05)
         if self.node.bad_message is not None:
             raise DriveError(f"{self._title}: cannot use a message: {self.node.bad_message}")
         self._processes.check()

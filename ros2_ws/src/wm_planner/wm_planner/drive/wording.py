@@ -4,6 +4,8 @@ from wm_planner.drive.records import Episode
 from wm_planner.drive.statistics import DriveFigures
 from wm_planner.drive.summary import is_timed
 
+_ALL_WHEELS = 4
+
 
 def spell_ms(value: float | None) -> str:
     """Milliseconds, or a dash."""
@@ -25,11 +27,13 @@ def timing_cells(controller: str, figures: DriveFigures) -> list[str]:
     return [p50, p99, str(figures.deadline_misses)]
 
 
-def episode_ending(episode: Episode) -> str:
-    """How an episode ended, in words."""
+def episode_ending(episode: Episode, world: str = "carracing") -> str:
+    """How an episode ended in this world of the built-in simulator, in words."""
     if not episode.steps:
         return "no step"
     last = episode.steps[-1]
+    if last.terminated and world == "traffic":
+        return "left the road" if last.wheels_off_road == _ALL_WHEELS else "collision"
     if last.terminated:
         return "left the field" if last.reward < 0 else "lap finished"
     return "time limit" if last.truncated else "stopped"

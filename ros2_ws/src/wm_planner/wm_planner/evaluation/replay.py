@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from wm_bundle.frames import Frame, RawImage
 from wm_data.episodes import Episode
 
 from wm_planner.assembly import Parts, build
@@ -15,7 +16,6 @@ from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample, YawRateSample
 from wm_planner.evaluation.recording import Stretch
 from wm_planner.evaluation.watched_planner import WatchedPlanner
-from wm_planner.frames import Frame, RawImage
 from wm_planner.pilot import Pilot
 
 NOW_S = 0.0  # time comes from the stamps: for the pilot, every frame is decided in the instant in which it arrives

@@ -146,7 +146,7 @@ def spell_difference(figure: Figure | None, row: Row) -> str:
 
 
 def judge(figure: Figure | None, row: Row) -> str:
-    """ "better" or "worse" where the 95 % interval of a difference leaves out zero, else nothing."""
+    """One of "better" and "worse" where the 95 % interval of a difference leaves out zero, else nothing."""
     if not told(figure) or not math.isfinite(figure.low) or not row.better or figure.low <= 0.0 <= figure.high:
         return ""
     return "better" if (figure.low > 0.0) == (row.better == "higher") else "worse"

@@ -3,7 +3,6 @@
 import time
 
 from rclpy.clock import Clock, ClockType
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
@@ -13,6 +12,7 @@ from wm_planner.recording.errors import RecordError
 from wm_planner.recording.mcap_file import McapRecording, RecordedMessage, RecordedTopic
 from wm_planner.recording.options import RecordOptions
 from wm_planner.recording.topics import is_source, is_wanted, matching_qos
+from wm_planner.ros_distribution import event_callbacks, with_times
 
 _LOOK_PERIOD_S = 0.1  # how often new topics are looked for
 _CHECK_PERIOD_S = 1.0  # how often it is looked whether the publishers of the known ones are still the same
@@ -93,8 +93,10 @@ class RecorderNode(Node):
                 topic, info["received_timestamp"] or time.time_ns(), info["source_timestamp"],
                 (info.get("publication_sequence_number") or 0) % _SEQUENCES, data))
 
-        events = SubscriptionEventCallbacks(message_lost=self._on_lost)
-        return self.create_subscription(message_type, topic, take, qos, raw=True, event_callbacks=events)
+        _, subscription_events = event_callbacks()
+        return self.create_subscription(
+            message_type, topic, with_times(take), qos, raw=True,
+            event_callbacks=subscription_events(message_lost=self._on_lost))
 
     def _on_lost(self, event) -> None:
         self.lost += event.total_count_change

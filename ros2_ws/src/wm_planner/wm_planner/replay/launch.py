@@ -1,12 +1,12 @@
 """What bag_replay.launch.py is made of. Imports nothing that a real ROS 2's own Python may lack."""
 
-import os
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from wm_planner import launch_arguments
 from wm_planner.config import PlannerConfig
+from wm_planner.ros_distribution import bag_play_leaves_topics_out
 
 SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would take pictures that come in time for missing ones
 RECORDED = "/recorded"  # what the bag has of the planner's own topics is played below this
@@ -38,25 +38,31 @@ def remaps(role_name: str, parameters: dict) -> list[str]:
     return [f"{topic}:={RECORDED}{topic}" for topic in topics]
 
 
-def has_rosbag2(bag: str) -> bool:
-    """Whether `ros2 bag play` is installed and takes this bag; ROS 1 ones it does not."""
+def has_rosbag2(bag: str, clock_hz: float) -> bool:
+    """Whether `ros2 bag play` is installed and takes this bag: ROS 1 ones never, mcap where its plugin is installed,
+    and with a clock of its own, where ``clock_hz`` is not 0, only if it can leave the bag's out."""
+    if clock_hz and not bag_play_leaves_topics_out():
+        return False
+    path = Path(bag)
+    is_mcap = path.suffix == ".mcap" or any(path.glob("*.mcap"))
     try:
-        get_package_prefix("ros2bag")
-        get_package_prefix("rosbag2_transport")
+        for package in ("ros2bag", "rosbag2_transport", *(["rosbag2_storage_mcap"] if is_mcap else [])):
+            get_package_prefix(package)
     except PackageNotFoundError:
         return False
-    return Path(bag).suffix != ".bag"
+    return path.suffix != ".bag"
 
 
 def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
-    """`ros2 bag play` with all that a replay needs."""
+    """`ros2 bag play` with all that a replay needs. Raises RuntimeError for a clock that this one cannot give."""
     command = ["ros2", "bag", "play", bag, "--rate", f"{rate:g}", "--delay", f"{_DELAY_S:g}",
                "--disable-keyboard-controls", "--remap", *renamed]
     if clock_hz:
-        # Two clocks would contradict each other. Humble has one option less, and takes a regular expression.
-        humble = os.environ.get("ROS_DISTRO") == "humble"
-        command += ["--clock", f"{clock_hz:g}", *(["--exclude", "^/clock$"] if humble else
-                                                  ["--exclude-topics", "/clock"])]
+        if not bag_play_leaves_topics_out():
+            raise RuntimeError(f"clock:={clock_hz:g}: `ros2 bag play` of this ROS cannot leave the bag's /clock out; "
+                               f"take player:=own")
+        # Two clocks would contradict each other.
+        command += ["--clock", f"{clock_hz:g}", "--exclude-topics", "/clock"]
     return command
 
 

@@ -33,6 +33,7 @@ from wm_planner.replay.frames import Arrivals, Command, Moment, Status, header_s
 from wm_planner.replay.monitor_options import MonitorOptions, parse_options
 from wm_planner.replay.page import build_page
 from wm_planner.replay.played_bag import camera_topics, planner_topics, played_moments
+from wm_planner.ros_distribution import with_times
 
 EXIT_THRESHOLD = 1
 EXIT_USAGE = 2
@@ -67,10 +68,11 @@ class ReplayMonitor(Node):
         for topic in cameras:
             # As bytes: of a picture only its stamp is needed. Times are those of the middleware's receipt.
             qos = QoSProfile(depth=_DEEP, reliability=topic.qos.reliability)
-            self.create_subscription(topic.message_class, topic.name, self._on_picture, qos, raw=True)
+            self.create_subscription(topic.message_class, topic.name, with_times(self._on_picture), qos, raw=True)
         deep = QoSProfile(depth=_DEEP)
         self.create_subscription(
-            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), self._on_command, deep)
+            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), with_times(self._on_command),
+            deep)
         self.create_subscription(
             PlannerStatus, config.topic("planner_status_topic", "planner/status"), self._on_status, deep)
 

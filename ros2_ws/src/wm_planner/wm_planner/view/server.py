@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 
@@ -77,7 +78,7 @@ class ViewServer:
     def stop(self) -> None:
         """Close all connections and end the thread."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._in_its_loop(self._stopping.set)
             self._thread.join(_STOP_TIMEOUT_S)
 
     def planner_rests(self) -> None:
@@ -86,7 +87,11 @@ class ViewServer:
         From any thread. On a machine with few cores a browser that draws while the planner plans makes it late.
         """
         if self._rest is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._wake)
+            self._in_its_loop(self._wake)
+
+    def _in_its_loop(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed a moment before the thread has ended
+            self._loop.call_soon_threadsafe(callback)
 
     @property
     def alive(self) -> bool:

@@ -62,7 +62,8 @@ def _clone(options: CloneOptions) -> int:
 def _plan(trainer: "CloneTrainer") -> str:
     options, found = trainer.options, trainer.data.description()
     return (
-        f"{found['training_episodes']} episodes, {found['training_rows']:,} rows, labels: {options.labels}; "
+        f"{found['training_episodes']} episodes ({found['imagined_episodes']} imagined), "
+        f"{found['training_rows']:,} rows, labels: {options.labels}; "
         f"{found['validation_episodes']} episodes for validation; {trainer.steps_per_epoch:,} updates an epoch, "
         f"{trainer.total_steps:,} in all, from update {trainer.step:,}; "
         f"{sum(weight.numel() for weight in trainer.policy.parameters()):,} parameters on {trainer.device} in "
@@ -81,7 +82,7 @@ def _write(trainer: "CloneTrainer", best: dict[str, Any]) -> dict[str, Any]:
 
     options = trainer.options
     # The folders without the way to them: policies are given away.
-    names = {name: Path(getattr(options, name)).name for name in ("data_path", "output")}
+    names = {name: Path(getattr(options, name)).name for name in ("data_path", "imagined_path", "output")}
     provenance = {
         "made_by": "wm_training clone",
         "config": asdict(options) | names,

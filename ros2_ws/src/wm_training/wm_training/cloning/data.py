@@ -53,10 +53,11 @@ class CloneData:
         return bool(self.val.files) and (self.options.labels == "actions" or self.val.label_weight > 0)
 
     def description(self) -> dict[str, int]:
-        """Episodes and rows of both splits."""
+        """Episodes and rows of both splits; ``imagined_episodes`` are some of the training ones."""
         return {
             "training_episodes": len(self.train.files),
             "training_rows": self.train.rows,
+            "imagined_episodes": self.train.imagined,
             "validation_episodes": len(self.val.files),
             "validation_rows": self.val.rows,
         }

@@ -13,7 +13,7 @@ WINDOW = 2
 VALIDATION_FRAMES = 10_000
 """Most validation rows looked at after an epoch."""
 # What changes where and how fast a run computes, or where its results go, and not what it learns.
-_PLACES = ("data_path", "output", "device", "threads", "resume")
+_PLACES = ("data_path", "imagined_path", "output", "device", "threads", "resume")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class CloneOptions:
     same name that ends with .training, beside it."""
     labels: Literal["expert", "actions"] = "expert"
     """What to imitate: expert_actions where they are known, or the actions that were driven."""
+    imagined_path: str = "none"
+    """Folder of imagined episodes, made by `augment`, that train beside the recorded ones; none for none."""
+    imagined_share: float = 0.5
+    """Part of the training rows that is drawn from imagined_path [share]; the number of updates stays as without."""
     previous_action: bool = False
     """Feed the last command as well. Off, because a clone that sees its last command learns to repeat it, which is what
     an expert mostly does: the validation error can fall while the driving gets worse."""
@@ -45,6 +49,8 @@ class CloneOptions:
     """AdamW weight decay, times the learning rate [share per update]."""
     warmup_steps: int = 100
     """Time in which the learning rate rises from zero [updates]."""
+    light_augmentation: float = 0.0
+    """Strongest change of light in half of the training pictures [share], as of `train`."""
     hidden_dim: int = 256
     """Width of every hidden layer [units]."""
     conv_depth: int = 16

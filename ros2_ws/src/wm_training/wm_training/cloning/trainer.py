@@ -1,10 +1,8 @@
 """The training loop of a clone: sample, update, validate, save. A run that was stopped continues where it was."""
 
 import math
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -22,6 +20,7 @@ from wm_training.run_record import check_data
 from wm_training.training import checkpoints, distributed
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
+from wm_training.training.process import asked_to_stop
 from wm_training.training.validation import validate
 
 LEAST_UPDATES = 20
@@ -39,7 +38,7 @@ class CloneTrainer:
         self.options = options
         self.data = CloneData(options)
         self.config = self.data.config
-        self.made_of = data_summary(options.data_path)
+        self.made_of = data_summary(options.data_path, self.config.imagined_folder)
         self.device = distributed.choose_device(options.device)
         torch.set_num_threads(options.threads or distributed.processor_threads())
         # On a processor the channels innermost are faster in bfloat16 and slower in float32.
@@ -78,7 +77,9 @@ class CloneTrainer:
         table = Table(self.options.folder / "metrics.csv", self.step)
         progress = TrainingProgress(self.total_steps, self.step, self.options.batch_size)
         steps = range(self.step, self.total_steps)
-        with self._signals(), Prefetch(self.sample, steps, self.config.prefetch_batches, self.device) as samples:
+        self._stop_requested = False
+        samples_ahead = Prefetch(self.sample, steps, self.config.prefetch_batches, self.device)
+        with asked_to_stop(self._request_stop), samples_ahead as samples:
             progress.start()
             try:
                 for sample in samples:
@@ -199,20 +200,8 @@ class CloneTrainer:
                 f"--precision float32, and --resume none"
             )
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Within, SIGINT and SIGTERM ask the loop to stop."""
-        self._stop_requested = False
-
-        def request(number, frame) -> None:
-            self._stop_requested = True
-
-        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    def _request_stop(self) -> None:
+        self._stop_requested = True
 
 
 def shown(validation: Mapping[str, float]) -> str:

@@ -1,6 +1,7 @@
 """ROS wiring of the collector: topics in, ticks out; decisions in, commands out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from carla_msgs.msg import (
     CarlaCollisionEvent,
@@ -12,16 +13,18 @@ from carla_msgs.msg import (
 )
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
-from wm_bundle import CameraSpec, ImagePreprocessor
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
+from wm_training.data.cameras import Cameras
 from wm_training.data.drivers import Decision
 from wm_training.data.messages import control_array, stamp_ns
 from wm_training.data.planner_link import PlannerLink
 from wm_training.data.recording import Tick, TickAssembler
+
+if TYPE_CHECKING:
+    from wm_training.collect import CollectOptions
 
 _UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's word for a node that was not announced yet
 
@@ -29,20 +32,20 @@ _UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's word for a node that was not announced
 class CollectNode(Node):
     """Subscribes to one vehicle's topics and hands complete ticks to ``on_tick``."""
 
-    def __init__(self, role_name: str, camera: str, image_size: int, planner: str | None = None):
-        """``camera`` is the sensor id, ``image_size`` [px] what its pictures are resized to; ``planner``: the name of
-        the planner's node, if it is to drive."""
+    def __init__(self, options: "CollectOptions", cameras: Sequence[str]):
+        """``cameras`` are the sensor ids."""
         super().__init__("wm_collect")
         self.on_tick: Callable[[Tick], None] = lambda tick: None
         self.failure: Exception | None = None
         self.period_ns: int | None = None
-        self.camera: CameraSpec | None = None
-        self._camera_name = camera
-        self._image_size = image_size
         self._assembler: TickAssembler | None = None
         self._events: dict[str, int] = {"collision": 0, "lane_invasion": 0}
-        prefix = f"/carla/{role_name}"
-        self._subscribe(prefix, camera)
+        prefix = f"/carla/{options.role_name}"
+        self.cameras = Cameras(
+            self, prefix, cameras, options.image_size, options.camera_tolerance, options.camera_deadline,
+            lambda stamp, picture, seen: self._add("image", stamp, (picture, seen)), self._fail,
+        )  # fmt: skip
+        self._subscribe(prefix)
         latched = QoSProfile(
             depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
         )
@@ -55,14 +58,16 @@ class CollectNode(Node):
         self._simulation = self.create_publisher(CarlaControl, "/carla/control", 10)
         self._status: CarlaStatus | None = None
         self.planner: PlannerLink | None = None
-        if planner is not None:
+        if options.with_planner:
             self.planner = PlannerLink(
-                self, role_name, planner, lambda stamp, command: self._add("planner", stamp, command)
-            )
+                self, options.role_name, options.planner_node,
+                lambda stamp, command: self._add("planner", stamp, command),
+            )  # fmt: skip
 
-    def _subscribe(self, prefix: str, camera: str) -> None:
-        images = self.create_subscription(Image, f"{prefix}/{camera}/image", self._on_image, 10)
-        self.image_topic = images.topic_name  # a subscription knows what it was remapped to
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+
+    def _subscribe(self, prefix: str) -> None:
         self.create_subscription(
             CarlaEgoVehicleStatus,
             f"{prefix}/vehicle_status",
@@ -97,11 +102,6 @@ class CollectNode(Node):
     def has_expert(self) -> bool:
         """Whether somebody publishes the expert's commands."""
         return self.count_publishers(self._experts.topic_name) > 0
-
-    @property
-    def has_camera(self) -> bool:
-        """Whether somebody publishes the camera."""
-        return self.count_publishers(self.image_topic) > 0
 
     @property
     def can_reset(self) -> bool:
@@ -160,23 +160,13 @@ class CollectNode(Node):
         """Ask the simulator for a new episode, where it ``can_reset``; returns the call's future."""
         if self._assembler:
             self._assembler.restart()
+        self.cameras.restart()
         return self._reset.call_async(Reset.Request(seed=seed))
 
     def _on_status(self, message: CarlaStatus) -> None:
         self._status = message
         if message.fixed_delta_seconds > 0:
             self.period_ns = round(message.fixed_delta_seconds * 1e9)
-
-    def _on_image(self, message: Image) -> None:
-        if self.camera is None:
-            self.camera = CameraSpec(self._camera_name, message.height, message.width)
-            self._preprocess = ImagePreprocessor(self.camera, self._image_size, self._image_size)
-        try:
-            picture = self._preprocess(message.height, message.width, message.encoding, message.step, message.data)
-        except ValueError as error:  # an exception in a callback would end as a traceback: the caller reports it
-            self.failure = error
-            return
-        self._add("image", stamp_ns(message.header), picture)
 
     def _event(self, kind: str, count: int) -> None:
         self._events[kind] += count
@@ -187,14 +177,15 @@ class CollectNode(Node):
         parts = self._assembler.add(kind, stamp, part)
         if parts is None:
             return
-        status, step = parts["status"], parts.get("step")
+        status, step, (picture, seen) = parts["status"], parts.get("step"), parts["image"]
         tick = Tick(
             stamp,
-            parts["image"],
+            picture,
             float(status.velocity),
             control_array(status.control),
             expert=parts.get("expert"),
             planned=parts.get("planner"),
+            seen=seen,
             collision=self._events["collision"] > 0,
             lane_crossings=self._events["lane_invasion"],
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wm_data.episodes import Episode, write_episode
 
+from wm_training.cli import say
 from wm_training.data.drivers import (
     BRAKE,
     AutopilotWithBursts,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wm_training.data.collect_node import CollectNode
 
 ATTEMPTS = 3  # at an episode that a lost tick cuts, or that ends too early
+_FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
 _SETTLE_S = 0.5  # for the rest of a node's topics, once the first was found
 
 
@@ -54,31 +56,43 @@ class Collector:
         """File of an episode."""
         return self.folder / f"episode_{index:06d}.npz"
 
-    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        """Spin until ``condition()`` holds; CollectError after the time-out."""
-        deadline = time.monotonic() + self.options.timeout
+    def wait_for(
+        self, condition: Callable[[], bool], what: str | Callable[[], str], timeout_s: float | None = None
+    ) -> None:
+        """Spin until ``condition()`` holds; CollectError, which says ``what`` did not come, after ``timeout_s`` or the
+        usual time-out. Of a long wait a line is said now and then."""
+        limit_s = self.options.timeout if timeout_s is None else timeout_s
+        begun_s, next_word_s = time.monotonic(), _FIRST_WORD_S
         while not condition():
             if self.node.failure:
                 raise CollectError(str(self.node.failure))
-            if time.monotonic() > deadline:
+            waited_s = time.monotonic() - begun_s
+            late = waited_s > limit_s
+            if late or waited_s > next_word_s:
+                next_word_s = waited_s + _NEXT_WORD_S
+                missing = what if isinstance(what, str) else what()
                 reason = self.node.planner.reason if self.node.planner else ""
-                said = f"; the planner says: {reason}" if reason else ""
-                raise CollectError(f"waited {self.options.timeout:g} s for {what}{said}")
+                said = f"{missing}; the planner says: {reason}" if reason else missing
+                if late:
+                    raise CollectError(f"waited {limit_s:g} s for {said}")
+                say("collect", f"{waited_s:.0f} s of at most {limit_s:g} s waited for {said}")
             self.spin(0.1)
 
     def connect(self) -> tuple[EpisodeRecorder, Driver]:
         """Find out what is published, and make the recorder and the driver that fit it."""
         node, options = self.node, self.options
         self.wait_for(
-            lambda: node.has_camera,
-            f"a publisher of {node.image_topic}; is the simulator or the bridge up, "
-            f"and its role_name {options.role_name}?",
+            lambda: not node.cameras.unpublished(),
+            lambda: f"a publisher of {', '.join(node.cameras.unpublished())}; is the simulator or the bridge up, "
+            f"does it have these cameras, and is its role_name {options.role_name}?",
         )
         self.wait_for(
-            lambda: node.camera is not None and node.period_ns is not None,
-            f"an image on {node.image_topic} and a CarlaStatus on /carla/status",
+            lambda: node.cameras.specs is not None and node.period_ns is not None,
+            lambda: f"an image on {', '.join(node.cameras.silent() or node.cameras.topics)} and a CarlaStatus on "
+            "/carla/status",
         )
-        planner = node.planner.describe(self.wait_for) if node.planner else None
+        self._check_tolerance()
+        planner = node.planner.describe(self.wait_for, options.start_timeout) if node.planner else None
         # A node announces all its topics at once, but discovery delivers them one by one.
         settle = time.monotonic() + _SETTLE_S
         while time.monotonic() < settle:
@@ -95,6 +109,15 @@ class Collector:
         node.enable_autopilot(driver.wants_autopilot)
         return recorder, driver
 
+    def _check_tolerance(self) -> None:
+        """Raise CollectError where pictures of one moment could be mixed with those of the next."""
+        half_period_s = 0.5e-9 * self.node.period_ns
+        if len(self.node.cameras.specs) > 1 and self.options.camera_tolerance >= half_period_s:
+            raise CollectError(
+                f"--camera-tolerance: expected less than half the time between two ticks, {half_period_s:g} s, "
+                f"found {self.options.camera_tolerance:g}"
+            )
+
     def _driver(self, with_expert: bool) -> Driver:
         options, period_s = self.options, self.node.period_ns * 1e-9
         if options.driver == "random":
@@ -105,7 +128,7 @@ class Collector:
         return ExpertFollower(noise) if with_expert else AutopilotWithBursts(noise)
 
     def _meta(self, planner: dict | None) -> dict:
-        camera, options = self.node.camera, self.options
+        options = self.options
         meta = {
             "cameras": [
                 {
@@ -115,6 +138,7 @@ class Collector:
                     "crop": None,
                     "letterbox": False,
                 }
+                for camera in self.node.cameras.specs
             ],
             "rate_hz": round(1e9 / self.node.period_ns, 6),
             "vector": [{"name": "speed", "unit": "m/s"}],
@@ -130,8 +154,8 @@ class Collector:
     def record(self, index: int, recorder: EpisodeRecorder, driver: Driver) -> Episode:
         """Record one episode into its file, and return it.
 
-        Where the simulator can be reset, an episode that lost ticks is driven again, so that the same seed gives the
-        same episode; what the last attempt gave is kept.
+        Where the simulator can be reset, an episode that lost ticks or pictures is driven again, so that the same seed
+        gives the same episode; what the last attempt gave is kept.
         """
         seed, resettable = self.options.seed + index, self.node.can_reset
         for attempt in range(1, ATTEMPTS + 1):
@@ -141,7 +165,9 @@ class Collector:
                 self._begin_on_track(seed)
                 recorder.meta["seed"] = seed
             episode = self._drive(recorder, driver)
-            repeatable = recorder.gaps == 0 and self._all_began_with(episode)
+            # A camera that lacks now and then was late on this machine, and the next attempt has it.
+            whole = recorder.gaps == 0 and episode.camera_mask is None
+            repeatable = whole and self._all_began_with(episode)
             if not repeatable and resettable and attempt < ATTEMPTS:
                 continue
             if len(episode) >= self.options.min_rows:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from wm_bundle import from_command
 from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.imagined import drive_hashes, imagined_files, refuse_imagined
 from wm_data.splits import SPLITS, split_files
 
 from wm_training.config import WorldModelTrainConfig
@@ -21,6 +22,9 @@ class SequenceDataset:
     ``dataset.batch(epoch, i)`` is batch i of an epoch. Windows are drawn with replacement, uniformly over the valid
     starts of all episodes; a start drawn up to half a window beyond either end is moved to the end, so that the first
     and last rows of an episode (its terminal above all) are seen at least half as often as the others.
+
+    With ``imagined_path`` a window of the training split is one of its imagined episodes with the probability
+    ``imagined_share``. The validation split holds recorded episodes alone.
     """
 
     def __init__(
@@ -30,37 +34,48 @@ class SequenceDataset:
 
         With ``first`` only so many of its episodes, in the order of their names.
 
-        Raises EpisodeError for a missing or empty folder, a damaged episode, episodes that do not fit together, and
-        when no episode is as long as ``config.sequence_length``.
+        Raises EpisodeError for a missing or empty folder, a damaged episode, episodes that do not fit together,
+        imagined ones in ``path/val``, and when no episode is as long as ``config.sequence_length``.
         """
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         self.config = config
         self.split = split
-        self.files = split_files(Path(path).expanduser(), config.validation_share, split)[:first]
+        folder = Path(path).expanduser()
+        self.files = split_files(folder, config.validation_share, split)[:first]
+        own = len(self.files)
+        if split == "val":
+            refuse_imagined(self.files)
+        elif config.imagined_folder:
+            validating = drive_hashes(split_files(folder, config.validation_share, "val"))
+            self.files += imagined_files(config.imagined_folder, validating)
         self.episodes = [read_episode(file) for file in self.files]
         self._check_agreement()
         length = config.sequence_length
         usable = [i for i, episode in enumerate(self.episodes) if len(episode) >= length]
-        if self.files and not usable:
-            longest = max(len(episode) for episode in self.episodes)
-            raise EpisodeError(
-                f"no episode of {path} ({split}) has {length} rows, the longest has {longest}: "
-                f"lower sequence_length or record longer episodes"
-            )
+        for name, part in ((f"{path} ({split})", range(own)), (config.imagined_path, range(own, len(self.files)))):
+            if part and not any(i in part for i in usable):
+                longest = max(len(self.episodes[i]) for i in part)
+                raise EpisodeError(
+                    f"no episode of {name} has {length} rows, the longest has {longest}: "
+                    f"lower sequence_length or record longer episodes"
+                )
         self.skipped = len(self.files) - len(usable)
+        self.imagined = len(self.files) - own
         self._usable = np.array(usable, dtype=np.int64)
         self._lengths = np.array([len(self.episodes[i]) for i in usable], dtype=np.int64)
         self._ends = np.cumsum(self._lengths)
         self.rows = int(self._lengths.sum())
+        self._own_episodes = sum(i < own for i in usable)
+        self._own_rows = int(self._lengths[: self._own_episodes].sum())
         # Everything but the pictures, of all episodes behind each other: a hundredth of their size, and a batch takes
         # its rows of all windows at once.
         whole = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
         keys = [key for key in Batch._fields if key != "image"] if usable else []
         self._numbers = {key: np.concatenate([numbers[key] for numbers in whole]) for key in keys}
-        labelled = sum(int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in usable)
-        # What a labelled row weighs, so that the mean over all rows is that over the labelled ones.
-        self.label_weight = self.rows / labelled if labelled else 0.0
+        # What a labelled row weighs, so that the mean over all rows drawn is that over the labelled ones.
+        labelled = self._labelled_rows()
+        self.label_weight = self._own_rows / labelled if labelled else 0.0
 
     @property
     def channels(self) -> int:
@@ -78,12 +93,14 @@ class SequenceDataset:
         return self.episodes[0].meta
 
     def batches(self) -> int:
-        """Batches in one epoch: as many steps as there are rows, rounded up."""
-        return -(-self.rows // (self.config.batch_size * self.config.sequence_length))
+        """Batches in one epoch: as many steps as there are rows without ``imagined_path``, rounded up."""
+        return -(-self._own_rows // (self.config.batch_size * self.config.sequence_length))
 
     def vector_statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of the vector inputs over the split, each (V,), float32."""
-        values = np.concatenate([episode.vector for episode in self.episodes])
+        """Mean and standard deviation of the vector inputs over the split, each (V,), float32; ``imagined_path``
+        does not count."""
+        own = self.episodes[: len(self.files) - self.imagined]
+        values = np.concatenate([episode.vector for episode in own])
         return values.mean(0, dtype=np.float64).astype(np.float32), np.maximum(values.std(0), 1e-3).astype(np.float32)
 
     def batch(self, epoch: int, index: int, rows: slice | None = None) -> Batch:
@@ -93,7 +110,7 @@ class SequenceDataset:
         With ``light_augmentation`` the training split's pictures are in other light now and then.
         """
         random = np.random.default_rng([self.config.seed, SPLITS.index(self.split), epoch, index])
-        draws = random.integers(0, self.rows, self.config.batch_size)[rows or slice(None)]
+        draws = self._draw(random)[rows or slice(None)]
         length = self.config.sequence_length
         slots = np.searchsorted(self._ends, draws, side="right")
         firsts = self._ends[slots] - self._lengths[slots]  # row of the split's numbers where each episode begins
@@ -111,6 +128,25 @@ class SequenceDataset:
         numbers["is_first"][:, 0] = 1.0
         numbers["expert_weight"] *= np.float32(self.label_weight)
         return Batch(image=torch.from_numpy(pictures), **{k: torch.from_numpy(v) for k, v in numbers.items()})
+
+    def _draw(self, random: np.random.Generator) -> np.ndarray:
+        """Rows (B,) of all episodes behind each other, those of ``imagined_path`` with their share."""
+        size = self.config.batch_size
+        draws = random.integers(0, self._own_rows, size)
+        if self.imagined:
+            imagined = random.random(size) < self.config.imagined_share
+            draws = np.where(imagined, random.integers(self._own_rows, self.rows, size), draws)
+        return draws
+
+    def _labelled_rows(self) -> float:
+        """Rows with the expert's action, as many as there would be if an epoch drew each of its rows once."""
+        labelled = [int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in self._usable]
+        own = sum(labelled[: self._own_episodes])
+        if not self.imagined:
+            return own
+        share = self.config.imagined_share
+        others = sum(labelled[self._own_episodes :]) / (self.rows - self._own_rows)
+        return (1.0 - share) * own + share * others * self._own_rows
 
     def _check_agreement(self) -> None:
         for file, episode in zip(self.files, self.episodes, strict=True):

@@ -21,8 +21,8 @@ from wm_training.data.messages import control_array, stamp_ns
 # Parameters that say nothing about how it drives: rclpy's own, and a folder whose content has a name of its own.
 _NOT_TOLD = ("use_sim_time", "start_type_description_service", "autostart", "bundle")
 
-WaitFor = Callable[[Callable[[], bool], str], None]
-"""Spins until a condition holds; raises CollectError naming what was waited for. See ``Collector.wait_for``."""
+WaitFor = Callable[..., None]
+"""``Collector.wait_for``: spins until a condition holds; raises CollectError naming what was waited for."""
 
 
 class PlannerLink:
@@ -47,13 +47,15 @@ class PlannerLink:
         self._list_parameters = node.create_client(ListParameters, f"{name}/list_parameters")
         self._get_parameters = node.create_client(GetParameters, f"{name}/get_parameters")
 
-    def describe(self, wait_for: WaitFor) -> dict:
-        """Wait until the planner drives, and ask how it is set: {"bundle": id, "parameters": {name: value}}."""
+    def describe(self, wait_for: WaitFor, timeout_s: float) -> dict:
+        """Wait ``timeout_s`` [s] at most until the planner drives, and ask how it is set: {"bundle": id, "parameters":
+        {name: value}}."""
         # It drives only when it has found image and vehicle_status, and so has found the simulator.
         wait_for(
             lambda: self.first_answer_ns is not None and self._drives,
             f"the planner to answer an image with a command on {self.topic}, other than a brake for a fault: start it "
             f"with autostart:=true and control_topic:={self.topic}, or record with collect.launch.py, which does",
+            timeout_s,
         )
         names = self._ask(self._list_parameters, ListParameters.Request(), wait_for).result.names
         told = sorted(name for name in names if name not in _NOT_TOLD and not name.startswith("qos_overrides"))

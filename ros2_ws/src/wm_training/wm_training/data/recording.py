@@ -15,7 +15,8 @@ class Tick:
 
     ``control`` is what was applied in the interval that ended at the stamp, and ``reward``, ``terminated``,
     ``truncated`` what that interval led to (None where nobody sends rewards). ``expert`` and ``planned`` are what the
-    expert and the planner would command now, None where there is no such driver.
+    expert and the planner would command now, None where there is no such driver. ``image`` is the picture (3 K, H, W)
+    of K cameras, ``seen`` (K,) bool says which of them are in it; None: all.
     """
 
     stamp_ns: int
@@ -27,6 +28,7 @@ class Tick:
     truncated: bool = False
     expert: np.ndarray | None = None
     planned: np.ndarray | None = None
+    seen: np.ndarray | None = None
     collision: bool = False
     lane_crossings: int = 0
 
@@ -91,6 +93,7 @@ class _Rows:
     images: list = field(default_factory=list)
     actions: list = field(default_factory=list)
     experts: list = field(default_factory=list)
+    seen: list = field(default_factory=list)
     ticks: list = field(default_factory=list)
 
 
@@ -152,6 +155,7 @@ class EpisodeRecorder:
         rows = self._rows
         label = after.control if self._expert_drives else now.expert
         rows.images.append(now.image)
+        rows.seen.append(np.ones(len(now.image) // 3, bool) if now.seen is None else now.seen)
         rows.actions.append(after.control)
         rows.experts.append(np.full(3, np.nan) if label is None else label)
         rows.ticks = rows.ticks or [now]
@@ -166,6 +170,7 @@ class EpisodeRecorder:
         last = np.zeros(count, bool)
         last[-1] = True
         rewards, terms = self._rewards(rows.ticks)
+        seen = np.array(rows.seen)
         return Episode(
             observations=np.stack(rows.images),
             actions=np.array(rows.actions, np.float32),
@@ -175,6 +180,7 @@ class EpisodeRecorder:
             vector=np.array([tick.speed for tick in rows.ticks[:-1]], np.float32)[:, None],
             expert_actions=np.array(rows.experts, np.float32),
             stamps_ns=np.array([tick.stamp_ns for tick in rows.ticks[:-1]], np.int64),
+            camera_mask=None if seen.all() else seen,
             reward_terms=terms,
             meta={**self.meta, "reward": "step_result"}
             if terms is None

@@ -8,24 +8,28 @@ from typing import Any
 
 from wm_bundle.bundle import sha256_of
 from wm_bundle.files import without_folders
-from wm_data.episodes import read_episode
+from wm_data.episodes import find_episodes, read_episode
 from wm_data.splits import SPLITS, split_files
 
 
-def data_summary(path: str | Path) -> dict[str, Any]:
-    """All episodes that training on the folder ``path`` reads, both splits.
+def data_summary(path: str | Path, imagined: str | None = None) -> dict[str, Any]:
+    """All episodes that training on the folder ``path`` reads, both splits, and those of the folder
+    ``imagined``, where there is one.
 
     ``episodes``, ``rows``; ``recordings``: for each way of recording its ``driver``, ``noise`` and ``planner`` where
     the episodes tell them, its number of ``episodes`` and the track ``seeds``; ``sha256`` over the sorted lines
-    "name sha256 of the file". Raises EpisodeError.
+    "name sha256 of the file", those of ``imagined`` behind the others. Raises EpisodeError.
     """
     folder = Path(path).expanduser()
-    # Every file is in one of the splits, whatever the share that validates.
-    files = sorted({file for split in SPLITS for file in split_files(folder, 0.5, split)})
+    # With a share of 0 every file is in one of the splits.
+    named = [(folder, file) for file in sorted({file for split in SPLITS for file in split_files(folder, 0.0, split)})]
+    if imagined:
+        beside = Path(imagined).expanduser()
+        named += [(beside, file) for file in find_episodes(beside)]
     digest, rows = hashlib.sha256(), 0
     recordings: dict[str, list[int | None]] = defaultdict(list)
-    for file in files:
-        digest.update(f"{file.relative_to(folder).as_posix()} {sha256_of(file)}\n".encode())
+    for root, file in named:
+        digest.update(f"{file.relative_to(root).as_posix()} {sha256_of(file)}\n".encode())
         episode = read_episode(file)
         rows += len(episode)
         recordings[json.dumps(_recording(episode.meta), sort_keys=True)].append(episode.meta.get("seed"))
@@ -33,7 +37,7 @@ def data_summary(path: str | Path) -> dict[str, Any]:
         {**json.loads(key), "episodes": len(seeds), "seeds": spell_seeds([seed for seed in seeds if seed is not None])}
         for key, seeds in recordings.items()
     ]
-    return {"episodes": len(files), "rows": rows, "recordings": told, "sha256": digest.hexdigest()}
+    return {"episodes": len(named), "rows": rows, "recordings": told, "sha256": digest.hexdigest()}
 
 
 def spell_seeds(seeds: list[int]) -> str:

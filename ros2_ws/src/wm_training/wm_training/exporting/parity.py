@@ -6,6 +6,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from wm_evaluation.metrics.parity import (
+    CANDIDATES,
+    PLAN_EVERY,
+    relative_difference,
+    scattered_plans,
+    weighted_action,
+)
 
 from wm_training.data.dataset import SequenceDataset
 from wm_training.exporting.graphs import ActorGraph, ImagineGraph, ObserveGraph
@@ -13,21 +20,11 @@ from wm_training.model.heads import search_to_command
 from wm_training.model.world_model import Batch, WorldModel
 from wm_training.training.validation import episode_batches
 
-_CANDIDATES = 64
-_PLAN_EVERY = 5  # frames
-_WIDTH = 0.2  # deviation of the candidates in steer and longitudinal
-_CORRELATION = 0.8  # of their noise from step to step
-
 
 def validation_windows(data: SequenceDataset, frames: int) -> list[Batch]:
     """Windows (1, T, …) spread over the validation episodes, about ``frames`` rows or all there are."""
     batches = (batch for _, batch in episode_batches(data, frames))
     return [batch.part(slice(i, i + 1)) for batch in batches for i in range(len(batch.reward))]
-
-
-def relative(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Absolute difference, relative where the expected number is above 1."""
-    return np.abs(expected - found) / np.maximum(1.0, np.abs(expected))
 
 
 def _session(file: Path) -> onnxruntime.InferenceSession:
@@ -60,8 +57,9 @@ def compare(
             with torch.no_grad():
                 expected, _ = observe_torch(belief=expected, **row)
             found = observe.run(["next_belief"], {"belief": found, **{name: x.numpy() for name, x in row.items()}})[0]
-            belief_difference = np.maximum(belief_difference, relative(expected.numpy(), found).max())  # keeps NaN
-            if t % _PLAN_EVERY == 0:
+            difference = relative_difference(expected.numpy(), found).max()
+            belief_difference = np.maximum(belief_difference, difference)  # keeps NaN
+            if t % PLAN_EVERY == 0:
                 plans.compare(expected, found)
     return {"belief": float(belief_difference), **plans.differences()}
 
@@ -69,9 +67,8 @@ def compare(
 class _Plans:
     """Plans from the same frames and candidates by torch and by onnxruntime, and how far they are apart.
 
-    The candidates scatter around the actor's plan, four times as wide as the planner's, so that it is the model that
-    is compared and not the narrowness of the search. Their returns weigh them as MPPI does (Williams et al. 2017),
-    with the returns' deviation for a temperature; the command chosen is the weighted mean.
+    The candidates scatter around the actor's plan; the command chosen is their mean, weighted by their returns (see
+    wm_evaluation.metrics.parity).
     """
 
     def __init__(self, model: WorldModel, imagine: Path, seed: int):
@@ -86,17 +83,17 @@ class _Plans:
         config = self._model.config
         with torch.no_grad():
             commands = self._actor(expected_belief)[0][0].numpy()
-        plans = self._scattered(np.stack([commands[:, 0], commands[:, 1] - commands[:, 2]], axis=1))
+        plans = scattered_plans(np.stack([commands[:, 0], commands[:, 1] - commands[:, 2]], axis=1), self._random)
         actions = search_to_command(torch.from_numpy(plans))
-        noise = torch.zeros(_CANDIDATES, config.imagination_horizon, config.stochastic_size)
+        noise = torch.zeros(CANDIDATES, config.imagination_horizon, config.stochastic_size)
         with torch.no_grad():
             expected = [x.numpy() for x in self._imagine_torch(expected_belief, actions, noise)[:3]]
         feeds = {"belief": found_belief, "actions": actions.numpy(), "noise": noise.numpy()}
         found = self._imagine.run(["reward", "continue", "value"], feeds)
-        self._noted["reward"].append(relative(expected[0], found[0]))
-        self._noted["value"].append(relative(expected[2], found[2]))
+        self._noted["reward"].append(relative_difference(expected[0], found[0]))
+        self._noted["value"].append(relative_difference(expected[2], found[2]))
         returns = [_returns(*outputs, config.discount) for outputs in (expected, found)]
-        chosen = [_weighted(plans[:, 0], scores) for scores in returns]
+        chosen = [weighted_action(plans[:, 0], scores) for scores in returns]
         self._noted["return"].append(np.abs(returns[0] - returns[1]))
         self._noted["size"].append(np.abs(returns[0]))
         self._noted["action"].append(np.abs(chosen[0] - chosen[1]).max())
@@ -118,14 +115,6 @@ class _Plans:
             "same_best": float(np.mean(noted["same_best"])),
         }
 
-    def _scattered(self, plan: np.ndarray) -> np.ndarray:
-        """Candidates (N, H, 2) around ``plan`` (H, 2), itself the first."""
-        noise = self._random.standard_normal((_CANDIDATES, *plan.shape), dtype=np.float32)
-        for h in range(1, plan.shape[0]):
-            noise[:, h] = _CORRELATION * noise[:, h - 1] + (1.0 - _CORRELATION**2) ** 0.5 * noise[:, h]
-        noise[0] = 0.0
-        return np.clip(plan + _WIDTH * noise, -1.0, 1.0)
-
 
 def _returns(reward: np.ndarray, proceed: np.ndarray, value: np.ndarray, discount: float) -> np.ndarray:
     """Discounted returns (N,) of imagined futures (N, H) with the value at their end."""
@@ -133,16 +122,6 @@ def _returns(reward: np.ndarray, proceed: np.ndarray, value: np.ndarray, discoun
     for h in reversed(range(reward.shape[1])):
         total = reward[:, h] + discount * proceed[:, h] * total
     return total
-
-
-def _weighted(actions: np.ndarray, returns: np.ndarray) -> np.ndarray:
-    """The mean (2,) of actions (N, 2), each weighted by how good its return (N,) is.
-
-    Returns that differ by less than a thousandth count as equal: nobody could say which is the better.
-    """
-    smallest = 1e-3 * max(1.0, np.abs(returns).max())
-    weights = np.exp((returns - returns.max()) / max(returns.std(), smallest))
-    return weights @ actions / weights.sum()
 
 
 def score(model: WorldModel, data: SequenceDataset, frames: int) -> tuple[dict[str, float], float]:

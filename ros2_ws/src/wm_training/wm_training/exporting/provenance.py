@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from wm_training.cli import say
+from wm_training.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError
 from wm_training.monitoring.health import WARNING
 from wm_training.monitoring.tables import read_curves
 from wm_training.run_record import check_data, read_record
 
-FOLDERS = ("data_path", "output_dir")
+FOLDERS = ("data_path", "imagined_path", "output_dir")
 
 
 def training_config(config: dict[str, Any]) -> dict[str, Any]:
     """The checkpoint's settings; of folders only their names: bundles are given away, the machine is nobody's
     business."""
-    return config | {key: Path(config[key]).name for key in FOLDERS}
+    return config | {key: Path(config[key]).name for key in FOLDERS if key in config}
 
 
 def training_data(run: Path, config: dict[str, Any], asked: str) -> dict[str, Any]:
@@ -29,10 +30,16 @@ def training_data(run: Path, config: dict[str, Any], asked: str) -> dict[str, An
     record = read_record(run)
     if record is None:
         say("export", f"{run} has no run.json: the hash of the data is that of the files as they are now")
-        return data_summary(config["data_path"])
+        return _data_now(config)
     if not asked:
-        check_data(record["data"], data_summary(config["data_path"]), f"the run {run}", "train anew")
+        check_data(record["data"], _data_now(config), f"the run {run}", "train anew")
     return record["data"]
+
+
+def _data_now(config: dict[str, Any]) -> dict[str, Any]:
+    """Summary of the episodes that the settings name, as they are now."""
+    settings = WorldModelTrainConfig.from_dict(config, "the checkpoint")
+    return data_summary(settings.data_path, settings.imagined_folder)
 
 
 def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:

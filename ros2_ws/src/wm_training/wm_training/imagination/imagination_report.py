@@ -11,7 +11,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from wm_bundle.files import write_text
-from wm_data.episodes import EpisodeError
 from wm_evaluation.report import write_page
 from wm_evaluation.scorecard.measurements import Measurements
 from wm_evaluation.scorecard.summary import summarise
@@ -24,12 +23,13 @@ from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
 from wm_training.imagination.open_loop import open_loop
+from wm_training.imagination.recorded import open_split
 from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_page import build_page
 from wm_training.imagination.window_settings import WindowSettings
 from wm_training.model.world_model import WorldModel
 from wm_training.training import distributed
-from wm_training.training.checkpoints import load_world_model
+from wm_training.training.checkpoints import read_world_model
 
 if TYPE_CHECKING:
     from wm_training.visualize import Options
@@ -49,7 +49,7 @@ def report(options: "Options") -> None:
     if output.exists() and not output.is_dir():
         raise TrainingError(f"output {output} is a file, expected a folder")
     torch.set_num_threads(options.threads or distributed.processor_threads())
-    model, payload = load_world_model(checkpoint, distributed.choose_device(options.device))
+    model, payload = read_world_model(checkpoint, distributed.choose_device(options.device))
     path = options.data_path or model.config.data_path
     data = open_split(path, model, options.split)
     samples = options.samples or model.config.num_imagination_samples
@@ -93,24 +93,6 @@ def report(options: "Options") -> None:
     _write(output, card, trajectory)
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(terminal_tables(Cards({"model": card})))
     say(PROGRAM, f"wrote scorecard.html, scorecard.json, imagined_trajectory.png and .mp4 to {output}")
-
-
-def open_split(path: str, model: WorldModel, split: str) -> SequenceDataset:
-    """The episodes of a split. Raises EpisodeError where there are none, or others than the model was made for."""
-    # Windows are cut to context and horizon here, so that an episode need not be as long as those of training.
-    data = SequenceDataset(path, model.config.with_changes(sequence_length=2), split)
-    if not data.files:
-        raise EpisodeError(
-            f"{path} has no validation episodes (validation_share {model.config.validation_share:g}): "
-            f"--split train scores those of training, which flatters the model"
-        )
-    vector_size = len(model.vector_mean)
-    if (data.channels, data.vector_size) != (model.channels, vector_size):
-        raise EpisodeError(
-            f"{path} has {data.channels // 3} cameras and {data.vector_size} vector inputs, "
-            f"the model was trained with {model.channels // 3} and {vector_size}"
-        )
-    return data
 
 
 def asked_episode(options: "Options", data: SequenceDataset) -> int | None:

@@ -85,11 +85,11 @@ def open_loop(
 
     rewards, continues, values = by_window("rewards"), by_window("continues"), by_window("values")
     beliefs = imagined["beliefs"][:, 1:].unflatten(0, (size, 1 + samples))[:, : 1 + decoded_samples]
-    pictures = _pictures(model, beliefs)
+    pictures = decode_pictures(model, beliefs).cpu()
     return OpenLoop(
         context=context,
         truth=batch.image.cpu(),
-        posterior=_pictures(model, states.belief),
+        posterior=decode_pictures(model, states.belief).cpu(),
         imagined=pictures[:, 0],
         sampled=pictures[:, 1:],
         rewards=rewards[:, 0],
@@ -134,11 +134,11 @@ def camera_sheet(picture: Tensor, columns: int) -> np.ndarray:
     return sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2).reshape(rows * height, columns * width, 3)
 
 
-def _pictures(model: WorldModel, beliefs: Tensor) -> Tensor:
-    """Beliefs (…, F) decoded to uint8 (…, C, H, W) on the CPU, a part at a time."""
+def decode_pictures(model: WorldModel, beliefs: Tensor) -> Tensor:
+    """Beliefs (…, F) decoded to uint8 (…, C, H, W), a part at a time."""
     flat = beliefs.flatten(0, -2)
     part = max(1, DECODED_NUMBERS // (model.channels * model.config.image_size**2))
-    decoded = [(model.decode(chunk).float() * 255.0).round().clamp(0, 255).byte().cpu() for chunk in flat.split(part)]
+    decoded = [(model.decode(chunk).float() * 255.0).round().clamp(0, 255).byte() for chunk in flat.split(part)]
     return torch.cat(decoded).unflatten(0, beliefs.shape[:-1])
 
 

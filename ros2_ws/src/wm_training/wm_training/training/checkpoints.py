@@ -45,7 +45,7 @@ def read_checkpoint(path: str | os.PathLike, device: torch.device | str = "cpu")
     return payload
 
 
-def load_world_model(path: str | os.PathLike, device: torch.device | str = "cpu") -> tuple[WorldModel, dict[str, Any]]:
+def read_world_model(path: str | os.PathLike, device: torch.device | str = "cpu") -> tuple[WorldModel, dict[str, Any]]:
     """The model of a checkpoint, in evaluation mode, and the checkpoint's dictionary. Raises TrainingError."""
     payload = read_checkpoint(path, device)
     try:

@@ -1,8 +1,11 @@
-"""What a process that trains on a processor should set before torch is loaded. Loads nothing itself."""
+"""A process that trains: what it should set before torch is loaded, and how it is stopped. Loads nothing itself."""
 
 import ctypes
 import os
 import platform
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
@@ -21,3 +24,16 @@ def prepare_process() -> None:
         library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
         library.mallopt(_M_ARENA_MAX, 1)  # threads find each other's freed memory
+
+
+@contextmanager
+def asked_to_stop(request: Callable[[], None]) -> Iterator[None]:
+    """Within, SIGINT and SIGTERM call ``request`` and do nothing else: the loop ends in its own order."""
+    previous = {
+        number: signal.signal(number, lambda received, frame: request()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from wm_training.training import checkpoints, distributed
 from wm_training.training.guard import write_bad_batch
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
+from wm_training.training.process import asked_to_stop
 from wm_training.training.validation import episode_batches, validate
 
 CHECK_EVERY = 10
@@ -94,7 +94,9 @@ class WorldModelTrainer:
         frames = config.batch_size * config.sequence_length
         monitor = Monitor(self.output, config, self.total_steps, self.step, frames, enabled=self.ranks.main)
         steps = range(self.step, self.total_steps)
-        with self._signals(), monitor, Prefetch(self.sample, steps, config.prefetch_batches, self.device) as samples:
+        self._stop_requested = False
+        samples_ahead = Prefetch(self.sample, steps, config.prefetch_batches, self.device)
+        with asked_to_stop(self._request_stop), monitor, samples_ahead as samples:
             for sample in samples:
                 metrics = self.learner.update(sample)
                 self.step += 1
@@ -237,20 +239,8 @@ class WorldModelTrainer:
             f"with more warmup_steps"
         )
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Within, SIGINT and SIGTERM ask the loop to stop."""
-        self._stop_requested = False
-
-        def request(number, frame) -> None:
-            self._stop_requested = True
-
-        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    def _request_stop(self) -> None:
+        self._stop_requested = True
 
 
 class Clock:

@@ -36,6 +36,7 @@ def overview(survey: Survey) -> list[tuple[str, str]]:
         ("picture", _values(f"{e.size[1]} x {e.size[0]} px" for e in episodes)),
         ("vector", _values(", ".join(e.vector) or "none" for e in episodes)),
         ("action source", _values(e.action_source for e in episodes)),
+        *_imagined(episodes),
         ("reward", _values(e.reward for e in episodes)),
         ("ends", _values(e.ends for e in episodes)),
         ("rows with an expert's action", f"{labelled:.0%}"),
@@ -51,11 +52,22 @@ def problems(survey: Survey, rows_needed: int) -> list[tuple[str, str]]:
         if len(groups) > 1:
             told = f"episodes differ in {what}, training refuses them together: {_groups(groups)}"
             found.append(("the folder", told))
+    for episode in survey.episodes:
+        if episode.imagined and episode.split == "val":
+            found.append((episode.name, "imagined, and validates: training refuses it"))
     short = sum(episode.rows < rows_needed for episode in survey.episodes)
     if short:
         found.append(("the folder", f"{short} episodes have fewer than {rows_needed} rows: training leaves them out"))
     found += [(episode.name, text) for episode in survey.episodes for text in episode.findings]
     return found
+
+
+def _imagined(episodes: list[EpisodeSummary]) -> list[tuple[str, str]]:
+    imagined = [episode for episode in episodes if episode.imagined]
+    if not imagined:
+        return []
+    rows, all_rows = sum(e.rows for e in imagined), sum(e.rows for e in episodes)
+    return [("imagined", f"{len(imagined)} of {len(episodes)} episodes, {rows:,} of {all_rows:,} rows")]
 
 
 def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

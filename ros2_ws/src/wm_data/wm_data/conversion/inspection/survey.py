@@ -11,6 +11,7 @@ import numpy as np
 from wm_data.conversion.inspection.findings import find, gaps, rate_of
 from wm_data.conversion.inspection.histogram import Histogram
 from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.imagined import is_imagined
 
 SAMPLED = 16  # pictures of an episode that are looked at
 SAMPLED_BYTES = 64_000_000  # of large pictures fewer, but at least three
@@ -32,6 +33,7 @@ class EpisodeSummary:
     rate_hz: float | None
     vector: tuple[str, ...]
     action_source: str
+    imagined: bool
     reward: str
     total_reward: float
     mean_speed: float | None
@@ -140,6 +142,7 @@ def _summary(name: str, split: str, episode: Episode, findings: list[str], size:
         rate_hz=rate,
         vector=vector,
         action_source=_action_source(meta),
+        imagined=is_imagined(meta),
         reward=str(meta.get("reward") or "not told"),
         total_reward=float(np.sum(episode.rewards, dtype=np.float64)),
         mean_speed=speed,

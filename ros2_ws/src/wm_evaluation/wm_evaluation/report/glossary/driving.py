@@ -83,7 +83,7 @@ BENCHMARK = {
     "lane_invasions_per_min": Metric(
         "Lane invasions by time",
         "Events of the simulator's lane invasion sensor in a minute of simulated time. In the built-in simulator: one "
-        "more wheel left the road.",
+        "more wheel left the road, or in traffic the car came to lie on a marking.",
         unit="1/min",
         better="lower",
     ),
@@ -92,7 +92,8 @@ BENCHMARK = {
     ),
     "collisions": Metric(
         "Collisions",
-        "Events of the simulator's collision sensor in an episode. In the built-in simulator: the car left the field.",
+        "Events of the simulator's collision sensor in an episode. In the built-in simulator: the car left the field, "
+        "or in traffic hit another one.",
         better="lower",
     ),
     "distance_m": Metric("Distance", "Length of the way by odometry, or by the speed where there is none.", unit="m"),

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_sim.car_racing import ROAD_HALF_WIDTH_M
-from wm_sim.racing_line import curvature, resample, smooth_line, speed_profile
-from wm_sim.world import CAR_MASS_KG, MAX_STEERING_ANGLE, CarState
+from wm_sim.carracing.car import CAR_MASS_KG, MAX_STEERING_ANGLE
+from wm_sim.carracing.environment import ROAD_HALF_WIDTH_M
+from wm_sim.carracing.racing_line import curvature, resample, smooth_line, speed_profile
+from wm_sim.world import CarState
 
 WHEELBASE_M = 3.24
 TYRE_LIMIT_N = 400.0  # friction of one wheel on the road

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from wm_planner.continuity import NS_PER_S
-from wm_planner.frames import Frame, RawImage
+from wm_bundle.frames import Frame, RawImage
+
+_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class CameraSynchroniser:
                  clock: Callable[[], float] = time.monotonic):
         """``tolerance_s`` between stamps; ``deadline_s`` [s of ``clock``] from a frame's first picture."""
         self._cameras = cameras
-        self._tolerance_ns = int(tolerance_s * NS_PER_S)
+        self._tolerance_ns = int(tolerance_s * _NS_PER_S)
         self._deadline_s = deadline_s
         self._clock = clock
         self.reset()

@@ -1,16 +1,22 @@
 """Which pictures become one frame, and what happens to those that miss theirs."""
 
 import pytest
+from fake_clock import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
-from wm_planner.frames import RawImage
-from wm_planner.synchroniser import CameraSynchroniser
+from wm_bundle.frames import RawImage
+from wm_bundle.synchroniser import CameraSynchroniser
 
 MS = 1_000_000
 
 
 def image(stamp_ms: float) -> RawImage:
     return RawImage(int(stamp_ms * MS), 1, 1, "mono8", 1, b"\0")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import numpy as np  # noqa: E402  (the variables above must be set before pygame is imported)
 from gymnasium.envs.box2d.car_racing import (  # noqa: E402
-    FPS,
     GRASS_DIM,
     MAX_SHAPE_DIM,
     PLAYFIELD,
@@ -23,7 +22,6 @@ from gymnasium.envs.box2d.car_racing import (  # noqa: E402
 
 from wm_sim.ground_view import Layer  # noqa: E402
 
-PHYSICS_PERIOD_S = 1.0 / FPS  # one physics frame: 0.02 s
 ROAD_HALF_WIDTH_M = TRACK_WIDTH  # gymnasium's TRACK_WIDTH is measured from the centre line to the edge
 
 # (400, 4, 2) [m] vertices of the brighter squares of grass, in gymnasium's order

@@ -1,0 +1,77 @@
+"""Episodes that a world model imagined: how they are told from recorded ones, and what they began from.
+
+They are ordinary episode files whose meta says ``imagined: true``. What they began from is named by a hash of what was
+done and earned in it, so that copies and other names of a file do not hide it.
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode, read_meta
+
+
+def is_imagined(meta: dict[str, Any]) -> bool:
+    """Whether an episode with this meta was imagined."""
+    return meta.get("imagined") is True
+
+
+def source_of(meta: dict[str, Any]) -> str | None:
+    """``drive_hash`` of the recorded episode that an imagined one began from; None where its meta does not tell."""
+    told = meta.get("imagination")
+    return told.get("source_hash") if isinstance(told, dict) else None
+
+
+def drive_hash(episode: Episode) -> str:
+    """16 hexadecimal digits of the SHA-256 of actions and rewards: equal for copies of a drive."""
+    digest = hashlib.sha256()
+    for array in (episode.actions, episode.rewards):
+        digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def drive_hashes(files: Iterable[Path]) -> set[str]:
+    """``drive_hash`` of every file; files that cannot be read are left for whoever reads them."""
+    found = set()
+    for file in files:
+        try:
+            found.add(drive_hash(read_episode(file)))
+        except EpisodeError:
+            continue
+    return found
+
+
+def without_sources(files: Iterable[Path], held_out: Collection[str]) -> list[Path]:
+    """Those of the imagined ``files`` that did not begin from a drive in ``held_out`` (of ``drive_hashes``)."""
+    return [file for file in files if source_of(read_meta(file)) not in held_out]
+
+
+def imagined_files(folder: str | os.PathLike, held_out: Collection[str]) -> list[Path]:
+    """The episodes of a folder of imagined ones, without those that began from a drive in ``held_out``.
+
+    Raises EpisodeError for a missing or empty folder, for recorded episodes in it, and when none is left.
+    """
+    files = find_episodes(folder)
+    for file in files:
+        if not is_imagined(read_meta(file)):
+            raise EpisodeError(
+                f"episode {file} does not say that it was imagined, expected episodes of `ros2 run wm_training augment`"
+            )
+    kept = without_sources(files, held_out)
+    if not kept:
+        raise EpisodeError(f"all {len(files)} episodes of {folder} were imagined from recordings that validate")
+    return kept
+
+
+def refuse_imagined(files: Iterable[Path]) -> None:
+    """Raise EpisodeError for an imagined episode among the ``files`` of a validation split."""
+    for file in files:
+        if is_imagined(read_meta(file)):
+            raise EpisodeError(
+                f"episode {file} was imagined by a world model, expected recorded episodes for validation: move it "
+                f"out of {file.parent}"
+            )

@@ -1,0 +1,1 @@
+"""gymnasium's CarRacing-v3 as a world."""

@@ -1,0 +1,186 @@
+"""CarRacing-v3 advanced by whole control ticks, drawn only when somebody looks.
+
+Box2D computes in metres, kilograms and seconds, and one Box2D unit is taken as **one metre**. The car is then 5.0 m
+long and 2.4 m wide (wheelbase 3.24 m), the road 13.3 m wide, a lap about 1 km, and the car laps at 60 to 80 m/s: a race
+car with the grip of one. The hull points along its own +y axis in Box2D, so ``yaw = hull.angle + pi/2``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from wm_sim import spawn
+from wm_sim.carracing.car import CAR
+from wm_sim.carracing.environment import LazyCarRacing
+from wm_sim.carracing.expert import Expert
+from wm_sim.ground_view import Layer
+from wm_sim.spawn import SensorSpec
+from wm_sim.world import (
+    PHYSICS_PERIOD_S,
+    CarState,
+    Collision,
+    Marking,
+    StepOutcome,
+    World,
+    check_seed,
+    frames_per_tick,
+)
+
+FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
+LAP_FINISHED, LEFT_FIELD, TIME_LIMIT = "lap finished", "left the field", "time limit"
+
+
+class CarRacingWorld(World):
+    """One CarRacing-v3 track and car at a time.
+
+    Parameters
+    ----------
+    fixed_delta_seconds: float
+        Length of a control tick [s], a whole multiple of 0.02. Raises ValueError otherwise.
+    """
+
+    map_name = "CarRacing-v3"
+    car = CAR
+    camera = SensorSpec(spawn.NATIVE_VIEW, "rgb_front", width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE)
+
+    def __init__(self, fixed_delta_seconds: float = 0.08):
+        self.frames_per_tick = frames_per_tick(fixed_delta_seconds)
+        self._period_s = fixed_delta_seconds
+        self._env: LazyCarRacing | None = None
+        self._image: np.ndarray | None = None
+
+    def reset(self, seed: int) -> None:
+        """Begin an episode on the track of ``seed`` (0 to 2**63 - 1) with the car at rest on the start line."""
+        check_seed(seed)
+        # A new environment each time: Box2D's inner orders depend on what was in a world before, and an episode must
+        # be a function of its seed and actions alone.
+        self._env = LazyCarRacing()
+        self._env.reset(seed=int(seed))
+        self._image = None
+        self._frames = 0
+        self._over = False
+        self._velocity = self._current_velocity()
+        self._acceleration = (0.0, 0.0)
+        self._wheels_off = self._wheels_off_road()
+
+    def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
+        """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end.
+
+        A finished lap is ``terminated`` (that is what gymnasium does, and no reward follows it); it differs from
+        leaving the field by ``ending`` and by its reward, which is not -100. The edge of the field is what the car can
+        collide with, and the edge of the road the marking that it can cross.
+        """
+        if self._env is None or self._over:
+            raise RuntimeError("step() needs a running episode: call reset(seed) first")
+        action = np.array([steer, throttle, brake], np.float64)
+        reward, terminated, lap_finished, frames = 0.0, False, False, 0
+        while frames < self.frames_per_tick and self._frames < FRAME_LIMIT and not terminated:
+            _, frame_reward, terminated, _, info = self._env.step(action)
+            reward += frame_reward
+            lap_finished = bool(info.get("lap_finished", False))
+            self._frames += 1
+            frames += 1
+        self._image = None
+        velocity, period = self._current_velocity(), frames * PHYSICS_PERIOD_S
+        self._acceleration = tuple((new - old) / period for new, old in zip(velocity, self._velocity, strict=True))
+        self._velocity = velocity
+        truncated = self._frames >= FRAME_LIMIT and not terminated
+        self._over = terminated or truncated
+        before, self._wheels_off = self._wheels_off, self._wheels_off_road()
+        left_field = terminated and not lap_finished
+        return StepOutcome(
+            float(reward), terminated, truncated, frames,
+            ending=LAP_FINISHED if lap_finished else LEFT_FIELD if left_field else TIME_LIMIT if truncated else "",
+            collisions=(self._stopping_collision(),) if left_field else (),
+            crossed=(Marking.SOLID,) if self._wheels_off > before else ())
+
+    def image(self) -> np.ndarray:
+        """(96, 96, 3) uint8 RGB of the current frame, drawn at the first call for it."""
+        if self._image is None:
+            self._image = np.ascontiguousarray(self._environment().draw())
+        return self._image
+
+    def state(self) -> CarState:
+        """The car now."""
+        car = self._environment().car
+        hull, wheels = car.hull, car.wheels
+        yaw = math.remainder(hull.angle + math.pi / 2, 2 * math.pi)
+        return CarState(
+            x=float(hull.position[0]), y=float(hull.position[1]), yaw=yaw,
+            velocity_x=self._velocity[0], velocity_y=self._velocity[1],
+            acceleration_x=self._acceleration[0], acceleration_y=self._acceleration[1],
+            yaw_rate=float(hull.angularVelocity),
+            steering_angle=-0.5 * float(wheels[0].joint.angle + wheels[1].joint.angle),
+            rear_wheel_rate=0.5 * float(wheels[2].omega + wheels[3].omega),
+            wheels_off_road=self._wheels_off_road(),
+        )
+
+    def layers(self) -> list[Layer]:
+        """Field, grass, road with kerbs, and the car."""
+        return self._environment().layers()
+
+    def place(self, x: float, y: float, yaw: float) -> None:
+        """Set the car there, ROS axes [m, rad]; its velocity on the map and its steering angle stay as they are."""
+        car = self._environment().car
+        turn = yaw - math.pi / 2 - car.hull.angle
+        cosine, sine, origin = math.cos(turn), math.sin(turn), tuple(car.hull.position)
+        for body in (car.hull, *car.wheels):
+            left, ahead = body.position[0] - origin[0], body.position[1] - origin[1]
+            body.position = (x + cosine * left - sine * ahead, y + sine * left + cosine * ahead)
+            body.angle += turn
+            body.awake = True
+        self._image = None
+        self._velocity = self._current_velocity()
+
+    def push(self, forward: float, left: float, yaw_rate: float) -> None:
+        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], whatever its tyres say."""
+        car = self._environment().car
+        hull, yaw = car.hull, car.hull.angle + math.pi / 2
+        velocity = np.array([
+            forward * math.cos(yaw) - left * math.sin(yaw), forward * math.sin(yaw) + left * math.cos(yaw)])
+        for body in (hull, *car.wheels):
+            offset = np.array(body.worldCenter) - np.array(hull.position)
+            turning = yaw_rate * np.array([-offset[1], offset[0]])
+            body.linearVelocity = tuple((velocity + turning).tolist())
+            body.angularVelocity = yaw_rate
+            body.awake = True
+        for wheel in car.wheels:
+            wheel.omega = forward / wheel.wheel_rad  # rolling: a wheel at rest would brake it at once
+        self._image = None
+        self._velocity = self._current_velocity()
+
+    def centre_line(self) -> np.ndarray:
+        """(K, 2) float64 [m]: the road's centre line in driving direction, closed (the last joins the first)."""
+        return np.array([(x, y) for _, _, x, y in self._environment().track], np.float64)
+
+    def waypoints(self) -> np.ndarray:
+        """(K, 2) float64 [m]: the centre line from the start line around to it."""
+        line = self.centre_line()
+        return np.vstack([line, line[:1]])
+
+    def expert(self) -> Expert:
+        """An expert that knows this track."""
+        expert = Expert(self._period_s)
+        expert.reset(self.centre_line())
+        return expert
+
+    def _wheels_off_road(self) -> int:
+        return sum(not wheel.tiles for wheel in self._env.car.wheels)
+
+    def _stopping_collision(self) -> Collision:
+        """The edge of the field as an obstacle: the impulse that would stop the car."""
+        return Collision(0, (-CAR.mass_kg * self._velocity[0], -CAR.mass_kg * self._velocity[1]))
+
+    def _environment(self) -> LazyCarRacing:
+        if self._env is None:
+            raise RuntimeError("there is no episode yet: call reset(seed) first")
+        return self._env
+
+    def _current_velocity(self) -> tuple[float, float]:
+        hull = self._env.car.hull
+        # Of the hull's origin, which is what position() reports, not of its centre of mass.
+        velocity = hull.GetLinearVelocityFromLocalPoint((0.0, 0.0))
+        return float(velocity[0]), float(velocity[1])
+

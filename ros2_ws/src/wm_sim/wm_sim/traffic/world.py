@@ -1,0 +1,222 @@
+"""A road with other cars, advanced by whole control ticks.
+
+An episode begins in the flow of traffic and lasts 40 s, unless the car hits something or leaves the road with all four
+wheels. The others drive by highway-env's models (IDM keeps the distance, MOBIL changes lanes) and react to the car.
+Points are given for the way along the road, at no more than the speed limit: 0.9 for each metre, which makes 900 in an
+episode at the limit, and -100 for a collision or for leaving the road.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from highway_env.utils import are_polygons_intersecting
+
+from wm_sim import spawn
+from wm_sim.ground_view import GroundView, Layer
+from wm_sim.pinhole import Mount, Pinhole
+from wm_sim.solids import Box, visible_faces
+from wm_sim.spawn import SensorSpec
+from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
+from wm_sim.traffic.expert import TrafficExpert
+from wm_sim.traffic.placing import place_cars
+from wm_sim.traffic.road import (
+    LANES,
+    MARKINGS,
+    ROAD_HALF_WIDTH_M,
+    SPEED_LIMIT,
+    Curve,
+    CurvedRoad,
+    Surface,
+    lane_offset,
+)
+from wm_sim.world import (
+    PHYSICS_PERIOD_S,
+    CarState,
+    Collision,
+    StepOutcome,
+    World,
+    check_seed,
+    frames_per_tick,
+)
+
+TIME_LIMIT_S = 40.0
+POINTS_PER_M = 0.9
+FAILURE_POINTS = -100.0
+COLLISION, LEFT_ROAD, TIME_LIMIT = "collision", "left the road", "time limit"
+
+START_M = 200.0  # along the road
+START_SPEED = 18.0  # [m/s]
+SIGHT_M = 250.0  # farther cars are not painted
+NEAR_M = 8.0  # along the road; cars farther apart do not touch
+OWN_COLOUR = (204, 0, 0)
+
+FRONT = Mount(x=0.6, z=1.6, pitch=math.radians(8.0))
+FRONT_FOV = math.radians(100.0)
+# The native view: from 50 m above, 57 m along the road and to both sides, the car in the lower part.
+ABOVE = Pinhole(spawn.NATIVE_SIZE, spawn.NATIVE_SIZE, math.radians(60.0), Mount(x=14.0, z=50.0, pitch=math.pi / 2))
+
+
+class TrafficWorld(World):
+    """One road with its cars at a time.
+
+    Parameters
+    ----------
+    fixed_delta_seconds: float
+        Length of a control tick [s], a whole multiple of 0.02. Raises ValueError otherwise.
+    cars: int
+        Others on the road.
+    """
+
+    map_name = "traffic"
+    car = BODY
+    camera = SensorSpec(
+        spawn.CAMERA, "rgb_front", mount=FRONT, width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE, fov=FRONT_FOV)
+
+    def __init__(self, fixed_delta_seconds: float, cars: int):
+        self._frames = frames_per_tick(fixed_delta_seconds)
+        self._period_s = self._frames * PHYSICS_PERIOD_S
+        self._ticks = math.ceil(TIME_LIMIT_S / self._period_s)
+        self._cars = cars
+        self._above = GroundView(ABOVE)
+        self._road: CurvedRoad | None = None
+
+    def reset(self, seed: int) -> None:
+        """Begin the episode of ``seed`` (0 to 2**63 - 1), which draws the road and the other cars."""
+        check_seed(seed)
+        rng = np.random.default_rng(seed)
+        self._curve = Curve(rng)
+        self._surface = Surface(self._curve)
+        self._road = CurvedRoad(self._curve, [], rng)
+        self._lane = int(rng.integers(LANES))
+        place = np.array(self._curve.point(START_M, lane_offset(self._lane)))
+        self._ego = EgoCar(self._road, place, self._curve.heading(START_M), START_SPEED)
+        self._others = place_cars(self._road, self._cars, START_M, self._lane, rng)
+        self._road.vehicles = [self._ego, *self._others]
+        self._tick, self._over, self._image = 0, False, None
+        self._velocity, self._acceleration = self._ego.velocity, np.zeros(2)
+        self._settle()
+
+    def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
+        """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end."""
+        if self._road is None or self._over:
+            raise RuntimeError("step() needs a running episode: call reset(seed) first")
+        before_m, lying_on = self._along_m, self._lying_on
+        for vehicle in self._others:
+            vehicle.act()
+        self._curve.forget()
+        for _ in range(self._frames):
+            self._ego.drive(steer, throttle, brake)
+        for vehicle in self._others:
+            vehicle.step(self._period_s)
+        self._ego.on_state_update()
+        self._acceleration = (self._ego.velocity - self._velocity) / self._period_s
+        self._velocity = self._ego.velocity
+        self._settle()
+        self._stop_crashed()
+        collisions = self._collisions()
+        self._tick += 1
+        return self._outcome(self._along_m - before_m, collisions, self._lying_on - lying_on)
+
+    def state(self) -> CarState:
+        """The car now."""
+        self._running()
+        ego = self._ego
+        return CarState(
+            x=float(ego.position[0]), y=float(ego.position[1]), yaw=math.remainder(ego.heading, 2 * math.pi),
+            velocity_x=float(self._velocity[0]), velocity_y=float(self._velocity[1]),
+            acceleration_x=float(self._acceleration[0]), acceleration_y=float(self._acceleration[1]),
+            yaw_rate=ego.yaw_rate, steering_angle=-ego.steering_angle, rear_wheel_rate=ego.speed / WHEEL_RADIUS_M,
+            wheels_off_road=self._wheels_off_road)
+
+    def image(self) -> np.ndarray:
+        """(96, 96, 3) uint8 RGB: the road from above, the car in the lower middle, its nose up."""
+        state = self.state()
+        if self._image is None:
+            own = Box(0, state.x, state.y, state.yaw, BODY.size_m, OWN_COLOUR)
+            eye = ABOVE.eye(state.x, state.y, state.yaw)
+            layers = [*self.layers(), *visible_faces([*self.boxes(), own], eye)]
+            self._image = self._above.picture(layers, state.x, state.y, state.yaw)
+        return self._image
+
+    def layers(self) -> list[Layer]:
+        """Grass, asphalt and markings around the car."""
+        self._running()
+        return self._surface.layers(self._along_m)
+
+    def boxes(self) -> list[Box]:
+        """The other cars within sight."""
+        self._running()
+        return [
+            Box(car.actor_id, float(car.position[0]), float(car.position[1]), car.heading, BODY.size_m, car.colour)
+            for car in self._road.near(self._ego, SIGHT_M)]
+
+    def place(self, x: float, y: float, yaw: float) -> None:
+        """Set the car there, ROS axes [m, rad]; of its velocity on the map stays what points along its nose."""
+        self._running()
+        self._ego.speed = max(0.0, float(self._velocity @ (math.cos(yaw), math.sin(yaw))))
+        self._ego.position, self._ego.heading = np.array([x, y]), yaw
+        self._moved()
+
+    def push(self, forward: float, left: float, yaw_rate: float) -> None:
+        """Give the car this velocity along its nose [m/s]; it cannot slide, so the rest counts for nothing."""
+        self._running()
+        self._ego.speed = max(0.0, forward)
+        self._moved()
+
+    def waypoints(self) -> np.ndarray:
+        """(K, 2) float64 [m]: the middle of the lane that the car begins in, to the end of the road."""
+        self._running()
+        return self._curve.line(START_M, lane_offset(self._lane))
+
+    def expert(self) -> TrafficExpert:
+        """An expert that knows the road and the other cars."""
+        return TrafficExpert(self._curve, self._others, self.state(), self._period_s)
+
+    def _running(self) -> None:
+        if self._road is None:
+            raise RuntimeError("there is no episode yet: call reset(seed) first")
+
+    def _moved(self) -> None:
+        """Another hand has moved the car: nothing of that is driving."""
+        self._ego.on_state_update()
+        self._image, self._velocity = None, self._ego.velocity
+        self._settle()
+
+    def _settle(self) -> None:
+        """Where the car is on the road now."""
+        self._image = None
+        self._road.settle()
+        self._along_m = self._curve.locate(self._ego.position)[0]
+        sideways = [self._curve.locate(wheel)[1] for wheel in self._ego.wheels()]
+        self._wheels_off_road = sum(abs(lateral) > ROAD_HALF_WIDTH_M for lateral in sideways)
+        self._lying_on = {
+            number for number, (at, _) in enumerate(MARKINGS) if min(sideways) < at < max(sideways)}
+
+    def _stop_crashed(self) -> None:
+        """Others that have run into each other stand from then on."""
+        for car in self._others:
+            for other in self._road.near(car, NEAR_M):
+                if other is not self._ego:
+                    car.handle_collisions(other)
+
+    def _collisions(self) -> tuple[Collision, ...]:
+        """What the car touches, each with the impulse after which both would go on together."""
+        own, velocity = self._ego.polygon(), self._ego.velocity
+        found = []
+        for car in self._road.near(self._ego, NEAR_M):
+            if are_polygons_intersecting(own, car.polygon(), np.zeros(2), np.zeros(2))[0]:
+                impulse = -MASS_KG / 2 * (velocity - car.velocity)
+                found.append(Collision(car.actor_id, (float(impulse[0]), float(impulse[1]))))
+        return tuple(found)
+
+    def _outcome(self, progress_m: float, collisions: tuple[Collision, ...], crossed: set[int]) -> StepOutcome:
+        left_road = self._wheels_off_road == 4
+        failed = left_road or bool(collisions)
+        truncated = self._tick >= self._ticks and not failed
+        self._over = failed or truncated
+        reward = POINTS_PER_M * min(progress_m, SPEED_LIMIT * self._period_s) + (FAILURE_POINTS if failed else 0.0)
+        ending = COLLISION if collisions else LEFT_ROAD if left_road else TIME_LIMIT if truncated else ""
+        markings = tuple(MARKINGS[number][1] for number in sorted(crossed))
+        return StepOutcome(reward, failed, truncated, self._frames, ending, collisions, markings)

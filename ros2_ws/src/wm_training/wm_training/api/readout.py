@@ -1,0 +1,43 @@
+"""The vector inputs (speed and others) of an imagined state, which the model's decoder does not say.
+
+A belief holds them: they were part of what the model saw, and the reward hangs on them. A linear map that is fitted to
+beliefs of recorded drives reads them out.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+RIDGE = 1e-3  # of the mean square of the inputs: keeps columns that hardly ever move from getting huge weights
+
+
+@dataclass(frozen=True)
+class VectorReadout:
+    """A ridge regression from beliefs to vector inputs."""
+
+    weight: Tensor
+    """(F + 1, V), the last row the offset."""
+    r2: tuple[float, ...]
+    """Share of each number's variance explained on drives it was not fitted to; NaN where it never changes."""
+
+    def __call__(self, beliefs: Tensor) -> Tensor:
+        """Vectors (…, V) in physical units of beliefs (…, F)."""
+        return beliefs @ self.weight[:-1] + self.weight[-1]
+
+
+def fit_readout(beliefs: Tensor, vectors: Tensor) -> VectorReadout:
+    """Fit to windows of beliefs (W, T, F) and vectors (W, T, V), W at least 2; the last quarter of them is held out."""
+    held = max(1, len(beliefs) // 4)
+    inputs, targets = beliefs[:-held].flatten(0, 1).double(), vectors[:-held].flatten(0, 1).double()
+    mean, offset = inputs.mean(0), targets.mean(0)
+    inputs, targets = inputs - mean, targets - offset
+    square = inputs.T @ inputs / len(inputs)
+    ridge = RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype, device=square.device)
+    slope = torch.linalg.solve(square + ridge, inputs.T @ targets / len(inputs))
+    weight = torch.cat([slope, (offset - mean @ slope)[None]]).to(beliefs.dtype)
+    truth = vectors[-held:].flatten(0, 1)
+    error = VectorReadout(weight, ())(beliefs[-held:].flatten(0, 1)) - truth
+    r2 = 1.0 - error.square().mean(0) / (truth - truth.mean(0)).square().mean(0)
+    return VectorReadout(weight, tuple(float(value) if torch.isfinite(value) else math.nan for value in r2))

@@ -1,0 +1,1 @@
+"""Imagined variations of recorded episodes, as ordinary episodes for other trainers."""

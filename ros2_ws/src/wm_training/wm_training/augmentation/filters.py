@@ -1,0 +1,82 @@
+"""What of an imagined drive is kept: where it surprises the model, or its ensemble disagrees, more than recorded drives
+do, it ends.
+
+An imagined step is judged by the state it leads to. Steps are judged in blocks of BLOCK, by the mean of a block: single
+recorded rows surprise a model by ten times the usual now and then, and nothing is wrong with them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+BLOCK = 10
+"""Steps that are judged together."""
+END_BELOW = 0.5
+"""Probability that the drive goes on, below which it ends."""
+FILTERS = ("surprise", "disagreement", "value_disagreement")
+"""KL(posterior ‖ prior) of the decoded picture seen again [nats], and standard deviations over the ensembles of rewards
+and values, in their units."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How much recorded drives reach, and how much imagined ones may."""
+
+    quantile: float
+    blocks: int
+    """Recorded blocks that were looked at."""
+    split: str
+    """Episodes they are of: val, or train where there are none to validate."""
+    limits: dict[str, float]
+    """Largest mean of a block, by filter; without the disagreements where the model has no ensemble."""
+    usual: dict[str, float]
+    """Median mean of a recorded block, by filter."""
+
+    def to_json(self) -> dict:
+        """Plain values."""
+        return asdict(self)
+
+
+class Verdict(NamedTuple):
+    """What is kept of one imagined drive."""
+
+    rows: int
+    """Rows that are kept, from the first; 0 where the first block is refused."""
+    imagined: int
+    """Rows up to the horizon or to the end that the model gave the drive."""
+    reason: str
+    """Why it ends there: horizon, end (the model's own), or the name of a filter."""
+    means: dict[str, float]
+    """Mean over all steps, by filter."""
+
+
+def calibrate(recorded: Mapping[str, np.ndarray], quantile: float, split: str) -> Calibration:
+    """Limits from the block means (N,) of recorded drives, by filter."""
+    limits = {name: float(np.quantile(values, quantile)) for name, values in recorded.items()}
+    usual = {name: float(np.median(values)) for name, values in recorded.items()}
+    return Calibration(quantile, len(next(iter(recorded.values()))), split, limits, usual)
+
+
+def block_means(values: np.ndarray) -> np.ndarray:
+    """Means (m,) over BLOCK steps of values (n,); what is left over at the end is a block of its own where it has half
+    the length, else part of the last one."""
+    starts = np.arange(0, max(1, len(values) - BLOCK // 2 + 1), BLOCK)
+    return np.add.reduceat(values, starts) / np.diff(starts, append=len(values))
+
+
+def judge(calibration: Calibration, measured: Mapping[str, np.ndarray], continues: np.ndarray) -> Verdict:
+    """What to keep of a drive: ``measured`` (H,) by filter, ``continues`` (H,) the probability that it goes on.
+
+    What comes after the end that the model gives it is not judged.
+    """
+    ends = np.flatnonzero(continues < END_BELOW)
+    rows, reason = (int(ends[0]) + 1, "end") if len(ends) else (len(continues), "horizon")
+    imagined = rows
+    judged = {name: measured[name][:rows] for name in calibration.limits}
+    for name, values in judged.items():
+        refused = np.flatnonzero(~(block_means(values) <= calibration.limits[name]))  # ~ also refuses NaN
+        if len(refused) and BLOCK * int(refused[0]) < rows:
+            rows, reason = BLOCK * int(refused[0]), name
+    return Verdict(rows, imagined, reason, {name: float(values.mean()) for name, values in judged.items()})

@@ -1,0 +1,119 @@
+"""What `finetune_policy` can be asked for. Loads no torch."""
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+# What changes where and how fast a run computes, or where its results go, and not what it learns.
+_PLACES = ("policy", "checkpoint", "data_path", "output", "device", "threads", "resume")
+
+
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """The command line. Bad values are refused with the field, the value and what was expected."""
+
+    policy: str
+    """The policy to begin with: the *.onnx that `clone` or this command wrote, whose weights are in the folder
+    *.training beside it, or that folder's best_model.pt."""
+    checkpoint: str
+    """Checkpoint of the world model (*.pt), made by `train` from drives with the same cameras."""
+    data_path: str
+    """Folder of episodes, or of train/ and val/ folders of episodes: where imagination begins."""
+    output: str
+    """The better policy's file (*.onnx). What is needed to continue, metrics.csv and summary.json go into the folder of
+    the same name that ends with .training, beside it."""
+    proposals: int = 8
+    """Actions of the policy that are compared in every state [actions]."""
+    horizon: int = 6
+    """Length of what is imagined for each of them [steps]; the value behind it is the world model's."""
+    hold: int = 3
+    """Time for which a proposal is held before the drive goes on [steps]. One step changes the return by less than
+    the model errs: held for three the better steering has the better return far more often."""
+    continue_with: Literal["actor", "policy"] = "actor"
+    """Who drives on behind the proposal: the world model's actor, or the policy itself on decoded pictures, which asks
+    no actor and costs several times as much."""
+    behaviour_weight: float = 1.0
+    """What one nat of the actor's log density of a proposal counts beside its imagined return [reward per nat]. 0
+    trusts the imagined returns everywhere, also where the model never saw anybody drive like that."""
+    least_std: float = 0.1
+    """Least standard deviation of the proposals before tanh, so that a policy that is sure of itself still has a
+    choice."""
+    temperature: float = 1.0
+    """How much better an action must be to weigh e times as much [standard deviations of the advantages]; small trusts
+    the imagined returns, large stays with the policy."""
+    largest_weight: float = 20.0
+    """Weights of proposals are cut off here."""
+    labelled_share: float = 0.25
+    """Part of the loss that is the likelihood of recorded labels, those that the clone was trained with [share]; 0 for
+    none, and then the episodes need no labels."""
+    context: int = 8
+    """Rows of the drive that the belief is made of before imagination begins [rows]."""
+    num_updates: int = 1000
+    """Most updates [updates]."""
+    batch_size: int = 32
+    """States of an update [states]."""
+    learning_rate: float = 1e-4
+    """AdamW step size after the warm-up; it falls to a tenth along a cosine."""
+    weight_decay: float = 1e-6
+    """AdamW weight decay, times the learning rate [share per update]."""
+    warmup_steps: int = 20
+    """Time in which the learning rate rises from zero [updates]."""
+    validate_every: int = 50
+    """Distance of two looks at the held-out imagined return [updates]."""
+    validation_states: int = 128
+    """Held-out states from which the policy is imagined, spread over all validation episodes [states]."""
+    validation_horizon: int = 15
+    """Length of these drives, all of it driven by the policy on decoded pictures [steps]."""
+    patience: int = 4
+    """Looks without a better held-out return after which the run ends [looks]."""
+    name: str = "guided"
+    """First part of the policy's id; the hash of its weights follows."""
+    device: str = "auto"
+    """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
+    threads: int = 0
+    """Processor threads [threads]; 0 for all cores."""
+    seed: int = 0
+    """Seed of the proposals and of the order of the data."""
+    validation_share: float = 0.1
+    """Part of the episodes kept for validation where data_path has no val/ folder [share], as of `train`."""
+    resume: Literal["auto", "none"] = "auto"
+    """auto continues a run of the same settings that was stopped, none begins anew."""
+
+    def __post_init__(self):
+        if Path(self.output).suffix != ".onnx" or not Path(self.output).stem:
+            raise ValueError(f"output is {self.output!r}, expected a file's name that ends with .onnx")
+        self._check("name", bool(re.fullmatch(r"[^\s/\\]+", self.name)), "a name without blanks and slashes")
+        for field in ("horizon", "hold", "num_updates", "batch_size", "validate_every", "validation_states",
+                      "validation_horizon", "patience"):  # fmt: skip
+            self._check(field, getattr(self, field) > 0, "above 0")
+        for field in ("proposals", "context"):
+            self._check(field, getattr(self, field) >= 2, "at least 2")
+        for field in ("temperature", "largest_weight", "learning_rate"):
+            self._check(field, 0.0 < getattr(self, field) < math.inf, "a number above 0")
+        for field in ("least_std", "behaviour_weight", "weight_decay", "warmup_steps", "threads"):
+            self._check(field, 0 <= getattr(self, field) < math.inf, "0 or more")
+        self._check("hold", self.hold <= self.horizon, f"at most horizon, {self.horizon}")
+        self._check("labelled_share", 0.0 <= self.labelled_share < 1.0, "from 0 to below 1")
+        self._check("validation_share", 0.0 <= self.validation_share < 1.0, "from 0 to below 1")
+        self._check("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
+
+    def _check(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
+
+    def learned_from(self) -> dict[str, Any]:
+        """The options that decide what is learned, by name."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _PLACES}
+
+    @property
+    def onnx_file(self) -> Path:
+        """Where the policy goes."""
+        return Path(self.output).expanduser()
+
+    @property
+    def folder(self) -> Path:
+        """Where the state of the training goes: beside the policy."""
+        return self.onnx_file.with_suffix(".training")

@@ -1,0 +1,75 @@
+"""The trainable weights of a policy file: what `clone` and `finetune_policy` leave beside it."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from wm_data.episodes import EpisodeError
+
+from wm_training.cloning.data import CloneData
+from wm_training.cloning.options import CloneOptions
+from wm_training.cloning.policy import ClonePolicy
+from wm_training.errors import TrainingError
+from wm_training.training import checkpoints
+
+BEST = "best_model.pt"
+
+
+class PolicyState(NamedTuple):
+    """Weights, and the settings of the clone that they belong to."""
+
+    path: Path
+    settings: dict[str, Any]
+    payload: dict[str, Any]
+
+    def build(self, data: CloneData) -> ClonePolicy:
+        """The policy with its weights, on the CPU. Raises TrainingError where they do not fit the data's inputs."""
+        policy = ClonePolicy(
+            data.config, data.train.channels, data.train.vector_size, self.settings.get("previous_action", False)
+        )
+        checkpoints.load_weights(policy, self.payload, self.path)
+        return policy.eval()
+
+
+def read_state(given: str | Path) -> PolicyState:
+    """The state of a policy: ``given`` is its *.onnx or its best_model.pt. Raises TrainingError."""
+    path = Path(given).expanduser()
+    if path.suffix == ".onnx":
+        beside = path.with_suffix(".training") / BEST
+        if not beside.is_file():
+            raise TrainingError(
+                f"policy {path}: expected its trainable weights in {beside}, found nothing there; give a policy with "
+                f"the .training folder that `ros2 run wm_training clone` left beside it"
+            )
+        path = beside
+    payload = checkpoints.read_checkpoint(path)
+    settings = payload.get("settings")
+    if not isinstance(settings, dict) or "model" not in payload:
+        raise TrainingError(
+            f"policy {path}: expected the best_model.pt of a clone, found {', '.join(payload)}; a world model's "
+            f"checkpoint goes into --checkpoint"
+        )
+    return PolicyState(path, settings, payload)
+
+
+def open_data(state: PolicyState, data_path: str, output: str, name: str, labelled: bool, share: float) -> CloneData:
+    """The episodes as the clone of ``state`` read them, all of them. Raises EpisodeError, TrainingError."""
+    changed = {"name": name, "validation_share": share, "episodes": 0}
+    # Without labels in the loss none are needed; what was driven is there in every episode.
+    changed |= {} if labelled else {"labels": "actions"}
+    try:
+        options = CloneOptions(data_path=data_path, output=output, **state.settings | changed)
+    except (TypeError, ValueError) as error:
+        raise TrainingError(f"policy {state.path} holds no usable settings of a clone: {error}") from None
+    data = CloneData(options)
+    if not data.val.files:
+        raise EpisodeError(
+            f"{data_path}: expected episodes for validation, found none of {len(data.train.files)}: the held-out "
+            f"imagined return decides which policy is kept; record more episodes, or raise --validation-share"
+        )
+    return data
+
+
+def torch_state(policy: ClonePolicy) -> dict[str, torch.Tensor]:
+    """The policy's weights on the CPU, as a file holds them."""
+    return {name: tensor.cpu() for name, tensor in policy.state_dict().items()}

@@ -1,0 +1,39 @@
+"""Recorded drives that fit a model, and pieces of them."""
+
+import os
+from collections.abc import Sequence
+
+from wm_data.episodes import Episode, EpisodeError
+
+from wm_training.data.dataset import SequenceDataset
+from wm_training.model.world_model import WorldModel
+
+
+def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> SequenceDataset:
+    """The episodes of a split. Raises EpisodeError where there are none, or others than the model was made for."""
+    # Windows are cut by whoever needs them, so that an episode need not be as long as those of training.
+    data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split)
+    if not data.files:
+        raise EpisodeError(
+            f"{path} has no validation episodes (validation_share {model.config.validation_share:g}): "
+            f"--split train scores those of training, which flatters the model"
+        )
+    vector_size = len(model.vector_mean)
+    if (data.channels, data.vector_size) != (model.channels, vector_size):
+        raise EpisodeError(
+            f"{path} has {data.channels // 3} cameras and {data.vector_size} vector inputs, "
+            f"the model was trained with {model.channels // 3} and {vector_size}"
+        )
+    return data
+
+
+def spread_windows(episodes: Sequence[Episode], rows: int, longest: int = 60) -> list[tuple[Episode, slice]]:
+    """At least two windows of one length, ``longest`` rows at most and together about ``rows``, spread over all
+    episodes. Raises EpisodeError when none has two rows."""
+    length = min(longest, max(len(episode) for episode in episodes) // 2)
+    if length < 1:
+        raise EpisodeError("no episode has more than one row, expected at least two")
+    places = [(e, first) for e in episodes for first in range(0, len(e) - length + 1, length)]
+    count = min(len(places), max(2, rows // length))
+    chosen = [places[i * len(places) // count] for i in range(count)]
+    return [(episode, slice(first, first + length)) for episode, first in chosen]
