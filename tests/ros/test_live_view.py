@@ -184,7 +184,8 @@ def launch(*arguments: str) -> graph.GraphProcess:
 
 
 def test_a_view_that_crashes_does_not_end_the_drive(bundle):
-    with launch("carla_sim.launch.py", f"bundle:={bundle}", "episodes:=1", "seed:=7", "real_time_factor:=0",
+    # Three episodes of two seconds: the view may be up late.
+    with launch("carla_sim.launch.py", f"bundle:={bundle}", "episodes:=3", "seed:=7", "real_time_factor:=0",
                 "view:=web", "view_port:=0") as process:
         address_in(process)
         pid = re.search(r"\[live_view-\d\]: process started with pid \[(\d+)\]", process.output()).group(1)

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from fake_clock import FakeClock
 from fake_pilot import make_pilot
+from fake_planner import HORIZON
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, from_command
 from wm_planner.engine import Imagined
 from wm_planner.pilot import Pilot
-
-HORIZON = 6
 
 
 class FakeEngine:

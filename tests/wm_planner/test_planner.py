@@ -2,44 +2,20 @@
 
 import numpy as np
 import pytest
-from wm_bundle import from_command, to_command
+from fake_planner import HORIZON, IMAGE, SPEED, cem, make_planner, observe
 from wm_planner.costs import SpreadCost
 from wm_planner.engine import Imagined
 from wm_planner.errors import NonFiniteError, PlanError, PlannerError
 from wm_planner.limits import ActionLimits
 from wm_planner.planner import Manner, Planner, Tuning, check_actions
 from wm_planner.scoring import Scorer
-from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting, SamplingSettings, Solution
+from wm_planner.solvers import Solution
 from wm_planner.timer import CandidateTimer
-
-HORIZON = 6
-IMAGE = np.zeros((3, 8, 8), np.uint8)
-SPEED = np.array([4.0], np.float32)
-
-
-def settings(candidates: int = 32, iterations: int = 3) -> SamplingSettings:
-    return SamplingSettings(candidates, HORIZON, iterations, std=(0.2, 0.2), correlation=0.8, trust=3.0, seed=1)
-
-
-def cem(candidates: int = 32, iterations: int = 3) -> CEM:
-    return CEM(settings(candidates, iterations), candidates // 5)
 
 
 @pytest.fixture
 def planner(engine, clock) -> Planner:
     return make_planner(engine, clock)
-
-
-def make_planner(engine, clock, solver=None, normal=None, policy=None, **tuning) -> Planner:
-    tuning = Tuning(solver or cem(), normal or Manner(Scorer(1.0, 1.0)), **tuning)
-    planner = Planner(engine, tuning, policy=policy, speed_index=0, clock=clock)
-    planner.stamp_ns = 0
-    return planner
-
-
-def observe(planner) -> None:
-    planner.stamp_ns += 80_000_000
-    planner.observe(IMAGE, SPEED, planner.stamp_ns)
 
 
 def test_drives_towards_the_reward(planner, clock):
@@ -184,69 +160,6 @@ def test_a_picture_not_believed_is_replaced_by_a_prediction(planner, engine):
     assert (engine.observed[-1].belief == 2.0).all() and not engine.observed[-1].is_first
 
 
-def test_slew_limits_hold_from_the_last_command_on(engine, clock):
-    engine.proposal = np.tile(np.array([[1.0, 0.0, 1.0]], np.float32), (HORIZON, 1))  # full right, full brake
-    for solver in (ActorOnly(), cem()):
-        planner = make_planner(engine, clock, solver, Manner(Scorer(1.0, 1.0), ActionLimits((0.1, 0.25))))
-        planner.note_command(np.array([-0.3, 0.5, 0.0]))
-        observe(planner)
-        plan = planner.plan(clock() + 1.0)
-        assert plan.action[0] <= -0.2 + 1e-6 and plan.action[1] >= 0.25 - 1e-6
-        longitudinal = plan.actions[:, 1] - plan.actions[:, 2]
-        assert np.abs(np.diff(plan.actions[:, 0])).max() <= 0.1 + 1e-6
-        assert np.abs(np.diff(longitudinal, prepend=0.5)).max() <= 0.25 + 1e-6
-        after = planner.plan(clock() + 1.0, in_flight=[np.array([0.9, 0.0, 0.0])])
-        assert after.action[0] >= 0.8 - 1e-6
-
-
-def test_whatever_the_actor_proposes_a_plan_keeps_every_limit(engine, clock):
-    random = np.random.default_rng(5)
-    solvers = (ActorOnly(), cem(), MPPI(settings(), 1.0), RandomShooting(settings()))
-    for round_index in range(60):
-        slew = tuple(random.uniform(0.02, 1.0, 2))
-        limits = ActionLimits(slew, ceiling=random.uniform(0.0, 1.0))
-        planner = make_planner(engine, clock, solvers[round_index % 4], Manner(Scorer(1.0, 1.0), limits))
-        engine.proposal = random.normal(0.0, 1.0, (HORIZON, 3)).astype(np.float32)  # also outside of the limits
-        before = random.uniform((-1.0, -1.0), (1.0, 1.0)).astype(np.float32)
-        planner.note_command(to_command(before))
-        for _ in range(2):
-            observe(planner)
-            plan = planner.plan(clock() + 1.0)
-            check_actions(plan.actions)
-            limits.check(from_command(plan.actions), before)
-            for candidate in plan.candidates:
-                limits.check(from_command(candidate), before)
-
-
-def test_a_plan_beyond_the_slew_limits_is_refused_with_the_place():
-    plan = np.zeros((HORIZON, 2), np.float32)
-    plan[3, 0] = 0.5
-    with pytest.raises(PlanError, match=r"by \[0.5, 0.0\] at step 3, the limit is \[0.4, 1.0\]"):
-        ActionLimits((0.4, 1.0)).check(plan, np.zeros(2, np.float32))
-    ActionLimits((0.5, 1.0)).check(plan, np.zeros(2, np.float32))
-
-
-def test_wide_limits_change_nothing(engine, clock):
-    plans = []
-    for limits in (ActionLimits(), ActionLimits((1.99, 1.99))):
-        planner = make_planner(engine, clock, normal=Manner(Scorer(1.0, 1.0), limits))
-        observe(planner)
-        plans.append(planner.plan(clock() + 1.0).actions)
-    np.testing.assert_array_equal(*plans)
-
-
-def test_cautious_limits_throttle_and_takes_it_away_at_speed(engine, clock):
-    engine.proposal = np.tile(np.array([[0.0, 0.8, 0.0]], np.float32), (HORIZON, 1))
-    calm = Manner(Scorer(1.0, 1.0), ActionLimits(ceiling=0.2), no_throttle_above_mps=10.0)
-    planner = make_planner(engine, clock, cautious=calm)
-    observe(planner)
-    assert planner.plan(clock() + 1.0).action[1] > 0.4
-    assert planner.plan(clock() + 1.0, cautious=True).actions[:, 1].max() == pytest.approx(0.2)
-    planner.observe(IMAGE, np.array([10.1], np.float32), 10**9)
-    assert planner.plan(clock() + 1.0, cautious=True).actions[:, 1].max() == 0.0
-    assert planner.plan(clock() + 1.0).action[1] > 0.4
-
-
 def test_several_futures_of_a_plan_share_the_candidates_and_differ_in_noise(engine, clock):
     seen = []
 
@@ -312,74 +225,3 @@ def test_retuning_keeps_the_belief_and_changes_the_next_plan(planner, engine, cl
     assert np.abs(plan.action).max() <= 0.01 + 1e-6
     observe(planner)
     assert (engine.observed[-1].belief == 1.0).all() and not engine.observed[-1].is_first
-
-
-class FakePolicy:
-    """Says ``action``, after ``seconds``; ``asked`` records the arguments."""
-
-    def __init__(self, clock, action=(0.6, 0.0, 0.3), seconds=0.0):
-        self.clock, self.action, self.seconds, self.asked = clock, np.array(action, np.float32), seconds, []
-
-    def act(self, image, vector, previous_action):
-        self.clock.advance(self.seconds)
-        self.asked.append((image.copy(), vector.copy(), previous_action.copy()))
-        return self.action
-
-
-def test_a_policy_is_asked_about_what_was_observed_and_the_command_applied_before(engine, clock):
-    policy = FakePolicy(clock)
-    planner = make_planner(engine, clock, PolicyOnly(), policy=policy)
-    planner.note_command(np.array([0.1, 0.2, 0.0]))
-    observe(planner)
-    assert planner.plan(clock() + 1.0).action == pytest.approx([0.6, 0.0, 0.3])
-    planner.note_command(np.array([0.3, 0.4, 0.0]))
-    observe(planner)
-    planner.plan(clock() + 1.0)
-    (image, vector, first), (_, _, second) = policy.asked
-    np.testing.assert_array_equal(image, IMAGE)
-    np.testing.assert_array_equal(vector, SPEED)
-    assert first.tolist() == [0.0, 0.0, 0.0] and second == pytest.approx([0.3, 0.4, 0.0])
-
-
-def test_the_policys_plan_goes_on_as_the_actor_does_after_the_commands_in_flight_and_its_action(engine, clock):
-    planner = make_planner(engine, clock, PolicyOnly(), policy=FakePolicy(clock))
-    engine.proposal = np.arange(3 * HORIZON, dtype=np.float32).reshape(HORIZON, 3) * np.float32([0.05, 0.0, 0.05])
-    observe(planner)
-    flying = [np.array([0.5, 0.0, 0.0])]
-    plan = planner.plan(clock() + 1.0, in_flight=flying)
-    assert engine.advanced[0] == pytest.approx(np.array(flying))
-    assert engine.advanced[1] == pytest.approx(np.array([[0.6, 0.0, 0.3]]))
-    assert plan.actions[1:3] == pytest.approx(to_command(from_command(engine.proposal[:2])))
-    assert plan.in_flight == 1
-
-
-def test_a_policy_judges_no_picture_that_is_not_whole_or_not_believed(engine, clock):
-    policy = FakePolicy(clock)
-    engine.proposal = np.tile(np.array([[0.1, 0.2, 0.0]], np.float32), (HORIZON, 1))
-    planner = make_planner(engine, clock, PolicyOnly(), policy=policy)
-    planner.observe(IMAGE, SPEED, 1, np.array([1.0, 0.0], np.float32))
-    assert planner.plan(clock() + 1.0).action == pytest.approx([0.1, 0.2, 0.0])  # the actor's
-    planner.observe(IMAGE, SPEED, 2, np.ones(2, np.float32))
-    planner.discard_observation()
-    assert planner.plan(clock() + 1.0).action == pytest.approx([0.1, 0.2, 0.0])
-    assert policy.asked == []
-
-
-def test_the_policys_time_is_taken_from_the_search(engine, clock):
-    engine.imagine_s_each = 0.020 / 32
-    plans = []
-    for seconds in (0.0, 0.030):
-        planner = make_planner(engine, clock, policy=FakePolicy(clock, seconds=seconds))
-        observe(planner)
-        begin_s = clock()
-        plans.append(planner.plan(begin_s + 0.055))
-        assert clock() - begin_s <= 0.055
-    assert [plan.iterations for plan in plans] == [3, 2]  # of 55 ms, 20 for each whole one
-
-
-def test_actors_alone_ask_no_policy(engine, clock):
-    policy = FakePolicy(clock)
-    planner = make_planner(engine, clock, ActorOnly(), policy=policy)
-    observe(planner)
-    planner.plan(clock() + 1.0)
-    assert policy.asked == []
