@@ -73,6 +73,21 @@ def run(program: str, work: Callable[[], int], expected: tuple[type[Exception], 
         return _interrupted(program)
 
 
+def run_on_episodes(program: str, work: Callable[[], int]) -> int:
+    """``run`` for what reads episodes and trains: their errors are loaded here, so that Ctrl-C while numpy loads gets
+    no traceback."""
+
+    def guarded() -> int:
+        from wm_data.episodes import EpisodeError
+
+        from wm_training.config_values import ConfigurationError
+        from wm_training.errors import TrainingError
+
+        return run(program, work, (EpisodeError, TrainingError, ConfigurationError, OSError))
+
+    return run(program, guarded, ())
+
+
 def counting_progress(title: str, console: "Console") -> "Progress":
     """A bar that counts things, with the field ``note`` behind it; silent where ``console`` is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

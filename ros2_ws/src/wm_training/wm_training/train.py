@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wm_training import configuration
-from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, say
+from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, run_on_episodes, say
 from wm_training.config import WorldModelTrainConfig
 from wm_training.config_values import ONE_SIZE, ConfigurationError, NotSet
 from wm_training.errors import TrainingError
@@ -60,9 +60,7 @@ def _main(arguments: list[str] | None) -> int:
     except ConfigurationError as error:
         say("train", str(error))
         return USAGE
-    from wm_data.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
-
-    return run("train", lambda: _train(options, config), (EpisodeError, TrainingError, ConfigurationError, OSError))
+    return run_on_episodes("train", lambda: _train(options, config))
 
 
 def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldModelTrainConfig]:

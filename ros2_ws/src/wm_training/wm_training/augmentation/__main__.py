@@ -5,8 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from wm_training.augmentation.options import AugmentOptions
-from wm_training.cli import DONE, STOPPED, counting_progress, parse, run, say
-from wm_training.errors import TrainingError
+from wm_training.cli import DONE, STOPPED, counting_progress, parse, run_on_episodes, say
 from wm_training.training.process import asked_to_stop, prepare_process
 
 if TYPE_CHECKING:
@@ -30,13 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     prepare_process()
     options = parse(AugmentOptions, DESCRIPTION, PROGRAM, arguments)
-
-    def work() -> int:
-        from wm_data.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
-
-        return run(PROGRAM, lambda: _augment(options), (EpisodeError, TrainingError, OSError))
-
-    return run(PROGRAM, work, ())
+    return run_on_episodes(PROGRAM, lambda: _augment(options))
 
 
 def _augment(options: AugmentOptions) -> int:

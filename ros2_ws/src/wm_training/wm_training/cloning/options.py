@@ -1,23 +1,20 @@
 """What `clone` can be asked for, and what that means for the parts it shares with the world model. Loads no torch."""
 
 import dataclasses
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from wm_training.cloning.policy_run import PolicyRun
 from wm_training.config import WorldModelTrainConfig
 
 WINDOW = 2
 """Rows that are read side by side: the shortest windows there are."""
 VALIDATION_FRAMES = 10_000
 """Most validation rows looked at after an epoch."""
-# What changes where and how fast a run computes, or where its results go, and not what it learns.
-_PLACES = ("data_path", "imagined_path", "output", "device", "threads", "resume")
 
 
 @dataclass(frozen=True)
-class CloneOptions:
+class CloneOptions(PolicyRun):
     """The command line. Bad values are refused with the field, the value and what was expected."""
 
     data_path: str
@@ -70,16 +67,10 @@ class CloneOptions:
     """auto continues a run of the same settings that was stopped, none begins anew."""
 
     def __post_init__(self):
-        if Path(self.output).suffix != ".onnx" or not Path(self.output).stem:
-            raise ValueError(f"output is {self.output!r}, expected a file's name that ends with .onnx")
+        self._check_names()
         self._check("episodes", self.episodes >= 0, "0 or more")
         self._check("batch_size", self.batch_size > 0 and self.batch_size % WINDOW == 0, "an even number above 0")
-        self._check("name", bool(re.fullmatch(r"[^\s/\\]+", self.name)), "a name without blanks and slashes")
         self.config(64)  # its checks are those of the fields that both have
-
-    def _check(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
 
     def config(self, image_size: int) -> WorldModelTrainConfig:
         """Settings for the encoder, the actor, the reader of the data and the optimiser, which are the world model's.
@@ -94,17 +85,3 @@ class CloneOptions:
             image_size=image_size,
             validation_frames=VALIDATION_FRAMES,
         )
-
-    def learned_from(self) -> dict[str, Any]:
-        """The options that decide what is learned, by name."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _PLACES}
-
-    @property
-    def onnx_file(self) -> Path:
-        """Where the policy goes."""
-        return Path(self.output).expanduser()
-
-    @property
-    def folder(self) -> Path:
-        """Where the state of the training goes: beside the policy."""
-        return self.onnx_file.with_suffix(".training")

@@ -1,13 +1,10 @@
 """`ros2 run wm_training finetune_policy`: improves a cloned policy on returns that a world model imagines."""
 
-import json
-import platform
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wm_training.cli import DONE, STOPPED, parse, run, say
+from wm_training.cli import DONE, STOPPED, parse, run_on_episodes, say
 from wm_training.errors import TrainingError
 from wm_training.guidance.options import FinetuneOptions
 from wm_training.training.process import prepare_process
@@ -27,24 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     prepare_process()
     options = parse(FinetuneOptions, DESCRIPTION, PROGRAM, arguments)
-
-    def work() -> int:
-        from wm_data.episodes import EpisodeError  # here, so that Ctrl-C while numpy loads gets no traceback
-
-        from wm_training.config_values import ConfigurationError
-
-        return run(PROGRAM, lambda: _finetune(options), (EpisodeError, TrainingError, ConfigurationError, OSError))
-
-    return run(PROGRAM, work, ())
+    return run_on_episodes(PROGRAM, lambda: _finetune(options))
 
 
 def _finetune(options: FinetuneOptions) -> int:
-    for place, wanted in ((options.onnx_file, Path.is_file), (options.folder, Path.is_dir)):  # before the work
-        if place.exists() and not wanted(place):
-            kind = "file" if wanted is Path.is_file else "folder"
-            raise TrainingError(f"{place} exists and is no {kind}: choose another --output")
+    options.check_output()
     if options.onnx_file.resolve() == Path(options.policy).expanduser().resolve():
         raise TrainingError(f"--output {options.output} is the policy to begin with: choose another file")
+    from wm_training.cloning.result import write_result
     from wm_training.guidance.finetuning import SCORE
     from wm_training.guidance.trainer import FinetuneTrainer, shown
 
@@ -58,7 +45,8 @@ def _finetune(options: FinetuneOptions) -> int:
         return STOPPED
     best = trainer.load_best()
     before, after = best["before"][SCORE], best["validation"][SCORE]
-    summary = _write(trainer, best)
+    made_of = {"clone": trainer.clone_settings, "began_with": trainer.began_with, "world_model": trainer.world.sha256}
+    summary = write_result(trainer, PROGRAM, best, **made_of)
     if best["step"] == 0:
         say(PROGRAM, f"no update imagined better than the policy it began with ({before:.4g}), which is written again")
     else:
@@ -78,42 +66,6 @@ def _plan(trainer: "FinetuneTrainer") -> str:
         f"{trainer.world.sha256[:12]}{told}; {options.proposals} proposals in {options.batch_size} states an update, "
         f"at most {options.num_updates:,} updates, from {trainer.step:,}; on {trainer.device}"
     )
-
-
-def _write(trainer: "FinetuneTrainer", best: dict[str, Any]) -> dict[str, Any]:
-    """Write the policy and summary.json; returns the summary."""
-    import numpy
-    import onnxruntime
-    import torch
-    from wm_bundle.files import write_text
-
-    from wm_training.cloning.onnx_file import write_policy
-
-    options = trainer.options
-    # The files without the way to them: policies are given away.
-    names = {name: Path(getattr(options, name)).name for name in ("policy", "checkpoint", "data_path", "output")}
-    provenance = {
-        "made_by": "wm_training finetune_policy",
-        "config": asdict(options) | names,
-        "clone": trainer.clone_settings,
-        "began_with": trainer.began_with,
-        "world_model": trainer.world.sha256,
-        "data": trainer.made_of | trainer.data.description(),
-        "seed": options.seed,
-        "best": best,
-        "updates": trainer.step,
-        "trained_s": round(trainer.trained_s, 1),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        },
-    }
-    manifest = write_policy(options.onnx_file, trainer.policy, trainer.data, provenance)
-    summary = {"policy_id": manifest.policy_id, **manifest.provenance}
-    write_text(options.folder / "summary.json", json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    return summary
 
 
 if __name__ == "__main__":

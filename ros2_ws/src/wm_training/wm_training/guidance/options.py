@@ -1,18 +1,14 @@
 """What `finetune_policy` can be asked for. Loads no torch."""
 
-import dataclasses
 import math
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-# What changes where and how fast a run computes, or where its results go, and not what it learns.
-_PLACES = ("policy", "checkpoint", "data_path", "output", "device", "threads", "resume")
+from wm_training.cloning.policy_run import PolicyRun
 
 
 @dataclass(frozen=True)
-class FinetuneOptions:
+class FinetuneOptions(PolicyRun):
     """The command line. Bad values are refused with the field, the value and what was expected."""
 
     policy: str
@@ -83,9 +79,7 @@ class FinetuneOptions:
     """auto continues a run of the same settings that was stopped, none begins anew."""
 
     def __post_init__(self):
-        if Path(self.output).suffix != ".onnx" or not Path(self.output).stem:
-            raise ValueError(f"output is {self.output!r}, expected a file's name that ends with .onnx")
-        self._check("name", bool(re.fullmatch(r"[^\s/\\]+", self.name)), "a name without blanks and slashes")
+        self._check_names()
         for field in ("horizon", "hold", "num_updates", "batch_size", "validate_every", "validation_states",
                       "validation_horizon", "patience"):  # fmt: skip
             self._check(field, getattr(self, field) > 0, "above 0")
@@ -99,21 +93,3 @@ class FinetuneOptions:
         self._check("labelled_share", 0.0 <= self.labelled_share < 1.0, "from 0 to below 1")
         self._check("validation_share", 0.0 <= self.validation_share < 1.0, "from 0 to below 1")
         self._check("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
-
-    def _check(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
-
-    def learned_from(self) -> dict[str, Any]:
-        """The options that decide what is learned, by name."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _PLACES}
-
-    @property
-    def onnx_file(self) -> Path:
-        """Where the policy goes."""
-        return Path(self.output).expanduser()
-
-    @property
-    def folder(self) -> Path:
-        """Where the state of the training goes: beside the policy."""
-        return self.onnx_file.with_suffix(".training")
