@@ -26,8 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _clone(options: CloneOptions) -> int:
     options.check_output()
+    from wm_training.cloning.policy_trainer import shown
     from wm_training.cloning.result import write_result
-    from wm_training.cloning.trainer import CloneTrainer, shown
+    from wm_training.cloning.trainer import CloneTrainer
 
     trainer = CloneTrainer(options)
     if options.resume == "auto":

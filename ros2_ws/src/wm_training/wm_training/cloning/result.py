@@ -10,9 +10,10 @@ import torch
 from wm_bundle.files import write_text
 
 from wm_training.cloning.onnx_file import write_policy
+from wm_training.cloning.policy_trainer import PolicyTrainer
 
 
-def write_result(trainer, program: str, best: dict[str, Any], **made_of: Any) -> dict[str, Any]:
+def write_result(trainer: PolicyTrainer, program: str, best: dict[str, Any], **made_of: Any) -> dict[str, Any]:
     """Write the policy of a trainer with the weights of its ``best`` look; returns the summary.
 
     ``made_of`` joins what every policy tells of its making. Raises OSError, TrainingError.

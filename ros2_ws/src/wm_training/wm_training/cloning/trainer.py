@@ -1,23 +1,20 @@
 """The training loop of a clone: sample, update, validate, save. A run that was stopped continues where it was."""
 
 import math
-import time
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from wm_training.cloning.data import CloneData
 from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy, measures
+from wm_training.cloning.policy_trainer import PolicyTrainer, shown
 from wm_training.data.summary import data_summary
-from wm_training.errors import TrainingError
 from wm_training.model.noise import draw_noise
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
-from wm_training.run_record import check_data
-from wm_training.training import checkpoints, distributed
+from wm_training.training import distributed
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
 from wm_training.training.process import asked_to_stop
@@ -25,13 +22,17 @@ from wm_training.training.validation import validate
 
 LEAST_UPDATES = 20
 """Updates in an epoch at least, so that a few episodes are learned as long as it takes."""
-SAVE_EVERY_S = 120.0
 CHECK_EVERY = 10
 """Updates between two looks at the device and the clock."""
 
 
-class CloneTrainer:
+class CloneTrainer(PolicyTrainer):
     """Trains a ClonePolicy; ``last.pt``, ``best_model.pt`` and ``metrics.csv`` are in the folder of the options."""
+
+    kind = "clone"
+    made_from_key = "settings"
+    advice = "a lower --learning-rate, more --warmup-steps, or --precision float32"
+    measured = ("epoch", "step", "validation")
 
     def __init__(self, options: CloneOptions):
         """Open the data and build the policy. Raises EpisodeError, ConfigurationError, TrainingError."""
@@ -47,10 +48,6 @@ class CloneTrainer:
         self.learner = Learner(self.config, self.policy, distributed.OneProcess(self.device), self.total_steps)
         self.step = 0
         self.best = math.inf
-        self.trained_s = 0.0
-        """Time of the training so far [s], without what stopped it in between."""
-        self._stop_requested = False
-        self._began = self._saved_at = time.monotonic()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -72,7 +69,7 @@ class CloneTrainer:
 
         Raises TrainingError when a loss or a gradient is not finite, OSError when the folder cannot be written.
         """
-        self._began, self._saved_at = time.monotonic() - self.trained_s, time.monotonic()
+        self._start_clock()
         self.options.folder.mkdir(parents=True, exist_ok=True)
         table = Table(self.options.folder / "metrics.csv", self.step)
         progress = TrainingProgress(self.total_steps, self.step, self.options.batch_size)
@@ -110,37 +107,6 @@ class CloneTrainer:
             validate(lambda batch, noise: self.learner.evaluate(self.data.labelled(batch), noise), self.data.val)
         )
 
-    def resume(self) -> bool:
-        """Continue from last.pt where there is one; returns whether there is.
-
-        Raises TrainingError when it is damaged or of a run with other settings or data.
-        """
-        path = self.options.folder / "last.pt"
-        if not path.is_file():
-            return False
-        payload = checkpoints.read_checkpoint(path, self.device)
-        differing = _differences(payload.get("settings"), self.options.learned_from())
-        if differing:
-            raise TrainingError(
-                f"{path} is of a run with other settings: {', '.join(differing)}; take its settings, choose another "
-                f"--output, or begin anew with --resume none"
-            )
-        check_data(payload["data"], self.made_of, f"the run {self.options.folder}", "begin anew with --resume none")
-        checkpoints.load_weights(self.policy, payload, path)
-        checkpoints.load_optimizer(self.learner.optimizer, payload, path)
-        self.step, self.best, self.trained_s = payload["step"], payload["best"], payload["trained_s"]
-        return True
-
-    def load_best(self) -> dict[str, Any]:
-        """Put the weights of the best epoch into the policy, on the CPU; returns what was measured of them: ``epoch``,
-        ``step`` and ``validation``. Raises TrainingError."""
-        path = self.options.folder / "best_model.pt"
-        payload = checkpoints.read_checkpoint(path)
-        self.policy.cpu()
-        checkpoints.load_weights(self.policy, payload, path)
-        self.policy.eval()
-        return {name: payload[name] for name in ("epoch", "step", "validation")}
-
     def _build_policy(self) -> ClonePolicy:
         torch.manual_seed(self.options.seed)
         data = self.data.train
@@ -155,7 +121,7 @@ class CloneTrainer:
     def _finish_epoch(self, table: Table, progress: TrainingProgress, found: Mapping[str, float]) -> None:
         self._check_finite()
         epoch, validation = self.step // self.steps_per_epoch, self.validate()
-        self.trained_s = time.monotonic() - self._began
+        self._read_clock()
         named = {f"validation/{name}": value for name, value in validation.items()}
         loss = {"train/loss": found["behaviour_cloning"]}
         table.append({"epoch": epoch, "step": self.step, "seconds": round(self.trained_s, 1), **loss, **named})
@@ -164,9 +130,7 @@ class CloneTrainer:
         score = validation.get("loss", -math.inf)
         if score <= self.best:
             self.best = score
-            weights = {"model": self.policy.state_dict(), "settings": self.options.learned_from()}
-            measured = {"epoch": epoch, "step": self.step, "validation": validation}
-            checkpoints.write_checkpoint(self.options.folder / "best_model.pt", weights | measured)
+            self._keep_best(self.options.learned_from(), epoch=epoch, step=self.step, validation=validation)
         self._save()
         progress.pause_over()
 
@@ -174,43 +138,6 @@ class CloneTrainer:
         if self.step % CHECK_EVERY and not self._stop_requested:
             return False
         self._check_finite()
-        if self._stop_requested or time.monotonic() - self._saved_at > SAVE_EVERY_S:
+        if self._save_is_due():
             self._save()
         return self._stop_requested
-
-    def _save(self) -> None:
-        self.trained_s = time.monotonic() - self._began
-        payload = {
-            "settings": self.options.learned_from(),
-            "data": self.made_of,
-            "step": self.step,
-            "best": self.best,
-            "trained_s": self.trained_s,
-            "model": self.policy.state_dict(),
-            "optimizer": self.learner.optimizer.state_dict(),
-        }
-        checkpoints.write_checkpoint(self.options.folder / "last.pt", payload)
-        self._saved_at = time.monotonic()
-
-    def _check_finite(self) -> None:
-        first_bad = self.learner.guard.first_bad()
-        if first_bad is not None:
-            raise TrainingError(
-                f"update {first_bad} is not finite: begin anew with a lower --learning-rate, more --warmup-steps, or "
-                f"--precision float32, and --resume none"
-            )
-
-    def _request_stop(self) -> None:
-        self._stop_requested = True
-
-
-def shown(validation: Mapping[str, float]) -> str:
-    """What was measured, as words for a line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in validation.items())
-
-
-def _differences(saved: Any, wanted: Mapping[str, Any]) -> list[str]:
-    if not isinstance(saved, Mapping):
-        return ["it holds no policy"]
-    names = [name for name in wanted if saved.get(name) != wanted[name]]
-    return [f"{name} {saved.get(name)} → {wanted[name]}" for name in names]

@@ -31,9 +31,10 @@ def _finetune(options: FinetuneOptions) -> int:
     options.check_output()
     if options.onnx_file.resolve() == Path(options.policy).expanduser().resolve():
         raise TrainingError(f"--output {options.output} is the policy to begin with: choose another file")
+    from wm_training.cloning.policy_trainer import shown
     from wm_training.cloning.result import write_result
     from wm_training.guidance.finetuning import SCORE
-    from wm_training.guidance.trainer import FinetuneTrainer, shown
+    from wm_training.guidance.trainer import FinetuneTrainer
 
     trainer = FinetuneTrainer(options)
     if options.resume == "auto":

@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from wm_data.episodes import EpisodeError
 
 from wm_training.cloning.data import CloneData
 from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy
+from wm_training.cloning.policy_trainer import BEST
 from wm_training.errors import TrainingError
 from wm_training.training import checkpoints
-
-BEST = "best_model.pt"
 
 
 class PolicyState(NamedTuple):
@@ -68,8 +66,3 @@ def open_data(state: PolicyState, data_path: str, output: str, name: str, labell
             f"imagined return decides which policy is kept; record more episodes, or raise --validation-share"
         )
     return data
-
-
-def torch_state(policy: ClonePolicy) -> dict[str, torch.Tensor]:
-    """The policy's weights on the CPU, as a file holds them."""
-    return {name: tensor.cpu() for name, tensor in policy.state_dict().items()}

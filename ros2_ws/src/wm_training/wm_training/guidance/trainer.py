@@ -1,6 +1,5 @@
 """The loop of guided fine-tuning: imagine, regress, look at held-out returns, save; stopped runs continue."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,12 +10,12 @@ from wm_data.episodes import EpisodeError
 from wm_training.api import load_world_model
 from wm_training.cloning.onnx_file import weights_hash
 from wm_training.cloning.policy import measures as clone_measures
+from wm_training.cloning.policy_trainer import PolicyTrainer, shown
 from wm_training.data.dataset import SequenceDataset, stack, window
 from wm_training.data.summary import data_summary
-from wm_training.errors import TrainingError
 from wm_training.guidance import finetuning
 from wm_training.guidance.options import FinetuneOptions
-from wm_training.guidance.policy_state import BEST, open_data, read_state, torch_state
+from wm_training.guidance.policy_state import open_data, read_state
 from wm_training.guidance.returns import check_actor
 from wm_training.imagination.recorded import open_split
 from wm_training.model.noise import draw_noise
@@ -24,18 +23,21 @@ from wm_training.model.world_model import Batch
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
-from wm_training.run_record import check_data
-from wm_training.training import checkpoints, distributed
+from wm_training.training import distributed
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Sample
 from wm_training.training.process import asked_to_stop
 from wm_training.training.validation import chosen_windows
 
-SAVE_EVERY_S = 120.0
 
-
-class FinetuneTrainer:
+class FinetuneTrainer(PolicyTrainer):
     """Improves a clone on imagined returns; ``last.pt``, ``best_model.pt``, ``metrics.csv`` are in options.folder."""
+
+    kind = "guided fine-tuning"
+    made_from_key = "made_from"
+    advice = "a lower --learning-rate or a higher --temperature"
+    progress_of = ("step", "best", "stale", "before", "trained_s")
+    measured = ("step", "validation", "before")
 
     def __init__(self, options: FinetuneOptions):
         """Open policy, world model and data. Raises EpisodeError, ConfigurationError, TrainingError."""
@@ -61,11 +63,8 @@ class FinetuneTrainer:
             self.world.fit_vector(options.data_path)
         self.learner = self._make_learner()
         self.step, self.best, self.stale = 0, -float("inf"), 0
-        self._before: dict[str, float] = {}  # what the policy measured before the first update
-        self.trained_s = 0.0
-        """Time of the training so far [s], without what stopped it in between."""
-        self._stop_requested = False
-        self._began = self._saved_at = time.monotonic()
+        self.before: dict[str, float] = {}
+        """What the policy measured before the first update."""
 
     @property
     def finished(self) -> bool:
@@ -77,15 +76,15 @@ class FinetuneTrainer:
 
         Raises TrainingError when a loss or a gradient is not finite, OSError when the folder cannot be written.
         """
-        self._began, self._saved_at = time.monotonic() - self.trained_s, time.monotonic()
+        self._start_clock()
         self.options.folder.mkdir(parents=True, exist_ok=True)
-        table = Table(self.options.folder / "metrics.csv", self.step if self._before else -1)
+        table = Table(self.options.folder / "metrics.csv", self.step if self.before else -1)
         progress = TrainingProgress(self.options.num_updates, self.step, self.options.batch_size)
         self._stop_requested = False
         with asked_to_stop(self._request_stop):
             progress.start()
             try:
-                if not self._before:
+                if not self.before:
                     self._look(table, progress, {})
                 while not self.finished and not self._stop_requested:
                     found = self.update()
@@ -94,7 +93,7 @@ class FinetuneTrainer:
                         progress.show(read(found))
                     if self.step % self.options.validate_every == 0 or self.step == self.options.num_updates:
                         self._look(table, progress, read(found))
-                    elif self._stop_requested or time.monotonic() - self._saved_at > SAVE_EVERY_S:
+                    elif self._save_is_due():
                         self._save()
             finally:
                 progress.stop()
@@ -121,42 +120,6 @@ class FinetuneTrainer:
             with torch.no_grad():
                 found |= clone_measures({name: float(value) for name, value in self.policy(batch).items()})
         return found
-
-    def resume(self) -> bool:
-        """Continue from last.pt where there is one; returns whether there is.
-
-        Raises TrainingError when it is damaged or of a run with other settings, data, policy or world model.
-        """
-        path = self.options.folder / "last.pt"
-        if not path.is_file():
-            return False
-        payload = checkpoints.read_checkpoint(path, self.device)
-        saved = payload.get("made_from")
-        if not isinstance(saved, Mapping):
-            raise TrainingError(f"{path} is of no guided fine-tuning: choose another --output")
-        wanted = self._made_from()
-        differing = [f"{name} {saved.get(name)} → {wanted[name]}" for name in wanted if saved.get(name) != wanted[name]]
-        if differing:
-            raise TrainingError(
-                f"{path} is of a run with other settings: {', '.join(differing)}; take its settings, choose another "
-                f"--output, or begin anew with --resume none"
-            )
-        check_data(payload["data"], self.made_of, f"the run {self.options.folder}", "begin anew with --resume none")
-        checkpoints.load_weights(self.policy, payload, path)
-        checkpoints.load_optimizer(self.learner.optimizer, payload, path)
-        self.step, self.best, self.stale = payload["step"], payload["best"], payload["stale"]
-        self._before, self.trained_s = payload["before"], payload["trained_s"]
-        return True
-
-    def load_best(self) -> dict[str, Any]:
-        """Put the weights of the best look into the policy, on the CPU; returns what was measured of them: ``step`` and
-        ``validation``, and as ``before`` the measures of the policy that the run began with. Raises TrainingError."""
-        path = self.options.folder / BEST
-        payload = checkpoints.read_checkpoint(path)
-        self.policy.cpu()
-        checkpoints.load_weights(self.policy, payload, path)
-        self.policy.eval()
-        return {name: payload[name] for name in ("step", "validation", "before")}
 
     def _make_learner(self) -> Learner:
         options = self.options
@@ -207,8 +170,8 @@ class FinetuneTrainer:
         """Measure, note, keep what is better, save."""
         self._check_finite()
         validation = self.validate()
-        self.trained_s = time.monotonic() - self._began
-        self._before = self._before or validation
+        self._read_clock()
+        self.before = self.before or validation
         names = ("actor", "behaviour_cloning", "metric/advantage_std", "metric/mean_weight", "metric/policy_std")
         row = {f"train/{name.removeprefix('metric/')}": found[name] for name in names if name in found}
         row |= {f"validation/{name}": value for name, value in validation.items()}
@@ -216,47 +179,11 @@ class FinetuneTrainer:
         progress.say(f"update {self.step}: {shown(validation)}")
         if validation[finetuning.SCORE] > self.best:
             self.best, self.stale = validation[finetuning.SCORE], 0
-            weights = {"model": torch_state(self.policy), "settings": self.clone_settings}
-            measured = {"step": self.step, "validation": validation, "before": self._before}
-            checkpoints.write_checkpoint(self.options.folder / BEST, weights | measured)
+            self._keep_best(self.clone_settings, step=self.step, validation=validation, before=self.before)
         else:
             self.stale += 1
         self._save()
         progress.pause_over()
 
-    def _save(self) -> None:
-        self._check_finite()
-        self.trained_s = time.monotonic() - self._began
-        payload = {
-            "made_from": self._made_from(),
-            "data": self.made_of,
-            "step": self.step,
-            "best": self.best,
-            "stale": self.stale,
-            "before": self._before,
-            "trained_s": self.trained_s,
-            "model": self.policy.state_dict(),
-            "optimizer": self.learner.optimizer.state_dict(),
-        }
-        checkpoints.write_checkpoint(self.options.folder / "last.pt", payload)
-        self._saved_at = time.monotonic()
-
     def _made_from(self) -> dict[str, Any]:
-        """What a run must agree on to continue another."""
-        return self.options.learned_from() | {"world_model": self.world.sha256, "policy": self.began_with}
-
-    def _check_finite(self) -> None:
-        first_bad = self.learner.guard.first_bad()
-        if first_bad is not None:
-            raise TrainingError(
-                f"update {first_bad} is not finite: begin anew with a lower --learning-rate or a higher --temperature, "
-                f"and --resume none"
-            )
-
-    def _request_stop(self) -> None:
-        self._stop_requested = True
-
-
-def shown(validation: Mapping[str, float]) -> str:
-    """What was measured, as words for a line."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in validation.items())
+        return super()._made_from() | {"world_model": self.world.sha256, "policy": self.began_with}

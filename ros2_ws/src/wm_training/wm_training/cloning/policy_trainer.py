@@ -1,0 +1,109 @@
+"""What every training of a policy has beside its loop: it saves, continues where it was stopped, and keeps the best."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from wm_training.errors import TrainingError
+from wm_training.run_record import check_data
+from wm_training.training import checkpoints
+
+BEST = "best_model.pt"
+SAVE_EVERY_S = 120.0
+
+
+class PolicyTrainer:
+    """Needs ``options`` (a PolicyRun), ``made_of`` (the data's summary), ``device``, ``policy`` and ``learner``."""
+
+    kind = ""
+    """What is trained, for messages."""
+    made_from_key = ""
+    """Where last.pt holds what a run must agree on to continue another."""
+    advice = ""
+    """What to begin anew with when a number is not finite."""
+    progress_of = ("step", "best", "trained_s")
+    """The attributes that tell how far a run is; last.pt holds them."""
+    measured = ("step", "validation")
+    """What is told of the best weights."""
+
+    trained_s = 0.0
+    """Time of the training so far [s], without what stopped it in between."""
+    _stop_requested = False
+
+    def resume(self) -> bool:
+        """Continue from last.pt where there is one; returns whether there is.
+
+        Raises TrainingError when it is damaged or of a run with other settings, data, policy or world model.
+        """
+        path = self.options.folder / "last.pt"
+        if not path.is_file():
+            return False
+        payload = checkpoints.read_checkpoint(path, self.device)
+        saved, wanted = payload.get(self.made_from_key), self._made_from()
+        if not isinstance(saved, Mapping):
+            raise TrainingError(f"{path} is of no {self.kind}: choose another --output")
+        differing = [f"{name} {saved.get(name)} → {wanted[name]}" for name in wanted if saved.get(name) != wanted[name]]
+        if differing:
+            raise TrainingError(
+                f"{path} is of a run with other settings: {', '.join(differing)}; take its settings, choose another "
+                f"--output, or begin anew with --resume none"
+            )
+        check_data(payload["data"], self.made_of, f"the run {self.options.folder}", "begin anew with --resume none")
+        checkpoints.load_weights(self.policy, payload, path)
+        checkpoints.load_optimizer(self.learner.optimizer, payload, path)
+        for name in self.progress_of:
+            setattr(self, name, payload[name])
+        return True
+
+    def load_best(self) -> dict[str, Any]:
+        """Put the best weights into the policy, on the CPU; returns ``measured`` of them. Raises TrainingError."""
+        path = self.options.folder / BEST
+        payload = checkpoints.read_checkpoint(path)
+        self.policy.cpu()
+        checkpoints.load_weights(self.policy, payload, path)
+        self.policy.eval()
+        return {name: payload[name] for name in self.measured}
+
+    def _made_from(self) -> dict[str, Any]:
+        """What a run must agree on to continue another."""
+        return self.options.learned_from()
+
+    def _start_clock(self) -> None:
+        self._began, self._saved_at = time.monotonic() - self.trained_s, time.monotonic()
+
+    def _read_clock(self) -> None:
+        self.trained_s = time.monotonic() - self._began
+
+    def _save_is_due(self) -> bool:
+        return self._stop_requested or time.monotonic() - self._saved_at > SAVE_EVERY_S
+
+    def _keep_best(self, settings: Mapping[str, Any], **measured: Any) -> None:
+        """Write the weights as the best ones, with the ``settings`` of the clone that they belong to."""
+        weights = {"model": self.policy.state_dict(), "settings": dict(settings)}
+        checkpoints.write_checkpoint(self.options.folder / BEST, weights | measured)
+
+    def _save(self) -> None:
+        self._check_finite()
+        self._read_clock()
+        payload = {
+            self.made_from_key: self._made_from(),
+            "data": self.made_of,
+            "model": self.policy.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
+        }
+        progress = {name: getattr(self, name) for name in self.progress_of}
+        checkpoints.write_checkpoint(self.options.folder / "last.pt", payload | progress)
+        self._saved_at = time.monotonic()
+
+    def _check_finite(self) -> None:
+        first_bad = self.learner.guard.first_bad()
+        if first_bad is not None:
+            raise TrainingError(f"update {first_bad} is not finite: begin anew with {self.advice}, and --resume none")
+
+    def _request_stop(self) -> None:
+        self._stop_requested = True
+
+
+def shown(validation: Mapping[str, float]) -> str:
+    """What was measured, as words for a line."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in validation.items())
