@@ -1,16 +1,22 @@
 """A driver on the bridge's graph that keeps every message of bridge_table with the time it was sent."""
 
+import contextlib
 import importlib
+import json
 import time
 from collections import Counter
 
+import graph
 import rclpy
-from bridge_table import CAMERAS, EGO, OF_THE_TICK, ONCE, PUBLISHED, SENSORS, TF
+from bridge_probe import parameter_words
+from bridge_table import CAMERAS, EGO, OF_THE_TICK, ONCE, PUBLISHED, SENSORS, SPAWN, TF
 from carla_msgs.msg import CarlaEgoVehicleControl
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
+WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0, "auto_reset": False}
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 VOLATILE = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -114,3 +120,28 @@ class Listener:
     def close(self):
         self.executor.shutdown()
         self.node.destroy_node()
+
+
+@contextlib.contextmanager
+def driven_bridge(folder, seed: int, ticks: int, results: bool = False, **parameters):
+    """A Listener on a graph with the bridge, after ``ticks``; the bridge stands and waits for its next command.
+
+    Its ``process`` is the bridge's; with ``results`` it keeps the step results in ``results`` too.
+    """
+    file = folder / "spawn.json"
+    file.write_text(json.dumps(SPAWN))
+    domain_id = graph.fresh_domain_id()
+    with graph.rclpy_context(domain_id) as context:
+        listener = Listener(context)
+        if results:
+            listener.results = []
+            listener.node.create_subscription(StepResult, f"{EGO}/step_result", listener.results.append, VOLATILE)
+        words = parameter_words({**WAITING, "objects_definition_file": file, **parameters})
+        with graph.start("wm_sim", "bridge", *words, domain_id=domain_id) as process:
+            listener.begin(seed)
+            listener.wait_for(lambda: listener.has_ticks(ticks))
+            listener.throttle = None
+            listener.spin(0.3)  # events may be the last to come
+            listener.process = process
+            yield listener
+        listener.close()

@@ -1,13 +1,10 @@
 """wm_sim beside the table of the CARLA bridge (bridge_table), message by message on a live graph."""
 
-import json
 import math
 
-import graph
 import numpy as np
 import pytest
-from bridge_listener import LATCHED, VOLATILE, Listener, check_tick, message_type, stamp_ns
-from bridge_probe import parameter_words
+from bridge_listener import LATCHED, VOLATILE, check_tick, driven_bridge, message_type, stamp_ns
 from bridge_table import (
     CAMERA_SIZE,
     CAMERAS,
@@ -17,7 +14,6 @@ from bridge_table import (
     ONCE,
     PUBLISHED,
     SENSORS,
-    SPAWN,
     SUBSCRIBED,
     TF,
     TF_MESSAGE_HASH,
@@ -34,26 +30,13 @@ pytestmark = pytest.mark.skipif(
 
 SEED = 3
 TICKS = 40  # the car goes straight on and leaves the road
-WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0, "auto_reset": False}
 
 
 @pytest.fixture(scope="module")
 def driven(tmp_path_factory):
     """A Listener on a graph with the bridge, after TICKS ticks; the bridge stands and waits for its next command."""
-    file = tmp_path_factory.mktemp("spawn") / "spawn.json"
-    file.write_text(json.dumps(SPAWN))
-    domain_id = graph.fresh_domain_id()
-    with graph.rclpy_context(domain_id) as context:
-        listener = Listener(context)
-        words = parameter_words({**WAITING, "objects_definition_file": file})
-        with graph.start("wm_sim", "bridge", *words, domain_id=domain_id) as process:
-            listener.begin(SEED)
-            listener.wait_for(lambda: listener.has_ticks(TICKS))
-            listener.throttle = None
-            listener.spin(0.3)  # events may be the last to come
-            listener.process, listener.domain_id = process, domain_id
-            yield listener
-        listener.close()
+    with driven_bridge(tmp_path_factory.mktemp("spawn"), SEED, TICKS) as listener:
+        yield listener
 
 
 def test_topics_have_the_bridges_types_and_quality_of_service_both_ways(driven):

@@ -1,18 +1,14 @@
 """wm_sim's world `traffic` beside the table of the CARLA bridge, with other cars, and a collision with one of them."""
 
-import json
 import math
 
-import graph
 import numpy as np
 import pytest
-from bridge_listener import VOLATILE, Listener, check_tick, stamp_ns
-from bridge_probe import parameter_words
-from bridge_table import CAMERAS, EGO, PUBLISHED, SPAWN, TF
+from bridge_listener import check_tick, driven_bridge, stamp_ns
+from bridge_table import CAMERAS, EGO, PUBLISHED, TF
 from drawn_track import project
 from geometry_msgs.msg import Pose, Twist
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
-from wm_msgs.msg import StepResult
 from wm_planner.ros_distribution import is_humble
 from wm_sim.traffic.placing import COLOURS
 
@@ -21,7 +17,6 @@ pytestmark = pytest.mark.skipif(
 
 SEED = 6
 TICKS = 20
-WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0, "auto_reset": False}
 OWN_ID, FIRST_ID = 1, 100
 SHADES = {(1, 0): 0.85, (-1, 0): 0.85, (0, 1): 0.65, (0, -1): 0.65}  # of the ends and sides of a box
 
@@ -29,22 +24,8 @@ SHADES = {(1, 0): 0.85, (-1, 0): 0.85, (0, 1): 0.65, (0, -1): 0.65}  # of the en
 @pytest.fixture(scope="module")
 def driven(tmp_path_factory):
     """A Listener after TICKS ticks in traffic; the bridge waits for its next command. Keeps `results` too."""
-    file = tmp_path_factory.mktemp("spawn") / "spawn.json"
-    file.write_text(json.dumps(SPAWN))
-    domain_id = graph.fresh_domain_id()
-    with graph.rclpy_context(domain_id) as context:
-        listener = Listener(context)
-        listener.results = []
-        listener.node.create_subscription(StepResult, f"{EGO}/step_result", listener.results.append, VOLATILE)
-        words = parameter_words({**WAITING, "objects_definition_file": file, "world": "traffic"})
-        with graph.start("wm_sim", "bridge", *words, domain_id=domain_id) as process:
-            listener.begin(SEED)
-            listener.wait_for(lambda: listener.has_ticks(TICKS))
-            listener.throttle = None
-            listener.spin(0.3)  # events may be the last to come
-            listener.process = process
-            yield listener
-        listener.close()
+    with driven_bridge(tmp_path_factory.mktemp("spawn"), SEED, TICKS, results=True, world="traffic") as listener:
+        yield listener
 
 
 def test_topics_frames_and_the_order_of_a_tick_are_the_bridges_here_too(driven):
