@@ -182,6 +182,16 @@ def test_episodes_that_do_not_fit_together_are_refused_and_leave_nothing(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["episodes"]
 
 
+def test_rates_that_differ_as_cameras_do_are_one_dataset_at_their_median(tmp_path, capsys):
+    folder = tmp_path / "episodes"
+    for number, rate in enumerate((10.001, 9.975, 10.0)):
+        episode = make_episode(10, seed=number)
+        write_episode(folder / f"{number}.npz", replace(episode, meta={**META, "rate_hz": rate}))
+    info, _ = load(write_lerobot(folder, tmp_path / "out"))
+    assert info["fps"] == 10
+    assert "the episodes are at 9.975 to 10.001 Hz, 10 Hz is taken for all" in capsys.readouterr().err
+
+
 def test_the_command_leaves_what_is_there_and_says_what_cannot_be_read(tmp_path, capsys):
     folder = make_folder(tmp_path / "episodes", count=2, rows=10)
     dest = tmp_path / "out"

@@ -56,8 +56,11 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
     splits = {split: part for split, part in found.items() if part}
     files = [file for part in splits.values() for file in part]
     layout = Layout.of(files)
-    if not layout.has_rate:
+    if not layout.rates_hz:
         say("to_lerobot", f"the episodes do not say their rate, {layout.rate_hz:g} Hz is taken for it")
+    elif layout.rates_hz[0] < layout.rates_hz[1]:
+        low, high = layout.rates_hz
+        say("to_lerobot", f"the episodes are at {low:g} to {high:g} Hz, {layout.rate_hz:g} Hz is taken for all")
     dest = Path(os.path.abspath(dest))
     with appearing(dest) as work, DatasetWriter(work / dest.name, layout, task) as writer:
         for file in files:

@@ -9,8 +9,7 @@ from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.episodes import Episode
-
-_SAME_RATE = 0.01
+from wm_data.rates import rate_of, same_rate
 
 
 def fitted(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
@@ -20,14 +19,13 @@ def fitted(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
 
 def _with_rate(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
     """--rate states the rate of an episode that does not; it changes none."""
-    rate = episode.meta.get("rate_hz")
     if options.rate is None:
         return episode
-    if rate is None:
+    if episode.meta.get("rate_hz") is None:
         return replace(episode, meta={**episode.meta, "rate_hz": options.rate})
-    if not (isinstance(rate, int | float) and abs(rate - options.rate) <= _SAME_RATE * options.rate):
+    if not same_rate(rate_of(episode.meta), options.rate):
         raise ConversionError(
-            f"{file} is at {rate} Hz, and the rows of an episode are kept: leave out --rate {options.rate:g}"
+            f"{file} is at {episode.meta['rate_hz']} Hz, and the rows of an episode are kept: leave out --rate {options.rate:g}"
         )
     return episode
 

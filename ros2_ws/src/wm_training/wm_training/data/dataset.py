@@ -7,13 +7,12 @@ import torch
 from wm_bundle import from_command
 from wm_data.episodes import Episode, EpisodeError, read_episode
 from wm_data.imagined import drive_hashes, imagined_files, refuse_imagined
+from wm_data.rates import rate_of, same_rate
 from wm_data.splits import SPLITS, split_files
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.data.light import change_light, draw_lights
 from wm_training.model.world_model import Batch
-
-RATE_TOLERANCE = 0.05  # a camera's rate differs a little from drive to drive
 
 
 class SequenceDataset:
@@ -176,8 +175,8 @@ class SequenceDataset:
                     f"episode {file} has {episode.actions.shape[1]} numbers in an action, "
                     f"action_dim is {self.config.action_dim}"
                 )
-            rate, usual = episode.meta.get("rate_hz"), first.meta.get("rate_hz")
-            if rate != usual and not (rate and usual and abs(rate / usual - 1.0) <= RATE_TOLERANCE):
+            rate, usual = rate_of(episode.meta), rate_of(first.meta)
+            if not same_rate(rate, usual):
                 raise EpisodeError(
                     f"episode {file} is at {rate} Hz, {self.files[0].name} at {usual} Hz: "
                     f"keep rates in separate folders"

@@ -6,12 +6,12 @@ import numpy as np
 import onnxruntime
 from torch import Tensor
 from wm_bundle.policy import PolicyError, PolicyManifest
+from wm_data.rates import rate_of, same_rate
 
 from wm_training.api import Observations, PretrainedWorldModel
 from wm_training.errors import TrainingError
 
 _INPUTS = ("image", "vector", "previous_action")
-_RATE_TOLERANCE = 0.05  # as of recordings that are trained on together
 
 
 class OnnxPolicy:
@@ -68,13 +68,13 @@ class OnnxPolicy:
     def check_fits(self, world: PretrainedWorldModel) -> None:
         """Raise TrainingError unless it takes the pictures, the vector inputs and the rate of a world model."""
         manifest, meta = self.manifest, world.meta
-        size, rate = world.config.image_size, meta.get("rate_hz")
+        size, rate = world.config.image_size, rate_of(meta)
         told = [entry["name"] for entry in meta.get("vector", [])]
         expected = f"{size}x{size} of {world.model.cameras} camera(s), vector inputs {', '.join(told) or 'none'}"
         ours = [entry.name for entry in manifest.vector] if "vector" in self._inputs else told
         image = manifest.image
         fits = (image.height, image.width, image.channels) == (size, size, world.model.channels) and ours == told
-        if rate and abs(manifest.control_period_s * rate - 1.0) > _RATE_TOLERANCE:
+        if rate is not None and not same_rate(1.0 / manifest.control_period_s, rate):
             fits, expected = False, f"{expected}, a picture each {1.0 / rate:g} s"
         if not fits:
             raise TrainingError(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wm_data.conversion.inspection.survey import EpisodeSummary, Survey
+from wm_data.rates import same_rate
 
 _VALUES_SHOWN = 6
 
@@ -31,7 +32,7 @@ def overview(survey: Survey) -> list[tuple[str, str]]:
         *lines,
         ("rows of an episode", f"{lengths[0]} to {lengths[-1]}, half of them up to {lengths[len(lengths) // 2]}"),
         ("splits", _groups(Counter(episode.split for episode in episodes))),
-        ("rate", _values(rate(e) for e in episodes)),
+        ("rate", _values(rates(episodes))),
         ("cameras", _values(", ".join(e.cameras) for e in episodes)),
         ("picture", _values(f"{e.size[1]} x {e.size[0]} px" for e in episodes)),
         ("vector", _values(", ".join(e.vector) or "none" for e in episodes)),
@@ -48,7 +49,7 @@ def problems(survey: Survey, rows_needed: int) -> list[tuple[str, str]]:
     found = [(name, f"cannot be read: {reason}") for name, reason in survey.unreadable]
     found += [(names[0], f"the same as {', '.join(names[1:])}") for names in survey.duplicates]
     for what, of in _MUST_AGREE:
-        groups = Counter(of(episode) for episode in survey.episodes)
+        groups = Counter(of(survey.episodes))
         if len(groups) > 1:
             told = f"episodes differ in {what}, training refuses them together: {_groups(groups)}"
             found.append(("the folder", told))
@@ -91,10 +92,10 @@ def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], l
 
 
 _MUST_AGREE = (
-    ("picture size", lambda episode: f"{episode.size[1]} x {episode.size[0]} px"),
-    ("number of cameras", lambda episode: f"{len(episode.cameras)}"),
-    ("vector", lambda episode: ", ".join(episode.vector) or "none"),
-    ("rate", lambda episode: rate(episode)),
+    ("picture size", lambda episodes: (f"{e.size[1]} x {e.size[0]} px" for e in episodes)),
+    ("number of cameras", lambda episodes: (f"{len(e.cameras)}" for e in episodes)),
+    ("vector", lambda episodes: (", ".join(e.vector) or "none" for e in episodes)),
+    ("rate", lambda episodes: rates(episodes)),
 )
 
 
@@ -114,6 +115,24 @@ def worst_gap(survey: Survey) -> str:
 def rate(episode: EpisodeSummary) -> str:
     """Rows per second in words."""
     return "not told" if episode.rate_hz is None else f"{episode.rate_hz:g} Hz"
+
+
+def rates(episodes: list[EpisodeSummary]) -> list[str]:
+    """Each episode's rate in words: the same words for those that are one rate to `train`."""
+    groups: list[list[EpisodeSummary]] = []
+    for episode in episodes:
+        alike = (group for group in groups if same_rate(episode.rate_hz, group[0].rate_hz))
+        group = next(alike, None)
+        if group is None:
+            groups.append([episode])
+        else:
+            group.append(episode)
+    told = {}
+    for group in groups:
+        low, high = (of(group, key=lambda episode: episode.rate_hz or 0.0) for of in (min, max))
+        words = rate(low) if rate(low) == rate(high) else f"{low.rate_hz:g} to {rate(high)}"
+        told.update({id(episode): words for episode in group})
+    return [told[id(episode)] for episode in episodes]
 
 
 def duration(episode: EpisodeSummary) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from wm_data.episodes import Episode
+from wm_data.rates import rate_of
 
 BOTH_PEDALS = 0.05  # from here a pedal counts as pressed
 GAP_PERIODS = 1.5  # as everywhere: a longer time between two rows is a gap
@@ -12,12 +13,6 @@ ALIKE = 1  # brightness by which all pixels of a picture may differ and still be
 def find(episode: Episode, pictures: np.ndarray) -> list[str]:
     """Sentences about what is suspicious. ``pictures`` (n, C, H, W) are a sample of the episode's, in order."""
     return [*_of_pictures(episode, pictures), *_of_actions(episode), *_of_results(episode), *_of_time(episode)]
-
-
-def rate_of(meta: dict) -> float | None:
-    """Rows per second [Hz] that a meta tells; None where it tells none, or none that can be."""
-    rate = meta.get("rate_hz")
-    return float(rate) if type(rate) in (int, float) and 0.0 < rate < 1e9 else None
 
 
 def usual_step_ns(steps_ns: np.ndarray) -> float:

@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wm_data.conversion.inspection.findings import find, gaps, rate_of
+from wm_data.conversion.inspection.findings import find, gaps
 from wm_data.conversion.inspection.histogram import Histogram
 from wm_data.episodes import Episode, EpisodeError, read_episode
 from wm_data.imagined import is_imagined
+from wm_data.rates import rate_of
 
 SAMPLED = 16  # pictures of an episode that are looked at
 SAMPLED_BYTES = 64_000_000  # of large pictures fewer, but at least three

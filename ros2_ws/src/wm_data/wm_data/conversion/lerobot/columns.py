@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import Episode, read_episode
+from wm_data.rates import rate_of, same_rate
 
 PICTURES = "observation.images."
 ACTION_NAMES = ["steer", "throttle", "brake"]
@@ -18,7 +19,11 @@ _UNKNOWN_RATE_HZ = 10.0
 
 @dataclass(frozen=True)
 class Layout:
-    """What all episodes of a dataset have in common. Names are made into columns, sizes are checked."""
+    """What all episodes of a dataset have in common. Names are made into columns, sizes are checked.
+
+    ``rates_hz`` are the least and the greatest rate that episodes tell, none where they tell none; LeRobot has one
+    rate, ``rate_hz``: the median.
+    """
 
     cameras: tuple[str, ...]
     height: int
@@ -26,7 +31,7 @@ class Layout:
     vector: tuple[str, ...]
     reward_terms: tuple[str, ...]
     rate_hz: float
-    has_rate: bool
+    rates_hz: tuple[float, ...]
     has_expert: bool
     has_stamps: bool
     has_mask: bool
@@ -39,6 +44,7 @@ class Layout:
         """
         agreed = None
         expert = stamps = mask = 0
+        rates = []
         for file in files:
             episode = read_episode(file)
             if episode.actions.shape[1] != len(ACTION_NAMES):
@@ -46,7 +52,7 @@ class Layout:
             found = _fitting(episode, file)
             agreed = agreed or found
             for what, here, there in zip(_FITTING, found, agreed, strict=True):
-                if here != there:
+                if not (same_rate(here, there) if what == _RATE else here == there):
                     raise ConversionError(
                         f"episode {file} has {what} {here}, {files[0].name} has {there}: "
                         f"a LeRobot dataset has one of it, keep them in separate folders"
@@ -54,15 +60,16 @@ class Layout:
             expert += bool(np.isfinite(episode.expert_actions).any())
             stamps += episode.stamps_ns is not None
             mask += episode.camera_mask is not None
-        cameras, (height, width), vector, terms, rate = agreed
+            rates += [found[-1]] if found[-1] is not None else []
+        cameras, (height, width), vector, terms, _ = agreed
         return cls(
             cameras=cameras,
             height=height,
             width=width,
             vector=vector,
             reward_terms=terms,
-            rate_hz=_UNKNOWN_RATE_HZ if rate is None else float(rate),
-            has_rate=rate is not None,
+            rate_hz=float(np.median(rates)) if rates else _UNKNOWN_RATE_HZ,
+            rates_hz=(min(rates), max(rates)) if rates else (),
             has_expert=expert > 0,
             has_stamps=stamps == len(files),
             has_mask=mask > 0,
@@ -139,7 +146,8 @@ class Layout:
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-_FITTING = ("the cameras", "the picture size", "the vector inputs", "the reward terms", "the rate")
+_RATE = "the rate"
+_FITTING = ("the cameras", "the picture size", "the vector inputs", "the reward terms", _RATE)
 
 
 def _fitting(episode: Episode, file: Path) -> tuple:
@@ -150,9 +158,9 @@ def _fitting(episode: Episode, file: Path) -> tuple:
     terms = ()
     if episode.reward_terms is not None:
         terms = _names(meta.get("reward_terms"), episode.reward_terms.shape[1], "term")
-    rate = meta.get("rate_hz")
-    if rate is not None and not (type(rate) in (int, float) and 0.0 < rate <= 1e6):
-        raise ConversionError(f"episode {file} has a rate_hz of {rate!r}, expected rows per second")
+    rate = rate_of(meta)
+    if rate is None and meta.get("rate_hz") is not None:
+        raise ConversionError(f"episode {file} has a rate_hz of {meta['rate_hz']!r}, expected rows per second")
     return cameras, (height, width), vector, terms, rate
 
 
