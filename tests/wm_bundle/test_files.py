@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from wm_bundle.files import replacing, write_text
+from wm_bundle.files import open_regular, replacing, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -29,3 +29,17 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeyp
         write_text(file, "new")
     assert file.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_only_regular_files_are_opened_and_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("text ü", encoding="utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for place in (tmp_path / "pipe", tmp_path, "/dev/null"):
+        with pytest.raises(OSError, match="no regular file"):
+            open_regular(place)
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "missing")
+    for name in ("file", "link"):
+        with open_regular(tmp_path / name, encoding="utf-8") as stream:
+            assert stream.read() == "text ü"

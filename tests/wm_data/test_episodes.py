@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_episodes import make_episode
-from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode, write_episode
+from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode, read_meta, write_episode
 
 KEYS = ("observations", "actions", "rewards", "dones", "terminals", "vector", "expert_actions", "stamps_ns")
 
@@ -133,3 +133,10 @@ def test_a_meta_that_is_no_object_is_refused(tmp_path):
     np.savez(tmp_path / "e.npz", **four, meta=np.array("[1]"))
     with pytest.raises(EpisodeError, match="a JSON list, expected an object"):
         read_episode(tmp_path / "e.npz")
+
+
+def test_a_named_pipe_among_the_episodes_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(EpisodeError, match="named pipe"):
+        read_episode(tmp_path / "pipe.npz")
+    assert read_meta(tmp_path / "pipe.npz") == {}

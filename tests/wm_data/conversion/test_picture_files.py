@@ -1,3 +1,4 @@
+import os
 import resource
 import struct
 import zlib
@@ -55,3 +56,9 @@ def test_a_file_that_is_no_picture_is_named(tmp_path, content):
         load_picture_file(CameraView("front", 8), file, "jpeg")
     with pytest.raises(ImageError, match="cannot read .*other.jpg"):
         load_picture_file(CameraView("front", 8), tmp_path / "other.jpg", "jpeg")
+
+
+def test_a_named_pipe_in_the_place_of_a_picture_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "picture.jpg")
+    with pytest.raises(ImageError, match=r"picture\.jpg.*named pipe"):
+        load_picture_file(CameraView("front", 8), tmp_path / "picture.jpg", "jpeg")

@@ -1,10 +1,28 @@
-"""Files written whole or not at all, and named without the way to them."""
+"""Files read without waiting, written whole or not at all, and named without the way to them."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+
+def open_regular(path: str | os.PathLike, *arguments: Any, **options: Any) -> IO:
+    """``open`` for reading, of regular files alone: a named pipe would wait for somebody to write to it, for ever.
+
+    Raises OSError for everything else.
+    """
+    return open(path, *arguments, opener=_open_regular, **options)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # which changes nothing for regular files
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file, but a folder, a named pipe or a device", str(path))
+    return descriptor
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from wm_bundle.files import replacing
+from wm_bundle.files import open_regular, replacing
 
 EPISODE_FORMAT_VERSION = 1
 # What zipfile, zlib and numpy raise about damaged files; RuntimeError: a compression or encryption they do not know.
@@ -132,7 +132,7 @@ def read_meta(path: str | os.PathLike) -> dict:
     ``read_episode`` says what is wrong with a damaged one.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("meta.npy") as member:
+        with open_regular(path, "rb") as file, zipfile.ZipFile(file) as archive, archive.open("meta.npy") as member:
             meta = json.loads(str(np.lib.format.read_array(member, allow_pickle=False)))
     except (*_DAMAGE, KeyError, RecursionError, SystemError):
         return {}
@@ -155,7 +155,7 @@ def find_episodes(folder: str | os.PathLike) -> list[Path]:
 
 
 def _read_members(path: Path) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(path) as archive, open(path, "rb") as stream:
+    with open_regular(path, "rb") as stream, zipfile.ZipFile(path) as archive:
         return {
             info.filename.removesuffix(".npy"): _read_member(archive, info, stream, path) for info in archive.infolist()
         }

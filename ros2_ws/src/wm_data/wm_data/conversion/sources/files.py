@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import ImageError
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.pictures import CameraView
@@ -19,7 +20,7 @@ def read_small_file(path: Path, limit: int) -> bytes:
     not fill the memory.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, "rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise ConversionError(f"cannot read {path}: {error.strerror}") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ijson
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
 
@@ -170,7 +171,7 @@ def _lines(stream, place: _Place) -> Iterator[str]:
 
 
 def _csv_rows(file: Path, place: _Place) -> Iterator[dict[str, object]]:
-    with open(file, encoding="utf-8-sig", newline="") as stream:
+    with open_regular(file, encoding="utf-8-sig", newline="") as stream:
         head = stream.readline(_LONGEST_LINE)
         delimiter = max(",;\t", key=head.count)
         stream.seek(0)
@@ -183,7 +184,7 @@ def _csv_rows(file: Path, place: _Place) -> Iterator[dict[str, object]]:
 
 
 def _json_lines(file: Path, place: _Place) -> Iterator[dict[str, object]]:
-    with open(file, encoding="utf-8-sig") as stream:
+    with open_regular(file, encoding="utf-8-sig") as stream:
         for line in _lines(stream, place):
             place.row += 1
             if line.strip():
@@ -192,7 +193,7 @@ def _json_lines(file: Path, place: _Place) -> Iterator[dict[str, object]]:
 
 def _json_rows(file: Path, place: _Place) -> Iterator[dict[str, object]]:
     """Of a list, or of the first list in an object."""
-    with open(file, "rb") as stream:
+    with open_regular(file, "rb") as stream:
         # ijson.items would build what is nested a hundred thousand deep, and crash the process on taking it down.
         events = ijson.basic_parse(stream, use_float=True)
         depth = 0
@@ -235,7 +236,7 @@ def _folder_rows(folder: Path, place: _Place) -> Iterator[dict[str, object]]:
     names = [(re.search(r"(\d{1,15})\.json$", name), name) for name in os.listdir(folder)]
     for frame, name in sorted((int(match[1]), name) for match, name in names if match):
         place.row = frame
-        with open(folder / name, encoding="utf-8-sig") as stream:
+        with open_regular(folder / name, encoding="utf-8-sig") as stream:
             text = stream.read(_LONGEST_LINE)
         yield {**_flat(json.loads(text), place), "frame": frame}
 

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 import ijson
 import numpy as np
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
 
@@ -61,7 +62,7 @@ class Table:
     def __iter__(self) -> Iterator[dict]:
         self._number = 0
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(self.path, "rb") as file:
                 for row in ijson.items(_Shallow(file, self.path), "item", buf_size=_BLOCK_BYTES, use_float=True):
                     self._number += 1
                     if not isinstance(row, dict):

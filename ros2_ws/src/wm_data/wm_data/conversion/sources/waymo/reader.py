@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.controls import angle_of_yaw_rate, pedals_of_acceleration, steer_of_angle
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
@@ -96,7 +97,7 @@ def _scenarios(file: Path) -> Iterator[tuple[str, dict]]:
     """(name, locator) of each scenario of a file, and of its damage."""
     path, number = str(file), -1  # one string for all: there may be half a million scenarios
     try:
-        with open(file, "rb", _READ_AHEAD_BYTES) as stream:
+        with open_regular(file, "rb", _READ_AHEAD_BYTES) as stream:
             for number, offset, length in tfrecord.frames(stream, file):
                 name = _scenario_id(stream, tfrecord.payload_start(offset), length) or f"{file.name}-{number:05d}"
                 yield name, {"file": path, "record": number, "offset": offset}

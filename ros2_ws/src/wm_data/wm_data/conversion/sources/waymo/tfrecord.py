@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
 
@@ -40,7 +41,7 @@ def payload(path: Path, number: int, offset: int) -> bytes:
 
     Raises ConversionError for a damaged length or payload, and OSError.
     """
-    with open(path, "rb") as stream:
+    with open_regular(path, "rb") as stream:
         length = _length(stream, path, number, offset, os.fstat(stream.fileno()).st_size)
         data = stream.read(length)
         footer = stream.read(_FOOTER.size)
