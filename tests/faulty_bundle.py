@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import load_bundle, write_bundle
+from wm_bundle.onnx_runtime import onnxruntime as ort
 
 # First of ten values of red each; any other picture is a normal one.
 NAN, SURPRISING, SLOW, HANGING = 200, 210, 220, 230

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from tiny_bundle import make_tiny_bundle, tiny_model
 from wm_bundle import CameraSpec, ImageSpec, load_bundle, write_bundle
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_planner.bindings import DeviceFunction, HostFunction
 from wm_planner.engine import Engine
 from wm_planner.errors import EngineError, NonFiniteError

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from make_episodes import make_folder
 from tiny_bundle import TINY, tiny_model
 from wm_bundle import load_bundle
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_training.data.dataset import SequenceDataset
 from wm_training.export import ExportError, ExportOptions, check_parity, main
 from wm_training.exporting.graphs import ActorGraph, DecodeGraph, ImagineGraph, ObserveGraph, export_graphs

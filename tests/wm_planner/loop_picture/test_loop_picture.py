@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from fixtures_rosbag import CAMERA, MS, drive, image, write_bag
@@ -13,6 +12,7 @@ from make_episodes import make_episode
 from PIL import Image, ImageSequence
 from tiny_bundle import make_tiny_bundle, tiny_model
 from wm_bundle import load_bundle, write_bundle
+from wm_bundle.onnx_runtime import onnxruntime as ort
 from wm_data.episodes import Episode, write_episode
 from wm_planner.loop_picture.__main__ import main
 from wm_planner.loop_picture.clip import steps_ahead

@@ -3,9 +3,9 @@
 import os
 from types import SimpleNamespace
 
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, save
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_planner import providers, tensorrt
 from wm_planner.errors import EngineError
 from wm_planner.providers import CPU, CUDA, TENSORRT, EngineSettings, check_usable, first_that_works, left_to_processor

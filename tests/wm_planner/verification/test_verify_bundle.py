@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from faulty_bundle import NAN, make_faulty_bundle
 from make_episodes import make_episode
 from onnx import helper, numpy_helper
 from tiny_bundle import damage, make_tiny_bundle
 from wm_bundle import load_bundle, write_bundle
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_data.episodes import write_episode
 from wm_planner.engine import Engine
 from wm_planner.providers import CHOICES, CUDA, EngineSettings

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from tiny_clones import command_line, looked_up, make_data
 from tiny_training import start, wait_until
 from wm_bundle import from_command
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_bundle.policy import PolicyManifest
 from wm_data.episodes import write_episode
 from wm_training.cloning import onnx_file

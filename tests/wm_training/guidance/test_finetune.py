@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from make_episodes import make_folder
 from tiny_clones import SMALL
 from toy_lane import driven_reward, wandering
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_bundle.policy import PolicyManifest
 from wm_data.episodes import write_episode
 from wm_training.cloning.__main__ import main as clone

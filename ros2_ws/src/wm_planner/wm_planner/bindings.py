@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+from wm_bundle.onnx_runtime import onnxruntime as ort
 
 from wm_planner.errors import EngineError, NonFiniteError
 from wm_planner.providers import first_line

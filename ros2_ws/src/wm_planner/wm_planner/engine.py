@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from wm_bundle import BUNDLE_FILES, Bundle, BundleManifest
+from wm_bundle.onnx_runtime import onnxruntime as ort
 
 from wm_planner.bindings import make_function, run_checked
 from wm_planner.errors import EngineError

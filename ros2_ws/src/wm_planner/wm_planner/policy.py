@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from wm_bundle import BundleManifest, ImageSpec
 from wm_bundle.bundle import sha256_of
+from wm_bundle.onnx_runtime import onnxruntime as ort
 from wm_bundle.policy import PolicyError, PolicyManifest
 
 from wm_planner.bindings import make_function, run_checked

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import onnxruntime as ort
+from wm_bundle.onnx_runtime import onnxruntime as ort
 
 from wm_planner.errors import EngineError
 from wm_planner.tensorrt import (

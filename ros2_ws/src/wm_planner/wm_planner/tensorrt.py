@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import onnxruntime as ort
 from wm_bundle.bundle import sha256_of
+from wm_bundle.onnx_runtime import onnxruntime as ort
 
 AUTO, OFF = "auto", "off"  # values of the parameter engine_cache that are not folders
 _TYPICAL_CANDIDATES = 64  # engines are tuned for so many

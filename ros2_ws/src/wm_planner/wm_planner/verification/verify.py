@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import onnxruntime as ort
 from wm_bundle import BundleError, BundleManifest, load_bundle
+from wm_bundle.onnx_runtime import onnxruntime as ort
 
 from wm_planner.assembly import Parts, build
 from wm_planner.drive.machine import machine_facts

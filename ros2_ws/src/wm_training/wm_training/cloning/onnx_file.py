@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 from wm_bundle.files import replacing
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_bundle.policy import PolicyManifest
 
 from wm_training.cloning.data import CloneData

@@ -5,9 +5,9 @@ import platform
 from typing import Any
 
 import numpy
-import onnxruntime
 import torch
 from wm_bundle.files import write_text
+from wm_bundle.onnx_runtime import onnxruntime
 
 from wm_training.cloning.onnx_file import write_policy
 from wm_training.cloning.policy_trainer import PolicyTrainer

@@ -4,8 +4,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_evaluation.metrics.parity import (
     CANDIDATES,
     PLAN_EVERY,

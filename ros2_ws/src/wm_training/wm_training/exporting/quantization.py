@@ -11,9 +11,8 @@ import tempfile
 from pathlib import Path
 
 import onnx
-import onnxruntime
 from onnx import helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from wm_bundle.onnx_runtime import onnxruntime, quantization_tools
 
 # Products with fewer weights are not faster in eight bits, and the heads' last layers, with values far apart from bin
 # to bin, lose most by it: leaving them alone makes the error of the return a fifth and the roll-out 8 % slower.
@@ -30,14 +29,15 @@ def quantize(source: Path, file: Path) -> int:
     if not wide:
         onnx.save(model, file)
         return 0
+    tools = quantization_tools()
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)  # it asks for the folding that was just done
     try:
-        quantize_dynamic(
+        tools.quantize_dynamic(
             model,
             file,
             per_channel=True,
-            weight_type=QuantType.QInt8,
+            weight_type=tools.QuantType.QInt8,
             op_types_to_quantize=["MatMul"],
             nodes_to_quantize=wide,
         )

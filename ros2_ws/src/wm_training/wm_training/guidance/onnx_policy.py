@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from torch import Tensor
+from wm_bundle.onnx_runtime import onnxruntime
 from wm_bundle.policy import PolicyError, PolicyManifest
 from wm_data.rates import rate_of, same_rate
 
