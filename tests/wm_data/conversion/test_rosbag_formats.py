@@ -122,10 +122,15 @@ def test_a_file_of_other_bytes_is_refused(tmp_path, name):
         converted(tmp_path / name)
 
 
-def test_a_compressed_file_without_metadata_is_refused_with_what_to_do(tmp_path):
-    folder = write_bag(tmp_path / "bag", drive(ticks=3), "mcap", "file")
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_compressed_file_is_read_without_metadata_and_refused_where_it_is_cut(tmp_path, storage):
+    folder = write_bag(tmp_path / "bag", drive(ticks=6), storage, "file")
     (folder / "metadata.yaml").unlink()
-    with pytest.raises(ConversionError, match="ros2 bag reindex"):
+    (episode,), _ = converted(folder)
+    assert len(episode) == 5
+    (file,) = folder.iterdir()
+    cut(file, 0.8)
+    with pytest.raises(ConversionError, match="its end is missing"):
         converted(folder)
 
 
@@ -255,8 +260,8 @@ def test_a_bag_without_definitions_needs_those_of_the_workspace_and_others_do_no
 
     without = write_old_sqlite3(tmp_path / "bag.db3", drive(ticks=5))
     with_some = write_bare_mcap(tmp_path / "bag.mcap", drive(ticks=5))
-    monkeypatch.setattr("wm_data.conversion.sources.rosbag.bag.jazzy_typestore", missing)
-    with pytest.raises(ConversionError, match="holds no message definitions, and .*carla_msgs are not installed"):
+    monkeypatch.setattr("wm_data.conversion.sources.rosbag.definitions.jazzy_typestore", missing)
+    with pytest.raises(ConversionError, match="holds no definition of .*, and .*carla_msgs are not installed"):
         converted(without)
     assert len(converted(with_some)[0][0]) == 4
 

@@ -16,13 +16,13 @@ from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag import find_drives
 from wm_data.conversion.sources.rosbag.bag import Bag, Message, open_bag
+from wm_data.conversion.sources.rosbag.connection import ROS1
 
 from wm_planner.recording.definitions import message_class
 from wm_planner.recording.errors import RecordError
 from wm_planner.replay.errors import ReplayError
 
 _DEPTH = 10  # where the bag does not tell; rosbag2 cannot see a publisher's depth
-_ROS1_SUFFIX = ".bag"
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,13 @@ class PlayedTopic:
 class ReplayBag:
     """An open bag. ``topics``: what can be played, by name; ``left_out``: why each other topic cannot."""
 
-    def __init__(self, bag: Bag, ros1: bool):
+    def __init__(self, bag: Bag):
         self._bag = bag
-        self._ros1 = ros1
         self.topics: dict[str, PlayedTopic] = {}
         self.left_out: dict[str, str] = {}
         for topic in bag.topics.values():
             try:
-                if ros1 and topic.type not in jazzy_typestore().fielddefs:
+                if topic.encoding == ROS1 and topic.type not in jazzy_typestore().fielddefs:
                     raise ReplayError(f"the definition of {topic.type} in ROS 2 is not known")
                 _check_layout(bag, topic.type)
                 self.topics[topic.name] = PlayedTopic(
@@ -58,9 +57,8 @@ class ReplayBag:
         try:
             for message in self._bag.messages(topics):
                 raw = bytes(message.raw)
-                if self._ros1:
-                    kind = self.topics[message.topic].kind
-                    raw = bytes(jazzy_typestore().ros1_to_cdr(raw, kind))
+                if self._bag.topics[message.topic].encoding == ROS1:
+                    raw = bytes(jazzy_typestore().ros1_to_cdr(raw, self.topics[message.topic].kind))
                 yield Message(message.topic, message.log_ns, raw)
         except ConversionError as error:
             raise _advised(error) from None
@@ -68,8 +66,7 @@ class ReplayBag:
             raise ReplayError(f"{self._bag.place}: a message cannot be converted: {error}") from None
 
     def _offered(self, topic: str) -> QoSProfile:
-        profiles = [qos for connection in self._bag.connections if connection.topic == topic
-                    for qos in getattr(connection.ext, "offered_qos_profiles", None) or []]
+        profiles = self._bag.offered_qos(topic)
         # What one publisher offers for several hears every subscriber that one of them was heard by.
         effort = profiles and all(qos.reliability == QosReliability.BEST_EFFORT for qos in profiles)
         latched = profiles and all(qos.durability == QosDurability.TRANSIENT_LOCAL for qos in profiles)
@@ -89,7 +86,7 @@ def open_replay(path: Path) -> Iterator[ReplayBag]:
             raise ReplayError(f"{path} holds {len(drives)} bags ({names}{', …' if len(drives) > 5 else ''}): name one")
         paths = [Path(file) for file in drives[0].paths]
         with open_bag(paths, DriveReport(drives[0].name), recover=False) as bag:
-            yield ReplayBag(bag, ros1=paths[0].suffix == _ROS1_SUFFIX)
+            yield ReplayBag(bag)
     except ConversionError as error:
         raise _advised(error) from None
 
@@ -104,8 +101,8 @@ def _check_layout(bag: Bag, kind: str) -> None:
 
     Compared where both are known; a bag's bytes are published as they are, and subscribers read them by their type.
     """
-    ours, theirs = jazzy_typestore(), bag.typestore
-    if kind in ours.fielddefs and kind in theirs.fielddefs and _layout(ours, kind) != _layout(theirs, kind):
+    ours, theirs = jazzy_typestore(), bag.typestore(kind)
+    if kind in ours.fielddefs and theirs is not None and _layout(ours, kind) != _layout(theirs, kind):
         raise ReplayError(f"its messages were recorded with another definition of {kind} than the installed one")
 
 

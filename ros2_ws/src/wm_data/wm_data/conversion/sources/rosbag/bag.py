@@ -1,22 +1,37 @@
 """Opening a bag and reading its messages, whatever it is stored in; every failure becomes a ConversionError."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import zstandard
-from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Qos
+from rosbags.rosbag2.metadata import parse_qos
+from rosbags.typesys.store import Typestore
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.message_types import jazzy_typestore
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.finding import MCAP_SUFFIXES, METADATA
-from wm_data.conversion.sources.rosbag.recovery import RecoveredMcap
+from wm_data.conversion.sources.rosbag.connection import CDR, ROS1, BagFile, Connection
+from wm_data.conversion.sources.rosbag.definitions import Definitions
+from wm_data.conversion.sources.rosbag.finding import MCAP_SUFFIXES, ROS1_SUFFIXES
+from wm_data.conversion.sources.rosbag.layout import Layout, layout_of
+from wm_data.conversion.sources.rosbag.mcap_file import McapFile
+from wm_data.conversion.sources.rosbag.ros1_file import Ros1File
+from wm_data.conversion.sources.rosbag.sqlite3_file import Sqlite3File
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins with it: the first byte of CDR is 0
 _NEWEST_NS = 2**63 - 1
+# What can be done about a damaged file, by the end of its name.
+_ADVICE = {
+    **dict.fromkeys(MCAP_SUFFIXES, "--recover reads what an mcap holds up to there"),
+    **dict.fromkeys(ROS1_SUFFIXES, "`rosbag reindex`, of ROS 1, mends a bag that was cut short or not closed"),
+    ".db3": "`sqlite3 FILE .recover` writes down what can be saved of a database",
+}
 
 
 class Message(NamedTuple):
@@ -29,85 +44,97 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of a bag: its name, message type and number of messages."""
+    """A topic of a bag: its name, message type, number of messages, and how they are serialised, CDR or ROS1."""
 
     name: str
     type: str
     count: int
-
-
-class _Storage(Protocol):
-    """What holds the messages: connections as those of rosbags, and the types of their messages."""
-
-    connections: list
-    typestore: Any
-
-    def messages(self, connections: Collection) -> Iterator[tuple[Any, int, bytes]]: ...
-
-    def deserialize(self, raw: bytes, msgtype: str) -> Any: ...
+    encoding: str = CDR
 
 
 class Bag:
     """An open bag."""
 
-    def __init__(self, place: str, storage: _Storage, report: DriveReport, recover: bool, advice: str = ""):
-        """``place`` names the bag in messages, ``advice`` ends those about damage. ``recover``: a bag that breaks off
-        ends there, with a note."""
+    def __init__(self, place: str, files: list[BagFile], layout: Layout, report: DriveReport, recover: bool):
+        """``place`` names the bag in messages. ``recover``: a file that breaks off ends there, with a note."""
         self.place = place
-        self._advice = advice
-        self._storage = storage
+        self._files = files
+        self._layout = layout
         self._report = report
         self._recover = recover
-        self.topics = _topics_of(storage.connections, report)
-
-    @property
-    def connections(self) -> list:
-        """The connections as of rosbags: topic, type and, where the bag knows it, the offered quality of service."""
-        return self._storage.connections
-
-    @property
-    def typestore(self) -> Any:
-        """The message types that the bag defines, as of rosbags."""
-        return self._storage.typestore
+        connections = [connection for file in files for connection in file.connections]
+        self.topics = _topics_of(connections, report)
+        self._connections = [
+            connection for connection in connections if _is_of(connection, self.topics.get(connection.topic))
+        ]
+        self._definitions = Definitions(self._connections, report)
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
-        """The messages of ``topics`` in the order in which they were recorded.
+        """The messages of ``topics``, file by file, each in the order in which they were recorded.
 
-        Raises ConversionError where the bag breaks off.
+        Those that the bag promises and does not hold are counted at the end. Raises ConversionError where the bag
+        breaks off.
         """
-        wanted = [
-            connection
-            for connection in self._storage.connections
-            if connection.topic in topics and connection.msgtype == self.topics[connection.topic].type
-        ]
-        if not wanted:  # rosbags takes none for all
-            return
+        read: Counter = Counter()
+        for file, path in zip(self._files, self._layout.files, strict=True):
+            wanted = [
+                connection
+                for connection in file.connections
+                if connection.topic in topics and _is_of(connection, self.topics.get(connection.topic))
+            ]
+            for connection, log_ns, raw in self._stored(file, path, wanted):
+                read[connection.topic, connection.msgtype] += 1
+                message = self._checked(connection.topic, log_ns, raw)
+                if message is not None:
+                    yield message
+        self._count_missing(topics, read)
+
+    def _stored(self, file: BagFile, path: Path, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+        """What a file holds of ``wanted``, up to where it breaks off."""
         try:
-            stored = iter(self._storage.messages(wanted))
-        except Exception as error:
-            raise self._broken(error) from None
-        while True:
-            try:
-                connection, log_ns, raw = next(stored)
-            except StopIteration:
-                return
-            except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
-                if not self._recover:
-                    raise self._broken(error) from None
-                self._report.note(f"the bag breaks off ({_short(error)}); what comes before that is used")
-                return
-            if 0 <= log_ns <= _NEWEST_NS:
-                yield Message(connection.topic, log_ns, raw)
-            else:
-                self._report.skipped[f"message of {connection.topic} with an impossible time of recording"] += 1
+            if wanted:
+                yield from file.messages(wanted)
+        except GeneratorExit:
+            raise
+        except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
+            if not self._recover:
+                raise ConversionError(
+                    f"{path} breaks off or is damaged: {_short(error)}{_advice(path, self._recover)}"
+                ) from None
+            self._report.note(f"{path.name} breaks off ({_short(error)}); what comes before that is used")
+
+    def _checked(self, topic: str, log_ns: Any, raw: Any) -> Message | None:
+        """The message, unpacked; None for one that is none, which is counted."""
+        if not (isinstance(log_ns, int) and 0 <= log_ns <= _NEWEST_NS):
+            self._report.skipped[f"message of {topic} with an impossible time of recording"] += 1
+            return None
+        try:
+            if raw[:4] == _ZSTD_MAGIC:
+                raw = zstandard.decompress(raw)
+        except (TypeError, zstandard.ZstdError):
+            self.count_unreadable(topic)
+            return None
+        return Message(topic, log_ns, raw)
+
+    def _count_missing(self, topics: Collection[str], read: Counter) -> None:
+        held: Counter = Counter()
+        for connection in self._connections:
+            held[connection.topic, connection.msgtype] += connection.count
+        for name in self.topics.keys() & topics:
+            key = name, self.topics[name].type
+            missing = max(held[key], self._layout.promised[key]) - read[key]
+            if missing > 0:
+                self._report.skipped[f"message of {name} that the bag says it holds, and that is not there"] += missing
 
     def deserialize(self, message: Message) -> Any:
         """The message as an object with fields, None where its bytes cannot be read (it is counted)."""
-        raw, kind = message.raw, self.topics[message.topic].type
+        topic = self.topics[message.topic]
         try:
-            if raw[:4] == _ZSTD_MAGIC:  # compressed, in a bag that lacks the metadata to tell
-                raw = zstandard.decompress(raw)
-            return self._storage.deserialize(raw, kind)
+            store = self._definitions.store_of(topic.type)
+            read = store.deserialize_ros1 if topic.encoding == ROS1 else store.deserialize_cdr
+            return read(message.raw, topic.type)
+        except ConversionError:
+            raise
         except Exception:  # damaged bytes end in exceptions of every kind
             self.count_unreadable(message.topic)
             return None
@@ -116,113 +143,123 @@ class Bag:
         """Count a message whose bytes are not what its type says."""
         self._report.skipped[f"message of {topic} that cannot be read as {self.topics[topic].type}"] += 1
 
+    def typestore(self, msgtype: str) -> Typestore | None:
+        """A store of rosbags that knows a type and those within it; None where nobody defines it."""
+        return self._definitions.store_of(msgtype)
+
+    def offered_qos(self, topic: str) -> list[Qos]:
+        """The quality of service that publishers offered, where the bag knows it."""
+        found = []
+        for connection in self._connections:
+            if connection.topic == topic:
+                with suppress(Exception):  # of what is no quality of service, the library raises several kinds
+                    found += parse_qos(connection.offered_qos)
+        return found
+
     def check_types(self, topics: Collection[str]) -> None:
         """Raises ConversionError where the messages of ``topics`` have an unknown type."""
         for topic in sorted(topics):
             kind = self.topics[topic].type
-            if kind not in self._storage.typestore.fielddefs:
+            try:
+                known = self._definitions.store_of(kind) is not None
+            except ConversionError as error:
+                raise ConversionError(f"{self.place} holds no definition of {kind}, and {error}") from None
+            if not known:
                 raise ConversionError(
                     f"{self.place}: topic {topic} is of type {kind}, which the bag does not define, and which is not "
                     f"among those of ROS 2 Jazzy, carla_msgs and wm_msgs: record to mcap, which holds definitions"
                 )
 
-    def _broken(self, error: Exception) -> ConversionError:
-        return ConversionError(f"{self.place} breaks off or is damaged: {_short(error)}{self._advice}")
-
-
-class _JazzyWhenNeeded:
-    """The types for a bag without definitions; most have some, and making these takes a while."""
-
-    @property
-    def fielddefs(self) -> dict:
-        """Raises ConversionError where the workspace is not in use."""
-        return jazzy_typestore().fielddefs
-
 
 @contextmanager
 def open_bag(paths: list[Path], report: DriveReport, recover: bool) -> Iterator[Bag]:
-    """Open the bag that lies in ``paths``: its folder, or its files. With ``recover`` a damaged mcap is read as far as
-    it goes. Raises ConversionError."""
+    """Open the bag that lies in ``paths``: its folder, or its files. With ``recover``, what is damaged is left out as
+    far as can be, with notes. Raises ConversionError."""
     place = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    try:
-        _check_files(paths, report)
-        mcap_files = _mcap_files(paths)
-    except OSError as error:
-        raise ConversionError(f"{place} cannot be read: {error}") from None
-    advice = "" if recover or not mcap_files else "; --recover reads what an mcap holds up to there"
-    try:
-        reader = AnyReader(paths, default_typestore=_JazzyWhenNeeded())
-        reader.open()
-    except ConversionError as error:
-        raise ConversionError(f"{place} holds no message definitions, and {error}") from None
-    except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
-        if not (recover and mcap_files):
-            raise ConversionError(f"{place} cannot be read as a bag: {_short(error)}{advice}") from None
-        reader = None
-    if reader is None:
-        yield Bag(place, RecoveredMcap(mcap_files, report), report, recover)
-        return
-    try:
-        yield Bag(place, reader, report, recover, advice)
-    finally:
-        reader.close()
+    with ExitStack() as stack:
+        try:
+            layout = layout_of(paths, report, recover)
+        except OSError as error:
+            raise ConversionError(f"{place} cannot be read: {error}") from None
+        files, read = [], []
+        for path in layout.files:
+            try:
+                files.append(_opened(path, stack, report, recover))
+                read.append(path)
+            except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
+                if not recover or len(layout.files) == 1:
+                    told = f"{path} cannot be read as a bag: {_short(error)}{_advice(path, recover)}"
+                    raise ConversionError(told) from None
+                report.note(f"{path.name} is left out: {_short(error)}")
+        if not files:
+            raise ConversionError(f"{place} cannot be read as a bag: none of its files can be read")
+        yield Bag(place, files, Layout(read, layout.promised), report, recover)
 
 
-def _topics_of(connections: list, report: DriveReport) -> dict[str, Topic]:
+def _opened(path: Path, stack: ExitStack, report: DriveReport, recover: bool) -> BagFile:
+    """Open one file; what it needs is put on the ``stack``. Raises exceptions of every kind."""
+    with open_regular(path, "rb") as stream:
+        if not stream.read(1):
+            raise ConversionError("it is empty (0 bytes): nothing was recorded to it; delete it")
+    if path.suffix == ".zstd":
+        folder = stack.enter_context(TemporaryDirectory())
+        path = _unpacked(path, Path(folder))
+    if path.name.endswith(MCAP_SUFFIXES):
+        return McapFile(path, report, recover)
+    if path.name.endswith(ROS1_SUFFIXES):
+        file = Ros1File(path)
+        stack.callback(file.close)
+        return file
+    return Sqlite3File(path, report)
+
+
+def _unpacked(path: Path, folder: Path) -> Path:
+    """Unpack a file that was compressed as a whole. Raises ConversionError where its end is missing."""
+    unpacked = folder / path.stem
+    unpacker = zstandard.ZstdDecompressor().decompressobj()
+    with open_regular(path, "rb") as source, open(unpacked, "wb") as target:
+        while part := source.read(1 << 20):
+            target.write(unpacker.decompress(part))
+    if not unpacker.eof:
+        raise ConversionError("its end is missing: it is no whole zstd file")
+    return unpacked
+
+
+def _is_of(connection: Connection, topic: Topic | None) -> bool:
+    return topic is not None and (connection.msgtype, connection.encoding) == (topic.type, topic.encoding)
+
+
+def _topics_of(connections: list[Connection], report: DriveReport) -> dict[str, Topic]:
     """Topics by name. Of one with several types the one with the most messages counts."""
-    counts: dict[tuple[str, str], int] = {}
+    counts: Counter = Counter()
     for connection in connections:
-        key = connection.topic, connection.msgtype
-        if not all(isinstance(name, str) and name.isprintable() for name in key):
+        if not (connection.topic.isprintable() and connection.msgtype.isprintable()):
             report.note("a topic is left out whose name or type is damaged")
-            continue
-        count = connection.msgcount if isinstance(connection.msgcount, int) else 0
-        counts[key] = counts.get(key, 0) + count
+        elif connection.encoding not in (CDR, ROS1):
+            report.note(f"not used: {connection.topic}, whose messages are {connection.encoding}")
+        else:
+            counts[connection.topic, connection.msgtype, connection.encoding] += connection.count
     topics: dict[str, Topic] = {}
-    for (name, kind), count in sorted(counts.items()):
-        if name not in topics or count > topics[name].count:
-            topics[name] = Topic(name, kind, count)
+    for (name, kind, encoding), count in sorted(counts.items()):
+        other = topics.get(name)
+        if other is None or count > other.count:
+            topics[name] = Topic(name, kind, count, encoding)
+        if other is not None:
+            report.note(f"{name} has messages of several types: those of {topics[name].type} are used")
     return topics
 
 
-def _mcap_files(paths: list[Path]) -> list[Path]:
-    """The mcap files of a bag, in order."""
-    files = [file for path in paths for file in (path.glob("*.mcap") if path.is_dir() else [path])]
-
-    def place(file: Path) -> tuple[str, int, str]:
-        stem, _, number = file.stem.rpartition("_")
-        return (stem, int(number), file.name) if number.isdecimal() else (file.stem, 0, file.name)
-
-    return sorted((file for file in files if file.name.endswith(MCAP_SUFFIXES) and file.is_file()), key=place)
-
-
-def _check_files(paths: list[Path], report: DriveReport) -> None:
-    """Refuse what no library's message explains well enough."""
-    for path in paths:
-        if not path.exists():
-            raise ConversionError(f"{path} does not exist any more")
-        if path.is_dir():
-            files = sorted(path.iterdir())
-            if not (path / METADATA).is_file():
-                raise ConversionError(f"{path} has no {METADATA}: make one with `ros2 bag reindex {path}`")
-        else:
-            files = [path]
-        for file in files:
-            if file.suffix == ".zstd" and file == path:
-                raise ConversionError(
-                    f"{file} is compressed and has no {METADATA} beside it that says how: make one with "
-                    f"`ros2 bag reindex`, or unpack it with `zstd -d`"
-                )
-            if file.suffix in (".mcap", ".db3", ".bag", ".zstd") and file.stat().st_size == 0:
-                raise ConversionError(f"{file} is empty (0 bytes): nothing was recorded to it; delete it")
-            log = file.with_name(file.name + "-wal")
-            if file.suffix == ".db3" and log.is_file() and log.stat().st_size > 0:
-                report.note(f"{log.name} is not read: open {file.name} once with sqlite3, which takes it in")
+def _advice(path: Path, recover: bool) -> str:
+    """What to do about a damaged file."""
+    for suffix, advice in _ADVICE.items():
+        if path.name.removesuffix(".zstd").endswith(suffix) and not (recover and suffix in MCAP_SUFFIXES):
+            return f"; {advice}"
+    return ""
 
 
 def _short(error: Exception) -> str:
     """An exception in one line; that of rosbags explains itself."""
     text = " ".join(str(error).split()).rstrip(".")
-    if text and type(error).__module__.startswith("rosbags"):
+    if isinstance(error, ConversionError) or (text and type(error).__module__.startswith("rosbags")):
         return text[:300]
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

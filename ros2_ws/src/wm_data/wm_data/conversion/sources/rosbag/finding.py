@@ -10,9 +10,9 @@ from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources.naming import safe_name, unique_names
 
 METADATA = "metadata.yaml"
-FILE_SUFFIXES = (".mcap", ".db3", ".bag")
 MCAP_SUFFIXES = (".mcap", ".mcap.part")  # .part: what a killed `record` leaves, taken only where it is named
-_COMPRESSED = (".mcap.zstd", ".db3.zstd")  # can only be read by the metadata.yaml that lies beside them
+ROS1_SUFFIXES = (".bag", ".bag.active")  # .active: what a killed `rosbag record` leaves
+FILE_SUFFIXES = (".mcap", ".db3", *ROS1_SUFFIXES, ".mcap.zstd", ".db3.zstd")
 _EXPECTED = "expected a bag's folder, a .mcap, .db3 or .bag file, or a folder that holds such"
 
 
@@ -29,7 +29,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     if source.is_file():
         if not source.name.endswith((*FILE_SUFFIXES, *MCAP_SUFFIXES)):
             raise ConversionError(f"{source} is a file that ends in '{source.suffix}', {_EXPECTED}")
-        return [_reference(safe_name(Path(source.name.removesuffix(".part")).stem), [source])]
+        return [_reference(safe_name(_without_ending(source)), [source])]
     bags = sorted(_bags_below(source))
     if not bags:
         raise ConversionError(f"{source} holds no bag, {_EXPECTED}")
@@ -44,7 +44,7 @@ def _bags_below(source: Path) -> list[list[Path]]:
         folder = Path(folder_name)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         found = sorted(name for name in file_names if not name.startswith("."))
-        here = [name for name in found if name.endswith((*FILE_SUFFIXES, *_COMPRESSED))]
+        here = [name for name in found if name.endswith(FILE_SUFFIXES)]
         if METADATA in found and (here or folder == source):
             bags.append([folder])
             subfolders.clear()
@@ -78,10 +78,17 @@ def _name(source: Path, files: list[Path]) -> str:
     if _is_piece(first):
         path = first.parent
     elif first.is_file():
-        path = first.with_name(first.name.removesuffix(".zstd")).with_suffix("")
+        path = first.with_name(_without_ending(first))
     if path == source:
         return path.resolve().name
     return "-".join(path.relative_to(source).parts)
+
+
+def _without_ending(file: Path) -> str:
+    """A bag's file name without what says how it is stored."""
+    for ending in (".part", ".active", ".zstd"):
+        file = file.with_name(file.name.removesuffix(ending))
+    return file.stem
 
 
 def _reference(name: str, files: list[Path]) -> DriveRef:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mcap.reader import make_reader
 from wm_bundle import ImageError
+from wm_bundle.files import open_regular
 
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.episode_bag import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
@@ -22,6 +22,7 @@ from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag import finding
 from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
 from wm_data.conversion.sources.rosbag.clock import header_ns
+from wm_data.conversion.sources.rosbag.mcap_file import read_summary
 from wm_data.episodes import Episode
 
 _UNKNOWN = np.full(3, np.nan, np.float32)
@@ -32,9 +33,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     found = finding.find_drives(options)
     if options.rate is not None or options.topics or options.recover or options.actions not in ("auto", "applied"):
         return found
-    return [
-        replace(ref, locator={**ref.locator, "whole_episode": True}) if _is_episode(ref) else ref for ref in found
-    ]
+    return [replace(ref, locator={**ref.locator, "whole_episode": True}) if _is_episode(ref) else ref for ref in found]
 
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
@@ -67,11 +66,11 @@ def _is_episode(ref: DriveRef) -> bool:
     path = Path(ref.locator["paths"][0])
     try:
         if path.is_dir():
-            return META_TOPIC in (path / finding.METADATA).read_text(encoding="utf-8")
+            with open_regular(path / finding.METADATA, encoding="utf-8") as stream:
+                return META_TOPIC in stream.read()
         if path.suffix != ".mcap":
             return False
-        with open(path, "rb") as stream:
-            summary = make_reader(stream).get_summary()
+        summary = read_summary(path)
         return summary is not None and any(channel.topic == META_TOPIC for channel in summary.channels.values())
     except Exception:  # the mcap library raises exceptions of every kind about damaged files
         return False

@@ -1,0 +1,162 @@
+"""One mcap file of a bag: by its index where that is whole, else from the front, up to where it breaks off.
+
+No record is needed but the messages and what they refer to: indexes, statistics and the summary are all optional, and
+a file whose writer left out one of them must not seem to hold less.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from mcap.reader import SeekingReader
+from mcap.records import Channel, Chunk, ChunkIndex, Message, Schema
+from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.summary import Summary
+from rosbags.typesys.msg import normalize_msgtype
+from wm_bundle.files import open_regular
+
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.report import DriveReport
+from wm_data.conversion.sources.rosbag.connection import CDR, ROS1, Connection
+
+_LARGEST_RECORD = 2**30  # bytes; a longer one is damage
+_QOS = "offered_qos_profiles"
+
+
+class McapFile:
+    """Topics and messages of an mcap file. With ``recover``, what is damaged is left out, with a note."""
+
+    def __init__(self, path: Path, report: DriveReport, recover: bool):
+        self._path = path
+        self._report = report
+        self._recover = recover
+        self._topics: dict[int, Connection] = {}  # by the number of their channel
+        self._chunks: list[ChunkIndex] = []
+        try:
+            summary = read_summary(path)
+        except Exception:  # damaged bytes end in exceptions of every kind
+            if not recover:
+                raise
+            summary = None
+        if summary is not None and _is_complete(summary):
+            self._take(summary.channels, summary.schemas, summary.statistics.channel_message_counts)
+            self._chunks = summary.chunk_indexes if _indexes_all(summary) else []
+            return
+        channels: dict[int, Channel] = {}
+        schemas: dict[int, Schema] = {}
+        counts: Counter = Counter()
+        for record in self._records():
+            if isinstance(record, Schema):
+                schemas[record.id] = record
+            elif isinstance(record, Channel):
+                channels[record.id] = record
+            elif record.channel_id in channels:
+                counts[record.channel_id] += 1
+        self._take(channels, schemas, counts)
+        if recover and not counts:
+            raise ConversionError("it holds no message that could be recovered")
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All topics; of one there may be several, one for each publisher."""
+        return list(self._topics.values())
+
+    def messages(self, wanted: Collection[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+        """(connection, time of recording [ns], bytes) of each message of ``wanted``: in the order of these times by the
+        index, in the order of writing without one."""
+        numbers = {number for number, connection in self._topics.items() if connection in wanted}
+        records = self._indexed(numbers) if self._chunks else self._records()
+        for record in records:
+            if isinstance(record, Message) and record.channel_id in numbers:
+                yield self._topics[record.channel_id], record.log_time, record.data
+
+    def _take(self, channels: dict[int, Channel], schemas: dict[int, Schema], counts: dict[int, int]) -> None:
+        for number, channel in channels.items():
+            schema = schemas.get(channel.schema_id, Schema(0, b"", "", ""))
+            encoding = channel.message_encoding or CDR
+            self._topics[number] = Connection(
+                channel.topic,
+                normalize_msgtype(schema.name) if encoding == ROS1 else schema.name,
+                counts.get(number, 0),
+                encoding,
+                schema.encoding,
+                schema.data.decode("utf-8", "replace"),
+                channel.metadata.get(_QOS, ""),
+            )
+
+    def _indexed(self, numbers: set[int]) -> Iterator[Message]:
+        """Messages in the order of their times of recording. Chunks whose times overlap are held together."""
+        held: list[Message] = []
+        with open_regular(self._path, "rb") as stream:
+            for index in sorted(self._chunks, key=lambda index: (index.message_start_time, index.chunk_start_offset)):
+                within = index.message_index_offsets  # empty: nobody knows what is within
+                if within and not numbers & within.keys():
+                    continue
+                ready = [message for message in held if message.log_time < index.message_start_time]
+                yield from ready
+                held = [*held[len(ready) :], *self._of_chunk(stream, index, numbers)]
+                held.sort(key=lambda message: message.log_time)
+        yield from held
+
+    def _of_chunk(self, stream, index: ChunkIndex, numbers: set[int]) -> list[Message]:
+        try:
+            stream.seek(index.chunk_start_offset)
+            reader = StreamReader(stream, skip_magic=True, emit_chunks=True, record_size_limit=_LARGEST_RECORD)
+            chunk = next(reader.records)
+            if not isinstance(chunk, Chunk):
+                raise ConversionError(f"expected a chunk at byte {index.chunk_start_offset}")
+            records = breakup_chunk(chunk, validate_crc=True)
+        except Exception as error:  # damaged bytes end in exceptions of every kind
+            if not self._recover:
+                raise
+            self._report.note(
+                f"{self._path.name}: the damaged chunk at byte {index.chunk_start_offset} is left out "
+                f"({type(error).__name__})"
+            )
+            return []
+        return [record for record in records if isinstance(record, Message) and record.channel_id in numbers]
+
+    def _records(self) -> Iterator[Schema | Channel | Message]:
+        """Schemas, channels and messages in the order of writing, up to where the file breaks off."""
+        count = 0
+        with open_regular(self._path, "rb") as stream:
+            records = iter(StreamReader(stream, validate_crcs=True, record_size_limit=_LARGEST_RECORD).records)
+            while True:
+                try:
+                    record = next(records)
+                except StopIteration:
+                    return
+                except Exception as error:  # damaged bytes end in exceptions of every kind
+                    if not self._recover:
+                        raise
+                    self._report.note(
+                        f"{self._path.name} breaks off at byte {stream.tell()} of {self._path.stat().st_size} "
+                        f"({type(error).__name__}); the {count} messages before it are recovered"
+                    )
+                    return
+                if isinstance(record, Schema | Channel | Message):
+                    count += isinstance(record, Message)
+                    yield record
+
+
+def read_summary(path: Path) -> Summary | None:
+    """The summary at a file's end, None where it has none. Raises exceptions of every kind about a damaged file."""
+    with open_regular(path, "rb") as stream:
+        return SeekingReader(stream, record_size_limit=_LARGEST_RECORD).get_summary()
+
+
+def _is_complete(summary: Summary) -> bool:
+    """Whether it names all topics, and how many messages each has."""
+    statistics = summary.statistics
+    if statistics is None:
+        return False
+    counts = statistics.channel_message_counts
+    return (
+        sum(counts.values()) == statistics.message_count
+        and counts.keys() <= summary.channels.keys()
+        and all(channel.schema_id in {0, *summary.schemas} for channel in summary.channels.values())
+    )
+
+
+def _indexes_all(summary: Summary) -> bool:
+    return len(summary.chunk_indexes) == summary.statistics.chunk_count

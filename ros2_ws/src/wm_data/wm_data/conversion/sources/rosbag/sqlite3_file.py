@@ -1,0 +1,70 @@
+"""One .db3 file of a bag, as every version of rosbag2 has written it."""
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.report import DriveReport
+from wm_data.conversion.sources.rosbag.connection import Connection
+
+
+class Sqlite3File:
+    """Topics and messages of a database, which is never written to: what is in a log beside it is not read."""
+
+    def __init__(self, path: Path, report: DriveReport):
+        self._path = path
+        log = path.with_name(path.name + "-wal")
+        if log.is_file() and log.stat().st_size > 0:
+            report.note(f"{log.name} is not read: open {path.name} once with sqlite3, which takes it in")
+        with closing(self._opened()) as database:
+            self._topics = _topics_of(database, path, report)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All topics."""
+        return list(self._topics.values())
+
+    def messages(self, wanted: Collection[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+        """(connection, time of recording [ns], bytes) of each message of ``wanted``, in the order of these times."""
+        numbers = [number for number, connection in self._topics.items() if connection in wanted]
+        marks = ",".join("?" * len(numbers))
+        with closing(self._opened()) as database:
+            for number, log_ns, raw in database.execute(
+                f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({marks}) ORDER BY timestamp",
+                numbers,
+            ):
+                yield self._topics[number], log_ns, raw
+
+    def _opened(self) -> sqlite3.Connection:
+        database = sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+        database.text_factory = lambda text: text.decode("utf-8", "replace")
+        return database
+
+
+def _topics_of(database: sqlite3.Connection, path: Path, report: DriveReport) -> dict[int, Connection]:
+    """Topics by their number. Raises ConversionError where it is another database."""
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"topics", "messages"} <= tables:
+        raise ConversionError("it is a database without the tables 'topics' and 'messages'")
+    definitions = {}
+    if "message_definitions" in tables:
+        rows = database.execute("SELECT topic_type, encoding, encoded_message_definition FROM message_definitions")
+        definitions = {msgtype: (str(kind), str(text)) for msgtype, kind, text in rows}
+    columns = {row[1] for row in database.execute("PRAGMA table_info(topics)")}
+    qos = "offered_qos_profiles" if "offered_qos_profiles" in columns else "''"
+    counts = dict(database.execute("SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id"))
+    topics = {
+        number: Connection(
+            str(name), str(kind), counts.pop(number, 0), encoding, *definitions.get(kind, ("", "")), text
+        )
+        for number, name, kind, encoding, text in database.execute(
+            f"SELECT id, name, type, serialization_format, {qos} FROM topics"
+        )
+    }
+    if counts:
+        report.note(
+            f"{path.name} has {sum(counts.values())} messages of topics that it does not name: they are left out"
+        )
+    return topics
