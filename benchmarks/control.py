@@ -28,7 +28,7 @@ _TRACK = 2000
 _WARM_UP = 5
 # Candidates, horizon [steps] and iterations of the search.
 _SEARCHES = ((64, 12, 2), (100, 15, 1), (100, 15, 2), (128, 16, 2), (256, 16, 1))
-_PRECISIONS = ("float32", "int8")
+_QUICK_SEARCHES = ((8, 2, 2),)
 _NO_DEADLINE_MS = 10_000.0
 
 
@@ -94,15 +94,16 @@ def measure(bundle: Path, quick: bool, say: Callable[[str], None]) -> dict:
     """
     say("control, a drive")
     result = _drive(bundle, steps=10 if quick else 190)
-    table = {}
+    table, bundles, sizes = {}, {}, untrained.sizes_of(bundle)
     with tempfile.TemporaryDirectory() as folder:
-        for candidates, horizon, iterations in _SEARCHES[:1] if quick else _SEARCHES:
-            for precision in _PRECISIONS:
+        for candidates, horizon, iterations in _QUICK_SEARCHES if quick else _SEARCHES:
+            if horizon not in bundles:
+                full = untrained.write_untrained(Path(folder) / f"float32_{horizon}", sizes, horizon)
+                reduced = untrained.write_reduced(Path(folder) / f"int8_{horizon}", full)
+                bundles[horizon] = {"float32": full.path, "int8": reduced.path}
+            for precision, path in bundles[horizon].items():
                 say(f"control, {candidates} x {horizon} x {iterations} in {precision}")
-                path = Path(folder) / f"{precision}_{horizon}"
-                if not path.exists():
-                    untrained.write_untrained(path, untrained.sizes_of(bundle), horizon, precision)
-                found = _search(path / "bundle", candidates, iterations, steps=5 if quick else 60)
+                found = _search(path, candidates, iterations, steps=5 if quick else 60)
                 table[f"{candidates} x {horizon} x {iterations} {precision}"] = found
     return result | {"table": table}
 

@@ -5,7 +5,6 @@ Every setting is measured in a process of its own (but in a quick run); those th
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from benchmarks.children import child_main, run_child
 from benchmarks.machine import cores
-from benchmarks.timing import median
+from benchmarks.timing import median, timed
 
 # dreamerv3-torch's own defaults: GRU 256, hidden 512, 32 x 32 categorical, two hidden layers in every head.
 PEER_SIZES = {
@@ -29,6 +28,7 @@ PEER_SIZES = {
 QUICK_SIZES = PEER_SIZES | {"state_dim": 16, "hidden_dim": 16, "latent_dim": 4, "num_categories": 4, "conv_depth": 4}
 _PEER_HORIZON = 15
 _ROUNDS = 3
+_CALLS_S, _PRODUCTS_S, _QUICK_S = 20.0, 1.0, 0.1  # what measuring may take, each
 
 
 def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], None]) -> dict:
@@ -64,11 +64,11 @@ def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], N
 def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[str], None]) -> dict:
     from benchmarks import untrained
 
-    sizes, candidates, calls, rounds = (QUICK_SIZES, 8, 2, 1) if quick else (PEER_SIZES, 64, 20, _ROUNDS)
-    ours = {
-        precision: untrained.write_untrained(Path(folder) / f"peer_{precision}", sizes, _PEER_HORIZON, precision, 2)
-        for precision in ("float32", "int8")
-    }
+    sizes, candidates, horizon, calls, rounds = (
+        (QUICK_SIZES, 8, 2, 2, 1) if quick else (PEER_SIZES, 64, _PEER_HORIZON, 20, _ROUNDS)
+    )
+    full = untrained.write_untrained(Path(folder) / "peer_float32", sizes, horizon, head_layers=2)
+    ours = {"float32": full, "int8": untrained.write_reduced(Path(folder) / "peer_int8", full)}
     found = {name: [] for name in ours} | ({"peer": []} if peer is not None else {})
     for number in range(rounds):
         say(f"imagination at the peer's sizes, round {number + 1}")
@@ -76,7 +76,7 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
             found[precision].append(_run(bundle.path, candidates, cores(), calls, quick))
         if peer is not None:
             settings = {"what": "imagine", "path": str(peer), "sizes": sizes, "threads": cores(), "calls": calls,
-                        "candidates": candidates, "horizon": _PEER_HORIZON}  # fmt: skip
+                        "candidates": candidates, "horizon": horizon}  # fmt: skip
             found["peer"].append(run_child("benchmarks.peers", settings, cores()))
     result = {name: _summary(runs) for name, runs in found.items()}
     if peer is not None:
@@ -90,7 +90,8 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
 
 
 def _run(path: Path, candidates: int, threads: int, calls: int, quick: bool) -> dict:
-    settings = {"bundle": str(path), "candidates": candidates, "threads": threads, "calls": calls}
+    settings = {"bundle": str(path), "candidates": candidates, "threads": threads, "calls": calls,
+                "products_s": _QUICK_S if quick else _PRODUCTS_S}  # fmt: skip
     return _child(settings) if quick else run_child("benchmarks.imagination", settings, threads)
 
 
@@ -131,11 +132,7 @@ def _child(settings: dict) -> dict:
     actions = to_command(random.uniform(-1.0, 1.0, (candidates, horizon, 2)).astype(np.float32))
     belief, noise = engine.initial_belief(), engine.zero_noise(candidates)
     engine.warm_up(candidates)
-    seconds = []
-    for _ in range(settings["calls"]):
-        started = time.perf_counter()
-        engine.imagine(belief, actions, noise)
-        seconds.append(time.perf_counter() - started)
+    seconds = timed(lambda: engine.imagine(belief, actions, noise), settings["calls"], _CALLS_S)
     torch.set_num_threads(settings["threads"])
     return {
         "seconds": seconds,
@@ -144,7 +141,7 @@ def _child(settings: dict) -> dict:
         "threads": settings["threads"],
         "provider": engine.provider,
         "gflop": gflop_of_products(loaded.file("imagine.onnx"), candidates),
-        "product_gflops": product_speed(torch.float32, repetitions=4),
+        "product_gflops": product_speed(torch.float32, settings["products_s"]),
     }
 
 

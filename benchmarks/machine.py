@@ -3,12 +3,13 @@
 import os
 import platform
 import re
-import time
 from pathlib import Path
 
 import torch
 
-_PRODUCT_SIZE = 2048
+from benchmarks.timing import timed
+
+_SMALLEST_PRODUCT, _LARGEST_PRODUCT = 128, 2048
 
 
 def cores() -> int:
@@ -31,16 +32,23 @@ def describe() -> dict:
     }
 
 
-def product_speed(dtype: torch.dtype, repetitions: int = 8) -> float:
-    """GFLOP/s of products of 2048 x 2048 matrices with torch's present number of threads: the best repetition."""
-    size = _PRODUCT_SIZE
-    left, right = (torch.randn(size, size).to(dtype) for _ in range(2))
-    result = torch.mm(left, right)
-    best_s = float("inf")
-    for _ in range(repetitions):
-        started = time.perf_counter()
-        torch.mm(left, right, out=result)
-        best_s = min(best_s, time.perf_counter() - started)
+def product_speed(dtype: torch.dtype, budget_s: float = 1.0) -> float:
+    """GFLOP/s of matrix products with torch's present number of threads: the best repetition.
+
+    Of 2048 x 2048 matrices, or the largest of 1024, 512, … whose products fit into ``budget_s``: a processor that has
+    to emulate ``dtype`` is a thousand times slower than another one.
+    """
+    size, spent_s = _SMALLEST_PRODUCT, 0.0
+    while True:
+        left, right = (torch.randn(size, size).to(dtype) for _ in range(2))
+        result = torch.mm(left, right)
+        best_s = timed(lambda: torch.mm(left, right, out=result), 1, budget_s)[0]  # noqa: B023
+        spent_s += 2.0 * best_s
+        # Twice the size takes eight times as long, is done twice as here, and should leave time to repeat it.
+        if size == _LARGEST_PRODUCT or spent_s + 3 * 8.0 * best_s > budget_s:
+            break
+        size *= 2
+    best_s = min(best_s, *timed(lambda: torch.mm(left, right, out=result), 8, budget_s - spent_s))
     return 2.0 * size**3 / best_s / 1e9
 
 
@@ -48,7 +56,7 @@ def best_precision() -> str:
     """``bfloat16`` where its products are clearly faster than those of float32, else ``float32``."""
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    reduced, full = (product_speed(dtype, repetitions=3) for dtype in (torch.bfloat16, torch.float32))
+    reduced, full = (product_speed(dtype, budget_s=0.5) for dtype in (torch.bfloat16, torch.float32))
     return "bfloat16" if reduced > 1.2 * full else "float32"
 
 

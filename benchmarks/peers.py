@@ -4,16 +4,17 @@ It runs its own code with its own ``defaults`` and the sizes of the comparison, 
 """
 
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks.children import child_main
 from benchmarks.errors import BenchmarkError
+from benchmarks.timing import timed
 from benchmarks.training import peak_memory_gb
 
 _FILES = ("configs.yaml", "models.py", "networks.py", "tools.py")
 _WARM_UP = 1
+_BUDGET_S = 30.0
 
 
 def check_clone(path: Path) -> None:
@@ -90,13 +91,11 @@ def _world_model(path: Path, sizes: dict):
 def _train(settings: dict) -> dict:
     sizes = settings["sizes"]
     _, _, world_model = _world_model(Path(settings["path"]), sizes)
-    batch, seconds = _batch(sizes), []
-    for _ in range(_WARM_UP + settings["updates"]):
-        started = time.perf_counter()
-        world_model._train(dict(batch))  # reads its losses, so a GPU is done when it returns
-        seconds.append(time.perf_counter() - started)
+    batch = _batch(sizes)
+    # It reads its losses, so a GPU is done when it returns.
+    seconds = timed(lambda: world_model._train(dict(batch)), _WARM_UP + settings["updates"], _BUDGET_S)
     return {
-        "seconds": seconds[_WARM_UP:],
+        "seconds": seconds[_WARM_UP:] or seconds,
         "parameters": sum(p.numel() for p in world_model.parameters()),
         "peak_memory_gb": peak_memory_gb(),
     }
@@ -108,18 +107,19 @@ def _imagine(settings: dict) -> dict:
 
     models, configuration, world_model = _world_model(Path(settings["path"]), settings["sizes"])
     value = models.ImagBehavior(configuration, world_model).value
-    dynamics, heads, seconds = world_model.dynamics, world_model.heads, []
+    dynamics, heads = world_model.dynamics, world_model.heads
     candidates, horizon = settings["candidates"], settings["horizon"]
     actions = 2.0 * torch.rand(candidates, horizon, 3) - 1.0
     with torch.no_grad():
         start = dynamics.initial(candidates)
-        for _ in range(_WARM_UP + settings["calls"]):
-            started = time.perf_counter()
+
+        def imagine():
             features = dynamics.get_feat(dynamics.imagine_with_action(actions, start))
-            heads["reward"](features).mode(), heads["cont"](features).mean, value(features).mode()
-            seconds.append(time.perf_counter() - started)
+            return heads["reward"](features).mode(), heads["cont"](features).mean, value(features).mode()
+
+        seconds = timed(imagine, _WARM_UP + settings["calls"], _BUDGET_S)
     return {
-        "seconds": seconds[_WARM_UP:],
+        "seconds": seconds[_WARM_UP:] or seconds,
         "candidates": candidates,
         "horizon": horizon,
         "threads": settings["threads"],

@@ -7,6 +7,7 @@ compares the losses on the validation episodes.
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,10 +89,13 @@ def _losses(options: Options, precision: str, seed: int, say: Callable[[str], No
         trainer = WorldModelTrainer(config)
     if not trainer.val_data.files:
         raise BenchmarkError(f"{options.data_path} has too few episodes to keep some for validation")
+    said = started = time.monotonic()
     for step in range(options.updates):
         trainer.learner.update(trainer.sample(step))
-        if (step + 1) % 50 == 0:
-            say(f"{precision}, seed {seed}: update {step + 1} of {options.updates}")
+        now = time.monotonic()
+        if now - said > 10.0:  # where bfloat16 is emulated an update takes a minute
+            said, left_s = now, (now - started) / (step + 1) * (options.updates - step - 1)
+            say(f"{precision}, seed {seed}: update {step + 1} of {options.updates}, {left_s / 60.0:.0f} min left")
     validation = trainer.validate()
     return {name: value for name, value in validation.items() if name in (*LOSSES, "total")}
 

@@ -31,6 +31,7 @@ _WORLD_MODEL_ALONE = {"value_weight": 0.0, "behaviour_cloning_weight": 0.0}
 _WARM_UP = 2
 _UPDATES = 8
 _PEER_UPDATES = 4
+_BUDGET_S, _PRODUCTS_S, _QUICK_S = 30.0, 1.0, 0.1  # what a round's updates, and products, may take
 
 
 def measure(
@@ -39,17 +40,22 @@ def measure(
     """Frames per second, where the time goes, memory; and beside them those of a peer, taken in turns with ours.
 
     ``peer`` is a clone of NM512/dreamerv3-torch. Its update has no value head and no actor, so the ratio is that of our
-    update without them. Each of the ``rounds`` is a process of ours, and with a peer one for each side of the ratio.
+    update without them. Each of the ``rounds`` is a process of ours (but in a quick run), and with a peer one for each
+    side of the ratio.
     Raises BenchmarkError.
     """
     sizes, updates, peer_updates = (QUICK_SIZES, 2, 1) if quick else (SIZES, _UPDATES, _PEER_UPDATES)
     ours, alone, theirs = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        common = {"precision": precision, "threads": threads, "updates": updates, "folder": folder}
+        common = {"precision": precision, "threads": threads, "updates": updates, "folder": folder,
+                  "products_s": _QUICK_S if quick else _PRODUCTS_S}  # fmt: skip
         for number in range(rounds):
+            if ours and min(ours[0]["seconds"]) > _BUDGET_S:
+                say(f"an update takes {min(ours[0]['seconds']):.0f} s: this is the only round")
+                break
             say(f"training, round {number + 1} of {rounds}")
-            settings = common | {"config": sizes, "parts": number == rounds - 1}
-            ours.append(run_child("benchmarks.training", settings, threads))
+            settings = common | {"config": sizes, "parts": number == 0}
+            ours.append(_child(settings) if quick else run_child("benchmarks.training", settings, threads))
             if peer is not None:
                 say(f"training beside the peer, round {number + 1} of {rounds}")
                 settings = common | {"config": sizes | _WORLD_MODEL_ALONE, "parts": False}
@@ -58,7 +64,7 @@ def measure(
                             "updates": peer_updates}  # fmt: skip
                 theirs.append(run_child("benchmarks.peers", settings, threads))
     result = _summary(ours, sizes) | {"precision": precision, "threads": threads}
-    result |= {name: ours[-1][name] for name in ("gflop_per_frame", "shares")}
+    result |= {name: ours[0][name] for name in ("gflop_per_frame", "shares")}
     speed = result["frames_per_s"] * result["gflop_per_frame"]
     product = max(run[f"product_gflops_{precision}"] for run in ours)
     result |= {
@@ -121,7 +127,8 @@ def _child(settings: dict) -> dict:
         data_path=str(folder / "data"), output_dir=str(folder / "out"),
     )  # fmt: skip
     trainer = WorldModelTrainer(config)
-    products = {f"product_gflops_{name}": product_speed(getattr(torch, name)) for name in ("bfloat16", "float32")}
+    products = {f"product_gflops_{name}": product_speed(getattr(torch, name), settings["products_s"])
+                for name in ("bfloat16", "float32")}  # fmt: skip
     seconds, waited = [], []
     steps = range(_WARM_UP + settings["updates"])
     with Prefetch(trainer.sample, steps, config.prefetch_batches, trainer.device) as samples:
@@ -133,12 +140,15 @@ def _child(settings: dict) -> dict:
             seconds.append(now - before)
             waited.append(samples.waited_s - waited_before)
             before, waited_before = now, samples.waited_s
+            if sum(seconds) > _BUDGET_S:
+                break
+    warm_up = min(_WARM_UP, len(seconds) - 1)  # where nothing else fits into the budget it is measured too
     parameters = sum(p.numel() for p in trainer.trainable)
-    result = {"seconds": seconds[_WARM_UP:], "peak_memory_gb": peak_memory_gb(), "parameters": parameters, **products}
+    result = {"seconds": seconds[warm_up:], "peak_memory_gb": peak_memory_gb(), "parameters": parameters, **products}
     if settings["parts"]:
         frames = config.batch_size * config.sequence_length
         sample = trainer.sample(0).to(trainer.device)
-        waiting = sum(waited[_WARM_UP:]) / sum(seconds[_WARM_UP:])
+        waiting = sum(waited[warm_up:]) / sum(seconds[warm_up:])
         result |= {
             "gflop_per_frame": round(flop(trainer.learner, sample) / frames / 1e9, 4),
             "shares": shares(trainer.learner, sample, waiting),

@@ -1,5 +1,6 @@
 """Bundles of models that have learned nothing, at any sizes: how fast a model is does not depend on what it says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -35,11 +36,11 @@ def sizes_of(bundle: Path) -> dict:
     return {name: config[name] for name in _SIZES if name in config}
 
 
-def write_untrained(folder: Path, sizes: dict, horizon: int, precision: str, head_layers: int = 1) -> Bundle:
+def write_untrained(folder: Path, sizes: dict, horizon: int, head_layers: int = 1) -> Bundle:
     """Write a bundle into ``folder``.
 
-    ``sizes`` are fields of WorldModelTrainConfig; ``precision`` is ``float32`` or ``int8``; ``head_layers`` hidden
-    layers of the heads for reward, value and continue.
+    ``sizes`` are fields of WorldModelTrainConfig; ``head_layers`` hidden layers of the heads for reward, value and
+    continue.
     """
     torch.manual_seed(0)
     config = WorldModelTrainConfig(**sizes, imagination_horizon=horizon)
@@ -49,10 +50,6 @@ def write_untrained(folder: Path, sizes: dict, horizon: int, precision: str, hea
     model.continues.net = _deeper(model.continues.net, config, head_layers)
     folder.mkdir(parents=True)
     files = export_graphs(model.eval(), folder)
-    if precision == "int8":
-        full = files["imagine.onnx"]
-        files["imagine.onnx"] = full.with_name("imagine_int8.onnx")
-        quantize(full, files["imagine.onnx"])
     manifest = BundleManifest(
         model_id="untrained",
         image=ImageSpec(config.image_size, config.image_size, (CameraSpec("rgb_front", 96, 96),)),
@@ -63,7 +60,7 @@ def write_untrained(folder: Path, sizes: dict, horizon: int, precision: str, hea
         discount=config.discount,
         reward_name="none",
         surprise_threshold=1e9,  # everything surprises it
-        provenance={"precision": precision},
+        provenance={"precision": "float32"},
     )
     return write_bundle(folder / "bundle", manifest, files)
 
@@ -74,7 +71,8 @@ def write_reduced(folder: Path, bundle: Bundle) -> Bundle:
     files = {name: bundle.file(name) for name in BUNDLE_FILES}
     files["imagine.onnx"] = folder / "imagine.onnx"
     quantize(bundle.file("imagine.onnx"), files["imagine.onnx"])
-    return write_bundle(folder / "bundle", bundle.manifest, files)
+    manifest = replace(bundle.manifest, provenance=bundle.manifest.provenance | {"precision": "int8"})
+    return write_bundle(folder / "bundle", manifest, files)
 
 
 def _deeper(net: nn.Sequential, config: WorldModelTrainConfig, layers: int) -> nn.Sequential:
