@@ -104,6 +104,19 @@ def test_thresholds_make_the_exit_code_and_the_failing_one_is_named_with_its_val
     assert result["thresholds"] == [{"threshold": "uncertainty.epistemic<1000", "value": None, "holds": False}]
 
 
+def test_a_bundle_that_brakes_all_the_time_is_said_to_in_the_first_line_and_fails_unless_asked_otherwise(
+    tmp_path, monkeypatch, capsys, raw_bag
+):
+    scared = make_tiny_bundle(tmp_path / "scared", model_id="scared", surprise_threshold=1e-6)
+    arguments = [raw_bag, "--bundle", scared, "--output", tmp_path / "out", "--frames", "30", *QUICK]
+    assert run(monkeypatch, *arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("scared: the threshold mode.braking_share<=0.5 fails; because it braked in ")
+    assert printed.err.startswith("FAILS: mode.braking_share<=0.5 (the default), found ")
+    assert run(monkeypatch, *arguments, "--threshold", "mode.braking_share<=1") == 0
+    assert capsys.readouterr().out.startswith("scared: the threshold mode.braking_share<=1 holds; doubtful: it braked")
+
+
 def broken_bundle(folder, bundle):
     made = make_tiny_bundle(folder / "broken")
     damage(made, "observe.onnx")

@@ -122,15 +122,15 @@ def break_even_rows(cards: Cards) -> list[tuple[str, ...]]:
     ]
 
 
-def spell_break_even(found: dict | None, horizon: int) -> str:
-    """Where the model is better than a baseline, in words."""
+def spell_break_even(found: dict | None, horizon: int, interval: bool = True) -> str:
+    """Where the model is better than a baseline, in words; ``interval``: with the 95 % interval of its end."""
     if found is None:
         return "not measured"
     if found["begins"] is None:
         return "never better"
     text = f"better from step {found['begins']} "
     text += f"to the end, {horizon}" if found["stops"] is None else f"until {found['stops']}"
-    if found["stops_ci95"] is not None:
+    if interval and found["stops_ci95"] is not None:
         low, high = (f"beyond {horizon}" if end is None else str(end) for end in found["stops_ci95"])
         text += f" (95 %: {low})" if low == high else f" (95 %: {low} to {high})"
     return text

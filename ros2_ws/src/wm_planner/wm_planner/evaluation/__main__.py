@@ -13,6 +13,7 @@ from wm_planner.evaluation.options import EvaluateOptions, parse_options
 from wm_planner.evaluation.progress import ProgressBar, make_console, summary_table
 from wm_planner.evaluation.report import build_page
 from wm_planner.evaluation.results import write_results
+from wm_planner.evaluation.verdict import verdict
 from wm_planner.evaluation.worst_moments import write_video
 
 PASSED, FAILED, USAGE, NO_BAG, NO_BUNDLE, NO_OUTPUT = range(6)
@@ -20,7 +21,8 @@ REPORT, VIDEO = "report.html", "worst_moments.mp4"
 
 
 def main() -> int:
-    """Evaluate, report, and return the exit code: 0; 1 when a threshold fails; 2 for wrong usage, 3 for a recording,
+    """Evaluate, report, and return the exit code: 0; 1 when a threshold fails, or without one where it braked in more
+    than half of the frames; 2 for wrong usage, 3 for a recording,
     4 for a bundle, 5 for an output that cannot be used; 128 + the signal when stopped by one."""
     options = parse_options(remove_ros_args(sys.argv)[1:])
     raise_when_stopped()
@@ -50,6 +52,7 @@ def _evaluate(options: EvaluateOptions) -> int:
     else:
         (options.output / VIDEO).unlink(missing_ok=True)  # of an evaluation before
     write_page(options.output / REPORT, build_page(comparison, video))
+    console.print(verdict(comparison), highlight=False, markup=False, soft_wrap=True)
     console.print(summary_table(comparison))
     console.print(f"{comparison.bag['frames']} frames, {comparison.bag['seconds']} s of driving, "
                   f"{comparison.frames_per_s:.0f} frames/s, {comparison.times_real_time:.1f} times real time; wrote "
@@ -59,11 +62,12 @@ def _evaluate(options: EvaluateOptions) -> int:
 
 def _judge(comparison: Comparison) -> int:
     """Say which thresholds hold; the exit code."""
-    for verdict in comparison.verdicts:
-        found = "cannot be told" if verdict.value != verdict.value else f"{verdict.value:.6g}"
-        line = f"{'holds' if verdict.holds else 'FAILS'}: {verdict.threshold}, found {found}"
-        print(line, file=sys.stdout if verdict.holds else sys.stderr)
-    return PASSED if all(verdict.holds for verdict in comparison.verdicts) else FAILED
+    for entry in comparison.verdicts:
+        found = "cannot be told" if entry.value != entry.value else f"{entry.value:.6g}"
+        asked = "" if comparison.options.thresholds else " (the default)"
+        line = f"{'holds' if entry.holds else 'FAILS'}: {entry.threshold}{asked}, found {found}"
+        print(line, file=sys.stdout if entry.holds else sys.stderr)
+    return PASSED if all(entry.holds for entry in comparison.verdicts) else FAILED
 
 
 if __name__ == "__main__":

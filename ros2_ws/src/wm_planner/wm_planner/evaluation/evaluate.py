@@ -19,7 +19,7 @@ from wm_planner.evaluation.figures import differences_of, figure_names, figures_
 from wm_planner.evaluation.options import EvaluateOptions
 from wm_planner.evaluation.recording import Recording
 from wm_planner.evaluation.replay import Replay
-from wm_planner.evaluation.thresholds import check_names, judge
+from wm_planner.evaluation.thresholds import DEFAULT, check_names, judge
 
 
 class Watcher:
@@ -70,7 +70,7 @@ def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Compar
         evaluations=evaluations,
         differences=[figures for figures, _ in pairs],
         difference_cards=[card for _, card in pairs],
-        verdicts=judge(options.thresholds, {name: figure.value for name, figure in first.figures.items()}),
+        verdicts=judge(options.thresholds or DEFAULT, {name: figure.value for name, figure in first.figures.items()}),
         segments=int(first.frames.segment[-1]) + 1,
         frames_per_s=frames / took_s,
         times_real_time=seconds * len(evaluations) / took_s,

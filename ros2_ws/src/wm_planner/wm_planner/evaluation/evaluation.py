@@ -80,6 +80,11 @@ class Frames:
     def __len__(self) -> int:
         return len(self.stamp_ns)
 
+    @property
+    def searched_latency_ms(self) -> np.ndarray:
+        """``latency_ms`` of the frames with a search: one that brakes at once is fast, and says nothing."""
+        return self.latency_ms[np.isfinite(self.latency_ms[:, LATENCIES.index("plan")])]
+
 
 @dataclass(frozen=True)
 class Moment:

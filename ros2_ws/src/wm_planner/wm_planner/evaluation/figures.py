@@ -41,6 +41,7 @@ _OF_FRAMES = {
     **{f"mode.{name}": f"share of frames in the mode {mode.name}" for name, mode in _MODES.items()},
     **{f"latency_ms.{name}.{at}": f"[ms] {at} of {'a whole decision' if name == 'total' else name} on this machine"
        for name in LATENCIES for at in _PERCENTILES},
+    "latency_ms.frames": "frames that these latencies are of: those with a search",
 }  # fmt: skip
 
 # Figures at every printed step: their name, where the scorecard has them, and what they mean.
@@ -84,7 +85,7 @@ def figure_names(steps: list[int]) -> dict[str, str]:
            for name, (_, meaning) in _AT_STEPS.items() for step in steps},
         "open_loop.continue.brier": "Brier score of the probability to go on",
         "open_loop.continue.calibration_error": "expected calibration error of the same",
-        **{f"open_loop.break_even.{name}": f"steps until predicting is no better than {what}; K + 1: within K always"
+        **{f"open_loop.break_even.{name}": f"first step no better than {what}; 1: never better, K + 1: to the end"
            for name, what in _BREAK_EVENS.items()},
     }  # fmt: skip
 
@@ -101,8 +102,10 @@ def figures_of(frames: Frames, card: dict | None, threshold: float, settings: Sc
     if observed.size:
         found["surprise.p99"] = Figure(float(np.percentile(observed, 99.0)))
         found["surprise.max"] = Figure(float(observed.max()))
+    searched = frames.searched_latency_ms
+    found["latency_ms.frames"] = Figure(float(len(searched)))
     for column, name in enumerate(LATENCIES):
-        for at, value in percentiles(frames.latency_ms[:, column]).items():
+        for at, value in percentiles(searched[:, column]).items():
             found[f"latency_ms.{name}.{at}"] = Figure(value)
     return found | dict(_of_card(card or {}, settings))
 

@@ -109,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate_bag",
         description="Reads a recorded drive in this process, observes and plans as the planner node does, and measures "
         "how a bundle sees, predicts and plans. Writes result.json, result.jsonl (a line for each frame), report.html "
-        "and worst_moments.mp4. Exit code: 0; 1 when a threshold fails; 2 for wrong usage; 3 for a recording, 4 for a "
+        "and worst_moments.mp4. Exit code: 0; 1 when a threshold fails, or without one when the bundle braked in more "
+        "than half of the frames; 2 for wrong usage; 3 for a recording, 4 for a "
         "bundle that cannot be used.",
         epilog="--list-metrics prints the names that --threshold knows. See docs/evaluation.md.",
     )

@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from wm_evaluation.scorecard.tables import spell_break_even
 
 from wm_planner.evaluation.evaluate import Watcher
-from wm_planner.evaluation.evaluation import Comparison, Figure
+from wm_planner.evaluation.evaluation import Comparison, Evaluation, Figure
+from wm_planner.evaluation.report_tables import ABOUT_APART, APART, apart
 
 _SHOWN = (
     "action.steer.mae", "action.throttle.mae", "action.brake.mae", "action.steer.sign_agreement", "prior.psnr_db",
@@ -17,8 +19,11 @@ _SHOWN = (
     "open_loop.psnr_db.copy_last.{last}", "open_loop.return_rank_correlation.imagined.{last}",
     "open_loop.break_even.picture_against_copy_last", "open_loop.action_gap.psnr_db.{last}", "surprise.mean",
     "surprise.above_threshold_share", "mode.degraded_share", "mode.braking_share", "latency_ms.total.p50",
-    "latency_ms.total.p99",
+    "latency_ms.total.p99", "latency_ms.frames",
 )  # fmt: skip
+
+
+_BREAK_EVEN = "open_loop.break_even."
 
 
 class ProgressBar(Watcher):
@@ -30,7 +35,7 @@ class ProgressBar(Watcher):
         self._bar = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(bar_width=28), TextColumn("{task.completed} frames"),
             TextColumn("{task.fields[place]}"), TimeElapsedColumn(), TimeRemainingColumn(), console=console,
-            transient=True)  # fmt: skip
+            transient=True, disable=not console.is_terminal)  # fmt: skip
         self._task = None
         self._known = 0
 
@@ -69,10 +74,21 @@ def summary_table(comparison: Comparison) -> Table:
         table.add_column(f"less {escape(baseline.name)}", justify="right")
     last = comparison.options.steps
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
-        columns = [evaluation.figures.get(name) for evaluation in evaluations]
-        columns += [difference.get(name) for difference in comparison.differences]
-        table.add_row(name, *map(_spell, columns))
+        cells = [_spell_of(evaluation, name) for evaluation in evaluations]
+        cells += [_spell(difference.get(name)) + apart(comparison, other, name)
+                  for other, difference in enumerate(comparison.differences)]  # fmt: skip
+        table.add_row(name, *cells)
+        if any(cell.endswith(APART) for cell in cells):
+            table.caption, table.caption_justify = ABOUT_APART, "left"
     return table
+
+
+def _spell_of(evaluation: Evaluation, name: str) -> str:
+    """A bundle's figure; steps in words, as everywhere else."""
+    if name.startswith(_BREAK_EVEN):
+        found = (evaluation.card or {"break_even": {}})["break_even"].get(name.removeprefix(_BREAK_EVEN))
+        return spell_break_even(found, evaluation.settings.horizon)
+    return _spell(evaluation.figures.get(name))
 
 
 def _spell(figure: Figure | None) -> str:

@@ -10,9 +10,9 @@ from wm_evaluation.scorecard.tables import Cards
 
 from wm_planner.evaluation.evaluation import Comparison, Evaluation, Moment
 from wm_planner.evaluation.report_charts import along_the_drive, drive_times
-from wm_planner.evaluation.report_tables import deciding, judge, latency_table, nearest, tables, told
+from wm_planner.evaluation.report_tables import ABOUT_APART, latency_table, nearest, tables, told
 from wm_planner.evaluation.results import result_of
-from wm_planner.evaluation.thresholds import spell_verdicts
+from wm_planner.evaluation.verdict import verdict
 from wm_planner.modes import Mode
 
 TITLE = "Evaluation on a recorded drive"
@@ -38,40 +38,7 @@ def build_page(comparison: Comparison, video: bytes = b"") -> Page:
         _latency(comparison),
         _facts(comparison),
     ]
-    return Page(TITLE, _headline(comparison, step), _lead(comparison), _tiles(comparison, step), sections)
-
-
-def _headline(comparison: Comparison, step: int) -> str:
-    """Answers whether the bundle is better than the others and whether it passes."""
-    first = comparison.evaluations[0]
-    passes = spell_verdicts(comparison.verdicts)
-    compared = [
-        f"against {baseline.name} {_better_or_worse(figures, step)}"
-        for baseline, figures in zip(comparison.evaluations[1:], comparison.differences, strict=True)
-    ]
-    parts = [*compared, passes] if passes else compared or [_alone(first)]
-    return f"{first.name}: {'; '.join(parts)}"
-
-
-def _alone(evaluation: Evaluation) -> str:
-    """What there is to say of a bundle that is compared with nothing."""
-    text = f"braking in {evaluation.figures['mode.braking_share'].value:.1%} of the frames"
-    found = evaluation.card and evaluation.card["break_even"]["picture_against_copy_last"]
-    if not found:
-        return text
-    if found["begins"] is None:
-        return f"{text}, imagined pictures never better than a copy of the last one"
-    last = evaluation.settings.horizon if found["stops"] is None else found["stops"] - 1
-    return f"{text}, imagined pictures better than a copy of the last one up to step {last}"
-
-
-def _better_or_worse(figures, step: int) -> str:
-    rows = [row for row in deciding(step) if told(figures.get(row.name))]
-    verdicts = [judge(figures[row.name], row) for row in rows]
-    better, worse = verdicts.count("better"), verdicts.count("worse")
-    if not better and not worse:
-        return f"no sure difference in {len(rows)} figures"
-    return f"better in {better} and worse in {worse} of {len(rows)} figures"
+    return Page(TITLE, verdict(comparison), _lead(comparison), _tiles(comparison, step), sections)
 
 
 def _lead(comparison: Comparison) -> str:
@@ -84,7 +51,7 @@ def _lead(comparison: Comparison) -> str:
     )
     latency = first.figures["latency_ms.total.p99"]
     if told(latency):
-        text += f"; 99 of 100 decisions took at most {latency.value:.0f} ms of a period of {period_ms:.0f} ms"
+        text += f"; 99 of 100 searches took at most {latency.value:.0f} ms of a period of {period_ms:.0f} ms"
     if comparison.differences and comparison.segments < FEW_SEGMENTS:
         text += f". Only {comparison.segments} segments were recorded, so better and worse are rough"
     return text + (
@@ -122,14 +89,13 @@ def _short(figure, how: str, unit: str = "") -> str:
 
 
 def _verdicts(comparison: Comparison) -> Section:
-    if not comparison.verdicts:
-        return Section("Thresholds", [Prose("None were given, so nothing passed or failed.")])
     rows = [
         (str(verdict.threshold), "holds" if verdict.holds else "fails",
          "not measured" if math.isnan(verdict.value) else f"{verdict.value:.6g}")
         for verdict in comparison.verdicts
     ]  # fmt: skip
-    return Section("Thresholds", [Table(["threshold", "verdict", "found"], rows)])
+    lead = "" if comparison.options.thresholds else "None were given, so this is the default."
+    return Section("Thresholds", [Table(["threshold", "verdict", "found"], rows)], lead=lead)
 
 
 def _about_figures(comparison: Comparison) -> str:
@@ -139,6 +105,7 @@ def _about_figures(comparison: Comparison) -> str:
         text += " That few make them rough." if segments > 1 else " One segment has none: record more."
     if comparison.differences:
         text += " A difference is called better or worse where its interval leaves out zero."
+        text += f" {ABOUT_APART}."
     return text + " A dash stands for what was not measured."
 
 
@@ -241,7 +208,7 @@ def _open_loop(comparison: Comparison) -> list[Section]:
 def _latency(comparison: Comparison) -> Section:
     charts = []
     for evaluation in comparison.evaluations:
-        total = evaluation.frames.latency_ms[:, -1]
+        total = evaluation.frames.searched_latency_ms[:, -1]
         if np.isfinite(total).any():
             period_ms = 1e3 * evaluation.manifest.control_period_s
             charts.append(
@@ -252,8 +219,16 @@ def _latency(comparison: Comparison) -> Section:
     return Section(
         "Latency",
         [*charts, latency_table(comparison)],
-        lead="Measured in this process, on the machine named below, without a camera or a ROS graph beside it.",
+        lead=f"Of the frames with a search ({_searched(comparison)}), measured in this process, on the machine named "
+        "below, without a camera or a ROS graph beside it.",
     )
+
+
+def _searched(comparison: Comparison) -> str:
+    """How many frames of each bundle the latencies are of."""
+    counts = [f"{len(evaluation.frames.searched_latency_ms)} of {len(evaluation.frames)}"
+              for evaluation in comparison.evaluations]  # fmt: skip
+    return "; ".join(counts)
 
 
 def _facts(comparison: Comparison) -> Section:

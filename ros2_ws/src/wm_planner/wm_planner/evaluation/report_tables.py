@@ -98,7 +98,10 @@ def tables(comparison: Comparison, step: int) -> list[Table]:
         rows = []
         for row in group.rows:
             cells = [spell(evaluation.figures.get(row.name), row.how) for evaluation in evaluations]
-            cells += [spell_difference(figures.get(row.name), row) for figures in comparison.differences]
+            cells += [
+                spell_difference(figures.get(row.name), row) + apart(comparison, other, row.name)
+                for other, figures in enumerate(comparison.differences)
+            ]
             rows.append((row.label, *cells))
         found.append(Table([Head(group.title, group.metric), *names], rows))
     return found
@@ -134,6 +137,27 @@ def _number(value: float, how: str) -> str:
     """A number that is rounded to zero is not negative."""
     text = f"{value:{how}}"
     return text if any(digit in text for digit in "123456789") else text.replace("-", "+" if "+" in how else "")
+
+
+def signed(value: float, how: str) -> str:
+    """A difference with its sign."""
+    return _number(value, f"+{how}")
+
+
+APART = "*"
+ABOUT_APART = f"{APART} over the frames and windows that both can tell, so not the difference of the columns"
+
+
+def apart(comparison: Comparison, baseline: int, name: str) -> str:
+    """A mark where a difference is not that of the columns, as where one of the two braked; else nothing.
+
+    ``baseline`` is the place in ``differences``, ``name`` that of the figure.
+    """
+    ours, theirs = (comparison.evaluations[place].figures.get(name) for place in (0, baseline + 1))
+    difference = comparison.differences[baseline].get(name)
+    if not (told(ours) and told(theirs) and told(difference)):
+        return ""
+    return "" if math.isclose(difference.value, ours.value - theirs.value, rel_tol=1e-6, abs_tol=1e-9) else APART
 
 
 def spell_difference(figure: Figure | None, row: Row) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from wm_bundle.files import replacing, write_text
 
 from wm_planner.evaluation.evaluation import LATENCIES, Comparison, Evaluation, Figure, Moment
+from wm_planner.evaluation.verdict import verdict
 from wm_planner.modes import Mode
 
 FORMAT_VERSION = 1
@@ -30,6 +31,7 @@ def result_of(comparison: Comparison) -> dict:
     first = comparison.evaluations[0]
     return {
         "format_version": FORMAT_VERSION,
+        "verdict": verdict(comparison),
         "passed": all(verdict.holds for verdict in comparison.verdicts),
         "thresholds": [
             {"threshold": str(verdict.threshold), "value": _number(verdict.value), "holds": verdict.holds}

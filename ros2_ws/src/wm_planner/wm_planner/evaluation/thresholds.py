@@ -40,6 +40,10 @@ class Threshold:
         return f"{self.name}{self.relation}{self.limit:g}"
 
 
+# What is asked where the user asks nothing: what brakes most of the time does not drive.
+DEFAULT = (Threshold("mode.braking_share", "<=", 0.5),)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A threshold, the bundle's figure, and whether it holds."""

@@ -52,7 +52,7 @@ REPLAYED = {
     "planner_latency": Metric(
         "Latency of the planner",
         "Wall time to put a frame into the belief (observe), to search for a command (plan), and of both, on the "
-        "machine named below. p99: 99 of 100 frames took at most that long.",
+        "machine named below, over the frames with a search. p99: 99 of 100 of them took at most that long.",
         unit="ms",
         better="lower",
     ),

@@ -1,0 +1,80 @@
+"""The one line that an evaluation comes to: better or worse than the others, fit to drive or not, and why."""
+
+import re
+from collections import Counter
+
+from wm_evaluation.scorecard.tables import spell_break_even
+
+from wm_planner.evaluation.evaluation import Comparison, Evaluation
+from wm_planner.evaluation.report_tables import deciding, judge, nearest, signed, told
+from wm_planner.evaluation.thresholds import spell_verdicts
+from wm_planner.modes import Mode
+
+_RARELY = 0.05  # share of frames up to which braking is no reason to doubt
+_NAMED = 3  # figures that a comparison names
+_LENGTH = 100  # of a reason for braking
+
+
+def verdict(comparison: Comparison) -> str:
+    """The line, without an end: 'NAME: worse than BASELINE in braking (+83.2%); …'."""
+    first = comparison.evaluations[0]
+    failed = not all(entry.holds for entry in comparison.verdicts)
+    parts = [spell_verdicts(comparison.verdicts)] if failed or comparison.options.thresholds else []
+    step = nearest(first.settings.steps)
+    parts += [
+        _against(baseline.name, figures, step)
+        for baseline, figures in zip(comparison.evaluations[1:], comparison.differences, strict=True)
+    ]
+    doubts, facts = _by_itself(first)
+    if doubts:
+        parts.append(f"{'because it' if failed and not comparison.differences else 'doubtful: it'} "
+                     + ", ".join(doubts))  # fmt: skip
+    elif not parts:
+        parts = ["no fault found: it " + ", ".join(facts)]
+    return f"{first.name}: {'; '.join(parts)}"
+
+
+def _against(name: str, figures, step: int) -> str:
+    rows = [row for row in deciding(step) if told(figures.get(row.name))]
+    said = {"better": [], "worse": []}
+    for row in rows:
+        judged = judge(figures[row.name], row)
+        if judged:
+            said[judged].append(f"{row.label} ({signed(figures[row.name].value, row.how)})")
+    if not any(said.values()):
+        return f"no sure difference from {name} in {len(rows)} figures"
+    texts = {way: f"in {' and '.join(names[:_NAMED])}" + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
+             for way, names in said.items() if names}  # fmt: skip
+    if len(texts) == 2:
+        return f"neither better nor worse than {name}: better {texts['better']}, worse {texts['worse']}"
+    (way, text), = texts.items()
+    return f"{way} than {name} {text}"
+
+
+def _by_itself(evaluation: Evaluation) -> tuple[list[str], list[str]]:
+    """What speaks against a bundle, and what there is to say of it anyway, each to stand behind 'it'."""
+    share = evaluation.figures["mode.braking_share"].value
+    braked = f"braked in {share:.1%} of the frames"
+    doubts, facts = [], [braked]
+    if share > _RARELY:
+        doubts.append(f"{braked} ({_main_reason(evaluation)})")
+    for key, ours, theirs in (
+        ("picture_against_copy_last", "imagines pictures", "a copy of the last one"),
+        ("return_against_last_seen", "imagines returns", "the last reward, held"),
+    ):
+        found = evaluation.card and evaluation.card["break_even"][key]
+        if found:
+            text = f"{ours} {spell_break_even(found, evaluation.settings.horizon, interval=False)} than {theirs}"
+            (doubts if found["begins"] is None else facts).append(text)
+    return doubts, facts
+
+
+def _main_reason(evaluation: Evaluation) -> str:
+    """The most frequent reason for braking, as it was first said: reasons that differ in their numbers are one."""
+    frames = evaluation.frames
+    reasons = [reason for reason, mode in zip(frames.reason, frames.mode, strict=True) if mode == Mode.BRAKING]
+    kinds = [re.sub(r"\d[\d.,]*", "0", reason) for reason in reasons]
+    (kind, count), = Counter(kinds).most_common(1)
+    reason = reasons[kinds.index(kind)]
+    shortened = reason if len(reason) <= _LENGTH else reason[: _LENGTH - 1] + "…"
+    return f"{'all' if count == len(reasons) else f'{count} of {len(reasons)}'}: {shortened}"
