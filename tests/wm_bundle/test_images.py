@@ -1,6 +1,3 @@
-import resource
-
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,26 +67,6 @@ def test_a_mosaic_is_read_before_it_is_cropped_and_resized():
     assert np.unique(picture.reshape(3, -1), axis=1).T.tolist() == [[10, 20, 30]]
 
 
-def picture_file(suffix: str) -> tuple[np.ndarray, bytes]:
-    """A smooth RGB picture (32, 48, 3) and its file."""
-    ramp = np.linspace(0, 255, 32 * 48).reshape(32, 48)
-    picture = np.stack([ramp, ramp[::-1], np.full_like(ramp, 128)], axis=2).astype(np.uint8)
-    return picture, cv2.imencode(suffix, picture[:, :, ::-1])[1].tobytes()
-
-
-@pytest.mark.parametrize("encoding, suffix, tolerance", [("png", ".png", 0), ("jpeg", ".jpg", 12)])
-def test_compressed_pictures_are_read_and_damaged_ones_refused(encoding, suffix, tolerance):
-    picture, data = picture_file(suffix)
-    preprocess = ImagePreprocessor(CameraSpec("front", 32, 48), 32, 48)
-    read = preprocess(0, 0, encoding, 0, data)
-    assert np.abs(read.astype(int) - picture.transpose(2, 0, 1)).max() <= tolerance
-    for damaged in (b"", b"no picture", data[: len(data) // 2], data[:-1]):
-        with pytest.raises(ImageError, match=f"{len(damaged)} bytes is not a whole, undamaged {encoding}"):
-            preprocess(0, 0, encoding, 0, damaged)
-    with pytest.raises(ImageError, match="48x32 images, expected 64x64"):
-        ImagePreprocessor(CameraSpec("front", 64, 64), 64, 64)(0, 0, encoding, 0, data)
-
-
 @given(
     st.integers(0, 9), st.integers(0, 9), st.sampled_from(["bgra8", "bayer_grbg8", "yuv422", "jpeg", "png", "", "x"]),
     st.integers(0, 40), st.binary(max_size=200),
@@ -116,7 +93,7 @@ def test_decoding_is_a_view_of_the_message():
         ((4, 5, "yuv422", 10, bytes(40)), ["5x4", "multiple of 2"]),
         ((2, 4, "bayer_rggb8", 4, bytes(8)), ["4x2", "at least 3"]),
         ((4, 4, "bgra8", 15, bytes(64)), ["step", "16", "15"]),
-        ((4, 4, "bgra8", 16, bytes(63)), ["64", "63"]),
+        ((4, 4, "bgra8", 16, bytes(63)), ["needs 64 bytes", "fewer"]),
         ((0, 4, "bgra8", 16, b""), ["4x0"]),
     ],
 )
@@ -129,13 +106,3 @@ def test_wrong_message_is_refused_with_what_was_expected_and_found(arguments, wo
 def test_other_camera_size_is_refused():
     with pytest.raises(ImageError, match="128x128.*96x96"):
         ImagePreprocessor(CameraSpec("front", 96, 96), 64, 64)(128, 128, "bgra8", 512, bytes(128 * 512))
-
-
-def test_a_damaged_size_of_a_file_does_not_take_the_memory_it_asks_for():
-    data = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
-    start = data.index(b"\xff\xc0") + 5
-    data[start : start + 4] = b"\xff\xdc\xff\xdc"  # 65,500 pixels each way
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ImageError, match="pixels"):
-        ImagePreprocessor(CameraSpec("front", 8, 8), 8, 8)(0, 0, "jpeg", 0, bytes(data))
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kB; the picture would have 12 GB

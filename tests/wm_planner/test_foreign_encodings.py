@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from wm_bundle import CameraSpec, ImageError, ImageSpec
@@ -73,7 +74,7 @@ def test_an_encoding_of_cv_bridge_reaches_the_models_picture(install, is_bigendi
 
 def test_our_own_encodings_never_reach_cv_bridge(install):
     install(CRASHING)
-    for encoding in ("rgb8", "bayer_rggb8", "jpeg"):
+    for encoding in ("rgb8", "bayer_rggb8"):
         image = mono16(encoding=encoding)
         assert readable(image) is image
     assert "cv_bridge" not in sys.modules
@@ -96,3 +97,18 @@ def test_without_cv_bridge_the_refusal_names_it_as_the_remedy(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImageError, match="is 'mono16', expected .* is not installed here: install it .*cv-bridge"):
         readable(mono16())
+
+
+def test_compressed_images_get_the_encoding_of_their_file_and_depth_is_refused():
+    def compressed(form: str, picture) -> RawImage:
+        return RawImage(0, 0, 0, form, 0, cv2.imencode(".png", picture)[1].tobytes(), compressed=True)
+
+    assert readable(compressed("bgr8; jpeg compressed bgr8", np.zeros((4, 4, 3), np.uint8))).encoding == "png"
+    mosaic = np.zeros((4, 4), np.uint8)
+    mosaic[::2, ::2] = 200  # red alone
+    cameras = Cameras(ImageSpec(4, 4, (CameraSpec("front", 4, 4),)), 3)
+    picture = cameras.picture((compressed("bayer_rggb8; png compressed ", mosaic),))
+    assert picture[0].min() == 200 and picture[1:].max() == 0
+    for form in ("16UC1; png compressed ", "png"):
+        with pytest.raises(ImageError, match="16UC1|depth"):
+            cameras.picture((compressed(form, np.full((4, 4), 1500, np.uint16)),))

@@ -130,7 +130,8 @@ def test_missing_damaged_and_superfluous_pictures_are_counted_and_cut_the_drive(
     ]
     assert report.skipped["row without a picture of rgb_front"] == 1
     assert report.skipped["picture of rgb_front without a row"] == 1
-    assert any("000112.png" in reason and "undamaged png" in reason for reason in report.skipped)
+    assert report.skipped["picture of rgb_front: image is not a whole, undamaged png file"] == 1
+    assert any("000112.png" in note and "undamaged png" in note for note in report.notes)
 
 
 def test_a_camera_that_lacks_pictures_is_masked_where_it_does(tmp_path):

@@ -156,11 +156,13 @@ def test_sources_cameras_and_actions_that_kitti_does_not_have_are_refused(tmp_pa
 
 def test_a_picture_cut_short_is_left_out_and_named(tmp_path):
     drive = write_drive(tmp_path)
-    file = drive / "image_02" / "data" / "0000000010.png"
-    file.write_bytes(file.read_bytes()[:-20])
+    for name in ("0000000010.png", "0000000011.png"):
+        file = drive / "image_02" / "data" / name
+        file.write_bytes(file.read_bytes()[:-20])
     episodes, report = convert(tmp_path)
-    assert [len(e) for e in episodes] == [9, 8]
-    assert [text for text in report.skipped if "0000000010.png" in text and "not a whole" in text]
+    assert [len(e) for e in episodes] == [9, 7]
+    assert [count for text, count in report.skipped.items() if "not a whole" in text] == [2]  # one reason for both
+    assert [note for note in report.notes if "not a whole" in note and "0000000010.png" in note]
 
 
 @pytest.mark.parametrize("text, ns", [

@@ -55,7 +55,7 @@ def test_a_compressed_camera_picture_is_shown_like_a_raw_one():
 @pytest.mark.parametrize("message, said", [
     (Image(height=4, width=4, encoding="rgb8", step=12, data=array.array("B", bytes(10))), "48 bytes"),
     (Image(height=0, width=4, encoding="rgb8", step=12), "no pixels"),
-    (CompressedImage(format="jpeg", data=array.array("B", bytes(50))), "undamaged jpeg"),
+    (CompressedImage(format="jpeg", data=array.array("B", bytes(50))), "neither JPEG nor PNG"),
 ])
 def test_a_damaged_picture_becomes_a_note_on_the_page(message, said):
     shown = OnceEach(show_camera).of(Latest(1, lambda: picture_of(message)))

@@ -2,7 +2,8 @@
 
 from wm_bundle.actions import ACTION_HIGH, ACTION_LOW, ACTION_NAMES, from_command, to_command
 from wm_bundle.bundle import Bundle, BundleError, check_destination, load_bundle, write_bundle
-from wm_bundle.images import COMPRESSIONS, ENCODINGS, ImageError, ImagePreprocessor, decode_image
+from wm_bundle.compressed import COMPRESSIONS, ImageError, compressed_encoding, decompress_image
+from wm_bundle.images import ENCODINGS, ImagePreprocessor, decode_image
 from wm_bundle.manifest import (
     BUNDLE_FILES,
     FORMAT_VERSION,
@@ -37,7 +38,9 @@ __all__ = [
     "OpenLoopScores",
     "VectorSpec",
     "check_destination",
+    "compressed_encoding",
     "decode_image",
+    "decompress_image",
     "from_command",
     "load_bundle",
     "to_command",

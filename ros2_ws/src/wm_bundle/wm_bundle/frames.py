@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class RawImage:
     """One camera's picture, not yet understood: ``data`` is the message's buffer, ``step`` the bytes of a row.
 
-    ``is_bigendian`` says how numbers of more than one byte lie in ``data``.
+    ``is_bigendian`` says how numbers of more than one byte lie in ``data``. ``compressed``: the data is a whole file,
+    which knows its size itself.
     """
 
     stamp_ns: int
@@ -17,6 +18,7 @@ class RawImage:
     step: int
     data: object
     is_bigendian: bool = False
+    compressed: bool = False
 
 
 @dataclass(frozen=True)

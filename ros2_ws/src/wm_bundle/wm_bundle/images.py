@@ -1,14 +1,11 @@
 """From a camera message's bytes to the picture the model sees, the same in training and in driving."""
 
-import io
-import struct
-import zlib
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from wm_bundle.compressed import COMPRESSIONS, ImageError, decompress_image
 from wm_bundle.manifest import CameraSpec
 
 
@@ -49,14 +46,6 @@ _LAYOUTS = {
 ENCODINGS = tuple(_LAYOUTS)  # of uncompressed images
 _DECOMPRESSED = _Layout(3, cv2.COLOR_BGR2RGB)
 
-_END = {"jpeg": b"\xff\xd9", "png": b"IEND"}  # the markers such files end with, some with padding behind
-MAX_PIXELS = 1 << 25  # 8K
-COMPRESSIONS = tuple(_END)  # encodings whose data is a whole file
-
-
-class ImageError(ValueError):
-    """An image that is not what its message, or the model, says it should be."""
-
 
 def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
     """View the bytes of a sensor_msgs/Image as (height, width, bytes of a pixel) uint8, without a copy.
@@ -66,7 +55,9 @@ def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.
     """
     layout = _LAYOUTS.get(encoding)
     if layout is None:
-        raise ImageError(f"image encoding is '{encoding}', expected one of {', '.join((*_LAYOUTS, *COMPRESSIONS))}")
+        raise ImageError(
+            f"image encoding is '{encoding}', expected one of {', '.join(_LAYOUTS)}, or a whole jpeg or png file"
+        )
     if height <= 0 or width <= 0 or step < width * layout.size:
         raise ImageError(
             f"image of {width}x{height} '{encoding}' needs a step of at least {width * layout.size} bytes, "
@@ -79,42 +70,9 @@ def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.
         )
     buffer = np.frombuffer(data, np.uint8)
     if buffer.size < height * step:
-        raise ImageError(
-            f"image of {height} rows of {step} bytes needs {height * step} bytes, the message has {buffer.size}"
-        )
+        raise ImageError(f"image of {height} rows of {step} bytes needs {height * step} bytes, the message has fewer")
     rows = buffer[: height * step].reshape(height, step)
     return rows[:, : width * layout.size].reshape(height, width, layout.size)
-
-
-def decompress_image(encoding: str, data) -> np.ndarray:
-    """Decode a whole JPEG or PNG file as (height, width, 3) uint8 BGR. Raises ImageError where it is damaged."""
-    buffer = np.frombuffer(data, np.uint8)
-    _check_file(encoding, buffer)
-    try:
-        # The camera's own orientation: a tag in the file must not turn the picture the model was trained with.
-        picture = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file")
-    return picture
-
-
-def _check_file(encoding: str, buffer: np.ndarray) -> None:
-    """Raise ImageError for what OpenCV would not: it fills up a file that was cut short with grey, and takes as much
-    memory as a damaged size asks for, gigabytes, before it finds that there is no such picture."""
-    if _END[encoding] not in buffer[-64:].tobytes():
-        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file: its end is missing")
-    try:
-        with Image.open(io.BytesIO(buffer), formats=(encoding,)) as picture:
-            width, height = picture.size
-            picture.verify()
-    except Image.DecompressionBombError:
-        raise ImageError(f"image has far more pixels than {MAX_PIXELS}: is it damaged?") from None
-    except (OSError, ValueError, SyntaxError, EOFError, LookupError, struct.error, zlib.error) as error:
-        raise ImageError(f"image of {buffer.size} bytes is not a whole, undamaged {encoding} file") from error
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"image has {width}x{height} pixels, expected at most {MAX_PIXELS}: is it damaged?")
 
 
 class ImagePreprocessor:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from wm_bundle import COMPRESSIONS, ENCODINGS, ImageError
+from wm_bundle import ENCODINGS, ImageError, compressed_encoding
 from wm_bundle.frames import RawImage
 
 _TRIAL = """
@@ -20,14 +20,17 @@ _TRIAL_TIMEOUT_S = 20.0
 
 
 def readable(image: RawImage) -> RawImage:
-    """The image itself where wm_bundle reads its encoding, else cv_bridge's conversion of it to rgb8.
+    """The image itself where wm_bundle reads its encoding, else cv_bridge's conversion of it to rgb8. A compressed one
+    gets the encoding that its file and the message's format tell.
 
     Raises ImageError where there is no cv_bridge that works, and where it makes no colours of this encoding or data.
     The first such image takes about a second, and those after it what a conversion takes.
     """
-    if image.encoding in ENCODINGS or image.encoding in COMPRESSIONS:
+    if image.compressed:
+        return replace(image, encoding=compressed_encoding(image.encoding, image.data))
+    if image.encoding in ENCODINGS:
         return image
-    expected = f"image encoding is '{image.encoding}', expected one of {', '.join((*ENCODINGS, *COMPRESSIONS))}"
+    expected = f"image encoding is '{image.encoding}', expected one of {', '.join(ENCODINGS)}"
     to_rgb8, reason = _cv_bridge()
     if to_rgb8 is None:
         raise ImageError(f"{expected}; cv_bridge reads more, but {reason}")

@@ -39,12 +39,10 @@ def time_message(nanoseconds: int) -> Time:
 def raw_image_of(message: Image | CompressedImage) -> RawImage:
     """A view of a camera's message, nothing is copied and nothing is checked.
 
-    Of a compressed one only the file's kind is known; a kind nobody can read is refused where the picture is decoded.
+    The encoding of a compressed one is its format, as it was written: ``foreign_encodings.readable`` understands it.
     """
     if isinstance(message, CompressedImage):
-        kind = message.format.lower()
-        encoding = "jpeg" if "jpeg" in kind or "jpg" in kind else "png" if "png" in kind else message.format
-        return RawImage(stamp_ns(message.header.stamp), 0, 0, encoding, 0, message.data)
+        return RawImage(stamp_ns(message.header.stamp), 0, 0, message.format, 0, message.data, compressed=True)
     return RawImage(stamp_ns(message.header.stamp), message.height, message.width, message.encoding, message.step,
                     message.data, bool(message.is_bigendian))
 

@@ -3,8 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor
-from wm_bundle.images import decompress_image
+from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor, decompress_image
 
 Fit = Literal["stretch", "crop", "letterbox"]
 

@@ -172,7 +172,11 @@ class RowChooser:
         try:
             return picture.load()
         except ImageError as error:
-            self._report.skipped[f"picture of {self._cameras[picture.camera].name}: {error}"] += 1
+            reason = f"picture of {self._cameras[picture.camera].name}: {error}"
+            if not self._report.skipped[reason]:
+                where = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
+                self._report.note(f"the first {reason} (stamp {picture.stamp_ns / NS_PER_S:.3f} s{where})")
+            self._report.skipped[reason] += 1
             return None
 
     def _complete(self, finished: bool) -> Iterator[Row]:

@@ -20,8 +20,8 @@ from wm_bundle import (
     ImageError,
     ImagePreprocessor,
     ImageSpec,
+    decompress_image,
 )
-from wm_bundle.images import decompress_image
 from wm_data.conversion import resampling
 from wm_data.conversion.assembly import episodes_of_drive
 from wm_data.conversion.drive import Drive, DriveRef

@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
-from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor
-from wm_bundle.images import decompress_image
+from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor, decompress_image
 from wm_msgs.msg import ImaginedRollouts
 
 from wm_planner.foreign_encodings import readable

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from wm_bundle import ImageError
+from wm_bundle import ImageError, compressed_encoding
 from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
@@ -29,15 +29,22 @@ def read_small_file(path: Path, limit: int) -> bytes:
     return data
 
 
-def load_picture_file(view: CameraView, path: Path, encoding: str) -> np.ndarray:
-    """(3, size, size) uint8 RGB from a "jpeg" or "png" file. Raises ImageError where it is missing or damaged."""
+def load_picture_file(view: CameraView, path: Path, encoding: str | None = None) -> np.ndarray:
+    """(3, size, size) uint8 RGB from a "jpeg" or "png" file; None: whichever it is. Raises ImageError where it is
+    missing or damaged.
+
+    Its message does not name the file, so that reasons add up; that is in a note of the exception.
+    """
     try:
         data = read_small_file(path, MAX_PICTURE_BYTES)
-        return view(0, 0, encoding, 0, data)
+        return view(0, 0, encoding or compressed_encoding("", data), 0, data)
     except ConversionError as error:
-        raise ImageError(str(error)) from None
+        failure = ImageError("its file cannot be read")
+        failure.add_note(str(error))
     except ImageError as error:
-        raise ImageError(f"{path}: {error}") from None
+        failure = error
+        failure.add_note(str(path))
+    raise failure
 
 
 def count(skipped: Counter, reason: str, number: int) -> None:

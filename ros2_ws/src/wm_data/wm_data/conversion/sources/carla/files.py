@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import ImageError
-from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.pictures import CameraView
@@ -105,13 +104,4 @@ def choose_cameras(
 
 def load(path: Path, view: CameraView) -> np.ndarray:
     """A picture file as (3, H, W) uint8 RGB. Raises ImageError for one that is damaged or no picture."""
-    try:
-        with open_regular(path, "rb") as stream:
-            begin = stream.read(4)
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read: {error.strerror}") from None
-    if begin == b"\x89PNG":
-        return load_picture_file(view, path, "png")
-    if begin.startswith(b"\xff\xd8"):
-        return load_picture_file(view, path, "jpeg")
-    raise ImageError(f"{path} is neither PNG nor JPEG")
+    return load_picture_file(view, path)

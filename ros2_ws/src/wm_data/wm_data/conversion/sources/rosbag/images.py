@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from rosbags.image import ImageError as RosbagsImageError
 from rosbags.image import message_to_cvimage
-from wm_bundle import ImageError
-from wm_bundle.images import ENCODINGS
+from wm_bundle import ENCODINGS, ImageError, compressed_encoding
 
 from wm_data.conversion.pictures import CameraView
 
@@ -17,7 +16,6 @@ _HALF_COLOUR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "nv21": cv2.COLOR_YUV2BGR_NV21}
 _CHANNELS_16_BIT = {"mono16": 1, "bgr16": 3, "rgb16": 3, "bgra16": 4, "rgba16": 4} | {
     f"bayer_{order}16": 1 for order in ("rggb", "bggr", "gbrg", "grbg")
 }
-_MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png"}
 
 
 def load_picture(view: CameraView, message) -> np.ndarray:
@@ -33,7 +31,7 @@ def load_picture(view: CameraView, message) -> np.ndarray:
 
 def _load(view: CameraView, message) -> np.ndarray:
     if hasattr(message, "format"):
-        return _load_compressed(view, message)
+        return view(0, 0, compressed_encoding(message.format, message.data), 0, message.data)
     encoding = _SAME.get(message.encoding, message.encoding)
     if encoding in _HALF_COLOUR:
         return view.from_array(_of_half_colour(message, _HALF_COLOUR[encoding]))
@@ -45,25 +43,16 @@ def _load(view: CameraView, message) -> np.ndarray:
     return view(message.height, message.width, encoding, message.step, message.data)
 
 
-def _load_compressed(view: CameraView, message) -> np.ndarray:
-    """The format is written in many ways, the file itself says it in one."""
-    encoding = _MAGIC.get(bytes(message.data[:2]))
-    if encoding is None or "compressedDepth" in message.format:
-        raise ImageError(f"compressed image has the format '{message.format[:60]}', expected a whole jpeg or png file")
-    return view(0, 0, encoding, 0, message.data)
-
-
 def _rows(message, rows: int, row_bytes: int) -> np.ndarray:
     """(rows, row_bytes) uint8 without the padding that ``step`` leaves at the end of each row."""
     if message.height <= 0 or message.width <= 0 or message.step < row_bytes:
         raise ImageError(
             f"image of {message.width}x{message.height} '{message.encoding}' needs a step of at least {row_bytes} "
-            f"bytes, the message has {message.step}"
+            f"bytes, the message has fewer"
         )
     if len(message.data) < rows * message.step:
         raise ImageError(
-            f"image of {rows} rows of {message.step} bytes needs {rows * message.step} bytes, the message has "
-            f"{len(message.data)}"
+            f"image of {rows} rows of {message.step} bytes needs {rows * message.step} bytes, the message has fewer"
         )
     return message.data[: rows * message.step].reshape(rows, message.step)[:, :row_bytes]
 
