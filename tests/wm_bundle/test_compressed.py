@@ -144,6 +144,14 @@ def test_a_bayer_mosaic_gets_its_colours_and_coloured_pictures_keep_theirs(patte
         decompress_image(compressed_encoding(f"bayer_{pattern}8; any compressed ", small), small)
 
 
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_a_bayer_mosaic_as_png_gives_the_same_picture_as_raw(pattern):
+    mosaic = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    preprocess = ImagePreprocessor(CameraSpec("front", 20, 30), 20, 30)
+    raw = preprocess(20, 30, f"bayer_{pattern}8", 30, mosaic.tobytes())
+    assert (preprocess(0, 0, f"bayer_{pattern}8; png", 0, file_of(".png", mosaic)) == raw).all()
+
+
 def test_a_damaged_size_of_a_file_does_not_take_the_memory_it_asks_for():
     data = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
     start = data.index(b"\xff\xc0") + 5
