@@ -15,6 +15,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
 from wm_bundle.frames import RawImage
+from wm_bundle.motion import signed_speed, speed_input
 from wm_msgs.msg import ImaginedRollouts
 
 from wm_planner.continuity import NS_PER_S, StatusSample, YawRateSample
@@ -58,13 +59,13 @@ def status_sample_of(message: CarlaEgoVehicleStatus) -> StatusSample | None:
         return None
     limited = tuple(min(max(number, low), high)
                     for number, low, high in zip(command, ACTION_LOW, ACTION_HIGH, strict=True))
-    return StatusSample(stamp_ns(message.header.stamp), message.velocity, limited)
+    return StatusSample(stamp_ns(message.header.stamp), speed_input(message.velocity), limited)
 
 
 def odometry_sample_of(message: Odometry) -> StatusSample:
     """The speed of an odometry, which knows of no commands; not finite where one of the numbers is not."""
-    linear = message.twist.twist.linear
-    return StatusSample(stamp_ns(message.header.stamp), math.hypot(linear.x, linear.y, linear.z), None)
+    speed_mps = speed_input(signed_speed(message.twist.twist.linear))
+    return StatusSample(stamp_ns(message.header.stamp), speed_mps, None)
 
 
 def yaw_rate_sample_of(message: Odometry | Imu) -> YawRateSample | None:

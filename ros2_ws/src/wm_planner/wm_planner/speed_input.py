@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
+from wm_bundle.motion import speed_input
+
 from wm_planner.continuity import StatusSample
 
 # A source that was silent for this long is not there (any more), and the next one counts. Longer than a tick of a slow
@@ -52,7 +54,7 @@ class SpeedInput:
         """A speedometer's number came; its sign, negative in reverse, is not the model's affair."""
         if math.isfinite(speed_mps):
             self._heard_s["speedometer"] = self._clock()
-            self._speedometer_mps = abs(speed_mps)
+            self._speedometer_mps = speed_input(speed_mps)
             self._speedometer_is_new = True
 
     def at_image(self, stamp_ns: int) -> StatusSample | None:

@@ -9,10 +9,16 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
+from wm_bundle.motion import speed_input
 
 from wm_data import rewards as driving
 from wm_data.conversion import resampling
-from wm_data.conversion.controls import derived_controls
+from wm_data.conversion.controls import (
+    derived_controls,
+    drives_backwards,
+    held_steer_note,
+    turns_on_the_spot,
+)
 from wm_data.conversion.drive import Drive, Signal
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
@@ -24,6 +30,9 @@ CONVERTER_VERSION = 1
 ACTION_CONVENTION = "steer right positive, throttle, brake; row t acts from t to t+1"
 # Signals are written a little after the pictures of the same stamp. So much later [ns] nothing more is waited for.
 _SETTLED_NS = 2 * NS_PER_S
+# Why rows are left out, and an episode is cut, besides a number that is missing.
+_BACKWARDS = ("row driven backwards, which no action tells", "the vehicle drives backwards")
+_ON_THE_SPOT = ("row that turns on the spot, which no action tells", "the vehicle turns on the spot")
 
 
 def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:
@@ -54,6 +63,7 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
             yield from build.episodes(waiting.popleft())
     for stretch in (*waiting, rows):
         yield from build.episodes(stretch)
+    build.note_held()
 
 
 class _EpisodeBuilder:
@@ -65,6 +75,12 @@ class _EpisodeBuilder:
         self._period_ns = period_ns
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
+        self._derived = self._held = 0  # rows whose actions were derived, and of these whose steer is held
+
+    def note_held(self) -> None:
+        """Say in the report of how many rows the steer is held."""
+        if self._held:
+            self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
 
     def is_settled(self, stamp_ns: int, now_ns: int) -> bool:
         """Whether no signal will say anything more about the time up to a stamp."""
@@ -85,16 +101,21 @@ class _EpisodeBuilder:
                 self._leave_out(len(rows), f"row from before the first picture of {camera.name}")
                 return
         stamps = np.array([row.stamp_ns for row in rows], np.int64)
-        speed, speed_known = self._at_rows(self._drive.signals.speed, stamps)
+        along, speed_known = self._at_rows(self._drive.signals.speed, stamps)
+        speed = None if along is None else speed_input(along)
         yaw_rate, yaw_known = self._at_rows(self._drive.signals.yaw_rate, stamps)
-        actions, acted = self._actions(stamps, speed, yaw_rate)
-        usable = acted & (speed_known & yaw_known)[:-1] & (speed_known & yaw_known)[1:]
+        actions, acted = self._actions(stamps, along, yaw_rate)
         rewards, terms, terminated, truncated, judged = self._results(stamps, speed, yaw_rate)
-        usable &= judged
-        names = ("control", "speed", "yaw_rate", "step_result")
-        known = (acted, speed_known[1:] & speed_known[:-1], yaw_known[1:] & yaw_known[:-1], judged)
+        there = {
+            "control": acted,
+            "speed": speed_known[1:] & speed_known[:-1],
+            "yaw_rate": yaw_known[1:] & yaw_known[:-1],
+            "step_result": judged,
+        }
+        needs = {(f"row without {name}", f"no {name}"): known for name, known in there.items()}
+        needs |= self._tellable(along, yaw_rate)
         vector = [column for column in (speed, yaw_rate) if column is not None]
-        for first, end in self._stretches(stamps, usable, terminated | truncated, dict(zip(names, known, strict=True))):
+        for first, end in self._stretches(stamps, terminated | truncated, needs):
             if end - first < self._options.min_rows:
                 self._leave_out(end - first, f"row of an episode shorter than {self._options.min_rows}")
                 continue
@@ -137,9 +158,26 @@ class _EpisodeBuilder:
                 f"the recording has no actions, and to derive them its speed and yaw rate are needed: it has "
                 f"{'no speed' if speed is None else 'a speed'} and {'no' if yaw_rate is None else 'a'} yaw rate"
             )
-        seconds = (stamps - stamps[0]) / NS_PER_S
-        actions = derived_controls(speed, yaw_rate, seconds, self._drive.wheelbase_m, self._max_steer_rad)
+        actions, held = derived_controls(
+            (speed[:-1], speed[1:]),
+            0.5 * (yaw_rate[1:] + yaw_rate[:-1]),
+            np.diff(stamps) / NS_PER_S,
+            self._drive.wheelbase_m,
+            self._max_steer_rad,
+        )
+        self._derived += len(held)
+        self._held += int(held.sum())
         return actions, np.ones(len(actions), bool)
+
+    def _tellable(self, speed, yaw_rate) -> dict[tuple[str, str], np.ndarray]:
+        """Which rows (n,) a steer and two pedals can tell at all, by the reason why not, see ``_stretches``."""
+        if speed is None or self._drive.reverse_told:
+            return {}
+        forward = {_BACKWARDS: ~drives_backwards(speed[:-1], speed[1:])}
+        if yaw_rate is None or self._drive.action_source != "derived":
+            return forward
+        turning = turns_on_the_spot(speed[:-1], speed[1:], 0.5 * (yaw_rate[1:] + yaw_rate[:-1]))
+        return {**forward, _ON_THE_SPOT: ~turning}
 
     def _results(self, stamps, speed, yaw_rate):
         """rewards (n,), terms (n, R) or None, terminated, truncated (n,), and which rows have a result (n,)."""
@@ -160,16 +198,18 @@ class _EpisodeBuilder:
         crashed = np.zeros(count, bool) if collisions is None else collisions > 0
         return rewards, terms, crashed, np.zeros(count, bool), np.ones(count, bool)
 
-    def _stretches(self, stamps, usable, ended, known) -> Iterator[tuple[int, int]]:
-        """(first, end) of the rows of each episode."""
+    def _stretches(self, stamps, ended, needs) -> Iterator[tuple[int, int]]:
+        """(first, end) of the rows of each episode. ``needs``: which rows (n,) have what is needed, by what is said of
+        a row that does not and of the cut before it."""
+        usable = np.logical_and.reduce(list(needs.values()))
         first = 0
         count = len(usable)
         while first < count:
             if not usable[first]:
-                missing = next((name for name, there in known.items() if not there[first]), "something needed")
-                self._leave_out(1, f"row without {missing}")
+                left_out, cut = next(reasons for reasons, there in needs.items() if not there[first])
+                self._leave_out(1, left_out)
                 if first and usable[first - 1]:
-                    self._drive.report.split(stamps[first], f"no {missing}")
+                    self._drive.report.split(stamps[first], cut)
                 first += 1
                 continue
             stop = np.flatnonzero(~usable[first:] | ended[first:])
@@ -217,6 +257,8 @@ class _EpisodeBuilder:
             "converter_version": CONVERTER_VERSION,
             **drive.meta,
         }
+        if signals.control is None:
+            meta["wheelbase_m"] = drive.wheelbase_m
         if computed_reward:
             meta["reward_terms"] = list(driving.TERMS)
             meta["target_speed_mps"] = self._options.target_speed

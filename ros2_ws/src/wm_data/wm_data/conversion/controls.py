@@ -3,6 +3,8 @@
 Steer is the road wheel's angle as a fraction of ``max_steer_rad``, positive right; angles and yaw rates are positive
 left (REP-103). Pedals are what would give the acceleration to a vehicle that reaches ``THROTTLE_MPS2`` with a full
 throttle and ``BRAKE_MPS2`` with a full brake and is slowed by drag: inverse dynamics, not the driver's feet.
+
+Whatever drives backwards or turns on the spot does what no such action can tell: rows of it are to be left out.
 """
 
 import math
@@ -15,7 +17,11 @@ BRAKE_MPS2 = 8.0
 ROLLING_MPS2 = 0.15  # rolling resistance, about 0.015 g
 DRAG_PER_M = 4e-4  # air: half of density * drag coefficient * area / mass of a passenger car [1/m]
 DEADBAND_MPS2 = 0.1  # accelerations nearer to coasting than this press no pedal: below the noise of a log
-STEADY_SPEED_MPS = 1.0  # below it the yaw rate's noise says more than the steering: the last angle is held
+USUAL_WHEELBASE_M = 2.85  # of a passenger car
+STEADY_SPEED_MPS = 1.0  # below it a yaw rate's noise says more than the steering: the last angle is held
+_STEADY_PER_S = 0.4  # and below so many wheelbases per second, for vehicles smaller than cars
+BACKWARDS_MPS = 0.05  # slower than this backwards is the noise of a vehicle that stands
+SPOT_TURN_RPS = 0.2  # a vehicle that stands and turns faster than this has no steered wheels
 
 
 def steer_of_angle(angle_rad, max_steer_rad: float = math.radians(DEFAULT_MAX_STEER_DEG)):
@@ -23,14 +29,25 @@ def steer_of_angle(angle_rad, max_steer_rad: float = math.radians(DEFAULT_MAX_ST
     return np.clip(-np.asarray(angle_rad, np.float64) / max_steer_rad, -1.0, 1.0)
 
 
-def angle_of_yaw_rate(yaw_rate, speed, wheelbase_m: float):
-    """Road wheel's angle [rad], positive left, of the kinematic bicycle: atan(wheelbase * yaw rate / speed).
+def steady_speed_mps(wheelbase_m: float) -> float:
+    """The speed [m/s] from which on a measured yaw rate tells the steering: the noise counts for less at a wheelbase
+    that is shorter."""
+    return min(STEADY_SPEED_MPS, _STEADY_PER_S * wheelbase_m)
 
-    yaw_rate (n,) [rad/s], speed (n,) [m/s]. Where the speed is below STEADY_SPEED_MPS the angle before is held, 0 at
-    the beginning.
+
+def angle_of_curvature(yaw_rate: float, speed: float, wheelbase_m: float) -> float:
+    """Road wheel's angle [rad], positive left, of a vehicle that is told to turn by yaw rate / speed: exactly that of
+    the kinematic bicycle, atan(wheelbase * curvature), at any speed other than 0."""
+    return math.atan(wheelbase_m * yaw_rate / speed)
+
+
+def angle_of_yaw_rate(yaw_rate, speed, wheelbase_m: float):
+    """Road wheel's angle [rad], positive left, that measured motion tells: atan(wheelbase * yaw rate / speed).
+
+    yaw_rate (n,) [rad/s], speed (n,) [m/s]. Below ``steady_speed_mps`` the angle before is held, 0 at the beginning.
     """
     yaw_rate, speed = np.asarray(yaw_rate, np.float64), np.asarray(speed, np.float64)
-    steady = np.abs(speed) >= STEADY_SPEED_MPS
+    steady = np.abs(speed) >= steady_speed_mps(wheelbase_m)
     angle = np.arctan(wheelbase_m * yaw_rate / np.where(steady, speed, 1.0))
     newest = np.maximum.accumulate(np.where(steady, np.arange(len(angle)), -1))
     return np.where(newest >= 0, angle[np.maximum(newest, 0)], 0.0)
@@ -47,20 +64,39 @@ def pedals_of_acceleration(acceleration, speed):
 
 
 def derived_controls(
-    speed: np.ndarray,
+    speeds: tuple[np.ndarray, np.ndarray],
     yaw_rate: np.ndarray,
-    stamps_s: np.ndarray,
+    seconds: np.ndarray,
     wheelbase_m: float,
     max_steer_rad: float = math.radians(DEFAULT_MAX_STEER_DEG),
-) -> np.ndarray:
-    """Actions (n, 3) of n intervals from the motion at their n + 1 ends.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Actions (n, 3) of n intervals in a row, and in which of them the steer is held (n,), see ``angle_of_yaw_rate``.
 
-    speed (n + 1,) [m/s], yaw_rate (n + 1,) [rad/s] positive left, stamps_s (n + 1,) [s]. The differences are forward,
-    from t to t + 1: the action of t explains what happened after t, and no later motion leaks into it. The steering
-    is that of the interval's two ends together.
+    ``speeds`` at the beginnings and at the ends, (n,) each [m/s], ``yaw_rate`` (n,) [rad/s] positive left of the whole
+    interval, ``seconds`` (n,) they last. So the action of t explains what happened after t, and no later motion leaks
+    into it. Only of intervals that ``drives_backwards`` and ``turns_on_the_spot`` do not name.
     """
-    acceleration = np.diff(speed) / np.diff(stamps_s)
-    middle_speed = 0.5 * (speed[1:] + speed[:-1])
-    angle = angle_of_yaw_rate(0.5 * (yaw_rate[1:] + yaw_rate[:-1]), middle_speed, wheelbase_m)
-    throttle, brake = pedals_of_acceleration(acceleration, middle_speed)
-    return np.stack([steer_of_angle(angle, max_steer_rad), throttle, brake], axis=1)
+    before, after = (np.maximum(speed, 0.0) for speed in speeds)  # slow enough backwards to be noise
+    middle_speed = 0.5 * (before + after)
+    angle = angle_of_yaw_rate(yaw_rate, middle_speed, wheelbase_m)
+    throttle, brake = pedals_of_acceleration((after - before) / seconds, middle_speed)
+    controls = np.stack([steer_of_angle(angle, max_steer_rad), throttle, brake], axis=1)
+    return controls, middle_speed < steady_speed_mps(wheelbase_m)
+
+
+def drives_backwards(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """In which intervals (n,) a vehicle drives backwards, by its speeds (n,) [m/s] at both ends."""
+    return np.minimum(before, after) < -BACKWARDS_MPS
+
+
+def turns_on_the_spot(before: np.ndarray, after: np.ndarray, yaw_rate: np.ndarray) -> np.ndarray:
+    """In which intervals (n,) a vehicle turns where it stands, by its speeds [m/s] and its yaw rate [rad/s], (n,)."""
+    return (np.maximum(np.abs(before), np.abs(after)) < BACKWARDS_MPS) & (np.abs(yaw_rate) > SPOT_TURN_RPS)
+
+
+def held_steer_note(held: int, rows: int, wheelbase_m: float) -> str:
+    """A note for the report: of how many rows the steer was held, and what can be done."""
+    return (
+        f"{held} of {rows} rows are slower than {steady_speed_mps(wheelbase_m):g} m/s, where a yaw rate tells no "
+        f"steer: it is held from the row before, 0 at the beginning; a small vehicle's --wheelbase lowers this speed"
+    )

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 
@@ -115,7 +116,8 @@ class Signals:
     """The numbers of a drive; None where the recording has nothing of the kind.
 
     ``control`` (3,): steer in [-1, 1] positive right, throttle, brake; None: derived from speed and yaw rate.
-    ``speed`` (1,) [m/s] along the vehicle; ``yaw_rate`` (1,) [rad/s] positive left (REP-103).
+    ``speed`` (1,) [m/s], negative backwards where the source tells that; ``yaw_rate`` (1,) [rad/s] positive left
+    (REP-103).
     ``collision`` and ``lane_invasion`` (1,): one sample for each that happened, of how many; an empty signal means that
     a sensor was there and nothing happened. ``step`` (3,): reward, terminated, truncated of a simulator's StepResult.
     ``expert`` (3,): what an expert would do at the stamp.
@@ -142,8 +144,9 @@ class Drive:
     bag) or they are all there from the beginning, and the reader counts things in ``report``.
     ``picture_period_ns`` is the usual time between two pictures of the first camera. ``action_source`` names where the
     control comes from, in the words of the source ("vehicle_status.control", "can_bus", ...); "derived" where it
-    is computed. ``wheelbase_m`` [m] is for that. ``meta`` is added to the meta of the episodes. ``expected_pictures``
-    says how many will come, of all cameras, where that is known; only the progress bar asks.
+    is computed. ``wheelbase_m`` [m] is for that. ``reverse_told``: the reader itself leaves out what was driven in
+    reverse gear; otherwise a speed below zero tells it. ``meta`` is added to the meta of the episodes.
+    ``expected_pictures`` says how many will come, of all cameras, where that is known; only the progress bar asks.
     """
 
     cameras: tuple[CameraView, ...]
@@ -152,6 +155,7 @@ class Drive:
     signals: Signals
     report: DriveReport
     action_source: str
-    wheelbase_m: float = 2.85
+    wheelbase_m: float = USUAL_WHEELBASE_M
+    reverse_told: bool = False
     meta: dict = field(default_factory=dict)
     expected_pictures: int | None = None

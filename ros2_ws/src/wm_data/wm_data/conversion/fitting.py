@@ -25,7 +25,8 @@ def _with_rate(episode: Episode, file: Path, options: ConvertOptions) -> Episode
         return replace(episode, meta={**episode.meta, "rate_hz": options.rate})
     if not same_rate(rate_of(episode.meta), options.rate):
         raise ConversionError(
-            f"{file} is at {episode.meta['rate_hz']} Hz, and the rows of an episode are kept: leave out --rate {options.rate:g}"
+            f"{file} is at {episode.meta['rate_hz']} Hz, and the rows of an episode are kept: leave out --rate "
+            f"{options.rate:g}"
         )
     return episode
 

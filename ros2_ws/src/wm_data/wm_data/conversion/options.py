@@ -34,8 +34,15 @@ class ConvertOptions:
     actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
     """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
     auto: the first of these that the source has."""
-    max_steer_deg: float = 70.0
-    """Road wheel angle that steer 1 stands for [degrees]; 70 is that of CARLA's usual vehicle. One for all data."""
+    max_steer_deg: Annotated[float, tyro.conf.arg(aliases=["--max-steer"])] = 70.0
+    """Road wheel angle that steer 1 stands for [degrees], above 0 and below 90; 70 is that of CARLA's usual vehicle.
+    One for all data that are used together."""
+    wheelbase: float | None = None
+    """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn. Default: that of the
+    source's vehicle (KITTI 2.71, nuScenes 2.588, Waymo 0.57 of its length), else 2.85, a passenger car's."""
+    frame_rate: float | None = None
+    """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; it counts instead
+    of a time that they tell. Default: 20, Bench2Drive 10, carla_garage 4, where they tell none."""
     tolerance_ms: float | None = None
     """Longest time between a picture of the first camera and those of the others in a row [ms]. Default: half a
     period."""
@@ -62,12 +69,16 @@ class ConvertOptions:
         for name in ("image_size", "max_steer_deg", "target_speed", "min_rows", "max_rows", "workers"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
-        if self.rate is not None and not 0.0 < self.rate <= 1000.0:
-            raise ValueError(f"rate is {self.rate:g} Hz, expected above 0 and at most 1000")
+        for name in ("rate", "frame_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not 0.0 < rate <= 1000.0:
+                raise ValueError(f"{name} is {rate:g} Hz, expected above 0 and at most 1000")
         if not self.image_size <= 1024:
             raise ValueError(f"image_size is {self.image_size} px, expected at most 1024")
         if not self.max_steer_deg < 90.0:
             raise ValueError(f"max_steer_deg is {self.max_steer_deg:g}, expected below 90")
+        if self.wheelbase is not None and not 0.05 <= self.wheelbase <= 20.0:
+            raise ValueError(f"wheelbase is {self.wheelbase:g} m, expected 0.05 to 20")
         if self.tolerance_ms is not None and self.tolerance_ms < 0.0:
             raise ValueError(f"tolerance_ms is {self.tolerance_ms:g}, expected 0 or more")
         if self.report is not None and not self.report.endswith(".json"):

@@ -14,6 +14,7 @@ from carla_msgs.msg import (
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
+from wm_bundle.motion import speed_input
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
@@ -181,7 +182,7 @@ class CollectNode(Node):
         tick = Tick(
             stamp,
             picture,
-            float(status.velocity),
+            speed_input(float(status.velocity)),
             control_array(status.control),
             expert=parts.get("expert"),
             planned=parts.get("planner"),

@@ -88,7 +88,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         report=report,
         action_source="derived",
         expected_pictures=sum(map(len, stamps)),
-        wheelbase_m=WHEELBASE_M,
+        wheelbase_m=options.wheelbase or WHEELBASE_M,
         meta={"dataset": "kitti_raw", "drive": ref.name, "motion_source": "oxts"},
     )
 

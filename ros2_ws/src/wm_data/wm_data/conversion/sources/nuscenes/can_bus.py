@@ -128,7 +128,7 @@ def _latest(samples: Samples, times: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 @lru_cache(maxsize=256)
-def steering_ratio(root: str, scenes: tuple[str, ...]) -> SteeringRatio:
+def steering_ratio(root: str, scenes: tuple[str, ...], wheelbase_m: float = WHEELBASE_M) -> SteeringRatio:
     """The ratio of a log with these scenes, once per process.
 
     The usual one where the log has no CAN data, drives too straight, or gives an implausible ratio. Scenes with
@@ -136,7 +136,7 @@ def steering_ratio(root: str, scenes: tuple[str, ...]) -> SteeringRatio:
     """
     angles, roads, usable = [], [], 0
     for scene in scenes:
-        pair = _angles_of_scene(Path(root), scene)
+        pair = _angles_of_scene(Path(root), scene, wheelbase_m)
         if pair is not None:
             angles.append(pair[0])
             roads.append(pair[1])
@@ -154,7 +154,7 @@ def steering_ratio(root: str, scenes: tuple[str, ...]) -> SteeringRatio:
     return SteeringRatio(1.0 / slope, True, f"fitted to {len(wheel)} samples of {usable} scenes of the log")
 
 
-def _angles_of_scene(root: Path, scene: str) -> tuple[np.ndarray, np.ndarray] | None:
+def _angles_of_scene(root: Path, scene: str, wheelbase_m: float) -> tuple[np.ndarray, np.ndarray] | None:
     """Angles of the steering wheel and of the road wheels [rad] while the car was fast enough."""
     try:
         steering = read_messages(root, scene, "steeranglefeedback", ("value",), Counter())
@@ -166,4 +166,4 @@ def _angles_of_scene(root: Path, scene: str) -> tuple[np.ndarray, np.ndarray] | 
     stamps, (speed, yaw_rate) = motion[0], motion[1].T
     wheel, known = _latest(steering, stamps)
     fast = known & (speed > _FAST_MPS)
-    return wheel[fast], np.arctan(WHEELBASE_M * yaw_rate[fast] / speed[fast])
+    return wheel[fast], np.arctan(wheelbase_m * yaw_rate[fast] / speed[fast])

@@ -72,7 +72,8 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     if scene not in index.scenes:
         raise ConversionError(f"{folder} has no scene {scene!r}: did its tables change?")
     chains = [_existing(index, scene, number, camera, report) for number, camera in enumerate(cameras)]
-    signals, meta = _signals(index, scene, cameras, options, report)
+    wheelbase_m = options.wheelbase or can_bus.WHEELBASE_M
+    signals, meta = _signals(index, scene, cameras, options, wheelbase_m, report)
     views = tuple(options.view(camera) for camera in cameras)
     yield Drive(
         cameras=views,
@@ -82,7 +83,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         report=report,
         action_source="derived" if signals.control is None else "can_bus",
         expected_pictures=sum(map(len, chains)),
-        wheelbase_m=can_bus.WHEELBASE_M,
+        wheelbase_m=wheelbase_m,
         meta={
             "dataset": "nuscenes",
             "version": folder.name,
@@ -156,14 +157,19 @@ def _pictures(
 
 
 def _signals(
-    index: PictureIndex, scene: str, cameras: tuple[str, ...], options: ConvertOptions, report: DriveReport
+    index: PictureIndex,
+    scene: str,
+    cameras: tuple[str, ...],
+    options: ConvertOptions,
+    wheelbase_m: float,
+    report: DriveReport,
 ) -> tuple[Signals, dict]:
     """Control, speed and yaw rate from the CAN bus where they are there and wanted, else from ego_pose."""
     if options.actions == "commanded":
         raise ConversionError("nuScenes has no commanded actions: use --actions applied (CAN bus) or derived")
     control = motion = ratio = None
     if options.actions != "derived":
-        control, motion, ratio = _from_can_bus(index, scene, options, report)
+        control, motion, ratio = _from_can_bus(index, scene, options, wheelbase_m, report)
         if control is None and options.actions == "applied":
             raise ConversionError(
                 f"the scene has no steering and pedals below {_root(index) / 'can_bus'}: unpack the CAN bus expansion, "
@@ -171,6 +177,7 @@ def _signals(
             )
     meta = {"motion_source": "ego_pose" if motion is None else "can_bus.pose"}
     if ratio is not None:
+        meta["wheelbase_m"] = wheelbase_m  # the ratio is fitted by it
         meta |= {"steering_ratio": round(ratio.value, 4), "steering_ratio_fitted": ratio.fitted}
     if motion is None:
         motion = _from_poses(index, scene, cameras, report)
@@ -183,11 +190,13 @@ def _signals(
     return Signals(control=control, speed=speed, yaw_rate=yaw_rate), meta
 
 
-def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, report: DriveReport):
+def _from_can_bus(
+    index: PictureIndex, scene: str, options: ConvertOptions, wheelbase_m: float, report: DriveReport
+):
     """(control or None, (speed, yaw rate) or None, steering ratio or None) of a scene."""
     this = index.scenes[scene]
     of_log = tuple(sorted({other.name for other in index.scenes.values() if other.log == this.log}))
-    ratio = can_bus.steering_ratio(str(_root(index)), of_log)
+    ratio = can_bus.steering_ratio(str(_root(index)), of_log, wheelbase_m)
     control = samples = None
     try:
         max_steer_rad = math.radians(options.max_steer_deg)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, DriveRef, Picture
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
@@ -20,7 +21,6 @@ from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry
 from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
 
-WHEELBASE_M = 2.85
 # How far a bag is read before the drive begins, to learn its clocks and the rate of its pictures.
 _PEEKED_PICTURES = 50
 _PEEKED_BYTES = 16_000_000  # fewer pictures do, down to _ENOUGH, where they are large
@@ -39,9 +39,10 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         clock, period_ns = _peek(bag, selection, report)
         _note_choices(bag, selection, report)
         commands = None
+        wheelbase_m = options.wheelbase or USUAL_WHEELBASE_M
         if "control" in selection.kinds:
             kind = bag.topics[selection.kinds["control"]].type
-            commands = CommandReader(kind, math.radians(options.max_steer_deg), WHEELBASE_M)
+            commands = CommandReader(kind, math.radians(options.max_steer_deg), wheelbase_m)
             if commands.needs_speed and not {"status", "odometry"} & selection.kinds.keys():
                 raise ConversionError(
                     f"{bag.place}: commands of type {kind} are wanted speeds; to tell the pedals from them the "
@@ -56,7 +57,9 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
             signals=telemetry.signals,
             report=report,
             action_source=_action_source(selection),
-            wheelbase_m=WHEELBASE_M,
+            wheelbase_m=wheelbase_m,
+            reverse_told=selection.actions != "derived",
+            meta={"wheelbase_m": wheelbase_m} if commands is not None and commands.uses_wheelbase else {},
             expected_pictures=sum(bag.topics[topic].count for _, topic in selection.cameras),
         )
 
@@ -99,8 +102,8 @@ def _pictures(
             continue
         statistics[topic].add(stamp_ns, recorded.log_ns)
         if topic in cameras:
-            if telemetry.reverse:
-                report.skipped[f"picture of {selection.cameras[cameras[topic]][0]} in reverse gear"] += 1
+            if telemetry.beyond:
+                report.skipped[f"picture of {selection.cameras[cameras[topic]][0]} {telemetry.beyond}"] += 1
                 continue
             view = views[cameras[topic]]
             yield Picture(cameras[topic], stamp_ns, partial(load_picture, view, message))

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from wm_bundle.motion import signed_speed
+
 from wm_data.conversion.drive import Signal, Signals
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.commands import Command, CommandReader, of_carla
@@ -13,12 +15,13 @@ from wm_data.conversion.sources.rosbag.topics import Selection
 class Telemetry:
     """Takes messages of the selected topics, all but pictures, and fills ``signals``.
 
-    ``reverse``: whether the vehicle is in reverse gear, as far as the messages so far tell.
+    ``beyond`` says, as far as the messages so far tell, what the vehicle does that no action can express, as "in
+    reverse gear"; None where it does nothing of the kind.
     """
 
     def __init__(self, selection: Selection, commands: CommandReader | None, report: DriveReport):
         """``commands`` reads the topic of the kind "control"."""
-        self.reverse = False
+        self.beyond: str | None = None
         self._report = report
         self._commands = commands
         self._applied = selection.actions == "applied"
@@ -44,8 +47,11 @@ class Telemetry:
 
     def _take_status(self, message, stamp_ns: int) -> None:
         self._add("speed", stamp_ns, float(message.velocity))
+        applied = of_carla(message.control)
         if self._applied:
-            self._add_command(of_carla(message.control), stamp_ns)
+            self._add_command(applied, stamp_ns)
+        elif self.signals.control is None:  # derived: a speed without a sign does not tell it
+            self.beyond = applied.beyond
 
     def _take_control(self, message, stamp_ns: int) -> None:
         if self._commands.needs_speed and self._speed_mps is None:
@@ -57,7 +63,7 @@ class Telemetry:
         twist = message.twist  # with its covariance around it, but for TwistStamped
         twist = getattr(twist, "twist", twist)
         if not self._has_status:
-            self._add("speed", stamp_ns, float(twist.linear.x))
+            self._add("speed", stamp_ns, signed_speed(twist.linear))
         if not self._has_imu:
             self._add("yaw_rate", stamp_ns, float(twist.angular.z))
 
@@ -74,12 +80,16 @@ class Telemetry:
         self._add("step", stamp_ns, float(message.reward), float(message.terminated), float(message.truncated))
 
     def _take_expert(self, message, stamp_ns: int) -> None:
-        self._add("expert", stamp_ns, *of_carla(message).values)
+        command = of_carla(message)
+        if command.beyond:
+            self._report.skipped[f"expert's command {command.beyond}"] += 1
+        else:
+            self._add("expert", stamp_ns, *command.values)
 
     def _add_command(self, command: Command, stamp_ns: int) -> None:
-        self.reverse = command.reverse
-        if command.reverse:
-            self._report.skipped["command in reverse gear"] += 1
+        self.beyond = command.beyond
+        if command.beyond:
+            self._report.skipped[f"command {command.beyond}"] += 1
         else:
             self._add("control", stamp_ns, *command.values)
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from wm_bundle.files import open_regular
 
-from wm_data.conversion.controls import angle_of_yaw_rate, pedals_of_acceleration, steer_of_angle
+from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, held_steer_note
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
@@ -155,16 +155,18 @@ def _drive(scene: Scene, place: str, name: str, options: ConvertOptions) -> Driv
     for stamp_ns in scene.stamps_ns[valid].tolist():
         statistics.add(stamp_ns)
     view = CameraView(CAMERA, options.image_size)
+    wheelbase_m = options.wheelbase or _wheelbase_m(scene)
     return Drive(
         cameras=(view,),
         pictures=_pictures(scene, view),
         picture_period_ns=period_ns,
-        signals=_signals(scene, period_ns, math.radians(options.max_steer_deg)),
+        signals=_signals(scene, period_ns, wheelbase_m, math.radians(options.max_steer_deg), report),
         report=report,
         action_source="derived",
-        wheelbase_m=_wheelbase_m(scene),
+        wheelbase_m=wheelbase_m,
         expected_pictures=int(valid.sum()),
         meta={
+            "wheelbase_m": wheelbase_m,
             "birds_eye_view": {
                 "metres_per_pixel": ACROSS_M / options.image_size,
                 "ego_down": EGO_DOWN,
@@ -185,7 +187,9 @@ def _pictures(scene: Scene, view: CameraView) -> Iterator[Picture]:
         yield Picture(0, int(scene.stamps_ns[step]), partial(load, step))
 
 
-def _signals(scene: Scene, period_ns: int, max_steer_rad: float) -> Signals:
+def _signals(
+    scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: float, report: DriveReport
+) -> Signals:
     """Speed along the heading, the yaw rate of the step that ended at each stamp, and controls of each step.
 
     The controls are made here, not of the yaw rates at the rows: the headings tell exactly how far the car turned in
@@ -203,11 +207,12 @@ def _signals(scene: Scene, period_ns: int, max_steer_rad: float) -> Signals:
     steps_s = steps_s[whole]
     turned = np.angle(np.exp(1j * (headings[whole + 1] - headings[whole])))  # the shorter way round
     yaw_rates = turned / steps_s
-    middle_speeds = 0.5 * (speeds[whole + 1] + speeds[whole])
-    angles = angle_of_yaw_rate(yaw_rates, middle_speeds, _wheelbase_m(scene))
-    throttle, brake = pedals_of_acceleration((speeds[whole + 1] - speeds[whole]) / steps_s, middle_speeds)
+    ends = speeds[whole], speeds[whole + 1]
+    controls, held = derived_controls(ends, yaw_rates, steps_s, wheelbase_m, max_steer_rad)
+    if held.any():
+        report.note(held_steer_note(int(held.sum()), len(held), wheelbase_m))
     yaw_rate.extend(stamps_ns[whole + 1], yaw_rates[:, None])
-    control.extend(stamps_ns[whole + 1], np.stack([steer_of_angle(angles, max_steer_rad), throttle, brake], axis=1))
+    control.extend(stamps_ns[whole + 1], controls)
     return Signals(control=control, speed=speed, yaw_rate=yaw_rate)
 
 
@@ -215,4 +220,4 @@ def _wheelbase_m(scene: Scene) -> float:
     """From the length of the self-driving car's box; an ordinary one where that makes no sense."""
     lengths = scene.agents.sizes[scene.ego, scene.agents.valid[scene.ego], 0]
     wheelbase_m = WHEELBASE_PER_LENGTH * float(np.median(lengths))
-    return wheelbase_m if 1.0 < wheelbase_m < 10.0 else Drive.wheelbase_m
+    return wheelbase_m if 1.0 < wheelbase_m < 10.0 else USUAL_WHEELBASE_M
