@@ -41,7 +41,7 @@ def write_table(path: Path, rows: list[dict[str, object]], delimiter: str = ",")
 def write_picture(path: Path, grey: int, height: int = 12, width: int = 16) -> Path:
     """A picture of one grey, PNG or JPEG by its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.full((height, width, 3), grey, np.uint8))
+    assert cv2.imwrite(str(path), np.full((height, width, 3), grey % 256, np.uint8))
     return path
 
 

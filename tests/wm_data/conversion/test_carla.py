@@ -169,7 +169,7 @@ def test_repeated_and_backward_stamps_are_left_out_and_counted(tmp_path):
         ("controls.csv", "frame,steer,throttle,brake\n100,30,0,0\n101,-25,0,0\n", "no angles and no percentages"),
         ("controls.csv", "", "0 rows"),
         ("controls.csv", "frame,steer,throttle,brake\n", "0 rows"),
-        ("controls.csv", "frame,steer,throttle,brake\n7,0,0,0\n8,0,0,0\n", "0 of the first 2 rows have a picture"),
+        ("controls.csv", "frame,steer,throttle,brake\n7,0,0,0\n8,0,0,0\n", "2 have a time .* 0 of these a picture"),
         ("controls.csv", "frame,image,steer,throttle,brake\n1,../../a.png,0,0,0\n2,b.png,0,0,0\n", "leads out of"),
         ("controls.csv", "frame,image,file,steer\n1,a.png,b.png,0\n2,a.png,b.png,0\n", "two columns with pictures"),
         ("controls.csv", "x" * 2_000_000, "a line of more than"),

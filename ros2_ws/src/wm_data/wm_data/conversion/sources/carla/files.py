@@ -3,7 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from wm_bundle import ImageError
@@ -14,6 +14,7 @@ from wm_data.conversion.sources.carla.tables import PICTURE_ENDINGS, Columns
 from wm_data.conversion.sources.files import load_picture_file
 
 _NUMBERED = re.compile(r"^(.*?)(\d{1,15})(\.[A-Za-z]+)$")
+_CAMERA_FOLDERS = ("camera", "cameras")  # hold a folder for each camera, in some layouts
 _FRONT_CAMERAS = ("rgb_front", "front", "rgb", "image", "images", "center", "camera", "cam_front")
 
 
@@ -30,7 +31,7 @@ class NamedFiles:
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             return None
         relative = Path(name.strip().replace("\\", "/"))
-        if relative.is_absolute() or ".." in relative.parts:
+        if PureWindowsPath(name.strip()).is_absolute() or relative.is_absolute() or ".." in relative.parts:
             raise ConversionError(
                 f"picture {name!r} leads out of {self.folder}: expected names relative to the table's folder"
             )
@@ -70,8 +71,10 @@ def find_cameras(folder: Path, table: Path, columns: Columns) -> dict[str, Named
     """The cameras of a drive by name. Raises ConversionError where there are none, OSError."""
     if columns.pictures:
         return {camera: NamedFiles(folder, column) for camera, column in columns.pictures.items()}
-    subfolders = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
-    cameras = {name: files for name in subfolders if (files := NumberedFiles.of(folder / name)) is not None}
+    places = [place for place in (folder, *(folder / name for name in _CAMERA_FOLDERS)) if place.is_dir()]
+    subfolders = sorted({name: place for place in reversed(places) for name in _subfolders(place)}.items())
+    found = {name: NumberedFiles.of(place / name) for name, place in subfolders}
+    cameras = {name: files for name, files in found.items() if files is not None}
     if not cameras and (files := NumberedFiles.of(folder)) is not None:
         cameras["rgb_front"] = files
     if not cameras:
@@ -85,6 +88,11 @@ def find_cameras(folder: Path, table: Path, columns: Columns) -> dict[str, Named
             f"its columns are {', '.join(columns.names)}"
         )
     return cameras
+
+
+def _subfolders(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
 
 
 def choose_cameras(

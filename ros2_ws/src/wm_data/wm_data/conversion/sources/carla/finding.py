@@ -7,10 +7,12 @@ from pathlib import Path
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.sources.carla.reading import FRAME_FILE
 from wm_data.conversion.sources.naming import unique_names
 
 TABLE_NAMES = ("controls", "control", "measurements", "driving_log", "actions", "log", "data", "labels")
 TABLE_ENDINGS = (".csv", ".json", ".jsonl")
+TABLE_FOLDERS = (*TABLE_NAMES[:3], "anno")
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
@@ -72,7 +74,7 @@ def _refuse(error: OSError) -> None:
 def _tables(place: Path, folders: list[str], files: list[str]) -> list[Path]:
     """What may be the table of a folder."""
     named = [file for file in files if Path(file).stem in TABLE_NAMES and Path(file).suffix in TABLE_ENDINGS]
-    named += [folder for folder in folders if folder in TABLE_NAMES[:3] and _holds_json(place / folder)]
+    named += [folder for folder in folders if folder in TABLE_FOLDERS and _holds_json(place / folder)]
     if not named:
         named = [file for file in files if file.endswith(".csv")]
     return [place / name for name in named]
@@ -80,7 +82,7 @@ def _tables(place: Path, folders: list[str], files: list[str]) -> list[Path]:
 
 def _holds_json(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return any(entry.name.endswith(".json") for entry in entries)
+        return any(FRAME_FILE.search(entry.name) for entry in entries)
 
 
 def _episode(file: Path) -> dict:

@@ -10,14 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import NS_PER_S, DriveReport
 from wm_data.conversion.sources.carla.files import NamedFiles, NumberedFiles, choose_cameras, find_cameras, load
-from wm_data.conversion.sources.carla.tables import Clock, Columns, rows
+from wm_data.conversion.sources.carla.reading import Table
+from wm_data.conversion.sources.carla.tables import Clock, Columns
 
 FRAME_PERIOD_NS = 50_000_000  # of frames without a time: fixed_delta_seconds of the bridge
+# Layouts of others that number what they saved and tell no time: beginning and ending of the files in the table's
+# folder, the time between two, and who saves so.
+_LAYOUTS = (
+    ("anno", ".json.gz", 100_000_000, "Bench2Drive"),
+    ("measurements", ".json.gz", 250_000_000, "carla_garage"),
+)
 _PEDALS_AND_WHEEL = ("steer", "throttle", "brake")
 _ROWS_TO_LOOK_AT = 200  # until the unit of time and the rate of the pictures are known
 _ROUNDING = 1e-3
@@ -26,14 +34,6 @@ _ROUNDING = 1e-3
 @contextmanager
 def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     """Read a table's numbers; the pictures follow row by row. Raises ConversionError for what cannot be a drive."""
-    try:
-        drive = _drive(ref, options)
-    except OSError as error:
-        raise ConversionError(f"{ref.locator['folder']} cannot be read: {error}") from None
-    yield drive
-
-
-def _drive(ref: DriveRef, options: ConvertOptions) -> Drive:
     folder, tables = Path(ref.locator["folder"]), [Path(table) for table in ref.locator["tables"]]
     if len(tables) != 1:
         raise ConversionError(
@@ -41,30 +41,76 @@ def _drive(ref: DriveRef, options: ConvertOptions) -> Drive:
             f"({', '.join(table.name for table in tables)}): name the right one controls{tables[0].suffix} and the "
             f"others differently, or give it as the source"
         )
-    table = tables[0]
-    first_rows = list(islice(rows(table), _ROWS_TO_LOOK_AT))
+    period_ns, saved_by = _frame_period(tables[0])
+    yield drive_of(Table.of(tables[0]), folder, ref.name, options, period_ns, saved_by)
+
+
+def _frame_period(table: Path) -> tuple[int, str]:
+    """Time between two numbered frames [ns] that tell none, and who saves so."""
+    for name, ending, period_ns, who in _LAYOUTS:
+        if table.name == name and table.is_dir() and any(file.endswith(ending) for file in os.listdir(table)):
+            return period_ns, who
+    return FRAME_PERIOD_NS, "CARLA's bridge"
+
+
+def drive_of(
+    table: Table,
+    folder: Path,
+    name: str,
+    options: ConvertOptions,
+    frame_period_ns: int,
+    saved_by: str,
+    meta: dict | None = None,
+) -> Drive:
+    """The drive ``name`` of a table whose pictures are in ``folder``. ``frame_period_ns`` [ns] is the time between two
+    numbered frames that tell none, as ``saved_by`` saves them; ``meta`` is for the episodes.
+
+    Raises ConversionError for what cannot be a drive.
+    """
+    try:
+        return _drive_of(table, folder, name, options, frame_period_ns, saved_by, meta or {})
+    except OSError as error:
+        raise ConversionError(f"{folder} cannot be read: {error}") from None
+
+
+def _drive_of(
+    table: Table, folder: Path, name: str, options: ConvertOptions, frame_period_ns: int, saved_by: str, meta: dict
+) -> Drive:
+    first_rows = list(islice(table.rows(), _ROWS_TO_LOOK_AT))
     if len(first_rows) < 2:
-        raise ConversionError(f"{table} has {len(first_rows)} rows, expected two or more")
-    columns = Columns.of(first_rows, table)
-    clock = Clock(columns, first_rows, FRAME_PERIOD_NS, table)
-    cameras = choose_cameras(find_cameras(folder, table, columns), options.cameras, folder)
-    report = DriveReport(ref.name)
-    source = _action_source(columns, options, table)
+        raise ConversionError(f"{table.path} has {len(first_rows)} rows, expected two or more")
+    columns = Columns.of(first_rows, table.path)
+    if options.frame_rate is not None:
+        frame_period_ns, saved_by = round(NS_PER_S / options.frame_rate), "--frame-rate"
+    clock = Clock(columns, first_rows, frame_period_ns, table.path, options.frame_rate is not None)
+    cameras = choose_cameras(find_cameras(folder, table.path, columns), options.cameras, folder)
+    report = DriveReport(name)
+    source = _action_source(columns, options, table.path)
     signals = _signals(table, columns, clock, source, report)
-    if clock.by_frame:
-        report.note(f"the table has no time: frames are taken to be {FRAME_PERIOD_NS / 1e6:g} ms apart")
-    if clock.is_assumed_ns:
-        report.note("the column of time does not say its unit and grows so fast that it is taken as nanoseconds")
+    _note_clock(clock, frame_period_ns, saved_by, report)
     views = tuple(options.view(name) for name in cameras)
     return Drive(
         cameras=views,
         pictures=_pictures(table, columns, clock, cameras, views, report),
-        picture_period_ns=_picture_period_ns(first_rows, columns, clock, cameras, table),
+        picture_period_ns=_picture_period_ns(first_rows, columns, clock, cameras, table.path),
         signals=signals,
         report=report,
         action_source=source,
-        meta={"table": table.name},
+        wheelbase_m=options.wheelbase or USUAL_WHEELBASE_M,
+        reverse_told=columns.tells_reverse,
+        meta={"table": table.path.name, **meta},
     )
+
+
+def _note_clock(clock: Clock, frame_period_ns: int, saved_by: str, report: DriveReport) -> None:
+    if clock.by_frame:
+        told = "as --frame-rate says" if saved_by == "--frame-rate" else f"as {saved_by} saves them; --frame-rate tells"
+        other = "" if saved_by == "--frame-rate" else " another rate"
+        report.note(f"the rows have no time: frames are taken to be {frame_period_ns / 1e6:g} ms apart, {told}{other}")
+    if clock.is_of_names:
+        report.note("the time is that in the pictures' names, taken as UTC")
+    if clock.is_assumed_ns:
+        report.note("the column of time does not say its unit and grows so fast that it is taken as nanoseconds")
 
 
 def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> str:
@@ -86,7 +132,7 @@ def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> st
     return "commanded" if options.actions == "auto" else options.actions
 
 
-def _signals(table: Path, columns: Columns, clock: Clock, source: str, report: DriveReport) -> Signals:
+def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: DriveReport) -> Signals:
     """All numbers of a table. A row's commanded control acts from it on, an applied one acted up to it."""
     there = columns.by_meaning
     signals = Signals(
@@ -96,17 +142,20 @@ def _signals(table: Path, columns: Columns, clock: Clock, source: str, report: D
         collision=Signal(1) if "collision" in there else None,
         lane_invasion=Signal(1) if "lane_invasion" in there else None,
     )
-    statistics = report.topic(table.name, "table")
+    statistics = report.topic(table.path.name, "table")
     stamps = array("q")
     outside = 0
-    for row in rows(table):
+    for row in table.rows():
         stamp_ns = clock.stamp_ns(row)
         if stamp_ns is None:
             report.skipped["row without a time or frame number"] += 1
             continue
         statistics.add(stamp_ns)
         stamps.append(stamp_ns)
-        if signals.control is not None:
+        left_out = columns.left_out(row)
+        if left_out:
+            report.skipped[f"row {left_out}"] += 1
+        elif signals.control is not None:
             outside += _add_control(signals.control, stamp_ns, row, columns, report)
         _add_motion(signals, stamp_ns, row, columns, report)
         for name in ("collision", "lane_invasion"):
@@ -115,8 +164,8 @@ def _signals(table: Path, columns: Columns, clock: Clock, source: str, report: D
                 getattr(signals, name).add(stamp_ns, happened)
     if outside and signals.control is not None and signals.control.newest_ns is None:
         raise ConversionError(
-            f"{table}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected CARLA's fractions, "
-            f"steer positive right, no angles and no percentages"
+            f"{table.path}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected CARLA's "
+            f"fractions, steer positive right, no angles and no percentages"
         )
     gaps = np.diff(np.array(stamps, np.int64))
     period_s = float(np.median(gaps[gaps > 0])) / NS_PER_S if (gaps > 0).any() else 0.0
@@ -156,23 +205,25 @@ def _picture_period_ns(
 ) -> int:
     """The usual time between two pictures of the first camera: not every row need have one."""
     name, files = next(iter(cameras.items()))
-    stamps = []
+    stamps, timed = [], 0
     for row in first_rows:
         path, stamp_ns = files.path(row, columns.frame(row)), clock.stamp_ns(row)
+        timed += stamp_ns is not None
         if path is not None and stamp_ns is not None and os.path.isfile(path):
             stamps.append(stamp_ns)
     gaps = np.diff(np.array(stamps, np.int64))
     if not (gaps > 0).any():
         raise ConversionError(
-            f"{table}: {len(stamps)} of the first {len(first_rows)} rows have a picture of {name} and a time of their "
-            f"own, expected two or more, as {files.path(first_rows[0], columns.frame(first_rows[0]))}"
+            f"{table}: of the first {len(first_rows)} rows, {timed} have a time or frame number and {len(stamps)} of "
+            f"these a picture of {name} that is there, expected two or more at different times; looked for "
+            f"{files.path(first_rows[0], columns.frame(first_rows[0]))}"
         )
     return int(np.median(gaps[gaps > 0]))
 
 
-def _pictures(table: Path, columns: Columns, clock: Clock, cameras, views, report: DriveReport) -> Iterator[Picture]:
-    used = [0] * len(views)
-    for row in rows(table):
+def _pictures(table: Table, columns: Columns, clock: Clock, cameras, views, report: DriveReport) -> Iterator[Picture]:
+    used: list[set[Path]] = [set() for _ in views]
+    for row in table.rows():
         stamp_ns = clock.stamp_ns(row)
         if stamp_ns is None:
             continue
@@ -181,10 +232,13 @@ def _pictures(table: Path, columns: Columns, clock: Clock, cameras, views, repor
             path = files.path(row, frame)
             if path is None or not os.path.isfile(path):
                 report.skipped[f"row without a picture of {view.name}"] += 1
-                continue
-            used[k] += 1
-            report.topic(view.name, "pictures").add(stamp_ns)
-            yield Picture(k, stamp_ns, partial(load, path, view))
-    for view, files, count in zip(views, cameras.values(), used, strict=True):
-        if isinstance(files, NumberedFiles) and files.count > count:
-            report.skipped[f"picture of {view.name} without a row"] += files.count - count
+            elif path in used[k]:
+                report.skipped[f"row with the picture of {view.name} that another row has"] += 1
+            else:
+                used[k].add(path)
+                if columns.left_out(row) is None:
+                    report.topic(view.name, "pictures").add(stamp_ns)
+                    yield Picture(k, stamp_ns, partial(load, path, view))
+    for view, files, seen in zip(views, cameras.values(), used, strict=True):
+        if isinstance(files, NumberedFiles) and files.count > len(seen):
+            report.skipped[f"picture of {view.name} without a row"] += files.count - len(seen)
