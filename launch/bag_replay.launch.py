@@ -37,6 +37,9 @@ def generate_launch_description():
         *(DeclareLaunchArgument(name, default_value=str(default), description=text)
           for name, default, text in arguments),
         DeclareLaunchArgument(
+            "recover", default_value="false", choices=["true", "false"],
+            description="Play what is left of a damaged bag, with play_bag."),
+        DeclareLaunchArgument(
             "player", default_value="auto", choices=["auto", "rosbag2", "own"],
             description="rosbag2: ros2 bag play; own: play_bag; auto: the first where it is installed."),
         *view_arguments(),
@@ -53,6 +56,7 @@ def compose(context):
     monitor_arguments = [
         str(Path(value(context, "bag")).expanduser().absolute()), "--bundle", bundle, "--rate", f"{rate:g}",
         "--output", str(Path(value(context, "output")).expanduser().absolute()), "--role-name", role_name,
+        *(["--recover"] if recovers(context) else []),
         *several("--set", shlex.split(value(context, "parameters"))),
         *several("--threshold", shlex.split(value(context, "threshold"))),
         *several("--evaluation", [str(Path(folder).expanduser().absolute())
@@ -77,13 +81,23 @@ def player(context, rate, parameters):
     """The action that plays the bag; its end is awaited by the monitor."""
     bag = str(Path(value(context, "bag")).expanduser().absolute())
     clock_hz, chosen = value(context, "clock", float), value(context, "player")
+    if chosen == "rosbag2" and recovers(context):
+        raise RuntimeError("recover:=true: `ros2 bag play` cannot; take player:=own")
     renamed = replay.remaps(value(context, "role_name"), parameters)
-    if chosen == "rosbag2" or (chosen == "auto" and replay.has_rosbag2(bag, clock_hz)):
+    if chosen == "rosbag2" or (
+        chosen == "auto" and not recovers(context) and replay.has_rosbag2(bag, clock_hz)
+    ):
         return ExecuteProcess(
             cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player)
     return Node(
         package="wm_planner", executable="play_bag", output="screen",
-        arguments=replay.own_arguments(bag, rate, renamed, clock_hz), on_exit=after_player)  # fmt: skip
+        arguments=replay.own_arguments(bag, rate, renamed, clock_hz, recovers(context)),
+        on_exit=after_player)  # fmt: skip
+
+
+def recovers(context):
+    """Whether a damaged bag is to be read as far as it can be."""
+    return value(context, "recover") == "true"
 
 
 def after_gate(event, context, action):

@@ -80,7 +80,7 @@ def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(t
     folder = write_bag(tmp_path / "bag", bag)
     with pytest.raises(BagError, match=r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC or imu=TOPIC"):
         evaluate(options(bag=folder, bundle=turning))
-    found = evaluate(options(bag=folder, bundle=turning, topics=(f"imu={VEHICLE}/imu",), moments=0))
+    found = evaluate(options(bag=folder, bundle=turning, reading={"topics": (f"imu={VEHICLE}/imu",)}, moments=0))
     assert (found.evaluations[0].frames.mode == Mode.DRIVING).all()
 
 

@@ -173,3 +173,14 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, manifest, raw_bag):
     with pytest.raises(BagError, match="cut.mcap") as error:
         stretches(file, manifest)
     assert "\n" not in str(error.value)
+
+
+def test_a_bag_that_breaks_off_is_read_with_the_option_that_its_refusal_names(tmp_path, manifest):
+    folder = write_bag(tmp_path / "bag", drive(80, PERIOD_NS, height=96, width=96))
+    (file,) = folder.glob("*.mcap")
+    file.write_bytes(file.read_bytes()[: 7 * file.stat().st_size // 10])
+    with pytest.raises(BagError, match="--recover"):
+        stretches(folder, manifest)
+    recording = Recording(folder, manifest, reading={"recover": True})
+    (stretch,) = recording.stretches()
+    assert 20 < len(stretch.episode) < 70 and any("breaks off" in text for text in recording.choices)

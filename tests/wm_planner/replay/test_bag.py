@@ -63,9 +63,12 @@ def test_the_recorded_quality_of_service_is_offered_again(tmp_path):
 def test_a_damaged_bag_and_a_folder_of_several_give_one_line(tmp_path):
     whole = write_bare_mcap(tmp_path / "a.mcap", drive(TICKS))
     (tmp_path / "cut.mcap").write_bytes(whole.read_bytes()[:-200])
-    with pytest.raises(ReplayError, match="cannot be read as a bag.*`convert rosbag --recover`"):
+    with pytest.raises(ReplayError, match="cannot be read as a bag.*--recover"):
         with open_replay(tmp_path / "cut.mcap"):
             pass
+    with open_replay(tmp_path / "cut.mcap", recover=True) as bag:
+        assert len(list(bag.messages([CAMERA]))) == TICKS
+        assert [note for note in bag.told() if "breaks off" in note] and bag.told() == []
     with pytest.raises(ReplayError, match=r"holds 2 bags \(a, cut\): name one"):
         with open_replay(tmp_path):
             pass

@@ -38,6 +38,8 @@ def test_our_player_understands_what_the_launch_file_tells_it():
     assert (options.rate, options.clock_hz, options.subscribers) == (5.0, 100.0, 2)
     assert list(options.remap) == ["/carla/ego_vehicle/vehicle_control_cmd"]
     assert parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0)).clock_hz == 0.0
+    assert [parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, recover)).recover
+            for recover in (False, True)] == [False, True]
 
 
 def test_rosbag2_is_told_the_same_and_never_plays_two_clocks():

@@ -7,6 +7,9 @@ import tyro
 
 from wm_data.conversion.pictures import CameraView, Fit
 
+# Those that say how a bag is read, and not what becomes of it: every command that reads bags has them.
+OF_BAGS = ("topics", "actions", "max_steer_deg", "tolerance_ms", "target_speed", "recover")
+
 
 @dataclass(frozen=True)
 class ConvertOptions:
@@ -61,7 +64,7 @@ class ConvertOptions:
     resume: bool = False
     """Go on with a conversion that was stopped: recordings that are whole in DEST are not converted again."""
     recover: bool = False
-    """Save what a truncated mcap still holds."""
+    """Read what is left of a damaged bag: a truncated mcap, missing pieces, a damaged metadata.yaml."""
     report: str | None = None
     """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
 

@@ -107,7 +107,7 @@ def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
     if min(height, width) < WINDOW:
         raise BundleRefused(f"bundle {manifest.model_id} has pictures of {width}x{height} pixels, which cannot be "
                             f"compared: structural similarity takes at least {WINDOW}x{WINDOW}")  # fmt: skip
-    return Recording(options.bag, manifest, options.topics, options.preprocessed, options.resample)
+    return Recording(options.bag, manifest, options.reading, options.preprocessed, options.resample)
 
 
 def _run(options: EvaluateOptions, settings: ScoreSettings, replay: Replay, recording: Recording,

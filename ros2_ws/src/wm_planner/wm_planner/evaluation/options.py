@@ -2,11 +2,13 @@
 
 import argparse
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from wm_planner.bag_reading import add_reading_options, check_reading, taken_out
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.drive.options import assignment
@@ -28,7 +30,7 @@ class EvaluateOptions:
     baselines: tuple[Path, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     parameters: tuple[tuple[str, bool | int | float | str], ...] = ()  # of the planner, name and value
-    topics: tuple[str, ...] = ()  # KIND=TOPIC or CAMERA=TOPIC, as of `convert`
+    reading: Mapping[str, Any] = field(default_factory=dict)  # options of `convert` that were given, by name
     resample: bool = False
     stride: int = 5  # frames from one open-loop window to the next
     steps: int = 25  # K
@@ -61,6 +63,10 @@ class EvaluateOptions:
                 break
             if folder.exists():
                 raise EvaluationError(f"--output: expected a folder, found the file {folder}; choose another place")
+        try:
+            check_reading(self.bag, self.reading)
+        except ValueError as error:
+            raise EvaluationError(str(error)) from None
         try:
             self.config(self.bundle)
         except ConfigError as error:
@@ -97,6 +103,7 @@ def parse_options(arguments: list[str]) -> EvaluateOptions:
     """Read the command line; ends the process with help or a message (exit code 2) like every argparse program."""
     parser = _parser()
     values = vars(parser.parse_args(arguments))
+    values["reading"] = taken_out(values)
     try:
         return EvaluateOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
     except EvaluationError as error:
@@ -130,9 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE", help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner "
         "planner --help lists them); preprocessed_images=true: the pictures are at the model's size already"
         )  # fmt: skip
-    add("--topics", nargs="+", action="extend", metavar="KIND=TOPIC",
-        help="topics of the bag, as of `wm_training convert`: a camera's name or status, control, odometry, imu, "
-        "step_result, … (default: found by type)")  # fmt: skip
+    add_reading_options(parser)
     add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
         "more")  # fmt: skip
     add("--stride", type=int, metavar="N", help="frames from one open-loop prediction to the next (default: "

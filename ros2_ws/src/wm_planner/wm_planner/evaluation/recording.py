@@ -5,10 +5,11 @@ are brought to the model's size by the bundle's own preprocessing, and what does
 """
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from wm_bundle import (
@@ -62,7 +63,8 @@ class Recording:
 
     source: Path
     manifest: BundleManifest
-    topics: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """Options of `convert` that say how bags are read."""
     preprocessed: bool = False
     """Pictures of bags are at the model's size already."""
     resample: bool = False
@@ -165,7 +167,7 @@ class Recording:
         try:
             return _AsBundle(
                 "rosbag", str(self.source), "", cameras=tuple(camera.name for camera in image.cameras),
-                topics=self.topics, rate=1.0 / self.manifest.control_period_s if self.resample else None,
+                **self.reading, rate=1.0 / self.manifest.control_period_s if self.resample else None,
                 min_rows=_MIN_ROWS, max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
                 image=for_preprocessed_images(image) if self.preprocessed else image)  # fmt: skip
         except ValueError as error:

@@ -113,7 +113,7 @@ def _options(comparison: Comparison) -> dict:
     options = dataclasses.asdict(comparison.options)
     for name in ("bag", "bundle", "output", "baselines", "thresholds"):
         options.pop(name)
-    return {**options, "parameters": dict(comparison.options.parameters), "topics": list(comparison.options.topics)}
+    return {**options, "parameters": dict(comparison.options.parameters), "reading": dict(comparison.options.reading)}
 
 
 def _figures(figures: Mapping[str, Figure]) -> dict:

@@ -38,8 +38,10 @@ class PlayedTopic:
 class ReplayBag:
     """An open bag. ``topics``: what can be played, by name; ``left_out``: why each other topic cannot."""
 
-    def __init__(self, bag: Bag):
+    def __init__(self, bag: Bag, report: DriveReport):
         self._bag = bag
+        self._report = report
+        self._told: set[str] = set()
         self.topics: dict[str, PlayedTopic] = {}
         self.left_out: dict[str, str] = {}
         for topic in bag.topics.values():
@@ -52,6 +54,13 @@ class ReplayBag:
             except (RecordError, ReplayError) as error:
                 self.left_out[topic.name] = str(error)
 
+    def told(self) -> list[str]:
+        """What was found out about the bag since the last call: damage that was passed over, messages left out."""
+        texts = [*self._report.notes, *(f"left out: {count} x {why}" for why, count in self._report.skipped.items())]
+        new = [text for text in texts if text not in self._told]
+        self._told.update(new)
+        return new
+
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
         """Messages of ``topics`` in the order of recording, their bytes in CDR. Raises ReplayError."""
         try:
@@ -61,7 +70,7 @@ class ReplayBag:
                     raw = bytes(jazzy_typestore().ros1_to_cdr(raw, self.topics[message.topic].kind))
                 yield Message(message.topic, message.log_ns, raw)
         except ConversionError as error:
-            raise _advised(error) from None
+            raise ReplayError(str(error)) from None
         except Exception as error:  # rosbags about bytes that are no ROS 1 message
             raise ReplayError(f"{self._bag.place}: a message cannot be converted: {error}") from None
 
@@ -77,23 +86,22 @@ class ReplayBag:
 
 
 @contextmanager
-def open_replay(path: Path) -> Iterator[ReplayBag]:
-    """Open the bag at ``path``, a file or a folder. Raises ReplayError where it cannot be read."""
+def open_replay(path: Path, recover: bool = False) -> Iterator[ReplayBag]:
+    """Open the bag at ``path``, a file or a folder; with ``recover`` what is left of a damaged one.
+
+    Raises ReplayError where it cannot be read.
+    """
     try:
         drives = find_drives(ConvertOptions("rosbag", str(path), ""))
         if len(drives) > 1:
             names = ", ".join(drive.name for drive in drives[:5])
             raise ReplayError(f"{path} holds {len(drives)} bags ({names}{', …' if len(drives) > 5 else ''}): name one")
         paths = [Path(file) for file in drives[0].paths]
-        with open_bag(paths, DriveReport(drives[0].name), recover=False) as bag:
-            yield ReplayBag(bag)
+        report = DriveReport(drives[0].name)
+        with open_bag(paths, report, recover) as bag:
+            yield ReplayBag(bag, report)
     except ConversionError as error:
-        raise _advised(error) from None
-
-
-def _advised(error: ConversionError) -> ReplayError:
-    """The same, where it speaks of an option of the converter."""
-    return ReplayError(str(error).replace("; --recover", "; `convert rosbag --recover`"))
+        raise ReplayError(str(error)) from None
 
 
 def _check_layout(bag: Bag, kind: str) -> None:

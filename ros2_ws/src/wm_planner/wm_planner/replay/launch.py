@@ -66,8 +66,11 @@ def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) 
     return command
 
 
-def own_arguments(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
+def own_arguments(
+    bag: str, rate: float, renamed: list[str], clock_hz: float, recover: bool = False
+) -> list[str]:
     """The arguments of play_bag with all that a replay needs."""
     clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
     return [bag, "--rate", f"{rate:g}", "--wait-for-subscribers", f"{_LISTENERS}", *clock,
+            *(["--recover"] if recover else []),
             "--disable-keyboard-controls", "--remap", *renamed]

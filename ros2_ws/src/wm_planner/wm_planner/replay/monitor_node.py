@@ -108,11 +108,11 @@ def main(argv: list[str] | None = None) -> int:
         if options.wait_for_planner:
             _wait_for_planner(planner_topics(manifest, options.config()), signals)
             return 0
-        cameras = camera_topics(options.bag, manifest, options.config())
+        cameras = camera_topics(options.bag, manifest, options.config(), options.recover)
         arrivals = _listen(options, cameras, signals)
         rclpy.try_shutdown()  # nothing of what follows is to disturb the graph, or to be disturbed
         return _judge(options, manifest.model_id, arrivals,
-                      played_moments(options.bag, cameras, options.config()), signals)
+                      played_moments(options.bag, cameras, options.config(), options.recover), signals)
     except _EvaluationFailed as error:
         return _refuse(str(error), EXIT_EVALUATION)
     except (ReplayError, BundleError, PlannerError, OSError) as error:
@@ -221,7 +221,8 @@ def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
     decided = ("deadline_ms", "deadline_frames", "image_timeout_s")  # of time, which stands still there
     words = [f"{name}={value}" for name, value in options.parameters if name not in decided]
     command = [sys.executable, "-m", "wm_planner.evaluation", str(options.bag), "--bundle", str(options.bundle),
-               "--output", str(folder), *(["--set", *words] if words else [])]
+               "--output", str(folder), *(["--set", *words] if words else []),
+               *(["--recover"] if options.recover else [])]
     print("replay_monitor: evaluating the bag in one process", flush=True)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         while True:

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from wm_planner.bag_reading import add_reading_options
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.drive.options import assignment
@@ -28,6 +29,7 @@ class MonitorOptions:
     thresholds: tuple[Threshold, ...] = ()
     evaluation: Path | None = None  # folder of an evaluation of this bag; None: it is made
     wait_for_planner: bool = False
+    recover: bool = False  # read what is left of a damaged bag
 
     def __post_init__(self):
         check_thresholds(self.thresholds)
@@ -73,6 +75,7 @@ def parse_options(words: list[str]) -> MonitorOptions:
                                                        "(default: evaluate_bag is run when the bag is over)")
     add("--wait-for-planner", action="store_true",
         help="only wait until the planner is active and the monitor listens, and end")
+    add_reading_options(parser, ("recover",))
     values = vars(parser.parse_args(words))
     try:
         return MonitorOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})

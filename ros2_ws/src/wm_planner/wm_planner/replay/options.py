@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wm_planner.bag_reading import add_reading_options
 from wm_planner.command_line import CommandParser
 from wm_planner.replay.controls import HELP
 from wm_planner.replay.errors import ReplayError
@@ -31,6 +32,7 @@ class PlayOptions:
     keyboard: bool = True  # where there is one
     subscribers: int = 0  # that a camera topic must have before it begins
     wait_s: float = 60.0  # for them
+    recover: bool = False  # play what is left of a damaged bag
 
     def __post_init__(self):
         for name, number, positive in (
@@ -84,6 +86,7 @@ def parse_options(words: list[str]) -> PlayOptions:
         help="begin when a camera topic (without cameras: any) has N subscribers; not of ros2 bag play")
     add("--wait-timeout", dest="wait_s", type=float, default=60.0, metavar="S",
         help="give up when they are not there by then (default: 60); not of ros2 bag play")
+    add_reading_options(parser, ("recover",))
     values = vars(parser.parse_args(words))
     try:
         remap = dict(_renaming(word) for word in values.pop("remap"))

@@ -200,7 +200,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"play_bag: {str(error).splitlines()[0]}", file=sys.stderr)
         return _EXIT_REFUSED
     try:
-        with open_replay(options.bag) as bag:
+        with open_replay(options.bag, options.recover) as bag:
             _play(bag, options, stop)
     except (ReplayError, OSError) as error:
         print(f"play_bag: {error}", file=sys.stderr)
@@ -213,6 +213,8 @@ def main(argv: list[str] | None = None) -> int:
 def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
     for topic, reason in bag.left_out.items():
         print(f"play_bag: {topic} is left out: {reason}", flush=True)
+    for note in bag.told():
+        print(f"play_bag: {note}", flush=True)
     controls = Controls(options.start_paused)
     node = rclpy.create_node("play_bag")
     try:
@@ -221,6 +223,8 @@ def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
         print(f"play_bag: playing {player.topics} topics of {options.bag} at rate {options.rate:g}", flush=True)
         with _controlled(node, controls, options.keyboard and has_keyboard()):
             played = player.play()
+        for note in bag.told():
+            print(f"play_bag: {note}", flush=True)
         print(f"play_bag: {played.messages} messages in {played.took_s:.2f} s, at most {1000 * played.worst_s:.1f} ms "
               f"late", flush=True)
     finally:

@@ -20,13 +20,15 @@ def planner_topics(manifest: BundleManifest, config: PlannerConfig) -> list[str]
     return [name + _TYPES[config.image_transport][1] for name in names]
 
 
-def camera_topics(bag: Path, manifest: BundleManifest, config: PlannerConfig) -> list[PlayedTopic]:
-    """The bag's topics that the planner hears its cameras on.
+def camera_topics(
+    bag: Path, manifest: BundleManifest, config: PlannerConfig, recover: bool = False
+) -> list[PlayedTopic]:
+    """The bag's topics that the planner hears its cameras on; ``recover``: of a damaged bag, what is left.
 
     Raises ReplayError where one is missing, of another type, or of another size than the planner is told.
     """
     kind = _TYPES[config.image_transport][0]
-    with open_replay(bag) as played:
+    with open_replay(bag, recover) as played:
         if META_TOPIC in played.topics and not config.preprocessed_images:
             raise ReplayError(f"{bag} is an episode of to_bag, its pictures are at the model's size: replay it with "
                               f"preprocessed_images=true among the planner's parameters")
@@ -43,10 +45,12 @@ def camera_topics(bag: Path, manifest: BundleManifest, config: PlannerConfig) ->
         return found
 
 
-def played_moments(bag: Path, cameras: list[PlayedTopic], config: PlannerConfig) -> list[Moment]:
+def played_moments(
+    bag: Path, cameras: list[PlayedTopic], config: PlannerConfig, recover: bool = False
+) -> list[Moment]:
     """The frames of the bag, in the order of recording. Raises ReplayError."""
     tolerance_ns = int(config.camera_tolerance_ms * 1e-3 * NS_PER_S) if len(cameras) > 1 else -1
-    with open_replay(bag) as played:
+    with open_replay(bag, recover) as played:
         try:
             stamps = [header_stamp_ns(message.raw) for message in played.messages([topic.name for topic in cameras])]
         except ValueError as error:
