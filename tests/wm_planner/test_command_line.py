@@ -1,10 +1,18 @@
-"""The orderly end of a command by a signal."""
+"""One line for a wrong option, and the orderly end of a command by a signal."""
 
+import importlib
 import os
 import signal
 
 import pytest
-from wm_planner.command_line import Stopped, hold_signals, raise_when_stopped, told_when_stopped
+from wm_planner.command_line import (
+    CommandParser,
+    Stopped,
+    did_you_mean,
+    hold_signals,
+    raise_when_stopped,
+    told_when_stopped,
+)
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -15,6 +23,30 @@ def handlers():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("module", "typed", "meant"), [
+    ("drive", "--controler", "--controllers"), ("benchmark", "--sedes=1", "--seeds"),
+    ("evaluation", "--bundel", "--bundle"), ("verification", "--provder", "--provider"),
+    ("recording", "--outptu", "--output"), ("replay", "--rat", "--rate"), ("loop_picture", "--otuput", "--output"),
+])  # fmt: skip
+def test_a_mistyped_option_of_any_command_gets_the_nearest_one_before_all_else(capsys, module, typed, meant):
+    options = importlib.import_module(f"wm_planner.{module}.options")
+    with pytest.raises(SystemExit) as ending:
+        options.parse_options([typed, "x"])
+    printed = capsys.readouterr().err
+    name = typed.partition("=")[0]
+    assert ending.value.code == 2 and printed.endswith(f": unknown option {name}; did you mean {meant}? (see --help)\n")
+
+
+def test_what_is_like_nothing_gets_no_suggestion_and_words_behind_two_dashes_are_no_options(capsys):
+    assert did_you_mean("--zzz", ["--seeds"]) == ""
+    parser = CommandParser("drive")
+    parser.add_argument("words", nargs="*")
+    assert parser.parse_args(["--", "--x"]).words == ["--x"]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--zzz"])
+    assert capsys.readouterr().err == "drive: unknown option --zzz (see --help)\n"
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)

@@ -60,7 +60,7 @@ def test_a_policy_file_is_a_controller_that_drives_with_it_alone():
         (["--role-name", "my-car"], "--role-name: expected a ROS name"),
         (["--output", __file__], "expected a folder, found the file"),
         (["--output", __file__ + "/below"], "expected a folder, found the file"),
-        (["--sede", "1"], "unrecognized arguments: --sede"),
+        (["--sede", "1"], "unknown option --sede; did you mean --seeds?"),
     ],
 )
 def test_refusals(arguments, message, capsys):

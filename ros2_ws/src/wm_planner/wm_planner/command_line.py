@@ -2,10 +2,11 @@
 
 import argparse
 import contextlib
+import difflib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rclpy.utilities import remove_ros_args
 
@@ -18,9 +19,24 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(prog=f"ros2 run wm_planner {command}", allow_abbrev=False, **how)
         self._command = command
 
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but an option that is none is told first, before what is missing because of it."""
+        args = sys.argv[1:] if args is None else list(args)
+        for word in args[: args.index("--")] if "--" in args else args:
+            name = word.partition("=")[0]
+            if name.startswith("--") and name not in self._option_string_actions:
+                self.error(f"unknown option {name}{did_you_mean(name, self._option_string_actions)}")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str):
         """End the process."""
         self.exit(2, f"{self._command}: {message} (see --help)\n")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean NAME?` with the nearest of the ``known`` names; nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 class Stopped(KeyboardInterrupt):

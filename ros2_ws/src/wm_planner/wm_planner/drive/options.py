@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from wm_planner import config
-from wm_planner.command_line import CommandParser
+from wm_planner.command_line import CommandParser, did_you_mean
 from wm_planner.drive.embedded import add_embedded_options, check_embedded_options
 from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
@@ -174,7 +174,9 @@ def assignment(text: str, not_set: Sequence[str] = NOT_SET) -> tuple[str, bool |
     name, equals, value = text.partition("=")
     kinds = {field.name: type(field.default) for field in fields(config.PlannerConfig) if field.name not in not_set}
     if not equals or name not in kinds:
-        raise argparse.ArgumentTypeError(f"expected NAME=VALUE with NAME one of {_spell(kinds)}, found '{text}'")
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE with NAME one of {_spell(kinds)}, found '{text}'{did_you_mean(name, kinds)}"
+        )
     kind = kinds[name]
     try:
         return name, {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
