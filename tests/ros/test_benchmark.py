@@ -132,7 +132,7 @@ def test_a_benchmark_that_was_stopped_and_killed_gives_the_same_episodes(bundle,
         os.kill(benchmark.process.pid, signal.SIGKILL)
         benchmark.wait(10.0)
     said = finish(bundle, tmp_path, *words, "--resume")
-    assert "1 of 2 episodes were driven before" in said
+    assert "1 of 2 episodes driven before" in said
     expected = driven(uninterrupted)
     assert driven(tmp_path) == {key: expected[key] for key in expected if key[2:] == ("", 3000)}
     with start(bundle, tmp_path, *words[:-1], "30", "--resume") as benchmark:

@@ -85,5 +85,13 @@ def test_a_file_of_another_shape_is_refused_with_what_is_wrong(bundle, changes, 
 
 
 def test_two_benchmarks_in_one_mode_are_refused(bundle):
-    with pytest.raises(ValueError, match="every mode once"):
+    with pytest.raises(ValueError, match="every mode and map once"):
         BundleScores("tiny-test", {}, (LOCK_STEP, LOCK_STEP))
+
+
+def test_scores_of_another_world_stand_beside_and_are_not_taken_for_those_of_this_one(bundle):
+    add_scores(bundle, LOCK_STEP)
+    traffic = replace(LOCK_STEP, map="traffic")
+    written = add_scores(bundle, traffic)
+    assert written.benchmarks == (LOCK_STEP, traffic) and read_scores(bundle) == written
+    assert written.in_world("traffic").benchmarks == (traffic,) and written.in_world("Town01").benchmarks == ()

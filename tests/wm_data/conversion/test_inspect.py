@@ -40,9 +40,9 @@ def test_a_sound_folder_is_summed_up_and_nothing_is_suspicious(tmp_path, capsys)
     out = capsys.readouterr().out
     assert code == 0
     assert "nothing suspicious" in page
-    # 10 episodes of 60 rows at 12.5 Hz: 600 rows, 48 s = 0.0133 h; one episode in ten validates.
+    # 10 episodes of 60 rows at 12.5 Hz: 600 rows, 48 s; one episode in ten validates.
     for line in (
-        r"rows +600", r"hours +0\.0133", r"rate +12\.5 Hz", r"cameras +rgb_front", r"picture +64 x 64 px",
+        r"rows +600", r"driving +48 s", r"rate +12\.5 Hz", r"cameras +rgb_front", r"picture +64 x 64 px",
         r"vector +speed", r"reward +step_result", r"splits +train \(9\); val \(1\)", r"longest gap +none",
     ):  # fmt: skip
         assert re.search(line, out), line
@@ -202,7 +202,7 @@ def test_episodes_that_training_would_refuse_together_are_told(tmp_path):
     told = [text for _, text in facts.problems(survey(dict.fromkeys(find_episodes(folder), "train"), 0), 50)]
     assert any("differ in picture size" in text and "64 x 64 px (3); 32 x 32 px (1)" in text for text in told)
     assert any("differ in rate" in text and "5 Hz (1)" in text for text in told)
-    assert any("1 episodes have fewer than 50 rows" in text for text in told)
+    assert any("1 episode of fewer than 50 rows" in text for text in told)
 
 
 def test_reward_terms_are_shown_and_where_they_are_not_known(tmp_path, capsys):

@@ -11,8 +11,10 @@ from wm_bundle import Estimate, OpenLoopScores, load_bundle
 from wm_bundle.scores import SCORES_FILE, BenchmarkScores, ControllerScore, ScoreDifference, add_scores
 from wm_evaluation.report import render
 from wm_planner.drive.bundle_scores import KnownScores
+from wm_planner.drive.embedded import MAPS
 from wm_planner.drive.report import build_report
 from wm_planner.drive.summary import build_summary
+from wm_sim.worlds import make_world
 
 BENCHMARK = BenchmarkScores(
     mode="lock-step", date="2030-01-02T03:04:05+00:00", map="CarRacing-v3", seeds=tuple(range(5000, 5100)),
@@ -38,7 +40,7 @@ def text_of(result, manifest) -> str:
 def test_line_summary_and_page_tell_the_lock_step_score_of_the_planner(bundle, result, manifest):
     add_scores(bundle, replace(BENCHMARK, mode="real-time", controllers=BENCHMARK.controllers[:1], differences=()))
     add_scores(bundle, BENCHMARK)
-    known = KnownScores.of(bundle)
+    known = KnownScores.of(bundle, "CarRacing-v3")
     assert known.line == "b" + LINE
     told = replace(result, known=known)
     assert build_summary(told)["benchmark"] == {
@@ -52,11 +54,11 @@ def test_line_summary_and_page_tell_the_lock_step_score_of_the_planner(bundle, r
 
 def test_a_benchmark_that_was_cut_short_says_so(bundle):
     add_scores(bundle, replace(BENCHMARK, seeds=(5,), max_steps=30))
-    assert KnownScores.of(bundle).line.endswith("over 1 track of at most 30 steps, lock-step")
+    assert KnownScores.of(bundle, "CarRacing-v3").line.endswith("over 1 track of at most 30 steps, lock-step")
 
 
 def test_a_bundle_without_scores_is_driven_without_a_word_about_them(bundle, result, manifest):
-    assert KnownScores.of(bundle) == KnownScores() and KnownScores().line == ""
+    assert KnownScores.of(bundle, "CarRacing-v3") == KnownScores() and KnownScores().line == ""
     assert build_summary(result)["benchmark"] is None
     assert "enchmark of this bundle" not in text_of(result, manifest)
 
@@ -65,7 +67,7 @@ def test_scores_of_another_model_are_refused_with_the_reason_and_shown_nowhere(b
     add_scores(bundle, BENCHMARK)
     file = bundle.path / SCORES_FILE
     file.write_text(json.dumps({**json.loads(file.read_text()), "model_id": "other"}))
-    known = KnownScores.of(bundle)
+    known = KnownScores.of(bundle, "CarRacing-v3")
     assert "not shown" in known.line and "is of another model: expected tiny-test, found other" in known.line
     assert build_summary(replace(result, known=known))["benchmark"] is None
     assert "918" not in text_of(replace(result, known=known), manifest)
@@ -79,3 +81,15 @@ def test_the_page_shows_the_open_loop_scorecard_of_the_bundle(result, manifest):
                  "reward error, mean reward 30.12 (29.00 to 31.00) 25.00",
                  "On 40 windows of 7 validation episodes"):  # fmt: skip
         assert said in text, said
+
+
+def test_a_drive_shows_the_scores_of_its_own_world_alone(bundle, result, manifest):
+    add_scores(bundle, BENCHMARK)
+    known = KnownScores.of(bundle, MAPS["traffic"])
+    assert known.headline is None and known.line == "" and known.section() is None
+    told = replace(result, known=known)
+    assert build_summary(told)["benchmark"] is None and "918" not in text_of(told, manifest)
+
+
+def test_the_names_of_the_maps_are_those_of_the_simulator():
+    assert {world: make_world(world, 0.08).map_name for world in MAPS} == MAPS

@@ -63,7 +63,8 @@ class BenchmarkScores:
 
 @dataclass(frozen=True)
 class BundleScores:
-    """All of ``scores.json``: the model that drove, by its id and the SHA-256 of its files, and a benchmark a mode."""
+    """All of ``scores.json``: the model that drove, by its id and the SHA-256 of its files, and a benchmark for each
+    mode and map."""
 
     model_id: str
     files: dict[str, str]
@@ -73,11 +74,16 @@ class BundleScores:
     def __post_init__(self):
         version = self.format_version
         _require(version == SCORES_FORMAT_VERSION, "format_version", str(SCORES_FORMAT_VERSION), version)
-        modes = [benchmark.mode for benchmark in self.benchmarks]
-        _require(len(set(modes)) == len(modes), "benchmarks", "every mode once", ", ".join(modes))
+        driven = [f"{benchmark.mode} on {benchmark.map}" for benchmark in self.benchmarks]
+        _require(len(set(driven)) == len(driven), "benchmarks", "every mode and map once", ", ".join(driven))
+
+    def in_world(self, name: str) -> "BundleScores":
+        """Those that were driven on the map of that name: scores of different worlds cannot be compared."""
+        chosen = tuple(benchmark for benchmark in self.benchmarks if benchmark.map == name)
+        return dataclasses.replace(self, benchmarks=chosen)
 
     def mode(self, name: str) -> BenchmarkScores | None:
-        """The benchmark in that mode."""
+        """The benchmark in that mode, the first one where it was driven in several worlds."""
         return next((benchmark for benchmark in self.benchmarks if benchmark.mode == name), None)
 
 
@@ -103,16 +109,21 @@ def read_scores(bundle: Bundle) -> BundleScores | None:
 
 
 def add_scores(bundle: Bundle, benchmark: BenchmarkScores) -> BundleScores:
-    """Write ``benchmark`` into the bundle's scores, in the place of an earlier one in its mode. Raises OSError.
+    """Write ``benchmark`` into the bundle's scores, in the place of an earlier one in its mode and on its map.
 
-    Scores of another model, and a file that cannot be read, are replaced: they say nothing of this bundle.
+    Scores of another model, and a file that cannot be read, are replaced: they say nothing of this bundle. Raises
+    OSError.
     """
     try:
         earlier = read_scores(bundle)
     except BundleError:
         earlier = None
-    others = [entry for entry in (earlier.benchmarks if earlier else ()) if entry.mode != benchmark.mode]
-    complete = tuple(sorted((*others, benchmark), key=lambda entry: entry.mode))
+    others = [
+        entry
+        for entry in (earlier.benchmarks if earlier else ())
+        if (entry.mode, entry.map) != (benchmark.mode, benchmark.map)
+    ]
+    complete = tuple(sorted((*others, benchmark), key=lambda entry: (entry.map, entry.mode)))
     scores = BundleScores(*_identity(bundle), complete)
     text = json.dumps(dataclasses.asdict(scores), indent=1, sort_keys=True, allow_nan=False)
     write_text(bundle.path / SCORES_FILE, text + "\n")

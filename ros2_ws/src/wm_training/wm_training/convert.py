@@ -5,6 +5,7 @@ import sys
 from rich.console import Console
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
+from wm_evaluation.wording import counted
 
 from wm_training.cli import counting_progress, parse, run
 
@@ -30,7 +31,7 @@ def _convert(options: ConvertOptions) -> int:
     todo = conversion.begin()
     done_before = len(conversion.refs) - len(todo)
     if done_before:
-        console.print(f"convert: {done_before} of {len(conversion.refs)} drives are done already")
+        console.print(f"convert: {done_before} of {counted(len(conversion.refs), 'drive')} done already")
     with counting_progress("converting", console) as progress:
         task = progress.add_task("converting", total=len(conversion.refs), completed=done_before, note="")
 
@@ -40,7 +41,7 @@ def _convert(options: ConvertOptions) -> int:
                 console.print(f"convert: {record['name']}: {record['error']}")
             elif not console.is_terminal:
                 rows = sum(file["rows"] for file in record["files"])
-                console.print(f"convert: {record['name']}: {rows} rows")
+                console.print(f"convert: {record['name']}: {counted(rows, 'row')}")
 
         def on_progress(name: str, done: int, of: int | None) -> None:
             progress.update(task, note=f"{name}: {done}{f' of {of}' if of else ''} pictures")
@@ -52,7 +53,7 @@ def _convert(options: ConvertOptions) -> int:
     mine = {ref.name for ref in conversion.refs}
     failed = sum(drive["error"] is not None and drive["name"] in mine for drive in report["drives"])
     if failed:
-        console.print(f"convert: {failed} of {len(conversion.refs)} drives failed")
+        console.print(f"convert: {failed} of {counted(len(conversion.refs), 'drive')} failed")
     return min(failed, MOST_FAILED)
 
 

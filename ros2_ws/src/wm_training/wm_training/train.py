@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_evaluation.wording import counted
+
 from wm_training import configuration
 from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, run_on_episodes, say
 from wm_training.config import WorldModelTrainConfig
@@ -128,8 +130,9 @@ def _check_fit(checkpoint: str | Path, config: WorldModelTrainConfig) -> None:
 def _summary(trainer: "WorldModelTrainer") -> str:
     data, config = trainer.train_data, trainer.config
     return (
-        f"{len(data.files)} episodes, {data.rows:,} rows ({data.skipped} episodes too short), "
-        f"{len(trainer.val_data.files)} for validation; {_imagined(data)}{trainer.steps_per_epoch:,} updates an epoch, "
+        f"{counted(len(data.files), 'episode')}, {counted(data.rows, 'row')} "
+        f"({counted(data.skipped, 'episode')} too short), {len(trainer.val_data.files)} for validation; "
+        f"{_imagined(data)}{trainer.steps_per_epoch:,} updates an epoch, "
         f"{trainer.steps_per_epoch * config.num_epochs:,} in all, from update {trainer.step:,}; "
         f"{sum(p.numel() for p in trainer.trainable):,} parameters on {trainer.device} in {config.precision}"
     )

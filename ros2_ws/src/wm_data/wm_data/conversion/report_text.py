@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 from rich.table import Table
+from wm_evaluation.wording import counted
 
 _WIDTH = 120
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -32,7 +33,7 @@ def summary_table(report: dict) -> Table:
     totals = report["totals"]
     table.add_section()
     table.add_row(
-        f"{totals['drives']} drives, {totals['failed']} failed",
+        f"{counted(totals['drives'], 'drive')}, {totals['failed']} failed",
         str(totals["episodes"]),
         str(totals["rows"]),
         f"{60 * totals['hours']:.1f}",

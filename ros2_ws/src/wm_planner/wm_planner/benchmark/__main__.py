@@ -7,6 +7,8 @@ from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_bundle.scores import SCORES_FILE
 from wm_evaluation.report import write_page
+from wm_evaluation.terminal import print_whole
+from wm_evaluation.wording import counted
 
 from wm_planner.benchmark.gate import check_thresholds, judge_summary, known_names
 from wm_planner.benchmark.options import BenchmarkOptions, parse_options
@@ -67,7 +69,7 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
     with EpisodeStore(options.output, settings, options.resume) as store:
         done = len(store.episodes)
         if options.resume:
-            console.print(f"{done} of {planned} episodes were driven before", highlight=False)
+            console.print(f"{done} of {counted(planned, 'episode')} driven before", highlight=False)
         with BenchmarkProgress(console, planned, done) as progress:
             drive_all(options, bundles, policies, store, progress.update, progress.tell, progress.say)
         summary = build_summary(settings, store.episodes, machine_facts(), planned)
@@ -80,14 +82,15 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
     write_page(options.output / "report.html", page)
     for table, rows in ((results_table, "groups"), (comparisons_table, "comparisons"), (sweeps_table, "sweeps")):
         if summary[rows]:
-            console.print(table(summary))
+            print_whole(console, table(summary))
     for caveat in summary["caveats"]:
         console.print(caveat, highlight=False)
     console.print(f"Wrote {options.output}/benchmark.json, report.html and {store.path.name}", highlight=False,
                   soft_wrap=True)  # fmt: skip
     if options.write_scores:
         scores = write_scores(summary, common)
-        console.print(f"Wrote {common.path / SCORES_FILE}: {KnownScores(scores).line}", highlight=False, soft_wrap=True)
+        line = KnownScores(scores.in_world(", ".join(summary["maps"]))).line
+        console.print(f"Wrote {common.path / SCORES_FILE}: {line}", highlight=False, soft_wrap=True)
     for verdict in verdicts:
         word = "holds" if verdict.holds else "FAILS"
         console.print(f"{word}: {verdict.threshold} (found {verdict.value:g})", highlight=False)

@@ -8,10 +8,11 @@ import numpy as np
 from wm_evaluation.metrics import driving
 
 from wm_planner.benchmark.trip import Trip
+from wm_planner.drive.embedded import MAPS
 from wm_planner.drive.statistics import deadline_misses, latencies_ms
 from wm_planner.drive.wording import episode_ending
 
-CARRACING_MAP = "CarRacing-v3"
+CARRACING_MAP = MAPS["carracing"]
 CARRACING_FRAME_S = 0.02
 CARRACING_FRAMES = 1000  # in an episode that runs to its time limit
 LAP_FINISHED = "lap finished"

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from wm_evaluation.report import Chart, Facts, Head, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, plain, scores
 from wm_evaluation.report.palette import assign, colour
+from wm_evaluation.wording import counted
 
 from wm_planner.benchmark.disturbance import KINDS
 from wm_planner.benchmark.metrics import BY_NAME, FIGURES, Figure
@@ -62,7 +63,7 @@ def _headline(summary: dict) -> str:
         told.append(f"{_name(group)}: {BY_NAME['score'].spell(score['mean'])}{interval}")
     if told:
         return f"Mean score of {'; of '.join(told)}"
-    return f"{summary['driven']} of {summary['planned']} episodes were driven, {summary['failed']} failed"
+    return f"{summary['driven']} of {counted(summary['planned'], 'episode')} driven, {summary['failed']} failed"
 
 
 def _tiles(summary: dict) -> list[Tile]:

@@ -9,18 +9,18 @@ from pathlib import Path
 from wm_bundle import Bundle
 from wm_bundle.bundle import sha256_of
 
-from wm_planner.benchmark.episode import CARRACING_MAP, episode_figures
+from wm_planner.benchmark.episode import episode_figures
 from wm_planner.benchmark.options import EXTERNAL, BenchmarkOptions
 from wm_planner.benchmark.plan import Trial, plan_trials
 from wm_planner.benchmark.store import EpisodeStore
 from wm_planner.benchmark.trial import Driven, drive_trial
-from wm_planner.drive.embedded import check_cameras
+from wm_planner.drive.embedded import MAPS, check_cameras
 from wm_planner.drive.records import EpisodeCollector
 from wm_planner.drive.session import executable
 from wm_planner.drive.wording import episode_ending
 from wm_planner.policy import PolicyFile
 
-_WORLDS = {CARRACING_MAP: "carracing", "traffic": "traffic"}  # of the built-in simulator, by the maps that it names
+_WORLDS = {name: world for world, name in MAPS.items()}
 LOGS = "logs"  # folder for the logs of trials that failed
 
 OnProgress = Callable[[Trial, EpisodeCollector], None]

@@ -11,6 +11,7 @@ import numpy as np
 from wm_bundle.files import write_text
 from wm_evaluation.metrics.bootstrap import mean_interval, paired_difference
 from wm_evaluation.metrics.errors import percentiles
+from wm_evaluation.wording import counted
 
 from wm_planner.benchmark.disturbance import KINDS
 from wm_planner.benchmark.metrics import FIGURES
@@ -143,10 +144,10 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
     """What a reader must know before believing the figures."""
     said = []
     if len(episodes) < planned:
-        said.append(f"{planned - len(episodes)} of {planned} episodes are not driven yet: go on with --resume.")
+        said.append(f"{planned - len(episodes)} of {counted(planned, 'episode')} not driven yet: go on with --resume.")
     failed = sum(episode["failure"] is not None for episode in episodes)
     if failed:
-        said.append(f"{failed} of {len(episodes)} episodes failed; each counts with what was driven until then.")
+        said.append(f"{failed} of {counted(len(episodes), 'episode')} failed; each counts with what it had driven.")
     fewest = min((len(some) for some in grouped(undisturbed, "controller", "mode")), default=0)
     if fewest < 2:
         said.append("One episode each: no interval can be given, and a difference may be chance.")

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from wm_evaluation.wording import counted, spell_duration
 
 from wm_planner.benchmark.metrics import BY_NAME
 from wm_planner.benchmark.plan import Trial
@@ -54,31 +55,26 @@ class BenchmarkProgress:
         self._driven += 1
         left = self._planned - self._done - self._driven
         left_s = left * (time.monotonic() - self._begun_s) / self._driven
-        self._bar.update(self._task, completed=self._done + self._driven, left=f"{_spell_time(left_s)} left")
+        self._bar.update(self._task, completed=self._done + self._driven, left=f"{spell_duration(left_s)} left")
         score = f"score [bold]{BY_NAME['score'].spell(episode['score']):>6}[/]"
-        line = f"{escape(trial.title)}: {score}, {episode['steps']} steps, {escape(episode['ended'])}"
+        line = f"{escape(trial.title)}: {score}, {counted(episode['steps'], 'step')}, {escape(episode['ended'])}"
         self._console.print(line, highlight=False, soft_wrap=True)
         if episode["failure"]:
             self._console.print(f"  [red]{escape(episode['failure'].splitlines()[0])}[/]", soft_wrap=True)
 
 
-def _spell_time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
-
-
 def results_table(summary: dict) -> Table:
     """The controllers, a line each."""
-    table = _table(f"{summary['driven']} of {summary['planned']} episodes, {summary['failed']} failed")
-    for head in ("", "mode"):
-        table.add_column(head, no_wrap=True)
-    for head in ("score", "95 %", "n", "failed", *SHOWN, "p50 ms", "p99 ms"):
+    table = _table(f"{summary['driven']} of {counted(summary['planned'], 'episode')}, {summary['failed']} failed")
+    table.add_column("", overflow="fold")
+    table.add_column("mode", no_wrap=True)
+    for head in ("score", "95 %", "failed", *SHOWN, "p50 ms", "p99 ms"):
         table.add_column(head, justify="right", no_wrap=True)
     for group in summary["groups"]:
         figures, latency = group["figures"], group["latency_ms"] or {}
         table.add_row(
             escape(group["controller"]), group["mode"], BY_NAME["score"].spell(figures["score"]["mean"]),
-            spell_interval(figures["score"]), str(group["episodes"]), str(group["failed"]),
+            spell_interval(figures["score"]), f"{group['failed']} of {group['episodes']}",
             *(BY_NAME[name].spell(figures[name]["mean"]) for name in SHOWN.values()),
             *(_spell_ms(latency.get(name)) for name in ("p50", "p99")),
         )  # fmt: skip
@@ -89,7 +85,9 @@ def comparisons_table(summary: dict) -> Table:
     """Every pair of controllers, a line each."""
     table = _table("Score by track: the first less the second")
     for head in ("first", "second", "mode", "difference", "95 %", "wins", "losses", "ties"):
-        table.add_column(head, justify="right" if head not in ("first", "second", "mode") else "left")
+        named = head in ("first", "second")
+        table.add_column(head, justify="left" if named or head == "mode" else "right", no_wrap=not named,
+                         overflow="fold")  # fmt: skip
     for pair in summary["comparisons"]:
         table.add_row(escape(pair["first"]), escape(pair["second"]), pair["mode"], *difference_cells(pair))
     return table

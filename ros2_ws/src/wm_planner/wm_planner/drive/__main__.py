@@ -6,10 +6,11 @@ from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_evaluation.report import write_page
+from wm_evaluation.terminal import print_whole
 
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
 from wm_planner.drive.bundle_scores import KnownScores
-from wm_planner.drive.embedded import check_cameras
+from wm_planner.drive.embedded import MAPS, check_cameras
 from wm_planner.drive.entries import read_policies
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.machine import machine_facts
@@ -41,7 +42,7 @@ def main() -> int:
 
 def _drive(options: DriveOptions, bundle: Bundle) -> None:
     console = Console()
-    period_s, known = bundle.manifest.control_period_s, KnownScores.of(bundle)
+    period_s, known = bundle.manifest.control_period_s, KnownScores.of(bundle, MAPS[options.world])
     names, episodes = [entry.name for entry in options.entries], {}
     check_cameras(options, bundle)
     policies = read_policies(options.entries, options.parameters, dict.fromkeys(names, bundle))
@@ -56,7 +57,7 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"
     write_summary(summary_file, summary)
     write_page(report_file, build_report(result, summary, bundle.manifest))
-    console.print(results_table(result, summary))
+    print_whole(console, results_table(result, summary))
     if known.line:
         console.print(known.line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Wrote {summary_file} and {report_file}", highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from wm_bundle import Bundle, BundleError, Estimate, OpenLoopScores
 from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, read_scores
 from wm_evaluation.report import Section, Table
+from wm_evaluation.wording import counted
 
 HEADLINE_MODES = ("lock-step", "real-time")  # the first of these that was driven is the bundle's figure
 MODEL = "planner"
@@ -17,10 +18,11 @@ class KnownScores(NamedTuple):
     refused: str = ""
 
     @classmethod
-    def of(cls, bundle: Bundle) -> "KnownScores":
-        """Those in the bundle's folder."""
+    def of(cls, bundle: Bundle, map_name: str) -> "KnownScores":
+        """Those in the bundle's folder that were driven on a map of this name: those of another world say nothing."""
         try:
-            return cls(read_scores(bundle))
+            scores = read_scores(bundle)
+            return cls(scores and scores.in_world(map_name))
         except BundleError as error:
             return cls(None, str(error))
 
@@ -88,14 +90,15 @@ def open_loop_table(scores: OpenLoopScores) -> Table:
         for measure, digits, guesses in (("PSNR [dB]", 1, scores.psnr_db), ("reward error", 2, scores.reward_error))
         for guess, figures in guesses.items()
     ]
-    about = f"On {scores.windows} windows of {scores.drives} validation episodes, from the recorded actions; 95 %."
+    drives = counted(scores.drives, "validation episode")
+    about = f"On {counted(scores.windows, 'window')} of {drives}, from the recorded actions; 95 %."
     return Table(["steps ahead", *map(str, scores.steps)], rows, about)
 
 
 def _tracks(benchmark: BenchmarkScores) -> str:
     count = len(benchmark.seeds)
     cut = f" of at most {benchmark.max_steps} steps" if benchmark.max_steps else ""
-    return f"{count} track{'s' if count > 1 else ''}{cut}"
+    return f"{counted(count, 'track')}{cut}"
 
 
 def _tables(benchmark: BenchmarkScores) -> list[Table]:

@@ -11,7 +11,8 @@ from wm_bundle.spawn_file import SpawnFileError
 from wm_planner.drive.errors import DriveError
 from wm_planner.spawned_cameras import cameras_of_spec, require_embedded_cameras
 
-WORLDS = ("carracing", "traffic")
+MAPS = {"carracing": "CarRacing-v3", "traffic": "traffic"}  # as the simulator names them, by world
+WORLDS = tuple(MAPS)
 LONGEST_START_S = 3600.0  # the simulator's own limit to its wait for a driver
 MARGIN_S = 60.0  # that the simulator waits beyond us: we give up before it goes on without a driver
 # Of the planner where simulated time waits for it: a late plan or picture is as good as one in time. Pictures that wait

@@ -84,7 +84,7 @@ def results_table(result: DriveResult, summary: dict) -> Table:
     """The table of all controllers, for the terminal."""
     title = f"Bundle {escape(result.bundle_id)} in {escape(result.simulator)}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", style="bold", no_wrap=True)
+    table.add_column("", style="bold", overflow="fold")
     for head in ("mean", "95 %", "scores", "off track", "p50 ms", "p99 ms", "missed"):
         table.add_column(head, justify="right", no_wrap=head != "scores")
     for name, episodes in result.episodes.items():

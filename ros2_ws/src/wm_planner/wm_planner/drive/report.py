@@ -3,6 +3,7 @@
 from wm_bundle import BundleManifest
 from wm_evaluation.report import Block, Chart, Facts, Head, Page, Section, Table, Tile, widget
 from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, scores
+from wm_evaluation.wording import counted
 
 from wm_planner.drive.bundle_scores import open_loop_table
 from wm_planner.drive.imagination import Moment, moments_of, pick_moments, prediction_errors, strips
@@ -46,7 +47,7 @@ def _headline(result: DriveResult, summary: dict) -> str:
     tracks = len(result.episodes[timed])
     return (
         f"The {timed} scored {summary['controllers'][timed]['mean_score']:.0f} on average over "
-        f"{tracks} track{'s' if tracks > 1 else ''}"
+        f"{counted(tracks, 'track')}"
     )
 
 
@@ -61,7 +62,7 @@ def _tiles(result: DriveResult, summary: dict) -> list[Tile]:
         p99 = summary["control"]["latency_ms"]["p99"]
         tiles.append(Tile(spell_ms(p99), "p99 from image stamp to command", "command_latency"))
         missed = summary["control"]["deadline_misses"]
-        tiles.append(Tile(str(missed), f"missed deadlines in {steps} steps", "deadline_misses"))
+        tiles.append(Tile(str(missed), f"missed deadlines in {counted(steps, 'step')}", "deadline_misses"))
     return tiles
 
 
@@ -129,7 +130,7 @@ def _imagination(episodes: list[Episode]) -> list[Section]:
         Section(
             "How far ahead the imagination holds",
             [Chart(chart, metric="pixel_error")],
-            f"Mean absolute pixel error over {count} imagined futures, against the guess that nothing changes.",
+            f"Mean absolute pixel error over {counted(count, 'imagined future')}, against a guess: nothing changes.",
         ),
     ]
 
@@ -183,7 +184,7 @@ def _planning(episodes: list[Episode]) -> str:
     reasons = sorted({sample.reason for sample in said if sample.braking})
     if reasons:
         braked = sum(sample.braking for sample in said)
-        text += f" It braked for safety at {braked} frames: {'; '.join(reasons)}."
+        text += f" It braked for safety at {counted(braked, 'frame')}: {'; '.join(reasons)}."
     return text
 
 

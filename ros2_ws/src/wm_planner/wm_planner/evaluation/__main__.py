@@ -4,6 +4,7 @@ import sys
 
 from rclpy.utilities import remove_ros_args
 from wm_evaluation.report import write_page
+from wm_evaluation.terminal import print_whole
 
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
 from wm_planner.evaluation.errors import BagError, BundleRefused, EvaluationError
@@ -13,7 +14,7 @@ from wm_planner.evaluation.options import EvaluateOptions, parse_options
 from wm_planner.evaluation.progress import ProgressBar, make_console, summary_table
 from wm_planner.evaluation.report import build_page
 from wm_planner.evaluation.results import write_results
-from wm_planner.evaluation.verdict import verdict
+from wm_planner.evaluation.verdict import spell_driven, verdict
 from wm_planner.evaluation.worst_moments import write_video
 
 PASSED, FAILED, USAGE, NO_BAG, NO_BUNDLE, NO_OUTPUT = range(6)
@@ -53,10 +54,9 @@ def _evaluate(options: EvaluateOptions) -> int:
         (options.output / VIDEO).unlink(missing_ok=True)  # of an evaluation before
     write_page(options.output / REPORT, build_page(comparison, video))
     console.print(verdict(comparison), highlight=False, markup=False, soft_wrap=True)
-    console.print(summary_table(comparison))
-    console.print(f"{comparison.bag['frames']} frames, {comparison.bag['seconds']} s of driving, "
-                  f"{comparison.frames_per_s:.0f} frames/s, {comparison.times_real_time:.1f} times real time; wrote "
-                  f"{options.output}/", highlight=False, soft_wrap=True)  # fmt: skip
+    print_whole(console, summary_table(comparison))
+    console.print(f"{spell_driven(comparison)}, {comparison.frames_per_s:.0f} frames/s, "
+                  f"{comparison.times_real_time:.1f} times real time; wrote {options.output}/", highlight=False, soft_wrap=True)  # fmt: skip
     return _judge(comparison)
 
 

@@ -7,12 +7,13 @@ from wm_evaluation.report import Chart, Facts, Head, Page, Picture, Prose, Secti
 from wm_evaluation.report.charts import histogram
 from wm_evaluation.scorecard.sections import scorecard_sections
 from wm_evaluation.scorecard.tables import Cards
+from wm_evaluation.wording import counted
 
 from wm_planner.evaluation.evaluation import Comparison, Evaluation, Moment
 from wm_planner.evaluation.report_charts import along_the_drive, drive_times
 from wm_planner.evaluation.report_tables import ABOUT_APART, latency_table, nearest, tables, told
 from wm_planner.evaluation.results import result_of
-from wm_planner.evaluation.verdict import verdict
+from wm_planner.evaluation.verdict import spell_driven, verdict
 from wm_planner.modes import Mode
 
 TITLE = "Evaluation on a recorded drive"
@@ -46,14 +47,14 @@ def _lead(comparison: Comparison) -> str:
     braking, degraded = (first.figures[f"mode.{mode}_share"] for mode in ("braking", "degraded"))
     period_ms = 1e3 * first.manifest.control_period_s
     text = (
-        f"{comparison.bag['frames']} frames, {comparison.bag['seconds']:.1f} s of driving. On them the planner would "
+        f"{spell_driven(comparison)}. On them the planner would "
         f"have braked in {braking.value:.1%} and driven degraded in {degraded.value:.1%} of the frames"
     )
     latency = first.figures["latency_ms.total.p99"]
     if told(latency):
         text += f"; 99 of 100 searches took at most {latency.value:.0f} ms of a period of {period_ms:.0f} ms"
     if comparison.differences and comparison.segments < FEW_SEGMENTS:
-        text += f". Only {comparison.segments} segments were recorded, so better and worse are rough"
+        text += f". Only {counted(comparison.segments, 'segment')} recorded, so better and worse are rough"
     return text + (
         ". A recording cannot show where the car would have gone: before it drives, see how it does in closed loop."
     )
@@ -100,7 +101,7 @@ def _verdicts(comparison: Comparison) -> Section:
 
 def _about_figures(comparison: Comparison) -> str:
     segments = comparison.segments
-    text = f"In brackets 95 % intervals by resampling {segments} segments of the drive."
+    text = f"In brackets 95 % intervals by resampling {counted(segments, 'segment')} of the drive."
     if segments < FEW_SEGMENTS:
         text += " That few make them rough." if segments > 1 else " One segment has none: record more."
     if comparison.differences:

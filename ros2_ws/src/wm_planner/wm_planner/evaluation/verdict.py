@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from wm_evaluation.scorecard.tables import spell_break_even
+from wm_evaluation.wording import counted, spell_duration
 
 from wm_planner.evaluation.evaluation import Comparison, Evaluation
 from wm_planner.evaluation.report_tables import deciding, judge, nearest, signed, told
@@ -32,6 +33,11 @@ def verdict(comparison: Comparison) -> str:
     elif not parts:
         parts = ["no fault found: it " + ", ".join(facts)]
     return f"{first.name}: {'; '.join(parts)}"
+
+
+def spell_driven(comparison: Comparison) -> str:
+    """How much was evaluated: '99 frames, 7.9 s of driving'."""
+    return f"{counted(comparison.bag['frames'], 'frame')}, {spell_duration(comparison.bag['seconds'])} of driving"
 
 
 def _against(name: str, figures, step: int) -> str:

@@ -9,6 +9,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.message_types import jazzy_typestore
+from wm_evaluation.wording import counted
 
 from wm_planner.command_line import note_stop_signals
 from wm_planner.recording.errors import RecordError
@@ -77,13 +78,13 @@ def _take_all(node: RecorderNode, executor: SingleThreadedExecutor) -> None:
 
 
 def _summary(options: RecordOptions, totals: Totals, lost: int) -> str:
-    lines = [f"record: {sum(totals.written.values())} messages of {len(totals.written)} topics in {options.output} "
-             f"({totals.file_bytes / 1e6:.1f} MB)"]
+    written, topics = counted(sum(totals.written.values()), "message"), counted(len(totals.written), "topic")
+    lines = [f"record: {written} of {topics} in {options.output} ({totals.file_bytes / 1e6:.1f} MB)"]
     if totals.dropped:
         of_topics = ", ".join(f"{count} of {topic}" for topic, count in sorted(totals.dropped.items()))
         lines.append(f"record: dropped because the disk was too slow: {of_topics}")
     if lost:
-        lines.append(f"record: {lost} messages were lost on the way to the recorder")
+        lines.append(f"record: {counted(lost, 'message')} lost on the way to the recorder")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wm_evaluation.report import Block, Chart, Facts, Head, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import Panel, Series, bars, histogram, lines, panels
+from wm_evaluation.wording import counted
 
 from wm_planner.evaluation.thresholds import Verdict, spell_verdicts
 from wm_planner.replay.agreement import CAUSES, WITHIN
@@ -120,7 +121,7 @@ def _modes(replay: Replay) -> Section | None:
         rows = [[reason, str(count)] for reason, count in replay.reasons.most_common(10)]
         blocks.append(Table(["reason", "frames"], rows))
     longest = longest_drop(replay.frames)
-    lead = f"At most {longest} frames in a row were dropped." if longest else ""
+    lead = f"At most {counted(longest, 'frame')} in a row dropped." if longest else ""
     return Section("Modes", blocks, lead)
 
 

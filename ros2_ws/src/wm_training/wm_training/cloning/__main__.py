@@ -3,6 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
+from wm_evaluation.wording import counted, spell_duration
+
 from wm_training.cli import DONE, STOPPED, parse, run_on_episodes, say
 from wm_training.cloning.options import CloneOptions
 from wm_training.training.process import prepare_process
@@ -42,17 +44,17 @@ def _clone(options: CloneOptions) -> int:
     parameters = sum(weight.numel() for weight in trainer.policy.parameters())
     summary = write_result(trainer, PROGRAM, best, parameters=parameters)
     say(PROGRAM, f"best epoch {best['epoch']}: {shown(best['validation']) or 'no validation episodes'}")
-    say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {trainer.trained_s / 60.0:.1f} min")
+    say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {spell_duration(trainer.trained_s)}")
     return DONE
 
 
 def _plan(trainer: "CloneTrainer") -> str:
     options, found = trainer.options, trainer.data.description()
     return (
-        f"{found['training_episodes']} episodes ({found['imagined_episodes']} imagined), "
-        f"{found['training_rows']:,} rows, labels: {options.labels}; "
-        f"{found['validation_episodes']} episodes for validation; {trainer.steps_per_epoch:,} updates an epoch, "
-        f"{trainer.total_steps:,} in all, from update {trainer.step:,}; "
+        f"{counted(found['training_episodes'], 'episode')} ({found['imagined_episodes']} imagined), "
+        f"{counted(found['training_rows'], 'row')}, labels: {options.labels}; "
+        f"{counted(found['validation_episodes'], 'episode')} for validation; "
+        f"{trainer.steps_per_epoch:,} updates an epoch, {trainer.total_steps:,} in all, from update {trainer.step:,}; "
         f"{sum(weight.numel() for weight in trainer.policy.parameters()):,} parameters on {trainer.device} in "
         f"{options.precision}"
     )

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_evaluation.wording import counted, spell_duration
+
 from wm_training.cli import DONE, STOPPED, parse, run_on_episodes, say
 from wm_training.errors import TrainingError
 from wm_training.guidance.options import FinetuneOptions
@@ -53,7 +55,7 @@ def _finetune(options: FinetuneOptions) -> int:
     else:
         gained = f"held-out score {before:.4g} → {after:.4g}"
         say(PROGRAM, f"best update {best['step']}: {gained}; {shown(best['validation'])}")
-    say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {trainer.trained_s / 60.0:.1f} min")
+    say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {spell_duration(trainer.trained_s)}")
     return DONE
 
 
@@ -62,10 +64,10 @@ def _plan(trainer: "FinetuneTrainer") -> str:
     readout = trainer.world.readout
     told = "" if readout is None else f", R² of the vector inputs in its states {min(readout.r2):.3f}"
     return (
-        f"{found['training_episodes']} episodes, {found['training_rows']:,} rows, and "
-        f"{len(trainer.held_out.reward)} states of {found['validation_episodes']} held-out ones; world model "
-        f"{trainer.world.sha256[:12]}{told}; {options.proposals} proposals in {options.batch_size} states an update, "
-        f"at most {options.num_updates:,} updates, from {trainer.step:,}; on {trainer.device}"
+        f"{counted(found['training_episodes'], 'episode')}, {counted(found['training_rows'], 'row')}, and "
+        f"{counted(len(trainer.held_out.reward), 'state')} of {found['validation_episodes']} held-out ones; "
+        f"world model {trainer.world.sha256[:12]}{told}; {options.proposals} proposals in {options.batch_size} "
+        f"states an update, at most {options.num_updates:,} updates, from {trainer.step:,}; on {trainer.device}"
     )
 
 

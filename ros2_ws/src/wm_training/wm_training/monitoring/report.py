@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from wm_evaluation.report import Block, Chart, Facts, Grid, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import Expected, Series, lines
+from wm_evaluation.wording import counted
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.monitoring.health import Report
@@ -46,9 +47,9 @@ def _headline(report: Report) -> str:
     warnings = sum(finding.severity == WARNING for finding in report.findings)
     notes = len(report.findings) - warnings
     found = " and ".join(
-        f"{count} {name}{'s' if count > 1 else ''}" for count, name in ((warnings, "warning"), (notes, "note")) if count
+        counted(count, name) for count, name in ((warnings, "warning"), (notes, "note")) if count
     )
-    return f"{found or 'No issue'} after {report.updates:,} updates"
+    return f"{found or 'No issue'} after {counted(report.updates, 'update')}"
 
 
 def _tiles(curves: Curves, report: Report) -> list[Tile]:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from wm_evaluation.wording import counted, spell_duration
+
 from wm_data.conversion.inspection.survey import EpisodeSummary, Survey
 from wm_data.rates import same_rate
 
@@ -14,15 +16,15 @@ _VALUES_SHOWN = 6
 def overview(survey: Survey) -> list[tuple[str, str]]:
     """(name, value) of what the dataset is. Something of which episodes differ has a value for each group of them."""
     episodes = survey.episodes
-    hours = f"{survey.seconds / 3600:.3g}"
+    driven = spell_duration(survey.seconds)
     if any(episode.seconds is None for episode in episodes):
-        hours += " (without the episodes whose rate is not known)"
+        driven += " (without the episodes whose rate is not known)"
     kinds = Counter("compressed" if episode.compressed else "memory-mapped" for episode in episodes)
     lengths = sorted(episode.rows for episode in episodes)
     lines = [
         ("episodes", f"{len(episodes)}" + (f", and {len(survey.unreadable)} unreadable" * bool(survey.unreadable))),
         ("rows", f"{survey.rows:,}"),
-        ("hours", hours),
+        ("driving", driven),
         ("size", f"{sum(episode.bytes for episode in episodes) / 1e6:,.1f} MB, {_groups(kinds)}"),
     ]
     if not episodes:
@@ -58,7 +60,8 @@ def problems(survey: Survey, rows_needed: int) -> list[tuple[str, str]]:
             found.append((episode.name, "imagined, and validates: training refuses it"))
     short = sum(episode.rows < rows_needed for episode in survey.episodes)
     if short:
-        found.append(("the folder", f"{short} episodes have fewer than {rows_needed} rows: training leaves them out"))
+        told = f"{counted(short, 'episode')} of fewer than {rows_needed} rows: training leaves out what is so short"
+        found.append(("the folder", told))
     found += [(episode.name, text) for episode in survey.episodes for text in episode.findings]
     return found
 

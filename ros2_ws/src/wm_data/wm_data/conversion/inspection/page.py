@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from wm_evaluation.report import Block, Chart, Grid, Head, Page, Picture, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import binned
+from wm_evaluation.wording import counted, spell_duration
 
 from wm_data.conversion.inspection import facts
 from wm_data.conversion.inspection.histogram import Histogram
@@ -41,14 +42,14 @@ def build_page(name: str, survey: Survey, problems: Lines, skipped: Lines, faile
 
 
 def _headline(survey: Survey, problems: Lines) -> str:
-    what = f"{len(survey.episodes)} episodes, {survey.rows:,} rows"
-    return f"{what}, {len(problems)} things to look at" if problems else f"{what}, nothing suspicious"
+    what = f"{counted(len(survey.episodes), 'episode')}, {counted(survey.rows, 'row')}"
+    return f"{what}, {counted(len(problems), 'thing')} to look at" if problems else f"{what}, nothing suspicious"
 
 
 def _tiles(survey: Survey, problems: Lines) -> list[Tile]:
     unreadable = len(survey.unreadable)
     return [
-        Tile(f"{survey.seconds / 3600:.3g} h", "of driving", "hours"),
+        Tile(spell_duration(survey.seconds), "of driving", "hours"),
         Tile(f"{survey.rows:,}", "rows", "rows"),
         Tile(f"{survey.rewards.mean:.3g}", "mean reward of a row", "row_reward"),
         Tile(facts.worst_gap(survey).split(" after")[0], "longest gap in the stamps", "gap"),
