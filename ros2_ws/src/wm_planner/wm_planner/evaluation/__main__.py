@@ -56,7 +56,8 @@ def _evaluate(options: EvaluateOptions) -> int:
     console.print(verdict(comparison), highlight=False, markup=False, soft_wrap=True)
     print_whole(console, summary_table(comparison))
     console.print(f"{spell_driven(comparison)}, {comparison.frames_per_s:.0f} frames/s, "
-                  f"{comparison.times_real_time:.1f} times real time; wrote {options.output}/", highlight=False, soft_wrap=True)  # fmt: skip
+                  f"{comparison.times_real_time:.1f} times real time; wrote "
+                  f"{options.output}/", highlight=False, soft_wrap=True)  # fmt: skip
     return _judge(comparison)
 
 
