@@ -32,7 +32,8 @@ DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # paramete
 def generate_launch_description():
     models = Path(get_package_share_directory("wm_planner"), "models")
     arguments = [
-        ("episodes", "10", "Episodes that the folder holds in the end."),
+        ("episodes", "10", "Episodes that the folder holds in the end, those already there among them: a total, so "
+                           "that the same call goes on where it was interrupted."),
         ("episode_length", "500", "Longest episode [rows]."),
         ("output_dir", "data/world_model/train", "Folder of the episodes."),
         ("seed", "0", "Track of the first episode; every further one takes the next number."),
@@ -114,7 +115,7 @@ def simulator(context):
 
 
 def after_collect(event, context):
-    """Ends the launch when everything is recorded; raises RuntimeError if the recorder failed."""
+    """Ends the launch when the folder holds what it shall; raises RuntimeError if the recorder failed."""
     if event.returncode == 0 and not context.is_shutdown:
-        return [Shutdown(reason="all episodes are recorded")]
+        return [Shutdown(reason="the folder holds the episodes asked for")]
     return unexpected_end("recorder", event, context)

@@ -61,6 +61,7 @@ def test_a_folder_that_is_complete_is_left_alone_without_a_simulator(tmp_path):
     (tmp_path / "episode_000000.npz").write_bytes(b"here already")
     with collect(graph.fresh_domain_id(), "--episodes", 1, "--output-dir", tmp_path) as process:
         assert process.wait(30) == 0
+        assert "nothing to record: " in process.output() and "(episodes:=2) records 1 more" in process.output()
     assert (tmp_path / "episode_000000.npz").read_bytes() == b"here already"
 
 

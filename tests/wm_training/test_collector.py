@@ -263,3 +263,19 @@ def test_a_cut_episode_could_have_gone_on():
 def test_numbers_below_zero_are_refused(name):
     with pytest.raises(ValueError, match=f"{name} is -1, expected 0 or more"):
         CollectOptions(**{name: -1})
+
+
+@pytest.mark.parametrize(("there", "episodes", "said", "new"), [
+    (0, 2, "holds 0 episodes, and 2 is the total it shall hold: records 2 new episodes, episode_000000 to "
+           "episode_000001", 2),
+    (3, 4, "holds 3 episodes, and 4 is the total it shall hold: records 1 new episode, episode_000003", 1),
+    (3, 2, "holds 3 episodes already, and 2 is the total it shall hold; --episodes 5 (episodes:=5) records 2 more", 0),
+])  # fmt: skip
+def test_what_is_there_what_is_new_and_what_will_be_done_is_said(tmp_path, there, episodes, said, new):
+    for index in range(there):
+        (tmp_path / f"episode_{index:06d}.npz").touch()
+    (tmp_path / "of_a_bag.npz").touch()  # converted: not one of the recorder's
+    collecting = collector(tmp_path, FakeNode(FakePlanner()), episodes=episodes)
+    assert collecting.plan().endswith(f"{tmp_path} {said}") and len(collecting.missing()) == new
+    if not new:  # and what it advises does what it says
+        assert len(collector(tmp_path, FakeNode(FakePlanner()), episodes=5).missing()) == 2

@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 from wm_bundle.spawn_file import SpawnFileError, cameras_in
 from wm_data.episodes import EpisodeError
+from wm_evaluation.wording import counted
 
 from wm_training.cli import counting_progress, parse, run
 from wm_training.data.collector import CollectError, Collector
@@ -20,7 +21,8 @@ class CollectOptions:
     """What to record, and how."""
 
     episodes: int = 10
-    """Episodes the folder shall hold in the end; those already there count."""
+    """Episodes the folder shall hold in the end: a total, so that the same call goes on where it was interrupted. Those
+    already there count; 3 there and 5 asked for records 2."""
     episode_length: int = 500
     """Longest episode [rows]."""
     output_dir: str = "./data/world_model/train"
@@ -143,8 +145,8 @@ def _record_all(collector: Collector) -> None:
     missing = collector.missing()
     total = collector.options.episodes
     console = Console(stderr=True)
+    console.print(f"collect: {collector.plan()}", highlight=False, markup=False, soft_wrap=True)
     if not missing:
-        console.print(f"collect: {collector.folder} already holds {total} episodes", highlight=False)
         return
     recorder, driver = collector.connect()
     rows, began = 0, time.monotonic()
@@ -154,14 +156,15 @@ def _record_all(collector: Collector) -> None:
             episode = collector.record(index, recorder, driver)
             rows += len(episode)
             rate = rows / (time.monotonic() - began)
-            note = f"return {episode.rewards.sum():.1f} in {len(episode)} rows; {rate:.0f} rows/s"
+            note = f"return {episode.rewards.sum():.1f} in {counted(len(episode), 'row')}; {rate:.0f} rows/s"
             progress.update(task, advance=1, note=note)
             if not console.is_terminal:
                 console.print(f"collect: episode {index + 1}/{total}: {note}", highlight=False)
     console.print(
-        f"collect: {total} episodes in {collector.folder}, {collector.node.dropped} images left out",
-        highlight=False,
-    )
+        f"collect: {counted(len(missing), 'new episode')} in {collector.folder}, {total} in all; "
+        f"{counted(collector.node.dropped, 'image')} left out",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wm_data.episodes import Episode, write_episode
+from wm_evaluation.wording import counted
 
 from wm_training.cli import say
 from wm_training.data.drivers import (
@@ -51,6 +52,24 @@ class Collector:
     def missing(self) -> list[int]:
         """Numbers of the episodes that are not in the folder yet."""
         return [i for i in range(self.options.episodes) if not self.path(i).is_file()]
+
+    def plan(self) -> str:
+        """What is there, what is wanted and what will be recorded, in words: a folder's total is easily taken for the
+        number of new ones."""
+        wanted, missing = self.options.episodes, self.missing()
+        there = len(list(self.folder.glob("episode_" + 6 * "[0-9]" + ".npz")))
+        if not missing:
+            more = f"--episodes {there + wanted} (episodes:={there + wanted}) records {wanted} more"
+            return (
+                f"nothing to record: {self.folder} holds {counted(there, 'episode')} already, and {wanted} is the "
+                f"total it shall hold; {more}"
+            )
+        first, last = (self.path(index).stem for index in (missing[0], missing[-1]))
+        which = first if len(missing) == 1 else f"{first} to {last}"
+        return (
+            f"{self.folder} holds {counted(there, 'episode')}, and {wanted} is the total it shall hold: records "
+            f"{counted(len(missing), 'new episode')}, {which}"
+        )
 
     def path(self, index: int) -> Path:
         """File of an episode."""
