@@ -138,7 +138,7 @@ def test_memory_does_not_grow_with_the_length_of_a_drive():
     made.pictures = watched(made.pictures)
     episodes = episodes_of_drive(made, options(max_rows=10))
     behind = [len(alive) - int(episode.stamps_ns[-1] // (100 * MS)) for episode in episodes]
-    assert len(behind) == 20 and max(behind) < 15
+    assert len(behind) == 20 and max(behind) < 15 + 20  # what belongs to a moment is waited for for 2 s
 
 
 def test_what_lies_before_the_first_picture_of_a_camera_is_left_out_and_counted():

@@ -218,9 +218,9 @@ def test_collisions_and_lane_invasions_count_for_the_interval_that_they_happened
     (ref,) = find_drives(settings)
     with open_drive(ref, settings) as opened:
         assert sum(1 for _ in opened.pictures) == TICKS
-        stamps, values = opened.signals.lane_invasion.samples
+        stamps, values, *_ = opened.signals.lane_invasion.samples
         assert (stamps.tolist(), values.tolist()) == ([tick_ns(3)], [[2.0]])
-        stamps, values = opened.signals.collision.samples
+        stamps, values, *_ = opened.signals.collision.samples
         assert (stamps.tolist(), values.tolist()) == ([tick_ns(7)], [[1.0]])
         assert opened.signals.step is None
 

@@ -19,7 +19,7 @@ from wm_data.conversion.controls import (
     held_steer_note,
     turns_on_the_spot,
 )
-from wm_data.conversion.drive import Drive, Signal
+from wm_data.conversion.drive import Drive, Samples
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import NS_PER_S
@@ -28,8 +28,6 @@ from wm_data.episodes import Episode
 
 CONVERTER_VERSION = 1
 ACTION_CONVENTION = "steer right positive, throttle, brake; row t acts from t to t+1"
-# Signals are written a little after the pictures of the same stamp. So much later [ns] nothing more is waited for.
-_SETTLED_NS = 2 * NS_PER_S
 # Why rows are left out, and an episode is cut, besides a number that is missing.
 _BACKWARDS = ("row driven backwards, which no action tells", "the vehicle drives backwards")
 _ON_THE_SPOT = ("row that turns on the spot, which no action tells", "the vehicle turns on the spot")
@@ -42,7 +40,7 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
     """
     tolerance_ns = None if options.tolerance_ms is None else round(options.tolerance_ms * 1e6)
     chooser = RowChooser(drive, options.rate, tolerance_ns)
-    build = _EpisodeBuilder(drive, options, chooser.period_ns)
+    build = _EpisodeBuilder(drive, options, chooser)
     waiting: deque[list[Row]] = deque()
     rows: list[Row] = []
     for row in chooser.rows(drive.pictures):
@@ -50,16 +48,11 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
             drive.report.split(row.stamp_ns, row.cut)
             waiting.append(rows)
             rows = []
-        if row.anew:  # of the time before no more can come
-            while waiting:
-                yield from build.episodes(waiting.popleft())
-            for signal in drive.signals.all():
-                signal.begin_anew()
         rows.append(row)
         if len(rows) == options.max_rows + 1:
             waiting.append(rows)
             rows = [row]
-        while waiting and build.is_settled(waiting[0][-1].stamp_ns, row.stamp_ns):
+        while waiting and chooser.course.is_settled(waiting[0][-1].number):
             yield from build.episodes(waiting.popleft())
     for stretch in (*waiting, rows):
         yield from build.episodes(stretch)
@@ -69,10 +62,12 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
 class _EpisodeBuilder:
     """Makes episodes of stretches of rows that no gap interrupts."""
 
-    def __init__(self, drive: Drive, options: ConvertOptions, period_ns: int):
+    def __init__(self, drive: Drive, options: ConvertOptions, chooser: RowChooser):
         self._drive = drive
         self._options = options
-        self._period_ns = period_ns
+        self._period_ns = chooser.period_ns
+        self._course = chooser.course
+        self._seen: set[int] = set()  # cameras of which a row has had a picture
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
         self._derived = self._held = 0  # rows whose actions were derived, and of these whose steer is held
@@ -82,13 +77,6 @@ class _EpisodeBuilder:
         if self._held:
             self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
 
-    def is_settled(self, stamp_ns: int, now_ns: int) -> bool:
-        """Whether no signal will say anything more about the time up to a stamp."""
-        if not stamp_ns <= now_ns <= stamp_ns + _SETTLED_NS:
-            return True
-        needed = (self._drive.signals.control, self._drive.signals.speed, self._drive.signals.yaw_rate)
-        return all(signal is None or (signal.newest_ns or 0) > stamp_ns for signal in needed)
-
     def episodes(self, rows: list[Row]) -> Iterator[Episode]:
         """Episodes from an uninterrupted stretch, cut where something needed is missing and where one ended."""
         if len(rows) < 2:
@@ -96,14 +84,17 @@ class _EpisodeBuilder:
                 self._leave_out(1, "row without a row after it")
             return
         self._ending = rows[-1]
-        for camera in self._drive.cameras:
-            if not camera.ready:
+        self._seen |= {k for row in rows for k, picture in enumerate(row.pictures) if picture is not None}
+        for k, camera in enumerate(self._drive.cameras):
+            if k not in self._seen:
                 self._leave_out(len(rows), f"row from before the first picture of {camera.name}")
                 return
         stamps = np.array([row.stamp_ns for row in rows], np.int64)
-        along, speed_known = self._at_rows(self._drive.signals.speed, stamps)
+        signals = self._course.signals(self._drive.signals, rows[0].number, rows[-1].number)
+        self._drive.present = signals
+        along, speed_known = self._at_rows(signals.speed, stamps)
         speed = None if along is None else speed_input(along)
-        yaw_rate, yaw_known = self._at_rows(self._drive.signals.yaw_rate, stamps)
+        yaw_rate, yaw_known = self._at_rows(signals.yaw_rate, stamps)
         actions, acted = self._actions(stamps, along, yaw_rate)
         rewards, terms, terminated, truncated, judged = self._results(stamps, speed, yaw_rate)
         there = {
@@ -138,7 +129,7 @@ class _EpisodeBuilder:
                 meta=self._meta(terms is not None),
             )
 
-    def _at_rows(self, signal: Signal | None, stamps: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    def _at_rows(self, signal: Samples | None, stamps: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         if signal is None:
             return None, np.ones(len(stamps), bool)
         values, known = resampling.latest_at(signal, stamps)
@@ -146,8 +137,8 @@ class _EpisodeBuilder:
 
     def _actions(self, stamps, speed, yaw_rate) -> tuple[np.ndarray, np.ndarray]:
         """Actions (n, 3) between n + 1 rows, and which are known (n,)."""
-        if self._drive.signals.control is not None:
-            actions, known = resampling.mean_over(self._drive.signals.control, stamps[:-1], stamps[1:])
+        if self._drive.present.control is not None:
+            actions, known = resampling.mean_over(self._drive.present.control, stamps[:-1], stamps[1:])
             inside = np.clip(actions, [-1.0, 0.0, 0.0], [1.0, 1.0, 1.0])
             outside = int((known & (actions != inside).any(axis=1)).sum())
             if outside:
@@ -181,7 +172,7 @@ class _EpisodeBuilder:
 
     def _results(self, stamps, speed, yaw_rate):
         """rewards (n,), terms (n, R) or None, terminated, truncated (n,), and which rows have a result (n,)."""
-        signals = self._drive.signals
+        signals = self._drive.present
         count = len(stamps) - 1
         if signals.step is not None:
             steps = resampling.exactly_at(signals.step, stamps[1:])
@@ -234,7 +225,7 @@ class _EpisodeBuilder:
         return whole.reshape(len(rows), -1, *shape[1:]), None if there.all() else there
 
     def _expert(self, stamps: np.ndarray) -> np.ndarray:
-        signal = self._drive.signals.expert
+        signal = self._drive.present.expert
         if signal is None:
             return np.full((len(stamps), 3), np.nan, np.float32)
         return resampling.exactly_at(signal, stamps).astype(np.float32)

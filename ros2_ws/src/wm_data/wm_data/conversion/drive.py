@@ -1,21 +1,19 @@
 """What a reader hands over: one drive's pictures in order, and the numbers recorded beside them.
 
 A reader knows a format; it decides nothing about rates, rows, gaps and rewards. Those are decided in rows.py and
-assembly.py, the same for every source. All stamps of a drive are of one clock [ns].
+assembly.py, the same for every source. All stamps of a drive are of one clock [ns], which may begin anew.
 """
 
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
-
-CLOCK_JUMP_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -38,82 +36,107 @@ class Picture:
 
     ``camera`` is an index into the drive's cameras. ``load`` decodes, crops and resizes it to (3, H, W) uint8 RGB, and
     raises ImageError where it is damaged; it is called at most once, soon after the picture was handed over, and only
-    for pictures that become part of a row.
+    for pictures that become part of a row. ``place``: see ``Stream``.
     """
 
     camera: int
     stamp_ns: int
     load: Callable[[], np.ndarray]
+    place: int | None = None
 
 
-class Signal:
+class Stream:
+    """Stamps [ns] of one source in the order of recording.
+
+    A ``place`` is where something lies in that order, among all that was recorded: the number of a message, of a
+    table's row. It tells apart what has the same stamp because a clock began anew. Sources of one clock have none.
+    """
+
+    def __init__(self):
+        self.places = array("q")
+        self.stamps = array("q")
+        self.begins = [0]
+        """Number of the first one of each run, as far as that is settled; see course.py."""
+
+    def put(self, place: int, stamp_ns: int) -> int:
+        """Take in the next one; returns its number."""
+        self.places.append(place)
+        self.stamps.append(stamp_ns)
+        return len(self.stamps) - 1
+
+    @property
+    def newest_ns(self) -> int | None:
+        """The stamp of the one that came last, None before the first."""
+        return self.stamps[-1] if self.stamps else None
+
+
+class Samples(NamedTuple):
+    """What a signal tells: ``stamps`` int64 (n,) [ns], strictly increasing, and ``values`` float64 (n, width)."""
+
+    stamps: np.ndarray
+    values: np.ndarray
+    holds: Literal["after", "before"] = "after"
+    max_hold_s: float = 0.5
+
+
+class Signal(Stream):
     """Numbers over time, which may grow while a drive is read.
 
     ``holds`` says what a sample tells: "after", the value is so from its stamp until the next sample (a command);
     "before", it was so since the sample before (what was applied until the stamp, what happened until the stamp).
     A sample says nothing about times further from its stamp than ``max_hold_s`` [s].
-
-    Where stamps jump back by more than a second, a clock began anew: a bag that plays in a loop, a simulator that was
-    started again. What comes after is kept apart until ``begin_anew`` makes it the present.
     """
 
     def __init__(self, width: int, holds: Literal["after", "before"] = "after", max_hold_s: float = 0.5):
+        super().__init__()
         self.width = width
         self.holds = holds
         self.max_hold_s = max_hold_s
-        self._stamps = array("q")
+        self.placed = False
+        """Whether its samples have places."""
         self._values = array("d")
-        self._sorted: tuple[np.ndarray, np.ndarray] | None = None
-        self._anew: int | None = None  # the first sample after a jump back
 
-    def begin_anew(self) -> None:
-        """Forget what came before the clock began anew; all of it, where no sample has come since."""
-        first = len(self._stamps) if self._anew is None else self._anew
-        del self._stamps[:first], self._values[: first * self.width]
-        self._sorted = self._anew = None
-
-    def add(self, stamp_ns: int, *values: float) -> None:
+    def add(self, stamp_ns: int, *values: float, place: int | None = None) -> None:
         """Take in one sample. Raises ValueError for another number of values than ``width``."""
         if len(values) != self.width:
             raise ValueError(f"a sample has {len(values)} values, expected {self.width}")
-        if self._anew is None and self._stamps and stamp_ns < self._stamps[-1] - CLOCK_JUMP_NS:
-            self._anew = len(self._stamps)
-        self._stamps.append(stamp_ns)
+        self.placed = place is not None
+        self.put(len(self.stamps) if place is None else place, stamp_ns)
         self._values.extend(values)
-        if self._anew is None:
-            self._sorted = None
 
     def extend(self, stamps_ns: np.ndarray, values: np.ndarray) -> None:
         """Take in many: stamps_ns (n,), values (n, width)."""
         for stamp_ns, row in zip(np.asarray(stamps_ns).tolist(), np.asarray(values, np.float64).tolist(), strict=True):
             self.add(stamp_ns, *row)
 
-    @property
-    def newest_ns(self) -> int | None:
-        """The stamp of the sample that came last, None before the first."""
-        return self._stamps[-1] if self._stamps else None
+    def numbers(self, first: int = 0, end: int | None = None) -> np.ndarray:
+        """Which of the samples from ``first`` to ``end`` are finite numbers."""
+        values = np.array(self._values[first * self.width : None if end is None else end * self.width])
+        return first + np.flatnonzero(np.isfinite(values.reshape(-1, self.width)).all(axis=1))
+
+    def chosen(self, numbers: np.ndarray, stamps: np.ndarray | None = None) -> Samples:
+        """The samples of these ``numbers``, at other ``stamps`` where these are given; of equal stamps the last one
+        counts."""
+        stamps = np.array(self.stamps, np.int64)[numbers] if stamps is None else stamps
+        values = np.array(self._values, np.float64).reshape(-1, self.width)[numbers]
+        order = np.argsort(stamps, kind="stable")
+        stamps, values = stamps[order], values[order]
+        last = np.append(stamps[1:] != stamps[:-1], True) if len(stamps) else np.zeros(0, bool)
+        return Samples(stamps[last], values[last], self.holds, self.max_hold_s)
 
     @property
-    def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Stamps int64 (n,), strictly increasing, and values float64 (n, width); of equal stamps the last one counts.
+    def samples(self) -> Samples:
+        """All finite samples as if they were of one run."""
+        return self.chosen(self.numbers())
 
-        Samples with a number that is not finite are left out.
-        """
-        if self._sorted is None:
-            stamps = np.array(self._stamps, np.int64)[: self._anew]
-            values = np.array(self._values, np.float64).reshape(-1, self.width)[: self._anew]
-            finite = np.isfinite(values).all(axis=1)
-            stamps, values = stamps[finite], values[finite]
-            order = np.argsort(stamps, kind="stable")
-            stamps, values = stamps[order], values[order]
-            last = np.append(stamps[1:] != stamps[:-1], True) if len(stamps) else np.zeros(0, bool)
-            self._sorted = stamps[last], values[last]
-        return self._sorted
+
+Kind = TypeVar("Kind", Signal, Samples)
 
 
 @dataclass
-class Signals:
-    """The numbers of a drive; None where the recording has nothing of the kind.
+class Signals(Generic[Kind]):
+    """The numbers of a drive, as signals or as the samples of a part of it; None where the recording has nothing of the
+    kind.
 
     ``control`` (3,): steer in [-1, 1] positive right, throttle, brake; None: derived from speed and yaw rate.
     ``speed`` (1,) [m/s], negative backwards where the source tells that; ``yaw_rate`` (1,) [rad/s] positive left
@@ -123,15 +146,15 @@ class Signals:
     ``expert`` (3,): what an expert would do at the stamp.
     """
 
-    control: Signal | None = None
-    speed: Signal | None = None
-    yaw_rate: Signal | None = None
-    collision: Signal | None = None
-    lane_invasion: Signal | None = None
-    step: Signal | None = None
-    expert: Signal | None = None
+    control: Kind | None = None
+    speed: Kind | None = None
+    yaw_rate: Kind | None = None
+    collision: Kind | None = None
+    lane_invasion: Kind | None = None
+    step: Kind | None = None
+    expert: Kind | None = None
 
-    def all(self) -> list[Signal]:
+    def all(self) -> list[Kind]:
         """Those that are there."""
         return [signal for signal in vars(self).values() if signal is not None]
 
@@ -152,10 +175,12 @@ class Drive:
     cameras: tuple[CameraView, ...]
     pictures: Iterator[Picture]
     picture_period_ns: int
-    signals: Signals
+    signals: Signals[Signal]
     report: DriveReport
     action_source: str
     wheelbase_m: float = USUAL_WHEELBASE_M
     reverse_told: bool = False
     meta: dict = field(default_factory=dict)
     expected_pictures: int | None = None
+    present: Signals[Samples] = field(default_factory=Signals)
+    """The signals around the episode that was made last."""

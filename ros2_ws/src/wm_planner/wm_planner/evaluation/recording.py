@@ -194,18 +194,18 @@ def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
 
     What a collision ends in the converter's reward goes on for the planner, which knows of step results only.
     """
-    signals = drive.signals
+    signals = drive.present
     knows_ends = signals.step is not None or signals.collision is not None
     if signals.step is None:
         return False, knows_ends
-    stamps, values = signals.step.samples
+    stamps, values = signals.step.stamps, signals.step.values
     after = int(np.searchsorted(stamps, episode.stamps_ns[-1], "right"))
     return after < len(stamps) and bool(values[after, 1:].any()), knows_ends
 
 
 def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
     """What a vehicle status of the first row's own stamp tells."""
-    control = drive.signals.control
+    control = drive.present.control
     if control is None or control.holds != "before":
         return None
     (applied,) = resampling.exactly_at(control, episode.stamps_ns[:1])

@@ -192,8 +192,8 @@ def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveRep
         sample = _read_oxts(folder / "data" / _file_name(frame, ".txt"), report.skipped)
         if sample is not None:
             topic.add(own_stamps.get(frame, stamp_ns))
-            speed.add(stamp_ns, sample[0])
-            yaw_rate.add(stamp_ns, sample[1])
+            speed.add(stamp_ns, sample[0], place=frame)
+            yaw_rate.add(stamp_ns, sample[1], place=frame)
     if speed.newest_ns is None:
         raise ConversionError(f"{folder} has no OXTS packet that can be read: no speed, and no controls to derive")
     return Signals(speed=speed, yaw_rate=yaw_rate)
@@ -230,6 +230,6 @@ def _pictures(
         for frame, stamp_ns in stamps[camera].items():
             topic.add(stamp_ns)
             path = folder / view.name / "data" / _file_name(frame, ".png")
-            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path, "png"))
+            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path, "png"), frame)
 
     yield from heapq.merge(*(of_camera(camera) for camera in range(len(views))), key=lambda picture: picture.stamp_ns)

@@ -145,7 +145,7 @@ def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: 
     statistics = report.topic(table.path.name, "table")
     stamps = array("q")
     outside = 0
-    for row in table.rows():
+    for place, row in enumerate(table.rows()):
         stamp_ns = clock.stamp_ns(row)
         if stamp_ns is None:
             report.skipped["row without a time or frame number"] += 1
@@ -156,12 +156,12 @@ def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: 
         if left_out:
             report.skipped[f"row {left_out}"] += 1
         elif signals.control is not None:
-            outside += _add_control(signals.control, stamp_ns, row, columns, report)
-        _add_motion(signals, stamp_ns, row, columns, report)
+            outside += _add_control(signals.control, stamp_ns, place, row, columns, report)
+        _add_motion(signals, stamp_ns, place, row, columns, report)
         for name in ("collision", "lane_invasion"):
             happened = columns.value(row, name)
             if happened > 0.0:
-                getattr(signals, name).add(stamp_ns, happened)
+                getattr(signals, name).add(stamp_ns, happened, place=place)
     if outside and signals.control is not None and signals.control.newest_ns is None:
         raise ConversionError(
             f"{table.path}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected CARLA's "
@@ -174,7 +174,7 @@ def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: 
     return signals
 
 
-def _add_control(control: Signal, stamp_ns: int, row: dict, columns: Columns, report: DriveReport) -> int:
+def _add_control(control: Signal, stamp_ns: int, place: int, row: dict, columns: Columns, report: DriveReport) -> int:
     """Add a row's control where it makes sense. Returns 1 for one outside its range, else 0."""
     values = np.array([columns.value(row, name) for name in _PEDALS_AND_WHEEL])
     if not np.isfinite(values).all():
@@ -184,18 +184,18 @@ def _add_control(control: Signal, stamp_ns: int, row: dict, columns: Columns, re
     if np.abs(values - inside).max() > _ROUNDING:
         report.skipped["control outside its range"] += 1
         return 1
-    control.add(stamp_ns, *inside.tolist())
+    control.add(stamp_ns, *inside.tolist(), place=place)
     return 0
 
 
-def _add_motion(signals: Signals, stamp_ns: int, row: dict, columns: Columns, report: DriveReport) -> None:
+def _add_motion(signals: Signals, stamp_ns: int, place: int, row: dict, columns: Columns, report: DriveReport) -> None:
     speed = columns.value(row, "speed") if "speed" in columns.by_meaning else columns.value(row, "speed_kmh") / 3.6
     for name, value in (("speed", speed), ("yaw_rate", columns.value(row, "yaw_rate"))):
         signal = getattr(signals, name)
         if signal is None:
             continue
         if np.isfinite(value):
-            signal.add(stamp_ns, value)
+            signal.add(stamp_ns, value, place=place)
         else:
             report.skipped[f"{name} that is not a number"] += 1
 
@@ -223,7 +223,7 @@ def _picture_period_ns(
 
 def _pictures(table: Table, columns: Columns, clock: Clock, cameras, views, report: DriveReport) -> Iterator[Picture]:
     used: list[set[Path]] = [set() for _ in views]
-    for row in table.rows():
+    for place, row in enumerate(table.rows()):
         stamp_ns = clock.stamp_ns(row)
         if stamp_ns is None:
             continue
@@ -238,7 +238,7 @@ def _pictures(table: Table, columns: Columns, clock: Clock, cameras, views, repo
                 used[k].add(path)
                 if columns.left_out(row) is None:
                     report.topic(view.name, "pictures").add(stamp_ns)
-                    yield Picture(k, stamp_ns, partial(load, path, view))
+                    yield Picture(k, stamp_ns, partial(load, path, view), place)
     for view, files, seen in zip(views, cameras.values(), used, strict=True):
         if isinstance(files, NumberedFiles) and files.count > len(seen):
             report.skipped[f"picture of {view.name} without a row"] += files.count - len(seen)

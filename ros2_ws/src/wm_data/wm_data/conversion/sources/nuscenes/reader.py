@@ -185,7 +185,7 @@ def _signals(
     for name, kind, signal in (("can_bus", "steeranglefeedback", control), (meta["motion_source"], "pose", speed)):
         if signal is not None:
             topic = report.topic(name, kind)
-            for stamp_ns in signal.samples[0].tolist():
+            for stamp_ns in signal.samples.stamps.tolist():
                 topic.add(stamp_ns)
     return Signals(control=control, speed=speed, yaw_rate=yaw_rate), meta
 

@@ -88,7 +88,7 @@ def _pictures(
     """The cameras' pictures as they were recorded; all other messages go to ``telemetry`` on the way."""
     cameras = {topic: index for index, (_, topic) in enumerate(selection.cameras)}
     statistics = {topic: report.topic(topic, bag.topics[topic].type) for topic in sorted(selection.topics)}
-    for recorded in bag.messages(selection.topics):
+    for place, recorded in enumerate(bag.messages(selection.topics)):
         message = bag.deserialize(recorded)
         if message is None:
             continue
@@ -96,7 +96,7 @@ def _pictures(
         try:
             stamp_ns = clock.stamp_ns(header_ns(message), recorded.log_ns)
             if topic not in cameras:
-                telemetry.take(topic, message, stamp_ns)
+                telemetry.take(topic, message, stamp_ns, place)
         except _NOT_OF_ITS_TYPE:
             bag.count_unreadable(topic)
             continue
@@ -106,7 +106,7 @@ def _pictures(
                 report.skipped[f"picture of {selection.cameras[cameras[topic]][0]} {telemetry.beyond}"] += 1
                 continue
             view = views[cameras[topic]]
-            yield Picture(cameras[topic], stamp_ns, partial(load_picture, view, message))
+            yield Picture(cameras[topic], stamp_ns, partial(load_picture, view, message), place)
 
 
 def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, int]:

@@ -26,6 +26,7 @@ class Telemetry:
         self._commands = commands
         self._applied = selection.actions == "applied"
         self._speed_mps: float | None = None
+        self._place = 0
         kinds = selection.kinds
         self._has_status, self._has_imu = "status" in kinds, "imu" in kinds
         self.signals = Signals(
@@ -41,8 +42,10 @@ class Telemetry:
             topic: getattr(self, f"_take_{kind}") for kind, topic in kinds.items()
         }
 
-    def take(self, topic: str, message, stamp_ns: int) -> None:
-        """Take in a message. Raises AttributeError, TypeError or ValueError where it lacks what its type has."""
+    def take(self, topic: str, message, stamp_ns: int, place: int) -> None:
+        """Take in a message, with its place in the order of recording. Raises AttributeError, TypeError or ValueError
+        where it lacks what its type has."""
+        self._place = place
         self._take[topic](message, stamp_ns)
 
     def _take_status(self, message, stamp_ns: int) -> None:
@@ -97,6 +100,6 @@ class Telemetry:
         if not all(map(math.isfinite, values)):
             self._report.skipped[f"{name} that is not a number"] += 1
             return
-        getattr(self.signals, name).add(stamp_ns, *values)
+        getattr(self.signals, name).add(stamp_ns, *values, place=self._place)
         if name == "speed":
             self._speed_mps = values[0]

@@ -1,0 +1,136 @@
+"""What the order of stamps tells: which one is odd, and where a clock began anew.
+
+Stamps of one source grow. Where they do not, either one of them is wrong and the others go on as if it were not there,
+or the clock was set back and all that follow go on from the new time. Only what comes after tells which it is.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+Item = TypeVar("Item")
+FINE, ANEW, REPEATS, BACKWARDS, AHEAD = "fine", "anew", "repeats", "goes backwards", "is far ahead"
+_IN_STEP = 0.25  # of a period: a step is the usual one
+_JITTER_STEPS = 3.0  # usual steps that a sample may be out of order by, as when two threads write
+
+
+class Told(NamedTuple):
+    """An item and what its stamp is: FINE, ANEW (the first one after the clock began anew), or why it is odd."""
+
+    item: object
+    verdict: str
+
+
+class Line(Generic[Item]):
+    """Takes items in the order of recording; tells of each when the two after it are known."""
+
+    def __init__(self, period_ns: int):
+        """``period_ns`` is the usual step."""
+        self._period_ns = period_ns
+        self._before_ns: int | None = None  # of the last one that was told to be fine, in this run
+        self._held: list[tuple[int, Item]] = []
+        self._released = False  # the first one that is held has been told already
+        self._anew = False
+
+    def take(self, stamp_ns: int, item: Item) -> Iterator[Told]:
+        """What is known now that this one has come."""
+        if self._held and stamp_ns == self._held[-1][0]:
+            yield Told(item, REPEATS)
+            return
+        self._held.append((stamp_ns, item))
+        while len(self._held) > 1:
+            first, second, *later = (stamp for stamp, _ in self._held)
+            if second > first:
+                yield from self._fine()
+            elif not later:
+                return
+            else:
+                yield from self._at_a_drop(first, second, later[0])
+
+    def release(self) -> Iterator[Told]:
+        """The one that is held back, where nobody can wait for the next one."""
+        if len(self._held) == 1 and not self._released:
+            yield Told(self._held[0][1], ANEW if self._anew else FINE)
+            self._released = True
+
+    def finish(self) -> Iterator[Told]:
+        """The rest, when no more will come: of a last step back nobody knows what it was."""
+        while self._held:
+            if len(self._held) > 1 and self._held[1][0] <= self._held[0][0]:
+                yield from self._odd(1, BACKWARDS)
+            else:
+                yield from self._fine()
+
+    def _at_a_drop(self, first: int, second: int, third: int) -> list[Told]:
+        """Decide on one of three, of which the second is not after the first."""
+        if third > first and not self._is_set_back(first, second, third):
+            return self._odd(1, BACKWARDS)
+        if third <= second:
+            return self._odd(1, BACKWARDS)
+        if third <= first and (self._before_ns is None or second > self._before_ns):
+            return self._odd(0, AHEAD)
+        told = self._fine()
+        self._before_ns, self._anew = None, True
+        return told
+
+    def _is_set_back(self, first: int, second: int, third: int) -> bool:
+        """Whether the clock was set back by so little that only one stamp tells it: from there the steps are the usual
+        ones, and with that one left out they are not."""
+        in_step = abs(third - second - self._period_ns) < _IN_STEP * self._period_ns
+        return in_step and third - first < (1.0 - _IN_STEP) * self._period_ns
+
+    def _fine(self) -> list[Told]:
+        stamp_ns, item = self._held.pop(0)
+        told = [] if self._released else [Told(item, ANEW if self._anew else FINE)]
+        self._before_ns, self._anew, self._released = stamp_ns, False, False
+        return told
+
+    def _odd(self, which: int, verdict: str) -> list[Told]:
+        _, item = self._held.pop(which)
+        told_before = self._released and which == 0
+        if told_before:
+            self._released = False
+        return [] if told_before else [Told(item, verdict)]
+
+
+def out_of_line(stamps: np.ndarray) -> np.ndarray:
+    """Which of the stamps (n,) of one run are odd, bool (n,): far from where the others, which grow, put them."""
+    steps = np.diff(stamps)
+    if (steps >= 0).all():
+        return np.zeros(len(stamps), bool)
+    line = _longest_growing(stamps.tolist())
+    growing = np.diff(stamps[line])
+    usual = float(np.median(growing[growing > 0])) if (growing > 0).any() else 0.0
+    base = stamps[line[0]]
+    expected = np.interp(np.arange(len(stamps)), line, (stamps[line] - base).astype(np.float64))
+    odd = np.abs((stamps - base) - expected) > _JITTER_STEPS * usual
+    odd[line] = False
+    return odd
+
+
+def drops(stamps: np.ndarray) -> int:
+    """How often the stamps (n,) go back by more than jitter."""
+    steps = np.diff(stamps)
+    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    return int((steps < -_JITTER_STEPS * usual).sum())
+
+
+def _longest_growing(stamps: list[int]) -> np.ndarray:
+    """Places of the longest part of the stamps that never goes back."""
+    tails: list[int] = []  # the smallest stamp that such a part of each length can end with
+    ends: list[int] = []  # its place
+    before = [-1] * len(stamps)
+    for place, stamp in enumerate(stamps):
+        length = bisect_right(tails, stamp)
+        before[place] = ends[length - 1] if length else -1
+        if length == len(tails):
+            tails.append(stamp)
+            ends.append(place)
+        else:
+            tails[length], ends[length] = stamp, place
+    line = [ends[-1]]
+    while before[line[-1]] >= 0:
+        line.append(before[line[-1]])
+    return np.array(line[::-1])

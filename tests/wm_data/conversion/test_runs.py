@@ -1,0 +1,146 @@
+"""Clocks that begin anew, and odd stamps: every row has the numbers of its own run and moment.
+
+A recording is a sequence of runs, each of which begins at a stamp of its own. Whatever is shown or told holds the
+number of the moment it is of, so that every row can be checked on its own.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_drive import MS, drive, number_of, options, picture_of
+from wm_data.conversion.assembly import episodes_of_drive
+from wm_data.conversion.drive import Picture, Signal, Signals
+from wm_data.conversion.errors import ConversionError
+
+PERIOD_MS = 100
+SIGNALS = ("control", "speed", "yaw_rate", "step", "expert", "collision", "lane_invasion")
+
+
+@dataclass
+class World:
+    """``runs``: (first stamp [ms], pictures). ``odd``: {(source, number of its message): by how much [ms]}."""
+
+    runs: list[tuple[int, int]]
+    odd: dict = field(default_factory=dict)
+    early_ms: int = 0  # signals are recorded so much before the pictures of the same stamp
+    events: frozenset = frozenset()  # moments at which a line was crossed
+    crashes: frozenset = frozenset()
+
+    def moments(self):
+        """(number, run, stamp [ms], true time [ms]) of every moment."""
+        number, now = 0, 0
+        for run, (start, count) in enumerate(self.runs):
+            for tick in range(count):
+                yield number, run, start + tick * PERIOD_MS, now
+                number, now = number + 1, now + PERIOD_MS
+            now += 300  # until the simulator is there again
+
+    def messages(self):
+        """(source, stamp [ms], values) in the order of recording; a picture's value is its moment."""
+        found = []
+        for number, _, stamp, now in self.moments():
+            told = {"control": (number / 1000, 0.5, 0.0), "speed": (number / 10,), "yaw_rate": (number / 100,),
+                    "step": (float(number), 0.0, 0.0), "expert": (-number / 1000, 0.0, 0.0)}  # fmt: skip
+            if number in self.events:
+                told["lane_invasion"] = (1.0,)
+            if number in self.crashes:
+                told["collision"] = (1.0,)
+            for place, (name, values) in enumerate(told.items()):
+                found.append((now - self.early_ms + place / 100, name, stamp, values))
+            for place, camera in enumerate(("front", "left")):
+                found.append((now + 0.5 + place / 100, camera, stamp, number))
+        counts = {}
+        for _, name, stamp, values in sorted(found, key=lambda one: one[0]):
+            counts[name] = counts.get(name, -1) + 1
+            yield name, stamp + self.odd.get((name, counts[name]), 0), values
+
+    def drive(self, ahead: bool, without=(), cameras=("front", "left")):
+        """As a bag that is read along, or as a table that was read ``ahead``."""
+        widths = {"control": 3, "step": 3, "expert": 3}
+        signals = Signals(**{
+            name: Signal(widths.get(name, 1), "before" if name in ("control", "step") else "after")
+            for name in SIGNALS if name not in without
+        })  # fmt: skip
+        made = drive([], signals, PERIOD_MS, cameras)
+        messages = [message for message in enumerate(self.messages()) if message[1][0] not in without]
+
+        def take(place, name, stamp, values):
+            if name in SIGNALS:
+                getattr(signals, name).add(stamp * MS, *values, place=place)
+
+        def pictures():
+            for place, (name, stamp, values) in messages:
+                if not ahead:
+                    take(place, name, stamp, values)
+                if name in cameras:
+                    view = made.cameras[cameras.index(name)]
+                    load = lambda view=view, shown=values: view.from_rgb(picture_of(shown).transpose(2, 0, 1))  # noqa: E731
+                    yield Picture(cameras.index(name), stamp * MS, load, place)
+
+        if ahead:
+            for place, message in messages:
+                take(place, *message)
+        made.pictures = pictures()
+        return made
+
+
+def check(world, episodes, every_ms=PERIOD_MS):
+    """Every row: its picture, numbers, expert and results are those of one moment, or of the one after; returns the
+    moments that are rows."""
+    run_of = {number: run for number, run, _, _ in world.moments()}
+    stamp_of = {number: stamp for number, _, stamp, _ in world.moments()}
+    shown = []
+    for episode in episodes:
+        moments = [number_of(picture[:3]) for picture in episode.observations]
+        shown += moments
+        assert len({run_of[moment] for moment in moments}) == 1
+        step = every_ms // PERIOD_MS
+        assert np.diff(moments).tolist() == [step] * (len(moments) - 1)
+        assert (episode.stamps_ns // MS).tolist() == [stamp_of[moment] for moment in moments]
+        for row, moment in enumerate(moments):
+            after = moment + step
+            acted = np.mean([number / 1000 for number in range(moment + 1, after + 1)])
+            assert episode.actions[row, 0] == pytest.approx(acted, abs=1e-6)
+            assert episode.vector[row].tolist() == pytest.approx([moment / 10, moment / 100], abs=1e-5)
+            if episode.meta["reward"] == "step_result":
+                assert episode.rewards[row] == after
+            else:
+                names = episode.meta["reward_terms"]
+                lane, crash = (episode.reward_terms[row, names.index(name)] for name in ("lane_invasion", "collision"))
+                assert lane == -sum(moment < number <= after for number in world.events)
+                assert crash == -10 * sum(moment < number <= after for number in world.crashes)
+                assert bool(episode.terminals[row]) == (crash < 0)
+            expert = episode.expert_actions[row, 0]
+            assert np.isnan(expert) or expert == pytest.approx(-moment / 1000, abs=1e-6)
+            if episode.observations.shape[1] == 6 and (episode.camera_mask is None or episode.camera_mask[row, 1]):
+                assert number_of(episode.observations[row, 3:]) == moment
+    assert len(shown) == len(set(shown))
+    return shown
+
+
+RUNS = st.lists(st.tuples(st.integers(0, 40).map(lambda tick: tick * PERIOD_MS), st.integers(4, 25)),
+                min_size=1, max_size=4)  # fmt: skip
+
+
+def runs_that_jump_back(runs):
+    """Of one whose clock goes on from the run before nobody could tell that it is another."""
+    return all(after[0] <= before[0] + PERIOD_MS * (before[1] - 3)
+               for before, after in zip(runs, runs[1:], strict=False))  # fmt: skip
+
+
+@given(runs=RUNS.filter(runs_that_jump_back), ahead=st.booleans(), early_ms=st.sampled_from([0, 40, -30]),
+       steps=st.booleans(), data=st.data())  # fmt: skip
+@settings(max_examples=80, deadline=None)
+def test_every_row_has_the_numbers_of_its_own_run(runs, ahead, early_ms, steps, data):
+    count = sum(pictures for _, pictures in runs)
+    picked = data.draw(st.lists(st.integers(0, count - 1), max_size=4))
+    world = World(runs, early_ms=early_ms, events=frozenset(picked[1:]), crashes=frozenset(picked[:1]))
+    made = world.drive(ahead, without=() if steps else ("step",))
+    shown = check(world, episodes_of_drive(made, options()))
+    lost = count - len(shown)
+    assert lost <= 2 * len(runs) + (not steps) * 2  # the last moment of each, where a crash leads on, what is at a cut
+    assert len(made.report.splits) >= len(runs) - 1 and not made.report.skipped.keys() - {
+        "row that leads from an end to a new beginning", "row without a row after it"}  # fmt: skip
