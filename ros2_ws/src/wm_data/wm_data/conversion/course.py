@@ -41,16 +41,21 @@ class Course:
         self._elapsed.append(min(step_ns, _STEP_NS) + (self._elapsed[-1] if number else 0))
         return number
 
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self._track.stamps)
+
     def finish(self) -> None:
         """No more will come."""
         self._finished = True
 
     def is_settled(self, number: int, apart_ns: int = APART_NS) -> bool:
         """Whether what belongs to a picture's moment has been read, where it is written within ``apart_ns``."""
-        return self._finished or self._elapsed[-1] - self._elapsed[number] > apart_ns
+        return self._finished or (self.count > 0 and self._elapsed[-1] - self._elapsed[number] > apart_ns)
 
     def is_young(self, number: int, apart_ns: int) -> bool:
-        """Whether a picture comes so soon after its run began that what is written then may belong to the one before."""
+        """Whether a picture comes so soon after its run began that what is written then may be of the one before."""
         begin = self._track.begins[self.run_of(number)]
         return begin > 0 and self._elapsed[number] - self._elapsed[begin] <= apart_ns
 
@@ -119,9 +124,10 @@ class Course:
             end = int(np.searchsorted(places, self._track.places[self._track.begins[run + 1]]))
         part = slice(first, max(first, end))
         places, stamps = places[part], np.array(stream.stamps[part], np.int64)
-        as_before, as_after = (
-            np.minimum(np.abs(stamps - clock(places, *pictures)), APART_NS) for pictures in (before, after)
-        )
+        then, now = clock(places, *before), clock(places, *after)
+        # Of the other run it is as late, or early, as that one's pictures are away.
+        as_before = np.minimum(np.abs(stamps - then) + np.maximum(now - after[1][0], 0), APART_NS)
+        as_after = np.minimum(np.abs(stamps - now) + np.maximum(before[1][-1] - then, 0), APART_NS)
         costs = np.append(0, np.cumsum(as_before)) + np.append(np.cumsum(as_after[::-1])[::-1], 0)
         best = np.flatnonzero(costs == costs.min())
         return first + int(best[np.argmin(np.abs(best - np.searchsorted(places, after[0][0])))])
@@ -159,12 +165,13 @@ class _Beside:
         back = drops(stamps)
         if back > max(_ENOUGH, _MUDDLED * len(stamps)):
             raise ConversionError(
-                f"the stamps of {self._name} go to and fro between two times ({back} of {len(stamps)} steps lead back): "
+                f"the stamps of {self._name} go to and fro ({back} of {len(stamps)} steps lead back): "
                 f"two sources write it; record one of them, or give each a topic of its own"
             )
-        odd = out_of_line(stamps)
-        if expected is not None:
-            odd |= self._in_another_line(stamps, stamps - expected, np.flatnonzero(~odd), inside)
+        late = None if expected is None else stamps - expected
+        odd = out_of_line(stamps, late)
+        if late is not None:
+            odd |= self._in_another_line(stamps, late, np.flatnonzero(~odd), inside)
         self._count(numbers[odd], f"{self._name} {_MISFIT}")
         return self._signal.chosen(numbers[~odd])
 

@@ -95,12 +95,19 @@ class Line(Generic[Item]):
         return [] if told_before else [Told(item, verdict)]
 
 
-def out_of_line(stamps: np.ndarray) -> np.ndarray:
-    """Which of the stamps (n,) of one run are odd, bool (n,): far from where the others, which grow, put them."""
+def out_of_line(stamps: np.ndarray, late: np.ndarray | None = None) -> np.ndarray:
+    """Which of the stamps (n,) of one run are odd, bool (n,): far from where the others, which grow, put them.
+
+    ``late`` (n,): how far they are from another clock, where one is known. It decides which of two at an end is odd.
+    """
     steps = np.diff(stamps)
     if (steps >= 0).all():
         return np.zeros(len(stamps), bool)
     line = _longest_growing(stamps.tolist())
+    if late is not None:
+        other = len(stamps) - 1 - _longest_growing((-stamps[::-1]).tolist())[::-1]
+        apart = np.abs(late - np.median(late))
+        line = min(line, other, key=lambda places: apart[places].sum())
     growing = np.diff(stamps[line])
     usual = float(np.median(growing[growing > 0])) if (growing > 0).any() else 0.0
     base = stamps[line[0]]

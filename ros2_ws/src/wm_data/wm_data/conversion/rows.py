@@ -160,14 +160,16 @@ class FirstCamera:
 class _OtherCamera:
     """Another camera's pictures, held until the rows that they may belong to are known."""
 
-    def __init__(self, name: str, drive: Drive):
-        self.name = name
+    def __init__(self, name: str, drive: Drive, course: Course):
+        self._course = course
         self._ordered = _Ordered(name, drive)
+        self._heard = 0  # number of the first camera's picture beside its last one
         self._stream = Stream()
         self._held: deque[tuple[int, Picture]] = deque()  # with their numbers in the stream
 
     def take(self, picture: Picture, has_rows: bool) -> None:
         """Take in the next one. ``has_rows``: there are some that it may belong to."""
+        self._heard = max(self._course.count - 1, 0)
         for told in self._ordered.take(picture):
             self._hold(told.item)
         while not has_rows and len(self._held) > 1 and self._newest_ns - self._held[0][1].stamp_ns > _SILENT_NS:
@@ -182,12 +184,12 @@ class _OtherCamera:
         """Whether it has a picture of a time, or of a later one."""
         return bool(self._held) and self._newest_ns >= stamp_ns
 
-    def nearest(self, course: Course, row: _Chosen, tolerance_ns: int) -> Picture | None:
+    def nearest(self, row: _Chosen, tolerance_ns: int) -> Picture | None:
         """The picture of the row's run that is nearest to it; it is taken out with all before it."""
-        if not self.has_passed(row.picture.stamp_ns):  # it has fallen silent
+        if self._course.is_settled(self._heard, _SILENT_NS):  # it has fallen silent
             for told in self._ordered.release():
                 self._hold(told.item)
-        first, end = course.part_of(self._stream, course.run_of(row.number))
+        first, end = self._course.part_of(self._stream, self._course.run_of(row.number))
 
         def apart_ns(place: int) -> int:
             return abs(self._held[place][1].stamp_ns - row.picture.stamp_ns)
@@ -221,7 +223,7 @@ class RowChooser:
         self._first = FirstCamera(drive, rate)
         self.period_ns = self._first.period_ns
         self._tolerance_ns = self.period_ns // 2 if tolerance_ns is None else tolerance_ns
-        self._others = [_OtherCamera(camera.name, drive) for camera in drive.cameras[1:]]
+        self._others = [_OtherCamera(camera.name, drive, self.course) for camera in drive.cameras[1:]]
         self._rows: deque[tuple[_Chosen, np.ndarray]] = deque()
         self._cut: str | None = None  # what a damaged picture leaves to the next one
 
@@ -276,7 +278,7 @@ class RowChooser:
                 if not passed or self.course.is_young(chosen.number, _SILENT_NS):
                     return
             self._rows.popleft()
-            others = (other.nearest(self.course, chosen, self._tolerance_ns) for other in self._others)
+            others = (other.nearest(chosen, self._tolerance_ns) for other in self._others)
             found = [None if picture is None else self._decode(picture) for picture in others]
             yield Row(chosen.picture.stamp_ns, (pixels, *found), chosen.number, chosen.cut)
 
