@@ -10,11 +10,11 @@ from wm_planner.replay.monitor_options import parse_options as parse_monitor
 from wm_planner.replay.options import parse_options as parse_play
 
 GIVEN = {
-    "topics": ("imu=/imu", "status=/status"), "actions": "derived", "max_steer_deg": 30.0, "tolerance_ms": 5.0,
-    "target_speed": 3.0, "recover": True,
+    "topics": ("imu=/imu", "status=/status"), "actions": "derived", "max_steer_deg": 30.0, "wheelbase": 0.3,
+    "tolerance_ms": 5.0, "target_speed": 3.0, "recover": True,
 }  # fmt: skip
-WORDS = ["--topics", "imu=/imu", "--actions", "derived", "--max-steer-deg", "30", "--tolerance-ms", "5",
-         "--target-speed", "3", "--recover", "--topics", "status=/status"]  # fmt: skip
+WORDS = ["--topics", "imu=/imu", "--actions", "derived", "--max-steer-deg", "30", "--wheelbase", "0.3",
+         "--tolerance-ms", "5", "--target-speed", "3", "--recover", "--topics", "status=/status"]  # fmt: skip
 
 
 def evaluation(*words: str):

@@ -25,6 +25,7 @@ from mcap.writer import CompressionType, IndexType
 from test_rosbag_formats import converted, options
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.sources.rosbag import find_drives, mcap_file, open_drive
+from wm_training.convert import main
 
 STATUS = f"{VEHICLE}/vehicle_status"
 MISSING = "that the bag says it holds, and that is not there"
@@ -236,3 +237,27 @@ def test_a_named_pipe_among_bags_is_refused_and_the_others_are_read(tmp_path):
             assert "named pipe" in str(error)
             outcomes[ref.name] = "pipe"
     assert outcomes.pop("whole") == 12 and set(outcomes.values()) == {"pipe"} and len(outcomes) == 5
+
+
+def test_names_of_bags_keep_their_letters_and_no_name_ends_the_conversion(tmp_path, capsys):
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    source.mkdir()
+    whole = write_bare_mcap(tmp_path / "whole.mcap", drive(ticks=5)).read_bytes()
+    for name in ("Straße 1.mcap", "東京.mcap", "é.mcap", "e\u0301.mcap", os.fsdecode(b"latin-\xe9.mcap")):
+        (source / name).write_bytes(whole)
+    (source / os.fsdecode(b"broken-\xe9.mcap")).write_bytes(b"broken")
+    arguments = ["rosbag", str(source), str(dest), "--min-rows", "3", "--image-size", "8"]
+    assert main(arguments) == 1 and "broken-" in capsys.readouterr().err
+    names = {"Straße_1_000.npz", "東京_000.npz", "é_000.npz", "é_2_000.npz", "latin-__000.npz"}
+    assert {file.name for file in dest.glob("*.npz")} == names
+    assert main([*arguments, "--resume"]) == 1 and "5 of 6 drives done already" in capsys.readouterr().err
+
+
+def test_a_bag_without_pictures_is_refused_with_the_topics_that_are_there(tmp_path):
+    path = write_bag(tmp_path / "bag", drive(ticks=5).without(CAMERA))
+    with pytest.raises(ConversionError) as refused:
+        converted(path)
+    for topic in (f"{STATUS} (carla_msgs/msg/CarlaEgoVehicleStatus, 5 messages)", f"{VEHICLE}/step_result (wm_msgs/"):
+        assert topic in str(refused.value)
+    with pytest.raises(ConversionError, match=rf"no camera 'left', the cameras are: none; the bag has .*{STATUS}"):
+        converted(path, cameras=("left",))

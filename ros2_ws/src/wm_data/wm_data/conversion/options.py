@@ -8,7 +8,7 @@ import tyro
 from wm_data.conversion.pictures import CameraView, Fit
 
 # Those that say how a bag is read, and not what becomes of it: every command that reads bags has them.
-OF_BAGS = ("topics", "actions", "max_steer_deg", "tolerance_ms", "target_speed", "recover")
+OF_BAGS = ("topics", "actions", "max_steer_deg", "wheelbase", "tolerance_ms", "target_speed", "recover")
 
 
 @dataclass(frozen=True)

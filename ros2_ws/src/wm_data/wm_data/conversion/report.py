@@ -9,6 +9,11 @@ import numpy as np
 NS_PER_S = 1_000_000_000
 
 
+def printable(text: str) -> str:
+    """``text`` with marks for what of a file's name is no UTF-8: nothing could be written with it."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class TopicStatistics:
     """Stamps of one topic, camera or table: how regularly they came, and how far from when they were recorded."""
 
@@ -84,6 +89,7 @@ class DriveReport:
 
     def note(self, text: str) -> None:
         """Keep a note once."""
+        text = printable(text)
         if text not in self.notes:
             self.notes.append(text)
 

@@ -20,6 +20,7 @@ from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report_text import readable
+from wm_data.conversion.sources.naming import safe_name, same_name
 from wm_data.conversion.unit import convert_unit, source_module
 
 FORMAT_VERSION = 1
@@ -44,7 +45,7 @@ class Conversion:
         """
         options = self.options
         found = source_module(options.kind).find_drives(options)
-        twice = [name for name, count in Counter(ref.name.lower() for ref in found).items() if count > 1]
+        twice = [name for name, count in Counter(same_name(ref.name) for ref in found).items() if count > 1]
         if twice:
             raise ConversionError(f"several drives of {options.source} would be called {twice[0]}: convert them apart")
         index, count = options.shard_of()
@@ -153,7 +154,7 @@ class Conversion:
 
     def _record_file(self, name: str) -> Path:
         # The name of a drive that is refused for its name must not become a path either.
-        return self._records / f"{''.join(c if c.isalnum() or c in '_.-' else '_' for c in name)}.drive.json"
+        return self._records / f"{safe_name(name)}.drive.json"
 
     def _arguments(self) -> dict:
         values = dataclasses.asdict(self.options)

@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib
-import re
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +15,10 @@ from wm_data.conversion.assembly import episodes_of_drive
 from wm_data.conversion.drive import DriveRef, Picture
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.report import NS_PER_S, DriveReport
+from wm_data.conversion.report import NS_PER_S, DriveReport, printable
+from wm_data.conversion.sources.naming import is_safe_name
 from wm_data.episodes import Episode, EpisodeError, write_episode
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _STEER_EDGES = np.linspace(-1.0, 1.0, 41)
 _PEDAL_EDGES = np.linspace(0.0, 1.0, 21)
 _EVERY = 50  # pictures between two words about the progress
@@ -65,7 +65,7 @@ def convert_unit(
     histograms = _Histograms()
     episodes = episodes_of(ref, options, report, progress)
     try:
-        if not _SAFE_NAME.fullmatch(ref.name):
+        if not is_safe_name(ref.name):
             raise ConversionError(f"the drive's name is {ref.name!r}: such a file could leave the destination")
         while True:
             episode = _next(episodes)
@@ -78,7 +78,7 @@ def convert_unit(
             reasons = ", ".join(f"{reason} ({count})" for reason, count in report.skipped.most_common(3))
             raise ConversionError(f"no episode came out: {reasons or 'the recording has no pictures'}")
     except (ConversionError, EpisodeError) as error:
-        record["error"] = str(error)
+        record["error"] = printable(str(error))
         for entry in record["files"]:
             (dest / entry["file"]).unlink(missing_ok=True)
         record["files"] = []
@@ -122,8 +122,8 @@ def _source_of(path: str) -> dict:
     """A source's name and size, and a hash that tells it from others of its name without telling where it lay."""
     whole = Path(path).resolve()
     return {
-        "name": whole.name,
-        "path_sha256": hashlib.sha256(str(whole).encode()).hexdigest(),
+        "name": printable(whole.name),
+        "path_sha256": hashlib.sha256(os.fsencode(whole)).hexdigest(),
         "bytes": whole.stat().st_size if whole.is_file() else None,
     }
 

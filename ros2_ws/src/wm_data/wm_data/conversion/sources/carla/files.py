@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
-from wm_bundle import ImageError
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.pictures import CameraView

@@ -141,24 +141,25 @@ def _cameras(topics: dict[str, Topic], named: dict[str, str], options: ConvertOp
             raise ConversionError(f"--cameras names one twice: {' '.join(options.cameras)}")
         if left_out := sorted(named.keys() - set(options.cameras)):
             raise ConversionError(f"--topics names a camera {left_out[0]} that --cameras lacks")
-        return tuple((name, named.get(name) or _camera_topic(name, found, there)) for name in options.cameras)
+        return tuple((name, named.get(name) or _camera_topic(name, found, topics)) for name in options.cameras)
     if named:
         return tuple(named.items())
-    name = _default_camera(found, there)
-    return ((name, _camera_topic(name, found, there)),)
+    name = _default_camera(found, there, topics)
+    return ((name, _camera_topic(name, found, topics)),)
 
 
 def _is_picture(topic: Topic) -> bool:
     return not topic.name.endswith("/compressedDepth")
 
 
-def _camera_topic(name: str, found: dict[str, list[str]], there: list[Topic]) -> str:
+def _camera_topic(name: str, found: dict[str, list[str]], topics: dict[str, Topic]) -> str:
     candidates = found.get(name, [])
     # A compressed topic beside the raw one shows the same pictures, and not as well.
     raw = [topic for topic in candidates if not topic.endswith("/compressed")]
     candidates = raw or candidates
     if not candidates:
-        raise ConversionError(f"no camera '{name}'; the bag has {_listed(there) or 'no pictures'}")
+        cameras = ", ".join(sorted(found)) or "none"
+        raise ConversionError(f"no camera '{name}', the cameras are: {cameras}; the bag has {_listed(topics.values())}")
     if len(candidates) > 1:
         raise ConversionError(
             f"camera '{name}' could be {', '.join(candidates)}: name one with --topics {name}={candidates[0]}"
@@ -166,10 +167,13 @@ def _camera_topic(name: str, found: dict[str, list[str]], there: list[Topic]) ->
     return candidates[0]
 
 
-def _default_camera(found: dict[str, list[str]], there: list[Topic]) -> str:
+def _default_camera(found: dict[str, list[str]], there: list[Topic], topics: dict[str, Topic]) -> str:
     """The only camera, else the one that looks ahead."""
     if not found:
-        raise ConversionError(f"the bag has no pictures, expected a topic with messages of type {' or '.join(IMAGES)}")
+        raise ConversionError(
+            f"the bag has no pictures, expected a topic with messages of type {' or '.join(IMAGES)}; it has "
+            f"{_listed(topics.values()) or 'no topics'}"
+        )
     front = [name for name in found if "front" in name.lower()]
     for candidates in (list(found), [name for name in found if name == "rgb_front"], front):
         if len(candidates) == 1:
