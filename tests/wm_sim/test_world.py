@@ -172,3 +172,29 @@ def test_other_periods_are_refused_with_the_value(period_s):
 def test_a_negative_seed_is_refused():
     with pytest.raises(ValueError, match="-3"):
         CarRacingWorld(0.08).reset(-3)
+
+
+def test_the_start_line_ends_no_lap_that_skipped_a_tile_and_the_last_tile_ends_it_anywhere():
+    # gymnasium's own rule (its issue 1269), which the scores depend on.
+    world = CarRacingWorld(0.08)
+    world.reset(7)
+    line, road = world.centre_line(), world._env.road
+    skipped = len(road) // 2
+    assert road[0].road_visited  # the car stands on it
+    for number, tile in enumerate(road):
+        tile.road_visited = number != skipped
+    world._env.tile_visited_count = len(road) - 1
+
+    def drive_over(number: int):
+        """Ten steps along the road from four tiles before the one of that number."""
+        ahead = line[(number - 3) % len(line)] - line[number - 4]
+        world.place(*line[number - 4], math.atan2(ahead[1], ahead[0]))
+        world.push(30.0, 0.0, 0.0)
+        outcomes = []
+        while len(outcomes) < 10 and not (outcomes and outcomes[-1].terminated):
+            outcomes.append(world.step(0.0, 0.0, 0.0))
+        return outcomes
+
+    over_the_line = drive_over(0)
+    assert len(over_the_line) == 10 and {outcome.ending for outcome in over_the_line} == {""}
+    assert drive_over(skipped)[-1].ending == "lap finished"

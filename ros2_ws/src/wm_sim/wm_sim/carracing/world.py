@@ -68,7 +68,8 @@ class CarRacingWorld(World):
     def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
         """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end.
 
-        A finished lap is ``terminated`` (that is what gymnasium does, and no reward follows it); it differs from
+        A lap is finished with the last tile of the road, not at the start line (gymnasium's rule). It is ``terminated``
+        (that is what gymnasium does, and no reward follows it); it differs from
         leaving the field by ``ending`` and by its reward, which is not -100. The edge of the field is what the car can
         collide with, and the edge of the road the marking that it can cross.
         """

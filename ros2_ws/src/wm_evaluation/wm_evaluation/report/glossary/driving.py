@@ -75,7 +75,10 @@ BENCHMARK = {
         better="higher",
     ),
     "lap_finished": Metric(
-        "Laps finished", "Share of the episodes that ended at the finish with 95 % of the tiles driven.", unit="%",
+        "Laps finished",
+        "Share of the episodes that ended with every tile of the track driven over. A lap that skips one goes on over "
+        "the start line, as in gymnasium's CarRacing-v3.",
+        unit="%",
         better="higher",
     ),
     "steps": Metric("Steps", "Control periods until the episode ended."),
