@@ -114,7 +114,10 @@ def _collect(options: CollectOptions, arguments: list[str]) -> int:
     if folder.exists() and not folder.is_dir():
         raise CollectError(f"output_dir {folder} is a file, expected a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    rclpy.init(args=arguments, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=arguments, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's, as where no log can be written
+        raise CollectError(f"ROS cannot be started: {str(error).splitlines()[0]}") from None
     try:
         node = CollectNode(options, cameras)
         executor = SingleThreadedExecutor()

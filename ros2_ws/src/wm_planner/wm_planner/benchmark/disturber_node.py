@@ -133,7 +133,11 @@ def disturb_image(message: Image, effects: Effects) -> Image:
 def main() -> int:
     """Relay until a signal: exit code 0, or 2 with one message for what cannot be relayed."""
     stop = note_stop_signals()
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's, as where no log can be written
+        print(f"disturber: ROS cannot be started: {str(error).splitlines()[0]}", file=sys.stderr)
+        return EXIT_REFUSED
     try:
         node = DisturberNode()
     except DriveError as error:

@@ -66,11 +66,14 @@ def _is_free(port: int) -> bool:
 @contextlib.contextmanager
 def ros_context(domain_id: int | None) -> Iterator[Context]:
     """Yields an rclpy context in the domain, None for the one that the environment names. Signals stay with us: the
-    end of a drive has an order of its own."""
+    end of a drive has an order of its own. Raises DriveError where ROS cannot be started."""
     if domain_id is not None:
         os.environ.update(discovery(domain_id))  # the middleware reads them when the context is made
     context = Context()
-    rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's, as where no log can be written
+        raise DriveError(f"ROS cannot be started: {str(error).splitlines()[0]}") from None
     try:
         yield context
     finally:

@@ -1,0 +1,20 @@
+"""Where ROS cannot write its log, as in a container with a read-only home, a command says so in one line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["wm_training.collect", "wm_planner.drive", "wm_planner.benchmark",
+                                    "wm_planner.benchmark.disturber_node", "wm_planner.recording"])  # fmt: skip
+def test_a_log_folder_that_cannot_be_made_is_told_in_one_line(tmp_path, module):
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "file/log"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    options = {"wm_training.collect": ["--output-dir", "episodes"], "wm_planner.recording": ["--output", "x.mcap"],
+               "wm_planner.benchmark.disturber_node": []}.get(module, ["--controllers", "random"])  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", module, *options], cwd=tmp_path, env=environment, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode in (1, 2, 3) and "Failed to create log directory" in done.stderr
+    assert "Traceback" not in done.stderr and done.stderr.count("log directory") == 1
