@@ -16,6 +16,8 @@ _PUBLIC = {
     "convert_kitti": "wm_data.conversion.api",
     "convert_waymo": "wm_data.conversion.api",
     "convert_carla": "wm_data.conversion.api",
+    "convert_donkeycar": "wm_data.conversion.api",
+    "convert_udacity": "wm_data.conversion.api",
     "WorldModelGuidedPolicy": "wm_training.guidance.guided_policy",
     "WorldModelTrainConfig": "wm_training.config",
     "SequenceDataset": "wm_training.data.dataset",

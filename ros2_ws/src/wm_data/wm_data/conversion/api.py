@@ -37,6 +37,16 @@ def convert_carla(source: str | os.PathLike, **options: Any) -> Iterator[Episode
     return _convert("carla", source, options)
 
 
+def convert_donkeycar(source: str | os.PathLike, **options: Any) -> Iterator[Episode]:
+    """Episodes of DonkeyCar tubs; see ``convert_rosbag``."""
+    return _convert("donkeycar", source, options)
+
+
+def convert_udacity(source: str | os.PathLike, **options: Any) -> Iterator[Episode]:
+    """Episodes of recordings of Udacity's simulator; see ``convert_rosbag``."""
+    return _convert("udacity", source, options)
+
+
 def _convert(kind: str, source: str | os.PathLike, values: dict[str, Any]) -> Iterator[Episode]:
     options = ConvertOptions(kind, os.fspath(source), "", **values)
     for ref in source_module(kind).find_drives(options):

@@ -7,6 +7,7 @@ import tyro
 
 from wm_data.conversion.pictures import CameraView, Fit
 
+Kind = Literal["rosbag", "nuscenes", "kitti", "waymo", "carla", "donkeycar", "udacity"]
 # Those that say how a bag is read, and not what becomes of it: every command that reads bags has them.
 OF_BAGS = ("topics", "actions", "max_steer_deg", "wheelbase", "tolerance_ms", "target_speed", "recover")
 
@@ -15,7 +16,7 @@ OF_BAGS = ("topics", "actions", "max_steer_deg", "wheelbase", "tolerance_ms", "t
 class ConvertOptions:
     """Convert recordings and datasets into episodes (docs/conversion.md)."""
 
-    kind: Annotated[Literal["rosbag", "nuscenes", "kitti", "waymo", "carla"], tyro.conf.Positional]
+    kind: Annotated[Kind, tyro.conf.Positional]
     """What the source is."""
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """File or folder that is read; a folder may hold many recordings. It is never written to."""

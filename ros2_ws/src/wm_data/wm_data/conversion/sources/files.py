@@ -1,6 +1,8 @@
 """What readers of folders of files share."""
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,18 @@ def load_picture_file(view: CameraView, path: Path, encoding: str | None = None)
         failure = error
         failure.add_note(str(path))
     raise failure
+
+
+def walk(source: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Every folder at and below ``source``, with its folders and files by name, none that is hidden. Folders that are
+    taken out of the list are not gone into. Raises OSError."""
+
+    def refuse(error: OSError) -> None:
+        raise error  # os.walk would leave the folder out and say nothing
+
+    for folder, folders, files in os.walk(source, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield Path(folder), folders, sorted(name for name in files if not name.startswith("."))
 
 
 def count(skipped: Counter, reason: str, number: int) -> None:

@@ -5,12 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-import numpy as np
-
 from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.sources.carla.tables import PICTURE_ENDINGS, Columns
-from wm_data.conversion.sources.files import load_picture_file
 
 _NUMBERED = re.compile(r"^(.*?)(\d{1,15})(\.[A-Za-z]+)$")
 _CAMERA_FOLDERS = ("camera", "cameras")  # hold a folder for each camera, in some layouts
@@ -32,7 +28,8 @@ class NamedFiles:
         relative = Path(name.strip().replace("\\", "/"))
         if PureWindowsPath(name.strip()).is_absolute() or relative.is_absolute() or ".." in relative.parts:
             raise ConversionError(
-                f"picture {name!r} leads out of {self.folder}: expected names relative to the table's folder"
+                f"picture {name!r} leads out of {self.folder}: expected names relative to the table's folder; a "
+                f"recording of Udacity's simulator is read by `convert udacity`"
             )
         return self.folder / relative
 
@@ -107,8 +104,3 @@ def choose_cameras(
             raise ConversionError(f"{place} has the cameras {', '.join(cameras)}: choose with --cameras")
         asked = tuple(front[:1]) or tuple(cameras)
     return {name: cameras[name] for name in asked}
-
-
-def load(path: Path, view: CameraView) -> np.ndarray:
-    """A picture file as (3, H, W) uint8 RGB. Raises ImageError for one that is damaged or no picture."""
-    return load_picture_file(view, path)

@@ -8,6 +8,7 @@ from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources.carla.reading import FRAME_FILE
+from wm_data.conversion.sources.files import walk
 from wm_data.conversion.sources.naming import unique_names
 
 TABLE_NAMES = ("controls", "control", "measurements", "driving_log", "actions", "log", "data", "labels")
@@ -46,16 +47,14 @@ def _found(source: Path) -> list[tuple[str, dict]]:
     if not found:
         raise ConversionError(
             f"{source} holds no *.npz episode, and no folder with a table of controls: expected a file such as "
-            f"controls.csv or controls.json, or a folder measurements/ of JSON files, beside the pictures"
+            f"controls.csv or controls.json, or a folder measurements/ of JSON files, beside the pictures; DonkeyCar "
+            f"tubs are read by `convert donkeycar`"
         )
     return found
 
 
 def _in_folder(source: Path) -> Iterator[tuple[str, dict]]:
-    for folder, folders, files in os.walk(source, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files = sorted(name for name in files if not name.startswith("."))
-        place = Path(folder)
+    for place, folders, files in walk(source):
         name = "_".join(place.relative_to(source).parts)
         tables = _tables(place, folders, files)
         if tables:
@@ -65,10 +64,6 @@ def _in_folder(source: Path) -> Iterator[tuple[str, dict]]:
         for file in files:
             if file.endswith(".npz"):
                 yield "_".join(part for part in (name, Path(file).stem) if part), _episode(place / file)
-
-
-def _refuse(error: OSError) -> None:
-    raise error  # os.walk would leave the folder out and say nothing
 
 
 def _tables(place: Path, folders: list[str], files: list[str]) -> list[Path]:

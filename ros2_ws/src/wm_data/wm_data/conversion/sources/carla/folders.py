@@ -15,9 +15,10 @@ from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import NS_PER_S, DriveReport
-from wm_data.conversion.sources.carla.files import NamedFiles, NumberedFiles, choose_cameras, find_cameras, load
+from wm_data.conversion.sources.carla.files import NamedFiles, NumberedFiles, choose_cameras, find_cameras
 from wm_data.conversion.sources.carla.reading import Table
 from wm_data.conversion.sources.carla.tables import Clock, Columns
+from wm_data.conversion.sources.files import load_picture_file
 
 FRAME_PERIOD_NS = 50_000_000  # of frames without a time: fixed_delta_seconds of the bridge
 # Layouts of others that number what they saved and tell no time: beginning and ending of the files in the table's
@@ -26,6 +27,7 @@ _LAYOUTS = (
     ("anno", ".json.gz", 100_000_000, "Bench2Drive"),
     ("measurements", ".json.gz", 250_000_000, "carla_garage"),
 )
+_BY_OPTION = "--frame-rate"
 _PEDALS_AND_WHEEL = ("steer", "throttle", "brake")
 _ROWS_TO_LOOK_AT = 200  # until the unit of time and the rate of the pictures are known
 _ROUNDING = 1e-3
@@ -81,7 +83,7 @@ def _drive_of(
         raise ConversionError(f"{table.path} has {len(first_rows)} rows, expected two or more")
     columns = Columns.of(first_rows, table.path)
     if options.frame_rate is not None:
-        frame_period_ns, saved_by = round(NS_PER_S / options.frame_rate), "--frame-rate"
+        frame_period_ns, saved_by = round(NS_PER_S / options.frame_rate), _BY_OPTION
     clock = Clock(columns, first_rows, frame_period_ns, table.path, options.frame_rate is not None)
     cameras = choose_cameras(find_cameras(folder, table.path, columns), options.cameras, folder)
     report = DriveReport(name)
@@ -104,9 +106,11 @@ def _drive_of(
 
 def _note_clock(clock: Clock, frame_period_ns: int, saved_by: str, report: DriveReport) -> None:
     if clock.by_frame:
-        told = "as --frame-rate says" if saved_by == "--frame-rate" else f"as {saved_by} saves them; --frame-rate tells"
-        other = "" if saved_by == "--frame-rate" else " another rate"
-        report.note(f"the rows have no time: frames are taken to be {frame_period_ns / 1e6:g} ms apart, {told}{other}")
+        apart = f"frames are taken to be {frame_period_ns / 1e6:g} ms apart, as {saved_by}"
+        if saved_by == _BY_OPTION:
+            report.note(f"{apart} says")
+        else:
+            report.note(f"the rows have no time: {apart} saves them; {_BY_OPTION} tells another rate")
     if clock.is_of_names:
         report.note("the time is that in the pictures' names, taken as UTC")
     if clock.is_assumed_ns:
@@ -238,7 +242,7 @@ def _pictures(table: Table, columns: Columns, clock: Clock, cameras, views, repo
                 used[k].add(path)
                 if columns.left_out(row) is None:
                     report.topic(view.name, "pictures").add(stamp_ns)
-                    yield Picture(k, stamp_ns, partial(load, path, view), place)
+                    yield Picture(k, stamp_ns, partial(load_picture_file, view, path), place)
     for view, files, seen in zip(views, cameras.values(), used, strict=True):
         if isinstance(files, NumberedFiles) and files.count > len(seen):
             report.skipped[f"picture of {view.name} without a row"] += files.count - len(seen)

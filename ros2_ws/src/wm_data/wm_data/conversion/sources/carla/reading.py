@@ -98,6 +98,11 @@ def csv_rows(file: Path, place: Place, header: list[str] | None = None) -> Itera
     table = csv.reader(lines(file, place), delimiter=delimiter)
     if header is None:
         header = [name.strip() for name in next(table, [])]
+        if any(re.search(r"\.(png|jpe?g)$", name, re.IGNORECASE) for name in header):
+            raise ConversionError(
+                f"{file} begins with {', '.join(header):.200}, expected a line with the names of the columns; a "
+                f"recording of Udacity's simulator is read by `convert udacity`"
+            )
     for cells in table:
         place.row += 1
         if any(cell.strip() for cell in cells[len(header) :]):
