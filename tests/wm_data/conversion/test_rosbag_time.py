@@ -2,7 +2,19 @@
 
 import numpy as np
 import pytest
-from fixtures_rosbag import CAMERA, MS, VEHICLE, Recording, control, drive, stamped, write_bag
+from fixtures_rosbag import (
+    CAMERA,
+    MS,
+    VEHICLE,
+    Recording,
+    control,
+    drive,
+    stamped,
+    steer_of,
+    write_bag,
+    write_ros1_bag,
+    write_split_bag,
+)
 from test_rosbag_formats import converted
 from test_rosbag_topics import ordered
 from wm_data.conversion.errors import ConversionError
@@ -98,3 +110,76 @@ def test_a_missing_stamp_of_the_same_clock_is_the_time_of_recording():
     clock = Clock(by_recording=False)
     assert clock.stamp_ns(1_000 * MS, 1_030 * MS) == 1_000 * MS
     assert clock.stamp_ns(None, 1_100 * MS) == 1_100 * MS
+
+
+def in_two_times(back_ns: int, ticks: int = 40) -> Recording:
+    """A drive in whose middle the clock of the machine, by which both stamps and recording go, is set back."""
+
+    def later(fields, log_ns):
+        return set_back(fields, -back_ns), log_ns - back_ns
+
+    second = drive(ticks=ticks, start_ns=EPOCH + ticks * 100 * MS)
+    for topic in {message[0] for message in second.messages}:
+        second = second.changed(topic, later)
+    return Recording(drive(ticks=ticks, start_ns=EPOCH).messages + second.messages)
+
+
+def set_back(fields, by_ns):
+    header = fields["header"]["stamp"]
+    return fields | {"header": stamped(header["sec"] * 10**9 + header["nanosec"] + by_ns)}
+
+
+def in_pieces(path, recording):
+    return write_split_bag(path, recording, metadata=False)
+
+
+@pytest.mark.parametrize("back_ms", [250, 2030, 3_600_000])
+@pytest.mark.parametrize("write", [write_bag, lambda path, bag: write_bag(path, bag, "sqlite3"), in_pieces,
+                                   lambda path, bag: write_ros1_bag(path.with_suffix(".bag"), bag)])  # fmt: skip
+def test_where_the_clock_of_recording_was_set_back_the_order_of_writing_tells_the_times_apart(tmp_path, write, back_ms):
+    episodes, report = converted(write(tmp_path / "bag", in_two_times(back_ms * MS)))
+    assert [len(episode) for episode in episodes] == [39, 39]
+    for episode in episodes:
+        assert (np.diff(episode.stamps_ns) == 100 * MS).all()
+        # Both halves are of the same ticks: what was steered until the picture after.
+        assert episode.actions[:, 0].tolist() == pytest.approx([steer_of(tick) for tick in range(1, 40)])
+    assert any("set back" in split["reason"] or "jumped back" in split["reason"] for split in report.splits)
+
+
+def test_a_file_that_was_written_topic_by_topic_is_read_by_the_times_of_recording(tmp_path):
+    recording = drive(ticks=12)
+    by_topic = Recording(sorted(recording.messages, key=lambda message: message[0]))
+    (episode,), report = converted(write_bag(tmp_path / "bag", by_topic))
+    (usual,), _ = converted(write_bag(tmp_path / "usual", recording))
+    assert (episode.actions == usual.actions).all() and len(episode) == 11
+    assert not any("order of writing" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("apart_ms", [700, 2030, 90_000])
+def test_two_cameras_on_one_topic_are_refused_and_make_no_alternating_drive(tmp_path, apart_ms):
+    other = Recording([(topic, kind, log_ns + 40 * MS, set_back(fields, apart_ms * MS))
+                       for topic, kind, log_ns, fields in drive(ticks=60).messages if topic == CAMERA])  # fmt: skip
+    told = r"stamps of .*rgb_front.* go to and fro .* two sources write on one topic"
+    with pytest.raises(ConversionError, match=told):
+        converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), other)))
+
+
+def test_two_sources_of_one_signal_are_refused(tmp_path):
+    other = Recording([(topic, kind, log_ns + 40 * MS, set_back(fields, 700 * MS))
+                       for topic, kind, log_ns, fields in drive(ticks=60).messages if topic == STATUS])  # fmt: skip
+    with pytest.raises(ConversionError, match=r"stamps of control go to and fro .* two sources write on one topic"):
+        converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), other)))
+
+
+@pytest.mark.parametrize("unstamped", [3, 40])
+def test_what_has_no_stamp_before_the_clock_comes_costs_no_row(tmp_path, unstamped):
+    """Nodes that use simulated time stamp zero until the first /clock."""
+    recording = drive(ticks=12, log_offset_ns=EPOCH)
+    before = Recording()
+    for number in range(unstamped):
+        before.add(STATUS, "carla_msgs/msg/CarlaEgoVehicleStatus", START + EPOCH - (unstamped - number) * 100 * MS,
+                   header=stamped(0), velocity=99.0, control=control(0.9))  # fmt: skip
+    (episode,), report = converted(write_bag(tmp_path / "bag", ordered(before, recording)))
+    (usual,), _ = converted(write_bag(tmp_path / "usual", recording))
+    assert (episode.stamps_ns == usual.stamps_ns).all() and (episode.actions == usual.actions).all()
+    assert not any("different beginnings" in note for note in report.notes)

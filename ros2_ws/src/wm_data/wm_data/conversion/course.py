@@ -10,7 +10,7 @@ import numpy as np
 
 from wm_data.conversion.drive import Samples, Signal, Signals, Stream
 from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.line import drops, out_of_line
+from wm_data.conversion.line import drops, out_of_line, to_and_fro
 from wm_data.conversion.report import NS_PER_S, DriveReport
 
 # How far apart [ns] what belongs together is written: signals a little after the pictures of the same stamp, or before.
@@ -164,10 +164,7 @@ class _Beside:
         """
         back = drops(stamps)
         if back > max(_ENOUGH, _MUDDLED * len(stamps)):
-            raise ConversionError(
-                f"the stamps of {self._name} go to and fro ({back} of {len(stamps)} steps lead back): "
-                f"two sources write it; record one of them, or give each a topic of its own"
-            )
+            raise ConversionError(to_and_fro(self._name, back, len(stamps)))
         late = None if expected is None else stamps - expected
         odd = out_of_line(stamps, late)
         if late is not None:

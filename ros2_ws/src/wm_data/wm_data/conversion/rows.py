@@ -10,7 +10,7 @@ from wm_bundle import ImageError
 from wm_data.conversion.course import Course
 from wm_data.conversion.drive import Drive, Picture, Stream
 from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.line import ANEW, FINE, REPEATS, Line, Told
+from wm_data.conversion.line import ANEW, FINE, REPEATS, Line, Told, to_and_fro
 from wm_data.conversion.report import NS_PER_S
 
 GAP_PERIODS = 1.5
@@ -74,11 +74,7 @@ class _Ordered:
                 continue
             self._odd.append(one.verdict != FINE)
             if sum(self._odd) > _MUDDLED * _WATCHED:
-                raise ConversionError(
-                    f"the stamps of {self._name} go to and fro between two times ({sum(self._odd)} of {len(self._odd)} "
-                    f"pictures, up to {one.item.stamp_ns / NS_PER_S:.3f} s): two cameras publish on one topic, or a "
-                    f"recording was played beside a camera; record one of them, or give each a topic of its own"
-                )
+                raise ConversionError(to_and_fro(self._name, sum(self._odd), len(self._odd)))
         return good
 
 

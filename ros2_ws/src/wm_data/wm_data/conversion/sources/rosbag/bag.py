@@ -207,7 +207,7 @@ def _opened(path: Path, stack: ExitStack, report: DriveReport, recover: bool) ->
     if path.name.endswith(MCAP_SUFFIXES):
         return McapFile(path, report, recover)
     if path.name.endswith(ROS1_SUFFIXES):
-        file = Ros1File(path)
+        file = Ros1File(path, report)
         stack.callback(file.close)
         return file
     return Sqlite3File(path, report)

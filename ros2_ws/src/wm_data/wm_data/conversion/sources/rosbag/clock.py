@@ -25,6 +25,12 @@ def epochs_differ(offsets: dict[str, list[int]]) -> bool:
     return bool(usual) and max(usual) - min(usual) > EPOCH_NS
 
 
+def usual_offset_ns(offsets: dict[str, list[int]]) -> int:
+    """How far [ns] stamps usually are from the times of recording; 0 where nothing tells it."""
+    known = [offset for several in offsets.values() for offset in several]
+    return int(median(known)) if known else 0
+
+
 class Clock:
     """The stamps that are used: those of headers, or the times of recording.
 
@@ -32,9 +38,10 @@ class Clock:
     and recording lie apart where these are different clocks.
     """
 
-    def __init__(self, by_recording: bool):
+    def __init__(self, by_recording: bool, apart_ns: int = 0):
+        """``apart_ns``: how far headers usually are from the times of recording."""
         self.by_recording = by_recording
-        self._apart_ns = 0
+        self._apart_ns = apart_ns if abs(apart_ns) > EPOCH_NS else 0
 
     def stamp_ns(self, in_header_ns: int | None, log_ns: int) -> int:
         """The stamp of a message."""

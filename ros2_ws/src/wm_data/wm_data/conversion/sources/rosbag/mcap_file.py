@@ -4,10 +4,13 @@ No record is needed but the messages and what they refer to: indexes, statistics
 a file whose writer left out one of them must not seem to hold less.
 """
 
+import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from mcap.reader import SeekingReader
 from mcap.records import Channel, Chunk, ChunkIndex, Message, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
@@ -18,9 +21,11 @@ from wm_bundle.files import open_regular
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.connection import CDR, ROS1, Connection
+from wm_data.conversion.sources.rosbag.writing import note_set_back, set_back_ns
 
 _LARGEST_RECORD = 2**30  # bytes; a longer one is damage
 _QOS = "offered_qos_profiles"
+_INDEX_HEAD = struct.Struct("<BQHI")  # of a record of message indexes: kind, length, channel, bytes of the entries
 
 
 class McapFile:
@@ -63,7 +68,7 @@ class McapFile:
 
     def messages(self, wanted: Collection[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
         """(connection, time of recording [ns], bytes) of each message of ``wanted``: in the order of these times by the
-        index, in the order of writing without one."""
+        index; in the order of writing without one, and where the clock of recording was set back."""
         numbers = {number for number, connection in self._topics.items() if connection in wanted}
         records = self._indexed(numbers) if self._chunks else self._records()
         for record in records:
@@ -88,15 +93,53 @@ class McapFile:
         """Messages in the order of their times of recording. Chunks whose times overlap are held together."""
         held: list[Message] = []
         with open_regular(self._path, "rb") as stream:
-            for index in sorted(self._chunks, key=lambda index: (index.message_start_time, index.chunk_start_offset)):
+            for index in sorted(self._chunks, key=self._order):
                 within = index.message_index_offsets  # empty: nobody knows what is within
                 if within and not numbers & within.keys():
+                    continue
+                if self._as_written:
+                    yield from self._of_chunk(stream, index, numbers)
                     continue
                 ready = [message for message in held if message.log_time < index.message_start_time]
                 yield from ready
                 held = [*held[len(ready) :], *self._of_chunk(stream, index, numbers)]
                 held.sort(key=lambda message: message.log_time)
         yield from held
+
+    def _order(self, index: ChunkIndex) -> tuple[int, int]:
+        return (0 if self._as_written else index.message_start_time), index.chunk_start_offset
+
+    @cached_property
+    def _as_written(self) -> bool:
+        """Whether the order of writing counts. Damage is told where the messages are read."""
+        times: dict[int, list[np.ndarray]] = {}
+        with open_regular(self._path, "rb") as stream:
+            for index in sorted(self._chunks, key=lambda index: index.chunk_start_offset):
+                try:
+                    of_chunk = self._times(stream, index)
+                except Exception:  # damaged bytes end in exceptions of every kind
+                    continue
+                for number, several in of_chunk.items():
+                    times.setdefault(number, []).append(several)
+        by_ns = set_back_ns(np.concatenate(several) for several in times.values())
+        note_set_back(self._report, self._path, by_ns)
+        return by_ns > 0
+
+    def _times(self, stream, index: ChunkIndex) -> dict[int, np.ndarray]:
+        """Times of recording [ns] in a chunk by channel, in the order of writing; without its messages where it has an
+        index of them."""
+        found = {}
+        for number, offset in index.message_index_offsets.items():
+            stream.seek(offset)
+            *_, size = _INDEX_HEAD.unpack(stream.read(_INDEX_HEAD.size))
+            entries = np.frombuffer(stream.read(size), "<i8").reshape(-1, 2)
+            found[number] = entries[np.argsort(entries[:, 1], kind="stable"), 0]
+        if not found:
+            messages: dict[int, list[int]] = {}
+            for message in self._of_chunk(stream, index, set(self._topics)):
+                messages.setdefault(message.channel_id, []).append(message.log_time)
+            found = {number: np.array(several, np.int64) for number, several in messages.items()}
+        return found
 
     def _of_chunk(self, stream, index: ChunkIndex, numbers: set[int]) -> list[Message]:
         try:

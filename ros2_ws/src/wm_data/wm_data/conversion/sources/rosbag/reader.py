@@ -1,6 +1,7 @@
 """One bag as a drive."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,11 +12,12 @@ import numpy as np
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, DriveRef, Picture
 from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.line import drops, to_and_fro
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
-from wm_data.conversion.sources.rosbag.clock import Clock, epochs_differ, header_ns
+from wm_data.conversion.sources.rosbag.clock import Clock, epochs_differ, header_ns, usual_offset_ns
 from wm_data.conversion.sources.rosbag.commands import CommandReader
 from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry
@@ -25,6 +27,8 @@ from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
 _PEEKED_PICTURES = 50
 _PEEKED_BYTES = 16_000_000  # fewer pictures do, down to _ENOUGH, where they are large
 _ENOUGH = 10
+_UNSTAMPED = 1000  # messages without a stamp, until it is believed that a topic has none
+_MUDDLED = 0.2  # share of pictures whose stamps lead back from which on nothing is made of them
 # Where a bag defines a type otherwise than its name promises.
 _NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
 
@@ -114,15 +118,19 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
     camera = selection.cameras[0][1]
     pictures, size = [], 0
     offsets: dict[str, list[int]] = {topic: [] for topic in selection.topics}
+    unstamped: Counter = Counter()  # as nodes with use_sim_time send until the first /clock
     for recorded in bag.messages(selection.topics):
         known = offsets[recorded.topic]
-        if recorded.topic != camera and len(known) >= _ENOUGH:
+        if recorded.topic != camera and (len(known) >= _ENOUGH or unstamped[recorded.topic] >= _UNSTAMPED):
             continue
         message = bag.deserialize(recorded)
         if message is None:
             continue
         in_header_ns = _safe_header_ns(message)
-        known.append(0 if in_header_ns is None else in_header_ns - recorded.log_ns)
+        if in_header_ns is None:
+            unstamped[recorded.topic] += 1
+        else:
+            known.append(in_header_ns - recorded.log_ns)
         if recorded.topic == camera:
             pictures.append((in_header_ns, recorded.log_ns))
             size += len(recorded.raw)
@@ -130,7 +138,12 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
                 break
     # What could not be read will be counted again by the drive itself.
     report.skipped.clear()
-    by_recording = epochs_differ(offsets)
+    headers = [in_header_ns for in_header_ns, _ in pictures if in_header_ns is not None]
+    back = drops(np.array(headers, np.int64))
+    if back > _MUDDLED * len(headers):
+        raise ConversionError(f"{bag.place}: {to_and_fro(camera, back, len(headers))}")
+    apart_ns = usual_offset_ns(offsets)
+    by_recording = epochs_differ({topic: known or [0] * unstamped[topic] for topic, known in offsets.items()})
     if by_recording:
         report.note("the topics' stamps are of clocks with different beginnings: the times of recording are used")
     period_ns = 0 if by_recording else _usual_period_ns([header or log for header, log in pictures])
@@ -143,7 +156,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
         raise ConversionError(
             f"{bag.place}: {camera} has {len(pictures)} pictures that can be read, or all of one time; expected two"
         )
-    return Clock(by_recording), period_ns
+    return Clock(by_recording, apart_ns), period_ns
 
 
 def _safe_header_ns(message) -> int | None:

@@ -3,11 +3,15 @@
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.connection import Connection
+from wm_data.conversion.sources.rosbag.writing import note_set_back, set_back_ns
 
 
 class Sqlite3File:
@@ -15,6 +19,7 @@ class Sqlite3File:
 
     def __init__(self, path: Path, report: DriveReport):
         self._path = path
+        self._report = report
         log = path.with_name(path.name + "-wal")
         if log.is_file() and log.stat().st_size > 0:
             report.note(f"{log.name} is not read: open {path.name} once with sqlite3, which takes it in")
@@ -27,15 +32,31 @@ class Sqlite3File:
         return list(self._topics.values())
 
     def messages(self, wanted: Collection[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
-        """(connection, time of recording [ns], bytes) of each message of ``wanted``, in the order of these times."""
+        """(connection, time of recording [ns], bytes) of each message of ``wanted``, in the order of these times; in
+        that of writing where the clock of recording was set back."""
         numbers = [number for number, connection in self._topics.items() if connection in wanted]
         marks = ",".join("?" * len(numbers))
+        order = "id" if self._as_written else "timestamp"
         with closing(self._opened()) as database:
             for number, log_ns, raw in database.execute(
-                f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({marks}) ORDER BY timestamp",
+                f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({marks}) ORDER BY {order}",
                 numbers,
             ):
                 yield self._topics[number], log_ns, raw
+
+    @cached_property
+    def _as_written(self) -> bool:
+        """Whether the order of writing counts."""
+        with closing(self._opened()) as database:
+            rows = [
+                row
+                for row in database.execute("SELECT topic_id, timestamp FROM messages ORDER BY id")
+                if all(isinstance(number, int) for number in row)
+            ]
+        topics, times = np.array(rows, np.int64).reshape(-1, 2).T
+        by_ns = set_back_ns(times[topics == topic] for topic in np.unique(topics))
+        note_set_back(self._report, self._path, by_ns)
+        return by_ns > 0
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False)
