@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from tiny_bundle import damage, make_tiny_bundle
@@ -86,5 +87,25 @@ def test_a_failed_write_leaves_the_old_bundle_and_nothing_else(bundle):
     manifest = load_bundle(bundle).manifest
     with pytest.raises(FileNotFoundError):
         write_bundle(bundle, manifest, {"observe.onnx": bundle / "no such file"})
+    assert load_bundle(bundle).manifest == manifest
+    assert [entry.name for entry in bundle.parent.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_failed_rename_leaves_the_old_bundle_and_nothing_else(failing, bundle, monkeypatch):
+    """The first rename moves the old bundle aside, the second puts the new one in its place, a third the old one."""
+    manifest = load_bundle(bundle).manifest
+    calls, rename = [], Path.rename
+
+    def fails_once(self, target):
+        calls.append(self)
+        if len(calls) == failing:
+            raise PermissionError("injected")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails_once)
+    with pytest.raises(PermissionError, match="injected"):
+        write_bundle(bundle, manifest, {name: bundle / name for name in manifest.files})
+    assert len(calls) == {1: 1, 2: 3}[failing]
     assert load_bundle(bundle).manifest == manifest
     assert [entry.name for entry in bundle.parent.iterdir()] == ["bundle"]

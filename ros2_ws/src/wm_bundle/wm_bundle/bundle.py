@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wm_bundle.files import replacing_folder
 from wm_bundle.manifest import BUNDLE_FILES, BundleManifest, FileSpec
 
 
@@ -95,22 +96,11 @@ def write_bundle(destination: str | os.PathLike, manifest: BundleManifest, sourc
     replaced only when the new one is complete; a folder that is not a bundle is never replaced.
     """
     folder = check_destination(destination)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = folder.with_name(f".{folder.name}.new-{os.getpid()}")
-    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    try:
+    with replacing_folder(folder) as fresh:
         for name, source in sources.items():
             shutil.copyfile(source, fresh / name)
         files = {name: FileSpec(sha256_of(fresh / name), (fresh / name).stat().st_size) for name in sources}
         complete = replace(manifest, files=files)
         text = json.dumps(complete.to_json(), indent=1, sort_keys=True, allow_nan=False) + "\n"
         (fresh / "bundle.json").write_text(text, encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
     return load_bundle(folder)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,32 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``folder`` to fill, and put it in its place when the block ends without an exception.
+
+    What was there is deleted last, and is there again where putting the new one in its place fails. Raises OSError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh, old = (folder.with_name(f".{folder.name}.{which}-{os.getpid()}") for which in ("new", "old"))
+    shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed and had the same number
+    fresh.mkdir()
+    try:
+        yield fresh
+        replaces = folder.exists()
+        if replaces:
+            folder.rename(old)
+        try:
+            fresh.rename(folder)
+        except BaseException:
+            if replaces:
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
