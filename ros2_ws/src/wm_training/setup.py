@@ -27,6 +27,7 @@ setup(
             "export = wm_training.export:main",
             "inspect = wm_training.inspect_dataset:main",
             "to_bag = wm_training.to_bag:main",
+            "upgrade_bundle = wm_training.upgrade_bundle:main",
             "to_lerobot = wm_training.to_lerobot:main",
         ],
     },

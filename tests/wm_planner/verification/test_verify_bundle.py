@@ -14,10 +14,10 @@ from tiny_bundle import damage, make_tiny_bundle
 from wm_bundle import load_bundle, write_bundle
 from wm_bundle.onnx_runtime import onnxruntime
 from wm_data.episodes import write_episode
+from wm_evaluation.imagined_frames import imagined
 from wm_planner.engine import Engine
 from wm_planner.providers import CHOICES, CUDA, EngineSettings
 from wm_planner.verification.__main__ import main
-from wm_planner.verification.observations import imagined
 
 QUICK = ["--frames", "40", "--calls", "5", "--candidates", "16"]
 PATIENT_S = 10.0  # a control period that every machine keeps

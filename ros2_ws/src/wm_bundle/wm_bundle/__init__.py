@@ -14,6 +14,7 @@ from wm_bundle.manifest import (
     ImageSpec,
     LatentSpec,
     OpenLoopScores,
+    SelfCheckSpec,
     VectorSpec,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "ImageSpec",
     "LatentSpec",
     "OpenLoopScores",
+    "SelfCheckSpec",
     "VectorSpec",
     "check_destination",
     "compressed_encoding",

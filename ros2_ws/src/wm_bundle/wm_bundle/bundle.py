@@ -1,4 +1,4 @@
-"""A bundle on disk: a folder with ``bundle.json`` and the four ONNX files, written whole and read with every check."""
+"""A bundle on disk: ``bundle.json``, four ONNX files and a self-check, written whole and read with every check."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wm_bundle.files import replacing_folder
-from wm_bundle.manifest import BUNDLE_FILES, BundleManifest, FileSpec
+from wm_bundle.manifest import BUNDLE_FILES, SELF_CHECK_FILE, BundleManifest, FileSpec
 
 
 class BundleError(ValueError):
@@ -48,7 +48,8 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
         ) from None
     except (OSError, ValueError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
         raise BundleError(f"{manifest_file} cannot be used: {error}; export the bundle again") from None
-    unlisted = [name for name in BUNDLE_FILES if name not in manifest.files]
+    needed = BUNDLE_FILES if manifest.self_check is None else (*BUNDLE_FILES, SELF_CHECK_FILE)
+    unlisted = [name for name in needed if name not in manifest.files]
     if unlisted:
         raise BundleError(f"{manifest_file} lists no checksum of {', '.join(unlisted)}; export the bundle again")
     for name, expected in manifest.files.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 FORMAT_VERSION = 1
 BUNDLE_FILES = ("observe.onnx", "imagine.onnx", "actor.onnx", "decode.onnx")
+SELF_CHECK_FILE = "self_check.npz"
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,29 @@ class OpenLoopScores:
 
 
 @dataclass(frozen=True)
+class SelfCheckSpec:
+    """How ``self_check.npz`` is judged on the machine that drives.
+
+    ``reference``: in which arithmetic, and from which weights, its answers were computed. ``limits``: how far a machine
+    may be from them, by the names of wm_evaluation.metrics.self_check; ``measured``: how far the bundle's files were
+    where it was made.
+    """
+
+    reference: str
+    limits: dict[str, float]
+    measured: dict[str, float]
+
+
+@dataclass(frozen=True)
 class BundleManifest:
     """All of ``bundle.json``.
 
     ``control_period_s`` [s] is the time between two images, and between two commands. ``horizon`` H [steps] is what
     imagine.onnx and actor.onnx were exported for. ``discount`` per step is the one the value head was trained with.
     ``surprise_threshold`` [nats] is the 99.9th percentile of the surprise on validation frames. ``validation`` holds
-    one-step errors and the parity of the files with torch, both measured at export; ``open_loop`` the scorecard, None
-    in bundles of earlier versions; ``provenance`` how the model was made: training summary, what data, its hash.
+    one-step errors and the parity of the files with torch, both measured at export; ``open_loop`` the scorecard and
+    ``self_check`` the one of the machine, None in bundles of earlier versions; ``provenance`` how the model was made:
+    training summary, what data, its hash.
     """
 
     model_id: str
@@ -172,6 +188,7 @@ class BundleManifest:
     action_high: tuple[float, ...] = (1.0, 1.0, 1.0)
     validation: dict[str, float] = field(default_factory=dict)
     open_loop: OpenLoopScores | None = None
+    self_check: SelfCheckSpec | None = None
     provenance: dict[str, typing.Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from wm_bundle.bundle import Bundle, BundleError
 from wm_bundle.files import write_text
-from wm_bundle.manifest import Estimate, _read, _require
+from wm_bundle.manifest import BUNDLE_FILES, Estimate, _read, _require
 
 SCORES_FILE = "scores.json"
 SCORES_FORMAT_VERSION = 1
@@ -124,11 +124,16 @@ def add_scores(bundle: Bundle, benchmark: BenchmarkScores) -> BundleScores:
         if (entry.mode, entry.map) != (benchmark.mode, benchmark.map)
     ]
     complete = tuple(sorted((*others, benchmark), key=lambda entry: (entry.map, entry.mode)))
-    scores = BundleScores(*_identity(bundle), complete)
+    return write_scores(bundle, complete)
+
+
+def write_scores(bundle: Bundle, benchmarks: tuple[BenchmarkScores, ...]) -> BundleScores:
+    """Write ``benchmarks`` as what the bundle scored, in the place of all that was there. Raises OSError."""
+    scores = BundleScores(*_identity(bundle), benchmarks)
     text = json.dumps(dataclasses.asdict(scores), indent=1, sort_keys=True, allow_nan=False)
     write_text(bundle.path / SCORES_FILE, text + "\n")
     return scores
 
 
 def _identity(bundle: Bundle) -> tuple[str, dict[str, str]]:
-    return bundle.manifest.model_id, {name: file.sha256 for name, file in sorted(bundle.manifest.files.items())}
+    return bundle.manifest.model_id, {name: bundle.manifest.files[name].sha256 for name in sorted(BUNDLE_FILES)}

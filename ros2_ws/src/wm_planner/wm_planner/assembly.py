@@ -38,16 +38,17 @@ class Parts:
     policy: PolicyFile | None
 
 
-def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Parts:
+def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic,
+          enforce: bool = True) -> Parts:  # fmt: skip
     """Load and check the bundle and the policy, open and warm up their engines, and put the parts together.
 
     Raises ConfigError (also for a bundle that is missing, damaged or asks for inputs there are not, and for a policy
-    that does not fit it) and EngineError.
+    that does not fit it) and EngineError, also for a self-check that fails unless ``enforce`` is off.
     """
     bundle, file = _load_models(config)
     manifest = bundle.manifest
     settings = engine_settings(config)
-    engine = Engine(bundle, settings, log)
+    engine = Engine(bundle, settings, log, enforce)
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
     tuning = make_tuning(config, manifest, has_ensemble)

@@ -11,6 +11,7 @@ from wm_bundle.synchroniser import SynchroniserCounts
 
 from wm_planner.config import PlannerConfig
 from wm_planner.modes import Mode
+from wm_planner.self_check import NONE
 
 WINDOW_S = 5.0  # rates, shares and percentiles are of this long
 _WHOLE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
@@ -45,6 +46,8 @@ class EngineFacts:
     horizon: int
     surprise_threshold: float  # [nats]
     policy_id: str = "none"
+    self_check: str = NONE
+    unsound: tuple[str, ...] = ()  # providers refused because they did not say what the bundle says
 
 
 @dataclass(frozen=True)
@@ -193,9 +196,13 @@ class Diagnostics:
                    if record.candidates and record.mode is Mode.DRIVING]
         imagined = float(np.mean(planned)) if planned else 0.0
         values = {"bundle": engine.bundle_id, "policy": engine.policy_id, "provider": engine.provider,
-                  "threads": engine.threads,
+                  "threads": engine.threads, "self-check": engine.self_check,
                   "imagined steps per frame": imagined * engine.horizon,
                   "imagined steps asked for": plans * engine.horizon}
+        if engine.unsound:
+            values["refused"] = "; ".join(engine.unsound)
+            return self._line("engine", Level.WARN,
+                              f"on {engine.provider}: the bundle's self-check fails on another one", values)
         if not planned:
             return self._line("engine", Level.STALE, f"no plan in {WINDOW_S:g} s", values)
         if imagined < _WHOLE_SEARCH * plans:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from wm_bundle import BUNDLE_FILES, Bundle, BundleManifest
+from wm_bundle import BUNDLE_FILES, Bundle, BundleError, BundleManifest
 from wm_bundle.onnx_runtime import onnxruntime as ort
+from wm_bundle.self_check import read_self_check
 
 from wm_planner.bindings import make_function, run_checked
 from wm_planner.errors import EngineError
-from wm_planner.providers import EngineSettings, check_usable, first_that_works, open_session, provider_named
+from wm_planner.providers import TENSORRT, EngineSettings, check_usable, first_that_works, open_session, provider_named
+from wm_planner.self_check import NONE, SelfCheck, SelfCheckError, check
 
 _SCORES = ("reward", "continue", "value")
 _DISAGREEMENT = ("disagreement", "value_disagreement")  # of models with an ensemble
@@ -47,17 +49,25 @@ class Imagined:
 class Engine:
     """The bundle's four functions. Every output is checked to be finite (NonFiniteError)."""
 
-    def __init__(self, bundle: Bundle, settings: EngineSettings, log: Callable[[str], None]):
-        """Open the sessions. ``log`` takes a line for the provider chosen and for each one refused.
+    def __init__(self, bundle: Bundle, settings: EngineSettings, log: Callable[[str], None], enforce: bool = True):
+        """Open the sessions, and ask them the bundle's self-check, where it carries one.
 
-        Raises EngineError when no provider can run the bundle.
+        A provider that fails it is refused if ``enforce`` says so. ``log`` takes a line for the provider chosen, for
+        each one refused, and for the self-check. Raises EngineError when no provider can run the bundle.
         """
         self.manifest = bundle.manifest
+        self.self_check: SelfCheck | None = None  # of the provider chosen; None without one in the bundle
+        self.unsound: list[str] = []  # providers that failed it, and by what
         self._bundle = bundle
-        self._settings = settings
         self._log = log
         self._functions = {}
+        self._enforce = enforce
+        try:
+            self._asked = read_self_check(bundle)
+        except BundleError as error:
+            raise EngineError(str(error)) from error
         self.provider = first_that_works(settings, self._try, f"bundle {bundle.path}", log)
+        log(f"self-check {self.self_check or NONE}")
 
     def observe(self, image: np.ndarray, vector: np.ndarray, previous_action: np.ndarray, belief: np.ndarray,
                 is_first: bool, camera_mask: np.ndarray | None = None) -> tuple[np.ndarray, float]:
@@ -154,13 +164,13 @@ class Engine:
             timed("decode", self.decode, np.repeat(belief, manifest.horizon, axis=0))
         return times
 
-    def _try(self, provider: str, graph: bool) -> None:
+    def _try(self, provider: str, graph: bool, settings: EngineSettings) -> None:
         check_usable(provider, map(self._bundle.file, BUNDLE_FILES))  # before TensorRT takes minutes for the first one
         sessions = {}
         for name in BUNDLE_FILES:
             file = self._bundle.file(name)
             sessions[name] = open_session(
-                file, provider, self._settings, graph=graph and name == "imagine.onnx",
+                file, provider, settings, graph=graph and name == "imagine.onnx",
                 free=_free_inputs(name, self.manifest), log=self._log)
             _check_interface(file, sessions[name], self.manifest)
         ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
@@ -179,6 +189,21 @@ class Engine:
             for function, (file, outputs) in wanted.items()
         }
         self.warm_up(candidates=2)
+        self._check_myself(provider, settings)
+
+    def _check_myself(self, provider: str, settings: EngineSettings) -> None:
+        """Raise SelfCheckError where what was just opened does not say what the bundle says."""
+        if self._asked is None:
+            return
+        manifest = self.manifest
+        self.self_check = check(self, self._asked, manifest.self_check.limits, manifest.discount)
+        try:
+            if self._enforce:
+                self.self_check.enforce()
+        except SelfCheckError as error:
+            half = " in half precision" if settings.fp16 and provider == TENSORRT else ""
+            self.unsound.append(f"{provider}{half}: {error}")
+            raise
 
     def _call(self, function: str, feeds: dict[str, np.ndarray], count: int = 1) -> list[np.ndarray]:
         file, outputs, call = self._functions[function]

@@ -29,6 +29,7 @@ from wm_planner.modes import Mode
 from wm_planner.outputs import Outputs
 from wm_planner.parameters import NodeParameters, help_text
 from wm_planner.pilot import BRAKE, Decision
+from wm_planner.self_check import NONE
 from wm_planner.watchdog import Watchdog
 
 EXIT_REFUSED = 2
@@ -79,7 +80,8 @@ class PlannerNode(LifecycleNode):
         self._watchdog = Watchdog(config.image_timeout_s)
         facts = EngineFacts(manifest.model_id, parts.engine.provider, config.threads, manifest.horizon,
                             manifest.surprise_threshold,
-                            "none" if parts.policy is None else parts.policy.manifest.policy_id)
+                            "none" if parts.policy is None else parts.policy.manifest.policy_id,
+                            str(parts.engine.self_check or NONE), tuple(parts.engine.unsound))
         self._diagnostics = Diagnostics(
             self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
         self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)

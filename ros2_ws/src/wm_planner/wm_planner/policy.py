@@ -78,7 +78,6 @@ class Policy:
         Raises EngineError when no provider can run it.
         """
         self._file = file
-        self._settings = settings
         self._log = log
         image = file.manifest.image
         self._shapes = {  # behind N
@@ -105,10 +104,10 @@ class Policy:
             self.act(np.zeros(self._shapes["image"], np.uint8), np.zeros(self._shapes["vector"]), np.zeros(3))
         return 1000.0 * (time.perf_counter() - begin)
 
-    def _try(self, provider: str, graph: bool) -> None:
+    def _try(self, provider: str, graph: bool, settings: EngineSettings) -> None:
         free = {name: self._shapes[name] for name in self._file.inputs}
         session = open_session(
-            self._file.path, provider, self._settings, graph=graph, free=free, most=1, log=self._log)
+            self._file.path, provider, settings, graph=graph, free=free, most=1, log=self._log)
         self._function = make_function(session, ("action",), provider_named(provider).device)
         self.warm_up()
 

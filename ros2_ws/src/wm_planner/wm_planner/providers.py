@@ -10,12 +10,13 @@ import io
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from wm_bundle.onnx_runtime import onnxruntime as ort
 
+from wm_planner.eight_bit import suited
 from wm_planner.errors import EngineError
 from wm_planner.tensorrt import (
     AUTO,
@@ -31,6 +32,7 @@ TENSORRT, CUDA, CPU = "TensorrtExecutionProvider", "CUDAExecutionProvider", "CPU
 CHOICES = {"auto": (TENSORRT, CUDA, CPU), "tensorrt": (TENSORRT,), "cuda": (CUDA,), "cpu": (CPU,)}
 _MOST_CANDIDATES = 4096  # TensorRT builds its engines for numbers up to this one, once
 _EIGHT_BIT = (b"MatMulInteger", b"DynamicQuantizeLinear")  # names of operators, as they stand in the file
+_WORDS = {TENSORRT: "TensorRT", CUDA: "CUDA"}
 _LIBRARIES = {TENSORRT: "libonnxruntime_providers_tensorrt.so", CUDA: "libonnxruntime_providers_cuda.so"}
 _JETSON = Path("/etc/nv_tegra_release")
 
@@ -81,38 +83,46 @@ def _silent(_line: str) -> None:
     pass
 
 
-def first_that_works(settings: EngineSettings, attempt: Callable[[str, bool], None], what: str,
+def first_that_works(settings: EngineSettings, attempt: Callable[[str, bool, EngineSettings], None], what: str,
                      log: Callable[[str], None], graphs: bool = True) -> str:
     """Name of the first provider, in the order of ``settings``, with which ``attempt`` raises no EngineError.
 
-    ``attempt`` takes the provider and whether to record graphs, which is tried first where a provider can and
-    ``graphs`` allows it. ``log`` takes a line for the one chosen and each one refused. Raises EngineError, which calls
-    the model ``what``, when none works.
+    ``attempt`` takes the provider, whether to record graphs, which is tried first where a provider can and ``graphs``
+    allows it, and the settings: those given, then without half precision. ``log`` takes a line for the one chosen, and
+    one for each that is installed and refused. Raises EngineError, which calls the model ``what``, when none works.
     """
-    refusals, reasons = [], set()
-    for provider, graph in _attempts(settings, graphs):
-        how = f"{provider} with recorded graphs" if graph else provider
+    refusals, reasons, absent = [], set(), []
+    for provider, graph, tried in _attempts(settings, graphs):
+        half = " in half precision" if tried.fp16 and provider == TENSORRT else ""
+        how = f"{provider} with recorded graphs{half}" if graph else f"{provider}{half}"
         try:
-            attempt(provider, graph)
+            attempt(provider, graph, tried)
         except EngineError as error:
-            if (provider, str(error)) not in reasons:
-                reasons.add((provider, str(error)))
-                refusals.append(f"{how}: {error}")
+            if (provider, str(error)) in reasons:
+                continue
+            reasons.add((provider, str(error)))
+            refusals.append(f"{how}: {error}")
+            if provider in ort.get_available_providers():
                 log(f"refused {refusals[-1]}")
+            else:
+                absent.append(_WORDS.get(provider, provider))
         else:
-            half = " in half precision" if settings.fp16 and provider == TENSORRT else ""
-            log(f"inference on {how}{half} with {settings.threads} thread(s)")
-            if settings.fp16 and not half:
+            without = f" (this onnxruntime is one without {' and '.join(absent)})" if absent else ""
+            log(f"inference on {how} with {settings.threads} thread(s){without}")
+            if settings.fp16 and provider != TENSORRT:
                 log(f"fp16 is TensorRT's: {provider} computes as the model was exported")
             return provider
     raise EngineError(f"no execution provider can run the {what}: {'; '.join(refusals)}")
 
 
-def _attempts(settings: EngineSettings, graphs: bool) -> Iterator[tuple[str, bool]]:
+def _attempts(settings: EngineSettings, graphs: bool) -> Iterator[tuple[str, bool, EngineSettings]]:
     for provider in settings.providers:
-        if graphs and provider in ort.get_available_providers() and provider_named(provider).graph_options:
-            yield provider, True
-        yield provider, False
+        recorded = graphs and provider in ort.get_available_providers() and provider_named(provider).graph_options
+        for tried in (settings, replace(settings, fp16=False)):
+            for graph in (True, False) if recorded else (False,):
+                yield provider, graph, tried
+            if not (settings.fp16 and provider == TENSORRT):
+                break
 
 
 def check_usable(provider: str, files: Iterable[Path]) -> None:
@@ -153,7 +163,7 @@ def open_session(file: Path, provider: str, settings: EngineSettings, *, graph: 
         chosen.append((CUDA, PROVIDERS[CUDA].options))
     try:
         # Without the wrapper's own fall-back: it prints, and hides the reason.
-        session = ort.InferenceSession(str(file), _session_options(settings, on_gpu), providers=chosen,
+        session = ort.InferenceSession(_model(file, on_gpu), _session_options(settings, on_gpu), providers=chosen,
                                        enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions have no common base class of their own
         raise EngineError(f"{file} cannot be loaded: {_why(provider) or first_line(error)}") from error
@@ -163,6 +173,13 @@ def open_session(file: Path, provider: str, settings: EngineSettings, *, graph: 
     if on_gpu and (rest := left_to_processor(session)):
         log(f"{file.name}: left to the processor: {rest}")
     return session
+
+
+def _model(file: Path, on_gpu: bool) -> str | bytes:
+    """What onnxruntime is to open: the file, or its bytes with eight-bit weights as the processor is exact with."""
+    content = b"" if on_gpu else file.read_bytes()
+    changed = suited(content)
+    return str(file) if changed == content else changed
 
 
 def provider_named(name: str) -> Provider:

@@ -68,10 +68,11 @@ def _export(options: ExportOptions) -> int:
     from wm_bundle import check_destination, write_bundle
 
     from wm_training.data.dataset import SequenceDataset
-    from wm_training.exporting.graphs import export_graphs
-    from wm_training.exporting.parity import compare, score
+    from wm_training.exporting.graphs import TorchModel, export_graphs
+    from wm_training.exporting.parity import compare, recorded_frames, score
     from wm_training.exporting.provenance import training_data, training_summary
     from wm_training.exporting.scorecard import open_loop_scores
+    from wm_training.exporting.self_check import add_self_check
     from wm_training.training.checkpoints import read_world_model
 
     check_destination(options.output)  # before the work, not after
@@ -102,7 +103,11 @@ def _export(options: ExportOptions) -> int:
         validation |= {f"parity_{name}": value for name, value in differences.items()}
         card = open_loop_scores(model, data, _mean_reward(data_path, model.config), options.seed)
         measured = {"validation": validation, "surprise_threshold": surprise, "open_loop": card}
-        bundle = write_bundle(options.output, _manifest(options, model, payload, made_of, measured), files)
+        manifest = _manifest(options, model, payload, made_of, measured)
+        reference = f"float32 by torch {torch.__version__}, on validation frames"
+        asked = recorded_frames(data, options.frames)
+        checked = add_self_check(manifest, files, TorchModel(model), reference, asked, Path(folder), options.seed)
+        bundle = write_bundle(options.output, *checked)
     size = sum(spec.bytes for spec in bundle.manifest.files.values()) / 1e6
     print(f"export: {bundle.manifest.model_id} in {bundle.path}, {size:.1f} MB", file=sys.stderr)
     return 0

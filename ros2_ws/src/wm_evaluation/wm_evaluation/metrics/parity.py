@@ -25,6 +25,14 @@ def scattered_plans(plan: np.ndarray, random: np.random.Generator) -> np.ndarray
     return np.clip(plan + _WIDTH * noise, -1.0, 1.0).astype(np.float32)
 
 
+def discounted_returns(reward: np.ndarray, proceed: np.ndarray, value: np.ndarray, discount: float) -> np.ndarray:
+    """Returns (N,) of imagined futures (N, H) with the value at their end; ``proceed``: probabilities to go on."""
+    total = value[:, -1]
+    for h in reversed(range(reward.shape[1])):
+        total = reward[:, h] + discount * proceed[:, h] * total
+    return total
+
+
 def weighted_action(actions: np.ndarray, returns: np.ndarray) -> np.ndarray:
     """The mean (2,) of actions (N, 2), weighted by their returns (N,) as MPPI does (Williams et al. 2017).
 

@@ -51,6 +51,10 @@ def _judge(verification: Verification) -> int:
         if not verdict.holds:
             one = verdict.difference
             print(f"FAILS: {one.output} differs by {one.value:.2g}, more than {verdict.tolerance:g}", file=sys.stderr)
+    checked = verification.self_check
+    if checked is not None and checked.failed:
+        print(f"FAILS: the bundle's self-check, by {', '.join(checked.failed)}: the planner refuses to drive it on "
+              f"{verification.provider}", file=sys.stderr)  # fmt: skip
     if verification.parity:
         print("holds: parity")
     period_ms, p99_ms = 1000.0 * verification.manifest.control_period_s, verification.frame.p99_ms

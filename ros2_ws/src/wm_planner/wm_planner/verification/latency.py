@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle import from_command, to_command
+from wm_evaluation.imagined_frames import Observation
 from wm_evaluation.metrics.parity import scattered_plans
 
 from wm_planner.assembly import Parts
-from wm_planner.verification.observations import Observation
 from wm_planner.verification.parity import observe, plan_now
 
 _WARM_UP = 20  # frames

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle import from_command, to_command
+from wm_evaluation.imagined_frames import Observation
 from wm_evaluation.metrics.parity import PLAN_EVERY, relative_difference, scattered_plans, weighted_action
 
 from wm_planner.assembly import Parts
 from wm_planner.engine import Imagined
 from wm_planner.planner import Plan
 from wm_planner.scoring import imagined_returns
-from wm_planner.verification.observations import Observation
 
 PATIENCE_S = 1e6  # nothing is late: the whole search is compared
 PICTURE_LEVELS = 1.0  # of 255: what lies on the edge between two levels may be rounded either way

@@ -39,6 +39,7 @@ def result_of(verification: Verification) -> dict:
             "same_best": verification.same_best,
             "outputs": {verdict.difference.output: _output(verdict) for verdict in verification.verdicts},
         },
+        "self_check": _self_check(verification),
         "latency_ms": {
             latency.call: {"p50": round(latency.p50_ms, 4), "p99": round(latency.p99_ms, 4),
                            "max": round(latency.max_ms, 4), "calls": latency.calls}
@@ -59,6 +60,17 @@ def _bundle(manifest: BundleManifest) -> dict:
         "precision": manifest.provenance.get("precision", "float32"),
         "horizon": manifest.horizon,
     }
+
+
+def _self_check(verification: Verification) -> dict | None:
+    """None for a bundle without one."""
+    checked = verification.self_check
+    if checked is None:
+        return None
+    return {
+        "holds": not checked.failed, "reference": verification.manifest.self_check.reference,
+        "found": {name: _number(value) for name, value in checked.found.items()}, "limits": dict(checked.limits),
+    }  # fmt: skip
 
 
 def _output(verdict: Verdict) -> dict:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from wm_bundle import BundleError, BundleManifest, load_bundle
 from wm_bundle.onnx_runtime import onnxruntime as ort
+from wm_evaluation.imagined_frames import Observation, imagined
 
 from wm_planner.assembly import Parts, build
 from wm_planner.drive.machine import machine_facts
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError, PlannerError
 from wm_planner.providers import CHOICES, CPU, how_to_get
+from wm_planner.self_check import SelfCheck
 from wm_planner.tensorrt import this_platform
 from wm_planner.verification.errors import ParityError, ProviderError, VerificationError
 from wm_planner.verification.latency import WHOLE, Latency, measure
-from wm_planner.verification.observations import Observation, imagined, recorded
+from wm_planner.verification.observations import recorded
 from wm_planner.verification.options import EXACT, VerifyOptions
 from wm_planner.verification.parity import PICTURE_LEVELS, Difference, ParityRun
 
@@ -44,13 +46,15 @@ class Verification:
     verdicts: list[Verdict]
     same_best: float
     latencies: list[Latency]
+    self_check: SelfCheck | None
     iterations: int
     machine: dict[str, str | int]
 
     @property
     def parity(self) -> bool:
-        """Whether every difference keeps its tolerance."""
-        return all(verdict.holds for verdict in self.verdicts)
+        """Whether every difference keeps its tolerance, and the bundle's self-check holds, where it carries one."""
+        checked = self.self_check is None or not self.self_check.failed
+        return checked and all(verdict.holds for verdict in self.verdicts)
 
     @property
     def frame(self) -> Latency:
@@ -98,7 +102,8 @@ def verify(options: VerifyOptions, watcher: Watcher | None = None) -> Verificati
     return Verification(
         options=options, manifest=manifests[0], reference=manifests[1], provider=candidate.engine.provider,
         frames=len(frames), source=source, verdicts=_judged(options, run.differences(), *manifests),
-        same_best=run.same_best, latencies=latencies, iterations=config.iterations if config.searches else 0,
+        same_best=run.same_best, latencies=latencies, self_check=candidate.engine.self_check,
+        iterations=config.iterations if config.searches else 0,
         machine=_machine(candidate.engine.provider))  # fmt: skip
 
 
@@ -120,14 +125,14 @@ def _checked_manifests(options: VerifyOptions) -> BundleManifest:
 
 def _opened_reference(options: VerifyOptions) -> Parts:
     try:
-        return build(options.reference_config(), lambda line: None)
+        return build(options.reference_config(), lambda line: None, enforce=False)
     except (ConfigError, EngineError) as error:
         raise VerificationError(f"the processor cannot run the reference: {error}") from error
 
 
 def _opened_candidate(options: VerifyOptions, log: Callable[[str], None]) -> Parts:
     try:
-        return build(options.config(), log)
+        return build(options.config(), log, enforce=False)  # what fails is told with the rest
     except ConfigError as error:
         raise VerificationError(str(error)) from error
     except EngineError as error:

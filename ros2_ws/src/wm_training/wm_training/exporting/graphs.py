@@ -5,9 +5,11 @@ Tensor names and shapes are the contract in docs/architecture.md, "Bundle".
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wm_training.exporting.file_model import Said
 from wm_training.exporting.tracing import write_graph
 from wm_training.model.heads import search_to_command
 from wm_training.model.rssm import State
@@ -96,6 +98,47 @@ class DecodeGraph(_Graph):
     def forward(self, belief: Tensor) -> Tensor:
         """Returns (M, C, H, W) uint8."""
         return (self.model.decode(belief) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
+
+
+class TorchModel:
+    """The graphs as functions of arrays, in torch's float32: as wm_planner.engine.Engine has them of the files."""
+
+    def __init__(self, model: WorldModel):
+        self._config = model.config
+        self._observe, self._imagine = ObserveGraph(model).eval(), ImagineGraph(model).eval()
+        self._actor, self._decode = ActorGraph(model).eval(), DecodeGraph(model).eval()
+
+    @torch.no_grad()
+    def observe(self, image, vector, previous_action, belief, is_first: bool) -> tuple[np.ndarray, float]:
+        """The belief (1, F) after an image (C, height, width) with all cameras there, and the surprise [nats]."""
+        row = [torch.from_numpy(np.asarray(part)[None]) for part in (image, vector, previous_action)]
+        found, surprise = self._observe(*row, torch.from_numpy(belief), torch.tensor([float(is_first)]))
+        return found.numpy(), float(surprise)
+
+    @torch.no_grad()
+    def imagine(self, belief, actions, noise) -> Said:
+        """Imagine ``actions`` (N, H, 3) from ``belief`` (1, F) with ``noise`` (N, H, S)."""
+        said = self._imagine(*(torch.from_numpy(part) for part in (belief, actions, noise)))
+        return Said(*(part.numpy() for part in said[:3]))
+
+    @torch.no_grad()
+    def actor(self, belief) -> tuple[np.ndarray, np.ndarray]:
+        """The actor's commands (H, 3), and its deviations (2,) now."""
+        actions, std = self._actor(torch.from_numpy(belief))
+        return actions[0].numpy(), std[0].numpy()
+
+    @torch.no_grad()
+    def decode(self, beliefs) -> np.ndarray:
+        """Pictures (M, C, height, width) uint8 of beliefs (M, F)."""
+        return self._decode(torch.from_numpy(beliefs)).numpy()
+
+    def initial_belief(self) -> np.ndarray:
+        """What goes before the first observation, (1, F)."""
+        return np.zeros((1, self._config.belief_size), np.float32)
+
+    def zero_noise(self, candidates: int) -> np.ndarray:
+        """Noise (N, H, S) for the mean prediction."""
+        return np.zeros((candidates, self._config.imagination_horizon, self._config.stochastic_size), np.float32)
 
 
 def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:

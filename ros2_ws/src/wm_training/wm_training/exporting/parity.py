@@ -5,16 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from wm_bundle.onnx_runtime import onnxruntime
+from wm_evaluation.imagined_frames import Observation
 from wm_evaluation.metrics.parity import (
     CANDIDATES,
     PLAN_EVERY,
+    discounted_returns,
     relative_difference,
     scattered_plans,
     weighted_action,
 )
 
 from wm_training.data.dataset import SequenceDataset
+from wm_training.exporting.file_model import open_file
 from wm_training.exporting.graphs import ActorGraph, ImagineGraph, ObserveGraph
 from wm_training.model.heads import search_to_command
 from wm_training.model.world_model import Batch, WorldModel
@@ -27,10 +29,14 @@ def validation_windows(data: SequenceDataset, frames: int) -> list[Batch]:
     return [batch.part(slice(i, i + 1)) for batch in batches for i in range(len(batch.reward))]
 
 
-def _session(file: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # single frames: more threads only wait for each other
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+def recorded_frames(data: SequenceDataset, frames: int) -> list[Observation]:
+    """About ``frames`` validation frames one by one, as if all cameras were there."""
+    found = []
+    for batch in validation_windows(data, frames):
+        rows = (batch.image, batch.vector, batch.previous_action, batch.is_first)
+        for image, vector, action, first in zip(*(part[0].numpy() for part in rows), strict=True):
+            found.append(Observation(image, vector, action, None, bool(first)))
+    return found
 
 
 def compare(
@@ -40,7 +46,7 @@ def compare(
 
     ``belief``: the largest difference anywhere. The others: of plans made in every fifth frame, see ``_Plans``.
     """
-    observe = _session(files["observe.onnx"])
+    observe = open_file(files["observe.onnx"])
     observe_torch = ObserveGraph(model).eval()
     plans, config, belief_difference = _Plans(model, files["imagine.onnx"], seed), model.config, 0.0
     for batch in validation_windows(data, frames):
@@ -73,7 +79,7 @@ class _Plans:
 
     def __init__(self, model: WorldModel, imagine: Path, seed: int):
         self._model = model
-        self._imagine, self._imagine_torch = _session(imagine), ImagineGraph(model).eval()
+        self._imagine, self._imagine_torch = open_file(imagine), ImagineGraph(model).eval()
         self._actor = ActorGraph(model).eval()
         self._random = np.random.default_rng(seed)
         self._noted: dict[str, list] = defaultdict(list)
@@ -92,7 +98,7 @@ class _Plans:
         found = self._imagine.run(["reward", "continue", "value"], feeds)
         self._noted["reward"].append(relative_difference(expected[0], found[0]))
         self._noted["value"].append(relative_difference(expected[2], found[2]))
-        returns = [_returns(*outputs, config.discount) for outputs in (expected, found)]
+        returns = [discounted_returns(*outputs, config.discount) for outputs in (expected, found)]
         chosen = [weighted_action(plans[:, 0], scores) for scores in returns]
         self._noted["return"].append(np.abs(returns[0] - returns[1]))
         self._noted["size"].append(np.abs(returns[0]))
@@ -114,14 +120,6 @@ class _Plans:
             "action": float(np.percentile(noted["action"], 99)),
             "same_best": float(np.mean(noted["same_best"])),
         }
-
-
-def _returns(reward: np.ndarray, proceed: np.ndarray, value: np.ndarray, discount: float) -> np.ndarray:
-    """Discounted returns (N,) of imagined futures (N, H) with the value at their end."""
-    total = value[:, -1]
-    for h in reversed(range(reward.shape[1])):
-        total = reward[:, h] + discount * proceed[:, h] * total
-    return total
 
 
 def score(model: WorldModel, data: SequenceDataset, frames: int) -> tuple[dict[str, float], float]:

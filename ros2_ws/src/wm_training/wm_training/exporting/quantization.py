@@ -3,6 +3,10 @@
 Weights get one scale for each output, activations one for a whole product, found while running (onnxruntime's dynamic
 quantization), so no data are needed. onnxruntime has no bfloat16 products on x86 processors, and its float16 ones are
 slower than float32.
+
+The weights are stored as uint8 around 128, not as int8 around 0: without VNNI, x86-64 processors add products of uint8
+and int8 in sixteen bits that saturate, and those of uint8 and uint8 exactly. The planner's engine turns them back where
+int8 is exact, which is faster there.
 """
 
 import logging
@@ -10,6 +14,7 @@ import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 from wm_bundle.onnx_runtime import onnxruntime, quantization_tools
@@ -37,13 +42,107 @@ def quantize(source: Path, file: Path) -> int:
             model,
             file,
             per_channel=True,
-            weight_type=tools.QuantType.QInt8,
+            weight_type=tools.QuantType.QInt8,  # symmetric around 0; as QUInt8 it would choose other numbers
             op_types_to_quantize=["MatMul"],
             nodes_to_quantize=wide,
         )
     finally:
         logging.disable(disabled)
+    reduced = onnx.load(file)
+    make_unsigned(reduced)
+    onnx.save(reduced, file)
     return len(wide)
+
+
+def make_unsigned(model: onnx.ModelProto) -> int:
+    """Turn the int8 weights of all eight-bit products into uint8, in place; returns how many tensors that were.
+
+    Weight and zero point both grow by 128, so that every product is the same integer. Raises ValueError for a weight
+    without a zero point, or one that something else reads as well.
+    """
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    factors, others = set(), set()
+    for node in model.graph.node:
+        product = node.op_type == "MatMulInteger"
+        signed = product and node.input[1] in tensors and tensors[node.input[1]].data_type == onnx.TensorProto.INT8
+        if signed and (len(node.input) < 4 or node.input[3] not in tensors):
+            raise ValueError(f"{node.name or node.op_type}: expected a constant zero point of its weight, found none")
+        factors |= {node.input[1], node.input[3]} if signed else set()
+        others |= set(node.input[::2] if signed else node.input)
+    if factors & others:
+        raise ValueError(f"{', '.join(sorted(factors & others))}: expected to be read by eight-bit products alone")
+    for name in factors:
+        values = numpy_helper.to_array(tensors[name]).astype(np.int16) + 128
+        tensors[name].CopyFrom(numpy_helper.from_array(values.astype(np.uint8), name))
+    return len(factors)
+
+
+def unsigned_copy(source: Path, file: Path) -> int:
+    """Write ``source`` to ``file`` with uint8 weights; returns how many tensors changed; none: no file."""
+    model = onnx.load(source)
+    if changed := make_unsigned(model):
+        onnx.save(model, file)
+    return changed
+
+
+def float_copy(source: Path, file: Path) -> Path | None:
+    """Write ``source`` to ``file`` without eight-bit products; None, and nothing is written, where there are none."""
+    model = onnx.load(source)
+    if not any(node.op_type == "MatMulInteger" for node in model.graph.node):
+        return None
+    onnx.save(dequantized(model), file)
+    return file
+
+
+def dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model with float32 products of its eight-bit weights, and of activations that nothing has rounded.
+
+    For products as ``quantize`` writes them; raises ValueError for others.
+    """
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    graph, tensors = model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
+    made_by = {name: node for node in graph.node for name in node.output}
+    read_by = {name: node for node in graph.node for name in node.input}
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "MatMulInteger":
+            nodes.append(node)
+            continue
+        rounding, cast = made_by.get(node.input[0]), read_by.get(node.output[0])
+        scaling = read_by.get(cast.output[0]) if cast is not None else None
+        found = [one.op_type if one else None for one in (rounding, cast, scaling)]
+        if found != ["DynamicQuantizeLinear", "Cast", "Mul"]:
+            raise ValueError(f"{node.name}: expected a product that `export --precision int8` wrote, found another")
+        (scales,) = [made_by[name] for name in scaling.input if name != cast.output[0]]
+        (scale,) = [name for name in scales.input if name in tensors]
+        weight = _float_weight(tensors, node.input[1], node.input[3], scale)
+        # The scaling comes behind the product in the graph, and nothing between the two reads its result.
+        nodes.append(helper.make_node("MatMul", [rounding.input[0], weight], [scaling.output[0]], name=node.name))
+        cast.op_type = scaling.op_type = ""
+    _keep_what_is_read(model, [node for node in nodes if node.op_type], tensors)
+    return model
+
+
+def _float_weight(tensors: dict[str, onnx.TensorProto], weight: str, zero_point: str, scale: str) -> str:
+    """The name of a weight in float32, which all products of this weight share."""
+    name = f"{weight}_float"
+    if name not in tensors:
+        numbers, zero, factor = (numpy_helper.to_array(tensors[part]) for part in (weight, zero_point, scale))
+        whole = (numbers.astype(np.int32) - zero).astype(np.float32)
+        tensors[name] = numpy_helper.from_array(whole * factor, name)
+    return name
+
+
+def _keep_what_is_read(model: onnx.ModelProto, nodes: list, tensors: dict[str, onnx.TensorProto]) -> None:
+    """Give the model those of ``nodes`` and ``tensors`` that its outputs need, in the same order."""
+    needed, kept = {output.name for output in model.graph.output}, []
+    for node in reversed(nodes):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(node)
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(reversed(kept))
+    model.graph.initializer.extend(tensor for name, tensor in tensors.items() if name in needed)
 
 
 def _folded(source: Path) -> onnx.ModelProto:

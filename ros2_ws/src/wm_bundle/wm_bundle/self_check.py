@@ -1,0 +1,90 @@
+"""``self_check.npz`` in a bundle: questions, and the float32 answers that every machine must come near to.
+
+Shapes: B beliefs, N plans, H horizon, F belief features, V vector inputs, C channels.
+"""
+
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from wm_bundle.bundle import Bundle, BundleError
+from wm_bundle.manifest import SELF_CHECK_FILE, BundleManifest
+
+MEASURES = ("belief", "return", "action", "actor", "picture")  # see wm_evaluation.metrics.self_check
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the four files are asked.
+
+    ``image`` (C, height, width) uint8 with all cameras there, ``vector`` (V,) in physical units and ``previous_action``
+    (3,) are observed after the first of ``beliefs`` (B, F). ``plans`` (B, N, H, 2) are search actions (steer,
+    longitudinal), imagined from each belief without noise.
+    """
+
+    image: np.ndarray
+    vector: np.ndarray
+    previous_action: np.ndarray
+    beliefs: np.ndarray
+    plans: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the four files say: ``next_belief`` (F,) of observe.onnx, ``returns`` (B, N) of imagine.onnx, ``actor``
+    (B, H, 3) commands of actor.onnx, and ``picture`` (C, height, width) uint8 of the first belief by decode.onnx."""
+
+    next_belief: np.ndarray
+    returns: np.ndarray
+    actor: np.ndarray
+    picture: np.ndarray
+
+
+def write_self_check(file: Path, questions: Questions, answers: Answers) -> None:
+    """Write the file. Raises OSError."""
+    np.savez_compressed(file, **asdict(questions), **asdict(answers))
+
+
+def read_self_check(bundle: Bundle) -> tuple[Questions, Answers] | None:
+    """Questions and answers of a bundle, None where it carries none.
+
+    Raises BundleError for a file that does not hold what the bundle's other files take and give.
+    """
+    if bundle.manifest.self_check is None:
+        return None
+    file = bundle.file(SELF_CHECK_FILE)
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        _check_shapes(found, bundle.manifest)
+        limits = bundle.manifest.self_check.limits
+        if set(limits) != set(MEASURES):
+            raise ValueError(f"expected limits of {', '.join(MEASURES)}, found {', '.join(limits) or 'none'}")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{file} cannot be used: {error}; export the bundle again") from error
+    return tuple(kind(**{entry.name: found[entry.name] for entry in fields(kind)}) for kind in (Questions, Answers))
+
+
+def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> None:
+    """Raise ValueError unless there is every array, of the type and shape that the bundle's model has."""
+    size, image = manifest.latent.belief, (manifest.image.channels, manifest.image.height, manifest.image.width)
+    if found["returns"].ndim != 2 or not found["returns"].size:
+        raise ValueError(f"'returns': expected a row for each belief, found {found['returns'].shape}")
+    many, plans = found["returns"].shape
+    expected = {
+        "image": (np.uint8, image),
+        "vector": (np.float32, (len(manifest.vector),)),
+        "previous_action": (np.float32, (3,)),
+        "beliefs": (np.float32, (many, size)),
+        "plans": (np.float32, (many, plans, manifest.horizon, 2)),
+        "next_belief": (np.float32, (size,)),
+        "returns": (np.float32, (many, plans)),
+        "actor": (np.float32, (many, manifest.horizon, 3)),
+        "picture": (np.uint8, image),
+    }
+    for name, (kind, shape) in expected.items():
+        array = found[name]
+        if array.dtype != kind or array.shape != shape:
+            raise ValueError(f"'{name}': expected {np.dtype(kind)} {shape}, found {array.dtype} {array.shape}")

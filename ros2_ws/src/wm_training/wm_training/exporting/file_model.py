@@ -1,0 +1,78 @@
+"""The files of a bundle, run by onnxruntime on one thread of the processor, for what is measured before they are one.
+
+The same functions as wm_planner.engine.Engine, without its checks. Shapes: N candidates, H horizon, F belief features,
+S stochastic size, M any number.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from wm_bundle import BundleManifest
+from wm_bundle.onnx_runtime import onnxruntime
+
+
+class Said(NamedTuple):
+    """What is imagined of N candidates, (N, H) each."""
+
+    reward: np.ndarray
+    continues: np.ndarray
+    value: np.ndarray
+
+
+def open_file(file: Path) -> onnxruntime.InferenceSession:
+    """A session of one file."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # single frames: more threads only wait for each other
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+class FileModel:
+    """The four functions."""
+
+    def __init__(self, manifest: BundleManifest, files: dict[str, Path]):
+        """``files`` by their names in a bundle; of ``manifest`` the sizes count."""
+        self.manifest = manifest
+        self._sessions = {name.removesuffix(".onnx"): open_file(file) for name, file in files.items()}
+
+    def observe(self, image, vector, previous_action, belief, is_first: bool) -> tuple[np.ndarray, float]:
+        """The belief (1, F) after an image (C, height, width) with all cameras there, and the surprise [nats]."""
+        feeds = {
+            "image": image[None],
+            "vector": np.asarray(vector, np.float32)[None],
+            "previous_action": np.asarray(previous_action, np.float32)[None],
+            "belief": belief,
+            "is_first": np.array([is_first], np.float32),
+        }
+        if (cameras := len(self.manifest.image.cameras)) > 1:
+            feeds["camera_mask"] = np.ones((1, cameras), np.float32)
+        next_belief, surprise = self._sessions["observe"].run(["next_belief", "surprise"], feeds)
+        return next_belief, float(surprise[0])
+
+    def imagine(self, belief, actions, noise) -> Said:
+        """Imagine ``actions`` (N, H, 3) from ``belief`` (1, F) with ``noise`` (N, H, S)."""
+        return Said(*self._imagine(["reward", "continue", "value"], belief, actions, noise))
+
+    def imagine_beliefs(self, belief, actions, noise) -> np.ndarray:
+        """The beliefs (N, H, F) on the way."""
+        return self._imagine(["beliefs"], belief, actions, noise)[0]
+
+    def actor(self, belief) -> tuple[np.ndarray, np.ndarray]:
+        """The actor's commands (H, 3), and its deviations (2,) now."""
+        actions, std = self._sessions["actor"].run(["actions", "std"], {"belief": belief})
+        return actions[0], std[0]
+
+    def decode(self, beliefs) -> np.ndarray:
+        """Pictures (M, C, height, width) uint8 of beliefs (M, F)."""
+        return self._sessions["decode"].run(["image"], {"belief": beliefs})[0]
+
+    def initial_belief(self) -> np.ndarray:
+        """What goes before the first observation, (1, F)."""
+        return np.zeros((1, self.manifest.latent.belief), np.float32)
+
+    def zero_noise(self, candidates: int) -> np.ndarray:
+        """Noise (N, H, S) for the mean prediction."""
+        return np.zeros((candidates, self.manifest.horizon, self.manifest.latent.stochastic), np.float32)
+
+    def _imagine(self, outputs: list[str], belief, actions, noise) -> list[np.ndarray]:
+        return self._sessions["imagine"].run(outputs, {"belief": belief, "actions": actions, "noise": noise})
