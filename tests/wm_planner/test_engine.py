@@ -14,7 +14,7 @@ from wm_bundle.onnx_runtime import onnxruntime
 from wm_planner.bindings import DeviceFunction, HostFunction
 from wm_planner.engine import Engine
 from wm_planner.errors import EngineError, NonFiniteError
-from wm_planner.providers import PROVIDERS, EngineSettings
+from wm_planner.providers import PROVIDERS, EngineSettings, first_that_works
 from wm_training.exporting.graphs import export_graphs
 
 CPU = ("CPUExecutionProvider",)
@@ -73,14 +73,27 @@ def test_candidates_do_not_influence_each_other(engine):
     assert not np.allclose(together.value[3], together.value[2])
 
 
-def test_says_which_providers_it_refused_and_why(bundle):
+def test_says_which_installed_providers_it_refused_and_why(bundle, monkeypatch):
+    def attempt(provider, graph, settings):
+        if provider != "CPUExecutionProvider":
+            raise EngineError("no driver")
+
     lines = []
-    engine = Engine(bundle, EngineSettings(), lines.append)
-    assert lines[-1].startswith(f"inference on {engine.provider}")
-    order = EngineSettings().providers
-    assert set(order) == set(PROVIDERS)
-    for provider in order[: order.index(engine.provider)]:
-        assert any(line.startswith(f"refused {provider}") for line in lines)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS))
+    assert set(EngineSettings().providers) == set(PROVIDERS)
+    assert first_that_works(EngineSettings(), attempt, "bundle", lines.append) == "CPUExecutionProvider"
+    assert [line.split()[:2] for line in lines[:-1]] == [
+        ["refused", "TensorrtExecutionProvider"], ["refused", "CUDAExecutionProvider"]]  # fmt: skip
+    assert all("no driver" in line for line in lines[:-1]) and lines[-1].startswith("inference on CPU")
+
+
+def test_providers_that_are_not_installed_are_no_alarm(bundle, monkeypatch):
+    lines = []
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    Engine(bundle, EngineSettings(), lines.append)
+    assert lines[0] == ("inference on CPUExecutionProvider with 1 thread(s) (this onnxruntime is one without TensorRT "
+                        "and CUDA)")  # fmt: skip
+    assert not any("refused" in line for line in lines)
 
 
 def test_no_provider_is_an_error_that_names_the_reason(bundle):

@@ -1,12 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from exact_products import weight_types, with_exact_products
 from make_episodes import make_folder
 from tiny_bundle import TINY, tiny_model
 from wm_bundle import load_bundle
 from wm_bundle.onnx_runtime import onnxruntime
+from wm_bundle.self_check import read_self_check
 from wm_training.data.dataset import SequenceDataset
 from wm_training.export import ExportError, ExportOptions, check_parity, main
 from wm_training.exporting.graphs import ActorGraph, DecodeGraph, ImagineGraph, ObserveGraph, export_graphs
@@ -36,6 +39,10 @@ def test_export_writes_a_bundle_that_says_where_it_comes_from(checkpoint, tmp_pa
     assert manifest.provenance["config"]["data_path"] == "data", "the folder, not the way to it"
     assert manifest.surprise_threshold > 0 and manifest.validation["parity_belief"] <= 1e-4
     assert manifest.provenance["precision"] == "float32" and manifest.validation["parity_action"] <= 0.05
+    check = manifest.self_check
+    assert "float32 by torch" in check.reference and max(check.measured.values()) <= 1e-3 < min(check.limits.values())
+    questions, answers = read_self_check(load_bundle(tmp_path / "b"))
+    assert len(questions.beliefs) == len(answers.returns) == 16
 
 
 def test_export_refuses_when_onnxruntime_and_torch_disagree(checkpoint, tmp_path, capsys):
@@ -95,10 +102,25 @@ def reduced(tmp_path_factory):
 def test_int8_makes_the_file_smaller_and_stays_near_float32(reduced, tmp_path):
     files, full = reduced
     assert files["imagine.onnx"].stat().st_size < 0.7 * full.stat().st_size
+    assert weight_types(files["imagine.onnx"]) == {onnx.TensorProto.UINT8}, "int8 saturates where there is no VNNI"
     model = wide_model()
     differences = compare(model, files, SequenceDataset(make_folder(tmp_path, count=4, rows=24), TINY, "val"), 50)
     assert differences["belief"] <= 1e-4  # observe.onnx is the same
     assert 0.0 < differences["return"] <= 0.1 and 0.0 < differences["action"] <= 0.05
+
+
+def test_int8_is_exact_integer_arithmetic_on_this_processor(reduced, tmp_path):
+    file = reduced[0]["imagine.onnx"]
+    onnx.save(with_exact_products(onnx.load(file)), tmp_path / "exact.onnx")
+    random = np.random.default_rng(0)
+    feeds = {
+        "belief": random.normal(size=(1, 132)).astype(np.float32),
+        "actions": random.uniform(size=(9, 5, 3)).astype(np.float32),
+        "noise": random.normal(size=(9, 5, 4)).astype(np.float32),
+    }
+    found, exact = (onnxruntime.InferenceSession(str(one)).run(None, feeds) for one in (file, tmp_path / "exact.onnx"))
+    for one, other in zip(found, exact, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_int8_serves_any_number_of_candidates(reduced):

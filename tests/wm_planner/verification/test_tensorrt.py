@@ -149,7 +149,7 @@ def test_a_gpu_refuses_eight_bit_products_and_the_processor_takes_them(tmp_path,
     file = eight_bit_model(tmp_path / "imagine.onnx")
     monkeypatch.setattr(providers.ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
     lines = []
-    chosen = first_that_works(EngineSettings(), lambda provider, graph: check_usable(provider, [file]), "bundle",
+    chosen = first_that_works(EngineSettings(), lambda provider, *_: check_usable(provider, [file]), "bundle",
                               lines.append)  # fmt: skip
     assert chosen == CPU
     refused = [line for line in lines if line.startswith("refused")]
@@ -160,7 +160,7 @@ def test_a_gpu_refuses_eight_bit_products_and_the_processor_takes_them(tmp_path,
 
 def test_half_precision_on_another_provider_than_tensorrt_is_told_to_do_nothing():
     lines = []
-    first_that_works(EngineSettings(providers=(CPU,), fp16=True), lambda provider, graph: None, "bundle", lines.append)
+    first_that_works(EngineSettings(providers=(CPU,), fp16=True), lambda *_: None, "bundle", lines.append)
     assert lines[-1] == f"fp16 is TensorRT's: {CPU} computes as the model was exported"
 
 

@@ -18,6 +18,7 @@ from wm_evaluation.imagined_frames import imagined
 from wm_planner.engine import Engine
 from wm_planner.providers import CHOICES, CUDA, EngineSettings
 from wm_planner.verification.__main__ import main
+from wm_training.upgrade_bundle import upgrade
 
 QUICK = ["--frames", "40", "--calls", "5", "--candidates", "16"]
 PATIENT_S = 10.0  # a control period that every machine keeps
@@ -62,6 +63,7 @@ def test_the_processor_agrees_with_itself_to_the_bit_and_tells_everything_it_mea
     assert result["passed"] and result["parity"]["same_best"] == 1.0 and result["frames"]["count"] == 40
     assert result["provider"] == {"asked_for": "cpu", "used": "CPUExecutionProvider", "fp16": False}
     assert result["bundle"]["model_id"] == "tiny-test" and result["bundle"] == result["reference"]
+    assert result["self_check"] is None
     assert result["machine"]["onnxruntime"] == onnxruntime.__version__
     assert set(result["latency_ms"]) == {"observe", "actor", "imagine", "decode", "frame"}
     for times in result["latency_ms"].values():
@@ -81,6 +83,21 @@ def test_a_changed_model_fails_parity_with_its_outputs_named_and_the_others_hold
     failed = {name for name, one in parity["outputs"].items() if not one["holds"]}
     assert "reward" in failed and failed <= {"reward", "return", "action", "command"} and not parity["holds"]
     assert parity["outputs"]["belief"]["largest"] == parity["outputs"]["value"]["largest"] == 0.0
+
+
+def test_a_bundle_is_held_against_its_float32_answers_and_not_against_itself(bundle, tmp_path, monkeypatch, capsys):
+    (tmp_path / "work").mkdir()
+    checked, _ = upgrade(load_bundle(bundle), tmp_path / "checked", tmp_path / "work")
+    wrong = rewritten(checked.path, tmp_path)
+    assert run(monkeypatch, "--bundle", wrong, "--provider", "cpu", "--output", tmp_path / "out", *QUICK) == 1
+    assert "FAILS: the bundle's self-check, by " in capsys.readouterr().err
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert not result["passed"] and not result["self_check"]["holds"]
+    assert all(one["holds"] for one in result["parity"]["outputs"].values()), "it agrees with itself"
+    assert result["self_check"]["found"]["return"] > result["self_check"]["limits"]["return"]
+    assert run(monkeypatch, "--bundle", checked.path, "--provider", "cpu", "--output", tmp_path / "out", *QUICK) == 0
+    told = json.loads((tmp_path / "out" / "result.json").read_text())["self_check"]
+    assert told["holds"] and told["reference"] == checked.manifest.self_check.reference
 
 
 def test_a_tolerance_of_ones_own_decides(bundle, changed, monkeypatch):
