@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from set_up import browser, packages, system, virtualenv, workspace
+from set_up import optional, packages, system, virtualenv, workspace
 from set_up.stamps import SetUpError, Stamps
 
 LOCK_DEADLINE_S = 900.0
@@ -57,7 +57,8 @@ def main() -> int:
             packages.ensure(root, ros, venv, arguments.purpose, stamps)
             workspace.ensure(root, ros, venv, stamps)
             if arguments.purpose == "test":
-                browser.ensure(stamps)
+                for program in optional.FOR_TESTS:
+                    optional.ensure(program, stamps)
     except SetUpError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
