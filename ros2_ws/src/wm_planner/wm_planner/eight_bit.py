@@ -86,8 +86,9 @@ def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[b
             return False
         if numbers is None and (numbers := tensor.get(_NUMBERS)):
             # Written one by one, each below 128 in one byte, as all are in a zero point of 0.
-            alike = content[numbers.at] == _NUMBERS << 3 | _SIZED and max(content[numbers.begin : numbers.end], default=0) < 0x80
-            numbers = numbers if alike else None
+            together = content[numbers.at] == _NUMBERS << 3 | _SIZED
+            small = max(content[numbers.begin : numbers.end], default=0) < 0x80
+            numbers = numbers if together and small else None
         if numbers is None:
             return False
     return True

@@ -18,7 +18,7 @@ _COLUMNS = {"speed": 0, "yaw_rate": 1}  # of a recording's vector
 def recorded(options: VerifyOptions, manifest: BundleManifest, preprocessed: bool) -> list[Observation]:
     """The first ``options.frames`` frames of a recording. Raises VerificationError for one that cannot be used."""
     try:
-        recording = Recording(options.data, manifest, options.topics, preprocessed, options.resample)
+        recording = Recording(options.data, manifest, options.reading, preprocessed, options.resample)
         rows = (row for stretch in recording.stretches() for row in _rows(stretch, manifest))
         found = list(itertools.islice(rows, options.frames))
     except EvaluationError as error:

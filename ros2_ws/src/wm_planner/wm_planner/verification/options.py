@@ -2,11 +2,13 @@
 
 import argparse
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from wm_planner.bag_reading import add_reading_options, check_reading, taken_out
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PROVIDERS, PlannerConfig
 from wm_planner.drive.options import assignment
@@ -27,7 +29,7 @@ class VerifyOptions:
     fp16: bool = False
     reference: Path | None = None
     data: Path | None = None
-    topics: tuple[str, ...] = ()  # KIND=TOPIC or CAMERA=TOPIC, as of `convert`
+    reading: Mapping[str, Any] = field(default_factory=dict)  # options of `convert` that were given, by name
     resample: bool = False
     frames: int = 500
     candidates: int = PlannerConfig.candidates
@@ -52,8 +54,13 @@ class VerifyOptions:
         if self.fp16 and self.provider not in ("auto", "tensorrt"):
             raise VerificationError(
                 f"--fp16 is TensorRT's: expected --provider tensorrt or auto, found {self.provider}")
-        if self.data is None and (self.topics or self.resample):
-            raise VerificationError("--topics and --resample say how to read a recording: expected --data as well")
+        if self.data is None and (self.reading or self.resample):
+            given = [f"--{name.replace('_', '-')}" for name in (*self.reading, *["resample"] * self.resample)]
+            raise VerificationError(f"{', '.join(given)}: how to read a recording: expected --data as well")
+        try:
+            check_reading(self.data or Path(), self.reading)
+        except ValueError as error:
+            raise VerificationError(str(error)) from None
         names = [name for name, _ in self.parameters]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -81,6 +88,7 @@ def parse_options(arguments: Sequence[str]) -> VerifyOptions:
     """Read the command line; ends the process with help or a message (exit code 2) like every argparse program."""
     parser = _parser()
     values = vars(parser.parse_args(arguments))
+    values["reading"] = taken_out(values)
     try:
         return VerifyOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
     except VerificationError as error:
@@ -88,7 +96,7 @@ def parse_options(arguments: Sequence[str]) -> VerifyOptions:
 
 
 def _parser() -> argparse.ArgumentParser:
-    defaults = {entry.name: entry.default for entry in fields(VerifyOptions)}
+    defaults = {entry.name: entry.default for entry in fields(VerifyOptions) if entry.name != "reading"}
     parser = CommandParser(
         "verify_bundle",
         description="Runs a bundle on a provider of this machine and, beside it, on the processor with one thread; "
@@ -115,8 +123,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "an int8 one (default: the same)")  # fmt: skip
     add("--data", type=Path, metavar="PATH", help="recorded frames: a bag, a folder of bags, an episode (.npz) or a "
         "folder of episodes (default: frames that the model imagines)")  # fmt: skip
-    add("--topics", nargs="+", action="extend", metavar="KIND=TOPIC", help="topics of the bag, as of `wm_training "
-        "convert` (default: found by type)")  # fmt: skip
+    add_reading_options(parser)
     add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
         "more")  # fmt: skip
     add("--output", type=Path, metavar="DIR", help="folder to write result.json to (default: none)")

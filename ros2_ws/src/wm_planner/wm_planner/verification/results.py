@@ -30,7 +30,7 @@ def result_of(verification: Verification) -> dict:
         "machine": dict(verification.machine),
         "options": {
             "candidates": options.candidates, "iterations": verification.iterations, "threads": options.threads,
-            "seed": options.seed, "parameters": dict(options.parameters), "topics": list(options.topics),
+            "seed": options.seed, "parameters": dict(options.parameters), "reading": dict(options.reading),
             "resample": options.resample,
         },
         "frames": {"count": verification.frames, "source": verification.source},
