@@ -211,14 +211,34 @@ def test_recovery_leaves_out_a_damaged_chunk_and_reads_those_after_it(tmp_path):
     assert sum(count for reason, count in report.skipped.items() if reason.endswith(MISSING)) > 0
 
 
-@pytest.mark.parametrize("recover", [False, True])
 @pytest.mark.parametrize("name", ["bag.bag", "bag.bag.active"])
-def test_a_ros_1_bag_that_was_cut_short_names_the_way_out(tmp_path, name, recover):
+def test_a_ros_1_bag_that_was_cut_short_names_the_ways_out_and_is_recovered(tmp_path, name):
     file = write_ros1_bag(tmp_path / "whole.bag", drive(ticks=12)).rename(tmp_path / name)
-    check_rows(file, recover=recover)
-    os.truncate(file, int(file.stat().st_size * 0.95))
-    with pytest.raises(ConversionError, match=r"bag\.bag.*`rosbag reindex`"):
-        converted(file, recover=recover)
+    for recover in (False, True):
+        check_rows(file, recover=recover)
+    os.truncate(file, int(file.stat().st_size * 0.95))  # in the index: all messages are there
+    with pytest.raises(ConversionError, match=r"bag\.bag.*--recover.*`rosbag reindex`"):
+        converted(file)
+    assert "breaks off" in check_rows(file, recover=True)
+
+
+def test_a_ros_1_bag_that_was_never_closed_is_recovered_up_to_where_it_breaks_off(tmp_path):
+    file = write_ros1_bag(tmp_path / "bag.bag", drive(ticks=12))
+    data = file.read_bytes()
+    place = data.index(b"index_pos=") + len(b"index_pos=")
+    data = data[:place] + bytes(8) + data[place + 8 :]
+    chunk = data.index(b"op=\x05")  # its length follows its header, and is written when it is closed
+    begin = data.index(b"size=", chunk) + 9
+    middle = data.index(b"op=\x02", len(data) // 2)  # in a message
+    for length in (bytes(4), data[begin : begin + 4]):  # as it is begun, and as it is when it was closed
+        file.write_bytes(data[:begin] + length + data[begin + 4 : middle])
+        with pytest.raises(ConversionError, match="not indexed.*--recover"):
+            converted(file)
+        (episode,), report = converted(file, recover=True)
+        assert 3 < len(episode) < 8 and any("breaks off" in note for note in report.notes)
+    file.write_bytes(data[:4200])
+    with pytest.raises(ConversionError, match="holds no message that could be recovered"):
+        converted(file, recover=True)
 
 
 def test_a_named_pipe_among_bags_is_refused_and_the_others_are_read(tmp_path):

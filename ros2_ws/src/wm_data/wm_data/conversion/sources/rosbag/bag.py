@@ -22,6 +22,7 @@ from wm_data.conversion.sources.rosbag.finding import MCAP_SUFFIXES, ROS1_SUFFIX
 from wm_data.conversion.sources.rosbag.layout import Layout, layout_of
 from wm_data.conversion.sources.rosbag.mcap_file import McapFile
 from wm_data.conversion.sources.rosbag.ros1_file import Ros1File
+from wm_data.conversion.sources.rosbag.ros1_recovery import RecoveredRos1File
 from wm_data.conversion.sources.rosbag.sqlite3_file import Sqlite3File
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins with it: the first byte of CDR is 0
@@ -29,7 +30,9 @@ _NEWEST_NS = 2**63 - 1
 # What can be done about a damaged file, by the end of its name.
 _ADVICE = {
     **dict.fromkeys(MCAP_SUFFIXES, "--recover reads what an mcap holds up to there"),
-    **dict.fromkeys(ROS1_SUFFIXES, "`rosbag reindex`, of ROS 1, mends a bag that was cut short or not closed"),
+    **dict.fromkeys(
+        ROS1_SUFFIXES, "--recover reads what it holds up to there; `rosbag reindex`, of ROS 1, mends a bag"
+    ),
     ".db3": "`sqlite3 FILE .recover` writes down what can be saved of a database",
 }
 
@@ -94,8 +97,6 @@ class Bag:
         try:
             if wanted:
                 yield from file.messages(wanted)
-        except GeneratorExit:
-            raise
         except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
             if not self._recover:
                 raise ConversionError(
@@ -184,11 +185,13 @@ def open_bag(paths: list[Path], report: DriveReport, recover: bool) -> Iterator[
         files, read = [], []
         for path in layout.files:
             try:
+                _check_content(path)
                 files.append(_opened(path, stack, report, recover))
                 read.append(path)
             except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
                 if not recover or len(layout.files) == 1:
-                    told = f"{path} cannot be read as a bag: {_short(error)}{_advice(path, recover)}"
+                    advice = "" if isinstance(error, _NotABag) else _advice(path, recover)
+                    told = f"{path} cannot be read as a bag: {_short(error)}{advice}"
                     raise ConversionError(told) from None
                 report.note(f"{path.name} is left out: {_short(error)}")
         if not files:
@@ -196,18 +199,33 @@ def open_bag(paths: list[Path], report: DriveReport, recover: bool) -> Iterator[
         yield Bag(place, files, Layout(read, layout.promised), report, recover)
 
 
+class _NotABag(ConversionError):
+    """What no advice about damage helps with."""
+
+
+def _check_content(path: Path) -> None:
+    try:
+        with open_regular(path, "rb") as stream:
+            if not stream.read(1):
+                raise _NotABag("it is empty (0 bytes): nothing was recorded to it; delete it")
+    except OSError as error:
+        raise _NotABag(error.strerror or str(error)) from None
+
+
 def _opened(path: Path, stack: ExitStack, report: DriveReport, recover: bool) -> BagFile:
     """Open one file; what it needs is put on the ``stack``. Raises exceptions of every kind."""
-    with open_regular(path, "rb") as stream:
-        if not stream.read(1):
-            raise ConversionError("it is empty (0 bytes): nothing was recorded to it; delete it")
     if path.suffix == ".zstd":
         folder = stack.enter_context(TemporaryDirectory())
         path = _unpacked(path, Path(folder))
     if path.name.endswith(MCAP_SUFFIXES):
         return McapFile(path, report, recover)
     if path.name.endswith(ROS1_SUFFIXES):
-        file = Ros1File(path, report)
+        try:
+            file = Ros1File(path, report)
+        except Exception:  # of a damaged file, the library raises exceptions of every kind
+            if not recover:
+                raise
+            return RecoveredRos1File(path, report)
         stack.callback(file.close)
         return file
     return Sqlite3File(path, report)
@@ -252,7 +270,7 @@ def _topics_of(connections: list[Connection], report: DriveReport) -> dict[str, 
 def _advice(path: Path, recover: bool) -> str:
     """What to do about a damaged file."""
     for suffix, advice in _ADVICE.items():
-        if path.name.removesuffix(".zstd").endswith(suffix) and not (recover and suffix in MCAP_SUFFIXES):
+        if path.name.removesuffix(".zstd").endswith(suffix) and not (recover and "--recover" in advice):
             return f"; {advice}"
     return ""
 
