@@ -25,15 +25,19 @@ def write_drive(
     size: tuple[int, int] = (37, 124),
     kind: str = "sync",
     date: str = DATE,
+    cameras: tuple[str, ...] = ("image_02", "image_03"),
+    ending: str = ".png",
 ) -> Path:
-    """A drive with both colour cameras: frame k of image_02 is all of brightness 10 k, of image_03 of 10 k + 5."""
+    """A drive, usually with both colour cameras: frame k of the first is all of brightness 10 k, of the second of
+    10 k + 5. Pictures of image_00 and image_01 have one channel."""
     drive = root / date / f"{date}_drive_{number:04d}_{kind}"
-    for camera, offset in (("image_02", 0), ("image_03", 5)):
+    for camera, offset in zip(cameras, (0, 5, 7, 9), strict=False):
         data = drive / camera / "data"
         data.mkdir(parents=True)
         for frame in range(frames):
-            picture = np.full((*size, 3), (10 * frame + offset) % 256, np.uint8)
-            cv2.imwrite(str(data / f"{frame:010d}.png"), picture)
+            shape = size if camera < "image_02" else (*size, 3)
+            picture = np.full(shape, (10 * frame + offset) % 256, np.uint8)
+            cv2.imwrite(str(data / f"{frame:010d}{ending}"), picture)
         write_stamps(drive / camera, [stamp_ns(frame) for frame in range(frames)])
     oxts = drive / "oxts" / "data"
     oxts.mkdir(parents=True)

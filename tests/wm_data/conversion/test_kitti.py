@@ -118,6 +118,27 @@ def test_drives_are_found_below_a_root_a_date_and_by_themselves(tmp_path):
     assert [ref.name for ref in kitti.find_drives(options(first))] == names[:1]
 
 
+def test_drives_are_found_where_each_archive_was_unpacked_into_a_folder_of_its_name(tmp_path):
+    names = [f"{DATE}_drive_{number:04d}_sync" for number in (1, 2)]
+    for number, name in enumerate(names, 1):
+        write_drive(tmp_path / name, frames=3, number=number)
+    (tmp_path / f"{DATE}_calib" / DATE).mkdir(parents=True)
+    assert [ref.name for ref in kitti.find_drives(options(tmp_path))] == names
+    assert [ref.name for ref in kitti.find_drives(options(tmp_path / names[0]))] == names[:1]
+    assert len(convert(tmp_path / names[1])[0][0]) == 2
+
+
+@pytest.mark.parametrize("cameras", [("image_02",), ("image_00",), ("image_01", "image_03")])
+def test_pictures_may_be_jpeg_and_grey(tmp_path, cameras):
+    write_drive(tmp_path, frames=12, cameras=cameras, ending=".jpg")
+    (episode,), report = convert(tmp_path, cameras=tuple(name.removeprefix("image_0") for name in cameras))
+    assert [camera["name"] for camera in episode.meta["cameras"]] == list(cameras)
+    assert np.abs(episode.observations[:, :3, 4, 4].T - 10 * np.arange(11)).max() <= 2  # all three channels
+    if len(cameras) > 1:
+        assert np.abs(episode.observations[:, 3:, 4, 4].T - (10 * np.arange(11) + 5)).max() <= 2
+    assert report.summary()["topics"][cameras[0]]["type"] == "jpg" and not report.skipped
+
+
 def test_an_unsynchronised_drive_is_refused_with_the_reason_unless_its_twin_is_there(tmp_path):
     write_drive(tmp_path, frames=2, kind="extract")
     with pytest.raises(ConversionError, match="unsynchronised"):
@@ -148,8 +169,10 @@ def test_sources_cameras_and_actions_that_kitti_does_not_have_are_refused(tmp_pa
     with pytest.raises(ConversionError, match="has no KITTI raw drive"):
         kitti.find_drives(options(tmp_path))
     write_drive(tmp_path, frames=2)
-    with pytest.raises(ConversionError, match="'image_00' is none of KITTI's colour cameras"):
-        kitti.find_drives(options(tmp_path, cameras=("image_00",)))
+    with pytest.raises(ConversionError, match="'image_04' is none of KITTI's cameras, expected one of image_00, .*03"):
+        kitti.find_drives(options(tmp_path, cameras=("image_04",)))
+    with pytest.raises(ConversionError, match="no folder image_01; its cameras are image_02, image_03"):
+        convert(tmp_path, cameras=("image_01",))
     with pytest.raises(ConversionError, match="no applied actions"):
         convert(tmp_path, actions="applied")
 

@@ -1,7 +1,8 @@
-"""KITTI raw data: the synchronised drives, colour cameras and OXTS.
+"""KITTI raw data: the synchronised drives, their cameras and OXTS.
 
-The layout is ROOT/DATE/DATE_drive_NNNN_sync/{image_02,image_03,oxts}/{timestamps.txt,data/}. Everything is joined by
-frame number, which is a file's name in data/ and a line's number in timestamps.txt: both may have holes.
+The layout is ROOT/DATE/DATE_drive_NNNN_sync/{image_00,...,image_03,oxts}/{timestamps.txt,data/}, maybe in more folders:
+each archive unpacks to DATE/DATE_drive_NNNN_sync. Everything is joined by frame number, which is a file's name in data/
+and a line's number in timestamps.txt: both may have holes.
 """
 
 import heapq
@@ -18,14 +19,16 @@ from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.files import count, load_picture_file, read_small_file, usual_period_ns
+from wm_data.conversion.sources.files import count, load_picture_file, read_small_file, usual_period_ns, walk
 
-CAMERAS = ("image_02", "image_03")
+CAMERAS = ("image_00", "image_01", "image_02", "image_03")  # the first two are grey
+DEFAULT_CAMERA = "image_02"
 WHEELBASE_M = 2.71  # Volkswagen Passat B6, the car of the recordings
 PERIOD_NS = 100_000_000
 
-_DATE = re.compile(r"\d{4}_\d\d_\d\d", re.ASCII)
 _DRIVE = re.compile(r"(\d{4}_\d\d_\d\d)_drive_\d{4}_(sync|extract)", re.ASCII)
+_PICTURES = (".png", ".jpg")  # the data set's own, and as many keep it to save space; the first that is there
+_PARTS = (*CAMERAS, "oxts")
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 _OXTS_FIELDS = 30
 _SPEED_FIELD, _YAW_RATE_FIELD = 8, 22  # vf: along the vehicle [m/s]; wu: about its up axis, positive left [rad/s]
@@ -47,16 +50,16 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     if not source.is_dir():
         raise ConversionError(f"{source} is no folder, expected the KITTI raw root, one of its dates, or one drive")
     source = source.resolve()
-    if _DRIVE.fullmatch(source.name):
-        found = [source]
-    elif _DATE.fullmatch(source.name):
-        found = _drives_of_date(source)
-    else:
-        found = [drive for date in _folders(source, _DATE) for drive in _drives_of_date(date)]
+    try:
+        found = sorted(_drives_below(source))
+    except OSError as error:
+        raise ConversionError(f"cannot list {source}: {error.strerror}") from None
+    names = {drive.name for drive in found}
+    found = [drive for drive in found if drive.name.replace("_extract", "_sync") not in names - {drive.name}]
     if not found:
         raise ConversionError(
-            f"{source} has no KITTI raw drive: expected DATE/DATE_drive_NNNN_sync below it, as "
-            f"2011_09_26/2011_09_26_drive_0001_sync"
+            f"{source} has no KITTI raw drive: expected DATE/DATE_drive_NNNN_sync at or below it, as "
+            f"2011_09_26/2011_09_26_drive_0001_sync, with {', '.join(_PARTS)}"
         )
     return [DriveRef(drive.name, {"folder": str(drive)}, (str(drive),)) for drive in found]
 
@@ -73,7 +76,11 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         raise ConversionError(f"KITTI records no {options.actions} actions, only derived ones: use --actions derived")
     report = DriveReport(ref.name)
     cameras = _camera_names(options.cameras)
-    stamps = [_camera_stamps(folder / camera, report.skipped) for camera in cameras]
+    endings = [_pictures_ending(folder / camera) for camera in cameras]
+    stamps = [
+        _camera_stamps(folder / camera, ending, report.skipped)
+        for camera, ending in zip(cameras, endings, strict=True)
+    ]
     for camera, of_frames in zip(cameras, stamps, strict=True):
         if not of_frames:
             raise ConversionError(f"{folder / camera} has no picture with a timestamp")
@@ -82,7 +89,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     views = tuple(options.view(camera) for camera in cameras)
     yield Drive(
         cameras=views,
-        pictures=_pictures(folder, views, stamps, report),
+        pictures=_pictures(folder, views, endings, stamps, report),
         picture_period_ns=usual_period_ns(list(stamps[0].values()), PERIOD_NS),
         signals=signals,
         report=report,
@@ -96,33 +103,41 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
 def _camera_names(asked: tuple[str, ...]) -> tuple[str, ...]:
     """The cameras' folders, in the order asked; without any, the left colour camera's."""
     names = []
-    for name in asked or CAMERAS[:1]:
-        number = name.lower().removeprefix("image_").lstrip("0")
-        if f"image_0{number}" not in CAMERAS:
-            raise ConversionError(f"camera '{name}' is none of KITTI's colour cameras, expected {' or '.join(CAMERAS)}")
-        names.append(f"image_0{number}")
+    for name in asked or (DEFAULT_CAMERA,):
+        folder = f"image_{name.lower().removeprefix('image_').zfill(2)}"
+        if folder not in CAMERAS:
+            raise ConversionError(f"camera '{name}' is none of KITTI's cameras, expected one of {', '.join(CAMERAS)}")
+        names.append(folder)
     if len(set(names)) < len(names):
         raise ConversionError(f"cameras are {', '.join(asked)}, expected each once")
     return tuple(names)
 
 
-def _folders(parent: Path, pattern: re.Pattern) -> list[Path]:
-    try:
-        return sorted(path for path in parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir())
-    except OSError as error:
-        raise ConversionError(f"cannot list {parent}: {error.strerror}") from None
+def _drives_below(source: Path) -> Iterator[Path]:
+    """Folders named as a drive that hold one, wherever they are: not those that an archive was unpacked into."""
+    for folder, folders, _ in walk(source):
+        if _DRIVE.fullmatch(folder.name) and any(part in folders for part in _PARTS):
+            folders.clear()
+            yield folder
 
 
-def _drives_of_date(date: Path) -> list[Path]:
-    drives = _folders(date, _DRIVE)
-    names = {drive.name for drive in drives}
-    return [drive for drive in drives if drive.name.replace("_extract", "_sync") not in names - {drive.name}]
+def _pictures_ending(folder: Path) -> str:
+    """What the names of a camera's pictures end in. Raises ConversionError that names the drive's cameras where it has
+    none of them."""
+    if not folder.is_dir():
+        there = [camera for camera in CAMERAS if (folder.parent / camera).is_dir()]
+        raise ConversionError(
+            f"{folder.parent} has no folder {folder.name}; its cameras are {', '.join(there) or 'none'}: choose with "
+            f"--cameras, or unpack the archive that holds it"
+        )
+    endings = (ending for ending in _PICTURES if any((folder / "data").glob(f"*{ending}")))
+    return next(endings, _PICTURES[0])
 
 
-def _camera_stamps(folder: Path, skipped: Counter) -> dict[int, int]:
+def _camera_stamps(folder: Path, ending: str, skipped: Counter) -> dict[int, int]:
     """Stamp [ns] of every frame that has a picture and a timestamp, in the order of frames."""
     stamps = _read_stamps(folder / "timestamps.txt", skipped)
-    frames = _frames(folder / "data", ".png", skipped)
+    frames = _frames(folder / "data", ending, skipped)
     count(skipped, f"picture of {folder.name} without a timestamp", len(frames - stamps.keys()))
     count(skipped, f"timestamp of {folder.name} without a picture", len(stamps.keys() - frames))
     return {frame: stamps[frame] for frame in sorted(frames & stamps.keys())}
@@ -221,15 +236,15 @@ def _read_oxts(path: Path, skipped: Counter) -> tuple[float, float] | None:
 
 
 def _pictures(
-    folder: Path, views: tuple[CameraView, ...], stamps: list[dict[int, int]], report: DriveReport
+    folder: Path, views: tuple[CameraView, ...], endings: list[str], stamps: list[dict[int, int]], report: DriveReport
 ) -> Iterator[Picture]:
     """Every camera's pictures, the cameras merged by stamp, each camera's in the order of its frames."""
 
     def of_camera(camera: int) -> Iterator[Picture]:
-        view, topic = views[camera], report.topic(views[camera].name, "png")
+        view, topic = views[camera], report.topic(views[camera].name, endings[camera].removeprefix("."))
         for frame, stamp_ns in stamps[camera].items():
             topic.add(stamp_ns)
-            path = folder / view.name / "data" / _file_name(frame, ".png")
-            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path, "png"), frame)
+            path = folder / view.name / "data" / _file_name(frame, endings[camera])
+            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path), frame)
 
     yield from heapq.merge(*(of_camera(camera) for camera in range(len(views))), key=lambda picture: picture.stamp_ns)
