@@ -98,6 +98,46 @@ def test_speed_and_yaw_rate_of_poses_are_right_across_the_seam_of_the_angle(tmp_
     np.testing.assert_allclose(episode.vector, [[6.0, 0.3]] * len(episode), rtol=1e-3)
 
 
+def test_keyframes_alone_lose_no_row_although_they_are_up_to_0_6_s_apart(tmp_path):
+    folder = write_dataset(tmp_path, (SceneSpec(can=False, seconds=20.0, speed=lambda t: 6.0),), period_us=500_000)
+
+    begin_us, gaps_us = start_us(0), (500_000, 550_000, 600_000, 550_000)
+
+    def uneven(rows):
+        for row in rows:
+            number, offset = divmod(row["timestamp"] - begin_us, 500_000)
+            row["timestamp"] = begin_us + offset + sum(gaps_us[k % 4] for k in range(number))
+
+    edit(folder, "sample_data", uneven)
+    (episode,), report = convert(tmp_path)
+    gaps = np.diff(episode.stamps_ns) // MS
+    assert len(episode) == 38 and gaps.max() == 600  # 40 pictures: the first has no speed, the last no action
+    assert episode.meta["rate_hz"] == pytest.approx(1 / 0.55, rel=0.01) and not report.splits
+
+
+def test_every_sensor_whose_modality_is_camera_is_one_whatever_its_channel_is_called(tmp_path):
+    folder = write_dataset(tmp_path)
+    names = {"CAM_FRONT": "front_wide", "CAM_BACK": "Rear", "CAM_FRONT_LEFT": "side"}
+
+    def rename(rows):
+        kept = [row for row in rows if row["channel"] in (*names, "LIDAR_TOP")]
+        return [{**row, "channel": names.get(row["channel"], row["channel"])} for row in kept]
+
+    edit(folder, "sensor", rename)
+    (episode,), _ = convert(tmp_path)
+    assert [camera["name"] for camera in episode.meta["cameras"]] == ["front_wide"]
+    (episode,), _ = convert(tmp_path, cameras=("rear", "SIDE"))
+    assert [camera["name"] for camera in episode.meta["cameras"]] == ["Rear", "side"]
+    with pytest.raises(ConversionError, match="camera 'LIDAR_TOP' is not in .* expected one of Rear, front_wide, side"):
+        convert(tmp_path, cameras=("LIDAR_TOP",))
+    edit(folder, "sensor", lambda rows: [{**row, "channel": f"lens{k}"} for k, row in enumerate(rows)])
+    with pytest.raises(ConversionError, match="the cameras lens0, lens1, lens2: choose with --cameras"):
+        convert(tmp_path)
+    edit(folder, "sensor", lambda rows: [{**row, "modality": "lidar"} for row in rows])
+    with pytest.raises(ConversionError, match="no sensor whose modality is 'camera'"):
+        convert(tmp_path)
+
+
 def test_tables_that_are_missing_are_named(tmp_path):
     folder = write_dataset(tmp_path)
     (folder / "ego_pose.json").unlink()

@@ -39,10 +39,11 @@ def read_logs(folder: Path) -> dict[bytes, dict]:
 
 
 def read_cameras(folder: Path) -> dict[bytes, str]:
-    """The cameras' channels (CAM_FRONT, ...) by the token of their sensor. Raises ConversionError."""
+    """The cameras' channels (CAM_FRONT, ..., or what somebody's own set in this format calls them) by the token of
+    their sensor. Raises ConversionError."""
     table = Table(folder, "sensor")
-    channels = {table.token(row, "token"): table.text(row, "channel") for row in table}
-    return {token: channel for token, channel in channels.items() if channel.startswith("CAM_")}
+    sensors = [(table.token(row, "token"), table.text(row, "channel"), row.get("modality")) for row in table]
+    return {token: channel for token, channel, modality in sensors if modality == "camera"}
 
 
 class PictureIndex:

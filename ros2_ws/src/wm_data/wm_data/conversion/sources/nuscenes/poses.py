@@ -10,10 +10,11 @@ import numpy as np
 from wm_data.conversion.drive import Signal
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import NS_PER_S
+from wm_data.conversion.rows import GAP_PERIODS
 from wm_data.conversion.sources.nuscenes.index import TokenFinder, picture_index, token_array
 from wm_data.conversion.sources.nuscenes.tables import Table
 
-MAX_STEP_S = 0.5  # [s] poses further apart say nothing about the speed at either
+MAX_STEP_S = 0.5  # [s] poses further apart say nothing about the speed at either, unless pictures are as far apart
 _BATCH_ROWS = 4096
 
 
@@ -55,8 +56,9 @@ def picture_poses(folder: str, cameras: tuple[str, ...]) -> np.ndarray:
     return poses
 
 
-def motion_of_poses(stamps_ns: np.ndarray, poses: np.ndarray) -> tuple[Signal, Signal]:
+def motion_of_poses(stamps_ns: np.ndarray, poses: np.ndarray, period_ns: int) -> tuple[Signal, Signal]:
     """Speed along the heading and yaw rate at the stamps (n,) of the poses (n, 3), in the order of driving.
+    ``period_ns`` is the usual time between two: keyframes alone are up to 0.6 s apart.
 
     Differences to the pose before, so that nothing later leaks in; the first pose thus has none. They are the means
     since then: of a change between two pictures, half shows at the second and all of it at the third.
@@ -64,7 +66,7 @@ def motion_of_poses(stamps_ns: np.ndarray, poses: np.ndarray) -> tuple[Signal, S
     known = np.isfinite(poses).all(axis=1)
     stamps, poses = stamps_ns[known], poses[known]
     seconds = np.diff(stamps) / NS_PER_S
-    near = (seconds > 0.0) & (seconds <= MAX_STEP_S)
+    near = (seconds > 0.0) & (seconds <= max(MAX_STEP_S, GAP_PERIODS * period_ns / NS_PER_S))
     seconds = np.where(near, seconds, 1.0)
     yaw = np.unwrap(poses[:, 2])
     heading = 0.5 * (yaw[1:] + yaw[:-1])

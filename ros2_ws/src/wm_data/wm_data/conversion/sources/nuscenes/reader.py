@@ -25,6 +25,7 @@ from wm_data.conversion.sources.nuscenes.index import (
 from wm_data.conversion.sources.nuscenes.poses import motion_of_poses, picture_poses
 from wm_data.conversion.sources.nuscenes.tables import NEEDED, check_tables
 
+_FRONT = "CAM_FRONT"
 PERIOD_NS = 83_333_333  # the cameras' nominal 12 Hz
 _PREFERRED = ("v1.0-trainval", "v1.0-test", "v1.0-mini")
 
@@ -73,12 +74,13 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         raise ConversionError(f"{folder} has no scene {scene!r}: did its tables change?")
     chains = [_existing(index, scene, number, camera, report) for number, camera in enumerate(cameras)]
     wheelbase_m = options.wheelbase or can_bus.WHEELBASE_M
-    signals, meta = _signals(index, scene, cameras, options, wheelbase_m, report)
+    period_ns = usual_period_ns(index.stamps[chains[0]], PERIOD_NS)
+    signals, meta = _signals(index, scene, cameras, options, wheelbase_m, period_ns, report)
     views = tuple(options.view(camera) for camera in cameras)
     yield Drive(
         cameras=views,
         pictures=_pictures(index, views, chains, report),
-        picture_period_ns=usual_period_ns(index.stamps[chains[0]], PERIOD_NS),
+        picture_period_ns=period_ns,
         signals=signals,
         report=report,
         action_source="derived" if signals.control is None else "can_bus",
@@ -101,18 +103,28 @@ def _preference(folder: Path) -> tuple[int, str]:
 
 def _camera_names(folder: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
     """The dataset's channels of cameras named as CAM_BACK_LEFT or back_left; without any, the front camera."""
-    channels = set(read_cameras(folder).values())
+    channels = {channel.upper(): channel for channel in sorted(read_cameras(folder).values())}
+    there = ", ".join(channels.values())
+    if not channels:
+        raise ConversionError(f"{folder / 'sensor.json'} has no sensor whose modality is 'camera'")
     names = []
-    for name in asked or ("CAM_FRONT",):
-        channel = f"CAM_{name.upper().removeprefix('CAM_')}"
-        if channel not in channels:
-            raise ConversionError(
-                f"camera '{name}' is not in {folder}, expected one of {', '.join(sorted(channels)) or 'none'}"
-            )
+    for name in asked or (_front_camera(list(channels.values()), folder),):
+        channel = channels.get(name.upper()) or channels.get(f"CAM_{name.upper()}")
+        if channel is None:
+            raise ConversionError(f"camera '{name}' is not in {folder}, expected one of {there}")
         names.append(channel)
     if len(set(names)) < len(names):
         raise ConversionError(f"cameras are {', '.join(asked)}, expected each once")
     return tuple(names)
+
+
+def _front_camera(channels: list[str], folder: Path) -> str:
+    """The one that nuScenes calls so, the only one, or the only one that has "front" in its name."""
+    front = [channel for channel in channels if "front" in channel.lower()]
+    for candidates in ([channel for channel in channels if channel == _FRONT], channels, front):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise ConversionError(f"{folder} has the cameras {', '.join(channels)}: choose with --cameras")
 
 
 def _existing(index: PictureIndex, scene: str, number: int, camera: str, report: DriveReport) -> list[int]:
@@ -151,7 +163,7 @@ def _pictures(
             stamp_ns = int(index.stamps[row])
             topic.add(stamp_ns)
             path = _root(index) / index.filename(row)
-            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path, "jpeg"))
+            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path))
 
     yield from heapq.merge(*(of_camera(camera) for camera in range(len(views))), key=lambda picture: picture.stamp_ns)
 
@@ -162,6 +174,7 @@ def _signals(
     cameras: tuple[str, ...],
     options: ConvertOptions,
     wheelbase_m: float,
+    period_ns: int,
     report: DriveReport,
 ) -> tuple[Signals, dict]:
     """Control, speed and yaw rate from the CAN bus where they are there and wanted, else from ego_pose."""
@@ -180,7 +193,7 @@ def _signals(
         meta["wheelbase_m"] = wheelbase_m  # the ratio is fitted by it
         meta |= {"steering_ratio": round(ratio.value, 4), "steering_ratio_fitted": ratio.fitted}
     if motion is None:
-        motion = _from_poses(index, scene, cameras, report)
+        motion = _from_poses(index, scene, cameras, period_ns, report)
     speed, yaw_rate = motion
     for name, kind, signal in (("can_bus", "steeranglefeedback", control), (meta["motion_source"], "pose", speed)):
         if signal is not None:
@@ -214,13 +227,13 @@ def _from_can_bus(
 
 
 def _from_poses(
-    index: PictureIndex, scene: str, cameras: tuple[str, ...], report: DriveReport
+    index: PictureIndex, scene: str, cameras: tuple[str, ...], period_ns: int, report: DriveReport
 ) -> tuple[Signal, Signal]:
     """Speed and yaw rate at the first camera's pictures. Raises ConversionError where there are no poses for it."""
     rows, _ = index.chain(scene, 0)
     poses = picture_poses(str(index.folder), cameras)[rows]
     count(report.skipped, "picture without an ego pose", int(np.isnan(poses).any(axis=1).sum()))
-    speed, yaw_rate = motion_of_poses(index.stamps[rows], poses)
+    speed, yaw_rate = motion_of_poses(index.stamps[rows], poses, period_ns)
     if speed.newest_ns is None:
         raise ConversionError(f"{index.folder / 'ego_pose.json'} has no two successive poses of this scene")
     return speed, yaw_rate
