@@ -73,6 +73,13 @@ def test_tensors_that_do_not_fit_each_other_are_refused(tmp_path, changes, messa
         convert(example(PATH, changes=changes), tmp_path)
 
 
+def test_an_example_is_named_by_the_id_of_its_scenario_wherever_it_stands(tmp_path):
+    payloads = [example(PATH), *(example(PATH, changes={"scenario/id": told}) for told in ("ffee", None))]
+    write_tfrecord(tmp_path / "x.tfrecord-0", payloads)
+    refs = waymo.find_drives(ConvertOptions("waymo", str(tmp_path), "dest"))
+    assert [ref.name for ref in refs] == ["19a486cd29abd7a7", "ffee", "x.tfrecord-0-00002"]
+
+
 def test_damaged_examples_give_errors_in_words_and_nothing_else(tmp_path):
     file = tmp_path / "payload"
     samples = [(x, y, 2, 1) for x, y in LINE]

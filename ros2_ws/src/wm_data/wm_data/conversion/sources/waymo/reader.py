@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from wm_bundle.files import open_regular
@@ -19,14 +18,13 @@ from wm_data.conversion.report import NS_PER_S, DriveReport
 from wm_data.conversion.sources.naming import unique_names
 from wm_data.conversion.sources.waymo import tfrecord
 from wm_data.conversion.sources.waymo.example import is_example, scene_of_example
+from wm_data.conversion.sources.waymo.ids import scenario_id
 from wm_data.conversion.sources.waymo.raster import ACROSS_M, EGO_DOWN, BirdsEyeView
 from wm_data.conversion.sources.waymo.scenario import scene_of_scenario
 from wm_data.conversion.sources.waymo.scene import Scene
-from wm_data.conversion.sources.waymo.schema import SCENARIO_ID_FIELD
 
 CAMERA = "bev"
 WHEELBASE_PER_LENGTH = 0.57  # of the Jaguar I-Pace: 2.99 m of wheelbase, about 5.29 m long with its sensors
-_LONGEST_ID = 100
 _READ_AHEAD_BYTES = 1024  # while ids are looked for: most of a record is stepped over
 
 
@@ -99,7 +97,7 @@ def _scenarios(file: Path) -> Iterator[tuple[str, dict]]:
     try:
         with open_regular(file, "rb", _READ_AHEAD_BYTES) as stream:
             for number, offset, length in tfrecord.frames(stream, file):
-                name = _scenario_id(stream, tfrecord.payload_start(offset), length) or f"{file.name}-{number:05d}"
+                name = scenario_id(stream, tfrecord.payload_start(offset), length) or f"{file.name}-{number:05d}"
                 yield name, {"file": path, "record": number, "offset": offset}
         if number < 0:
             yield file.name, {"file": path, "damage": f"{file} is empty, expected a TFRecord file"}
@@ -107,36 +105,6 @@ def _scenarios(file: Path) -> Iterator[tuple[str, dict]]:
         yield f"{file.name}-damage", {"file": path, "damage": str(error)}
     except OSError as error:
         yield f"{file.name}-damage", {"file": path, "damage": f"{file} cannot be read: {error}"}
-
-
-def _scenario_id(stream: BinaryIO, start: int, length: int) -> str | None:
-    """The scenario id out of a payload, stepping over all other fields; None where it has none or is damaged."""
-    position, end = start, start + length
-    while position < end:
-        stream.seek(position)
-        head = stream.read(min(20, end - position))
-        tag, used = _varint(head, 0)
-        value, after = _varint(head, used)  # of a field of wire type 0, and the length of one of type 2
-        wire_type = tag & 7
-        if not used or (wire_type in (0, 2) and after == used):
-            return None
-        if tag == SCENARIO_ID_FIELD << 3 | 2:
-            stream.seek(position + after)
-            return stream.read(min(value, _LONGEST_ID, end - position - after)).decode(errors="replace")
-        if wire_type not in (0, 1, 2, 5):
-            return None
-        position += {0: after, 1: used + 8, 2: after + value, 5: used + 4}[wire_type]
-    return None
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A variable-length number and the position after it; the position is unchanged where there is none."""
-    value = 0
-    for i, byte in enumerate(data[position : position + 10]):
-        value |= (byte & 0x7F) << 7 * i
-        if byte < 0x80:
-            return value, position + i + 1
-    return 0, position
 
 
 def _drive(scene: Scene, place: str, name: str, options: ConvertOptions) -> Drive:
