@@ -79,6 +79,8 @@ def _with_unlisted(listed: list[Path], there: list[Path], report: DriveReport, r
                 f"it back, or read what is there with --recover"
             )
         report.note(f"{names}, which the {METADATA} lists, is not there")
+        if len(missing) == len(listed):  # renamed, perhaps
+            return there
     files = [file for file in listed if file not in missing]
     pieces = {_piece(file) for file in listed} or {_piece(file) for file in there}
     bags = {piece[:2] for piece in pieces if piece is not None}

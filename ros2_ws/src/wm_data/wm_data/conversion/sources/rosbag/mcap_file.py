@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from mcap.reader import SeekingReader
 from mcap.records import Channel, Chunk, ChunkIndex, Message, Schema
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.stream_reader import MAGIC_SIZE, StreamReader, breakup_chunk
 from mcap.summary import Summary
+from mcap.writer import MCAP0_MAGIC
 from rosbags.typesys.msg import normalize_msgtype
 from wm_bundle.files import open_regular
 
@@ -185,6 +186,10 @@ class McapFile:
 def read_summary(path: Path) -> Summary | None:
     """The summary at a file's end, None where it has none. Raises exceptions of every kind about a damaged file."""
     with open_regular(path, "rb") as stream:
+        stream.seek(max(path.stat().st_size - MAGIC_SIZE, 0))
+        if stream.read() != MCAP0_MAGIC:
+            raise ConversionError("its end is missing: it was cut short or never closed, or it is no mcap")
+        stream.seek(0)
         return SeekingReader(stream, record_size_limit=_LARGEST_RECORD).get_summary()
 
 
