@@ -152,17 +152,35 @@ def start(package: str, executable: str, *args: str, domain_id: int, **popen) ->
 
 
 @contextlib.contextmanager
-def rclpy_context(domain_id: int):
-    """Yields an initialised rclpy.Context in the given domain and shuts it down afterwards."""
+def domain_variables(domain_id: int):
+    """The middleware's variables of the domain, while a context is made."""
     before = {name: os.environ.get(name) for name in discovery(domain_id)}
     os.environ.update(discovery(domain_id))
-    context = rclpy.Context()
     try:
-        rclpy.init(context=context, domain_id=domain_id)
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextlib.contextmanager
+def rclpy_context(domain_id: int):
+    """Yields an initialised rclpy.Context in the given domain and shuts it down afterwards."""
+    context = rclpy.Context()
+    with domain_variables(domain_id):
+        rclpy.init(context=context, domain_id=domain_id)
     try:
         yield context
     finally:
         rclpy.try_shutdown(context=context)
+
+
+@contextlib.contextmanager
+def default_context(domain_id: int, argv: list[str]):
+    """The default context in the given domain, with these arguments: for nodes that are made as in their process."""
+    with domain_variables(domain_id):
+        rclpy.init(args=argv, domain_id=domain_id)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()

@@ -73,3 +73,13 @@ def test_leaves_no_moving_vehicle_behind(watchdog):
     assert "may move" in watchdog.brake_at_end()
     watchdog.command(*BRAKE)
     assert watchdog.brake_at_end() is None
+
+
+def test_an_internal_error_brakes_at_once_and_until_the_next_command(watchdog, clock):
+    watchdog.command(*THROTTLE)
+    watchdog.failed("internal error")
+    assert watchdog.brake_due() == "internal error" and watchdog.brake_due() is None
+    clock.advance(0.6)
+    assert watchdog.brake_due() == "internal error" and watchdog.brake_at_end() is not None
+    watchdog.command(*THROTTLE)
+    assert watchdog.brake_due() is None and watchdog.state.name == "watching"

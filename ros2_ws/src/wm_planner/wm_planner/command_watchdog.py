@@ -30,32 +30,40 @@ class CommandWatchdog:
         self._last_s = 0.0
         self._moving = False
         self._braked_s: float | None = None
+        self._fault: str | None = None
         self.state = WatchState("disarmed", "no command so far")
 
     def command(self, throttle: float, brake: float) -> None:
         """A command of somebody else came; it ends the watchdog's brake."""
         self._last_s = self._clock()
         self._moving = not (throttle <= 0.0 and brake >= 1.0)  # NaN counts as moving
-        self._braked_s = None
+        self._braked_s = self._fault = None
         self.state = WatchState("watching", "commands come" if self._moving else "the last command is a full brake")
 
     def planner_left(self) -> None:
         """The planner said that it braked and is no longer active; that ends the watchdog's brake."""
         self._moving = False
-        self._braked_s = None
+        self._braked_s = self._fault = None
         self.state = WatchState("disarmed", "the planner has braked and is inactive")
+
+    def failed(self, fault: str) -> None:
+        """The watchdog itself failed at something, and may have missed a command: brakes until the next one comes."""
+        self._moving = True
+        self._braked_s = None
+        self._fault = fault
+        self.state = WatchState("braking", fault)
 
     def brake_due(self) -> str | None:
         """Why a brake must be sent now; None while all is well, and until it is time to repeat the last one."""
         now_s = self._clock()
         silent_s = now_s - self._last_s
-        if not self._moving or silent_s <= self._timeout_s:
+        if not self._moving or (silent_s <= self._timeout_s and self._fault is None):
             return None
         if self._braked_s is not None and now_s - self._braked_s < REPEAT_S:
             return None
         self._braked_s = now_s
-        reason = (f"no command for {silent_s:.2f} s, the limit is {self._timeout_s:g} s: the planner has no "
-                  f"images, hangs or was killed")
+        reason = self._fault or (f"no command for {silent_s:.2f} s, the limit is {self._timeout_s:g} s: the planner "
+                                 f"has no images, hangs or was killed")
         self.state = WatchState("braking", reason)
         return reason
 

@@ -4,7 +4,11 @@ What it decides is in ``command_watchdog``. Needs no simulated time, no model an
 and goes on whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
 """
 
+import collections
+import contextlib
 import sys
+import time
+import traceback
 
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
@@ -17,6 +21,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import PlannerStatus
 
 from wm_planner.command_line import node_words_refused, note_stop_signals
@@ -24,9 +29,10 @@ from wm_planner.command_watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"
 BUNDLE_ID = "command_watchdog"  # in PlannerStatus, in the place of a bundle
-EXIT_REFUSED = 2
+EXIT_FAILED, EXIT_REFUSED = 1, 2
 _LOOKS = 5  # in the time of the timeout: it brakes at most a fifth later
 _DIAGNOSTICS_PERIOD_S = 1.0
+_MOST_FAILURES, _FAILURES_S = 10, 10.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
 _LEVELS = {"disarmed": DiagnosticStatus.OK, "watching": DiagnosticStatus.OK, "braking": DiagnosticStatus.ERROR}
@@ -64,6 +70,7 @@ class CommandWatchdogNode(Node):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self._timeout_s / _LOOKS, self._look, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+        guard_services(self)
 
     def _read_parameters(self) -> dict:
         known = [name for name, _, _ in _PARAMETERS]
@@ -99,12 +106,23 @@ class CommandWatchdogNode(Node):
             self._brake(reason)
             self._report()
 
+    def brake_for(self, error: Exception) -> None:
+        """A callback raised ``error``: brake before anything else, then tell it with its traceback. Raises nothing."""
+        fault = f"internal error of the command watchdog: {type(error).__name__}: {error}"
+        with contextlib.suppress(Exception):  # the first error is what is told
+            self._watchdog.failed(fault)
+            self._brake(fault)
+            self._report()
+        self.get_logger().error("".join(traceback.format_exception(error)))
+
     def brake_at_end(self) -> None:
         """Leave no moving vehicle behind: who ends the watchdog may have ended the planner as well, in any way."""
         reason = self._watchdog.brake_at_end()
         if reason is not None:
-            self._brake(reason)
-            self._control.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S))
+            try:
+                self._brake(reason)
+            finally:
+                self._control.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S))
 
     def _brake(self, reason: str) -> None:
         command = CarlaEgoVehicleControl(throttle=0.0, steer=0.0, brake=1.0, gear=1)
@@ -155,15 +173,33 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
         rclpy.try_shutdown()
         return _refuse(str(error).splitlines()[0].split(", at /")[0])
+    try:
+        return guard(node, stop_signals)
+    finally:
+        rclpy.try_shutdown()
+
+
+def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
+    """Serve the node until a signal. An exception of a callback brakes, and the node goes on guarding, unless it was the
+    last of ``_MOST_FAILURES`` within ``_FAILURES_S``: then nothing works, and the launch is to end. Returns the exit
+    code."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not stop_signals:
-        executor.spin_once(timeout_sec=0.1)
-    node.brake_at_end()
-    executor.shutdown(timeout_sec=1.0)
-    node.destroy_node()
-    rclpy.try_shutdown()
-    return 0
+    failed_s = collections.deque(maxlen=_MOST_FAILURES)
+    try:
+        while not stop_signals:
+            try:
+                executor.spin_once(timeout_sec=0.1)
+            except Exception as error:
+                node.brake_for(error)
+                failed_s.append(time.monotonic())
+                if len(failed_s) == _MOST_FAILURES and failed_s[-1] - failed_s[0] < _FAILURES_S:
+                    return EXIT_FAILED
+        return 0
+    finally:
+        node.brake_at_end()
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
 
 
 def _help_text() -> str:

@@ -4,9 +4,11 @@ Only wiring: what to command is decided in ``pilot``, when images have stopped i
 image asked for (the watchdog's, and the one at deactivation) carries the stamp zero.
 """
 
+import functools
 import gc
 import sys
 import time
+import traceback
 
 import rclpy
 from builtin_interfaces.msg import Time
@@ -16,6 +18,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from wm_bundle.frames import Frame
+from wm_bundle.service_guard import guard_services
 
 from wm_planner.assembly import Parts, build, retune
 from wm_planner.command_line import node_words_refused, note_stop_signals
@@ -32,11 +35,26 @@ from wm_planner.pilot import BRAKE, Decision
 from wm_planner.self_check import NONE
 from wm_planner.watchdog import Watchdog
 
-EXIT_REFUSED = 2
+EXIT_CRASHED, EXIT_REFUSED = 1, 2
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
+
+
+def _told(transition):
+    """A transition's callback whose exceptions are told with their traceback: rclpy turns them into an error state
+    without a word."""
+
+    @functools.wraps(transition)
+    def tell(node, state):
+        try:
+            return transition(node, state)
+        except Exception:
+            node.get_logger().error(f"{transition.__name__} failed:\n{traceback.format_exc()}")
+            raise
+
+    return tell
 
 
 class PlannerNode(LifecycleNode):
@@ -54,6 +72,7 @@ class PlannerNode(LifecycleNode):
         self._reported: tuple[Mode, str] | None = None
         self._parameters_guard = NodeParameters(
             self, configured=lambda: self._parts is not None, apply=self._retune)
+        guard_services(self)
 
     @property
     def config(self) -> PlannerConfig:
@@ -62,6 +81,7 @@ class PlannerNode(LifecycleNode):
 
     # Life cycle
 
+    @_told
     def on_configure(self, state) -> TransitionCallbackReturn:
         """Load the bundle, warm the engine up, make publishers and subscriptions."""
         try:
@@ -87,6 +107,7 @@ class PlannerNode(LifecycleNode):
         self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)
         self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
 
+    @_told
     def on_activate(self, state) -> TransitionCallbackReturn:
         """Start to drive: from now on the vehicle gets a command for every image, or the brake."""
         self._parts.pilot.reset()
@@ -104,16 +125,19 @@ class PlannerNode(LifecycleNode):
         self._active = True
         return super().on_activate(state)
 
+    @_told
     def on_deactivate(self, state) -> TransitionCallbackReturn:
         """Brake and stop listening."""
         self._stop("deactivated")
         return super().on_deactivate(state)
 
+    @_told
     def on_cleanup(self, state) -> TransitionCallbackReturn:
         """Destroy everything that configure made."""
         self._destroy_entities()
         return super().on_cleanup(state)
 
+    @_told
     def on_shutdown(self, state) -> TransitionCallbackReturn:
         """Brake if active, destroy everything, and end the process."""
         self._stop("shut down")
@@ -121,6 +145,7 @@ class PlannerNode(LifecycleNode):
         self.finalized = True
         return super().on_shutdown(state)
 
+    @_told
     def on_error(self, state) -> TransitionCallbackReturn:
         """Brake if active, and destroy everything; the node can be configured again."""
         self._stop("error in a transition")
@@ -137,14 +162,16 @@ class PlannerNode(LifecycleNode):
         if not self._active:
             return
         self._active = False
-        self._watchdog.stop()
-        self._inputs.stop()
-        for timer in self._timers_made:
-            self.destroy_timer(timer)
-        self._timers_made.clear()
-        self._send(Decision(BRAKE, reason, mode=Mode.INACTIVE), Time(), time.monotonic())
+        try:  # the brake first: whatever else fails
+            self._send(Decision(BRAKE, reason, mode=Mode.INACTIVE), Time(), time.monotonic())
+        finally:
+            self._watchdog.stop()
+            self._inputs.stop()
+            for timer in self._timers_made:
+                self.destroy_timer(timer)
+            self._timers_made.clear()
+            self._outputs.wait_until_received(_ACK_TIMEOUT_S)
         self._on_diagnostics()
-        self._outputs.wait_until_received(_ACK_TIMEOUT_S)
 
     def _retune(self, config: PlannerConfig) -> None:
         retune(self._parts, config)
@@ -195,10 +222,10 @@ class PlannerNode(LifecycleNode):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused, or 1
+    with a traceback when it crashed; it brakes before that."""
     argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
-    node = None
     try:
         refused = node_words_refused("planner", argv, help_text)
         if refused is not None:
@@ -206,15 +233,18 @@ def main(argv: list[str] | None = None) -> int:
         # Our own handlers, because rclpy's would close the context before the last brake command is sent.
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
         node = PlannerNode()
-        return _run(node, stop_signals)
     except ConfigError as error:
         return _refuse(str(error))
     except Exception as error:  # rclpy refuses bad --ros-args with exceptions of several modules
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return _refuse(reason.split(", at /")[0])  # without the places in rcl's sources
+    try:
+        return _run(node, stop_signals)
+    except Exception:
+        node.get_logger().fatal(f"crashed:\n{traceback.format_exc()}")
+        return EXIT_CRASHED
     finally:
-        if node is not None:
-            node.destroy_node()
+        node.destroy_node()
         rclpy.try_shutdown()
 
 
@@ -235,6 +265,7 @@ def _run(node: PlannerNode, stop_signals: list[int]) -> int:
 
 
 def _refuse(message: str) -> int:
+    rclpy.try_shutdown()
     print(f"planner: {message}", file=sys.stderr)
     return EXIT_REFUSED
 

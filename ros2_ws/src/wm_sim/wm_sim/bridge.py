@@ -20,6 +20,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Bool
+from wm_bundle.service_guard import guard_services
 from wm_msgs.srv import Reset
 
 from wm_sim.car_control import CarControl
@@ -66,6 +67,7 @@ class Bridge(Node):
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self)
         self._connect(sensors)
+        guard_services(self)
 
     def _read_sensors(self) -> list[SensorSpec]:
         """The built-in sensors, or the spawn file's; what of it is left out is told. Raises ValueError."""

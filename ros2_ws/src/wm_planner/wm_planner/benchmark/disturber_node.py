@@ -19,6 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
 from wm_bundle.images import decode_image
+from wm_bundle.service_guard import guard_services
 
 from wm_planner.benchmark.disturbance import Disturbance, Effects
 from wm_planner.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
@@ -64,6 +65,7 @@ class DisturberNode(Node):
         self._listening = False
         self._to_planner = [self.create_publisher(Image, topic, _RELIABLE) for topic in relay.planner_images]
         self.create_subscription(CarlaEgoVehicleControl, relay.planner_control, self._on_command, _RELIABLE)
+        guard_services(self)
 
     def look(self) -> None:
         """Connect to the simulator once the planner is there, and send what is due."""

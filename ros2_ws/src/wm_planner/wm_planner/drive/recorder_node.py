@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
+from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_msgs.srv import Reset
 
@@ -68,6 +69,7 @@ class RecorderNode(Node):
         listen(StepResult, f"{self._car}/step_result", self._on_step, reliable(50))
         listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, reliable(50))
         listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, reliable(10))
+        guard_services(self)
 
     def sees_simulator(self) -> bool:
         """Whether every topic and service of the simulator that a drive needs is there."""

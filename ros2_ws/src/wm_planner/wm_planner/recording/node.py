@@ -6,6 +6,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
+from wm_bundle.service_guard import guard_services
 
 from wm_planner.recording.definitions import definition, message_class, qos_text
 from wm_planner.recording.errors import RecordError
@@ -42,6 +43,7 @@ class RecorderNode(Node):
         self.create_timer(_LOOK_PERIOD_S, self._look, clock=steady)
         self.create_timer(_CHECK_PERIOD_S, self._check, clock=steady)
         self._look()
+        guard_services(self)
 
     def _look(self) -> None:
         """Take new topics in, and see whether the time is over."""

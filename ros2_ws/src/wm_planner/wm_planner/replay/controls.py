@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
+from wm_bundle.service_guard import guard_services
 
 HELP = "space pauses and goes on, the right arrow plays up to the next picture while it is paused"
 _SPACE, _RIGHT = b" ", (b"\x1b[C", b"\x1bOC")  # the right arrow as terminals send it in their two modes
@@ -72,6 +73,7 @@ def offer_services(node: Node, controls: Controls) -> None:
 
     node.create_service(SetBool, "~/pause", pause)
     node.create_service(Trigger, "~/step", step)
+    guard_services(node)
 
 
 def has_keyboard() -> bool:

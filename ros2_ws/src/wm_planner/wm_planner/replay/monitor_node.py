@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from wm_bundle import BundleError, load_bundle
+from wm_bundle.service_guard import guard_services
 from wm_evaluation.report import write_page
 from wm_msgs.msg import PlannerStatus
 
@@ -75,6 +76,7 @@ class ReplayMonitor(Node):
             deep)
         self.create_subscription(
             PlannerStatus, config.topic("planner_status_topic", "planner/status"), self._on_status, deep)
+        guard_services(self)
 
     @property
     def player_there(self) -> bool:
@@ -89,6 +91,9 @@ class ReplayMonitor(Node):
         self.arrivals.command(stamp_ns(message.header.stamp), Command(info["received_timestamp"], values))
 
     def _on_status(self, message: PlannerStatus) -> None:
+        if message.mode not in list(Mode):
+            self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
+            return
         self.arrivals.status(stamp_ns(message.header.stamp), Status(
             Mode(message.mode), message.reason, message.latency_ms, message.deadline_missed, message.candidates,
             message.iterations, message.surprise, message.in_flight))
@@ -126,6 +131,7 @@ def main(argv: list[str] | None = None) -> int:
 def _wait_for_planner(cameras: list[str], signals: list[int]) -> None:
     """Return when the planner is active and the monitor listens. Raises ReplayError, also where a camera is live."""
     node = rclpy.create_node("wm_replay_gate")
+    guard_services(node)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

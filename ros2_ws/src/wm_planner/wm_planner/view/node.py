@@ -20,6 +20,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
+from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 
 from wm_planner.command_line import node_words_refused, note_stop_signals
@@ -52,6 +53,7 @@ class LiveViewNode(Node):
         self.on_answer: Callable[[], None] = lambda: None  # called after each of the planner's commands
         self._made = []
         self._sees_pictures = False
+        guard_services(self)
 
     def listen(self) -> None:
         """Subscribe, but for the pictures, see ``look``."""

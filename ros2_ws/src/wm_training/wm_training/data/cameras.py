@@ -61,8 +61,12 @@ class Cameras:
 
     def _on_image(self, camera: int, message: Image) -> None:
         if self._preprocess[camera] is None:
-            spec = CameraSpec(self._names[camera], message.height, message.width)
-            self._preprocess[camera] = ImagePreprocessor(spec, self._size, self._size)
+            try:
+                spec = CameraSpec(self._names[camera], message.height, message.width)
+                self._preprocess[camera] = ImagePreprocessor(spec, self._size, self._size)
+            except ValueError as error:
+                self._on_error(error)
+                return
         image = RawImage(stamp_ns(message.header), message.height, message.width, message.encoding, message.step,
                          message.data)  # fmt: skip
         for frame in self._synchroniser.add(camera, image):

@@ -1,5 +1,6 @@
 """ROS wiring of the collector: topics in, ticks out; decisions in, commands out."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 from wm_bundle.motion import speed_input
+from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
@@ -64,6 +66,7 @@ class CollectNode(Node):
                 self, options.role_name, options.planner_node,
                 lambda stamp, command: self._add("planner", stamp, command),
             )  # fmt: skip
+        guard_services(self)
 
     def _fail(self, error: Exception) -> None:
         self.failure = error
@@ -166,7 +169,7 @@ class CollectNode(Node):
 
     def _on_status(self, message: CarlaStatus) -> None:
         self._status = message
-        if message.fixed_delta_seconds > 0:
+        if 0.0 < message.fixed_delta_seconds < math.inf:
             self.period_ns = round(message.fixed_delta_seconds * 1e9)
 
     def _event(self, kind: str, count: int) -> None:

@@ -1,0 +1,56 @@
+"""A node answers every request: one that cannot be served with a failure, instead of ending the process.
+
+rclpy (7.1.6 of Jazzy, and Humble's) lets the exceptions of service callbacks out of the executor, those of its own
+services too: for a life cycle transition that does not fit the state, for a parameter of a type there is none.
+Imports nothing of ROS before a node does.
+"""
+
+import traceback
+
+
+def guard_services(node) -> None:
+    """From now on no request to a service of the node raises. Call it when all services are made.
+
+    What a failed request is answered with has ``success`` or ``successful`` false, and the reason where there is a
+    place for one; other answers are empty. The reason is logged.
+    """
+    for service in node.services:
+        if not isinstance(service.callback, _Guarded):
+            service.callback = _Guarded(service, node.get_logger())
+
+
+class _Guarded:
+    """A service's callback that does not raise."""
+
+    def __init__(self, service, logger):
+        self._name, self._kind, self._callback = service.srv_name, service.srv_type, service.callback
+        self._logger = logger
+
+    def __call__(self, request, response):
+        if hasattr(response, "results"):  # of set_parameters: each has a result of its own
+            response.results = [self._answer(self._kind.Request(parameters=[one]), self._kind.Response()).results[0]
+                                for one in request.parameters]
+            return response
+        return self._answer(request, response)
+
+    def _answer(self, request, response):
+        try:
+            return self._callback(request, response)
+        except Exception as error:  # whatever a request leads to, the node goes on
+            reason = (str(error) or type(error).__name__).splitlines()[0].split(", at /")[0]
+            self._logger.warning(f"{self._name}: refused a request: {reason}")
+            self._logger.debug(traceback.format_exc())
+            return _refusal(self._kind.Response(), reason)
+
+
+def _refusal(response, reason: str):
+    """The empty answer says that there was no success; only the reason is to be added."""
+    if hasattr(response, "results"):
+        from rcl_interfaces.msg import SetParametersResult  # a node has answered, so there is ROS
+
+        response.results = [SetParametersResult(successful=False, reason=reason)]
+    elif hasattr(response, "result") and hasattr(response.result, "reason"):
+        response.result.reason = reason
+    elif hasattr(response, "message"):
+        response.message = reason
+    return response
