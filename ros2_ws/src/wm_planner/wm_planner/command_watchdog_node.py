@@ -180,9 +180,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
-    """Serve the node until a signal. An exception of a callback brakes, and the node goes on guarding, unless it was the
-    last of ``_MOST_FAILURES`` within ``_FAILURES_S``: then nothing works, and the launch is to end. Returns the exit
-    code."""
+    """Serve the node until a signal; returns the exit code.
+
+    An exception of a callback brakes, and the node goes on guarding, unless it was the last of ``_MOST_FAILURES`` within
+    ``_FAILURES_S``: then nothing works, and the launch is to end.
+    """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     failed_s = collections.deque(maxlen=_MOST_FAILURES)
