@@ -182,8 +182,8 @@ def main(argv: list[str] | None = None) -> int:
 def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
     """Serve the node until a signal; returns the exit code.
 
-    An exception of a callback brakes, and the node goes on guarding, unless it was the last of ``_MOST_FAILURES`` within
-    ``_FAILURES_S``: then nothing works, and the launch is to end.
+    An exception of a callback brakes, and the node goes on guarding, unless it was the last of ``_MOST_FAILURES``
+    within ``_FAILURES_S``: then nothing works, and the launch is to end.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
