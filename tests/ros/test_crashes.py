@@ -73,17 +73,27 @@ def guard(domain, stop) -> int:
 @pytest.mark.parametrize("callback", ["_on_command", "_look"])
 def test_a_watchdog_whose_callback_always_fails_brakes_until_it_ends_with_a_traceback(
         domain, vehicle, monkeypatch, capfd, callback):
+    driven_s, known = [0.0], []
+
     def serve() -> bool:
-        vehicle.drive()
+        """Until the vehicle has heard a brake a command comes now and then; from then on always."""
+        if known or time.monotonic() - driven_s[0] > 0.5:
+            vehicle.drive()
+            driven_s[0] = time.monotonic()
+        if not known and vehicle.brakes_of("wm_command_watchdog"):
+            known.append(len(vehicle.heard))
         return False
 
-    def fail_when_known(self, *_):
-        if self._control.get_subscription_count() > 1:  # the vehicle's and its own
+    def fail_when_known(self, *arguments):
+        if known:
             raiser()
+        original(self, *arguments)
 
+    original = getattr(CommandWatchdogNode, callback)
     monkeypatch.setattr(CommandWatchdogNode, callback, fail_when_known)
     assert guard(domain, Until(serve)) == command_watchdog_node.EXIT_FAILED
-    assert vehicle.brakes_of("wm_command_watchdog") >= 1
+    before = sum(is_brake(message) for message in vehicle.heard[:known[0]])
+    assert vehicle.brakes_of("wm_command_watchdog") >= before + 2
     told = capfd.readouterr().err
     assert "ZeroDivisionError: made by the test" in told and "Traceback" in told
 
