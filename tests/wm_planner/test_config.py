@@ -87,6 +87,19 @@ def test_cautious_weighs_every_cost_more_and_limits_throttle(manifest):
     assert make_tuning(given, manifest, has_ensemble=False).cautious.no_throttle_above_mps == 7.0
 
 
+def test_caution_is_never_dropped_for_want_of_candidates(manifest):
+    few = PlannerConfig(candidates=15)
+    with pytest.raises(ConfigError, match="candidates: expected at least 16 with cautious_risk above 0, because bundle "
+                                          "fake has no ensemble.*found 15; or set cautious_risk to 0"):
+        make_tuning(few, manifest, has_ensemble=False)
+    assert make_tuning(few, manifest, has_ensemble=True).cautious.scorer.costs  # the members' disagreement is free
+    incautious, enough, actor = (
+        make_tuning(dataclasses.replace(few, **change), manifest, has_ensemble=False).cautious.scorer
+        for change in ({"cautious_risk": 0.0}, {"candidates": 16}, {"solver": "actor"}))
+    assert not incautious.costs and enough.samples == 2
+    assert actor.samples == 1  # it chooses among nothing
+
+
 def test_changes_while_driving_are_of_the_search_and_its_deadline_only():
     config = PlannerConfig()
     search = dataclasses.replace(config, solver="cem", candidates=128, risk=1.0, deadline_ms=40.0)

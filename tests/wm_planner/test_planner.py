@@ -1,15 +1,17 @@
 """The planner with a fake engine and a fake clock."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from fake_planner import HORIZON, IMAGE, SPEED, cem, make_planner, observe
+from fake_planner import HORIZON, IMAGE, SPEED, cem, make_planner, observe, settings
 from wm_planner.costs import SpreadCost
 from wm_planner.engine import Imagined
 from wm_planner.errors import NonFiniteError, PlanError, PlannerError
 from wm_planner.limits import ActionLimits
 from wm_planner.planner import Manner, Planner, Tuning, check_actions
 from wm_planner.scoring import Scorer
-from wm_planner.solvers import Solution
+from wm_planner.solvers import CEM
 from wm_planner.timer import CandidateTimer
 
 
@@ -181,32 +183,43 @@ def test_several_futures_of_a_plan_share_the_candidates_and_differ_in_noise(engi
     assert not (noise[0] == noise[1]).any()
 
 
-class FailsAtFirst:
-    """A solver whose first ``failures`` answers are not finite."""
+class FailsAtFirst(CEM):
+    """A search whose answers are spoilt at the given calls; ``tried``: the candidates of every call."""
 
-    candidates = 8
-
-    def __init__(self, failures: int):
-        self.failures = failures
-
-    def reset(self):
-        pass
+    def __init__(self, failures: set[int]):
+        super().__init__(settings(iterations=1), 8)
+        self.failures, self.tried = failures, []
 
     def solve(self, problem):
-        self.failures -= 1
-        plan = np.full((HORIZON, 2), np.nan if self.failures >= 0 else 0.1, np.float32)
-        return Solution(plan, plan[None], np.zeros(1, np.float32), 1)
+        solution = super().solve(problem)
+        self.tried.append(solution.candidates.copy())
+        spoilt = len(self.tried) - 1 in self.failures
+        return replace(solution, plan=solution.plan * np.float32(np.nan)) if spoilt else solution
 
 
 def test_a_bad_plan_is_searched_for_again_a_bounded_number_of_times(engine, clock):
-    planner = make_planner(engine, clock, FailsAtFirst(2), retries=2)
+    planner = make_planner(engine, clock, FailsAtFirst({0, 1}), retries=2)
     observe(planner)
-    plan = planner.plan(clock() + 1.0)
-    assert plan.retries == 2 and plan.action == pytest.approx([0.1, 0.1, 0.0])
-    planner = make_planner(engine, clock, FailsAtFirst(3), retries=2)
+    assert planner.plan(clock() + 1.0).retries == 2
+    planner = make_planner(engine, clock, FailsAtFirst({0, 1, 2}), retries=2)
     observe(planner)
     with pytest.raises(PlanError, match="not finite.*2 further searches failed too"):
         planner.plan(clock() + 1.0)
+
+
+def test_every_retry_draws_fresh_numbers_without_the_last_plan_and_is_the_same_for_a_seed(engine, clock):
+    def search() -> list[np.ndarray]:
+        solver = FailsAtFirst({1, 2})  # the first frame succeeds and leaves a plan to start from
+        planner = make_planner(engine, clock, solver, retries=2)
+        for _ in range(2):
+            observe(planner)
+            planner.plan(clock() + 1.0)
+        return solver.tried
+
+    _, first, second, third = tried = search()
+    assert not (first[3:] == second[3:]).any() and not (second[3:] == third[3:]).any()  # 3 are no samples
+    assert (first[1] != first[0]).any() and (second[1] == second[0]).all()  # the last plan beside the actor's
+    np.testing.assert_array_equal(tried, search())
 
 
 def test_scores_that_are_not_finite_choose_nothing(engine, clock):

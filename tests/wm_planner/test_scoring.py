@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from wm_planner.costs import (
     ActionRateCost,
     CostContext,
@@ -12,7 +14,7 @@ from wm_planner.costs import (
     SteeringSpeedCost,
 )
 from wm_planner.engine import Imagined
-from wm_planner.scoring import Scorer, imagined_returns, step_weights
+from wm_planner.scoring import Scorer, imagined_returns, return_weights
 
 
 def imagined(reward, continues, value) -> Imagined:
@@ -41,7 +43,7 @@ def test_lambda_mixes_short_and_long_bootstraps():
     assert imagined_returns(future, 0.5, 0.75) == pytest.approx([2.875])
 
 
-NOTHING = Futures(None, None, None)  # for costs that look at the plans only
+NOTHING = Futures(None, None, None, None)  # for costs that look at the plans only
 CONTEXT = CostContext(previous=np.array([0.5, 0.0], np.float32), proposal=np.zeros((2, 2), np.float32))
 
 
@@ -73,9 +75,29 @@ def test_steering_costs_with_the_square_of_speed():
 def test_disagreement_counts_as_much_as_the_reward_it_is_about():
     one = np.ones((1, 2), np.float32)
     said = Imagined(one, np.array([[0.5, 0.8]], np.float32), one, np.array([[3.0, 2.0]]), np.array([[9.0, 10.0]]))
-    futures = Futures(said, np.zeros((1, 1)), step_weights(said.continues, 0.9))
+    futures = Futures(said, np.zeros((1, 1)), *return_weights(said.continues, 0.9))
     # 2 weight * (3 + 0.9 * 0.5 * 2 + 0.81 * 0.5 * 0.8 * 10) = 2 * (3 + 0.9 + 3.24)
     assert DisagreementCost(2.0)(np.zeros((1, 2, 2)), futures, CONTEXT) == pytest.approx([14.28])
+
+
+def test_disagreement_counts_as_in_a_return_that_trusts_short_roll_outs_too():
+    one = np.ones((1, 2), np.float32)
+    said = Imagined(one, np.array([[0.5, 0.8]], np.float32), one, np.array([[3.0, 2.0]]), np.array([[9.0, 10.0]]))
+    futures = Futures(said, np.zeros((1, 1)), *return_weights(said.continues, 0.9, 0.75))
+    # return = r0 + 0.9 * 0.5 * (0.25 * v0 + 0.75 * (r1 + 0.9 * 0.8 * v1)) = r0 + 0.1125 v0 + 0.3375 r1 + 0.243 v1, so
+    # 3 + 0.1125 * 9 + 0.3375 * 2 + 0.243 * 10 = 3 + 1.0125 + 0.675 + 2.43
+    assert DisagreementCost(1.0)(np.zeros((1, 2, 2)), futures, CONTEXT) == pytest.approx([7.1175])
+    score = Scorer(0.9, 0.75, [DisagreementCost(1.0)])(np.zeros((1, 2, 2)), said, CONTEXT)
+    assert score == pytest.approx([1.0 + 0.1125 + 0.3375 + 0.243 - 7.1175])
+
+
+@given(st.integers(1, 12), st.floats(0.5, 1.0), st.floats(0.0, 1.0), st.integers(0, 2**32 - 1))
+def test_the_weights_are_those_of_the_return(horizon, discount, lambda_, seed):
+    random = np.random.default_rng(seed)
+    future = imagined(*random.uniform(0.0, 1.0, (3, 2, horizon)))
+    rewards, values = return_weights(future.continues, discount, lambda_)
+    weighted = (rewards * future.reward + values * future.value).sum(axis=1)
+    np.testing.assert_allclose(weighted, imagined_returns(future, discount, lambda_), rtol=1e-4)
 
 
 def test_mean_less_spread_prefers_the_sure_plan():

@@ -19,7 +19,16 @@ from wm_planner.planner import Manner, Planner, Tuning
 from wm_planner.policy import Policy, PolicyFile, read_policy
 from wm_planner.providers import CHOICES
 from wm_planner.scoring import Scorer
-from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting, SamplingSettings, Solver
+from wm_planner.solvers import (
+    CEM,
+    FEWEST_CANDIDATES,
+    MPPI,
+    ActorOnly,
+    PolicyOnly,
+    RandomShooting,
+    SamplingSettings,
+    Solver,
+)
 
 _COST_WEIGHTS = ("action_rate_cost", "deviation_cost", "steering_speed_cost")
 
@@ -127,7 +136,15 @@ def retune(parts: Parts, config: PlannerConfig) -> None:
 
 
 def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
-    """Everything of the planner that may be exchanged while driving. Raises ConfigError, see ``make_costs``."""
+    """Everything of the planner that may be exchanged while driving.
+
+    Raises ConfigError, see ``make_costs``, and for too few candidates to judge risk by.
+    """
+    if config.searches and not has_ensemble and config.cautious_risk > 0.0 and config.samples_that_fit < 2:
+        raise ConfigError(
+            f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with cautious_risk above 0, because bundle "
+            f"{manifest.model_id} has no ensemble and every plan is imagined more than once when degraded, found "
+            f"{config.candidates}; or set cautious_risk to 0")
     slew = (config.steer_slew, config.longitudinal_slew)
     cautious = replace(
         config, risk=max(config.risk, config.cautious_risk),

@@ -28,13 +28,14 @@ class CostContext:
 class Futures:
     """What was imagined of N candidates, M times each with other noise.
 
-    ``imagined`` has M·N rows, sample by sample; ``returns`` (M, N) without costs; ``weights`` (M·N, H + 1): discount
-    times the probability to get there, of each step's reward and of the value at the end.
+    ``imagined`` has M·N rows, sample by sample; ``returns`` (M, N) without costs; ``reward_weights`` and
+    ``value_weights`` (M·N, H): what each step's reward and value count in them.
     """
 
     imagined: Imagined
     returns: np.ndarray
-    weights: np.ndarray
+    reward_weights: np.ndarray
+    value_weights: np.ndarray
 
 
 class CostTerm(Protocol):
@@ -87,7 +88,7 @@ class SteeringSpeedCost:
 
 @dataclass(frozen=True)
 class DisagreementCost:
-    """What the ensemble's members disagree by: of every reward, and of the value at the end, weighted as in the return.
+    """What the ensemble's members disagree by, of every reward and value, each weighted as in the return.
 
     ``weight`` [std]: how many standard deviations of the return to subtract, where those of all steps are added up:
     a model that is wrong at one step is wrong at the next too.
@@ -97,8 +98,8 @@ class DisagreementCost:
 
     def __call__(self, plans: np.ndarray, futures: Futures, context: CostContext) -> np.ndarray:
         imagined = futures.imagined
-        spread = (futures.weights[:, :-1] * imagined.disagreement).sum(axis=1)
-        spread += futures.weights[:, -1] * imagined.value_disagreement[:, -1]
+        spread = (futures.reward_weights * imagined.disagreement).sum(axis=1)
+        spread += (futures.value_weights * imagined.value_disagreement).sum(axis=1)
         return self.weight * spread.reshape(futures.returns.shape).mean(axis=0)
 
 

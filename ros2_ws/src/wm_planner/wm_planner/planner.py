@@ -185,7 +185,7 @@ class Planner:
                     self._timer.skipped()
                 return self._checked_plan(solution, limits, previous, len(in_flight), attempt)
             except PlanError as error:
-                solver.reset()
+                solver.forget()
                 fault = error
         raise PlanError(f"{fault}; {retries} further searches failed too" if retries else str(fault)) from fault
 

@@ -11,14 +11,18 @@ from wm_planner.costs import CostContext, CostTerm, Futures
 from wm_planner.engine import Imagined
 
 
-def step_weights(continues: np.ndarray, discount: float) -> np.ndarray:
-    """What a step's reward counts in the return, (N, H + 1): discount^h · prod(continue before h), 1 for the first.
+def return_weights(continues: np.ndarray, discount: float, lambda_: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """What the reward and the value of every step count in ``imagined_returns``: two (N, H), by ``continues`` (N, H).
 
-    The last entry is what the value at the end counts. ``continues`` (N, H).
+    reward_h counts lambda_^h · discount^h · prod(continue before h); value_h what the reward of the next step would,
+    times (1 - lambda_) / lambda_, and at the end, where there is no next step, without that factor.
     """
-    weights = np.ones((len(continues), continues.shape[1] + 1), np.float32)
-    np.cumprod(discount * continues, axis=1, out=weights[:, 1:])
-    return weights
+    reached = np.cumprod(discount * continues, axis=1, dtype=np.float32)  # discount^(h+1) · prod(continue to h)
+    powers = np.float32(lambda_) ** np.arange(continues.shape[1], dtype=np.float32)
+    rewards = np.concatenate([np.ones_like(reached[:, :1]), reached[:, :-1]], axis=1) * powers
+    values = reached * powers
+    values[:, :-1] *= 1.0 - lambda_
+    return rewards, values
 
 
 def imagined_returns(imagined: Imagined, discount: float, lambda_: float = 1.0) -> np.ndarray:
@@ -51,7 +55,7 @@ class Scorer:
         returns = imagined_returns(imagined, self._discount, self._lambda).reshape(self.samples, len(plans))
         scores = returns.mean(axis=0) if self.samples > 1 else returns[0]
         if self.costs:
-            futures = Futures(imagined, returns, step_weights(imagined.continues, self._discount))
+            futures = Futures(imagined, returns, *return_weights(imagined.continues, self._discount, self._lambda))
             for cost in self.costs:
                 scores = scores - cost(plans, futures, context)
         return scores

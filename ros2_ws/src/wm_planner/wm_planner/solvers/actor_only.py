@@ -11,6 +11,9 @@ class ActorOnly:
     def reset(self) -> None:
         """Nothing to forget."""
 
+    def forget(self) -> None:
+        """Nothing to forget."""
+
     def solve(self, problem: Problem) -> Solution:
         """Return the proposal."""
         if problem.affordable() < 1:

@@ -54,6 +54,9 @@ class Solver(Protocol):
     def reset(self) -> None:
         """Forget the last plan and start the random numbers from the seed again: a new episode."""
 
+    def forget(self) -> None:
+        """Forget the last plan; the random numbers go on, so that the next search is another one."""
+
     def solve(self, problem: Problem) -> Solution:
         """Answer one frame."""
 

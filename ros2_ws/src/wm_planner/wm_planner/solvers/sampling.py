@@ -66,6 +66,10 @@ class _SamplingSolver:
     def reset(self) -> None:
         """Forget the last plan and start the random numbers from the seed again: a new episode."""
         self._random = np.random.default_rng(self.settings.seed)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the last plan; the random numbers go on."""
         self._last_plan: np.ndarray | None = None
 
     def solve(self, problem: Problem) -> Solution:
