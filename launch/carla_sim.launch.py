@@ -14,7 +14,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
-from wm_planner.drive.embedded import LOCK_STEP_PARAMETERS
+from wm_planner import lock_step
 from wm_planner.launch_arguments import planner_parameters, value
 from wm_planner.launch_carla import Bridge, carla
 from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
@@ -25,11 +25,7 @@ from wm_planner.recording.launch import recorder
 
 from launch import LaunchDescription
 
-# [s] After which silence of the planner the command watchdog brakes. A simulator that waits for commands waits for 1 s
-# and takes every command as the answer to its tick: a brake in that time would put all later answers one tick late,
-# and simulated time stands still meanwhile. So the watchdog then waits longer than the simulator does.
-COMMAND_TIMEOUT_S = 0.2
-COMMAND_TIMEOUT_WAITING_S = 1.2
+COMMAND_TIMEOUT_S = 0.2  # after which silence of the planner the command watchdog brakes, where time goes on
 
 
 def generate_launch_description():
@@ -89,16 +85,18 @@ def compose(context):
     ]
 
 
-def waits_for_commands(context):
-    """Whether every tick of the simulator waits for its command."""
+def command_wait_s(context):
+    """How long every tick of the simulator waits for its command, 0 where it does not wait."""
     # CARLA's bridge is told so below. Without a wall clock to hold it, the built-in simulator has to do the same.
     if value(context, "simulator") == "embedded":
-        return value(context, "real_time_factor", float) == 0.0
-    return value(context, "simulator") == "carla" and value(context, "synchronous") == "true"
+        return lock_step.EMBEDDED_WAIT_S if value(context, "real_time_factor", float) == 0.0 else 0.0
+    synchronous = value(context, "simulator") == "carla" and value(context, "synchronous") == "true"
+    return lock_step.BRIDGE_WAIT_S if synchronous else 0.0
 
 
 def planner(context, role_name, topics):
     """The planner; it configures and activates itself."""
+    wait_s = command_wait_s(context)
     return LifecycleNode(
         package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
         parameters=[{
@@ -107,7 +105,7 @@ def planner(context, role_name, topics):
             "role_name": role_name,
             "solver": value(context, "solver"),
             "proposal_policy": value(context, "proposal_policy"),
-            **(LOCK_STEP_PARAMETERS if waits_for_commands(context) else {}),
+            **(lock_step.planner_parameters(wait_s) if wait_s else {}),
             **planner_parameters(value(context, "parameters")),
             "use_sim_time": False,
             "autostart": True,
@@ -117,7 +115,8 @@ def planner(context, role_name, topics):
 
 def command_watchdog(context, role_name, topics):
     """The process that brakes when the planner hangs or was killed."""
-    timeout_s = COMMAND_TIMEOUT_WAITING_S if waits_for_commands(context) else COMMAND_TIMEOUT_S
+    # A simulator that waits takes every command as the answer to its tick, and time stands still meanwhile.
+    timeout_s = lock_step.WATCHDOG_SHARE * command_wait_s(context) or COMMAND_TIMEOUT_S
     return Node(
         package="wm_planner", executable="command_watchdog", name="wm_command_watchdog", output="screen",
         parameters=[{"timeout_s": timeout_s, **topics, "role_name": role_name}],
@@ -134,7 +133,7 @@ def embedded(context, role_name):
             "episodes": value(context, "episodes", int),
             "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
             "real_time_factor": value(context, "real_time_factor", float),
-            "synchronous_mode_wait_for_vehicle_control_command": waits_for_commands(context),
+            **lock_step.simulator_parameters(command_wait_s(context) > 0.0),
             "wait_for_driver": value(context, "start_timeout", float),
             **embedded_parameters(context, role_name, value(context, "bundle")),
         }],
@@ -146,7 +145,7 @@ def carla_server(context, role_name):
     bridge = Bridge(
         host=value(context, "host"), port=value(context, "port", int), town=value(context, "town"),
         role_name=role_name, tick_s=value(context, "fixed_delta_seconds", float),
-        synchronous=waits_for_commands(context))  # fmt: skip
+        synchronous=command_wait_s(context) > 0.0)  # fmt: skip
     return carla(bridge, value(context, "spawn"), value(context, "bundle"))
 
 

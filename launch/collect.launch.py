@@ -11,6 +11,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
+from wm_planner import lock_step
 from wm_planner.launch_arguments import planner_parameters, value
 from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
 from wm_planner.launch_ends import unexpected_end
@@ -23,9 +24,6 @@ ROLE_NAME = "ego_vehicle"  # the built-in simulator's and the recorder's default
 PLANNER = "wm_planner"  # the name of its node, by which the recorder finds it
 DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
 
-# Simulated time waits for a command, and no brake that no image asked for reaches the car. So nothing cuts a search
-# short or brakes because this machine is busy: the same seed gives the same drive.
-WITHOUT_HASTE = {"deadline_ms": 10_000.0, "deadline_frames": 0, "image_timeout_s": 10.0, "camera_deadline_ms": 500.0}
 DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
 
 
@@ -90,7 +88,7 @@ def planner(context):
     return LifecycleNode(
         package="wm_planner", executable="planner", name=PLANNER, namespace="", output="screen",
         parameters=[{
-            **WITHOUT_HASTE,
+            **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S),
             **planner_parameters(value(context, "planner_parameters"), "planner_parameters", DECIDED_HERE),
             "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
             "role_name": ROLE_NAME,
@@ -107,7 +105,7 @@ def simulator(context):
         package="wm_sim", executable="bridge", output="screen",
         parameters=[{
             "real_time_factor": 0.0,
-            "synchronous_mode_wait_for_vehicle_control_command": True,
+            **lock_step.simulator_parameters(waits=True),
             "wait_for_driver": WAIT_FOR_DRIVER_S,
             **embedded_parameters(context, ROLE_NAME, value(context, "bundle") if plans(context) else ""),
         }],

@@ -142,9 +142,9 @@ def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
     """
     if config.searches and not has_ensemble and config.cautious_risk > 0.0 and config.samples_that_fit < 2:
         raise ConfigError(
-            f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with cautious_risk above 0, because bundle "
-            f"{manifest.model_id} has no ensemble and every plan is imagined more than once when degraded, found "
-            f"{config.candidates}; or set cautious_risk to 0")
+            f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with cautious_risk above 0, because "
+            f"bundle {manifest.model_id} has no ensemble and every plan is imagined more than once when degraded, "
+            f"found {config.candidates}; or set cautious_risk to 0")
     slew = (config.steer_slew, config.longitudinal_slew)
     cautious = replace(
         config, risk=max(config.risk, config.cautious_risk),

@@ -33,8 +33,7 @@ from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import CONTROL, SensorSpec, built_in, read_spawn_file
 from wm_sim.topics import BridgeTopics
 
-COMMAND_WAIT_S = 1.0  # the CARLA bridge's limit of wall time for one command
-FIRST_ANSWER_S = 0.5  # for a command with the stamp of an episode's first tick; others count after that
+FIRST_ANSWER_SHARE = 0.5  # of command_wait, for a command with the stamp of an episode's first tick; then others count
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
 DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so long after a deadline
 FLUSH_S = 2.0
@@ -197,10 +196,11 @@ class Bridge(Node):
     def _wait_for_command(self, episode_begins: bool) -> None:
         """The bridge's wait. A driver's brake for want of images may come between the drain and an episode's first
         image: as an answer to it, it would make every command after it one tick late, so a real one is given time."""
-        if episode_begins and self._spin(FIRST_ANSWER_S, self._desk.is_answered):
+        wait_s = self.config.command_wait
+        if episode_begins and self._spin(FIRST_ANSWER_SHARE * wait_s, self._desk.is_answered):
             self._desk.take_arrival()
         else:
-            self._spin(COMMAND_WAIT_S, self._desk.take_arrival)
+            self._spin(wait_s, self._desk.take_arrival)
 
     def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Serve callbacks for ``duration_s``, then those still queued; returns True as soon as ``until`` does."""

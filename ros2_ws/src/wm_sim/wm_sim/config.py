@@ -25,7 +25,9 @@ class BridgeConfig:
     fixed_delta_seconds: float = _setting(0.08, "[s] length of a control tick: 0.02, 0.04, 0.06 or 0.08", 0.02, 0.08)
     synchronous_mode: bool = _setting(True, "whether /carla/control can pause and step, and a tick can wait")
     synchronous_mode_wait_for_vehicle_control_command: bool = _setting(
-        False, "whether every tick waits, 1.0 s of wall time at most, for one command on the active channel")
+        False, "whether every tick waits for one command on the active channel")
+    command_wait: float = _setting(
+        1.0, "[s] how long a tick waits for its command at most, of wall time; the CARLA bridge's is 1.0", 0.1, 60.0)
     real_time_factor: float = _setting(
         1.0, "simulated seconds in a second of wall time; 0 means as fast as possible", 0.0, 1000.0)
     objects_definition_file: str = _setting(

@@ -16,6 +16,7 @@ from wm_evaluation.wording import counted
 from wm_planner.benchmark.disturbance import KINDS
 from wm_planner.benchmark.metrics import FIGURES
 from wm_planner.benchmark.options import LOCK_STEP
+from wm_planner.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
 
 FORMAT_VERSION = 1
 FEW_EPISODES = 10  # below which a bootstrap interval is too narrow
@@ -155,8 +156,9 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
         said.append(f"Only {fewest} episodes each: bootstrap intervals of fewer than {FEW_EPISODES} are too narrow.")
     slow = sum(episode["slow_steps"] for episode in episodes if episode["mode"] == LOCK_STEP)
     if slow:
-        said.append(f"In lock-step the simulator goes on without a command after 1 s, which happened {slow} times: "
-                    f"these episodes depend on how busy this machine was.")  # fmt: skip
+        said.append(f"In lock-step the simulator goes on without a command when its wait is over "
+                    f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
+                    f"happened {slow} times: these episodes depend on how busy this machine was.")  # fmt: skip
     _say(said, episodes, lambda episode: episode["seed"] is None,
          "The simulator has no reset service, so its tracks are not known: controllers are not compared by track.")
     _say(said, episodes, lambda episode: episode["score"] is None and episode["failure"] is None,

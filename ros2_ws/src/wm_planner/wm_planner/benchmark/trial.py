@@ -21,15 +21,11 @@ from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.records import EpisodeCollector
 from wm_planner.drive.runner import Controller, controller_of
 from wm_planner.drive.session import Session, executable
+from wm_planner.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S, planner_parameters
 from wm_planner.ros_distribution import local_environment
 
 EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
 DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
-# Simulated time waits for a command, for one second at most. So no search has to be cut short, and the planner neither
-# does without a late picture nor brakes for images that are late because this machine is busy: a brake that no image
-# asked for would count as an answer.
-LOCK_STEP_PARAMETERS = {
-    "deadline_ms": 900.0, "deadline_frames": 0, "image_timeout_s": 0.9, "camera_deadline_ms": 500.0}
 
 
 class CannotBenchmark(DriveError):
@@ -62,7 +58,7 @@ def drive_trial(
     """
     begun_s, period_s = time.monotonic(), bundle.manifest.control_period_s
     external = options.simulator == EXTERNAL
-    collector = TripCollector(period_s, options.max_steps, joins=external)
+    collector = TripCollector(period_s, options.max_steps, joins=external, slow_step_s=wait_of(options))
     with _graph(external) as (context, environment), ProcessGroup() as processes:
         camera = bundle.manifest.image.cameras[0].name
         node = TripRecorderNode(context, options.role_name, camera, collector)
@@ -81,6 +77,11 @@ def drive_trial(
             session.close()
     trips = node.collector.close() or [Trip(None)]
     return Driven(trips[0], failure, node.map_name, time.monotonic() - begun_s)
+
+
+def wait_of(options: BenchmarkOptions) -> float:
+    """How long the simulator waits for a command in lock-step [s]."""
+    return BRIDGE_WAIT_S if options.simulator == EXTERNAL else EMBEDDED_WAIT_S
 
 
 @contextlib.contextmanager
@@ -145,7 +146,8 @@ class _Trial:
         if not node.sees_step_results():
             if options.max_steps is None:
                 raise CannotBenchmark("this simulator sends no step results: nothing ends an episode, give --max-steps")
-            session.record_in(StatusTripCollector(self._bundle.manifest.control_period_s, options.max_steps))
+            session.record_in(StatusTripCollector(
+                self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options)))
 
     def _start_driver(self) -> None:
         """Start whoever answers the camera; the last of all, because a simulator may begin with it."""
@@ -165,7 +167,7 @@ class _Trial:
     def _planner_parameters(self) -> dict:
         parameters = {"bundle": str(self._bundle.path), "role_name": self._options.role_name, "autostart": True}
         if self._trial.mode == LOCK_STEP:
-            parameters |= LOCK_STEP_PARAMETERS
+            parameters |= planner_parameters(wait_of(self._options))
         parameters |= {**dict(self._options.parameters), **dict(self._controller.parameters)}
         if self._trial.disturbance is not None:
             parameters["image_topic"] = self._disturbed("{camera}/image")

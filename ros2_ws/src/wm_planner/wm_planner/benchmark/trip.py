@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wm_planner.drive.records import Episode, EpisodeCollector, MotionSample, StepSample
-
-SLOW_STEP_S = 1.0  # of wall time: so long a simulator in lock-step waits for a command before it goes on without
+from wm_planner.lock_step import BRIDGE_WAIT_S
 
 
 @dataclass
 class Trip(Episode):
     """An episode with the vehicle's ``positions`` (x, y) [m] in the map by stamp [ns], and the stamps of events.
 
-    ``slow_steps`` took longer than SLOW_STEP_S.
+    ``slow_steps`` took longer than a simulator in lock-step waits for a command.
     """
 
     positions: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -31,9 +30,12 @@ class TripCollector(EpisodeCollector):
         max_steps: int | None = None,
         joins: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        slow_step_s: float = BRIDGE_WAIT_S,
     ):
-        """As EpisodeCollector's; ``clock`` gives wall time [s]."""
+        """As EpisodeCollector's; ``clock`` gives wall time [s], a step that takes more than ``slow_step_s`` of it is
+        counted as slow."""
         super().__init__(period_s, max_steps, joins)
+        self._slow_step_s = slow_step_s
         self._clock = clock
         self._ticked_s = clock()
         self._positions: dict[int, tuple[float, float]] = {}
@@ -50,7 +52,7 @@ class TripCollector(EpisodeCollector):
 
     def _time_tick(self) -> None:
         last_s, self._ticked_s = self._ticked_s, self._clock()
-        if self._driving and not self.episode_over and self._ticked_s - last_s > SLOW_STEP_S:
+        if self._driving and not self.episode_over and self._ticked_s - last_s > self._slow_step_s:
             self.current.slow_steps += 1
 
     def add_position(self, stamp_ns: int, x: float, y: float) -> None:
@@ -80,9 +82,9 @@ class TripCollector(EpisodeCollector):
 class StatusTripCollector(TripCollector):
     """For a simulator without step results: a vehicle_status is a step, and only ``max_steps`` ends a trip."""
 
-    def __init__(self, period_s: float, max_steps: int):
-        """As EpisodeCollector's."""
-        super().__init__(period_s, max_steps)
+    def __init__(self, period_s: float, max_steps: int, slow_step_s: float = BRIDGE_WAIT_S):
+        """As TripCollector's."""
+        super().__init__(period_s, max_steps, slow_step_s=slow_step_s)
         self._steps = 0
 
     def add_step(self, sample: StepSample) -> None:

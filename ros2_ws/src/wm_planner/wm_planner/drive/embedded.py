@@ -8,6 +8,7 @@ from typing import Protocol
 from wm_bundle import Bundle, BundleManifest
 from wm_bundle.spawn_file import SpawnFileError
 
+from wm_planner import lock_step
 from wm_planner.drive.errors import DriveError
 from wm_planner.spawned_cameras import cameras_of_spec, require_embedded_cameras
 
@@ -15,9 +16,6 @@ MAPS = {"carracing": "CarRacing-v3", "traffic": "traffic"}  # as the simulator n
 WORLDS = tuple(MAPS)
 LONGEST_START_S = 3600.0  # the simulator's own limit to its wait for a driver
 MARGIN_S = 60.0  # that the simulator waits beyond us: we give up before it goes on without a driver
-# Of the planner where simulated time waits for it: a late plan or picture is as good as one in time. Pictures that wait
-# for others must not wait for as long as the planner does before it brakes for want of images.
-LOCK_STEP_PARAMETERS = {"deadline_frames": 0, "camera_deadline_ms": 200.0}
 
 
 class EmbeddedOptions(Protocol):
@@ -75,7 +73,7 @@ def simulator_parameters(
         "world": options.world,
         "fixed_delta_seconds": manifest.control_period_s,
         "synchronous_mode": True,
-        "synchronous_mode_wait_for_vehicle_control_command": real_time_factor == 0.0,
+        **lock_step.simulator_parameters(real_time_factor == 0.0),
         "real_time_factor": float(real_time_factor),
         "objects_definition_file": str(file.expanduser().absolute()) if file else "",
         "image_width": camera.source_width,  # without such a file

@@ -9,7 +9,7 @@ from wm_bundle import Bundle
 
 from wm_planner.drive.domain import own_domain, ros_context
 from wm_planner.drive.drivers import Driver, EchoDriver, RandomDriver
-from wm_planner.drive.embedded import LOCK_STEP_PARAMETERS, simulator_parameters
+from wm_planner.drive.embedded import simulator_parameters
 from wm_planner.drive.entries import Entry
 from wm_planner.drive.errors import DriveError
 from wm_planner.drive.options import DriveOptions
@@ -18,6 +18,7 @@ from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.recorder_node import RecorderNode
 from wm_planner.drive.records import Episode, EpisodeCollector
 from wm_planner.drive.session import Session, executable
+from wm_planner.lock_step import EMBEDDED_WAIT_S, planner_parameters
 from wm_planner.ros_distribution import local_environment
 
 IMAGINED_EVERY = 10  # control steps between two imagined futures that are published
@@ -78,7 +79,7 @@ def drive_controller(
         )  # fmt: skip
         parameters = simulator_parameters(manifest, options, options.seeds[0], factor, controller.autopilot)
         try:
-            _drive(session, options, parameters, driver, _planner_parameters(options, bundle, controller))
+            _drive(session, options, parameters, driver, parameters_of(options, bundle, controller))
         finally:
             session.close()
     return collector.close()
@@ -110,14 +111,15 @@ def _drive(
     session.drain()
 
 
-def _planner_parameters(options: DriveOptions, bundle: Bundle, controller: Controller) -> dict:
+def parameters_of(options: DriveOptions, bundle: Bundle, controller: Controller) -> dict:
+    """The planner's parameters."""
     period_s = bundle.manifest.control_period_s
     return {
         "bundle": str(bundle.path),
         "role_name": options.role_name,
         "autostart": True,
         "imagined_rate_hz": 1.0 / (IMAGINED_EVERY * period_s),
-        **(LOCK_STEP_PARAMETERS if options.real_time_factor == 0.0 else {}),
+        **(planner_parameters(EMBEDDED_WAIT_S) if options.real_time_factor == 0.0 else {}),
         **dict(options.parameters),
         **dict(controller.parameters),
     }

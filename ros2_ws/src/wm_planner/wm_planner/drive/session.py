@@ -15,10 +15,11 @@ from wm_planner.drive.errors import DriveError
 from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.recorder_node import RecorderNode
 from wm_planner.drive.records import EpisodeCollector
+from wm_planner.lock_step import EMBEDDED_WAIT_S
 
 START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the first step once a driver is there
 RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
-STALL_TIMEOUT_S = 10.0  # without a step while driving
+STALL_TIMEOUT_S = 2.0 * EMBEDDED_WAIT_S  # without a step while driving
 FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
 DRAIN_S = 0.2  # after the last step, for what is still on its way
 

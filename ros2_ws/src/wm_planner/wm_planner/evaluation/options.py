@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_planner.bag_reading import add_reading_options, check_reading, taken_out
+from wm_planner import lock_step
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.drive.options import assignment
@@ -17,7 +18,7 @@ from wm_planner.evaluation.errors import EvaluationError
 from wm_planner.evaluation.thresholds import Threshold
 
 # Planner parameters that an evaluation decides: time stands still while the planner decides, so nothing is ever late.
-DECIDED = ("bundle", "deadline_ms", "deadline_frames")
+DECIDED = ("bundle", *lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S))
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,8 @@ class EvaluateOptions:
 def replay_config(bundle: Path, parameters: Sequence[tuple[str, bool | int | float | str]]) -> PlannerConfig:
     """The planner's parameters for a recording whose pictures are preprocessed when they reach it, and whose time
     stands still while the planner decides. Raises ConfigError."""
-    deadline = next(entry for entry in fields(PlannerConfig) if entry.name == "deadline_ms")
     values = {**dict(parameters), "bundle": str(bundle), "preprocessed_images": True,
-              "deadline_ms": deadline.metadata["high"], "deadline_frames": 0}  # fmt: skip
+              **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S)}  # fmt: skip
     return PlannerConfig.from_values(values)
 
 

@@ -24,6 +24,7 @@ from wm_msgs.msg import PlannerStatus
 
 from wm_planner.command_line import note_stop_signals
 from wm_planner.errors import PlannerError
+from wm_planner.evaluation.options import DECIDED
 from wm_planner.messages import stamp_ns
 from wm_planner.modes import Mode
 from wm_planner.replay import result
@@ -224,8 +225,7 @@ def _judge(options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: 
 def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
     """Run evaluate_bag on the same bag, only for its commands; returns its folder. Raises _EvaluationFailed."""
     folder = options.output / "evaluation"
-    decided = ("deadline_ms", "deadline_frames", "image_timeout_s")  # of time, which stands still there
-    words = [f"{name}={value}" for name, value in options.parameters if name not in decided]
+    words = [f"{name}={value}" for name, value in options.parameters if name not in DECIDED]
     command = [sys.executable, "-m", "wm_planner.evaluation", str(options.bag), "--bundle", str(options.bundle),
                "--output", str(folder), *(["--set", *words] if words else []),
                *(["--recover"] if options.recover else [])]

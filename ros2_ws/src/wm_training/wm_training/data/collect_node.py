@@ -14,6 +14,7 @@ from carla_msgs.msg import (
 )
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
 from std_msgs.msg import Bool
 from wm_bundle.motion import speed_input
 from wm_bundle.service_guard import guard_services
@@ -57,6 +58,7 @@ class CollectNode(Node):
         self._override = self.create_publisher(Bool, f"{prefix}/vehicle_control_manual_override", latched)
         self._autopilot = self.create_publisher(Bool, f"{prefix}/enable_autopilot", 10)
         self._override_on = False
+        self._tick_ns = 0  # stamp of the last complete tick
         self._reset = self.create_client(Reset, f"{prefix}/reset")
         self._simulation = self.create_publisher(CarlaControl, "/carla/control", 10)
         self._status: CarlaStatus | None = None
@@ -129,9 +131,12 @@ class CollectNode(Node):
 
     def send(self, decision: Decision) -> None:
         """Exactly one command for a tick, on the channel in force. A hand-over answers on both: the bridge ignores
-        the channel that is not in force, and which one that is depends on which message it sees first."""
+        the channel that is not in force, and which one that is depends on which message it sees first.
+
+        It carries the last tick's stamp, zero before the first."""
         message = CarlaEgoVehicleControl()
-        message.header.stamp = self.get_clock().now().to_msg()
+        # The tick's, by which the simulator knows the answer to an episode's first one from what came before.
+        message.header.stamp = Time(nanoseconds=self._tick_ns).to_msg()
         message.steer, message.throttle, message.brake = (float(value) for value in decision.command)
         handover = decision.manual != self._override_on
         if handover:
@@ -196,4 +201,5 @@ class CollectNode(Node):
         if step is not None:
             tick.reward, tick.terminated, tick.truncated = float(step.reward), step.terminated, step.truncated
         self._events = dict.fromkeys(self._events, 0)
+        self._tick_ns = stamp
         self.on_tick(tick)
