@@ -112,3 +112,16 @@ def test_frames_never_repeat_a_picture_nor_go_back_and_nothing_waits_beyond_its_
     moments = [[entry.stamp_ns for entry in frame.images if entry is not None] for frame in frames]
     assert all(stamps and max(stamps) - min(stamps) <= 20 * MS for stamps in moments)
     assert all(max(before) < min(after) for before, after in zip(moments, moments[1:], strict=False))
+
+
+def test_a_frame_was_received_when_its_last_picture_arrived_however_late_it_is_taken_in(pair, clock):
+    clock.advance(0.050)  # both have waited meanwhile
+    pair.add(0, image(80), clock.now - 0.050)
+    (frame,) = pair.add(1, image(80), clock.now - 0.030)
+    assert frame.received_s == pytest.approx(clock.now - 0.030)
+    assert pair.add(1, image(160), clock.now - 0.010) == []
+    (frame,) = pair.add(0, image(160), clock.now - 0.020)  # taken in last, though it came first
+    assert frame.received_s == pytest.approx(clock.now - 0.010)
+    single = CameraSynchroniser(1, tolerance_s=0.010, deadline_s=0.020, clock=clock)
+    (frame,) = single.add(0, image(80), clock.now - 0.040)
+    assert frame.received_s == pytest.approx(clock.now - 0.040)

@@ -83,3 +83,24 @@ def test_an_internal_error_brakes_at_once_and_until_the_next_command(watchdog, c
     assert watchdog.brake_due() == "internal error" and watchdog.brake_at_end() is not None
     watchdog.command(*THROTTLE)
     assert watchdog.brake_due() is None and watchdog.state.name == "watching"
+
+
+def test_silence_between_two_episodes_is_braked_for_and_is_no_fault(watchdog, clock):
+    end_ns, tick_ns = 10_000_000_000, 80_000_000
+    watchdog.command(*THROTTLE, end_ns - tick_ns)
+    watchdog.episode_ended(end_ns)
+    watchdog.command(*THROTTLE, end_ns - tick_ns)  # late answers to images of the episode that is over
+    watchdog.command(*THROTTLE, end_ns)
+    clock.advance(0.21)
+    assert "the episode is over" in watchdog.brake_due() and watchdog.state.name == "resting"
+    watchdog.command(*THROTTLE, end_ns + tick_ns)  # the next episode
+    assert watchdog.state.name == "watching"
+    clock.advance(0.21)
+    assert "hangs or was killed" in watchdog.brake_due() and watchdog.state.name == "braking"
+
+
+def test_an_episode_whose_stamps_begin_anew_is_another_one(watchdog, clock):
+    watchdog.episode_ended(10_000_000_000)
+    watchdog.command(*THROTTLE, 80_000_000)
+    clock.advance(0.21)
+    assert "hangs or was killed" in watchdog.brake_due()

@@ -96,6 +96,23 @@ def test_a_brake_without_images_is_an_error_and_makes_the_rest_stale(diagnostics
     assert report(diagnostics)["camera"].level is Level.STALE
 
 
+def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_fault(diagnostics, clock):
+    def camera_and_mode(where):
+        lines = diagnostics.report(SynchroniserCounts(), 128, 60.0, 0.3, (), lambda: where)
+        return lines[0], next(line for line in lines if line.name.endswith("mode"))
+
+    assert camera_and_mode("nobody publishes /a")[0].message == (
+        "front: no image yet; left: no image yet; nobody publishes /a")
+    drive(diagnostics, clock, 1.0)
+    clock.advance(1.0)
+    resting = CommandRecord(Mode.BRAKING, "the episode is over", 0.1, False, expected=True)
+    diagnostics.take_command(resting, answers_image=False)
+    camera, mode = camera_and_mode("/a is published by sim")
+    assert camera.level is mode.level is Level.OK and camera.message.endswith("; /a is published by sim")
+    diagnostics.take_command(replace(resting, expected=False), answers_image=False)
+    assert [line.level for line in camera_and_mode("")] == [Level.ERROR, Level.ERROR]
+
+
 @pytest.mark.parametrize("values, has_ensemble, plans", [
     ({}, False, 128), ({"solver": "actor"}, False, 1),
     ({"risk": 1.0}, True, 128), ({"risk": 1.0}, False, 32),  # 64 // 4 samples * 2 iterations

@@ -1,9 +1,11 @@
 """The cameras' topics."""
 
+import time
+
 import pytest
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
-from wm_planner.inputs import image_topics
+from wm_planner.inputs import arrival_s, image_topics
 
 TWO = ["left", "right"]
 
@@ -25,3 +27,9 @@ def test_every_camera_has_its_topic(values, cameras, topics):
 def test_several_cameras_that_cannot_be_told_apart_are_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         image_topics(PlannerConfig(**values), TWO, 0.08)
+
+
+def test_time_in_the_middlewares_queue_counts_unless_its_clock_makes_no_sense():
+    for waited_s, counted_s in ((0.25, 0.25), (-5.0, 0.0), (3600.0, 0.0)):
+        info = {"received_timestamp": time.time_ns() - round(1e9 * waited_s)}
+        assert time.monotonic() - arrival_s(info) == pytest.approx(counted_s, abs=0.1)

@@ -10,7 +10,7 @@ from wm_bundle.frames import Frame
 from wm_planner.continuity import StatusSample, YawRateSample
 from wm_planner.errors import ConfigError, NonFiniteError
 from wm_planner.modes import Mode
-from wm_planner.pilot import check_inputs
+from wm_planner.vector_inputs import check_inputs
 
 
 def test_a_normal_tick_drives_with_speed_and_the_applied_command(pilot, clock, engine):

@@ -54,10 +54,14 @@ class CameraSynchroniser:
         self._due_s = 0.0
         self._received_s = 0.0
 
-    def add(self, camera: int, image: RawImage) -> list[Frame]:
-        """Take in a picture of the camera with this place in the bundle; returns the frames now ready, oldest first."""
+    def add(self, camera: int, image: RawImage, received_s: float | None = None) -> list[Frame]:
+        """Take in a picture of the camera with this place in the bundle; returns the frames now ready, oldest first.
+
+        ``received_s`` is when it arrived [s of ``clock``], now where nobody knows: a picture may wait to be taken in.
+        """
+        received_s = self._clock() if received_s is None else received_s
         if self._cameras == 1:
-            return [self._count(Frame(image.stamp_ns, (image,), self._clock()))]
+            return [self._count(Frame(image.stamp_ns, (image,), received_s))]
         last_ns, self._last_ns[camera] = self._last_ns[camera], image.stamp_ns
         if image.stamp_ns == last_ns:
             return self._drop()
@@ -77,8 +81,9 @@ class CameraSynchroniser:
         if not self._images:
             self._moment_ns = image.stamp_ns
             self._due_s = self._clock() + self._deadline_s
+            self._received_s = received_s
         self._images[camera] = image
-        self._received_s = self._clock()
+        self._received_s = max(self._received_s, received_s)
         if len(self._images) == self._cameras:
             ready.append(self._give_on())
         return ready

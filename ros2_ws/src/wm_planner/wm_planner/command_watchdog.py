@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_LATEST_NS = 1_000_000_000  # so long before an episode's end a command may answer an image of that episode
 REPEAT_S = 0.5  # of the brake, for a simulator that begins anew
 
 
 @dataclass(frozen=True)
 class WatchState:
-    """What the watchdog does now, and why: ``name`` is disarmed, watching or braking."""
+    """What the watchdog does now, and why: ``name`` is disarmed, watching, braking, or resting: it brakes between two
+    episodes, when nothing else is to be expected."""
 
     name: str
     reason: str
@@ -31,11 +33,19 @@ class CommandWatchdog:
         self._moving = False
         self._braked_s: float | None = None
         self._fault: str | None = None
+        self._ended_ns: int | None = None  # when the last episode did, while no other has begun
         self.state = WatchState("disarmed", "no command so far")
 
-    def command(self, throttle: float, brake: float) -> None:
-        """A command of somebody else came; it ends the watchdog's brake."""
+    def episode_ended(self, stamp_ns: int) -> None:
+        """The simulator said that an episode ended at this stamp [ns]: no command follows until the next begins."""
+        self._ended_ns = stamp_ns
+
+    def command(self, throttle: float, brake: float, stamp_ns: int = 0) -> None:
+        """A command of somebody else came; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0 for
+        none."""
         self._last_s = self._clock()
+        if self._ended_ns is not None and (stamp_ns > self._ended_ns or 0 < stamp_ns < self._ended_ns - _LATEST_NS):
+            self._ended_ns = None
         self._moving = not (throttle <= 0.0 and brake >= 1.0)  # NaN counts as moving
         self._braked_s = self._fault = None
         self.state = WatchState("watching", "commands come" if self._moving else "the last command is a full brake")
@@ -62,10 +72,13 @@ class CommandWatchdog:
         if self._braked_s is not None and now_s - self._braked_s < REPEAT_S:
             return None
         self._braked_s = now_s
-        reason = self._fault or (f"no command for {silent_s:.2f} s, the limit is {self._timeout_s:g} s: the planner "
-                                 f"has no images, hangs or was killed")
-        self.state = WatchState("braking", reason)
-        return reason
+        silence = f"no command for {silent_s:.2f} s, the limit is {self._timeout_s:g} s"
+        if self._fault is None and self._ended_ns is not None:
+            self.state = WatchState("resting", f"{silence}: the episode is over, the next one has not begun")
+        else:
+            self.state = WatchState(
+                "braking", self._fault or f"{silence}: the planner has no images, hangs or was killed")
+        return self.state.reason
 
     def brake_at_end(self) -> str | None:
         """Why a last brake must be sent before the watchdog itself ends, None when the vehicle was told to brake."""

@@ -22,7 +22,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from wm_bundle.service_guard import guard_services
-from wm_msgs.msg import PlannerStatus
+from wm_msgs.msg import PlannerStatus, StepResult
 
 from wm_planner.command_line import node_words_refused, note_stop_signals
 from wm_planner.command_watchdog import CommandWatchdog
@@ -35,13 +35,15 @@ _DIAGNOSTICS_PERIOD_S = 1.0
 _MOST_FAILURES, _FAILURES_S = 10, 10.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
-_LEVELS = {"disarmed": DiagnosticStatus.OK, "watching": DiagnosticStatus.OK, "braking": DiagnosticStatus.ERROR}
+_LEVELS = {"disarmed": DiagnosticStatus.OK, "watching": DiagnosticStatus.OK, "resting": DiagnosticStatus.OK,
+           "braking": DiagnosticStatus.ERROR}  # fmt: skip
 
 # Name, default and description.
 _PARAMETERS = (
     ("role_name", "ego_vehicle", "the vehicle's name in the topics"),
     ("control_topic", "", "commands; empty: /carla/<role_name>/vehicle_control_cmd"),
     ("planner_status_topic", "", "PlannerStatus; empty: /carla/<role_name>/planner/status"),
+    ("step_result_topic", "", "step results, which tell the end of an episode; empty: /carla/<role_name>/step_result"),
     ("diagnostics_topic", "/diagnostics", "diagnostics"),
     ("timeout_s", 0.2, "[s] brake when no command follows one that lets the vehicle move for this long; with a "
                        "simulator that waits for commands longer than it waits"),
@@ -67,6 +69,8 @@ class CommandWatchdogNode(Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, values["diagnostics_topic"], _RELIABLE)
         self.create_subscription(CarlaEgoVehicleControl, control_topic, self._on_command, _RELIABLE)
         self.create_subscription(PlannerStatus, status_topic, self._on_status, _RELIABLE)
+        step_topic = values["step_result_topic"] or f"{root}/step_result"
+        self.create_subscription(StepResult, step_topic, self._on_step_result, _RELIABLE)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self._timeout_s / _LOOKS, self._look, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
@@ -92,13 +96,17 @@ class CommandWatchdogNode(Node):
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         if message.header.frame_id == NODE_NAME:
             return  # our own comes back to us
-        self._watchdog.command(message.throttle, message.brake)
+        self._watchdog.command(message.throttle, message.brake, _stamp_ns(message.header))
         self._report()
 
     def _on_status(self, message: PlannerStatus) -> None:
         if message.bundle_id != BUNDLE_ID and message.mode == PlannerStatus.MODE_INACTIVE:
             self._watchdog.planner_left()
             self._report()
+
+    def _on_step_result(self, message: StepResult) -> None:
+        if message.terminated or message.truncated:
+            self._watchdog.episode_ended(_stamp_ns(message.header))
 
     def _look(self) -> None:
         reason = self._watchdog.brake_due()
@@ -141,7 +149,7 @@ class CommandWatchdogNode(Node):
             self.get_logger().warning(line)
         else:
             self.get_logger().info(line)
-        if before == "braking":
+        if before in ("braking", "resting"):
             self._publish_status(PlannerStatus.MODE_INACTIVE, f"no longer braking: {state.reason}")
         self._publish_diagnostics()
 
@@ -157,6 +165,10 @@ class CommandWatchdogNode(Node):
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+
+def _stamp_ns(header) -> int:
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
 
 
 def main(argv: list[str] | None = None) -> int:

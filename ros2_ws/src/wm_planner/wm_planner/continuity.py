@@ -89,6 +89,11 @@ class EpisodeTracker:
         """A StepResult with terminated or truncated came."""
         self._ended_ns = stamp_ns
 
+    @property
+    def over(self) -> bool:
+        """Whether an episode has ended and the next has not begun."""
+        return self._ended_ns is not None
+
     def begins(self, stamp_ns: int) -> Beginning | None:
         """Take in the next image's stamp; returns why an episode begins with it, None if the last one goes on."""
         last_ns, self._last_ns = self._last_ns, stamp_ns

@@ -52,7 +52,8 @@ class EngineFacts:
 
 @dataclass(frozen=True)
 class CommandRecord:
-    """One command. ``surprise`` [nats], ``candidates`` and ``iterations`` only where there was a plan."""
+    """One command. ``surprise`` [nats], ``candidates`` and ``iterations`` only where there was a plan; ``expected``: a
+    brake that belongs to every healthy drive."""
 
     mode: Mode
     reason: str
@@ -61,6 +62,7 @@ class CommandRecord:
     surprise: float | None = None
     candidates: int = 0
     iterations: int = 0
+    expected: bool = False
 
 
 class _Window:
@@ -124,14 +126,15 @@ class Diagnostics:
             self._misses += record.missed
 
     def report(self, counts: SynchroniserCounts, plans: int, deadline_ms: float, image_timeout_s: float,
-               topic_faults: Sequence[str]) -> list[Diagnosis]:
+               topic_faults: Sequence[str], where: Callable[[], str] = str) -> list[Diagnosis]:
         """Every line as of now.
 
         ``counts`` of the synchroniser; ``plans`` that a search is to imagine, ``deadline_ms`` and ``image_timeout_s``
-        as they are set; ``topic_faults``: what is wrong with the topics' publishers and subscribers.
+        as they are set; ``topic_faults``: what is wrong with the topics' publishers and subscribers; ``where`` tells
+        who publishes the cameras' topics, and is asked while no image comes.
         """
         lines = [
-            self._camera(counts, image_timeout_s),
+            self._camera(counts, image_timeout_s, where),
             self._deadline(deadline_ms),
             self._surprise(),
             self._engine_line(plans),
@@ -142,12 +145,16 @@ class Diagnostics:
         self._counts = counts
         return lines
 
+    @property
+    def _rests(self) -> bool:
+        return self._last is not None and self._last.expected
+
     def _line(self, task: str, level: Level, message: str, values: dict[str, object] | None = None) -> Diagnosis:
         texts = {name: f"{value:.4g}" if isinstance(value, float) else str(value)
                  for name, value in (values or {}).items()}
         return Diagnosis(f"{self._node}: {task}", level, message, texts)
 
-    def _camera(self, counts: SynchroniserCounts, timeout_s: float) -> Diagnosis:
+    def _camera(self, counts: SynchroniserCounts, timeout_s: float, where: Callable[[], str]) -> Diagnosis:
         values, silent = {}, []
         for name, window, last_s in zip(self._cameras, self._images, self._image_s, strict=True):
             age_s = self._clock() - last_s if last_s is not None else float("inf")
@@ -156,10 +163,10 @@ class Diagnostics:
             if age_s > timeout_s:
                 silent.append(f"{name}: no image" + (f" for {age_s:.1f} s" if last_s is not None else " yet"))
         values |= {"frames": counts.frames, "incomplete frames": counts.incomplete, "dropped images": counts.dropped}
-        if all(last_s is None for last_s in self._image_s):
-            return self._line("camera", Level.STALE, "; ".join(silent) or "no image yet", values)
         if silent:
-            return self._line("camera", Level.ERROR, "; ".join(silent), values)
+            seen = any(last_s is not None for last_s in self._image_s)
+            level = Level.OK if seen and self._rests else Level.ERROR if seen else Level.STALE
+            return self._line("camera", level, "; ".join([*silent, *filter(None, [where()])]), values)
         if counts.incomplete > self._counts.incomplete or counts.dropped > self._counts.dropped:
             return self._line("camera", Level.WARN, "cameras are not in step: frames without all pictures, or pictures "
                                                     "that came too late", values)
@@ -214,7 +221,8 @@ class Diagnostics:
         if self._last is None:
             return self._line("mode", Level.STALE, "no command yet")
         mode, reason = self._last.mode, self._last.reason
-        level = {Mode.DEGRADED: Level.WARN, Mode.BRAKING: Level.ERROR}.get(mode, Level.OK)
+        fault = Level.OK if self._rests else Level.ERROR
+        level = {Mode.DEGRADED: Level.WARN, Mode.BRAKING: fault}.get(mode, Level.OK)
         text = mode.name.lower() + (f": {reason}" if reason else "")
         return self._line("mode", level, text, {"mode": mode.name, "reason": reason})
 

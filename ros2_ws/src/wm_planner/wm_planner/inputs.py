@@ -1,6 +1,7 @@
 """What the node listens to: cameras, the vehicle's state and step results. Wiring only."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 
 from carla_msgs.msg import CarlaEgoVehicleStatus
 from nav_msgs.msg import Odometry
@@ -17,12 +18,16 @@ from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import Diagnostics
 from wm_planner.endpoints import NEWEST, RELIABLE, Endpoints
 from wm_planner.errors import ConfigError
+from wm_planner.image_sources import ImageSources
 from wm_planner.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of, yaw_rate_sample_of
-from wm_planner.pilot import Pilot, needs_yaw_rate
+from wm_planner.pilot import Pilot
+from wm_planner.ros_distribution import with_times
 from wm_planner.speed_input import SpeedInput
+from wm_planner.vector_inputs import needs_yaw_rate
 
 # A tick's vehicle_status is sent before its image, so it can only be a little late.
 _STATUS_WAIT_S = 0.02
+_LONGEST_WAIT_S = 10.0  # of a message in the middleware, the longest deadline
 
 
 class Inputs:
@@ -56,13 +61,20 @@ class Inputs:
         if self.speed.wants("speedometer"):
             listen(Float32, config.topic("speedometer_topic", "speedometer"), self._on_speedometer, RELIABLE)
         kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
-        for index, topic in enumerate(image_topics(config, cameras, manifest.control_period_s)):
-            listen(kind, topic + ending, lambda message, index=index: self._on_image(index, message), NEWEST)
+        topics = [topic + ending for topic in image_topics(config, cameras, manifest.control_period_s)]
+        self._sources = ImageSources(node, kind, topics)
+        for index, topic in enumerate(topics):
+            listen(kind, topic, with_times(
+                lambda message, info, index=index: self._on_image(index, message, arrival_s(info))), NEWEST)
 
     @property
     def counts(self):
         """What became of the cameras' pictures."""
         return self._synchroniser.counts
+
+    def where(self) -> str:
+        """The cameras' topics, who publishes them, and, where nobody does, which others there are."""
+        return self._sources.tell()
 
     @property
     def busy(self) -> bool:
@@ -131,11 +143,11 @@ class Inputs:
         if self._waiting is not None and not self._pilot.should_wait(self._waiting.stamp_ns):
             self._decide_waiting()
 
-    def _on_image(self, camera: int, message: Image | CompressedImage) -> None:
+    def _on_image(self, camera: int, message: Image | CompressedImage, received_s: float) -> None:
         if not self._listening:
             return
         self._diagnostics.take_image(camera)
-        for frame in self._synchroniser.add(camera, raw_image_of(message)):
+        for frame in self._synchroniser.add(camera, raw_image_of(message), received_s):
             self._take_frame(frame)
         wait_s = self._synchroniser.wait_s()
         if wait_s is None:
@@ -166,6 +178,13 @@ class Inputs:
         if self._waiting is not None:
             frame, self._waiting = self._waiting, None
             self._decide(frame)
+
+
+def arrival_s(info: Mapping[str, int]) -> float:
+    """When a message reached this process's middleware [s of the steady clock], by ``with_times``: it may have waited
+    there while the frame before was decided. Now, where the middleware's time makes no sense: its clock was set."""
+    now_s, age_s = time.monotonic(), 1e-9 * (time.time_ns() - info["received_timestamp"])
+    return now_s - age_s if 0.0 <= age_s <= _LONGEST_WAIT_S else now_s
 
 
 def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:

@@ -25,7 +25,7 @@ from wm_planner.messages import (
     markers_message,
     rollouts_message,
 )
-from wm_planner.pilot import Decision
+from wm_planner.pilot import BRAKE, Decision
 from wm_planner.planner import Plan, Planner
 from wm_planner.sketch import sketch_paths
 
@@ -59,14 +59,12 @@ class Outputs:
         self._control.publish(control_message(decision.command, stamp))
         latency_ms = 1000.0 * (time.monotonic() - received_s)
         missed = latency_ms > self._config.deadline_ms
-        status = PlannerStatus(
-            bundle_id=self._manifest.model_id, mode=int(decision.mode), reason=decision.reason, latency_ms=latency_ms,
-            deadline_missed=missed, surprise_threshold=self._manifest.surprise_threshold)
+        status = self._status_of(decision, latency_ms=latency_ms, deadline_missed=missed)
         status.header.stamp = stamp
         plan = decision.plan
         if plan is None:
             self._status.publish(status)
-            return CommandRecord(decision.mode, decision.reason, latency_ms, missed)
+            return CommandRecord(decision.mode, decision.reason, latency_ms, missed, expected=decision.expected)
         status.candidates, status.horizon = (int(size) for size in plan.candidates.shape[:2])
         status.iterations, status.in_flight = plan.iterations, plan.in_flight
         status.best_return, status.mean_return = plan.best_return, plan.mean_return
@@ -74,6 +72,15 @@ class Outputs:
         self._status.publish(status)
         return CommandRecord(decision.mode, decision.reason, latency_ms, missed, plan.surprise, status.candidates,
                              plan.iterations)
+
+    def readiness(self, reason: str) -> None:
+        """Tell that the node is active and has no image yet, in a status without a command: a simulator that waits for
+        its driver takes a command for an answer."""
+        self._status.publish(self._status_of(Decision(BRAKE, reason)))
+
+    def _status_of(self, decision: Decision, **values) -> PlannerStatus:
+        return PlannerStatus(bundle_id=self._manifest.model_id, mode=int(decision.mode), reason=decision.reason,
+                             surprise_threshold=self._manifest.surprise_threshold, **values)
 
     def imagination(self, plan: Plan, stamp: Time, speed_mps: float) -> None:
         """What the plan was chosen from, at most at the rate of the parameter, to those who listen."""

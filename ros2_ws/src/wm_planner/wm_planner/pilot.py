@@ -24,17 +24,11 @@ from wm_planner.continuity import (
     YawRateSample,
     lost_between,
 )
-from wm_planner.errors import ConfigError, PlannerError
+from wm_planner.errors import PlannerError
 from wm_planner.in_flight import CommandsInFlight
 from wm_planner.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
 from wm_planner.planner import Plan, Planner
-
-# Vector inputs a bundle may ask for, and where they come from.
-_SPEED, _YAW_RATE = ("speed", "m/s"), ("yaw_rate", "rad/s")
-_VECTOR_SOURCES: dict[tuple[str, str], Callable[[StatusSample, YawRateSample], float]] = {
-    _SPEED: lambda status, turning: status.speed_mps,
-    _YAW_RATE: lambda status, turning: turning.yaw_rate_rps,
-}
+from wm_planner.vector_inputs import SPEED, VECTOR_SOURCES, YAW_RATE, check_inputs
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
 # Times the surprise threshold, above which a picture is not taken in. A rare but true view is somewhat above the
@@ -52,7 +46,7 @@ class Decision:
     """What to command for one frame.
 
     ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING and is empty where it is. ``fatal``: no
-    later frame can be better, the node ends.
+    later frame can be better, the node ends. ``expected``: a brake that belongs to every healthy drive.
     """
 
     command: np.ndarray
@@ -60,6 +54,7 @@ class Decision:
     plan: Plan | None = None
     fatal: bool = False
     mode: Mode = Mode.BRAKING
+    expected: bool = False
 
 
 class _Unfit(PlannerError):
@@ -124,9 +119,14 @@ class Pilot:
         if ended:
             self._tracker.episode_ended(stamp_ns)
 
+    @property
+    def between_episodes(self) -> bool:
+        """Whether a StepResult ended an episode, and no image of another one came."""
+        return self._tracker.over
+
     def should_wait(self, stamp_ns: int) -> bool:
         """Whether the vehicle_status of this image's tick is still to be expected."""
-        expected = _SPEED in self._vector or not self._statuses.empty
+        expected = SPEED in self._vector or not self._statuses.empty
         return expected and self._statuses.at(stamp_ns) is None
 
     def note_command(self, command: np.ndarray) -> None:
@@ -259,7 +259,7 @@ class Pilot:
                 self._in_flight.applied(stamp_ns, applied)
             return sample
         sample = self._statuses.latest_before(stamp_ns, self._oldest_ns)
-        if sample is None and _SPEED in self._vector:
+        if sample is None and SPEED in self._vector:
             raise PlannerError(f"no vehicle_status at or shortly before the image's stamp "
                                f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs the speed from it")
         return sample
@@ -270,31 +270,13 @@ class Pilot:
     def _vector_of(self, sample: StatusSample | None, stamp_ns: int) -> np.ndarray:
         """The bundle's vector inputs (V,). Raises PlannerError where nobody told the yaw rate that it needs."""
         turning = self._yaw_rates.latest_before(stamp_ns, self._oldest_ns)
-        if turning is None and _YAW_RATE in self._vector:
+        if turning is None and YAW_RATE in self._vector:
             raise PlannerError(f"no yaw rate at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s: the "
                                f"bundle needs it from the {self._config.yaw_rate_source}")
-        return np.array([_VECTOR_SOURCES[entry](sample, turning) for entry in self._vector], np.float32)
+        return np.array([VECTOR_SOURCES[entry](sample, turning) for entry in self._vector], np.float32)
 
     def _log_recovery(self, decision: Decision) -> None:
         """Say what is over; that a fault began is said by the decision's reason."""
         last, self._last = self._last, Judgement(decision.mode, decision.reason)
         if decision.mode is not last.mode and decision.mode in (Mode.DRIVING, Mode.DEGRADED) and last.reason:
             self._log(f"this is over: {last.reason}")
-
-
-def needs_yaw_rate(manifest: BundleManifest) -> bool:
-    """Whether a bundle has the yaw rate among its vector inputs."""
-    return any((entry.name, entry.unit) == _YAW_RATE for entry in manifest.vector)
-
-
-def check_inputs(manifest: BundleManifest) -> None:
-    """Raise ConfigError for a bundle that needs inputs this planner does not have, or whom everything surprises."""
-    threshold = manifest.surprise_threshold
-    if not threshold > 0.0:
-        raise ConfigError(f"bundle {manifest.model_id} has the surprise threshold {threshold:g} nats, expected above "
-                          f"0: export it again")
-    for entry in manifest.vector:
-        if (entry.name, entry.unit) not in _VECTOR_SOURCES:
-            known = ", ".join(f"{name} [{unit}]" for name, unit in _VECTOR_SOURCES)
-            raise ConfigError(f"bundle {manifest.model_id} needs the vector input {entry.name} [{entry.unit}]; "
-                              f"this planner provides {known}")

@@ -38,6 +38,7 @@ from wm_planner.watchdog import Watchdog
 EXIT_CRASHED, EXIT_REFUSED = 1, 2
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
+_EXPECTED_S = {"first": 5.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
 _ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
@@ -69,7 +70,7 @@ class PlannerNode(LifecycleNode):
         self._active = False
         self._endpoints = Endpoints(self)
         self._timers_made = []
-        self._reported: tuple[Mode, str] | None = None
+        self._reported: tuple[Mode, bool, str] | None = None
         self._parameters_guard = NodeParameters(
             self, configured=lambda: self._parts is not None, apply=self._retune)
         guard_services(self)
@@ -122,6 +123,7 @@ class PlannerNode(LifecycleNode):
         gc.freeze()
         self._watchdog.start()
         self._inputs.start()
+        self._tell_readiness()
         self._active = True
         return super().on_activate(state)
 
@@ -194,7 +196,18 @@ class PlannerNode(LifecycleNode):
         fault = self._watchdog.brake_due() if not self._inputs.busy else None
         if fault is not None:
             self._parts.pilot.note_command(BRAKE)
-            self._send(Decision(BRAKE, fault), Time(), time.monotonic())
+            self._send(self._silence(fault), Time(), time.monotonic())
+
+    def _silence(self, fault: str) -> Decision:
+        """The brake for want of images; before the first one and between two episodes that is normal for a while."""
+        if self._parts.pilot.between_episodes:
+            return Decision(BRAKE, f"the episode is over, the next one has not begun: {fault}",
+                            expected=self._watchdog.silent_s < _EXPECTED_S["next"])
+        expected = not self._watchdog.seen_any and self._watchdog.silent_s < _EXPECTED_S["first"]
+        return Decision(BRAKE, f"{fault}; {self._inputs.where()}", expected=expected)
+
+    def _tell_readiness(self) -> None:
+        self._outputs.readiness(f"ready, and waits for the first image; {self._inputs.where()}")
 
     def _send(self, decision: Decision, stamp: Time, received_s: float) -> None:
         record = self._outputs.command(decision, stamp, received_s)
@@ -203,22 +216,25 @@ class PlannerNode(LifecycleNode):
 
     def _report(self, decision: Decision) -> None:
         """Log every change of mode and reason; where only a number changed, it is the same reason."""
-        kind = (decision.mode, decision.reason.translate(_WITHOUT_DIGITS))
+        kind = (decision.mode, decision.expected, decision.reason.translate(_WITHOUT_DIGITS))
         if kind == self._reported:
             return
         self._reported = kind
         text = decision.mode.name.lower() + (f": {decision.reason}" if decision.reason else "")
-        if decision.mode in (Mode.DRIVING, Mode.INACTIVE):
+        if decision.mode in (Mode.DRIVING, Mode.INACTIVE) or decision.expected:
             self.get_logger().info(text)
         else:
             self.get_logger().warning(text)
 
     def _on_diagnostics(self) -> None:
         self._endpoints.look()
+        if self._active and not self._watchdog.seen_any:
+            self._tell_readiness()  # again, for who did not hear the first one
         config = self.config
         plans = plans_asked_for(config, self._parts.has_ensemble)
         self._outputs.diagnostics(self._diagnostics.report(
-            self._inputs.counts, plans, config.deadline_ms, config.image_timeout_s, self._endpoints.faults))
+            self._inputs.counts, plans, config.deadline_ms, config.image_timeout_s, self._endpoints.faults,
+            self._inputs.where))
 
 
 def main(argv: list[str] | None = None) -> int:

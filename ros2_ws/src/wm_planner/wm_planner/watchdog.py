@@ -19,13 +19,19 @@ class Watchdog:
         self._clock = clock
         self._last_s: float | None = None
         self._braked_s: float | None = None
-        self._seen_any = False
+        self.seen_any = False
+        """Whether an image came since ``start``."""
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing was seen [s]; 0 where it does not watch."""
+        return 0.0 if self._last_s is None else self._clock() - self._last_s
 
     def start(self) -> None:
         """Begin to watch."""
         self._last_s = self._clock()
         self._braked_s = None
-        self._seen_any = False
+        self.seen_any = False
 
     def stop(self) -> None:
         """Watch no longer: ``brake_due`` stays None."""
@@ -36,7 +42,7 @@ class Watchdog:
         if self._last_s is not None:
             self._last_s = self._clock()
             self._braked_s = None
-            self._seen_any = True
+            self.seen_any = True
 
     def brake_due(self) -> str | None:
         """Why a brake command must be sent now; None while all is well, and until it is time to repeat the last one."""
@@ -46,5 +52,5 @@ class Watchdog:
         if self._braked_s is not None and now_s - self._braked_s < REPEAT_S:
             return None
         self._braked_s = now_s
-        what = "no image" if self._seen_any else "no image since activation"
+        what = "no image" if self.seen_any else "no image since activation"
         return f"{what} for {now_s - self._last_s:.1f} s, the limit is {self._timeout_s:g} s"

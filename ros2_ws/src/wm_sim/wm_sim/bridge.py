@@ -26,6 +26,7 @@ from wm_msgs.srv import Reset
 from wm_sim.car_control import CarControl
 from wm_sim.commands import Channel, Command, CommandDesk
 from wm_sim.config import BridgeConfig
+from wm_sim.driver_wait import DriverWait
 from wm_sim.messages import command_from_msg, ns_from_time
 from wm_sim.pacing import Pacer
 from wm_sim.sensors import LATCHED, RELIABLE
@@ -37,7 +38,6 @@ FIRST_ANSWER_SHARE = 0.5  # of command_wait, for a command with the stamp of an 
 SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
 DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so long after a deadline
 FLUSH_S = 2.0
-UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's word for it
 SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
 WARNING_PERIOD_S = 5.0
 EXIT_USAGE = 2
@@ -215,20 +215,18 @@ class Bridge(Node):
         return False
 
     def _wait_for_driver(self) -> None:
+        """Wait until a node sees a camera and commands, or a planner elsewhere in the graph says that it is ready; what
+        is waited for is told meanwhile."""
         limit_s = self.config.wait_for_driver
-
-        def connected() -> bool:
-            sees = set().union(*(
-                _names(self.get_subscriptions_info_by_topic(topic)) for topic in self._topics.image_topics))
-            if self._desk.autopilot_drives:
-                return bool(sees)
-            # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
-            return bool(sees & _names(
-                self.get_publishers_info_by_topic(self._command_topics[self._desk.active_channel])))
-
-        if limit_s and self._spin(limit_s, connected):
+        if not limit_s:
+            return
+        driver = DriverWait(self, self.config.role_name, self._topics.image_topics, lambda: (
+            None if self._desk.autopilot_drives else self._command_topics[self._desk.active_channel]))
+        found = self._spin(limit_s, driver.over)
+        driver.close()
+        if found:
             self._spin(SETTLE_S)
-        elif limit_s and not self._stop.is_set():
+        elif not self._stop.is_set():
             self.get_logger().warning(f"no driver connected within wait_for_driver = {limit_s} s: going on without")
 
     def close(self) -> None:
@@ -236,11 +234,6 @@ class Bridge(Node):
         self._topics.flush(FLUSH_S)
         self._executor.shutdown()
         self.destroy_node()
-
-
-def _names(ends: list) -> set[str]:
-    """The nodes of endpoints, without those whose node was not announced yet: all these have one name."""
-    return {end.node_name for end in ends} - {UNKNOWN_NODE}
 
 
 def usage() -> str:

@@ -1,0 +1,77 @@
+"""Who is to drive: looked for in the graph, before the first tick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from rclpy.node import Node
+from wm_msgs.msg import PlannerStatus
+
+WATCHDOG = "command_watchdog"  # the bundle_id of the command watchdog's statuses, which is no driver
+GRACE_S = 3.0  # from a planner's word that it is ready until its endpoints must have been found
+FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # when it is first told what is waited for, and how often from then on
+UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's word for it
+
+
+class DriverWait:
+    """``over`` says when the drive may begin: when one node sees a camera and commands, or when a planner has said that
+    it is ready and is not found so: its pictures or commands then go through another node, or come from elsewhere."""
+
+    def __init__(self, node: Node, role_name: str, images: Sequence[str], control: Callable[[], str | None],
+                 clock: Callable[[], float] = time.monotonic):
+        """``images``: topics of the cameras; ``control`` gives the topic whose commands count now, None where nobody
+        has to command; ``clock`` is monotonic [s]."""
+        self._node = node
+        self._images = images
+        self._control = control
+        self._clock = clock
+        self._begun_s = clock()
+        self._next_word_s = FIRST_WORD_S
+        self._ready_s: float | None = None
+        self._heard = ""
+        self._statuses = node.create_subscription(
+            PlannerStatus, f"/carla/{role_name}/planner/status", self._on_status, 10)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._node.destroy_subscription(self._statuses)
+
+    def over(self) -> bool:
+        """Whether the drive may begin; tells once in a while why not."""
+        control, now_s = self._control(), self._clock()
+        sees = set().union(*(_names(self._node.get_subscriptions_info_by_topic(topic)) for topic in self._images))
+        commands = sees if control is None else _names(self._node.get_publishers_info_by_topic(control))
+        # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
+        if sees & commands:
+            return True
+        if self._ready_s is not None and now_s - self._ready_s >= GRACE_S:
+            self._node.get_logger().warning(
+                f"the planner is ready, but does not listen to {', '.join(self._images)} and command on {control} "
+                f"itself: beginning all the same. It says: {self._heard}")
+            return True
+        if now_s - self._begun_s >= self._next_word_s:
+            self._next_word_s += NEXT_WORD_S
+            self._node.get_logger().info(self._missing(sees, commands, control, now_s - self._begun_s))
+        return False
+
+    def _missing(self, sees: set[str], commands: set[str], control: str | None, waited_s: float) -> str:
+        images = ", ".join(self._images)
+        lines = [f"{' and '.join(sorted(sees))} listens to {images}" if sees else f"nobody listens to {images}"]
+        if control is not None:
+            lines.append(f"{' and '.join(sorted(commands))} publishes {control}" if commands
+                         else f"nobody publishes {control}")
+        return (f"waiting for a driver for {waited_s:.0f} s: {'; '.join(lines)}; no planner has said on "
+                f"{self._statuses.topic_name} that it is ready")
+
+    def _on_status(self, message: PlannerStatus) -> None:
+        if message.bundle_id == WATCHDOG:
+            return
+        ready = message.mode != PlannerStatus.MODE_INACTIVE
+        self._ready_s = (self._ready_s or self._clock()) if ready else None
+        self._heard = message.reason
+
+
+def _names(ends: list) -> set[str]:
+    """The nodes of endpoints, without those whose node was not announced yet: all these have one name."""
+    return {end.node_name for end in ends} - {UNKNOWN_NODE}

@@ -1,0 +1,81 @@
+"""When the simulator begins, and what it says until then: on a fake graph and a fake clock."""
+
+from types import SimpleNamespace
+
+import pytest
+from fake_clock import FakeClock
+from wm_msgs.msg import PlannerStatus
+from wm_sim.driver_wait import FIRST_WORD_S, GRACE_S, NEXT_WORD_S, UNKNOWN_NODE, DriverWait
+
+IMAGE, CONTROL = "/carla/car/rgb/image", "/carla/car/vehicle_control_cmd"
+
+
+class FakeNode:
+    """A graph whose ends are set by the test."""
+
+    def __init__(self):
+        self.listeners, self.publishers, self.said, self.warned = {}, {}, [], []
+
+    def create_subscription(self, kind, topic, callback, qos):
+        self.hear = callback
+        return SimpleNamespace(topic_name=topic)
+
+    def get_subscriptions_info_by_topic(self, topic):
+        return [SimpleNamespace(node_name=name) for name in self.listeners.get(topic, ())]
+
+    def get_publishers_info_by_topic(self, topic):
+        return [SimpleNamespace(node_name=name) for name in self.publishers.get(topic, ())]
+
+    def get_logger(self):
+        return SimpleNamespace(info=self.said.append, warning=self.warned.append)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def node():
+    return FakeNode()
+
+
+@pytest.fixture
+def wait(node, clock):
+    return DriverWait(node, "car", [IMAGE], lambda: CONTROL, clock)
+
+
+def status(mode=PlannerStatus.MODE_BRAKING, bundle_id="model"):
+    return PlannerStatus(mode=mode, bundle_id=bundle_id, reason="ready; nobody publishes /other")
+
+
+def test_one_node_that_sees_and_commands_is_the_driver(node, wait):
+    node.listeners[IMAGE], node.publishers[CONTROL] = ["recorder", UNKNOWN_NODE], ["watchdog", UNKNOWN_NODE]
+    assert not wait.over()
+    node.publishers[CONTROL].append("recorder")
+    assert wait.over()
+
+
+def test_a_planner_that_is_ready_and_listens_elsewhere_begins_the_drive_after_a_moment(node, wait, clock):
+    node.hear(status(bundle_id="command_watchdog"))  # is none
+    node.hear(status(PlannerStatus.MODE_INACTIVE))
+    clock.advance(GRACE_S)
+    assert not wait.over()
+    node.hear(status())
+    clock.advance(GRACE_S - 0.1)
+    node.hear(status())  # said every second; the first time counts
+    assert not wait.over() and not node.warned
+    clock.advance(0.2)
+    assert wait.over()
+    assert IMAGE in node.warned[0] and "ready; nobody publishes /other" in node.warned[0]
+
+
+def test_it_says_what_it_waits_for(node, wait, clock):
+    node.publishers[CONTROL] = ["wm_planner"]
+    assert not wait.over() and not node.said
+    for _ in range(round((FIRST_WORD_S + NEXT_WORD_S) / 0.5) + 1):
+        clock.advance(0.5)
+        assert not wait.over()
+    assert len(node.said) == 2
+    assert f"nobody listens to {IMAGE}; wm_planner publishes {CONTROL}" in node.said[0]
+    assert "no planner has said on /carla/car/planner/status that it is ready" in node.said[0]
