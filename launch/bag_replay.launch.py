@@ -12,8 +12,9 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
-from wm_planner.launch_arguments import value
+from wm_planner.launch_arguments import check_planner, value
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_files import parameter_file
 from wm_planner.launch_view import view, view_arguments
 from wm_planner.replay import launch as replay
 
@@ -52,6 +53,8 @@ def compose(context):
     rate, role_name = value(context, "rate", float), value(context, "role_name")
     bundle = str(Path(value(context, "bundle")).expanduser().absolute())
     parameters = replay.planner_parameters(value(context, "parameters"), rate)
+    driving = {"bundle": bundle, "role_name": role_name, "use_sim_time": False, "autostart": True, **parameters}
+    check_planner(driving)
     watched = view(context, role_name)
     monitor_arguments = [
         str(Path(value(context, "bag")).expanduser().absolute()), "--bundle", bundle, "--rate", f"{rate:g}",
@@ -64,8 +67,7 @@ def compose(context):
     ]  # fmt: skip
     planner = LifecycleNode(
         package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
-        parameters=[{"bundle": bundle, "role_name": role_name, "use_sim_time": False, "autostart": True,
-                     **parameters}],
+        parameters=[parameter_file(driving)],
         on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
     monitor = Node(
         package="wm_planner", executable="replay_monitor", output="screen", arguments=monitor_arguments,

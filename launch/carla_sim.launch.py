@@ -15,10 +15,11 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
 from wm_planner import lock_step
-from wm_planner.launch_arguments import planner_parameters, value
+from wm_planner.launch_arguments import assignments, check_planner, value
 from wm_planner.launch_carla import Bridge, carla
 from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_files import parameter_file
 from wm_planner.launch_simulators import SIMULATORS, node_parameters, role_name_of
 from wm_planner.launch_view import view, view_arguments
 from wm_planner.recording.launch import recorder
@@ -72,15 +73,18 @@ def compose(context):
     simulator = value(context, "simulator")
     role_name = role_name_of(simulator, value(context, "role_name"))
     parameters = node_parameters(simulator, role_name, value(context, "topics"))
+    driving = planner_parameters(context, role_name, parameters["wm_planner"])
+    ticks = simulator in ("embedded", "carla")  # of a length that is told here
+    check_planner(driving, value(context, "fixed_delta_seconds", float) if ticks else None)
     start = {"embedded": embedded, "carla": carla_server}.get(simulator, lambda context, role_name: [])
     file, watched_by = value(context, "record"), value(context, "command_watchdog") == "true"
-    # The view is asked for first: where it cannot be had, nothing starts. The recorder must not miss the beginning.
+    # What can be refused is refused above and here, before anything starts. The recorder must not miss the beginning.
     watched = view(context, role_name)
     return [
         *([recorder(file, role_name, on_exit=after_recorder)] if file else []),
         *start(context, role_name),
         *([command_watchdog(context, role_name, parameters["wm_command_watchdog"])] if watched_by else []),
-        planner(context, role_name, parameters["wm_planner"]),
+        planner(driving),
         *watched,
     ]
 
@@ -94,22 +98,27 @@ def command_wait_s(context):
     return lock_step.BRIDGE_WAIT_S if synchronous else 0.0
 
 
-def planner(context, role_name, topics):
-    """The planner; it configures and activates itself."""
+def planner_parameters(context, role_name, topics):
+    """What the planner is told; it configures and activates itself."""
     wait_s = command_wait_s(context)
+    return {
+        **topics,
+        "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
+        "role_name": role_name,
+        "solver": value(context, "solver"),
+        "proposal_policy": value(context, "proposal_policy"),
+        **(lock_step.planner_parameters(wait_s) if wait_s else {}),
+        **assignments(value(context, "parameters")),
+        "use_sim_time": False,
+        "autostart": True,
+    }  # fmt: skip
+
+
+def planner(parameters):
+    """The planner."""
     return LifecycleNode(
         package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
-        parameters=[{
-            **topics,
-            "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
-            "role_name": role_name,
-            "solver": value(context, "solver"),
-            "proposal_policy": value(context, "proposal_policy"),
-            **(lock_step.planner_parameters(wait_s) if wait_s else {}),
-            **planner_parameters(value(context, "parameters")),
-            "use_sim_time": False,
-            "autostart": True,
-        }],
+        parameters=[parameter_file(parameters)],
         on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
 
 
@@ -119,7 +128,7 @@ def command_watchdog(context, role_name, topics):
     timeout_s = lock_step.WATCHDOG_SHARE * command_wait_s(context) or COMMAND_TIMEOUT_S
     return Node(
         package="wm_planner", executable="command_watchdog", name="wm_command_watchdog", output="screen",
-        parameters=[{"timeout_s": timeout_s, **topics, "role_name": role_name}],
+        parameters=[parameter_file({"timeout_s": timeout_s, **topics, "role_name": role_name})],
         on_exit=lambda event, context: unexpected_end("command watchdog", event, context))  # fmt: skip
 
 
@@ -127,7 +136,7 @@ def embedded(context, role_name):
     """The built-in simulator; its end is the end of the launch."""
     return [Node(
         package="wm_sim", executable="bridge", output="screen",
-        parameters=[{
+        parameters=[parameter_file({
             "role_name": role_name,
             "seed": value(context, "seed", int),
             "episodes": value(context, "episodes", int),
@@ -136,7 +145,7 @@ def embedded(context, role_name):
             **lock_step.simulator_parameters(command_wait_s(context) > 0.0),
             "wait_for_driver": value(context, "start_timeout", float),
             **embedded_parameters(context, role_name, value(context, "bundle")),
-        }],
+        })],
         on_exit=after_simulator)]  # fmt: skip
 
 

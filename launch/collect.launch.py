@@ -12,9 +12,10 @@ from ament_index_python.packages import get_package_prefix, get_package_share_di
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
 from wm_planner import lock_step
-from wm_planner.launch_arguments import planner_parameters, value
+from wm_planner.launch_arguments import assignments, check_planner, value
 from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_files import parameter_file
 from wm_planner.launch_view import view, view_arguments
 
 from launch import LaunchDescription
@@ -58,7 +59,7 @@ def generate_launch_description():
 def compose(context):
     """The actions of this run; raises RuntimeError for a value that cannot be used."""
     watched = view(context, ROLE_NAME)
-    planning = [planner(context)] if plans(context) else []
+    planning = [planner(context)] if plans(context) else []  # refused here, before anything starts
     simulating = [simulator(context)] if value(context, "simulator") == "embedded" else []
     return [*simulating, *planning, collect(context), *watched]
 
@@ -85,17 +86,19 @@ def planner(context):
 
     No command watchdog: simulated time stands still while nobody commands, and its brake would count as an answer.
     """
+    parameters = {
+        **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S),
+        **assignments(value(context, "planner_parameters"), "planner_parameters", DECIDED_HERE),
+        "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
+        "role_name": ROLE_NAME,
+        "control_topic": f"/carla/{ROLE_NAME}/planner/control",
+        "use_sim_time": False,
+        "autostart": True,
+    }
+    check_planner(parameters)
     return LifecycleNode(
         package="wm_planner", executable="planner", name=PLANNER, namespace="", output="screen",
-        parameters=[{
-            **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S),
-            **planner_parameters(value(context, "planner_parameters"), "planner_parameters", DECIDED_HERE),
-            "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
-            "role_name": ROLE_NAME,
-            "control_topic": f"/carla/{ROLE_NAME}/planner/control",
-            "use_sim_time": False,
-            "autostart": True,
-        }],
+        parameters=[parameter_file(parameters)],
         on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
 
 
@@ -103,12 +106,12 @@ def simulator(context):
     """The built-in simulator, as fast as commands come."""
     return Node(
         package="wm_sim", executable="bridge", output="screen",
-        parameters=[{
+        parameters=[parameter_file({
             "real_time_factor": 0.0,
             **lock_step.simulator_parameters(waits=True),
             "wait_for_driver": WAIT_FOR_DRIVER_S,
             **embedded_parameters(context, ROLE_NAME, value(context, "bundle") if plans(context) else ""),
-        }],
+        })],
         on_exit=lambda event, context: unexpected_end("simulator", event, context))  # fmt: skip
 
 

@@ -46,14 +46,31 @@ def test_embedded_drives_its_episodes_and_ends_by_itself(bundle):
     assert_gone(pids_in(output))
 
 
-def test_a_planner_that_cannot_start_fails_the_launch(tmp_path):
-    with launch("carla_sim.launch.py", f"bundle:={tmp_path / 'none'}") as process:
+def test_a_planner_that_cannot_start_fails_the_launch(bundle):
+    with launch("carla_sim.launch.py", f"bundle:={bundle}", "parameters:=provider=tensorrt") as process:
         assert process.wait(60) not in (0, None)
         output = process.output()
-    assert f"no bundle at {tmp_path / 'none'}" in output
     assert "the planner ended with exit code" in output
     assert "Traceback" not in output
     assert_gone(pids_in(output))
+
+
+@pytest.mark.parametrize("file, arguments, message", [
+    ("carla_sim.launch.py", ("bundle:=/none",), "the planner would refuse: no bundle at /none"),
+    ("carla_sim.launch.py", ("parameters:=risk=1 candidates=8",), "parameter candidates: expected at least 16"),
+    ("carla_sim.launch.py", ("proposal_policy:=/none.onnx",), "/none.onnx"),
+    ("carla_sim.launch.py", ("fixed_delta_seconds:=0.04",), "fixed_delta_seconds:=0.04: expected the control period"),
+    ("carla_sim.launch.py", ("role_name:=123E5",), "role_name: expected a ROS name (a letter, then letters, digits and "
+                                                   "_), found '123E5'"),
+    ("collect.launch.py", ("driver:=planner", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
+    ("bag_replay.launch.py", ("bag:=drive.mcap", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
+])  # fmt: skip
+def test_what_the_planner_would_refuse_is_told_before_anything_starts(file, arguments, message):
+    with launch(file, *arguments) as process:
+        assert process.wait(60) not in (0, None)
+        output = process.output()
+    assert message in output
+    assert "process started" not in output and "Traceback" not in output
 
 
 @pytest.mark.parametrize("part", ["planner", "bridge", "command_watchdog"])

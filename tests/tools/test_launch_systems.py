@@ -1,10 +1,15 @@
 """Which processes the launch files start, and that the real launch system starts the same ones as ros2_lite."""
 
 import importlib.util
+from dataclasses import replace
 
 import launch_parts
 import pytest
+import rclpy
 from launch_parts import LITE, REAL
+from wm_bundle import CameraSpec, ImageSpec, load_bundle, write_bundle
+from wm_bundle.spawn_file import cameras_in
+from wm_planner.launch_files import parameter_file
 
 # ros2_lite has no launch_ros of its own on this path.
 REAL_IS_HERE = importlib.util.find_spec("launch_ros") is not None
@@ -17,13 +22,13 @@ CASES = {
         ["wm_planner/command_watchdog", "wm_planner/live_view", "wm_planner/planner", "wm_planner/record",
          "wm_sim/bridge"]),
     "carla": (
-        "carla_sim.launch.py", ["simulator:=carla", "bundle:=none", "host:=gpu", "port:=2002", "town:=Town05"],
+        "carla_sim.launch.py", ["simulator:=carla", "bundle:={carla}", "host:=gpu", "port:=2002", "town:=Town05"],
         ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/command_watchdog",
          "wm_planner/planner"]),
     "carla by the wall clock": (
         "carla_sim.launch.py",
-        ["simulator:=carla", "bundle:=none", "synchronous:=false", "role_name:=hero", "command_watchdog:=false",
-         "fixed_delta_seconds:=0.05", f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
+        ["simulator:=carla", "bundle:={six_cameras}", "synchronous:=false", "role_name:=hero",
+         "command_watchdog:=false", "fixed_delta_seconds:=0.05", f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
         ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/planner"]),
     "carla's own topics": (
         "carla_sim.launch.py", ["simulator:=carla_native"], ["wm_planner/command_watchdog", "wm_planner/planner"]),
@@ -32,7 +37,7 @@ CASES = {
     "collect from several cameras in traffic": (
         "collect.launch.py",
         ["driver:=planner", f"objects_definition_file:={launch_parts.ROOT / 'launch/wm_sim_four_cameras.json'}",
-         "bundle:=none", "cameras:=rgb_rear,rgb_left", "world:=traffic"],
+         "bundle:={four_cameras}", "cameras:=rgb_rear,rgb_left", "world:=traffic"],
         ["wm_planner/planner", "wm_sim/bridge", "wm_training/collect"]),
     "a replay": (
         "bag_replay.launch.py", ["bag:=drive.mcap", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
@@ -46,12 +51,34 @@ def prefix(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def lite(prefix, tmp_path_factory):
+def bundles(tmp_path_factory):
+    """The shipped model's files as bundles of other cameras, by the names that CASES have for them: all that can be
+    checked is checked before anything starts."""
+    shipped = load_bundle(launch_parts.ROOT / "models/carracing")
+    files = {name: shipped.file(name) for name in shipped.manifest.files}
+    folder, of = tmp_path_factory.mktemp("bundles"), {}
+    for name, spawn, period_s in (("carla", "carla_spawn", 0.08), ("six_cameras", "carla_spawn_six_cameras", 0.05),
+                                  ("four_cameras", "wm_sim_four_cameras", 0.08)):  # fmt: skip
+        sizes = cameras_in(launch_parts.ROOT / f"launch/{spawn}.json", "ego_vehicle")
+        cameras = tuple(CameraSpec(camera, height, width) for camera, (width, height) in sizes.items())
+        manifest = replace(shipped.manifest, image=ImageSpec(64, 64, cameras), control_period_s=period_s)
+        of[name] = write_bundle(folder / name, manifest, files).path
+    return of
+
+
+def arguments_of(case: str, bundles) -> tuple[str, list[str], list[str]]:
+    """File, arguments and programs of a case."""
+    file, arguments, programs = CASES[case]
+    return file, [argument.format_map(bundles) for argument in arguments], programs
+
+
+@pytest.fixture(scope="module")
+def lite(prefix, bundles, tmp_path_factory):
     """What a case starts under ros2_lite, each started once."""
     reports = {}
 
     def of(case):
-        file, arguments, programs = CASES[case]
+        file, arguments, programs = arguments_of(case, bundles)
         if case not in reports:
             folder = tmp_path_factory.mktemp("lite") / "reports"
             reports[case] = launch_parts.started(LITE, prefix, folder, file, arguments, len(programs))
@@ -68,8 +95,8 @@ def test_a_launch_file_starts_these_processes(lite, case):
 @pytest.mark.skipif(not REAL_IS_HERE, reason="the real launch system cannot be imported: source a ROS 2, or put "
                                              "ros2/launch's and ros2/launch_ros's packages on PYTHONPATH")
 @pytest.mark.parametrize("case", CASES)
-def test_the_real_launch_system_starts_the_same(prefix, lite, tmp_path, case):
-    file, arguments, programs = CASES[case]
+def test_the_real_launch_system_starts_the_same(prefix, lite, bundles, tmp_path, case):
+    file, arguments, programs = arguments_of(case, bundles)
     real = launch_parts.started(REAL, prefix, tmp_path / "real", file, arguments, len(programs))
     assert real == lite(case)
 
@@ -125,3 +152,15 @@ def test_what_does_not_go_together_starts_nothing(prefix, tmp_path, arguments, m
     output = process.communicate(timeout=60)[0]
     assert process.returncode != 0 and message in output, output
     assert "Traceback" not in output and not list((tmp_path / "lite").glob("[0-9]*"))
+
+
+def test_words_that_look_like_numbers_reach_the_nodes_as_words():
+    given = {"role_name": "nan", "bundle": "123E5", "host": "1e5", "flag": True, "rate": 0.5, "seed": 3}
+    context = rclpy.Context()
+    rclpy.init(context=context, args=["node", "--ros-args", "--params-file", parameter_file(given)])
+    try:
+        node = rclpy.create_node("reader", context=context, automatically_declare_parameters_from_overrides=True)
+        assert {name: node.get_parameter(name).value for name in given} == given
+        node.destroy_node()
+    finally:
+        rclpy.try_shutdown(context=context)

@@ -138,7 +138,7 @@ def test_outside_of_a_set_up_shell_it_says_what_to_source():
     (HEADER + "import launch", "[launch.LaunchService()]", "launch.LaunchService"),
     (HEADER + "from launch_ros.actions import PushRosNamespace", "[]", "launch_ros.actions.PushRosNamespace"),
     (HEADER, "[Node(package='toy', executable='talk', respawn=True)]", "Node(respawn=)"),
-    (HEADER, "[Node(package='toy', executable='talk', parameters=['a.yaml'])]", "a parameter entry of type str"),
+    (HEADER, "[Node(package='toy', executable='talk', parameters=[3])]", "a parameter entry of type int"),
 ])  # fmt: skip
 def test_refuses_the_parts_of_launch_that_it_does_not_have(package, header, body, what):
     add_launch_file(package, body, header=header)

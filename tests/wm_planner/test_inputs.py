@@ -5,7 +5,8 @@ import time
 import pytest
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
-from wm_planner.inputs import arrival_s, image_topics
+from wm_planner.inputs import arrival_s
+from wm_planner.preflight import image_topics
 
 TWO = ["left", "right"]
 

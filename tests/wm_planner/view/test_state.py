@@ -165,3 +165,22 @@ def test_what_is_forgotten_is_not_shown_again(state):
     assert not state.heard_anything() and state.camera is None
     update = state.update(Seen(command=3, status=7))
     assert update["mode"] is None and update["planner"] is None and update["history"]["status"] == []
+
+
+def test_who_joins_a_drive_is_not_told_that_nobody_plans_before_the_planner_had_the_time_to_be_found(state, clock):
+    def no_planner() -> bool:
+        return state.update(Seen())["no_planner"]
+
+    clock.now_s += 60.0  # nothing drives yet
+    assert not no_planner()
+    state.take_vehicle(3.0, 0.0, 0.0, 0.0)
+    clock.now_s += 4.9
+    state.take_vehicle(3.0, 0.0, 0.0, 0.0)
+    assert not no_planner()
+    clock.now_s += 0.2
+    assert no_planner()
+    state.take_status(DRIVING)
+    assert not no_planner()
+    state.forget()
+    state.take_vehicle(3.0, 0.0, 0.0, 0.0)
+    assert not no_planner()

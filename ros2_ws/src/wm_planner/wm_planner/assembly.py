@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
+from wm_bundle import Bundle, BundleManifest
 
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
@@ -16,7 +16,8 @@ from wm_planner.errors import ConfigError
 from wm_planner.limits import ActionLimits
 from wm_planner.pilot import Pilot
 from wm_planner.planner import Manner, Planner, Tuning
-from wm_planner.policy import Policy, PolicyFile, read_policy
+from wm_planner.policy import Policy, PolicyFile
+from wm_planner.preflight import check_costs, load_models
 from wm_planner.providers import CHOICES
 from wm_planner.scoring import Scorer
 from wm_planner.solvers import (
@@ -29,6 +30,7 @@ from wm_planner.solvers import (
     SamplingSettings,
     Solver,
 )
+from wm_planner.vector_inputs import speed_index
 
 _COST_WEIGHTS = ("action_rate_cost", "deviation_cost", "steering_speed_cost")
 
@@ -54,14 +56,14 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     Raises ConfigError (also for a bundle that is missing, damaged or asks for inputs there are not, and for a policy
     that does not fit it) and EngineError, also for a self-check that fails unless ``enforce`` is off.
     """
-    bundle, file = _load_models(config)
+    bundle, file = load_models(config)
     manifest = bundle.manifest
     settings = engine_settings(config)
     engine = Engine(bundle, settings, log, enforce)
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
     tuning = make_tuning(config, manifest, has_ensemble)
-    planner = Planner(engine, tuning, policy=policy, speed_index=_speed_index(manifest), seed=config.seed, clock=clock)
+    planner = Planner(engine, tuning, policy=policy, speed_index=speed_index(manifest), seed=config.seed, clock=clock)
     guard = BundleGuard(bundle, clock, file)
     pilot = Pilot(planner, manifest, config, guard, clock=clock, log=log)
     candidates = tuning.solver.candidates
@@ -83,28 +85,6 @@ def engine_settings(config: PlannerConfig) -> EngineSettings:
         engine_workspace_mb=config.engine_workspace_mb)
 
 
-def _load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
-    """The bundle, for preprocessed images where it drives with those, and the policy, which fits it.
-
-    Raises ConfigError.
-    """
-    if not config.bundle:
-        raise ConfigError("parameter bundle: expected the folder of a model bundle, found nothing; "
-                          "set it with -p bundle:=FOLDER")
-    try:
-        bundle = load_bundle(config.bundle)
-    except BundleError as error:
-        raise ConfigError(str(error)) from error
-    policy = None
-    if config.proposal_policy:
-        policy = read_policy(config.proposal_policy)
-        policy.check_fits(bundle.manifest)
-    if config.preprocessed_images:
-        bundle = replace(bundle, manifest=replace(
-            bundle.manifest, image=for_preprocessed_images(bundle.manifest.image)))  # fmt: skip
-    return bundle, policy
-
-
 def _open_policy(file: PolicyFile, settings: EngineSettings, provider: str, log: Callable[[str], None]) -> Policy:
     """The policy on the provider that runs the bundle, or one behind it."""
     rest = settings.providers[settings.providers.index(provider):]
@@ -118,11 +98,6 @@ def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float
     if times["observe"] + times["actor"] + policy_ms + search_ms > config.deadline_ms:
         log(f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the "
             f"deadline is {config.deadline_ms:g} ms: the search will be cut short; consider fewer candidates")
-
-
-def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
-    """The same pictures from cameras that send them at the model's size."""
-    return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
 
 
 def retune(parts: Parts, config: PlannerConfig) -> None:
@@ -149,7 +124,7 @@ def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
     cautious = replace(
         config, risk=max(config.risk, config.cautious_risk),
         **{name: config.cautious_costs * getattr(config, name) for name in _COST_WEIGHTS})
-    speed = _speed_index(manifest)
+    speed = speed_index(manifest)
     no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
     return Tuning(
         solver=make_solver(config, manifest.horizon),
@@ -190,9 +165,7 @@ def make_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bo
     if config.deviation_cost > 0.0:
         costs.append(DeviationCost(config.deviation_cost))
     if config.steering_speed_cost > 0.0:
-        if _speed_index(manifest) is None:
-            raise ConfigError(f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
-                              f"which this cost needs; set it to 0")
+        check_costs(config, manifest)
         costs.append(SteeringSpeedCost(config.steering_speed_cost))
     if config.risk > 0.0 and has_ensemble:
         costs.append(DisagreementCost(config.risk))
@@ -205,9 +178,3 @@ def _has_ensemble(engine: Engine, manifest: BundleManifest) -> bool:
     """Whether imagined futures come with the disagreement of an ensemble, seen by imagining one."""
     actions = np.zeros((1, manifest.horizon, 3), np.float32)
     return engine.imagine(engine.initial_belief(), actions, engine.zero_noise(1)).disagreement is not None
-
-
-def _speed_index(manifest: BundleManifest) -> int | None:
-    """Which of the bundle's vector inputs is the speed in m/s."""
-    inputs = [(entry.name, entry.unit) for entry in manifest.vector]
-    return inputs.index(("speed", "m/s")) if ("speed", "m/s") in inputs else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 NS_PER_S = 1_000_000_000
-_RATE_TOLERANCE = 0.1
+RATE_TOLERANCE = 0.1
 _RATE_GAPS = 4  # so that the 4th image of another rate brakes, 3 periods after the first one
 _SEVERAL_PERIODS = 1.75  # a gap of more than so many periods may be one in which images were lost
 
@@ -146,7 +146,7 @@ class RateCheck:
         if len(self._gaps_s) < _RATE_GAPS:
             return None
         found_s = self._found_s()
-        if abs(found_s / self._period_s - 1.0) <= _RATE_TOLERANCE:
+        if abs(found_s / self._period_s - 1.0) <= RATE_TOLERANCE:
             self.confirmed = True
             return None
         return (f"images come every {found_s:.3f} s by their stamps, the bundle was trained for one every "

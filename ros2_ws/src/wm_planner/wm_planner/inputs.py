@@ -17,10 +17,10 @@ from wm_msgs.msg import StepResult
 from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import Diagnostics
 from wm_planner.endpoints import NEWEST, RELIABLE, Endpoints
-from wm_planner.errors import ConfigError
 from wm_planner.image_sources import ImageSources
 from wm_planner.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of, yaw_rate_sample_of
 from wm_planner.pilot import Pilot
+from wm_planner.preflight import image_topics
 from wm_planner.ros_distribution import with_times
 from wm_planner.speed_input import SpeedInput
 from wm_planner.vector_inputs import needs_yaw_rate
@@ -185,19 +185,3 @@ def arrival_s(info: Mapping[str, int]) -> float:
     there while the frame before was decided. Now, where the middleware's time makes no sense: its clock was set."""
     now_s, age_s = time.monotonic(), 1e-9 * (time.time_ns() - info["received_timestamp"])
     return now_s - age_s if 0.0 <= age_s <= _LONGEST_WAIT_S else now_s
-
-
-def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:
-    """The topic of each camera, without the transport's ending.
-
-    Raises ConfigError where several cameras share a topic, and where the tolerance lets their pictures of one moment
-    be mixed with those of the next, ``period_s`` later.
-    """
-    pattern = config.topic("image_topic", "{camera}/image")
-    if len(cameras) > 1 and "{camera}" not in pattern:
-        raise ConfigError(f"parameter image_topic: expected {{camera}} in it, for the bundle's cameras "
-                          f"{', '.join(cameras)}; found '{pattern}'")
-    if len(cameras) > 1 and config.camera_tolerance_ms >= 500.0 * period_s:
-        raise ConfigError(f"parameter camera_tolerance_ms: expected less than half the bundle's control period, "
-                          f"{500.0 * period_s:g} ms, found {config.camera_tolerance_ms:g}")
-    return [pattern.replace("{camera}", camera) for camera in cameras]

@@ -4,16 +4,13 @@ The programs are started themselves, not through the bridge's own launch files: 
 error when the bridge fails.
 """
 
-import atexit
-import json
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
 
 from wm_planner.launch_ends import unexpected_end
+from wm_planner.launch_files import parameter_file, temporary_json
 from wm_planner.spawned_cameras import cameras_of_bundle, require_cameras
 
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
@@ -61,11 +58,13 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
     return [
         Node(
             package="carla_ros_bridge", executable="bridge", name="carla_ros_bridge", output="screen",
-            parameters=[bridge.parameters()],
+            parameters=[parameter_file(bridge.parameters())],
             on_exit=lambda event, context: unexpected_end("CARLA bridge", event, context)),
         Node(
             package="carla_spawn_objects", executable="carla_spawn_objects", name="carla_spawn_objects",
-            output="screen", parameters=[{"objects_definition_file": _temporary(objects), "spawn_sensors_only": False}],
+            output="screen", parameters=[parameter_file({
+                "objects_definition_file": temporary_json("carla_spawn_", {"objects": objects}),
+                "spawn_sensors_only": False})],
             on_exit=lambda event, context: unexpected_end("spawner of the car", event, context)),
     ]  # fmt: skip
 
@@ -108,11 +107,3 @@ def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dic
                else {**sensor, "sensor_tick": bridge.tick_s} for sensor in car["sensors"]]
     fitting = {**car, "id": bridge.role_name, "sensors": sensors}
     return [fitting if entry is car else entry for entry in objects]
-
-
-def _temporary(objects: list[dict]) -> str:
-    """Writes a spawn file that goes with the process."""
-    with tempfile.NamedTemporaryFile("w", prefix="carla_spawn_", suffix=".json", delete=False) as file:
-        json.dump({"objects": objects}, file, indent=2)
-    atexit.register(Path(file.name).unlink, missing_ok=True)
-    return file.name

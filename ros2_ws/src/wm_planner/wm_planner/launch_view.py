@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
+from wm_planner.launch_files import parameter_file
+
 CHOICES = ("false", "true", "web", "foxglove", "rviz")
 _TOPICS_OF = "ego_vehicle"  # the role_name in the topics of config/planner.rviz
 _RVIZ_TOPICS = ("planner/candidates", "planner/future", "rgb_front/image")
@@ -74,7 +76,8 @@ def _web(role_name: str, port: int, parameters: Mapping[str, str]):
 
     return Node(
         package="wm_planner", executable="live_view", name="wm_live_view", output="screen",
-        parameters=[{"role_name": role_name, "port": port, **parameters}], on_exit=_tell_end)  # fmt: skip
+        parameters=[parameter_file({"role_name": role_name, "port": port, **parameters})],
+        on_exit=_tell_end)  # fmt: skip
 
 
 def _foxglove(port: int):

@@ -30,3 +30,9 @@ def check_inputs(manifest: BundleManifest) -> None:
             known = ", ".join(f"{name} [{unit}]" for name, unit in VECTOR_SOURCES)
             raise ConfigError(f"bundle {manifest.model_id} needs the vector input {entry.name} [{entry.unit}]; "
                               f"this planner provides {known}")
+
+
+def speed_index(manifest: BundleManifest) -> int | None:
+    """Which of the bundle's vector inputs is the speed in m/s."""
+    inputs = [(entry.name, entry.unit) for entry in manifest.vector]
+    return inputs.index(("speed", "m/s")) if ("speed", "m/s") in inputs else None

@@ -13,7 +13,8 @@ from ros2_lite.packages import executable_in
 
 
 class Node(ExecuteProcess):
-    """Runs an executable of a package as a node, its parameters in a file as under the real launch."""
+    """Runs an executable of a package as a node, its parameters in files as under the real launch: those named, or one
+    that is written for dictionaries. What the latter have goes before the former."""
 
     def __init__(
         self, *, package, executable, name=None, namespace=None, parameters=(), arguments=(), output="log",
@@ -25,9 +26,11 @@ class Node(ExecuteProcess):
             ros_arguments += ["-r", f"__node:={name}"]
         if namespace:
             ros_arguments += ["-r", f"__ns:={namespace if namespace.startswith('/') else '/' + namespace}"]
-        self._parameter_file = _write_parameters(executable, parameters) if parameters else None
-        if self._parameter_file:
-            ros_arguments += ["--params-file", str(self._parameter_file)]
+        files = [entry for entry in parameters if isinstance(entry, str)]
+        given = [entry for entry in parameters if not isinstance(entry, str)]
+        self._parameter_file = _write_parameters(executable, given) if given else None
+        for file in [*files, *filter(None, [self._parameter_file])]:
+            ros_arguments += ["--params-file", str(file)]
         path = executable_in(package, executable)
         super().__init__(
             cmd=[path, *arguments, "--ros-args", *ros_arguments], name=executable, output=output, on_exit=on_exit

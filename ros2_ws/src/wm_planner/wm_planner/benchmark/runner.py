@@ -16,6 +16,7 @@ from wm_planner.benchmark.store import EpisodeStore
 from wm_planner.benchmark.trial import Driven, drive_trial
 from wm_planner.drive.embedded import MAPS, check_cameras
 from wm_planner.drive.records import EpisodeCollector
+from wm_planner.drive.runner import check_planners, controller_of
 from wm_planner.drive.session import executable
 from wm_planner.drive.wording import episode_ending
 from wm_planner.policy import PolicyFile
@@ -79,6 +80,9 @@ def drive_all(
 
     Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
     """
+    common = {"role_name": options.role_name, **dict(options.parameters)}
+    check_planners({**common, "bundle": str(bundles[entry.name].path), **dict(controller_of(entry).parameters)}
+                   for entry in options.controllers if entry.has_model)  # fmt: skip
     executable("wm_planner", "planner")
     if options.simulator != EXTERNAL:
         executable("wm_sim", "bridge")

@@ -17,7 +17,13 @@ from wm_planner.drive.machine import machine_facts
 from wm_planner.drive.options import DriveOptions, parse_options
 from wm_planner.drive.progress import DriveProgress, results_table
 from wm_planner.drive.report import build_report
-from wm_planner.drive.runner import drive_controller, shipped_bundle
+from wm_planner.drive.runner import (
+    check_planners,
+    controller_of,
+    drive_controller,
+    parameters_of,
+    shipped_bundle,
+)
 from wm_planner.drive.summary import DriveResult, build_summary, write_summary
 
 SIMULATORS = {"carracing": "wm_sim (CarRacing-v3)", "traffic": "wm_sim (traffic)"}  # by world
@@ -46,6 +52,7 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
     names, episodes = [entry.name for entry in options.entries], {}
     check_cameras(options, bundle)
     policies = read_policies(options.entries, options.parameters, dict.fromkeys(names, bundle))
+    check_planners(parameters_of(options, bundle, controller_of(entry)) for entry in options.entries if entry.has_model)
     with DriveProgress(console, period_s, len(options.seeds), options.max_steps, options.world) as progress:
         for name in names:
             progress.begin(name)

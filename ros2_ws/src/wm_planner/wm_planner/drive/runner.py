@@ -1,6 +1,6 @@
 """Drives one controller through all tracks, in processes of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from wm_planner.drive.processes import ProcessGroup
 from wm_planner.drive.recorder_node import RecorderNode
 from wm_planner.drive.records import Episode, EpisodeCollector
 from wm_planner.drive.session import Session, executable
+from wm_planner.errors import PlannerError
 from wm_planner.lock_step import EMBEDDED_WAIT_S, planner_parameters
+from wm_planner.preflight import check
 from wm_planner.ros_distribution import local_environment
 
 IMAGINED_EVERY = 10  # control steps between two imagined futures that are published
@@ -42,6 +44,15 @@ def controller_of(entry: Entry) -> Controller:
         return Controller(driver=RandomDriver)
     policy = () if entry.policy is None else (("proposal_policy", str(entry.policy.expanduser().absolute())),)
     return Controller(policy if entry.kind == "planner" else (("solver", entry.kind), *policy))
+
+
+def check_planners(parameters: Iterable[Mapping]) -> None:
+    """Raise DriveError for what a planner with any of these parameters would refuse, before anything starts."""
+    for given in parameters:
+        try:
+            check(given)
+        except PlannerError as error:
+            raise DriveError(f"the planner would refuse: {error}") from None
 
 
 def shipped_bundle() -> Path:

@@ -34,9 +34,9 @@ from wm_data.conversion.sources import rosbag
 from wm_data.conversion.sources.rosbag.whole import stored_episode
 from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode
 
-from wm_planner.assembly import for_preprocessed_images
 from wm_planner.evaluation.episode_checks import check_period, checked_episode
 from wm_planner.evaluation.errors import BagError, EvaluationError
+from wm_planner.preflight import for_preprocessed_images
 
 _PICTURE_BYTES = 2**28  # of the pictures of one stretch of rows
 _MIN_ROWS, _MAX_ROWS = 2, 2000

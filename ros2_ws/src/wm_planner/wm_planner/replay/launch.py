@@ -28,7 +28,7 @@ def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float |
         raise RuntimeError(f"rate:={rate:g}: expected {SLOWEST:g} to {FASTEST:g}")
     # Played slowly, pictures come later by the clock on the wall, which the planner watches them by.
     timeout_s = PlannerConfig().image_timeout_s / min(rate, 1.0)
-    return {"image_timeout_s": timeout_s, **launch_arguments.planner_parameters(text)}
+    return {"image_timeout_s": timeout_s, **launch_arguments.assignments(text)}
 
 
 def remaps(role_name: str, parameters: dict) -> list[str]:

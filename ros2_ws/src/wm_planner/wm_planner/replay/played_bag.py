@@ -6,7 +6,7 @@ from wm_bundle import BundleManifest
 from wm_data.conversion.episode_bag import META_TOPIC
 
 from wm_planner.config import PlannerConfig
-from wm_planner.inputs import image_topics
+from wm_planner.preflight import image_topics
 from wm_planner.replay.bag import PlayedTopic, open_replay
 from wm_planner.replay.errors import ReplayError
 from wm_planner.replay.frames import NS_PER_S, Moment, header_stamp_ns, moments_of

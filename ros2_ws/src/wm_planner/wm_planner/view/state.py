@@ -10,6 +10,7 @@ from wm_planner.modes import Mode
 from wm_planner.view.history import Arrivals, FrameCount, History
 
 SOURCES = ("camera", "imagined", "status", "watchdog", "command", "vehicle", "step")
+_FOUND_WITHIN_S = 5.0  # [s] from the vehicle's first word until its planner, where there is one, was heard too
 _FAULTS_LAST_S = 3.0  # [s] after which a node that says nothing of its faults has ended; they say it every second
 
 
@@ -91,6 +92,7 @@ class _Heard:
     command: tuple[float, float, float] | None = None
     applied: tuple[float, float, float] | None = None
     speed_mps: float | None = None
+    vehicle_since_s: float | None = None  # when its first word came
     deadline_ms: float | None = None
     missed: int = 0
     answers: int = 0
@@ -171,6 +173,8 @@ class LiveState:
         """The vehicle's speed and the command that acted; this one is shown where no commands are heard."""
         with self._lock:
             self._heard.arrivals["vehicle"].add()
+            if self._heard.vehicle_since_s is None:
+                self._heard.vehicle_since_s = self._clock()
             self._heard.speed_mps = speed_mps
             self._heard.applied = (steer, throttle, brake)
             if self._heard.command is None:
@@ -226,6 +230,7 @@ class LiveState:
                 "sources": {name: {"age": _number(arrivals.age_s()), "rate": _number(arrivals.rate_hz())}
                             for name, arrivals in heard.arrivals.items()},
                 "mode": self._mode(),
+                "no_planner": self._no_planner(),
                 "planner": self._planner(),
                 "command": self._command(),
                 "speed_mps": _number(heard.speed_mps),
@@ -238,6 +243,12 @@ class LiveState:
                            if self._clock() - told_s <= _FAULTS_LAST_S],
                 "history": {"command": commands, "status": statuses},
             }
+
+    def _no_planner(self) -> bool:
+        """Whether nobody plans for a vehicle that is heard. Who joins a drive hears its parts one after the other."""
+        heard = self._heard
+        return (heard.planner is None and heard.vehicle_since_s is not None
+                and self._clock() - heard.vehicle_since_s >= _FOUND_WITHIN_S)
 
     def _mode(self) -> dict | None:
         status = self._heard.watchdog or self._heard.planner

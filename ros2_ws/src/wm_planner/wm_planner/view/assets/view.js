@@ -74,7 +74,8 @@ function showPictures(told, pictures) {
 function showMode(told) {
   let mode = "waiting", word = "Waiting", reason = `nothing heard of a planner of ${told.role_name} yet`;
   if (told.sources.vehicle.age !== null && told.sources.vehicle.age < STALE_S) {
-    [word, reason] = ["No planner", "the vehicle is heard, but nobody who plans for it"];
+    [word, reason] = told.no_planner ? ["No planner", "the vehicle is heard, but nobody who plans for it"]
+      : ["Listening", "the vehicle is heard; its planner is looked for"];
   }
   if (told.mode) {
     [mode, word] = [told.mode.name, MODES[told.mode.name]];

@@ -1,0 +1,24 @@
+"""Files that a launch makes for its nodes; they go when it ends."""
+
+import atexit
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def temporary_json(prefix: str, content) -> str:
+    """Writes a file that goes with the process; returns its path."""
+    with tempfile.NamedTemporaryFile("w", prefix=prefix, suffix=".json", delete=False) as file:
+        json.dump(content, file, indent=2)
+    atexit.register(Path(file.name).unlink, missing_ok=True)
+    return file.name
+
+
+def parameter_file(values: Mapping[str, bool | int | float | str]) -> str:
+    """A file of a node's parameters, for ``parameters=[…]``.
+
+    JSON is YAML whose strings are quoted. A dictionary would be written by launch as YAML without quotes, where ROS
+    takes a word such as 123E5 or nan for a number.
+    """
+    return temporary_json("launch_parameters_", {"/**": {"ros__parameters": dict(values)}})
