@@ -28,7 +28,8 @@ CASES = {
     "carla by the wall clock": (
         "carla_sim.launch.py",
         ["simulator:=carla", "bundle:={six_cameras}", "synchronous:=false", "role_name:=hero",
-         "command_watchdog:=false", "fixed_delta_seconds:=0.05", f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
+         "command_watchdog:=false", "fixed_delta_seconds:=0.05",
+         f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
         ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/planner"]),
     "carla's own topics": (
         "carla_sim.launch.py", ["simulator:=carla_native"], ["wm_planner/command_watchdog", "wm_planner/planner"]),
