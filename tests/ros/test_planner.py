@@ -132,7 +132,7 @@ def camera(domain: int, *options: str):
 
 
 def test_one_command_per_image_brakes_without_and_goes_through_its_states_twice(domain, observer, bundle):
-    with planner(domain, bundle) as node:
+    with planner(domain, bundle, "deadline_ms:=5000.0") as node:
         for first in (1, 1001):  # the second round's stamps are another episode
             observer.commands.clear()
             observer.statuses.clear()

@@ -158,7 +158,7 @@ class _Trial:
             return
         node.listen_to_planner()
         session.start("planner", [str(executable("wm_planner", "planner"))], self._planner_parameters())
-        # Without images it says that it brakes, so a first word means that it is active and that we hear it.
+        # Before the first image it says every second that it is ready, so a word means that we hear it, too.
         session.wait(node.hears_planner, "the planner's first status", self._options.start_timeout)
         if self._trial.disturbance is not None:
             command = [sys.executable, "-m", "wm_planner.benchmark.disturber_node"]

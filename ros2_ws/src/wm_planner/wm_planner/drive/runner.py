@@ -110,7 +110,7 @@ def _drive(
     if driver is None:
         node.listen_to_planner()
         session.start("planner", [str(executable("wm_planner", "planner"))], planner)
-        # Without images it says that it brakes, so a first word means that it is active and that we hear it.
+        # Before the first image it says every second that it is ready, so a word means that we hear it, too.
         session.wait(node.hears_planner, "the planner's first status", options.start_timeout)
     else:
         node.drive_with(driver)
