@@ -83,7 +83,7 @@ def test_episodes_of_another_rate_are_refused(tmp_path):
     make_folder(tmp_path)
     odd = make_episode(40)
     write_episode(tmp_path / "odd.npz", replace(odd, meta={**odd.meta, "rate_hz": 25.0}))
-    with pytest.raises(EpisodeError, match="25.0 Hz"):
+    with pytest.raises(EpisodeError, match="is at 25 Hz"):
         SequenceDataset(tmp_path, replace(CONFIG, validation_share=0.0))
 
 
@@ -125,7 +125,7 @@ def test_a_missing_camera_is_marked_and_others_are_there(tmp_path):
 
 def test_another_number_of_cameras_than_the_configuration_says_is_refused(tmp_path):
     make_folder(tmp_path)
-    with pytest.raises(EpisodeError, match="has 1 cameras, expected 6: set num_cameras"):
+    with pytest.raises(EpisodeError, match=r"has 1 camera\(s\), expected 6: set num_cameras"):
         SequenceDataset(tmp_path, replace(CONFIG, num_cameras=6))
 
 
@@ -169,5 +169,5 @@ def test_rates_that_differ_as_cameras_do_go_together_and_others_do_not(tmp_path)
     config = WorldModelTrainConfig(sequence_length=10, validation_share=0.0, image_size=episode.observations.shape[-1])
     assert SequenceDataset(tmp_path, config).rows == 60
     write_episode(tmp_path / "3.npz", replace(episode, meta={**episode.meta, "rate_hz": 12.5}))
-    with pytest.raises(EpisodeError, match="3.npz is at 12.5 Hz, 0.npz at 9.66 Hz"):
+    with pytest.raises(EpisodeError, match="3.npz is at 12.5 Hz, .*0.npz is at 9.66 Hz"):
         SequenceDataset(tmp_path, config)

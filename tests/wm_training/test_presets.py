@@ -27,7 +27,7 @@ from wm_training.presets import PRESETS, PresetName
         (
             "carracing",
             dict(
-                hidden_dim=256, conv_depth=16, latent="gaussian", precision="bfloat16", batch_size=16,
+                hidden_dim=256, conv_depth=16, latent="gaussian", batch_size=16,
                 sequence_length=32, num_epochs=50, learning_rate=6e-4, warmup_steps=100, kl_anneal_steps=300,
                 discount=0.97, imagination_horizon=12,
             ),

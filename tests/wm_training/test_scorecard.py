@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 from make_episodes import make_episode
-from wm_data.episodes import EpisodeError
+from wm_data.episodes import EpisodeError, drives_in
 from wm_evaluation.scorecard.summary import summarise
 from wm_training.imagination.open_loop import OpenLoop
-from wm_training.imagination.scorecard import action_donors, drives, measure, plan_windows, read_windows, typical_window
+from wm_training.imagination.scorecard import action_donors, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.window_settings import WindowSettings
 
 SETTINGS = WindowSettings(context=3, horizon=6, frames=150, resamples=50)
@@ -86,12 +86,12 @@ def test_no_window_runs_across_the_end_of_a_drive():
     dones = np.zeros(40, bool)
     dones[[11, 14, 39]] = True
     episode = replace(make_episode(40), dones=dones)
-    assert list(drives(episode)) == [(0, 12), (12, 15), (15, 40)]
-    windows = plan_windows([episode], replace(SETTINGS, frames=400))
-    assert {window.drive for window in windows} == {0, 1}
+    parts = list(drives_in(episode))
+    assert [(row, len(part)) for row, part in parts] == [(0, 12), (12, 3), (15, 25)]
+    windows = plan_windows([part for _, part in parts], replace(SETTINGS, frames=400))
+    assert {window.episode for window in windows} == {0, 2}
     for window in windows:
-        begin, end = (0, 12) if window.drive == 0 else (15, 40)
-        assert begin <= window.start and window.start + window.rows <= end
+        assert window.start + window.rows <= len(parts[window.episode][1])
 
 
 def test_the_end_of_a_drive_is_measured_and_nothing_behind_it():

@@ -127,7 +127,7 @@ def test_a_dry_run_prints_a_file_for_config_model_and_data_and_writes_nothing(tm
     assert build(load(tmp_path / "again.yaml")) == wanted
     # 2 episodes of 40 rows train, 80 rows are 2.5 batches of 4 sequences of 8 rows, one epoch is 3 updates
     assert "2 episodes, 80 rows (0 episodes too short), 1 for validation; 3 updates an epoch, 6 in all" in err
-    assert "on cpu in float32" in err and "cameras: 1, 64 × 64 px; vector inputs: 1;" in err
+    assert re.search("on cpu in (float32|bfloat16)", err) and "cameras: 1, 64 × 64 px; vector inputs: 1;" in err
     model = trainer.WorldModelTrainer(wanted).world_model
     for name, part in model.named_children():
         count = sum(weight.numel() for weight in part.parameters())

@@ -10,7 +10,8 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,17 @@ def read_episode(path: str | os.PathLike) -> Episode:
     )
     _validate(episode, path)
     return episode
+
+
+def drives_in(episode: Episode) -> Iterator[tuple[int, Episode]]:
+    """The first row and the episode of each drive in a file: one, unless another tool wrote several with a done
+    between them. Memory-mapped arrays stay so."""
+    columns = {name: value for name, value in vars(episode).items() if isinstance(value, np.ndarray)}
+    begin = 0
+    for end in [*(np.flatnonzero(episode.dones[:-1]) + 1).tolist(), len(episode)]:
+        rows = slice(begin, end)
+        yield begin, replace(episode, **{name: column[rows] for name, column in columns.items()})
+        begin = end
 
 
 def read_meta(path: str | os.PathLike) -> dict:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode, read_meta
+from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode, read_meta
 
 
 def is_imagined(meta: dict[str, Any]) -> bool:
@@ -35,13 +35,15 @@ def drive_hash(episode: Episode) -> str:
 
 
 def drive_hashes(files: Iterable[Path]) -> set[str]:
-    """``drive_hash`` of every file; files that cannot be read are left for whoever reads them."""
+    """``drive_hash`` of every file, and of every drive in it; files that cannot be read are left for whoever reads
+    them."""
     found = set()
     for file in files:
         try:
-            found.add(drive_hash(read_episode(file)))
+            episode = read_episode(file)
         except EpisodeError:
             continue
+        found |= {drive_hash(episode), *(drive_hash(drive) for _, drive in drives_in(episode))}
     return found
 
 

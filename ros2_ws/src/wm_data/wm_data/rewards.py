@@ -9,12 +9,17 @@ from typing import NamedTuple
 import numpy as np
 from wm_evaluation.metrics import driving
 
+from wm_data.episodes import Episode, drives_in
+
 NAME = "driving-1"
 TERMS = ("efficiency", "jerk", "lateral_acceleration", "lane_invasion", "collision")
 
 EFFICIENCY, JERK, LATERAL, LANE, COLLISION = 1.0, 0.1, 0.1, 1.0, 10.0
 FULL_JERK_MPS3 = 10.0  # where the term ends to grow: an emergency brake, and the noise of most logs
 FULL_LATERAL_MPS2 = 4.0
+
+
+TARGET_SPEED_MPS = 8.0
 
 
 class DrivingReward(NamedTuple):
@@ -31,7 +36,7 @@ def driving_reward(
     yaw_rate: np.ndarray | None,
     lane_invasions: np.ndarray | None,
     collisions: np.ndarray | None,
-    target_speed: float = 8.0,
+    target_speed: float = TARGET_SPEED_MPS,
 ) -> DrivingReward:
     """Reward of n intervals, version ``driving-1``, between about -11 and 1.
 
@@ -58,3 +63,28 @@ def driving_reward(
     if collisions is not None:
         terms[:, 4] = -COLLISION * (np.asarray(collisions) > 0)
     return DrivingReward(np.nansum(terms, axis=1).astype(np.float32), terms.astype(np.float32))
+
+
+def largest_return(episode: Episode, discount: float) -> float:
+    """Size of the largest discounted return of any row; a drive that does not end for good goes on with its mean."""
+    largest = 0.0
+    for _, drive in drives_in(episode):
+        rewards = np.asarray(drive.rewards, np.float64)
+        value = 0.0 if drive.terminals[-1] else float(rewards.mean()) / (1.0 - discount)
+        for reward in rewards[::-1].tolist():
+            value = reward + discount * value
+            largest = max(largest, abs(value))
+    return largest
+
+
+def beyond(limit: float, largest_reward: float, largest_return: float, discount: float) -> str | None:
+    """A sentence where rewards, or their returns, are larger than the ``limit`` that a model can say; else None."""
+    if not max(largest_reward, largest_return) > limit:
+        return None
+    what = "rewards of" if largest_reward > limit else f"discounted returns (discount {discount:g}) of"
+    found = largest_reward if largest_reward > limit else largest_return
+    enough = 10.0 ** np.ceil(np.log10(max(largest_reward, largest_return)))
+    return (
+        f"{what} up to {found:.4g} are beyond bin_limit {limit:g}, the most that the model can say, so all of them "
+        f"look alike: train with --bin-limit {enough:.0f}"
+    )

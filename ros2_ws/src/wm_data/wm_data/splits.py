@@ -1,18 +1,31 @@
-"""Which episodes of a folder train, and which validate. Imagined ones never validate."""
+"""Which episodes of a folder train, and which validate. Imagined ones never validate.
 
+Whole drives do: what a model saw of a drive tells it what the next piece of the same drive looks like.
+"""
+
+import functools
+import re
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
+
+from wm_bundle.files import open_regular
 
 from wm_data.episodes import find_episodes, read_meta
 from wm_data.imagined import drive_hashes, is_imagined, without_sources
 
 SPLITS = ("train", "val")
+_PIECE = re.compile(r"_\d{3,}$")
+_CONTENT = {"observations.npy", "actions.npy", "rewards.npy"}
 
 
 def split_files(folder: Path, validation_share: float, split: str) -> list[Path]:
-    """Files of a split. Without train/ and val/ folders every n-th episode validates, n = 1/validation_share.
+    """Files of a split. Without train/ and val/ folders every n-th drive validates, n = 1/validation_share.
 
-    Only recorded episodes are counted and validate; imagined ones train, unless they began from a recording that
-    validates: those are in neither split. What lies in a folder val/ is taken as it is, see ``refuse_imagined``.
+    A drive is what ``drives_of`` says. Only recorded episodes are counted and validate; imagined ones train, unless
+    they began from a recording that validates: those are in neither split. What lies in a folder val/ is taken as it
+    is, see ``refuse_imagined``.
     """
     train, val = folder / "train", folder / "val"
     if train.is_dir() and val.is_dir():
@@ -20,9 +33,9 @@ def split_files(folder: Path, validation_share: float, split: str) -> list[Path]
     files = find_episodes(train if train.is_dir() else folder)
     if validation_share <= 0:
         return files if split == "train" else []
-    imagined = [file for file in files if is_imagined(read_meta(file))]
+    imagined = [file for file in files if _look(file).imagined]
     recorded = sorted({*files} - {*imagined})
-    validating = _every_nth(recorded, validation_share)
+    validating = _validating(drives_of(recorded), validation_share)
     if split == "val":
         return validating
     if imagined:
@@ -30,9 +43,84 @@ def split_files(folder: Path, validation_share: float, split: str) -> list[Path]
     return sorted(({*recorded} - {*validating}).union(imagined))
 
 
-def _every_nth(files: list[Path], share: float) -> list[Path]:
-    if len(files) < 2:
-        return []
+def drives_of(files: Iterable[Path]) -> list[list[Path]]:
+    """The files of each drive, drives and files in the order of the files' names.
+
+    Files are of one drive that are copies of each other, whose meta tells the same ``drive`` or ``log``, and the pieces
+    NAME_000, NAME_001 … that `convert` made of one. Every other file is a drive of its own.
+    """
+    files = sorted(files)
+    first_with: dict[tuple, Path] = {}
+    before = {file: file for file in files}  # the first file of its drive, or one on the way there
+
+    def first(file: Path) -> Path:
+        while before[file] != file:
+            file = before[file]
+        return file
+
+    for file in files:
+        for shared in _look(file).shared:
+            one, other = sorted((first(first_with.setdefault(shared, file)), first(file)))
+            before[other] = one
+    drives: dict[Path, list[Path]] = {}
+    for file in files:
+        drives.setdefault(first(file), []).append(file)
+    return list(drives.values())
+
+
+def name_of_drive(files: list[Path]) -> str:
+    """A drive in words: its file, or the first of several and how many more there are."""
+    return files[0].stem + (f" (and {len(files) - 1} more of this drive)" if len(files) > 1 else "")
+
+
+class _Look(NamedTuple):
+    """What decides where a file goes."""
+
+    imagined: bool
+    shared: tuple[tuple, ...]
+    """What it has in common with the other files of its drive, in one or the other way."""
+
+
+def _look(file: Path) -> _Look:
+    try:
+        found = file.stat()
+    except OSError:
+        return _Look(False, ())  # whoever reads it says what is wrong with it
+    return _look_at(file, found.st_mtime_ns, found.st_size)
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _look_at(file: Path, changed_ns: int, size: int) -> _Look:
+    """A folder is split several times in a run."""
+    meta = read_meta(file)
+    shared = [(key, meta[key]) for key in ("drive", "log") if isinstance(meta.get(key), str)]
+    if "converter_version" in meta and "drive" not in meta:
+        shared.append(("name", _PIECE.sub("", file.stem)))
+    try:
+        with open_regular(file, "rb") as stream, zipfile.ZipFile(stream) as archive:
+            sums = {info.filename: (info.CRC, info.file_size) for info in archive.infolist()}
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
+        sums = {}
+    if sums.keys() >= _CONTENT:
+        shared.append(("content", *(sums[name] for name in sorted(_CONTENT))))
+    return _Look(is_imagined(meta), tuple(shared))
+
+
+def _validating(drives: list[list[Path]], share: float) -> list[Path]:
+    """The files of the drives that validate: the n-th, 2n-th … drive, or the first after it that is not too large.
+
+    None is taken by which more than a share of the files so far would validate; where that leaves none, the smallest
+    drive validates, of equal ones the last. Which of a folder's first drives do depends on none behind them, unless
+    they are fewer than n.
+    """
     every = max(2, round(1.0 / share))
-    # The last of each group validates; a single short group still gives one.
-    return files[every - 1 :: every] or files[-1:]
+    chosen: list[list[Path]] = []
+    files = validating = 0
+    for count, drive in enumerate(drives, 1):
+        files += len(drive)
+        if (len(chosen) + 1) * every <= count and (validating + len(drive)) * every <= files:
+            chosen.append(drive)
+            validating += len(drive)
+    if not chosen and len(drives) > 1:
+        chosen = [min(reversed(drives), key=len)]
+    return sorted(file for drive in chosen for file in drive)

@@ -77,8 +77,8 @@ class WorldModelTrainConfig:
     """Seed of initialisation, data order and sampling."""
     device: str = "auto"
     """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the convolutions and matrix products (autocast)."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the convolutions and matrix products (autocast); auto takes what is faster on this machine."""
     threads: int = 0
     """Processor threads [threads]; 0 for this process's share of the cores."""
     gradient_accumulation: int = 1

@@ -97,11 +97,12 @@ def dump(config: WorldModelTrainConfig) -> str:
 
 
 def differences(saved: WorldModelTrainConfig, wanted: WorldModelTrainConfig) -> tuple[list[str], list[str]]:
-    """Fields that differ, as "name saved → wanted": those that make another model, and the others."""
+    """Fields that differ, as "name saved → wanted": those that make another model, and the others. A wanted precision
+    auto is none of them: it takes the saved one."""
     model, others = [], []
     for name in FIELDS:
         one, two = getattr(saved, name), getattr(wanted, name)
-        if one != two and name not in _SECOND_NAMES:
+        if one != two and name not in _SECOND_NAMES and (name, two) != ("precision", "auto"):
             (model if _makes_another_model(name, saved, wanted) else others).append(f"{name} {one} → {two}")
     return model, others
 

@@ -73,6 +73,7 @@ def _export(options: ExportOptions) -> int:
     from wm_training.exporting.provenance import training_data, training_summary
     from wm_training.exporting.scorecard import open_loop_scores
     from wm_training.exporting.self_check import add_self_check
+    from wm_training.imagination.recorded import model_traits
     from wm_training.training.checkpoints import read_world_model
 
     check_destination(options.output)  # before the work, not after
@@ -81,7 +82,7 @@ def _export(options: ExportOptions) -> int:
     if options.horizon:
         model.config = model.config.with_changes(imagination_horizon=options.horizon)
     data_path = options.data_path or model.config.data_path
-    data = SequenceDataset(data_path, model.config, "val")
+    data = SequenceDataset(data_path, model.config, "val", like=[model_traits(model)])
     if not data.files:
         raise ExportError(
             f"{data_path} has no validation episodes, and the parity check needs real frames: "
@@ -101,7 +102,7 @@ def _export(options: ExportOptions) -> int:
         check_parity(options, differences)
         validation, surprise = score(model, data, options.frames)
         validation |= {f"parity_{name}": value for name, value in differences.items()}
-        card = open_loop_scores(model, data, _mean_reward(data_path, model.config), options.seed)
+        card = open_loop_scores(model, data, _mean_reward(data_path, model.config, data.traits), options.seed)
         measured = {"validation": validation, "surprise_threshold": surprise, "open_loop": card}
         manifest = _manifest(options, model, payload, made_of, measured)
         reference = f"float32 by torch {torch.__version__}, on validation frames"
@@ -113,13 +114,13 @@ def _export(options: ExportOptions) -> int:
     return 0
 
 
-def _mean_reward(data_path: str, config) -> float:
+def _mean_reward(data_path: str, config, like) -> float:
     """Of the training episodes: what somebody who knows them alone would say."""
     import numpy as np
 
     from wm_training.data.dataset import SequenceDataset
 
-    episodes = SequenceDataset(data_path, config, "train").episodes
+    episodes = SequenceDataset(data_path, config, "train", like=like).episodes
     return float(np.concatenate([episode.rewards for episode in episodes]).mean(dtype=np.float64))
 
 

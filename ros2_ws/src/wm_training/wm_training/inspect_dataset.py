@@ -58,15 +58,16 @@ def _inspect(options: Options) -> int:
 
     from wm_training.config import WorldModelTrainConfig
 
+    config = WorldModelTrainConfig()
     folder = Path(options.dataset).expanduser()
     files = dict.fromkeys(split_files(folder, 0.0, "train"), "left out")  # imagined from what validates
     files |= {file: split for split in SPLITS for file in split_files(folder, options.validation_share, split)}
     with counting_progress("inspecting", Console(stderr=True)) as progress:
         task = progress.add_task("inspecting", total=len(files), note="")
         ordered = dict(sorted(files.items()))
-        found = survey(ordered, options.thumbnails, lambda done: progress.update(task, completed=done))
+        found = survey(ordered, options.thumbnails, lambda done: progress.update(task, completed=done), config.discount)
     skipped, failed = conversion_report(sorted({folder, *(file.parent for file in files)}))
-    to_look_at = problems(found, WorldModelTrainConfig().sequence_length) + failed
+    to_look_at = problems(found, config.sequence_length, config.bin_limit, config.discount) + failed
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(tables(found, to_look_at, skipped))
     page = Path(options.output).expanduser()
     try:

@@ -52,7 +52,6 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = MappingProxyType(
             hidden_dim=256,
             latent="gaussian",
             conv_depth=16,
-            precision="bfloat16",
             batch_size=16,
             sequence_length=32,
             learning_rate=6e-4,

@@ -1,4 +1,4 @@
-"""``run.json`` in the folder of a training run: the data it began with, and the devices it ran on."""
+"""``run.json`` in the folder of a training run: its data, what validates, devices, and how its precision was chosen."""
 
 import json
 import platform
@@ -29,21 +29,50 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def note_run(trainer: "WorldModelTrainer", continued: bool) -> None:
-    """Before training: note what it will be made of. ``continued``: the folder's own run goes on.
+def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]:
+    """Before training: note what it will be made of. ``checkpoint``: what it goes on from; returns lines to say.
 
-    Raises TrainingError when a run goes on with other episodes than it began with: neither its validation nor what is
-    told of it would be true. The one reading of all episodes that this takes is small beside an epoch.
+    Raises TrainingError when the folder's own run goes on with other episodes than it began with, or others validate:
+    neither its validation nor what is told of it would be true. A run that goes on from a checkpoint of elsewhere may
+    have others; both are noted. The one reading of all episodes that this takes is small beside an epoch.
     """
+    from wm_training.data.notes import validating_drives
     from wm_training.data.summary import data_summary
 
-    found = data_summary(trainer.config.data_path, trainer.config.imagined_folder)
-    record = read_record(trainer.output) if continued else None
-    if record is not None:
-        check_data(record["data"], found, f"the run {trainer.output}", "begin anew with --resume none")
-    devices = [*(record["devices"] if record else []), _device(trainer)]
-    record = {"data": found, "devices": list(dict.fromkeys(devices)), "versions": _versions()}
+    found = {
+        "data": data_summary(trainer.config.data_path, trainer.config.imagined_folder),
+        "validates": validating_drives(trainer.val_data),
+    }
+    said, before = [], {}
+    if checkpoint is not None and checkpoint.parent.resolve() == trainer.output.resolve():
+        before = read_record(trainer.output) or {}
+        if not before:
+            said.append(f"{trainer.output} has no {RUN_FILE}: whether its episodes have changed cannot be told")
+        _check_unchanged(before, found, trainer.output)
+    elif checkpoint is not None:
+        other = read_record(checkpoint.parent)
+        found["began_from"] = {"checkpoint": checkpoint.name, "update": trainer.step, "data": other and other["data"]}
+        if other is not None and other["data"]["sha256"] != found["data"]["sha256"]:
+            said.append(f"{checkpoint} was trained on other episodes than these; {RUN_FILE} tells of both")
+    arithmetic = trainer.arithmetic.record()
+    if before.get("precision", {}).get("used") == arithmetic["used"]:
+        arithmetic = before["precision"]  # how it was chosen when the run began
+    devices = list(dict.fromkeys([*before.get("devices", []), _device(trainer)]))
+    record = {**before, **found, "devices": devices, "versions": _versions(), "precision": arithmetic}
     write_text(trainer.output / RUN_FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    return said
+
+
+def _check_unchanged(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    if "data" in before:
+        check_data(before["data"], now["data"], f"the run {folder}", "begin anew with --resume none")
+    expected = before.get("validates", now["validates"])
+    if expected != now["validates"]:
+        odd = sorted({*expected} ^ {*now["validates"]})
+        raise TrainingError(
+            f"other drives would validate than when the run {folder} began, {odd[0]} among them: expected "
+            f"{len(expected)}, found {len(now['validates'])}; keep --validation-share, or begin anew with --resume none"
+        )
 
 
 def check_data(expected: dict[str, Any], found: dict[str, Any], whose: str, otherwise: str) -> None:

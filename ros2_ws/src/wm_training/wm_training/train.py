@@ -92,18 +92,19 @@ def _train(options: Options, config: WorldModelTrainConfig) -> int:
     from wm_training.training.trainer import WorldModelTrainer
 
     last = Path(config.output_dir).expanduser() / "last.pt"
-    checkpoint = {"auto": last if last.is_file() else None, "none": None}.get(options.resume, options.resume)
-    if checkpoint is not None:
-        _check_fit(checkpoint, config)
-    trainer = WorldModelTrainer(config)
+    checkpoint = _checkpoint(options.resume, last)
+    saved = None if checkpoint is None else _check_fit(checkpoint, config)
+    trainer = WorldModelTrainer(config, None if saved is None else saved.precision)
     if checkpoint is not None:
         trainer.load_checkpoint(checkpoint)
-    say("train", _summary(trainer))
+    for line in (*_notes(trainer), _summary(trainer)):
+        say("train", line)
     if options.dry_run:
         _show(trainer)
         return DONE
     if is_main_process():
-        note_run(trainer, continued=checkpoint == last)
+        for line in note_run(trainer, checkpoint):
+            say("train", line)
     best = trainer.train()
     if trainer.stopped_early:
         say("train", f"stopped at update {trainer.step}; the same command continues from {last}")
@@ -112,8 +113,15 @@ def _train(options: Options, config: WorldModelTrainConfig) -> int:
     return DONE
 
 
-def _check_fit(checkpoint: str | Path, config: WorldModelTrainConfig) -> None:
-    """Say what differs from the checkpoint's settings. Raises ConfigurationError where it is another model."""
+def _checkpoint(resume: str, last: Path) -> Path | None:
+    """The checkpoint to continue from, None to start anew."""
+    if resume == "auto":
+        return last if last.is_file() else None
+    return None if resume == "none" else Path(resume).expanduser()
+
+
+def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> WorldModelTrainConfig:
+    """The checkpoint's settings; says what differs from them. Raises ConfigurationError where it is another model."""
     from wm_training.training.checkpoints import read_checkpoint
 
     saved = WorldModelTrainConfig.from_dict(read_checkpoint(checkpoint).get("config"), f"checkpoint {checkpoint}")
@@ -125,6 +133,18 @@ def _check_fit(checkpoint: str | Path, config: WorldModelTrainConfig) -> None:
         )
     if others:
         say("train", f"settings that differ from checkpoint {checkpoint}: {', '.join(others)}")
+    return saved
+
+
+def _notes(trainer: "WorldModelTrainer") -> list[str]:
+    """What to know of the data and of the arithmetic before the first update."""
+    from wm_training.data.notes import data_notes, reward_note
+
+    train, val, arithmetic = trainer.train_data, trainer.val_data, trainer.arithmetic
+    found = [*data_notes(train, val), reward_note(trainer.config, train, val), arithmetic.text()]
+    if arithmetic.is_slow:
+        found.append("this machine is faster in float32: --precision float32")
+    return [line for line in found if line]
 
 
 def _summary(trainer: "WorldModelTrainer") -> str:
@@ -158,7 +178,7 @@ def _show(trainer: "WorldModelTrainer") -> None:
         trained = "" if any(weight.requires_grad for weight in weights) else ", not trained"
         say("train", f"{name:<14}{sum(weight.numel() for weight in weights):>12,} parameters{trained}")
     if is_main_process():
-        sys.stdout.write(configuration.dump(trainer.config))
+        sys.stdout.write(configuration.dump(trainer.asked))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from wm_data.episodes import EpisodeError
 from wm_training.api.observations import Observations
 from wm_training.api.pretrained import PretrainedWorldModel
 from wm_training.data.dataset import SequenceDataset
-from wm_training.imagination.scorecard import drives
 
 
 class Starts(Protocol):
@@ -28,16 +27,12 @@ class RecordedStarts:
     def __init__(self, model: PretrainedWorldModel, data: SequenceDataset, context: int):
         """Raises EpisodeError when no drive has ``context`` rows."""
         self._model, self._data, self._context = model, data, context
-        self._drives = [
-            (index, begin, end - begin - context + 1)
-            for index, episode in enumerate(data.episodes)
-            for begin, end in drives(episode)
-            if end - begin >= context
-        ]
+        lengths = enumerate(map(len, data.episodes))
+        self._drives = [(index, length - context + 1) for index, length in lengths if length >= context]
         if not self._drives:
             longest = max(len(episode) for episode in data.episodes)
             raise EpisodeError(f"no episode has the {context} rows of context, the longest has {longest}")
-        self._ends = np.cumsum([count for _, _, count in self._drives])
+        self._ends = np.cumsum([count for _, count in self._drives])
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> tuple[Tensor, list[dict]]:
         """As in ``Starts``; the names of the episodes and the last rows that were looked at."""
@@ -45,11 +40,12 @@ class RecordedStarts:
         for random in randoms:
             place = int(random.integers(self._ends[-1]))
             drive = int(np.searchsorted(self._ends, place, side="right"))
-            index, begin, count = self._drives[drive]
-            first = begin + place - int(self._ends[drive]) + count
+            index, count = self._drives[drive]
+            first = place - int(self._ends[drive]) + count
             rows = slice(first, first + self._context)
             seen.append(Observations.of_episode(self._data.episodes[index], rows))
-            places.append({"episode": self._data.files[index].name, "row": rows.stop - 1})
+            row = self._data.first_rows[index] + rows.stop - 1
+            places.append({"episode": self._data.files[index].name, "row": row})
         return self._model.encode(Observations.stack(seen)), places
 
 

@@ -61,8 +61,8 @@ class Imaginer:
         self._vector_range = [torch.from_numpy(np.asarray(v, np.float32)).to(model.device) for v in vector_range]
 
     @torch.inference_mode()
-    def drives(self, episode: Episode, name: str) -> list[Imagined]:
-        """All drives from ``episode``, called ``name`` in what they tell of themselves; none where it is too short.
+    def drives(self, episode: Episode, name: str, first_row: int = 0) -> list[Imagined]:
+        """All drives from ``episode``, which begins in ``first_row`` of the file ``name``; none where it is too short.
 
         Raises TrainingError where the model imagines numbers that are not finite.
         """
@@ -89,10 +89,10 @@ class Imaginer:
                 verdict = judge(self.calibration, measured, imagined["continues"][k].cpu().numpy())
                 made = None
                 if verdict.rows >= self.options.min_rows:
-                    told = {**source, "start_row": int(plan.starts[k]), "disturbance": disturbances[k]}
+                    told = {**source, "start_row": first_row + int(plan.starts[k]), "disturbance": disturbances[k]}
                     arrays = {key: value[k] for key, value in imagined.items()}
                     made = self._episode(episode, told, verdict, arrays, pictures[k - first], vectors[k - first])
-                found.append(Imagined(int(plan.starts[k]), disturbances[k], verdict, made))
+                found.append(Imagined(first_row + int(plan.starts[k]), disturbances[k], verdict, made))
         return found
 
     def _contexts(self, episode: Episode, plan: Plan) -> Observations:

@@ -9,12 +9,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from wm_bundle.files import write_text
-from wm_data.episodes import EpisodeError, read_episode, write_episode
+from wm_data.episodes import EpisodeError, drives_in, read_episode, write_episode
 from wm_data.imagined import drive_hash, is_imagined
 from wm_data.splits import split_files
 
@@ -59,9 +60,10 @@ class Augmentation:
         if self.output.resolve() in {place.resolve() for place in (folder, folder / "train", folder / "val")}:
             raise TrainingError(f"{self.output} holds the recorded episodes: choose another --output-dir")
         self._train = open_split(folder, self.model.model, "train")
-        recorded = [
-            file for file, e in zip(self._train.files, self._train.episodes, strict=True) if not is_imagined(e.meta)
-        ]
+        validates = split_files(folder, self.model.config.validation_share, "val")
+        self._judged_by = open_split(folder, self.model.model, "val") if validates else self._train
+        episodes = zip(self._train.files, self._train.episodes, strict=True)
+        recorded = list(dict.fromkeys(file for file, episode in episodes if not is_imagined(episode.meta)))
         if not recorded:
             raise EpisodeError(f"{folder} has no recorded training episodes: imagined ones are not augmented")
         if options.episodes > len(recorded):
@@ -79,11 +81,10 @@ class Augmentation:
         """
         options, model = self.options, self.model
         folder = Path(options.data_path).expanduser()
-        split = "val" if split_files(folder, model.config.validation_share, "val") else "train"
+        split = self._judged_by.split
         if split == "train":
             self.notes.append("no episodes for validation: the filters are calibrated on those of training")
-        episodes = open_split(folder, model.model, split).episodes
-        calibration, error = calibration_of(model, episodes, options.context, options.quantile, split)
+        calibration, error = calibration_of(model, self._judged_by.episodes, options.context, options.quantile, split)
         if calibration.blocks < FEW_BLOCKS:
             self.notes.append(f"the limits of the filters are of {calibration.blocks} recorded blocks only")
         vectors = np.concatenate([episode.vector for episode in self._train.episodes])
@@ -135,7 +136,8 @@ class Augmentation:
         started = time.monotonic()
         episode = read_episode(file)
         drives = []
-        for number, made in enumerate(self._imaginer.drives(episode, file.name)):
+        found = (self._imaginer.drives(drive, file.name, row) for row, drive in drives_in(episode))
+        for number, made in enumerate(chain.from_iterable(found)):
             name = None
             if made.episode is not None:
                 name = f"{file.stem}_imagined_{number:03d}.npz"

@@ -31,18 +31,22 @@ def _clone(options: CloneOptions) -> int:
     from wm_training.cloning.policy_trainer import shown
     from wm_training.cloning.result import write_result
     from wm_training.cloning.trainer import CloneTrainer
+    from wm_training.data.notes import data_notes
 
     trainer = CloneTrainer(options)
     if options.resume == "auto":
         trainer.resume()
+    for line in data_notes(trainer.data.train, trainer.data.val):
+        say(PROGRAM, line)
     say(PROGRAM, _plan(trainer))
+    say(PROGRAM, trainer.arithmetic.text())
     trainer.train()
     if trainer.stopped_early:
         say(PROGRAM, f"stopped at update {trainer.step}; the same command continues from {options.folder / 'last.pt'}")
         return STOPPED
     best = trainer.load_best()
     parameters = sum(weight.numel() for weight in trainer.policy.parameters())
-    summary = write_result(trainer, PROGRAM, best, parameters=parameters)
+    summary = write_result(trainer, PROGRAM, best, parameters=parameters, precision=trainer.arithmetic.record())
     say(PROGRAM, f"best epoch {best['epoch']}: {shown(best['validation']) or 'no validation episodes'}")
     say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {spell_duration(trainer.trained_s)}")
     return DONE
@@ -55,8 +59,7 @@ def _plan(trainer: "CloneTrainer") -> str:
         f"{counted(found['training_rows'], 'row')}, labels: {options.labels}; "
         f"{counted(found['validation_episodes'], 'episode')} for validation; "
         f"{trainer.steps_per_epoch:,} updates an epoch, {trainer.total_steps:,} in all, from update {trainer.step:,}; "
-        f"{sum(weight.numel() for weight in trainer.policy.parameters()):,} parameters on {trainer.device} in "
-        f"{options.precision}"
+        f"{sum(weight.numel() for weight in trainer.policy.parameters()):,} parameters on {trainer.device}"
     )
 
 

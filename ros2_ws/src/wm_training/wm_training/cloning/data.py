@@ -32,7 +32,7 @@ class CloneData:
             )
         self.config = options.config(image_size=read_episode(files[0]).observations.shape[-1])
         self.train = SequenceDataset(options.data_path, self.config, "train", options.episodes or None)
-        self.val = SequenceDataset(options.data_path, self.config, "val")
+        self.val = SequenceDataset(options.data_path, self.config, "val", like=self.train.traits)
         self._check_labels()
         self._check_meta()
 

@@ -52,9 +52,9 @@ class CloneOptions(PolicyRun):
     """Width of every hidden layer [units]."""
     conv_depth: int = 16
     """Width of the encoder's first layer [channels]; it doubles with every layer."""
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Arithmetic of the convolutions and matrix products while training (autocast); the file is float32. Processors
-    that do not know bfloat16 are faster with float32."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the convolutions and matrix products while training (autocast), as of `train`; the file is
+    float32."""
     device: str = "auto"
     """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
     threads: int = 0

@@ -8,7 +8,7 @@ from wm_training.errors import TrainingError
 from wm_training.run_record import check_data
 from wm_training.training import checkpoints
 
-BEST = "best_model.pt"
+BEST, LAST = "best_model.pt", "last.pt"
 SAVE_EVERY_S = 120.0
 
 
@@ -35,13 +35,11 @@ class PolicyTrainer:
 
         Raises TrainingError when it is damaged or of a run with other settings, data, policy or world model.
         """
-        path = self.options.folder / "last.pt"
-        if not path.is_file():
+        path = self.options.folder / LAST
+        saved, wanted = self.saved_settings(), self._made_from()
+        if not saved:
             return False
         payload = checkpoints.read_checkpoint(path, self.device)
-        saved, wanted = payload.get(self.made_from_key), self._made_from()
-        if not isinstance(saved, Mapping):
-            raise TrainingError(f"{path} is of no {self.kind}: choose another --output")
         differing = [f"{name} {saved.get(name)} → {wanted[name]}" for name in wanted if saved.get(name) != wanted[name]]
         if differing:
             raise TrainingError(
@@ -54,6 +52,17 @@ class PolicyTrainer:
         for name in self.progress_of:
             setattr(self, name, payload[name])
         return True
+
+    def saved_settings(self) -> Mapping[str, Any]:
+        """What the run in the folder was made from, empty where there is none. Raises TrainingError where it is
+        damaged or of another kind."""
+        path = self.options.folder / LAST
+        if not path.is_file():
+            return {}
+        saved = checkpoints.read_checkpoint(path).get(self.made_from_key)
+        if not isinstance(saved, Mapping):
+            raise TrainingError(f"{path} is of no {self.kind}: choose another --output")
+        return saved
 
     def load_best(self) -> dict[str, Any]:
         """Put the best weights into the policy, on the CPU; returns ``measured`` of them. Raises TrainingError."""
@@ -92,7 +101,7 @@ class PolicyTrainer:
             "optimizer": self.learner.optimizer.state_dict(),
         }
         progress = {name: getattr(self, name) for name in self.progress_of}
-        checkpoints.write_checkpoint(self.options.folder / "last.pt", payload | progress)
+        checkpoints.write_checkpoint(self.options.folder / LAST, payload | progress)
         self._saved_at = time.monotonic()
 
     def _check_finite(self) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -14,7 +15,7 @@ from wm_training.model.noise import draw_noise
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
-from wm_training.training import distributed
+from wm_training.training import distributed, precision
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
 from wm_training.training.process import asked_to_stop
@@ -38,12 +39,13 @@ class CloneTrainer(PolicyTrainer):
         """Open the data and build the policy. Raises EpisodeError, ConfigurationError, TrainingError."""
         self.options = options
         self.data = CloneData(options)
-        self.config = self.data.config
-        self.made_of = data_summary(options.data_path, self.config.imagined_folder)
+        self.made_of = data_summary(options.data_path, self.data.config.imagined_folder)
         self.device = distributed.choose_device(options.device)
         torch.set_num_threads(options.threads or distributed.processor_threads())
-        # On a processor the channels innermost are faster in bfloat16 and slower in float32.
-        self._channels_last = self.device.type == "cuda" or options.precision == "bfloat16"
+        saved = self.saved_settings() if options.resume == "auto" else {}
+        self.arithmetic = precision.choose(self.data.config, self.device, saved.get("precision"))
+        self.config = self.data.config.with_changes(precision=self.arithmetic.used)
+        self._channels_last = precision.channels_last("auto", self.device, self.arithmetic.used)
         self.policy = self._build_policy()
         self.learner = Learner(self.config, self.policy, distributed.OneProcess(self.device), self.total_steps)
         self.step = 0
@@ -107,6 +109,9 @@ class CloneTrainer(PolicyTrainer):
             validate(lambda batch, noise: self.learner.evaluate(self.data.labelled(batch), noise), self.data.val)
         )
 
+    def _made_from(self) -> dict[str, Any]:
+        return super()._made_from() | {"precision": self.arithmetic.used}
+
     def _build_policy(self) -> ClonePolicy:
         torch.manual_seed(self.options.seed)
         data = self.data.train
@@ -130,7 +135,7 @@ class CloneTrainer(PolicyTrainer):
         score = validation.get("loss", -math.inf)
         if score <= self.best:
             self.best = score
-            self._keep_best(self.options.learned_from(), epoch=epoch, step=self.step, validation=validation)
+            self._keep_best(self._made_from(), epoch=epoch, step=self.step, validation=validation)
         self._save()
         progress.pause_over()
 

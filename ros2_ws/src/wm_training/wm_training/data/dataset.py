@@ -1,13 +1,14 @@
 """Windows of episodes for training: memory-mapped, their order a pure function of seed and epoch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from wm_bundle import from_command
-from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.agreement import Traits, check, told, traits_of
+from wm_data.episodes import Episode, EpisodeError, drives_in, read_episode
 from wm_data.imagined import drive_hashes, imagined_files, refuse_imagined
-from wm_data.rates import rate_of, same_rate
 from wm_data.splits import SPLITS, split_files
 
 from wm_training.config import WorldModelTrainConfig
@@ -16,7 +17,7 @@ from wm_training.model.world_model import Batch
 
 
 class SequenceDataset:
-    """Fixed-length windows over a folder of episodes.
+    """Fixed-length windows over a folder of episodes. A file with several drives, a done between them, is several.
 
     ``dataset.batch(epoch, i)`` is batch i of an epoch. Windows are drawn with replacement, uniformly over the valid
     starts of all episodes; a start drawn up to half a window beyond either end is moved to the end, so that the first
@@ -27,11 +28,17 @@ class SequenceDataset:
     """
 
     def __init__(
-        self, path: str | Path, config: WorldModelTrainConfig, split: str = "train", first: int | None = None
+        self,
+        path: str | Path,
+        config: WorldModelTrainConfig,
+        split: str = "train",
+        first: int | None = None,
+        like: Sequence[Traits] = (),
     ):
         """Open the episodes of a split: ``path/train`` and ``path/val`` where they exist, else a share of ``path``.
 
-        With ``first`` only so many of its episodes, in the order of their names.
+        With ``first`` only so many of its files, in the order of their names. ``like`` are what its episodes must fit:
+        the ``traits`` of another split, or those that a model was trained with.
 
         Raises EpisodeError for a missing or empty folder, a damaged episode, episodes that do not fit together,
         imagined ones in ``path/val``, and when no episode is as long as ``config.sequence_length``.
@@ -40,16 +47,8 @@ class SequenceDataset:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         self.config = config
         self.split = split
-        folder = Path(path).expanduser()
-        self.files = split_files(folder, config.validation_share, split)[:first]
-        own = len(self.files)
-        if split == "val":
-            refuse_imagined(self.files)
-        elif config.imagined_folder:
-            validating = drive_hashes(split_files(folder, config.validation_share, "val"))
-            self.files += imagined_files(config.imagined_folder, validating)
-        self.episodes = [read_episode(file) for file in self.files]
-        self._check_agreement()
+        self._open(Path(path).expanduser(), first, like)
+        own = len(self.files) - self.imagined
         length = config.sequence_length
         usable = [i for i, episode in enumerate(self.episodes) if len(episode) >= length]
         for name, part in ((f"{path} ({split})", range(own)), (config.imagined_path, range(own, len(self.files)))):
@@ -60,7 +59,6 @@ class SequenceDataset:
                     f"lower sequence_length or record longer episodes"
                 )
         self.skipped = len(self.files) - len(usable)
-        self.imagined = len(self.files) - own
         self._usable = np.array(usable, dtype=np.int64)
         self._lengths = np.array([len(self.episodes[i]) for i in usable], dtype=np.int64)
         self._ends = np.cumsum(self._lengths)
@@ -69,9 +67,9 @@ class SequenceDataset:
         self._own_rows = int(self._lengths[: self._own_episodes].sum())
         # Everything but the pictures, of all episodes behind each other: a hundredth of their size, and a batch takes
         # its rows of all windows at once.
-        whole = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
+        columns = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
         keys = [key for key in Batch._fields if key != "image"] if usable else []
-        self._numbers = {key: np.concatenate([numbers[key] for numbers in whole]) for key in keys}
+        self._numbers = {key: np.concatenate([numbers[key] for numbers in columns]) for key in keys}
         # What a labelled row weighs, so that the mean over all rows drawn is that over the labelled ones.
         labelled = self._labelled_rows()
         self.label_weight = self._own_rows / labelled if labelled else 0.0
@@ -88,8 +86,9 @@ class SequenceDataset:
 
     @property
     def meta(self) -> dict:
-        """Meta of the first episode: cameras, rate, vector names and units, reward."""
-        return self.episodes[0].meta
+        """Cameras, rate, vector names and units, reward …: what the first episode's meta tells, and of those the
+        others must agree with it on what only they tell."""
+        return told(self.traits) | self.episodes[0].meta
 
     def batches(self) -> int:
         """Batches in one epoch: as many steps as there are rows without ``imagined_path``, rounded up."""
@@ -147,40 +146,43 @@ class SequenceDataset:
         others = sum(labelled[self._own_episodes :]) / (self.rows - self._own_rows)
         return (1.0 - share) * own + share * others * self._own_rows
 
-    def _check_agreement(self) -> None:
-        for file, episode in zip(self.files, self.episodes, strict=True):
-            first = self.episodes[0]
-            size = self.config.image_size
-            if episode.observations.shape[2:] != (size, size):
-                raise EpisodeError(
-                    f"episode {file} has pictures of {episode.observations.shape[2:]} px, image_size "
-                    f"is {size}: set image_size to match, or convert the episodes"
-                )
-            cameras = episode.observations.shape[1] // 3
-            expected = self.config.num_cameras or first.observations.shape[1] // 3
-            if cameras != expected:
-                raise EpisodeError(
-                    f"episode {file} has {cameras} cameras, expected {expected}"
-                    + (": set num_cameras to match" if self.config.num_cameras else f" as in {self.files[0].name}")
-                )
-            if episode.vector.shape[1] != first.vector.shape[1] or episode.meta.get("vector") != first.meta.get(
-                "vector"
+    def _open(self, folder: Path, first: int | None, like: Sequence[Traits]) -> None:
+        """Read and check the files, and take their drives apart."""
+        share = self.config.validation_share
+        files = split_files(folder, share, self.split)[:first]
+        own = len(files)
+        if self.split == "val":
+            refuse_imagined(files)
+        elif self.config.imagined_folder:
+            files += imagined_files(self.config.imagined_folder, drive_hashes(split_files(folder, share, "val")))
+        episodes = [read_episode(file) for file in files]
+        pairs = zip(files, episodes, strict=True)
+        self.traits = [traits_of(f"{file.parent.name}/{file.name}", episode) for file, episode in pairs]
+        """What must fit, file by file."""
+        self._check_agreement(like)
+        drives = [[*drives_in(episode)] for episode in episodes]
+        self.files = [file for file, found in zip(files, drives, strict=True) for _ in found]
+        """The file of each of ``episodes``."""
+        self.first_rows = [row for found in drives for row, _ in found]
+        """Where in its file each of them begins."""
+        self.episodes = [episode for found in drives for _, episode in found]
+        self.imagined = sum(map(len, drives[own:]))
+
+    def _check_agreement(self, like: Sequence[Traits]) -> None:
+        """Raise EpisodeError where the episodes are none for these settings, or do not fit each other and ``like``."""
+        size, config = self.config.image_size, self.config
+        for one in self.traits:
+            for found, wanted, what, setting in (
+                (one.size, (size, size), "pictures of {} px", "image_size"),
+                (one.cameras, config.num_cameras or one.cameras, "{} camera(s)", "num_cameras"),
+                (one.action, config.action_dim, "{} numbers in an action", "action_dim"),
             ):
-                raise EpisodeError(
-                    f"episode {file} has the vector inputs {episode.meta.get('vector')}, "
-                    f"{self.files[0].name} has {first.meta.get('vector')}: keep them in separate folders"
-                )
-            if episode.actions.shape[1] != self.config.action_dim:
-                raise EpisodeError(
-                    f"episode {file} has {episode.actions.shape[1]} numbers in an action, "
-                    f"action_dim is {self.config.action_dim}"
-                )
-            rate, usual = rate_of(episode.meta), rate_of(first.meta)
-            if not same_rate(rate, usual):
-                raise EpisodeError(
-                    f"episode {file} is at {rate} Hz, {self.files[0].name} at {usual} Hz: "
-                    f"keep rates in separate folders"
-                )
+                if found != wanted:
+                    raise EpisodeError(
+                        f"{one.whose} has {what.format(found)}, expected {wanted}: set {setting} to match, or convert "
+                        f"the episodes ({setting} is {getattr(config, setting)})"
+                    )
+        check([*like, *self.traits])
 
 
 def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, WeightedRandomSampler
-from wm_data.episodes import EpisodeError, read_episode
+from wm_data.agreement import check, traits_of
+from wm_data.episodes import EpisodeError, drives_in, read_episode
 from wm_data.imagined import drive_hashes, is_imagined, refuse_imagined, source_of
 from wm_data.splits import SPLITS, split_files
 
@@ -29,8 +30,8 @@ class EpisodeWindows(Dataset):
         """Open the split of the folder ``path`` that `train` would use; a window of ``rows`` T begins every ``stride``
         rows. Episodes that are too short are left out.
 
-        Raises ValueError for bad numbers; EpisodeError for unusable episodes, imagined ones in a folder ``val``, and
-        where no episode is long enough.
+        Raises ValueError for bad numbers; EpisodeError for unusable episodes, those that do not fit together, imagined
+        ones in a folder ``val``, and where no episode is long enough.
         """
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
@@ -38,11 +39,16 @@ class EpisodeWindows(Dataset):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
         self.path, self.rows, self.split = Path(path).expanduser(), rows, split
-        self.files = split_files(self.path, validation_share, split)
+        files = split_files(self.path, validation_share, split)
         if split == "val":
-            refuse_imagined(self.files)
+            refuse_imagined(files)
         self.validation_share = validation_share
-        self.episodes = [read_episode(file) for file in self.files]
+        whole = {file: read_episode(file) for file in files}
+        self.traits = [traits_of(f"{file.parent.name}/{file.name}", episode) for file, episode in whole.items()]
+        check(self.traits)
+        drives = [(file, drive) for file, episode in whole.items() for _, drive in drives_in(episode)]
+        self.files = [file for file, _ in drives]
+        self.episodes = [drive for _, drive in drives]
         self._places = [
             (number, start)
             for number, episode in enumerate(self.episodes)
@@ -81,7 +87,7 @@ def mix(
     What was imagined from a recording that validates is taken out of ``imagined``.
 
     Raises ValueError for a share outside [0, 1], for a validation split, and where an episode of ``imagined`` was
-    recorded; EpisodeError where no imagined window is left.
+    recorded; EpisodeError where the two do not fit together, and where no imagined window is left.
     """
     if not 0.0 <= imagined_share <= 1.0:
         raise ValueError(f"imagined_share is {imagined_share}, expected from 0 to 1")
@@ -91,6 +97,7 @@ def mix(
     real = [file for file, e in zip(imagined.files, imagined.episodes, strict=True) if not is_imagined(e.meta)]
     if real:
         raise ValueError(f"{real[0]} does not say that it was imagined, expected episodes of `augment`")
+    check([*recorded.traits, *imagined.traits])
     validating = split_files(recorded.path, recorded.validation_share, "val")
     imagined.leave_out(drive_hashes(validating))
     if not len(imagined):

@@ -182,9 +182,7 @@ class EpisodeRecorder:
             stamps_ns=np.array([tick.stamp_ns for tick in rows.ticks[:-1]], np.int64),
             camera_mask=None if seen.all() else seen,
             reward_terms=terms,
-            meta={**self.meta, "reward": "step_result"}
-            if terms is None
-            else {**self.meta, "reward": driving.NAME, "reward_terms": list(driving.TERMS)},
+            meta=self.meta | _told_of_rewards(terms is not None),
         )
 
     @staticmethod
@@ -199,3 +197,13 @@ class EpisodeRecorder:
             np.array([tick.lane_crossings for tick in ticks[1:]]),
             np.array([tick.collision for tick in ticks[1:]]),
         )
+
+
+def _told_of_rewards(computed: bool) -> dict:
+    if not computed:
+        return {"reward": "step_result"}
+    return {
+        "reward": driving.NAME,
+        "reward_terms": list(driving.TERMS),
+        "target_speed_mps": driving.TARGET_SPEED_MPS,
+    }

@@ -35,12 +35,15 @@ def _finetune(options: FinetuneOptions) -> int:
         raise TrainingError(f"--output {options.output} is the policy to begin with: choose another file")
     from wm_training.cloning.policy_trainer import shown
     from wm_training.cloning.result import write_result
+    from wm_training.data.notes import data_notes
     from wm_training.guidance.finetuning import SCORE
     from wm_training.guidance.trainer import FinetuneTrainer
 
     trainer = FinetuneTrainer(options)
     if options.resume == "auto":
         trainer.resume()
+    for line in data_notes(trainer.data.train, trainer.data.val):
+        say(PROGRAM, line)
     say(PROGRAM, _plan(trainer))
     trainer.train()
     if not trainer.finished:

@@ -65,6 +65,7 @@ def report(options: "Options") -> None:
         raise TrainingError(f"the model of {checkpoint} imagines numbers that are not finite: its training diverged")
     shown = asked or typical_window(windows, measurements, episode)
 
+    first_row = data.first_rows[shown.episode] + shown.start
     settings = {field.name: getattr(options, field.name) for field in fields(WindowSettings)}
     card = summarise(measurements, options, _mean_reward(path, model)) | {
         "settings": settings | {"samples": samples},
@@ -76,13 +77,13 @@ def report(options: "Options") -> None:
         "data": {"path": str(path), "split": options.split, "rate_hz": rate_hz},
         "window": {
             "episode": data.files[shown.episode].name,
-            "start": shown.start,
+            "start": first_row,
             "rows": shown.rows,
             "typical": asked is None,
         },
     }
     name = f"{checkpoint.parent.name}/{checkpoint.name}, update {payload['step']}"
-    title = f"{name} · {data.files[shown.episode].name} · rows {shown.start} to {shown.start + shown.rows - 1}"
+    title = f"{name} · {data.files[shown.episode].name} · rows {first_row} to {first_row + shown.rows - 1}"
     batch = read_windows(data.episodes, [shown], options.rows)
     trajectory = pictures.Trajectory(
         result=open_loop(model, batch, options.context, samples, options.seed, pictures.SAMPLES),
@@ -103,7 +104,8 @@ def asked_episode(options: "Options", data: SequenceDataset) -> int | None:
         name = options.episode if options.episode.endswith(".npz") else f"{options.episode}.npz"
         if name not in names:
             raise TrainingError(f"no episode {name} in the {data.split} split, {nearest(name, names)}")
-        number = names.index(name)
+        of_file = [index for index, found in enumerate(names) if found == name]  # its drives
+        number = next((index for index in of_file if len(data.episodes[index]) >= options.rows), of_file[0])
     if number is None:
         return None
     if not 0 <= number < len(data.files):
@@ -117,14 +119,16 @@ def asked_episode(options: "Options", data: SequenceDataset) -> int | None:
 
 
 def asked_window(data: SequenceDataset, episode: int, start: int, settings: WindowSettings) -> Window:
-    """The window from row ``start``. Raises TrainingError where the episode ends before it does."""
-    last = len(data.episodes[episode]) - settings.rows
-    if not 0 <= start <= last:
-        raise TrainingError(
-            f"start is {start}, expected 0 to {last}: episode {data.files[episode].name} has "
-            f"{len(data.episodes[episode])} rows, context and horizon take {settings.rows}"
-        )
-    return Window(-1, episode, start, settings.rows)
+    """The window from row ``start`` of the file. Raises TrainingError where its drive ends before it does."""
+    file = data.files[episode]
+    for number, (begin, drive) in enumerate(zip(data.first_rows, data.episodes, strict=True)):
+        if data.files[number] == file and begin <= start <= begin + len(drive) - settings.rows:
+            return Window(number, start - begin, settings.rows)
+    first, rows = data.first_rows[episode], len(data.episodes[episode])
+    raise TrainingError(
+        f"start is {start}, expected {first} to {first + rows - settings.rows}: episode {file.name} has {rows} rows, "
+        f"context and horizon take {settings.rows}"
+    )
 
 
 def _rate_hz(data: SequenceDataset) -> float:

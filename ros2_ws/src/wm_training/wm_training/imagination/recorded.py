@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from wm_data.agreement import Traits
 from wm_data.episodes import Episode, EpisodeError
 
 from wm_training.data.dataset import SequenceDataset
@@ -11,20 +12,22 @@ from wm_training.model.world_model import WorldModel
 
 def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> SequenceDataset:
     """The episodes of a split. Raises EpisodeError where there are none, or others than the model was made for."""
+    like = [model_traits(model)]
     # Windows are cut by whoever needs them, so that an episode need not be as long as those of training.
-    data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split)
+    data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split, like=like)
     if not data.files:
         raise EpisodeError(
             f"{path} has no validation episodes (validation_share {model.config.validation_share:g}): "
             f"--split train scores those of training, which flatters the model"
         )
-    vector_size = len(model.vector_mean)
-    if (data.channels, data.vector_size) != (model.channels, vector_size):
-        raise EpisodeError(
-            f"{path} has {data.channels // 3} cameras and {data.vector_size} vector inputs, "
-            f"the model was trained with {model.channels // 3} and {vector_size}"
-        )
     return data
+
+
+def model_traits(model: WorldModel) -> Traits:
+    """What episodes must have in common with those that a model was trained on."""
+    size, vector_size = model.config.image_size, len(model.vector_mean)
+    return Traits("the training of the model", (size, size), model.cameras, vector_size, model.config.action_dim,
+                  model.trained_on)  # fmt: skip
 
 
 def spread_windows(episodes: Sequence[Episode], rows: int, longest: int = 60) -> list[tuple[Episode, slice]]:

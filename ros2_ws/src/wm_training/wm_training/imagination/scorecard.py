@@ -3,7 +3,7 @@
 The figures made of these measurements are in wm_evaluation.scorecard, what they mean in docs/visualize.md.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,53 +25,36 @@ Predictor = Callable[[Batch, int], OpenLoop]
 class Window(NamedTuple):
     """A piece of an episode: ``rows`` rows from ``start``; fewer than asked for where the drive ends earlier."""
 
-    drive: int
-    """Number of the drive; its windows are not independent of each other."""
     episode: int
-    """Number of its file."""
+    """Number of the episode; its windows are not independent of each other."""
     start: int
     rows: int
 
 
-def drives(episode: Episode) -> Iterator[tuple[int, int]]:
-    """[begin, end) of the drives in a file: one, unless another tool wrote several with a done between them."""
-    begin = 0
-    for end in [*(np.flatnonzero(episode.dones) + 1), len(episode)]:
-        if end > begin:
-            yield begin, int(end)
-        begin = int(end)
-
-
 def plan_windows(episodes: Sequence[Episode], settings: WindowSettings) -> list[Window]:
-    """About ``settings.frames`` rows in windows spread evenly over all drives that are long enough.
+    """About ``settings.frames`` rows in windows spread evenly over all episodes, one drive each, that are long enough.
 
     Starts are evenly spaced from a random phase and reach up to a drive's last row, so that its end comes at every
     step ahead as often as it does in the data; windows there are cut short. Each drive's first window is whole.
     Raises EpisodeError when no drive is long enough.
     """
-    long_enough = [
-        (index, begin, end)
-        for index, episode in enumerate(episodes)
-        for begin, end in drives(episode)
-        if end - begin >= settings.rows
-    ]
+    long_enough = {index: len(episode) for index, episode in enumerate(episodes) if len(episode) >= settings.rows}
     if not long_enough:
-        longest = max((end - begin for episode in episodes for begin, end in drives(episode)), default=0)
+        longest = max(map(len, episodes), default=0)
         raise EpisodeError(
             f"no episode has the {settings.rows} rows of context {settings.context} + horizon {settings.horizon}, "
             f"the longest has {longest}: lower --horizon"
         )
     wanted = settings.frames / settings.rows
-    total = sum(end - begin for _, begin, end in long_enough)
+    total = sum(long_enough.values())
     random = np.random.default_rng(settings.seed)
     windows = []
-    for drive, (index, begin, end) in enumerate(long_enough):
-        places = end - begin - settings.context + 1
-        count = min(places, max(1, round(wanted * (end - begin) / total)))
+    for index, rows in long_enough.items():
+        places = rows - settings.context + 1
+        count = min(places, max(1, round(wanted * rows / total)))
         starts = ((np.arange(count) + random.random()) * places / count).astype(int)
-        starts[0] = min(starts[0], end - begin - settings.rows)
-        for start in begin + starts:
-            windows.append(Window(drive, index, int(start), min(settings.rows, end - int(start))))
+        starts[0] = min(starts[0], rows - settings.rows)
+        windows += [Window(index, int(start), min(settings.rows, rows - int(start))) for start in starts]
     return windows
 
 
@@ -147,7 +130,7 @@ def _measure(
     unknown = np.full(own.rewards.shape, np.nan)
     grid = np.array(settings.steps) - 1
     return Measurements(
-        segment=np.array([piece.drive for piece in windows]),
+        segment=np.array([piece.episode for piece in windows]),
         squared_errors={n: camera_mean(squared_error(p, truth), counted[n]) for n, p in predicted.items()},
         similarities={
             n: camera_mean(ssim(p[:, grid], truth[:, grid]), counted[n][:, grid]) for n, p in predicted.items()

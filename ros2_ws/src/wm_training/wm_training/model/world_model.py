@@ -1,7 +1,7 @@
 """The world model: encoder, RSSM, decoder and heads, with one forward pass that returns every loss."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,8 @@ class WorldModel(nn.Module):
         self.config = config
         self.channels = channels
         self.cameras = channels // 3
+        self.trained_on: dict[str, Any] = {}
+        """Meta of the episodes it was trained on; empty where nobody told."""
         hidden = config.hidden_dim
         self.encoder = Encoder(config, self.cameras, vector_size, hidden)
         self.rssm = RSSM(config, embedding=hidden)

@@ -54,6 +54,7 @@ def read_world_model(path: str | os.PathLike, device: torch.device | str = "cpu"
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"checkpoint {path} holds no usable configuration: {error}") from None
     load_weights(model, payload, path)
+    model.trained_on = json.loads(payload.get("meta", "{}"))
     return model.to(device).eval(), payload
 
 

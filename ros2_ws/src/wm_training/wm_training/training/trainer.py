@@ -24,7 +24,7 @@ from wm_training.model.heads import ScalarHead
 from wm_training.model.noise import draw_noise
 from wm_training.model.world_model import WorldModel
 from wm_training.monitoring.monitor import Monitor
-from wm_training.training import checkpoints, distributed
+from wm_training.training import checkpoints, distributed, precision
 from wm_training.training.guard import write_bad_batch
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
@@ -40,20 +40,26 @@ VIDEO_CONTEXT = 5
 class WorldModelTrainer:
     """Trains a WorldModel on episodes. Checkpoints make a stopped run continue exactly where it was."""
 
-    def __init__(self, config: WorldModelTrainConfig):
-        """Open the data and build the model. Raises EpisodeError for unusable data, TrainingError for settings."""
+    def __init__(self, config: WorldModelTrainConfig, saved_precision: str | None = None):
+        """Open the data and build the model. With precision auto ``saved_precision``, that of the run that goes on, is
+        kept, or what this machine is faster in is taken, which ``arithmetic`` tells; ``config`` then says it.
+
+        Raises EpisodeError for unusable data, TrainingError for settings.
+        """
         self.config = config
         self.output = Path(config.output_dir).expanduser()
         if self.output.exists() and not self.output.is_dir():
             raise TrainingError(f"output_dir {self.output} is a file, expected a folder")
         self.train_data = SequenceDataset(config.data_path, config, "train")
-        self.val_data = SequenceDataset(config.data_path, config, "val")
+        self.val_data = SequenceDataset(config.data_path, config, "val", like=self.train_data.traits)
         self.device = distributed.choose_device(config.device)
         self.ranks = distributed.connect(self.device)
         self._rows = self.ranks.rows(config.batch_size, config.gradient_accumulation)
         torch.set_num_threads(config.threads or distributed.processor_threads())
+        self.arithmetic = precision.choose(config, self.device, saved_precision, self.ranks.any)
+        self.config = config.with_changes(precision=self.arithmetic.used)
         self.world_model = self._build_model()
-        self.learner = Learner(config, self.world_model, self.ranks, self.total_steps)
+        self.learner = Learner(self.config, self.world_model, self.ranks, self.total_steps)
         self.trainable = self.learner.trainable
         self.step = 0
         self.best_validation = math.inf
@@ -63,6 +69,11 @@ class WorldModelTrainer:
     def reward_predictor(self) -> ScalarHead:
         """The reward head."""
         return self.world_model.reward
+
+    @property
+    def asked(self) -> WorldModelTrainConfig:
+        """The configuration as it was given, with precision auto where nobody chose: other machines may."""
+        return self.config.with_changes(precision=self.arithmetic.asked)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -90,7 +101,7 @@ class WorldModelTrainer:
             raise TrainingError(f"the processes begin at updates {steps}: is output_dir one folder for all of them?")
         if self.ranks.main:
             self.output.mkdir(parents=True, exist_ok=True)
-            write_text(self.output / "config.yaml", configuration.dump(config))
+            write_text(self.output / "config.yaml", configuration.dump(self.asked))
         frames = config.batch_size * config.sequence_length
         monitor = Monitor(self.output, config, self.total_steps, self.step, frames, enabled=self.ranks.main)
         steps = range(self.step, self.total_steps)
@@ -146,6 +157,7 @@ class WorldModelTrainer:
     def _build_model(self) -> WorldModel:
         torch.manual_seed(self.config.seed)
         model = WorldModel(self.config, self.train_data.channels, self.train_data.vector_size)
+        model.trained_on = self.train_data.meta
         mean, std = self.train_data.vector_statistics()
         model.vector_mean.copy_(torch.from_numpy(mean))
         model.vector_std.copy_(torch.from_numpy(std))
@@ -154,9 +166,7 @@ class WorldModelTrainer:
         return model.to(self.device)
 
     def _channels_last(self) -> bool:
-        # On a processor the channels innermost are a third faster in bfloat16 and several times slower in float32.
-        faster = self.device.type == "cuda" or self.config.precision == "bfloat16"
-        return self.config.channels_last == "yes" or (self.config.channels_last == "auto" and faster)
+        return precision.channels_last(self.config.channels_last, self.device, self.config.precision)
 
     def _sample(self, step: int, rows: slice) -> Sample:
         config, cameras = self.config, self.train_data.channels // 3

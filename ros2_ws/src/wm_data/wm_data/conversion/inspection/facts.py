@@ -1,14 +1,17 @@
 """The lines of the summary, the same for the terminal and the page."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from wm_evaluation.wording import counted, spell_duration
 
+from wm_data import agreement
 from wm_data.conversion.inspection.survey import EpisodeSummary, Survey
 from wm_data.rates import same_rate
+from wm_data.rewards import beyond
 
 _VALUES_SHOWN = 6
 
@@ -46,24 +49,36 @@ def overview(survey: Survey) -> list[tuple[str, str]]:
     ]
 
 
-def problems(survey: Survey, rows_needed: int) -> list[tuple[str, str]]:
-    """(where, what) of all that somebody should look at before training."""
+def problems(
+    survey: Survey, rows_needed: int, bin_limit: float = math.inf, discount: float = 0.0
+) -> list[tuple[str, str]]:
+    """(where, what) of all that somebody should look at before training with windows of ``rows_needed`` rows, and with
+    ``bin_limit`` and ``discount``, that of the survey."""
     found = [(name, f"cannot be read: {reason}") for name, reason in survey.unreadable]
     found += [(names[0], f"the same as {', '.join(names[1:])}") for names in survey.duplicates]
-    for what, of in _MUST_AGREE:
-        groups = Counter(of(survey.episodes))
-        if len(groups) > 1:
-            told = f"episodes differ in {what}, training refuses them together: {_groups(groups)}"
-            found.append(("the folder", told))
+    traits = [episode.traits for episode in survey.episodes]
+    for difference in agreement.differences(traits):
+        values = agreement.values(traits, difference.trait)
+        groups = Counter(values)
+        told = f"episodes differ in {difference.trait}, training refuses them together: {_groups(groups)}"
+        found.append((traits[values.index(min(groups, key=groups.get))].whose, told))  # the first of the odd ones
+    found += [("the folder", text) for text in agreement.notes(traits)]
     for episode in survey.episodes:
         if episode.imagined and episode.split == "val":
             found.append((episode.name, "imagined, and validates: training refuses it"))
+    found += _large_rewards(survey.episodes, bin_limit, discount)
     short = sum(episode.rows < rows_needed for episode in survey.episodes)
     if short:
         told = f"{counted(short, 'episode')} of fewer than {rows_needed} rows: training leaves out what is so short"
         found.append(("the folder", told))
     found += [(episode.name, text) for episode in survey.episodes for text in episode.findings]
     return found
+
+
+def _large_rewards(episodes: list[EpisodeSummary], bin_limit: float, discount: float) -> list[tuple[str, str]]:
+    largest = max(episodes, key=lambda episode: max(episode.largest_reward, episode.largest_return), default=None)
+    text = largest and beyond(bin_limit, largest.largest_reward, largest.largest_return, discount)
+    return [(largest.name, text)] if text else []
 
 
 def _imagined(episodes: list[EpisodeSummary]) -> list[tuple[str, str]]:
@@ -92,14 +107,6 @@ def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], l
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             failed.append((file.name, f"cannot be read: {error!r}"))
     return [(reason, f"{count:,}") for reason, count in skipped.most_common()], failed
-
-
-_MUST_AGREE = (
-    ("picture size", lambda episodes: (f"{e.size[1]} x {e.size[0]} px" for e in episodes)),
-    ("number of cameras", lambda episodes: (f"{len(e.cameras)}" for e in episodes)),
-    ("vector", lambda episodes: (", ".join(e.vector) or "none" for e in episodes)),
-    ("rate", lambda episodes: rates(episodes)),
-)
 
 
 def encodable(text: str) -> str:

@@ -74,7 +74,7 @@ def _of_results(episode: Episode) -> list[str]:
         found.append(f"the reward is always {episode.rewards[0]:g}")
     inner = int(np.count_nonzero(episode.dones[:-1]))
     if inner:
-        found.append(f"{inner} rows before the last are marked done: windows run across the ends")
+        found.append(f"{inner} rows before the last are marked done: to training they end drives of their own")
     if (np.asarray(episode.terminals, bool) & ~np.asarray(episode.dones, bool)).any():
         found.append("a terminal is not marked done")
     names = [column.get("name") for column in _dictionaries(episode.meta.get("vector"))]

@@ -8,11 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from wm_data.agreement import Traits, traits_of
 from wm_data.conversion.inspection.findings import find, gaps
 from wm_data.conversion.inspection.histogram import Histogram
 from wm_data.episodes import Episode, EpisodeError, read_episode
 from wm_data.imagined import is_imagined
 from wm_data.rates import rate_of
+from wm_data.rewards import largest_return
 
 SAMPLED = 16  # pictures of an episode that are looked at
 SAMPLED_BYTES = 64_000_000  # of large pictures fewer, but at least three
@@ -43,6 +45,10 @@ class EpisodeSummary:
     bytes: int
     compressed: bool
     findings: list[str]
+    traits: Traits
+    largest_reward: float
+    largest_return: float
+    """Discounted, see ``wm_data.rewards``."""
     thumbnails: tuple[bytes, ...] = ()
 
 
@@ -74,9 +80,15 @@ class Survey:
         return sum(episode.seconds or 0.0 for episode in self.episodes)
 
 
-def survey(files: dict[Path, str], thumbnails: int, progress: Callable[[int], None] | None = None) -> Survey:
+def survey(
+    files: dict[Path, str],
+    thumbnails: int,
+    progress: Callable[[int], None] | None = None,
+    discount: float = 0.0,
+) -> Survey:
     """Look at ``files``, whose values are their splits. At most ``thumbnails`` episodes keep their pictures: those with
-    findings first, then evenly chosen ones. ``progress`` is told how many files are done."""
+    findings first, then evenly chosen ones. ``progress`` is told how many files are done; ``discount`` is that of the
+    returns."""
     result = Survey()
     seen: dict[str, list[str]] = {}
     stride = max(1, -(-len(files) // max(thumbnails, 1)))
@@ -90,7 +102,7 @@ def survey(files: dict[Path, str], thumbnails: int, progress: Callable[[int], No
             result.unreadable.append((name, str(error)))
         else:
             sample = _sample(episode)
-            summary = _summary(name, split, episode, find(episode, sample), file.stat().st_size)
+            summary = _summary(name, split, episode, find(episode, sample), file.stat().st_size, discount)
             suspicious += bool(summary.findings)
             if thumbnails and (number % stride == 0 or (summary.findings and suspicious <= thumbnails)):
                 summary.thumbnails = tuple(thumbnail(sample[k]) for k in sorted({0, len(sample) // 2, len(sample) - 1}))
@@ -122,7 +134,9 @@ def _sample(episode: Episode) -> np.ndarray:
     return np.stack([episode.observations[row] for row in rows])
 
 
-def _summary(name: str, split: str, episode: Episode, findings: list[str], size: int) -> EpisodeSummary:
+def _summary(
+    name: str, split: str, episode: Episode, findings: list[str], size: int, discount: float
+) -> EpisodeSummary:
     meta, count = episode.meta, episode.observations.shape[1] // 3
     rate = rate_of(meta)
     seconds = None if rate is None else len(episode) / rate
@@ -152,6 +166,9 @@ def _summary(name: str, split: str, episode: Episode, findings: list[str], size:
         bytes=size,
         compressed=size < payload,
         findings=findings,
+        traits=traits_of(name, episode),
+        largest_reward=float(np.abs(episode.rewards).max()),
+        largest_return=largest_return(episode, discount),
     )
 
 

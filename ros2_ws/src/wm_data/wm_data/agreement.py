@@ -1,0 +1,224 @@
+"""What episodes must have in common to make one model: the same for all who read several, and for `inspect`.
+
+A number, a picture or an action that means something else in one file teaches a wrong model without a word. What a
+meta does not tell is taken for that of the others, except for the rate and the names of the vector inputs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from wm_data.episodes import Episode, EpisodeError
+from wm_data.rates import rate_of, same_rate
+
+SIZE_TOLERANCE = 0.05  # cameras of one data set differ by a few rows and columns from day to day
+_TOLD = ("cameras", "vector", "rate_hz", "max_steer_deg", "action_convention", "reward", "target_speed_mps")
+
+
+class Traits(NamedTuple):
+    """What must fit, of one episode or of what a model was made from."""
+
+    whose: str
+    """Whose it is, for messages."""
+    size: tuple[int, int]
+    """Height and width of the pictures [px]."""
+    cameras: int
+    vector: int
+    """V."""
+    action: int
+    """A."""
+    meta: dict[str, Any]
+    """What the meta tells of all this."""
+
+
+class Difference(NamedTuple):
+    """Two episodes that do not fit together."""
+
+    trait: str
+    one: Traits
+    other: Traits
+
+    def text(self) -> str:
+        """One sentence: which two, what each has, and what to do."""
+        trait = _TRAITS[self.trait]
+        one, other = trait.words(self.one), trait.words(self.other)
+        return f"{self.one.whose} {trait.verb} {one}, {self.other.whose} {trait.verb} {other}: {trait.advice}"
+
+
+class _Trait(NamedTuple):
+    words: Callable[[Traits], str | None]
+    """In words; None where it is not told."""
+    verb: str
+    advice: str
+    alike: Callable[[Traits, Traits], bool]
+
+
+def traits_of(whose: str, episode: Episode) -> Traits:
+    """The traits of an episode."""
+    return Traits(
+        whose,
+        tuple(episode.observations.shape[2:]),
+        episode.observations.shape[1] // 3,
+        episode.vector.shape[1],
+        episode.actions.shape[1],
+        {key: episode.meta[key] for key in _TOLD if episode.meta.get(key) is not None},
+    )
+
+
+def contradictions(traits: Traits) -> Iterator[str]:
+    """Sentences about what a meta names and the arrays do not hold."""
+    for key, count, what in (("vector", traits.vector, "vector inputs"), ("cameras", traits.cameras, "cameras")):
+        named = traits.meta.get(key)
+        if named is not None and (not isinstance(named, list) or len(named) != count):
+            told = _listed(map(_name, named)) if isinstance(named, list) else repr(named)
+            yield f"the meta of {traits.whose} names the {what} {told}, but there are {count}"
+
+
+def differences(traits: Sequence[Traits]) -> Iterator[Difference]:
+    """For each trait of which some of ``traits`` differ, the first that differs from the first that tells it."""
+    for name, trait in _TRAITS.items():
+        told = [one for one in traits if trait.words(one) is not None]
+        odd = next((one for one in told if not trait.alike(told[0], one)), None)
+        if odd is not None:
+            yield Difference(name, odd, told[0])
+
+
+def check(traits: Sequence[Traits]) -> None:
+    """Raise EpisodeError where ``traits`` do not fit together; the first of them are what the others must be like."""
+    for difference in differences(traits):
+        raise EpisodeError(difference.text())
+
+
+def told(traits: Sequence[Traits]) -> dict[str, Any]:
+    """What the metas tell of the traits, each as the first that tells it does."""
+    return {key: one.meta[key] for one in reversed(traits) for key in one.meta}
+
+
+def values(traits: Sequence[Traits], name: str) -> list[str]:
+    """The trait called ``name`` of each in words: the same words for those that are alike."""
+    trait, kinds, found = _TRAITS[name], [], []
+    for one in traits:
+        if trait.words(one) is None:
+            found.append("not told")
+            continue
+        kind = next((kind for kind in kinds if trait.alike(kind, one)), one)
+        if kind is one:
+            kinds.append(one)
+        found.append(trait.words(kind))
+    return found
+
+
+def notes(traits: Sequence[Traits]) -> list[str]:
+    """Sentences about what is taken for alike although not all say so, or not exactly."""
+    found = [text for one in traits for text in contradictions(one)][:1]
+    for name in _MAY_BE_UNTOLD:
+        silent = [one for one in traits if _TRAITS[name].words(one) is None]
+        told = [one for one in traits if _TRAITS[name].words(one) is not None]
+        if silent and told:
+            found.append(
+                f"{len(silent)} of {len(traits)} episodes, {silent[0].whose} the first, do not tell their {name}: it "
+                f"is taken for that of the others, {_TRAITS[name].words(told[0])}"
+            )
+    views = [one for one in traits if _TRAITS[_VIEW].words(one) is not None]
+    usual = views[0] if views else None
+    odd = [one for one in views if _views_in_words(one) != _views_in_words(usual) and _same_views(usual, one)]
+    if odd:
+        found.append(
+            f"the cameras of {len(odd)} of {len(traits)} episodes have pictures of a little other size: "
+            f"{odd[0].whose} {_views_in_words(odd[0])}, {usual.whose} {_views_in_words(usual)}; the latter is what a "
+            f"bundle will ask for"
+        )
+    return found
+
+
+def _view(camera: Any) -> tuple[Any, ...]:
+    """Name, crop and letterbox of a camera's meta, and height and width of its source [px]."""
+    if not isinstance(camera, dict):
+        return str(camera), None, False, None, None
+    crop = camera.get("crop")
+    size = camera.get("source_height"), camera.get("source_width")
+    return _name(camera), tuple(crop) if crop else None, bool(camera.get("letterbox", False)), *size
+
+
+def _same_views(one: Traits, other: Traits) -> bool:
+    pairs = zip(one.meta["cameras"], other.meta["cameras"], strict=False)
+    return all(_same_view(_view(a), _view(b)) for a, b in pairs)
+
+
+def _same_view(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    if one[:3] != other[:3]:
+        return False
+    sizes = zip(one[3:], other[3:], strict=True)
+    # A crop is told in pixels of the source.
+    tolerance = 0.0 if one[1] else SIZE_TOLERANCE
+    return all(None in (a, b) or abs(a - b) <= tolerance * max(a, b) for a, b in sizes)
+
+
+def _views_in_words(traits: Traits) -> str | None:
+    if not isinstance(traits.meta.get("cameras"), list):
+        return None
+    words = []
+    for name, crop, letterbox, height, width in map(_view, traits.meta["cameras"]):
+        more = [f"{width}x{height}"] if height and width else []
+        more += [f"crop {list(crop)}"] if crop else []
+        more += ["letterbox"] if letterbox else []
+        words.append(f"{name} ({', '.join(more)})" if more else name)
+    return _listed(words)
+
+
+def _vector_in_words(traits: Traits) -> str:
+    named = traits.meta.get("vector")
+    if not isinstance(named, list):
+        return f"{traits.vector} without names" if traits.vector else "none"
+    units = (f"{_name(entry)} [{entry.get('unit')}]" if isinstance(entry, dict) else str(entry) for entry in named)
+    told = _listed(units)
+    return told if len(named) == traits.vector else f"{traits.vector or 'none'} (its meta names {told})"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+def _name(entry: Any) -> str:
+    return str(entry.get("name")) if isinstance(entry, dict) else str(entry)
+
+
+def _told(key: str, unit: str = "") -> Callable[[Traits], str | None]:
+    def words(traits: Traits) -> str | None:
+        value = traits.meta.get(key)
+        return None if value is None else f"{value:g}{unit}" if isinstance(value, float) else f"{value}{unit}"
+
+    return words
+
+
+def _rate_in_words(traits: Traits) -> str:
+    rate = rate_of(traits.meta)
+    return "a rate that is not told" if rate is None else f"{rate:g} Hz"
+
+
+def _trait(
+    words: Callable[[Traits], str | None],
+    verb: str,
+    advice: str,
+    alike: Callable[[Traits, Traits], bool] | None = None,
+) -> _Trait:
+    return _Trait(words, verb, advice, alike or (lambda one, other: words(one) == words(other)))
+
+
+_APART = "keep them in separate folders"
+_VIEW = "cameras"
+_TRAITS: dict[str, _Trait] = {
+    "picture size": _trait(lambda one: f"{one.size[1]} x {one.size[0]} px", "has pictures of", "convert them to one"),
+    "number of cameras": _trait(lambda one: f"{one.cameras} camera{'s' * (one.cameras != 1)}", "has", _APART),
+    "length of an action": _trait(lambda one: f"{one.action} numbers in an action", "has", _APART),
+    "vector": _trait(_vector_in_words, "has the vector inputs", _APART),
+    "rate": _trait(_rate_in_words, "is at", "keep rates in separate folders",
+                   lambda one, other: same_rate(rate_of(one.meta), rate_of(other.meta))),
+    _VIEW: _trait(_views_in_words, "is of the cameras", f"{_APART}, or convert them from one set of cameras",
+                  _same_views),
+    "max_steer_deg": _trait(_told("max_steer_deg"), "has max_steer_deg", "convert them with one --max-steer-deg"),
+    "action convention": _trait(_told("action_convention"), "has the action convention", _APART),
+    "reward": _trait(_told("reward"), "has the reward", f"{_APART}, or convert them to one reward"),
+    "target_speed_mps": _trait(_told("target_speed_mps"), "has target_speed_mps",
+                               "convert them with one --target-speed"),
+}  # fmt: skip
+_MAY_BE_UNTOLD = (_VIEW, "max_steer_deg", "action convention", "reward")

@@ -1,0 +1,46 @@
+"""What somebody who trains on a folder should know of it before the first update."""
+
+from wm_data.agreement import notes
+from wm_data.rewards import beyond, largest_return
+from wm_data.splits import drives_of, name_of_drive
+
+from wm_training.config import WorldModelTrainConfig
+from wm_training.data.dataset import SequenceDataset
+
+SHOWN = 6
+
+
+def data_notes(train: SequenceDataset, val: SequenceDataset) -> list[str]:
+    """Sentences about the two splits: what is taken for alike in them, and which drives validate."""
+    return [*notes([*train.traits, *val.traits]), validation_note(train, val)]
+
+
+def validation_note(train: SequenceDataset, val: SequenceDataset) -> str:
+    """Which drives validate, and whether they are apart from those that train."""
+    own = len(train.files) - train.imagined
+    both = [*dict.fromkeys([*train.files[:own], *val.files])]
+    drives, validating = drives_of(both), validating_drives(val)
+    if not validating:
+        only = f"the only drive is {name_of_drive(drives[0])}" if len(drives) == 1 else "validation_share is 0"
+        return f"nothing validates: {only}; the newest model counts as the best"
+    shown = ", ".join(validating[:SHOWN]) + (f" and {len(validating) - SHOWN} more" if len(validating) > SHOWN else "")
+    text = f"{len(validating)} of {len(drives)} drives validate: {shown}"
+    torn = [drive for drive in drives if {*drive} & {*val.files} and {*drive} - {*val.files}]
+    if torn:
+        text += f"; {name_of_drive(torn[0])} lies in train/ and in val/: what validates was partly trained on"
+    return text
+
+
+def validating_drives(val: SequenceDataset) -> list[str]:
+    """The drives of a validation split, by their names."""
+    return [name_of_drive(drive) for drive in drives_of(dict.fromkeys(val.files))]
+
+
+def reward_note(config: WorldModelTrainConfig, *splits: SequenceDataset) -> str | None:
+    """A sentence where rewards or returns are beyond what the model's heads can say; else None."""
+    if config.scalar_head != "two-hot":
+        return None
+    episodes = [episode for data in splits for episode in data.episodes]
+    largest = max((float(abs(episode.rewards).max()) for episode in episodes), default=0.0)
+    returns = max((largest_return(episode, config.discount) for episode in episodes), default=0.0)
+    return beyond(config.bin_limit, largest, returns, config.discount)

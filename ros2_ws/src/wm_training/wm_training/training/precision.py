@@ -1,0 +1,157 @@
+"""The arithmetic of a training: bfloat16 where this machine is faster in it, else float32.
+
+Processors that do not know bfloat16 emulate it: a product then takes 40 to 1000 times as long as in float32. So it is
+measured, with small products first, and never for longer than a moment.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn import functional
+
+from wm_training.config import WorldModelTrainConfig
+
+FASTER = 1.2
+"""How many times as fast bfloat16 must be: less is not worth its lost digits, and differs from start to start."""
+HOPELESS = 4.0
+"""How many times as slow it is where nothing more need be measured."""
+LIMIT_S = 0.3
+PICTURES = (1, 4, 16, 64)
+REPETITIONS = 3
+_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Arithmetic(NamedTuple):
+    """What a run computes in, and why."""
+
+    asked: str
+    """auto, float32 or bfloat16."""
+    used: str
+    """float32 or bfloat16."""
+    reason: str
+    gflops: dict[str, float]
+    """[GFLOP/s] of each, where they were measured."""
+
+    def record(self) -> dict[str, Any]:
+        """For run.json and the like."""
+        speeds = {f"{name}_gflops": round(speed, 2) for name, speed in self.gflops.items()}
+        return {"asked": self.asked, "used": self.used, "reason": self.reason, **speeds}
+
+    def text(self) -> str:
+        """A line for people."""
+        speeds = ", ".join(f"{name} {speed:.3g}" for name, speed in self.gflops.items())
+        return f"precision {self.used}, {self.reason}" + (f" (GFLOP/s of one core: {speeds})" if speeds else "")
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it is bfloat16 although this machine is faster in float32."""
+        return self.used == "bfloat16" and faster(self.gflops) == "float32"
+
+
+def choose(
+    config: WorldModelTrainConfig,
+    device: torch.device,
+    saved: str | None = None,
+    any_rank: Callable[[bool], bool] = bool,
+) -> Arithmetic:
+    """The arithmetic for ``config.precision`` on ``device``; auto takes that of the run that goes on, ``saved``.
+
+    Takes less than a second. ``any_rank`` says whether something holds for any process of the run: bfloat16 is taken
+    where all are faster in it.
+    """
+    asked = config.precision
+    wanted = saved if asked == "auto" else asked
+    reason = "as asked for" if asked != "auto" else "as the run began"
+    if wanted == "float32":
+        return Arithmetic(asked, wanted, reason, {})
+    speeds = measure(config, device)
+    if wanted == "bfloat16":
+        return Arithmetic(asked, wanted, reason, speeds)
+    if device.type == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Arithmetic(asked, "bfloat16", "which this GPU knows", speeds)
+        return Arithmetic(asked, "float32", "this GPU knows no bfloat16", speeds)
+    used = "float32" if any_rank(faster(speeds) == "float32") else "bfloat16"
+    return Arithmetic(asked, used, "measured here", speeds)
+
+
+def faster(gflops: dict[str, float]) -> str:
+    """The arithmetic that these speeds speak for."""
+    return "bfloat16" if gflops["bfloat16"] > FASTER * gflops["float32"] else "float32"
+
+
+def measure(config: WorldModelTrainConfig, device: torch.device) -> dict[str, float]:
+    """Speed [GFLOP/s] of a layer's product and a convolution of about the model's sizes, in float32 and bfloat16.
+
+    Both grow until they say enough, up to LIMIT_S or until bfloat16 is hopeless. On a processor one core is measured:
+    which arithmetic is faster is the same on all, and other processes disturb it least.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _measure(config, device)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measure(config: WorldModelTrainConfig, device: torch.device) -> dict[str, float]:
+    began, speeds = time.monotonic(), {}
+    for count in PICTURES:
+        works = {name: _work(config, device, name, count) for name in _TYPES}
+        best = dict.fromkeys(works, math.inf)
+        for repetition in range(1 + REPETITIONS):
+            seconds = {name: _seconds(work, device) for name, work in works.items()}
+            late = time.monotonic() - began > LIMIT_S
+            if repetition or late or seconds["bfloat16"] > LIMIT_S:  # the first one prepares
+                best = {name: min(best[name], seconds[name]) for name in best}
+            if late:
+                break
+        flop = sum(work.flop for work in works.values()) / len(works)
+        speeds = {name: flop / 1e9 / seconds for name, seconds in best.items()}
+        if late or best["bfloat16"] > HOPELESS * best["float32"]:
+            break
+    return speeds
+
+
+class _Work(NamedTuple):
+    run: Callable[[], object]
+    flop: float
+
+
+def _work(config: WorldModelTrainConfig, device: torch.device, name: str, count: int) -> _Work:
+    """The products of ``count`` pictures and sixteen times as many rows."""
+    width, channels = min(max(config.hidden_dim, 256), 512), min(max(2 * config.conv_depth, 32), 64)
+    last = channels_last(config.channels_last, device, name)
+    layout = torch.channels_last if last else torch.contiguous_format
+    made = {"device": device, "dtype": _TYPES[name]}
+    rows, weights = torch.ones(16 * count, width, **made), torch.ones(width, width, **made)
+    pictures = torch.ones(count, channels, 16, 16, **made).contiguous(memory_format=layout)
+    kernels = torch.ones(2 * channels, channels, 4, 4, **made).contiguous(memory_format=layout)
+
+    def run() -> None:
+        rows @ weights
+        functional.conv2d(pictures, kernels, stride=2, padding=1)
+
+    return _Work(run, 2.0 * count * (16 * width * width + 2 * channels * channels * 16 * 64))
+
+
+def _seconds(work: _Work, device: torch.device) -> float:
+    _wait(device)
+    began = time.perf_counter()
+    work.run()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def channels_last(wanted: str, device: torch.device, precision: str) -> bool:
+    """Whether the channels go innermost. On a processor that is a third faster in bfloat16 and several times slower in
+    float32."""
+    return wanted == "yes" or (wanted == "auto" and (device.type == "cuda" or precision == "bfloat16"))
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
