@@ -121,6 +121,7 @@ def wanted_config(settings: Settings, number: int) -> WorldModelTrainConfig:
         "num_epochs": settings.epochs,
         "data_path": str(settings.episodes(number)),
         "output_dir": str(settings.run(number)),
+        "precision": settings.train_precision,
     }
     return configuration.build(PRESETS[settings.preset], own)
 

@@ -45,6 +45,8 @@ class Settings:
     """Length of each training, the clone's too [epochs]."""
     precision: Literal["float32", "int8"] = "int8"
     """Arithmetic of imagine.onnx in the bundles."""
+    train_precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the trainings, the clone's too: auto takes what is faster on this machine."""
     seeds: str = "5000:5099"
     """Tracks of the benchmark, both ends are driven: 3000:3009, or 1,5,7."""
     max_steps: int = 0

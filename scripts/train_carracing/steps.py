@@ -139,8 +139,10 @@ def _train(settings: Settings, number: int) -> Step:
 
 
 def _on(settings: Settings) -> tuple[str, ...]:
-    threads = ("--threads", str(settings.threads)) if settings.threads else ()
-    return (*threads, "--device", "cuda") if settings.gpu else threads
+    words = ("--threads", str(settings.threads)) if settings.threads else ()
+    if settings.train_precision != "auto":
+        words += ("--precision", settings.train_precision)
+    return (*words, "--device", "cuda") if settings.gpu else words
 
 
 def _export(settings: Settings, number: int) -> Step:

@@ -198,3 +198,24 @@ def test_a_folder_that_is_no_run_gives_one_line_and_an_exit_code(tmp_path, capsy
     assert health.main([str(tmp_path)]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and "config.yaml" in lines[0] and "metrics.csv" in lines[1]
+
+
+@pytest.mark.parametrize("updates, verdict", [(4, health.TOO_FEW), (260, health.TOO_FEW), (620, health.HEALTHY)])
+def test_a_run_is_called_healthy_only_once_there_is_something_to_judge(updates, verdict):
+    # Judged from update 100 on, by the last third: 8 points that span 100 updates. At 20 updates a point that takes
+    # 3 * 160 updates, from 100 to 580.
+    config = replace(CONFIG, log_every=20)
+    report = examine(cut(good_run(), updates), config)
+    assert (report.verdict, report.findings, report.needed) == (verdict, [], 580)
+    if verdict == health.TOO_FEW:
+        shown = report.updates
+        assert f"health: too few updates to judge: {shown} of about 580" in report.text()
+        assert "no issue" not in report.text()
+    else:
+        assert report.text().endswith("health: no issue found")
+
+
+def test_what_is_wrong_of_a_young_run_is_told_all_the_same():
+    bad = Curve(STEPS[:2], np.array([1.0, np.nan]))
+    report = examine({"train/metric/pixel_mse": bad}, CONFIG)
+    assert report.verdict == health.WARNED and "instability" in report.text() and "no issue" not in report.text()

@@ -7,6 +7,7 @@ import pytest
 from make_episodes import META, make_episode, make_folder
 from tiny_training import flags, tiny_config
 from wm_bundle import load_bundle
+from wm_bundle.doubts import doubts
 from wm_data.episodes import write_episode
 from wm_training import train
 from wm_training.data.summary import data_summary, spell_seeds
@@ -53,7 +54,7 @@ def test_seeds_are_spelled_as_the_benchmark_reads_them():
     assert spell_seeds([7, 3, 4, 5, 9, 4]) == "3:5,7,9" and spell_seeds([]) == ""
 
 
-def test_a_bundle_tells_of_its_training_its_data_and_its_imagination(run, tmp_path):
+def test_a_bundle_tells_of_its_training_its_data_and_its_imagination(run, tmp_path, capsys):
     folder = tmp_path / "bundle"
     assert export(["--checkpoint", f"{run.output_dir}/best_model.pt", "--output", str(folder)]) == 0
     manifest = load_bundle(folder).manifest
@@ -62,7 +63,9 @@ def test_a_bundle_tells_of_its_training_its_data_and_its_imagination(run, tmp_pa
     training = made_of["training"]
     assert training["frames"] == training["updates"] * run.batch_size * run.sequence_length
     assert training["devices"] == ["cpu, 1 thread"] and training["wall_time_s"] > 0.0
-    assert training["precision"] == "float32" and training["health"]["verdict"] in ("healthy", "warnings")
+    assert training["precision"] == "float32" and training["health"]["verdict"] == "too few updates to judge"
+    words = f"trained for {training['updates']} updates, too few updates to judge"
+    assert f"export: warning: the model was {words}" in capsys.readouterr().err and words in doubts(made_of)[0]
     assert training["losses"]["validation"]["total"] > 0.0 and "reconstruction" in training["losses"]["training"]
     card = manifest.open_loop
     assert (card.steps, card.drives) == ((1, 5, 15), 1) and card.windows >= 2
@@ -82,7 +85,10 @@ def test_wall_time_adds_up_over_the_times_that_a_run_was_continued(tmp_path):
     # 11.0 s until the kill after epoch 2, then 9.5 s more; the checkpoint is of epoch 3.
     assert summary["wall_time_s"] == 20.5 and summary["frames"] == 30 * 4 * 8
     assert summary["losses"] == {"training": {"kl": 1.0}, "validation": {"total": 7.0}}
-    assert "health" not in summary and "devices" not in summary
+    # Without a health.json too: annealing alone takes 10000 updates, and 3 times 160 (8 points, 20 apart) are judged.
+    assert summary["health"] == {"verdict": "too few updates to judge", "findings": [], "expected_ranges": {},
+                                 "needed_updates": 10480}  # fmt: skip
+    assert "devices" not in summary and "health" not in training_summary(tmp_path, payload | {"step": 10480})
 
 
 @pytest.fixture

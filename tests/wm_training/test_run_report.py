@@ -49,6 +49,12 @@ def test_the_issues_come_first_with_what_to_do():
         assert said in good, said
 
 
+def test_a_page_of_a_young_run_calls_nothing_good():
+    young = {name: curve.between(0, 60) for name, curve in curves(0.005).items()}
+    shown = text_of(render(page_of(young)))
+    assert shown.count("Too few updates to judge: 60 of about") == 2 and "No issue" not in shown
+
+
 def test_expected_ranges_are_strips_behind_their_curves():
     page = page_of(curves(0.005))
     (grid,) = [block for block in page.sections[1].blocks if hasattr(block, "blocks")]

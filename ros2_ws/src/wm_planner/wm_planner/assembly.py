@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from wm_bundle import Bundle, BundleManifest
+from wm_bundle.doubts import doubts
 
 from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
@@ -74,6 +75,8 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     proposing = "" if file is None else f", policy {file.manifest.policy_id}"
     log(f"bundle {manifest.model_id}{proposing}: {config.solver}, {candidates} candidates x {manifest.horizon} steps; "
         + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items()))
+    for doubt in doubts(manifest.provenance):
+        log(f"bundle {manifest.model_id}: {doubt}")
     _warn_of_time(config, candidates, times, log)
     return Parts(bundle, engine, planner, pilot, guard, has_ensemble, file)
 

@@ -66,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _export(options: ExportOptions) -> int:
     import torch
     from wm_bundle import check_destination, write_bundle
+    from wm_bundle.doubts import doubts
+    from wm_data.agreement import contradictions
 
     from wm_training.data.dataset import SequenceDataset
     from wm_training.exporting.graphs import TorchModel, export_graphs
@@ -88,12 +90,16 @@ def _export(options: ExportOptions) -> int:
             f"{data_path} has no validation episodes, and the parity check needs real frames: "
             f"record at least two episodes"
         )
+    for contradiction in contradictions(model_traits(model)):
+        raise ExportError(f"{contradiction}: the planner could not check its inputs; write the episodes anew and train")
     print(f"export: {options.checkpoint} at update {payload['step']}", file=sys.stderr)
     run_folder, config = Path(options.checkpoint).expanduser().parent, payload["config"]
     made_of = {
         "training": training_summary(run_folder, payload),
         "data": training_data(run_folder, config, options.data_path),
     }
+    for doubt in doubts(made_of):
+        print(f"export: warning: {doubt}; the bundle tells so, and so does the planner", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         files = export_graphs(model, Path(folder))
         if options.precision == "int8":

@@ -8,7 +8,8 @@ from wm_training.cli import say
 from wm_training.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError
-from wm_training.monitoring.health import WARNING
+from wm_training.monitoring.health import HEALTHY, TOO_FEW, WARNED
+from wm_training.monitoring.issues import WARNING, needed_updates
 from wm_training.monitoring.tables import read_curves
 from wm_training.run_record import check_data, read_record
 
@@ -47,7 +48,8 @@ def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
 
     ``updates``, ``frames``, ``precision``; ``losses`` of training and validation in the checkpoint's epoch;
     ``wall_time_s`` of the whole run, without what was lost between a last epoch and a kill; ``devices``;
-    ``versions``; ``health``: verdict, findings and where the losses are in their expected ranges.
+    ``versions``; ``health``: verdict, findings, where the losses are in their expected ranges, and how many updates a
+    judgement needs.
     """
     config, step = payload["config"], payload["step"]
     summary: dict[str, Any] = {
@@ -72,7 +74,10 @@ def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
     if record is not None:
         summary |= {"devices": record["devices"], "versions": record.get("versions", {})}
     health = _health(run / "health.json")
-    return summary | ({"health": health} if health else {})
+    needed = needed_updates(WorldModelTrainConfig.from_dict(config, "the checkpoint"))
+    if step < needed:  # of a run that may have gone on
+        health = {"findings": [], "expected_ranges": {}} | (health or {}) | {"verdict": TOO_FEW}
+    return summary | ({"health": health | {"needed_updates": needed}} if health else {})
 
 
 def _wall_time(seconds: list[float]) -> float:
@@ -91,4 +96,5 @@ def _health(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{file} is damaged ({error!r}): make it anew with `ros2 run wm_training train`") from None
     warned = any(found["severity"] == WARNING for found in findings)
-    return {"verdict": "warnings" if warned else "healthy", "findings": findings, "expected_ranges": states}
+    verdict = report.get("verdict", WARNED if warned else HEALTHY)
+    return {"verdict": verdict, "findings": findings, "expected_ranges": states}

@@ -11,11 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from wm_bundle.doubts import TOO_FEW_UPDATES
 from wm_bundle.files import write_text
 
 from wm_training.config import WorldModelTrainConfig
-from wm_training.monitoring.issues import ISSUES, NOTE, RANGES, WARNING, Curves, Range, finite
+from wm_training.monitoring.issues import (
+    ISSUES,
+    NOTE,
+    RANGES,
+    WARNING,
+    Curves,
+    Range,
+    finite,
+    is_judged,
+    needed_updates,
+)
 from wm_training.monitoring.tables import NO_CURVE, read_curves
+
+HEALTHY, WARNED, TOO_FEW = "healthy", "warnings", TOO_FEW_UPDATES
+"""What is made of a run as a whole."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,18 @@ class Report:
     """What ``examine`` says of a run."""
 
     updates: int
+    needed: int
+    """Updates below which nothing can be said of what was learned."""
+    verdict: str
+    """HEALTHY, WARNED or TOO_FEW."""
     levels: dict[str, Level]
     findings: list[Finding]
+
+    def conclusion(self) -> str:
+        """A line where there are no findings."""
+        if self.verdict == TOO_FEW:
+            return f"{TOO_FEW}: {self.updates:,} of about {self.needed:,}"
+        return "no issue found"
 
     def text(self) -> str:
         """Some lines for people."""
@@ -66,7 +90,10 @@ class Report:
             lines.append(
                 f"  {name:13} {value:>8}  {level.state}, expected {level.low:g} to {level.high:g}; {level.remark}"
             )
-        return "\n".join(lines + ([finding.text() for finding in self.findings] or ["health: no issue found"]))
+        lines += [finding.text() for finding in self.findings]
+        if not self.findings or self.verdict == TOO_FEW:
+            lines.append(f"health: {self.conclusion()}")
+        return "\n".join(lines)
 
 
 def examine(curves: Curves, config: WorldModelTrainConfig) -> Report:
@@ -74,7 +101,13 @@ def examine(curves: Curves, config: WorldModelTrainConfig) -> Report:
     last = max((int(curve.steps[-1]) for curve in curves.values() if len(curve.steps)), default=0)
     levels = {name: _level(expected, curves) for name, expected in RANGES.items()}
     findings = [found for name in ISSUES if (found := _finding(name, curves, config))]
-    return Report(last, levels, findings)
+    return Report(last, needed_updates(config), _verdict(findings, is_judged(curves, config)), levels, findings)
+
+
+def _verdict(findings: list[Finding], judged: bool) -> str:
+    if any(finding.severity == WARNING for finding in findings):
+        return WARNED
+    return HEALTHY if judged else TOO_FEW
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -129,9 +162,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     from wm_training import cli
     from wm_training.config_values import ConfigurationError
+    from wm_training.errors import TrainingError
 
     options = cli.parse(CheckOptions, "Judge a training run by its curves.", "check_run", arguments)
-    return cli.run("check_run", lambda: _check(options), (ConfigurationError, OSError))
+    return cli.run("check_run", lambda: _check(options), (ConfigurationError, TrainingError, OSError))
 
 
 def _check(options: CheckOptions) -> int:
@@ -139,6 +173,7 @@ def _check(options: CheckOptions) -> int:
 
     from wm_training import cli, configuration
     from wm_training.monitoring.report import build_page
+    from wm_training.run_record import read_record
 
     folder = Path(options.run).expanduser()
     config = configuration.build(configuration.load(folder / "config.yaml"))
@@ -149,7 +184,7 @@ def _check(options: CheckOptions) -> int:
     print(report.text())
     if options.report is not None:
         file = Path(options.report).expanduser()
-        write_page(file, build_page(folder.resolve().name, curves, config, report))
+        write_page(file, build_page(folder.resolve().name, curves, config, report, read_record(folder)))
         cli.say("check_run", f"wrote {file}")
     return cli.DONE
 

@@ -22,6 +22,7 @@ from wm_training.monitoring import health
 from wm_training.monitoring.event_files import EventFiles
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Curve, Table
+from wm_training.run_record import read_record
 
 
 class Monitor:
@@ -141,7 +142,7 @@ class Monitor:
             self.progress.say(f"wall time: {text}")
         report = self._judge(say=False)
         self.progress.say(report.text())
-        page = build_page(self.output.resolve().name, self._curves(), self.config, report)
+        page = build_page(self.output.resolve().name, self._curves(), self.config, report, read_record(self.output))
         write_page(self.output / "report.html", page)
 
     def _log(self, step: int, values: Mapping[str, float]) -> None:

@@ -1,14 +1,16 @@
 """`report.html` of a training run: the issues found, the curves with their expected ranges, speed, configuration."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from wm_evaluation.report import Block, Chart, Facts, Grid, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import Expected, Series, lines
 from wm_evaluation.wording import counted
 
 from wm_training.config import WorldModelTrainConfig
-from wm_training.monitoring.health import Report
+from wm_training.monitoring.health import TOO_FEW, Report
 from wm_training.monitoring.issues import RANGES, WARNING, Curves, finite
 
 METRIC_OF = {  # in the glossary of the pages
@@ -24,8 +26,15 @@ MANY_TIMES = 20.0  # where the largest value is that of the smallest one, a curv
 SMALL_CHART = 220  # [px]
 
 
-def build_page(name: str, curves: Curves, config: WorldModelTrainConfig, report: Report) -> Page:
-    """The page of the run called ``name``; ``report`` is what ``health.examine`` said of its curves."""
+def build_page(
+    name: str,
+    curves: Curves,
+    config: WorldModelTrainConfig,
+    report: Report,
+    record: Mapping[str, Any] | None = None,
+) -> Page:
+    """The page of the run called ``name``; ``report`` is what ``health.examine`` said of its curves, ``record`` what
+    its run.json holds."""
     named = {curve.partition("/")[2] for curve in curves if curve.startswith(("train/", "validation/"))}
     others = sorted(named - {expected.curve for expected in RANGES.values()})
     sections = [
@@ -39,6 +48,8 @@ def build_page(name: str, curves: Curves, config: WorldModelTrainConfig, report:
         speed = curves["frames_per_s"]
         chart = lines([Series("throughput", speed.steps, speed.values)], "updates", "frames/s", height=SMALL_CHART)
         sections.append(Section("Speed", [Chart(chart, metric="throughput")], "By epoch."))
+    if record and "precision" in record:
+        sections.append(Section("Precision", [Facts(dict(record["precision"]), "run.json")], "What it computed in."))
     sections.append(Section("Configuration", [Facts(asdict(config), "config.yaml")]))
     return Page(f"Training report · {name}", _headline(report), tiles=_tiles(curves, report), sections=sections)
 
@@ -49,6 +60,8 @@ def _headline(report: Report) -> str:
     found = " and ".join(
         counted(count, name) for count, name in ((warnings, "warning"), (notes, "note")) if count
     )
+    if not found and report.verdict == TOO_FEW:
+        return report.conclusion().capitalize()
     return f"{found or 'No issue'} after {counted(report.updates, 'update')}"
 
 
@@ -57,7 +70,7 @@ def _tiles(curves: Curves, report: Report) -> list[Tile]:
     tiles = [
         Tile(
             _spell(level.value), f"{_title(level.curve)}, {level.state}", METRIC_OF[level.curve],
-            "good" if level.state == "in range" else "",
+            "good" if level.state == "in range" and report.verdict != TOO_FEW else "",
         )
         for level in report.levels.values()
     ]  # fmt: skip
@@ -68,6 +81,8 @@ def _tiles(curves: Curves, report: Report) -> list[Tile]:
 
 
 def _issues(report: Report) -> Block:
+    if not report.findings and report.verdict == TOO_FEW:
+        return Prose(f"{report.conclusion().capitalize()}. What the curves are near then says nothing of the model.")
     if not report.findings:
         return Prose("None of the four common issues was found: KL collapse, blurry reconstructions, poor dynamics, "
                      "instability.")  # fmt: skip

@@ -103,7 +103,7 @@ class WorldModelTrainer:
             self.output.mkdir(parents=True, exist_ok=True)
             write_text(self.output / "config.yaml", configuration.dump(self.asked))
         frames = config.batch_size * config.sequence_length
-        monitor = Monitor(self.output, config, self.total_steps, self.step, frames, enabled=self.ranks.main)
+        monitor = Monitor(self.output, self.asked, self.total_steps, self.step, frames, enabled=self.ranks.main)
         steps = range(self.step, self.total_steps)
         self._stop_requested = False
         samples_ahead = Prefetch(self.sample, steps, config.prefetch_batches, self.device)
