@@ -93,14 +93,6 @@ def test_what_is_one_drive(tmp_path):
     assert name_of_drive(files[:3]) == "bag_000 (and 2 more of this drive)" and name_of_drive(files[3:4]) == "other_000"
 
 
-def test_a_copy_is_of_the_same_drive_under_any_name_and_compression(tmp_path):
-    for i in range(2):
-        write_episode(tmp_path / f"{i}.npz", make_episode(8, seed=i, size=32))
-    with np.load(tmp_path / "1.npz") as original:
-        np.savez_compressed(tmp_path / "copy.npz", **original)
-    assert [[file.stem for file in drive] for drive in drives_of(tmp_path.glob("*.npz"))] == [["0"], ["1", "copy"]]
-
-
 def test_what_was_imagined_from_a_piece_of_a_drive_that_validates_is_in_neither_split(tmp_path):
     for i, name in enumerate(("a_000", "b_000", "b_001")):
         episode = make_episode(8, seed=i, size=32)

@@ -148,7 +148,7 @@ def test_drives_of_one_file_validate_together_and_are_counted(tmp_path, capsys):
         write_episode(tmp_path / "data" / f"{i}.npz", several_drives(ends=(9, 19)) if i else usual(0))
     assert train.main([*flags(tiny_config(tmp_path)), "--dry-run"]) == 0
     said = capsys.readouterr().err
-    assert "1 of 2 drives validate: 1\n" in said and "1 episodes, 40 rows" in said and ", 3 for validation" in said
+    assert "1 of 2 drives validate: 1\n" in said and "1 episode, 40 rows" in said and ", 3 for validation" in said
 
 
 def test_augment_imagines_from_each_drive_of_a_file_and_says_where_it_began(place, tmp_path):

@@ -149,7 +149,8 @@ def test_episodes_of_another_kind_or_too_short_are_told(checkpoint, tmp_path, ca
         write_episode(tmp_path / "mixed" / f"{i}.npz", make_episode(40 if i == 3 else 7, seed=i))
     flags = ["--checkpoint", str(checkpoint), "--output", str(tmp_path / "out"), *FAST]
     assert main([*flags, "--data-path", str(tmp_path / "no_speed")]) == 1
-    assert "0 vector inputs, the model was trained with 1 and 1" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "has the vector inputs none (its meta names speed [m/s]), the training of the model has the vector" in error
     assert main([*flags, "--data-path", str(tmp_path / "mixed")]) == 0
     assert "1 of 2 episodes are shorter than 11 rows and left out" in capsys.readouterr().err
     assert main([*flags, "--data-path", str(tmp_path / "mixed"), "--index", "0"]) == 1

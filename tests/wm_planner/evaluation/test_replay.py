@@ -8,6 +8,7 @@ import pytest
 from fixtures_rosbag import CAMERA, VEHICLE, Recording, control, image, stamped, write_bag
 from wm_bundle import load_bundle
 from wm_bundle.frames import Frame, RawImage
+from wm_data.episodes import rows_of
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
 from wm_planner.continuity import StatusSample
@@ -55,7 +56,7 @@ def test_an_ended_episode_begins_a_new_belief_and_an_uninterrupted_one_goes_on_w
     (stretch,) = read(raw_bag, bundle)
     whole = Replay(options().config(bundle), print).decide(stretch)
     head = first_rows(stretch, 40)
-    tail = replace(stretch, episode=recording.rows_of(stretch.episode, 40, 99), applied_before=None)
+    tail = replace(stretch, episode=rows_of(stretch.episode, 40, 99), applied_before=None)
     for ended, begins in ((False, False), (True, True)):
         replay = Replay(options().config(bundle), print)
         replay.decide(replace(head, ended=ended))

@@ -130,12 +130,18 @@ def read_episode(path: str | os.PathLike) -> Episode:
 def drives_in(episode: Episode) -> Iterator[tuple[int, Episode]]:
     """The first row and the episode of each drive in a file: one, unless another tool wrote several with a done
     between them. Memory-mapped arrays stay so."""
-    columns = {name: value for name, value in vars(episode).items() if isinstance(value, np.ndarray)}
     begin = 0
     for end in [*(np.flatnonzero(episode.dones[:-1]) + 1).tolist(), len(episode)]:
-        rows = slice(begin, end)
-        yield begin, replace(episode, **{name: column[rows] for name, column in columns.items()})
+        yield begin, rows_of(episode, begin, end)
         begin = end
+
+
+def rows_of(episode: Episode, begin: int, end: int) -> Episode:
+    """Rows ``begin`` to ``end`` of an episode, without a copy."""
+    if begin == 0 and end >= len(episode):
+        return episode
+    arrays = {name: values for name, values in vars(episode).items() if isinstance(values, np.ndarray)}
+    return replace(episode, **{name: values[begin:end] for name, values in arrays.items()})
 
 
 def read_meta(path: str | os.PathLike) -> dict:

@@ -5,19 +5,15 @@ Whole drives do: what a model saw of a drive tells it what the next piece of the
 
 import functools
 import re
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
-
-from wm_bundle.files import open_regular
 
 from wm_data.episodes import find_episodes, read_meta
 from wm_data.imagined import drive_hashes, is_imagined, without_sources
 
 SPLITS = ("train", "val")
 _PIECE = re.compile(r"_\d{3,}$")
-_CONTENT = {"observations.npy", "actions.npy", "rewards.npy"}
 
 
 def split_files(folder: Path, validation_share: float, split: str) -> list[Path]:
@@ -46,8 +42,8 @@ def split_files(folder: Path, validation_share: float, split: str) -> list[Path]
 def drives_of(files: Iterable[Path]) -> list[list[Path]]:
     """The files of each drive, drives and files in the order of the files' names.
 
-    Files are of one drive that are copies of each other, whose meta tells the same ``drive`` or ``log``, and the pieces
-    NAME_000, NAME_001 … that `convert` made of one. Every other file is a drive of its own.
+    Files are of one drive whose meta tells the same ``drive`` or ``log``, and the pieces NAME_000, NAME_001 … that
+    `convert` made of one. Every other file is a drive of its own.
     """
     files = sorted(files)
     first_with: dict[tuple, Path] = {}
@@ -96,13 +92,6 @@ def _look_at(file: Path, changed_ns: int, size: int) -> _Look:
     shared = [(key, meta[key]) for key in ("drive", "log") if isinstance(meta.get(key), str)]
     if "converter_version" in meta and "drive" not in meta:
         shared.append(("name", _PIECE.sub("", file.stem)))
-    try:
-        with open_regular(file, "rb") as stream, zipfile.ZipFile(stream) as archive:
-            sums = {info.filename: (info.CRC, info.file_size) for info in archive.infolist()}
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
-        sums = {}
-    if sums.keys() >= _CONTENT:
-        shared.append(("content", *(sums[name] for name in sorted(_CONTENT))))
     return _Look(is_imagined(meta), tuple(shared))
 
 

@@ -246,6 +246,7 @@ class _EpisodeBuilder:
             "max_steer_deg": self._options.max_steer_deg,
             "reward": driving.NAME if computed_reward else "step_result",
             "converter_version": CONVERTER_VERSION,
+            "drive": drive.report.name,
             **drive.meta,
         }
         if signals.control is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from wm_data.conversion.report import NS_PER_S
-from wm_data.episodes import Episode
+from wm_data.episodes import Episode, rows_of
 from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
@@ -19,7 +19,7 @@ from wm_planner.evaluation.moments import LEAD_S, MomentKeeper, Scores, clip_sta
 from wm_planner.evaluation.one_step import OneStep, predict_next
 from wm_planner.evaluation.open_loop import OpenLoop
 from wm_planner.evaluation.options import EvaluateOptions
-from wm_planner.evaluation.recording import Stretch, rows_of
+from wm_planner.evaluation.recording import Stretch
 from wm_planner.evaluation.replay import Decided, Replay
 
 

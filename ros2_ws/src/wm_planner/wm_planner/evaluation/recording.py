@@ -7,7 +7,7 @@ are brought to the model's size by the bundle's own preprocessing, and what does
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import NS_PER_S, DriveReport
 from wm_data.conversion.sources import rosbag
 from wm_data.conversion.sources.rosbag.whole import stored_episode
-from wm_data.episodes import Episode, EpisodeError, find_episodes, read_episode
+from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode
 
 from wm_planner.evaluation.episode_checks import check_period, checked_episode
 from wm_planner.evaluation.errors import BagError, EvaluationError
@@ -144,11 +144,8 @@ class Recording:
     def _whole(self, number: int, episode: Episode, place: str) -> Iterator[Stretch]:
         """An episode file's drive; several, where another tool wrote them one behind the other."""
         episode = self._checked(episode, place)
-        begin = 0
-        for end in sorted({*(np.flatnonzero(episode.dones) + 1).tolist(), len(episode)}):
-            part = rows_of(episode, begin, end)
+        for _, part in drives_in(episode):
             yield Stretch(number, part, ended=bool(part.dones[-1]), knows_ends=True)
-            begin = end
 
     def _checked(self, episode: Episode, place: str) -> Episode:
         episode, notes = checked_episode(episode, self.manifest, place)
@@ -172,14 +169,6 @@ class Recording:
                 image=for_preprocessed_images(image) if self.preprocessed else image)  # fmt: skip
         except ValueError as error:
             raise BagError(str(error)) from None
-
-
-def rows_of(episode: Episode, begin: int, end: int) -> Episode:
-    """Rows ``begin`` to ``end`` of an episode, without a copy."""
-    if begin == 0 and end >= len(episode):
-        return episode
-    arrays = {name: values for name, values in vars(episode).items() if isinstance(values, np.ndarray)}
-    return replace(episode, **{name: values[begin:end] for name, values in arrays.items()})
 
 
 def _holds_episodes(source: Path) -> bool:

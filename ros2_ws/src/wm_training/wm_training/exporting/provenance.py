@@ -8,8 +8,7 @@ from wm_training.cli import say
 from wm_training.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError
-from wm_training.monitoring.health import HEALTHY, TOO_FEW, WARNED
-from wm_training.monitoring.issues import WARNING, needed_updates
+from wm_training.monitoring.health import HEALTHY, TOO_FEW, WARNED, WARNING, needed_updates
 from wm_training.monitoring.tables import read_curves
 from wm_training.run_record import check_data, read_record
 

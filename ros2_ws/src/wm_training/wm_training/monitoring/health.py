@@ -17,14 +17,16 @@ from wm_bundle.files import write_text
 from wm_training.config import WorldModelTrainConfig
 from wm_training.monitoring.issues import (
     ISSUES,
+    MIN_POINTS,
+    MIN_UPDATES,
     NOTE,
     RANGES,
     WARNING,
     Curves,
     Range,
     finite,
-    is_judged,
-    needed_updates,
+    settled,
+    start,
 )
 from wm_training.monitoring.tables import NO_CURVE, read_curves
 
@@ -101,7 +103,13 @@ def examine(curves: Curves, config: WorldModelTrainConfig) -> Report:
     last = max((int(curve.steps[-1]) for curve in curves.values() if len(curve.steps)), default=0)
     levels = {name: _level(expected, curves) for name, expected in RANGES.items()}
     findings = [found for name in ISSUES if (found := _finding(name, curves, config))]
-    return Report(last, needed_updates(config), _verdict(findings, is_judged(curves, config)), levels, findings)
+    judged = settled(curves, config, "metric/pixel_mse") is not None
+    return Report(last, needed_updates(config), _verdict(findings, judged), levels, findings)
+
+
+def needed_updates(config: WorldModelTrainConfig) -> int:
+    """Updates from which on a run is judged: the last third of what follows warm-up and annealing is long enough."""
+    return start(config) + 3 * max(MIN_UPDATES, MIN_POINTS * config.log_every)
 
 
 def _verdict(findings: list[Finding], judged: bool) -> str:

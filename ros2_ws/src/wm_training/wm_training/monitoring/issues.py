@@ -238,16 +238,6 @@ def start(config: WorldModelTrainConfig) -> int:
     return max(config.kl_anneal_steps, config.warmup_steps)
 
 
-def needed_updates(config: WorldModelTrainConfig) -> int:
-    """Updates after which a run is judged: enough of them, and of their points, are left behind warm-up and annealing."""
-    return start(config) + 3 * max(MIN_UPDATES, MIN_POINTS * config.log_every)
-
-
-def is_judged(curves: Curves, config: WorldModelTrainConfig) -> bool:
-    """Whether a run is long enough for anything to be said of what it learned."""
-    return settled(curves, config, "metric/pixel_mse") is not None
-
-
 def finite(curve: Curve) -> Curve:
     """The points that are numbers."""
     good = np.isfinite(curve.values)
