@@ -31,6 +31,7 @@ def generate_launch_description():
         ("parameters", "", "Planner parameters, as 'candidates=32 preprocessed_images=true'."),
         ("threshold", "", "What must hold, as 'dropped<1 latency_ms.p99<60 agreement.share>0.95'."),
         ("evaluation", "", "Folder that evaluate_bag wrote for this bag and bundle; empty: it is made."),
+        ("max_gap", "60", "[s] Where nothing was recorded for longer, it is skipped; 0: nothing is."),
         ("clock", "0", "[Hz] Times of recording on /clock; 0: the bag's own /clock is played."),
     ]
     return LaunchDescription([
@@ -74,27 +75,35 @@ def compose(context):
         on_exit=after_monitor)  # fmt: skip
     gate = Node(
         package="wm_planner", executable="replay_monitor", output="screen",
-        arguments=[*monitor_arguments, "--wait-for-planner"],
-        on_exit=lambda event, context: after_gate(event, context, player(context, rate, parameters)))
+        arguments=[*monitor_arguments, "--wait-for-planner",
+                   *several("--refuse-gaps", [f"{value(context, 'max_gap', float):g}"] if waits(context) else [])],
+        on_exit=lambda event, context: after_gate(event, context, player(context, rate, parameters)))  # fmt: skip
     return [planner, monitor, gate, *watched]
 
 
 def player(context, rate, parameters):
     """The action that plays the bag; its end is awaited by the monitor."""
     bag = str(Path(value(context, "bag")).expanduser().absolute())
-    clock_hz, chosen = value(context, "clock", float), value(context, "player")
-    if chosen == "rosbag2" and recovers(context):
+    clock_hz = value(context, "clock", float)
+    if value(context, "player") == "rosbag2" and recovers(context):
         raise RuntimeError("recover:=true: `ros2 bag play` cannot; take player:=own")
     renamed = replay.remaps(value(context, "role_name"), parameters)
-    if chosen == "rosbag2" or (
-        chosen == "auto" and not recovers(context) and replay.has_rosbag2(bag, clock_hz)
-    ):
+    if waits(context):
         return ExecuteProcess(
             cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player)
     return Node(
         package="wm_planner", executable="play_bag", output="screen",
-        arguments=replay.own_arguments(bag, rate, renamed, clock_hz, recovers(context)),
+        arguments=replay.own_arguments(
+            bag, rate, renamed, clock_hz, recovers(context), value(context, "max_gap", float)),
         on_exit=after_player)  # fmt: skip
+
+
+def waits(context):
+    """Whether `ros2 bag play` plays, which waits for every time of recording."""
+    bag, clock_hz = str(Path(value(context, "bag")).expanduser().absolute()), value(context, "clock", float)
+    chosen = value(context, "player")
+    return chosen == "rosbag2" or (
+        chosen == "auto" and not recovers(context) and replay.has_rosbag2(bag, clock_hz))
 
 
 def recovers(context):

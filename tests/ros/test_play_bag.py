@@ -7,7 +7,7 @@ import graph
 import pytest
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleStatus
-from fixtures_rosbag import CAMERA, VEHICLE, drive, write_bag, write_bare_mcap, write_ros1_bag
+from fixtures_rosbag import CAMERA, VEHICLE, Recording, drive, write_bag, write_bare_mcap, write_ros1_bag
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -120,6 +120,24 @@ def test_a_ros_1_bag_is_played(listening, tmp_path):
     with play(write_ros1_bag(tmp_path / "a.bag", drive(5)), "--wait-for-subscribers", 1) as process:
         assert listener.until_end(process) == 0, process.output()
     assert ticks(pictures) == [0, 1, 2, 3, 4]
+
+
+def test_gaps_of_years_and_steps_back_of_the_recording_clock_are_said_and_not_waited_for(listening, tmp_path):
+    """Of a recorder that began at time 0, whose clock was set right, set back, and whose last numbers are damaged."""
+    listener, play = listening
+    pictures, clock = listener.listen(Image, CAMERA), listener.listen(Clock, "/clock")
+    moved = {0: -10**9, 1: 10**18, 2: 10**18 + 200 * 86400 * 10**9, 3: 10**18, 4: 2**63 - 5 * 10**9}
+    whole = drive(20)
+    recording = Recording([(topic, kind, log_ns + moved[place // 16] - (place < 16) * (log_ns - 10**9), fields)
+                           for place, (topic, kind, log_ns, fields) in enumerate(whole.messages)])  # fmt: skip
+    with play(write_bag(tmp_path / "bag", recording), "--clock", 50, "--wait-for-subscribers", 1) as process:
+        assert listener.until_end(process) == 0, process.output()
+        said = process.output()
+    assert ticks(pictures) == list(range(20))
+    assert "at 0.00 s nothing was recorded for 32 years, more than --max-gap: skipped" in said
+    assert "nothing was recorded for 200 days" in said and "the times of recording go back by 200 days" in said
+    assert "nothing was recorded for 261 years" in said and "Traceback" not in said
+    assert max(_seconds(message) for _, message in clock) < 10**9 + 201 * 86400
 
 
 def test_a_loop_begins_again_until_it_is_interrupted(listening, bag):

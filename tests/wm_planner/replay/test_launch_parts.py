@@ -34,11 +34,12 @@ def test_every_topic_that_the_planner_publishes_on_is_played_elsewhere():
 
 
 def test_our_player_understands_what_the_launch_file_tells_it():
-    options = parse_options(launch.own_arguments("drive.mcap", 5.0, RENAMED, 100.0))
+    options = parse_options(launch.own_arguments("drive.mcap", 5.0, RENAMED, 100.0, False, 30.0))
+    assert options.max_gap_s == 30.0
     assert (options.rate, options.clock_hz, options.subscribers) == (5.0, 100.0, 2)
     assert list(options.remap) == ["/carla/ego_vehicle/vehicle_control_cmd"]
-    assert parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0)).clock_hz == 0.0
-    assert [parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, recover)).recover
+    assert parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, False, 60.0)).clock_hz == 0.0
+    assert [parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, recover, 60.0)).recover
             for recover in (False, True)] == [False, True]
 
 

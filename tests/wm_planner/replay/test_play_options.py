@@ -29,6 +29,7 @@ def test_the_command_line_has_the_names_of_ros2_bag_play():
     (["--rate", "inf"], "--rate"),
     (["--start-offset", "-1"], "--start-offset: expected 0 or more, found -1"),
     (["--remap", "/a=/b"], "--remap: expected /old:=/new, found '/a=/b'"),
+    (["--max-gap", "-3"], "--max-gap: expected 0 or more, found -3"),
     (["--speed", "2"], "unknown option --speed"),
 ])  # fmt: skip
 def test_a_wrong_option_gives_one_line_and_exit_code_2(words, message, capsys):

@@ -67,10 +67,10 @@ def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) 
 
 
 def own_arguments(
-    bag: str, rate: float, renamed: list[str], clock_hz: float, recover: bool = False
+    bag: str, rate: float, renamed: list[str], clock_hz: float, recover: bool, max_gap_s: float
 ) -> list[str]:
     """The arguments of play_bag with all that a replay needs."""
     clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
     return [bag, "--rate", f"{rate:g}", "--wait-for-subscribers", f"{_LISTENERS}", *clock,
-            *(["--recover"] if recover else []),
+            *(["--recover"] if recover else []), "--max-gap", f"{max_gap_s:g}",
             "--disable-keyboard-controls", "--remap", *renamed]

@@ -34,7 +34,7 @@ from wm_planner.replay.errors import ReplayError
 from wm_planner.replay.frames import Arrivals, Command, Moment, Status, header_stamp_ns
 from wm_planner.replay.monitor_options import MonitorOptions, parse_options
 from wm_planner.replay.page import build_page
-from wm_planner.replay.played_bag import camera_topics, planner_topics, played_moments
+from wm_planner.replay.played_bag import camera_topics, check_gaps, planner_topics, played_moments
 from wm_planner.ros_distribution import with_times
 
 EXIT_THRESHOLD = 1
@@ -112,7 +112,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         manifest = load_bundle(options.bundle).manifest
         if options.wait_for_planner:
-            _wait_for_planner(planner_topics(manifest, options.config()), signals)
+            topics = planner_topics(manifest, options.config())
+            check_gaps(options.bag, topics, options.refuse_gaps_s, options.recover)
+            _wait_for_planner(topics, signals)
             return 0
         cameras = camera_topics(options.bag, manifest, options.config(), options.recover)
         arrivals = _listen(options, cameras, signals)

@@ -29,6 +29,7 @@ class MonitorOptions:
     thresholds: tuple[Threshold, ...] = ()
     evaluation: Path | None = None  # folder of an evaluation of this bag; None: it is made
     wait_for_planner: bool = False
+    refuse_gaps_s: float = 0.0  # while waiting: refuse a bag in which nothing was recorded for longer; 0: any is taken
     recover: bool = False  # read what is left of a damaged bag
 
     def __post_init__(self):
@@ -73,6 +74,9 @@ def parse_options(words: list[str]) -> MonitorOptions:
         metavar="NAME<VALUE", help="what must hold, as 'dropped<1'; docs/replay.md has the names")
     add("--evaluation", type=Path, metavar="DIR", help="folder of an evaluation of this bag with this bundle "
                                                        "(default: evaluate_bag is run when the bag is over)")
+    add("--refuse-gaps", dest="refuse_gaps_s", type=float, default=0.0, metavar="S",
+        help="with --wait-for-planner: refuse a bag in which nothing was recorded for longer, as a player that waits "
+             "for it stands still")
     add("--wait-for-planner", action="store_true",
         help="only wait until the planner is active and the monitor listens, and end")
     add_reading_options(parser, ("recover",))

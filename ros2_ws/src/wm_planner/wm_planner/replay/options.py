@@ -11,6 +11,7 @@ from wm_planner.replay.controls import HELP
 from wm_planner.replay.errors import ReplayError
 
 CLOCK_TOPIC = "/clock"
+MAX_GAP_S = 60.0
 _CLOCK_HZ = 40.0  # of --clock without a number, as ros2 bag play has it
 
 
@@ -32,6 +33,7 @@ class PlayOptions:
     keyboard: bool = True  # where there is one
     subscribers: int = 0  # that a camera topic must have before it begins
     wait_s: float = 60.0  # for them
+    max_gap_s: float = MAX_GAP_S  # a longer silence is skipped; 0: none is
     recover: bool = False  # play what is left of a damaged bag
 
     def __post_init__(self):
@@ -39,7 +41,7 @@ class PlayOptions:
                 ("--rate", self.rate, True), ("--start-offset", self.start_offset_s, False),
                 ("--playback-duration", self.duration_s, True), ("--delay", self.delay_s, False),
                 ("--clock", self.clock_hz, False), ("--wait-for-subscribers", self.subscribers, False),
-                ("--wait-timeout", self.wait_s, True)):
+                ("--wait-timeout", self.wait_s, True), ("--max-gap", self.max_gap_s, False)):
             if number is not None and not (math.isfinite(number) and (number > 0 if positive else number >= 0)):
                 raise ReplayError(f"{name}: expected {'above 0' if positive else '0 or more'}, found {number:g}")
 
@@ -86,6 +88,9 @@ def parse_options(words: list[str]) -> PlayOptions:
         help="begin when a camera topic (without cameras: any) has N subscribers; not of ros2 bag play")
     add("--wait-timeout", dest="wait_s", type=float, default=60.0, metavar="S",
         help="give up when they are not there by then (default: 60); not of ros2 bag play")
+    add("--max-gap", dest="max_gap_s", type=float, default=MAX_GAP_S, metavar="S",
+        help=f"skip it where nothing was recorded for longer, and say so; 0: skip nothing (default: {MAX_GAP_S:g}); "
+             f"not of ros2 bag play")
     add_reading_options(parser, ("recover",))
     values = vars(parser.parse_args(words))
     try:

@@ -26,12 +26,14 @@ from wm_planner.replay.controls import HELP, Controls, has_keyboard, listening_t
 from wm_planner.replay.errors import ReplayError
 from wm_planner.replay.options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
 from wm_planner.replay.pace import NS_PER_S, Pace, read_ahead
+from wm_planner.replay.recorded_time import RecordedTime
 
 _EXIT_FAILED = 1
 _EXIT_REFUSED = 2
 _LOOK_S = 0.05
 _SETTLE_S = 0.5  # discovery takes its time, each way and for each topic its own
 _ACK_TIMEOUT_S = 1.0
+_NO_TIME_NS = 2**31 * NS_PER_S  # what builtin_interfaces/Time cannot hold any more
 _FIRST_PICTURES = 20  # of each camera, among which all cameras should have come
 
 
@@ -103,20 +105,23 @@ class Player:
     def _play_once(self, played: Played) -> None:
         pace, tick_ns = None, 0
         before = played.messages
-        for message in read_ahead(self._selected(), self._stop):
+        for message, at_ns, note in read_ahead(self._selected(), self._stop):
             if pace is None:
                 # What was recorded before the first message of the played topics is silence that is kept.
-                pace, tick_ns = Pace(self._start_ns, self._options.rate, time.monotonic), self._start_ns
-            tick_ns = self._tick_until(message.log_ns, tick_ns, pace)
-            if not self._wait_until(message.log_ns, pace):
+                tick_ns = round(self._options.start_offset_s * NS_PER_S)
+                pace = Pace(tick_ns, self._options.rate, time.monotonic)
+            if note:
+                print(f"play_bag: {note}", flush=True)
+            tick_ns = self._tick_until(at_ns, message.log_ns, tick_ns, pace)
+            if not self._wait_until(at_ns, pace):
                 return
-            pace.sent(pace.due_s(message.log_ns))
+            pace.sent(pace.due_s(at_ns))
             self._publishers[message.topic].publish(message.raw)
             played.messages += 1
             played.worst_s = max(played.worst_s, pace.worst_s)
             if self._controls.stepping and self._step_topic in (None, message.topic):
                 self._controls.stepped()
-                self._tell("stepped to", message.log_ns)
+                self._tell("stepped to", at_ns)
         if played.messages == before and not self._stop.is_set():
             raise ReplayError("there is no message in the part of the bag that is to be played")
 
@@ -133,51 +138,57 @@ class Player:
                 break
         return seen[-1] if seen else None
 
-    def _selected(self) -> Iterator[Message]:
-        """The messages of the chosen topics and of the chosen time."""
+    def _selected(self) -> Iterator[tuple[Message, int, str | None]]:
+        """The messages of the chosen topics and of the chosen time: each with when it is played, counted from the bag's
+        beginning [ns], and with what is to be said before."""
         first = next(iter(self._bag.messages(list(self._bag.topics))), None)
         if first is None:
             return
-        self._first_ns = first.log_ns
-        self._start_ns = first.log_ns + round(self._options.start_offset_s * NS_PER_S)
+        recorded = RecordedTime(first.log_ns, self._options.max_gap_s)
+        start_ns = round(self._options.start_offset_s * NS_PER_S)
         duration_s = self._options.duration_s
-        end_ns = None if duration_s is None else self._start_ns + round(duration_s * NS_PER_S)
+        end_ns = None if duration_s is None else start_ns + round(duration_s * NS_PER_S)
         for message in self._bag.messages(self._chosen):
-            if end_ns is not None and message.log_ns > end_ns:
+            recorded.go_to(message.log_ns)
+            if end_ns is not None and recorded.at_ns > end_ns:
                 return
-            if message.log_ns >= self._start_ns:
-                yield message
+            if recorded.at_ns >= start_ns:
+                yield message, recorded.at_ns, recorded.note
 
-    def _tick_until(self, recorded_ns: int, tick_ns: int, pace: Pace) -> int:
-        """Publish what /clock has to say up to ``recorded_ns``; returns the time of recording of its next message."""
+    def _tick_until(self, at_ns: int, recorded_ns: int, tick_ns: int, pace: Pace) -> int:
+        """Publish what /clock has to say until ``at_ns``, which was recorded at ``recorded_ns``; returns when it has to
+        say something next."""
         if self._clock is None:
             return tick_ns
-        while tick_ns <= recorded_ns and self._wait_until(tick_ns, pace):
-            self._clock.publish(Clock(clock=time_message(tick_ns)))
+        while tick_ns <= at_ns and self._wait_until(tick_ns, pace):
+            told_ns = recorded_ns - (at_ns - tick_ns)
+            if 0 <= told_ns < _NO_TIME_NS:
+                self._clock.publish(Clock(clock=time_message(told_ns)))
             tick_ns += round(NS_PER_S * self._options.rate / self._options.clock_hz)
         return tick_ns
 
-    def _wait_until(self, recorded_ns: int, pace: Pace) -> bool:
-        """Wait until what was recorded then is due, or asked for by a step; returns False when it was stopped."""
+    def _wait_until(self, at_ns: int, pace: Pace) -> bool:
+        """Wait until what is played then is due, or asked for by a step; returns False when it was stopped."""
         while not self._stop.is_set():
             if self._controls.paused:
                 if pace.halt():
                     self._tell("paused at", pace.recorded_ns)
                 if self._controls.stepping:
-                    pace.jump(recorded_ns)
+                    pace.jump(at_ns)
                     return True
                 self._stop.wait(_LOOK_S)
                 continue
             if pace.go():
                 self._tell("goes on at", pace.recorded_ns)
-            left_s = pace.due_s(recorded_ns) - time.monotonic()
+            left_s = pace.due_s(at_ns) - time.monotonic()
             if left_s <= 0.0:
                 return True
             self._stop.wait(min(left_s, _LOOK_S))
         return False
 
-    def _tell(self, what: str, recorded_ns: int) -> None:
-        print(f"play_bag: {what} {(recorded_ns - self._first_ns) / NS_PER_S:.2f} s", flush=True)
+    @staticmethod
+    def _tell(what: str, at_ns: int) -> None:
+        print(f"play_bag: {what} {at_ns / NS_PER_S:.2f} s", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from wm_planner.preflight import image_topics
 from wm_planner.replay.bag import PlayedTopic, open_replay
 from wm_planner.replay.errors import ReplayError
 from wm_planner.replay.frames import NS_PER_S, Moment, header_stamp_ns, moments_of
+from wm_planner.replay.recorded_time import RecordedTime
 
 _TYPES = {"raw": ("sensor_msgs/msg/Image", ""), "compressed": ("sensor_msgs/msg/CompressedImage", "/compressed")}
 
@@ -43,6 +44,20 @@ def camera_topics(
                                   f"image_transport)")
             found.append(topic)
         return found
+
+
+def check_gaps(bag: Path, topics: list[str], max_gap_s: float, recover: bool = False) -> None:
+    """Refuse a bag for a player that waits for every time of recording. ``max_gap_s``: 0 for any gap. Raises
+    ReplayError."""
+    if not max_gap_s:
+        return
+    with open_replay(bag, recover) as played:
+        recorded = None
+        for message in played.messages([topic for topic in topics if topic in played.topics]):
+            recorded = recorded or RecordedTime(message.log_ns, max_gap_s)
+            recorded.go_to(message.log_ns)
+            if recorded.skipped:
+                raise ReplayError(f"{bag}: {recorded.note}; `ros2 bag play` would stand still there: take player:=own")
 
 
 def played_moments(
