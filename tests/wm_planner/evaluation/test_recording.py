@@ -5,7 +5,20 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from fixtures_rosbag import CAMERA, MS, SPEED_MPS, VEHICLE, drive, image, stamped, steer_of, write_bag
+from fixtures_rosbag import (
+    CAMERA,
+    MS,
+    SPEED_MPS,
+    VEHICLE,
+    drive,
+    image,
+    stamped,
+    steer_of,
+    write_bag,
+)
+from fixtures_rosbag import (
+    Recording as Messages,
+)
 from make_episodes import make_episode
 from wm_bundle import CameraSpec, ImagePreprocessor, VectorSpec, load_bundle
 from wm_data.episodes import write_episode
@@ -55,6 +68,20 @@ def test_an_end_is_told_by_the_result_after_the_last_row_and_begins_another_stre
         f"{VEHICLE}/step_result", end_at_12))  # fmt: skip
     first, second = stretches(bag, manifest)
     assert (len(first.episode), first.ended, len(second.episode), second.ended) == (12, True, 16, False)
+
+
+def test_two_runs_of_a_simulator_are_two_stretches_each_with_its_own_commands_and_ends(tmp_path, manifest):
+    """The first is shorter than a second, and the second begins at the same stamps."""
+    second = drive(30, PERIOD_NS, log_offset_ns=40 * PERIOD_NS, height=96, width=96).changed(
+        f"{VEHICLE}/vehicle_status", lambda fields, log: (fields | {"velocity": 9.0}, log)).changed(
+        f"{VEHICLE}/step_result", lambda fields, log: (fields | {"truncated": log > 1000 * MS + 68 * PERIOD_NS}, log))
+    both = Messages(drive(11, PERIOD_NS, height=96, width=96).messages + second.messages)
+    short, long = stretches(write_bag(tmp_path / "bag", both), manifest)
+    assert np.allclose(short.episode.vector[:, 0], [SPEED_MPS + tick / 10 for tick in range(10)]) and not short.ended
+    assert np.allclose(long.episode.vector[:, 0], 9.0) and long.ended
+    for stretch in (short, long):
+        assert np.allclose(stretch.applied_before, (steer_of(0), 0.5, 0.0))
+        assert np.allclose(stretch.episode.actions[:, 0], [steer_of(row + 1) for row in range(len(stretch.episode))])
 
 
 def test_compressed_pictures_and_those_of_to_bag_give_the_same_rows_as_raw_ones(tmp_path, manifest, episode_bag):
