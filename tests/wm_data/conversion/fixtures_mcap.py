@@ -7,11 +7,13 @@ from mcap.writer import CompressionType, Writer
 
 
 def write_mcap(path: Path, recording: Recording, profile: str = "ros2", ros1: bool = False, definitions: bool = True,
+               short_names: bool = False,
                strangers: tuple = (), **settings) -> Path:  # fmt: skip
     """One .mcap file.
 
-    ``definitions``: whether schemas hold text. ``strangers``: topics as (topic, type, encoding of the definition,
-    definition, encoding of the messages), with a message each at the beginning. ``settings``: as of mcap's Writer.
+    ``definitions``: whether schemas hold text. ``short_names``: types as ROS 1 calls them, as package/Type.
+    ``strangers``: topics as (topic, type, encoding of the definition, definition, encoding of the messages), with a
+    message each at the beginning. ``settings``: as of mcap's Writer.
     """
     store = ros1_store() if ros1 else ros2_store()
     with open(path, "wb") as stream:
@@ -25,7 +27,7 @@ def write_mcap(path: Path, recording: Recording, profile: str = "ros2", ros1: bo
         for topic, msgtype, log_ns, fields in recording.messages:
             if topic not in channels:
                 text = store.generate_msgdef(msgtype, ros_version=1 if ros1 else 2)[0] if definitions else ""
-                name = msgtype.replace("/msg/", "/") if ros1 else msgtype
+                name = msgtype.replace("/msg/", "/") if ros1 or short_names else msgtype
                 schema = writer.register_schema(name, "ros1msg" if ros1 else "ros2msg", text.encode())
                 channels[topic] = writer.register_channel(topic, "ros1" if ros1 else "cdr", schema)
             serialize = store.serialize_ros1 if ros1 else store.serialize_cdr

@@ -76,6 +76,12 @@ def test_known_types_need_no_definition(tmp_path):
     check_rows(write_mcap(tmp_path / "bag.mcap", drive(ticks=12), definitions=False))
 
 
+@pytest.mark.parametrize("definitions", [False, True])
+def test_types_may_be_named_as_in_ros_1(tmp_path, definitions):
+    file = tmp_path / "bag.mcap"
+    check_rows(write_mcap(file, drive(ticks=12), definitions=definitions, short_names=True))
+
+
 STRANGERS = (
     ("/add/_service_event", "my_srvs/srv/Add_Event", "ros2msg", "service_msgs/ServiceEventInfo info\n", "cdr"),
     ("/go/_action/feedback", "my_srvs/action/Go_FeedbackMessage", "ros2msg", "not a definition {{{", "cdr"),

@@ -22,6 +22,12 @@ class Connection(NamedTuple):
     offered_qos: str = ""
 
 
+def full_type(name: str) -> str:
+    """package/msg/Type of a message type that some writers call package/Type, as ROS 1 did."""
+    package, slash, kind = name.partition("/")
+    return f"{package}/msg/{kind}" if slash and "/" not in kind else name
+
+
 class BagFile(Protocol):
     """One file of a bag. Making one raises exceptions of every kind about a damaged file, and so does reading it."""
 

@@ -10,6 +10,7 @@ import yaml
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.files import read_small_file
+from wm_data.conversion.sources.rosbag.connection import full_type
 from wm_data.conversion.sources.rosbag.finding import METADATA
 
 _STORED = re.compile(r"(?P<stem>.+?)(_(?P<number>\d+))?(?P<suffix>\.mcap|\.db3)(\.zstd)?")
@@ -57,7 +58,7 @@ def _listed(file: Path) -> tuple[list[str], Counter]:
         promised: Counter = Counter()
         for entry in told.get("topics_with_message_count") or []:
             topic = entry["topic_metadata"]
-            promised[str(topic["name"]), str(topic["type"])] += int(entry["message_count"])
+            promised[str(topic["name"]), full_type(str(topic["type"]))] += int(entry["message_count"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         what = " ".join(str(error).split())[:200]
         raise ConversionError(f"its {METADATA} is damaged ({type(error).__name__}: {what})") from None

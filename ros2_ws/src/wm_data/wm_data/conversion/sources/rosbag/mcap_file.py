@@ -16,12 +16,11 @@ from mcap.records import Channel, Chunk, ChunkIndex, Message, Schema
 from mcap.stream_reader import MAGIC_SIZE, StreamReader, breakup_chunk
 from mcap.summary import Summary
 from mcap.writer import MCAP0_MAGIC
-from rosbags.typesys.msg import normalize_msgtype
 from wm_bundle.files import open_regular
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.connection import CDR, ROS1, Connection
+from wm_data.conversion.sources.rosbag.connection import CDR, Connection, full_type
 from wm_data.conversion.sources.rosbag.writing import note_set_back, set_back_ns
 
 _LARGEST_RECORD = 2**30  # bytes; a longer one is damage
@@ -79,12 +78,11 @@ class McapFile:
     def _take(self, channels: dict[int, Channel], schemas: dict[int, Schema], counts: dict[int, int]) -> None:
         for number, channel in channels.items():
             schema = schemas.get(channel.schema_id, Schema(0, b"", "", ""))
-            encoding = channel.message_encoding or CDR
             self._topics[number] = Connection(
                 channel.topic,
-                normalize_msgtype(schema.name) if encoding == ROS1 else schema.name,
+                full_type(schema.name),
                 counts.get(number, 0),
-                encoding,
+                channel.message_encoding or CDR,
                 schema.encoding,
                 schema.data.decode("utf-8", "replace"),
                 channel.metadata.get(_QOS, ""),

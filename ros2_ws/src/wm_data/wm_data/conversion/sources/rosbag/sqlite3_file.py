@@ -10,7 +10,7 @@ import numpy as np
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.connection import Connection
+from wm_data.conversion.sources.rosbag.connection import Connection, full_type
 from wm_data.conversion.sources.rosbag.writing import note_set_back, set_back_ns
 
 
@@ -78,7 +78,7 @@ def _topics_of(database: sqlite3.Connection, path: Path, report: DriveReport) ->
     counts = dict(database.execute("SELECT topic_id, COUNT(*) FROM messages GROUP BY topic_id"))
     topics = {
         number: Connection(
-            str(name), str(kind), counts.pop(number, 0), encoding, *definitions.get(kind, ("", "")), text
+            str(name), full_type(str(kind)), counts.pop(number, 0), encoding, *definitions.get(kind, ("", "")), text
         )
         for number, name, kind, encoding, text in database.execute(
             f"SELECT id, name, type, serialization_format, {qos} FROM topics"
