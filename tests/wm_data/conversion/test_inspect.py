@@ -108,7 +108,7 @@ def test_damaged_files_are_listed_with_the_reason_and_the_others_shown(tmp_path,
     np.savez(folder / "nan.npz", actions=np.full((10, 3), np.nan, np.float32), **arrays)
     code, page = inspect(folder, tmp_path)
     captured = capsys.readouterr()
-    assert code == 1
+    assert code == 3
     assert "4 of 7 files cannot be read" in captured.err and "Traceback" not in captured.err
     for name, reason in (
         ("cut", "truncated or damaged"), ("empty", "truncated or damaged"), ("pickle", "Python objects"),

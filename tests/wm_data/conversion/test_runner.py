@@ -35,7 +35,7 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(source, tmp_path_factory):
     dest = tmp_path_factory.mktemp("converted") / "dest"
-    assert main(["kitti", str(source), str(dest), *FAST]) == 1
+    assert main(["kitti", str(source), str(dest), *FAST]) == 3
     return dest
 
 
@@ -49,7 +49,7 @@ def test_a_failed_drive_is_told_and_leaves_nothing_and_the_others_are_whole(sour
     assert [len(read_episode(whole / name)) for name in names] == [12, 13, 14, 16, 17]
     assert sorted(file.name for file in whole.iterdir() if not file.name.endswith(".npz")) == [
         ".conversion", "manifest.json", "report.json", "report.txt"]  # fmt: skip
-    assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 1
+    assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 3
     said = capsys.readouterr()
     assert "2011_09_26_drive_0004_sync" in said.err and "1 of 6 drives failed" in said.err
     assert "6 drives" in said.out and said.out.count("failed") == 2  # the drive, and the sum
@@ -75,13 +75,13 @@ def test_manifest_and_report_tell_what_became_of_every_drive(source, whole):
 
 @pytest.mark.parametrize("more", [["--workers", "2"], ["--executor", "ray", "--workers", "2"]], ids=["workers", "ray"])
 def test_any_number_of_workers_gives_the_same_bytes(source, whole, tmp_path, more):
-    assert main(["kitti", str(source), str(tmp_path / "dest"), *FAST, *more]) == 1
+    assert main(["kitti", str(source), str(tmp_path / "dest"), *FAST, *more]) == 3
     assert contents(tmp_path / "dest") == contents(whole)
 
 
 def test_shards_share_the_work_and_together_give_the_same_bytes(source, whole, tmp_path):
     codes = [main(["kitti", str(source), str(tmp_path), *FAST, "--shard", f"{i}/3"]) for i in range(3)]
-    assert codes == [1, 0, 0]  # the fourth drive is in the first shard
+    assert codes == [3, 0, 0]  # the fourth drive is in the first shard
     assert contents(tmp_path) == contents(whole)
 
 
@@ -98,7 +98,7 @@ def test_a_killed_conversion_goes_on_and_ends_with_the_same_bytes(source, whole,
     (dest / ".2011_09_26_drive_0001_sync_000.npz.part-1").write_bytes(b"half")  # as if it was killed while writing
     if not (dest / "manifest.json").exists():  # it may have been quicker than the signal
         assert main(["kitti", str(source), str(dest), *FAST]) == 1
-        assert main(["kitti", str(source), str(dest), *FAST, "--resume"]) == 1
+        assert main(["kitti", str(source), str(dest), *FAST, "--resume"]) == 3
     assert contents(dest) == contents(whole) or (dest / "manifest.json").exists()
     assert not list(dest.glob(".*part*"))
 
@@ -111,7 +111,7 @@ def test_resuming_converts_again_only_what_is_missing_or_damaged_in_its_size(sou
     done = []
     real = unit.convert_unit
     monkeypatch.setattr(runner, "convert_unit", lambda ref, *more: done.append(ref.name) or real(ref, *more))
-    assert main(["kitti", str(source), str(dest), *FAST, "--resume"]) == 1
+    assert main(["kitti", str(source), str(dest), *FAST, "--resume"]) == 3
     assert [name[-9:-5] for name in done] == ["0002", "0004", "0005"]
     assert contents(dest) == contents(whole)
 
@@ -199,7 +199,7 @@ def test_a_defect_of_a_reader_fails_its_drive_only_and_shows_no_traceback(source
         return open_drive(ref, options)
 
     monkeypatch.setattr(module, "open_drive", opened)
-    assert main(["kitti", str(source), str(tmp_path), *FAST]) == 2
+    assert main(["kitti", str(source), str(tmp_path), *FAST]) == 3
     said = capsys.readouterr().err
     assert "unexpected ZeroDivisionError in test_runner.py" in said and "Traceback" not in said
     assert len(list(tmp_path.glob("*.npz"))) == 4
@@ -227,7 +227,7 @@ def test_a_disk_that_is_really_full_ends_the_same_way(source, whole, tmp_path, c
             read_episode(file)
         assert not list((disk / "dest").glob(".*part*"))
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True, timeout=10)
-        assert main(["kitti", str(source), str(disk / "dest"), *FAST, "--resume"]) == 1
+        assert main(["kitti", str(source), str(disk / "dest"), *FAST, "--resume"]) == 3
         assert contents(disk / "dest") == contents(whole)
     finally:
         subprocess.run(["umount", str(disk)], timeout=10, check=True)

@@ -1,6 +1,6 @@
 """What every command line of this package shares: arguments from a dataclass, and errors without tracebacks.
 
-Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 130 stopped by a signal.
+Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 3 done in part, 130 stopped by a signal.
 """
 
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options")
 
-DONE, ERROR, USAGE, STOPPED = 0, 1, 2, 130
+DONE, ERROR, USAGE, PARTLY, STOPPED = 0, 1, 2, 3, 130
 
 
 def parse(

@@ -7,15 +7,16 @@ from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_evaluation.wording import counted
 
-from wm_training.cli import counting_progress, parse, run
-
-MOST_FAILED = 100  # the largest exit code that tells how many drives failed
+from wm_training.cli import DONE, ERROR, PARTLY, counting_progress, parse, run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point. Exit code: how many drives failed (100 for more), 1 where nothing could be begun, 2 for arguments
-    that cannot be used, 130 stopped by a signal."""
-    description = (ConvertOptions.__doc__ or "") + "\n\nExit code: how many recordings failed, at most 100."
+    """Entry point. Exit code: 0 for all drives, 3 where some failed, 1 where nothing came out or the conversion broke
+    off, 2 for arguments that cannot be used, 130 stopped by a signal."""
+    description = (ConvertOptions.__doc__ or "") + (
+        "\n\nExit code: 0 all recordings are converted; 1 none is, or the conversion broke off; 2 arguments that "
+        "cannot be used; 3 some failed, the others are converted; 130 stopped by a signal."
+    )
     options = parse(ConvertOptions, description, "convert", arguments)
     return run("convert", lambda: _convert(options), (ConversionError, OSError))
 
@@ -54,7 +55,9 @@ def _convert(options: ConvertOptions) -> int:
     failed = sum(drive["error"] is not None and drive["name"] in mine for drive in report["drives"])
     if failed:
         console.print(f"convert: {failed} of {counted(len(conversion.refs), 'drive')} failed")
-    return min(failed, MOST_FAILED)
+    if not failed:
+        return DONE
+    return PARTLY if failed < len(conversion.refs) else ERROR
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from wm_training.cli import DONE, ERROR, counting_progress, parse, run, say
+from wm_training.cli import DONE, ERROR, PARTLY, counting_progress, parse, run, say
 
 PROGRAM = "inspect"
 TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
@@ -36,7 +36,8 @@ class Options:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 1 also where files cannot be read, after all others were shown."""
+    """Entry point; returns the exit code: 3 where some files cannot be read, after all others were shown, 1 where none
+    can be."""
     options = parse(Options, "Show what a folder of episodes holds.", PROGRAM, arguments)
 
     def work() -> int:
@@ -78,7 +79,7 @@ def _inspect(options: Options) -> int:
     say(PROGRAM, f"wrote {page}")
     if found.unreadable:
         say(PROGRAM, f"{len(found.unreadable)} of {len(files)} files cannot be read")
-        return ERROR
+        return PARTLY if found.episodes else ERROR
     return DONE
 
 
