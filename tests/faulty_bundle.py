@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def make_faulty_bundle(folder: Path) -> Path:
             file.write_bytes(normal.file(name).read_bytes())
         onnx.save(_with_faults(onnx.load(faulty), round(SLOW_S / _seconds_each())), faulty)
         return write_bundle(folder, normal.manifest, sources).path
+
+
+def make_unsound_bundle(folder: Path) -> Path:
+    """A sound model in a bundle whose self-check no machine passes, in a folder of ``folder``; returns its own."""
+    from wm_training.upgrade_bundle import upgrade
+
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle, _ = upgrade(load_bundle(make_tiny_bundle(folder / "plain")), folder / "unsound", Path(scratch))
+    never = replace(bundle.manifest.self_check, limits=dict.fromkeys(bundle.manifest.self_check.limits, -1.0))
+    files = {name: bundle.file(name) for name in bundle.manifest.files}
+    return write_bundle(bundle.path, replace(bundle.manifest, self_check=never), files).path
 
 
 def _with_faults(model: onnx.ModelProto, slow_rounds: int) -> onnx.ModelProto:

@@ -10,6 +10,8 @@ import graph
 import pytest
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from faulty_bundle import make_unsound_bundle
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
@@ -278,10 +280,21 @@ def test_brakes_and_says_so_when_the_status_is_missing(domain, observer, bundle)
         assert reasons and all("no vehicle_status" in reason for reason in reasons)
 
 
-def test_a_bad_bundle_fails_to_configure_and_can_be_corrected(domain, observer, bundle):
+def test_a_bad_bundle_fails_to_configure_with_the_reason_in_the_diagnostics_and_can_be_corrected(
+        domain, observer, bundle, tmp_path):  # fmt: skip
+    told = []
+    observer.node.create_subscription(
+        DiagnosticArray, "/diagnostics", lambda message: told.extend(message.status), QoSProfile(depth=10))
     with planner(domain, bundle.parent / "none") as node:
         assert not observer.change_state(Transition.TRANSITION_CONFIGURE)
         node.wait_for_output("no bundle at", 5.0)
+        observer.until(lambda: told)
+        assert told[0].level == DiagnosticStatus.ERROR and "not configured: no bundle at" in told[0].message
+        told.clear()
+        assert observer.set_parameter("bundle", str(make_unsound_bundle(tmp_path))) == ""
+        assert not observer.change_state(Transition.TRANSITION_CONFIGURE)
+        observer.until(lambda: told)
+        assert "the bundle's self-check fails: " in told[0].message
         assert "no_such_solver" in observer.set_parameter("solver", "no_such_solver")
         assert observer.set_parameter("bundle", str(bundle)) == ""
         assert observer.change_state(Transition.TRANSITION_CONFIGURE)

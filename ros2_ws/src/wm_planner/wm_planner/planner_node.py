@@ -32,6 +32,7 @@ from wm_planner.modes import Mode
 from wm_planner.outputs import Outputs
 from wm_planner.parameters import NodeParameters, help_text
 from wm_planner.pilot import BRAKE, Decision
+from wm_planner.refusal import tell_refusal
 from wm_planner.self_check import NONE
 from wm_planner.watchdog import Watchdog
 
@@ -91,7 +92,9 @@ class PlannerNode(LifecycleNode):
         except (PlannerError, InvalidTopicNameException) as error:
             self._destroy_entities()
             about = "" if isinstance(error, PlannerError) else "parameter role_name or one of the topics: "
-            self.get_logger().error(about + str(error).splitlines()[0])
+            reason = about + str(error).splitlines()[0]
+            self.get_logger().error(reason)
+            tell_refusal(self, self.config.diagnostics_topic, reason)
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
 
