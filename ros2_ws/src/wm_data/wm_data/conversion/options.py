@@ -65,7 +65,8 @@ class ConvertOptions:
     resume: bool = False
     """Go on with a conversion that was stopped: recordings that are whole in DEST are not converted again."""
     recover: bool = False
-    """Read what is left of a damaged bag: a truncated mcap, missing pieces, a damaged metadata.yaml."""
+    """Read what is left of a damaged bag: an mcap or a ROS 1 bag that was cut short, a split one that lacks pieces, one
+    whose metadata.yaml is damaged."""
     report: str | None = None
     """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
 
