@@ -51,6 +51,18 @@ def test_the_tick_after_a_done_begins_a_new_episode():
     assert record.add(tick(4)) is None and record.rows == 0
 
 
+def test_what_is_driven_in_reverse_gear_is_in_no_row():
+    record = recorder()
+    for i in range(4):
+        record.add(tick(i))
+    episode = record.add(tick(4, reverse=True))
+    assert len(episode) == 3 and episode.dones[-1] and not episode.terminals[-1]
+    assert record.add(tick(5, reverse=True)) is None and record.gaps == 0
+    for i in (6, 7):
+        record.add(tick(i))
+    assert record.cut().observations[:, 0, 0, 0].tolist() == [5, 6]
+
+
 def test_a_gap_in_the_stamps_cuts_and_nothing_reaches_across():
     record = recorder()
     for i in range(3):

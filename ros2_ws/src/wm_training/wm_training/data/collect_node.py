@@ -197,6 +197,7 @@ class CollectNode(Node):
             seen=seen,
             collision=self._events["collision"] > 0,
             lane_crossings=self._events["lane_invasion"],
+            reverse=status.control.reverse,
         )
         if step is not None:
             tick.reward, tick.terminated, tick.truncated = float(step.reward), step.terminated, step.truncated

@@ -16,7 +16,8 @@ class Tick:
     ``control`` is what was applied in the interval that ended at the stamp, and ``reward``, ``terminated``,
     ``truncated`` what that interval led to (None where nobody sends rewards). ``expert`` and ``planned`` are what the
     expert and the planner would command now, None where there is no such driver. ``image`` is the picture (3 K, H, W)
-    of K cameras, ``seen`` (K,) bool says which of them are in it; None: all.
+    of K cameras, ``seen`` (K,) bool says which of them are in it; None: all. ``reverse``: the interval that ended was
+    driven in reverse gear, which ``control`` cannot tell.
     """
 
     stamp_ns: int
@@ -31,6 +32,7 @@ class Tick:
     seen: np.ndarray | None = None
     collision: bool = False
     lane_crossings: int = 0
+    reverse: bool = False
 
 
 class TickAssembler:
@@ -112,8 +114,8 @@ class EpisodeRecorder:
     def add(self, tick: Tick, expert_drives: bool = False) -> Episode | None:
         """Add the next tick; ``expert_drives``: the autopilot is in charge from this tick on (its action is a label).
 
-        Returns an episode when this tick ended one: done, as long as wanted, or cut by a gap in the stamps. The tick
-        after a gap begins the next episode; the tick of a done does not.
+        Returns an episode when this tick ended one: done, as long as wanted, or cut by a gap in the stamps or by what
+        was driven in reverse gear. The tick after a gap begins the next episode; the tick of a done does not.
         """
         previous = self._previous
         if previous is None:
@@ -121,6 +123,8 @@ class EpisodeRecorder:
             return None
         if tick.stamp_ns - previous.stamp_ns > 1.5 * self.period_ns or tick.stamp_ns <= previous.stamp_ns:
             self.gaps += 1
+            return self._finish(terminal=False, restart=tick, expert_drives=expert_drives)
+        if tick.reverse:
             return self._finish(terminal=False, restart=tick, expert_drives=expert_drives)
         self._add_row(previous, tick)
         # Where nobody says when an episode ends, a collision does.
