@@ -153,6 +153,20 @@ def test_rows_that_make_no_sense_are_left_out_and_counted(tmp_path):
     assert report.skipped["row without a time or frame number"] == 1
 
 
+@pytest.mark.parametrize("length", [6, 20])
+def test_every_reload_of_a_world_in_one_table_is_an_episode_with_its_own_numbers(tmp_path, length):
+    """Runs of 0.25 s and of nearly a second: time begins anew in each of the four."""
+    rows = table_rows(4 * length, timestamp=lambda k: 0.05 * (k % length), steer=lambda k: 0.1 * (k // length),
+                      speed=lambda k: 5.0 + k // length)  # fmt: skip
+    write_drive(tmp_path, rows)
+    episodes, report = convert(tmp_path)
+    assert [len(episode) for episode in episodes] == [length - 1] * 4
+    for run, episode in enumerate(episodes):
+        assert greys(episode) == [(10 + 5 * (run * length + k)) % 256 for k in range(length - 1)]
+        assert set(episode.vector[:, 0]) == {5.0 + run} and np.allclose(episode.actions[:, 0], 0.1 * run)
+    assert len(report.splits) == 3 and all("stamps jumped back by" in split["reason"] for split in report.splits)
+
+
 def test_repeated_and_backward_stamps_are_left_out_and_counted(tmp_path):
     times = [0.0, 0.05, 0.1, 0.1, 0.05, 0.15, 0.2]
     write_drive(tmp_path, table_rows(7, timestamp=lambda k: times[k]))

@@ -164,6 +164,29 @@ def test_two_cameras_on_one_topic_are_refused_and_make_no_alternating_drive(tmp_
         converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), other)))
 
 
+@pytest.mark.parametrize("other_frame, apart_ms, told", [
+    ("map", 20, "come 20 and 80 ms after one another in turns"),
+    ("right", 50, "of the frames 'map' and 'right' in turns"),
+    ("map", 0, "have the same stamp again and again"),
+])  # fmt: skip
+def test_two_cameras_of_one_clock_on_one_topic_are_refused(tmp_path, other_frame, apart_ms, told):
+    others = []
+    for topic, kind, log_ns, fields in drive(ticks=60).messages:
+        if topic == CAMERA:
+            stamp = fields["header"]["stamp"]
+            header = stamped(stamp["sec"] * 10**9 + stamp["nanosec"] + apart_ms * MS, other_frame)
+            fields = fields | {"header": header, "data": fields["data"] + 1}
+            others.append((topic, kind, log_ns + apart_ms * MS + 3, fields))
+    with pytest.raises(ConversionError, match=f"two cameras publish on .*: .*{told}|{told}.*: two cameras publish"):
+        converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), Recording(others))))
+
+
+def test_a_camera_that_sends_every_picture_twice_is_one(tmp_path):
+    twice = [message for message in drive(ticks=60).messages for _ in range(1 + (message[0] == CAMERA))]
+    (episode,), report = converted(write_bag(tmp_path / "bag", Recording(twice)))
+    assert len(episode) == 59 and report.skipped["picture of rgb_front whose stamp repeats"] == 60
+
+
 def test_two_sources_of_one_signal_are_refused(tmp_path):
     other = Recording([(topic, kind, log_ns + 40 * MS, set_back(fields, 700 * MS))
                        for topic, kind, log_ns, fields in drive(ticks=60).messages if topic == STATUS])  # fmt: skip

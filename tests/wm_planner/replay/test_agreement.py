@@ -55,6 +55,15 @@ def test_a_drop_explains_nothing_in_the_next_episode():
     assert compare(frames, later).causes == {"unexplained": 1}
 
 
+def test_the_last_frame_of_a_run_is_not_compared_with_that_of_the_next_run_that_has_its_stamp():
+    """A run's last frame is no row of an evaluation; the next run begins at the same stamps."""
+    both = {stamp: [Evaluated(0, (0.1, 0.0, 0.0), "driving")] * (stamp < 3) + [Evaluated(1, (0.9, 0.0, 0.0), "driving")]
+            for stamp in range(1, 5)}  # fmt: skip
+    frames = [frame(stamp, 0.1) for stamp in (1, 2, 3)] + [frame(stamp, 0.9) for stamp in (1, 2, 3, 4, 5)]
+    found = compare(frames, both)
+    assert (len(found.joined), found.only_live, found.only_evaluated, found.share) == (6, 2, 0, 1.0)
+
+
 def test_a_brake_of_both_agrees():
     live = Frame(1, 0, Command(1, (0.0, 0.0, 1.0)), Status(Mode.BRAKING, "x", 5.0, False, 0, 0, 1.0, 0))
     found = compare([live], {1: [Evaluated(0, (0.0, 0.0, 1.0), "braking")]})

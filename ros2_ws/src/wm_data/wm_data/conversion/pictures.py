@@ -66,13 +66,8 @@ class CameraView:
         return self(height, width, "rgb8", 3 * width, np.ascontiguousarray(picture.transpose(1, 2, 0)).reshape(-1))
 
     @property
-    def ready(self) -> bool:
-        """Whether a picture has come, and with it the size of all."""
-        return self._preprocess is not None
-
-    @property
     def meta(self) -> dict:
-        """For the episodes' ``meta["cameras"]``, once the camera is ready."""
+        """For the episodes' ``meta["cameras"]``, once a picture has come, and with it the size of all."""
         camera = self._preprocess.camera
         return {
             "name": camera.name,

@@ -112,14 +112,22 @@ class _Past:
 
 
 def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> Agreement:
-    """Join the frames of a replay with those of an evaluation by their stamps."""
-    waiting = {stamp: deque(entries) for stamp, entries in evaluated.items()}
+    """Join the frames of a replay with those of an evaluation, by their order and their stamps: the same stamp may come
+    again in another run of the simulator, and not every frame was evaluated."""
+    waiting = deque(sorted(((entry.episode, stamp) for stamp, entries in evaluated.items() for entry in entries)))
+    entries_of = {stamp: deque(entries) for stamp, entries in evaluated.items()}
+    to_come = Counter(frame.stamp_ns for frame in frames)
     widest = max((frame.status.candidates * frame.status.iterations for frame in frames if frame.status), default=0)
     joined, commands, causes, alike = [], [], Counter(), 0
     only_live = only_evaluated = 0
     episode, past = None, _Past()
     for frame in frames:
-        entry = waiting[frame.stamp_ns].popleft() if waiting.get(frame.stamp_ns) else None
+        while waiting and not to_come[waiting[0][1]]:
+            entries_of[waiting.popleft()[1]].popleft()
+            only_evaluated += 1
+        to_come[frame.stamp_ns] -= 1
+        is_next = bool(waiting) and waiting[0][1] == frame.stamp_ns
+        entry = entries_of[waiting.popleft()[1]].popleft() if is_next else None
         if entry is not None and entry.episode != episode:
             episode, past = entry.episode, _Past()
         past.take(frame, widest)
@@ -141,7 +149,7 @@ def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> A
             facts = {"mode": not same_mode, "after a drop": past.dropped, "shorter search": past.shortened,
                      "commands in flight": past.in_flight, "beginning": past.apart_at_first, "unexplained": True}
             causes[next(cause for cause in CAUSES if facts[cause])] += 1
-    only_evaluated += sum(len(entries) for entries in waiting.values())
+    only_evaluated += len(waiting)
     table = np.array(commands, np.float64).reshape(len(joined), 3)
     live = np.array([frame.command.values for frame in joined], np.float64).reshape(len(joined), 3)
     differences = np.abs(live - table)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_data.conversion.cameras import GAP_PERIODS
 from wm_data.conversion.drive import Signal
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import NS_PER_S
-from wm_data.conversion.rows import GAP_PERIODS
 from wm_data.conversion.sources.nuscenes.index import TokenFinder, picture_index, token_array
 from wm_data.conversion.sources.nuscenes.tables import Table
 

@@ -20,6 +20,7 @@ from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
 from wm_data.conversion.sources.rosbag.clock import Clock, epochs_differ, header_ns, usual_offset_ns
 from wm_data.conversion.sources.rosbag.commands import CommandReader
 from wm_data.conversion.sources.rosbag.images import load_picture
+from wm_data.conversion.sources.rosbag.publishers import OnePublisher
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry
 from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
 
@@ -91,6 +92,7 @@ def _pictures(
 ) -> Iterator[Picture]:
     """The cameras' pictures as they were recorded; all other messages go to ``telemetry`` on the way."""
     cameras = {topic: index for index, (_, topic) in enumerate(selection.cameras)}
+    publishers = {topic: OnePublisher(topic) for topic in cameras}
     statistics = {topic: report.topic(topic, bag.topics[topic].type) for topic in sorted(selection.topics)}
     for place, recorded in enumerate(bag.messages(selection.topics)):
         message = bag.deserialize(recorded)
@@ -106,6 +108,7 @@ def _pictures(
             continue
         statistics[topic].add(stamp_ns, recorded.log_ns)
         if topic in cameras:
+            publishers[topic].look(str(message.header.frame_id), stamp_ns, recorded.raw)
             if telemetry.beyond:
                 report.skipped[f"picture of {selection.cameras[cameras[topic]][0]} {telemetry.beyond}"] += 1
                 continue
