@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from fixtures_carla import write_picture
+from mutations import Mutator
 from test_backwards import converted
 from test_carla import greys
+from wm_bundle import ImageError
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources import donkeycar
@@ -126,6 +128,23 @@ def test_a_damaged_manifest_is_told(tmp_path, text):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(ConversionError, match="manifest.json (is damaged|names the catalog)"):
         converted("donkeycar", folder)
+
+
+def test_damaged_tubs_give_errors_in_words_and_nothing_else(tmp_path):
+    folder, old = write_tub(tmp_path / "tub", records(8)), write_old_tub(tmp_path / "old", records(6))
+    (old / "exclude.json").write_text("[3]")
+    files = [folder / "manifest.json", folder / "catalog_1.catalog", old / "record_2.json", old / "exclude.json"]
+    mutator = Mutator(files, seed=5)
+    read = 0
+    for _ in range(60):
+        mutator.damage()
+        for tub in (folder, old):
+            try:
+                read += len(converted("donkeycar", tub)[0])
+            except (ConversionError, ImageError):
+                pass
+        mutator.repair()
+    assert read > 0
 
 
 def test_a_damaged_catalog_is_told_with_its_row(tmp_path):

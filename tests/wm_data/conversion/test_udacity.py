@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from fixtures_carla import write_picture
+from mutations import Mutator
 from test_backwards import converted
 from test_carla import greys
+from wm_bundle import ImageError
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources import udacity
@@ -79,6 +81,29 @@ def test_pictures_beside_the_table_are_found_too_and_a_source_without_a_table_is
     for nothing in (tmp_path / "b" / "c" / "IMG", tmp_path / "nowhere"):
         with pytest.raises(ConversionError, match="driving_log.csv|no file or folder"):
             udacity.find_drives(ConvertOptions("udacity", str(nothing), "dest"))
+
+
+def test_convert_carla_does_not_take_miles_per_hour_for_metres_per_second(tmp_path):
+    write_recording(tmp_path, place="IMG/", header="center,left,right,steering,throttle,brake,speed")
+    with pytest.raises(ConversionError, match="miles per hour: read it by `convert udacity`"):
+        converted("carla", tmp_path)
+    write_recording(tmp_path, place=WINDOWS)
+    with pytest.raises(ConversionError, match="`convert udacity`"):
+        converted("carla", tmp_path)
+
+
+def test_damaged_recordings_give_errors_in_words_and_nothing_else(tmp_path):
+    write_recording(tmp_path, 6)
+    mutator = Mutator([tmp_path / "driving_log.csv", tmp_path / "IMG" / name("center", 2)], seed=5)
+    read = 0
+    for _ in range(40):
+        mutator.damage()
+        try:
+            read += len(converted("udacity", tmp_path)[0])
+        except (ConversionError, ImageError):
+            pass
+        mutator.repair()
+    assert read > 0
 
 
 def test_decimal_commas_of_the_recording_machine_and_columns_that_are_missing_are_told(tmp_path):

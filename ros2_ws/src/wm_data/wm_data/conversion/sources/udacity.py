@@ -74,10 +74,14 @@ def _tables_below(source: Path) -> Iterator[Path]:
 def _rows(file: Path, max_steer_deg: float) -> Iterator[Row]:
     """In the words of tables.py."""
     place = Place(file)
+    return reading(place, _told_rows(file, place, max_steer_deg))
+
+
+def _told_rows(file: Path, place: Place, max_steer_deg: float) -> Iterator[Row]:
     first = re.split("[,;\t]", next(lines(file, place), ""), maxsplit=1)[0].strip(' "').lower()
     header = list(HEADER) if first.endswith(PICTURE_ENDINGS) else None  # Udacity's own data set has the names
     reverse = _ReverseGear()
-    for cells in reading(place, csv_rows(file, place, header)):
+    for cells in csv_rows(file, place, header):
         if "brake" not in cells and "reverse" in cells:  # some who give the columns names call it so
             cells["brake"] = cells["reverse"]
         missing = [name for name in HEADER if name not in cells]

@@ -28,6 +28,7 @@ _LAYOUTS = (
     ("measurements", ".json.gz", 250_000_000, "carla_garage"),
 )
 _BY_OPTION = "--frame-rate"
+_UDACITY = {"center", "left", "right", "steering", "throttle", "speed"}
 _PEDALS_AND_WHEEL = ("steer", "throttle", "brake")
 _ROWS_TO_LOOK_AT = 200  # until the unit of time and the rate of the pictures are known
 _ROUNDING = 1e-3
@@ -85,6 +86,11 @@ def _drive_of(
     if options.frame_rate is not None:
         frame_period_ns, saved_by = round(NS_PER_S / options.frame_rate), _BY_OPTION
     clock = Clock(columns, first_rows, frame_period_ns, table.path, options.frame_rate is not None)
+    if clock.is_of_names and _UDACITY <= {name.strip().lower() for name in columns.names}:
+        raise ConversionError(
+            f"{table.path} is like a recording of Udacity's simulator, whose speed is in miles per hour: read it by "
+            f"`convert udacity`"
+        )
     cameras = choose_cameras(find_cameras(folder, table.path, columns), options.cameras, folder)
     report = DriveReport(name)
     source = _action_source(columns, options, table.path)
