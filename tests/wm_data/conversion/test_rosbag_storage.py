@@ -39,7 +39,7 @@ def check_rows(source, rows: int = 11, **values):
     return "\n".join(report.notes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     index=st.sampled_from([IndexType.ALL, IndexType.NONE, IndexType.CHUNK, IndexType.MESSAGE]),
     compression=st.sampled_from([CompressionType.NONE, CompressionType.LZ4, CompressionType.ZSTD]),

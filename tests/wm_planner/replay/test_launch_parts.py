@@ -63,7 +63,8 @@ def test_rosbag2_is_given_what_it_can_read(monkeypatch, tmp_path):
     (tmp_path / "recorded/recorded_0.mcap").touch()
     mcap = ["drive.mcap", str(tmp_path / "recorded")]
     assert all(launch.has_rosbag2(bag, 0.0) for bag in (*mcap, "drive.db3"))
-    assert not launch.has_rosbag2("drive.bag", 0.0)  # ROS 1
+    for name in ("drive.bag", "drive.bag.active", "drive.mcap.part", "drive.db3.zstd"):  # ROS 1, and what convert reads
+        assert not launch.has_rosbag2(name, 0.0)
     installed.remove("rosbag2_storage_mcap")  # it comes as a package of its own
     assert [launch.has_rosbag2(bag, 0.0) for bag in (*mcap, "drive.db3")] == [False, False, True]
     installed.remove("ros2bag")

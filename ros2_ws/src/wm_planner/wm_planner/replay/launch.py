@@ -11,6 +11,7 @@ from wm_planner.ros_distribution import bag_play_leaves_topics_out
 SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would take pictures that come in time for missing ones
 RECORDED = "/recorded"  # what the bag has of the planner's own topics is played below this
 _DELAY_S = 2.0  # for ros2 bag play's publishers to find their subscribers
+_OURS_ALONE = (".bag.active", ".mcap.part", ".zstd")  # files that only play_bag reads
 _LISTENERS = 2  # of a camera: the planner and the monitor
 _OWN_TOPICS = (
     ("control_topic", "vehicle_control_cmd"), ("planner_status_topic", "planner/status"),
@@ -50,7 +51,7 @@ def has_rosbag2(bag: str, clock_hz: float) -> bool:
             get_package_prefix(package)
     except PackageNotFoundError:
         return False
-    return path.suffix != ".bag"
+    return not bag.endswith((".bag", *_OURS_ALONE))
 
 
 def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
