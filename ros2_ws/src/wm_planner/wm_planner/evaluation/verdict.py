@@ -1,5 +1,6 @@
 """The one line that an evaluation comes to: better or worse than the others, fit to drive or not, and why."""
 
+import math
 import re
 from collections import Counter
 
@@ -23,7 +24,7 @@ def verdict(comparison: Comparison) -> str:
     parts = [spell_verdicts(comparison.verdicts)] if failed or comparison.options.thresholds else []
     step = nearest(first.settings.steps)
     parts += [
-        _against(baseline.name, figures, step)
+        _against(baseline.name, figures, step, comparison.segments)
         for baseline, figures in zip(comparison.evaluations[1:], comparison.differences, strict=True)
     ]
     doubts, facts = _by_itself(first)
@@ -40,8 +41,13 @@ def spell_driven(comparison: Comparison) -> str:
     return f"{counted(comparison.bag['frames'], 'frame')}, {spell_duration(comparison.bag['seconds'])} of driving"
 
 
-def _against(name: str, figures, step: int) -> str:
+def _against(name: str, figures, step: int, segments: int) -> str:
     rows = [row for row in deciding(step) if told(figures.get(row.name))]
+    if not any(math.isfinite(figures[row.name].low) for row in rows):
+        return (
+            f"cannot be told from {name}: {counted(segments, 'segment')} give no interval; evaluate more, or lower "
+            f"--segment"
+        )
     said = {"better": [], "worse": []}
     for row in rows:
         judged = judge(figures[row.name], row)
