@@ -70,6 +70,7 @@ def differences(folder: Path, *before: str) -> dict:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "OMP_NUM_THREADS": "1",
+        "_ROS_WHEELS_BOOTSTRAP_COMPLETE": "1",  # or ROS's wheels begin the process anew, on this processor
         # qemu 7.2 plays numpy's AVX2 code wrong (gathers and half precision); onnxruntime's it plays right.
         "NPY_DISABLE_CPU_FEATURES": "X86_V3 AVX2 FMA3 F16C" if before else "",
     }
