@@ -8,7 +8,8 @@ import pytest
 from fixtures_carla import table_rows, write_drive, write_picture, write_table
 from test_carla import convert, greys
 from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.sources.carla.tables import number, time_of_name
+from wm_data.conversion.sources.carla.tables import number
+from wm_data.conversion.sources.moments import time_of_name, time_of_text
 
 
 def write_frames(folder, rows, digits: int):
@@ -90,9 +91,23 @@ def test_the_time_in_a_pictures_name_is_the_time(tmp_path):
     assert any("time is that in the pictures' names" in note for note in report.notes)
 
 
-@pytest.mark.parametrize("name", ["a_2019_13_01_00_00_00_000.jpg", "a_2019_01_01_00_00_61_000.png", "7.jpg", "", None])
+@pytest.mark.parametrize("name", ["a_2019_13_01_00_00_00_000.jpg", "a_2019_01_01_00_00_61_000.png", "7.jpg", ""])
 def test_names_that_hold_no_time_tell_none(name):
     assert time_of_name(name) is None
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+02:00", "-0130"])
+def test_a_time_may_be_written_out(tmp_path, zone):
+    write_drive(tmp_path, table_rows(8, timestamp=lambda k: f"2019-03-06T21:04:48.{k}00000{zone}"))
+    (episode,), report = convert(tmp_path)
+    assert np.diff(episode.stamps_ns).tolist() == [100_000_000] * 6 and not report.skipped
+    behind_s = {"": 0, "Z": 0, "+02:00": -7200, "-0130": 5400}[zone]
+    assert episode.stamps_ns[0] == (1_551_906_288 + behind_s) * 10**9
+
+
+def test_text_that_is_no_moment_tells_none():
+    for text in ("", "now", "2019-03-06", "2019-13-06 21:04:48", "2019-03-06 21:04:48.1234567890", "21:04:48"):
+        assert time_of_text(text) is None, text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])

@@ -81,6 +81,13 @@ def test_a_tub_of_the_old_kind_is_read_with_its_time_or_by_its_numbers(tmp_path,
     assert any("--frame-rate" in note for note in report.notes) == (not milliseconds)
 
 
+def test_a_time_that_is_written_out_counts_before_that_of_a_conversion(tmp_path):
+    rows = records(12, timestamp=lambda k: f"2019-03-06 21:04:{48 + k / 10:.6f}")
+    for folder in (write_tub(tmp_path / "new", rows, period_ms=3), write_old_tub(tmp_path / "old", rows)):
+        (episode,), _ = converted("donkeycar", folder)
+        assert episode.meta["rate_hz"] == 10.0 and episode.stamps_ns[0] == 1_551_906_288 * 10**9
+
+
 def test_what_drove_the_car_is_taken_by_its_mode_and_left_out_where_the_tub_lacks_it(tmp_path):
     modes = ["user", "local_angle", "local", "local_pilot"]
     pilot = {"pilot/angle": lambda k: 0.9, "pilot/throttle": lambda k: 0.8}

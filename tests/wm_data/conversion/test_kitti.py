@@ -11,6 +11,7 @@ from wm_data.conversion.assembly import episodes_of_drive
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources import kitti
+from wm_data.conversion.sources.moments import time_of_text
 from wm_data.conversion.unit import convert_unit
 
 
@@ -197,7 +198,7 @@ def test_a_picture_cut_short_is_left_out_and_named(tmp_path):
     ("", None),
 ])  # fmt: skip
 def test_timestamps_are_exact_to_the_nanosecond(text, ns):
-    assert kitti._stamp_ns(text) == ns
+    assert time_of_text(text) == ns
     assert ns is None or stamp_text(ns).startswith(text)
 
 

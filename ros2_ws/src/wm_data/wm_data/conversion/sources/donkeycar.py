@@ -138,9 +138,10 @@ def _row(record: Row, index: int | None, deleted: set[int], pictures: str) -> Ro
         "brake": 0.0,
         LEFT_OUT: record.get(LEFT_OUT) or _why_left_out(record, index in deleted, steered_by, driven_by),
     }
-    stamp_ms = record.get("_timestamp_ms", record.get("milliseconds"))
-    if stamp_ms is not None:
-        row["timestamp_ms"] = stamp_ms
+    if isinstance(record.get("timestamp"), str):  # older cars', also in tubs that were converted from theirs
+        row["timestamp"] = record["timestamp"]
+    elif "_timestamp_ms" in record or "milliseconds" in record:
+        row["timestamp_ms"] = record.get("_timestamp_ms", record.get("milliseconds"))
     speed = next((record[name] for name in _SPEEDS if name in record), None)
     if speed is not None:
         row["speed"] = speed

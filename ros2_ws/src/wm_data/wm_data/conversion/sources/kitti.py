@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
@@ -20,6 +19,7 @@ from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.files import count, load_picture_file, read_small_file, usual_period_ns, walk
+from wm_data.conversion.sources.moments import time_of_text
 
 CAMERAS = ("image_00", "image_01", "image_02", "image_03")  # the first two are grey
 DEFAULT_CAMERA = "image_02"
@@ -29,7 +29,6 @@ PERIOD_NS = 100_000_000
 _DRIVE = re.compile(r"(\d{4}_\d\d_\d\d)_drive_\d{4}_(sync|extract)", re.ASCII)
 _PICTURES = (".png", ".jpg")  # the data set's own, and as many keep it to save space; the first that is there
 _PARTS = (*CAMERAS, "oxts")
-_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 _OXTS_FIELDS = 30
 _SPEED_FIELD, _YAW_RATE_FIELD = 8, 22  # vf: along the vehicle [m/s]; wu: about its up axis, positive left [rad/s]
 # Half a period: a frame without a packet must not take the speed of the frame before, which would derive as no
@@ -166,27 +165,12 @@ def _read_stamps(path: Path, skipped: Counter) -> dict[int, int]:
     stamps = {}
     lines = read_small_file(path, _MAX_STAMPS_BYTES).decode("ascii", "replace").splitlines()
     for frame, line in enumerate(lines):
-        stamp_ns = _stamp_ns(line.strip())
+        stamp_ns = time_of_text(line)
         if stamp_ns is not None:
             stamps[frame] = stamp_ns
         else:
             skipped["timestamp unreadable" if line.strip() else "timestamp blank"] += 1
     return stamps
-
-
-def _stamp_ns(text: str) -> int | None:
-    """Nanoseconds since 1970 of '2011-09-26 13:02:25.964389445', exactly; None for other text.
-
-    Through a float, or datetime's microseconds, the last digits would be lost.
-    """
-    match = _STAMP.fullmatch(text)
-    if match is None or not 1970 <= int(match[1]) < 2200:
-        return None
-    try:
-        moment = datetime(*(int(match[i]) for i in range(1, 7)), tzinfo=timezone.utc)
-    except ValueError:
-        return None
-    return int(moment.timestamp()) * 1_000_000_000 + int((match[7] or "0").ljust(9, "0"))
 
 
 def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveReport) -> Signals:

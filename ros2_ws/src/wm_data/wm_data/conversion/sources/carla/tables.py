@@ -3,12 +3,11 @@
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.report import NS_PER_S
 from wm_data.conversion.sources.carla.reading import Row
+from wm_data.conversion.sources.moments import time_of_name, time_of_text
 
 _UNITS_NS = {"": 1_000_000_000, "_s": 1_000_000_000, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
 # Column names by meaning, the first that is there counts. Compared in lower case, other signs than letters and digits
@@ -38,7 +37,6 @@ _FRONT_COLUMNS = (
 )  # fmt: skip
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _NUMBER_OF_NAME = re.compile(r"(\d{1,15})\.[A-Za-z]+$")
-_TIME_OF_NAME = re.compile(r"(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d{3})\.[A-Za-z]+$", re.ASCII)
 
 
 def number(value: object) -> float:
@@ -52,19 +50,6 @@ def number(value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         return math.nan
     return result if math.isfinite(result) else math.nan
-
-
-def time_of_name(name: object) -> int | None:
-    """The moment [ns] in a picture's name, as center_2019_01_21_00_08_01_353.jpg, taken as UTC; None without one."""
-    match = _TIME_OF_NAME.search(name.strip()) if isinstance(name, str) else None
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, millisecond = map(int, match.groups())
-    try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
-    except ValueError:
-        return None
-    return int(moment.timestamp()) * NS_PER_S + millisecond * 1_000_000
 
 
 @dataclass(frozen=True)
@@ -183,7 +168,9 @@ class Clock:
         if exact is not None:
             return _bounded(exact * self._scale)
         floating = number(value) * self._scale
-        return round(floating) if abs(floating) < 2.0**62 else None
+        if abs(floating) < 2.0**62:
+            return round(floating)
+        return time_of_text(value) if isinstance(value, str) else None
 
 
 def _bounded(stamp_ns: int) -> int | None:
