@@ -136,6 +136,11 @@ def spell_break_even(found: dict | None, horizon: int, interval: bool = True) ->
     return text
 
 
+def last_better(found: dict, horizon: int) -> int:
+    """The last step at which a model that was better than a baseline still was."""
+    return horizon if found["stops"] is None else found["stops"] - 1
+
+
 def continue_rows(cards: Cards) -> list[tuple[str, ...]]:
     """What there is to say of the continue head, for every model."""
     columns = [_continue_column(card) for card in cards.cards.values()]

@@ -4,7 +4,7 @@ import numpy as np
 from wm_evaluation.report import Chart, Facts, Grid, Page, Picture, Prose, Section, Table, Tile, Video
 from wm_evaluation.report.charts import Series, lines
 from wm_evaluation.scorecard.sections import scorecard_sections
-from wm_evaluation.scorecard.tables import Cards
+from wm_evaluation.scorecard.tables import Cards, last_better
 
 from wm_training.imagination.pictures import EVERY, Trajectory, sheet
 
@@ -28,7 +28,7 @@ def _headline(card: dict) -> str:
         return "The imagined pictures could not be measured"
     if found["begins"] is None:
         return "The imagined pictures never beat copying the last frame"
-    begins, last = found["begins"], horizon if found["stops"] is None else found["stops"] - 1
+    begins, last = found["begins"], last_better(found, horizon)
     return f"The imagined pictures beat copying the last frame from step {begins} to {last}, {last / rate:.2g} s ahead"
 
 
@@ -49,7 +49,7 @@ def _tiles(card: dict) -> list[Tile]:
     gap = card["action_gap"]["psnr_db"]["value"][place]
     correlation = card["return"]["rank_correlation"]["imagined"]["value"][place]
     found = card["break_even"]["return_against_last_seen"]
-    stops = "–" if found is None else f"> {horizon}" if found["stops"] is None else str(found["stops"])
+    last = "–" if found is None else "never" if found["begins"] is None else str(last_better(found, horizon))
     return [
         Tile(_spell(better, "+.1f", " dB"), f"PSNR over copying the last frame, {step} steps ahead", "psnr"),
         Tile(_spell(gap, ".1f", " dB"), f"lost with the actions of other windows, {step} steps ahead", "action_gap"),
@@ -58,7 +58,7 @@ def _tiles(card: dict) -> list[Tile]:
             f"rank correlation of imagined and real return over {step} steps",
             "rank_correlation",
         ),
-        Tile(stops, "steps at which the return stops beating the last reward", "break_even"),
+        Tile(last, "last step at which the return beats the last reward", "break_even"),
     ]
 
 
