@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_drive import MS, drive, number_of, options, picture_of
+from synthetic_drive import MS, drive, number_of, options, picture_of, signal
 from wm_data.conversion.assembly import episodes_of_drive
 from wm_data.conversion.drive import Picture, Signal, Signals
 
@@ -25,6 +25,7 @@ class World:
     runs: list[tuple[int, int]]
     odd: dict = field(default_factory=dict)
     early_ms: int = 0  # signals are recorded so much before the pictures of the same stamp
+    stalled: range = range(0)  # moments whose pictures are recorded together, when the last of them is there
     events: frozenset = frozenset()  # moments at which a line was crossed
     crashes: frozenset = frozenset()
 
@@ -49,6 +50,8 @@ class World:
                 told["collision"] = (1.0,)
             for place, (name, values) in enumerate(told.items()):
                 found.append((now - self.early_ms + place / 100, name, stamp, values))
+            if number in self.stalled:
+                now += PERIOD_MS * (self.stalled[-1] - number) + number / 1000
             for place, camera in enumerate(("front", "left")):
                 found.append((now + 0.5 + place / 100, camera, stamp, number))
         counts = {}
@@ -91,6 +94,7 @@ def check(world, episodes, every_ms=PERIOD_MS):
     moments that are rows. Where a sample had an odd stamp, its neighbour's value holds."""
     missing = dict(world.odd.keys())
     run_of = {number: run for number, run, _, _ in world.moments()}
+    last_of = {run: number for number, run in run_of.items()}
     stamp_of = {number: stamp for number, _, stamp, _ in world.moments()}
     shown = []
     for episode in episodes:
@@ -101,7 +105,7 @@ def check(world, episodes, every_ms=PERIOD_MS):
         assert np.diff(moments).tolist() == [step] * (len(moments) - 1)
         assert (episode.stamps_ns // MS).tolist() == [stamp_of[moment] for moment in moments]
         for row, moment in enumerate(moments):
-            after = moment + step
+            after = min(moment + step, last_of[run_of[moment]])
             acted = np.mean([number + (missing.get("control") == number) for number in range(moment + 1, after + 1)])
             assert episode.actions[row, 0] == pytest.approx(acted / 1000, abs=1e-6)
             speed, yaw_rate = (moment - (missing.get(name) == moment) for name in ("speed", "yaw_rate"))
@@ -180,3 +184,60 @@ def test_an_event_with_an_odd_stamp_counts_where_it_was_recorded(pictures, ahead
     check(world, episodes_of_drive(made, options()))
     told = "whose stamp does not fit the pictures around it, counted where it was recorded"
     assert made.report.skipped[f"{odd[0]} {told}"] == 1
+
+
+@given(runs=st.lists(st.tuples(st.just(0), st.integers(12, 25)), min_size=1, max_size=3),
+       rate=st.sampled_from([5.0, 10.0 / 3]), ahead=st.booleans(),
+       picked=st.sets(st.integers(0, 35), max_size=4))  # fmt: skip
+@settings(max_examples=30, deadline=None)
+def test_at_a_lower_rate_every_row_has_what_acted_and_happened_until_the_next_one(runs, rate, ahead, picked):
+    world = World(runs, events=frozenset(picked))
+    made = world.drive(ahead, without=("step",))
+    every_ms = round(1000 / rate)
+    shown = check(world, episodes_of_drive(made, options(rate=rate)), every_ms)
+    periods = every_ms // PERIOD_MS
+    assert len(shown) >= sum((pictures - 1) // periods - 1 for _, pictures in runs) - len(runs)
+
+
+def test_a_clock_that_is_set_back_by_little_more_than_a_period_cuts_too():
+    for back in (150, 190, 250, 450):
+        world = World([(0, 20), (20 * PERIOD_MS - back, 20)])
+        made = world.drive(ahead=False)
+        assert len(check(world, episodes_of_drive(made, options()))) >= 36
+        assert len(made.report.splits) == 1
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_signal_whose_clock_alone_is_set_back_makes_no_rows_of_another_moment(ahead):
+    """From the middle on its stamps are 5 s behind those of the pictures of the same time."""
+    count = 200
+    world = World([(10_000, count)], {("speed", number): -5000 for number in range(count // 2, count)})
+    made = world.drive(ahead)
+    episodes = list(episodes_of_drive(made, options()))
+    for episode in episodes:
+        moments = [number_of(picture[:3]) for picture in episode.observations]
+        assert episode.vector[:, 0] * 10 == pytest.approx(moments, abs=5.01)  # what was known is held for 0.5 s
+    assert 95 <= sum(map(len, episodes)) <= 105
+    assert made.report.skipped["speed whose stamp does not fit the pictures around it"] >= 90
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+@pytest.mark.parametrize("steps", [True, False])
+def test_pictures_that_come_late_in_one_burst_lose_nothing(ahead, steps):
+    """As over a radio link that stood still for 4 s, where the small messages came through."""
+    world = World([(0, 120)], stalled=range(40, 80), events=frozenset([30, 45, 60, 78]))
+    made = world.drive(ahead, without=() if steps else ("step",))
+    assert len(check(world, episodes_of_drive(made, options()))) == 119 and not made.report.skipped
+
+
+def test_an_odd_sample_of_a_source_of_one_clock_is_left_out_and_counted():
+    """Without an order of recording, as that of a CAN bus in a file of its own."""
+    speed = Signal(1)
+    for number in range(100):
+        speed.add((number * 100 + (40_000 if number == 50 else 0)) * MS, number / 10)
+    made = drive([(0, number * 100, number) for number in range(100)], Signals(
+        control=signal(dict.fromkeys(range(0, 10_000, 100), (0.0, 0.5, 0.0))), speed=speed))  # fmt: skip
+    (episode,) = episodes_of_drive(made, options())
+    expected = [number - (number == 50) for number in range(99)]
+    assert episode.vector[:, 0] * 10 == pytest.approx(expected, abs=1e-4)
+    assert made.report.skipped == {"speed whose stamp does not fit the pictures around it": 1}

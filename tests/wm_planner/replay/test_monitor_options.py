@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from wm_planner.evaluation.options import parse_options as evaluation_options
+from wm_planner.replay.monitor_node import evaluation_words
 from wm_planner.replay.monitor_options import parse_options
 
 
@@ -49,3 +51,11 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         parse(tmp_path)
     assert "found the file" in capsys.readouterr().err
+
+
+def test_a_bundle_that_only_brakes_is_evaluated_to_compare_with_too(tmp_path):
+    """Without a threshold of its own, evaluate_bag fails one that brakes in most frames."""
+    options = parse(tmp_path, "--set", "candidates=32", "deadline_ms=80")
+    told = evaluation_options(evaluation_words(options, tmp_path / "evaluation"))
+    assert told.parameters == (("candidates", 32),)  # the deadline is of time, which stands still there
+    assert [(threshold.name, threshold.holds(1.0)) for threshold in told.thresholds] == [("mode.braking_share", True)]

@@ -97,8 +97,11 @@ class Course:
         """
         for name, signal in vars(signals).items():
             if signal is not None and name not in self._beside:
-                self._beside[name] = (_Events if name in _EVENTS else _Beside)(name, signal, self._report)
-        return Signals(**{name: beside.samples(self, first, last) for name, beside in self._beside.items()})
+                self._beside[name] = _Beside(name, signal, self._report)
+                if name in _EVENTS:
+                    self._beside[name] = _Events(name, signal, self._report, self._beside)
+        events_last = sorted(self._beside.items(), key=lambda one: one[0] in _EVENTS)
+        return Signals(**{name: beside.samples(self, first, last) for name, beside in events_last})
 
     def _begin(self, stream: Stream, run: int) -> int:
         """Where a run begins in a stream."""
@@ -142,50 +145,55 @@ class _Beside:
         self._report = report
         self._counted: set[int] = set()
         self._usual_ns: int | None = None  # how far its stamps are usually from the clock of the pictures beside it
+        self.track: tuple[np.ndarray, np.ndarray] | None = None
+        """Places and stamps of the good samples that were asked for last."""
 
     def samples(self, course: Course, first: int, last: int) -> Samples:
         """The samples at two pictures of one run, between them, and so far around them as they may matter."""
         signal = self._signal
         if not signal.placed:
             numbers = signal.numbers()
-            return self._fitting(numbers, np.array(signal.stamps, np.int64)[numbers], None, None)
+            return self._fitting(numbers, None, np.array(signal.stamps, np.int64)[numbers], None, None)
         margin_ns = round(signal.max_hold_s * NS_PER_S) + 2 * APART_NS
         numbers = signal.numbers(*course.around(signal, first, last, margin_ns))
         places, stamps = (np.array(column, np.int64)[numbers] for column in (signal.places, signal.stamps))
         track = course.pictures_of(course.run_of(first))
         inside = (places >= track[0][0]) & (places <= track[0][-1])
-        return self._fitting(numbers, stamps, clock(places, *track), inside)
+        return self._fitting(numbers, places, stamps, clock(places, *track), inside)
 
-    def _fitting(self, numbers, stamps, expected, inside) -> Samples:
+    def _fitting(self, numbers, places, stamps, expected, inside) -> Samples:
         """The samples without those that are out of line, or in another line than the pictures' clock tells.
 
-        numbers, stamps, expected (n,): that clock; inside (n,) bool: whether it was known. None for signals without
-        places.
+        numbers, places, stamps, expected (n,): that clock; inside (n,) bool: whether it was known. places, expected and
+        inside are None for signals without places.
         """
         back = drops(stamps)
         if back > max(_ENOUGH, _MUDDLED * len(stamps)):
             raise ConversionError(to_and_fro(self._name, back, len(stamps)))
-        late = None if expected is None else stamps - expected
-        odd = out_of_line(stamps, late)
-        if late is not None:
-            odd |= self._in_another_line(stamps, late, np.flatnonzero(~odd), inside)
+        odd = np.zeros(len(stamps), bool)
+        late = None
+        if expected is not None:
+            odd = self._off_the_clock(stamps, stamps - expected, inside)
+            late = (stamps - expected)[~odd]
+        odd[~odd] = out_of_line(stamps[~odd], late)
         self._count(numbers[odd], f"{self._name} {_MISFIT}")
+        if places is not None and not odd.all():
+            self.track = places[~odd], stamps[~odd]
         return self._signal.chosen(numbers[~odd])
 
-    def _in_another_line(self, stamps, late, line, inside) -> np.ndarray:
-        """Which of the stamps in ``line`` (numbers) are further from the pictures' clock than they usually are."""
-        odd = np.zeros(len(stamps), bool)
-        judged = line[inside[line]]
+    def _off_the_clock(self, stamps, late, inside) -> np.ndarray:
+        """Which of the stamps are further from the pictures' clock than they usually are. Not those between two good
+        ones that they lead from and to: there the pictures came late."""
+        judged = np.flatnonzero(inside)
         if self._usual_ns is None and len(judged) >= _ENOUGH:
-            self._usual_ns = int(np.median(late[judged]))
-        late = np.abs(late - (self._usual_ns or 0))
-        steps = np.diff(stamps[line])
-        longest = max(NS_PER_S, 2 * int(np.median(steps))) if len(steps) else 0
-        for part in np.split(line, np.flatnonzero(np.abs(steps) > longest) + 1):
-            judged = part[inside[part]]
-            if len(judged) and np.median(late[judged]) > APART_NS:
-                odd[part] = late[part] > APART_NS
-        return odd
+            self._usual_ns = int(np.median(late[judged[: 2 * _ENOUGH]]))
+        off = inside & (np.abs(late - (self._usual_ns or 0)) > APART_NS)
+        good = np.flatnonzero(~off)
+        for place in np.flatnonzero(np.diff(good) > 1):
+            before, after = good[place], good[place + 1]
+            if (np.diff(stamps[before : after + 1]) > 0).all():
+                off[before:after] = False
+        return off
 
     def _count(self, numbers: np.ndarray, reason: str) -> None:
         new = set(numbers.tolist()) - self._counted
@@ -197,10 +205,17 @@ class _Beside:
 class _Events(_Beside):
     """Events: too few to make a line, and none may get lost. One with an odd stamp happened when it was recorded."""
 
-    def _fitting(self, numbers, stamps, expected, inside) -> Samples:
+    def __init__(self, name: str, signal: Signal, report: DriveReport, beside: dict[str, _Beside]):
+        super().__init__(name, signal, report)
+        self._others = beside
+
+    def _fitting(self, numbers, places, stamps, expected, inside) -> Samples:
         if expected is None:
             return self._signal.chosen(numbers)
-        odd = np.abs(stamps - expected) > APART_NS
+        # Where the pictures came late the other signals tell what the time was.
+        others = (other.track for name, other in self._others.items() if name not in _EVENTS)
+        clocks = [expected, *(clock(places, *track) for track in others if track is not None)]
+        odd = np.min([np.abs(stamps - each) for each in clocks], axis=0) > APART_NS
         self._count(numbers[odd], f"{self._name} {_MISFIT}, counted where it was recorded")
         return self._signal.chosen(numbers, np.where(odd, expected, stamps))
 

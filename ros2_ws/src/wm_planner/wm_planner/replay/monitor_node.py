@@ -227,10 +227,7 @@ def _judge(options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: 
 def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
     """Run evaluate_bag on the same bag, only for its commands; returns its folder. Raises _EvaluationFailed."""
     folder = options.output / "evaluation"
-    words = [f"{name}={value}" for name, value in options.parameters if name not in DECIDED]
-    command = [sys.executable, "-m", "wm_planner.evaluation", str(options.bag), "--bundle", str(options.bundle),
-               "--output", str(folder), *(["--set", *words] if words else []),
-               *(["--recover"] if options.recover else [])]
+    command = [sys.executable, "-m", "wm_planner.evaluation", *evaluation_words(options, folder)]
     print("replay_monitor: evaluating the bag in one process", flush=True)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         while True:
@@ -245,6 +242,14 @@ def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
         last = told.strip().splitlines()[-1] if told.strip() else "it said nothing"
         raise _EvaluationFailed(f"evaluate_bag ended with exit code {process.returncode}: {last}")
     return folder
+
+
+def evaluation_words(options: MonitorOptions, folder: Path) -> list[str]:
+    """What evaluate_bag is told. A bundle that only brakes is one to compare with, too: its threshold always holds."""
+    words = [f"{name}={value}" for name, value in options.parameters if name not in DECIDED]
+    return [str(options.bag), "--bundle", str(options.bundle), "--output", str(folder),
+            "--threshold", "mode.braking_share<=1", *(["--set", *words] if words else []),
+            *(["--recover"] if options.recover else [])]
 
 
 def _refuse(message: str, code: int) -> int:
