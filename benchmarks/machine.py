@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import torch
+from wm_training.config import WorldModelTrainConfig
+from wm_training.training.precision import choose
 
 from benchmarks.timing import timed
 
@@ -53,11 +55,9 @@ def product_speed(dtype: torch.dtype, budget_s: float = 1.0) -> float:
 
 
 def best_precision() -> str:
-    """``bfloat16`` where its products are clearly faster than those of float32, else ``float32``."""
-    if torch.cuda.is_available():
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    reduced, full = (product_speed(dtype, budget_s=0.5) for dtype in (torch.bfloat16, torch.float32))
-    return "bfloat16" if reduced > 1.2 * full else "float32"
+    """What a training takes on this machine for precision auto."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return choose(WorldModelTrainConfig(), device).used
 
 
 def _processor_name() -> str:

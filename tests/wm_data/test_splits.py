@@ -103,6 +103,17 @@ def test_what_was_imagined_from_a_piece_of_a_drive_that_validates_is_in_neither_
     assert val == ["a_000"] and train == ["b_000", "b_001", "dream_1", "dream_2"]
 
 
+def test_what_was_imagined_from_a_drive_in_val_does_not_train_either(tmp_path):
+    kept, held_out = make_episode(8, seed=0, size=32), make_episode(8, seed=1, size=32)
+    write_episode(tmp_path / "train" / "a.npz", kept)
+    write_episode(tmp_path / "val" / "b.npz", held_out)
+    for name, source in (("good", kept), ("leak", held_out)):
+        told = {"imagined": True, "imagination": {"source_hash": drive_hash(source)}}
+        write_episode(tmp_path / "train" / f"{name}.npz", replace_meta(make_episode(8, seed=5, size=32), **told))
+    assert [file.stem for file in split(tmp_path)[0]] == ["a", "good"]
+    assert [file.stem for file in split(tmp_path, 0.0)[0]] == ["a", "good", "leak"]
+
+
 def test_a_file_of_several_drives_is_taken_apart_row_by_row(tmp_path):
     episode = make_episode(12, size=32)
     dones = episode.dones.copy()

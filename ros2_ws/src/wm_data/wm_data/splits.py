@@ -21,17 +21,20 @@ def split_files(folder: Path, validation_share: float, split: str) -> list[Path]
 
     A drive is what ``drives_of`` says. Only recorded episodes are counted and validate; imagined ones train, unless
     they began from a recording that validates: those are in neither split. What lies in a folder val/ is taken as it
-    is, see ``refuse_imagined``.
+    is, see ``refuse_imagined``. With a share of 0 every file is in one of the splits.
     """
     train, val = folder / "train", folder / "val"
-    if train.is_dir() and val.is_dir():
+    apart = train.is_dir() and val.is_dir()
+    if apart and (split == "val" or validation_share <= 0):
         return find_episodes(folder / split)
     files = find_episodes(train if train.is_dir() else folder)
     if validation_share <= 0:
         return files if split == "train" else []
     imagined = [file for file in files if _look(file).imagined]
+    if apart and not imagined:
+        return files
     recorded = sorted({*files} - {*imagined})
-    validating = _validating(drives_of(recorded), validation_share)
+    validating = find_episodes(val) if apart else _validating(drives_of(recorded), validation_share)
     if split == "val":
         return validating
     if imagined:

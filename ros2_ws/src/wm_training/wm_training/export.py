@@ -87,8 +87,8 @@ def _export(options: ExportOptions) -> int:
     data = SequenceDataset(data_path, model.config, "val", like=[model_traits(model)])
     if not data.files:
         raise ExportError(
-            f"{data_path} has no validation episodes, and the parity check needs real frames: "
-            f"record at least two episodes"
+            f"{data_path} has no validation episodes, and the parity check needs real frames: record a second drive, "
+            f"or choose what validates of the only one by folders train/ and val/"
         )
     for contradiction in contradictions(model_traits(model)):
         raise ExportError(f"{contradiction}: the planner could not check its inputs; write the episodes anew and train")

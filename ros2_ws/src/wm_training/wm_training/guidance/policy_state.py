@@ -63,6 +63,7 @@ def open_data(state: PolicyState, data_path: str, output: str, name: str, labell
     if not data.val.files:
         raise EpisodeError(
             f"{data_path}: expected episodes for validation, found none of {len(data.train.files)}: the held-out "
-            f"imagined return decides which policy is kept; record more episodes, or raise --validation-share"
+            f"imagined return decides which policy is kept; record a second drive, or choose what validates of the "
+            f"only one by folders train/ and val/"
         )
     return data
