@@ -52,6 +52,15 @@ def test_what_is_asked_for_is_used_what_began_is_kept_and_else_the_faster(machin
     assert found.record()["used"] == used and used in found.text()
 
 
+@pytest.mark.parametrize("known, used, slow", [(True, "bfloat16", False), (False, "float32", True)])
+def test_a_gpu_is_taken_by_what_it_knows_whatever_its_small_products_take(machine, monkeypatch, known, used, slow):
+    machine(EMULATES)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: known)
+    gpu = torch.device("cuda")
+    assert precision.choose(WorldModelTrainConfig(), gpu)[:2] == ("auto", used)
+    assert precision.choose(WorldModelTrainConfig(precision="bfloat16"), gpu).is_slow == slow
+
+
 def test_all_processes_of_a_run_compute_in_what_the_slowest_is_faster_in(machine):
     machine(KNOWS)
     config = WorldModelTrainConfig()
@@ -113,7 +122,7 @@ def test_a_run_says_records_and_keeps_how_it_computes_and_its_settings_stay_auto
     assert train.main(more) == 0
     said = capsys.readouterr().err
     assert "precision bfloat16, as the run began" in said
-    assert "this machine is faster in float32: --precision float32" in said
+    assert "; this machine is faster in float32\n" in said
     assert ": num_epochs 1 → 2\n" in said  # of the settings, precision does not differ
     assert read_checkpoint(out / "last.pt")["config"]["precision"] == "bfloat16"
     assert json.loads((out / "run.json").read_text())["precision"] == told

@@ -140,10 +140,8 @@ def _notes(trainer: "WorldModelTrainer") -> list[str]:
     """What to know of the data and of the arithmetic before the first update."""
     from wm_training.data.notes import data_notes, reward_note
 
-    train, val, arithmetic = trainer.train_data, trainer.val_data, trainer.arithmetic
-    found = [*data_notes(train, val), reward_note(trainer.config, train, val), arithmetic.text()]
-    if arithmetic.is_slow:
-        found.append("this machine is faster in float32: --precision float32")
+    train, val = trainer.train_data, trainer.val_data
+    found = [*data_notes(train, val), reward_note(trainer.config, train, val), trainer.arithmetic.text()]
     return [line for line in found if line]
 
 
