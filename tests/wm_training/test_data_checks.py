@@ -10,7 +10,7 @@ from tiny_clones import SMALL
 from tiny_training import TINY, flags, tiny_config
 from wm_data.episodes import EpisodeError, write_episode
 from wm_data.rewards import beyond, largest_return
-from wm_training import EpisodeWindows, WorldModelTrainer, mix, train, visualize
+from wm_training import EpisodeWindows, WorldModelTrainer, load_world_model, mix, train, visualize
 from wm_training.augmentation.__main__ import main as augment
 from wm_training.augmentation.runner import Augmentation
 from wm_training.cloning.__main__ import main as clone
@@ -96,6 +96,14 @@ def test_data_of_another_meaning_than_the_models_is_refused(place, tmp_path, cap
     assert command(name, place, place / f"all {odd}", tmp_path)() == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert WORDS[odd] in error and "the training of the model" in error
+
+
+def test_a_model_that_does_not_say_what_it_was_trained_on_takes_what_has_its_shape(place):
+    model = load_world_model(place / "model.pt", "cpu")
+    model.model.trained_on = {}
+    assert model.fit_vector(place / "all rate").r2 is not None
+    with pytest.raises(EpisodeError, match="1 cameras and 0 vector inputs, the model was trained with 1 and 1"):
+        model.fit_vector(place / "all vector")
 
 
 def test_others_trainers_get_the_same_refusal(tmp_path):

@@ -84,7 +84,7 @@ def _export(options: ExportOptions) -> int:
     if options.horizon:
         model.config = model.config.with_changes(imagination_horizon=options.horizon)
     data_path = options.data_path or model.config.data_path
-    data = SequenceDataset(data_path, model.config, "val", like=[model_traits(model)])
+    data = SequenceDataset(data_path, model.config, "val", like=[model_traits(model)] if model.trained_on else ())
     if not data.files:
         raise ExportError(
             f"{data_path} has no validation episodes, and the parity check needs real frames: record a second drive, "

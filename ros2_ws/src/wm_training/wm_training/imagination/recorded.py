@@ -12,13 +12,19 @@ from wm_training.model.world_model import WorldModel
 
 def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> SequenceDataset:
     """The episodes of a split. Raises EpisodeError where there are none, or others than the model was made for."""
-    like = [model_traits(model)]
+    like = [model_traits(model)] if model.trained_on else []
     # Windows are cut by whoever needs them, so that an episode need not be as long as those of training.
     data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split, like=like)
     if not data.files:
         raise EpisodeError(
             f"{path} has no validation episodes (validation_share {model.config.validation_share:g}): "
             f"--split train scores those of training, which flatters the model"
+        )
+    vector_size = len(model.vector_mean)
+    if (data.channels, data.vector_size) != (model.channels, vector_size):
+        raise EpisodeError(
+            f"{path} has {data.channels // 3} cameras and {data.vector_size} vector inputs, "
+            f"the model was trained with {model.channels // 3} and {vector_size}"
         )
     return data
 
