@@ -67,7 +67,7 @@ def make_clip(options: LoopOptions, replay: Replay, manifest: BundleManifest, pr
         raise EvaluationError(f"--seconds: expected at least {needed_s:.2f}, one turn of {options.look} pictures to "
                               f"look at and {horizon} to imagine, found {options.seconds:g}")
     ahead = steps_ahead(turns, options.look, horizon)
-    recording = Recording(options.recording, manifest, options.topics, options.preprocessed, options.resample)
+    recording = Recording(options.recording, manifest, options.reading, options.preprocessed, options.resample)
     if recording.drives != 1:
         raise BagError(f"{options.recording} holds {recording.drives} recordings: name one of them")
     found = _find(options, replay, recording, len(ahead), progress)

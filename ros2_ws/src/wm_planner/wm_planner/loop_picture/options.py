@@ -2,10 +2,13 @@
 
 import argparse
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from wm_planner.bag_reading import add_reading_options, check_reading, taken_out
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.drive.options import assignment
@@ -31,7 +34,7 @@ class LoopOptions:
     look: int = 6  # pictures
     camera: str | None = None  # None: the bundle's first
     parameters: tuple[tuple[str, bool | int | float | str], ...] = ()  # of the planner, name and value
-    topics: tuple[str, ...] = ()  # KIND=TOPIC or CAMERA=TOPIC, as of `convert`
+    reading: Mapping[str, Any] = field(default_factory=dict)  # options of `convert` that were given, by name
     resample: bool = False
 
     def __post_init__(self):
@@ -46,6 +49,10 @@ class LoopOptions:
         for name, value in (("horizon", self.horizon), ("look", self.look)):
             if value is not None and not 1 <= value <= 1000:
                 raise EvaluationError(f"--{name}: expected 1 to 1000 pictures, found {value}")
+        try:
+            check_reading(self.recording, self.reading)
+        except ValueError as error:
+            raise EvaluationError(str(error)) from None
         try:
             self.config()
         except ConfigError as error:
@@ -68,6 +75,7 @@ def parse_options(arguments: list[str]) -> LoopOptions:
     """Read the command line; ends the process with help or a message (exit code 2) like every argparse program."""
     parser = _parser()
     values = vars(parser.parse_args(arguments))
+    values["reading"] = taken_out(values)
     try:
         return LoopOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
     except EvaluationError as error:
@@ -100,8 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--set", dest="parameters", type=partial(assignment, not_set=_NOT_SET), nargs="+", action="extend", default=[],
         metavar="NAME=VALUE", help="parameters of the planner node, as of evaluate_bag; preprocessed_images=true: the "
         "pictures are at the model's size already")  # fmt: skip
-    add("--topics", nargs="+", action="extend", default=[], metavar="KIND=TOPIC", help="topics of the bag, as of "
-        "`wm_training convert` (default: found by type)")  # fmt: skip
+    add_reading_options(parser)
     add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
         "more")  # fmt: skip
     return parser
