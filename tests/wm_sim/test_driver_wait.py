@@ -77,5 +77,5 @@ def test_it_says_what_it_waits_for(node, wait, clock):
         clock.advance(0.5)
         assert not wait.over()
     assert len(node.said) == 2
-    assert f"nobody listens to {IMAGE}; wm_planner publishes {CONTROL}" in node.said[0]
-    assert "no planner has said on /carla/car/planner/status that it is ready" in node.said[0]
+    assert f"to {IMAGE} listens nobody; {CONTROL} is published by wm_planner" in node.said[0]
+    assert "on /carla/car/planner/status no planner is ready" in node.said[0]

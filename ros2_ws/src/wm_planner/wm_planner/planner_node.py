@@ -203,7 +203,7 @@ class PlannerNode(LifecycleNode):
 
     def _silence(self, fault: str) -> Decision:
         """The brake for want of images; before the first one and between two episodes that is normal for a while."""
-        if self._parts.pilot.between_episodes:
+        if self._watchdog.seen_any and self._parts.pilot.between_episodes:
             return Decision(BRAKE, f"the episode is over, the next one has not begun: {fault}",
                             expected=self._watchdog.silent_s < _EXPECTED_S["next"])
         expected = not self._watchdog.seen_any and self._watchdog.silent_s < _EXPECTED_S["first"]

@@ -56,13 +56,12 @@ class DriverWait:
         return False
 
     def _missing(self, sees: set[str], commands: set[str], control: str | None, waited_s: float) -> str:
-        images = ", ".join(self._images)
-        lines = [f"{' and '.join(sorted(sees))} listens to {images}" if sees else f"nobody listens to {images}"]
+        lines = [f"to {', '.join(self._images)} listens {_spell(sees)}"]
         if control is not None:
-            lines.append(f"{' and '.join(sorted(commands))} publishes {control}" if commands
-                         else f"nobody publishes {control}")
-        return (f"waiting for a driver for {waited_s:.0f} s: {'; '.join(lines)}; no planner has said on "
-                f"{self._statuses.topic_name} that it is ready")
+            lines.append(f"{control} is published by {_spell(commands)}")
+        lines.append(f"on {self._statuses.topic_name} "
+                     + ("no planner is ready" if self._ready_s is None else f"a planner says: {self._heard}"))
+        return f"waiting for a driver for {waited_s:.0f} s: {'; '.join(lines)}"
 
     def _on_status(self, message: PlannerStatus) -> None:
         if message.bundle_id == WATCHDOG:
@@ -70,6 +69,10 @@ class DriverWait:
         ready = message.mode != PlannerStatus.MODE_INACTIVE
         self._ready_s = (self._ready_s or self._clock()) if ready else None
         self._heard = message.reason
+
+
+def _spell(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "nobody"
 
 
 def _names(ends: list) -> set[str]:
