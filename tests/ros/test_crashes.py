@@ -12,6 +12,7 @@ from tiny_bundle import make_tiny_bundle
 from wm_planner import command_watchdog_node, planner_node
 from wm_planner.command_watchdog_node import CommandWatchdogNode
 from wm_planner.planner_node import PlannerNode
+from wm_planner.view import node as view_node
 
 TOPIC = "/carla/ego_vehicle/vehicle_control_cmd"
 
@@ -143,6 +144,16 @@ def test_a_planner_that_crashes_brakes_and_leaves_its_traceback(domain, vehicle,
     told = capfd.readouterr().err
     assert code == planner_node.EXIT_CRASHED and vehicle.brakes_of("") > crashes[0]
     assert "Traceback" in told and "ZeroDivisionError: made by the test" in told and "raiser" in told
+
+
+def test_a_live_view_that_crashes_leaves_its_traceback(domain, monkeypatch):
+    def crash(*_):
+        raise ValueError("made by the test")  # as a refused parameter is one
+
+    monkeypatch.setattr(view_node, "_run", crash)
+    monkeypatch.setattr(view_node.os, "nice", lambda _: None)  # it would be the tests' process
+    with graph.domain_variables(domain), pytest.raises(ValueError, match="made by the test"):
+        view_node.main(["live_view", "--ros-args", "-p", "port:=0"])
 
 
 def test_an_exception_in_a_transition_leaves_its_traceback(domain, monkeypatch, capfd, tmp_path):

@@ -148,7 +148,8 @@ def _stamp_of(data: bytes) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused. What
+    goes wrong later than that leaves its traceback."""
     argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
     os.nice(_NICENESS)  # before the first thread of the middleware: threads inherit it
@@ -163,16 +164,24 @@ def main(argv: list[str] | None = None) -> int:
         port = server.start()
         node.on_answer = server.planner_rests
         _announce(node, port)
-        return _run(node, server, stop_signals)
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
     except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
+        _end(node, server)
         return _refuse(str(error).splitlines()[0].split(", at /")[0])
+    try:
+        return _run(node, server, stop_signals)
+    except (ViewError, InvalidTopicNameException) as error:  # topics are made when a browser looks
+        return _refuse(str(error).splitlines()[0])
     finally:
-        if server is not None:
-            server.stop()
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
+        _end(node, server)
+
+
+def _end(node: LiveViewNode | None, server: ViewServer | None) -> None:
+    if server is not None:
+        server.stop()
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
 
 
 def _announce(node: LiveViewNode, port: int) -> None:
