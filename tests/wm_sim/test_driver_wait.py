@@ -59,15 +59,28 @@ def test_one_node_that_sees_and_commands_is_the_driver(node, wait):
 def test_a_planner_that_is_ready_and_listens_elsewhere_begins_the_drive_after_a_moment(node, wait, clock):
     node.hear(status(bundle_id="command_watchdog"))  # is none
     node.hear(status(PlannerStatus.MODE_INACTIVE))
-    clock.advance(GRACE_S)
+    node.publishers[CONTROL] = ["wm_command_watchdog", "wm_planner"]
     assert not wait.over()
+    clock.advance(GRACE_S)
     node.hear(status())
+    assert not wait.over()
     clock.advance(GRACE_S - 0.1)
     node.hear(status())  # said every second; the first time counts
     assert not wait.over() and not node.warned
     clock.advance(0.2)
     assert wait.over()
     assert IMAGE in node.warned[0] and "ready; nobody publishes /other" in node.warned[0]
+
+
+def test_a_planner_behind_a_relay_does_not_begin_the_drive_before_the_relay_is_there(node, wait, clock):
+    node.hear(status())
+    node.publishers[CONTROL] = ["wm_command_watchdog"]
+    clock.advance(10 * GRACE_S)
+    assert not wait.over()
+    node.publishers[CONTROL].append("relay")  # found before its subscription is
+    assert not wait.over()
+    node.listeners[IMAGE] = ["relay"]
+    assert wait.over() and not node.warned
 
 
 def test_it_says_what_it_waits_for(node, wait, clock):

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from rclpy.node import Node
 from wm_msgs.msg import PlannerStatus
 
-WATCHDOG = "command_watchdog"  # the bundle_id of the command watchdog's statuses, which is no driver
-GRACE_S = 3.0  # from a planner's word that it is ready until its endpoints must have been found
+WATCHDOG, WATCHDOG_NODE = "command_watchdog", "wm_command_watchdog"  # its bundle_id and its node's name: no driver
+GRACE_S = 3.0  # for the rest of a driver to be found, once a planner is ready and somebody commands
 FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # when it is first told what is waited for, and how often from then on
 UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's word for it
 
 
 class DriverWait:
     """``over`` says when the drive may begin: when one node sees a camera and commands, or when a planner has said that
-    it is ready and is not found so: its pictures or commands then go through another node, or come from elsewhere."""
+    it is ready, somebody commands, and nobody is found to do both: the pictures come to it from elsewhere."""
 
     def __init__(self, node: Node, role_name: str, images: Sequence[str], control: Callable[[], str | None],
                  clock: Callable[[], float] = time.monotonic):
@@ -28,7 +28,8 @@ class DriverWait:
         self._clock = clock
         self._begun_s = clock()
         self._next_word_s = FIRST_WORD_S
-        self._ready_s: float | None = None
+        self._ready = False
+        self._ready_s: float | None = None  # since when a planner has been ready and somebody has commanded
         self._heard = ""
         self._statuses = node.create_subscription(
             PlannerStatus, f"/carla/{role_name}/planner/status", self._on_status, 10)
@@ -45,10 +46,12 @@ class DriverWait:
         # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
         if sees & commands:
             return True
+        drives = self._ready and commands - {WATCHDOG_NODE}
+        self._ready_s = (self._ready_s or now_s) if drives else None
         if self._ready_s is not None and now_s - self._ready_s >= GRACE_S:
             self._node.get_logger().warning(
-                f"the planner is ready, but does not listen to {', '.join(self._images)} and command on {control} "
-                f"itself: beginning all the same. It says: {self._heard}")
+                f"a planner is ready, but {_spell(commands)} commands on {control} and does not listen to "
+                f"{', '.join(self._images)}: beginning all the same. The planner says: {self._heard}")
             return True
         if now_s - self._begun_s >= self._next_word_s:
             self._next_word_s += NEXT_WORD_S
@@ -60,14 +63,13 @@ class DriverWait:
         if control is not None:
             lines.append(f"{control} is published by {_spell(commands)}")
         lines.append(f"on {self._statuses.topic_name} "
-                     + ("no planner is ready" if self._ready_s is None else f"a planner says: {self._heard}"))
+                     + ("no planner is ready" if not self._ready else f"a planner says: {self._heard}"))
         return f"waiting for a driver for {waited_s:.0f} s: {'; '.join(lines)}"
 
     def _on_status(self, message: PlannerStatus) -> None:
         if message.bundle_id == WATCHDOG:
             return
-        ready = message.mode != PlannerStatus.MODE_INACTIVE
-        self._ready_s = (self._ready_s or self._clock()) if ready else None
+        self._ready = message.mode != PlannerStatus.MODE_INACTIVE
         self._heard = message.reason
 
 
