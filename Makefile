@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help setup drive train test safety-times lint bench clean
 ARGS ?=
+# Tests wait for processes as often as they compute, so one more than there are cores; each takes about 1 GB of memory.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 7 ? n + 1 : 8)))
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,9 +21,9 @@ train: ## Make the shipped bundle from nothing, and benchmark it (ARGS="--gpu", 
 	@scripts/setup.sh train
 	@source env.sh && PYTHONPATH="scripts:$$PYTHONPATH" python -m train_carracing $(ARGS)
 
-test: ## Run the linter and every test (ARGS="tests/ros -k name" for some)
+test: ## Run the linter and every test (ARGS="tests/ros -k name" for some; WORKERS=0: one after the other)
 	@scripts/setup.sh test
-	@source env.sh && ruff check . && python -m pytest $(ARGS)
+	@source env.sh && ruff check . && python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 safety-times: ## Measure the times from a fault to the brake against the documented ones, on an idle machine
 	@scripts/setup.sh test

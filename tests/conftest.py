@@ -23,3 +23,12 @@ def _domains_given_back():
     graph = sys.modules.get("graph")
     if graph is not None:
         graph.release_domain_ids()
+
+
+def pytest_collection_modifyitems(items):
+    """Files whose tests ask for the most time begin first: with several workers, none of them is alone at the end."""
+    longest = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0), marker.args[0] if marker else 0)
+    items.sort(key=lambda item: -longest[item.path])
