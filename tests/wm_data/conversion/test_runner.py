@@ -58,7 +58,7 @@ def test_a_failed_drive_is_told_and_leaves_nothing_and_the_others_are_whole(sour
 def test_manifest_and_report_tell_what_became_of_every_drive(source, whole):
     manifest = json.loads((whole / "manifest.json").read_text())
     report = json.loads((whole / "report.json").read_text())
-    assert manifest["converter_version"] == 1 and manifest["arguments"]["image_size"] == 16
+    assert manifest["converter_version"] == 2 and manifest["arguments"]["image_size"] == 16
     assert [drive["error"] is None for drive in manifest["drives"]] == [True, True, True, False, True, True]
     first = manifest["drives"][0]
     assert len(first["sources"][0]["path_sha256"]) == 64 and str(source) not in json.dumps(first)
@@ -116,7 +116,7 @@ def test_resuming_converts_again_only_what_is_missing_or_damaged_in_its_size(sou
     assert contents(dest) == contents(whole)
 
 
-def test_what_is_there_already_is_never_overwritten_by_something_else(source, whole, tmp_path, capsys):
+def test_what_is_there_already_is_never_overwritten_by_something_else(source, whole, tmp_path, capsys, monkeypatch):
     before = contents(whole)
     for arguments, message in (
         ([], "holds a conversion already: --resume goes on with it"),
@@ -124,6 +124,10 @@ def test_what_is_there_already_is_never_overwritten_by_something_else(source, wh
     ):
         assert main(["kitti", str(source), str(whole), *FAST, *arguments]) == 1
         assert message in capsys.readouterr().err
+    monkeypatch.setattr(runner, "CONVERTER_VERSION", 3)
+    assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 1
+    assert "begun with other arguments (converter_version was 2 and is 3)" in capsys.readouterr().err
+    monkeypatch.undo()
     assert contents(whole) == before
     foreign = tmp_path / "collected"
     foreign.mkdir()

@@ -26,7 +26,7 @@ from wm_data.conversion.report import NS_PER_S
 from wm_data.conversion.rows import Row, RowChooser
 from wm_data.episodes import Episode
 
-CONVERTER_VERSION = 1
+CONVERTER_VERSION = 2  # 2: speeds without a sign, no row driven backwards, runs told by the pictures' order
 ACTION_CONVENTION = "steer right positive, throttle, brake; row t acts from t to t+1"
 # Why rows are left out, and an episode is cut, besides a number that is missing.
 _BACKWARDS = ("row driven backwards, which no action tells", "the vehicle drives backwards")

@@ -55,7 +55,7 @@ class Conversion:
         for partial in self.dest.glob(".*.npz.part-*"):
             if count == 1:  # other shards may be writing
                 partial.unlink(missing_ok=True)
-        write_text(self._records / "arguments.json", _json(self._arguments()))
+        write_text(self._records / "arguments.json", _json(self._begun_with()))
         return [ref for ref in self.refs if not self._is_done(ref)]
 
     def run(self, todo: list[DriveRef], on_record: Callable[[dict], None], on_progress=None) -> None:
@@ -137,7 +137,7 @@ class Conversion:
             raise ConversionError(
                 f"{self.dest} holds a conversion already: --resume goes on with it; else choose another folder"
             )
-        before, now = _read_json(arguments), self._arguments()
+        before, now = _read_json(arguments), self._begun_with()
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
             told = ", ".join(f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in differing)
@@ -155,6 +155,10 @@ class Conversion:
     def _record_file(self, name: str) -> Path:
         # The name of a drive that is refused for its name must not become a path either.
         return self._records / f"{safe_name(name)}.drive.json"
+
+    def _begun_with(self) -> dict:
+        """What must be the same to go on with a conversion."""
+        return {**self._arguments(), "converter_version": CONVERTER_VERSION}
 
     def _arguments(self) -> dict:
         values = dataclasses.asdict(self.options)
