@@ -177,7 +177,7 @@ def test_an_odd_stamp_costs_its_own_row_at_most_and_is_counted(runs, ahead, step
 def test_an_event_with_an_odd_stamp_counts_where_it_was_recorded(pictures, ahead, data):
     events = data.draw(st.sets(st.integers(1, pictures - 2), min_size=1, max_size=6))
     crash = data.draw(st.integers(1, pictures - 2))
-    offset = data.draw(st.integers(2100, 30_000).flatmap(lambda ms: st.sampled_from([ms, -ms])))
+    offset = data.draw(st.integers(2300, 30_000).flatmap(lambda ms: st.sampled_from([ms, -ms])))
     odd = data.draw(st.sampled_from([("collision", 0), ("lane_invasion", 0), ("lane_invasion", len(events) - 1)]))
     world = World([(5000, pictures)], {odd: offset}, events=frozenset(events), crashes=frozenset([crash]))
     made = world.drive(ahead, without=("step",))
@@ -228,6 +228,13 @@ def test_pictures_that_come_late_in_one_burst_lose_nothing(ahead, steps):
     world = World([(0, 120)], stalled=range(40, 80), events=frozenset([30, 45, 60, 78]))
     made = world.drive(ahead, without=() if steps else ("step",))
     assert len(check(world, episodes_of_drive(made, options()))) == 119 and not made.report.skipped
+
+
+def test_a_clock_that_is_set_ahead_by_years_loses_only_what_leads_there():
+    """A recorder's first minutes are of another year; the gap is a cut, and both sides are whole."""
+    world = World([(0, 40), (200 * 86_400_000, 40)])
+    made = world.drive(ahead=False)
+    assert len(check(world, episodes_of_drive(made, options()))) == 78 and made.report.skipped.total() == 0
 
 
 def test_an_odd_sample_of_a_source_of_one_clock_is_left_out_and_counted():

@@ -78,8 +78,8 @@ class Course:
         before = int(np.searchsorted(stamps, stamps[first - number] - margin_ns))
         after = int(np.searchsorted(stamps, stamps[last - number] + margin_ns))
         own = np.array(stream.places, np.int64)
-        if before > 0:
-            begin = max(begin, int(np.searchsorted(own, places[before])))
+        if before > 0:  # what is recorded after the picture before may be of this one
+            begin = max(begin, int(np.searchsorted(own, places[before - 1])))
         if after < len(places):
             end = min(end, int(np.searchsorted(own, places[after])))
         return begin, max(begin, end)
@@ -129,8 +129,8 @@ class Course:
         places, stamps = places[part], np.array(stream.stamps[part], np.int64)
         then, now = clock(places, *before), clock(places, *after)
         # Of the other run it is as late, or early, as that one's pictures are away.
-        as_before = np.minimum(np.abs(stamps - then) + np.maximum(now - after[1][0], 0), APART_NS)
-        as_after = np.minimum(np.abs(stamps - now) + np.maximum(before[1][-1] - then, 0), APART_NS)
+        as_before = np.minimum(np.abs(apart(places, stamps, *before)) + np.maximum(now - after[1][0], 0), APART_NS)
+        as_after = np.minimum(np.abs(apart(places, stamps, *after)) + np.maximum(before[1][-1] - then, 0), APART_NS)
         costs = np.append(0, np.cumsum(as_before)) + np.append(np.cumsum(as_after[::-1])[::-1], 0)
         best = np.flatnonzero(costs == costs.min())
         return first + int(best[np.argmin(np.abs(best - np.searchsorted(places, after[0][0])))])
@@ -153,31 +153,29 @@ class _Beside:
         signal = self._signal
         if not signal.placed:
             numbers = signal.numbers()
-            return self._fitting(numbers, None, np.array(signal.stamps, np.int64)[numbers], None, None)
+            return self._fitting(numbers, None, np.array(signal.stamps, np.int64)[numbers], None)
         margin_ns = round(signal.max_hold_s * NS_PER_S) + 2 * APART_NS
         numbers = signal.numbers(*course.around(signal, first, last, margin_ns))
         places, stamps = (np.array(column, np.int64)[numbers] for column in (signal.places, signal.stamps))
-        track = course.pictures_of(course.run_of(first))
-        inside = (places >= track[0][0]) & (places <= track[0][-1])
-        return self._fitting(numbers, places, stamps, clock(places, *track), inside)
+        return self._fitting(numbers, places, stamps, course.pictures_of(course.run_of(first)))
 
-    def _fitting(self, numbers, places, stamps, expected, inside) -> Samples:
-        """The samples without those that are out of line, or in another line than the pictures' clock tells.
+    def _fitting(self, numbers, places, stamps, track) -> Samples:
+        """The samples without those that are out of line, or in another line than the pictures tell.
 
-        numbers, places, stamps, expected (n,): that clock; inside (n,) bool: whether it was known. places, expected and
-        inside are None for signals without places.
+        numbers, places, stamps (n,); track: places and stamps of the run's pictures. Signals of no places have neither.
         """
         back = drops(stamps)
         if back > max(_ENOUGH, _MUDDLED * len(stamps)):
             raise ConversionError(to_and_fro(self._name, back, len(stamps)))
         odd = np.zeros(len(stamps), bool)
         late = None
-        if expected is not None:
-            odd = self._off_the_clock(stamps, stamps - expected, inside)
-            late = (stamps - expected)[~odd]
+        if track is not None:
+            late = apart(places, stamps, *track)
+            odd = self._off_the_clock(stamps, late, (places >= track[0][0]) & (places <= track[0][-1]))
+            late = late[~odd]
         odd[~odd] = out_of_line(stamps[~odd], late)
         self._count(numbers[odd], f"{self._name} {_MISFIT}")
-        if places is not None and not odd.all():
+        if track is not None and not odd.all():
             self.track = places[~odd], stamps[~odd]
         return self._signal.chosen(numbers[~odd])
 
@@ -209,15 +207,23 @@ class _Events(_Beside):
         super().__init__(name, signal, report)
         self._others = beside
 
-    def _fitting(self, numbers, places, stamps, expected, inside) -> Samples:
-        if expected is None:
+    def _fitting(self, numbers, places, stamps, track) -> Samples:
+        if track is None:
             return self._signal.chosen(numbers)
         # Where the pictures came late the other signals tell what the time was.
-        others = (other.track for name, other in self._others.items() if name not in _EVENTS)
-        clocks = [expected, *(clock(places, *track) for track in others if track is not None)]
-        odd = np.min([np.abs(stamps - each) for each in clocks], axis=0) > APART_NS
+        tracks = [track, *(other.track for name, other in self._others.items() if name not in _EVENTS and other.track)]
+        odd = np.min([np.abs(apart(places, stamps, *each)) for each in tracks], axis=0) > APART_NS
         self._count(numbers[odd], f"{self._name} {_MISFIT}, counted where it was recorded")
-        return self._signal.chosen(numbers, np.where(odd, expected, stamps))
+        return self._signal.chosen(numbers, np.where(odd, clock(places, *track), stamps))
+
+
+def apart(places: np.ndarray, stamps: np.ndarray, track_places: np.ndarray, track_stamps: np.ndarray) -> np.ndarray:
+    """How far [ns] ``stamps`` (n,) at their ``places`` are from those (m,) of the two pictures of a run beside them, in
+    the order of recording: below 0 before both, above 0 after both, 0 between."""
+    last = len(track_places) - 1
+    before = track_stamps[np.maximum(np.searchsorted(track_places, places, "right") - 1, 0)]
+    after = track_stamps[np.minimum(np.searchsorted(track_places, places, "left"), last)]
+    return np.minimum(stamps - before, 0) + np.maximum(stamps - after, 0)
 
 
 def clock(places: np.ndarray, track_places: np.ndarray, track_stamps: np.ndarray) -> np.ndarray:
