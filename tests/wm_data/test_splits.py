@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_episodes import make_episode
 from wm_data.episodes import Episode, drives_in, read_episode, write_episode
@@ -30,6 +30,7 @@ def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("splits")
 
 
+@settings(max_examples=40)
 @given(pieces=st.lists(st.integers(1, 6), min_size=1, max_size=12), share=st.sampled_from([0.1, 0.25, 0.34, 0.5, 0.9]))
 def test_no_drive_is_torn_and_no_more_than_the_share_validates_where_there_are_enough(scratch, pieces, share):
     folder = scratch / f"{'-'.join(map(str, pieces))}"

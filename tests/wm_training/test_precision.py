@@ -11,12 +11,10 @@ import torch
 from make_episodes import make_folder
 from tiny_clones import SMALL
 from tiny_training import flags, tiny_config
-from wm_bundle import load_bundle
 from wm_training import WorldModelTrainer, train
 from wm_training.cloning.__main__ import main as clone
 from wm_training.config import WorldModelTrainConfig
 from wm_training.configuration import load
-from wm_training.export import main as export
 from wm_training.presets import PRESETS
 from wm_training.training import precision
 from wm_training.training.checkpoints import read_checkpoint
@@ -156,12 +154,3 @@ def test_a_clone_measures_keeps_and_tells_it_too(machine, tmp_path, capsys):
     assert "precision bfloat16, as the run began" in capsys.readouterr().err
     assert clone([*words, "--num-epochs", "1", "--precision", "float32"]) == 1
     assert "precision bfloat16 → float32" in capsys.readouterr().err
-
-
-def test_a_bundle_tells_what_its_model_was_trained_in(machine, tmp_path):
-    make_folder(tmp_path / "data", count=4, rows=24)
-    machine(KNOWS)
-    config = tiny_config(tmp_path, image_size=64, precision="auto", num_epochs=1)
-    assert train.main(flags(config)) == 0
-    assert export(["--checkpoint", str(tmp_path / "out" / "best_model.pt"), "--output", str(tmp_path / "bundle")]) == 0
-    assert load_bundle(tmp_path / "bundle").manifest.provenance["training"]["precision"] == "bfloat16"
