@@ -104,3 +104,18 @@ def test_images_in_the_models_own_size_are_taken_when_they_are_announced_and_ref
         found.append(parts.pilot.decide(Frame(80_000_000, (image,), time.monotonic())))
     assert found[0].mode is Mode.DRIVING
     assert found[1].mode is Mode.BRAKING and "expected 96x96" in found[1].reason
+
+
+def test_what_a_bundle_tells_against_itself_is_logged_when_it_is_loaded(folder, tmp_path):
+    tiny = load_bundle(folder)
+    files = {name: tiny.file(name) for name in tiny.manifest.files}
+    health = {"verdict": "too few updates to judge", "needed_updates": 310}
+    young = dataclasses.replace(tiny.manifest, provenance={"training": {"updates": 4, "health": health}})
+    write_bundle(tmp_path / "young", young, files)
+    said = {}
+    for place in (folder, tmp_path / "young"):
+        said[place] = []
+        build(PlannerConfig(bundle=str(place)), said[place].append)
+    doubt = "the model was trained for 4 updates, too few updates to judge, about 310 are needed"
+    assert any(doubt in line for line in said[tmp_path / "young"])
+    assert not any("too few" in line for line in said[folder])
