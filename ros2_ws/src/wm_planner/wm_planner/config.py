@@ -13,7 +13,7 @@ SOLVERS = (*SEARCHES, "actor", "policy")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SPEED_SOURCES = ("auto", "status", "odometry", "speedometer")
 YAW_RATE_SOURCES = ("odometry", "imu")
-_ROLE_NAME = r"[A-Za-z]\w*(/[A-Za-z]\w*)*"  # it may have namespaces
+_ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have namespaces
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 
 
@@ -123,7 +123,7 @@ class PlannerConfig:
         if unknown:
             raise ConfigError(f"unknown parameter {', '.join(unknown)}; known are {', '.join(fields)}")
         config = cls(**{name: _checked(fields[name], value) for name, value in values.items()})
-        if not re.fullmatch(_ROLE_NAME, config.role_name):
+        if not _ROLE_NAME.fullmatch(config.role_name):
             raise ConfigError(f"parameter role_name: expected a ROS name (a letter, then letters, digits and _), found "
                               f"'{config.role_name}'")
         if config.solver == "cem" and config.elites > config.candidates:
