@@ -87,6 +87,15 @@ def test_latencies_are_pooled_over_all_commands(summary):
     assert summary["groups"][2]["latency_ms"] is None
 
 
+def test_a_controller_that_braked_often_is_not_called_fast():
+    def caveats(share: float | None) -> str:
+        driven = [episode("planner", 1, 3.0, braking_share=share), episode("random", 1, 3.0, braking_share=None)]
+        return " ".join(build_summary(SETTINGS, driven, {}, planned=2)["caveats"])
+
+    assert "planner braked in 84% of its frames (lock-step): to brake is fast" in caveats(0.84)
+    assert "braked" not in caveats(0.04) and "braked" not in caveats(None)
+
+
 def test_what_is_missing_is_said(summary, episodes):
     caveats = " ".join(summary["caveats"])
     assert "1 of 14 episodes not driven yet" in caveats and "Only 3 episodes each" in caveats

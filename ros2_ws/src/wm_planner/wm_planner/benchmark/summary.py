@@ -21,6 +21,7 @@ from wm_planner.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
 FORMAT_VERSION = 1
 FEW_EPISODES = 10  # below which a bootstrap interval is too narrow
 RESAMPLES = 2000
+OFTEN = 0.05  # share of frames with a brake for safety, above which latencies say little
 AT_SIZES = ("score", "off_track_share", "braking_share")  # figures told for every size of a disturbance
 TIE = 1e-6  # scores that differ by less are the same
 
@@ -159,6 +160,11 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
         said.append(f"In lock-step the simulator goes on without a command when its wait is over "
                     f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
                     f"happened {slow} times: these episodes depend on how busy this machine was.")  # fmt: skip
+    for some in grouped(undisturbed, "controller", "mode"):
+        share = interval_of([episode["braking_share"] for episode in some])["mean"] or 0.0
+        if share > OFTEN:
+            said.append(f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): to brake is "
+                        f"fast, so its latencies are not those of driving.")  # fmt: skip
     _say(said, episodes, lambda episode: episode["seed"] is None,
          "The simulator has no reset service, so its tracks are not known: controllers are not compared by track.")
     _say(said, episodes, lambda episode: episode["score"] is None and episode["failure"] is None,
