@@ -206,3 +206,50 @@ def test_what_has_no_stamp_before_the_clock_comes_costs_no_row(tmp_path, unstamp
     (usual,), _ = converted(write_bag(tmp_path / "usual", recording))
     assert (episode.stamps_ns == usual.stamps_ns).all() and (episode.actions == usual.actions).all()
     assert not any("different beginnings" in note for note in report.notes)
+
+
+EVENTS = {
+    "collision": ("carla_msgs/msg/CarlaCollisionEvent", {"other_actor_id": 3}),
+    "lane_invasion": ("carla_msgs/msg/CarlaLaneInvasionEvent", {"crossed_lane_markings": [1]}),
+}
+
+
+def full_drive(ticks: int = 40, events=()) -> Recording:
+    """Every topic that is read, but without step results, so that events and yaw rate count."""
+    recording = drive(ticks=ticks, start_ns=60_000 * MS).without(f"{VEHICLE}/step_result")
+    extra = Recording()
+    for tick in range(ticks):
+        stamp = 60_000 * MS + tick * 100 * MS
+        extra.add(f"{VEHICLE}/odometry", "nav_msgs/msg/Odometry", stamp + MS, header=stamped(stamp),
+                  twist={"twist": {"angular": {"z": tick / 100}}})  # fmt: skip
+        for leaf in EVENTS:
+            if (leaf, tick) in events:
+                kind, fields = EVENTS[leaf]
+                extra.add(f"{VEHICLE}/{leaf}", kind, stamp + MS, header=stamped(stamp), **fields)
+    return ordered(recording, extra)
+
+
+@pytest.mark.parametrize("offset_s", [5, -5])
+@pytest.mark.parametrize("leaf", ["vehicle_status", "odometry", "expert_control", *EVENTS])
+def test_one_odd_stamp_on_any_topic_loses_nothing_else_and_is_counted(tmp_path, leaf, offset_s):
+    events = {("lane_invasion", tick) for tick in (5, 20, 30)} | {("collision", 20)}
+    usual, _ = converted(write_bag(tmp_path / "usual", full_drive(events=events)))
+
+    def odd(fields, log_ns):
+        is_odd = (log_ns - 60_000 * MS) // (100 * MS) == 20
+        return (set_back(fields, offset_s * 1000 * MS) if is_odd else fields), log_ns
+
+    recording = full_drive(events=events).changed(f"{VEHICLE}/{leaf}", odd)
+    episodes, report = converted(write_bag(tmp_path / "bag", recording))
+    assert [len(episode) for episode in episodes] == [len(episode) for episode in usual]
+    for found, expected in zip(episodes, usual, strict=True):
+        assert (found.stamps_ns == expected.stamps_ns).all() and (found.terminals == expected.terminals).all()
+        changed = (np.abs(found.actions - expected.actions) > 1e-6).any(axis=1)
+        changed |= (np.abs(found.vector - expected.vector) > 1e-6).any(axis=1)
+        assert changed.sum() <= (leaf in ("vehicle_status", "odometry"))
+        names = found.meta["reward_terms"]
+        for name in EVENTS:
+            column = names.index(name)
+            assert (found.reward_terms[:, column] == expected.reward_terms[:, column]).all()
+    told = [count for reason, count in report.skipped.items() if "does not fit the pictures around it" in reason]
+    assert told == [1] * (2 if leaf == "vehicle_status" else 1)  # a status tells the control and the speed
