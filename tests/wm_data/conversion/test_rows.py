@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_drive import MS, drive, number_of
+from synthetic_drive import MS, drive, number_of, picture_of
+from wm_data.conversion.drive import Picture
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.rows import RowChooser
 
@@ -123,3 +124,18 @@ def test_rows_are_pictures_of_the_recording_in_order_and_what_is_not_cut_keeps_t
         assert step_ms > 0
         if after.cut is None:
             assert step_ms <= (1.5 * period_ms if rate is None else 2 * period_ms) + 1e-3
+
+
+def test_a_picture_of_another_run_joins_no_row_though_its_stamp_is_the_same():
+    """The other camera lacks the last pictures of the first run and the first ones of the second."""
+    made = drive([], cameras=("front", "left"))
+    view = made.cameras[0]
+    shown = [(camera, run, t) for run in (0, 1) for t in range(0, 900, 100) for camera in (1, 0)
+             if camera == 0 or (t < 600 if run == 0 else t >= 400)]  # fmt: skip
+    made.pictures = (
+        Picture(camera, t * MS, lambda number=t + run: view.from_rgb(picture_of(number).transpose(2, 0, 1)), place)
+        for place, (camera, run, t) in enumerate(shown)
+    )
+    found = [[number_of(picture) if picture is not None else None for picture in row.pictures] for row in rows_of(made)]
+    assert found == [[t, t if t < 600 else None] for t in range(0, 900, 100)] + [
+        [t + 1, t + 1 if t >= 400 else None] for t in range(0, 900, 100)]  # fmt: skip
