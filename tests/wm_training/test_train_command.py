@@ -173,7 +173,7 @@ def test_resuming_names_what_differs_and_refuses_another_model(tmp_path, capsys)
 
 def test_ctrl_c_while_starting_ends_with_one_line_and_code_130(tmp_path, monkeypatch, capsys):
     def interrupted(*arguments, **options):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # of this thread: at once
 
     monkeypatch.setattr(trainer, "WorldModelTrainer", interrupted)
     assert main(debug(tmp_path)) == 130
