@@ -85,22 +85,81 @@ def test_an_internal_error_brakes_at_once_and_until_the_next_command(watchdog, c
     assert watchdog.brake_due() is None and watchdog.state.name == "watching"
 
 
+END_NS, TICK_NS = 10_000_000_000, 80_000_000
+
+
+def state_after(clock, watchdog, seconds: float) -> str:
+    """Let that time pass with a look every 50 ms; returns the state's name."""
+    for _ in range(round(seconds / 0.05)):
+        clock.advance(0.05)
+        watchdog.brake_due()
+    return watchdog.state.name
+
+
 def test_silence_between_two_episodes_is_braked_for_and_is_no_fault(watchdog, clock):
-    end_ns, tick_ns = 10_000_000_000, 80_000_000
-    watchdog.command(*THROTTLE, end_ns - tick_ns)
-    watchdog.episode_ended(end_ns)
-    watchdog.command(*THROTTLE, end_ns - tick_ns)  # late answers to images of the episode that is over
-    watchdog.command(*THROTTLE, end_ns)
+    watchdog.command(*THROTTLE, END_NS - TICK_NS)
+    watchdog.step_result(END_NS, True)
+    watchdog.command(*THROTTLE, END_NS - TICK_NS)  # late answers to images of the episode that is over
+    watchdog.command(*THROTTLE, END_NS)
     clock.advance(0.21)
     assert "the episode is over" in watchdog.brake_due() and watchdog.state.name == "resting"
-    watchdog.command(*THROTTLE, end_ns + tick_ns)  # the next episode
+    watchdog.step_result(END_NS, True)
+    assert state_after(clock, watchdog, 5.0) == "resting"
+    watchdog.command(*THROTTLE, END_NS + TICK_NS)  # the next episode
     assert watchdog.state.name == "watching"
     clock.advance(0.21)
     assert "hangs or was killed" in watchdog.brake_due() and watchdog.state.name == "braking"
 
 
 def test_an_episode_whose_stamps_begin_anew_is_another_one(watchdog, clock):
-    watchdog.episode_ended(10_000_000_000)
-    watchdog.command(*THROTTLE, 80_000_000)
+    watchdog.command(*THROTTLE, END_NS)
+    watchdog.step_result(END_NS, True)
+    watchdog.command(*THROTTLE, TICK_NS)
     clock.advance(0.21)
     assert "hangs or was killed" in watchdog.brake_due()
+
+
+@pytest.mark.parametrize("next_ns", [END_NS + TICK_NS, 0], ids=["goes on", "begins anew"])
+@pytest.mark.parametrize("last", [THROTTLE, BRAKE], ids=["throttle", "brake"])
+def test_a_planner_killed_at_an_episodes_end_is_no_rest_in_the_next_one(watchdog, clock, next_ns, last):
+    """The simulator has set the vehicle to its start, at speed and without a brake."""
+    watchdog.command(*THROTTLE, END_NS - TICK_NS)
+    watchdog.command(*last, 0 if last is BRAKE else END_NS)
+    watchdog.step_result(END_NS, True)
+    clock.advance(0.21)
+    assert (watchdog.brake_due() is None) == (last is BRAKE)
+    watchdog.step_result(next_ns, False)
+    assert state_after(clock, watchdog, 0.2) != "braking", "the first answer is not late yet"
+    assert state_after(clock, watchdog, REPEAT_S) == "braking" and "killed" in watchdog.state.reason
+    assert watchdog.brake_at_end() is not None
+
+
+def test_a_planner_that_has_left_is_not_waited_for_in_the_next_episode(watchdog, clock):
+    watchdog.command(*THROTTLE, END_NS)
+    watchdog.step_result(END_NS, True)
+    watchdog.planner_left()
+    watchdog.command(*BRAKE)
+    watchdog.step_result(END_NS + TICK_NS, False)
+    clock.advance(10.0)
+    assert watchdog.brake_due() is None
+
+
+@pytest.mark.parametrize("ends_ns", [
+    [END_NS - TICK_NS], [2**62], [0], [-TICK_NS], [END_NS + 2_000_000_000], [END_NS, END_NS + TICK_NS],
+    [END_NS + TICK_NS * k for k in range(20)]], ids=[
+    "told again", "in the far future", "no stamp", "before time", "long after the last command",
+    "an episode that is over and goes on", "over at every tick"])  # fmt: skip
+def test_an_end_that_is_none_does_not_excuse_a_planner_that_died(watchdog, clock, ends_ns):
+    watchdog.command(*THROTTLE, END_NS)
+    for stamp_ns in ends_ns:
+        watchdog.step_result(stamp_ns, True)
+    clock.advance(0.21)
+    assert watchdog.brake_due() is not None, "whatever is told, it brakes"
+    assert state_after(clock, watchdog, REPEAT_S) == "braking"
+
+
+def test_a_word_of_leaving_without_a_brake_lets_no_vehicle_move(watchdog, clock):
+    watchdog.command(*THROTTLE)
+    watchdog.planner_left()
+    clock.advance(0.21)
+    assert watchdog.brake_due() is not None and watchdog.brake_at_end() is not None

@@ -1,10 +1,11 @@
 """Notices that commands have stopped while the last one lets the vehicle move: the planner hangs or was killed."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_LATEST_NS = 1_000_000_000  # so long before an episode's end a command may answer an image of that episode
+_LATEST_NS = 1_000_000_000  # so long before an episode's end the image may be that the last command of it answers
 REPEAT_S = 0.5  # of the brake, for a simulator that begins anew
 
 
@@ -33,28 +34,51 @@ class CommandWatchdog:
         self._moving = False
         self._braked_s: float | None = None
         self._fault: str | None = None
+        self._left = True  # nobody is to drive
+        self._answered_ns = 0  # the stamp of the image that a command answered last
         self._ended_ns: int | None = None  # when the last episode did, while no other has begun
+        self._begun_s = -math.inf  # when it was seen that another one has
         self.state = WatchState("disarmed", "no command so far")
 
-    def episode_ended(self, stamp_ns: int) -> None:
-        """The simulator said that an episode ended at this stamp [ns]: no command follows until the next begins."""
-        self._ended_ns = stamp_ns
+    def step_result(self, stamp_ns: int, ended: bool) -> None:
+        """The simulator told of the tick with this stamp [ns], and whether the episode ended with it.
+
+        Only an end that commands led up to explains that no other follows: an end told again later, one of another
+        clock and one long after the last command are none. Whatever tick is told of after it belongs to the next
+        episode, or to a simulator that goes on.
+        """
+        if self._ended_ns is None:
+            if ended and 0 <= stamp_ns - self._answered_ns <= _LATEST_NS:
+                self._ended_ns = stamp_ns
+        elif not (ended and stamp_ns == self._ended_ns):
+            self._begins()
+
+    def _begins(self) -> None:
+        """Another episode: a simulator sets the vehicle to its start, without the brake it was told last."""
+        self._ended_ns = None
+        self._begun_s = self._clock()
+        if not (self._moving or self._left):
+            self._moving, self._last_s = True, self._begun_s
 
     def command(self, throttle: float, brake: float, stamp_ns: int = 0) -> None:
         """A command of somebody else came; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0 for
         none."""
         self._last_s = self._clock()
-        if self._ended_ns is not None and (stamp_ns > self._ended_ns or 0 < stamp_ns < self._ended_ns - _LATEST_NS):
-            self._ended_ns = None
+        if stamp_ns > 0:  # the brake of a planner that leaves answers none
+            self._left, self._answered_ns = False, stamp_ns
+            if self._ended_ns is not None and not 0 <= self._ended_ns - stamp_ns <= _LATEST_NS:
+                self._ended_ns = None
         self._moving = not (throttle <= 0.0 and brake >= 1.0)  # NaN counts as moving
+        self._left = self._left and not self._moving
         self._braked_s = self._fault = None
         self.state = WatchState("watching", "commands come" if self._moving else "the last command is a full brake")
 
     def planner_left(self) -> None:
-        """The planner said that it braked and is no longer active; that ends the watchdog's brake."""
-        self._moving = False
-        self._braked_s = self._fault = None
-        self.state = WatchState("disarmed", "the planner has braked and is inactive")
+        """The planner said that it braked and is no longer active. Only the brake itself counts, which comes on another
+        topic: before this word or after it."""
+        self._left = True
+        if not self._moving:
+            self.state = WatchState("disarmed", "the planner has braked and is inactive")
 
     def failed(self, fault: str) -> None:
         """The watchdog itself failed at something, and may have missed a command: brakes until the next one comes."""
@@ -73,7 +97,8 @@ class CommandWatchdog:
             return None
         self._braked_s = now_s
         silence = f"no command for {silent_s:.2f} s, the limit is {self._timeout_s:g} s"
-        if self._fault is None and self._ended_ns is not None:
+        resting = self._ended_ns is not None or now_s - self._begun_s <= self._timeout_s
+        if self._fault is None and resting:
             self.state = WatchState("resting", f"{silence}: the episode is over, the next one has not begun")
         else:
             self.state = WatchState(

@@ -105,8 +105,7 @@ class CommandWatchdogNode(Node):
             self._report()
 
     def _on_step_result(self, message: StepResult) -> None:
-        if message.terminated or message.truncated:
-            self._watchdog.episode_ended(_stamp_ns(message.header))
+        self._watchdog.step_result(_stamp_ns(message.header), message.terminated or message.truncated)
 
     def _look(self) -> None:
         reason = self._watchdog.brake_due()
