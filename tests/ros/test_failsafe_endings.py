@@ -8,15 +8,21 @@ import time
 
 import graph
 import pytest
+from builtin_interfaces.msg import Time
+from carla_msgs.msg import CarlaEgoVehicleControl
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from failsafe_rig import START_S, WATCHDOG, Rig, is_brake, start_planner, start_watchdog, until_watching
+from fake_clock import FakeClock
 from rclpy.qos import QoSProfile
+from std_msgs.msg import Header
 from timing import limit_s
 from tiny_bundle import make_tiny_bundle
-from wm_msgs.msg import PlannerStatus
+from wm_msgs.msg import PlannerStatus, StepResult
+from wm_planner.command_watchdog import CommandWatchdog
+from wm_planner.command_watchdog_node import CommandWatchdogNode
 
 LIMIT_S = limit_s(0.3)  # from the moment a fault can be seen to the brake
-INACTIVE = PlannerStatus.MODE_INACTIVE
+INACTIVE, BRAKING = PlannerStatus.MODE_INACTIVE, PlannerStatus.MODE_BRAKING
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +101,24 @@ def test_a_killed_planner_is_braked_by_the_watchdog_until_another_one_drives(rig
         print(f"\nSIGKILL: brake after {1e3 * brake_s:.0f} ms, mode and reason after {1e3 * said_s:.0f} ms, "
               f"driving with the next planner")
     rig.node.destroy_subscription(subscription)
+
+
+def test_a_rest_that_becomes_a_fault_is_never_told_as_the_end_of_the_brake(domain, monkeypatch):
+    """The planner was killed at an episode's end, and the simulator begins the next one."""
+    told, clock = [], FakeClock()
+    with graph.default_context(domain, []):
+        node = CommandWatchdogNode()
+        monkeypatch.setattr(node, "_publish_status", lambda mode, _: told.append((mode, node._watchdog.state.name)))
+        node._watchdog = CommandWatchdog(0.2, clock)
+        node._on_command(CarlaEgoVehicleControl(throttle=0.5, header=Header(stamp=Time(sec=9))))
+        node._on_step_result(StepResult(terminated=True, header=Header(stamp=Time(sec=10))))
+        for second in (10, 11):
+            clock.advance(1.0)
+            node._look()
+            node._on_step_result(StepResult(header=Header(stamp=Time(sec=second, nanosec=1))))
+        clock.advance(1.0)
+        node._look()
+        assert told == [(BRAKING, "resting"), (BRAKING, "braking"), (BRAKING, "braking")]
+        node._on_command(CarlaEgoVehicleControl(throttle=0.5, header=Header(stamp=Time(sec=12))))
+        assert told[-1] == (INACTIVE, "watching")
+        node.destroy_node()

@@ -2,18 +2,23 @@
 
 import re
 import threading
+import time
 from pathlib import Path
 
 import graph
 import pytest
 import rclpy
+from builtin_interfaces.msg import Time
 from lifecycle_msgs.srv import ChangeState
 from odd_messages import odd_messages
 from odd_requests import UNKNOWN_TYPE, ask, odd_requests
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
 from tiny_bundle import make_tiny_bundle
+from wm_bundle.service_guard import guard_services
 from wm_planner.benchmark.disturber_node import DisturberNode
 from wm_planner.command_watchdog_node import CommandWatchdogNode
 from wm_planner.drive.recorder_node import RecorderNode as DriveRecorderNode
@@ -152,6 +157,32 @@ def test_every_topic_takes_every_odd_message_and_the_node_goes_on(node, asker):
             for _ in range(3):
                 node.executor.spin_once(timeout_sec=0.01)
         asking.destroy_publisher(publisher)
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_a_clock_before_zero_is_no_time_and_the_node_goes_on(own_context, asker, from_the_start):
+    asking, spin_asker = asker
+    simulated = Parameter("use_sim_time", value=True)
+    node = rclpy.create_node("simulated", parameter_overrides=[simulated] if from_the_start else [])
+    guard_services(node)
+    node.set_parameters([simulated])
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    publisher = asking.create_publisher(Clock, "/clock", 10)
+    while not publisher.get_subscription_count():
+        spin_asker()
+    deadline_s = time.monotonic() + 20.0
+    for second, odd in enumerate(odd_messages(Clock), start=1):
+        for _ in range(3):
+            publisher.publish(odd)
+            executor.spin_once(timeout_sec=0.02)  # an exception here is what ends a process
+        while node.get_clock().now().nanoseconds != second * 1_000_000_000:
+            assert time.monotonic() < deadline_s, "a sound time is taken"
+            publisher.publish(Clock(clock=Time(sec=second)))
+            executor.spin_once(timeout_sec=0.02)
+    asking.destroy_publisher(publisher)
+    executor.shutdown()
+    node.destroy_node()
 
 
 def test_every_node_of_the_project_is_guarded():

@@ -1,7 +1,8 @@
 """A node answers every request: one that cannot be served with a failure, instead of ending the process.
 
 rclpy (7.1.6 of Jazzy, and Humble's) lets the exceptions of service callbacks out of the executor, those of its own
-services too: for a life cycle transition that does not fit the state, for a parameter of a type there is none.
+services too: for a life cycle transition that does not fit the state, for a parameter of a type there is none. Its own
+subscription of /clock (use_sim_time) raises for a time before zero.
 Imports nothing of ROS before a node does.
 """
 
@@ -9,7 +10,7 @@ import traceback
 
 
 def guard_services(node) -> None:
-    """From now on no request to a service of the node raises. Call it when all services are made.
+    """From now on no request to a service of the node raises, and no /clock. Call it when all services are made.
 
     What a failed request is answered with has ``success`` or ``successful`` false, and the reason where there is a
     place for one; other answers are empty. The reason is logged.
@@ -17,6 +18,23 @@ def guard_services(node) -> None:
     for service in node.services:
         if not isinstance(service.callback, _Guarded):
             service.callback = _Guarded(service, node.get_logger())
+    _guard_clock(node)
+
+
+def _guard_clock(node) -> None:
+    source = node._time_source  # rclpy has no other way to a subscription that comes and goes with use_sim_time
+    take = source.clock_callback
+
+    def take_guarded(message) -> None:
+        try:
+            take(message)
+        except ValueError as error:
+            node.get_logger().warning(f"/clock: ignored {message.clock.sec} s: {error}", throttle_duration_sec=5.0)
+
+    for subscription in node.subscriptions:
+        if subscription.callback == take:
+            subscription.callback = take_guarded
+    source.clock_callback = take_guarded
 
 
 class _Guarded:

@@ -37,6 +37,7 @@ _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
 _LEVELS = {"disarmed": DiagnosticStatus.OK, "watching": DiagnosticStatus.OK, "resting": DiagnosticStatus.OK,
            "braking": DiagnosticStatus.ERROR}  # fmt: skip
+_BRAKES = ("braking", "resting")
 
 # Name, default and description.
 _PARAMETERS = (
@@ -148,7 +149,7 @@ class CommandWatchdogNode(Node):
             self.get_logger().warning(line)
         else:
             self.get_logger().info(line)
-        if before in ("braking", "resting"):
+        if before in _BRAKES and state.name not in _BRAKES:
             self._publish_status(PlannerStatus.MODE_INACTIVE, f"no longer braking: {state.reason}")
         self._publish_diagnostics()
 
