@@ -1,7 +1,6 @@
 """One line for a wrong option, and the orderly end of a command by a signal."""
 
 import importlib
-import os
 import signal
 
 import pytest
@@ -55,7 +54,7 @@ def test_a_signal_ends_a_command_as_ctrl_c_does_and_the_shell_is_told_which(numb
         signal.signal(each, signal.SIG_DFL)  # as the entry leaves it
     raise_when_stopped()
     with pytest.raises(KeyboardInterrupt) as stop:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
     assert isinstance(stop.value, Stopped)
     code, line = told_when_stopped("drive", stop.value, "no result was written")
     assert (code, line) == (128 + number, f"drive: stopped by {number.name}; no result was written")
@@ -64,7 +63,7 @@ def test_a_signal_ends_a_command_as_ctrl_c_does_and_the_shell_is_told_which(numb
 def test_what_is_ignored_stays_ignored_as_nohup_wants_it():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise_when_stopped()
-    os.kill(os.getpid(), signal.SIGHUP)
+    signal.raise_signal(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
@@ -72,17 +71,17 @@ def test_a_held_signal_comes_at_the_end_and_none_later():
     raise_when_stopped()
     seen = []
     with pytest.raises(Stopped) as stop, hold_signals():
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         seen.append("went on")
     assert seen == ["went on"] and stop.value.number == signal.SIGTERM
     with hold_signals():
         pass
     with pytest.raises(Stopped):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_held_signal_is_not_lost_to_an_error():
     raise_when_stopped()
     with pytest.raises(Stopped), hold_signals():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         raise ValueError("of the call")

@@ -1,7 +1,6 @@
 """The command: what it writes, that it continues where it was stopped, and what it refuses."""
 
 import json
-import os
 import signal
 from dataclasses import replace
 
@@ -137,7 +136,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(place, tmp_path, generou
 
 def test_a_signal_ends_it_in_order_and_other_options_do_not_continue_it(place, tmp_path, generous, monkeypatch, capsys):
     def signalled(path, episode):
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         return write_episode(path, episode)
 
     with monkeypatch.context() as patch:

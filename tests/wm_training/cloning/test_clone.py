@@ -1,6 +1,5 @@
 import csv
 import json
-import os
 import signal
 import sys
 from dataclasses import replace
@@ -112,7 +111,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, monkeypatch, 
 
     def stopped(self, sample):
         if sample.step == 26:  # within the second epoch of 20
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return update(self, sample)
 
     arguments = command_line(tmp_path, output="part.onnx")

@@ -1,6 +1,5 @@
 import csv
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(toy, weak, tmp_path, mo
 
     def stopped(self, sample):
         if sample.step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return update(self, sample)
 
     arguments = command_line(toy, weak, tmp_path / "part.onnx", *more)
