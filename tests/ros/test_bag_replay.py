@@ -14,7 +14,6 @@ from tiny_bundle import make_tiny_bundle
 
 LATE_IS_NO_FAULT = "parameters:=candidates=16 " + " ".join(entry.replace(":=", "=") for entry in PATIENT)
 
-pytestmark = pytest.mark.timeout(300)  # an evaluation beside other work takes its time
 END_S = 240.0
 
 

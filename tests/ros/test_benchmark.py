@@ -90,7 +90,6 @@ def uninterrupted(bundle, tmp_path_factory) -> Path:
     return output
 
 
-@pytest.mark.timeout(300)
 def test_controllers_drive_the_same_tracks_and_are_compared(uninterrupted):
     summary = json.loads((uninterrupted / "benchmark.json").read_text())
     assert [(group["controller"], group["episodes"], group["failed"]) for group in summary["groups"]] == [
@@ -109,7 +108,6 @@ def test_controllers_drive_the_same_tracks_and_are_compared(uninterrupted):
     assert list((uninterrupted / "logs").iterdir()) == [] and processes_of(uninterrupted) == []
 
 
-@pytest.mark.timeout(300)
 def test_a_relay_that_delays_by_less_than_half_a_tick_changes_nothing_in_lock_step(uninterrupted):
     found = driven(uninterrupted)
     for seed in (3000, 3001):
@@ -119,7 +117,6 @@ def test_a_relay_that_delays_by_less_than_half_a_tick_changes_nothing_in_lock_st
         assert different == {"trial", "disturbance"}
 
 
-@pytest.mark.timeout(300)
 def test_a_benchmark_that_was_stopped_and_killed_gives_the_same_episodes(bundle, tmp_path, uninterrupted):
     words = ("--controllers", "planner,random", "--seeds", "3000", "--max-steps", str(STEPS))
     with start(bundle, tmp_path, *words) as benchmark:
@@ -140,7 +137,6 @@ def test_a_benchmark_that_was_stopped_and_killed_gives_the_same_episodes(bundle,
         assert f"max_steps was {STEPS} and is now 30" in benchmark.output()
 
 
-@pytest.mark.timeout(200)
 def test_a_planner_that_dies_is_a_failure_with_what_it_drove_and_the_rest_is_driven(bundle, tmp_path):
     words = ("--controllers", "planner,random", "--seeds", "3000", "--max-steps", "150",
              "--threshold", "planner.lock_step.failed<1")  # fmt: skip
@@ -158,7 +154,6 @@ def test_a_planner_that_dies_is_a_failure_with_what_it_drove_and_the_rest_is_dri
     assert processes_of(tmp_path) == []
 
 
-@pytest.mark.timeout(200)
 def test_an_external_simulator_with_a_reset_service_drives_the_tracks_it_is_told(bundle, tmp_path):
     domain_id = graph.fresh_domain_id()
     with graph.start(
@@ -212,7 +207,6 @@ def picture(stamp) -> Image:
     return image
 
 
-@pytest.mark.timeout(200)
 def test_a_simulator_without_step_results_gives_what_its_topics_tell(bundle, tmp_path):
     domain_id = graph.fresh_domain_id()
     words = ("--simulator", "external", "--controllers", "random", "--seeds", "1:2")
@@ -241,7 +235,6 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell(bundle, tmp
     assert simulator.commands
 
 
-@pytest.mark.timeout(60)
 def test_the_relay_delays_frames_by_ticks_which_the_stamps_of_the_commands_show(tmp_path):
     domain_id = graph.fresh_domain_id()
     settings = {

@@ -47,7 +47,6 @@ def wait_for_driving(output: Path, drive: graph.GraphProcess, timeout_s: float =
         time.sleep(0.05)
 
 
-@pytest.mark.timeout(300)
 def test_all_controllers_drive_the_tracks_and_are_reported(bundle, tmp_path):
     with start_drive(bundle, tmp_path, "--max-steps", str(STEPS), "--seeds", *map(str, SEEDS)) as drive:
         assert drive.wait(240.0) == 0, drive.output()
@@ -74,7 +73,6 @@ def test_all_controllers_drive_the_tracks_and_are_reported(bundle, tmp_path):
     assert "random" in output and "summary.json" in output
 
 
-@pytest.mark.timeout(120)
 def test_a_simulator_that_dies_ends_the_drive_with_its_last_words(bundle, tmp_path):
     with start_drive(bundle, tmp_path, "--controllers", "planner") as drive:
         wait_for_driving(tmp_path, drive)
@@ -89,7 +87,6 @@ def test_a_simulator_that_dies_ends_the_drive_with_its_last_words(bundle, tmp_pa
     assert not (tmp_path / "summary.json").exists()
 
 
-@pytest.mark.timeout(120)
 def test_an_interrupt_leaves_nothing_behind(bundle, tmp_path):
     with start_drive(bundle, tmp_path, "--controllers", "planner") as drive:
         wait_for_driving(tmp_path, drive)
@@ -98,7 +95,6 @@ def test_an_interrupt_leaves_nothing_behind(bundle, tmp_path):
     assert processes_of(tmp_path) == []
 
 
-@pytest.mark.timeout(120)
 def test_a_damaged_bundle_is_refused_before_anything_starts(bundle, tmp_path):
     damaged = make_tiny_bundle(tmp_path / "damaged")
     with open(damaged / "observe.onnx", "ab") as stream:

@@ -51,7 +51,6 @@ def test_a_wait_in_vain_ends_after_its_time_and_quotes_the_planner(session, monk
         waiting.wait(lambda: False, "the planner's first status", 1.0)
 
 
-@pytest.mark.timeout(120)
 def test_the_time_to_start_is_an_option(tmp_path):
     bundle = make_tiny_bundle(tmp_path / "bundle")
     words = ["--bundle", str(bundle), "--output", str(tmp_path / "out"), "--controllers", "planner",

@@ -28,7 +28,6 @@ def node(domain: int, bundle: Path, *parameters: str) -> graph.GraphProcess:
     return graph.start("wm_planner", "planner", "--ros-args", *words, domain_id=domain)
 
 
-@pytest.mark.timeout(150)
 def test_the_node_commands_what_the_policy_says_of_image_speed_and_last_command(bundle, tmp_path):
     # The camera process drives at 5 m/s and, with odometry, tells no command: the one sent last is the one applied.
     file = make_tiny_policy(tmp_path / "clone.onnx", (-0.25, 0.1, 0.0), of_speed=(0.0, 0.04, 0.0), of_previous=-0.5)
@@ -61,7 +60,6 @@ def test_the_node_commands_what_the_policy_says_of_image_speed_and_last_command(
         observer.node.destroy_node()
 
 
-@pytest.mark.timeout(60)
 def test_a_policy_for_another_bundle_ends_the_node_with_what_it_expected_and_found(bundle, tmp_path):
     file = make_tiny_policy(tmp_path / "clone.onnx", control_period_s=0.1)
     with node(graph.fresh_domain_id(), bundle, f"proposal_policy:={file}") as planner:
@@ -71,7 +69,6 @@ def test_a_policy_for_another_bundle_ends_the_node_with_what_it_expected_and_fou
     assert "Traceback" not in said
 
 
-@pytest.mark.timeout(300)
 def test_the_benchmark_pairs_a_policy_with_the_planner_by_track_and_names_it(bundle, tmp_path):
     # Straight on at half throttle, which the untrained actor never does.
     file = make_tiny_policy(tmp_path / "clone.onnx", (0.0, 0.5, 0.0))

@@ -61,7 +61,7 @@ def run(folder: Path, *arguments: str, first_on_path: Path | None = None, **envi
     variables = {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     variables |= {name: str(value) for name, value in environment.items()}
     return subprocess.run(
-        ["bash", str(SCRIPT), *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=100
+        ["bash", str(SCRIPT), *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=250
     )
 
 
