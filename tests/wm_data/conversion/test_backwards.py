@@ -89,6 +89,8 @@ def test_rows_driven_backwards_are_left_out_and_counted(tmp_path, source):
     begin_ns = int(first.stamps_ns[0]) - 61 * 10**8 % 10**8
     assert (first.stamps_ns[-1] - begin_ns) / 1e9 < 3.1 and (second.stamps_ns[0] - begin_ns) / 1e9 > 4.7
     assert all((episode.vector[:, 0] >= 0.0).all() for episode in episodes)
+    for held in [note for note in report.notes if "held" in note]:  # of the rows that are there, or of Waymo's steps
+        assert int(held.split()[2]) - (source is waymo) == len(first) + len(second)
     if first.meta["action_source"] == "derived":
         braking = np.flatnonzero(first.actions[:, 2])  # only while it comes to its stop
         assert len(braking) and ((first.vector[braking, 0] > 0.1) & (first.actions[braking, 1] == 0.0)).all()

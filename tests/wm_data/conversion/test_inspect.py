@@ -181,7 +181,7 @@ def test_strange_content_is_named(tmp_path):
     black = findings_of(tmp_path, observations=np.zeros_like(good.observations))
     assert black == ["the picture never changes (all 16 looked at)", "16 of 16 pictures looked at are of one colour"]
     [outside] = findings_of(tmp_path, actions=good.actions * np.float32([1, 3, 1]))
-    assert outside.startswith("60 actions are out of range") and "throttle 1.5 to 1.5" in outside
+    assert outside.startswith("actions out of range: 60") and "throttle 1.5 to 1.5" in outside
     [both] = findings_of(tmp_path, actions=good.actions + np.float32([0, 0, 0.2]))
     assert both == "throttle and brake act together in 100.0% of the rows"
     assert findings_of(tmp_path, rewards=np.zeros(60, np.float32)) == ["the reward is always 0"]
@@ -191,8 +191,12 @@ def test_strange_content_is_named(tmp_path):
     assert findings_of(tmp_path, stamps_ns=stamps) == ["gaps: 1, the longest 0.58 s after row 29"]
     stamps = good.stamps_ns.copy()
     stamps[7] = stamps[6]
-    assert findings_of(tmp_path, stamps_ns=stamps)[0] == "1 stamps repeat or go backwards"
+    assert findings_of(tmp_path, stamps_ns=stamps)[0] == "stamps that repeat or go backwards: 1"
     assert findings_of(tmp_path, stamps_ns=good.stamps_ns * 2) == ["meta says 12.5 Hz, the stamps 6.25 Hz"]
+    dones = good.dones.copy()
+    dones[29] = True
+    [inner] = findings_of(tmp_path, dones=dones)
+    assert inner.startswith("rows before the last that are marked done") and inner.endswith(": 1")
 
 
 def test_episodes_that_training_would_refuse_together_are_told(tmp_path):

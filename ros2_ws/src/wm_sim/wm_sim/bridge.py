@@ -171,7 +171,7 @@ class Bridge(Node):
                 self._wait_for_command(begins)
             self._spin(self._pacer.next_deadline() - time.monotonic())
         if self._pacer.late:
-            print(f"{self._pacer.late} times the simulation was more than one tick behind real time", flush=True)
+            print(f"ticks more than a period behind real time: {self._pacer.late}", flush=True)
 
     def _may_tick(self) -> bool:
         if self._paused and not self._steps_allowed:
@@ -265,8 +265,8 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-    except (ValueError, RuntimeError) as error:
-        print(f"error: the ROS arguments cannot be used: {error}", file=sys.stderr)
+    except (ValueError, RuntimeError) as error:  # arguments, or no place for its log
+        print(f"error: ROS cannot be started: {str(error).splitlines()[0]}", file=sys.stderr)
         return EXIT_USAGE
     try:
         bridge = Bridge(stop)

@@ -46,11 +46,11 @@ class DriverWait:
         # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
         if sees & commands:
             return True
-        drives = self._ready and commands - {WATCHDOG_NODE}
-        self._ready_s = (self._ready_s or now_s) if drives else None
+        drivers = commands - {WATCHDOG_NODE}
+        self._ready_s = (self._ready_s or now_s) if self._ready and drivers else None
         if self._ready_s is not None and now_s - self._ready_s >= GRACE_S:
             self._node.get_logger().warning(
-                f"a planner is ready, but {_spell(commands)} commands on {control} and does not listen to "
+                f"a planner is ready, but who commands on {control} ({_spell(drivers)}) does not listen to "
                 f"{', '.join(self._images)}: beginning all the same. The planner says: {self._heard}")
             return True
         if now_s - self._begun_s >= self._next_word_s:

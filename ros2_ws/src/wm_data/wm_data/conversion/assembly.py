@@ -70,7 +70,7 @@ class _EpisodeBuilder:
         self._seen: set[int] = set()  # cameras of which a row has had a picture
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
-        self._derived = self._held = 0  # rows whose actions were derived, and of these whose steer is held
+        self._derived = self._held = 0  # rows of episodes whose actions are derived, and of these whose steer is held
 
     def note_held(self) -> None:
         """Say in the report of how many rows the steer is held."""
@@ -95,7 +95,7 @@ class _EpisodeBuilder:
         along, speed_known = self._at_rows(signals.speed, stamps)
         speed = None if along is None else speed_input(along)
         yaw_rate, yaw_known = self._at_rows(signals.yaw_rate, stamps)
-        actions, acted = self._actions(stamps, along, yaw_rate)
+        actions, acted, held = self._actions(stamps, along, yaw_rate)
         rewards, terms, terminated, truncated, judged = self._results(stamps, speed, yaw_rate)
         there = {
             "control": acted,
@@ -111,6 +111,8 @@ class _EpisodeBuilder:
                 self._leave_out(end - first, f"row of an episode shorter than {self._options.min_rows}")
                 continue
             part = slice(first, end)
+            self._derived += end - first
+            self._held += int(held[part].sum())
             pictures, mask = self._pictures(rows[first:end])
             last = np.arange(first, end) == end - 1
             yield Episode(
@@ -135,15 +137,15 @@ class _EpisodeBuilder:
         values, known = resampling.latest_at(signal, stamps)
         return values[:, 0], known
 
-    def _actions(self, stamps, speed, yaw_rate) -> tuple[np.ndarray, np.ndarray]:
-        """Actions (n, 3) between n + 1 rows, and which are known (n,)."""
+    def _actions(self, stamps, speed, yaw_rate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Actions (n, 3) between n + 1 rows, which are known (n,), and of which the steer is held (n,)."""
         if self._drive.present.control is not None:
             actions, known = resampling.mean_over(self._drive.present.control, stamps[:-1], stamps[1:])
             inside = np.clip(actions, [-1.0, 0.0, 0.0], [1.0, 1.0, 1.0])
             outside = int((known & (actions != inside).any(axis=1)).sum())
             if outside:
                 self._drive.report.skipped["action outside its limits, brought back to them"] += outside
-            return inside, known
+            return inside, known, np.zeros(len(inside), bool)
         if speed is None or yaw_rate is None:
             raise ConversionError(
                 f"the recording has no actions, and to derive them its speed and yaw rate are needed: it has "
@@ -156,9 +158,7 @@ class _EpisodeBuilder:
             self._drive.wheelbase_m,
             self._max_steer_rad,
         )
-        self._derived += len(held)
-        self._held += int(held.sum())
-        return actions, np.ones(len(actions), bool)
+        return actions, np.ones(len(actions), bool), held
 
     def _tellable(self, speed, yaw_rate) -> dict[tuple[str, str], np.ndarray]:
         """Which rows (n,) a steer and two pedals can tell at all, by the reason why not, see ``_stretches``."""

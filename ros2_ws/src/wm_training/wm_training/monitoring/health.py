@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 from wm_bundle.doubts import TOO_FEW_UPDATES
 from wm_bundle.files import write_text
+from wm_evaluation.wording import counted
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.monitoring.issues import (
@@ -86,7 +87,7 @@ class Report:
 
     def text(self) -> str:
         """Some lines for people."""
-        lines = [f"health after {self.updates} updates"]
+        lines = [f"health after {counted(self.updates, 'update')}"]
         for name, level in self.levels.items():
             value = "-" if level.value is None else f"{level.value:.3g}"
             lines.append(

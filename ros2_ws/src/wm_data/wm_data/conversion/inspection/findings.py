@@ -61,7 +61,7 @@ def _of_actions(episode: Episode) -> list[str]:
         ranges = ", ".join(
             f"{name} {a:.3g} to {b:.3g}" for name, a, b in zip(("steer", "throttle", "brake"), low, high, strict=True)
         )
-        found.append(f"{outside} actions are out of range ({ranges})")
+        found.append(f"actions out of range: {outside} ({ranges})")
     both = float(np.mean((actions[:, 1] > BOTH_PEDALS) & (actions[:, 2] > BOTH_PEDALS)))
     if both:
         found.append(f"throttle and brake act together in {both:.1%} of the rows")
@@ -74,7 +74,7 @@ def _of_results(episode: Episode) -> list[str]:
         found.append(f"the reward is always {episode.rewards[0]:g}")
     inner = int(np.count_nonzero(episode.dones[:-1]))
     if inner:
-        found.append(f"{inner} rows before the last are marked done: to training they end drives of their own")
+        found.append(f"rows before the last that are marked done, and so end drives of their own to training: {inner}")
     if (np.asarray(episode.terminals, bool) & ~np.asarray(episode.dones, bool)).any():
         found.append("a terminal is not marked done")
     names = [column.get("name") for column in _dictionaries(episode.meta.get("vector"))]
@@ -91,7 +91,7 @@ def _of_time(episode: Episode) -> list[str]:
     found, steps = [], np.diff(stamps)
     backwards = int((steps <= 0).sum())
     if backwards:
-        found.append(f"{backwards} stamps repeat or go backwards")
+        found.append(f"stamps that repeat or go backwards: {backwards}")
     long = gaps(stamps)
     if long:
         found.append(f"gaps: {len(long)}, the longest {long[0][1]:.3g} s after row {long[0][0]}")

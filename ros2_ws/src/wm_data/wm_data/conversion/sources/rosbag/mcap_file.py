@@ -17,6 +17,7 @@ from mcap.stream_reader import MAGIC_SIZE, StreamReader, breakup_chunk
 from mcap.summary import Summary
 from mcap.writer import MCAP0_MAGIC
 from wm_bundle.files import open_regular
+from wm_evaluation.wording import counted
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
@@ -173,7 +174,7 @@ class McapFile:
                         raise
                     self._report.note(
                         f"{self._path.name} breaks off at byte {stream.tell()} of {self._path.stat().st_size} "
-                        f"({type(error).__name__}); the {count} messages before it are recovered"
+                        f"({type(error).__name__}); recovered before it: {counted(count, 'message')}"
                     )
                     return
                 if isinstance(record, Schema | Channel | Message):

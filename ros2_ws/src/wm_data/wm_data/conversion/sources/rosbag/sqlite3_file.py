@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from wm_evaluation.wording import counted
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
@@ -85,7 +86,6 @@ def _topics_of(database: sqlite3.Connection, path: Path, report: DriveReport) ->
         )
     }
     if counts:
-        report.note(
-            f"{path.name} has {sum(counts.values())} messages of topics that it does not name: they are left out"
-        )
+        missing = counted(sum(counts.values()), "message")
+        report.note(f"of topics that {path.name} does not name {missing} are left out")
     return topics

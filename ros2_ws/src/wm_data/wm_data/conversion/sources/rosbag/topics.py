@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wm_evaluation.wording import counted
+
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources.rosbag.bag import Topic
@@ -230,4 +232,4 @@ class _Finder:
 
 
 def _listed(topics) -> str:
-    return ", ".join(f"{topic.name} ({topic.type}, {topic.count} messages)" for topic in topics)
+    return ", ".join(f"{topic.name} ({topic.type}, {counted(topic.count, 'message')})" for topic in topics)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from wm_bundle.files import open_regular
 
-from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, held_steer_note
+from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, drives_backwards, held_steer_note
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
@@ -177,6 +177,7 @@ def _signals(
     yaw_rates = turned / steps_s
     ends = speeds[whole], speeds[whole + 1]
     controls, held = derived_controls(ends, yaw_rates, steps_s, wheelbase_m, max_steer_rad)
+    held = held[~drives_backwards(*ends)]
     if held.any():
         report.note(held_steer_note(int(held.sum()), len(held), wheelbase_m))
     yaw_rate.extend(stamps_ns[whole + 1], yaw_rates[:, None])
