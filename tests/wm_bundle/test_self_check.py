@@ -1,6 +1,9 @@
 """The file with a bundle's questions and answers: read as written, or refused with the reason."""
 
+import hashlib
+import io
 import json
+import pickle
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -72,3 +75,38 @@ def test_a_file_that_is_missing_or_not_listed_is_refused(tmp_path):
     bundle.file("bundle.json").write_text(json.dumps(values))
     with pytest.raises(BundleError, match="lists no checksum of self_check.npz"):
         load_bundle(bundle.path)
+
+
+def damaged(bundle, data: bytes):
+    """The bundle with other bytes in the file and the checksum of these."""
+    bundle.file(SELF_CHECK_FILE).write_bytes(data)
+    values = json.loads(bundle.file("bundle.json").read_text())
+    values["files"][SELF_CHECK_FILE] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    bundle.file("bundle.json").write_text(json.dumps(values))
+    return load_bundle(bundle.path)
+
+
+def test_other_bytes_are_refused_with_the_reason_whatever_they_are(tmp_path):
+    bundle = bundle_with(tmp_path)
+    whole = bundle.file(SELF_CHECK_FILE).read_bytes()
+    plain = io.BytesIO()
+    np.save(plain, np.zeros(3))
+    random, refused = np.random.default_rng(3), 0
+    for data in (b"", plain.getvalue(), pickle.dumps({"returns": 1}), whole[:-50]):
+        with pytest.raises(BundleError, match=r"self_check.npz cannot be used: it is no npz file; export"):
+            read_self_check(damaged(bundle, data))
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in random.integers(len(whole), size=3):
+            data[place] ^= 0xFF
+        try:
+            read_self_check(damaged(bundle, bytes(data)))
+        except BundleError:
+            refused += 1
+    assert refused > 30
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    answers = replace(ANSWERS, returns=np.full((B, N), np.nan, np.float32))
+    with pytest.raises(BundleError, match="'returns' holds numbers that are not finite"):
+        read_self_check(bundle_with(tmp_path, answers=answers))

@@ -132,3 +132,13 @@ def test_a_file_of_several_drives_is_taken_apart_row_by_row(tmp_path):
 
 def replace_meta(episode: Episode, **meta) -> Episode:
     return Episode(**vars(episode) | {"meta": episode.meta | meta})
+
+
+def test_copies_of_a_drive_are_one_drive_whatever_they_are_called(tmp_path):
+    for i in range(4):
+        write_episode(tmp_path / f"a_{i}.npz", make_episode(12, seed=i, size=8))
+        episode = replace_meta(read_episode(tmp_path / f"a_{i}.npz"), copied="by hand")
+        write_episode(tmp_path / f"z_{i}.npz", episode)
+    train, val = split(tmp_path, 0.3)
+    assert {file.stem[2:] for file in val} & {file.stem[2:] for file in train} == set()
+    assert len(val) == 2 and len(drives_of([*train, *val])) == 4

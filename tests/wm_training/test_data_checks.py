@@ -16,6 +16,7 @@ from wm_training.augmentation.runner import Augmentation
 from wm_training.cloning.__main__ import main as clone
 from wm_training.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
+from wm_training.data.notes import action_note
 from wm_training.export import main as export
 from wm_training.guidance.__main__ import main as finetune_policy
 from wm_training.imagination.scorecard import plan_windows
@@ -200,3 +201,24 @@ def test_rewards_and_returns_beyond_the_bins_are_named_with_the_setting(tmp_path
     for cure in (["--bin-limit", "10000"], ["--scalar-head", "mse"], ["--discount", "0.5"]):
         assert train.main([*words, *cure]) == 0
         assert "bin_limit" not in "".join(line for line in capsys.readouterr().err.splitlines() if "beyond" in line)
+
+
+def test_actions_that_are_no_steer_and_pedals_are_named(tmp_path):
+    def note() -> str | None:
+        return action_note(*(SequenceDataset(tmp_path, tiny_config(tmp_path), split) for split in ("train", "val")))
+
+    for i in range(3):
+        write_episode(tmp_path / f"{i}.npz", usual(i))
+    assert note() is None
+    degrees = (usual(1).actions * np.array((40.0, 1.0, 1.0))).astype(np.float32)
+    write_episode(tmp_path / "1.npz", replace(usual(1), actions=degrees))
+    assert "actions of 1 of 3 episodes are out of range, those of 1.npz from" in note()
+
+
+def test_the_spread_of_large_numbers_is_finite(tmp_path):
+    for i, size in enumerate((1.0, 1e30)):
+        episode = make_episode(40, seed=i, size=32)
+        vector = np.full((40, 1), size, np.float32)
+        write_episode(tmp_path / f"{i}.npz", replace(episode, vector=vector))
+    mean, deviation = SequenceDataset(tmp_path, tiny_config(tmp_path, validation_share=0.0)).vector_statistics()
+    assert mean == pytest.approx([5e29]) and deviation == pytest.approx([5e29])

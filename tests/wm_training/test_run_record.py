@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,16 @@ def test_a_run_without_a_record_says_what_cannot_be_checked(tmp_path, run, capsy
     (tmp_path / "out" / "run.json").unlink()
     assert train.main(run) == 0
     assert "has no run.json: whether its episodes have changed cannot be told" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_with_data_of_another_meaning_says_so(tmp_path, run, capsys):
+    for i in range(4):
+        episode = make_episode(40, seed=i, size=32)
+        odd = replace(episode, meta={**episode.meta, "rate_hz": 5.0})
+        write_episode(tmp_path / "other" / f"{i}.npz", odd)
+    begun = str(tmp_path / "out" / "last.pt")
+    words = ["--resume", begun, "--data-path", str(tmp_path / "other"), "--output-dir", str(tmp_path / "out2")]
+    assert train.main([*run, *words, "--dry-run"]) == 0
+    assert re.search(r"other/0.npz is at 5 Hz, what checkpoint .*last.pt was trained on is at", capsys.readouterr().err)
+    assert train.main([*run, "--resume", begun, "--output-dir", str(tmp_path / "out3"), "--dry-run"]) == 0
+    assert "was trained on is at" not in capsys.readouterr().err

@@ -136,3 +136,14 @@ def test_scores_of_the_old_files_are_refused_beside_the_new_ones(old, new, tmp_p
     assert json.loads((old.path / "scores.json").read_text()) != json.loads((new.path / "scores.json").read_text())
     with pytest.raises(Exception, match="is of another model"):
         read_scores(load_bundle(tmp_path / "bundle"))
+
+
+def test_a_file_that_the_manifest_lists_and_nobody_needs_goes_along(old, tmp_path):
+    folder = tmp_path / "bundle"
+    shutil.copytree(old.path, folder)
+    (folder / "note.txt").write_text("of last year")
+    files = {name: folder / name for name in (*old.manifest.files, "note.txt")}
+    write_bundle(tmp_path / "listed", replace(old.manifest, files={}), files)
+    assert main([str(tmp_path / "listed"), str(tmp_path / "new")]) == 0
+    new = load_bundle(tmp_path / "new")
+    assert new.manifest.self_check is not None and new.file("note.txt").read_text() == "of last year"

@@ -67,6 +67,16 @@ def test_the_end_of_a_log_is_a_truncation_and_a_collision_is_terminal():
     assert made.report.splits == [{"stamp_ns": 1300 * MS, "reason": "the episode ended"}]
 
 
+def test_events_that_no_row_tells_of_are_counted():
+    stamps = [*range(1000, 2001, 100), *range(3000, 4001, 100)]  # none from 2.0 to 3.0 s
+    collision = signal({500: 1.0, 1550: 1.0, 2500: 1.0})
+    lane_invasion = signal({2600: 2.0, 3550: 1.0})
+    made = drive(front(stamps), driven(collision=collision, lane_invasion=lane_invasion))
+    assert sum(episode.terminals.sum() for episode in convert(made)) == 1
+    assert made.report.skipped["collision that is in no row"] == 2
+    assert made.report.skipped["lane_invasion that is in no row"] == 2
+
+
 def test_what_a_log_cannot_tell_is_masked_in_the_terms_and_named():
     (episode,) = convert(drive(front(range(0, 2001, 100))))
     names = episode.meta["reward_terms"]

@@ -161,3 +161,50 @@ def test_a_frame_that_comes_twice_gives_one_row_and_pictures_are_counted_and_not
     assert [greys(episode) for episode in episodes] == [[10, 15], [30, 35, 40]]
     assert report.skipped["row with the picture of rgb_front that another row has"] == 1
     assert report.skipped["picture of rgb_front without a row"] == 1
+
+
+@pytest.mark.parametrize(("column", "reverse", "forward"), [
+    ("gear", "R", "D"), ("gear", "Reverse", "1"), ("gear", -1, 2), ("reverse", "yes", "no"),
+    ("reverse", "True", "False"),
+])  # fmt: skip
+def test_reverse_gear_is_told_in_words_too(tmp_path, column, reverse, forward):
+    rows = table_rows(20, speed=lambda k: 4.0, **{column: lambda k: reverse if 8 <= k < 12 else forward})
+    episodes, report = convert(write_drive(tmp_path, rows))
+    assert [greys(episode)[0] for episode in episodes] == [10, 70]
+    assert report.skipped["row in reverse gear"] == 4
+
+
+def test_a_gear_that_nobody_understands_leaves_it_to_the_speed(tmp_path):
+    rows = table_rows(20, speed=lambda k: -2.0 if 8 <= k < 12 else 4.0, gear=lambda k: "hyperspace")
+    _, report = convert(write_drive(tmp_path, rows))
+    assert report.skipped["row driven backwards, which no action tells"] == 5
+    assert any("columns that are not used: gear" in note for note in report.notes)
+
+
+def test_a_column_that_is_called_exactly_so_counts_before_one_with_more_to_its_name(tmp_path):
+    rows = table_rows(6, speed=lambda k: 5.0)
+    rows = [{"control_steer": 0.9, "vehicle_speed": 18.0, **row} for row in rows]
+    (episode,), report = convert(write_drive(tmp_path, rows))
+    np.testing.assert_allclose(episode.actions[:, 0], [0.01 * k for k in range(5)], atol=1e-6)
+    assert (episode.vector == 5.0).all()
+    assert any("not used: control_steer, vehicle_speed" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("step", [10, 100_000, 250_000, 500_000])
+def test_a_time_that_may_be_milliseconds_or_microseconds_is_none_in_seconds_or_nanoseconds(tmp_path, step):
+    write_drive(tmp_path, table_rows(5, timestamp=lambda k: step * k))
+    with pytest.raises(ConversionError, match="hardly seconds: name it after its unit"):
+        convert(tmp_path)
+
+
+def test_pictures_of_several_kinds_in_one_folder_are_several_cameras(tmp_path):
+    write_table(tmp_path / "controls.csv", table_rows(6))
+    for kind, grey in (("depth", 200), ("rgb", 20)):
+        for k in range(6):
+            write_picture(tmp_path / f"{kind}_{100 + k:06d}.png", grey + k)
+    write_picture(tmp_path / "a_preview_1.png", 90)
+    (episode,), report = convert(tmp_path)
+    assert greys(episode) == [20 + k for k in range(5)] and episode.meta["cameras"][0]["name"] == "rgb"
+    assert not report.skipped
+    (episode,), _ = convert(tmp_path, cameras=("depth",))
+    assert greys(episode) == [200 + k for k in range(5)]

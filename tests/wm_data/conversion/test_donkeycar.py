@@ -154,9 +154,24 @@ def test_damaged_tubs_give_errors_in_words_and_nothing_else(tmp_path):
     assert read > 0
 
 
-def test_a_damaged_catalog_is_told_with_its_row(tmp_path):
-    folder = write_tub(tmp_path / "tub", records(10))
-    text = (folder / "catalog_1.catalog").read_text()
-    (folder / "catalog_1.catalog").write_text(text[: len(text) // 2])
-    with pytest.raises(ConversionError, match="catalog_1.catalog, row 2"):
-        converted("donkeycar", folder)
+def test_a_record_that_was_cut_is_left_out_and_counted(tmp_path):
+    folder = write_tub(tmp_path / "tub", records(12))
+    catalog = folder / "catalog_1.catalog"  # of the records 7 to 11
+    catalog.write_text(catalog.read_text()[:-30])  # the battery was empty
+    (episode,), report = converted("donkeycar", folder)
+    assert near(episode, 10 * np.arange(10))
+    assert report.skipped == {"row whose record cannot be read": 1}
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_car_that_was_started_again_begins_a_new_episode_also_without_a_time(tmp_path, timed):
+    rows = records(14, _session_id=lambda k: f"21-06-12_{k // 8}")
+    folder = write_tub(tmp_path / "tub", rows)
+    if not timed:
+        for catalog in folder.glob("*.catalog"):
+            told = [json.loads(line) for line in catalog.read_text().splitlines()]
+            kept = ({name: value for name, value in row.items() if name != "_timestamp_ms"} for row in told)
+            catalog.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    episodes, _ = converted("donkeycar", folder, frame_rate=20.0)
+    assert [near(episode, 10 * np.arange(8 * k, 8 * k + n)) for k, (episode, n) in
+            enumerate(zip(episodes, (7, 5), strict=True))] == [True, True]  # fmt: skip

@@ -107,9 +107,44 @@ def test_clocks_less_than_ten_seconds_apart_have_one_beginning():
 
 
 def test_a_missing_stamp_of_the_same_clock_is_the_time_of_recording():
-    clock = Clock(by_recording=False)
-    assert clock.stamp_ns(1_000 * MS, 1_030 * MS) == 1_000 * MS
-    assert clock.stamp_ns(None, 1_100 * MS) == 1_100 * MS
+    clock = Clock(by_recording=False, offsets={"a": [], "b": []})
+    assert clock.stamp_ns("a", 1_000 * MS, 1_030 * MS) == 1_000 * MS
+    assert clock.stamp_ns("b", None, 1_100 * MS) == 1_100 * MS
+    assert clock.stamp_ns("a", 1_000 * MS, 2_900 * MS) == 1_000 * MS  # a slow camera, as far as one topic can tell
+    assert clock.stamp_ns("b", None, 2_900 * MS) == 2_900 * MS
+
+
+def test_the_topic_that_comes_least_late_tells_how_far_the_clocks_are_apart():
+    clock = Clock(by_recording=False, offsets={"camera": [], "motion": []})
+    for tick_ns in range(0, 1_000 * MS, 100 * MS):
+        clock.stamp_ns("motion", tick_ns, tick_ns + 3_000 * MS)
+        clock.stamp_ns("camera", tick_ns, tick_ns + 3_400 * MS)
+    clock.stamp_ns("motion", 9_000 * MS, 3_950 * MS)  # a single odd one
+    assert clock.stamp_ns("command", None, 4_000 * MS) == 1_000 * MS
+
+
+@pytest.mark.parametrize("apart_ns", [3_000 * MS, -3_000 * MS, 800 * MS])
+def test_commands_without_stamps_act_in_their_own_rows_where_the_clock_of_recording_is_another(tmp_path, apart_ns):
+    """A bag that was played and recorded anew, or two machines whose clocks differ."""
+    recording = drive(ticks=60, start_ns=EPOCH, log_offset_ns=apart_ns).without(f"{VEHICLE}/step_result")
+    commands = Recording()
+    for tick in range(60):
+        commands.add("/cmd", "carla_msgs/msg/CarlaEgoVehicleControl", EPOCH + apart_ns + tick * 100 * MS + 2 * MS,
+                     **control(steer_of(tick)))  # fmt: skip
+    bag = write_bag(tmp_path / "bag", ordered(recording, commands))
+    (episode,), _ = converted(bag, actions="commanded", topics=("control=/cmd",))
+    ticks = (episode.stamps_ns - EPOCH) // (100 * MS)
+    assert len(ticks) >= 55
+    wanted = np.array([0.01 * steer_of(tick - 1) + 0.99 * steer_of(tick) for tick in ticks.tolist()])
+    assert episode.actions[1:, 0] == pytest.approx(wanted[1:], abs=0.02)
+
+
+def test_topics_that_are_recorded_much_later_than_others_are_named(tmp_path):
+    late = drive(ticks=40, start_ns=EPOCH).changed(CAMERA, lambda fields, log_ns: (fields, log_ns + 3_000 * MS))
+    _, report = converted(write_bag(tmp_path / "late", Recording(sorted(late.messages, key=lambda one: one[2]))))
+    assert [note for note in report.notes if f"{CAMERA} is recorded 3.00 s later" in note and "clocks" in note]
+    _, report = converted(write_bag(tmp_path / "usual", drive(ticks=40, start_ns=EPOCH)))
+    assert not [note for note in report.notes if "clocks" in note]
 
 
 def in_two_times(back_ns: int, ticks: int = 40) -> Recording:

@@ -148,7 +148,8 @@ def test_every_row_has_the_numbers_of_its_own_run(runs, ahead, early_ms, steps, 
     lost = count - len(shown)
     assert lost <= 2 * len(runs) + (not steps) * 2  # the last moment of each, where a crash leads on, what is at a cut
     assert len(made.report.splits) >= len(runs) - 1 and not made.report.skipped.keys() - {
-        "row that leads from an end to a new beginning", "row without a row after it"}  # fmt: skip
+        "row that leads from an end to a new beginning", "row without a row after it",
+        "collision that is in no row", "lane_invasion that is in no row"}  # fmt: skip
 
 
 FAR_MS = st.one_of(st.integers(500, 30_000), st.integers(5, 300).map(lambda count: count * PERIOD_MS))

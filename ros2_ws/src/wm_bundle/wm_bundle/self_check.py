@@ -3,7 +3,10 @@
 Shapes: B beliefs, N plans, H horizon, F belief features, V vector inputs, C channels.
 """
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -12,6 +15,11 @@ import numpy as np
 from wm_bundle.bundle import Bundle, BundleError
 from wm_bundle.manifest import SELF_CHECK_FILE, BundleManifest
 
+# What zipfile, zlib and numpy raise about damaged files.
+_DAMAGE = (
+    OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+    RuntimeError, MemoryError,
+)  # fmt: skip
 MEASURES = ("belief", "return", "action", "actor", "picture")  # see wm_evaluation.metrics.self_check
 
 
@@ -56,19 +64,22 @@ def read_self_check(bundle: Bundle) -> tuple[Questions, Answers] | None:
         return None
     file = bundle.file(SELF_CHECK_FILE)
     try:
+        if not zipfile.is_zipfile(file):  # numpy takes other files for something else
+            raise ValueError("it is no npz file")
         with np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
         _check_shapes(found, bundle.manifest)
         limits = bundle.manifest.self_check.limits
         if set(limits) != set(MEASURES):
             raise ValueError(f"expected limits of {', '.join(MEASURES)}, found {', '.join(limits) or 'none'}")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise BundleError(f"{file} cannot be used: {error}; export the bundle again") from error
     return tuple(kind(**{entry.name: found[entry.name] for entry in fields(kind)}) for kind in (Questions, Answers))
 
 
 def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> None:
-    """Raise ValueError unless there is every array, of the type and shape that the bundle's model has."""
+    """Raise ValueError unless there is every array, of finite numbers, of the type and shape that the bundle's model
+    has."""
     size, image = manifest.latent.belief, (manifest.image.channels, manifest.image.height, manifest.image.width)
     if found["returns"].ndim != 2 or not found["returns"].size:
         raise ValueError(f"'returns': expected a row for each belief, found {found['returns'].shape}")
@@ -88,3 +99,5 @@ def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> Non
         array = found[name]
         if array.dtype != kind or array.shape != shape:
             raise ValueError(f"'{name}': expected {np.dtype(kind)} {shape}, found {array.dtype} {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"'{name}' holds numbers that are not finite")

@@ -157,6 +157,17 @@ def read_meta(path: str | os.PathLike) -> dict:
     return meta if isinstance(meta, dict) else {}
 
 
+def content_of(path: str | os.PathLike) -> tuple[int, ...] | None:
+    """What copies of an episode have in common and no others: sizes and checksums of its pictures, actions and rewards,
+    as the file's directory tells them. None for a damaged file."""
+    try:
+        with open_regular(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            members = [archive.getinfo(f"{name}.npy") for name in ("observations", "actions", "rewards")]
+    except (*_DAMAGE, KeyError):
+        return None
+    return tuple(number for member in members for number in (member.file_size, member.CRC))
+
+
 def find_episodes(folder: str | os.PathLike) -> list[Path]:
     """The episode files of a folder, sorted by name. Raises EpisodeError when there is no such folder or no file."""
     folder = Path(folder).expanduser()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from wm_data.episodes import find_episodes, read_meta
+from wm_data.episodes import content_of, find_episodes, read_meta
 from wm_data.imagined import drive_hashes, is_imagined, without_sources
 
 SPLITS = ("train", "val")
@@ -45,8 +45,8 @@ def split_files(folder: Path, validation_share: float, split: str) -> list[Path]
 def drives_of(files: Iterable[Path]) -> list[list[Path]]:
     """The files of each drive, drives and files in the order of the files' names.
 
-    Files are of one drive whose meta tells the same ``drive`` or ``log``, and the pieces NAME_000, NAME_001 … that
-    `convert` made of one. Every other file is a drive of its own.
+    Files are of one drive whose meta tells the same ``drive`` or ``log``, the pieces NAME_000, NAME_001 … that
+    `convert` made of one, and copies. Every other file is a drive of its own.
     """
     files = sorted(files)
     first_with: dict[tuple, Path] = {}
@@ -95,6 +95,9 @@ def _look_at(file: Path, changed_ns: int, size: int) -> _Look:
     shared = [(key, meta[key]) for key in ("drive", "log") if isinstance(meta.get(key), str)]
     if "converter_version" in meta and "drive" not in meta:
         shared.append(("name", _PIECE.sub("", file.stem)))
+    content = content_of(file)
+    if content is not None:
+        shared.append(("content", *content))
     return _Look(is_imagined(meta), tuple(shared))
 
 

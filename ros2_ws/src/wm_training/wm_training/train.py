@@ -17,6 +17,8 @@ from wm_training.presets import PresetName
 from wm_training.training.process import prepare_process
 
 if TYPE_CHECKING:
+    from wm_data.agreement import Traits
+
     from wm_training.data.dataset import SequenceDataset
     from wm_training.training.trainer import WorldModelTrainer
 
@@ -93,11 +95,11 @@ def _train(options: Options, config: WorldModelTrainConfig) -> int:
 
     last = Path(config.output_dir).expanduser() / "last.pt"
     checkpoint = _checkpoint(options.resume, last)
-    saved = None if checkpoint is None else _check_fit(checkpoint, config)
+    saved, before = (None, None) if checkpoint is None else _check_fit(checkpoint, config)
     trainer = WorldModelTrainer(config, None if saved is None else saved.precision)
     if checkpoint is not None:
         trainer.load_checkpoint(checkpoint)
-    for line in (*_notes(trainer), _summary(trainer)):
+    for line in (*_notes(trainer, before), _summary(trainer)):
         say("train", line)
     if options.dry_run:
         _show(trainer)
@@ -120,11 +122,13 @@ def _checkpoint(resume: str, last: Path) -> Path | None:
     return None if resume == "none" else Path(resume).expanduser()
 
 
-def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> WorldModelTrainConfig:
-    """The checkpoint's settings; says what differs from them. Raises ConfigurationError where it is another model."""
-    from wm_training.training.checkpoints import read_checkpoint
+def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldModelTrainConfig, Traits]":
+    """The checkpoint's settings, and what it was trained on; says what differs from the settings. Raises
+    ConfigurationError where it is another model."""
+    from wm_training.training.checkpoints import read_checkpoint, traits_of_checkpoint
 
-    saved = WorldModelTrainConfig.from_dict(read_checkpoint(checkpoint).get("config"), f"checkpoint {checkpoint}")
+    payload = read_checkpoint(checkpoint)
+    saved = WorldModelTrainConfig.from_dict(payload.get("config"), f"checkpoint {checkpoint}")
     model, others = configuration.differences(saved, config)
     if model:
         raise ConfigurationError(
@@ -133,15 +137,19 @@ def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> WorldModelTra
         )
     if others:
         say("train", f"settings that differ from checkpoint {checkpoint}: {', '.join(others)}")
-    return saved
+    return saved, traits_of_checkpoint(checkpoint, payload, saved)
 
 
-def _notes(trainer: "WorldModelTrainer") -> list[str]:
-    """What to know of the data and of the arithmetic before the first update."""
+def _notes(trainer: "WorldModelTrainer", before: "Traits | None") -> list[str]:
+    """What to know of the data and of the arithmetic before the first update. ``before``: what the checkpoint was
+    trained on, if there is one."""
+    from wm_data.agreement import differences
+
     from wm_training.data.notes import data_notes, reward_note
 
     train, val = trainer.train_data, trainer.val_data
-    found = [*data_notes(train, val), reward_note(trainer.config, train, val), trainer.arithmetic.text()]
+    other = [] if before is None else [one.text() for one in differences([before, *train.traits])]
+    found = [*other, *data_notes(train, val), reward_note(trainer.config, train, val), trainer.arithmetic.text()]
     return [line for line in found if line]
 
 

@@ -57,6 +57,7 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
     for stretch in (*waiting, rows):
         yield from build.episodes(stretch)
     build.note_held()
+    build.count_events()
 
 
 class _EpisodeBuilder:
@@ -70,12 +71,20 @@ class _EpisodeBuilder:
         self._seen: set[int] = set()  # cameras of which a row has had a picture
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
+        self._happened = dict.fromkeys(("collision", "lane_invasion"), 0.0)  # in rows of episodes
         self._derived = self._held = 0  # rows of episodes whose actions are derived, and of these whose steer is held
 
     def note_held(self) -> None:
         """Say in the report of how many rows the steer is held."""
         if self._held:
             self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
+
+    def count_events(self) -> None:
+        """Count collisions and the like that no row tells of, as those while no pictures came."""
+        for name, told in self._happened.items():
+            signal = getattr(self._drive.signals, name)
+            recorded = 0.0 if signal is None else float(signal.samples.values.sum())
+            self._leave_out(max(0, round(recorded - told)), f"{name} that is in no row")
 
     def episodes(self, rows: list[Row]) -> Iterator[Episode]:
         """Episodes from an uninterrupted stretch, cut where something needed is missing and where one ended."""
@@ -115,6 +124,10 @@ class _EpisodeBuilder:
             self._held += int(held[part].sum())
             pictures, mask = self._pictures(rows[first:end])
             last = np.arange(first, end) == end - 1
+            for name in self._happened:
+                if (events := getattr(signals, name)) is not None:
+                    between = resampling.sum_between(events, stamps[first : end + 1])
+                    self._happened[name] += float(between.sum())
             yield Episode(
                 observations=pictures,
                 actions=actions[part].astype(np.float32),

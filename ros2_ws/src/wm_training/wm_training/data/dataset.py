@@ -99,7 +99,8 @@ class SequenceDataset:
         does not count."""
         own = self.episodes[: len(self.files) - self.imagined]
         values = np.concatenate([episode.vector for episode in own])
-        return values.mean(0, dtype=np.float64).astype(np.float32), np.maximum(values.std(0), 1e-3).astype(np.float32)
+        mean, deviation = (measure(0, dtype=np.float64) for measure in (values.mean, values.std))
+        return mean.astype(np.float32), np.maximum(deviation, 1e-3).astype(np.float32)
 
     def batch(self, epoch: int, index: int, rows: slice | None = None) -> Batch:
         """Batch ``index`` of ``epoch``, on the CPU; the same arguments give the same batch.

@@ -1,5 +1,7 @@
 """What somebody who trains on a folder should know of it before the first update."""
 
+import numpy as np
+from wm_bundle import ACTION_HIGH, ACTION_LOW
 from wm_data.agreement import notes
 from wm_data.rewards import beyond, largest_return
 from wm_data.splits import drives_of, name_of_drive
@@ -8,11 +10,33 @@ from wm_training.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 
 SHOWN = 6
+_ROUNDING = 1e-3
 
 
 def data_notes(train: SequenceDataset, val: SequenceDataset) -> list[str]:
     """Sentences about the two splits: what is taken for alike in them, and which drives validate."""
-    return [*notes([*train.traits, *val.traits]), validation_note(train, val)]
+    found = [*notes([*train.traits, *val.traits]), validation_note(train, val), action_note(train, val)]
+    return [line for line in found if line]
+
+
+def action_note(*splits: SequenceDataset) -> str | None:
+    """A sentence where actions are no steer and pedals within their limits, as angles are not; else None."""
+    both = [pair for data in splits for pair in zip(data.files, data.episodes, strict=True)]
+    pairs = [(file, episode.actions) for file, episode in both]
+    odd = [(file, actions) for file, actions in pairs if _beyond_limits(actions)]
+    if not odd:
+        return None
+    file, actions = odd[0]
+    return (
+        f"actions of {len(odd)} of {len(pairs)} episodes are out of range, those of {file.name} from {actions.min():g} "
+        f"to {actions.max():g}: expected a steer from -1 to 1, throttle and brake from 0 to 1"
+    )
+
+
+def _beyond_limits(actions: np.ndarray) -> bool:
+    if actions.shape[1] != len(ACTION_LOW):
+        return False
+    return bool((np.abs(actions - np.clip(actions, ACTION_LOW, ACTION_HIGH)) > _ROUNDING).any())
 
 
 def validation_note(train: SequenceDataset, val: SequenceDataset) -> str:

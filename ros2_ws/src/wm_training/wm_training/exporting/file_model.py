@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from wm_bundle import BundleManifest
+from wm_bundle import BUNDLE_FILES, BundleManifest
 from wm_bundle.onnx_runtime import onnxruntime
 
 
@@ -33,7 +33,9 @@ class FileModel:
     def __init__(self, manifest: BundleManifest, files: dict[str, Path]):
         """``files`` by their names in a bundle; of ``manifest`` the sizes count."""
         self.manifest = manifest
-        self._sessions = {name.removesuffix(".onnx"): open_file(file) for name, file in files.items()}
+        self._sessions = {
+            name.removesuffix(".onnx"): open_file(file) for name, file in files.items() if name in BUNDLE_FILES
+        }
 
     def observe(self, image, vector, previous_action, belief, is_first: bool) -> tuple[np.ndarray, float]:
         """The belief (1, F) after an image (C, height, width) with all cameras there, and the surprise [nats]."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 from wm_bundle.files import replacing
+from wm_data.agreement import Traits
 
 from wm_training.config import WorldModelTrainConfig
 from wm_training.errors import TrainingError
@@ -56,6 +57,13 @@ def read_world_model(path: str | os.PathLike, device: torch.device | str = "cpu"
     load_weights(model, payload, path)
     model.trained_on = json.loads(payload.get("meta", "{}"))
     return model.to(device).eval(), payload
+
+
+def traits_of_checkpoint(path: str | os.PathLike, payload: dict[str, Any], config: WorldModelTrainConfig) -> Traits:
+    """What episodes have in common with those that a checkpoint was trained on."""
+    size, meta = (config.image_size, config.image_size), json.loads(payload.get("meta", "{}"))
+    cameras, vector = payload["channels"] // 3, payload["vector_size"]
+    return Traits(f"what checkpoint {path} was trained on", size, cameras, vector, config.action_dim, meta)
 
 
 def load_weights(model: nn.Module, payload: dict[str, Any], path: str | os.PathLike) -> None:

@@ -17,7 +17,7 @@ from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources.carla.folders import drive_of
-from wm_data.conversion.sources.carla.reading import Place, Row, Table, flat, json_lines, reading
+from wm_data.conversion.sources.carla.reading import Place, Row, Table, flat, lines, reading
 from wm_data.conversion.sources.carla.tables import LEFT_OUT, PICTURE_ENDINGS, number
 from wm_data.conversion.sources.files import read_small_file, walk
 from wm_data.conversion.sources.naming import unique_names
@@ -29,6 +29,8 @@ _MAX_MANIFEST_BYTES = 1 << 24
 _MAX_RECORD_BYTES = 1 << 20
 _RECORD = re.compile(r"record_(\d{1,15})\.json", re.ASCII)
 _CAMERA, _FRONT = "cam/image_array", "image"  # "image" is the camera rgb_front, see tables.py
+_UNREADABLE = {LEFT_OUT: "whose record cannot be read"}  # a car that lost its power leaves one
+_SESSIONS_APART = 1000  # frames: a car that was started again did not go on from where it was
 _SPEEDS = ("enc/speed", "pos/speed")  # [m/s], of cars with an encoder and of the simulator
 
 
@@ -91,13 +93,31 @@ def _catalog_rows(folder: Path) -> Iterator[Row]:
         raise ConversionError(
             f"{manifest} is damaged: expected five lines of JSON, the fifth with paths and deleted_indexes"
         ) from None
+    session, breaks = None, 0
     for name in paths:
         if Path(name).name != name:
             raise ConversionError(f"{manifest} names the catalog {name!r}, expected one beside it")
         place = Place(folder / name)
-        for record in reading(place, json_lines(folder / name, place)):
+        for record in reading(place, _catalog_records(place)):
             index = record.get("_index")
-            yield _row(record, index if isinstance(index, int) else None, deleted, "images/")
+            if record.get("_session_id", session) != session:
+                breaks += session is not None
+                session = record["_session_id"]
+            row = _row(record, index if isinstance(index, int) else None, deleted, "images/")
+            if row["frame"] is not None:
+                row["frame"] += breaks * _SESSIONS_APART
+            yield row
+
+
+def _catalog_records(place: Place) -> Iterator[Row]:
+    for line in lines(place.file, place):
+        place.row += 1
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                record = _UNREADABLE
+            yield flat(record, place)
 
 
 def _record_rows(folder: Path) -> Iterator[Row]:
@@ -111,7 +131,7 @@ def _record_rows(folder: Path) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             if isinstance(error, ConversionError):
                 raise
-            record = {LEFT_OUT: "whose record cannot be read"}  # a car that lost its power leaves one
+            record = _UNREADABLE
         yield _row(flat(record, place), index, deleted, "")
 
 

@@ -9,6 +9,7 @@ from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.sources.carla.tables import PICTURE_ENDINGS, Columns
 
 _NUMBERED = re.compile(r"^(.*?)(\d{1,15})(\.[A-Za-z]+)$")
+_MOST_KINDS = 16  # of pictures in one folder
 _CAMERA_FOLDERS = ("camera", "cameras")  # hold a folder for each camera, in some layouts
 _FRONT_CAMERAS = ("rgb_front", "front", "rgb", "image", "images", "center", "camera", "cam_front")
 
@@ -45,18 +46,24 @@ class NumberedFiles:
     count: int
 
     @classmethod
-    def of(cls, folder: Path) -> "NumberedFiles | None":
-        """How the pictures of a folder are named; None where it has none. Of several kinds the first by name counts."""
-        first, digits, count = None, 0, 0
+    def all_of(cls, folder: Path) -> "dict[str, NumberedFiles]":
+        """How the pictures of a folder are named, by what stands before their numbers: of each such kind, the first by
+        name tells the ending. Kinds of far fewer pictures than another are none."""
+        kinds: dict[str, list[re.Match]] = {}
         with os.scandir(folder) as entries:
             for entry in entries:
                 match = _NUMBERED.match(entry.name)
                 if match and match[3].lower() in PICTURE_ENDINGS and not entry.name.startswith("."):
-                    count += 1
-                    first = match if first is None or match.string < first.string else first
-                    if match[2].startswith("0"):
-                        digits = max(digits, len(match[2]))
-        return None if first is None else cls(folder, first[1], digits, first[3], count)
+                    kinds.setdefault(match[1], []).append(match)
+        most = max(map(len, kinds.values()), default=0)
+        kept = sorted(prefix for prefix, found in kinds.items() if 2 * len(found) >= most)
+        return {prefix: cls._of(folder, kinds[prefix]) for prefix in kept[: _MOST_KINDS if most > 1 else 1]}
+
+    @classmethod
+    def _of(cls, folder: Path, found: list[re.Match]) -> "NumberedFiles":
+        first = min(found, key=lambda match: match.string)
+        digits = max((len(match[2]) for match in found if match[2].startswith("0")), default=0)
+        return cls(folder, first[1], digits, first[3], len(found))
 
     def path(self, row: dict[str, object], frame: int | None) -> Path | None:
         """The file of a row's frame."""
@@ -69,10 +76,11 @@ def find_cameras(folder: Path, table: Path, columns: Columns) -> dict[str, Named
         return {camera: NamedFiles(folder, column) for camera, column in columns.pictures.items()}
     places = [place for place in (folder, *(folder / name for name in _CAMERA_FOLDERS)) if place.is_dir()]
     subfolders = sorted({name: place for place in reversed(places) for name in _subfolders(place)}.items())
-    found = {name: NumberedFiles.of(place / name) for name, place in subfolders}
-    cameras = {name: files for name, files in found.items() if files is not None}
-    if not cameras and (files := NumberedFiles.of(folder)) is not None:
-        cameras["rgb_front"] = files
+    cameras: dict[str, NamedFiles | NumberedFiles] = {}
+    for name, place in subfolders:
+        cameras |= _by_camera(name, f"{name}_", NumberedFiles.all_of(place / name))
+    if not cameras:
+        cameras |= _by_camera("rgb_front", "", NumberedFiles.all_of(folder))
     if not cameras:
         raise ConversionError(
             f"{table} has no column with names of pictures, and {folder} no folder with pictures by frame number, as "
@@ -84,6 +92,14 @@ def find_cameras(folder: Path, table: Path, columns: Columns) -> dict[str, Named
             f"its columns are {', '.join(columns.names)}"
         )
     return cameras
+
+
+def _by_camera(name: str, beginning: str, kinds: dict[str, NumberedFiles]) -> dict[str, NumberedFiles]:
+    """The pictures of one folder: those of the camera ``name``, or of several that what stands before the numbers
+    tells."""
+    if len(kinds) < 2:
+        return dict(zip([name], kinds.values(), strict=False))
+    return {f"{beginning}{prefix.strip(' _-.')}" if prefix else name: files for prefix, files in kinds.items()}
 
 
 def _subfolders(folder: Path) -> list[str]:

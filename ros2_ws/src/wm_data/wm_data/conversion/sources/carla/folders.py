@@ -96,6 +96,8 @@ def _drive_of(
     source = _action_source(columns, options, table.path)
     signals = _signals(table, columns, clock, source, report)
     _note_clock(clock, frame_period_ns, saved_by, report)
+    if note := columns.note_unused():
+        report.note(note)
     views = tuple(options.view(name) for name in cameras)
     return Drive(
         cameras=views,
@@ -157,12 +159,12 @@ def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: 
     outside = 0
     for place, row in enumerate(table.rows()):
         stamp_ns = clock.stamp_ns(row)
+        left_out = columns.left_out(row)
         if stamp_ns is None:
-            report.skipped["row without a time or frame number"] += 1
+            report.skipped[f"row {left_out or 'without a time or frame number'}"] += 1
             continue
         statistics.add(stamp_ns)
         stamps.append(stamp_ns)
-        left_out = columns.left_out(row)
         if left_out:
             report.skipped[f"row {left_out}"] += 1
         elif signals.control is not None:

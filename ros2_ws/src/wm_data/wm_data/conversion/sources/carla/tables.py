@@ -11,7 +11,7 @@ from wm_data.conversion.sources.moments import time_of_name, time_of_text
 
 _UNITS_NS = {"": 1_000_000_000, "_s": 1_000_000_000, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
 # Column names by meaning, the first that is there counts. Compared in lower case, other signs than letters and digits
-# as '_', without a leading "control_", "vehicle_" or "ego_".
+# as '_'; where none is called so, without a leading "control_", "vehicle_" or "ego_".
 ALIASES = {
     "frame": ("frame", "frame_id", "frame_number", "frame_index", "frame_idx", "image_id", "step", "tick", "index"),
     **{
@@ -21,8 +21,8 @@ ALIASES = {
     "steer": ("steer", "steering"),
     "throttle": ("throttle", "gas"),
     "brake": ("brake",),
-    "speed": ("speed", "velocity", "speed_mps", "forward_speed"),
-    "speed_kmh": ("speed_kmh", "speed_kph", "velocity_kmh"),
+    "speed": ("speed", "velocity", "speed_mps", "speed_m_s", "forward_speed"),
+    "speed_kmh": ("speed_kmh", "speed_km_h", "speed_kph", "velocity_kmh"),
     "yaw_rate": ("yaw_rate", "yawrate"),
     "reverse": ("reverse", "is_reverse", "in_reverse"),
     "gear": ("gear",),
@@ -35,14 +35,21 @@ LEFT_OUT = "\0left_out"
 _FRONT_COLUMNS = (
     "image", "image_name", "image_file", "image_path", "filename", "file_name", "file", "path", "img", "img_name",
 )  # fmt: skip
+_WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0", "on": "1", "off": "0"}
+_GEARS = {"r": -1.0, "reverse": -1.0, **dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0),
+          **dict.fromkeys(("d", "drive", "forward", "f"), 1.0)}  # fmt: skip
+_SLOWEST_S, _FASTEST_NS = 2.0, 2e6  # steps of a time without a unit that may be seconds, or nanoseconds
+_LISTED = 12
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_PREFIX = re.compile(r"^(control|vehicle|ego)_")
 _NUMBER_OF_NAME = re.compile(r"(\d{1,15})\.[A-Za-z]+$")
 
 
 def number(value: object) -> float:
-    """A cell as a number, NaN where it is none; true and false count as 1 and 0, a decimal comma as a point."""
+    """A cell as a number, NaN where it is none; true, yes and on count as 1, false, no and off as 0, a decimal comma as
+    a point."""
     if isinstance(value, str):
-        value = {"true": "1", "false": "0"}.get(value.strip().lower(), value.strip())
+        value = _WORDS.get(value.strip().lower(), value.strip())
         if _DECIMAL_COMMA.fullmatch(value):
             value = value.replace(",", ".")
     try:
@@ -50,6 +57,11 @@ def number(value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         return math.nan
     return result if math.isfinite(result) else math.nan
+
+
+def _gear(value: object) -> float:
+    """A gear as a number, below zero in reverse; NaN where it tells none."""
+    return _GEARS.get(value.strip().lower(), number(value)) if isinstance(value, str) else number(value)
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,16 @@ class Columns:
     def of(cls, first_rows: list[Row], file: Path) -> "Columns":
         """From a table's first rows. Raises ConversionError where two columns have the pictures of one camera."""
         names = tuple(dict.fromkeys(name for row in first_rows for name in row if name != LEFT_OUT))
-        plain = {_plain(name): name for name in reversed(names)}
+        exact = {_plain(name): name for name in reversed(names)}
+        shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
         by_meaning = {}
         for meaning, aliases in ALIASES.items():
-            there = [plain[alias] for alias in aliases if alias in plain]
+            there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:
                 by_meaning[meaning] = there[0]
+        for meaning, read in (("reverse", number), ("gear", _gear)):  # what nobody understands tells nothing
+            if not any(math.isfinite(read(row.get(by_meaning.get(meaning)))) for row in first_rows):
+                by_meaning.pop(meaning, None)
         pictures: dict[str, str] = {}
         for name in names:
             if any(str(row.get(name)).strip().lower().endswith(PICTURE_ENDINGS) for row in first_rows):
@@ -101,6 +117,12 @@ class Columns:
         names = (row.get(column) for column in self.pictures.values())
         return next((name.strip() for name in names if isinstance(name, str) and name.strip()), "")
 
+    def note_unused(self) -> str | None:
+        """A note that names the columns which mean nothing here; None without any."""
+        unused = [name for name in self.names if name not in {*self.by_meaning.values(), *self.pictures.values()}]
+        more = f" and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
+        return f"columns that are not used: {', '.join(unused[:_LISTED])}{more}" if unused else None
+
     @property
     def tells_reverse(self) -> bool:
         """Whether the rows say when the vehicle is in reverse gear."""
@@ -108,7 +130,7 @@ class Columns:
 
     def left_out(self, row: Row) -> str | None:
         """Why a row is none that an action can be made of; None for an ordinary one."""
-        if self.value(row, "reverse") > 0.0 or self.value(row, "gear") < 0.0:
+        if self.value(row, "reverse") > 0.0 or _gear(row.get(self.by_meaning.get("gear"))) < 0.0:
             return "in reverse gear"
         return row.get(LEFT_OUT)
 
@@ -145,12 +167,12 @@ class Clock:
         values = [self._columns.value(row, "stamp") for row in first_rows]
         steps = sorted(abs(b - a) for a, b in zip(values, values[1:], strict=False) if b != a and a + b == a + b)
         usual = steps[len(steps) // 2] if steps else 0.0
-        if usual > 1e5:
+        if usual > _FASTEST_NS:
             self._scale, self.is_assumed_ns = 1, True
-        elif usual > 10.0:
+        elif usual > _SLOWEST_S:
             raise ConversionError(
                 f"{file}: column {self._column} grows by {usual:g} from row to row, which are hardly seconds: name "
-                f"it after its unit, timestamp_ms, timestamp_us or timestamp_ns"
+                f"it after its unit, timestamp_ms, timestamp_us, timestamp_ns or timestamp_s"
             )
 
     def stamp_ns(self, row: Row) -> int | None:
@@ -178,5 +200,4 @@ def _bounded(stamp_ns: int) -> int | None:
 
 
 def _plain(name: str) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    return re.sub(r"^(control|vehicle|ego)_", "", plain)
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

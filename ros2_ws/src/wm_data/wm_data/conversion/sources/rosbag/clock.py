@@ -1,8 +1,12 @@
 """One clock for all messages of a bag, which may carry stamps of several."""
 
+from collections import deque
 from statistics import median
 
 EPOCH_NS = 10_000_000_000  # clocks that differ by more have another beginning
+_LATE_NS = 500_000_000  # no message takes longer from its stamp to the recorder, of all topics that have stamps
+_FRESH_NS = 2_000_000_000  # what was recorded longer ago tells nothing of now: a simulator may have begun anew
+_KEPT = 3
 
 
 def header_ns(message) -> int | None:
@@ -25,30 +29,57 @@ def epochs_differ(offsets: dict[str, list[int]]) -> bool:
     return bool(usual) and max(usual) - min(usual) > EPOCH_NS
 
 
-def usual_offset_ns(offsets: dict[str, list[int]]) -> int:
-    """How far [ns] stamps usually are from the times of recording; 0 where nothing tells it."""
-    known = [offset for several in offsets.values() for offset in several]
-    return int(median(known)) if known else 0
+def apart_note(offsets: dict[str, list[int]]) -> str | None:
+    """A note where some topics' stamps lie much further from the times of recording than others'; None where not."""
+    usual = sorted((median(several), topic) for topic, several in offsets.items() if several)
+    if not usual or usual[-1][0] - usual[0][0] <= _LATE_NS:
+        return None
+    (behind_ns, late), *_, (ahead_ns, other) = usual
+    return (
+        f"{late} is recorded {(ahead_ns - behind_ns) / 1e9:.2f} s later after its stamps than {other}; where that is "
+        f"no delay but the clocks of two machines that differ, actions and pictures are of different moments"
+    )
 
 
 class Clock:
     """The stamps that are used: those of headers, or the times of recording.
 
-    A single message without a stamp, among such that have one, gets its time of recording, moved by how far headers
-    and recording lie apart where these are different clocks.
+    A message without a stamp, among such that have one, gets its time of recording, moved by how far headers and
+    recording lie apart where these are different clocks. Of topics whose messages came late the one tells it that came
+    least late.
     """
 
-    def __init__(self, by_recording: bool, apart_ns: int = 0):
-        """``apart_ns``: how far headers usually are from the times of recording."""
+    def __init__(self, by_recording: bool, offsets: dict[str, list[int]]):
+        """``offsets`` [ns], header minus recording, of each topic's first messages."""
         self.by_recording = by_recording
-        self._apart_ns = apart_ns if abs(apart_ns) > EPOCH_NS else 0
+        # Of each topic the last ones, of which one may be odd, and when the last was recorded.
+        self._offsets = {topic: deque(known[:_KEPT], _KEPT) for topic, known in offsets.items()}
+        self._heard_ns: dict[str, int] = {}
 
-    def stamp_ns(self, in_header_ns: int | None, log_ns: int) -> int:
+    def stamp_ns(self, topic: str, in_header_ns: int | None, log_ns: int) -> int:
         """The stamp of a message."""
         if self.by_recording:
             return log_ns
         if in_header_ns is None:
-            return log_ns + self._apart_ns
-        apart = in_header_ns - log_ns
-        self._apart_ns = apart if abs(apart) > EPOCH_NS else 0
+            return log_ns + self._apart_ns(log_ns)
+        self._offsets[topic].append(in_header_ns - log_ns)
+        self._heard_ns[topic] = log_ns
         return in_header_ns
+
+    def _apart_ns(self, log_ns: int) -> int:
+        """How far headers are from the times of recording, beyond what messages take; 0 where nothing tells it."""
+        known = {topic: _newest(several) for topic, several in self._offsets.items() if several}
+        fresh = {topic for topic, heard_ns in self._heard_ns.items() if abs(log_ns - heard_ns) < _FRESH_NS}
+        apart = [offset for topic, offset in known.items() if topic in fresh or not fresh]
+        latest = max(apart, default=0)
+        # A single topic that is late may as well be of a slow camera.
+        enough = EPOCH_NS if len(apart) < 2 and latest < 0 else _LATE_NS
+        return latest if abs(latest) > enough else 0
+
+
+def _newest(offsets: deque[int]) -> int:
+    """The last one that is not alone: a single odd one is nothing that others would follow."""
+    for offset in reversed(offsets):
+        if sum(abs(offset - other) <= _LATE_NS for other in offsets) > 1:
+            return offset
+    return offsets[-1]

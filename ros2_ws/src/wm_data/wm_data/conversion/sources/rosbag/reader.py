@@ -17,7 +17,7 @@ from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
-from wm_data.conversion.sources.rosbag.clock import Clock, epochs_differ, header_ns, usual_offset_ns
+from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns
 from wm_data.conversion.sources.rosbag.commands import CommandReader
 from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.publishers import OnePublisher
@@ -100,7 +100,7 @@ def _pictures(
             continue
         topic = recorded.topic
         try:
-            stamp_ns = clock.stamp_ns(header_ns(message), recorded.log_ns)
+            stamp_ns = clock.stamp_ns(topic, header_ns(message), recorded.log_ns)
             if topic not in cameras:
                 telemetry.take(topic, message, stamp_ns, place)
         except _NOT_OF_ITS_TYPE:
@@ -145,7 +145,6 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
     back = drops(np.array(headers, np.int64))
     if back > _MUDDLED * len(headers):
         raise ConversionError(f"{bag.place}: {to_and_fro(camera, back, len(headers))}")
-    apart_ns = usual_offset_ns(offsets)
     by_recording = epochs_differ({topic: known or [0] * unstamped[topic] for topic, known in offsets.items()})
     if by_recording:
         report.note("the topics' stamps are of clocks with different beginnings: the times of recording are used")
@@ -159,7 +158,9 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
         raise ConversionError(
             f"{bag.place}: {camera} has {len(pictures)} pictures that can be read, or all of one time; expected two"
         )
-    return Clock(by_recording, apart_ns), period_ns
+    if not by_recording and (note := apart_note({topic: known[:_ENOUGH] for topic, known in offsets.items()})):
+        report.note(note)
+    return Clock(by_recording, offsets), period_ns
 
 
 def _safe_header_ns(message) -> int | None:
