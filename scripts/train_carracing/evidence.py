@@ -14,6 +14,7 @@ from wm_bundle.files import replacing
 from wm_bundle.scores import read_scores
 from wm_data.episodes import read_episode
 from wm_data.splits import split_files
+from wm_evaluation.wording import counted
 from wm_planner.errors import ConfigError
 from wm_planner.policy import PolicyFile, read_policy
 from wm_training import configuration
@@ -52,7 +53,7 @@ def missing_episodes(folder: Path, plan: Sequence[Recording], longest: int) -> l
     names = {episode_file(folder, index).name for index in range(len(plan))}
     others = sorted({file.name for file in folder.glob("*.npz") if not file.name.startswith(".")} - names)
     if others:
-        raise _other(folder, f"{len(plan)} episodes", f"others too, {others[0]} among them")
+        raise _other(folder, counted(len(plan), "episode"), f"others too, {others[0]} among them")
     missing = []
     for index, wanted in enumerate(plan):
         file = episode_file(folder, index)

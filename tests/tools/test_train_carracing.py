@@ -72,7 +72,7 @@ def test_an_episode_that_is_missing_is_to_be_recorded_and_one_of_another_plan_is
     record(round_1, 1, driver="random", seed=10001)
     with pytest.raises(RecipeError, match="000001.npz: expected noisy-autopilot on track 10001, found random on"):
         missing_episodes(round_1, plan, 500)
-    with pytest.raises(RecipeError, match="expected 1 episodes, found others too, episode_000001.npz"):
+    with pytest.raises(RecipeError, match="expected 1 episode, found others too, episode_000001.npz"):
         missing_episodes(round_1, plan[:1], 500)
 
 

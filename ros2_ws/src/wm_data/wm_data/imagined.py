@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from wm_evaluation.wording import counted
 
 from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode, read_meta
 
@@ -65,7 +66,8 @@ def imagined_files(folder: str | os.PathLike, held_out: Collection[str]) -> list
             )
     kept = without_sources(files, held_out)
     if not kept:
-        raise EpisodeError(f"all {len(files)} episodes of {folder} were imagined from recordings that validate")
+        held = counted(len(files), "episode")
+        raise EpisodeError(f"{folder} has {held}, and none but of what was imagined from recordings that validate")
     return kept
 
 

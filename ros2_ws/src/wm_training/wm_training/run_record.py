@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wm_bundle.files import write_text
+from wm_evaluation.wording import counted
 
 from wm_training.errors import TrainingError
 
@@ -78,7 +79,7 @@ def _check_unchanged(before: dict[str, Any], now: dict[str, Any], folder: Path) 
 def check_data(expected: dict[str, Any], found: dict[str, Any], whose: str, otherwise: str) -> None:
     """Raise TrainingError where two summaries of ``data_summary`` are not of the same episodes."""
     if expected["sha256"] != found["sha256"]:
-        told = [f"{data['episodes']} episodes, sha256 {data['sha256'][:12]}…" for data in (expected, found)]
+        told = [f"{counted(data['episodes'], 'episode')}, sha256 {data['sha256'][:12]}…" for data in (expected, found)]
         raise TrainingError(
             f"the episodes of {whose} have changed since it began: expected {told[0]}, found {told[1]}; bring them "
             f"back, or {otherwise}"
