@@ -108,8 +108,10 @@ def test_long_drives_are_cut_without_losing_a_row_and_short_stretches_are_left_o
 
 def test_missing_cameras_are_masked_and_black():
     pictures = [(c, t, 7 + t) for t in range(0, 2001, 100) for c in (0, 1) if c == 0 or t != 500]
-    (episode,) = convert(drive(pictures, cameras=("front", "left")))
+    made = drive(pictures, cameras=("front", "left"))
+    (episode,) = convert(made)
     assert episode.observations.shape == (20, 6, 8, 8)
+    assert made.report.notes == ["left has no picture in 1 of 20 rows"]
     assert np.argwhere(~episode.camera_mask).tolist() == [[5, 1]] and not episode.observations[5, 3:].any()
     (whole,) = convert(drive([p for p in pictures if p[0] == 0]))
     assert whole.camera_mask is None

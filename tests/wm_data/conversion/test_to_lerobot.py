@@ -12,7 +12,7 @@ from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.lerobot.columns import Layout
 from wm_data.conversion.lerobot.files import DatasetWriter
 from wm_data.conversion.lerobot.statistics import PixelCounts, of_numbers
-from wm_data.episodes import find_episodes, read_episode, write_episode
+from wm_data.episodes import EpisodeError, find_episodes, read_episode, write_episode
 from wm_training import to_lerobot
 from wm_training.to_lerobot import write_lerobot
 
@@ -203,3 +203,28 @@ def test_the_command_leaves_what_is_there_and_says_what_cannot_be_read(tmp_path,
     assert to_lerobot.main([str(folder), str(tmp_path / "other")]) == 1
     assert "truncated or damaged" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["episodes", "out"]
+
+
+def test_a_file_of_several_drives_becomes_several_episodes(tmp_path):
+    episode = make_episode(20, seed=1)
+    dones = episode.dones.copy()
+    dones[[4, 11]] = True
+    write_episode(tmp_path / "train" / "a.npz", replace(episode, dones=dones))
+    write_episode(tmp_path / "val" / "b.npz", make_episode(6, seed=2))
+    info, table = load(write_lerobot(tmp_path, tmp_path / "out"))
+    assert table["episode_index"].to_pylist() == [0] * 5 + [1] * 7 + [2] * 8 + [3] * 6
+    assert table["frame_index"].to_pylist() == [*range(5), *range(7), *range(8), *range(6)]
+    assert (info["total_episodes"], info["splits"]) == (4, {"train": "0:3", "val": "3:4"})
+
+
+@pytest.mark.parametrize("meta", [
+    {"max_steer_deg": 25.0}, {"reward": "driving-1"}, {"vector": [{"name": "speed", "unit": "km/h"}]},
+])  # fmt: skip
+def test_episodes_of_another_meaning_make_no_dataset(tmp_path, meta):
+    folder = make_folder(tmp_path / "episodes", count=2, rows=10)
+    episode = make_episode(10, seed=5)
+    for name, told in (("a", {"max_steer_deg": 70.0}), ("b", {"max_steer_deg": 70.0, **meta})):
+        write_episode(folder / f"{name}.npz", replace(episode, meta={**episode.meta, **told}))
+    with pytest.raises(EpisodeError, match=f"{next(iter(meta)).split('_')[0]}"):
+        write_lerobot(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

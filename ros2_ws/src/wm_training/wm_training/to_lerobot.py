@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 from wm_data.conversion.errors import ConversionError
-from wm_data.episodes import EpisodeError, read_episode
+from wm_data.episodes import EpisodeError, drives_in, read_episode
 from wm_data.splits import SPLITS, split_files
 
 from wm_training.cli import DONE, parse, run, say
@@ -63,12 +63,14 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
         say("to_lerobot", f"the episodes are at {low:g} to {high:g} Hz, {layout.rate_hz:g} Hz is taken for all")
     dest = Path(os.path.abspath(dest))
     with appearing(dest) as work, DatasetWriter(work / dest.name, layout, task) as writer:
-        for file in files:
-            writer.add(read_episode(file), file.name)
         ends, first = {}, 0
         for name, part in splits.items():
-            ends[name] = f"{first}:{first + len(part)}"
-            first += len(part)
+            count = first
+            for file in part:
+                for _, drive in drives_in(read_episode(file)):
+                    writer.add(drive, file.name)
+                    count += 1
+            ends[name], first = f"{first}:{count}", count
         writer.finish(ends)
     return dest
 

@@ -56,8 +56,7 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
             yield from build.episodes(waiting.popleft())
     for stretch in (*waiting, rows):
         yield from build.episodes(stretch)
-    build.note_held()
-    build.count_events()
+    build.finish()
 
 
 class _EpisodeBuilder:
@@ -71,16 +70,19 @@ class _EpisodeBuilder:
         self._seen: set[int] = set()  # cameras of which a row has had a picture
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
+        self._made = 0  # rows of episodes
+        self._missing = np.zeros(len(drive.cameras), np.int64)  # pictures of each camera in them
         self._happened = dict.fromkeys(("collision", "lane_invasion"), 0.0)  # in rows of episodes
         self._derived = self._held = 0  # rows of episodes whose actions are derived, and of these whose steer is held
 
-    def note_held(self) -> None:
-        """Say in the report of how many rows the steer is held."""
+    def finish(self) -> None:
+        """Say in the report of how many rows the steer is held and which cameras lack pictures, and count collisions
+        and the like that no row tells of, as those while no pictures came."""
         if self._held:
             self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
-
-    def count_events(self) -> None:
-        """Count collisions and the like that no row tells of, as those while no pictures came."""
+        for camera, missing in zip(self._drive.cameras, self._missing.tolist(), strict=True):
+            if missing:
+                self._drive.report.note(f"{camera.name} has no picture in {missing} of {self._made} rows")
         for name, told in self._happened.items():
             signal = getattr(self._drive.signals, name)
             recorded = 0.0 if signal is None else float(signal.samples.values.sum())
@@ -229,6 +231,8 @@ class _EpisodeBuilder:
     def _pictures(self, rows: list[Row]) -> tuple[np.ndarray, np.ndarray | None]:
         """(T, C, H, W), and which cameras are there (T, K), None for all."""
         there = np.array([[picture is not None for picture in row.pictures] for row in rows])
+        self._made += len(rows)
+        self._missing += (~there).sum(axis=0)
         shape = rows[0].pictures[0].shape
         whole = np.zeros((len(rows), len(self._drive.cameras), *shape), np.uint8)
         for t, row in enumerate(rows):

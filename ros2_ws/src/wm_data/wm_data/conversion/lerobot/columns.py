@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from wm_data.agreement import check, traits_of
 from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import Episode, read_episode
 from wm_data.rates import rate_of, same_rate
@@ -42,7 +43,7 @@ class Layout:
 
         Raises EpisodeError, and ConversionError where they do not fit together.
         """
-        agreed = None
+        agreed, traits = None, []
         expert = stamps = mask = 0
         rates = []
         for file in files:
@@ -57,10 +58,12 @@ class Layout:
                         f"episode {file} has {what} {here}, {files[0].name} has {there}: "
                         f"a LeRobot dataset has one of it, keep them in separate folders"
                     )
+            traits.append(traits_of(f"episode {file.name}", episode))
             expert += bool(np.isfinite(episode.expert_actions).any())
             stamps += episode.stamps_ns is not None
             mask += episode.camera_mask is not None
             rates += [found[-1]] if found[-1] is not None else []
+        check(traits)
         cameras, (height, width), vector, terms, _ = agreed
         return cls(
             cameras=cameras,
