@@ -54,6 +54,18 @@ def test_seeds_are_spelled_as_the_benchmark_reads_them():
     assert spell_seeds([7, 3, 4, 5, 9, 4]) == "3:5,7,9" and spell_seeds([]) == ""
 
 
+@pytest.mark.parametrize("meta", [
+    {"seed": "town01"}, {"seed": [1]}, {"seed": 2.5}, {"planner": {"parameters": [1]}}, {"planner": "mine"},
+    {"driver": ["a", {}], "noise": None},
+])  # fmt: skip
+def test_metas_of_other_tools_are_summed_up_too(tmp_path, meta):
+    for i, told in enumerate(({"seed": 3}, meta)):
+        episode = make_episode(10, seed=i)
+        write_episode(tmp_path / f"{i}.npz", replace(episode, meta={**episode.meta, "seed": 3, **told}))
+    summary = data_summary(tmp_path)
+    assert summary["episodes"] == 2 and {entry["seeds"] for entry in summary["recordings"]} <= {"3", ""}
+
+
 def test_a_bundle_tells_of_its_training_its_data_and_its_imagination(run, tmp_path, capsys):
     folder = tmp_path / "bundle"
     assert export(["--checkpoint", f"{run.output_dir}/best_model.pt", "--output", str(folder)]) == 0

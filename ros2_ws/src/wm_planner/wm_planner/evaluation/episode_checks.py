@@ -6,6 +6,7 @@ import numpy as np
 from wm_bundle import BundleManifest
 from wm_data.conversion.report import NS_PER_S
 from wm_data.episodes import Episode
+from wm_data.rates import rate_of
 
 from wm_planner.evaluation.errors import BagError
 
@@ -99,7 +100,13 @@ def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarra
     told = told if isinstance(told, list) and all(isinstance(column, dict) for column in told) else []
     names = [column.get("name") for column in told][: episode.vector.shape[1]]
     columns = {name: episode.vector[:, index] for index, name in enumerate(names)}
+    units = {column.get("name"): column.get("unit") for column in told}
     for entry in manifest.vector:
+        if units.get(entry.name) not in (None, entry.unit):
+            raise BagError(
+                f"{place} has {entry.name} in {units[entry.name]}, the bundle {manifest.model_id} takes {entry.unit}: "
+                f"convert it to that"
+            )
         if entry.name not in columns:
             advice = {"speed": "vehicle status or odometry", "yaw_rate": "--topics odometry=TOPIC or imu=TOPIC"}
             raise BagError(
@@ -122,12 +129,11 @@ def _rewards(episode: Episode, manifest: BundleManifest, notes: list[str]) -> np
 def _stamps(episode: Episode, manifest: BundleManifest, place: str, notes: list[str]) -> np.ndarray:
     """int64 (T,) [ns], rising. Raises BagError."""
     if episode.stamps_ns is None:
-        rate = episode.meta.get("rate_hz")
-        period_s = 1.0 / rate if isinstance(rate, int | float) and rate > 0 else None
-        if period_s is None:
+        rate = rate_of(episode.meta)
+        if rate is None:
             notes.append("the recording does not tell its rate: taken to be the bundle's")
         else:
-            check_period(period_s, manifest, place, resample=False)
+            check_period(1.0 / rate, manifest, place, resample=False)
         return np.arange(1, len(episode) + 1, dtype=np.int64) * round(manifest.control_period_s * NS_PER_S)
     steps = np.diff(np.asarray(episode.stamps_ns))
     if (steps <= 0).any():

@@ -27,14 +27,14 @@ def data_summary(path: str | Path, imagined: str | None = None) -> dict[str, Any
         beside = Path(imagined).expanduser()
         named += [(beside, file) for file in find_episodes(beside)]
     digest, rows = hashlib.sha256(), 0
-    recordings: dict[str, list[int | None]] = defaultdict(list)
+    recordings: dict[str, list[Any]] = defaultdict(list)
     for root, file in named:
         digest.update(f"{file.relative_to(root).as_posix()} {sha256_of(file)}\n".encode())
         episode = read_episode(file)
         rows += len(episode)
         recordings[json.dumps(_recording(episode.meta), sort_keys=True)].append(episode.meta.get("seed"))
     told = [
-        {**json.loads(key), "episodes": len(seeds), "seeds": spell_seeds([seed for seed in seeds if seed is not None])}
+        {**json.loads(key), "episodes": len(seeds), "seeds": spell_seeds([seed for seed in seeds if type(seed) is int])}
         for key, seeds in recordings.items()
     ]
     return {"episodes": len(named), "rows": rows, "recordings": told, "sha256": digest.hexdigest()}
@@ -56,5 +56,6 @@ def _recording(meta: dict[str, Any]) -> dict[str, Any]:
     told = {key: meta[key] for key in ("driver", "noise") if key in meta}
     planner = meta.get("planner")
     if isinstance(planner, dict):
-        told["planner"] = planner | {"parameters": without_folders(planner.get("parameters") or {})}
+        parameters = planner.get("parameters")
+        told["planner"] = planner | {"parameters": without_folders(parameters) if isinstance(parameters, dict) else {}}
     return told
