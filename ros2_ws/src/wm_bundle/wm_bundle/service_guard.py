@@ -8,6 +8,8 @@ Imports nothing of ROS before a node does.
 
 import traceback
 
+from wm_bundle.ros_errors import reason_of
+
 
 def guard_services(node) -> None:
     """From now on no request to a service of the node raises, and no /clock. Call it when all services are made.
@@ -55,7 +57,7 @@ class _Guarded:
         try:
             return self._callback(request, response)
         except Exception as error:  # whatever a request leads to, the node goes on
-            reason = (str(error) or type(error).__name__).splitlines()[0].split(", at /")[0]
+            reason = reason_of(error)
             self._logger.warning(f"{self._name}: refused a request: {reason}")
             self._logger.debug(traceback.format_exc())
             return _refusal(self._kind.Response(), reason)

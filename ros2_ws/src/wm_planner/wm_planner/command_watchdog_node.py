@@ -21,6 +21,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import PlannerStatus, StepResult
 
@@ -184,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
     except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
         rclpy.try_shutdown()
-        return _refuse(str(error).splitlines()[0].split(", at /")[0])
+        return _refuse(reason_of(error))
     try:
         return guard(node, stop_signals)
     finally:

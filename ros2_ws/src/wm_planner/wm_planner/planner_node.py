@@ -18,6 +18,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from wm_bundle.frames import Frame
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 
 from wm_planner.assembly import Parts, build, retune
@@ -255,8 +256,7 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         return _refuse(str(error))
     except Exception as error:  # rclpy refuses bad --ros-args with exceptions of several modules
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return _refuse(reason.split(", at /")[0])  # without the places in rcl's sources
+        return _refuse(reason_of(error))
     try:
         return _run(node, stop_signals)
     except Exception:

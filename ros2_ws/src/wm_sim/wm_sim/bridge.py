@@ -20,6 +20,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Bool
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_msgs.srv import Reset
 
@@ -266,7 +267,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except (ValueError, RuntimeError) as error:  # arguments, or no place for its log
-        print(f"error: ROS cannot be started: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"error: ROS cannot be started: {reason_of(error)}", file=sys.stderr)
         return EXIT_USAGE
     try:
         bridge = Bridge(stop)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.spawn_file import SpawnFileError, cameras_in
 from wm_data.episodes import EpisodeError
 from wm_evaluation.wording import counted
@@ -117,7 +118,7 @@ def _collect(options: CollectOptions, arguments: list[str]) -> int:
     try:
         rclpy.init(args=arguments, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy's, as where no log can be written
-        raise CollectError(f"ROS cannot be started: {str(error).splitlines()[0]}") from None
+        raise CollectError(f"ROS cannot be started: {reason_of(error)}") from None
     try:
         node = CollectNode(options, cameras)
         executor = SingleThreadedExecutor()

@@ -19,6 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
 from wm_bundle.images import decode_image
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 
 from wm_planner.benchmark.disturbance import Disturbance, Effects
@@ -138,7 +139,7 @@ def main() -> int:
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy's, as where no log can be written
-        print(f"disturber: ROS cannot be started: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"disturber: ROS cannot be started: {reason_of(error)}", file=sys.stderr)
         return EXIT_REFUSED
     try:
         node = DisturberNode()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import rclpy
 from rclpy.context import Context
 from rclpy.signals import SignalHandlerOptions
+from wm_bundle.ros_errors import reason_of
 
 from wm_planner.drive.errors import DriveError
 from wm_planner.ros_distribution import discovery
@@ -73,7 +74,7 @@ def ros_context(domain_id: int | None) -> Iterator[Context]:
     try:
         rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy's, as where no log can be written
-        raise DriveError(f"ROS cannot be started: {str(error).splitlines()[0]}") from None
+        raise DriveError(f"ROS cannot be started: {reason_of(error)}") from None
     try:
         yield context
     finally:

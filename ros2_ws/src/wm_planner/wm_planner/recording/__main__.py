@@ -7,6 +7,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
+from wm_bundle.ros_errors import reason_of
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.message_types import jazzy_typestore
 from wm_evaluation.wording import counted
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         # Our own handlers: the file is to be finished first.
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy about bad --ros-args
-        print(f"record: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"record: {reason_of(error)}", file=sys.stderr)
         return _EXIT_REFUSED
     try:
         totals, lost = _record(options, stop_signals)

@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from wm_bundle import BundleError, load_bundle
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_evaluation.report import write_page
 from wm_msgs.msg import PlannerStatus
@@ -108,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
         options = parse_options(remove_ros_args(argv)[1:])
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy about bad --ros-args
-        return _refuse(str(error).splitlines()[0], EXIT_USAGE)
+        return _refuse(reason_of(error), EXIT_USAGE)
     try:
         manifest = load_bundle(options.bundle).manifest
         if options.wait_for_planner:

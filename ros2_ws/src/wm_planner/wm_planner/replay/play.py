@@ -17,6 +17,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
+from wm_bundle.ros_errors import reason_of
 from wm_data.conversion.sources.rosbag.bag import Message
 
 from wm_planner.messages import time_message
@@ -208,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
         options = parse_options(words)
         rclpy.init(args=[argv[0], *for_ros], signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy about bad --ros-args
-        print(f"play_bag: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"play_bag: {reason_of(error)}", file=sys.stderr)
         return _EXIT_REFUSED
     try:
         with open_replay(options.bag, options.recover) as bag:

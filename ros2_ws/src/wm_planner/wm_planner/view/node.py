@@ -20,6 +20,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
+from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 
@@ -167,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
     except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
         _end(node, server)
-        return _refuse(str(error).splitlines()[0].split(", at /")[0])
+        return _refuse(reason_of(error))
     try:
         return _run(node, server, stop_signals)
     except (ViewError, InvalidTopicNameException) as error:  # topics are made when a browser looks
