@@ -241,6 +241,7 @@ def test_what_has_no_stamp_before_the_clock_comes_costs_no_row(tmp_path, unstamp
     (usual,), _ = converted(write_bag(tmp_path / "usual", recording))
     assert (episode.stamps_ns == usual.stamps_ns).all() and (episode.actions == usual.actions).all()
     assert not any("different beginnings" in note for note in report.notes)
+    assert report.skipped[f"message of {STATUS} without a stamp, placed by when it was recorded"] == unstamped
 
 
 EVENTS = {

@@ -81,8 +81,8 @@ def test_a_model_without_a_fault_is_said_to_have_none():
         (Figure(-0.02, -0.03, -0.01), Figure(0.832, 0.8, 0.9),
          "neither better nor worse than old: better in steer, MAE (-0.020), worse in braking (+83.20%)"),
         (Figure(0.0, -0.1, 0.1), Figure(0.0, -0.1, 0.1), "no sure difference from old in 2 figures"),
-        (Figure(0.2), Figure(0.0), "cannot be told from old: 10 segments give no interval; evaluate more, or lower "
-                                   "--segment"),
+        (Figure(0.2), Figure(0.0), "cannot be told from old: no interval comes of 10 segments; evaluate more, or "
+                                   "lower --segment"),
     ],
 )  # fmt: skip
 def test_another_bundle_is_what_a_bundle_is_better_or_worse_than(steer, brakes, text):

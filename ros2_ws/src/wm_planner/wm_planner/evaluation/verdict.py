@@ -45,8 +45,8 @@ def _against(name: str, figures, step: int, segments: int) -> str:
     rows = [row for row in deciding(step) if told(figures.get(row.name))]
     if not any(math.isfinite(figures[row.name].low) for row in rows):
         return (
-            f"cannot be told from {name}: {counted(segments, 'segment')} give no interval; evaluate more, or lower "
-            f"--segment"
+            f"cannot be told from {name}: no interval comes of {counted(segments, 'segment')}; evaluate more, or "
+            f"lower --segment"
         )
     said = {"better": [], "worse": []}
     for row in rows:

@@ -66,6 +66,10 @@ class Clock:
         self._heard_ns[topic] = log_ns
         return in_header_ns
 
+    def knows_stamps_of(self, topic: str) -> bool:
+        """Whether stamps are used and other messages of the topic have one: one without is odd."""
+        return not self.by_recording and bool(self._offsets[topic])
+
     def _apart_ns(self, log_ns: int) -> int:
         """How far headers are from the times of recording, beyond what messages take; 0 where nothing tells it."""
         known = {topic: _newest(several) for topic, several in self._offsets.items() if several}

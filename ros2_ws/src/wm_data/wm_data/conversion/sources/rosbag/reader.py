@@ -100,13 +100,16 @@ def _pictures(
             continue
         topic = recorded.topic
         try:
-            stamp_ns = clock.stamp_ns(topic, header_ns(message), recorded.log_ns)
+            in_header_ns = header_ns(message)
+            stamp_ns = clock.stamp_ns(topic, in_header_ns, recorded.log_ns)
             if topic not in cameras:
                 telemetry.take(topic, message, stamp_ns, place)
         except _NOT_OF_ITS_TYPE:
             bag.count_unreadable(topic)
             continue
         statistics[topic].add(stamp_ns, recorded.log_ns)
+        if in_header_ns is None and clock.knows_stamps_of(topic):
+            report.skipped[f"message of {topic} without a stamp, placed by when it was recorded"] += 1
         if topic in cameras:
             publishers[topic].look(str(message.header.frame_id), stamp_ns, recorded.raw)
             if telemetry.beyond:
