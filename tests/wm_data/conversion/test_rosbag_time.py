@@ -289,3 +289,23 @@ def test_one_odd_stamp_on_any_topic_loses_nothing_else_and_is_counted(tmp_path, 
             assert (found.reward_terms[:, column] == expected.reward_terms[:, column]).all()
     told = [count for reason, count in report.skipped.items() if "does not fit the pictures around it" in reason]
     assert told == [1] * (2 if leaf == "vehicle_status" else 1)  # a status tells the control and the speed
+
+
+@pytest.mark.parametrize("offset_s", [5, 1, -1, -5])
+def test_one_odd_stamp_of_a_result_costs_the_row_it_is_of_and_no_other_its_reward(tmp_path, offset_s):
+    """A result is of the interval that its stamp names, so where that is wrong its row has none."""
+    def odd(fields, log_ns):
+        is_odd = (log_ns - 60_000 * MS) // (100 * MS) == 20
+        return (set_back(fields, offset_s * 1000 * MS) if is_odd else fields), log_ns
+
+    recording = drive(ticks=40, start_ns=60_000 * MS)
+    (usual,), _ = converted(write_bag(tmp_path / "usual", recording))
+    changed = recording.changed(f"{VEHICLE}/step_result", odd)
+    episodes, report = converted(write_bag(tmp_path / "bag", changed))
+    rewards = {int(stamp): reward for e in episodes for stamp, reward in zip(e.stamps_ns, e.rewards, strict=True)}
+    expected = dict(zip(usual.stamps_ns.tolist(), usual.rewards, strict=True))
+    lost = set(expected) - set(rewards)
+    assert lost == {60_000 * MS + 19 * 100 * MS}
+    assert rewards == {stamp: reward for stamp, reward in expected.items() if stamp not in lost}
+    assert report.skipped["row without step_result"] == 1
+    assert sum(count for reason, count in report.skipped.items() if "does not fit the pictures" in reason) == 1
