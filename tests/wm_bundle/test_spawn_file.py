@@ -37,10 +37,12 @@ def test_a_car_without_usable_cameras_is_refused_with_the_files_name(tmp_path, s
     assert str(file) in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"objects": [{"id": "ego_vehicle"}]}', '{"objects": [7]}'])
+@pytest.mark.parametrize("text", [
+    "", "[]", "{}", '{"objects": [{"id": "ego_vehicle"}]}', '{"objects": [7]}', '\ufeff{"objects": []}',
+])  # fmt: skip
 def test_a_file_without_objects_is_refused(tmp_path, text):
     file = tmp_path / "spawn.json"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(SpawnFileError, match="'objects'"):
         cameras_in(file, "ego_vehicle")
 
