@@ -222,3 +222,16 @@ def test_the_spread_of_large_numbers_is_finite(tmp_path):
         write_episode(tmp_path / f"{i}.npz", replace(episode, vector=vector))
     mean, deviation = SequenceDataset(tmp_path, tiny_config(tmp_path, validation_share=0.0)).vector_statistics()
     assert mean == pytest.approx([5e29]) and deviation == pytest.approx([5e29])
+
+
+@pytest.mark.parametrize("meta", [
+    {"cameras": ["rgb_front"]}, {"cameras": [{"name": "a", "source_height": "60", "source_width": 80}]},
+    {"vector": ["speed"]}, {"vector": [{"name": "speed"}]}, {"cameras": "front", "vector": 7},
+    {"rate_hz": float("nan")},
+])  # fmt: skip
+def test_a_meta_that_does_not_tell_what_a_policy_is_given_is_refused_in_one_line(tmp_path, capsys, meta):
+    for i in range(2):
+        write_episode(tmp_path / "data" / f"{i}.npz", replace(usual(i), meta={**usual(i).meta, **meta}))
+    assert clone(clone_words(tmp_path, tmp_path / "data", tmp_path / "clone.onnx")) == 1
+    assert "write the episodes anew" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "clone.onnx").exists()

@@ -65,12 +65,25 @@ def traits_of(whose: str, episode: Episode) -> Traits:
 
 
 def contradictions(traits: Traits) -> Iterator[str]:
-    """Sentences about what a meta names and the arrays do not hold."""
-    for key, count, what in (("vector", traits.vector, "vector inputs"), ("cameras", traits.cameras, "cameras")):
+    """Sentences about what a meta names and the arrays do not hold, or does not name as it should."""
+    for key, count, what, needed in (
+        ("vector", traits.vector, "vector inputs", ("name", "unit")),
+        ("cameras", traits.cameras, "cameras", ("name", "source_height", "source_width")),
+    ):
         named = traits.meta.get(key)
         if named is not None and (not isinstance(named, list) or len(named) != count):
             told = _listed(map(_name, named)) if isinstance(named, list) else repr(named)
             yield f"the meta of {traits.whose} names the {what} {told}, but there are {count}"
+        elif odd := [entry for entry in named or () if not (isinstance(entry, dict) and entry.keys() >= {*needed})]:
+            told = f"{odd[0]!r}"[:80]
+            yield f"the meta of {traits.whose} has {told} among the {what}, expected an object with {', '.join(needed)}"
+
+
+def names_of(told: object, count: int) -> tuple[str, ...]:
+    """Names in a meta of ``count`` things, numbers where it does not tell them."""
+    if not isinstance(told, list) or len(told) != count:
+        return tuple(f"#{k}" for k in range(count))
+    return tuple(str(item.get("name", f"#{k}") if isinstance(item, dict) else item) for k, item in enumerate(told))
 
 
 def differences(traits: Sequence[Traits]) -> Iterator[Difference]:
@@ -135,8 +148,9 @@ def _view(camera: Any) -> tuple[Any, ...]:
     if not isinstance(camera, dict):
         return str(camera), None, False, None, None
     crop = camera.get("crop")
-    size = camera.get("source_height"), camera.get("source_width")
-    return _name(camera), tuple(crop) if crop else None, bool(camera.get("letterbox", False)), *size
+    sides = (camera.get(side) for side in ("source_height", "source_width"))
+    size = (side if type(side) in (int, float) else None for side in sides)
+    return _name(camera), tuple(crop) if crop and isinstance(crop, list) else None, bool(camera.get("letterbox", False)), *size
 
 
 def _same_views(one: Traits, other: Traits) -> bool:

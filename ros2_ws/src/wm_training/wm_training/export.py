@@ -160,25 +160,37 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
 
 
 def cameras_of_meta(meta: dict) -> tuple:
-    """CameraSpecs from the episodes' ``meta["cameras"]``: the planner prepares pictures as they were prepared."""
-    from wm_bundle import CameraSpec
+    """CameraSpecs from the episodes' ``meta["cameras"]``: the planner prepares pictures as they were prepared.
 
-    return tuple(
-        CameraSpec(
-            camera["name"],
-            camera["source_height"],
-            camera["source_width"],
-            tuple(camera["crop"]) if camera.get("crop") else None,
-            camera.get("letterbox", False),
+    Raises EpisodeError where it does not tell them.
+    """
+    from wm_bundle import CameraSpec
+    from wm_data.episodes import EpisodeError
+
+    try:
+        return tuple(
+            CameraSpec(
+                camera["name"],
+                camera["source_height"],
+                camera["source_width"],
+                tuple(camera["crop"]) if camera.get("crop") else None,
+                camera.get("letterbox", False),
+            )
+            for camera in meta["cameras"]
         )
-        for camera in meta["cameras"]
-    )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = f"{meta['cameras']!r}"[:200]
+        raise EpisodeError(
+            f"the episodes' meta has the cameras {told}, expected for each an object with name, source_height and "
+            f"source_width ({type(error).__name__}: {error}): write the episodes anew"
+        ) from None
 
 
 def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measured: dict):
     """``made_of``: the part of the provenance that the run tells; ``measured``: the fields that it measured itself."""
     from wm_bundle import BundleManifest, ImageSpec, LatentSpec, VectorSpec
     from wm_bundle.bundle import sha256_of
+    from wm_data.rates import rate_of
 
     from wm_training.exporting.provenance import training_config
 
@@ -189,7 +201,9 @@ def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measu
                 f"the episodes' meta lacks {key}, which the planner needs to check its inputs; "
                 f"record them with `ros2 run wm_training collect`"
             )
-    size = model.config.image_size
+    rate_hz, size = rate_of(meta), model.config.image_size
+    if rate_hz is None:
+        raise ExportError(f"the episodes' meta has the rate_hz {meta['rate_hz']!r}, expected rows per second")
     cameras = cameras_of_meta(meta)
     vector = tuple(
         VectorSpec(v["name"], v["unit"], float(mean), float(std))
@@ -200,11 +214,11 @@ def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measu
         model_id=f"{options.name}-{digest[:8]}",
         image=ImageSpec(size, size, cameras),
         vector=vector,
-        control_period_s=1.0 / meta["rate_hz"],
+        control_period_s=1.0 / rate_hz,
         latent=LatentSpec(model.config.latent, model.config.state_dim, model.config.stochastic_size),
         horizon=model.config.imagination_horizon,
         discount=model.config.discount,
-        reward_name=meta.get("reward", "unknown"),
+        reward_name=str(meta.get("reward", "unknown")),
         **measured,
         provenance={
             "precision": options.precision,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from wm_bundle.files import write_text
+from wm_data.agreement import names_of
 from wm_data.episodes import EpisodeError, drives_in, read_episode, write_episode
 from wm_data.imagined import drive_hash, is_imagined
 from wm_data.splits import split_files
@@ -88,7 +89,7 @@ class Augmentation:
         if calibration.blocks < FEW_BLOCKS:
             self.notes.append(f"the limits of the filters are of {calibration.blocks} recorded blocks only")
         vectors = np.concatenate([episode.vector for episode in self._train.episodes])
-        names = [entry.get("name", f"#{k}") for k, entry in enumerate(self._train.meta.get("vector") or [])]
+        names = names_of(self._train.meta.get("vector"), vectors.shape[1])
         quality: dict[str, float] = {}
         if model.vector_size:
             readout = model.fit_vector(folder)

@@ -5,7 +5,9 @@ from pathlib import Path
 import torch
 from wm_bundle import ImageSpec, from_command
 from wm_bundle.policy import PolicyVectorSpec
+from wm_data.agreement import contradictions
 from wm_data.episodes import EpisodeError, read_episode
+from wm_data.rates import rate_of
 from wm_data.splits import split_files
 
 from wm_training.cloning.options import CloneOptions
@@ -87,3 +89,7 @@ class CloneData:
                 f"needs to check its inputs; record episodes with `ros2 run wm_training collect`, or convert them with "
                 f"`ros2 run wm_training convert`"
             )
+        if rate_of(self.train.meta) is None:
+            raise EpisodeError(f"episode {self.train.files[0]}: its meta has no rate_hz above 0: write the episodes anew")
+        for contradiction in contradictions(self.train.traits[0]):
+            raise EpisodeError(f"{contradiction}: write the episodes anew")

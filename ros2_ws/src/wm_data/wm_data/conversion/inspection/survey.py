@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from wm_data.agreement import Traits, traits_of
+from wm_data.agreement import Traits, names_of, traits_of
 from wm_data.conversion.inspection.findings import find, gaps
 from wm_data.conversion.inspection.histogram import Histogram
 from wm_data.episodes import Episode, EpisodeError, read_episode
@@ -177,13 +177,6 @@ def _action_source(meta: dict) -> str:
     if meta.get("action_source"):
         return str(meta["action_source"])
     return f"driver {meta['driver']}" if meta.get("driver") else "not told"
-
-
-def names_of(told: object, count: int) -> tuple[str, ...]:
-    """Names in a meta of ``count`` things, numbers where it does not tell them."""
-    if not isinstance(told, list) or len(told) != count:
-        return tuple(f"#{k}" for k in range(count))
-    return tuple(str(item.get("name", f"#{k}") if isinstance(item, dict) else item) for k, item in enumerate(told))
 
 
 def _count(result: Survey, file: str, episode: Episode) -> None:
