@@ -150,7 +150,8 @@ def _view(camera: Any) -> tuple[Any, ...]:
     crop = camera.get("crop")
     sides = (camera.get(side) for side in ("source_height", "source_width"))
     size = (side if type(side) in (int, float) else None for side in sides)
-    return _name(camera), tuple(crop) if crop and isinstance(crop, list) else None, bool(camera.get("letterbox", False)), *size
+    crop = tuple(crop) if crop and isinstance(crop, list) else None
+    return _name(camera), crop, bool(camera.get("letterbox", False)), *size
 
 
 def _same_views(one: Traits, other: Traits) -> bool:
