@@ -56,6 +56,25 @@ file.with_suffix(".new").rename(file)
 signal.sigwait([signal.SIGINT, signal.SIGTERM])
 """
 
+# Of what is installed by pip, the Python of a real `ros2 launch`, which is ROS's own, has these.
+ROS_PYTHON = """
+import importlib.machinery, os, pathlib, sys
+
+shares = [pathlib.Path(prefix, "share") for prefix in os.environ["AMENT_PREFIX_PATH"].split(os.pathsep)]
+
+
+class RosPython(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        spec = super().find_spec(name, path, target)
+        by_pip = path is None and spec is not None and "site-packages" in (spec.origin or "")
+        of_ros = name in ("numpy", "yaml") or any((share / name).is_dir() for share in shares)
+        return None if by_pip and not of_ros else spec
+
+
+sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = RosPython
+"""
+
 
 def make_prefix(folder: Path, without: tuple[str, ...] = ()) -> Path:
     """An ament prefix whose packages have this checkout's launch, config and model files, and reporters as programs."""
@@ -90,12 +109,19 @@ def started(system: list[str], prefix: Path, folder: Path, file: str, arguments:
 
 
 def begin(system: list[str], prefix: Path, folder: Path, file: str, arguments: list[str]) -> subprocess.Popen:
-    """Starts a launch file of this checkout; ``folder`` takes the reports."""
+    """Starts a launch file of this checkout; ``folder`` takes the reports. ros2_lite has no more Python packages than a
+    real ROS 2's own Python would have."""
     folder.mkdir()
+    paths = [os.environ.get("PYTHONPATH", "")]
+    if system is LITE:
+        (folder / "python").mkdir()
+        (folder / "python/sitecustomize.py").write_text(ROS_PYTHON)
+        paths.insert(0, str(folder / "python"))
     # An interrupt must find the handlers of the launch, not those of a shell that runs in the background.
     return subprocess.Popen(
         [*system, str(ROOT / "launch" / file), *arguments], text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         env={**os.environ, "AMENT_PREFIX_PATH": f"{prefix}{os.pathsep}{os.environ.get('AMENT_PREFIX_PATH', '')}",
-             "REPORTS": str(folder), "ROS_LOG_DIR": str(folder / "log"), "PYTHONUNBUFFERED": "1"},
+             "PYTHONPATH": os.pathsep.join(paths), "REPORTS": str(folder), "ROS_LOG_DIR": str(folder / "log"),
+             "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip

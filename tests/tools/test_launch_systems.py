@@ -1,4 +1,5 @@
-"""Which processes the launch files start, and that the real launch system starts the same ones as ros2_lite."""
+"""Which processes the launch files start with no Python package but what a real ROS 2 brings, and that the real launch
+system starts the same ones as ros2_lite."""
 
 import importlib.util
 from dataclasses import replace
@@ -153,6 +154,12 @@ def test_what_does_not_go_together_starts_nothing(prefix, tmp_path, arguments, m
     output = process.communicate(timeout=60)[0]
     assert process.returncode != 0 and message in output, output
     assert "Traceback" not in output and not list((tmp_path / "lite").glob("[0-9]*"))
+
+
+def test_a_policy_that_only_the_node_can_read_is_left_to_the_node(prefix, tmp_path):
+    arguments = ["solver:=policy", "proposal_policy:=none.onnx"]  # ROS's own Python has no onnxruntime
+    reports = launch_parts.started(LITE, prefix, tmp_path / "lite", "carla_sim.launch.py", arguments, 3)
+    assert reports[1]["parameters"]["proposal_policy"] == "none.onnx"
 
 
 def test_words_that_look_like_numbers_reach_the_nodes_as_words():

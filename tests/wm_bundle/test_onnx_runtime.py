@@ -72,8 +72,9 @@ def test_no_shell_or_container_starts_it_by_itself():
         assert not re.search(r"(import|-m) +onnxruntime", file.read_text(encoding="utf-8")), file
 
 
-def test_wm_bundle_works_without_onnxruntime():
-    program = "import sys; sys.modules['onnxruntime'] = None; import wm_bundle; print(wm_bundle.FORMAT_VERSION)"
+@pytest.mark.parametrize("package", ["onnxruntime", "cv2", "PIL"])
+def test_wm_bundle_works_without(package):
+    program = f"import sys; sys.modules['{package}'] = None; import wm_bundle; print(wm_bundle.FORMAT_VERSION)"
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
 
 

@@ -1,9 +1,9 @@
 """What training and driving must agree on: actions, image preprocessing and model bundles."""
 
+import importlib
+
 from wm_bundle.actions import ACTION_HIGH, ACTION_LOW, ACTION_NAMES, from_command, to_command
 from wm_bundle.bundle import Bundle, BundleError, check_destination, load_bundle, write_bundle
-from wm_bundle.compressed import COMPRESSIONS, ImageError, compressed_encoding, decompress_image
-from wm_bundle.images import ENCODINGS, ImagePreprocessor, decode_image
 from wm_bundle.manifest import (
     BUNDLE_FILES,
     FORMAT_VERSION,
@@ -48,3 +48,15 @@ __all__ = [
     "to_command",
     "write_bundle",
 ]
+
+# Modules that need OpenCV or Pillow, which ROS's own Python, the one that reads launch files, may lack.
+_LATER = {
+    **dict.fromkeys(("COMPRESSIONS", "ImageError", "compressed_encoding", "decompress_image"), "compressed"),
+    **dict.fromkeys(("ENCODINGS", "ImagePreprocessor", "decode_image"), "images"),
+}
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -5,8 +5,8 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
+from wm_planner.assignment import NOT_SET, assignment
 from wm_planner.continuity import RATE_TOLERANCE
-from wm_planner.drive.options import NOT_SET, assignment
 from wm_planner.errors import PlannerError
 from wm_planner.preflight import check
 

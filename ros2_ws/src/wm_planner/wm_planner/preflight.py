@@ -1,15 +1,21 @@
 """What can be said against a planner's parameters and its model before anything runs: what is wrong is told in the one
 place where the user looks, not by one of several processes that have started."""
 
+from __future__ import annotations
+
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
-from wm_planner.policy import PolicyFile, read_policy
 from wm_planner.vector_inputs import check_inputs, speed_index
+
+if TYPE_CHECKING:
+    from wm_planner.policy import PolicyFile
 
 
 def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
@@ -19,7 +25,11 @@ def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
     there is not, a policy that does not fit it, topics that cannot be told apart.
     """
     config = PlannerConfig.from_values(dict(values))
-    manifest = load_models(config)[0].manifest
+    manifest = _bundle(config).manifest
+    # A real `ros2 launch` runs in ROS's own Python, which has no onnxruntime: there the node tells what is wrong with a
+    # policy file.
+    if importlib.util.find_spec("onnxruntime") is not None:
+        _policy(config, manifest)
     check_inputs(manifest)
     check_costs(config, manifest)
     image_topics(config, [camera.name for camera in manifest.image.cameras], manifest.control_period_s)
@@ -31,21 +41,32 @@ def load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
 
     Raises ConfigError.
     """
-    if not config.bundle:
-        raise ConfigError("parameter bundle: expected the folder of a model bundle, found nothing; "
-                          "set it with -p bundle:=FOLDER")
-    try:
-        bundle = load_bundle(config.bundle)
-    except BundleError as error:
-        raise ConfigError(str(error)) from error
-    policy = None
-    if config.proposal_policy:
-        policy = read_policy(config.proposal_policy)
-        policy.check_fits(bundle.manifest)
+    bundle = _bundle(config)
+    policy = _policy(config, bundle.manifest)
     if config.preprocessed_images:
         bundle = replace(bundle, manifest=replace(
             bundle.manifest, image=for_preprocessed_images(bundle.manifest.image)))  # fmt: skip
     return bundle, policy
+
+
+def _bundle(config: PlannerConfig) -> Bundle:
+    if not config.bundle:
+        raise ConfigError("parameter bundle: expected the folder of a model bundle, found nothing; "
+                          "set it with -p bundle:=FOLDER")
+    try:
+        return load_bundle(config.bundle)
+    except BundleError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _policy(config: PlannerConfig, manifest: BundleManifest) -> PolicyFile | None:
+    if not config.proposal_policy:
+        return None
+    from wm_planner.policy import read_policy  # needs onnxruntime
+
+    policy = read_policy(config.proposal_policy)
+    policy.check_fits(manifest)
+    return policy
 
 
 def for_preprocessed_images(image: ImageSpec) -> ImageSpec:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from wm_planner.assignment import assignment
 from wm_planner.benchmark.disturbance import KINDS, Disturbance
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.drive.embedded import add_embedded_options
 from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
-from wm_planner.drive.options import assignment, check_options, whole_number
+from wm_planner.drive.options import check_options, whole_number
 from wm_planner.evaluation.errors import EvaluationError
 from wm_planner.evaluation.thresholds import Threshold
 

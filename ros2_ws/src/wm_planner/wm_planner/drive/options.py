@@ -2,18 +2,18 @@
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from wm_planner import config
-from wm_planner.command_line import CommandParser, did_you_mean
+from wm_planner.assignment import assignment
+from wm_planner.command_line import CommandParser
 from wm_planner.drive.embedded import add_embedded_options, check_embedded_options
 from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
 from wm_planner.errors import ConfigError
 
-NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters that the other options decide
 _MAX_SEED = 2**31 - 1
 
 
@@ -167,21 +167,6 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number, found '{text}'") from None
-
-
-def assignment(text: str, not_set: Sequence[str] = NOT_SET) -> tuple[str, bool | int | float | str]:
-    """``NAME=VALUE`` as a planner parameter, none of ``not_set``, of the type it has there."""
-    name, equals, value = text.partition("=")
-    kinds = {field.name: type(field.default) for field in fields(config.PlannerConfig) if field.name not in not_set}
-    if not equals or name not in kinds:
-        raise argparse.ArgumentTypeError(
-            f"expected NAME=VALUE with NAME one of {_spell(kinds)}, found '{text}'{did_you_mean(name, kinds)}"
-        )
-    kind = kinds[name]
-    try:
-        return name, {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
-    except (KeyError, ValueError):
-        raise argparse.ArgumentTypeError(f"{name}: expected a value of type {kind.__name__}, found '{value}'") from None
 
 
 def _require(holds, what: str, expected: str, found) -> None:

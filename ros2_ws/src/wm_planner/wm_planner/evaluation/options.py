@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wm_planner import lock_step
+from wm_planner.assignment import assignment
 from wm_planner.bag_reading import add_reading_options, check_reading, taken_out
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
-from wm_planner.drive.options import assignment
 from wm_planner.errors import ConfigError
 from wm_planner.evaluation.errors import EvaluationError
 from wm_planner.evaluation.thresholds import Threshold

@@ -4,10 +4,10 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from wm_planner.assignment import assignment
 from wm_planner.bag_reading import add_reading_options
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
-from wm_planner.drive.options import assignment
 from wm_planner.errors import ConfigError
 from wm_planner.evaluation.errors import EvaluationError
 from wm_planner.evaluation.thresholds import Threshold

@@ -1,0 +1,25 @@
+"""``NAME=VALUE``, as commands and launch files take the planner's parameters."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import fields
+
+from wm_planner.command_line import did_you_mean
+from wm_planner.config import PlannerConfig
+
+NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters that other options decide
+
+
+def assignment(text: str, not_set: Sequence[str] = NOT_SET) -> tuple[str, bool | int | float | str]:
+    """``NAME=VALUE`` as a planner parameter, none of ``not_set``, of the type it has there."""
+    name, equals, value = text.partition("=")
+    kinds = {field.name: type(field.default) for field in fields(PlannerConfig) if field.name not in not_set}
+    if not equals or name not in kinds:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE with NAME one of {', '.join(kinds)}, found '{text}'{did_you_mean(name, kinds)}"
+        )
+    kind = kinds[name]
+    try:
+        return name, {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(f"{name}: expected a value of type {kind.__name__}, found '{value}'") from None
