@@ -56,9 +56,13 @@ def compose(context):
     parameters = replay.planner_parameters(value(context, "parameters"), rate)
     driving = {"bundle": bundle, "role_name": role_name, "use_sim_time": False, "autostart": True, **parameters}
     check_planner(driving)
+    bag = Path(value(context, "bag")).expanduser().absolute()
+    if not bag.exists():
+        raise RuntimeError(f"bag:={bag} does not exist, expected a bag's folder, a .mcap, .db3 or .bag file, or a "
+                           f"folder that holds such")
     watched = view(context, role_name)
     monitor_arguments = [
-        str(Path(value(context, "bag")).expanduser().absolute()), "--bundle", bundle, "--rate", f"{rate:g}",
+        str(bag), "--bundle", bundle, "--rate", f"{rate:g}",
         "--output", str(Path(value(context, "output")).expanduser().absolute()), "--role-name", role_name,
         *(["--recover"] if recovers(context) else []),
         *several("--set", shlex.split(value(context, "parameters"))),

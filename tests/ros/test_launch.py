@@ -63,6 +63,7 @@ def test_a_planner_that_cannot_start_fails_the_launch(bundle):
     ("carla_sim.launch.py", ("role_name:=123E5",), "role_name: expected a ROS name (a letter, then letters, digits and "
                                                    "_), found '123E5'"),
     ("collect.launch.py", ("driver:=planner", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
+    ("bag_replay.launch.py", ("bag:=/none.mcap",), "bag:=/none.mcap does not exist, expected a bag's folder"),
     ("bag_replay.launch.py", ("bag:=drive.mcap", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
 ])  # fmt: skip
 def test_what_the_planner_would_refuse_is_told_before_anything_starts(file, arguments, message):

@@ -42,7 +42,7 @@ CASES = {
          "bundle:={four_cameras}", "cameras:=rgb_rear,rgb_left", "world:=traffic"],
         ["wm_planner/planner", "wm_sim/bridge", "wm_training/collect"]),
     "a replay": (
-        "bag_replay.launch.py", ["bag:=drive.mcap", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
+        "bag_replay.launch.py", ["bag:={bag}", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
         ["wm_planner/planner", "wm_planner/replay_monitor", "wm_planner/replay_monitor"]),
 }  # fmt: skip
 
@@ -58,7 +58,9 @@ def bundles(tmp_path_factory):
     checked is checked before anything starts."""
     shipped = load_bundle(launch_parts.ROOT / "models/carracing")
     files = {name: shipped.file(name) for name in shipped.manifest.files}
-    folder, of = tmp_path_factory.mktemp("bundles"), {}
+    folder = tmp_path_factory.mktemp("bundles")
+    of = {"bag": folder / "drive.mcap"}
+    of["bag"].touch()
     for name, spawn, period_s in (("carla", "carla_spawn", 0.08), ("six_cameras", "carla_spawn_six_cameras", 0.05),
                                   ("four_cameras", "wm_sim_four_cameras", 0.08)):  # fmt: skip
         sizes = cameras_in(launch_parts.ROOT / f"launch/{spawn}.json", "ego_vehicle")

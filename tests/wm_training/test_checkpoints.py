@@ -70,6 +70,8 @@ def test_unusable_checkpoints_are_refused(trainer, tmp_path):
     os.truncate(tmp_path / "whole.pt", 1000)
     with pytest.raises(TrainingError, match="damaged"):
         trainer.load_checkpoint(tmp_path / "whole.pt")
+    with pytest.raises(TrainingError, match="is a folder, expected a checkpoint, such as its best_model.pt"):
+        read_world_model(tmp_path)
     with pytest.raises(TrainingError, match="no checkpoint"):
         trainer.load_checkpoint(tmp_path / "none.pt")
     torch.save({"surprise": 1}, tmp_path / "foreign.pt")

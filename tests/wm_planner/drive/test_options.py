@@ -17,10 +17,10 @@ def test_defaults_drive_three_unseen_tracks_with_all_controllers():
 
 
 def test_values_are_taken(tmp_path):
-    options = parse_options(["--seeds", "3", "9", "--controllers", "random", "--real-time-factor", "0",
+    options = parse_options(["--seeds", "3", "9:10", "--controllers", "random", "--real-time-factor", "0",
                              "--set", "candidates=128", "risk=1", "--max-steps", "5",
                              "--output", str(tmp_path / "new" / "place")])  # fmt: skip
-    assert (options.seeds, options.controllers, options.real_time_factor) == ((3, 9), ("random",), 0.0)
+    assert (options.seeds, options.controllers, options.real_time_factor) == ((3, 9, 10), ("random",), 0.0)
     assert (options.parameters, options.max_steps) == ((("candidates", 128), ("risk", 1.0)), 5)
 
 
@@ -60,6 +60,9 @@ def test_a_policy_file_is_a_controller_that_drives_with_it_alone():
         (["--role-name", "my-car"], "--role-name: expected a ROS name"),
         (["--output", __file__], "expected a folder, found the file"),
         (["--output", __file__ + "/below"], "expected a folder, found the file"),
+        (["--controllers", "planer"], "found 'planer'; did you mean planner?"),
+        (["--set", "candidate=3"], "the name of a planner parameter, found 'candidate=3'; did you mean candidates?"),
+        (["--seeds", "9:3"], "expected FIRST:LAST"),
         (["--sede", "1"], "unknown option --sede; did you mean --seeds?"),
     ],
 )

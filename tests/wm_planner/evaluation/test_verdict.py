@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_evaluation import NAN, SETTINGS, made_comparison, made_evaluation
+from rich.console import Console
+from wm_evaluation.terminal import print_whole
 from wm_planner.evaluation.evaluation import Figure
 from wm_planner.evaluation.figures import figures_of
 from wm_planner.evaluation.progress import make_console, summary_table
@@ -115,3 +117,17 @@ def test_the_end_of_being_better_is_told_in_the_words_of_the_scorecard():
 def test_latencies_are_of_the_frames_with_a_search_alone():
     figures = braking(made_evaluation("new"), 0.85).figures
     assert figures["latency_ms.frames"].value == 12 and figures["latency_ms.total.p50"].value == 20.0  # of 80
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_no_figure_of_the_table_is_cut(width):
+    ours = made_evaluation("carracing-7551748e")
+    comparison = made([ours, replace(ours, name="world-model-b24a425e")])
+    console = Console(width=width)
+    with console.capture() as captured:
+        print_whole(console, summary_table(comparison, width))
+    lines = captured.get().splitlines()
+    assert "…" not in captured.get() and max(map(len, lines)) <= width
+    shown = " ".join(captured.get().split())
+    for figure in (ours.figures["prior.psnr_db"], ours.figures["action.steer.mae"]):
+        assert f"{figure.value:.4g}" in shown and f"[{figure.low:.3g}, {figure.high:.3g}]" in shown

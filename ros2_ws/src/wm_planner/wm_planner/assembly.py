@@ -98,9 +98,11 @@ def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float
     """Say so where a frame takes longer than its deadline; ``times`` [ms] of one call each."""
     search_ms = config.iterations * times["imagine"] if config.searches else 0.0
     policy_ms = times["policy"] + times["advance"] + times["actor"] if "policy" in times else 0.0
-    if times["observe"] + times["actor"] + policy_ms + search_ms > config.deadline_ms:
-        log(f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the "
-            f"deadline is {config.deadline_ms:g} ms: the search will be cut short; consider fewer candidates")
+    rest_ms = times["observe"] + times["actor"] + policy_ms
+    if rest_ms + search_ms > config.deadline_ms:
+        log(f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the rest "
+            f"{rest_ms:.0f} ms, the deadline is {config.deadline_ms:g} ms: the search will be cut short; consider "
+            f"fewer candidates")
 
 
 def retune(parts: Parts, config: PlannerConfig) -> None:

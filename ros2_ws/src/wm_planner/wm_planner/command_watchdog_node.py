@@ -36,6 +36,7 @@ _DIAGNOSTICS_PERIOD_S = 1.0
 _MOST_FAILURES, _FAILURES_S = 10, 10.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
+_LATEST = QoSProfile(depth=1)  # as the planner's commands
 _LEVELS = {"disarmed": DiagnosticStatus.OK, "watching": DiagnosticStatus.OK, "resting": DiagnosticStatus.OK,
            "braking": DiagnosticStatus.ERROR}  # fmt: skip
 _BRAKES = ("braking", "resting")
@@ -66,7 +67,7 @@ class CommandWatchdogNode(Node):
         root = f"/carla/{values['role_name']}"
         control_topic = values["control_topic"] or f"{root}/vehicle_control_cmd"
         status_topic = values["planner_status_topic"] or f"{root}/planner/status"
-        self._control = self.create_publisher(CarlaEgoVehicleControl, control_topic, _RELIABLE)
+        self._control = self.create_publisher(CarlaEgoVehicleControl, control_topic, _LATEST)
         self._status = self.create_publisher(PlannerStatus, status_topic, _RELIABLE)
         self._diagnostics = self.create_publisher(DiagnosticArray, values["diagnostics_topic"], _RELIABLE)
         self.create_subscription(CarlaEgoVehicleControl, control_topic, self._on_command, _RELIABLE)

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from wm_planner.command_line import did_you_mean
 from wm_planner.errors import ConfigError
 from wm_planner.solvers import FEWEST_CANDIDATES
 
@@ -121,7 +122,8 @@ class PlannerConfig:
         fields = {entry.name: entry for entry in dataclasses.fields(cls)}
         unknown = sorted(set(values) - set(fields))
         if unknown:
-            raise ConfigError(f"unknown parameter {', '.join(unknown)}; known are {', '.join(fields)}")
+            near = did_you_mean(unknown[0], fields)
+            raise ConfigError(f"unknown parameter {', '.join(unknown)}{near or '; known are ' + ', '.join(fields)}")
         config = cls(**{name: _checked(fields[name], value) for name, value in values.items()})
         if not _ROLE_NAME.fullmatch(config.role_name):
             raise ConfigError(f"parameter role_name: expected a ROS name (a letter, then letters, digits and _), found "

@@ -20,6 +20,8 @@ def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile
 
 
 RELIABLE = _keep_last(10)
+# For commands: the newest counts, and DDS asks for the receipt of the last one at once, not within seconds.
+LATEST = _keep_last(1)
 RECENT = _keep_last(2)  # for what is large and soon out of date
 # For pictures: only the newest matters, and a lost one is not worth a delay. Matches reliable publishers too.
 NEWEST = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)

@@ -16,7 +16,7 @@ from wm_msgs.msg import ImaginedRollouts, PlannerStatus
 
 from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import CommandRecord, Diagnosis
-from wm_planner.endpoints import RECENT, RELIABLE, Endpoints
+from wm_planner.endpoints import LATEST, RECENT, RELIABLE, Endpoints
 from wm_planner.errors import PlannerError
 from wm_planner.messages import (
     control_message,
@@ -43,7 +43,7 @@ class Outputs:
         self._next_imagined_s = 0.0
         publisher = endpoints.publisher
         self._control = publisher(
-            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), RELIABLE, alone=True)
+            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), LATEST, alone=True)
         self._status = publisher(PlannerStatus, config.topic("planner_status_topic", "planner/status"), RELIABLE)
         self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic", "planner/imagined"), RECENT)
         self._future = publisher(Image, config.topic("future_topic", "planner/future"), RECENT)

@@ -40,7 +40,7 @@ from wm_planner.watchdog import Watchdog
 EXIT_CRASHED, EXIT_REFUSED = 1, 2
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
-_EXPECTED_S = {"first": 5.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
+_EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
 _ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 

@@ -3,7 +3,6 @@ place where the user looks, not by one of several processes that have started.""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,10 +25,12 @@ def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
     """
     config = PlannerConfig.from_values(dict(values))
     manifest = _bundle(config).manifest
-    # A real `ros2 launch` runs in ROS's own Python, which has no onnxruntime: there the node tells what is wrong with a
-    # policy file.
-    if importlib.util.find_spec("onnxruntime") is not None:
+    try:
         _policy(config, manifest)
+    except ModuleNotFoundError as error:
+        # A real `ros2 launch` runs in ROS's own Python, without onnxruntime: there the node tells.
+        if error.name != "onnxruntime":
+            raise
     check_inputs(manifest)
     check_costs(config, manifest)
     image_topics(config, [camera.name for camera in manifest.image.cameras], manifest.control_period_s)

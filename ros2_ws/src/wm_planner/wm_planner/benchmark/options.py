@@ -12,7 +12,7 @@ from wm_planner.config import PlannerConfig
 from wm_planner.drive.embedded import add_embedded_options
 from wm_planner.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 from wm_planner.drive.errors import DriveError
-from wm_planner.drive.options import check_options, whole_number
+from wm_planner.drive.options import check_options, seed_list, whole_number
 from wm_planner.evaluation.errors import EvaluationError
 from wm_planner.evaluation.thresholds import Threshold
 
@@ -98,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--controllers", type=_list_of(_entry), metavar="LIST",
         help=f"separated by commas: {', '.join(CONTROLLERS)}, as in drive, NAME=BUNDLE_DIR for the planner with "
         "another bundle, or NAME=FILE.onnx for a policy file alone (default: planner,actor,expert,random)")
-    add("--seeds", type=_seeds, metavar="SEEDS", help="tracks: 3000:3009 (both ends are driven), 1,5,7 or both mixed "
-        "(default: 3000:3009)")
+    add("--seeds", type=seed_list, metavar="SEEDS", help="tracks: 3000:3009 (both ends are driven), 1,5,7 or both "
+        "mixed (default: 3000:3009)")
     add("--episodes", type=whole_number, metavar="N", help="drive the first N seeds only")
     add("--modes", type=_list_of(_mode), metavar="LIST",
         help="lock-step: simulated time waits for every command; real-time: it does not. expert and random drive in "
@@ -156,18 +156,6 @@ def _threshold(text: str) -> Threshold:
         return Threshold.parse(text)
     except EvaluationError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _seeds(text: str) -> list[int]:
-    seeds = []
-    for part in text.split(","):
-        first, colon, last = part.partition(":")
-        begin = whole_number(first)
-        end = whole_number(last) if colon else begin
-        if end < begin or end - begin >= 100_000:
-            raise argparse.ArgumentTypeError(f"expected FIRST:LAST with LAST not before FIRST, found '{part}'")
-        seeds += range(begin, end + 1)
-    return seeds
 
 
 def _sweep(text: str) -> list[Disturbance]:

@@ -84,7 +84,7 @@ def results_table(summary: dict) -> Table:
 def comparisons_table(summary: dict) -> Table:
     """Every pair of controllers, a line each."""
     table = _table("Score by track: the first less the second")
-    for head in ("first", "second", "mode", "difference", "95 %", "wins", "losses", "ties"):
+    for head in ("first", "second", "mode", "difference", "95 %", "won", "lost", "tied"):
         named = head in ("first", "second")
         table.add_column(head, justify="left" if named or head == "mode" else "right", no_wrap=not named,
                          overflow="fold")  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wm_bundle import Bundle
 
+from wm_planner.command_line import did_you_mean
 from wm_planner.config import SOLVERS
 from wm_planner.drive.errors import DriveError
 from wm_planner.errors import ConfigError
@@ -39,7 +40,7 @@ def entry_of(text: str) -> Entry:
     usable = name.isascii() and name.isidentifier() and name not in CONTROLLERS
     if not equals or not place or not usable:
         raise DriveError(f"--controllers: expected some of {', '.join(CONTROLLERS)}, or NAME=BUNDLE_DIR or "
-                         f"NAME=FILE.onnx with another name, found '{text}'")
+                         f"NAME=FILE.onnx with another name, found '{text}'{did_you_mean(name, CONTROLLERS)}")
     if place.endswith(".onnx"):
         return Entry(name, "policy", policy=Path(place))
     return Entry(name, "planner", bundle=Path(place))

@@ -67,6 +67,8 @@ def parse_options(arguments: list[str]) -> DriveOptions:
     program."""
     parser = _parser()
     values = vars(parser.parse_args(arguments))
+    if isinstance(values["seeds"], list):
+        values["seeds"] = [seed for part in values["seeds"] for seed in part]
     try:
         return DriveOptions(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
     except DriveError as error:
@@ -129,10 +131,11 @@ def _add_drive(parser: argparse.ArgumentParser, defaults: dict) -> None:
     )
     add(
         "--seeds",
-        type=whole_number,
+        type=seed_list,
         nargs="+",
-        metavar="SEED",
-        help=f"tracks to drive, each once with every controller (default: {_spell(defaults['seeds'], ' ')})",
+        metavar="SEEDS",
+        help="tracks to drive, each once with every controller: numbers, or 3000:3009 with both ends (default: "
+        f"{_spell(defaults['seeds'], ' ')})",
     )
     add(
         "--real-time-factor",
@@ -160,6 +163,19 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, found '{text}'") from None
+
+
+def seed_list(text: str) -> list[int]:
+    """For argparse: ``3000:3009`` with both ends, ``1,5,7``, or both mixed."""
+    seeds = []
+    for part in text.split(","):
+        first, colon, last = part.partition(":")
+        begin = whole_number(first)
+        end = whole_number(last) if colon else begin
+        if end < begin or end - begin >= 100_000:
+            raise argparse.ArgumentTypeError(f"expected FIRST:LAST with LAST not before FIRST, found '{part}'")
+        seeds += range(begin, end + 1)
+    return seeds
 
 
 def _number(text: str) -> float:

@@ -24,6 +24,8 @@ _SHOWN = (
 
 
 _BREAK_EVEN = "open_loop.break_even."
+_BETWEEN = 2  # blanks from one column to the next
+LOG_WIDTH = 140
 
 
 class ProgressBar(Watcher):
@@ -63,24 +65,34 @@ class ProgressBar(Watcher):
         self._bar.advance(self._task, rows)
 
 
-def summary_table(comparison: Comparison) -> Table:
-    """The figures that matter most, for the terminal; a column for each bundle and each difference."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("", no_wrap=True)
-    evaluations = comparison.evaluations
-    for evaluation in evaluations:
-        table.add_column(escape(evaluation.name), justify="right")
-    for baseline in evaluations[1:]:
-        table.add_column(f"less {escape(baseline.name)}", justify="right")
-    last = comparison.options.steps
+def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
+    """The figures that matter most, for the terminal; a column for each bundle and each difference. Intervals are below
+    their figures where they have no room beside them in ``width`` characters; no figure is cut."""
+    evaluations, last = comparison.evaluations, comparison.options.steps
+    rows = []
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
         cells = [_spell_of(evaluation, name) for evaluation in evaluations]
         cells += [_spell(difference.get(name)) + apart(comparison, other, name)
                   for other, difference in enumerate(comparison.differences)]  # fmt: skip
-        table.add_row(name, *cells)
-        if any(cell.endswith(APART) for cell in cells):
-            table.caption, table.caption_justify = ABOUT_APART, "left"
+        rows.append([name, *cells])
+    if sum(column + _BETWEEN for column in _widths(rows)) > width:
+        rows = [[name, *(cell.replace(" [", "\n[") for cell in cells)] for name, *cells in rows]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold")
+    heads = [evaluation.name for evaluation in evaluations] + [f"less {other.name}" for other in evaluations[1:]]
+    for head, least in zip(heads, _widths(rows)[1:], strict=True):
+        table.add_column(escape(head), justify="right", overflow="fold", min_width=least)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    if any(cell.endswith(APART) for row in rows for cell in row):
+        table.caption, table.caption_justify = ABOUT_APART, "left"
     return table
+
+
+def _widths(rows: list[list[str]]) -> list[int]:
+    """The longest line of each column; the break-even's words may be folded."""
+    figures = [row for row in rows if not row[0].startswith(_BREAK_EVEN)]
+    return [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*figures, strict=True)]
 
 
 def _spell_of(evaluation: Evaluation, name: str) -> str:
@@ -95,9 +107,9 @@ def _spell(figure: Figure | None) -> str:
     if figure is None or figure.value != figure.value:
         return "–"
     interval = "" if figure.low != figure.low else f" [{figure.low:.3g}, {figure.high:.3g}]"
-    return escape(f"{figure.value:.4g}{interval}")
+    return f"{figure.value:.4g}{interval}"
 
 
 def make_console() -> Console:
     """As wide as the terminal, wide enough for a log file."""
-    return Console(width=None if sys.stdout.isatty() else 140)
+    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
-from lifecycle_msgs.msg import State
-from lifecycle_msgs.srv import GetState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -49,6 +49,7 @@ _DISCOVERY_S = 5.0  # for a live camera to be seen, which must not be missed: ne
 _PLAYER_WAIT_S = 120.0  # for the first picture
 _GONE_S = 0.5  # without a publisher of pictures, the bag is over
 _LAST_ANSWER_S = 2.0  # for the commands still to come then
+_REST_WAIT_S = 10.0  # for the planner to be deactivated
 _DEEP = 1000  # messages that may wait for us
 
 
@@ -119,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         cameras = camera_topics(options.bag, manifest, options.config(), options.recover)
         arrivals = _listen(options, cameras, signals)
+        _let_planner_rest(signals)
         rclpy.try_shutdown()  # nothing of what follows is to disturb the graph, or to be disturbed
         return _judge(options, manifest.model_id, arrivals,
                       played_moments(options.bag, cameras, options.config(), options.recover), signals)
@@ -182,6 +184,24 @@ def _listen(options: MonitorOptions, cameras: list[PlayedTopic], signals: list[i
         while time.monotonic() < until_s:
             _spin_once(executor, signals)
         return node.arrivals
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+
+
+def _let_planner_rest(signals: list[int]) -> None:
+    """Deactivate the planner, whose part is done: it would warn of the silence, and take time from the evaluation."""
+    node = rclpy.create_node("wm_replay_end")
+    guard_services(node)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    client = node.create_client(ChangeState, f"/{_PLANNER}/change_state")
+    try:
+        _spin(executor, signals, client.service_is_ready, _REST_WAIT_S, "no planner to deactivate")
+        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+        _spin(executor, signals, client.call_async(request).done, _REST_WAIT_S, "no answer to the deactivation")
+    except ReplayError as error:  # what it was to answer it has answered
+        print(f"replay_monitor: {error}", flush=True)
     finally:
         executor.shutdown(timeout_sec=1.0)
         node.destroy_node()

@@ -32,6 +32,8 @@ def read_checkpoint(path: str | os.PathLike, device: torch.device | str = "cpu")
         payload = torch.load(Path(path).expanduser(), map_location=device, weights_only=True)
     except FileNotFoundError:
         raise TrainingError(f"no checkpoint at {path}") from None
+    except IsADirectoryError:
+        raise TrainingError(f"{path} is a folder, expected a checkpoint, such as its best_model.pt") from None
     except Exception as error:  # torch.load raises many kinds for damaged files
         raise TrainingError(
             f"checkpoint {path} is damaged or not a checkpoint of this project ({type(error).__name__})"
