@@ -15,7 +15,7 @@ def assignment(text: str, not_set: Sequence[str] = NOT_SET) -> tuple[str, bool |
     name, equals, value = text.partition("=")
     kinds = {field.name: type(field.default) for field in fields(PlannerConfig) if field.name not in not_set}
     if not equals or name not in kinds:
-        near = did_you_mean(name, kinds)
+        near = "" if name in not_set else did_you_mean(name, kinds)
         names = "the name of a planner parameter" if near else f"NAME one of {', '.join(kinds)}"
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE with {names}, found '{text}'{near}")
     kind = kinds[name]
