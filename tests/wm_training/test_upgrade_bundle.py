@@ -147,3 +147,14 @@ def test_a_file_that_the_manifest_lists_and_nobody_needs_goes_along(old, tmp_pat
     assert main([str(tmp_path / "listed"), str(tmp_path / "new")]) == 0
     new = load_bundle(tmp_path / "new")
     assert new.manifest.self_check is not None and new.file("note.txt").read_text() == "of last year"
+
+
+@pytest.mark.parametrize("name", ["imagine.onnx", "actor.onnx"])
+def test_a_file_that_is_no_model_is_named_and_nothing_is_written(old, tmp_path, capsys, name):
+    files = {file: old.file(file) for file in old.manifest.files}
+    other = tmp_path / "other"
+    other.write_bytes(b"no model at all")
+    bundle = write_bundle(tmp_path / "bundle", replace(old.manifest, files={}), files | {name: other})
+    assert main([str(bundle.path), str(tmp_path / "new")]) == 1
+    said = capsys.readouterr().err
+    assert name in said and "Traceback" not in said and not (tmp_path / "new").exists()

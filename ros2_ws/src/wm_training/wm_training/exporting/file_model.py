@@ -21,10 +21,13 @@ class Said(NamedTuple):
 
 
 def open_file(file: Path) -> onnxruntime.InferenceSession:
-    """A session of one file."""
+    """A session of one file. Raises ValueError where onnxruntime cannot open it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # single frames: more threads only wait for each other
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own are of no common kind
+        raise ValueError(f"onnxruntime cannot open {file.name}: {str(error).splitlines()[0]}") from error
 
 
 class FileModel:

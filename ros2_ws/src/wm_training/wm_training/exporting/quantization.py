@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 from wm_bundle.onnx_runtime import onnxruntime, quantization_tools
 
@@ -78,8 +79,14 @@ def make_unsigned(model: onnx.ModelProto) -> int:
 
 
 def unsigned_copy(source: Path, file: Path) -> int:
-    """Write ``source`` to ``file`` with uint8 weights; returns how many tensors changed; none: no file."""
-    model = onnx.load(source)
+    """Write ``source`` to ``file`` with uint8 weights; returns how many tensors changed; none: no file.
+
+    Raises ValueError for what is no ONNX file.
+    """
+    try:
+        model = onnx.load(source)
+    except DecodeError:
+        raise ValueError(f"{source.name} is no ONNX file") from None
     if changed := make_unsigned(model):
         onnx.save(model, file)
     return changed
