@@ -198,7 +198,7 @@ def test_twenty_life_cycles_leave_neither_threads_nor_memory_behind(domain, obse
         threads, memory = zip(*sizes[19:], strict=True)  # the allocator's pools fill in the first ones
         print(f"threads {threads[0]} to {threads[-1]}, memory [MB]", *(f"{size:.1f}" for size in memory))
         assert len(set(threads)) == 1
-        # Beside other work the allocator's pools grow by up to 4 MB in 20 cycles; one session kept in each would be 20 MB.
+        # Beside other work the allocator's pools grow by up to 4 MB; a session kept each time would be 20.
         assert memory[-1] - memory[0] < 8.0
         assert "Traceback" not in node.output()
 
