@@ -18,14 +18,18 @@ ONLY_IMPORTER = ROOT / "ros2_ws/src/wm_bundle/wm_bundle/onnx_runtime.py"
 
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
 
-# argv: the model, and the import to try. The session and two runs are what its telemetry counts.
+# argv: the model, the import to try, and how long to wait [s] for something written below home, which a thread does.
+# The session and two runs are what its telemetry counts.
 PROGRAM = """
-import importlib, sys
+import importlib, pathlib, sys, time
 import numpy
 module = importlib.import_module(sys.argv[2])
 session = getattr(module, "onnxruntime", module).InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 for _ in range(2):
     session.run(None, {"x": numpy.zeros(3, numpy.float32)})
+end = time.monotonic() + float(sys.argv[3])
+while time.monotonic() < end and not any(path.is_file() for path in pathlib.Path.home().rglob("*")):
+    time.sleep(0.02)
 """
 
 
@@ -78,7 +82,7 @@ def test_wm_bundle_works_without(package):
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
 
 
-def run(tmp_path, module: str, *before: str) -> set[str]:
+def run(tmp_path, module: str, *before: str, wait_s: float = 2.0) -> set[str]:
     """Run PROGRAM with an empty home folder and no variable of ours; returns what was written there."""
     file = tmp_path / "tiny.onnx"
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in "xy"]
@@ -89,8 +93,8 @@ def run(tmp_path, module: str, *before: str) -> set[str]:
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     # XDG_CACHE_HOME is where it looks first.
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([*before, sys.executable, "-c", PROGRAM, str(file), module], env=environment, check=True,
-                   capture_output=True, text=True, timeout=100)
+    subprocess.run([*before, sys.executable, "-c", PROGRAM, str(file), module, str(wait_s)], env=environment,
+                   check=True, capture_output=True, text=True, timeout=100)
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
 
 
@@ -112,4 +116,4 @@ def test_the_look_below_home_sees_the_telemetry_where_it_is_on(tmp_path):
         pytest.skip("an onnxruntime without telemetry")
     if shutil.which("unshare") is None or subprocess.run([*NO_NETWORK, "true"], capture_output=True).returncode != 0:
         pytest.skip("no process can be kept from the network here")
-    assert any("onnxruntime" in name for name in run(tmp_path, "onnxruntime", *NO_NETWORK))
+    assert any("onnxruntime" in name for name in run(tmp_path, "onnxruntime", *NO_NETWORK, wait_s=60.0))

@@ -143,9 +143,9 @@ def test_data_without_validation_episodes_is_scored_only_when_asked(checkpoint, 
 
 
 def test_episodes_of_another_kind_or_too_short_are_told(checkpoint, tmp_path, capsys):
-    episode = make_episode(40)
     for i in range(4):
-        write_episode(tmp_path / "no_speed" / f"{i}.npz", replace(episode, vector=np.zeros((40, 0), np.float32)))
+        without = replace(make_episode(40, seed=i), vector=np.zeros((40, 0), np.float32))
+        write_episode(tmp_path / "no_speed" / f"{i}.npz", without)
         write_episode(tmp_path / "mixed" / f"{i}.npz", make_episode(40 if i == 3 else 7, seed=i))
     flags = ["--checkpoint", str(checkpoint), "--output", str(tmp_path / "out"), *FAST]
     assert main([*flags, "--data-path", str(tmp_path / "no_speed")]) == 1
