@@ -31,6 +31,16 @@ def _domains_given_back():
         graph.release_domain_ids()
 
 
+@pytest.fixture(autouse=True)
+def _signals_as_before():
+    """Programs that a test runs in its own process set handlers, which are not for the next test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        if handler is not None:  # one that Python did not set
+            signal.signal(number, handler)
+
+
 def pytest_collection_modifyitems(items):
     """Files whose tests ask for the most time begin first: with several workers, none of them is alone at the end."""
     longest = {}
