@@ -17,7 +17,14 @@ from wm_bundle.self_check import read_self_check
 
 from wm_planner.bindings import make_function, run_checked
 from wm_planner.errors import EngineError
-from wm_planner.providers import TENSORRT, EngineSettings, check_usable, first_that_works, open_session, provider_named
+from wm_planner.providers import (
+    EngineSettings,
+    check_usable,
+    first_that_works,
+    half_precision,
+    open_session,
+    provider_named,
+)
 from wm_planner.self_check import NONE, SelfCheck, SelfCheckError, check
 
 _SCORES = ("reward", "continue", "value")
@@ -201,8 +208,7 @@ class Engine:
             if self._enforce:
                 self.self_check.enforce()
         except SelfCheckError as error:
-            half = " in half precision" if settings.fp16 and provider == TENSORRT else ""
-            self.unsound.append(f"{provider}{half}: {error}")
+            self.unsound.append(f"{provider}{half_precision(provider, settings)}: {error}")
             raise
 
     def _call(self, function: str, feeds: dict[str, np.ndarray], count: int = 1) -> list[np.ndarray]:

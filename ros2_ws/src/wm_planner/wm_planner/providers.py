@@ -83,6 +83,11 @@ def _silent(_line: str) -> None:
     pass
 
 
+def half_precision(provider: str, settings: EngineSettings) -> str:
+    """What to add to a provider's name where it computes in half precision; nothing where it does not."""
+    return " in half precision" if settings.fp16 and provider == TENSORRT else ""
+
+
 def first_that_works(settings: EngineSettings, attempt: Callable[[str, bool, EngineSettings], None], what: str,
                      log: Callable[[str], None], graphs: bool = True) -> str:
     """Name of the first provider, in the order of ``settings``, with which ``attempt`` raises no EngineError.
@@ -93,7 +98,7 @@ def first_that_works(settings: EngineSettings, attempt: Callable[[str, bool, Eng
     """
     refusals, reasons, absent = [], set(), []
     for provider, graph, tried in _attempts(settings, graphs):
-        half = " in half precision" if tried.fp16 and provider == TENSORRT else ""
+        half = half_precision(provider, tried)
         how = f"{provider} with recorded graphs{half}" if graph else f"{provider}{half}"
         try:
             attempt(provider, graph, tried)
