@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup drive train test safety-times lint bench clean
+.PHONY: help setup drive train test safety-times lint format bench clean
 ARGS ?=
 # Tests wait for processes as often as they compute: two more than there are cores. Each takes about 1 GB of memory.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 7 ? n + 2 : 8)))
@@ -23,15 +23,19 @@ train: ## Make the shipped bundle from nothing, and benchmark it (ARGS="--gpu", 
 
 test: ## Run the linter and every test (ARGS="tests/ros -k name" for some; WORKERS=0: one after the other)
 	@scripts/setup.sh test
-	@source env.sh && ruff check . && python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@source env.sh && ruff check . && ruff format --check . && python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 safety-times: ## Measure the times from a fault to the brake against the documented ones, on an idle machine
 	@scripts/setup.sh test
 	@source env.sh && WM_STRICT_TIMES=1 python -m pytest -q -rP tests/ros/test_failsafe.py tests/ros/test_failsafe_endings.py
 
-lint: ## Run the linter
+lint: ## Run the linter, and the formatter without writing
 	@scripts/setup.sh test
-	@source env.sh && ruff check .
+	@source env.sh && ruff check . && ruff format --check .
+
+format: ## Sort the imports and format the code
+	@scripts/setup.sh test
+	@source env.sh && ruff check --fix . && ruff format .
 
 bench: ## Measure speed; writes out/bench/bench.json (ARGS="--help" for options)
 	@scripts/setup.sh test

@@ -41,8 +41,10 @@ class Options:
 
     def __post_init__(self):
         if not self.delays or not self.seeds or min(self.delays) < 0 or min(self.seeds) < 0 or self.steps < 0:
-            raise ValueError(f"delays {self.delays}, seeds {self.seeds}, steps {self.steps}: expected at least one "
-                             f"delay and one seed, and no negative number")
+            raise ValueError(
+                f"delays {self.delays}, seeds {self.seeds}, steps {self.steps}: expected at least one "
+                f"delay and one seed, and no negative number"
+            )
 
 
 def measure(options: Options, say: Callable[[str], None]) -> list[dict]:
@@ -51,17 +53,22 @@ def measure(options: Options, say: Callable[[str], None]) -> list[dict]:
     cameras = len(parts.bundle.manifest.image.cameras)
     inputs = [entry.name for entry in parts.bundle.manifest.vector]
     if cameras != 1 or inputs != ["speed"]:
-        raise BenchmarkError(f"{options.bundle} has {cameras} cameras and the vector inputs {inputs}: the built-in "
-                             f"simulator has one camera and the speed")
+        raise BenchmarkError(
+            f"{options.bundle} has {cameras} cameras and the vector inputs {inputs}: the built-in "
+            f"simulator has one camera and the speed"
+        )
     rows = []
     for delay in options.delays:
         for compensated in (False, True) if delay else (False,):
             episodes = [_drive(parts, seed, delay, compensated, options.steps) for seed in options.seeds]
-            row = {"delay_periods": delay, "compensated": compensated,
-                   "in_flight": float(np.median([flying for *_, flying in episodes])),
-                   "scores": [round(score, 1) for score, *_ in episodes],
-                   "mean_score": round(float(np.mean([score for score, *_ in episodes])), 1),
-                   "off_road_share": round(float(np.mean([share for _, share, _ in episodes])), 3)}
+            row = {
+                "delay_periods": delay,
+                "compensated": compensated,
+                "in_flight": float(np.median([flying for *_, flying in episodes])),
+                "scores": [round(score, 1) for score, *_ in episodes],
+                "mean_score": round(float(np.mean([score for score, *_ in episodes])), 1),
+                "off_road_share": round(float(np.mean([share for _, share, _ in episodes])), 3),
+            }
             say(json.dumps(row))
             rows.append(row)
     return rows
@@ -87,8 +94,11 @@ def _drive(parts: Parts, seed: int, delay: int, compensated: bool, most_steps: i
         planner.note_command(applied)
         picture = np.ascontiguousarray(simulation.image())
         height, width = picture.shape[:2]
-        planner.observe(preprocess(height, width, "rgb8", 3 * width, picture.data),
-                        np.array([tick.state.speed], np.float32), tick.stamp_ns)
+        planner.observe(
+            preprocess(height, width, "rgb8", 3 * width, picture.data),
+            np.array([tick.state.speed], np.float32),
+            tick.stamp_ns,
+        )
         plan = planner.plan(math.inf, in_flight=in_flight.before(tick.stamp_ns) if compensated else ())
         flying.append(plan.in_flight)
         in_flight.sent(tick.stamp_ns, plan.action)

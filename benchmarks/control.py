@@ -138,8 +138,15 @@ def _drive(bundle: Path, steps: int) -> dict:
 
 def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
     # No search here is a cautious one, for which a few candidates are refused.
-    config = replace(PlannerConfig(), bundle=str(bundle), candidates=candidates, iterations=iterations,
-                     deadline_ms=_NO_DEADLINE_MS, deadline_frames=0, cautious_risk=0.0)  # fmt: skip
+    config = replace(
+        PlannerConfig(),
+        bundle=str(bundle),
+        candidates=candidates,
+        iterations=iterations,
+        deadline_ms=_NO_DEADLINE_MS,
+        deadline_frames=0,
+        cautious_risk=0.0,
+    )
     parts = build(config, log=lambda line: None)
     stages, manifest = Stages(parts), parts.bundle.manifest
     camera, random = manifest.image.cameras[0], np.random.default_rng(0)

@@ -9,8 +9,14 @@ import numpy as np
 from wm_bundle.onnx_runtime import onnxruntime
 
 _PRODUCTS = {
-    "MatMul", "Gemm", "FusedMatMul", "FusedGemm", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul",
-}  # fmt: skip
+    "MatMul",
+    "Gemm",
+    "FusedMatMul",
+    "FusedGemm",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+}
 
 
 def gflop_of_products(file: Path, count: int) -> float:

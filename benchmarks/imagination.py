@@ -75,8 +75,15 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
         for precision, bundle in ours.items():
             found[precision].append(_run(bundle.path, candidates, cores(), calls, quick))
         if peer is not None:
-            settings = {"what": "imagine", "path": str(peer), "sizes": sizes, "threads": cores(), "calls": calls,
-                        "candidates": candidates, "horizon": horizon}  # fmt: skip
+            settings = {
+                "what": "imagine",
+                "path": str(peer),
+                "sizes": sizes,
+                "threads": cores(),
+                "calls": calls,
+                "candidates": candidates,
+                "horizon": horizon,
+            }
             found["peer"].append(run_child("benchmarks.peers", settings, cores()))
     result = {name: _summary(runs) for name, runs in found.items()}
     if peer is not None:
@@ -90,8 +97,13 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
 
 
 def _run(path: Path, candidates: int, threads: int, calls: int, quick: bool) -> dict:
-    settings = {"bundle": str(path), "candidates": candidates, "threads": threads, "calls": calls,
-                "products_s": _QUICK_S if quick else _PRODUCTS_S}  # fmt: skip
+    settings = {
+        "bundle": str(path),
+        "candidates": candidates,
+        "threads": threads,
+        "calls": calls,
+        "products_s": _QUICK_S if quick else _PRODUCTS_S,
+    }
     return _child(settings) if quick else run_child("benchmarks.imagination", settings, threads)
 
 

@@ -78,8 +78,11 @@ class Stopped(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(Options, "What imagined episodes do for behaviour cloning.", "imagined_cloning", arguments)
-    return run("imagined_cloning", lambda: _compare(options),
-               (BenchmarkError, EpisodeError, TrainingError, PlannerError, OSError))  # fmt: skip
+    return run(
+        "imagined_cloning",
+        lambda: _compare(options),
+        (BenchmarkError, EpisodeError, TrainingError, PlannerError, OSError),
+    )
 
 
 def _compare(options: Options) -> int:
@@ -137,17 +140,42 @@ def _measure(options: Options, count: int, seed: int, imagined: bool) -> list[fl
     if imagined:
         made = folder / "imagined"
         if not (made / "manifest.json").is_file():
-            _work(augment, [
-                *common, "--data-path", str(data), "--checkpoint", str(options.checkpoint), "--output-dir", str(made),
-                "--num-augmentations", str(options.num_augmentations), "--horizon", str(options.horizon),
-            ])  # fmt: skip
+            _work(
+                augment,
+                [
+                    *common,
+                    "--data-path",
+                    str(data),
+                    "--checkpoint",
+                    str(options.checkpoint),
+                    "--output-dir",
+                    str(made),
+                    "--num-augmentations",
+                    str(options.num_augmentations),
+                    "--horizon",
+                    str(options.horizon),
+                ],
+            )
         mixed = ["--imagined-path", str(made), "--imagined-share", str(options.imagined_share)]
     # No validation, so that the last epoch counts: by the likelihood of two held-out episodes the best would be one of
     # the first, which is sure of little and steers worse.
-    _work(clone, [
-        *common, *mixed, "--data-path", str(data / "train"), "--validation-share", "0", "--output", str(policy),
-        "--num-epochs", str(options.num_epochs), "--batch-size", str(options.batch_size),
-    ])  # fmt: skip
+    _work(
+        clone,
+        [
+            *common,
+            *mixed,
+            "--data-path",
+            str(data / "train"),
+            "--validation-share",
+            "0",
+            "--output",
+            str(policy),
+            "--num-epochs",
+            str(options.num_epochs),
+            "--batch-size",
+            str(options.batch_size),
+        ],
+    )
     return driven_scores(policy, options.tracks)
 
 

@@ -48,8 +48,9 @@ class Options:
 
     def __post_init__(self):
         if self.rounds < 1 or not 1.0 <= self.seconds <= 3600.0:
-            raise ValueError(f"rounds is {self.rounds} and seconds is {self.seconds}, expected at least 1, and 1 to "
-                             f"3600")
+            raise ValueError(
+                f"rounds is {self.rounds} and seconds is {self.seconds}, expected at least 1, and 1 to 3600"
+            )
 
 
 @dataclass
@@ -79,8 +80,13 @@ def measure(options: Options, say: Callable[[str], None]) -> dict:
     result = {"rounds": options.rounds, "seconds": options.seconds}
     for side in ("planner", "simulator"):
         blocks = {variant: _blocks([getattr(drive, side) for drive in drives[variant]]) for variant in VARIANTS}
-        result[side] = {variant: {"frames": int(sum(map(len, blocks[variant]))),
-                                  **latency_ms(np.concatenate(blocks[variant]) / 1e3)} for variant in VARIANTS}
+        result[side] = {
+            variant: {
+                "frames": int(sum(map(len, blocks[variant]))),
+                **latency_ms(np.concatenate(blocks[variant]) / 1e3),
+            }
+            for variant in VARIANTS
+        }
         for variant in VARIANTS[1:]:
             result[side][f"{variant} adds"] = _added(blocks[variant], blocks["none"])
     return result
@@ -101,8 +107,10 @@ def _added(blocks: list[np.ndarray], reference: list[np.ndarray]) -> dict:
     value = np.percentile(np.concatenate(blocks), percentiles) - np.percentile(np.concatenate(reference), percentiles)
     spread = np.array([drawn(blocks) - drawn(reference) for _ in range(_RESAMPLES)])
     low, high = np.percentile(spread, (2.5, 97.5), axis=0)
-    return {f"p{percentile}": [round(float(number), 2) for number in (value[index], low[index], high[index])]
-            for index, percentile in enumerate(percentiles)}
+    return {
+        f"p{percentile}": [round(float(number), 2) for number in (value[index], low[index], high[index])]
+        for index, percentile in enumerate(percentiles)
+    }
 
 
 def _drive(options: Options, bundle: Path, period_s: float, variant: str, turn: int, browser: str) -> _Latencies:
@@ -116,12 +124,23 @@ def _drive(options: Options, bundle: Path, period_s: float, variant: str, turn: 
 
         def start(package: str, executable: str, **parameters) -> Path:
             words = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-            processes.start(executable, [str(_executable(package, executable)), "--ros-args", *words], environment,
-                            logs / f"{executable}.log")  # fmt: skip
+            processes.start(
+                executable,
+                [str(_executable(package, executable)), "--ros-args", *words],
+                environment,
+                logs / f"{executable}.log",
+            )
             return logs / f"{executable}.log"
 
-        start("wm_sim", "bridge", real_time_factor=1.0, episodes=0, seed=3000 + turn, wait_for_driver=_START_S,
-              fixed_delta_seconds=period_s)  # fmt: skip
+        start(
+            "wm_sim",
+            "bridge",
+            real_time_factor=1.0,
+            episodes=0,
+            seed=3000 + turn,
+            wait_for_driver=_START_S,
+            fixed_delta_seconds=period_s,
+        )
         page = None
         if variant != "none":
             log = start("wm_planner", "live_view", port=0)

@@ -55,8 +55,10 @@ def shares(learner: Learner, sample: Sample, waiting: float) -> dict[str, float]
     spent = attribute(update)
     total = update.time_range.elapsed_us()
     found = {name: (1.0 - waiting) * spent.get(name, 0.0) / total for name in PARTS if name not in ("data", "rest")}
-    return {name: round(value, 4) for name, value in {
-        **found, "data": waiting, "rest": 1.0 - waiting - sum(found.values())}.items()}  # fmt: skip
+    return {
+        name: round(value, 4)
+        for name, value in {**found, "data": waiting, "rest": 1.0 - waiting - sum(found.values())}.items()
+    }
 
 
 def attribute(update: Any) -> dict[str, float]:

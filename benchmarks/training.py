@@ -47,8 +47,13 @@ def measure(
     sizes, updates, peer_updates = (QUICK_SIZES, 2, 1) if quick else (SIZES, _UPDATES, _PEER_UPDATES)
     ours, alone, theirs = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        common = {"precision": precision, "threads": threads, "updates": updates, "folder": folder,
-                  "products_s": _QUICK_S if quick else _PRODUCTS_S}  # fmt: skip
+        common = {
+            "precision": precision,
+            "threads": threads,
+            "updates": updates,
+            "folder": folder,
+            "products_s": _QUICK_S if quick else _PRODUCTS_S,
+        }
         for number in range(rounds):
             if ours and min(ours[0]["seconds"]) > _BUDGET_S:
                 say(f"an update takes {min(ours[0]['seconds']):.0f} s: this is the only round")
@@ -60,8 +65,13 @@ def measure(
                 say(f"training beside the peer, round {number + 1} of {rounds}")
                 settings = common | {"config": sizes | _WORLD_MODEL_ALONE, "parts": False}
                 alone.append(run_child("benchmarks.training", settings, threads))
-                settings = {"what": "train", "path": str(peer), "sizes": sizes, "threads": threads,
-                            "updates": peer_updates}  # fmt: skip
+                settings = {
+                    "what": "train",
+                    "path": str(peer),
+                    "sizes": sizes,
+                    "threads": threads,
+                    "updates": peer_updates,
+                }
                 theirs.append(run_child("benchmarks.peers", settings, threads))
     result = _summary(ours, sizes) | {"precision": precision, "threads": threads}
     result |= {name: ours[0][name] for name in ("gflop_per_frame", "shares")}
@@ -69,10 +79,11 @@ def measure(
     product = max(run[f"product_gflops_{precision}"] for run in ours)
     result |= {
         "gflops": round(speed, 1),
-        "product_gflops": {name: round(max(run[f"product_gflops_{name}"] for run in ours), 1)
-                           for name in ("bfloat16", "float32")},
+        "product_gflops": {
+            name: round(max(run[f"product_gflops_{name}"] for run in ours), 1) for name in ("bfloat16", "float32")
+        },
         "share_of_product_speed": round(speed / product, 3),
-    }  # fmt: skip
+    }
     if peer is not None:
         compared, other = _summary(alone, sizes), _summary(theirs, sizes)
         result["world_model_alone"] = compared
@@ -123,12 +134,19 @@ def _child(settings: dict) -> dict:
     if not (folder / "data").exists():
         make_episodes(folder / "data", count=8, rows=max(200, chosen["sequence_length"]), size=chosen["image_size"])
     config = WorldModelTrainConfig(
-        **chosen, precision=settings["precision"], threads=settings["threads"], validation_share=0.0, warmup_steps=0,
-        data_path=str(folder / "data"), output_dir=str(folder / "out"),
-    )  # fmt: skip
+        **chosen,
+        precision=settings["precision"],
+        threads=settings["threads"],
+        validation_share=0.0,
+        warmup_steps=0,
+        data_path=str(folder / "data"),
+        output_dir=str(folder / "out"),
+    )
     trainer = WorldModelTrainer(config)
-    products = {f"product_gflops_{name}": product_speed(getattr(torch, name), settings["products_s"])
-                for name in ("bfloat16", "float32")}  # fmt: skip
+    products = {
+        f"product_gflops_{name}": product_speed(getattr(torch, name), settings["products_s"])
+        for name in ("bfloat16", "float32")
+    }
     seconds, waited = [], []
     steps = range(_WARM_UP + settings["updates"])
     with Prefetch(trainer.sample, steps, config.prefetch_batches, trainer.device) as samples:

@@ -24,9 +24,18 @@ from wm_training.model.world_model import WorldModel
 
 # What of a training's configuration decides how much there is to compute.
 _SIZES = (
-    "state_dim", "hidden_dim", "latent", "latent_dim", "num_categories", "gru_blocks", "conv_depth", "image_size",
-    "return_bins", "scalar_head", "ensemble_size",
-)  # fmt: skip
+    "state_dim",
+    "hidden_dim",
+    "latent",
+    "latent_dim",
+    "num_categories",
+    "gru_blocks",
+    "conv_depth",
+    "image_size",
+    "return_bins",
+    "scalar_head",
+    "ensemble_size",
+)
 
 
 def sizes_of(bundle: Path) -> dict:

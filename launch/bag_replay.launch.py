@@ -34,19 +34,29 @@ def generate_launch_description():
         ("max_gap", "60", "[s] Where nothing was recorded for longer, it is skipped; 0: nothing is."),
         ("clock", "0", "[Hz] Times of recording on /clock; 0: the bag's own /clock is played."),
     ]
-    return LaunchDescription([
-        DeclareLaunchArgument("bag", description="Bag to play: a file or folder (mcap, sqlite3, ROS 1)."),
-        *(DeclareLaunchArgument(name, default_value=str(default), description=text)
-          for name, default, text in arguments),
-        DeclareLaunchArgument(
-            "recover", default_value="false", choices=["true", "false"],
-            description="Play what is left of a damaged bag, with play_bag."),
-        DeclareLaunchArgument(
-            "player", default_value="auto", choices=["auto", "rosbag2", "own"],
-            description="rosbag2: ros2 bag play; own: play_bag; auto: the first where it is installed."),
-        *view_arguments(),
-        OpaqueFunction(function=compose),
-    ])  # fmt: skip
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("bag", description="Bag to play: a file or folder (mcap, sqlite3, ROS 1)."),
+            *(
+                DeclareLaunchArgument(name, default_value=str(default), description=text)
+                for name, default, text in arguments
+            ),
+            DeclareLaunchArgument(
+                "recover",
+                default_value="false",
+                choices=["true", "false"],
+                description="Play what is left of a damaged bag, with play_bag.",
+            ),
+            DeclareLaunchArgument(
+                "player",
+                default_value="auto",
+                choices=["auto", "rosbag2", "own"],
+                description="rosbag2: ros2 bag play; own: play_bag; auto: the first where it is installed.",
+            ),
+            *view_arguments(),
+            OpaqueFunction(function=compose),
+        ]
+    )
 
 
 def compose(context):
@@ -58,30 +68,56 @@ def compose(context):
     check_planner(driving)
     bag = Path(value(context, "bag")).expanduser().absolute()
     if not bag.exists():
-        raise RuntimeError(f"bag:={bag} does not exist, expected a bag's folder, a .mcap, .db3 or .bag file, or a "
-                           f"folder that holds such")
+        raise RuntimeError(
+            f"bag:={bag} does not exist, expected a bag's folder, a .mcap, .db3 or .bag file, or a "
+            f"folder that holds such"
+        )
     watched = view(context, role_name)
     monitor_arguments = [
-        str(bag), "--bundle", bundle, "--rate", f"{rate:g}",
-        "--output", str(Path(value(context, "output")).expanduser().absolute()), "--role-name", role_name,
+        str(bag),
+        "--bundle",
+        bundle,
+        "--rate",
+        f"{rate:g}",
+        "--output",
+        str(Path(value(context, "output")).expanduser().absolute()),
+        "--role-name",
+        role_name,
         *(["--recover"] if recovers(context) else []),
         *several("--set", shlex.split(value(context, "parameters"))),
         *several("--threshold", shlex.split(value(context, "threshold"))),
-        *several("--evaluation", [str(Path(folder).expanduser().absolute())
-                                  for folder in [value(context, "evaluation")] if folder]),
-    ]  # fmt: skip
+        *several(
+            "--evaluation",
+            [str(Path(folder).expanduser().absolute()) for folder in [value(context, "evaluation")] if folder],
+        ),
+    ]
     planner = LifecycleNode(
-        package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
+        package="wm_planner",
+        executable="planner",
+        name="wm_planner",
+        namespace="",
+        output="screen",
         parameters=[parameter_file(driving)],
-        on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
+        on_exit=lambda event, context: unexpected_end("planner", event, context),
+    )
     monitor = Node(
-        package="wm_planner", executable="replay_monitor", output="screen", arguments=monitor_arguments,
-        on_exit=after_monitor)  # fmt: skip
+        package="wm_planner",
+        executable="replay_monitor",
+        output="screen",
+        arguments=monitor_arguments,
+        on_exit=after_monitor,
+    )
     gate = Node(
-        package="wm_planner", executable="replay_monitor", output="screen",
-        arguments=[*monitor_arguments, "--wait-for-planner",
-                   *several("--refuse-gaps", [f"{value(context, 'max_gap', float):g}"] if waits(context) else [])],
-        on_exit=lambda event, context: after_gate(event, context, player(context, rate, parameters)))  # fmt: skip
+        package="wm_planner",
+        executable="replay_monitor",
+        output="screen",
+        arguments=[
+            *monitor_arguments,
+            "--wait-for-planner",
+            *several("--refuse-gaps", [f"{value(context, 'max_gap', float):g}"] if waits(context) else []),
+        ],
+        on_exit=lambda event, context: after_gate(event, context, player(context, rate, parameters)),
+    )
     return [planner, monitor, gate, *watched]
 
 
@@ -94,20 +130,24 @@ def player(context, rate, parameters):
     renamed = replay.remaps(value(context, "role_name"), parameters)
     if waits(context):
         return ExecuteProcess(
-            cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player)
+            cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player
+        )
     return Node(
-        package="wm_planner", executable="play_bag", output="screen",
+        package="wm_planner",
+        executable="play_bag",
+        output="screen",
         arguments=replay.own_arguments(
-            bag, rate, renamed, clock_hz, recovers(context), value(context, "max_gap", float)),
-        on_exit=after_player)  # fmt: skip
+            bag, rate, renamed, clock_hz, recovers(context), value(context, "max_gap", float)
+        ),
+        on_exit=after_player,
+    )
 
 
 def waits(context):
     """Whether `ros2 bag play` plays, which waits for every time of recording."""
     bag, clock_hz = str(Path(value(context, "bag")).expanduser().absolute()), value(context, "clock", float)
     chosen = value(context, "player")
-    return chosen == "rosbag2" or (
-        chosen == "auto" and not recovers(context) and replay.has_rosbag2(bag, clock_hz))
+    return chosen == "rosbag2" or (chosen == "auto" and not recovers(context) and replay.has_rosbag2(bag, clock_hz))
 
 
 def recovers(context):

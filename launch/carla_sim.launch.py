@@ -53,19 +53,28 @@ def generate_launch_description():
         ("synchronous", "true", "CARLA: whether every tick waits for its command; false: the server keeps real time."),
         ("command_watchdog", "true", "Whether a process of its own brakes when the planner's commands stop."),
     ]
-    return LaunchDescription([
-        DeclareLaunchArgument(
-            "simulator", default_value="embedded", choices=list(SIMULATORS),
-            description="embedded: the built-in one; carla: a running CARLA server through its ROS bridge; "
-                        "carla_native: one with --ros2 whose car runs already; none: any car that runs already."),
-        *(DeclareLaunchArgument(name, default_value=str(default), description=text)
-          for name, default, text in arguments),
-        *(DeclareLaunchArgument(name, default_value=default, choices=["true", "false"], description=text)
-          for name, default, text in switches),
-        *embedded_arguments(),
-        *view_arguments(),
-        OpaqueFunction(function=compose),
-    ])  # fmt: skip
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                "simulator",
+                default_value="embedded",
+                choices=list(SIMULATORS),
+                description="embedded: the built-in one; carla: a running CARLA server through its ROS bridge; "
+                "carla_native: one with --ros2 whose car runs already; none: any car that runs already.",
+            ),
+            *(
+                DeclareLaunchArgument(name, default_value=str(default), description=text)
+                for name, default, text in arguments
+            ),
+            *(
+                DeclareLaunchArgument(name, default_value=default, choices=["true", "false"], description=text)
+                for name, default, text in switches
+            ),
+            *embedded_arguments(),
+            *view_arguments(),
+            OpaqueFunction(function=compose),
+        ]
+    )
 
 
 def compose(context):
@@ -111,15 +120,20 @@ def planner_parameters(context, role_name, topics):
         **assignments(value(context, "parameters")),
         "use_sim_time": False,
         "autostart": True,
-    }  # fmt: skip
+    }
 
 
 def planner(parameters):
     """The planner."""
     return LifecycleNode(
-        package="wm_planner", executable="planner", name="wm_planner", namespace="", output="screen",
+        package="wm_planner",
+        executable="planner",
+        name="wm_planner",
+        namespace="",
+        output="screen",
         parameters=[parameter_file(parameters)],
-        on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
+        on_exit=lambda event, context: unexpected_end("planner", event, context),
+    )
 
 
 def command_watchdog(context, role_name, topics):
@@ -127,34 +141,51 @@ def command_watchdog(context, role_name, topics):
     # A simulator that waits takes every command as the answer to its tick, and time stands still meanwhile.
     timeout_s = lock_step.WATCHDOG_SHARE * command_wait_s(context) or COMMAND_TIMEOUT_S
     return Node(
-        package="wm_planner", executable="command_watchdog", name="wm_command_watchdog", output="screen",
+        package="wm_planner",
+        executable="command_watchdog",
+        name="wm_command_watchdog",
+        output="screen",
         parameters=[parameter_file({"timeout_s": timeout_s, **topics, "role_name": role_name})],
-        on_exit=lambda event, context: unexpected_end("command watchdog", event, context))  # fmt: skip
+        on_exit=lambda event, context: unexpected_end("command watchdog", event, context),
+    )
 
 
 def embedded(context, role_name):
     """The built-in simulator; its end is the end of the launch."""
-    return [Node(
-        package="wm_sim", executable="bridge", output="screen",
-        parameters=[parameter_file({
-            "role_name": role_name,
-            "seed": value(context, "seed", int),
-            "episodes": value(context, "episodes", int),
-            "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
-            "real_time_factor": value(context, "real_time_factor", float),
-            **lock_step.simulator_parameters(command_wait_s(context) > 0.0),
-            "wait_for_driver": value(context, "start_timeout", float),
-            **embedded_parameters(context, role_name, value(context, "bundle")),
-        })],
-        on_exit=after_simulator)]  # fmt: skip
+    return [
+        Node(
+            package="wm_sim",
+            executable="bridge",
+            output="screen",
+            parameters=[
+                parameter_file(
+                    {
+                        "role_name": role_name,
+                        "seed": value(context, "seed", int),
+                        "episodes": value(context, "episodes", int),
+                        "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
+                        "real_time_factor": value(context, "real_time_factor", float),
+                        **lock_step.simulator_parameters(command_wait_s(context) > 0.0),
+                        "wait_for_driver": value(context, "start_timeout", float),
+                        **embedded_parameters(context, role_name, value(context, "bundle")),
+                    }
+                )
+            ],
+            on_exit=after_simulator,
+        )
+    ]
 
 
 def carla_server(context, role_name):
     """CARLA's ROS bridge and the car; they run until they are interrupted."""
     bridge = Bridge(
-        host=value(context, "host"), port=value(context, "port", int), town=value(context, "town"),
-        role_name=role_name, tick_s=value(context, "fixed_delta_seconds", float),
-        synchronous=command_wait_s(context) > 0.0)  # fmt: skip
+        host=value(context, "host"),
+        port=value(context, "port", int),
+        town=value(context, "town"),
+        role_name=role_name,
+        tick_s=value(context, "fixed_delta_seconds", float),
+        synchronous=command_wait_s(context) > 0.0,
+    )
     return carla(bridge, value(context, "spawn"), value(context, "bundle"))
 
 

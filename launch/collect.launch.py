@@ -31,29 +31,44 @@ DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # paramete
 def generate_launch_description():
     models = Path(get_package_share_directory("wm_planner"), "models")
     arguments = [
-        ("episodes", "10", "Episodes that the folder holds in the end, those already there among them: a total, so "
-                           "that the same call goes on where it was interrupted."),
+        (
+            "episodes",
+            "10",
+            "Episodes that the folder holds in the end, those already there among them: a total, so "
+            "that the same call goes on where it was interrupted.",
+        ),
         ("episode_length", "500", "Longest episode [rows]."),
         ("output_dir", "data/world_model/train", "Folder of the episodes."),
         ("seed", "0", "Track of the first episode; every further one takes the next number."),
-        ("cameras", "", "Sensor ids to record, separated by commas; empty: all of objects_definition_file, else "
-                        "rgb_front."),
+        (
+            "cameras",
+            "",
+            "Sensor ids to record, separated by commas; empty: all of objects_definition_file, else rgb_front.",
+        ),
         ("image_size", "64", "Height and width the pictures are resized to [px]."),
         ("noise_every", "2.0", "Noisy drivers: mean time between bursts [s]."),
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
         ("planner_parameters", "", "Planner: its parameters, as 'steer_std=0.2 trust=3'."),
     ]
-    return LaunchDescription([
-        DeclareLaunchArgument(
-            "simulator", default_value="embedded", choices=["embedded", "none"],
-            description="embedded: starts the built-in simulator; none: records from what runs already."),
-        DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, default, text in arguments),
-        *embedded_arguments(),
-        *view_arguments(),
-        OpaqueFunction(function=compose),
-    ])  # fmt: skip
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                "simulator",
+                default_value="embedded",
+                choices=["embedded", "none"],
+                description="embedded: starts the built-in simulator; none: records from what runs already.",
+            ),
+            DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=text)
+                for name, default, text in arguments
+            ),
+            *embedded_arguments(),
+            *view_arguments(),
+            OpaqueFunction(function=compose),
+        ]
+    )
 
 
 def compose(context):
@@ -71,14 +86,30 @@ def plans(context):
 
 def collect(context):
     """The recorder; its end is the end of the launch."""
-    flags = ("episodes", "episode_length", "output_dir", "driver", "seed", "objects_definition_file", "cameras",
-             "image_size", "noise_every", "noise_strength")  # fmt: skip
+    flags = (
+        "episodes",
+        "episode_length",
+        "output_dir",
+        "driver",
+        "seed",
+        "objects_definition_file",
+        "cameras",
+        "image_size",
+        "noise_every",
+        "noise_strength",
+    )
     program = Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")
     return ExecuteProcess(
-        name="collect", output="screen",
-        cmd=[str(program), "--planner-node", PLANNER,
-             *(word for flag in flags for word in (f"--{flag.replace('_', '-')}", value(context, flag)))],
-        on_exit=after_collect)  # fmt: skip
+        name="collect",
+        output="screen",
+        cmd=[
+            str(program),
+            "--planner-node",
+            PLANNER,
+            *(word for flag in flags for word in (f"--{flag.replace('_', '-')}", value(context, flag))),
+        ],
+        on_exit=after_collect,
+    )
 
 
 def planner(context):
@@ -97,22 +128,34 @@ def planner(context):
     }
     check_planner(parameters)
     return LifecycleNode(
-        package="wm_planner", executable="planner", name=PLANNER, namespace="", output="screen",
+        package="wm_planner",
+        executable="planner",
+        name=PLANNER,
+        namespace="",
+        output="screen",
         parameters=[parameter_file(parameters)],
-        on_exit=lambda event, context: unexpected_end("planner", event, context))  # fmt: skip
+        on_exit=lambda event, context: unexpected_end("planner", event, context),
+    )
 
 
 def simulator(context):
     """The built-in simulator, as fast as commands come."""
     return Node(
-        package="wm_sim", executable="bridge", output="screen",
-        parameters=[parameter_file({
-            "real_time_factor": 0.0,
-            **lock_step.simulator_parameters(waits=True),
-            "wait_for_driver": WAIT_FOR_DRIVER_S,
-            **embedded_parameters(context, ROLE_NAME, value(context, "bundle") if plans(context) else ""),
-        })],
-        on_exit=lambda event, context: unexpected_end("simulator", event, context))  # fmt: skip
+        package="wm_sim",
+        executable="bridge",
+        output="screen",
+        parameters=[
+            parameter_file(
+                {
+                    "real_time_factor": 0.0,
+                    **lock_step.simulator_parameters(waits=True),
+                    "wait_for_driver": WAIT_FOR_DRIVER_S,
+                    **embedded_parameters(context, ROLE_NAME, value(context, "bundle") if plans(context) else ""),
+                }
+            )
+        ],
+        on_exit=lambda event, context: unexpected_end("simulator", event, context),
+    )
 
 
 def after_collect(event, context):

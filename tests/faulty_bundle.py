@@ -49,9 +49,15 @@ def _with_faults(model: onnx.ModelProto, slow_rounds: int) -> onnx.ModelProto:
             if name in ("next_belief", "surprise"):
                 node.output[index] = f"true_{name}"
     for name, value in {
-        "first": np.zeros(4, np.int64), "behind_first": np.ones(4, np.int64), "scalar": np.zeros(0, np.int64),
-        "zero": np.float32(0.0), "one": np.float32(1.0), "much": np.float32(1e7), "width": np.float32(10.0),
-        "slow_rounds": np.float32(slow_rounds), "hanging_rounds": np.float32(slow_rounds * HANGING_S / SLOW_S),
+        "first": np.zeros(4, np.int64),
+        "behind_first": np.ones(4, np.int64),
+        "scalar": np.zeros(0, np.int64),
+        "zero": np.float32(0.0),
+        "one": np.float32(1.0),
+        "much": np.float32(1e7),
+        "width": np.float32(10.0),
+        "slow_rounds": np.float32(slow_rounds),
+        "hanging_rounds": np.float32(slow_rounds * HANGING_S / SLOW_S),
     }.items():
         graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
 
@@ -65,14 +71,23 @@ def _with_faults(model: onnx.ModelProto, slow_rounds: int) -> onnx.ModelProto:
     for name, low in {"nan": NAN, "surprising": SURPRISING, "slow": SLOW, "hanging": HANGING}.items():
         graph.initializer.append(numpy_helper.from_array(np.asarray(np.float32(low - 0.5)), f"{name}_low"))
         above = add("Sub", ["red", f"{name}_low"], f"{name}_above")
-        inside = add("And", [add("Greater", [above, "zero"], f"{name}_from"),
-                             add("Less", [above, "width"], f"{name}_to")], f"{name}_inside")
+        inside = add(
+            "And",
+            [add("Greater", [above, "zero"], f"{name}_from"), add("Less", [above, "width"], f"{name}_to")],
+            f"{name}_inside",
+        )
         shown[name] = add("Cast", [inside], f"{name}_shown", to=TensorProto.FLOAT)
     # 0 / 1, or 0 / 0 when asked for
     poison = add("Div", ["zero", add("Sub", ["one", shown["nan"]], "not_nan")], "poison")
     add("Add", ["true_next_belief", poison], "next_belief")
-    rounds = add("Add", [add("Mul", [shown["slow"], "slow_rounds"], "slow_part"),
-                         add("Mul", [shown["hanging"], "hanging_rounds"], "hanging_part")], "rounds_float")
+    rounds = add(
+        "Add",
+        [
+            add("Mul", [shown["slow"], "slow_rounds"], "slow_part"),
+            add("Mul", [shown["hanging"], "hanging_rounds"], "hanging_part"),
+        ],
+        "rounds_float",
+    )
     graph.node.append(_waste(add("Cast", [rounds], "rounds", to=TensorProto.INT64)))
     wasted = add("Mul", ["wasted", "zero"], "wasted_zero")
     extra = add("Add", [add("Mul", [shown["surprising"], "much"], "surprising_part"), wasted], "extra")
@@ -83,19 +98,24 @@ def _with_faults(model: onnx.ModelProto, slow_rounds: int) -> onnx.ModelProto:
 
 def _waste(rounds: str) -> onnx.NodeProto:
     """A loop that multiplies matrices ``rounds`` times; its output ``wasted`` is a finite scalar."""
+
     def scalar(name: str, kind: int):
         return helper.make_tensor_value_info(name, kind, [])
 
     matrix = numpy_helper.from_array(np.full((_MATRIX, _MATRIX), 1.0 / _MATRIX, np.float32), "matrix")
     body = helper.make_graph(
-        [helper.make_node("Identity", ["goes_on"], ["goes_on_out"]),
-         helper.make_node("Add", ["matrix", "carried"], ["left"]),
-         helper.make_node("MatMul", ["left", "matrix"], ["product"]),
-         helper.make_node("ReduceMax", ["product"], ["largest"], keepdims=0),
-         helper.make_node("Tanh", ["largest"], ["carried_out"])],
-        "waste", [scalar("round", TensorProto.INT64), scalar("goes_on", TensorProto.BOOL),
-                  scalar("carried", TensorProto.FLOAT)],
-        [scalar("goes_on_out", TensorProto.BOOL), scalar("carried_out", TensorProto.FLOAT)], [matrix])
+        [
+            helper.make_node("Identity", ["goes_on"], ["goes_on_out"]),
+            helper.make_node("Add", ["matrix", "carried"], ["left"]),
+            helper.make_node("MatMul", ["left", "matrix"], ["product"]),
+            helper.make_node("ReduceMax", ["product"], ["largest"], keepdims=0),
+            helper.make_node("Tanh", ["largest"], ["carried_out"]),
+        ],
+        "waste",
+        [scalar("round", TensorProto.INT64), scalar("goes_on", TensorProto.BOOL), scalar("carried", TensorProto.FLOAT)],
+        [scalar("goes_on_out", TensorProto.BOOL), scalar("carried_out", TensorProto.FLOAT)],
+        [matrix],
+    )
     return helper.make_node("Loop", [rounds, "", "zero"], ["wasted"], body=body)
 
 
@@ -104,9 +124,12 @@ def _seconds_each() -> float:
     """What a round of the loop takes on this machine now."""
     rounds = 200
     graph = helper.make_graph(
-        [_waste("rounds")], "timing", [helper.make_tensor_value_info("rounds", TensorProto.INT64, [])],
+        [_waste("rounds")],
+        "timing",
+        [helper.make_tensor_value_info("rounds", TensorProto.INT64, [])],
         [helper.make_tensor_value_info("wasted", TensorProto.FLOAT, [])],
-        [numpy_helper.from_array(np.asarray(np.float32(0.0)), "zero")])
+        [numpy_helper.from_array(np.asarray(np.float32(0.0)), "zero")],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

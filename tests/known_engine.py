@@ -21,10 +21,16 @@ class KnownEngine:
         self.disagreement = disagreement
         self.calls = []
         self.manifest = BundleManifest(
-            model_id="known", image=ImageSpec(16, 16, (CameraSpec("rgb_front", 16, 16),)),
-            vector=(VectorSpec("speed", "m/s", 0.0, 1.0),), control_period_s=0.08,
-            latent=LatentSpec("gaussian", 2, 1), horizon=horizon, discount=1.0, reward_name="step_result",
-            surprise_threshold=1.0)  # fmt: skip
+            model_id="known",
+            image=ImageSpec(16, 16, (CameraSpec("rgb_front", 16, 16),)),
+            vector=(VectorSpec("speed", "m/s", 0.0, 1.0),),
+            control_period_s=0.08,
+            latent=LatentSpec("gaussian", 2, 1),
+            horizon=horizon,
+            discount=1.0,
+            reward_name="step_result",
+            surprise_threshold=1.0,
+        )
 
     def imagine_whole(self, belief, actions, noise):
         assert belief.shape == (1, 3) and actions.shape[1] == noise.shape[1] == self.manifest.horizon
@@ -52,7 +58,14 @@ def known_drive(rows: int, seed: int = 0) -> SimpleNamespace:
     pictures = np.broadcast_to(shade[:, None, None, None], (rows, 3, 16, 16)).copy()
     episode = replace(make_episode(rows, size=16), actions=actions, rewards=actions[:, 1].copy(), observations=pictures)
     decided = Decided(
-        modes=np.ones(rows, int), reasons=[""] * rows, planned=actions.astype(float), surprise=np.full(rows, 0.5),
-        posterior=belief.copy(), belief=belief, age=np.arange(1, rows + 1), first=np.arange(rows) == 0,
-        latency_ms=np.ones((rows, 3)))  # fmt: skip
+        modes=np.ones(rows, int),
+        reasons=[""] * rows,
+        planned=actions.astype(float),
+        surprise=np.full(rows, 0.5),
+        posterior=belief.copy(),
+        belief=belief,
+        age=np.arange(1, rows + 1),
+        first=np.arange(rows) == 0,
+        latency_ms=np.ones((rows, 3)),
+    )
     return SimpleNamespace(stretch=Stretch(0, episode, ended=True, knows_ends=True), decided=decided)

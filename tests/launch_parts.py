@@ -23,7 +23,10 @@ PROGRAMS = {
 }
 LITE = [str(ROOT / "tools/ros2_lite/ros2"), "launch"]
 # As `ros2 launch FILE NAME:=VALUE …` does it, without the ros2 command.
-REAL = [sys.executable, "-c", """
+REAL = [
+    sys.executable,
+    "-c",
+    """
 import sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
@@ -34,7 +37,8 @@ service = LaunchService(noninteractive=True)
 source = PythonLaunchDescriptionSource(sys.argv[1])
 service.include_launch_description(LaunchDescription([IncludeLaunchDescription(source, launch_arguments=words)]))
 sys.exit(service.run())
-"""]  # fmt: skip
+""",
+]
 # Says what it was started with and goes on until it is interrupted, as the nodes do.
 REPORTER = """#!{python}
 import json, os, pathlib, signal, sys, yaml
@@ -119,9 +123,18 @@ def begin(system: list[str], prefix: Path, folder: Path, file: str, arguments: l
         paths.insert(0, str(folder / "python"))
     # An interrupt must find the handlers of the launch, not those of a shell that runs in the background.
     return subprocess.Popen(
-        [*system, str(ROOT / "launch" / file), *arguments], text=True, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        env={**os.environ, "AMENT_PREFIX_PATH": f"{prefix}{os.pathsep}{os.environ.get('AMENT_PREFIX_PATH', '')}",
-             "PYTHONPATH": os.pathsep.join(paths), "REPORTS": str(folder), "ROS_LOG_DIR": str(folder / "log"),
-             "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+        [*system, str(ROOT / "launch" / file), *arguments],
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={
+            **os.environ,
+            "AMENT_PREFIX_PATH": f"{prefix}{os.pathsep}{os.environ.get('AMENT_PREFIX_PATH', '')}",
+            "PYTHONPATH": os.pathsep.join(paths),
+            "REPORTS": str(folder),
+            "ROS_LOG_DIR": str(folder / "log"),
+            "PYTHONUNBUFFERED": "1",
+        },
+    )

@@ -29,18 +29,37 @@ def made_frames(seed: int, reward: bool, braked: slice = slice(0, 0)) -> Frames:
     mode = np.full(count, int(Mode.DRIVING))
     mode[braked] = int(Mode.BRAKING)
     stamps = np.arange(count) * 80_000_000 + episode * 3_600_000_000_000  # an hour between the two
-    numbers = {name: random.random(count) for name in (
-        "predicted_reward", "value", "surprise", "prior_ssim", "posterior_ssim", "prior_error", "posterior_error",
-        "aleatoric",
-    )}  # fmt: skip
+    numbers = {
+        name: random.random(count)
+        for name in (
+            "predicted_reward",
+            "value",
+            "surprise",
+            "prior_ssim",
+            "posterior_ssim",
+            "prior_error",
+            "posterior_error",
+            "aleatoric",
+        )
+    }
     return Frames(
-        drive=np.zeros(count, int), episode=episode, row=np.tile(np.arange(ROWS), 2), segment=np.arange(count) // 8,
-        stamp_ns=stamps, mode=mode, reason=tuple("surprise too large" if m == Mode.BRAKING else "" for m in mode),
-        recorded=recorded, planned=planned, reward=random.random(count) if reward else np.full(count, NAN),
-        expected=np.arange(count) > 0, prior_psnr_db=20 + numbers["prior_ssim"],
-        posterior_psnr_db=25 + numbers["prior_ssim"], epistemic=np.full(count, NAN),
-        latency_ms=random.gamma(4, 5, (count, 3)), **numbers,
-    )  # fmt: skip
+        drive=np.zeros(count, int),
+        episode=episode,
+        row=np.tile(np.arange(ROWS), 2),
+        segment=np.arange(count) // 8,
+        stamp_ns=stamps,
+        mode=mode,
+        reason=tuple("surprise too large" if m == Mode.BRAKING else "" for m in mode),
+        recorded=recorded,
+        planned=planned,
+        reward=random.random(count) if reward else np.full(count, NAN),
+        expected=np.arange(count) > 0,
+        prior_psnr_db=20 + numbers["prior_ssim"],
+        posterior_psnr_db=25 + numbers["prior_ssim"],
+        epistemic=np.full(count, NAN),
+        latency_ms=random.gamma(4, 5, (count, 3)),
+        **numbers,
+    )
 
 
 def made_measurements(seed: int, reward: bool) -> Measurements:
@@ -49,13 +68,20 @@ def made_measurements(seed: int, reward: bool) -> Measurements:
     real = random.normal(0, 1, shape) if reward else np.full(shape, NAN)
     samples = (16, 4, SETTINGS.horizon)
     return Measurements(
-        segment=np.arange(16) // 2, squared_errors={kind: random.random(shape) * 0.1 for kind in kinds},
-        similarities={kind: random.random((16, 3)) for kind in kinds}, rewards=random.normal(0, 1, shape),
-        shuffled_rewards=random.normal(0, 1, shape), sampled_rewards=random.normal(0, 1, samples),
-        continues=np.full(shape, 0.9), shuffled_continues=np.full(shape, 0.9),
-        sampled_continues=np.full(samples, 0.9), real_rewards=real,
-        real_continues=np.ones(shape) if reward else np.full(shape, NAN), last_reward=np.zeros(16), disagreement=None,
-    )  # fmt: skip
+        segment=np.arange(16) // 2,
+        squared_errors={kind: random.random(shape) * 0.1 for kind in kinds},
+        similarities={kind: random.random((16, 3)) for kind in kinds},
+        rewards=random.normal(0, 1, shape),
+        shuffled_rewards=random.normal(0, 1, shape),
+        sampled_rewards=random.normal(0, 1, samples),
+        continues=np.full(shape, 0.9),
+        shuffled_continues=np.full(shape, 0.9),
+        sampled_continues=np.full(samples, 0.9),
+        real_rewards=real,
+        real_continues=np.ones(shape) if reward else np.full(shape, NAN),
+        last_reward=np.zeros(16),
+        disagreement=None,
+    )
 
 
 def made_moment(frame: int, first: int, kind: str, level: int, cameras: int, steps: int = 6) -> Moment:
@@ -66,19 +92,33 @@ def made_moment(frame: int, first: int, kind: str, level: int, cameras: int, ste
 
 def made_evaluation(name: str, seed=0, reward=True, cameras=1, level=200, open_loop=True) -> Evaluation:
     manifest = BundleManifest(
-        model_id=name, image=ImageSpec(16, 24, tuple(CameraSpec(f"camera_{i}", 16, 24) for i in range(cameras))),
-        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),), control_period_s=0.08, latent=LatentSpec("gaussian", 4, 2),
-        horizon=6, discount=0.99, reward_name="step_result", surprise_threshold=0.9,
-    )  # fmt: skip
+        model_id=name,
+        image=ImageSpec(16, 24, tuple(CameraSpec(f"camera_{i}", 16, 24) for i in range(cameras))),
+        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),),
+        control_period_s=0.08,
+        latent=LatentSpec("gaussian", 4, 2),
+        horizon=6,
+        discount=0.99,
+        reward_name="step_result",
+        surprise_threshold=0.9,
+    )
     frames = made_frames(seed, reward, slice(20, 23))
     measurements = made_measurements(seed, reward) if open_loop else None
     card = summarise(measurements, SETTINGS, NAN) if open_loop else None
     moments = [made_moment(12, 9, "surprise", level, cameras), made_moment(70, 70, "prediction", level, cameras, 4)]
     return Evaluation(
-        name=name, path="folder", manifest=manifest, settings=SETTINGS, frames=frames, measurements=measurements,
-        windows=np.arange(16) * 5, card=card, figures=figures_of(frames, card, 0.9, SETTINGS), moments=moments,
+        name=name,
+        path="folder",
+        manifest=manifest,
+        settings=SETTINGS,
+        frames=frames,
+        measurements=measurements,
+        windows=np.arange(16) * 5,
+        card=card,
+        figures=figures_of(frames, card, 0.9, SETTINGS),
+        moments=moments,
         notes=() if open_loop else ("no stretch was long enough",),
-    )  # fmt: skip
+    )
 
 
 def made_comparison(evaluations, thresholds=()) -> Comparison:
@@ -87,8 +127,13 @@ def made_comparison(evaluations, thresholds=()) -> Comparison:
     parsed = [Threshold.parse(text) for text in thresholds]
     return Comparison(
         options=EvaluateOptions(bag=Path("bag"), bundle=Path("one"), output=Path("out"), steps=6),
-        bag={"name": "bag", "frames": 2 * ROWS, "seconds": 6.4}, machine={"cpu": "some"}, evaluations=evaluations,
-        differences=[figures for figures, _ in pairs], difference_cards=[card for _, card in pairs],
+        bag={"name": "bag", "frames": 2 * ROWS, "seconds": 6.4},
+        machine={"cpu": "some"},
+        evaluations=evaluations,
+        differences=[figures for figures, _ in pairs],
+        difference_cards=[card for _, card in pairs],
         verdicts=judge_thresholds(parsed, {name: figure.value for name, figure in first.figures.items()}),
-        segments=10, frames_per_s=100.0, times_real_time=8.0,
-    )  # fmt: skip
+        segments=10,
+        frames_per_s=100.0,
+        times_real_time=8.0,
+    )

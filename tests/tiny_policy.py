@@ -22,9 +22,17 @@ MANIFEST = PolicyManifest(
 )
 
 
-def make_tiny_policy(file: Path, action=(0.2, 0.5, 0.0), *, of_brightness=(0.0, 0.0, 0.0), of_speed=(0.0, 0.0, 0.0),
-                     of_previous=0.0, inputs: tuple[str, ...] = ALL_INPUTS, picture: tuple[int, int] | None = None,
-                     **overrides) -> Path:
+def make_tiny_policy(
+    file: Path,
+    action=(0.2, 0.5, 0.0),
+    *,
+    of_brightness=(0.0, 0.0, 0.0),
+    of_speed=(0.0, 0.0, 0.0),
+    of_previous=0.0,
+    inputs: tuple[str, ...] = ALL_INPUTS,
+    picture: tuple[int, int] | None = None,
+    **overrides,
+) -> Path:
     """Write a policy that says ``action`` + mean brightness (0 to 1) × ``of_brightness`` + vector × ``of_speed`` +
     previous action × ``of_previous``; NaN for a picture brighter than NAN_ABOVE.
 
@@ -39,11 +47,15 @@ def make_tiny_policy(file: Path, action=(0.2, 0.5, 0.0), *, of_brightness=(0.0, 
         "previous_action": (TensorProto.FLOAT, [3]),
     }
     weights = {
-        "constant": np.array([action]), "of_brightness": np.array([of_brightness]),
-        "of_speed": np.tile(np.array([of_speed]), (len(manifest.vector), 1)), "of_previous": of_previous * np.eye(3),
-        "white": np.array(255.0), "limit": np.array(NAN_ABOVE), "none": np.array(0.0),
+        "constant": np.array([action]),
+        "of_brightness": np.array([of_brightness]),
+        "of_speed": np.tile(np.array([of_speed]), (len(manifest.vector), 1)),
+        "of_previous": of_previous * np.eye(3),
+        "white": np.array(255.0),
+        "limit": np.array(NAN_ABOVE),
+        "none": np.array(0.0),
         "std_now": np.array([[0.1, 0.1]]),
-    }  # fmt: skip
+    }
     nodes = []
 
     def add(kind: str, *names: str, **attributes) -> str:
@@ -60,12 +72,19 @@ def make_tiny_policy(file: Path, action=(0.2, 0.5, 0.0), *, of_brightness=(0.0, 
     nodes.append(helper.make_node("Identity", [total], ["action"]))
     nodes.append(helper.make_node("Add", ["std_now", poison], ["std"]))
     graph = helper.make_graph(
-        nodes, "policy",
-        [helper.make_tensor_value_info(name, kind, ["N", *rest]) for name, (kind, rest) in shapes.items()
-         if name in inputs],
-        [helper.make_tensor_value_info("action", TensorProto.FLOAT, ["N", 3]),
-         helper.make_tensor_value_info("std", TensorProto.FLOAT, ["N", 2])],
-        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()])  # fmt: skip
+        nodes,
+        "policy",
+        [
+            helper.make_tensor_value_info(name, kind, ["N", *rest])
+            for name, (kind, rest) in shapes.items()
+            if name in inputs
+        ],
+        [
+            helper.make_tensor_value_info("action", TensorProto.FLOAT, ["N", 3]),
+            helper.make_tensor_value_info("std", TensorProto.FLOAT, ["N", 2]),
+        ],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     if "policy_id" not in overrides:

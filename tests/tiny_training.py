@@ -15,11 +15,29 @@ from wm_training.config import WorldModelTrainConfig
 from wm_training.training.trainer import WorldModelTrainer
 
 TINY = dict(
-    state_dim=16, latent_dim=4, num_categories=4, hidden_dim=16, conv_depth=4, image_size=32, return_bins=9,
-    imagination_horizon=3, batch_size=4, sequence_length=8, num_epochs=2, warmup_steps=2, kl_anneal_steps=4,
-    learning_rate=1e-3, validation_share=0.25, validation_frames=40, video_epochs=0, log_every=1, threads=1,
-    policy_start_step=3, imagination_starts=8, precision="float32",
-)  # fmt: skip
+    state_dim=16,
+    latent_dim=4,
+    num_categories=4,
+    hidden_dim=16,
+    conv_depth=4,
+    image_size=32,
+    return_bins=9,
+    imagination_horizon=3,
+    batch_size=4,
+    sequence_length=8,
+    num_epochs=2,
+    warmup_steps=2,
+    kl_anneal_steps=4,
+    learning_rate=1e-3,
+    validation_share=0.25,
+    validation_frames=40,
+    video_epochs=0,
+    log_every=1,
+    threads=1,
+    policy_start_step=3,
+    imagination_starts=8,
+    precision="float32",
+)
 WITH_POLICY = dict(policy_learning=True, latent="categorical")
 
 

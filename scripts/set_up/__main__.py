@@ -39,9 +39,7 @@ def only_one(lock_file: Path):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="scripts/setup.sh", description="Does all the set-up that is missing."
-    )
+    parser = argparse.ArgumentParser(prog="scripts/setup.sh", description="Does all the set-up that is missing.")
     parser.add_argument("root", type=Path, help="root folder of the checkout")
     parser.add_argument("purpose", choices=sorted(packages.PURPOSES), help="what the set-up is for")
     arguments = parser.parse_args()

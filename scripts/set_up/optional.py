@@ -32,9 +32,7 @@ class Program:
 CHROMIUM = Program(
     "chromium", ("chromium", "chromium-browser", "google-chrome"), "the tests that open reports in a browser"
 )
-QEMU = Program(
-    "qemu-user", ("qemu-x86_64", "qemu-x86_64-static"), "the test of another kind of processor", ("x86_64",)
-)
+QEMU = Program("qemu-user", ("qemu-x86_64", "qemu-x86_64-static"), "the test of another kind of processor", ("x86_64",))
 FOR_TESTS = (CHROMIUM, QEMU)
 
 
@@ -44,8 +42,11 @@ def ensure(program: Program, stamps: Stamps) -> None:
         return
     package, tests = program.package, program.tests
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"[set-up] no {program.commands[0]} here: {tests} will be skipped; "
-              f"to run: sudo apt-get install -y {package}", flush=True)
+        print(
+            f"[set-up] no {program.commands[0]} here: {tests} will be skipped; "
+            f"to run: sudo apt-get install -y {package}",
+            flush=True,
+        )
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:

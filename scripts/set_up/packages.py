@@ -20,9 +20,7 @@ PIP_DEADLINE_S = 3600.0
 
 # The wheels' CMake files name these two folders of the machine they were built on.
 BUILD_MACHINE_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+")
-BUILD_MACHINE_NUMPY = re.compile(
-    r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/_core/include"
-)
+BUILD_MACHINE_NUMPY = re.compile(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/_core/include")
 
 
 def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> None:
@@ -36,17 +34,8 @@ def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> No
         return
     if stamps.was_interrupted("packages"):
         remove_half_installed(venv)
-    with stamps.doing(
-        "packages", "", f"Python packages: {', '.join(missing)} (some minutes; log: .setup/pip.log)"
-    ):
-        command = [
-            str(venv / "bin/python"),
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--disable-pip-version-check",
-        ]
+    with stamps.doing("packages", "", f"Python packages: {', '.join(missing)} (some minutes; log: .setup/pip.log)"):
+        command = [str(venv / "bin/python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
         for file in files.values():
             command += ["-r", str(file)]
         run_logged(command, stamps.folder / "pip.log", PIP_DEADLINE_S)

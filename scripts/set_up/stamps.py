@@ -68,17 +68,10 @@ def run_logged(command: list[str], log: Path, deadline_s: float, **popen) -> Non
     with open(log, "w") as output:
         try:
             code = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=deadline_s,
-                **popen,
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=deadline_s, **popen
             ).returncode
         except subprocess.TimeoutExpired:
             code = f"no end after {deadline_s:.0f} s"
     if code != 0:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
-        raise SetUpError(
-            f"{' '.join(command[:6])} … failed ({code}); the end of {log}:\n{last}\n(see {log} for all)"
-        )
+        raise SetUpError(f"{' '.join(command[:6])} … failed ({code}); the end of {log}:\n{last}\n(see {log} for all)")

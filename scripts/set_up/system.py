@@ -35,9 +35,7 @@ def missing_apt_packages(ros: str) -> list[str]:
 def is_installed(package: str, ament_prefix_path: str) -> bool:
     """Whether a ROS package is in one of the prefixes."""
     prefixes = (Path(prefix) for prefix in ament_prefix_path.split(os.pathsep) if prefix)
-    return any(
-        (prefix / "share/ament_index/resource_index/packages" / package).is_file() for prefix in prefixes
-    )
+    return any((prefix / "share/ament_index/resource_index/packages" / package).is_file() for prefix in prefixes)
 
 
 def check(ros: str) -> None:

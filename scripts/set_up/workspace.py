@@ -29,9 +29,17 @@ def ensure(root: Path, ros: str, venv: Path, stamps: Stamps) -> None:
         for name in ("build", "install"):
             shutil.rmtree(ros2_ws / name, ignore_errors=True)
     command = [
-        str(venv / "bin/python"), "-m", "colcon", "build", "--symlink-install", "--base-paths", "src",
-        "--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={venv / 'bin/python'}",
-    ]  # fmt: skip
+        str(venv / "bin/python"),
+        "-m",
+        "colcon",
+        "build",
+        "--symlink-install",
+        "--base-paths",
+        "src",
+        "--cmake-args",
+        "-DBUILD_TESTING=OFF",
+        f"-DPython3_EXECUTABLE={venv / 'bin/python'}",
+    ]
     if real_carla_msgs:
         print(f"[set-up] carla_msgs is installed in {real_carla_msgs}: ours is not built", flush=True)
         command[7:7] = ["--packages-skip", "carla_msgs"]
@@ -42,16 +50,8 @@ def ensure(root: Path, ros: str, venv: Path, stamps: Stamps) -> None:
 
 def build_environment(ros2_ws: Path, ros: str, venv: Path) -> dict[str, str]:
     """This process's variables with .venv in front and this workspace's own results left out."""
-    variables = dict(
-        os.environ, VIRTUAL_ENV=str(venv), PATH=f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    )
-    for name in (
-        "AMENT_PREFIX_PATH",
-        "CMAKE_PREFIX_PATH",
-        "COLCON_PREFIX_PATH",
-        "PYTHONPATH",
-        "LD_LIBRARY_PATH",
-    ):
+    variables = dict(os.environ, VIRTUAL_ENV=str(venv), PATH=f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    for name in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH"):
         entries = variables.get(name, "").split(os.pathsep)
         kept = [entry for entry in entries if entry and not Path(entry).is_relative_to(ros2_ws / "install")]
         if ros == "wheels" and name in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH"):

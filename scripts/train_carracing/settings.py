@@ -59,8 +59,15 @@ class Settings:
     """Say which steps are done and what the next one would run, and do nothing."""
 
     def __post_init__(self):
-        least = {"noisy_episodes": 2, "random_episodes": 0, "planner_episodes": 1, "episode_length": 20, "epochs": 1,
-                 "max_steps": 0, "threads": 0}  # fmt: skip
+        least = {
+            "noisy_episodes": 2,
+            "random_episodes": 0,
+            "planner_episodes": 1,
+            "episode_length": 20,
+            "epochs": 1,
+            "max_steps": 0,
+            "threads": 0,
+        }
         for name, number in least.items():
             if getattr(self, name) < number:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least {number}")
@@ -75,9 +82,7 @@ class Settings:
     def tracks(self) -> tuple[int, ...]:
         """The benchmark's tracks."""
         parts = [part.partition(":") for part in self.seeds.split(",")]
-        return tuple(
-            track for first, _, last in parts for track in range(int(first), int(last or first) + 1)
-        )
+        return tuple(track for first, _, last in parts for track in range(int(first), int(last or first) + 1))
 
     @property
     def round_1_episodes(self) -> int:

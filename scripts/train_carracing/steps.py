@@ -65,9 +65,7 @@ def round_2_plan(settings: Settings) -> list[Recording]:
     """The same with round 2's behind it, which the bundle of round 1 drives."""
     bundle = load_bundle(settings.bundle_of(1)).manifest.model_id
     each = [text for text in settings.planner_settings for _ in range(settings.planner_episodes)]
-    driven = [
-        Recording("noisy-planner", ROUND_2_TRACKS + number, bundle, text) for number, text in enumerate(each)
-    ]
+    driven = [Recording("noisy-planner", ROUND_2_TRACKS + number, bundle, text) for number, text in enumerate(each)]
     return round_1_plan(settings) + driven
 
 
@@ -86,8 +84,13 @@ def _record_round_1(settings: Settings) -> Step:
         ]
 
     count = settings.round_1_episodes
-    return Step(f"record {count} episodes of the disturbed expert and of random commands", count * RECORD_EPISODE,
-                folder, lambda: not missing(), commands)  # fmt: skip
+    return Step(
+        f"record {count} episodes of the disturbed expert and of random commands",
+        count * RECORD_EPISODE,
+        folder,
+        lambda: not missing(),
+        commands,
+    )
 
 
 def _record_round_2(settings: Settings) -> Step:
@@ -119,16 +122,39 @@ def _record_round_2(settings: Settings) -> Step:
 
 
 def _collect(settings: Settings, folder: Path, driver: str, episodes: int, seed: int, *others: str) -> Command:
-    return Command((
-        "ros2", "launch", "wm_planner", "collect.launch.py", f"driver:={driver}", f"episodes:={episodes}",
-        f"seed:={seed}", f"episode_length:={settings.episode_length}", f"output_dir:={folder}", *others,
-    ), own_domain=True)  # fmt: skip
+    return Command(
+        (
+            "ros2",
+            "launch",
+            "wm_planner",
+            "collect.launch.py",
+            f"driver:={driver}",
+            f"episodes:={episodes}",
+            f"seed:={seed}",
+            f"episode_length:={settings.episode_length}",
+            f"output_dir:={folder}",
+            *others,
+        ),
+        own_domain=True,
+    )
 
 
 def _train(settings: Settings, number: int) -> Step:
     episodes = settings.round_1_episodes if number == 1 else settings.round_2_episodes
-    words = ("ros2", "run", "wm_training", "train", "--preset", settings.preset, "--num-epochs", str(settings.epochs),
-             "--data-path", str(settings.episodes(number)), "--output-dir", str(settings.run(number)))  # fmt: skip
+    words = (
+        "ros2",
+        "run",
+        "wm_training",
+        "train",
+        "--preset",
+        settings.preset,
+        "--num-epochs",
+        str(settings.epochs),
+        "--data-path",
+        str(settings.episodes(number)),
+        "--output-dir",
+        str(settings.run(number)),
+    )
     return Step(
         f"train the world model of round {number} on {episodes} episodes",
         None if settings.gpu else episodes * settings.epochs * TRAIN_EPISODE_EPOCH,
@@ -146,9 +172,20 @@ def _on(settings: Settings) -> tuple[str, ...]:
 
 
 def _export(settings: Settings, number: int) -> Step:
-    words = ("ros2", "run", "wm_training", "export", "--checkpoint", str(settings.run(number) / "best_model.pt"),
-             "--output", str(settings.bundle_of(number)), "--name", NAME,
-             "--precision", settings.precision)  # fmt: skip
+    words = (
+        "ros2",
+        "run",
+        "wm_training",
+        "export",
+        "--checkpoint",
+        str(settings.run(number) / "best_model.pt"),
+        "--output",
+        str(settings.bundle_of(number)),
+        "--name",
+        NAME,
+        "--precision",
+        settings.precision,
+    )
     return Step(
         f"export the bundle of round {number}, with its provenance and its open-loop scorecard",
         EXPORT,
@@ -159,8 +196,18 @@ def _export(settings: Settings, number: int) -> Step:
 
 
 def _clone(settings: Settings) -> Step:
-    words = ("ros2", "run", "wm_training", "clone", "--data-path", str(settings.episodes(2)),
-             "--output", str(settings.clone), "--num-epochs", str(settings.epochs))  # fmt: skip
+    words = (
+        "ros2",
+        "run",
+        "wm_training",
+        "clone",
+        "--data-path",
+        str(settings.episodes(2)),
+        "--output",
+        str(settings.clone),
+        "--num-epochs",
+        str(settings.epochs),
+    )
     return Step(
         "train a clone of the expert on the same episodes, to compare with",
         None if settings.gpu else settings.round_2_episodes * settings.epochs * CLONE_EPISODE_EPOCH,
@@ -178,11 +225,29 @@ def _benchmark(settings: Settings, mode: str, controllers: tuple[str, ...], minu
         model_id = load_bundle(bundle).manifest.model_id
         names = [f"clone={settings.clone}" if name == "clone" else name for name in controllers]
         cut = ("--max-steps", str(settings.max_steps)) if settings.max_steps else ()
-        return [Command((
-            "ros2", "run", "wm_planner", "benchmark", "--bundle", str(bundle), "--controllers", ",".join(names),
-            "--seeds", settings.seeds, "--modes", mode, *cut, "--resume", "--write-scores",
-            "--output", str(settings.results / "benchmark" / f"{model_id}-{mode}"),
-        ))]  # fmt: skip
+        return [
+            Command(
+                (
+                    "ros2",
+                    "run",
+                    "wm_planner",
+                    "benchmark",
+                    "--bundle",
+                    str(bundle),
+                    "--controllers",
+                    ",".join(names),
+                    "--seeds",
+                    settings.seeds,
+                    "--modes",
+                    mode,
+                    *cut,
+                    "--resume",
+                    "--write-scores",
+                    "--output",
+                    str(settings.results / "benchmark" / f"{model_id}-{mode}"),
+                )
+            )
+        ]
 
     tracks = len(settings.tracks)
     return Step(

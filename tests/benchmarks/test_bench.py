@@ -132,15 +132,20 @@ def test_a_step_of_the_backward_pass_belongs_to_the_part_that_made_it(monkeypatc
     from benchmarks.parts import attribute
 
     backward = "autograd::engine::evaluate_function: "
-    update = event("whole update", 0, 100, children=(
-        event("part:encoder", 0, 10, children=(event("conv", 1, 9, 0), event("silu", 9, 10, 1))),
-        event("aten::sum", 10, 12, 2),
-        event("part:decoder", 12, 20, children=(event("conv", 13, 19, 3),)),
-        event(backward + "Decoder", 30, 45, children=(event("DecoderBackward", 31, 44, 3),)),
-        event(backward + "AccumulateGrad", 45, 46),
-        event(backward + "Sum", 46, 50, children=(event("SumBackward", 46, 49, 2),)),
-        event(backward + "Encoder", 50, 80, children=(event("ConvBackward", 51, 79, 0),)),
-    ))  # fmt: skip
+    update = event(
+        "whole update",
+        0,
+        100,
+        children=(
+            event("part:encoder", 0, 10, children=(event("conv", 1, 9, 0), event("silu", 9, 10, 1))),
+            event("aten::sum", 10, 12, 2),
+            event("part:decoder", 12, 20, children=(event("conv", 13, 19, 3),)),
+            event(backward + "Decoder", 30, 45, children=(event("DecoderBackward", 31, 44, 3),)),
+            event(backward + "AccumulateGrad", 45, 46),
+            event(backward + "Sum", 46, 50, children=(event("SumBackward", 46, 49, 2),)),
+            event(backward + "Encoder", 50, 80, children=(event("ConvBackward", 51, 79, 0),)),
+        ),
+    )
     spent = attribute(update)
     assert spent["decoder"] == 8 + 15 + 1
     assert spent["rest"] == 4  # the sum's step back; the gaps are what is missing in the total

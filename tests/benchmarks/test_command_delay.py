@@ -18,8 +18,7 @@ def test_every_delay_is_driven_with_and_without_compensation(tmp_path):
     assert all(len(row["scores"]) == 1 for row in rows)
 
 
-@pytest.mark.parametrize("words, message", [
-    (["--delays", "-1"], "no negative number"), (["--steps", "many"], "many")])  # fmt: skip
+@pytest.mark.parametrize("words, message", [(["--delays", "-1"], "no negative number"), (["--steps", "many"], "many")])
 def test_refusals_are_one_line_and_code_2(words, message, capsys):
     with pytest.raises(SystemExit) as stop:
         command_delay.main(words)

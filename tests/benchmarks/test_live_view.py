@@ -24,8 +24,9 @@ def test_frames_of_different_drives_never_share_a_block():
     assert all(len(set(block)) == 1 for block in blocks)
 
 
-@pytest.mark.parametrize("words, message", [
-    (["--rounds", "0"], "rounds is 0"), (["--seconds", "0.5"], "seconds is 0.5")])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, message", [(["--rounds", "0"], "rounds is 0"), (["--seconds", "0.5"], "seconds is 0.5")]
+)
 def test_refusals_are_one_line_and_code_2(words, message, capsys):
     with pytest.raises(SystemExit) as stop:
         live_view.main(words)

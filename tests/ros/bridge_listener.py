@@ -68,8 +68,11 @@ class Listener:
         for row in PUBLISHED:
             qos = LATCHED if row.latched else VOLATILE
             self.node.create_subscription(
-                message_type(row.type), row.topic,
-                lambda msg, info, topic=row.topic: self._on_message(topic, msg, info), qos)
+                message_type(row.type),
+                row.topic,
+                lambda msg, info, topic=row.topic: self._on_message(topic, msg, info),
+                qos,
+            )
 
     def _on_message(self, topic, msg, info):
         self.log.append((info["source_timestamp"], topic, msg))
@@ -87,7 +90,7 @@ class Listener:
         sent = sorted((entry for entry in self.log if entry[1] not in once), key=lambda entry: entry[0])
         begins = [k for k, (_, topic, _) in enumerate(sent) if topic == "/carla/status"]
         assert len(begins) > count
-        return [sent[begin:end] for begin, end in zip(begins[:count], begins[1:count + 1], strict=True)]
+        return [sent[begin:end] for begin, end in zip(begins[:count], begins[1 : count + 1], strict=True)]
 
     def wait_for(self, condition, seconds: float = 40.0):
         deadline = time.monotonic() + seconds
@@ -99,8 +102,14 @@ class Listener:
     def begin(self, seed: int):
         """Wait until everything is connected, then have the first episode begin and answer its pictures."""
         client = self.node.create_client(Reset, f"{EGO}/reset")
-        self.wait_for(lambda: client.service_is_ready() and self.commands.get_subscription_count() and all(
-            self.node.count_publishers(row.topic) for row in PUBLISHED), seconds=120.0)  # its libraries load slowly
+        self.wait_for(
+            lambda: (
+                client.service_is_ready()
+                and self.commands.get_subscription_count()
+                and all(self.node.count_publishers(row.topic) for row in PUBLISHED)
+            ),
+            seconds=120.0,
+        )  # its libraries load slowly
         self.spin(4.0)  # the other side has to know of this one too, which takes up to 3 s on a busy machine
         self.throttle = 0.3
         client.call_async(Reset.Request(seed=seed))
@@ -114,8 +123,11 @@ class Listener:
         """Whether each message that every tick sends has come that often."""
         came = Counter(topic for _, topic, _ in self.log)
         transforms = {row.transform for row in SENSORS if not row.event}  # and "" for the car's own
-        return all(came[row.topic] >= count * (len(transforms) if row.topic == TF else 1)
-                   for row in [*OF_THE_TICK, *SENSORS] if not row.event)
+        return all(
+            came[row.topic] >= count * (len(transforms) if row.topic == TF else 1)
+            for row in [*OF_THE_TICK, *SENSORS]
+            if not row.event
+        )
 
     def close(self):
         self.executor.shutdown()

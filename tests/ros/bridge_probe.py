@@ -67,7 +67,8 @@ class Probe:
             self.node.create_subscription(kind, topic, lambda msg, topic=topic: self._on_message(topic, msg), qos)
         self.command_publisher = self.node.create_publisher(CarlaEgoVehicleControl, EGO + "vehicle_control_cmd", 10)
         self.manual_publisher = self.node.create_publisher(
-            CarlaEgoVehicleControl, EGO + "vehicle_control_cmd_manual", 10)
+            CarlaEgoVehicleControl, EGO + "vehicle_control_cmd_manual", 10
+        )
         self.override_publisher = self.node.create_publisher(Bool, EGO + "vehicle_control_manual_override", LATCHED)
         self.autopilot_publisher = self.node.create_publisher(Bool, EGO + "enable_autopilot", 10)
         self.control_publisher = self.node.create_publisher(CarlaControl, "/carla/control", 10)
@@ -118,10 +119,18 @@ class Probe:
 
     def wait_until_connected(self) -> None:
         """Wait until the bridge is there and takes commands."""
-        self.wait_for(lambda: all(
-            publisher.get_subscription_count() > 0
-            for publisher in (self.command_publisher, self.manual_publisher, self.override_publisher,
-                              self.autopilot_publisher, self.control_publisher)))
+        self.wait_for(
+            lambda: all(
+                publisher.get_subscription_count() > 0
+                for publisher in (
+                    self.command_publisher,
+                    self.manual_publisher,
+                    self.override_publisher,
+                    self.autopilot_publisher,
+                    self.control_publisher,
+                )
+            )
+        )
         self.spin(0.3)  # discovery takes its time, each way its own
 
     def close(self) -> None:

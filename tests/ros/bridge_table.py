@@ -49,7 +49,8 @@ def _camera_rows(name: str) -> list[Row]:
     frame = f"ego_vehicle/{name}"
     return [
         Row(f"{EGO}/{name}/camera_info", "sensor_msgs/msg/CameraInfo", frame, transform=frame),
-        Row(f"{EGO}/{name}/image", "sensor_msgs/msg/Image", frame)]
+        Row(f"{EGO}/{name}/image", "sensor_msgs/msg/Image", frame),
+    ]
 
 
 # Sensors send in the order in which they were spawned: that of SPAWN.
@@ -57,10 +58,20 @@ SENSORS = [
     Row("/carla/markers", "visualization_msgs/msg/MarkerArray"),
     *(row for name in CAMERAS for row in _camera_rows(name)),
     Row(f"{EGO}/imu", "sensor_msgs/msg/Imu", "ego_vehicle/imu", transform="ego_vehicle/imu"),
-    Row(f"{EGO}/collision", "carla_msgs/msg/CarlaCollisionEvent", "ego_vehicle/collision", event=True,
-        transform="ego_vehicle/collision"),
-    Row(f"{EGO}/lane_invasion", "carla_msgs/msg/CarlaLaneInvasionEvent", "ego_vehicle/lane_invasion", event=True,
-        transform="ego_vehicle/lane_invasion"),
+    Row(
+        f"{EGO}/collision",
+        "carla_msgs/msg/CarlaCollisionEvent",
+        "ego_vehicle/collision",
+        event=True,
+        transform="ego_vehicle/collision",
+    ),
+    Row(
+        f"{EGO}/lane_invasion",
+        "carla_msgs/msg/CarlaLaneInvasionEvent",
+        "ego_vehicle/lane_invasion",
+        event=True,
+        transform="ego_vehicle/lane_invasion",
+    ),
     Row(TF, "tf2_msgs/msg/TFMessage"),
     Row(f"{EGO}/odometry", "nav_msgs/msg/Odometry", "map"),
     Row(f"{EGO}/speedometer", "std_msgs/msg/Float32"),
@@ -88,8 +99,13 @@ TF_MESSAGE_HASH = "RIHS01_e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe
 def _camera(name: str, yaw: float) -> dict:
     width, height = CAMERA_SIZE
     return {
-        "type": "sensor.camera.rgb", "id": name, "image_size_x": width, "image_size_y": height, "fov": FOV_DEGREES,
-        "spawn_point": {"x": 0.5, "y": 0.2, "z": 2.0, "roll": 3.0, "pitch": 15.0, "yaw": yaw}}
+        "type": "sensor.camera.rgb",
+        "id": name,
+        "image_size_x": width,
+        "image_size_y": height,
+        "fov": FOV_DEGREES,
+        "spawn_point": {"x": 0.5, "y": 0.2, "z": 2.0, "roll": 3.0, "pitch": 15.0, "yaw": yaw},
+    }
 
 
 def spawn(sensors: list[dict]) -> dict:
@@ -98,13 +114,15 @@ def spawn(sensors: list[dict]) -> dict:
     return {"objects": [{"type": "sensor.pseudo.markers", "id": "markers"}, car]}
 
 
-SPAWN = spawn([
-    *(_camera(name, yaw) for name, yaw in CAMERAS.items()),
-    {"type": "sensor.other.imu", "id": "imu", "spawn_point": {"x": 0.0, "y": 0.0, "z": 1.0}},
-    {"type": "sensor.other.collision", "id": "collision", "spawn_point": {"x": 0.0, "y": 0.0, "z": 0.0}},
-    {"type": "sensor.other.lane_invasion", "id": "lane_invasion"},
-    {"type": "sensor.pseudo.tf", "id": "tf"},
-    {"type": "sensor.pseudo.odom", "id": "odometry"},
-    {"type": "sensor.pseudo.speedometer", "id": "speedometer"},
-    {"type": "actor.pseudo.control", "id": "control"},
-])
+SPAWN = spawn(
+    [
+        *(_camera(name, yaw) for name, yaw in CAMERAS.items()),
+        {"type": "sensor.other.imu", "id": "imu", "spawn_point": {"x": 0.0, "y": 0.0, "z": 1.0}},
+        {"type": "sensor.other.collision", "id": "collision", "spawn_point": {"x": 0.0, "y": 0.0, "z": 0.0}},
+        {"type": "sensor.other.lane_invasion", "id": "lane_invasion"},
+        {"type": "sensor.pseudo.tf", "id": "tf"},
+        {"type": "sensor.pseudo.odom", "id": "odometry"},
+        {"type": "sensor.pseudo.speedometer", "id": "speedometer"},
+        {"type": "actor.pseudo.control", "id": "control"},
+    ]
+)

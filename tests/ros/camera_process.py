@@ -47,14 +47,21 @@ class Senders:
 
     def __init__(self, node, options):
         self.options = options
-        kind, leaf = {"status": (CarlaEgoVehicleStatus, "vehicle_status"), "odometry": (Odometry, "odometry"),
-                      "speedometer": (Float32, "speedometer"), "none": (None, "")}[options.speed]
+        kind, leaf = {
+            "status": (CarlaEgoVehicleStatus, "vehicle_status"),
+            "odometry": (Odometry, "odometry"),
+            "speedometer": (Float32, "speedometer"),
+            "none": (None, ""),
+        }[options.speed]
         reliability = ReliabilityPolicy.BEST_EFFORT if options.best_effort_status else ReliabilityPolicy.RELIABLE
         self.speed = kind and node.create_publisher(
-            kind, f"{ROOT}/{leaf}", QoSProfile(depth=10, reliability=reliability))
+            kind, f"{ROOT}/{leaf}", QoSProfile(depth=10, reliability=reliability)
+        )
         image, ending = (CompressedImage, "/compressed") if options.compressed else (Image, "")
-        self.images = {name: node.create_publisher(image, f"{ROOT}/{name}/image{ending}", QoSProfile(depth=10))
-                       for name in options.cameras}
+        self.images = {
+            name: node.create_publisher(image, f"{ROOT}/{name}/image{ending}", QoSProfile(depth=10))
+            for name in options.cameras
+        }
 
     def known(self) -> bool:
         """Whether the planner listens to all of them; a reliable subscriber never hears a best-effort publisher."""
@@ -88,8 +95,13 @@ class Senders:
             _, data = cv2.imencode(".jpg", np.full((HEIGHT, width, 3), grey, np.uint8))
             message = CompressedImage(format="rgb8; jpeg compressed bgr8", data=array.array("B", data.tobytes()))
         else:
-            message = Image(height=HEIGHT, width=width, encoding=self.options.encoding, step=4 * width,
-                            data=array.array("B", [grey]) * (HEIGHT * 4 * width))
+            message = Image(
+                height=HEIGHT,
+                width=width,
+                encoding=self.options.encoding,
+                step=4 * width,
+                data=array.array("B", [grey]) * (HEIGHT * 4 * width),
+            )
         message.header.stamp = stamp
         return message
 
@@ -101,8 +113,11 @@ def main() -> None:
     senders = Senders(node, options)
     commands = []
     node.create_subscription(
-        CarlaEgoVehicleControl, f"{ROOT}/vehicle_control_cmd",
-        lambda message: commands.append(message.header.stamp), QoSProfile(depth=10))
+        CarlaEgoVehicleControl,
+        f"{ROOT}/vehicle_control_cmd",
+        lambda message: commands.append(message.header.stamp),
+        QoSProfile(depth=10),
+    )
     deadline_s = time.monotonic() + 30.0
     while not commands or not senders.known():
         if time.monotonic() > deadline_s:
@@ -115,7 +130,8 @@ def main() -> None:
         senders.send(tick, stamp)
         sent_s = time.monotonic()
         while time.monotonic() < begin_s + options.period or (
-                stamp not in commands and time.monotonic() < begin_s + 1.0):
+            stamp not in commands and time.monotonic() < begin_s + 1.0
+        ):
             rclpy.spin_once(node, timeout_sec=0.005)
     answered = [stamp for stamp in commands if stamp != Time()]
     print("extra\n" * (len(answered) - len(set(map(str, answered)))), end="", flush=True)

@@ -67,11 +67,17 @@ class Rig:
         self.step_results = self.node.create_publisher(StepResult, f"{ROOT}/step_result", QoSProfile(depth=10))
         self.vehicle = self.node.create_publisher(CarlaEgoVehicleStatus, f"{ROOT}/vehicle_status", QoSProfile(depth=10))
         self.node.create_subscription(
-            CarlaEgoVehicleControl, f"{ROOT}/vehicle_control_cmd",
-            lambda message: self.commands.append((time.monotonic(), message)), deep)
+            CarlaEgoVehicleControl,
+            f"{ROOT}/vehicle_control_cmd",
+            lambda message: self.commands.append((time.monotonic(), message)),
+            deep,
+        )
         self.node.create_subscription(
-            PlannerStatus, f"{ROOT}/planner/status",
-            lambda message: self.statuses.append((time.monotonic(), message)), deep)
+            PlannerStatus,
+            f"{ROOT}/planner/status",
+            lambda message: self.statuses.append((time.monotonic(), message)),
+            deep,
+        )
 
     def close(self) -> None:
         self.executor.shutdown()
@@ -82,7 +88,8 @@ class Rig:
         self.node.destroy_publisher(self.vehicle)
         reliability = ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
         self.vehicle = self.node.create_publisher(
-            CarlaEgoVehicleStatus, f"{ROOT}/vehicle_status", QoSProfile(depth=10, reliability=reliability))
+            CarlaEgoVehicleStatus, f"{ROOT}/vehicle_status", QoSProfile(depth=10, reliability=reliability)
+        )
 
     # Running
 
@@ -146,28 +153,41 @@ class Rig:
     def images_answered_before_brake(self) -> int:
         """How many images of the changed world the planner answered without a brake."""
         changed_s, first = self._changed_at
-        modes = [message.mode for arrival_s, message in self.statuses
-                 if message.bundle_id != WATCHDOG and arrival_s > changed_s and message.header.stamp != Time()
-                 and tick_of(message.header.stamp) >= first]
+        modes = [
+            message.mode
+            for arrival_s, message in self.statuses
+            if message.bundle_id != WATCHDOG
+            and arrival_s > changed_s
+            and message.header.stamp != Time()
+            and tick_of(message.header.stamp) >= first
+        ]
         return modes.index(PlannerStatus.MODE_BRAKING)
 
-    def brake_after(self, fault_s: float, reason: str, mode: int = PlannerStatus.MODE_BRAKING,
-                    timeout_s: float = 10.0) -> tuple[float, float]:
+    def brake_after(
+        self, fault_s: float, reason: str, mode: int = PlannerStatus.MODE_BRAKING, timeout_s: float = 10.0
+    ) -> tuple[float, float]:
         """Seconds from ``fault_s`` to the first brake after it, and to the first status of ``mode`` and ``reason``."""
+
         def braked() -> list[float]:
             return [arrival_s for arrival_s, message in self.commands if arrival_s > fault_s and is_brake(message)]
 
         def said() -> list[float]:
-            return [arrival_s for arrival_s, message in self.statuses
-                    if arrival_s > fault_s and reason in message.reason and message.mode == mode]
+            return [
+                arrival_s
+                for arrival_s, message in self.statuses
+                if arrival_s > fault_s and reason in message.reason and message.mode == mode
+            ]
 
         self.until(lambda: braked() and said(), timeout_s)
         return braked()[0] - fault_s, said()[0] - fault_s
 
     def moved_since(self, since_s: float) -> list[str]:
         """Commands other than a full brake since then, as text."""
-        return [f"{arrival_s - since_s:.3f} s: {message.throttle} {message.brake}"
-                for arrival_s, message in self.commands if arrival_s > since_s and not is_brake(message)]
+        return [
+            f"{arrival_s - since_s:.3f} s: {message.throttle} {message.brake}"
+            for arrival_s, message in self.commands
+            if arrival_s > since_s and not is_brake(message)
+        ]
 
     def call_change_state(self, transition: int) -> bool:
         """Ask the planner for a life cycle transition, while ticks go on."""
@@ -223,6 +243,7 @@ def until_watching(rig: Rig, watchdog: graph.GraphProcess) -> None:
     have watched no other one, or have said since that it brakes.
     """
     rig.until(lambda: "watching: " in watchdog.output().rstrip().rpartition("\n")[2], START_S)
-    rig.until(lambda: all(rig.hears(WATCHDOG_NODE, topic) for topic in ("vehicle_control_cmd", "planner/status")),
-              START_S)
+    rig.until(
+        lambda: all(rig.hears(WATCHDOG_NODE, topic) for topic in ("vehicle_control_cmd", "planner/status")), START_S
+    )
     rig.run_for(SETTLE_S)

@@ -50,9 +50,7 @@ def fresh_domain_id() -> int:
             continue
         _held_domains[domain_id] = lock
         return domain_id
-    raise GraphError(
-        f"all {len(DOMAIN_IDS)} test domains are in use; end other test runs (locks in {LOCK_FOLDER})"
-    )
+    raise GraphError(f"all {len(DOMAIN_IDS)} test domains are in use; end other test runs (locks in {LOCK_FOLDER})")
 
 
 def release_domain_ids() -> None:

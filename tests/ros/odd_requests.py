@@ -18,13 +18,19 @@ from wm_msgs.srv import Reset
 UNKNOWN_TYPE = 77
 _NAMES = ([], [""], ["no_such"], ["use_sim_time", "no_such"], ["\x00ä\n" * 50], ["use_sim_time"] * 500)
 _VALUES = (
-    ParameterValue(type=UNKNOWN_TYPE), ParameterValue(type=255), ParameterValue(type=0),
-    ParameterValue(type=3, double_value=math.nan), ParameterValue(type=3, double_value=-math.inf),
-    ParameterValue(type=2, integer_value=-(2**63)), ParameterValue(type=4, string_value="\x00\n"),
-    ParameterValue(type=5, byte_array_value=[b"\x00"]), ParameterValue(type=6, bool_array_value=[True]),
-    ParameterValue(type=7, integer_array_value=[1]), ParameterValue(type=8, double_array_value=[math.nan]),
+    ParameterValue(type=UNKNOWN_TYPE),
+    ParameterValue(type=255),
+    ParameterValue(type=0),
+    ParameterValue(type=3, double_value=math.nan),
+    ParameterValue(type=3, double_value=-math.inf),
+    ParameterValue(type=2, integer_value=-(2**63)),
+    ParameterValue(type=4, string_value="\x00\n"),
+    ParameterValue(type=5, byte_array_value=[b"\x00"]),
+    ParameterValue(type=6, bool_array_value=[True]),
+    ParameterValue(type=7, integer_array_value=[1]),
+    ParameterValue(type=8, double_array_value=[math.nan]),
     ParameterValue(type=9, string_array_value=[""]),
-)  # fmt: skip
+)
 
 
 def odd_requests(kind: type, names: list[str]) -> list:
@@ -44,8 +50,11 @@ def odd_requests(kind: type, names: list[str]) -> list:
     if kind in (GetParameters, GetParameterTypes, DescribeParameters):
         return [kind.Request(names=list(asked)) for asked in _NAMES]
     if kind is ListParameters:
-        return [kind.Request(prefixes=prefixes, depth=depth)
-                for prefixes in ([], [""], ["."], ["no.such"]) for depth in (0, 1, 2**64 - 1)]
+        return [
+            kind.Request(prefixes=prefixes, depth=depth)
+            for prefixes in ([], [""], ["."], ["no.such"])
+            for depth in (0, 1, 2**64 - 1)
+        ]
     if kind is Reset:
         return [Reset.Request(seed=seed) for seed in (-(2**63), -2, 2**63 - 1)]
     return [kind.Request()]

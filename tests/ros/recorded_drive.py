@@ -35,11 +35,18 @@ def record_drive(file: Path, bundle: Path, seconds: float) -> str:
     Returns what the recorder said.
     """
     domain = graph.fresh_domain_id()
-    words = [word for entry in (f"bundle:={bundle}", "candidates:=16", "autostart:=true", *PATIENT)
-             for word in ("-p", entry)]  # fmt: skip
+    words = [
+        word for entry in (f"bundle:={bundle}", "candidates:=16", "autostart:=true", *PATIENT) for word in ("-p", entry)
+    ]
     # Every tick waits for its command, so that none acts late; the first one for all to be there, the recorder too.
-    flags = ["-p", "wait_for_driver:=60.0", "-p", "synchronous_mode_wait_for_vehicle_control_command:=true",
-             "-p", "auto_reset:=false"]  # fmt: skip
+    flags = [
+        "-p",
+        "wait_for_driver:=60.0",
+        "-p",
+        "synchronous_mode_wait_for_vehicle_control_command:=true",
+        "-p",
+        "auto_reset:=false",
+    ]
     with graph.start("wm_planner", "record", "--output", str(file), domain_id=domain) as recorder:
         with graph.start("wm_sim", "bridge", "--ros-args", *flags, domain_id=domain) as simulator:
             recorder.wait_for_output(f"recording {ROOT}/vehicle_status", START_S)  # the last one by name

@@ -28,8 +28,17 @@ def drive(tmp_path_factory):
 
 def replay(drive, output, *arguments: str, domain_id: int | None = None) -> graph.GraphProcess:
     bag, bundle = drive
-    command = [shutil.which("ros2"), "launch", "wm_planner", "bag_replay.launch.py", f"bag:={bag}",
-               f"bundle:={bundle}", f"output:={output}", LATE_IS_NO_FAULT, *arguments]  # fmt: skip
+    command = [
+        shutil.which("ros2"),
+        "launch",
+        "wm_planner",
+        "bag_replay.launch.py",
+        f"bag:={bag}",
+        f"bundle:={bundle}",
+        f"output:={output}",
+        LATE_IS_NO_FAULT,
+        *arguments,
+    ]
     return graph.GraphProcess(command, domain_id=domain_id or graph.fresh_domain_id())
 
 
@@ -68,8 +77,13 @@ def test_a_replay_without_loss_commands_what_the_evaluation_says(replayed):
 
 
 def test_a_threshold_that_fails_is_exit_code_1_at_five_times_the_pace(drive, replayed, tmp_path):
-    with replay(drive, tmp_path, "rate:=5", f"evaluation:={replayed / 'evaluation'}",
-                "threshold:=latency_ms.p50<0.001 dropped<10000") as process:  # fmt: skip
+    with replay(
+        drive,
+        tmp_path,
+        "rate:=5",
+        f"evaluation:={replayed / 'evaluation'}",
+        "threshold:=latency_ms.p50<0.001 dropped<10000",
+    ) as process:
         assert process.wait(END_S) == 1, process.output()
         assert "latency_ms.p50<0.001 does not hold: found" in process.output()
     result = json.loads((tmp_path / "replay.json").read_text())

@@ -76,16 +76,27 @@ def planner_of(output: Path) -> int | None:
     logs = list(output.glob("logs/*/*-planner.log"))
     if not any("driving" in log.read_text() for log in logs if log.exists()):
         return None
-    return next((pid for pid in processes_of(output)
-                 if b"-planner.yaml" in Path(f"/proc/{pid}/cmdline").read_bytes()), None)  # fmt: skip
+    return next(
+        (pid for pid in processes_of(output) if b"-planner.yaml" in Path(f"/proc/{pid}/cmdline").read_bytes()), None
+    )
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(bundle, tmp_path_factory) -> Path:
     """Two controllers over two tracks, and one of them again through the relay, delayed by less than half a tick."""
     output = tmp_path_factory.mktemp("uninterrupted")
-    said = finish(bundle, output, "--controllers", "planner,random", "--seeds", "3000:3001", "--max-steps", str(STEPS),
-                  "--sweep", "camera_latency=1")  # fmt: skip
+    said = finish(
+        bundle,
+        output,
+        "--controllers",
+        "planner,random",
+        "--seeds",
+        "3000:3001",
+        "--max-steps",
+        str(STEPS),
+        "--sweep",
+        "camera_latency=1",
+    )
     assert "6 of 6 episodes, 0 failed" in said and "report.html" in said
     return output
 
@@ -93,7 +104,9 @@ def uninterrupted(bundle, tmp_path_factory) -> Path:
 def test_controllers_drive_the_same_tracks_and_are_compared(uninterrupted):
     summary = json.loads((uninterrupted / "benchmark.json").read_text())
     assert [(group["controller"], group["episodes"], group["failed"]) for group in summary["groups"]] == [
-        ("planner", 2, 0), ("random", 2, 0)]  # fmt: skip
+        ("planner", 2, 0),
+        ("random", 2, 0),
+    ]
     (pair,) = summary["comparisons"]
     planner, other = (group["figures"]["score"]["mean"] for group in summary["groups"])
     assert pair["n"] == 2 and pair["mean"] == pytest.approx(planner - other)
@@ -138,8 +151,16 @@ def test_a_benchmark_that_was_stopped_and_killed_gives_the_same_episodes(bundle,
 
 
 def test_a_planner_that_dies_is_a_failure_with_what_it_drove_and_the_rest_is_driven(bundle, tmp_path):
-    words = ("--controllers", "planner,random", "--seeds", "3000", "--max-steps", "150",
-             "--threshold", "planner.lock_step.failed<1")  # fmt: skip
+    words = (
+        "--controllers",
+        "planner,random",
+        "--seeds",
+        "3000",
+        "--max-steps",
+        "150",
+        "--threshold",
+        "planner.lock_step.failed<1",
+    )
     with start(bundle, tmp_path, *words) as benchmark:
         os.kill(wait_for(lambda: planner_of(tmp_path), benchmark), signal.SIGKILL)
         assert benchmark.wait(120.0) == 1  # the threshold fails
@@ -157,13 +178,35 @@ def test_a_planner_that_dies_is_a_failure_with_what_it_drove_and_the_rest_is_dri
 def test_an_external_simulator_with_a_reset_service_drives_the_tracks_it_is_told(bundle, tmp_path):
     domain_id = graph.fresh_domain_id()
     with graph.start(
-        "wm_sim", "bridge", "--ros-args", "-p", "synchronous_mode_wait_for_vehicle_control_command:=true",
-        "-p", "real_time_factor:=0.0", "-p", "seed:=7", "-p", "wait_for_driver:=60.0", domain_id=domain_id,
-    ):  # fmt: skip
-        said = finish(bundle, tmp_path, "--simulator", "external", "--controllers", "random,planner",
-                      "--seeds", "3000", "--max-steps", str(STEPS), domain_id=domain_id)  # fmt: skip
-        with start(bundle, tmp_path / "none", "--simulator", "external", "--role-name", "nobody",
-                   domain_id=domain_id) as benchmark:  # fmt: skip
+        "wm_sim",
+        "bridge",
+        "--ros-args",
+        "-p",
+        "synchronous_mode_wait_for_vehicle_control_command:=true",
+        "-p",
+        "real_time_factor:=0.0",
+        "-p",
+        "seed:=7",
+        "-p",
+        "wait_for_driver:=60.0",
+        domain_id=domain_id,
+    ):
+        said = finish(
+            bundle,
+            tmp_path,
+            "--simulator",
+            "external",
+            "--controllers",
+            "random,planner",
+            "--seeds",
+            "3000",
+            "--max-steps",
+            str(STEPS),
+            domain_id=domain_id,
+        )
+        with start(
+            bundle, tmp_path / "none", "--simulator", "external", "--role-name", "nobody", domain_id=domain_id
+        ) as benchmark:
             assert benchmark.wait(60.0) == 3
             assert "no simulator in ROS domain" in benchmark.output()
     assert "2 of 2 episodes, 0 failed" in said
@@ -238,10 +281,16 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell(bundle, tmp
 def test_the_relay_delays_frames_by_ticks_which_the_stamps_of_the_commands_show(tmp_path):
     domain_id = graph.fresh_domain_id()
     settings = {
-        "simulator_images": [f"{ROOT}/rgb_front/image"], "planner_images": [f"{ROOT}/disturbed/image"],
-        "simulator_control": f"{ROOT}/vehicle_control_cmd", "planner_control": f"{ROOT}/disturbed/control",
-        "disturbance": "camera_latency", "size": 160.0, "period_s": 0.08, "lock_step": True, "seed": 0,
-    }  # fmt: skip
+        "simulator_images": [f"{ROOT}/rgb_front/image"],
+        "planner_images": [f"{ROOT}/disturbed/image"],
+        "simulator_control": f"{ROOT}/vehicle_control_cmd",
+        "planner_control": f"{ROOT}/disturbed/control",
+        "disturbance": "camera_latency",
+        "size": 160.0,
+        "period_s": 0.08,
+        "lock_step": True,
+        "seed": 0,
+    }
     file = tmp_path / "relay.yaml"
     file.write_text(json.dumps({"/**": {"ros__parameters": settings}}))
     command = [sys.executable, "-m", "wm_planner.benchmark.disturber_node", "--ros-args", "--params-file", str(file)]
@@ -249,8 +298,11 @@ def test_the_relay_delays_frames_by_ticks_which_the_stamps_of_the_commands_show(
         simulator = BareSimulator(context)
         control = simulator.node.create_publisher(CarlaEgoVehicleControl, f"{ROOT}/disturbed/control", DEEP)
         simulator.node.create_subscription(
-            Image, f"{ROOT}/disturbed/image",
-            lambda image: control.publish(CarlaEgoVehicleControl(header=image.header, throttle=0.5)), DEEP)
+            Image,
+            f"{ROOT}/disturbed/image",
+            lambda image: control.publish(CarlaEgoVehicleControl(header=image.header, throttle=0.5)),
+            DEEP,
+        )
         deadline = time.monotonic() + 30.0
         control_topic = settings["simulator_control"]
         while not (simulator.image.get_subscription_count() and simulator.node.count_publishers(control_topic)):

@@ -81,15 +81,18 @@ def test_order_of_sending_within_a_tick():
         sent = []
         for topic in ORDER:
             probe.node.create_subscription(
-                TOPICS[topic], topic, lambda msg, info, topic=topic: sent.append((info["source_timestamp"], topic)),
-                bridge_probe.RELIABLE)
+                TOPICS[topic],
+                topic,
+                lambda msg, info, topic=topic: sent.append((info["source_timestamp"], topic)),
+                bridge_probe.RELIABLE,
+            )
         probe.answer = lambda msg: probe.send()
         probe.wait_for(lambda: len(probe.images()) > 30)
         probe.spin(0.3)
     topics = [topic for _, topic in sorted(sent)]
     begin = topics.index("/carla/status", 3 * len(ORDER))  # until then some subscriptions may not have been connected
     for k in range(begin, begin + 20 * len(ORDER), len(ORDER)):
-        assert topics[k:k + len(ORDER)] == ORDER
+        assert topics[k : k + len(ORDER)] == ORDER
 
 
 def test_clock_is_monotonic_and_jumps_by_a_second_between_episodes(driven):
@@ -105,7 +108,8 @@ def test_clock_is_monotonic_and_jumps_by_a_second_between_episodes(driven):
 def test_status_odometry_and_speedometer_describe_one_motion(driven):
     moving = 0
     for status, odometry, speed in zip(
-            driven.of("vehicle_status"), driven.of("odometry"), driven.of("speedometer"), strict=True):
+        driven.of("vehicle_status"), driven.of("odometry"), driven.of("speedometer"), strict=True
+    ):
         twist = odometry.twist.twist.linear
         assert status.velocity == pytest.approx(math.hypot(twist.x, twist.y), rel=1e-5, abs=1e-5)
         assert speed.data == pytest.approx(twist.x, rel=1e-5, abs=1e-5)
@@ -118,9 +122,11 @@ def test_status_odometry_and_speedometer_describe_one_motion(driven):
 def test_leaving_road_and_field_are_events(driven):
     invasions = driven.of("lane_invasion")
     assert invasions and all(
-        list(msg.crossed_lane_markings) == [CarlaLaneInvasionEvent.LANE_MARKING_SOLID] for msg in invasions)
+        list(msg.crossed_lane_markings) == [CarlaLaneInvasionEvent.LANE_MARKING_SOLID] for msg in invasions
+    )
     assert [stamp_ns(msg) for msg in driven.of("collision")] == [
-        stamp_ns(msg) for msg in driven.of("step_result") if msg.terminated]
+        stamp_ns(msg) for msg in driven.of("step_result") if msg.terminated
+    ]
     last = driven.of("step_result")[-1]
     assert last.reward < -90.0 and last.wheels_off_road == 4
 

@@ -75,7 +75,8 @@ def test_the_first_interval_of_an_episode_is_as_long_as_the_others():
             # The new episode's stamps begin 1 s after the last tick, which is this one or a later one.
             cut = stamp_ns(probe.images()[-1]) + 900_000_000
             probe.answer = lambda msg, cut=cut, arrivals_s=arrivals_s: (
-                stamp_ns(msg) > cut and arrivals_s.append(time.monotonic()))  # fmt: skip
+                stamp_ns(msg) > cut and arrivals_s.append(time.monotonic())
+            )
             assert probe.reset(seed).success
             probe.wait_for(lambda arrivals_s=arrivals_s: len(arrivals_s) >= 4)
             probe.answer = None
@@ -95,7 +96,7 @@ def test_latency_is_reported_and_nan_without_a_command():
         probe.answer = answer
         seen = len(probe.of("step_result"))
         probe.wait_for(lambda: len(probe.of("step_result")) >= seen + 20)
-        latencies = [msg.command_latency_ms for msg in probe.of("step_result")[seen + 3:]]
+        latencies = [msg.command_latency_ms for msg in probe.of("step_result")[seen + 3 :]]
         # At least the 20 ms the answer sleeps, and the drawing and both ways on top; generous for a busy machine.
         assert np.nanmin(latencies) >= 20.0 and np.nanmedian(latencies) < 80.0
         assert not np.isnan(latencies).any()
@@ -210,8 +211,12 @@ def test_real_time_factor_sets_the_pace():
 
 def test_the_first_tick_waits_for_the_driver():
     domain_id = graph.fresh_domain_id()
-    with graph.start("wm_sim", "bridge", *parameter_words({"wait_for_driver": 1, "episodes": 1, "autopilot": True,
-                                                           "real_time_factor": 0}), domain_id=domain_id) as process:
+    with graph.start(
+        "wm_sim",
+        "bridge",
+        *parameter_words({"wait_for_driver": 1, "episodes": 1, "autopilot": True, "real_time_factor": 0}),
+        domain_id=domain_id,
+    ) as process:
         process.wait_for_output("no driver connected within wait_for_driver = 1.0 s", 20.0)
         assert process.wait(60.0) == 0
     with bridge_and_probe(wait_for_driver=30, real_time_factor=0, seed=9) as (_, probe):
@@ -224,10 +229,13 @@ def test_who_only_looks_and_who_only_commands_are_no_driver():
     with graph.rclpy_context(domain_id) as context:
         looks, commands = (rclpy.create_node(name, context=context) for name in ("recorder", "watchdog"))
         looks.create_subscription(Image, "/carla/ego_vehicle/rgb_front/image", lambda message: None, 1)
-        publisher = commands.create_publisher(
-            CarlaEgoVehicleControl, "/carla/ego_vehicle/vehicle_control_cmd", 1)
-        with graph.start("wm_sim", "bridge", *parameter_words({"wait_for_driver": 3, "episodes": 1, "autopilot": False,
-                                                               "real_time_factor": 0}), domain_id=domain_id) as process:
+        publisher = commands.create_publisher(CarlaEgoVehicleControl, "/carla/ego_vehicle/vehicle_control_cmd", 1)
+        with graph.start(
+            "wm_sim",
+            "bridge",
+            *parameter_words({"wait_for_driver": 3, "episodes": 1, "autopilot": False, "real_time_factor": 0}),
+            domain_id=domain_id,
+        ) as process:
             process.wait_for_output("no driver connected within wait_for_driver = 3.0 s", 20.0)
             assert publisher.get_subscription_count() == 1  # the simulator knew of both
         looks.destroy_node()
@@ -243,14 +251,17 @@ def test_signals_end_it_cleanly(number):
         assert "Traceback" not in process.output()
 
 
-@pytest.mark.parametrize("words, message", [
-    (["surplus"], "unknown argument 'surplus'"),
-    (["--ros-args", "-p", "sead:=1"], "there is no parameter 'sead'"),
-    (["--ros-args", "-p", "seed:=one"], "seed must be of type int"),
-    (["--ros-args", "-p", "fixed_delta_seconds:=0.05"], "0.02, 0.04, 0.06 or 0.08"),
-    (["--ros-args", "-p"], "the ROS arguments cannot be used"),
-    (["--ros-args", "--surplus"], "--surplus"),
-])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["surplus"], "unknown argument 'surplus'"),
+        (["--ros-args", "-p", "sead:=1"], "there is no parameter 'sead'"),
+        (["--ros-args", "-p", "seed:=one"], "seed must be of type int"),
+        (["--ros-args", "-p", "fixed_delta_seconds:=0.05"], "0.02, 0.04, 0.06 or 0.08"),
+        (["--ros-args", "-p"], "the ROS arguments cannot be used"),
+        (["--ros-args", "--surplus"], "--surplus"),
+    ],
+)
 def test_bad_arguments_end_it_with_one_message(words, message):
     with graph.start("wm_sim", "bridge", *words, domain_id=graph.fresh_domain_id()) as process:
         assert process.wait(30.0) == 2

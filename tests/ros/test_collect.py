@@ -24,8 +24,20 @@ def recorded(tmp_path_factory):
     folder, domain_id = tmp_path_factory.mktemp("episodes"), graph.fresh_domain_id()
     with simulator(domain_id):
         for count, driver in [(2, "noisy-autopilot"), (3, "random")]:
-            flags = ["--episodes", count, "--episode-length", 40, "--output-dir", folder, "--driver", driver,
-                     "--seed", 30, "--noise-every", 0.5]  # fmt: skip
+            flags = [
+                "--episodes",
+                count,
+                "--episode-length",
+                40,
+                "--output-dir",
+                folder,
+                "--driver",
+                driver,
+                "--seed",
+                30,
+                "--noise-every",
+                0.5,
+            ]
             with collect(domain_id, *flags) as process:
                 assert process.wait(90) == 0, process.output()
     return [read_episode(folder / f"episode_{i:06d}.npz") for i in range(3)]
@@ -100,10 +112,27 @@ def test_ctrl_c_keeps_whole_episodes_and_the_killed_simulator_is_noticed(tmp_pat
 def test_without_rewards_and_expert_commands_it_records_as_from_carla(tmp_path):
     """As CARLA's bridge: nobody sends StepResult or expert_control, and the autopilot is switched on by topic."""
     domain_id = graph.fresh_domain_id()
-    hidden = [word for topic in ("step_result", "expert_control")
-              for word in ("-r", f"/carla/ego_vehicle/{topic}:=/hidden/{topic}")]  # fmt: skip
-    flags = ["--episodes", 1, "--episode-length", 150, "--output-dir", tmp_path, "--driver", "noisy-autopilot",
-             "--noise-every", 1.0, "--seed", 3, "--ros-args", *hidden]  # fmt: skip
+    hidden = [
+        word
+        for topic in ("step_result", "expert_control")
+        for word in ("-r", f"/carla/ego_vehicle/{topic}:=/hidden/{topic}")
+    ]
+    flags = [
+        "--episodes",
+        1,
+        "--episode-length",
+        150,
+        "--output-dir",
+        tmp_path,
+        "--driver",
+        "noisy-autopilot",
+        "--noise-every",
+        1.0,
+        "--seed",
+        3,
+        "--ros-args",
+        *hidden,
+    ]
     with simulator(domain_id), collect(domain_id, *flags) as process:
         assert process.wait(100) == 0, process.output()
     episode = read_episode(tmp_path / "episode_000000.npz")

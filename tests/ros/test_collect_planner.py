@@ -31,9 +31,16 @@ def launch(domain_id, *arguments: str) -> graph.GraphProcess:
 
 
 def record(folder, bundle, episodes, seed, domain_id=None, meanwhile=lambda process: None, simulator="embedded"):
-    arguments = [f"simulator:={simulator}", f"bundle:={bundle}", f"output_dir:={folder}",
-                 f"episodes:={episodes}", f"episode_length:={ROWS}", f"seed:={seed}",
-                 "noise_every:=0.5", f"planner_parameters:={PARAMETERS}"]  # fmt: skip
+    arguments = [
+        f"simulator:={simulator}",
+        f"bundle:={bundle}",
+        f"output_dir:={folder}",
+        f"episodes:={episodes}",
+        f"episode_length:={ROWS}",
+        f"seed:={seed}",
+        "noise_every:=0.5",
+        f"planner_parameters:={PARAMETERS}",
+    ]
     with launch(domain_id or graph.fresh_domain_id(), *arguments) as process:
         meanwhile(process)
         assert process.wait(100) == 0, process.output()

@@ -74,7 +74,8 @@ def guard(domain, stop) -> int:
 
 @pytest.mark.parametrize("callback", ["_on_command", "_look"])
 def test_a_watchdog_whose_callback_always_fails_brakes_until_it_ends_with_a_traceback(
-        domain, vehicle, monkeypatch, capfd, callback):
+    domain, vehicle, monkeypatch, capfd, callback
+):
     driven_s, known = [0.0], []
 
     def serve() -> bool:
@@ -94,7 +95,7 @@ def test_a_watchdog_whose_callback_always_fails_brakes_until_it_ends_with_a_trac
     original = getattr(CommandWatchdogNode, callback)
     monkeypatch.setattr(CommandWatchdogNode, callback, fail_when_known)
     assert guard(domain, Until(serve)) == command_watchdog_node.EXIT_FAILED
-    before = sum(is_brake(message) for message in vehicle.heard[:known[0]])
+    before = sum(is_brake(message) for message in vehicle.heard[: known[0]])
     assert vehicle.brakes_of("wm_command_watchdog") >= before + 2
     told = capfd.readouterr().err
     assert "ZeroDivisionError: made by the test" in told and "Traceback" in told

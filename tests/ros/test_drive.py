@@ -21,8 +21,16 @@ def bundle(tmp_path_factory) -> Path:
 
 
 def start_drive(bundle: Path, output: Path, *arguments: str) -> graph.GraphProcess:
-    return graph.start("wm_planner", "drive", "--bundle", str(bundle), "--output", str(output), *arguments,
-                       domain_id=graph.fresh_domain_id())  # fmt: skip
+    return graph.start(
+        "wm_planner",
+        "drive",
+        "--bundle",
+        str(bundle),
+        "--output",
+        str(output),
+        *arguments,
+        domain_id=graph.fresh_domain_id(),
+    )
 
 
 def processes_of(output: Path) -> list[int]:
@@ -76,8 +84,9 @@ def test_all_controllers_drive_the_tracks_and_are_reported(bundle, tmp_path):
 def test_a_simulator_that_dies_ends_the_drive_with_its_last_words(bundle, tmp_path):
     with start_drive(bundle, tmp_path, "--controllers", "planner") as drive:
         wait_for_driving(tmp_path, drive)
-        simulator = [pid for pid in processes_of(tmp_path)
-                     if b"planner-simulator" in Path(f"/proc/{pid}/cmdline").read_bytes()]  # fmt: skip
+        simulator = [
+            pid for pid in processes_of(tmp_path) if b"planner-simulator" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
         os.kill(simulator[0], signal.SIGKILL)
         assert drive.wait(30.0) == 1
         said = drive.output()

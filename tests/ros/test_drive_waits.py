@@ -23,8 +23,17 @@ def session(tmp_path):
     with graph.rclpy_context(graph.fresh_domain_id()) as context, ProcessGroup() as processes:
         told = []
         made = sessions.Session(
-            "planner", context, Recorder("recorder", context=context), None, processes, {}, tmp_path, 0.0,
-            lambda collector: None, told.append)  # fmt: skip
+            "planner",
+            context,
+            Recorder("recorder", context=context),
+            None,
+            processes,
+            {},
+            tmp_path,
+            0.0,
+            lambda collector: None,
+            told.append,
+        )
         made.start("planner", [sys.executable, "-c", SLOW], {})
         yield made, told
         made.close()
@@ -53,8 +62,16 @@ def test_a_wait_in_vain_ends_after_its_time_and_quotes_the_planner(session, monk
 
 def test_the_time_to_start_is_an_option(tmp_path):
     bundle = make_tiny_bundle(tmp_path / "bundle")
-    words = ["--bundle", str(bundle), "--output", str(tmp_path / "out"), "--controllers", "planner",
-             "--start-timeout", "0.01"]  # fmt: skip
+    words = [
+        "--bundle",
+        str(bundle),
+        "--output",
+        str(tmp_path / "out"),
+        "--controllers",
+        "planner",
+        "--start-timeout",
+        "0.01",
+    ]
     with graph.start("wm_planner", "drive", *words, domain_id=graph.fresh_domain_id()) as drive:
         assert drive.wait(90.0) == 1
         assert "waited 0.01 s for the planner's first status, in vain" in drive.output()

@@ -42,6 +42,7 @@ def endpoints(domain):
 
 def look_until(endpoints, expected: list[str]) -> None:
     """Until just these faults are there, each given by its beginning; discovery takes its time."""
+
     def as_expected() -> bool:
         return len(endpoints.faults) == len(expected) and all(map(str.startswith, endpoints.faults, expected))
 

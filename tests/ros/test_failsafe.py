@@ -60,8 +60,10 @@ def planner(domain, rig, bundle, watchdog):
 
 
 def report(name: str, brake_s: float, said_s: float, resumed_s: float) -> None:
-    print(f"\n{name}: brake after {1e3 * brake_s:.0f} ms, mode and reason after {1e3 * said_s:.0f} ms, "
-          f"driving {1e3 * resumed_s:.0f} ms after the cause was gone")
+    print(
+        f"\n{name}: brake after {1e3 * brake_s:.0f} ms, mode and reason after {1e3 * said_s:.0f} ms, "
+        f"driving {1e3 * resumed_s:.0f} ms after the cause was gone"
+    )
 
 
 def resume(rig) -> float:
@@ -143,8 +145,11 @@ def test_plans_that_keep_missing_the_deadline_brake(rig, planner):
     fault_s = rig.change(red=faulty_bundle.SLOW)
     brake_s, said_s = rig.brake_after(fault_s, "came after the deadline")
     said_at_s = fault_s + said_s
-    plans = [message for arrival_s, message in rig.statuses
-             if fault_s < arrival_s < said_at_s and message.bundle_id != WATCHDOG and message.deadline_missed]
+    plans = [
+        message
+        for arrival_s, message in rig.statuses
+        if fault_s < arrival_s < said_at_s and message.bundle_id != WATCHDOG and message.deadline_missed
+    ]
     assert len(plans) <= 5
     braked_s = time.monotonic()
     rig.run_for(HOLD_S)

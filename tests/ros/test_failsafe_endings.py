@@ -78,7 +78,8 @@ def test_a_planner_that_is_asked_to_end_brakes_and_the_watchdog_stays_quiet(rig,
 def test_a_killed_planner_is_braked_by_the_watchdog_until_another_one_drives(rig, domain, bundle, watchdog):
     diagnostics = []
     subscription = rig.node.create_subscription(
-        DiagnosticArray, "/diagnostics", lambda message: diagnostics.extend(message.status), QoSProfile(depth=100))
+        DiagnosticArray, "/diagnostics", lambda message: diagnostics.extend(message.status), QoSProfile(depth=100)
+    )
     with start_planner(domain, bundle) as planner:
         rig.until_driving()
         until_watching(rig, watchdog)
@@ -96,10 +97,17 @@ def test_a_killed_planner_is_braked_by_the_watchdog_until_another_one_drives(rig
     with start_planner(domain, bundle):
         rig.until_driving()
         until_watching(rig, watchdog)
-        rig.until(lambda: any(mode == INACTIVE and reason.startswith("no longer braking: ")
-                              for mode, reason in of_watchdog(rig, count)), 5.0)
-        print(f"\nSIGKILL: brake after {1e3 * brake_s:.0f} ms, mode and reason after {1e3 * said_s:.0f} ms, "
-              f"driving with the next planner")
+        rig.until(
+            lambda: any(
+                mode == INACTIVE and reason.startswith("no longer braking: ")
+                for mode, reason in of_watchdog(rig, count)
+            ),
+            5.0,
+        )
+        print(
+            f"\nSIGKILL: brake after {1e3 * brake_s:.0f} ms, mode and reason after {1e3 * said_s:.0f} ms, "
+            f"driving with the next planner"
+        )
     rig.node.destroy_subscription(subscription)
 
 

@@ -49,16 +49,19 @@ class Fuzzer:
         return self._random.choice((*ODD_NUMBERS, self._random.uniform(-100.0, 100.0)))
 
     def stamp(self, message) -> None:
-        message.header.stamp.sec = self._random.choice((0, 1, -1, 2**31 - 1, -2**31, self._random.randrange(1000)))
+        message.header.stamp.sec = self._random.choice((0, 1, -1, 2**31 - 1, -(2**31), self._random.randrange(1000)))
         message.header.stamp.nanosec = self._random.choice((0, 2**32 - 1, 10**9 - 1, self._random.randrange(10**9)))
         message.header.frame_id = self._random.choice(("", "x" * 300, "ego_vehicle/rgb_front"))
 
     def image(self) -> Image:
         pick = self._random.choice
-        message = Image(height=pick((0, 1, 95, 96, 97, 2**32 - 1)), width=pick((0, 1, 95, 96, 97, 2**32 - 1)),
-                        step=pick((0, 1, 96, 288, 384, 385, 2**32 - 1)),
-                        encoding=pick(("bgra8", "rgb8", "mono8", "bayer_rggb8", "yuv422", "32FC1", "", "jpeg", "ü")),
-                        is_bigendian=pick((0, 1, 255)))
+        message = Image(
+            height=pick((0, 1, 95, 96, 97, 2**32 - 1)),
+            width=pick((0, 1, 95, 96, 97, 2**32 - 1)),
+            step=pick((0, 1, 96, 288, 384, 385, 2**32 - 1)),
+            encoding=pick(("bgra8", "rgb8", "mono8", "bayer_rggb8", "yuv422", "32FC1", "", "jpeg", "ü")),
+            is_bigendian=pick((0, 1, 255)),
+        )
         message.data = array.array("B", self._random.randbytes(pick((0, 1, 100, 96 * 96 * 3, 96 * 96 * 4))))
         self.stamp(message)
         return message
@@ -69,14 +72,19 @@ class Fuzzer:
         return message
 
     def control(self) -> CarlaEgoVehicleControl:
-        message = CarlaEgoVehicleControl(throttle=self.number(), steer=self.number(), brake=self.number(),
-                                         gear=self._random.choice((-2**31, -1, 0, 2, 2**31 - 1)))  # never ours
+        message = CarlaEgoVehicleControl(
+            throttle=self.number(),
+            steer=self.number(),
+            brake=self.number(),
+            gear=self._random.choice((-(2**31), -1, 0, 2, 2**31 - 1)),
+        )  # never ours
         self.stamp(message)
         return message
 
     def step_result(self) -> StepResult:
-        message = StepResult(reward=self.number(), terminated=self._random.random() < 0.3,
-                             truncated=self._random.random() < 0.3)
+        message = StepResult(
+            reward=self.number(), terminated=self._random.random() < 0.3, truncated=self._random.random() < 0.3
+        )
         self.stamp(message)
         return message
 
@@ -90,9 +98,12 @@ class Fuzzer:
         return Float32(data=self.number())
 
     def planner_status(self) -> PlannerStatus:
-        message = PlannerStatus(mode=self._random.randrange(256), reason="?" * self._random.randrange(300),
-                                bundle_id=self._random.choice(("", "command_watchdog", "another")),
-                                latency_ms=self.number())
+        message = PlannerStatus(
+            mode=self._random.randrange(256),
+            reason="?" * self._random.randrange(300),
+            bundle_id=self._random.choice(("", "command_watchdog", "another")),
+            latency_ms=self.number(),
+        )
         self.stamp(message)
         return message
 
@@ -100,20 +111,28 @@ class Fuzzer:
 def test_a_thousand_random_messages_on_every_input_end_nothing_and_get_into_no_command(rig, domain, bundle):
     fuzzer = Fuzzer(seed=4)
     inputs = [
-        (Image, "rgb_front/image", fuzzer.image), (CarlaEgoVehicleStatus, "vehicle_status", fuzzer.vehicle_status),
-        (StepResult, "step_result", fuzzer.step_result), (Odometry, "odometry", fuzzer.odometry),
-        (Float32, "speedometer", fuzzer.speedometer), (PlannerStatus, "planner/status", fuzzer.planner_status),
-        (CarlaEgoVehicleControl, "vehicle_control_cmd", fuzzer.control)]
+        (Image, "rgb_front/image", fuzzer.image),
+        (CarlaEgoVehicleStatus, "vehicle_status", fuzzer.vehicle_status),
+        (StepResult, "step_result", fuzzer.step_result),
+        (Odometry, "odometry", fuzzer.odometry),
+        (Float32, "speedometer", fuzzer.speedometer),
+        (PlannerStatus, "planner/status", fuzzer.planner_status),
+        (CarlaEgoVehicleControl, "vehicle_control_cmd", fuzzer.control),
+    ]
     answers = []
     rig.node.create_subscription(
-        PlannerStatus, f"{ROOT}/planner/status",
+        PlannerStatus,
+        f"{ROOT}/planner/status",
         lambda message: answers.append(message.mode) if message.bundle_id == "tiny-test" else None,
-        QoSProfile(depth=1000))
+        QoSProfile(depth=1000),
+    )
     with start_watchdog(domain) as watchdog, start_planner(domain, bundle) as planner:
         rig.until_driving(count=20)  # so that the images' rate is known to be right
         until_watching(rig, watchdog)
-        publishers = [(rig.node.create_publisher(kind, f"{ROOT}/{topic}", QoSProfile(depth=10)), make)
-                      for kind, topic, make in inputs]
+        publishers = [
+            (rig.node.create_publisher(kind, f"{ROOT}/{topic}", QoSProfile(depth=10)), make)
+            for kind, topic, make in inputs
+        ]
         rig.until(lambda: all(publisher.get_subscription_count() > 0 for publisher, _ in publishers[:3]), START_S)
         for _ in range(FUZZED):
             before = len(answers)
@@ -131,14 +150,17 @@ def test_a_thousand_random_messages_on_every_input_end_nothing_and_get_into_no_c
     for message in ours:
         assert -1.0 <= message.steer <= 1.0 and 0.0 <= message.throttle <= 1.0 and 0.0 <= message.brake <= 1.0
         assert message.throttle == 0.0 or message.brake == 0.0
-    print(f"\n{len(answers)} answers to {FUZZED} random messages on each of {len(inputs)} topics, "
-          f"{answers.count(PlannerStatus.MODE_BRAKING)} of them brakes")
+    print(
+        f"\n{len(answers)} answers to {FUZZED} random messages on each of {len(inputs)} topics, "
+        f"{answers.count(PlannerStatus.MODE_BRAKING)} of them brakes"
+    )
 
 
 def test_a_second_publisher_of_commands_is_reported_and_the_watchdog_is_none(rig, domain, bundle):
     lines: list[DiagnosticStatus] = []
     rig.node.create_subscription(
-        DiagnosticArray, "/diagnostics", lambda message: lines.extend(message.status), QoSProfile(depth=100))
+        DiagnosticArray, "/diagnostics", lambda message: lines.extend(message.status), QoSProfile(depth=100)
+    )
 
     def last(name: str) -> DiagnosticStatus | None:
         return next((line for line in reversed(lines) if line.name == name), None)
@@ -171,19 +193,23 @@ def test_a_watchdog_that_is_ended_brakes_first_if_the_vehicle_may_move(rig, doma
         assert watchdog.process.returncode == 0
         rig.run_for(0.2)
     assert [message.header.frame_id for _, message in rig.commands if is_brake(message)] == (
-        ["wm_command_watchdog"] * sent)
+        ["wm_command_watchdog"] * sent
+    )
     rig.node.destroy_publisher(control)
 
 
-@pytest.mark.parametrize("executable, parameter, message", [
-    ("planner", "surprise_frames:=0", "parameter surprise_frames: expected 1 to 1000"),
-    ("planner", "image_timeout_s:=99.0", "parameter image_timeout_s: expected 0.02 to 10.0 s, found 99.0"),
-    ("planner", "frozen_speed:=.nan", "parameter frozen_speed: expected 0.0 to 1000.0 m/s, found nan"),
-    ("command_watchdog", "timeout_s:=0.0", "timeout_s"),
-    ("command_watchdog", "timeout_s:=soon", "timeout_s"),
-    ("command_watchdog", "timeuot_s:=0.1", "unknown parameter timeuot_s"),
-    ("command_watchdog", "role_name:=two words", "topic name"),
-])
+@pytest.mark.parametrize(
+    "executable, parameter, message",
+    [
+        ("planner", "surprise_frames:=0", "parameter surprise_frames: expected 1 to 1000"),
+        ("planner", "image_timeout_s:=99.0", "parameter image_timeout_s: expected 0.02 to 10.0 s, found 99.0"),
+        ("planner", "frozen_speed:=.nan", "parameter frozen_speed: expected 0.0 to 1000.0 m/s, found nan"),
+        ("command_watchdog", "timeout_s:=0.0", "timeout_s"),
+        ("command_watchdog", "timeout_s:=soon", "timeout_s"),
+        ("command_watchdog", "timeuot_s:=0.1", "unknown parameter timeuot_s"),
+        ("command_watchdog", "role_name:=two words", "topic name"),
+    ],
+)
 def test_a_parameter_out_of_range_is_refused_with_one_message(domain, executable, parameter, message):
     begin_s = time.monotonic()
     with graph.start("wm_planner", executable, "--ros-args", "-p", parameter, domain_id=domain) as process:

@@ -25,8 +25,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from wm_planner.ros_distribution import is_humble
 from wm_sim.carracing.world import CarRacingWorld
 
-pytestmark = pytest.mark.skipif(
-    is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")
+pytestmark = pytest.mark.skipif(is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")
 
 SEED = 3
 TICKS = 40  # the car goes straight on and leaves the road
@@ -40,8 +39,10 @@ def driven(tmp_path_factory):
 
 
 def test_topics_have_the_bridges_types_and_quality_of_service_both_ways(driven):
-    for rows, endpoints_of in ((PUBLISHED, driven.node.get_publishers_info_by_topic),
-                               (SUBSCRIBED, driven.node.get_subscriptions_info_by_topic)):
+    for rows, endpoints_of in (
+        (PUBLISHED, driven.node.get_publishers_info_by_topic),
+        (SUBSCRIBED, driven.node.get_subscriptions_info_by_topic),
+    ):
         for row in rows:
             bridge = [end for end in endpoints_of(row.topic) if end.node_name == "carla_ros_bridge"]
             assert {end.topic_type for end in bridge} == {row.type}, row.topic
@@ -62,12 +63,15 @@ def test_every_message_is_in_its_frame(driven):
         assert frames == ({row.frame} if frames or not row.event else set()), row.topic
     assert {msg.child_frame_id for msg in driven.of(f"{EGO}/odometry")} == {"ego_vehicle"}
     assert {marker.header.frame_id for msg in driven.of("/carla/markers") for marker in msg.markers} == {"map"}
-    parents = {transform.child_frame_id: transform.header.frame_id
-               for msg in driven.of(TF) for transform in msg.transforms}
+    parents = {
+        transform.child_frame_id: transform.header.frame_id for msg in driven.of(TF) for transform in msg.transforms
+    }
     events = {row.transform for row in SENSORS if row.event}
     assert {child: parent for child, parent in parents.items() if child not in events} == {
-        "ego_vehicle": "map", "ego_vehicle/imu": "ego_vehicle",
-        **{f"ego_vehicle/{name}": "ego_vehicle" for name in CAMERAS}}
+        "ego_vehicle": "map",
+        "ego_vehicle/imu": "ego_vehicle",
+        **{f"ego_vehicle/{name}": "ego_vehicle" for name in CAMERAS},
+    }
     assert parents["ego_vehicle/lane_invasion"] == "ego_vehicle"
 
 

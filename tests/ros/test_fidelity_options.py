@@ -23,15 +23,22 @@ def spawn_file(folder, content) -> str:
 def subscribe(probe, name: str) -> list:
     """The messages of a camera's image topic from now on."""
     messages = []
-    probe.node.create_subscription(
-        bridge_probe.Image, f"{EGO}{name}/image", messages.append, bridge_probe.RELIABLE)
+    probe.node.create_subscription(bridge_probe.Image, f"{EGO}{name}/image", messages.append, bridge_probe.RELIABLE)
     return messages
 
 
 def test_a_sensor_with_a_sensor_tick_sends_that_seldom_and_the_others_in_every_tick(tmp_path):
-    file = spawn_file(tmp_path, spawn([
-        {"type": "sensor.pseudo.odom", "id": "odometry"}, {**CAMERA, "id": "rgb_front"},
-        {**CAMERA, "id": "twice", "sensor_tick": 0.16}, {**CAMERA, "id": "rest", "sensor_tick": 0.2}]))
+    file = spawn_file(
+        tmp_path,
+        spawn(
+            [
+                {"type": "sensor.pseudo.odom", "id": "odometry"},
+                {**CAMERA, "id": "rgb_front"},
+                {**CAMERA, "id": "twice", "sensor_tick": 0.16},
+                {**CAMERA, "id": "rest", "sensor_tick": 0.2},
+            ]
+        ),
+    )
     with bridge_and_probe(**WAITING, objects_definition_file=file) as (_, probe):
         twice, rest = subscribe(probe, "twice"), subscribe(probe, "rest")
         probe.answer = lambda msg: probe.send(throttle=0.1)

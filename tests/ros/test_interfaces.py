@@ -35,9 +35,7 @@ def hash_on_the_wire(node, message_name: str) -> str:
     publisher = node.create_publisher(message, f"/hash/{message_name}", 1)
     deadline = time.monotonic() + 10.0
     while not (endpoints := node.get_publishers_info_by_topic(publisher.topic_name)):
-        assert time.monotonic() < deadline, (
-            f"the graph shows no publisher on {publisher.topic_name} after 10 s"
-        )
+        assert time.monotonic() < deadline, f"the graph shows no publisher on {publisher.topic_name} after 10 s"
         time.sleep(0.02)
     return str(endpoints[0].topic_type_hash)
 
@@ -50,11 +48,7 @@ def test_type_hash_is_the_real_package_s(node, message_name):
 
 def test_constants_are_the_bridge_s():
     messages = importlib.import_module("carla_msgs.msg")
-    assert (messages.CarlaControl.PLAY, messages.CarlaControl.PAUSE, messages.CarlaControl.STEP_ONCE) == (
-        0,
-        1,
-        2,
-    )
+    assert (messages.CarlaControl.PLAY, messages.CarlaControl.PAUSE, messages.CarlaControl.STEP_ONCE) == (0, 1, 2)
     event = messages.CarlaLaneInvasionEvent
     markings = (event.LANE_MARKING_OTHER, event.LANE_MARKING_BROKEN, event.LANE_MARKING_SOLID)
     assert markings == (0, 1, 2)

@@ -55,17 +55,27 @@ def test_a_planner_that_cannot_start_fails_the_launch(bundle):
     assert_gone(pids_in(output))
 
 
-@pytest.mark.parametrize("file, arguments, message", [
-    ("carla_sim.launch.py", ("bundle:=/none",), "the planner would refuse: no bundle at /none"),
-    ("carla_sim.launch.py", ("parameters:=risk=1 candidates=8",), "parameter candidates: expected at least 16"),
-    ("carla_sim.launch.py", ("proposal_policy:=/none.onnx",), "/none.onnx"),
-    ("carla_sim.launch.py", ("fixed_delta_seconds:=0.04",), "fixed_delta_seconds:=0.04: expected the control period"),
-    ("carla_sim.launch.py", ("role_name:=123E5",), "role_name: expected a ROS name (a letter, then letters, digits and "
-                                                   "_), found '123E5'"),
-    ("collect.launch.py", ("driver:=planner", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
-    ("bag_replay.launch.py", ("bag:=/none.mcap",), "bag:=/none.mcap does not exist, expected a bag's folder"),
-    ("bag_replay.launch.py", ("bag:=drive.mcap", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "file, arguments, message",
+    [
+        ("carla_sim.launch.py", ("bundle:=/none",), "the planner would refuse: no bundle at /none"),
+        ("carla_sim.launch.py", ("parameters:=risk=1 candidates=8",), "parameter candidates: expected at least 16"),
+        ("carla_sim.launch.py", ("proposal_policy:=/none.onnx",), "/none.onnx"),
+        (
+            "carla_sim.launch.py",
+            ("fixed_delta_seconds:=0.04",),
+            "fixed_delta_seconds:=0.04: expected the control period",
+        ),
+        (
+            "carla_sim.launch.py",
+            ("role_name:=123E5",),
+            "role_name: expected a ROS name (a letter, then letters, digits and _), found '123E5'",
+        ),
+        ("collect.launch.py", ("driver:=planner", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
+        ("bag_replay.launch.py", ("bag:=/none.mcap",), "bag:=/none.mcap does not exist, expected a bag's folder"),
+        ("bag_replay.launch.py", ("bag:=drive.mcap", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
+    ],
+)
 def test_what_the_planner_would_refuse_is_told_before_anything_starts(file, arguments, message):
     with launch(file, *arguments) as process:
         assert process.wait(60) not in (0, None)
@@ -96,12 +106,15 @@ def test_ctrl_c_ends_all(bundle):
         assert_gone(pids_in(process.output()))
 
 
-@pytest.mark.parametrize("argument, message", [
-    ("seed:=x", "seed:=x: expected a value of type int"),
-    ("simulator:=other", "other"),
-    ("command_watchdog:=maybe", "maybe"),
-    ("simulator:=carla", "needs the CARLA ROS bridge"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "argument, message",
+    [
+        ("seed:=x", "seed:=x: expected a value of type int"),
+        ("simulator:=other", "other"),
+        ("command_watchdog:=maybe", "maybe"),
+        ("simulator:=carla", "needs the CARLA ROS bridge"),
+    ],
+)
 def test_bad_arguments_get_one_message(argument, message):
     with launch("carla_sim.launch.py", argument) as process:
         assert process.wait(30) not in (0, None)

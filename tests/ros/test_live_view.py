@@ -42,15 +42,30 @@ def address_in(process: graph.GraphProcess) -> str:
 def start_drive(domain_id: int, bundle) -> list[graph.GraphProcess]:
     """Simulator in real time, planner and command watchdog."""
     started = [graph.start("wm_planner", "command_watchdog", domain_id=domain_id)]
-    started.append(graph.start(
-        "wm_sim", "bridge", *parameters("real_time_factor:=1.0", "episodes:=0", "wait_for_driver:=60.0"),
-        domain_id=domain_id))
-    started.append(graph.start(
-        "wm_planner", "planner",
-        # On a busy machine too every search is whole and no gap between two images brakes.
-        *parameters(f"bundle:={bundle}", "autostart:=true", "candidates:=16", "deadline_frames:=0",
-                    "deadline_ms:=2000.0", "image_timeout_s:=5.0"),
-        domain_id=domain_id))
+    started.append(
+        graph.start(
+            "wm_sim",
+            "bridge",
+            *parameters("real_time_factor:=1.0", "episodes:=0", "wait_for_driver:=60.0"),
+            domain_id=domain_id,
+        )
+    )
+    started.append(
+        graph.start(
+            "wm_planner",
+            "planner",
+            # On a busy machine too every search is whole and no gap between two images brakes.
+            *parameters(
+                f"bundle:={bundle}",
+                "autostart:=true",
+                "candidates:=16",
+                "deadline_frames:=0",
+                "deadline_ms:=2000.0",
+                "image_timeout_s:=5.0",
+            ),
+            domain_id=domain_id,
+        )
+    )
     return started
 
 
@@ -59,8 +74,9 @@ def allowed(address: str) -> tuple[str, str]:
 
 
 def wait_for_mode(page, *modes: str) -> None:
-    page.wait_for_function("modes => modes.includes(document.getElementById('mode').dataset.mode)", arg=list(modes),
-                           timeout=BROWSER_MS)
+    page.wait_for_function(
+        "modes => modes.includes(document.getElementById('mode').dataset.mode)", arg=list(modes), timeout=BROWSER_MS
+    )
 
 
 def drawn(page, canvas: str) -> str:
@@ -77,7 +93,10 @@ def wait_until_drawn(page, canvas: str) -> None:
             copy.drawImage(canvas, 0, 0);
             const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
             return new Set(new Uint32Array(data.buffer)).size > 2;
-        }""", arg=canvas, timeout=BROWSER_MS)  # fmt: skip
+        }""",
+        arg=canvas,
+        timeout=BROWSER_MS,
+    )
 
 
 def test_a_drive_is_seen_as_it_happens_and_its_end_too(bundle, browser):  # noqa: F811
@@ -93,7 +112,8 @@ def test_a_drive_is_seen_as_it_happens_and_its_end_too(bundle, browser):  # noqa
                 wait_until_drawn(phone.page, canvas)
             before = drawn(phone.page, "camera")
             phone.page.wait_for_function(
-                "before => document.getElementById('camera').toDataURL() !== before", arg=before, timeout=BROWSER_MS)
+                "before => document.getElementById('camera').toDataURL() !== before", arg=before, timeout=BROWSER_MS
+            )
             check_figures(phone.page)
             assert phone.overflow_px() <= 0
             processes[-1].kill()  # the planner
@@ -103,7 +123,8 @@ def test_a_drive_is_seen_as_it_happens_and_its_end_too(bundle, browser):  # noqa
             assert "the planner has said nothing for" in reason or "(command watchdog)" in reason
             for card in ("latency", "imagined"):
                 phone.page.wait_for_function(
-                    "id => document.getElementById(id).classList.contains('stale')", arg=f"{card}-card")
+                    "id => document.getElementById(id).classList.contains('stale')", arg=f"{card}-card"
+                )
             assert phone.faults == []
             view.kill()
             phone.page.wait_for_function("() => document.getElementById('link').hasAttribute('data-lost')")
@@ -114,13 +135,21 @@ def test_a_drive_is_seen_as_it_happens_and_its_end_too(bundle, browser):  # noqa
 
 
 def check_figures(page) -> None:
-    said = {"mode-word": "Driving", "bundle": "tiny-test", "search": r"16 × 5, 2 iterations", "scored": "16",
-            "deadline": "2000", "latency": r"\d+",
-            **dict.fromkeys(("best", "mean", "surprise", "steer", "score", "speed"), r"-?\d+.*")}
+    said = {
+        "mode-word": "Driving",
+        "bundle": "tiny-test",
+        "search": r"16 × 5, 2 iterations",
+        "scored": "16",
+        "deadline": "2000",
+        "latency": r"\d+",
+        **dict.fromkeys(("best", "mean", "surprise", "steer", "score", "speed"), r"-?\d+.*"),
+    }
     for figure, pattern in said.items():
         page.wait_for_function(
             "([id, pattern]) => new RegExp(`^${pattern}$`).test(document.getElementById(id).textContent)",
-            arg=[figure, pattern], timeout=BROWSER_MS)
+            arg=[figure, pattern],
+            timeout=BROWSER_MS,
+        )
     unnamed = "[...document.querySelectorAll('canvas')].filter(c => !c.getAttribute('aria-label')).length"
     assert page.evaluate(unnamed) == 0
 
@@ -151,13 +180,16 @@ def wait_for(condition) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("given, said", [
-    ("port:=70000", "parameter port: expected 0 to 65535, found 70000"),
-    ("port:=abc", "port"),
-    ("address:=everywhere", "parameter address: expected an IP address, found 'everywhere'"),
-    ("image_transport:=smoke", "expected one of raw, compressed"),
-    ("prot:=1", "unknown parameter prot; known are address, port"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("port:=70000", "parameter port: expected 0 to 65535, found 70000"),
+        ("port:=abc", "port"),
+        ("address:=everywhere", "parameter address: expected an IP address, found 'everywhere'"),
+        ("image_transport:=smoke", "expected one of raw, compressed"),
+        ("prot:=1", "unknown parameter prot; known are address, port"),
+    ],
+)
 def test_a_bad_parameter_gets_one_message(given, said):
     with graph.start("wm_planner", "live_view", *parameters(given), domain_id=graph.fresh_domain_id()) as process:
         assert process.wait(START_S) == 2
@@ -167,13 +199,15 @@ def test_a_bad_parameter_gets_one_message(given, said):
 def test_a_taken_port_gets_one_message_and_an_open_address_a_warning():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with graph.start("wm_planner", "live_view", *parameters(f"port:={port}"),
-                         domain_id=graph.fresh_domain_id()) as process:
+        with graph.start(
+            "wm_planner", "live_view", *parameters(f"port:={port}"), domain_id=graph.fresh_domain_id()
+        ) as process:
             assert process.wait(START_S) == 2
             assert f"cannot listen on 127.0.0.1 port {port}" in process.output()
             assert "Traceback" not in process.output()
-    with graph.start("wm_planner", "live_view", *parameters("port:=0", "address:=0.0.0.0"),
-                     domain_id=graph.fresh_domain_id()) as process:
+    with graph.start(
+        "wm_planner", "live_view", *parameters("port:=0", "address:=0.0.0.0"), domain_id=graph.fresh_domain_id()
+    ) as process:
         process.wait_for_output("everybody who reaches 0.0.0.0 can watch", START_S)
         assert process.stop() == 0
 
@@ -185,8 +219,15 @@ def launch(*arguments: str) -> graph.GraphProcess:
 
 def test_a_view_that_crashes_does_not_end_the_drive(bundle):
     # Three episodes of two seconds: the view may be up late.
-    with launch("carla_sim.launch.py", f"bundle:={bundle}", "episodes:=3", "seed:=7", "real_time_factor:=0",
-                "view:=web", "view_port:=0") as process:
+    with launch(
+        "carla_sim.launch.py",
+        f"bundle:={bundle}",
+        "episodes:=3",
+        "seed:=7",
+        "real_time_factor:=0",
+        "view:=web",
+        "view_port:=0",
+    ) as process:
         address_in(process)
         pid = re.search(r"\[live_view-\d\]: process started with pid \[(\d+)\]", process.output()).group(1)
         os.kill(int(pid), signal.SIGKILL)
@@ -196,11 +237,14 @@ def test_a_view_that_crashes_does_not_end_the_drive(bundle):
     assert "episode 1: seed 7," in output and "Traceback" not in output
 
 
-@pytest.mark.parametrize("arguments, said", [
-    (("view:=window",), "window"),
-    (("view:=web", "view_port:=70000"), "view_port:=70000: expected a number from 0 to 65535"),
-    (("view:=web", "view_port:=x"), "view_port:=x: expected a number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("view:=window",), "window"),
+        (("view:=web", "view_port:=70000"), "view_port:=70000: expected a number from 0 to 65535"),
+        (("view:=web", "view_port:=x"), "view_port:=x: expected a number"),
+    ],
+)
 def test_bad_arguments_get_one_message_and_nothing_starts(arguments, said):
     with launch("carla_sim.launch.py", *arguments) as process:
         assert process.wait(START_S) not in (0, None)

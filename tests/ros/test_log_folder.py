@@ -7,18 +7,36 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["wm_training.collect", "wm_planner.drive", "wm_planner.benchmark",
-                                    "wm_planner.benchmark.disturber_node", "wm_planner.recording",
-                                    "wm_planner.planner_node", "wm_planner.command_watchdog_node",
-                                    "wm_sim.bridge"])  # fmt: skip
+@pytest.mark.parametrize(
+    "module",
+    [
+        "wm_training.collect",
+        "wm_planner.drive",
+        "wm_planner.benchmark",
+        "wm_planner.benchmark.disturber_node",
+        "wm_planner.recording",
+        "wm_planner.planner_node",
+        "wm_planner.command_watchdog_node",
+        "wm_sim.bridge",
+    ],
+)
 def test_a_log_folder_that_cannot_be_made_is_told_in_one_line(tmp_path, module):
     (tmp_path / "file").touch()
     environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "file/log"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    options = {"wm_training.collect": ["--output-dir", "episodes"], "wm_planner.recording": ["--output", "x.mcap"],
-               "wm_planner.drive": ["--controllers", "random"],
-               "wm_planner.benchmark": ["--controllers", "random"]}.get(module, [])  # fmt: skip
-    done = subprocess.run([sys.executable, "-m", module, *options], cwd=tmp_path, env=environment, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    options = {
+        "wm_training.collect": ["--output-dir", "episodes"],
+        "wm_planner.recording": ["--output", "x.mcap"],
+        "wm_planner.drive": ["--controllers", "random"],
+        "wm_planner.benchmark": ["--controllers", "random"],
+    }.get(module, [])
+    done = subprocess.run(
+        [sys.executable, "-m", module, *options],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode in (1, 2, 3) and "Failed to create log directory" in done.stderr
     assert "arguments" not in done.stderr and "Traceback" not in done.stderr and done.stderr.count("log directory") == 1
     assert "set ROS_LOG_DIR" in done.stderr and ", at /" not in done.stderr

@@ -39,11 +39,17 @@ class Observer:
         self.commands, self.statuses, self.rollouts = [], [], []
         self.clients = {}
         self.node.create_subscription(
-            CarlaEgoVehicleControl, "/carla/ego_vehicle/vehicle_control_cmd",
-            lambda message: self.commands.append((time.monotonic(), message)), QoSProfile(depth=100))
+            CarlaEgoVehicleControl,
+            "/carla/ego_vehicle/vehicle_control_cmd",
+            lambda message: self.commands.append((time.monotonic(), message)),
+            QoSProfile(depth=100),
+        )
         self.node.create_subscription(
-            PlannerStatus, "/carla/ego_vehicle/planner/status",
-            lambda message: self.statuses.append((time.monotonic(), message)), QoSProfile(depth=100))
+            PlannerStatus,
+            "/carla/ego_vehicle/planner/status",
+            lambda message: self.statuses.append((time.monotonic(), message)),
+            QoSProfile(depth=100),
+        )
 
     def until(self, holds, timeout_s: float = 20.0) -> None:
         deadline_s = time.monotonic() + timeout_s
@@ -68,7 +74,8 @@ class Observer:
 
     def watch_imagination(self):
         return self.node.create_subscription(
-            ImaginedRollouts, "/carla/ego_vehicle/planner/imagined", self.rollouts.append, QoSProfile(depth=2))
+            ImaginedRollouts, "/carla/ego_vehicle/planner/imagined", self.rollouts.append, QoSProfile(depth=2)
+        )
 
     def change_state(self, transition: int) -> bool:
         request = ChangeState.Request()
@@ -145,12 +152,18 @@ def test_one_command_per_image_brakes_without_and_goes_through_its_states_twice(
                 observer.until(lambda images=images: "done" in images.output(), START_S)
                 ended_s = float(images.output().split()[-1])
                 # The camera process is still there: only the images have stopped.
-                observer.until(lambda ended_s=ended_s: any(
-                    arrival_s > ended_s + 0.2 and stamp_s(message) == 0.0 and is_brake(message)
-                    for arrival_s, message in observer.commands))
+                observer.until(
+                    lambda ended_s=ended_s: any(
+                        arrival_s > ended_s + 0.2 and stamp_s(message) == 0.0 and is_brake(message)
+                        for arrival_s, message in observer.commands
+                    )
+                )
             assert observer.answered() == list(range(first, first + 25))
-            brake_s = next(arrival_s for arrival_s, message in observer.commands
-                           if stamp_s(message) == 0.0 and arrival_s > ended_s + 0.2)
+            brake_s = next(
+                arrival_s
+                for arrival_s, message in observer.commands
+                if stamp_s(message) == 0.0 and arrival_s > ended_s + 0.2
+            )
             assert brake_s - ended_s < BRAKE_WITHIN_S
             check_statuses(observer)
             assert observer.change_state(Transition.TRANSITION_DEACTIVATE)
@@ -166,6 +179,7 @@ def test_one_command_per_image_brakes_without_and_goes_through_its_states_twice(
 
 def check_statuses(observer) -> None:
     """One for each command, with the same stamp, and what was imagined for those that drove."""
+
     def of_commands() -> list:
         """Without those that only tell that it is ready."""
         return [entry for entry in observer.statuses if not entry[1].reason.startswith("ready, and waits")]
@@ -251,11 +265,14 @@ def test_imagination_is_published_only_to_those_who_listen(domain, observer, bun
     assert stamp_s(message) in [stamp_s(command) for _, command in observer.commands]
 
 
-@pytest.mark.parametrize("options, message", [
-    (["--width", "128"], "128x96 images, expected 96x96"),
-    (["--encoding", "32FC1"], "encoding is '32FC1'"),
-    (["--period", "0.1"], "images come every 0.100 s"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--width", "128"], "128x96 images, expected 96x96"),
+        (["--encoding", "32FC1"], "encoding is '32FC1'"),
+        (["--period", "0.1"], "images come every 0.100 s"),
+    ],
+)
 def test_images_that_do_not_fit_the_bundle_end_the_node_with_a_brake(domain, observer, bundle, options, message):
     with planner(domain, bundle, "autostart:=true") as node:
         observer.until_known()
@@ -281,10 +298,12 @@ def test_brakes_and_says_so_when_the_status_is_missing(domain, observer, bundle)
 
 
 def test_a_bad_bundle_fails_to_configure_with_the_reason_in_the_diagnostics_and_can_be_corrected(
-        domain, observer, bundle, tmp_path):  # fmt: skip
+    domain, observer, bundle, tmp_path
+):
     told = []
     observer.node.create_subscription(
-        DiagnosticArray, "/diagnostics", lambda message: told.extend(message.status), QoSProfile(depth=10))
+        DiagnosticArray, "/diagnostics", lambda message: told.extend(message.status), QoSProfile(depth=10)
+    )
     with planner(domain, bundle.parent / "none") as node:
         assert not observer.change_state(Transition.TRANSITION_CONFIGURE)
         node.wait_for_output("no bundle at", 5.0)
@@ -303,12 +322,15 @@ def test_a_bad_bundle_fails_to_configure_with_the_reason_in_the_diagnostics_and_
         assert node.wait(10.0) == 0
 
 
-@pytest.mark.parametrize("parameters, message", [
-    (["bundle:=/does/not/exist"], "no bundle at /does/not/exist"),
-    (["bundel:=x"], "unknown parameter bundel"),
-    (["solver:=magic"], "expected one of shooting, cem, mppi, actor, policy, found 'magic'"),
-    (["role_name:=two words"], "role_name"),
-])
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        (["bundle:=/does/not/exist"], "no bundle at /does/not/exist"),
+        (["bundel:=x"], "unknown parameter bundel"),
+        (["solver:=magic"], "expected one of shooting, cem, mppi, actor, policy, found 'magic'"),
+        (["role_name:=two words"], "role_name"),
+    ],
+)
 def test_refuses_to_start_with_one_message(domain, bundle, parameters, message):
     with planner(domain, bundle, "autostart:=true", *parameters) as node:
         assert node.wait(START_S) == 2

@@ -31,9 +31,11 @@ def observer(domain):
         observer = Observer(context)
         observer.diagnostics = []
         observer.node.create_subscription(
-            DiagnosticArray, "/diagnostics",
+            DiagnosticArray,
+            "/diagnostics",
             lambda message: observer.diagnostics.append({status.name: status for status in message.status}),
-            QoSProfile(depth=10))
+            QoSProfile(depth=10),
+        )
         yield observer
         observer.executor.shutdown()
         observer.node.destroy_node()
@@ -57,6 +59,7 @@ def listen(observer, kind, topic: str) -> list:
 
 def statuses(observer, mode: int, count: int = 10) -> list:
     """Wait until the last ``count`` answers to images had this mode, and return those."""
+
     def latest():
         return [message for _, message in observer.statuses if stamp_s(message) > 0.0][-count:]
 
@@ -149,8 +152,10 @@ def test_a_bundle_with_a_yaw_rate_takes_it_from_odometry_and_brakes_without_it(d
     bundle = make_tiny_bundle(tmp_path / "turning", vector=(VectorSpec("yaw_rate", "rad/s", 0.0, 1.0),))
     with planner(domain, bundle, "autostart:=true", "deadline_ms:=1000.0"):
         observer.until_known()
-        for first, source, mode in ((1, "speedometer", PlannerStatus.MODE_BRAKING),
-                                    (1001, "odometry", PlannerStatus.MODE_DRIVING)):
+        for first, source, mode in (
+            (1, "speedometer", PlannerStatus.MODE_BRAKING),
+            (1001, "odometry", PlannerStatus.MODE_DRIVING),
+        ):
             with camera(domain, "--ticks", "20", "--speed", source, "--first", str(first)) as images:
                 observer.until(lambda images=images: "done" in images.output(), START_S)
             found = statuses(observer, mode, 10)
@@ -191,8 +196,12 @@ def test_twenty_life_cycles_leave_neither_threads_nor_memory_behind(domain, obse
     with planner(domain, bundle) as node:
         sizes = []
         for _ in range(40):
-            for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE,
-                               Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+            for transition in (
+                Transition.TRANSITION_CONFIGURE,
+                Transition.TRANSITION_ACTIVATE,
+                Transition.TRANSITION_DEACTIVATE,
+                Transition.TRANSITION_CLEANUP,
+            ):
                 assert observer.change_state(transition)
             sizes.append(threads_and_memory(node))
         threads, memory = zip(*sizes[19:], strict=True)  # the allocator's pools fill in the first ones

@@ -32,7 +32,7 @@ class Pair:
         deadline_s = time.monotonic() + 20.0
         while not holds():
             assert time.monotonic() < deadline_s, [status.reason for status in self.statuses[-3:]]
-            for executor in self._executors[0 if planner else 1:]:
+            for executor in self._executors[0 if planner else 1 :]:
                 executor.spin_once(timeout_sec=0.005)
 
     def says(self, text: str):

@@ -32,7 +32,8 @@ class Listener:
     def listen(self, kind: type, topic: str) -> list:
         heard = self.heard[topic] = []
         self.node.create_subscription(
-            kind, topic, lambda message: heard.append((time.monotonic(), message)), QoSProfile(depth=100))
+            kind, topic, lambda message: heard.append((time.monotonic(), message)), QoSProfile(depth=100)
+        )
         return heard
 
     def hear(self, seconds: float) -> None:
@@ -103,8 +104,9 @@ def test_a_part_is_played_under_other_names_with_a_clock(listening, bag):
     renamed = listener.listen(CarlaEgoVehicleStatus, "/recorded/status")
     pictures, clock = listener.listen(Image, CAMERA), listener.listen(Clock, "/clock")
     part = ("--start-offset", 0.5, "--playback-duration", 1.0, "--topics", STATUS, CAMERA, "--exclude-topics", CAMERA)
-    with play(bag, *part, "--remap", f"{STATUS}:=/recorded/status", "--clock", 50, "--wait-for-subscribers",
-              1) as process:  # fmt: skip
+    with play(
+        bag, *part, "--remap", f"{STATUS}:=/recorded/status", "--clock", 50, "--wait-for-subscribers", 1
+    ) as process:
         assert listener.until_end(process) == 0, process.output()
     assert ticks(renamed) == list(range(5, 16))
     assert pictures == []
@@ -126,10 +128,14 @@ def test_gaps_of_years_and_steps_back_of_the_recording_clock_are_said_and_not_wa
     """Of a recorder that began at time 0, whose clock was set right, set back, and whose last numbers are damaged."""
     listener, play = listening
     pictures, clock = listener.listen(Image, CAMERA), listener.listen(Clock, "/clock")
-    moved = {0: -10**9, 1: 10**18, 2: 10**18 + 200 * 86400 * 10**9, 3: 10**18, 4: 2**63 - 5 * 10**9}
+    moved = {0: -(10**9), 1: 10**18, 2: 10**18 + 200 * 86400 * 10**9, 3: 10**18, 4: 2**63 - 5 * 10**9}
     whole = drive(20)
-    recording = Recording([(topic, kind, log_ns + moved[place // 16] - (place < 16) * (log_ns - 10**9), fields)
-                           for place, (topic, kind, log_ns, fields) in enumerate(whole.messages)])  # fmt: skip
+    recording = Recording(
+        [
+            (topic, kind, log_ns + moved[place // 16] - (place < 16) * (log_ns - 10**9), fields)
+            for place, (topic, kind, log_ns, fields) in enumerate(whole.messages)
+        ]
+    )
     with play(write_bag(tmp_path / "bag", recording), "--clock", 50, "--wait-for-subscribers", 1) as process:
         assert listener.until_end(process) == 0, process.output()
         said = process.output()
@@ -185,10 +191,12 @@ def test_what_cannot_be_played_gives_one_line_and_no_traceback(tmp_path):
     whole = write_bare_mcap(tmp_path / "whole.mcap", drive(5))
     (tmp_path / "cut.mcap").write_bytes(whole.read_bytes()[:-100])
     domain = graph.fresh_domain_id()
-    for words, code, said in (([tmp_path / "cut.mcap"], 1, "--recover"),
-                              ([whole, "--start-offset", 60], 1, "no message in the part"),
-                              ([whole, "--topics", "/none"], 1, "no topic /none"),
-                              ([whole, "--wait-for-subscribers", 1, "--wait-timeout", 0.2], 1, "not there within")):
+    for words, code, said in (
+        ([tmp_path / "cut.mcap"], 1, "--recover"),
+        ([whole, "--start-offset", 60], 1, "no message in the part"),
+        ([whole, "--topics", "/none"], 1, "no topic /none"),
+        ([whole, "--wait-for-subscribers", 1, "--wait-timeout", 0.2], 1, "not there within"),
+    ):
         with graph.start("wm_planner", "play_bag", *map(str, words), domain_id=domain) as process:
             assert process.wait(START_S) == code, process.output()
             lines = [line for line in process.output().splitlines() if not line.startswith("play_bag: playing")]

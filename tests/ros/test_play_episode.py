@@ -29,8 +29,9 @@ def test_the_planner_drives_by_the_bag_of_an_episode_when_told_that_its_images_a
         observer = Observer(context)
         with planner(domain, bundle, "autostart:=true", "preprocessed_images:=true", "deadline_ms:=1000.0") as node:
             observer.until_known()
-            with graph.start("wm_planner", "play_bag", str(bag), "--wait-for-subscribers", "1",
-                             domain_id=domain) as player:  # fmt: skip
+            with graph.start(
+                "wm_planner", "play_bag", str(bag), "--wait-for-subscribers", "1", domain_id=domain
+            ) as player:
                 assert observer.exit_code(player) == 0, player.output()
             observer.spin_for(0.5)
             answers = [message for _, message in observer.statuses if stamp_s(message) > 0.0]

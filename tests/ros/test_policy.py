@@ -35,8 +35,14 @@ def test_the_node_commands_what_the_policy_says_of_image_speed_and_last_command(
     with graph.rclpy_context(domain) as context:
         observer, reports = Observer(context), []
         observer.node.create_subscription(DiagnosticArray, "/diagnostics", reports.append, QoSProfile(depth=10))
-        settings = ("solver:=policy", f"proposal_policy:={file}", "deadline_ms:=900.0", "deadline_frames:=0",
-                    "image_timeout_s:=5.0", *FREE)  # fmt: skip
+        settings = (
+            "solver:=policy",
+            f"proposal_policy:={file}",
+            "deadline_ms:=900.0",
+            "deadline_frames:=0",
+            "image_timeout_s:=5.0",
+            *FREE,
+        )
         with node(domain, bundle, *settings) as planner:
             observer.until_known()
             camera = [sys.executable, str(CAMERA), "--ticks", str(TICKS), "--speed", "odometry"]
@@ -73,8 +79,20 @@ def test_the_benchmark_pairs_a_policy_with_the_planner_by_track_and_names_it(bun
     # Straight on at half throttle, which the untrained actor never does.
     file = make_tiny_policy(tmp_path / "clone.onnx", (0.0, 0.5, 0.0))
     output, policy_id = tmp_path / "out", read_policy(file).manifest.policy_id
-    words = ("--bundle", str(bundle), "--output", str(output), "--controllers", f"actor,clone={file}",
-             "--seeds", "3000", "--modes", "lock-step", "--max-steps", str(STEPS))  # fmt: skip
+    words = (
+        "--bundle",
+        str(bundle),
+        "--output",
+        str(output),
+        "--controllers",
+        f"actor,clone={file}",
+        "--seeds",
+        "3000",
+        "--modes",
+        "lock-step",
+        "--max-steps",
+        str(STEPS),
+    )
 
     def run(*more: str) -> tuple[int, str]:
         with graph.start("wm_planner", "benchmark", *words, *more, domain_id=graph.fresh_domain_id()) as benchmark:

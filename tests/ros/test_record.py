@@ -40,10 +40,21 @@ def test_pictures_and_their_commands_are_there_by_the_mcap_library(drive):
         summary = reader.get_summary()
         found = [(channel.topic, message) for _, channel, message in reader.iter_messages()]
     topics = {channel.topic for channel in summary.channels.values()}
-    assert {CAMERA, COMMANDS, f"{ROOT}/rgb_front/camera_info", f"{ROOT}/vehicle_status", f"{ROOT}/odometry",
-            f"{ROOT}/speedometer", f"{ROOT}/collision", f"{ROOT}/lane_invasion", f"{ROOT}/step_result",
-            f"{ROOT}/planner/status", f"{ROOT}/planner/imagined", f"{ROOT}/planner/future",
-            "/clock"} <= topics  # fmt: skip
+    assert {
+        CAMERA,
+        COMMANDS,
+        f"{ROOT}/rgb_front/camera_info",
+        f"{ROOT}/vehicle_status",
+        f"{ROOT}/odometry",
+        f"{ROOT}/speedometer",
+        f"{ROOT}/collision",
+        f"{ROOT}/lane_invasion",
+        f"{ROOT}/step_result",
+        f"{ROOT}/planner/status",
+        f"{ROOT}/planner/imagined",
+        f"{ROOT}/planner/future",
+        "/clock",
+    } <= topics
     pictures = [header_stamp_ns(message.data) for topic, message in found if topic == CAMERA]
     commands = [header_stamp_ns(message.data) for topic, message in found if topic == COMMANDS]
     assert len(pictures) > 20
@@ -78,15 +89,18 @@ def publisher_node():
 def test_late_topics_are_heard_whatever_they_offer_and_sigterm_ends_with_a_whole_file(publisher_node, tmp_path):
     domain, node = publisher_node
     topics = ["/early", "/latched", "/effort", "/unknown"]
-    with graph.start("wm_planner", "record", "--output", str(tmp_path / "a.mcap"), "--topics", *topics,
-                     domain_id=domain) as recorder:  # fmt: skip
+    with graph.start(
+        "wm_planner", "record", "--output", str(tmp_path / "a.mcap"), "--topics", *topics, domain_id=domain
+    ) as recorder:
         early = node.create_publisher(Clock, "/early", QoSProfile(depth=10))
         recorder.wait_for_output("recording /early", START_S)
         latched = node.create_publisher(
-            String, "/latched", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+            String, "/latched", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        )
         latched.publish(String(data="before anybody listened"))
-        effort = node.create_publisher(String, "/effort", QoSProfile(
-            depth=10, reliability=ReliabilityPolicy.BEST_EFFORT))
+        effort = node.create_publisher(
+            String, "/effort", QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        )
         recorder.wait_for_output("recording /effort", START_S)
         recorder.wait_for_output("recording /latched", START_S)
         deadline_s = time.monotonic() + START_S
@@ -108,8 +122,9 @@ def test_late_topics_are_heard_whatever_they_offer_and_sigterm_ends_with_a_whole
 
 
 def test_without_a_message_there_is_one_line_and_no_file(tmp_path):
-    with graph.start("wm_planner", "record", "--output", str(tmp_path / "a.mcap"),
-                     domain_id=graph.fresh_domain_id()) as recorder:  # fmt: skip
+    with graph.start(
+        "wm_planner", "record", "--output", str(tmp_path / "a.mcap"), domain_id=graph.fresh_domain_id()
+    ) as recorder:
         deadline_s = time.monotonic() + START_S
         while not (tmp_path / "a.mcap.part").exists():
             assert time.monotonic() < deadline_s

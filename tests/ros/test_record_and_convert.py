@@ -15,8 +15,20 @@ def both(tmp_path_factory):
     folder, domain_id = tmp_path_factory.mktemp("recorded"), graph.fresh_domain_id()
     bag = folder / "drive.mcap"
     flags = ["-p", "real_time_factor:=0.0", "-p", "synchronous_mode_wait_for_vehicle_control_command:=true"]
-    arguments = ["--episodes", "1", "--episode-length", str(ROWS), "--output-dir", str(folder / "collected"),
-                 "--driver", "noisy-autopilot", "--noise-every", "0.5", "--seed", "30"]  # fmt: skip
+    arguments = [
+        "--episodes",
+        "1",
+        "--episode-length",
+        str(ROWS),
+        "--output-dir",
+        str(folder / "collected"),
+        "--driver",
+        "noisy-autopilot",
+        "--noise-every",
+        "0.5",
+        "--seed",
+        "30",
+    ]
     with graph.start("wm_planner", "record", "--output", str(bag), domain_id=domain_id) as recorder:
         with graph.start("wm_sim", "bridge", "--ros-args", *flags, "-p", "wait_for_driver:=30.0", domain_id=domain_id):
             recorder.wait_for_output("recording /carla/ego_vehicle/vehicle_status", 30)  # the last one by name

@@ -46,9 +46,17 @@ def domain():
 def own_context(domain, tmp_path_factory):
     """The context of the nodes, as in their processes the default one."""
     bundle = make_tiny_bundle(tmp_path_factory.mktemp("requests") / "bundle")
-    relay = {"simulator_images": "[/sim/image]", "planner_images": "[/planner/image]", "simulator_control": "/sim/c",
-             "planner_control": "/planner/c", "disturbance": "image_noise", "size": "10.0", "period_s": "0.08",
-             "lock_step": "true", "seed": "0"}  # fmt: skip
+    relay = {
+        "simulator_images": "[/sim/image]",
+        "planner_images": "[/planner/image]",
+        "simulator_control": "/sim/c",
+        "planner_control": "/planner/c",
+        "disturbance": "image_noise",
+        "size": "10.0",
+        "period_s": "0.08",
+        "lock_step": "true",
+        "seed": "0",
+    }
     given = {"wm_planner:bundle": bundle, "wm_planner:candidates": 16, "carla_ros_bridge:wait_for_driver": "0.0"}
     given |= {f"wm_disturber:{name}": value for name, value in relay.items()}
     words = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
@@ -138,7 +146,8 @@ def test_every_service_answers_every_odd_request_and_the_node_goes_on(node, aske
                 assert not any(result.successful for result, odd in zip(answer.results, unknown, strict=True) if odd)
                 assert all(result.reason for result, odd in zip(answer.results, unknown, strict=True) if odd)
             elif service.srv_type is SetParametersAtomically and any(
-                    one.value.type >= UNKNOWN_TYPE for one in request.parameters):
+                one.value.type >= UNKNOWN_TYPE for one in request.parameters
+            ):
                 assert not answer.result.successful and "77" in answer.result.reason or "255" in answer.result.reason
             elif service.srv_type is ChangeState:
                 assert not answer.success

@@ -23,8 +23,16 @@ AHEAD = {"x": 1.0, "z": 1.8, "pitch": 15.0}
 def spawn_file(folder, **mounts) -> str:
     """A car with a camera of 64 × 48 for each mount, after the sensors that CARLA's bridge needs."""
     cameras = [
-        {"type": "sensor.camera.rgb", "id": name, "image_size_x": 64, "image_size_y": 48, "fov": 100.0,
-         "spawn_point": mount} for name, mount in mounts.items()]  # fmt: skip
+        {
+            "type": "sensor.camera.rgb",
+            "id": name,
+            "image_size_x": 64,
+            "image_size_y": 48,
+            "fov": 100.0,
+            "spawn_point": mount,
+        }
+        for name, mount in mounts.items()
+    ]
     car = {"type": "vehicle.tesla.model3", "id": "ego_vehicle", "sensors": cameras}
     path = folder / "spawn.json"
     path.write_text(json.dumps({"objects": [car]}))
@@ -74,14 +82,21 @@ def stamp_of(message) -> int:
 def test_the_pictures_in_a_row_are_of_one_moment_and_in_the_file_s_order(tmp_path):
     # Two cameras in one place show the same at the same moment, and something else one tick later.
     file = spawn_file(tmp_path, rgb_rear={**AHEAD, "yaw": 180.0}, rgb_front=AHEAD, rgb_twin=AHEAD)
-    arguments = ["episodes:=1", "episode_length:=15", "seed:=5", f"output_dir:={tmp_path / 'episodes'}",
-                 f"objects_definition_file:={file}", "driver:=noisy-autopilot"]  # fmt: skip
+    arguments = [
+        "episodes:=1",
+        "episode_length:=15",
+        "seed:=5",
+        f"output_dir:={tmp_path / 'episodes'}",
+        f"objects_definition_file:={file}",
+        "driver:=noisy-autopilot",
+    ]
     with launch("collect.launch.py", *arguments, domain_id=graph.fresh_domain_id()) as process:
         assert process.wait(90) == 0, process.output()
     episode = read_episode(tmp_path / "episodes" / "episode_000000.npz")
     assert episode.observations.shape == (15, 9, 64, 64) and episode.camera_mask is None
-    assert [(camera["name"], camera["source_width"], camera["source_height"]) for camera in episode.meta["cameras"]] \
-        == [("rgb_rear", 64, 48), ("rgb_front", 64, 48), ("rgb_twin", 64, 48)]
+    assert [
+        (camera["name"], camera["source_width"], camera["source_height"]) for camera in episode.meta["cameras"]
+    ] == [("rgb_rear", 64, 48), ("rgb_front", 64, 48), ("rgb_twin", 64, 48)]
     rear, front, twin = np.split(episode.observations, 3, axis=1)
     np.testing.assert_array_equal(front, twin)
     moved = [not np.array_equal(before, after) for before, after in zip(front, front[1:], strict=False)]
@@ -96,8 +111,13 @@ def bundle(tmp_path_factory):
 
 def test_in_lock_step_every_command_answers_pictures_of_both_cameras_with_its_stamp(bundle, tmp_path):
     file, domain_id = spawn_file(tmp_path, rgb_front=AHEAD, rgb_rear={**AHEAD, "yaw": 180.0}), graph.fresh_domain_id()
-    arguments = [f"bundle:={bundle}", "real_time_factor:=0", "episodes:=0", f"objects_definition_file:={file}",
-                 "solver:=actor"]  # fmt: skip
+    arguments = [
+        f"bundle:={bundle}",
+        "real_time_factor:=0",
+        "episodes:=0",
+        f"objects_definition_file:={file}",
+        "solver:=actor",
+    ]
     with graph.rclpy_context(domain_id) as context:
         watcher = Watcher(context, ("rgb_front", "rgb_rear"))
         try:

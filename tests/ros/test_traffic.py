@@ -12,8 +12,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from wm_planner.ros_distribution import is_humble
 from wm_sim.traffic.placing import COLOURS
 
-pytestmark = pytest.mark.skipif(
-    is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")
+pytestmark = pytest.mark.skipif(is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")
 
 SEED = 6
 TICKS = 20
@@ -30,11 +29,13 @@ def driven(tmp_path_factory):
 
 def test_topics_frames_and_the_order_of_a_tick_are_the_bridges_here_too(driven):
     for row in PUBLISHED:
-        bridge = [end for end in driven.node.get_publishers_info_by_topic(row.topic)
-                  if end.node_name == "carla_ros_bridge"]
+        bridge = [
+            end for end in driven.node.get_publishers_info_by_topic(row.topic) if end.node_name == "carla_ros_bridge"
+        ]
         durability = DurabilityPolicy.TRANSIENT_LOCAL if row.latched else DurabilityPolicy.VOLATILE
         assert {(end.topic_type, end.qos_profile.reliability, end.qos_profile.durability) for end in bridge} == {
-            (row.type, ReliabilityPolicy.RELIABLE, durability)}, row.topic
+            (row.type, ReliabilityPolicy.RELIABLE, durability)
+        }, row.topic
         frames = {msg.header.frame_id for msg in driven.of(row.topic) if row.frame}
         assert frames <= {row.frame}, row.topic
     for tick in driven.ticks(TICKS - 1):
@@ -80,8 +81,9 @@ def test_a_car_near_by_shows_where_its_marker_tf_and_camera_info_say(driven):
             eye = np.array([car.translation.x, car.translation.y, camera.translation.z])
             places = [(part.x, part.y, part.z) for part in (car.translation, camera.translation)]
             turns = [(part.x, part.y, part.z, part.w) for part in (car.rotation, camera.rotation)]
-            near = sorted(markers[stamp][1:], key=lambda m: math.hypot(*(eye[:2] - (m.pose.position.x,
-                                                                                   m.pose.position.y))))
+            near = sorted(
+                markers[stamp][1:], key=lambda m: math.hypot(*(eye[:2] - (m.pose.position.x, m.pose.position.y)))
+            )
             for marker in near[:1]:  # others may be hidden behind it
                 point, shade = nearest_face(marker, eye)
                 pixel = project(point, places[0], turns[0], places[1], turns[1], k)
@@ -96,8 +98,10 @@ def test_a_car_near_by_shows_where_its_marker_tf_and_camera_info_say(driven):
 
 
 def test_running_into_another_car_is_one_collision_event_with_its_id_in_the_tick_that_ends_the_episode(driven):
-    pose, push = (driven.node.create_publisher(kind, f"{EGO}/control/{name}", 10)
-                  for kind, name in ((Pose, "set_transform"), (Twist, "set_target_velocity")))
+    pose, push = (
+        driven.node.create_publisher(kind, f"{EGO}/control/{name}", 10)
+        for kind, name in ((Pose, "set_transform"), (Twist, "set_target_velocity"))
+    )
     driven.wait_for(lambda: pose.get_subscription_count() and push.get_subscription_count())
     driven.spin(0.2)  # takes in what came during the other tests; the bridge makes a tick in each second
     seen = len(driven.of("/carla/markers"))
@@ -112,8 +116,11 @@ def test_running_into_another_car_is_one_collision_event_with_its_id_in_the_tick
     def free(marker):
         """Whether nobody is near that place."""
         behind = behind_of(marker)
-        return all(math.dist(behind, (other.pose.position.x, other.pose.position.y)) > 20.0
-                   for other in others if other is not marker)
+        return all(
+            math.dist(behind, (other.pose.position.x, other.pose.position.y)) > 20.0
+            for other in others
+            if other is not marker
+        )
 
     target = next(marker for marker in others if free(marker))
     place, yaw = Pose(orientation=target.pose.orientation), yaw_of(target)

@@ -19,10 +19,28 @@ from wm_data.episodes import read_episode
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (
-    "--preset", "debug", "--precision", "float32", "--noisy-episodes", "9", "--random-episodes", "1",
-    "--planner-settings", "steer_std=0.1", "steer_std=0.2 trust=2", "--planner-episodes", "1",
-    "--episode-length", "30", "--epochs", "1", "--seeds", "7200:7201", "--max-steps", "15",
-)  # fmt: skip
+    "--preset",
+    "debug",
+    "--precision",
+    "float32",
+    "--noisy-episodes",
+    "9",
+    "--random-episodes",
+    "1",
+    "--planner-settings",
+    "steer_std=0.1",
+    "steer_std=0.2 trust=2",
+    "--planner-episodes",
+    "1",
+    "--episode-length",
+    "30",
+    "--epochs",
+    "1",
+    "--seeds",
+    "7200:7201",
+    "--max-steps",
+    "15",
+)
 
 
 def start(folder: Path, *others: str) -> graph.GraphProcess:
@@ -95,8 +113,12 @@ def test_the_recipe_goes_on_from_wherever_it_was_stopped_and_ends_with_a_bundle_
     assert (made_of["episodes"], made_of["rows"]) == (12, 12 * 30)
     told = [(part["driver"], part["seeds"]) for part in made_of["recordings"]]
     planner_of_round_1 = load_bundle(tmp_path / "runs" / "round_1_bundle").manifest.model_id
-    assert sorted(told) == [("noisy-autopilot", "10000:10008"), ("noisy-planner", "11000"), ("noisy-planner", "11001"),
-                            ("random", "10009")]  # fmt: skip
+    assert sorted(told) == [
+        ("noisy-autopilot", "10000:10008"),
+        ("noisy-planner", "11000"),
+        ("noisy-planner", "11001"),
+        ("random", "10009"),
+    ]
     parameters = [part["planner"]["parameters"] for part in made_of["recordings"] if "planner" in part]
     assert [(each["steer_std"], each["trust"]) for each in parameters][1] == (0.2, 2.0)
     assert {part["planner"]["bundle"] for part in made_of["recordings"] if "planner" in part} == {planner_of_round_1}

@@ -26,8 +26,12 @@ def instructions(dockerfile: Path) -> list[list[str]]:
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
 def test_everything_copied_exists_and_is_not_ignored(dockerfile):
     ignored = (DOCKER / f"{dockerfile.name}.dockerignore").read_text().split("\n")
-    copied = [word for words in instructions(dockerfile) if words[0] == "COPY" and "--from=build" not in words
-              for word in words[1:-1]]  # fmt: skip
+    copied = [
+        word
+        for words in instructions(dockerfile)
+        if words[0] == "COPY" and "--from=build" not in words
+        for word in words[1:-1]
+    ]
     assert {"requirements", "scripts", "ros2_ws", "launch", "config", "models", "env.sh", "docker"} <= set(copied)
     for path in copied:
         assert (ROOT / path).exists() and path not in ignored
@@ -47,8 +51,9 @@ def test_an_image_does_not_run_as_root_and_begins_with_the_entry_point(dockerfil
 def test_the_entry_point_sets_ros_up_and_becomes_the_command():
     script = "command -v ros2 && python -c 'import rclpy, wm_planner, carla_msgs.msg' && echo $# $0 && exit 7"
     command = [str(DOCKER / "entrypoint.sh"), "bash", "-c", script, "name", "a b"]
-    done = subprocess.run(command, env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"}, cwd="/", capture_output=True,
-                          text=True, timeout=60)  # fmt: skip
+    done = subprocess.run(
+        command, env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"}, cwd="/", capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 7, done.stderr
     assert done.stdout.splitlines()[-1] == "1 name"  # words with spaces stay whole
 
@@ -71,8 +76,11 @@ def test_the_compose_file_names_what_exists():
 
 def test_every_variable_of_the_compose_file_is_in_the_example():
     used = set(re.findall(r"\$\{(\w+)", COMPOSE))
-    given = dict(line.split("=", 1) for line in (DOCKER / "example.env").read_text().splitlines()
-                 if line and not line.startswith("#"))  # fmt: skip
+    given = dict(
+        line.split("=", 1)
+        for line in (DOCKER / "example.env").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
     assert used == set(given)
     for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE):
         assert given[name] == default

@@ -102,7 +102,8 @@ def test_a_launch_file_has_the_arguments_that_the_documents_give_it(name):
 
 
 @pytest.mark.parametrize(
-    "package, name", sorted({(package, name) for kind, package, name, _ in WRITTEN if kind == "run"}))
+    "package, name", sorted({(package, name) for kind, package, name, _ in WRITTEN if kind == "run"})
+)
 def test_an_executable_has_the_flags_and_parameters_that_the_documents_give_it(package, name):
     for rest in (rest for kind, *words, rest in WRITTEN if kind == "run" and words == [package, name]):
         for flag in set(re.findall(r"(?<![\w-])--[a-z][\w-]*", rest)) - {"--help", "--ros-args"}:

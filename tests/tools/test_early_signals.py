@@ -14,17 +14,22 @@ from ament_index_python.packages import get_package_prefix
 DEADLINE_S = 60.0
 SHOTS = [
     *(("wm_planner", "planner", delay_ms) for delay_ms in range(0, 300, 50)),
-    ("wm_planner", "command_watchdog", 0), ("wm_planner", "drive", 50), ("wm_sim", "bridge", 0),
-    ("wm_sim", "bridge", 150), ("wm_training", "collect", 0), ("wm_training", "collect", 150),
-]  # fmt: skip
+    ("wm_planner", "command_watchdog", 0),
+    ("wm_planner", "drive", 50),
+    ("wm_sim", "bridge", 0),
+    ("wm_sim", "bridge", 150),
+    ("wm_training", "collect", 0),
+    ("wm_training", "collect", 150),
+]
 
 
 @contextlib.contextmanager
 def starting(package: str, executable: str, folder: Path):
     """A process of its own, killed at the end."""
     program = Path(get_package_prefix(package), "lib", package, executable)
-    process = subprocess.Popen([program], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [program], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         yield process
     finally:

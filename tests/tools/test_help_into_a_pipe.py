@@ -14,8 +14,9 @@ def test_help_ends_silently_when_nobody_reads_it(package, node):
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run([*ROS2, package, node, "--help"], stdout=writer, stderr=subprocess.PIPE, text=True,
-                              timeout=60)  # fmt: skip
+        done = subprocess.run(
+            [*ROS2, package, node, "--help"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+        )
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")

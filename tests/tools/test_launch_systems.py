@@ -18,33 +18,72 @@ CASES = {
     "embedded": ("carla_sim.launch.py", [], ["wm_planner/command_watchdog", "wm_planner/planner", "wm_sim/bridge"]),
     "in lock-step, watched and recorded": (
         "carla_sim.launch.py",
-        ["real_time_factor:=0", "view:=web", "record:=drive.mcap", "parameters:=candidates=32 trust=0.5",
-         "role_name:=hero", "solver:=cem"],
-        ["wm_planner/command_watchdog", "wm_planner/live_view", "wm_planner/planner", "wm_planner/record",
-         "wm_sim/bridge"]),
+        [
+            "real_time_factor:=0",
+            "view:=web",
+            "record:=drive.mcap",
+            "parameters:=candidates=32 trust=0.5",
+            "role_name:=hero",
+            "solver:=cem",
+        ],
+        [
+            "wm_planner/command_watchdog",
+            "wm_planner/live_view",
+            "wm_planner/planner",
+            "wm_planner/record",
+            "wm_sim/bridge",
+        ],
+    ),
     "carla": (
-        "carla_sim.launch.py", ["simulator:=carla", "bundle:={carla}", "host:=gpu", "port:=2002", "town:=Town05"],
-        ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/command_watchdog",
-         "wm_planner/planner"]),
+        "carla_sim.launch.py",
+        ["simulator:=carla", "bundle:={carla}", "host:=gpu", "port:=2002", "town:=Town05"],
+        [
+            "carla_ros_bridge/bridge",
+            "carla_spawn_objects/carla_spawn_objects",
+            "wm_planner/command_watchdog",
+            "wm_planner/planner",
+        ],
+    ),
     "carla by the wall clock": (
         "carla_sim.launch.py",
-        ["simulator:=carla", "bundle:={six_cameras}", "synchronous:=false", "role_name:=hero",
-         "command_watchdog:=false", "fixed_delta_seconds:=0.05",
-         f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
-        ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/planner"]),
+        [
+            "simulator:=carla",
+            "bundle:={six_cameras}",
+            "synchronous:=false",
+            "role_name:=hero",
+            "command_watchdog:=false",
+            "fixed_delta_seconds:=0.05",
+            f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}",
+        ],
+        ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_planner/planner"],
+    ),
     "carla's own topics": (
-        "carla_sim.launch.py", ["simulator:=carla_native"], ["wm_planner/command_watchdog", "wm_planner/planner"]),
+        "carla_sim.launch.py",
+        ["simulator:=carla_native"],
+        ["wm_planner/command_watchdog", "wm_planner/planner"],
+    ),
     "collect": (
-        "collect.launch.py", ["episodes:=2", "output_dir:=data/mine"], ["wm_sim/bridge", "wm_training/collect"]),
+        "collect.launch.py",
+        ["episodes:=2", "output_dir:=data/mine"],
+        ["wm_sim/bridge", "wm_training/collect"],
+    ),
     "collect from several cameras in traffic": (
         "collect.launch.py",
-        ["driver:=planner", f"objects_definition_file:={launch_parts.ROOT / 'launch/wm_sim_four_cameras.json'}",
-         "bundle:={four_cameras}", "cameras:=rgb_rear,rgb_left", "world:=traffic"],
-        ["wm_planner/planner", "wm_sim/bridge", "wm_training/collect"]),
+        [
+            "driver:=planner",
+            f"objects_definition_file:={launch_parts.ROOT / 'launch/wm_sim_four_cameras.json'}",
+            "bundle:={four_cameras}",
+            "cameras:=rgb_rear,rgb_left",
+            "world:=traffic",
+        ],
+        ["wm_planner/planner", "wm_sim/bridge", "wm_training/collect"],
+    ),
     "a replay": (
-        "bag_replay.launch.py", ["bag:={bag}", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
-        ["wm_planner/planner", "wm_planner/replay_monitor", "wm_planner/replay_monitor"]),
-}  # fmt: skip
+        "bag_replay.launch.py",
+        ["bag:={bag}", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
+        ["wm_planner/planner", "wm_planner/replay_monitor", "wm_planner/replay_monitor"],
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +100,11 @@ def bundles(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles")
     of = {"bag": folder / "drive.mcap"}
     of["bag"].touch()
-    for name, spawn, period_s in (("carla", "carla_spawn", 0.08), ("six_cameras", "carla_spawn_six_cameras", 0.05),
-                                  ("four_cameras", "wm_sim_four_cameras", 0.08)):  # fmt: skip
+    for name, spawn, period_s in (
+        ("carla", "carla_spawn", 0.08),
+        ("six_cameras", "carla_spawn_six_cameras", 0.05),
+        ("four_cameras", "wm_sim_four_cameras", 0.08),
+    ):
         sizes = cameras_in(launch_parts.ROOT / f"launch/{spawn}.json", "ego_vehicle")
         cameras = tuple(CameraSpec(camera, height, width) for camera, (width, height) in sizes.items())
         manifest = replace(shipped.manifest, image=ImageSpec(64, 64, cameras), control_period_s=period_s)
@@ -96,8 +138,11 @@ def test_a_launch_file_starts_these_processes(lite, case):
     assert [report["program"] for report in lite(case)] == CASES[case][2]
 
 
-@pytest.mark.skipif(not REAL_IS_HERE, reason="the real launch system cannot be imported: source a ROS 2, or put "
-                                             "ros2/launch's and ros2/launch_ros's packages on PYTHONPATH")
+@pytest.mark.skipif(
+    not REAL_IS_HERE,
+    reason="the real launch system cannot be imported: source a ROS 2, or put "
+    "ros2/launch's and ros2/launch_ros's packages on PYTHONPATH",
+)
 @pytest.mark.parametrize("case", CASES)
 def test_the_real_launch_system_starts_the_same(prefix, lite, bundles, tmp_path, case):
     file, arguments, programs = arguments_of(case, bundles)
@@ -108,10 +153,19 @@ def test_the_real_launch_system_starts_the_same(prefix, lite, bundles, tmp_path,
 def test_carla_is_told_to_wait_for_commands_and_the_watchdog_to_wait_longer(lite):
     bridge, spawner, watchdog, planner = lite("carla")
     assert bridge["name"] == "carla_ros_bridge"
-    assert bridge["parameters"].items() >= {
-        "host": "gpu", "port": 2002, "town": "Town05", "ego_vehicle_role_name": "ego_vehicle",
-        "synchronous_mode": True, "synchronous_mode_wait_for_vehicle_control_command": True,
-        "fixed_delta_seconds": 0.08, "use_sim_time": True}.items()  # fmt: skip
+    assert (
+        bridge["parameters"].items()
+        >= {
+            "host": "gpu",
+            "port": 2002,
+            "town": "Town05",
+            "ego_vehicle_role_name": "ego_vehicle",
+            "synchronous_mode": True,
+            "synchronous_mode_wait_for_vehicle_control_command": True,
+            "fixed_delta_seconds": 0.08,
+            "use_sim_time": True,
+        }.items()
+    )
     assert watchdog["parameters"]["timeout_s"] > 1.0  # the bridge waits 1.0 s for a command
     assert planner["parameters"]["deadline_frames"] == 0
     (car,) = spawner["spawn"]["objects"]
@@ -138,19 +192,28 @@ def test_carlas_own_topics_are_those_of_the_car_named_hero(lite):
 def test_the_recorder_and_the_simulator_are_told_of_the_same_cameras(lite):
     _, bridge, collect = lite("collect from several cameras in traffic")
     assert [sensor["id"] for sensor in bridge["spawn"]["objects"][0]["sensors"] if "fov" in sensor] == [
-        "rgb_front", "rgb_left", "rgb_right", "rgb_rear"]
+        "rgb_front",
+        "rgb_left",
+        "rgb_right",
+        "rgb_rear",
+    ]
     assert bridge["parameters"]["world"] == "traffic"
     flags = dict(zip(collect["arguments"][::2], collect["arguments"][1::2], strict=True))
     assert flags["--objects-definition-file"].endswith("wm_sim_four_cameras.json")
     assert flags["--cameras"] == "rgb_rear,rgb_left"
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["simulator:=none"], "name its topics with topics:=FILE"),
-    (["simulator:=carla"], "expects rgb_front 96x96, found rgb_front 800x600"),  # the shipped bundle
-    ([f"objects_definition_file:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
-     "expects rgb_front 96x96, found rgb_front 480x270, rgb_front_left 480x270"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["simulator:=none"], "name its topics with topics:=FILE"),
+        (["simulator:=carla"], "expects rgb_front 96x96, found rgb_front 800x600"),  # the shipped bundle
+        (
+            [f"objects_definition_file:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}"],
+            "expects rgb_front 96x96, found rgb_front 480x270, rgb_front_left 480x270",
+        ),
+    ],
+)
 def test_what_does_not_go_together_starts_nothing(prefix, tmp_path, arguments, message):
     process = launch_parts.begin(LITE, prefix, tmp_path / "lite", "carla_sim.launch.py", arguments)
     output = process.communicate(timeout=60)[0]

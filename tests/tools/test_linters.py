@@ -15,9 +15,11 @@ ORDER = ("name", "version", "description", "maintainer", "license", "url", "auth
 DEPENDENCIES = {"buildtool_depend", "build_depend", "exec_depend", "depend", "test_depend", "member_of_group"}
 
 
-def test_ruff_finds_nothing():
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format", "concise", ROOT],
-                          capture_output=True, text=True, timeout=60)  # fmt: skip
+@pytest.mark.parametrize(
+    "check", [("check", "--output-format", "concise"), ("format", "--check")], ids=["lint", "format"]
+)
+def test_ruff_finds_nothing(check):
+    done = subprocess.run([sys.executable, "-m", "ruff", *check, ROOT], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

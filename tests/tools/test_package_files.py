@@ -31,18 +31,48 @@ KEYS = {
 }
 # Released in Jazzy and in Humble. carla_msgs is neither there nor a key: it is built here.
 ROS_PACKAGES = {
-    "ament_cmake", "ament_index_python", "builtin_interfaces", "diagnostic_msgs", "geometry_msgs", "launch",
-    "launch_ros", "lifecycle_msgs", "nav_msgs", "rcl_interfaces", "rclpy", "ros2launch", "rosgraph_msgs",
-    "rosidl_default_generators", "rosidl_default_runtime", "sensor_msgs", "std_msgs", "std_srvs", "visualization_msgs",
-}  # fmt: skip
+    "ament_cmake",
+    "ament_index_python",
+    "builtin_interfaces",
+    "diagnostic_msgs",
+    "geometry_msgs",
+    "launch",
+    "launch_ros",
+    "lifecycle_msgs",
+    "nav_msgs",
+    "rcl_interfaces",
+    "rclpy",
+    "ros2launch",
+    "rosgraph_msgs",
+    "rosidl_default_generators",
+    "rosidl_default_runtime",
+    "sensor_msgs",
+    "std_msgs",
+    "std_srvs",
+    "visualization_msgs",
+}
 # Without a key, or with one that brings any version: the set-up installs these, pinned, into its virtual environment.
 FROM_PIP = {
-    "av": "av", "docstring_parser": "docstring_parser", "google_crc32c": "google-crc32c", "gymnasium": "gymnasium",
-    "highway_env": "highway-env", "ijson": "ijson", "lightning_fabric": "lightning-fabric",
-    "markupsafe": "MarkupSafe", "mcap": "mcap",
-    "onnx": "onnx", "onnxruntime": "onnxruntime", "plotly": "plotly", "pyarrow": "pyarrow", "ray": "ray",
-    "rosbags": "rosbags", "tensorboard": "tensorboard", "torch": "torch", "tyro": "tyro", "zstandard": "zstandard",
-}  # fmt: skip
+    "av": "av",
+    "docstring_parser": "docstring_parser",
+    "google_crc32c": "google-crc32c",
+    "gymnasium": "gymnasium",
+    "highway_env": "highway-env",
+    "ijson": "ijson",
+    "lightning_fabric": "lightning-fabric",
+    "markupsafe": "MarkupSafe",
+    "mcap": "mcap",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+    "plotly": "plotly",
+    "pyarrow": "pyarrow",
+    "ray": "ray",
+    "rosbags": "rosbags",
+    "tensorboard": "tensorboard",
+    "torch": "torch",
+    "tyro": "tyro",
+    "zstandard": "zstandard",
+}
 # Used where a real ROS 2 has it, and announced where it is missing.
 OPTIONAL = {"cv_bridge"}
 
@@ -73,9 +103,12 @@ def setup_arguments(package: str) -> dict:
     """What setup.py calls setup() with, as far as it is written out there."""
     for node in ast.walk(ast.parse((SOURCE / package / "setup.py").read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup":
-            return {word.arg: ast.literal_eval(word.value) for word in node.keywords
-                    if isinstance(word.value, (ast.Constant, ast.Dict, ast.List))
-                    and not any(isinstance(part, (ast.Starred, ast.Call)) for part in ast.walk(word.value))}
+            return {
+                word.arg: ast.literal_eval(word.value)
+                for word in node.keywords
+                if isinstance(word.value, (ast.Constant, ast.Dict, ast.List))
+                and not any(isinstance(part, (ast.Starred, ast.Call)) for part in ast.walk(word.value))
+            }
     raise AssertionError(f"{package}/setup.py calls no setup()")
 
 

@@ -69,9 +69,13 @@ def add_launch_file(prefix: Path, body: str, name: str = "toy.launch.py", header
 def begin(prefix: Path, *arguments: str, quick: bool = False) -> subprocess.Popen:
     command = [sys.executable, "-c", QUICK] if quick else [str(TOOL / "ros2")]
     return subprocess.Popen(
-        [*command, *arguments], env={**os.environ, "AMENT_PREFIX_PATH": str(prefix)}, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [*command, *arguments],
+        env={**os.environ, "AMENT_PREFIX_PATH": str(prefix)},
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def ros2(prefix: Path, *arguments: str) -> tuple[int, str]:
@@ -110,16 +114,19 @@ def test_run_becomes_the_executable(package):
     assert ros2(package, "run", "toy", "fail", "7") == (7, "")
 
 
-@pytest.mark.parametrize("arguments, expected", [
-    (["run", "tyo", "talk"], "package 'tyo' not found; did you mean toy?"),
-    (["run", "toy", "tlak"], "no executable 'tlak'; did you mean talk?"),
-    (["launch", "toy", "toys.launch.py"], "no launch file 'toys.launch.py'; did you mean toy.launch.py?"),
-    (["launch", "toy"], "'toy' is not a launch file; name one after the package"),
-    (["launch", "toy", "toy.launch.py", "cuont:=1"], "unknown launch argument 'cuont'; did you mean count?"),
-    (["launch", "toy", "toy.launch.py", "count=1"], "malformed launch argument 'count=1': expected name:=value"),
-    (["launch", "toy", "toy.launch.py", "count:=3"], "count:=3: expected one of 1, 2"),
-    (["topic", "list"], "ros2 topic is not known to ros2_lite"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["run", "tyo", "talk"], "package 'tyo' not found; did you mean toy?"),
+        (["run", "toy", "tlak"], "no executable 'tlak'; did you mean talk?"),
+        (["launch", "toy", "toys.launch.py"], "no launch file 'toys.launch.py'; did you mean toy.launch.py?"),
+        (["launch", "toy"], "'toy' is not a launch file; name one after the package"),
+        (["launch", "toy", "toy.launch.py", "cuont:=1"], "unknown launch argument 'cuont'; did you mean count?"),
+        (["launch", "toy", "toy.launch.py", "count=1"], "malformed launch argument 'count=1': expected name:=value"),
+        (["launch", "toy", "toy.launch.py", "count:=3"], "count:=3: expected one of 1, 2"),
+        (["topic", "list"], "ros2 topic is not known to ros2_lite"),
+    ],
+)
 def test_wrong_names_get_one_clear_message(package, arguments, expected):
     add_launch_file(package, "[DeclareLaunchArgument('count', default_value='1', choices=['1', '2'])]")
     code, output = ros2(package, *arguments)
@@ -132,14 +139,17 @@ def test_outside_of_a_set_up_shell_it_says_what_to_source():
     assert (code, "source env.sh" in output) == (1, True)
 
 
-@pytest.mark.parametrize("header, body, what", [
-    (HEADER + "from launch.actions import TimerAction", "[]", "launch.actions.TimerAction"),
-    (HEADER + "from launch.conditions import IfCondition", "[]", "launch.conditions"),
-    (HEADER + "import launch", "[launch.LaunchService()]", "launch.LaunchService"),
-    (HEADER + "from launch_ros.actions import PushRosNamespace", "[]", "launch_ros.actions.PushRosNamespace"),
-    (HEADER, "[Node(package='toy', executable='talk', respawn=True)]", "Node(respawn=)"),
-    (HEADER, "[Node(package='toy', executable='talk', parameters=[3])]", "a parameter entry of type int"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "header, body, what",
+    [
+        (HEADER + "from launch.actions import TimerAction", "[]", "launch.actions.TimerAction"),
+        (HEADER + "from launch.conditions import IfCondition", "[]", "launch.conditions"),
+        (HEADER + "import launch", "[launch.LaunchService()]", "launch.LaunchService"),
+        (HEADER + "from launch_ros.actions import PushRosNamespace", "[]", "launch_ros.actions.PushRosNamespace"),
+        (HEADER, "[Node(package='toy', executable='talk', respawn=True)]", "Node(respawn=)"),
+        (HEADER, "[Node(package='toy', executable='talk', parameters=[3])]", "a parameter entry of type int"),
+    ],
+)
 def test_refuses_the_parts_of_launch_that_it_does_not_have(package, header, body, what):
     add_launch_file(package, body, header=header)
     code, output = ros2(package, "launch", "toy", "toy.launch.py")
@@ -189,12 +199,15 @@ def test_parameters_keep_their_types(package):
         assert f"[show-1] {line}" in output.splitlines()
 
 
-@pytest.mark.parametrize("failing, expected", [
-    ("Node(package='toy', executable='fail', arguments=['7'], on_exit=Shutdown(reason='over'))", 7),
-    ("ExecuteProcess(cmd=['sh', '-c', 'kill -KILL $$'], on_exit=[Shutdown()])", 128 + 9),
-    ("Node(package='toy', executable='fail', arguments=['0'], on_exit=lambda event, context: 1 / 0)", 1),
-    ("ExecuteProcess(cmd=['/does/not/exist'])", 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "failing, expected",
+    [
+        ("Node(package='toy', executable='fail', arguments=['7'], on_exit=Shutdown(reason='over'))", 7),
+        ("ExecuteProcess(cmd=['sh', '-c', 'kill -KILL $$'], on_exit=[Shutdown()])", 128 + 9),
+        ("Node(package='toy', executable='fail', arguments=['0'], on_exit=lambda event, context: 1 / 0)", 1),
+        ("ExecuteProcess(cmd=['/does/not/exist'])", 1),
+    ],
+)
 def test_the_failed_child_s_exit_code_is_returned_and_the_others_are_ended(package, failing, expected):
     # The sleeper has told its process ids before the failing one starts.
     body = f"[Node(package='toy', executable='sleeper'), ExecuteProcess(cmd=['sleep', '1'], on_exit=[{failing}])]"

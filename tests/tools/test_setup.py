@@ -52,9 +52,12 @@ def test_an_old_python_gets_the_line_to_run(checkout):
 
 def test_missing_compilers_get_the_line_to_run(checkout):
     result = subprocess.run(
-        [sys.executable, "-m", "set_up", str(checkout), "drive"], capture_output=True, text=True, timeout=60,
+        [sys.executable, "-m", "set_up", str(checkout), "drive"],
+        capture_output=True,
+        text=True,
+        timeout=60,
         env={"PATH": str(checkout), "PYTHONPATH": str(checkout / "scripts"), "WM_ROS": "wheels"},
-    )  # fmt: skip
+    )
     assert result.returncode == 1
     assert result.stderr == "error: missing system packages; run: sudo apt-get install -y g++ make\n"
 
@@ -77,8 +80,9 @@ def test_env_puts_the_wheels_and_the_lite_ros2_in_use(checkout):
     look_set_up(checkout)
     result = bash(
         f"set -eu; source {checkout}/env.sh; source {checkout}/env.sh; command -v ros2; echo $AMENT_PREFIX_PATH;"
-        'echo $ROS_AUTOMATIC_DISCOVERY_RANGE "$BUILT"; echo $LD_LIBRARY_PATH; echo $PATH', BUILT=""
-    )  # fmt: skip
+        'echo $ROS_AUTOMATIC_DISCOVERY_RANGE "$BUILT"; echo $LD_LIBRARY_PATH; echo $PATH',
+        BUILT="",
+    )
     venv = checkout / ".venv"
     assert result.stdout.splitlines() == [
         f"{checkout}/tools/ros2_lite/ros2",
@@ -89,10 +93,9 @@ def test_env_puts_the_wheels_and_the_lite_ros2_in_use(checkout):
     ], result.stderr
 
 
-@pytest.mark.parametrize("distro, variable", [
-    ("jazzy", "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"),
-    ("humble", "ROS_LOCALHOST_ONLY=1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "distro, variable", [("jazzy", "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"), ("humble", "ROS_LOCALHOST_ONLY=1")]
+)
 def test_env_uses_a_real_ros_and_adds_nothing_of_the_wheels_to_it(checkout, distro, variable):
     look_set_up(checkout)
     ros = checkout / "opt" / distro

@@ -32,12 +32,18 @@ def test_a_browser_that_is_there_is_taken_and_nothing_is_installed(only, tmp_pat
 
 def test_root_gets_one_installed(only, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    put(only, "apt-get", f'echo "$@" >> {tmp_path}/asked; case "$*" in *install*) : > {only}/chromium; /bin/chmod +x '
-                         f'{only}/chromium;; esac')  # fmt: skip
+    put(
+        only,
+        "apt-get",
+        f'echo "$@" >> {tmp_path}/asked; case "$*" in *install*) : > {only}/chromium; /bin/chmod +x '
+        f"{only}/chromium;; esac",
+    )
     ensure(CHROMIUM, Stamps(tmp_path))
     assert CHROMIUM.found() == str(only / "chromium")
     assert (tmp_path / "asked").read_text().splitlines() == [
-        "-qq update", "-qq install -y --no-install-recommends chromium"]  # fmt: skip
+        "-qq update",
+        "-qq install -y --no-install-recommends chromium",
+    ]
 
 
 @pytest.mark.parametrize("machine, asked", [("x86_64", True), ("aarch64", False)])

@@ -39,9 +39,18 @@ def record(folder, index: int, rows: int = 24, **meta) -> None:
 def settings(tmp_path) -> Settings:
     """A round of four episodes, and one more of the planner."""
     return Settings(
-        data=str(tmp_path / "data"), output=str(tmp_path / "runs"), bundle=str(tmp_path / "bundle"), preset="debug",
-        noisy_episodes=3, random_episodes=1, planner_settings=("trust=2 steer_std=0.2",), planner_episodes=1,
-        precision="float32", epochs=1, seeds="7:8,3")  # fmt: skip
+        data=str(tmp_path / "data"),
+        output=str(tmp_path / "runs"),
+        bundle=str(tmp_path / "bundle"),
+        preset="debug",
+        noisy_episodes=3,
+        random_episodes=1,
+        planner_settings=("trust=2 steer_std=0.2",),
+        planner_episodes=1,
+        precision="float32",
+        epochs=1,
+        seeds="7:8,3",
+    )
 
 
 @pytest.fixture
@@ -110,8 +119,16 @@ def test_an_episode_held_out_in_round_1_must_not_train_in_round_2(settings, roun
 
 
 def trained(settings: Settings) -> None:
-    flags = ["--preset", "debug", "--num-epochs", "1", "--data-path", str(settings.episodes(1)), "--output-dir",
-             str(settings.run(1))]  # fmt: skip
+    flags = [
+        "--preset",
+        "debug",
+        "--num-epochs",
+        "1",
+        "--data-path",
+        str(settings.episodes(1)),
+        "--output-dir",
+        str(settings.run(1)),
+    ]
     assert train.main(flags) == 0
 
 

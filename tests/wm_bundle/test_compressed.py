@@ -12,8 +12,11 @@ from wm_bundle import CameraSpec, ImageError, ImagePreprocessor, compressed_enco
 RAMP = np.linspace(0, 255, 32 * 48).reshape(32, 48)
 PICTURE = np.stack([RAMP, RAMP[::-1], np.full_like(RAMP, 128)], axis=2).astype(np.uint8)  # RGB
 GREY = np.full((32, 48, 3), 128, np.uint8)
-JPEG_KINDS = {"plain": [], "with restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 2], "progressive":
-              [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]}  # fmt: skip
+JPEG_KINDS = {
+    "plain": [],
+    "with restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 2],
+    "progressive": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+}
 
 
 def file_of(suffix: str, picture: np.ndarray = PICTURE, settings=()) -> bytes:
@@ -90,12 +93,23 @@ def test_reasons_of_damage_name_no_number(place, byte, suffix):
 
 
 SOURCES = {
-    "jpeg": "", "png": "", "JPG": "", "": "", "jpeg; quality 90": "", "rgb8; jpeg compressed bgr8": "",
-    "bgr8; png compressed ": "", "BGR8; JPEG compressed RGB8": "", "8UC3; png compressed ": "",
-    "mono8; jpeg compressed mono8": "", "nv12; jpeg compressed bgr8": "", "rgb16; png compressed bgr16": "",
-    "bayer_rggb16; png compressed bgr8": "", "h264x; jpeg compressed bgr8": "",
-    "bayer_rggb8; jpeg compressed ": "bayer_rggb8; ", "bayer_grbg8; png compressed bgr8": "bayer_grbg8; ",
-}  # fmt: skip
+    "jpeg": "",
+    "png": "",
+    "JPG": "",
+    "": "",
+    "jpeg; quality 90": "",
+    "rgb8; jpeg compressed bgr8": "",
+    "bgr8; png compressed ": "",
+    "BGR8; JPEG compressed RGB8": "",
+    "8UC3; png compressed ": "",
+    "mono8; jpeg compressed mono8": "",
+    "nv12; jpeg compressed bgr8": "",
+    "rgb16; png compressed bgr16": "",
+    "bayer_rggb16; png compressed bgr8": "",
+    "h264x; jpeg compressed bgr8": "",
+    "bayer_rggb8; jpeg compressed ": "bayer_rggb8; ",
+    "bayer_grbg8; png compressed bgr8": "bayer_grbg8; ",
+}
 
 
 @pytest.mark.parametrize("form", SOURCES)
@@ -104,10 +118,18 @@ def test_the_file_tells_its_kind_and_the_format_what_was_compressed(form, suffix
     assert compressed_encoding(form, file_of(suffix)) == SOURCES[form] + kind
 
 
-@pytest.mark.parametrize("form", [
-    "16UC1; png compressed ", "32FC1; png compressed ", "16UC1; compressedDepth png", "16UC1; compressedDepth",
-    "16SC1; png compressed 16SC1", "bayer_rggb16; png compressed ", "8SC1; jpeg compressed ",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        "16UC1; png compressed ",
+        "32FC1; png compressed ",
+        "16UC1; compressedDepth png",
+        "16UC1; compressedDepth",
+        "16SC1; png compressed 16SC1",
+        "bayer_rggb16; png compressed ",
+        "8SC1; jpeg compressed ",
+    ],
+)
 def test_depth_and_what_is_no_colour_is_refused_by_its_format(form):
     with pytest.raises(ImageError, match=form[:5]):
         compressed_encoding(form, file_of(".png"))

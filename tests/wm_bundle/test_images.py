@@ -39,9 +39,12 @@ def mosaic(colour, pattern: str, height: int, width: int, padding: int) -> tuple
 
 
 @given(
-    st.sampled_from(["rggb", "bggr", "gbrg", "grbg"]), st.tuples(*[st.integers(0, 255)] * 3),
-    st.integers(3, 12), st.integers(3, 12), st.integers(0, 5),
-)  # fmt: skip
+    st.sampled_from(["rggb", "bggr", "gbrg", "grbg"]),
+    st.tuples(*[st.integers(0, 255)] * 3),
+    st.integers(3, 12),
+    st.integers(3, 12),
+    st.integers(0, 5),
+)
 def test_a_colour_seen_through_any_bayer_pattern_is_that_colour(pattern, colour, height, width, padding):
     picture = ImagePreprocessor(CameraSpec("front", height, width), height, width)(
         *mosaic(colour, pattern, height, width, padding)
@@ -49,9 +52,9 @@ def test_a_colour_seen_through_any_bayer_pattern_is_that_colour(pattern, colour,
     assert np.unique(picture.reshape(3, -1), axis=1).T.tolist() == [list(colour)]
 
 
-@pytest.mark.parametrize("encoding, order", [
-    ("yuv422", "uyvy"), ("uyvy", "uyvy"), ("yuv422_yuy2", "yuyv"), ("yuyv", "yuyv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "encoding, order", [("yuv422", "uyvy"), ("uyvy", "uyvy"), ("yuv422_yuy2", "yuyv"), ("yuyv", "yuyv")]
+)
 @given(st.integers(1, 8), st.integers(1, 6), st.integers(0, 5))
 def test_a_red_picture_as_yuv422_is_red(encoding, order, height, pairs, padding):
     # BT.601, video range, as cameras send it: full red is Y 82, U 90, V 240.
@@ -68,9 +71,12 @@ def test_a_mosaic_is_read_before_it_is_cropped_and_resized():
 
 
 @given(
-    st.integers(0, 9), st.integers(0, 9), st.sampled_from(["bgra8", "bayer_grbg8", "yuv422", "jpeg", "png", "", "x"]),
-    st.integers(0, 40), st.binary(max_size=200),
-)  # fmt: skip
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.sampled_from(["bgra8", "bayer_grbg8", "yuv422", "jpeg", "png", "", "x"]),
+    st.integers(0, 40),
+    st.binary(max_size=200),
+)
 def test_any_message_gives_a_picture_or_an_image_error(height, width, encoding, step, data):
     preprocess = ImagePreprocessor(CameraSpec("front", 4, 4), 2, 2)
     try:

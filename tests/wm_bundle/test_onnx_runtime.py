@@ -56,10 +56,17 @@ def imports_of_onnxruntime(text: str) -> list[int]:
     return lines
 
 
-@pytest.mark.parametrize("statement", [
-    "import onnxruntime", "import onnxruntime as ort", "from onnxruntime.quantization import quantize_dynamic",
-    'pytest.importorskip("onnxruntime")', 'importlib.import_module("onnxruntime")', 'import numpy, onnxruntime.capi',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import onnxruntime",
+        "import onnxruntime as ort",
+        "from onnxruntime.quantization import quantize_dynamic",
+        'pytest.importorskip("onnxruntime")',
+        'importlib.import_module("onnxruntime")',
+        "import numpy, onnxruntime.capi",
+    ],
+)
 def test_every_way_to_import_it_is_seen(statement):
     assert imports_of_onnxruntime(f"import numpy\n{statement}\n") == [2]
 
@@ -94,8 +101,14 @@ def run(tmp_path, module: str, *before: str, wait_s: float = 2.0) -> set[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
     # XDG_CACHE_HOME is where it looks first.
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([*before, sys.executable, "-c", PROGRAM, str(file), module, str(wait_s)], env=environment,
-                   check=True, capture_output=True, text=True, timeout=100)
+    subprocess.run(
+        [*before, sys.executable, "-c", PROGRAM, str(file), module, str(wait_s)],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
 
 

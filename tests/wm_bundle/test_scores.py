@@ -18,12 +18,19 @@ from wm_bundle.scores import (
 )
 
 LOCK_STEP = BenchmarkScores(
-    mode="lock-step", date="2030-01-02T03:04:05+00:00", map="CarRacing-v3", seeds=(7, 8), max_steps=None,
-    parameters={"candidates": 32}, machine={"cpu": "abacus", "cores": 2},
-    controllers=(ControllerScore("planner", "tiny-test (0123)", 2, 0, Estimate(910.5, 900.0, 921.0)),
-                 ControllerScore("random", None, 2, 1, Estimate(-30.0, None, None))),
+    mode="lock-step",
+    date="2030-01-02T03:04:05+00:00",
+    map="CarRacing-v3",
+    seeds=(7, 8),
+    max_steps=None,
+    parameters={"candidates": 32},
+    machine={"cpu": "abacus", "cores": 2},
+    controllers=(
+        ControllerScore("planner", "tiny-test (0123)", 2, 0, Estimate(910.5, 900.0, 921.0)),
+        ControllerScore("random", None, 2, 1, Estimate(-30.0, None, None)),
+    ),
     differences=(ScoreDifference("planner", "random", 2, Estimate(940.5, 930.0, 951.0)),),
-)  # fmt: skip
+)
 REAL_TIME = replace(LOCK_STEP, mode="real-time", differences=())
 
 

@@ -16,11 +16,18 @@ from wm_bundle.self_check import MEASURES, Answers, Questions, read_self_check, 
 B, N, H, F = 3, 4, 5, 20  # of tiny_bundle: 16 + 4 belief features
 SPEC = SelfCheckSpec("by hand", dict.fromkeys(MEASURES, 0.1), dict.fromkeys(MEASURES, 0.0))
 QUESTIONS = Questions(
-    image=np.full((3, 64, 64), 7, np.uint8), vector=np.ones(1, np.float32), previous_action=np.zeros(3, np.float32),
-    beliefs=np.ones((B, F), np.float32), plans=np.zeros((B, N, H, 2), np.float32))  # fmt: skip
+    image=np.full((3, 64, 64), 7, np.uint8),
+    vector=np.ones(1, np.float32),
+    previous_action=np.zeros(3, np.float32),
+    beliefs=np.ones((B, F), np.float32),
+    plans=np.zeros((B, N, H, 2), np.float32),
+)
 ANSWERS = Answers(
-    next_belief=np.zeros(F, np.float32), returns=np.ones((B, N), np.float32), actor=np.zeros((B, H, 3), np.float32),
-    picture=np.zeros((3, 64, 64), np.uint8))  # fmt: skip
+    next_belief=np.zeros(F, np.float32),
+    returns=np.ones((B, N), np.float32),
+    actor=np.zeros((B, H, 3), np.float32),
+    picture=np.zeros((3, 64, 64), np.uint8),
+)
 
 
 def bundle_with(folder, questions=QUESTIONS, answers=ANSWERS, spec=SPEC):
@@ -59,7 +66,7 @@ def test_a_bundle_of_an_earlier_version_has_none(tmp_path):
         ({"answers": replace(ANSWERS, picture=np.array([{}], object))}, "allow_pickle"),
         ({"spec": replace(SPEC, limits={"return": 0.1})}, "expected limits of belief, return, .*, found return"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_the_model_is_refused_with_the_reason(changes, words, tmp_path):
     with pytest.raises(BundleError, match=rf"self_check.npz cannot be used: .*{words}.*export the bundle again"):
         read_self_check(bundle_with(tmp_path, **changes))

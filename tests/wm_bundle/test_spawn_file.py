@@ -16,20 +16,27 @@ def written(tmp_path, *sensors, **car):
 
 def test_cameras_have_the_files_order_and_carlas_size_where_none_is_named(tmp_path):
     file = written(
-        tmp_path, {"type": "sensor.camera.rgb", "id": "rear"}, {"type": "sensor.other.imu", "id": "imu"},
+        tmp_path,
+        {"type": "sensor.camera.rgb", "id": "rear"},
+        {"type": "sensor.other.imu", "id": "imu"},
         {"type": "sensor.camera.rgb", "id": "front", "image_size_x": "320", "image_size_y": 240},
-        {"type": "sensor.camera.depth", "id": "depth"}, {"type": "sensor.camera.native", "id": "above"})  # fmt: skip
+        {"type": "sensor.camera.depth", "id": "depth"},
+        {"type": "sensor.camera.native", "id": "above"},
+    )
     cameras = cameras_in(file, "ego_vehicle")
     assert list(cameras.items()) == [("rear", (800, 600)), ("front", (320, 240)), ("above", (96, 96))]
 
 
-@pytest.mark.parametrize("sensors, car, message", [
-    ([{"type": "sensor.camera.rgb", "id": "front"}], {"id": "hero"}, "the id ego_vehicle, found hero"),
-    ([], {}, "the id ego_vehicle, found none"),
-    ([{"type": "sensor.other.imu", "id": "imu"}], {}, "expected a camera of the type sensor.camera.rgb"),
-    ([{"type": "sensor.camera.rgb", "id": "front", "image_size_x": "wide"}], {}, "found .*'wide'"),
-    (["sensor.camera.rgb"], {}, "expected cameras with 'id'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sensors, car, message",
+    [
+        ([{"type": "sensor.camera.rgb", "id": "front"}], {"id": "hero"}, "the id ego_vehicle, found hero"),
+        ([], {}, "the id ego_vehicle, found none"),
+        ([{"type": "sensor.other.imu", "id": "imu"}], {}, "expected a camera of the type sensor.camera.rgb"),
+        ([{"type": "sensor.camera.rgb", "id": "front", "image_size_x": "wide"}], {}, "found .*'wide'"),
+        (["sensor.camera.rgb"], {}, "expected cameras with 'id'"),
+    ],
+)
 def test_a_car_without_usable_cameras_is_refused_with_the_files_name(tmp_path, sensors, car, message):
     file = written(tmp_path, *sensors, **car)
     with pytest.raises(SpawnFileError, match=message) as error:
@@ -37,9 +44,9 @@ def test_a_car_without_usable_cameras_is_refused_with_the_files_name(tmp_path, s
     assert str(file) in str(error.value)
 
 
-@pytest.mark.parametrize("text", [
-    "", "[]", "{}", '{"objects": [{"id": "ego_vehicle"}]}', '{"objects": [7]}', '\ufeff{"objects": []}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"objects": [{"id": "ego_vehicle"}]}', '{"objects": [7]}', '\ufeff{"objects": []}']
+)
 def test_a_file_without_objects_is_refused(tmp_path, text):
     file = tmp_path / "spawn.json"
     file.write_text(text, encoding="utf-8")
@@ -49,8 +56,10 @@ def test_a_file_without_objects_is_refused(tmp_path, text):
 
 def test_the_simulator_reads_the_same_cameras(tmp_path):
     file = written(
-        tmp_path, {"type": "sensor.camera.rgb", "id": "rear", "spawn_point": {"z": 2.0}},
+        tmp_path,
+        {"type": "sensor.camera.rgb", "id": "rear", "spawn_point": {"z": 2.0}},
         {"type": "sensor.camera.native", "id": "above"},
-        {"type": "sensor.camera.rgb", "id": "front", "spawn_point": {"z": 2.0}, "image_size_y": "48"})  # fmt: skip
+        {"type": "sensor.camera.rgb", "id": "front", "spawn_point": {"z": 2.0}, "image_size_y": "48"},
+    )
     sensors, _ = read_spawn_file(str(file), "ego_vehicle")
     assert {sensor.id: (sensor.width, sensor.height) for sensor in sensors} == cameras_in(file, "ego_vehicle")

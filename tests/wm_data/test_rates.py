@@ -33,8 +33,10 @@ def test_what_is_one_rate_to_train_is_one_to_inspect_and_to_lerobot(tmp_path, ra
     told = dict(facts.overview(found))["rate"]
     assert told == (f"{min(rate, 10.0):g} to {max(rate, 10.0):g} Hz" if one else f"10 Hz (1); {rate:g} Hz (1)")
     config = WorldModelTrainConfig(sequence_length=10, validation_share=0.0, image_size=64)
-    for use, refused in ((lambda: SequenceDataset(tmp_path, config), EpisodeError),
-                         (lambda: Layout.of(files), ConversionError)):  # fmt: skip
+    for use, refused in (
+        (lambda: SequenceDataset(tmp_path, config), EpisodeError),
+        (lambda: Layout.of(files), ConversionError),
+    ):
         if one:
             use()
         else:

@@ -88,9 +88,12 @@ def test_what_is_one_drive(tmp_path):
     ]
     found = [[file.stem for file in drive] for drive in drives_of(files)]
     assert found == [
-        ["bag_000", "bag_001", "bag_1000"], ["other_000"], ["other_001"], ["renamed", "zz"],
+        ["bag_000", "bag_001", "bag_1000"],
+        ["other_000"],
+        ["other_001"],
+        ["renamed", "zz"],
         ["scene-0001_000", "scene-0002_000"],
-    ]  # fmt: skip
+    ]
     assert name_of_drive(files[:3]) == "bag_000 (and 2 more of this drive)" and name_of_drive(files[3:4]) == "other_000"
 
 

@@ -51,8 +51,9 @@ def test_a_loop_holds_every_pixel_for_its_time_and_begins_again_for_ever(tmp_pat
         write_loop(tmp_path / name, counted(4), durations_ms)
     with Image.open(tmp_path / "a.webp") as picture:
         assert picture.format == "WEBP" and picture.info["loop"] == 0 and picture.size == (64, 48)
-        found = [(np.asarray(frame.convert("RGB")), frame.info["duration"])
-                 for frame in ImageSequence.Iterator(picture)]  # fmt: skip
+        found = [
+            (np.asarray(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(picture)
+        ]
     assert [duration for _, duration in found] == durations_ms
     for (pixels, _), real in zip(found, counted(4), strict=True):
         assert np.array_equal(pixels, real)

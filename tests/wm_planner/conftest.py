@@ -38,9 +38,16 @@ class FakeEngine:
         return np.zeros((candidates, HORIZON, 2), np.float32)
 
     def observe(self, image, vector, previous_action, belief, is_first, camera_mask=None):
-        self.observed.append(SimpleNamespace(image=image, vector=vector.copy(), is_first=is_first,
-                                             previous_action=previous_action.copy(), belief=belief.copy(),
-                                             camera_mask=camera_mask))
+        self.observed.append(
+            SimpleNamespace(
+                image=image,
+                vector=vector.copy(),
+                is_first=is_first,
+                previous_action=previous_action.copy(),
+                belief=belief.copy(),
+                camera_mask=camera_mask,
+            )
+        )
         if self.fail is not None:
             raise self.fail
         return belief + 1.0, self.surprise
@@ -81,10 +88,16 @@ def engine(clock) -> FakeEngine:
 def manifest() -> BundleManifest:
     """What fits the fake engine: 8×8 pictures straight from the camera, speed beside them, 12.5 Hz."""
     return BundleManifest(
-        model_id="fake", image=ImageSpec(8, 8, (CameraSpec("rgb_front", 8, 8),)),
-        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),), control_period_s=0.08,
-        latent=LatentSpec("gaussian", 3, 2), horizon=HORIZON, discount=1.0, reward_name="test",
-        surprise_threshold=1.0)
+        model_id="fake",
+        image=ImageSpec(8, 8, (CameraSpec("rgb_front", 8, 8),)),
+        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),),
+        control_period_s=0.08,
+        latent=LatentSpec("gaussian", 3, 2),
+        horizon=HORIZON,
+        discount=1.0,
+        reward_name="test",
+        surprise_threshold=1.0,
+    )
 
 
 @pytest.fixture

@@ -10,11 +10,31 @@ from wm_planner.replay.monitor_options import parse_options as parse_monitor
 from wm_planner.replay.options import parse_options as parse_play
 
 GIVEN = {
-    "topics": ("imu=/imu", "status=/status"), "actions": "derived", "max_steer_deg": 30.0, "wheelbase": 0.3,
-    "tolerance_ms": 5.0, "target_speed": 3.0, "recover": True,
-}  # fmt: skip
-WORDS = ["--topics", "imu=/imu", "--actions", "derived", "--max-steer-deg", "30", "--wheelbase", "0.3",
-         "--tolerance-ms", "5", "--target-speed", "3", "--recover", "--topics", "status=/status"]  # fmt: skip
+    "topics": ("imu=/imu", "status=/status"),
+    "actions": "derived",
+    "max_steer_deg": 30.0,
+    "wheelbase": 0.3,
+    "tolerance_ms": 5.0,
+    "target_speed": 3.0,
+    "recover": True,
+}
+WORDS = [
+    "--topics",
+    "imu=/imu",
+    "--actions",
+    "derived",
+    "--max-steer-deg",
+    "30",
+    "--wheelbase",
+    "0.3",
+    "--tolerance-ms",
+    "5",
+    "--target-speed",
+    "3",
+    "--recover",
+    "--topics",
+    "status=/status",
+]
 
 
 def evaluation(*words: str):
@@ -28,11 +48,14 @@ def test_an_evaluation_reads_as_convert_is_told_to_and_by_default_as_it_does():
     assert ConvertOptions("rosbag", "bag", "", **GIVEN).topics == GIVEN["topics"]
 
 
-@pytest.mark.parametrize("words, message", [
-    (["--max-steer-deg", "90"], "max_steer_deg is 90, expected below 90"),
-    (["--tolerance-ms", "-1"], "tolerance_ms is -1, expected 0 or more"),
-    (["--actions", "odd"], "--actions"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--max-steer-deg", "90"], "max_steer_deg is 90, expected below 90"),
+        (["--tolerance-ms", "-1"], "tolerance_ms is -1, expected 0 or more"),
+        (["--actions", "odd"], "--actions"),
+    ],
+)
 def test_what_convert_refuses_is_refused(words, message, capsys):
     with pytest.raises(SystemExit):
         evaluation(*words)

@@ -24,11 +24,18 @@ def handlers():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(("module", "typed", "meant"), [
-    ("drive", "--controler", "--controllers"), ("benchmark", "--sedes=1", "--seeds"),
-    ("evaluation", "--bundel", "--bundle"), ("verification", "--provder", "--provider"),
-    ("recording", "--outptu", "--output"), ("replay", "--rat", "--rate"), ("loop_picture", "--otuput", "--output"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("module", "typed", "meant"),
+    [
+        ("drive", "--controler", "--controllers"),
+        ("benchmark", "--sedes=1", "--seeds"),
+        ("evaluation", "--bundel", "--bundle"),
+        ("verification", "--provder", "--provider"),
+        ("recording", "--outptu", "--output"),
+        ("replay", "--rat", "--rate"),
+        ("loop_picture", "--otuput", "--output"),
+    ],
+)
 def test_a_mistyped_option_of_any_command_gets_the_nearest_one_before_all_else(capsys, module, typed, meant):
     options = importlib.import_module(f"wm_planner.{module}.options")
     with pytest.raises(SystemExit) as ending:

@@ -144,11 +144,27 @@ def test_a_planner_that_has_left_is_not_waited_for_in_the_next_episode(watchdog,
     assert watchdog.brake_due() is None
 
 
-@pytest.mark.parametrize("ends_ns", [
-    [END_NS - TICK_NS], [2**62], [0], [-TICK_NS], [END_NS + 2_000_000_000], [END_NS, END_NS + TICK_NS],
-    [END_NS + TICK_NS * k for k in range(20)]], ids=[
-    "told again", "in the far future", "no stamp", "before time", "long after the last command",
-    "an episode that is over and goes on", "over at every tick"])  # fmt: skip
+@pytest.mark.parametrize(
+    "ends_ns",
+    [
+        [END_NS - TICK_NS],
+        [2**62],
+        [0],
+        [-TICK_NS],
+        [END_NS + 2_000_000_000],
+        [END_NS, END_NS + TICK_NS],
+        [END_NS + TICK_NS * k for k in range(20)],
+    ],
+    ids=[
+        "told again",
+        "in the far future",
+        "no stamp",
+        "before time",
+        "long after the last command",
+        "an episode that is over and goes on",
+        "over at every tick",
+    ],
+)
 def test_an_end_that_is_none_does_not_excuse_a_planner_that_died(watchdog, clock, ends_ns):
     watchdog.command(*THROTTLE, END_NS)
     for stamp_ns in ends_ns:

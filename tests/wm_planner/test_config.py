@@ -11,19 +11,25 @@ from wm_planner.errors import ConfigError
 from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting
 
 
-@pytest.mark.parametrize("values, message", [
-    ({"bundel": "x"}, "unknown parameter bundel; did you mean bundle[?]$"),
-    ({"zzz": "x"}, "unknown parameter zzz; known are bundle, .*"),
-    ({"candidates": 7}, "candidates: expected 8 to 4096, found 7"),
-    ({"candidates": 8.0}, "candidates: expected int, found float"),
-    ({"autostart": 1}, "autostart: expected bool, found int"),
-    ({"solver": "magic"}, "solver: expected one of shooting, cem, mppi, actor, policy, found 'magic'"),
-    ({"solver": "policy"}, "solver: policy drives with a policy file, expected one in proposal_policy, found none"),
-    ({"deadline_ms": float("nan")}, "deadline_ms: expected 1.0 to 10000.0 ms, found nan"),
-    ({"risk": 1.0, "candidates": 15}, "candidates: expected at least 16 with risk above 0.*found 15"),
-    *(({"role_name": name}, f"role_name: expected a ROS name .* found '{name}'") for name in ("123E5", "", "a b", "ä")),
-    ({"solver": "cem", "elites": 100}, r"elites: expected at most candidates \(64\), found 100"),
-])
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"bundel": "x"}, "unknown parameter bundel; did you mean bundle[?]$"),
+        ({"zzz": "x"}, "unknown parameter zzz; known are bundle, .*"),
+        ({"candidates": 7}, "candidates: expected 8 to 4096, found 7"),
+        ({"candidates": 8.0}, "candidates: expected int, found float"),
+        ({"autostart": 1}, "autostart: expected bool, found int"),
+        ({"solver": "magic"}, "solver: expected one of shooting, cem, mppi, actor, policy, found 'magic'"),
+        ({"solver": "policy"}, "solver: policy drives with a policy file, expected one in proposal_policy, found none"),
+        ({"deadline_ms": float("nan")}, "deadline_ms: expected 1.0 to 10000.0 ms, found nan"),
+        ({"risk": 1.0, "candidates": 15}, "candidates: expected at least 16 with risk above 0.*found 15"),
+        *(
+            ({"role_name": name}, f"role_name: expected a ROS name .* found '{name}'")
+            for name in ("123E5", "", "a b", "ä")
+        ),
+        ({"solver": "cem", "elites": 100}, r"elites: expected at most candidates \(64\), found 100"),
+    ],
+)
 def test_refuses_and_names(values, message):
     with pytest.raises(ConfigError, match=message):
         PlannerConfig.from_values(values)
@@ -47,8 +53,10 @@ def test_topics_follow_the_role_name_unless_given():
     assert config.topic("control_topic", "vehicle_control_cmd") == "/my/command"
 
 
-@pytest.mark.parametrize("name, kind", [
-    ("shooting", RandomShooting), ("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly), ("policy", PolicyOnly)])
+@pytest.mark.parametrize(
+    "name, kind",
+    [("shooting", RandomShooting), ("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly), ("policy", PolicyOnly)],
+)
 def test_the_solver_is_the_one_named(name, kind):
     assert type(make_solver(PlannerConfig(solver=name), 6)) is kind
 
@@ -60,7 +68,10 @@ def kinds(manifest, has_ensemble=False, **values) -> list[type]:
 def test_costs_are_those_with_a_weight(manifest):
     assert kinds(manifest) == []
     assert kinds(manifest, action_rate_cost=1.0, deviation_cost=1.0, steering_speed_cost=1.0) == [
-        ActionRateCost, DeviationCost, SteeringSpeedCost]
+        ActionRateCost,
+        DeviationCost,
+        SteeringSpeedCost,
+    ]
 
 
 def test_risk_asks_the_ensemble_and_several_futures_only_without_one(manifest):
@@ -92,13 +103,17 @@ def test_cautious_weighs_every_cost_more_and_limits_throttle(manifest):
 
 def test_caution_is_never_dropped_for_want_of_candidates(manifest):
     few = PlannerConfig(candidates=15)
-    with pytest.raises(ConfigError, match="candidates: expected at least 16 with cautious_risk above 0, because bundle "
-                                          "fake has no ensemble.*found 15; or set cautious_risk to 0"):
+    with pytest.raises(
+        ConfigError,
+        match="candidates: expected at least 16 with cautious_risk above 0, because bundle "
+        "fake has no ensemble.*found 15; or set cautious_risk to 0",
+    ):
         make_tuning(few, manifest, has_ensemble=False)
     assert make_tuning(few, manifest, has_ensemble=True).cautious.scorer.costs  # the members' disagreement is free
     incautious, enough, actor = (
         make_tuning(dataclasses.replace(few, **change), manifest, has_ensemble=False).cautious.scorer
-        for change in ({"cautious_risk": 0.0}, {"candidates": 16}, {"solver": "actor"}))
+        for change in ({"cautious_risk": 0.0}, {"candidates": 16}, {"solver": "actor"})
+    )
     assert not incautious.costs and enough.samples == 2
     assert actor.samples == 1  # it chooses among nothing
 

@@ -3,14 +3,7 @@
 from random import Random
 
 import pytest
-from wm_planner.continuity import (
-    CommandedMotion,
-    EpisodeTracker,
-    FrozenPicture,
-    RateCheck,
-    SampleBuffer,
-    StatusSample,
-)
+from wm_planner.continuity import CommandedMotion, EpisodeTracker, FrozenPicture, RateCheck, SampleBuffer, StatusSample
 
 PERIOD_NS = 80_000_000
 

@@ -38,8 +38,13 @@ def levels(lines) -> dict[str, str]:
 
 def test_nothing_has_happened_yet(diagnostics):
     assert levels(report(diagnostics)) == {
-        "camera": "STALE", "deadline": "STALE", "surprise": "STALE", "engine": "STALE", "mode": "STALE",
-        "topics": "OK"}
+        "camera": "STALE",
+        "deadline": "STALE",
+        "surprise": "STALE",
+        "engine": "STALE",
+        "mode": "STALE",
+        "topics": "OK",
+    }
 
 
 def test_all_is_well_while_driving_and_the_figures_have_units(diagnostics, clock):
@@ -90,8 +95,13 @@ def test_a_brake_without_images_is_an_error_and_makes_the_rest_stale(diagnostics
     clock.advance(6.0)
     diagnostics.take_command(CommandRecord(Mode.BRAKING, "no image for 6 s", 0.1, False), answers_image=False)
     assert levels(report(diagnostics)) == {
-        "camera": "ERROR", "deadline": "STALE", "surprise": "STALE", "engine": "STALE", "mode": "ERROR",
-        "topics": "OK"}
+        "camera": "ERROR",
+        "deadline": "STALE",
+        "surprise": "STALE",
+        "engine": "STALE",
+        "mode": "ERROR",
+        "topics": "OK",
+    }
     diagnostics.reset()
     assert report(diagnostics)["camera"].level is Level.STALE
 
@@ -102,7 +112,8 @@ def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_f
         return lines[0], next(line for line in lines if line.name.endswith("mode"))
 
     assert camera_and_mode("nobody publishes /a")[0].message == (
-        "front: no image yet; left: no image yet; nobody publishes /a")
+        "front: no image yet; left: no image yet; nobody publishes /a"
+    )
     drive(diagnostics, clock, 1.0)
     clock.advance(1.0)
     resting = CommandRecord(Mode.BRAKING, "the episode is over", 0.1, False, expected=True)
@@ -113,10 +124,15 @@ def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_f
     assert [line.level for line in camera_and_mode("")] == [Level.ERROR, Level.ERROR]
 
 
-@pytest.mark.parametrize("values, has_ensemble, plans", [
-    ({}, False, 128), ({"solver": "actor"}, False, 1),
-    ({"risk": 1.0}, True, 128), ({"risk": 1.0}, False, 32),  # 64 // 4 samples * 2 iterations
-])
+@pytest.mark.parametrize(
+    "values, has_ensemble, plans",
+    [
+        ({}, False, 128),
+        ({"solver": "actor"}, False, 1),
+        ({"risk": 1.0}, True, 128),
+        ({"risk": 1.0}, False, 32),  # 64 // 4 samples * 2 iterations
+    ],
+)
 def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans):
     config = PlannerConfig(candidates=64, iterations=2, risk_samples=4, **values)
     assert plans_asked_for(config, has_ensemble) == plans

@@ -23,18 +23,25 @@ def file_of(kind: str, *, zero="raw", read_twice=False, zero_point=True) -> byte
     data_type = TensorProto.UINT8 if shift else TensorProto.INT8
     tensors = [numpy_helper.from_array((VALUES + shift).astype(kind), "weight")]
     numbers = np.full(N, shift, kind)
-    tensors.append(numpy_helper.from_array(numbers, "zero") if zero == "raw"
-                   else helper.make_tensor("zero", data_type, [N], numbers.tolist()))  # fmt: skip
+    tensors.append(
+        numpy_helper.from_array(numbers, "zero")
+        if zero == "raw"
+        else helper.make_tensor("zero", data_type, [N], numbers.tolist())
+    )
     nodes = [helper.make_node("MatMulInteger", ["a", "weight", "za", *(["zero"] if zero_point else [])], ["c"])]
     if read_twice:
         nodes.append(helper.make_node("Cast", ["weight"], ["d"], to=TensorProto.INT32))
     graph = helper.make_graph(
-        nodes, "g",
-        [helper.make_tensor_value_info("a", TensorProto.UINT8, ["M", K]),
-         helper.make_tensor_value_info("za", TensorProto.UINT8, [])],
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info("a", TensorProto.UINT8, ["M", K]),
+            helper.make_tensor_value_info("za", TensorProto.UINT8, []),
+        ],
         [helper.make_tensor_value_info("c", TensorProto.INT32, ["M", N])]
         + ([helper.make_tensor_value_info("d", TensorProto.INT32, [K, N])] if read_twice else []),
-        tensors)  # fmt: skip
+        tensors,
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
 
 
@@ -101,10 +108,14 @@ def test_a_cut_or_changed_file_is_a_value_error_or_changed_in_its_place(at, byte
 
 def test_the_probe_is_one_product_of_uint8_with_int8():
     graph = helper.make_graph(
-        [helper.make_node("MatMulInteger", ["a", "b"], ["c"])], "probe",
-        [helper.make_tensor_value_info("a", TensorProto.UINT8, ["M", 64]),
-         helper.make_tensor_value_info("b", TensorProto.INT8, [64, 16])],
-        [helper.make_tensor_value_info("c", TensorProto.INT32, ["M", 16])])  # fmt: skip
+        [helper.make_node("MatMulInteger", ["a", "b"], ["c"])],
+        "probe",
+        [
+            helper.make_tensor_value_info("a", TensorProto.UINT8, ["M", 64]),
+            helper.make_tensor_value_info("b", TensorProto.INT8, [64, 16]),
+        ],
+        [helper.make_tensor_value_info("c", TensorProto.INT32, ["M", 16])],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     assert onnx.ModelProto.FromString(eight_bit._PROBE) == model
     assert signed_is_exact() in (True, False)

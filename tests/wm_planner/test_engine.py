@@ -36,8 +36,9 @@ def files_of(bundle):
 
 def observe(engine, is_first=True, action=(0.0, 0.0, 0.0), belief=None, shade=90):
     image = np.full((3, 64, 64), shade, np.uint8)
-    return engine.observe(image, np.array([3.0]), np.array(action),
-                          engine.initial_belief() if belief is None else belief, is_first)
+    return engine.observe(
+        image, np.array([3.0]), np.array(action), engine.initial_belief() if belief is None else belief, is_first
+    )
 
 
 def test_shapes_of_all_four_functions(engine):
@@ -83,7 +84,9 @@ def test_says_which_installed_providers_it_refused_and_why(bundle, monkeypatch):
     assert set(EngineSettings().providers) == set(PROVIDERS)
     assert first_that_works(EngineSettings(), attempt, "bundle", lines.append) == "CPUExecutionProvider"
     assert [line.split()[:2] for line in lines[:-1]] == [
-        ["refused", "TensorrtExecutionProvider"], ["refused", "CUDAExecutionProvider"]]  # fmt: skip
+        ["refused", "TensorrtExecutionProvider"],
+        ["refused", "CUDAExecutionProvider"],
+    ]
     assert all("no driver" in line for line in lines[:-1]) and lines[-1].startswith("inference on CPU")
 
 
@@ -91,8 +94,9 @@ def test_providers_that_are_not_installed_are_no_alarm(bundle, monkeypatch):
     lines = []
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     Engine(bundle, EngineSettings(), lines.append)
-    assert lines[0] == ("inference on CPUExecutionProvider with 1 thread(s) (this onnxruntime is one without TensorRT "
-                        "and CUDA)")  # fmt: skip
+    assert lines[0] == (
+        "inference on CPUExecutionProvider with 1 thread(s) (this onnxruntime is one without TensorRT and CUDA)"
+    )
     assert not any("refused" in line for line in lines)
 
 
@@ -264,9 +268,11 @@ def test_functions_of_one_session_record_graphs_of_their_own(bundle, monkeypatch
     latent, horizon = bundle.manifest.latent, bundle.manifest.horizon
 
     def feeds(count: int) -> dict:
-        return {"belief": np.zeros((1, latent.belief), np.float32),
-                "actions": np.zeros((count, horizon, 3), np.float32),
-                "noise": np.zeros((count, horizon, latent.stochastic), np.float32)}  # fmt: skip
+        return {
+            "belief": np.zeros((1, latent.belief), np.float32),
+            "actions": np.zeros((count, horizon, 3), np.float32),
+            "noise": np.zeros((count, horizon, latent.stochastic), np.float32),
+        }
 
     for outputs in (("reward", "continue", "value"), ("beliefs",)):
         function = DeviceFunction(session, outputs, "cpu")

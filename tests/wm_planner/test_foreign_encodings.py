@@ -43,6 +43,7 @@ class CvBridge:
 @pytest.fixture(autouse=True)
 def install(monkeypatch, tmp_path):
     """Puts a module's text in the place of cv_bridge, for this process and those it starts."""
+
     def install_text(text: str) -> None:
         (tmp_path / "cv_bridge.py").write_text(text)
 

@@ -11,20 +11,26 @@ from wm_planner.preflight import image_topics
 TWO = ["left", "right"]
 
 
-@pytest.mark.parametrize("values, cameras, topics", [
-    ({}, TWO, ["/carla/ego_vehicle/left/image", "/carla/ego_vehicle/right/image"]),
-    ({"role_name": "hero"}, ["rgb"], ["/carla/hero/rgb/image"]),
-    ({"image_topic": "/car/{camera}/raw"}, TWO, ["/car/left/raw", "/car/right/raw"]),
-    ({"image_topic": "/front", "camera_tolerance_ms": 500.0}, ["rgb"], ["/front"]),
-])
+@pytest.mark.parametrize(
+    "values, cameras, topics",
+    [
+        ({}, TWO, ["/carla/ego_vehicle/left/image", "/carla/ego_vehicle/right/image"]),
+        ({"role_name": "hero"}, ["rgb"], ["/carla/hero/rgb/image"]),
+        ({"image_topic": "/car/{camera}/raw"}, TWO, ["/car/left/raw", "/car/right/raw"]),
+        ({"image_topic": "/front", "camera_tolerance_ms": 500.0}, ["rgb"], ["/front"]),
+    ],
+)
 def test_every_camera_has_its_topic(values, cameras, topics):
     assert image_topics(PlannerConfig(**values), cameras, 0.08) == topics
 
 
-@pytest.mark.parametrize("values, message", [
-    ({"image_topic": "/front"}, r"image_topic: expected \{camera\} in it, for the bundle's cameras left, right"),
-    ({"camera_tolerance_ms": 40.0}, "camera_tolerance_ms: expected less than half .* 40 ms, found 40"),
-])
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"image_topic": "/front"}, r"image_topic: expected \{camera\} in it, for the bundle's cameras left, right"),
+        ({"camera_tolerance_ms": 40.0}, "camera_tolerance_ms: expected less than half .* 40 ms, found 40"),
+    ],
+)
 def test_several_cameras_that_cannot_be_told_apart_are_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         image_topics(PlannerConfig(**values), TWO, 0.08)

@@ -25,9 +25,9 @@ def sensors_of(name: str) -> list[dict]:
     return car["sensors"]
 
 
-@pytest.mark.parametrize("name, cameras", [
-    ("carla_spawn.json", 1), ("carla_spawn_six_cameras.json", 6), ("wm_sim_four_cameras.json", 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, cameras", [("carla_spawn.json", 1), ("carla_spawn_six_cameras.json", 6), ("wm_sim_four_cameras.json", 4)]
+)
 def test_the_spawned_car_has_what_the_planner_listens_to(name, cameras):
     sensors = {sensor["id"]: sensor for sensor in sensors_of(name)}
     assert sensors.keys() >= {"rgb_front", "imu", "collision", "lane_invasion", "odometry", "speedometer", "tf"}
@@ -56,8 +56,15 @@ def test_the_native_example_gets_the_camera_that_the_bridge_s_car_has():
 def test_a_car_without_a_camera_of_the_bundle_is_refused(tmp_path):
     bundle = make_tiny_bundle(tmp_path / "tiny")
     cameras = json.loads((bundle / "bundle.json").read_text())["image"]["cameras"]
-    sensors = [{"type": "sensor.camera.rgb", "id": camera["name"], "image_size_x": camera["source_width"],
-                "image_size_y": camera["source_height"]} for camera in cameras]  # fmt: skip
+    sensors = [
+        {
+            "type": "sensor.camera.rgb",
+            "id": camera["name"],
+            "image_size_x": camera["source_width"],
+            "image_size_y": camera["source_height"],
+        }
+        for camera in cameras
+    ]
     file = tmp_path / "my.json"
 
     def spawn(*sensors, bundle=bundle):
@@ -74,12 +81,20 @@ def test_a_car_without_a_camera_of_the_bundle_is_refused(tmp_path):
         spawn({"type": "sensor.other.imu", "id": "imu"})
 
 
-@pytest.mark.parametrize("text, message", [
-    ("", "expected a JSON file"), ("[]", "expected a JSON file"), ("{}", "expected a JSON file"),
-    ('{"objects": [{"id": "ego_vehicle"}]}', "'type' and 'id' each"),
-    ('{"objects": [{"type": "sensor.pseudo.objects", "id": "o"}]}', "expected a vehicle with sensors, found sensor"),
-    ('{"objects": [{"type": "vehicle.tesla.model3", "id": "ego_vehicle"}]}', "expected a vehicle with sensors"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "expected a JSON file"),
+        ("[]", "expected a JSON file"),
+        ("{}", "expected a JSON file"),
+        ('{"objects": [{"id": "ego_vehicle"}]}', "'type' and 'id' each"),
+        (
+            '{"objects": [{"type": "sensor.pseudo.objects", "id": "o"}]}',
+            "expected a vehicle with sensors, found sensor",
+        ),
+        ('{"objects": [{"type": "vehicle.tesla.model3", "id": "ego_vehicle"}]}', "expected a vehicle with sensors"),
+    ],
+)
 def test_a_spawn_file_that_is_none_gets_one_message(tmp_path, text, message):
     file = tmp_path / "spawn.json"
     file.write_text(text)
@@ -110,13 +125,19 @@ def test_every_topic_of_the_planner_is_in_the_simulator_s_file(simulator):
     assert planner["status_topic"] == expected.topic("status_topic", "vehicle_status")
 
 
-@pytest.mark.parametrize("text, message", [
-    ("- a", "expected the nodes wm_planner and wm_command_watchdog"),
-    ("wm_plannre: {}", "expected the nodes wm_planner and wm_command_watchdog"),
-    ("wm_planner: {ros__parameters: [1]}", "wm_planner: ros__parameters: with names and values"),
-    ("wm_planner: {ros__parameters: {image_topic: [1]}}", "expected a number, a word, true or false for image_topic"),
-    ("wm_planner: [", "cannot be read"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("- a", "expected the nodes wm_planner and wm_command_watchdog"),
+        ("wm_plannre: {}", "expected the nodes wm_planner and wm_command_watchdog"),
+        ("wm_planner: {ros__parameters: [1]}", "wm_planner: ros__parameters: with names and values"),
+        (
+            "wm_planner: {ros__parameters: {image_topic: [1]}}",
+            "expected a number, a word, true or false for image_topic",
+        ),
+        ("wm_planner: [", "cannot be read"),
+    ],
+)
 def test_a_file_of_topics_that_is_none_gets_one_message(tmp_path, text, message):
     file = tmp_path / "topics.yaml"
     file.write_text(text)
@@ -129,4 +150,6 @@ def test_a_file_of_topics_may_name_one_node_only(tmp_path):
     file = tmp_path / "topics.yaml"
     file.write_text("wm_planner: {ros__parameters: {image_topic: '/{role_name}/{camera}', threads: 2}}")
     assert launch_simulators.node_parameters("none", "car", str(file)) == {
-        "wm_planner": {"image_topic": "/car/{camera}", "threads": 2}, "wm_command_watchdog": {}}
+        "wm_planner": {"image_topic": "/car/{camera}", "threads": 2},
+        "wm_command_watchdog": {},
+    }

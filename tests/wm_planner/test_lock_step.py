@@ -32,7 +32,8 @@ def test_the_built_in_simulator_waits_as_long_as_the_others_are_told():
     assert config.command_wait == lock_step.EMBEDDED_WAIT_S
     assert BridgeConfig().command_wait == lock_step.BRIDGE_WAIT_S  # as the bridge it stands for
     assert not BridgeConfig.from_parameters(
-        lock_step.simulator_parameters(waits=False)).synchronous_mode_wait_for_vehicle_control_command
+        lock_step.simulator_parameters(waits=False)
+    ).synchronous_mode_wait_for_vehicle_control_command
 
 
 def test_all_who_decide_in_lock_step_take_the_same_parameters(manifest):

@@ -26,8 +26,10 @@ def surprise() -> SurpriseMonitor:
 
 def test_the_numbers_are_those_of_the_message():
     assert {mode.name: mode.value for mode in Mode} == {
-        name.removeprefix("MODE_"): getattr(PlannerStatus, name) for name in dir(PlannerStatus)
-        if name.startswith("MODE_")}
+        name.removeprefix("MODE_"): getattr(PlannerStatus, name)
+        for name in dir(PlannerStatus)
+        if name.startswith("MODE_")
+    }
 
 
 def test_surprise_degrades_then_brakes(surprise):
@@ -42,6 +44,7 @@ def test_a_single_surprise_changes_nothing(surprise):
 def test_an_expected_image_between_surprising_ones_does_not_hide_them(surprise):
     images = [HIGH, HIGH, LOW, HIGH, HIGH, LOW, HIGH, HIGH, HIGH]
     assert modes(surprise, images) == "-dddddddB"  # 1 2 1 2 3 2 3 4 5
+
 
 def test_degraded_ends_when_as_many_images_were_expected(surprise):
     assert modes(surprise, [HIGH, HIGH, HIGH, LOW, LOW, LOW]) == "-dddd-"  # 1 2 3 2 1 0

@@ -74,8 +74,9 @@ def differences(folder: Path, *before: str) -> dict:
         # qemu 7.2 plays numpy's AVX2 code wrong (gathers and half precision); onnxruntime's it plays right.
         "NPY_DISABLE_CPU_FEATURES": "X86_V3 AVX2 FMA3 F16C" if before else "",
     }
-    done = subprocess.run([*before, sys.executable, SCRIPT, folder], env=environment, capture_output=True, text=True,
-                          timeout=110)  # fmt: skip
+    done = subprocess.run(
+        [*before, sys.executable, SCRIPT, folder], env=environment, capture_output=True, text=True, timeout=110
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

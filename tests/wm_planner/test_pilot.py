@@ -156,7 +156,8 @@ def test_a_picture_that_stands_still_brakes_until_it_moves_even_when_the_vehicle
 
 
 def test_where_no_speed_is_known_a_picture_that_stands_still_brakes_once_throttle_must_have_moved_the_vehicle(
-        engine, clock, manifest):
+    engine, clock, manifest
+):
     engine.target[:] = (0.0, 0.5)
     engine.proposal[:] = (0.0, 0.5, 0.0)
     pilot = make_pilot(engine, clock, dataclasses.replace(manifest, vector=()), frozen_throttle_s=0.2)
@@ -190,8 +191,10 @@ def test_the_last_speed_serves_for_two_periods(pilot, clock):
     assert modes == [Mode.DRIVING, Mode.DRIVING, Mode.BRAKING]
 
 
-@pytest.mark.parametrize("error, message", [
-    (NonFiniteError("belief is not finite"), "not finite"), (ZeroDivisionError("oops"), "internal error")])
+@pytest.mark.parametrize(
+    "error, message",
+    [(NonFiniteError("belief is not finite"), "not finite"), (ZeroDivisionError("oops"), "internal error")],
+)
 def test_any_failure_brakes_and_the_next_image_begins_afresh(pilot, clock, engine, error, message):
     drive(pilot, clock, 1)
     engine.fail = error

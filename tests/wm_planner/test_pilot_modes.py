@@ -10,7 +10,13 @@ def test_surprise_degrades_brakes_and_lets_drive_again(pilot, clock, engine):
     engine.surprise = 1.1
     decisions = [drive(pilot, clock, tick) for tick in range(2, 8)]
     assert [decision.mode for decision in decisions] == [
-        Mode.DRIVING, Mode.DEGRADED, Mode.DEGRADED, Mode.BRAKING, Mode.BRAKING, Mode.BRAKING]
+        Mode.DRIVING,
+        Mode.DEGRADED,
+        Mode.DEGRADED,
+        Mode.BRAKING,
+        Mode.BRAKING,
+        Mode.BRAKING,
+    ]
     assert decisions[0].command[1] > CAUTIOUS_THROTTLE
     assert all(decision.command[1] <= CAUTIOUS_THROTTLE + 1e-6 for decision in decisions[1:3])
     assert "surprise was 1.1 nats, the bundle's limit is 1.0" in decisions[1].reason

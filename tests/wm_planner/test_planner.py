@@ -114,9 +114,15 @@ def test_a_plan_that_is_not_finite_does_not_leave(planner, engine, clock):
         planner.plan(clock() + 1.0)
 
 
-@pytest.mark.parametrize("action, message", [
-    ([0.0, np.inf, 0.0], "not finite"), ([1.1, 0.0, 0.0], "limits"), ([0.0, 0.0, -0.1], "limits"),
-    ([0.0, 0.5, 0.5], "at once")])
+@pytest.mark.parametrize(
+    "action, message",
+    [
+        ([0.0, np.inf, 0.0], "not finite"),
+        ([1.1, 0.0, 0.0], "limits"),
+        ([0.0, 0.0, -0.1], "limits"),
+        ([0.0, 0.5, 0.5], "at once"),
+    ],
+)
 def test_check_refuses(action, message):
     with pytest.raises(PlanError, match=message):
         check_actions(np.array([[0.0, 0.0, 0.0], action]))
@@ -175,7 +181,7 @@ def test_several_futures_of_a_plan_share_the_candidates_and_differ_in_noise(engi
     planner = make_planner(engine, clock, cem(candidates=40, iterations=1), risky)
     observe(planner)
     plan = planner.plan(clock() + 1.0)
-    (actions, noise), = seen
+    ((actions, noise),) = seen
     assert len(actions) == 40 and len(plan.candidates) == 10
     actions, noise = actions.reshape(4, 10, HORIZON, 3), noise.reshape(4, 10, HORIZON, 2)
     assert (actions == plan.candidates).all()

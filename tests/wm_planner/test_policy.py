@@ -39,8 +39,9 @@ def picture(shade: int) -> np.ndarray:
 
 
 def test_acts_by_picture_vector_and_previous_action(tmp_path):
-    file = make_tiny_policy(tmp_path / "a.onnx", (0.1, 0.0, 0.0), of_brightness=(0.5, 0.0, 0.0),
-                            of_speed=(0.0, 0.01, 0.0), of_previous=0.5)  # fmt: skip
+    file = make_tiny_policy(
+        tmp_path / "a.onnx", (0.1, 0.0, 0.0), of_brightness=(0.5, 0.0, 0.0), of_speed=(0.0, 0.01, 0.0), of_previous=0.5
+    )
     action = opened(file).act(picture(102), np.array([20.0]), np.array([0.2, 0.3, 0.1]))
     # steer 0.1 + 0.4 * 0.5 + 0.5 * 0.2; throttle 20 * 0.01 + 0.5 * 0.3; brake 0.5 * 0.1
     np.testing.assert_allclose(action, [0.4, 0.35, 0.05], atol=1e-6)
@@ -53,8 +54,11 @@ def test_inputs_that_a_policy_does_not_need_may_be_missing_but_the_image_may_not
     model.graph.input[0].name = "camera"
     model.graph.node[0].input[0] = "camera"
     onnx.save(model, tmp_path / "blind.onnx")
-    with pytest.raises(ConfigError, match="blind.onnx: expected the input image and none but vector, previous_action "
-                                          "beside it, found camera; write the file with"):
+    with pytest.raises(
+        ConfigError,
+        match="blind.onnx: expected the input image and none but vector, previous_action "
+        "beside it, found camera; write the file with",
+    ):
         read_policy(tmp_path / "blind.onnx")
 
 
@@ -79,15 +83,21 @@ def damaged(folder, name: str):
     return file
 
 
-@pytest.mark.parametrize("name, message", [
-    ("nothing", "expected an ONNX file, found nothing there"),
-    ("a folder", "expected an ONNX file, found a folder"),
-    ("text", "expected an ONNX file, found one that onnxruntime refuses"),
-    ("no metadata", "expected the metadata property wm_policy, found none"),
-    ("another version", "format_version: expected 1, found 7"),
-    ("another size", r"expected the input image as tensor\(uint8\) \(N, 3, 64, 64\), found tensor\(uint8\) "
-                     r"\(N, 3, 32, 48\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("nothing", "expected an ONNX file, found nothing there"),
+        ("a folder", "expected an ONNX file, found a folder"),
+        ("text", "expected an ONNX file, found one that onnxruntime refuses"),
+        ("no metadata", "expected the metadata property wm_policy, found none"),
+        ("another version", "format_version: expected 1, found 7"),
+        (
+            "another size",
+            r"expected the input image as tensor\(uint8\) \(N, 3, 64, 64\), found tensor\(uint8\) "
+            r"\(N, 3, 32, 48\)",
+        ),
+    ],
+)
 def test_files_that_are_no_policies_are_refused_with_their_name_and_what_to_do(tmp_path, name, message):
     file = damaged(tmp_path, name)
     with pytest.raises(ConfigError, match=message) as refusal:
@@ -98,16 +108,28 @@ def test_files_that_are_no_policies_are_refused_with_their_name_and_what_to_do(t
 TWO_INPUTS = (PolicyVectorSpec("speed", "m/s"), PolicyVectorSpec("yaw_rate", "rad/s"))
 
 
-@pytest.mark.parametrize("overrides, message", [
-    ({"image": ImageSpec(32, 64, (CameraSpec("rgb_front", 96, 96),))},
-     "expected the pictures of bundle tiny-test: 64x64 from rgb_front 96x96, found 64x32 from rgb_front 96x96"),
-    ({"image": ImageSpec(64, 64, (CameraSpec("rgb_front", 96, 96, (0, 0, 84, 96)),))},
-     r"found 64x64 from rgb_front 96x96 cropped to top, left, height, width \(0, 0, 84, 96\)"),
-    ({"vector": TWO_INPUTS},
-     r"expected the vector inputs of bundle tiny-test: speed \[m/s\], found speed \[m/s\], yaw_rate \[rad/s\]"),
-    ({"vector": (PolicyVectorSpec("speed", "km/h"),)}, r"found speed \[km/h\]"),
-    ({"control_period_s": 0.1}, "expected the period of bundle tiny-test: 0.08 s, found 0.1 s; train the policy on"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (
+            {"image": ImageSpec(32, 64, (CameraSpec("rgb_front", 96, 96),))},
+            "expected the pictures of bundle tiny-test: 64x64 from rgb_front 96x96, found 64x32 from rgb_front 96x96",
+        ),
+        (
+            {"image": ImageSpec(64, 64, (CameraSpec("rgb_front", 96, 96, (0, 0, 84, 96)),))},
+            r"found 64x64 from rgb_front 96x96 cropped to top, left, height, width \(0, 0, 84, 96\)",
+        ),
+        (
+            {"vector": TWO_INPUTS},
+            r"expected the vector inputs of bundle tiny-test: speed \[m/s\], found speed \[m/s\], yaw_rate \[rad/s\]",
+        ),
+        ({"vector": (PolicyVectorSpec("speed", "km/h"),)}, r"found speed \[km/h\]"),
+        (
+            {"control_period_s": 0.1},
+            "expected the period of bundle tiny-test: 0.08 s, found 0.1 s; train the policy on",
+        ),
+    ],
+)
 def test_a_policy_made_for_other_pictures_inputs_or_rates_drives_with_no_bundle(folder, tmp_path, overrides, message):
     file = make_tiny_policy(tmp_path / "other.onnx", **overrides)
     with pytest.raises(ConfigError, match=message):
@@ -192,5 +214,7 @@ def test_a_policy_file_that_changes_while_it_drives_is_a_fault(folder, tmp_path,
     assert guard.fault() is None
     make_tiny_policy(file, (0.0, 0.1, 0.0))
     clock.advance(CHECK_S)
-    assert guard.fault() == (f"policy file {file} was changed while it drove: put the old one back, or configure the "
-                             f"planner again to drive with the new policy")  # fmt: skip
+    assert guard.fault() == (
+        f"policy file {file} was changed while it drove: put the old one back, or configure the "
+        f"planner again to drive with the new policy"
+    )

@@ -13,17 +13,24 @@ ROOT = Path(__file__).parents[2]
 # What distributions are told apart by. A name in a message or comment decides nothing.
 TELLING = re.compile(
     r"ROS_DISTRO\b|ROS_LOCALHOST_ONLY|ROS_AUTOMATIC_DISCOVERY_RANGE|ROS_STATIC_PEERS|rclpy\.qos_event|rclpy\.event_handler"
-    r"|\"humble|CallbackType")
+    r"|\"humble|CallbackType"
+)
 ONE_PLACE = {"ros2_ws/src/wm_planner/wm_planner/ros_distribution.py", "scripts/ros_underlay.sh"}
 # Their tests, and the image's own choice.
-ABOUT_IT = {"tests/wm_planner/test_ros_distribution.py", "tests/tools/test_setup.py", "tests/tools/test_documents.py",
-            "docker/compose.yaml"}
+ABOUT_IT = {
+    "tests/wm_planner/test_ros_distribution.py",
+    "tests/tools/test_setup.py",
+    "tests/tools/test_documents.py",
+    "docker/compose.yaml",
+}
 SUFFIXES = {".py", ".sh", ".xml", ".yaml", ".json", ".cfg", ".toml", ".txt", ".cmake", ".zsh", ".bash", ""}
 FOLDERS = ("ros2_ws/src", "launch", "config", "scripts", "tools", "docker", "tests", "benchmarks", "requirements")
 
 
-@pytest.mark.parametrize("distribution, variable", [
-    ("humble", ("ROS_LOCALHOST_ONLY", "1")), ("jazzy", ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"))])
+@pytest.mark.parametrize(
+    "distribution, variable",
+    [("humble", ("ROS_LOCALHOST_ONLY", "1")), ("jazzy", ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"))],
+)
 def test_a_child_sees_its_domain_and_this_machine_only(monkeypatch, distribution, variable):
     monkeypatch.setenv("ROS_DISTRO", distribution)
     monkeypatch.setenv("ROS_STATIC_PEERS", "192.0.2.1")
@@ -59,9 +66,16 @@ def test_a_message_has_its_times_also_where_rclpy_does_not_tell_them(monkeypatch
 
 
 def test_distributions_are_told_apart_in_one_place():
-    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")
-             if path.suffix in SUFFIXES and path.is_file() and "__pycache__" not in path.parts] + [ROOT / "env.sh"]
-    telling = {str(path.relative_to(ROOT)) for path in files
-               if TELLING.search(path.read_text(encoding="utf-8", errors="ignore").replace("ros-$ROS_DISTRO-", ""))}
+    files = [
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in SUFFIXES and path.is_file() and "__pycache__" not in path.parts
+    ] + [ROOT / "env.sh"]
+    telling = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if TELLING.search(path.read_text(encoding="utf-8", errors="ignore").replace("ros-$ROS_DISTRO-", ""))
+    }
     assert ONE_PLACE <= telling, "the search finds nothing"
     assert telling - ONE_PLACE - ABOUT_IT == set(), f"move what differs to one of {sorted(ONE_PLACE)}"

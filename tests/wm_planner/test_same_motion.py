@@ -32,8 +32,10 @@ def sliding(kind: str, stamp: int, random: np.random.Generator) -> dict:
         return {"header": stamped(stamp), "velocity": abs(along)}
     if kind == "imu":
         return {"header": stamped(stamp), "angular_velocity": {"z": turn}}
-    return {"header": stamped(stamp), "twist": {"twist": {"linear": {"x": along, "y": aside, "z": up},
-                                                          "angular": {"z": turn}}}}  # fmt: skip
+    return {
+        "header": stamped(stamp),
+        "twist": {"twist": {"linear": {"x": along, "y": aside, "z": up}, "angular": {"z": turn}}},
+    }
 
 
 def filled(message, fields: dict):
@@ -90,12 +92,15 @@ def inputs_of_node(told, engine, clock, manifest, yaw_rate_source: str) -> dict[
     return seen
 
 
-@pytest.mark.parametrize(("kinds", "source", "values"), [
-    (("odometry",), "odometry", {"actions": "derived"}),
-    (("status", "odometry"), "odometry", {}),
-    (("odometry", "imu"), "imu", {"actions": "derived", "topics": (f"imu={TOPICS['imu']}",)}),
-    (("status", "imu"), "imu", {}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kinds", "source", "values"),
+    [
+        (("odometry",), "odometry", {"actions": "derived"}),
+        (("status", "odometry"), "odometry", {}),
+        (("odometry", "imu"), "imu", {"actions": "derived", "topics": (f"imu={TOPICS['imu']}",)}),
+        (("status", "imu"), "imu", {}),
+    ],
+)
 def test_a_bags_vector_is_the_nodes(tmp_path, engine, clock, manifest, kinds, source, values):
     told = messages(kinds)
     ours = rows_of_convert(tmp_path / "bag", told, **values)

@@ -21,11 +21,13 @@ def test_the_readmes_open_loop_table_is_that_of_bundle_json():
 
 def test_the_shipped_model_imagines_better_than_guesses_that_need_no_model():
     scores = load_bundle(ROOT / "models" / "carracing").manifest.open_loop
-    for step, imagined, guess in zip(scores.steps, scores.psnr_db["imagined"], scores.psnr_db["copy_last"],
-                                     strict=True):  # fmt: skip
+    for step, imagined, guess in zip(
+        scores.steps, scores.psnr_db["imagined"], scores.psnr_db["copy_last"], strict=True
+    ):
         assert imagined.value > guess.value, f"PSNR {step} steps ahead"
-    for step, imagined, guess in zip(scores.steps, scores.reward_error["imagined"], scores.reward_error["mean_reward"],
-                                     strict=True):  # fmt: skip
+    for step, imagined, guess in zip(
+        scores.steps, scores.reward_error["imagined"], scores.reward_error["mean_reward"], strict=True
+    ):
         assert imagined.value < guess.value, f"reward error {step} steps ahead"
 
 

@@ -27,8 +27,9 @@ def make(name: str, **changes):
     return MPPI(settings(**changes), temperature=0.1)
 
 
-def problem(proposal=None, evaluate=score, affordable=lambda: 10**6, limit=lambda plans: None,
-            policy_plan=None) -> Problem:  # fmt: skip
+def problem(
+    proposal=None, evaluate=score, affordable=lambda: 10**6, limit=lambda plans: None, policy_plan=None
+) -> Problem:
     proposal = np.zeros((HORIZON, 2), np.float32) if proposal is None else proposal
     return Problem(proposal, limit, evaluate, affordable, lambda: policy_plan)
 
@@ -202,9 +203,14 @@ def test_policy_alone_is_scored_but_not_changed_and_the_actor_stands_in_for_it()
     np.testing.assert_array_equal(PolicyOnly().solve(problem(proposal)).plan, proposal)
 
 
-@pytest.mark.parametrize("changes, named", [
-    ({"candidates": 7}, "candidates.*at least 8, found 7"), ({"iterations": 0}, "iterations"),
-    ({"horizon": 0}, "horizon")])
+@pytest.mark.parametrize(
+    "changes, named",
+    [
+        ({"candidates": 7}, "candidates.*at least 8, found 7"),
+        ({"iterations": 0}, "iterations"),
+        ({"horizon": 0}, "horizon"),
+    ],
+)
 def test_refuses_bad_settings(changes, named):
     with pytest.raises(ValueError, match=named):
         settings(**changes)

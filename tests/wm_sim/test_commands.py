@@ -60,10 +60,13 @@ def test_each_arrival_ends_one_wait(clock):
     assert not desk.take_arrival()
 
 
-@pytest.mark.parametrize("sent, applied", [
-    (Command(steer=1.5, throttle=-0.1, brake=7.0), Command(steer=1.0, throttle=0.0, brake=1.0)),
-    (Command(steer=-9.0, throttle=2.0, brake=-1.0), Command(steer=-1.0, throttle=1.0, brake=0.0)),
-])
+@pytest.mark.parametrize(
+    "sent, applied",
+    [
+        (Command(steer=1.5, throttle=-0.1, brake=7.0), Command(steer=1.0, throttle=0.0, brake=1.0)),
+        (Command(steer=-9.0, throttle=2.0, brake=-1.0), Command(steer=-1.0, throttle=1.0, brake=0.0)),
+    ],
+)
 def test_out_of_range_commands_are_clamped_with_a_warning(clock, sent, applied):
     desk = CommandDesk(False, clock)
     assert "clamped" in desk.receive(Channel.NORMAL, sent, 0)

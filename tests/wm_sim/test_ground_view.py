@@ -19,8 +19,6 @@ CAMERAS = {
 }
 
 
-
-
 @pytest.fixture(scope="module")
 def track():
     """A world, the middles of its road's and kerbs' edges (n, 2), and these edges (n, 2) as they lie on the map [m]."""
@@ -69,8 +67,7 @@ def test_edges_of_the_track_are_drawn_within_half_a_pixel_of_where_they_are_seen
         turn = (0.0, 0.0, math.sin(state.yaw / 2), math.cos(state.yaw / 2))
 
         def pixel(point, state=state, turn=turn):
-            return project(
-                (*point, 0.0), (state.x, state.y, 0.0), turn, (mount.x, mount.y, mount.z), lens, k)
+            return project((*point, 0.0), (state.x, state.y, 0.0), turn, (mount.x, mount.y, mount.z), lens, k)
 
         near = np.hypot(*(points - (state.x, state.y)).T) < 80.0
         picture = view.picture(world.layers(), state.x, state.y, state.yaw)
@@ -94,12 +91,14 @@ def test_the_horizon_is_level_with_the_camera_and_only_sky_is_above_it(track):
 def test_a_turned_car_shows_the_same_picture_in_a_camera_that_is_turned_back(track):
     world = track[0]
     state = world.state()
-    ahead, turned = (GroundView(Pinhole(160, 120, RAD(80), Mount(0.0, 0.0, 2.0, RAD(5), RAD(12), yaw)))
-                     for yaw in (0.0, RAD(-130)))
+    ahead, turned = (
+        GroundView(Pinhole(160, 120, RAD(80), Mount(0.0, 0.0, 2.0, RAD(5), RAD(12), yaw))) for yaw in (0.0, RAD(-130))
+    )
     ground = world.layers()[:1]  # without the car, which turns
     np.testing.assert_array_equal(
         ahead.picture(ground, state.x, state.y, state.yaw),
-        turned.picture(ground, state.x, state.y, state.yaw + RAD(130)))
+        turned.picture(ground, state.x, state.y, state.yaw + RAD(130)),
+    )
 
 
 def test_the_car_is_seen_from_behind_and_not_by_a_camera_ahead_of_it(track):
@@ -107,8 +106,7 @@ def test_the_car_is_seen_from_behind_and_not_by_a_camera_ahead_of_it(track):
     state = world.state()
 
     def reds(mount):
-        picture = GroundView(Pinhole(160, 120, RAD(90), mount)).picture(
-            world.layers(), state.x, state.y, state.yaw)
+        picture = GroundView(Pinhole(160, 120, RAD(90), mount)).picture(world.layers(), state.x, state.y, state.yaw)
         return int((picture == (204, 0, 0)).all(axis=2).sum())
 
     assert reds(Mount(-4.5, 0.0, 2.8, pitch=RAD(20))) > 300

@@ -26,8 +26,14 @@ CAMERAS = {
 def ahead(distance_m, left_m, turn, number=0, colour=(250, 120, 0)):
     """A box, its middle ahead and left of the car."""
     x, y, yaw = CAR
-    return Box(number, x + distance_m * math.cos(yaw) - left_m * math.sin(yaw),
-               y + distance_m * math.sin(yaw) + left_m * math.cos(yaw), yaw + turn, SIZE, colour)
+    return Box(
+        number,
+        x + distance_m * math.cos(yaw) - left_m * math.sin(yaw),
+        y + distance_m * math.sin(yaw) + left_m * math.cos(yaw),
+        yaw + turn,
+        SIZE,
+        colour,
+    )
 
 
 def picture(camera, boxes):
@@ -52,7 +58,8 @@ def visible_edges(box, eye):
         if len(common) == 2 and any(first[k] * seen_from[k] > half[k] for k in common):
             yield tuple(
                 np.array([box.x + a * cosine - b * sine, box.y + a * sine + b * cosine, c + half[2]])
-                for a, b, c in (np.array(first) * half, np.array(second) * half))
+                for a, b, c in (np.array(first) * half, np.array(second) * half)
+            )
 
 
 @pytest.mark.parametrize("name", CAMERAS)

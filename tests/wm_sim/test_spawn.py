@@ -39,18 +39,28 @@ def test_angles_are_degrees_and_missing_values_are_carlas_defaults(tmp_path):
 
 def test_sensors_keep_the_files_order_and_the_worlds_own_come_where_they_stand(tmp_path):
     path = written(
-        tmp_path, {"type": "sensor.pseudo.odom", "id": "odometry"}, {"type": "sensor.camera.native", "id": "above"},
-        {"type": "sensor.pseudo.tf", "id": "tf"}, others=[{"type": "sensor.pseudo.markers", "id": "markers"}])
+        tmp_path,
+        {"type": "sensor.pseudo.odom", "id": "odometry"},
+        {"type": "sensor.camera.native", "id": "above"},
+        {"type": "sensor.pseudo.tf", "id": "tf"},
+        others=[{"type": "sensor.pseudo.markers", "id": "markers"}],
+    )
     sensors, _ = read_spawn_file(path, "ego_vehicle")
     assert [(sensor.id, sensor.on_car) for sensor in sensors] == [
-        ("markers", False), ("odometry", True), ("above", True), ("tf", True)]
+        ("markers", False),
+        ("odometry", True),
+        ("above", True),
+        ("tf", True),
+    ]
     assert (sensors[2].width, sensors[2].height) == (96, 96)
 
 
 def test_what_is_not_simulated_is_named_and_left_out(tmp_path):
     path = written(
-        tmp_path, {"type": "sensor.lidar.ray_cast", "id": "lidar", "range": 50},
-        {"type": "sensor.other.imu", "id": "imu", "noise_gyro_stddev_x": 0.0, "noise_gyro_stddev_y": 0.1})
+        tmp_path,
+        {"type": "sensor.lidar.ray_cast", "id": "lidar", "range": 50},
+        {"type": "sensor.other.imu", "id": "imu", "noise_gyro_stddev_x": 0.0, "noise_gyro_stddev_y": 0.1},
+    )
     sensors, left_out = read_spawn_file(path, "ego_vehicle")
     assert [sensor.id for sensor in sensors] == ["imu"]
     assert len(left_out) == 2
@@ -58,16 +68,31 @@ def test_what_is_not_simulated_is_named_and_left_out(tmp_path):
     assert "noise_gyro_stddev_y has no influence" in left_out[1] and "stddev_x" not in left_out[1]
 
 
-@pytest.mark.parametrize("sensor, words", [
-    ({"id": "rgb"}, r"objects\[0\].sensors\[0\]: expected an object with a type"),
-    ({"type": "sensor.camera.rgb", "id": "rgb front", "spawn_point": {"z": 2}}, "id: expected a ROS name.*rgb front"),
-    ({"type": "sensor.camera.rgb", "id": "rgb"}, r"spawn_point.z: expected a height above the ground.*0.0"),
-    ({"type": "sensor.camera.rgb", "id": "rgb", "spawn_point": {"z": 2}, "fov": 180}, "fov: expected a number.*180"),
-    ({"type": "sensor.camera.rgb", "id": "rgb", "spawn_point": {"z": 2}, "image_size_x": 10.5}, "a whole number.*10.5"),
-    ({"type": "sensor.camera.rgb", "id": "rgb", "spawn_point": {"z": "high"}}, "z: expected a number.*'high'"),
-    ({"type": "sensor.other.imu", "id": "imu", "sensor_tick": float("nan")}, "sensor_tick: expected a number.*nan"),
-    ({"type": "sensor.other.imu", "id": "imu", "spawn_point": [1, 2]}, r"spawn_point: expected an object.*\[1, 2\]"),
-])
+@pytest.mark.parametrize(
+    "sensor, words",
+    [
+        ({"id": "rgb"}, r"objects\[0\].sensors\[0\]: expected an object with a type"),
+        (
+            {"type": "sensor.camera.rgb", "id": "rgb front", "spawn_point": {"z": 2}},
+            "id: expected a ROS name.*rgb front",
+        ),
+        ({"type": "sensor.camera.rgb", "id": "rgb"}, r"spawn_point.z: expected a height above the ground.*0.0"),
+        (
+            {"type": "sensor.camera.rgb", "id": "rgb", "spawn_point": {"z": 2}, "fov": 180},
+            "fov: expected a number.*180",
+        ),
+        (
+            {"type": "sensor.camera.rgb", "id": "rgb", "spawn_point": {"z": 2}, "image_size_x": 10.5},
+            "a whole number.*10.5",
+        ),
+        ({"type": "sensor.camera.rgb", "id": "rgb", "spawn_point": {"z": "high"}}, "z: expected a number.*'high'"),
+        ({"type": "sensor.other.imu", "id": "imu", "sensor_tick": float("nan")}, "sensor_tick: expected a number.*nan"),
+        (
+            {"type": "sensor.other.imu", "id": "imu", "spawn_point": [1, 2]},
+            r"spawn_point: expected an object.*\[1, 2\]",
+        ),
+    ],
+)
 def test_values_that_cannot_be_used_are_refused_with_their_place(tmp_path, sensor, words):
     with pytest.raises(SpawnError, match=words):
         read_spawn_file(written(tmp_path, sensor), "ego_vehicle")
@@ -93,4 +118,5 @@ def test_two_sensors_of_one_id_another_car_and_no_file_are_refused(tmp_path):
 def test_the_built_in_camera_is_the_worlds_own_in_the_size_asked_for(world, kind):
     sensors = built_in(make_world(world, 0.08).camera, 96, 64)
     assert [(camera.type, camera.id, camera.width, camera.height) for camera in sensors if "camera" in camera.type] == [
-        (kind, "rgb_front", 96, 64)]
+        (kind, "rgb_front", 96, 64)
+    ]

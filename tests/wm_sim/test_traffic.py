@@ -34,7 +34,8 @@ def with_car_ahead(distance_m, seed=3):
     world = alone(seed)
     s, lateral = world._curve.locate(world._ego.position)
     standing = Vehicle(
-        world._road, world._curve.point(s + distance_m, lateral), world._curve.heading(s + distance_m), 0.0)
+        world._road, world._curve.point(s + distance_m, lateral), world._curve.heading(s + distance_m), 0.0
+    )
     standing.actor_id, standing.colour = 100, (255, 255, 255)
     world._others.append(standing)
     world._road.vehicles.append(standing)
@@ -133,8 +134,13 @@ def test_the_same_seed_and_commands_give_the_same_ticks_and_pictures_in_another_
         tick = simulation.tick(Command(0.1 * (k % 7 - 3), 0.3, 0.0))
         digest.update(repr((tick, simulation.boxes())).encode() + simulation.image().tobytes())
     other = subprocess.run(
-        [sys.executable, "-c", PRINTED], env={**os.environ, "PYTHONHASHSEED": "17"}, capture_output=True, text=True,
-        timeout=120.0, check=True)
+        [sys.executable, "-c", PRINTED],
+        env={**os.environ, "PYTHONHASHSEED": "17"},
+        capture_output=True,
+        text=True,
+        timeout=120.0,
+        check=True,
+    )
     assert other.stdout.strip() == digest.hexdigest()
 
 

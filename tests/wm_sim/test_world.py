@@ -107,6 +107,7 @@ def test_steer_right_is_positive_and_lowers_the_yaw(steer, sign):
 
 def test_steering_right_moves_the_road_ahead_to_the_left_of_the_picture():
     """The picture is fixed to the car: turning right turns the world counter-clockwise in it."""
+
     def road_column(steer):
         world = CarRacingWorld(0.08)
         world.reset(2)

@@ -201,18 +201,23 @@ def test_cameras_that_could_be_mixed_with_the_next_tick_s_are_refused(tmp_path):
     collector(tmp_path, FakeNode(), camera_tolerance=0.05).connect()  # one camera has nothing to be mixed with
 
 
-@pytest.mark.parametrize("cameras, file, names", [
-    ("", False, ("rgb_front",)), ("a,b", False, ("a", "b")), ("", True, ("front", "rear")), ("rear", True, ("rear",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "cameras, file, names",
+    [("", False, ("rgb_front",)), ("a,b", False, ("a", "b")), ("", True, ("front", "rear")), ("rear", True, ("rear",))],
+)
 def test_the_cameras_are_those_named_or_the_spawn_file_s(tmp_path, cameras, file, names):
     options = CollectOptions(cameras=cameras, objects_definition_file=spawn_file(tmp_path) if file else "")
     assert options.camera_names() == names
 
 
-@pytest.mark.parametrize("cameras, message", [
-    ("front,left", "expected some of front, rear, .*spawn.json, found left"),
-    ("front,front", "expected different sensor ids"), ("front view", "expected different sensor ids"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "cameras, message",
+    [
+        ("front,left", "expected some of front, rear, .*spawn.json, found left"),
+        ("front,front", "expected different sensor ids"),
+        ("front view", "expected different sensor ids"),
+    ],
+)
 def test_cameras_that_cannot_be_recorded_are_refused(tmp_path, cameras, message):
     with pytest.raises(CollectError, match=message):
         CollectOptions(cameras=cameras, objects_definition_file=spawn_file(tmp_path)).camera_names()
@@ -265,12 +270,25 @@ def test_numbers_below_zero_are_refused(name):
         CollectOptions(**{name: -1})
 
 
-@pytest.mark.parametrize(("there", "episodes", "said", "new"), [
-    (0, 2, "holds 0 episodes, and 2 is the total it shall hold: records 2 new episodes, episode_000000 to "
-           "episode_000001", 2),
-    (3, 4, "holds 3 episodes, and 4 is the total it shall hold: records 1 new episode, episode_000003", 1),
-    (3, 2, "holds 3 episodes already, and 2 is the total it shall hold; --episodes 5 (episodes:=5) records 2 more", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("there", "episodes", "said", "new"),
+    [
+        (
+            0,
+            2,
+            "holds 0 episodes, and 2 is the total it shall hold: records 2 new episodes, episode_000000 to "
+            "episode_000001",
+            2,
+        ),
+        (3, 4, "holds 3 episodes, and 4 is the total it shall hold: records 1 new episode, episode_000003", 1),
+        (
+            3,
+            2,
+            "holds 3 episodes already, and 2 is the total it shall hold; --episodes 5 (episodes:=5) records 2 more",
+            0,
+        ),
+    ],
+)
 def test_what_is_there_what_is_new_and_what_will_be_done_is_said(tmp_path, there, episodes, said, new):
     for index in range(there):
         (tmp_path / f"episode_{index:06d}.npz").touch()

@@ -5,12 +5,31 @@ import pytest
 from wm_training.config import ConfigurationError, WorldModelTrainConfig
 
 SEED_DEFAULTS = dict(
-    state_dim=256, action_dim=3, hidden_dim=512, latent_dim=32, num_categories=32, deterministic_dim=256,
-    stochastic_dim=32, batch_size=32, sequence_length=50, learning_rate=3e-4, weight_decay=1e-6, num_epochs=100,
-    max_grad_norm=100.0, warmup_steps=1000, reconstruction_weight=1.0, kl_weight=1.0, kl_balance=0.8,
-    reward_weight=1.0, value_weight=0.5, dynamics_weight=1.0, kl_free_bits=1.0, kl_anneal_steps=10000,
-    imagination_horizon=15, num_imagination_samples=8,
-)  # fmt: skip
+    state_dim=256,
+    action_dim=3,
+    hidden_dim=512,
+    latent_dim=32,
+    num_categories=32,
+    deterministic_dim=256,
+    stochastic_dim=32,
+    batch_size=32,
+    sequence_length=50,
+    learning_rate=3e-4,
+    weight_decay=1e-6,
+    num_epochs=100,
+    max_grad_norm=100.0,
+    warmup_steps=1000,
+    reconstruction_weight=1.0,
+    kl_weight=1.0,
+    kl_balance=0.8,
+    reward_weight=1.0,
+    value_weight=0.5,
+    dynamics_weight=1.0,
+    kl_free_bits=1.0,
+    kl_anneal_steps=10000,
+    imagination_horizon=15,
+    num_imagination_samples=8,
+)
 PAIRS = [("state_dim", "deterministic_dim"), ("latent_dim", "stochastic_dim")]
 
 
@@ -101,8 +120,11 @@ def test_a_wrong_type_is_refused_with_name_value_and_expected_type(name, value, 
 def test_numbers_of_other_libraries_become_plain_ones():
     config = WorldModelTrainConfig(batch_size=np.int64(8), learning_rate=np.float64(0.5), kl_weight=1)
     assert [type(getattr(config, name)) for name in ("batch_size", "learning_rate", "kl_weight", "state_dim")] == [
-        int, float, float, int
-    ]  # fmt: skip
+        int,
+        float,
+        float,
+        int,
+    ]
 
 
 def test_a_dictionary_gives_the_configuration_back_and_unknown_names_are_refused_with_the_nearest():

@@ -64,10 +64,25 @@ def _values(name: str) -> st.SearchStrategy:
     if kind is int:
         return st.integers(2, 2**31)
     if kind is float:  # within what every one of them allows
-        below_one = ("kl_balance", "return_lambda", "unimix", "final_learning_rate", "discount", "target_decay",
-                     "camera_dropout", "validation_share", "actor_min_std", "imagined_share")  # fmt: skip
-        return st.floats(0.0, 1.0 if name in below_one else None, exclude_min=True, exclude_max=name in below_one,
-                         allow_infinity=False)  # fmt: skip
+        below_one = (
+            "kl_balance",
+            "return_lambda",
+            "unimix",
+            "final_learning_rate",
+            "discount",
+            "target_decay",
+            "camera_dropout",
+            "validation_share",
+            "actor_min_std",
+            "imagined_share",
+        )
+        return st.floats(
+            0.0,
+            1.0 if name in below_one else None,
+            exclude_min=True,
+            exclude_max=name in below_one,
+            allow_infinity=False,
+        )
     if kind is str:
         return st.text(min_size=1).filter(str.strip)
     return st.sampled_from(get_args(kind))

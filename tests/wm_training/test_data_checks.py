@@ -32,9 +32,13 @@ ODD = {
     "reward": lambda e: replace(e, meta={**e.meta, "reward": "driving-1"}),
 }
 WORDS = {
-    "rate": "is at 10 Hz", "cameras": "has 2 cameras", "vector": "vector inputs none (its meta names speed",
-    "camera": "is of the cameras rgb_left", "steer": "has max_steer_deg 30", "reward": "has the reward driving-1",
-}  # fmt: skip
+    "rate": "is at 10 Hz",
+    "cameras": "has 2 cameras",
+    "vector": "vector inputs none (its meta names speed",
+    "camera": "is of the cameras rgb_left",
+    "steer": "has max_steer_deg 30",
+    "reward": "has the reward driving-1",
+}
 
 
 def usual(seed: int, rows: int = 40):
@@ -60,8 +64,19 @@ def place(tmp_path_factory):
 
 
 def clone_words(place, data, output):
-    return ["--data-path", str(data), "--output", str(output), "--num-epochs", "1", "--batch-size", "8",
-            "--warmup-steps", "2", *SMALL]  # fmt: skip
+    return [
+        "--data-path",
+        str(data),
+        "--output",
+        str(output),
+        "--num-epochs",
+        "1",
+        "--batch-size",
+        "8",
+        "--warmup-steps",
+        "2",
+        *SMALL,
+    ]
 
 
 def command(name, place, data, tmp_path):
@@ -164,9 +179,28 @@ def test_augment_imagines_from_each_drive_of_a_file_and_says_where_it_began(plac
     for i in range(2):
         write_episode(tmp_path / "data" / f"{i}.npz", several_drives(ends=(19,)))
     write_episode(tmp_path / "data" / "2.npz", usual(1))
-    words = ["--checkpoint", str(place / "model.pt"), "--data-path", str(tmp_path / "data"), "--quantile", "1",
-             "--output-dir", str(tmp_path / "o"), "--num-augmentations", "1", "--starts", "first", "--horizon", "3",
-             "--min-rows", "2", "--device", "cpu", "--threads", "1"]  # fmt: skip
+    words = [
+        "--checkpoint",
+        str(place / "model.pt"),
+        "--data-path",
+        str(tmp_path / "data"),
+        "--quantile",
+        "1",
+        "--output-dir",
+        str(tmp_path / "o"),
+        "--num-augmentations",
+        "1",
+        "--starts",
+        "first",
+        "--horizon",
+        "3",
+        "--min-rows",
+        "2",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     assert augment(words) == 0
     record = json.loads((tmp_path / "o" / ".augmentation" / "0.episode.json").read_text())
     assert [drive["start_row"] for drive in record["drives"]] == [0, 20]
@@ -224,11 +258,17 @@ def test_the_spread_of_large_numbers_is_finite(tmp_path):
     assert mean == pytest.approx([5e29]) and deviation == pytest.approx([5e29])
 
 
-@pytest.mark.parametrize("meta", [
-    {"cameras": ["rgb_front"]}, {"cameras": [{"name": "a", "source_height": "60", "source_width": 80}]},
-    {"vector": ["speed"]}, {"vector": [{"name": "speed"}]}, {"cameras": "front", "vector": 7},
-    {"rate_hz": float("nan")},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"cameras": ["rgb_front"]},
+        {"cameras": [{"name": "a", "source_height": "60", "source_width": 80}]},
+        {"vector": ["speed"]},
+        {"vector": [{"name": "speed"}]},
+        {"cameras": "front", "vector": 7},
+        {"rate_hz": float("nan")},
+    ],
+)
 def test_a_meta_that_does_not_tell_what_a_policy_is_given_is_refused_in_one_line(tmp_path, capsys, meta):
     for i in range(2):
         write_episode(tmp_path / "data" / f"{i}.npz", replace(usual(i), meta={**usual(i).meta, **meta}))

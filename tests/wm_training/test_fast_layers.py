@@ -21,9 +21,14 @@ def gradients(layer, x, weighting):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(
     "fast, inputs, outputs",
-    [(DownConvolution, 3, 8), (DownConvolution, 128, 256), (UpConvolution, 8, 6), (UpConvolution, 256, 128),
-     (UpConvolution, 8, 3)],
-)  # fmt: skip
+    [
+        (DownConvolution, 3, 8),
+        (DownConvolution, 128, 256),
+        (UpConvolution, 8, 6),
+        (UpConvolution, 256, 128),
+        (UpConvolution, 8, 3),
+    ],
+)
 def test_convolutions_are_torchs(fast, inputs, outputs, layout):
     torch.manual_seed(0)
     layer = fast(inputs, outputs).to(torch.float64).to(memory_format=layout)

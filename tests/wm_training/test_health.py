@@ -59,12 +59,7 @@ def test_a_good_run_has_no_finding_and_its_levels_are_placed_in_the_expected_ran
     assert report.findings == [] and report.updates == 1000
     states = {name: level.state for name, level in report.levels.items()}
     # Validation counts where there is one: dynamics is 0.2 there, above 0.01 to 0.1.
-    assert states == {
-        "recon_loss": "below",
-        "kl_loss": "in range",
-        "reward_loss": "in range",
-        "dynamics_loss": "above",
-    }
+    assert states == {"recon_loss": "below", "kl_loss": "in range", "reward_loss": "in range", "dynamics_loss": "above"}
 
 
 def test_a_silent_posterior_is_a_collapse_if_the_pictures_are_bad_and_stay_so():
@@ -164,11 +159,25 @@ def train(folder: Path, epochs: int, **changes) -> dict[str, str]:
     for i in range(4):
         write_episode(folder / "data" / f"{i}.npz", make_episode(432, seed=i, size=32))
     config = WorldModelTrainConfig(
-        image_size=32, state_dim=16, latent_dim=4, hidden_dim=16, conv_depth=4, return_bins=9, batch_size=4,
-        sequence_length=3, num_epochs=epochs, warmup_steps=2, kl_anneal_steps=4, learning_rate=3e-3, threads=1,
-        validation_share=0.25, validation_frames=100, log_every=5,
-        data_path=str(folder / "data"), output_dir=str(folder / "out"),
-    )  # fmt: skip
+        image_size=32,
+        state_dim=16,
+        latent_dim=4,
+        hidden_dim=16,
+        conv_depth=4,
+        return_bins=9,
+        batch_size=4,
+        sequence_length=3,
+        num_epochs=epochs,
+        warmup_steps=2,
+        kl_anneal_steps=4,
+        learning_rate=3e-3,
+        threads=1,
+        validation_share=0.25,
+        validation_frames=100,
+        log_every=5,
+        data_path=str(folder / "data"),
+        output_dir=str(folder / "out"),
+    )
     WorldModelTrainer(replace(config, **changes)).train()
     (folder / "out" / "config.yaml").write_text(configuration.dump(config))
     report = json.loads((folder / "out" / "health.json").read_text())

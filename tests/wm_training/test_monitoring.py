@@ -55,9 +55,11 @@ def scalars(folder, name: str) -> list[tuple[int, float]]:
 def test_a_killed_and_resumed_run_has_the_curves_of_one_never_stopped(tmp_path, saved, killed):
     train(tmp_path / "whole", 0)
     # Killed at update `killed` after a checkpoint at `saved`: in the middle of an epoch and of a logging period.
-    code = f"import os, signal, test_monitoring as t; f = t.metrics_of\n" \
-           f"t.metrics_of = lambda s: os.kill(os.getpid(), signal.SIGKILL) if s == {killed} else f(s)\n" \
-           f"t.train({str(tmp_path / 'part')!r}, 0)"  # fmt: skip
+    code = (
+        f"import os, signal, test_monitoring as t; f = t.metrics_of\n"
+        f"t.metrics_of = lambda s: os.kill(os.getpid(), signal.SIGKILL) if s == {killed} else f(s)\n"
+        f"t.train({str(tmp_path / 'part')!r}, 0)"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
     process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=60)
     assert process.returncode == -signal.SIGKILL

@@ -109,8 +109,13 @@ def test_a_run_says_records_and_keeps_how_it_computes_and_its_settings_stay_auto
     assert train.main(flags(config)) == 0
     said = capsys.readouterr().err
     assert "precision bfloat16, measured here (GFLOP/s of one core: float32 40, bfloat16 100)" in said
-    told = {"asked": "auto", "used": "bfloat16", "reason": "measured here",
-            "float32_gflops": 40.0, "bfloat16_gflops": 100.0}  # fmt: skip
+    told = {
+        "asked": "auto",
+        "used": "bfloat16",
+        "reason": "measured here",
+        "float32_gflops": 40.0,
+        "bfloat16_gflops": 100.0,
+    }
     assert json.loads((out / "run.json").read_text())["precision"] == told
     assert read_checkpoint(out / "last.pt")["config"]["precision"] == "bfloat16"
     assert load(out / "config.yaml")["precision"] == "auto"

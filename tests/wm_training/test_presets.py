@@ -12,28 +12,54 @@ from wm_training.presets import PRESETS, PresetName
         (
             "carla",
             dict(
-                state_dim=256, action_dim=3, hidden_dim=512, latent_dim=32, batch_size=32, sequence_length=50,
-                learning_rate=3e-4, num_epochs=100, reconstruction_weight=1.0, kl_weight=0.5, reward_weight=1.0,
-                imagination_horizon=25, image_size=64,
+                state_dim=256,
+                action_dim=3,
+                hidden_dim=512,
+                latent_dim=32,
+                batch_size=32,
+                sequence_length=50,
+                learning_rate=3e-4,
+                num_epochs=100,
+                reconstruction_weight=1.0,
+                kl_weight=0.5,
+                reward_weight=1.0,
+                imagination_horizon=25,
+                image_size=64,
             ),
         ),
         (
             "nuscenes",
             dict(
-                state_dim=512, action_dim=3, hidden_dim=1024, latent_dim=64, batch_size=16, sequence_length=20,
-                learning_rate=1e-4, num_epochs=200, image_size=128, num_cameras=6,
+                state_dim=512,
+                action_dim=3,
+                hidden_dim=1024,
+                latent_dim=64,
+                batch_size=16,
+                sequence_length=20,
+                learning_rate=1e-4,
+                num_epochs=200,
+                image_size=128,
+                num_cameras=6,
             ),
         ),
         (
             "carracing",
             dict(
-                hidden_dim=256, conv_depth=16, latent="gaussian", batch_size=16,
-                sequence_length=32, num_epochs=50, learning_rate=6e-4, warmup_steps=100, kl_anneal_steps=300,
-                discount=0.97, imagination_horizon=12,
+                hidden_dim=256,
+                conv_depth=16,
+                latent="gaussian",
+                batch_size=16,
+                sequence_length=32,
+                num_epochs=50,
+                learning_rate=6e-4,
+                warmup_steps=100,
+                kl_anneal_steps=300,
+                discount=0.97,
+                imagination_horizon=12,
             ),
         ),
     ],
-)  # fmt: skip
+)
 def test_a_preset_is_the_recommendation_and_else_the_defaults(preset, figures):
     assert build(PRESETS[preset]) == WorldModelTrainConfig(**figures)
 

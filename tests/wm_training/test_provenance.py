@@ -33,8 +33,10 @@ def test_a_summary_of_data_tells_who_drove_where_and_changes_with_every_file(tmp
         write_episode(tmp_path / f"episode_{i}.npz", replace(make_episode(10 + i, seed=i), meta=meta))
     summary = data_summary(tmp_path)
     assert (summary["episodes"], summary["rows"]) == (4, 10 + 11 + 12 + 13)
-    assert summary["recordings"] == [{"driver": "noisy-autopilot", "episodes": 3, "seeds": "5:6,8"},
-                                     {"driver": "random", "episodes": 1, "seeds": "9"}]  # fmt: skip
+    assert summary["recordings"] == [
+        {"driver": "noisy-autopilot", "episodes": 3, "seeds": "5:6,8"},
+        {"driver": "random", "episodes": 1, "seeds": "9"},
+    ]
     assert data_summary(tmp_path) == summary
     (tmp_path / "episode_0.npz").rename(tmp_path / "episode_00.npz")
     assert data_summary(tmp_path)["sha256"] != summary["sha256"], "the order of the files is the order of training"
@@ -54,10 +56,17 @@ def test_seeds_are_spelled_as_the_benchmark_reads_them():
     assert spell_seeds([7, 3, 4, 5, 9, 4]) == "3:5,7,9" and spell_seeds([]) == ""
 
 
-@pytest.mark.parametrize("meta", [
-    {"seed": "town01"}, {"seed": [1]}, {"seed": 2.5}, {"planner": {"parameters": [1]}}, {"planner": "mine"},
-    {"driver": ["a", {}], "noise": None},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"seed": "town01"},
+        {"seed": [1]},
+        {"seed": 2.5},
+        {"planner": {"parameters": [1]}},
+        {"planner": "mine"},
+        {"driver": ["a", {}], "noise": None},
+    ],
+)
 def test_metas_of_other_tools_are_summed_up_too(tmp_path, meta):
     for i, told in enumerate(({"seed": 3}, meta)):
         episode = make_episode(10, seed=i)
@@ -89,8 +98,13 @@ def test_a_bundle_tells_of_its_training_its_data_and_its_imagination(run, tmp_pa
 
 
 def test_wall_time_adds_up_over_the_times_that_a_run_was_continued(tmp_path):
-    rows = ["epoch,step,seconds,train/kl,validation/total", "1,10,5.0,3.0,9.0", "2,20,11.0,2.0,8.0",
-            "3,30,4.0,1.0,7.0", "4,40,9.5,0.5,6.0"]  # fmt: skip
+    rows = [
+        "epoch,step,seconds,train/kl,validation/total",
+        "1,10,5.0,3.0,9.0",
+        "2,20,11.0,2.0,8.0",
+        "3,30,4.0,1.0,7.0",
+        "4,40,9.5,0.5,6.0",
+    ]
     (tmp_path / "metrics.csv").write_text("\n".join(rows) + "\n")
     payload = {"config": {"batch_size": 4, "sequence_length": 8, "precision": "float32"}, "step": 30}
     summary = training_summary(tmp_path, payload)
@@ -98,8 +112,12 @@ def test_wall_time_adds_up_over_the_times_that_a_run_was_continued(tmp_path):
     assert summary["wall_time_s"] == 20.5 and summary["frames"] == 30 * 4 * 8
     assert summary["losses"] == {"training": {"kl": 1.0}, "validation": {"total": 7.0}}
     # Without a health.json too: annealing alone takes 10000 updates, and 3 times 160 (8 points, 20 apart) are judged.
-    assert summary["health"] == {"verdict": "too few updates to judge", "findings": [], "expected_ranges": {},
-                                 "needed_updates": 10480}  # fmt: skip
+    assert summary["health"] == {
+        "verdict": "too few updates to judge",
+        "findings": [],
+        "expected_ranges": {},
+        "needed_updates": 10480,
+    }
     assert "devices" not in summary and "health" not in training_summary(tmp_path, payload | {"step": 10480})
 
 

@@ -91,7 +91,10 @@ def test_without_step_results_rewards_are_computed_and_a_collision_is_terminal()
     unknown = {name for name, value in terms.items() if np.isnan(value)}
     assert unknown == {"jerk", "lateral_acceleration"}
     assert {name: terms[name] for name in terms.keys() - unknown} == {
-        "efficiency": 0.25, "lane_invasion": -2.0, "collision": -10.0}  # fmt: skip
+        "efficiency": 0.25,
+        "lane_invasion": -2.0,
+        "collision": -10.0,
+    }
     assert episode.rewards.tolist() == [0.25 - 2.0 - 10.0]
     assert episode.terminals.tolist() == [True]
 

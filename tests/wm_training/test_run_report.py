@@ -59,8 +59,7 @@ def test_expected_ranges_are_strips_behind_their_curves():
     page = page_of(curves(0.005))
     (grid,) = [block for block in page.sections[1].blocks if hasattr(block, "blocks")]
     ends = {chart.caption: [trace.y[0] for trace in chart.figure.data[:2]] for chart in grid.blocks}
-    assert ends == {
-        "pixel mse": [0.1, 0.01], "kl nats": [10.0, 1.0], "reward": [1.0, 0.1], "dynamics": [0.1, 0.01]}  # fmt: skip
+    assert ends == {"pixel mse": [0.1, 0.01], "kl nats": [10.0, 1.0], "reward": [1.0, 0.1], "dynamics": [0.1, 0.01]}
 
 
 def test_a_reader_finds_all_plots_whatever_the_values(browser, tmp_path):  # noqa: F811

@@ -113,7 +113,14 @@ def test_without_a_scheduler_several_processes_are_started_by_torchrun(tmp_path)
 def test_the_scripts_lines_for_the_scheduler_are_the_seeds_and_what_requeue_needs():
     lines = SCRIPT.read_text().splitlines()
     asked = [line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH ")]
-    assert asked == ["job-name=world_model", "gres=gpu:4", "cpus-per-task=32", "mem=128G", "requeue",
-                     "open-mode=append", "signal=TERM@120"]  # fmt: skip
+    assert asked == [
+        "job-name=world_model",
+        "gres=gpu:4",
+        "cpus-per-task=32",
+        "mem=128G",
+        "requeue",
+        "open-mode=append",
+        "signal=TERM@120",
+    ]
     commands = [i for i, line in enumerate(lines) if line and not line.startswith("#")]
     assert max(i for i, line in enumerate(lines) if line.startswith("#SBATCH ")) < commands[0]

@@ -32,12 +32,21 @@ def prediction(batch, imagined, rewards, sure_to_go_on=False) -> OpenLoop:
     real_continues = 1.0 - batch.terminal[:, context - 1 : context - 1 + steps]
     continues = torch.ones_like(real_continues) if sure_to_go_on else real_continues
     return OpenLoop(
-        context=context, truth=batch.image, posterior=batch.image, imagined=imagined, sampled=imagined[:, None],
-        rewards=rewards, continues=continues, values=rewards, sampled_rewards=rewards[:, None].repeat(1, 3, 1),
-        sampled_continues=continues[:, None].repeat(1, 3, 1), sampled_values=rewards[:, None],
+        context=context,
+        truth=batch.image,
+        posterior=batch.image,
+        imagined=imagined,
+        sampled=imagined[:, None],
+        rewards=rewards,
+        continues=continues,
+        values=rewards,
+        sampled_rewards=rewards[:, None].repeat(1, 3, 1),
+        sampled_continues=continues[:, None].repeat(1, 3, 1),
+        sampled_values=rewards[:, None],
         real_rewards=batch.reward[:, context - 1 : context - 1 + steps],
-        real_continues=real_continues, disagreement=None,
-    )  # fmt: skip
+        real_continues=real_continues,
+        disagreement=None,
+    )
 
 
 def copying(batch, seed) -> OpenLoop:

@@ -210,8 +210,11 @@ def test_a_reader_that_leaves_early_is_no_error(module):
     os.close(read)
     done = subprocess.run(
         [sys.executable, "-m", f"wm_training.{module}", flag],
-        stdout=write, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60,
-    )  # fmt: skip
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+    )
     os.close(write)
     assert done.stderr == b""
 

@@ -28,11 +28,25 @@ def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     make_folder(folder / "data", count=4, rows=40)
     config = WorldModelTrainConfig(
-        state_dim=16, latent_dim=4, hidden_dim=16, conv_depth=4, return_bins=9, batch_size=4, sequence_length=8,
-        num_epochs=1, warmup_steps=2, kl_anneal_steps=4, learning_rate=1e-2, validation_share=0.5, threads=1,
-        num_imagination_samples=3, ensemble_size=2, video_epochs=0, data_path=str(folder / "data"),
+        state_dim=16,
+        latent_dim=4,
+        hidden_dim=16,
+        conv_depth=4,
+        return_bins=9,
+        batch_size=4,
+        sequence_length=8,
+        num_epochs=1,
+        warmup_steps=2,
+        kl_anneal_steps=4,
+        learning_rate=1e-2,
+        validation_share=0.5,
+        threads=1,
+        num_imagination_samples=3,
+        ensemble_size=2,
+        video_epochs=0,
+        data_path=str(folder / "data"),
         output_dir=str(folder),
-    )  # fmt: skip
+    )
     trainer = WorldModelTrainer(config)
     trainer.train()
     trainer.save_checkpoint(folder / "model.pt")

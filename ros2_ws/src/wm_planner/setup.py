@@ -48,6 +48,6 @@ setup(
             "live_view = wm_planner.entry:live_view",
             "loop_picture = wm_planner.entry:loop_picture",
             "verify_bundle = wm_planner.entry:verify_bundle",
-        ],
+        ]
     },
 )

@@ -29,6 +29,6 @@ setup(
             "to_bag = wm_training.to_bag:main",
             "upgrade_bundle = wm_training.upgrade_bundle:main",
             "to_lerobot = wm_training.to_lerobot:main",
-        ],
+        ]
     },
 )

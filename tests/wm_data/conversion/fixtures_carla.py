@@ -10,12 +10,7 @@ import numpy as np
 
 def table_rows(count: int, **columns) -> list[dict[str, object]]:
     """Rows with a frame number, 20 per second, and controls; ``columns`` are functions of the row's number."""
-    usual = {
-        "frame": lambda k: 100 + k,
-        "steer": lambda k: 0.01 * k,
-        "throttle": lambda k: 0.5,
-        "brake": lambda k: 0.0,
-    }
+    usual = {"frame": lambda k: 100 + k, "steer": lambda k: 0.01 * k, "throttle": lambda k: 0.5, "brake": lambda k: 0.0}
     return [{name: value(k) for name, value in {**usual, **columns}.items() if value is not None} for k in range(count)]
 
 

@@ -6,9 +6,16 @@ from fixtures_rosbag import Recording, built, ros1_store, ros2_store
 from mcap.writer import CompressionType, Writer
 
 
-def write_mcap(path: Path, recording: Recording, profile: str = "ros2", ros1: bool = False, definitions: bool = True,
-               short_names: bool = False,
-               strangers: tuple = (), **settings) -> Path:  # fmt: skip
+def write_mcap(
+    path: Path,
+    recording: Recording,
+    profile: str = "ros2",
+    ros1: bool = False,
+    definitions: bool = True,
+    short_names: bool = False,
+    strangers: tuple = (),
+    **settings,
+) -> Path:
     """One .mcap file.
 
     ``definitions``: whether schemas hold text. ``short_names``: types as ROS 1 calls them, as package/Type.

@@ -76,23 +76,49 @@ def edit(folder: Path, name: str, change: Callable[[list], object]) -> None:
 
 def _write_scene(root: Path, tables: dict, number: int, scene: SceneSpec, period_us: int) -> None:
     if not any(row["token"] == token(scene.log) for row in tables["log"]):
-        tables["log"].append({"token": token(scene.log), "logfile": scene.log, "vehicle": "n015",
-                              "date_captured": "2018-07-24", "location": "singapore-onenorth"})  # fmt: skip
+        tables["log"].append(
+            {
+                "token": token(scene.log),
+                "logfile": scene.log,
+                "vehicle": "n015",
+                "date_captured": "2018-07-24",
+                "location": "singapore-onenorth",
+            }
+        )
         for sensor in SENSORS:
             tables["calibrated_sensor"].append(
-                {"token": token(scene.log, sensor), "sensor_token": token(sensor), "translation": [1.7, 0.0, 1.5],
-                 "rotation": [0.5, -0.5, 0.5, -0.5], "camera_intrinsic": []})  # fmt: skip
+                {
+                    "token": token(scene.log, sensor),
+                    "sensor_token": token(sensor),
+                    "translation": [1.7, 0.0, 1.5],
+                    "rotation": [0.5, -0.5, 0.5, -0.5],
+                    "camera_intrinsic": [],
+                }
+            )
     count = math.ceil(scene.seconds * 1e6 / period_us)
     keyframes = range(0, count, max(1, 500_000 // period_us))
     samples = [token(scene.name, "sample", k) for k in keyframes]
     for i, k in enumerate(keyframes):
         tables["sample"].append(
-            {"token": samples[i], "timestamp": start_us(number) + k * period_us, "scene_token": token(scene.name),
-             "prev": samples[i - 1] if i else "", "next": samples[i + 1] if i + 1 < len(samples) else ""})  # fmt: skip
+            {
+                "token": samples[i],
+                "timestamp": start_us(number) + k * period_us,
+                "scene_token": token(scene.name),
+                "prev": samples[i - 1] if i else "",
+                "next": samples[i + 1] if i + 1 < len(samples) else "",
+            }
+        )
     tables["scene"].append(
-        {"token": token(scene.name), "log_token": token(scene.log), "nbr_samples": len(samples), "name": scene.name,
-         "first_sample_token": samples[0], "last_sample_token": samples[-1],
-         "description": "Parked truck, \"construction\", {intersection}"})  # fmt: skip
+        {
+            "token": token(scene.name),
+            "log_token": token(scene.log),
+            "nbr_samples": len(samples),
+            "name": scene.name,
+            "first_sample_token": samples[0],
+            "last_sample_token": samples[-1],
+            "description": 'Parked truck, "construction", {intersection}',
+        }
+    )
     path = _path(scene)
     for k in range(count):
         for sensor in SENSORS:
@@ -111,16 +137,29 @@ def _write_picture(root, tables, scene, sensor, begin_us, time_us, k, keyframes,
     x, y, yaw = (float(np.interp(time_us / 1e3, np.arange(len(way)), way)) for way in path)
     own = token(scene.name, sensor, k)
     tables["sample_data"].append(
-        {"token": own, "sample_token": sample, "ego_pose_token": own,
-         "calibrated_sensor_token": token(scene.log, sensor), "timestamp": stamp,
-         "fileformat": "jpg" if camera else "pcd", "is_key_frame": is_key,
-         "height": 9 if camera else 0, "width": 16 if camera else 0,
-         "filename": filename,
-         "prev": token(scene.name, sensor, k - 1) if k else "",
-         "next": token(scene.name, sensor, k + 1) if k + 1 < keyframes.stop else ""})  # fmt: skip
+        {
+            "token": own,
+            "sample_token": sample,
+            "ego_pose_token": own,
+            "calibrated_sensor_token": token(scene.log, sensor),
+            "timestamp": stamp,
+            "fileformat": "jpg" if camera else "pcd",
+            "is_key_frame": is_key,
+            "height": 9 if camera else 0,
+            "width": 16 if camera else 0,
+            "filename": filename,
+            "prev": token(scene.name, sensor, k - 1) if k else "",
+            "next": token(scene.name, sensor, k + 1) if k + 1 < keyframes.stop else "",
+        }
+    )
     tables["ego_pose"].append(
-        {"token": own, "timestamp": stamp, "rotation": [math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)],
-         "translation": [x, y, 0.0]})  # fmt: skip
+        {
+            "token": own,
+            "timestamp": stamp,
+            "rotation": [math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)],
+            "translation": [x, y, 0.0],
+        }
+    )
     if camera:
         path = root / filename
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +179,7 @@ def _path(scene: SceneSpec) -> np.ndarray:
 
 def write_can_bus(root: Path, scene: SceneSpec, begin_us: int) -> None:
     """The messages that are read, at their rates, from 0.1 s before the first picture on."""
+
     def times(rate_hz: int):
         return (i / rate_hz - 0.1 for i in range(round((scene.seconds + 0.2) * rate_hz)))
 
@@ -147,15 +187,30 @@ def write_can_bus(root: Path, scene: SceneSpec, begin_us: int) -> None:
         return begin_us + round(time * 1e6)
 
     messages = {
-        "pose": [{"utime": utime(t), "pos": [0.0, 0.0, 0.0], "orientation": [1.0, 0.0, 0.0, 0.0],
-                  "vel": [scene.speed(t), 0.01, 0.0], "accel": [0.0, 0.0, 9.8],
-                  "rotation_rate": [0.001, -0.001, scene.yaw_rate(t)]} for t in times(50)],
+        "pose": [
+            {
+                "utime": utime(t),
+                "pos": [0.0, 0.0, 0.0],
+                "orientation": [1.0, 0.0, 0.0, 0.0],
+                "vel": [scene.speed(t), 0.01, 0.0],
+                "accel": [0.0, 0.0, 9.8],
+                "rotation_rate": [0.001, -0.001, scene.yaw_rate(t)],
+            }
+            for t in times(50)
+        ],
         "steeranglefeedback": [{"utime": utime(t), "value": scene.wheel(t)} for t in times(100)],
-        "zoe_veh_info": [{"utime": utime(t), "pedal_cc": 1000.0 * scene.throttle(t), "steer_raw": 0.0}
-                         for t in times(100)],
-        "zoesensors": [{"utime": utime(t), "brake_sensor": 0.166 + 0.465 * scene.brake(t),
-                        "throttle_sensor": 0.105 + 0.306 * scene.throttle(t)} for t in times(800)],
-    }  # fmt: skip
+        "zoe_veh_info": [
+            {"utime": utime(t), "pedal_cc": 1000.0 * scene.throttle(t), "steer_raw": 0.0} for t in times(100)
+        ],
+        "zoesensors": [
+            {
+                "utime": utime(t),
+                "brake_sensor": 0.166 + 0.465 * scene.brake(t),
+                "throttle_sensor": 0.105 + 0.306 * scene.throttle(t),
+            }
+            for t in times(800)
+        ],
+    }
     folder = root / "can_bus"
     folder.mkdir(parents=True, exist_ok=True)
     for message, rows in messages.items():

@@ -56,8 +56,14 @@ def image(stamp_ns: int, picture: np.ndarray, encoding: str = "bgra8", padding: 
     """Fields of a sensor_msgs/Image of ``picture`` (height, width, bytes of a pixel), with ``padding`` behind rows."""
     height, width, size = picture.shape
     rows = np.pad(picture.reshape(height, width * size), ((0, 0), (0, padding)))
-    return {"header": stamped(stamp_ns), "height": height, "width": width, "encoding": encoding,
-            "step": rows.shape[1], "data": np.ascontiguousarray(rows).reshape(-1)}  # fmt: skip
+    return {
+        "header": stamped(stamp_ns),
+        "height": height,
+        "width": width,
+        "encoding": encoding,
+        "step": rows.shape[1],
+        "data": np.ascontiguousarray(rows).reshape(-1),
+    }
 
 
 def control(steer: float, throttle: float = 0.5, brake: float = 0.0, stamp_ns: int = 0, reverse: bool = False) -> dict:
@@ -74,20 +80,36 @@ def steer_of(tick: int) -> float:
     return round(((tick * 37) % 21 - 10) / 10, 3)
 
 
-def drive(ticks: int = 30, period_ns: int = 100 * MS, start_ns: int = 1_000_000_000, log_offset_ns: int = 0,
-          height: int = 12, width: int = 16) -> Recording:  # fmt: skip
+def drive(
+    ticks: int = 30,
+    period_ns: int = 100 * MS,
+    start_ns: int = 1_000_000_000,
+    log_offset_ns: int = 0,
+    height: int = 12,
+    width: int = 16,
+) -> Recording:
     """A drive as the built-in simulator publishes it: status, step result and expert before each tick's picture."""
     recording = Recording()
     for tick in range(ticks):
         stamp = start_ns + tick * period_ns
         log = stamp + log_offset_ns + 1 * MS
-        recording.add(f"{VEHICLE}/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", log,
-                      header=stamped(stamp), velocity=SPEED_MPS + tick / 10,
-                      control=control(steer_of(tick), stamp_ns=stamp))  # fmt: skip
-        recording.add(f"{VEHICLE}/expert_control", "carla_msgs/msg/CarlaEgoVehicleControl", log,
-                      **control(-steer_of(tick), stamp_ns=stamp))  # fmt: skip
-        recording.add(f"{VEHICLE}/step_result", "wm_msgs/msg/StepResult", log + 1,
-                      header=stamped(stamp), reward=tick / 100)  # fmt: skip
+        recording.add(
+            f"{VEHICLE}/vehicle_status",
+            "carla_msgs/msg/CarlaEgoVehicleStatus",
+            log,
+            header=stamped(stamp),
+            velocity=SPEED_MPS + tick / 10,
+            control=control(steer_of(tick), stamp_ns=stamp),
+        )
+        recording.add(
+            f"{VEHICLE}/expert_control",
+            "carla_msgs/msg/CarlaEgoVehicleControl",
+            log,
+            **control(-steer_of(tick), stamp_ns=stamp),
+        )
+        recording.add(
+            f"{VEHICLE}/step_result", "wm_msgs/msg/StepResult", log + 1, header=stamped(stamp), reward=tick / 100
+        )
         picture = np.full((height, width, 4), shade(tick), np.uint8)
         recording.add(CAMERA, "sensor_msgs/msg/Image", log + 2, **image(stamp, picture))
     return recording

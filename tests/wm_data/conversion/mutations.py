@@ -3,8 +3,26 @@
 import random
 from pathlib import Path
 
-_PIECES = (b"", b"\0", b"\xff\xfe", b"-1", b"1e999", b"NaN", b"null", b"{}", b"[]", b'"', b",", b"}", b"9" * 25, b" ",
-           b"\n", b"../", b"\\ud800", b"\\u0000")  # fmt: skip
+_PIECES = (
+    b"",
+    b"\0",
+    b"\xff\xfe",
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"null",
+    b"{}",
+    b"[]",
+    b'"',
+    b",",
+    b"}",
+    b"9" * 25,
+    b" ",
+    b"\n",
+    b"../",
+    b"\\ud800",
+    b"\\u0000",
+)
 
 
 class Mutator:

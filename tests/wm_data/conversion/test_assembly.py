@@ -35,8 +35,9 @@ def test_derived_actions_explain_the_change_from_their_observation_to_the_next()
 
 
 def test_a_turn_to_the_left_is_a_negative_steer():
-    signals = Signals(speed=signal(dict.fromkeys(range(0, 2001, 100), 5.0)),
-                      yaw_rate=signal(dict.fromkeys(range(0, 2001, 100), 0.3)))  # fmt: skip
+    signals = Signals(
+        speed=signal(dict.fromkeys(range(0, 2001, 100), 5.0)), yaw_rate=signal(dict.fromkeys(range(0, 2001, 100), 0.3))
+    )
     made = drive(front(range(0, 2001, 100)), signals)
     (episode,) = convert(made, max_steer_deg=45.0)
     np.testing.assert_allclose(episode.actions[:, 0], -np.arctan(2.85 * 0.3 / 5.0) / np.radians(45.0), rtol=1e-6)

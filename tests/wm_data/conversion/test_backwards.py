@@ -1,6 +1,5 @@
 """What a steer and two pedals cannot tell: driving backwards and turning on the spot make no action, in any source."""
 
-
 import fixtures_kitti
 import numpy as np
 import pytest
@@ -77,9 +76,10 @@ def bag(tmp_path):
     return converted("rosbag", write_bag(tmp_path / "bag", recording))
 
 
-@pytest.mark.parametrize("source", [
-    bag, kitti, waymo, nuscenes_without_can_bus, nuscenes_with_can_bus, table_to_derive_from, table_of_controls,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [bag, kitti, waymo, nuscenes_without_can_bus, nuscenes_with_can_bus, table_to_derive_from, table_of_controls],
+)
 def test_rows_driven_backwards_are_left_out_and_counted(tmp_path, source):
     """Backwards from 3.0 to 5.0 s: 20 rows, one less where the first of them is still as slow as noise."""
     episodes, report = source(tmp_path)
@@ -112,12 +112,21 @@ def test_a_status_in_reverse_gear_tells_derived_actions_too_whose_speed_has_no_s
     for tick in range(20):
         stamp = 1_000 * MS + tick * 100 * MS
         reverse = 8 <= tick < 14
-        recording.add(f"{VEHICLE}/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", stamp,
-                      header=stamped(stamp), velocity=abs(tick - 10.0),
-                      control=control(0.0, reverse=reverse))  # fmt: skip
+        recording.add(
+            f"{VEHICLE}/vehicle_status",
+            "carla_msgs/msg/CarlaEgoVehicleStatus",
+            stamp,
+            header=stamped(stamp),
+            velocity=abs(tick - 10.0),
+            control=control(0.0, reverse=reverse),
+        )
         recording.add(f"{VEHICLE}/odometry", "nav_msgs/msg/Odometry", stamp, header=stamped(stamp))
-        recording.add(f"{VEHICLE}/expert_control", "carla_msgs/msg/CarlaEgoVehicleControl", stamp,
-                      **control(0.1, stamp_ns=stamp, reverse=reverse))  # fmt: skip
+        recording.add(
+            f"{VEHICLE}/expert_control",
+            "carla_msgs/msg/CarlaEgoVehicleControl",
+            stamp,
+            **control(0.1, stamp_ns=stamp, reverse=reverse),
+        )
         recording.add(CAMERA, "sensor_msgs/msg/Image", stamp + MS, **image(stamp, np.full((8, 8, 4), tick, np.uint8)))
     episodes, report = converted("rosbag", write_bag(tmp_path / "bag", recording), actions="derived")
     ticks = [[(int(stamp) // MS - 1_000) // 100 for stamp in episode.stamps_ns] for episode in episodes]

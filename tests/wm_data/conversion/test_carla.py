@@ -156,8 +156,12 @@ def test_rows_that_make_no_sense_are_left_out_and_counted(tmp_path):
 @pytest.mark.parametrize("length", [6, 20])
 def test_every_reload_of_a_world_in_one_table_is_an_episode_with_its_own_numbers(tmp_path, length):
     """Runs of 0.25 s and of nearly a second: time begins anew in each of the four."""
-    rows = table_rows(4 * length, timestamp=lambda k: 0.05 * (k % length), steer=lambda k: 0.1 * (k // length),
-                      speed=lambda k: 5.0 + k // length)  # fmt: skip
+    rows = table_rows(
+        4 * length,
+        timestamp=lambda k: 0.05 * (k % length),
+        steer=lambda k: 0.1 * (k // length),
+        speed=lambda k: 5.0 + k // length,
+    )
     write_drive(tmp_path, rows)
     episodes, report = convert(tmp_path)
     assert [len(episode) for episode in episodes] == [length - 1] * 4

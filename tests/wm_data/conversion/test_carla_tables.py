@@ -163,10 +163,16 @@ def test_a_frame_that_comes_twice_gives_one_row_and_pictures_are_counted_and_not
     assert report.skipped["picture of rgb_front without a row"] == 1
 
 
-@pytest.mark.parametrize(("column", "reverse", "forward"), [
-    ("gear", "R", "D"), ("gear", "Reverse", "1"), ("gear", -1, 2), ("reverse", "yes", "no"),
-    ("reverse", "True", "False"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "reverse", "forward"),
+    [
+        ("gear", "R", "D"),
+        ("gear", "Reverse", "1"),
+        ("gear", -1, 2),
+        ("reverse", "yes", "no"),
+        ("reverse", "True", "False"),
+    ],
+)
 def test_reverse_gear_is_told_in_words_too(tmp_path, column, reverse, forward):
     rows = table_rows(20, speed=lambda k: 4.0, **{column: lambda k: reverse if 8 <= k < 12 else forward})
     episodes, report = convert(write_drive(tmp_path, rows))

@@ -126,10 +126,15 @@ def test_all_tubs_below_a_folder_are_found_and_named_by_their_place(tmp_path):
         donkeycar.find_drives(ConvertOptions("donkeycar", str(tmp_path / "data" / "tub_1" / "images"), "dest"))
 
 
-@pytest.mark.parametrize("text", [
-    "", "{}\n", '[]\n[]\n{}\n{}\n{"paths": 7}\n',
-    '[]\n[]\n{}\n{}\n{"paths": ["../x.catalog"], "deleted_indexes": []}\n',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}\n",
+        '[]\n[]\n{}\n{}\n{"paths": 7}\n',
+        '[]\n[]\n{}\n{}\n{"paths": ["../x.catalog"], "deleted_indexes": []}\n',
+    ],
+)
 def test_a_damaged_manifest_is_told(tmp_path, text):
     folder = write_tub(tmp_path / "tub", records(3))
     (folder / "manifest.json").write_text(text)
@@ -173,5 +178,7 @@ def test_a_car_that_was_started_again_begins_a_new_episode_also_without_a_time(t
             kept = ({name: value for name, value in row.items() if name != "_timestamp_ms"} for row in told)
             catalog.write_text("".join(json.dumps(row) + "\n" for row in kept))
     episodes, _ = converted("donkeycar", folder, frame_rate=20.0)
-    assert [near(episode, 10 * np.arange(8 * k, 8 * k + n)) for k, (episode, n) in
-            enumerate(zip(episodes, (7, 5), strict=True))] == [True, True]  # fmt: skip
+    assert [
+        near(episode, 10 * np.arange(8 * k, 8 * k + n))
+        for k, (episode, n) in enumerate(zip(episodes, (7, 5), strict=True))
+    ] == [True, True]

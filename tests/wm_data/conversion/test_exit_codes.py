@@ -37,8 +37,9 @@ def damage(kitti, *numbers: int) -> None:
         shutil.rmtree(drive / "image_02" / "data")
 
 
-@pytest.mark.parametrize(("damaged", "code", "files"), [((), DONE, 3), ((2,), PARTLY, 2), ((1, 3), PARTLY, 1),
-                                                        ((1, 2, 3), ERROR, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("damaged", "code", "files"), [((), DONE, 3), ((2,), PARTLY, 2), ((1, 3), PARTLY, 1), ((1, 2, 3), ERROR, 0)]
+)
 def test_convert_tells_all_some_and_none_apart_however_many_failed(kitti, tmp_path, capsys, damaged, code, files):
     damage(kitti, *damaged)
     assert code_of(convert.main, "kitti", kitti, tmp_path / "out", *FAST) == code
@@ -68,8 +69,12 @@ def test_what_makes_one_thing_has_made_it_or_not(episodes, tmp_path):
 
 def test_sources_that_are_not_there_are_errors_and_wrong_words_are_usage(tmp_path):
     nowhere, dest = tmp_path / "nowhere", tmp_path / "dest"
-    for main, words in ((convert.main, ("kitti", nowhere, dest)), (inspect_dataset.main, (nowhere,)),
-                        (to_bag.main, (nowhere, dest)), (to_lerobot.main, (nowhere, dest))):  # fmt: skip
+    for main, words in (
+        (convert.main, ("kitti", nowhere, dest)),
+        (inspect_dataset.main, (nowhere,)),
+        (to_bag.main, (nowhere, dest)),
+        (to_lerobot.main, (nowhere, dest)),
+    ):
         assert code_of(main, *words) == ERROR
         assert code_of(main, *words, "--no-such-option") == USAGE
         assert code_of(main) == USAGE

@@ -42,9 +42,16 @@ def test_a_sound_folder_is_summed_up_and_nothing_is_suspicious(tmp_path, capsys)
     assert "nothing suspicious" in page
     # 10 episodes of 60 rows at 12.5 Hz: 600 rows, 48 s; one episode in ten validates.
     for line in (
-        r"rows +600", r"driving +48 s", r"rate +12\.5 Hz", r"cameras +rgb_front", r"picture +64 x 64 px",
-        r"vector +speed", r"reward +step_result", r"splits +train \(9\); val \(1\)", r"longest gap +none",
-    ):  # fmt: skip
+        r"rows +600",
+        r"driving +48 s",
+        r"rate +12\.5 Hz",
+        r"cameras +rgb_front",
+        r"picture +64 x 64 px",
+        r"vector +speed",
+        r"reward +step_result",
+        r"splits +train \(9\); val \(1\)",
+        r"longest gap +none",
+    ):
         assert re.search(line, out), line
     assert page.count('<tr><th scope="row">episode_0000') == 10
     # Three pictures of each episode and the contact sheet, all inside the page: it names nothing outside.
@@ -111,9 +118,11 @@ def test_damaged_files_are_listed_with_the_reason_and_the_others_shown(tmp_path,
     assert code == 3
     assert "4 of 7 files cannot be read" in captured.err and "Traceback" not in captured.err
     for name, reason in (
-        ("cut", "truncated or damaged"), ("empty", "truncated or damaged"), ("pickle", "Python objects"),
+        ("cut", "truncated or damaged"),
+        ("empty", "truncated or damaged"),
+        ("pickle", "Python objects"),
         ("nan", "not finite"),
-    ):  # fmt: skip
+    ):
         assert re.search(rf">{name}\.npz</th><td>cannot be read: .*{reason}", page), name
     assert page.count('<tr><th scope="row">episode_0000') == 3
 
@@ -138,8 +147,13 @@ def test_seed_files_compressed_or_not_are_shown(tmp_path, capsys):
     folder.mkdir()
     for name, save in (("a", np.savez), ("b", np.savez_compressed)):
         episode = make_episode(60, seed=ord(name))
-        save(folder / f"{name}.npz", observations=episode.observations, actions=episode.actions,
-             rewards=episode.rewards, dones=episode.dones)  # fmt: skip
+        save(
+            folder / f"{name}.npz",
+            observations=episode.observations,
+            actions=episode.actions,
+            rewards=episode.rewards,
+            dones=episode.dones,
+        )
     code, page = inspect(folder, tmp_path)
     out = capsys.readouterr().out
     assert code == 0
@@ -241,8 +255,13 @@ def test_what_the_conversion_left_out_is_shown(tmp_path, capsys):
 def test_damage_of_any_kind_is_a_reason_and_never_a_traceback(tmp_path):
     episode = make_episode(12, size=8)
     write_episode(tmp_path / "plain.npz", episode)
-    np.savez_compressed(tmp_path / "compressed.npz", observations=episode.observations, actions=episode.actions,
-                        rewards=episode.rewards, dones=episode.dones)  # fmt: skip
+    np.savez_compressed(
+        tmp_path / "compressed.npz",
+        observations=episode.observations,
+        actions=episode.actions,
+        rewards=episode.rewards,
+        dones=episode.dones,
+    )
     random = np.random.default_rng(0)
     file, unreadable = tmp_path / "damaged.npz", 0
     for _ in range(200):

@@ -60,7 +60,10 @@ def test_a_missing_picture_and_a_blank_timestamp_cut_and_later_frames_keep_their
     episodes, report = convert(tmp_path)
     # Rows 0 to 3, 6 to 10, 13 to 18: the frame before a hole has no next one.
     assert [((e.stamps_ns - stamp_ns(0)) // PERIOD_NS).tolist() for e in episodes] == [
-        [0, 1, 2, 3], [6, 7, 8, 9, 10], [13, 14, 15, 16, 17, 18]]  # fmt: skip
+        [0, 1, 2, 3],
+        [6, 7, 8, 9, 10],
+        [13, 14, 15, 16, 17, 18],
+    ]
     assert [e.vector[0, 0] for e in episodes] == [5.0, 11.0, 18.0]
     assert [int(e.observations[0, 0, 0, 0]) for e in episodes] == [0, 60, 130]
     assert report.skipped["timestamp of image_02 without a picture"] == 1
@@ -189,14 +192,17 @@ def test_a_picture_cut_short_is_left_out_and_named(tmp_path):
     assert [note for note in report.notes if "not a whole" in note and "0000000010.png" in note]
 
 
-@pytest.mark.parametrize("text, ns", [
-    ("2011-09-26 13:02:25.964389445", 1_317_042_145_964_389_445),
-    ("1970-01-01 00:00:00.000000001", 1),
-    ("2011-09-26 13:02:25", 1_317_042_145_000_000_000),
-    ("2011-09-26 25:02:25.964389445", None),
-    ("0011-09-26 13:02:25.964389445", None),
-    ("", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, ns",
+    [
+        ("2011-09-26 13:02:25.964389445", 1_317_042_145_964_389_445),
+        ("1970-01-01 00:00:00.000000001", 1),
+        ("2011-09-26 13:02:25", 1_317_042_145_000_000_000),
+        ("2011-09-26 25:02:25.964389445", None),
+        ("0011-09-26 13:02:25.964389445", None),
+        ("", None),
+    ],
+)
 def test_timestamps_are_exact_to_the_nanosecond(text, ns):
     assert time_of_text(text) == ns
     assert ns is None or stamp_text(ns).startswith(text)

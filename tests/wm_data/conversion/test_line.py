@@ -17,19 +17,22 @@ def told(stamps, period=100):
     return [one.verdict for one in sorted(found)]
 
 
-@pytest.mark.parametrize("stamps, odd", [
-    ([0, 100, 200, 300], {}),
-    ([0, 100, 100, 200], {2: REPEATS}),
-    ([0, 100, 200, 150, 300], {3: BACKWARDS}),
-    ([0, 100, 5000, 300, 400], {2: AHEAD}),
-    ([5000, 0, 100, 200], {0: AHEAD}),
-    ([0, 100, 200, 0], {3: BACKWARDS}),  # nobody knows what would have come
-    ([0, 100, 200, 0, 100, 200], {3: ANEW}),
-    ([0, 100, 0, 100, 0, 100], {2: ANEW, 4: ANEW}),
-    ([0, 100, 200, 300, 280, 380, 480], {4: BACKWARDS}),  # by 120 ms: the others are in step without it
-    ([0, 100, 200, 300, 210, 310, 410], {4: ANEW}),  # set back by 190 ms
-    ([0, 100, 200, 50, 20, 300], {3: BACKWARDS, 4: BACKWARDS}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "stamps, odd",
+    [
+        ([0, 100, 200, 300], {}),
+        ([0, 100, 100, 200], {2: REPEATS}),
+        ([0, 100, 200, 150, 300], {3: BACKWARDS}),
+        ([0, 100, 5000, 300, 400], {2: AHEAD}),
+        ([5000, 0, 100, 200], {0: AHEAD}),
+        ([0, 100, 200, 0], {3: BACKWARDS}),  # nobody knows what would have come
+        ([0, 100, 200, 0, 100, 200], {3: ANEW}),
+        ([0, 100, 0, 100, 0, 100], {2: ANEW, 4: ANEW}),
+        ([0, 100, 200, 300, 280, 380, 480], {4: BACKWARDS}),  # by 120 ms: the others are in step without it
+        ([0, 100, 200, 300, 210, 310, 410], {4: ANEW}),  # set back by 190 ms
+        ([0, 100, 200, 50, 20, 300], {3: BACKWARDS, 4: BACKWARDS}),
+    ],
+)
 def test_an_odd_stamp_is_told_from_a_clock_that_begins_anew(stamps, odd):
     assert told(stamps) == [odd.get(number, FINE) for number in range(len(stamps))]
 

@@ -146,15 +146,18 @@ def test_tables_that_are_missing_are_named(tmp_path):
         convert(tmp_path)
 
 
-@pytest.mark.parametrize("table, damage, message", [
-    ("scene", lambda text: text[:-40], "scene.json is damaged after row"),
-    ("sample_data", lambda text: text[: len(text) // 2], "sample_data.json is damaged after row"),
-    ("sample_data", lambda text: b"", "sample_data.json is damaged"),
-    ("sample_data", lambda text: text.replace(b'"timestamp"', b'"time"', 1), "row 1 of .* has None as timestamp"),
-    ("sample", lambda text: text.replace(b'"token": "', b'"token": "x', 1), "expected a token of 32 hexadecimal"),
-    ("ego_pose", lambda text: text.replace(b'"translation"', b'"moved"'), "has None as translation"),
-    ("sensor", lambda text: b"[1, 2]", "is 1, expected a row with named columns"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "table, damage, message",
+    [
+        ("scene", lambda text: text[:-40], "scene.json is damaged after row"),
+        ("sample_data", lambda text: text[: len(text) // 2], "sample_data.json is damaged after row"),
+        ("sample_data", lambda text: b"", "sample_data.json is damaged"),
+        ("sample_data", lambda text: text.replace(b'"timestamp"', b'"time"', 1), "row 1 of .* has None as timestamp"),
+        ("sample", lambda text: text.replace(b'"token": "', b'"token": "x', 1), "expected a token of 32 hexadecimal"),
+        ("ego_pose", lambda text: text.replace(b'"translation"', b'"moved"'), "has None as translation"),
+        ("sensor", lambda text: b"[1, 2]", "is 1, expected a row with named columns"),
+    ],
+)
 def test_a_damaged_table_is_told_with_its_row(tmp_path, table, damage, message):
     folder = write_dataset(tmp_path, (WITHOUT_CAN,))
     file = folder / f"{table}.json"
@@ -198,8 +201,11 @@ def test_missing_and_damaged_pictures_are_counted_and_cut(tmp_path):
         file.unlink()
     pictures[14].write_bytes(pictures[14].read_bytes()[:-30])
     episodes, report = convert(tmp_path)
-    assert [milliseconds(e) for e in episodes] == [list(range(0, 400, 100)), list(range(800, 1300, 100)),
-                                                   list(range(1500, 1900, 100))]  # fmt: skip
+    assert [milliseconds(e) for e in episodes] == [
+        list(range(0, 400, 100)),
+        list(range(800, 1300, 100)),
+        list(range(1500, 1900, 100)),
+    ]
     assert {e.meta["rate_hz"] for e in episodes} == {10.0}  # that of the pictures that follow each other
     assert report.skipped["picture of CAM_FRONT whose file is missing"] == 3
     assert [text for text in report.notes if pictures[14].name in text and "not a whole" in text]

@@ -15,14 +15,17 @@ def weaving(time: float) -> float:
 
 def test_an_impulse_on_the_pedals_is_the_action_of_the_picture_it_followed(tmp_path):
     """Full throttle from picture 5 to 6 and full brake from 12 to 13, and the speed that follows from them."""
+
     def within(k, t):
         return 0.1 * k - 1e-6 <= t < 0.1 * (k + 1) - 1e-6
 
     def speed(t):
         return 5.0 + 4.0 * min(max(t - 0.5, 0.0), 0.1) - 8.0 * min(max(t - 1.2, 0.0), 0.1)
 
-    write_dataset(tmp_path, (SceneSpec(speed=speed, throttle=lambda t: float(within(5, t)),
-                                       brake=lambda t: float(within(12, t))),))  # fmt: skip
+    write_dataset(
+        tmp_path,
+        (SceneSpec(speed=speed, throttle=lambda t: float(within(5, t)), brake=lambda t: float(within(12, t))),),
+    )
     (episode,), _ = convert(tmp_path)
     assert episode.meta["action_source"] == "can_bus" and episode.meta["motion_source"] == "can_bus.pose"
     np.testing.assert_allclose(episode.actions[:, 1], np.arange(19) == 5, atol=1e-6)
@@ -46,17 +49,26 @@ def test_can_steering_and_derived_steering_mean_the_same_angle(tmp_path):
 
 def test_the_ratio_is_fitted_over_the_scenes_of_the_log_and_of_no_other(tmp_path):
     straight = SceneSpec("scene-0001", ratio=16.0)
-    write_dataset(tmp_path, (straight, SceneSpec("scene-0002", ratio=16.0, yaw_rate=weaving),
-                             SceneSpec("scene-0003", ratio=12.0, yaw_rate=weaving, log="n008")))  # fmt: skip
+    write_dataset(
+        tmp_path,
+        (
+            straight,
+            SceneSpec("scene-0002", ratio=16.0, yaw_rate=weaving),
+            SceneSpec("scene-0003", ratio=12.0, yaw_rate=weaving, log="n008"),
+        ),
+    )
     assert convert(tmp_path, "scene-0001")[0][0].meta["steering_ratio"] == pytest.approx(16.0, abs=0.02)
     assert convert(tmp_path, "scene-0003")[0][0].meta["steering_ratio"] == pytest.approx(12.0, abs=0.02)
 
 
-@pytest.mark.parametrize("scene, reason", [
-    (SceneSpec(), "drives too straight"),
-    (SceneSpec(speed=lambda t: 1.0, yaw_rate=weaving), "0 samples above 3 m/s"),
-    (SceneSpec(ratio=-15.0, yaw_rate=weaving), "no plausible ratio"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "scene, reason",
+    [
+        (SceneSpec(), "drives too straight"),
+        (SceneSpec(speed=lambda t: 1.0, yaw_rate=weaving), "0 samples above 3 m/s"),
+        (SceneSpec(ratio=-15.0, yaw_rate=weaving), "no plausible ratio"),
+    ],
+)
 def test_a_log_that_tells_no_ratio_gets_the_usual_one_and_it_is_noted(tmp_path, scene, reason):
     write_dataset(tmp_path, (scene,))
     (episode,), report = convert(tmp_path)
@@ -106,8 +118,12 @@ def test_messages_that_are_not_finite_repeat_or_lack_their_value_are_counted(tmp
 def test_a_hole_in_the_steering_cuts_the_episode(tmp_path):
     write_dataset(tmp_path, (SceneSpec(seconds=4.0),))
     limits = [start_us(0) + 1_000_000, start_us(0) + 2_500_000]
-    edit_messages(tmp_path, "scene-0001", "steeranglefeedback",
-                  lambda rows: [row for row in rows if not limits[0] < row["utime"] < limits[1]])  # fmt: skip
+    edit_messages(
+        tmp_path,
+        "scene-0001",
+        "steeranglefeedback",
+        lambda rows: [row for row in rows if not limits[0] < row["utime"] < limits[1]],
+    )
     episodes, report = convert(tmp_path)
     assert [milliseconds(e)[0] for e in episodes] == [0, 2500] and report.splits[0]["reason"] == "no control"
 

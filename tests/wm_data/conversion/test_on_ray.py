@@ -31,8 +31,11 @@ def told(monkeypatch):
 def test_a_cluster_of_this_machine_is_kept_off_the_network_and_the_environment_is_as_before(told):
     assert list(convert_on_ray([], ConvertOptions("kitti", "a", "b", workers=2))) == []
     assert told["environment"] == {
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "http_proxy": "http://127.0.0.1:9",
-        "no_proxy": "127.0.0.1,localhost,::1"}  # fmt: skip
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "http_proxy": "http://127.0.0.1:9",
+        "no_proxy": "127.0.0.1,localhost,::1",
+    }
     assert told["options"]["address"] == "local" and told["options"]["include_dashboard"] is False
     assert [os.environ.get(name) for name in NAMES] == [None, None, None, "mine"]
 

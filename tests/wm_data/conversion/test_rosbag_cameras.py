@@ -25,8 +25,9 @@ def test_cameras_of_which_none_alone_is_in_front_are_listed(tmp_path, names):
 
 
 def test_cameras_are_stacked_in_the_order_in_which_they_are_named(tmp_path):
-    right = pictures(f"{VEHICLE}/right/image").changed(f"{VEHICLE}/right/image", lambda f, log: (
-        f | {"data": np.full(256, 77, np.uint8)}, log))  # fmt: skip
+    right = pictures(f"{VEHICLE}/right/image").changed(
+        f"{VEHICLE}/right/image", lambda f, log: (f | {"data": np.full(256, 77, np.uint8)}, log)
+    )
     bag = write_bag(tmp_path / "bag", ordered(status(), pictures(), right))
     (episode,), _ = converted(bag, cameras=("right", "rgb_front"))
     assert episode.observations.shape[1] == 6

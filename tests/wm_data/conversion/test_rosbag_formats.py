@@ -171,11 +171,7 @@ def test_a_truncated_mcap_is_refused_and_told_how_to_be_recovered(tmp_path, long
 def test_recovery_saves_whole_rows_up_to_the_break_and_notes_it(tmp_path, compression):
     random = np.random.default_rng(0)
     recording = drive(ticks=60).changed(
-        CAMERA,
-        lambda fields, log: (
-            image(log - 2 - MS, random.integers(0, 256, (120, 160, 4), dtype=np.uint8)),
-            log,
-        ),
+        CAMERA, lambda fields, log: (image(log - 2 - MS, random.integers(0, 256, (120, 160, 4), dtype=np.uint8)), log)
     )
     folder = write_bag(tmp_path / "bag", recording, "mcap", compression)
     (whole,), _ = converted(folder)

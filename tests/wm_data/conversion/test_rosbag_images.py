@@ -20,8 +20,14 @@ def raw(encoding: str, pixels: np.ndarray, padding: int = 0, big_endian: bool = 
     """A message of pixels (rows, width, channels); of the heights of nv12 and nv21, two thirds are the picture's."""
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1).view(np.uint8)
     rows = np.pad(rows, ((0, 0), (0, padding)))
-    return SimpleNamespace(height=SIZE, width=SIZE, encoding=encoding, step=rows.shape[1], is_bigendian=big_endian,
-                           data=np.ascontiguousarray(rows).reshape(-1))  # fmt: skip
+    return SimpleNamespace(
+        height=SIZE,
+        width=SIZE,
+        encoding=encoding,
+        step=rows.shape[1],
+        is_bigendian=big_endian,
+        data=np.ascontiguousarray(rows).reshape(-1),
+    )
 
 
 def flat(*values: int, dtype=np.uint8) -> np.ndarray:
@@ -148,8 +154,14 @@ def test_a_damaged_picture_in_a_bag_is_left_out_and_counted_and_cuts_the_episode
             tick = round((log_ns - 1_000 * MS) / (100 * MS))
             picture = np.full((SIZE, SIZE, 3), 10 * tick, np.uint8)
             data = cv2.imencode(".jpg", picture)[1].reshape(-1)
-            jpegs.add("/camera/image_raw/compressed", "sensor_msgs/msg/CompressedImage", log_ns,
-                      header=fields["header"], format="jpeg", data=data[:-30] if tick == 5 else data)  # fmt: skip
+            jpegs.add(
+                "/camera/image_raw/compressed",
+                "sensor_msgs/msg/CompressedImage",
+                log_ns,
+                header=fields["header"],
+                format="jpeg",
+                data=data[:-30] if tick == 5 else data,
+            )
         else:
             jpegs.messages.append((topic, msgtype, log_ns, fields))
     episodes, report = converted(write_bag(tmp_path / "bag", jpegs))

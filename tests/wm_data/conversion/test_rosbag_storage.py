@@ -125,9 +125,10 @@ module my_msgs {{ module msg {{ struct Rate {{ double z; }}; }}; }};
 """
 
 
-@pytest.mark.parametrize("kind, text", [
-    ("ros2idl", TWIST_IDL), ("ros2msg", "my_msgs/Rate rate\n" + "=" * 80 + "\nMSG: my_msgs/Rate\nfloat64 z\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, text",
+    [("ros2idl", TWIST_IDL), ("ros2msg", "my_msgs/Rate rate\n" + "=" * 80 + "\nMSG: my_msgs/Rate\nfloat64 z\n")],
+)
 def test_types_are_learned_from_both_languages_of_definitions(kind, text):
     connection = Connection("/turn", "my_msgs/msg/Turn", 1, "cdr", kind, text)
     report = DriveReport("a")

@@ -93,8 +93,13 @@ def test_one_picture_alone_has_no_rate(tmp_path):
 def test_a_camera_that_begins_late_is_waited_for(tmp_path):
     early = Recording()
     for number in range(3000):
-        early.add(STATUS, "carla_msgs/msg/CarlaEgoVehicleStatus", number * 1000,
-                  header=stamped(1 + number * 1000), control=control(0.0))  # fmt: skip
+        early.add(
+            STATUS,
+            "carla_msgs/msg/CarlaEgoVehicleStatus",
+            number * 1000,
+            header=stamped(1 + number * 1000),
+            control=control(0.0),
+        )
     (episode,), _ = converted(write_bag(tmp_path / "bag", ordered(early, drive(ticks=6))))
     assert len(episode) == 5
 
@@ -129,8 +134,12 @@ def test_commands_without_stamps_act_in_their_own_rows_where_the_clock_of_record
     recording = drive(ticks=60, start_ns=EPOCH, log_offset_ns=apart_ns).without(f"{VEHICLE}/step_result")
     commands = Recording()
     for tick in range(60):
-        commands.add("/cmd", "carla_msgs/msg/CarlaEgoVehicleControl", EPOCH + apart_ns + tick * 100 * MS + 2 * MS,
-                     **control(steer_of(tick)))  # fmt: skip
+        commands.add(
+            "/cmd",
+            "carla_msgs/msg/CarlaEgoVehicleControl",
+            EPOCH + apart_ns + tick * 100 * MS + 2 * MS,
+            **control(steer_of(tick)),
+        )
     bag = write_bag(tmp_path / "bag", ordered(recording, commands))
     (episode,), _ = converted(bag, actions="commanded", topics=("control=/cmd",))
     ticks = (episode.stamps_ns - EPOCH) // (100 * MS)
@@ -169,8 +178,15 @@ def in_pieces(path, recording):
 
 
 @pytest.mark.parametrize("back_ms", [250, 2030, 3_600_000])
-@pytest.mark.parametrize("write", [write_bag, lambda path, bag: write_bag(path, bag, "sqlite3"), in_pieces,
-                                   lambda path, bag: write_ros1_bag(path.with_suffix(".bag"), bag)])  # fmt: skip
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_bag,
+        lambda path, bag: write_bag(path, bag, "sqlite3"),
+        in_pieces,
+        lambda path, bag: write_ros1_bag(path.with_suffix(".bag"), bag),
+    ],
+)
 def test_where_the_clock_of_recording_was_set_back_the_order_of_writing_tells_the_times_apart(tmp_path, write, back_ms):
     episodes, report = converted(write(tmp_path / "bag", in_two_times(back_ms * MS)))
     assert [len(episode) for episode in episodes] == [39, 39]
@@ -192,18 +208,26 @@ def test_a_file_that_was_written_topic_by_topic_is_read_by_the_times_of_recordin
 
 @pytest.mark.parametrize("apart_ms", [700, 2030, 90_000])
 def test_two_cameras_on_one_topic_are_refused_and_make_no_alternating_drive(tmp_path, apart_ms):
-    other = Recording([(topic, kind, log_ns + 40 * MS, set_back(fields, apart_ms * MS))
-                       for topic, kind, log_ns, fields in drive(ticks=60).messages if topic == CAMERA])  # fmt: skip
+    other = Recording(
+        [
+            (topic, kind, log_ns + 40 * MS, set_back(fields, apart_ms * MS))
+            for topic, kind, log_ns, fields in drive(ticks=60).messages
+            if topic == CAMERA
+        ]
+    )
     told = r"stamps of .*rgb_front.* go to and fro .* two sources write on one topic"
     with pytest.raises(ConversionError, match=told):
         converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), other)))
 
 
-@pytest.mark.parametrize("other_frame, apart_ms, told", [
-    ("map", 20, "come 20 and 80 ms after one another in turns"),
-    ("right", 50, "of the frames 'map' and 'right' in turns"),
-    ("map", 0, "have the same stamp again and again"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "other_frame, apart_ms, told",
+    [
+        ("map", 20, "come 20 and 80 ms after one another in turns"),
+        ("right", 50, "of the frames 'map' and 'right' in turns"),
+        ("map", 0, "have the same stamp again and again"),
+    ],
+)
 def test_two_cameras_of_one_clock_on_one_topic_are_refused(tmp_path, other_frame, apart_ms, told):
     others = []
     for topic, kind, log_ns, fields in drive(ticks=60).messages:
@@ -223,8 +247,13 @@ def test_a_camera_that_sends_every_picture_twice_is_one(tmp_path):
 
 
 def test_two_sources_of_one_signal_are_refused(tmp_path):
-    other = Recording([(topic, kind, log_ns + 40 * MS, set_back(fields, 700 * MS))
-                       for topic, kind, log_ns, fields in drive(ticks=60).messages if topic == STATUS])  # fmt: skip
+    other = Recording(
+        [
+            (topic, kind, log_ns + 40 * MS, set_back(fields, 700 * MS))
+            for topic, kind, log_ns, fields in drive(ticks=60).messages
+            if topic == STATUS
+        ]
+    )
     with pytest.raises(ConversionError, match=r"stamps of control go to and fro .* two sources write on one topic"):
         converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), other)))
 
@@ -235,8 +264,14 @@ def test_what_has_no_stamp_before_the_clock_comes_costs_no_row(tmp_path, unstamp
     recording = drive(ticks=12, log_offset_ns=EPOCH)
     before = Recording()
     for number in range(unstamped):
-        before.add(STATUS, "carla_msgs/msg/CarlaEgoVehicleStatus", START + EPOCH - (unstamped - number) * 100 * MS,
-                   header=stamped(0), velocity=99.0, control=control(0.9))  # fmt: skip
+        before.add(
+            STATUS,
+            "carla_msgs/msg/CarlaEgoVehicleStatus",
+            START + EPOCH - (unstamped - number) * 100 * MS,
+            header=stamped(0),
+            velocity=99.0,
+            control=control(0.9),
+        )
     (episode,), report = converted(write_bag(tmp_path / "bag", ordered(before, recording)))
     (usual,), _ = converted(write_bag(tmp_path / "usual", recording))
     assert (episode.stamps_ns == usual.stamps_ns).all() and (episode.actions == usual.actions).all()
@@ -256,8 +291,13 @@ def full_drive(ticks: int = 40, events=()) -> Recording:
     extra = Recording()
     for tick in range(ticks):
         stamp = 60_000 * MS + tick * 100 * MS
-        extra.add(f"{VEHICLE}/odometry", "nav_msgs/msg/Odometry", stamp + MS, header=stamped(stamp),
-                  twist={"twist": {"angular": {"z": tick / 100}}})  # fmt: skip
+        extra.add(
+            f"{VEHICLE}/odometry",
+            "nav_msgs/msg/Odometry",
+            stamp + MS,
+            header=stamped(stamp),
+            twist={"twist": {"angular": {"z": tick / 100}}},
+        )
         for leaf in EVENTS:
             if (leaf, tick) in events:
                 kind, fields = EVENTS[leaf]
@@ -294,6 +334,7 @@ def test_one_odd_stamp_on_any_topic_loses_nothing_else_and_is_counted(tmp_path, 
 @pytest.mark.parametrize("offset_s", [5, 1, -1, -5])
 def test_one_odd_stamp_of_a_result_costs_the_row_it_is_of_and_no_other_its_reward(tmp_path, offset_s):
     """A result is of the interval that its stamp names, so where that is wrong its row has none."""
+
     def odd(fields, log_ns):
         is_odd = (log_ns - 60_000 * MS) // (100 * MS) == 20
         return (set_back(fields, offset_s * 1000 * MS) if is_odd else fields), log_ns

@@ -44,10 +44,14 @@ def every_tick(topic: str, msgtype: str, fields, delay_ns: int = 0, step_ns: int
 
 
 def odometry(topic: str = f"{VEHICLE}/odometry", speed=lambda tick: SPEED_MPS, yaw_rate=lambda tick: 0.0) -> Recording:
-    return every_tick(topic, "nav_msgs/msg/Odometry", lambda tick, stamp: {
-        "header": stamped(stamp),
-        "twist": {"twist": {"linear": {"x": speed(tick)}, "angular": {"z": yaw_rate(tick)}}},
-    })  # fmt: skip
+    return every_tick(
+        topic,
+        "nav_msgs/msg/Odometry",
+        lambda tick, stamp: {
+            "header": stamped(stamp),
+            "twist": {"twist": {"linear": {"x": speed(tick)}, "angular": {"z": yaw_rate(tick)}}},
+        },
+    )
 
 
 def twist(linear: float, angular: float) -> dict:
@@ -74,9 +78,15 @@ def impulse_pictures() -> Recording:
 
 def status(applied=lambda tick: 0.0, **more) -> Recording:
     """``applied``: what was steered in the interval that ended at a tick."""
-    return every_tick(STATUS, "carla_msgs/msg/CarlaEgoVehicleStatus", lambda tick, stamp: {
-        "header": stamped(stamp), "velocity": SPEED_MPS, "control": control(applied(tick), stamp_ns=stamp, **more),
-    })  # fmt: skip
+    return every_tick(
+        STATUS,
+        "carla_msgs/msg/CarlaEgoVehicleStatus",
+        lambda tick, stamp: {
+            "header": stamped(stamp),
+            "velocity": SPEED_MPS,
+            "control": control(applied(tick), stamp_ns=stamp, **more),
+        },
+    )
 
 
 def commanded(tick: int) -> float:
@@ -95,18 +105,33 @@ IMPULSES = {
     "CarlaEgoVehicleControl": ordered(
         status(), every_tick(COMMANDS, CONTROL_TYPE, lambda t, stamp: control(commanded(t), stamp_ns=stamp), 20 * MS)
     ),
-    "AckermannDriveStamped": ordered(odometry(), every_tick(
-        "/cmd", "ackermann_msgs/msg/AckermannDriveStamped",
-        lambda t, stamp: {"header": stamped(stamp), "drive": {"steering_angle": -ANGLE * commanded(t)}}, 20 * MS)),
-    "AckermannDrive": ordered(odometry(), every_tick(
-        "/cmd", "ackermann_msgs/msg/AckermannDrive", lambda t, _: {"steering_angle": -ANGLE * commanded(t)})),
-    "TwistStamped": ordered(odometry(), every_tick(
-        "/cmd_vel", "geometry_msgs/msg/TwistStamped",
-        lambda t, stamp: {"header": stamped(stamp), "twist": twist(5.0, -2.0 * commanded(t))}, 20 * MS)),
-    "Twist": ordered(odometry(), every_tick(
-        "/cmd_vel", "geometry_msgs/msg/Twist", lambda t, _: twist(5.0, -2.0 * commanded(t)))),
+    "AckermannDriveStamped": ordered(
+        odometry(),
+        every_tick(
+            "/cmd",
+            "ackermann_msgs/msg/AckermannDriveStamped",
+            lambda t, stamp: {"header": stamped(stamp), "drive": {"steering_angle": -ANGLE * commanded(t)}},
+            20 * MS,
+        ),
+    ),
+    "AckermannDrive": ordered(
+        odometry(),
+        every_tick("/cmd", "ackermann_msgs/msg/AckermannDrive", lambda t, _: {"steering_angle": -ANGLE * commanded(t)}),
+    ),
+    "TwistStamped": ordered(
+        odometry(),
+        every_tick(
+            "/cmd_vel",
+            "geometry_msgs/msg/TwistStamped",
+            lambda t, stamp: {"header": stamped(stamp), "twist": twist(5.0, -2.0 * commanded(t))},
+            20 * MS,
+        ),
+    ),
+    "Twist": ordered(
+        odometry(), every_tick("/cmd_vel", "geometry_msgs/msg/Twist", lambda t, _: twist(5.0, -2.0 * commanded(t)))
+    ),
     "derived": odometry(yaw_rate=yawing),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", IMPULSES)
@@ -170,8 +195,11 @@ def test_wanted_speeds_without_a_measured_speed_are_refused(tmp_path):
 
 
 def test_a_measured_twist_is_not_taken_for_a_command(tmp_path):
-    velocity = every_tick("/vehicle/velocity", "geometry_msgs/msg/TwistStamped", lambda t, stamp: {
-        "header": stamped(stamp), "twist": twist(3.0, 0.1)})  # fmt: skip
+    velocity = every_tick(
+        "/vehicle/velocity",
+        "geometry_msgs/msg/TwistStamped",
+        lambda t, stamp: {"header": stamped(stamp), "twist": twist(3.0, 0.1)},
+    )
     bag = write_bag(tmp_path / "bag", ordered(velocity, pictures()))
     (episode,), _ = converted(bag, topics=("odometry=/vehicle/velocity",))
     assert episode.meta["action_source"] == "derived"
@@ -179,8 +207,9 @@ def test_a_measured_twist_is_not_taken_for_a_command(tmp_path):
 
 
 def test_speed_comes_from_the_status_and_the_yaw_rate_from_odometry_else_the_imu(tmp_path):
-    imu = every_tick("/imu", "sensor_msgs/msg/Imu", lambda t, stamp: {
-        "header": stamped(stamp), "angular_velocity": {"z": 0.25}})  # fmt: skip
+    imu = every_tick(
+        "/imu", "sensor_msgs/msg/Imu", lambda t, stamp: {"header": stamped(stamp), "angular_velocity": {"z": 0.25}}
+    )
     rest = ordered(status(), imu, pictures())
     (episode,), _ = converted(write_bag(tmp_path / "a", rest))
     np.testing.assert_allclose(episode.vector, [[SPEED_MPS, 0.25]] * len(episode))
@@ -210,10 +239,20 @@ def test_an_end_told_by_a_step_result_ends_the_episode(tmp_path):
 
 def test_collisions_and_lane_invasions_count_for_the_interval_that_they_happened_in(tmp_path):
     events = Recording()
-    events.add(f"{VEHICLE}/lane_invasion", "carla_msgs/msg/CarlaLaneInvasionEvent", tick_ns(3) + MS,
-               header=stamped(tick_ns(3)), crossed_lane_markings=[1, 2])  # fmt: skip
-    events.add(f"{VEHICLE}/collision", "carla_msgs/msg/CarlaCollisionEvent", tick_ns(7) + MS,
-               header=stamped(tick_ns(7)), other_actor_id=3)  # fmt: skip
+    events.add(
+        f"{VEHICLE}/lane_invasion",
+        "carla_msgs/msg/CarlaLaneInvasionEvent",
+        tick_ns(3) + MS,
+        header=stamped(tick_ns(3)),
+        crossed_lane_markings=[1, 2],
+    )
+    events.add(
+        f"{VEHICLE}/collision",
+        "carla_msgs/msg/CarlaCollisionEvent",
+        tick_ns(7) + MS,
+        header=stamped(tick_ns(7)),
+        other_actor_id=3,
+    )
     settings = options(write_bag(tmp_path / "bag", ordered(status(), events, pictures())))
     (ref,) = find_drives(settings)
     with open_drive(ref, settings) as opened:
@@ -270,8 +309,11 @@ def test_numbers_that_are_none_are_left_out_and_counted(tmp_path):
 
 
 def test_the_vehicle_of_the_camera_is_preferred_and_others_are_ambiguous(tmp_path):
-    elsewhere = every_tick("/carla/other/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", lambda t, stamp: {
-        "header": stamped(stamp), "control": control(0.9)})  # fmt: skip
+    elsewhere = every_tick(
+        "/carla/other/vehicle_status",
+        "carla_msgs/msg/CarlaEgoVehicleStatus",
+        lambda t, stamp: {"header": stamped(stamp), "control": control(0.9)},
+    )
     (episode,), _ = converted(write_bag(tmp_path / "a", ordered(status(lambda t: 0.5), elsewhere, pictures())))
     assert (episode.actions[:, 0] == 0.5).all()
     both = ordered(

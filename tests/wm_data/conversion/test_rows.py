@@ -109,10 +109,7 @@ def test_a_camera_that_falls_silent_holds_nothing_up():
     assert max(waiting) < 25
 
 
-@given(
-    gaps=st.lists(st.integers(20, 400), min_size=1, max_size=60),
-    rate=st.sampled_from([None, 2.0, 3.3, 5.0, 9.9]),
-)
+@given(gaps=st.lists(st.integers(20, 400), min_size=1, max_size=60), rate=st.sampled_from([None, 2.0, 3.3, 5.0, 9.9]))
 def test_rows_are_pictures_of_the_recording_in_order_and_what_is_not_cut_keeps_the_rate(gaps, rate):
     stamps = np.cumsum([0, *gaps]).tolist()
     rows = rows_of(drive(front(stamps)), rate)
@@ -130,12 +127,18 @@ def test_a_picture_of_another_run_joins_no_row_though_its_stamp_is_the_same():
     """The other camera lacks the last pictures of the first run and the first ones of the second."""
     made = drive([], cameras=("front", "left"))
     view = made.cameras[0]
-    shown = [(camera, run, t) for run in (0, 1) for t in range(0, 900, 100) for camera in (1, 0)
-             if camera == 0 or (t < 600 if run == 0 else t >= 400)]  # fmt: skip
+    shown = [
+        (camera, run, t)
+        for run in (0, 1)
+        for t in range(0, 900, 100)
+        for camera in (1, 0)
+        if camera == 0 or (t < 600 if run == 0 else t >= 400)
+    ]
     made.pictures = (
         Picture(camera, t * MS, lambda number=t + run: view.from_rgb(picture_of(number).transpose(2, 0, 1)), place)
         for place, (camera, run, t) in enumerate(shown)
     )
     found = [[number_of(picture) if picture is not None else None for picture in row.pictures] for row in rows_of(made)]
     assert found == [[t, t if t < 600 else None] for t in range(0, 900, 100)] + [
-        [t + 1, t + 1 if t >= 400 else None] for t in range(0, 900, 100)]  # fmt: skip
+        [t + 1, t + 1 if t >= 400 else None] for t in range(0, 900, 100)
+    ]

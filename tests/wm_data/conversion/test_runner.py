@@ -48,7 +48,11 @@ def test_a_failed_drive_is_told_and_leaves_nothing_and_the_others_are_whole(sour
     assert names == [f"2011_09_26_drive_{n:04d}_sync_000.npz" for n in (1, 2, 3, 5, 6)]
     assert [len(read_episode(whole / name)) for name in names] == [12, 13, 14, 16, 17]
     assert sorted(file.name for file in whole.iterdir() if not file.name.endswith(".npz")) == [
-        ".conversion", "manifest.json", "report.json", "report.txt"]  # fmt: skip
+        ".conversion",
+        "manifest.json",
+        "report.json",
+        "report.txt",
+    ]
     assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 3
     said = capsys.readouterr()
     assert "2011_09_26_drive_0004_sync" in said.err and "1 of 6 drives failed" in said.err
@@ -63,8 +67,13 @@ def test_manifest_and_report_tell_what_became_of_every_drive(source, whole):
     first = manifest["drives"][0]
     assert len(first["sources"][0]["path_sha256"]) == 64 and str(source) not in json.dumps(first)
     assert first["files"][0]["bytes"] == (whole / first["files"][0]["file"]).stat().st_size
-    assert report["totals"] == {"drives": 6, "episodes": 5, "failed": 1, "hours": pytest.approx(0.00192, rel=0.05),
-                                "rows": 72}  # fmt: skip
+    assert report["totals"] == {
+        "drives": 6,
+        "episodes": 5,
+        "failed": 1,
+        "hours": pytest.approx(0.00192, rel=0.05),
+        "rows": 72,
+    }
     drive = report["drives"][0]
     assert sum(drive["actions"]["steer"]) == drive["rows"] == 12
     assert {"rate_hz", "jitter_ms", "drops", "latency_ms"} <= next(iter(drive["topics"].values())).keys()

@@ -42,8 +42,13 @@ class World:
         """(source, stamp [ms], values) in the order of recording; a picture's value is its moment."""
         found = []
         for number, _, stamp, now in self.moments():
-            told = {"control": (number / 1000, 0.5, 0.0), "speed": (number / 10,), "yaw_rate": (number / 100,),
-                    "step": (float(number), 0.0, 0.0), "expert": (-number / 1000, 0.0, 0.0)}  # fmt: skip
+            told = {
+                "control": (number / 1000, 0.5, 0.0),
+                "speed": (number / 10,),
+                "yaw_rate": (number / 100,),
+                "step": (float(number), 0.0, 0.0),
+                "expert": (-number / 1000, 0.0, 0.0),
+            }
             if number in self.events:
                 told["lane_invasion"] = (1.0,)
             if number in self.crashes:
@@ -62,10 +67,13 @@ class World:
     def drive(self, ahead: bool, without=(), cameras=("front", "left")):
         """As a bag that is read along, or as a table that was read ``ahead``."""
         widths = {"control": 3, "step": 3, "expert": 3}
-        signals = Signals(**{
-            name: Signal(widths.get(name, 1), "before" if name in ("control", "step") else "after")
-            for name in SIGNALS if name not in without
-        })  # fmt: skip
+        signals = Signals(
+            **{
+                name: Signal(widths.get(name, 1), "before" if name in ("control", "step") else "after")
+                for name in SIGNALS
+                if name not in without
+            }
+        )
         made = drive([], signals, PERIOD_MS, cameras)
         messages = [message for message in enumerate(self.messages()) if message[1][0] not in without]
 
@@ -126,18 +134,25 @@ def check(world, episodes, every_ms=PERIOD_MS):
     return shown
 
 
-RUNS = st.lists(st.tuples(st.integers(0, 40).map(lambda tick: tick * PERIOD_MS), st.integers(5, 25)),
-                min_size=1, max_size=4)  # fmt: skip
+RUNS = st.lists(
+    st.tuples(st.integers(0, 40).map(lambda tick: tick * PERIOD_MS), st.integers(5, 25)), min_size=1, max_size=4
+)
 
 
 def runs_that_jump_back(runs):
     """Of one whose clock goes on from the run before nobody could tell that it is another."""
-    return all(after[0] <= before[0] + PERIOD_MS * (before[1] - 3)
-               for before, after in zip(runs, runs[1:], strict=False))  # fmt: skip
+    return all(
+        after[0] <= before[0] + PERIOD_MS * (before[1] - 3) for before, after in zip(runs, runs[1:], strict=False)
+    )
 
 
-@given(runs=RUNS.filter(runs_that_jump_back), ahead=st.booleans(), early_ms=st.sampled_from([0, 40, -30]),
-       steps=st.booleans(), data=st.data())  # fmt: skip
+@given(
+    runs=RUNS.filter(runs_that_jump_back),
+    ahead=st.booleans(),
+    early_ms=st.sampled_from([0, 40, -30]),
+    steps=st.booleans(),
+    data=st.data(),
+)
 @settings(max_examples=40, deadline=None)
 def test_every_row_has_the_numbers_of_its_own_run(runs, ahead, early_ms, steps, data):
     count = sum(pictures for _, pictures in runs)
@@ -148,8 +163,11 @@ def test_every_row_has_the_numbers_of_its_own_run(runs, ahead, early_ms, steps, 
     lost = count - len(shown)
     assert lost <= 2 * len(runs) + (not steps) * 2  # the last moment of each, where a crash leads on, what is at a cut
     assert len(made.report.splits) >= len(runs) - 1 and not made.report.skipped.keys() - {
-        "row that leads from an end to a new beginning", "row without a row after it",
-        "collision that is in no row", "lane_invasion that is in no row"}  # fmt: skip
+        "row that leads from an end to a new beginning",
+        "row without a row after it",
+        "collision that is in no row",
+        "lane_invasion that is in no row",
+    }
 
 
 FAR_MS = st.one_of(st.integers(500, 30_000), st.integers(5, 300).map(lambda count: count * PERIOD_MS))
@@ -187,9 +205,12 @@ def test_an_event_with_an_odd_stamp_counts_where_it_was_recorded(pictures, ahead
     assert made.report.skipped[f"{odd[0]} {told}"] == 1
 
 
-@given(runs=st.lists(st.tuples(st.just(0), st.integers(12, 25)), min_size=1, max_size=3),
-       rate=st.sampled_from([5.0, 10.0 / 3]), ahead=st.booleans(),
-       picked=st.sets(st.integers(0, 35), max_size=4))  # fmt: skip
+@given(
+    runs=st.lists(st.tuples(st.just(0), st.integers(12, 25)), min_size=1, max_size=3),
+    rate=st.sampled_from([5.0, 10.0 / 3]),
+    ahead=st.booleans(),
+    picked=st.sets(st.integers(0, 35), max_size=4),
+)
 @settings(max_examples=30, deadline=None)
 def test_at_a_lower_rate_every_row_has_what_acted_and_happened_until_the_next_one(runs, rate, ahead, picked):
     world = World(runs, events=frozenset(picked))
@@ -243,8 +264,10 @@ def test_an_odd_sample_of_a_source_of_one_clock_is_left_out_and_counted():
     speed = Signal(1)
     for number in range(100):
         speed.add((number * 100 + (40_000 if number == 50 else 0)) * MS, number / 10)
-    made = drive([(0, number * 100, number) for number in range(100)], Signals(
-        control=signal(dict.fromkeys(range(0, 10_000, 100), (0.0, 0.5, 0.0))), speed=speed))  # fmt: skip
+    made = drive(
+        [(0, number * 100, number) for number in range(100)],
+        Signals(control=signal(dict.fromkeys(range(0, 10_000, 100), (0.0, 0.5, 0.0))), speed=speed),
+    )
     (episode,) = episodes_of_drive(made, options())
     expected = [number - (number == 50) for number in range(99)]
     assert episode.vector[:, 0] * 10 == pytest.approx(expected, abs=1e-4)

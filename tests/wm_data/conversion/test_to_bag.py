@@ -70,9 +70,7 @@ def test_the_result_is_sent_before_the_picture_of_its_tick(tmp_path):
     with AnyReader([bag]) as reader:
         order = [(t, c.topic.rsplit("/", 1)[1]) for c, t, _ in reader.messages()]
     second = [topic for t, topic in order if t == 80_000_000]
-    assert second == [
-        "status", "clock", "vehicle_status", "expert_control", "step_result", "camera_info", "image"
-    ]  # fmt: skip
+    assert second == ["status", "clock", "vehicle_status", "expert_control", "step_result", "camera_info", "image"]
     last = [topic for t, topic in order if t == 4 * 80_000_000]
     assert last == second
 
@@ -92,8 +90,14 @@ def test_what_carla_has_no_topic_for_is_in_topics_of_its_own(tmp_path):
         "reward_terms": ["progress", "collision"],
     }
     episode = replace(
-        single, observations=np.repeat(single.observations, 2, axis=1), reward_terms=terms, vector=vector,
-        camera_mask=mask, stamps_ns=None, meta=meta)  # fmt: skip
+        single,
+        observations=np.repeat(single.observations, 2, axis=1),
+        reward_terms=terms,
+        vector=vector,
+        camera_mask=mask,
+        stamps_ns=None,
+        meta=meta,
+    )
     bag = write_episode_bag(episode, tmp_path / "drive", role_name="hero")
     sent = messages(bag, "/wm_training/vector")
     assert np.array_equal(np.stack([message.data for _, message in sent[:rows]]), vector)

@@ -18,9 +18,17 @@ from wm_training.data.recording import EpisodeRecorder, Tick, TickAssembler
 from wm_training.to_bag import write_episode_bag
 
 ARRAYS = (
-    "observations", "actions", "rewards", "dones", "terminals", "vector", "expert_actions", "stamps_ns", "camera_mask",
+    "observations",
+    "actions",
+    "rewards",
+    "dones",
+    "terminals",
+    "vector",
+    "expert_actions",
+    "stamps_ns",
+    "camera_mask",
     "reward_terms",
-)  # fmt: skip
+)
 
 
 def assert_same(found: Episode, expected: Episode, but: tuple = ()):
@@ -55,8 +63,15 @@ def rich_episode(rows=12):
         "source": {"name": "scene 7", "sha256": "ab"},
     }
     return replace(
-        single, observations=both, camera_mask=mask, reward_terms=terms, expert_actions=expert, meta=meta,
-        vector=np.linspace(-3, 3, 2 * rows, dtype=np.float32).reshape(rows, 2), stamps_ns=None)  # fmt: skip
+        single,
+        observations=both,
+        camera_mask=mask,
+        reward_terms=terms,
+        expert_actions=expert,
+        meta=meta,
+        vector=np.linspace(-3, 3, 2 * rows, dtype=np.float32).reshape(rows, 2),
+        stamps_ns=None,
+    )
 
 
 def open_ended(rows=12):
@@ -70,8 +85,13 @@ def bare_episode(rows=12):
     """The four keys of the seed's files, as they are read."""
     episode = make_episode(rows, size=8)
     return replace(
-        episode, terminals=episode.dones, vector=np.zeros((rows, 0), np.float32), stamps_ns=None, meta={},
-        expert_actions=np.full((rows, 3), np.nan, np.float32))  # fmt: skip
+        episode,
+        terminals=episode.dones,
+        vector=np.zeros((rows, 0), np.float32),
+        stamps_ns=None,
+        meta={},
+        expert_actions=np.full((rows, 3), np.nan, np.float32),
+    )
 
 
 @pytest.mark.parametrize("name", ["drive.mcap", "drive"])
@@ -156,9 +176,19 @@ def test_what_the_collector_records_while_the_bag_plays_is_the_same_episode(tmp_
             if parts is None:
                 continue
             image, control, step, expert = parts["image"], parts["status"].control, parts["step"], parts["expert"]
-            recorded.append(recorder.add(Tick(
-                stamp_of(image), image.data.reshape(8, 8, 3).transpose(2, 0, 1), parts["status"].velocity,
-                np.float32([control.steer, control.throttle, control.brake]), step.reward, step.terminated,
-                step.truncated, np.float32([expert.steer, expert.throttle, expert.brake]))))  # fmt: skip
+            recorded.append(
+                recorder.add(
+                    Tick(
+                        stamp_of(image),
+                        image.data.reshape(8, 8, 3).transpose(2, 0, 1),
+                        parts["status"].velocity,
+                        np.float32([control.steer, control.throttle, control.brake]),
+                        step.reward,
+                        step.terminated,
+                        step.truncated,
+                        np.float32([expert.steer, expert.throttle, expert.brake]),
+                    )
+                )
+            )
     assert recorded[:-1] == [None] * 12
     assert_same(recorded[-1], episode)

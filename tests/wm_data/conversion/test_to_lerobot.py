@@ -39,9 +39,13 @@ def test_every_row_comes_back_bit_for_bit(tmp_path):
     pictures = np.stack([pixels(cell) for cell in table["observation.images.rgb_front"].to_pylist()])
     assert np.array_equal(pictures, np.concatenate([episode.observations for episode in episodes]))
     for name, key in (
-        ("action", "actions"), ("next.reward", "rewards"), ("next.done", "dones"), ("next.terminal", "terminals"),
-        ("expert_action", "expert_actions"), ("stamp_ns", "stamps_ns"),
-    ):  # fmt: skip
+        ("action", "actions"),
+        ("next.reward", "rewards"),
+        ("next.done", "dones"),
+        ("next.terminal", "terminals"),
+        ("expert_action", "expert_actions"),
+        ("stamp_ns", "stamps_ns"),
+    ):
         expected = np.concatenate([getattr(episode, key) for episode in episodes])
         assert np.array_equal(np.array(table[name].to_pylist(), expected.dtype), expected), name
     speed = np.concatenate([episode.vector[:, 0] for episode in episodes])
@@ -138,8 +142,12 @@ def test_a_seed_file_with_four_keys_is_enough(tmp_path, capsys):
     folder = tmp_path / "episodes"
     folder.mkdir()
     np.savez_compressed(
-        folder / "seed.npz", observations=episode.observations, actions=episode.actions, rewards=episode.rewards,
-        dones=episode.dones)  # fmt: skip
+        folder / "seed.npz",
+        observations=episode.observations,
+        actions=episode.actions,
+        rewards=episode.rewards,
+        dones=episode.dones,
+    )
     info, table = load(write_lerobot(folder, tmp_path / "out"))
     assert "10 Hz is taken" in capsys.readouterr().err
     assert info["fps"] == 10
@@ -217,9 +225,9 @@ def test_a_file_of_several_drives_becomes_several_episodes(tmp_path):
     assert (info["total_episodes"], info["splits"]) == (4, {"train": "0:3", "val": "3:4"})
 
 
-@pytest.mark.parametrize("meta", [
-    {"max_steer_deg": 25.0}, {"reward": "driving-1"}, {"vector": [{"name": "speed", "unit": "km/h"}]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "meta", [{"max_steer_deg": 25.0}, {"reward": "driving-1"}, {"vector": [{"name": "speed", "unit": "km/h"}]}]
+)
 def test_episodes_of_another_meaning_make_no_dataset(tmp_path, meta):
     folder = make_folder(tmp_path / "episodes", count=2, rows=10)
     episode = make_episode(10, seed=5)

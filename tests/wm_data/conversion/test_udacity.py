@@ -32,10 +32,15 @@ def write_recording(folder, count: int = 12, place: str = WINDOWS, header: str =
     return folder
 
 
-@pytest.mark.parametrize(("place", "header"), [
-    (WINDOWS, ""), ("/Users/someone/track/IMG/", ""), ("IMG/", "center,left,right,steering,throttle,brake,speed"),
-    (WINDOWS, "center,left,right,steering,throttle,reverse,speed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "header"),
+    [
+        (WINDOWS, ""),
+        ("/Users/someone/track/IMG/", ""),
+        ("IMG/", "center,left,right,steering,throttle,brake,speed"),
+        (WINDOWS, "center,left,right,steering,throttle,reverse,speed"),
+    ],
+)
 def test_pictures_are_found_wherever_they_were_recorded_and_numbers_get_their_meaning(tmp_path, place, header):
     (episode,), report = converted("udacity", write_recording(tmp_path / "run", place=place, header=header))
     assert np.abs(np.array(greys(episode)) - 10 * np.arange(11)).max() <= 3

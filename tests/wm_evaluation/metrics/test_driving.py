@@ -49,8 +49,12 @@ def test_means_and_rates_of_known_values():
 
 
 def test_figures_of_nothing_are_nan():
-    found = [driving.root_mean_square(np.array([])), driving.mean_change(np.array([0.5])),
-             driving.per_minute(0, 0.0), driving.per_kilometre(2, 0.0)]  # fmt: skip
+    found = [
+        driving.root_mean_square(np.array([])),
+        driving.mean_change(np.array([0.5])),
+        driving.per_minute(0, 0.0),
+        driving.per_kilometre(2, 0.0),
+    ]
     assert np.isnan(found).all()
 
 

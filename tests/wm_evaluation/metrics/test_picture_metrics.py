@@ -17,9 +17,14 @@ def pictures(shape, seed=0):
 
 def reference_ssim(predicted, truth):
     return structural_similarity(
-        predicted / 255, truth / 255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0,
+        predicted / 255,
+        truth / 255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1.0,
         channel_axis=0,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("size", [(64, 64), (11, 11), (48, 96), (17, 12)])

@@ -35,7 +35,11 @@ def test_panels_share_the_time_the_colours_and_the_legend():
     parts = [charts.Panel("steer", both), charts.Panel("brake", both)]
     figure = charts.panels(parts, "time [s]", x_range=(0.0, 1.0))
     assert [(trace.name, trace.yaxis, trace.showlegend) for trace in figure.data] == [
-        ("ours", "y", True), ("theirs", "y", True), ("ours", "y2", False), ("theirs", "y2", False)]  # fmt: skip
+        ("ours", "y", True),
+        ("theirs", "y", True),
+        ("ours", "y2", False),
+        ("theirs", "y2", False),
+    ]
     assert figure.data[0].line.color == figure.data[2].line.color != figure.data[1].line.color
     assert {trace.xaxis for trace in figure.data} == {None} and figure.layout.xaxis.anchor == "y2"
     assert [figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text] == ["steer", "brake"]

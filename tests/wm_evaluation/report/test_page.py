@@ -142,7 +142,12 @@ def test_the_harness_sees_errors_and_network(browser, tmp_path):  # noqa: F811
     with visit(browser, file, size=PHONE) as opened:
         opened.page.wait_for_timeout(200)
         said = "\n".join(opened.faults)
-        for fault in ("so", "nothing is not defined", "asked for ws://localhost:9/x", "asked for http://localhost:9/x.p"):
+        for fault in (
+            "so",
+            "nothing is not defined",
+            "asked for ws://localhost:9/x",
+            "asked for http://localhost:9/x.p",
+        ):
             assert fault in said
         assert opened.overflow_px() > 1000
     with visit(browser, file, allowed=["http://localhost:9/", "ws://localhost:9/"]) as opened:

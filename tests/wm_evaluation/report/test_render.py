@@ -14,10 +14,24 @@ from wm_evaluation.report import Chart, Facts, Fragment, Page, Picture, Section,
 
 def test_pictures_keep_their_pixels_and_colours():
     picture = np.random.default_rng(0).integers(0, 256, (7, 9, 3)).astype(np.uint8)
-    sources = re.findall(r'<img src="data:image/(\w+);base64,([^"]+)" alt="what is seen"', render(Page(
-        "t", "h", sections=[Section("s", [Picture(picture, "what is seen", lossless=True),
-                                          Picture(np.full((8, 8, 3), (200, 40, 10), np.uint8), "what is seen")])]
-    )))  # fmt: skip
+    sources = re.findall(
+        r'<img src="data:image/(\w+);base64,([^"]+)" alt="what is seen"',
+        render(
+            Page(
+                "t",
+                "h",
+                sections=[
+                    Section(
+                        "s",
+                        [
+                            Picture(picture, "what is seen", lossless=True),
+                            Picture(np.full((8, 8, 3), (200, 40, 10), np.uint8), "what is seen"),
+                        ],
+                    )
+                ],
+            )
+        ),
+    )
     (first, exact), (second, near) = sources
     assert (first, second) == ("png", "jpeg")
     exact, near = (
@@ -36,8 +50,10 @@ def test_facts_are_flat_and_long_ones_are_folded():
 
 
 def test_columns_of_numbers_are_aligned_and_others_are_not():
-    rows = [["a", "1.5 ms", "12 %", "–", "1.0 [0.9, 1.1]", "left"],
-            ["b", "-3", "1,234", "+2e-05", "1.0 to 2.0", "2 dogs and cats"]]  # fmt: skip
+    rows = [
+        ["a", "1.5 ms", "12 %", "–", "1.0 [0.9, 1.1]", "left"],
+        ["b", "-3", "1,234", "+2e-05", "1.0 to 2.0", "2 dogs and cats"],
+    ]
     html = render(Page("t", "h", sections=[Section("s", [Table(list("abcdef"), rows)])]))
     assert re.findall(r'<th scope="col"( class="number")?>', html) == ["", *[' class="number"'] * 4, ""]
 
@@ -45,18 +61,24 @@ def test_columns_of_numbers_are_aligned_and_others_are_not():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: render(Page("t", "h", tiles=[Tile("1", "late", "deadline_miss")])), "'late' names the metric "
-         "'deadline_miss'.*near it: deadline_misses"),
+        (
+            lambda: render(Page("t", "h", tiles=[Tile("1", "late", "deadline_miss")])),
+            "'late' names the metric 'deadline_miss'.*near it: deadline_misses",
+        ),
         (lambda: Tile("1", "late", tone="red"), "tone is 'red', expected 'good', 'bad' or nothing"),
         (lambda: Table(["a", "b"], [["1", "2"], ["1"]], "times"), "table 'times': row 1 has 1 cells, expected 2"),
         (lambda: Table(["a", "b"], [["1", 2.5]], "times"), "table 'times': row 0 has the cell 2.5, expected text"),
         (lambda: Fragment("", script="'</SCRIPT>'"), "script of a fragment holds '</script' or"),
-        (lambda: render(Page("t", "h", sections=[Section("s", [Chart(go.Figure(), name="a")] * 2)])),
-         "two charts of the page have the name 'a'"),
-        (lambda: render(Page("t", "h", sections=[Section("s", [Picture(np.zeros((4, 4)), "p")])])),
-         r"float64 \(4, 4\), expected uint8 \(h, w, 3\)"),
+        (
+            lambda: render(Page("t", "h", sections=[Section("s", [Chart(go.Figure(), name="a")] * 2)])),
+            "two charts of the page have the name 'a'",
+        ),
+        (
+            lambda: render(Page("t", "h", sections=[Section("s", [Picture(np.zeros((4, 4)), "p")])])),
+            r"float64 \(4, 4\), expected uint8 \(h, w, 3\)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_page_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -30,12 +30,17 @@ def measured(error=0.01, copied=0.04, rewards=True, ensemble=True, windows=30, s
         segment=np.arange(windows) // 3,
         squared_errors={name: np.full(shape, value) for name, value in errors.items()},
         similarities={name: np.full((windows, 3), 1.0 - value) for name, value in errors.items()},
-        rewards=real + 0.5, shuffled_rewards=real + 2.0, sampled_rewards=real[:, None] + 0.5 + spread,
-        continues=np.full(shape, 0.99), shuffled_continues=np.full(shape, 0.99),
+        rewards=real + 0.5,
+        shuffled_rewards=real + 2.0,
+        sampled_rewards=real[:, None] + 0.5 + spread,
+        continues=np.full(shape, 0.99),
+        shuffled_continues=np.full(shape, 0.99),
         sampled_continues=np.full((windows, samples, SETTINGS.horizon), 0.99),
-        real_rewards=real if rewards else unknown, real_continues=np.ones(shape) if rewards else unknown,
-        last_reward=real[:, 0] + 1.0, disagreement=np.full(shape, 0.3) if ensemble else None,
-    )  # fmt: skip
+        real_rewards=real if rewards else unknown,
+        real_continues=np.ones(shape) if rewards else unknown,
+        last_reward=real[:, 0] + 1.0,
+        disagreement=np.full(shape, 0.3) if ensemble else None,
+    )
 
 
 def test_figures_are_those_worked_out_by_hand():

@@ -170,12 +170,15 @@ def test_brightness_and_gain_are_factors_that_stay_in_range():
     assert [gain.steer(value) for value in (0.2, -0.4, 0.9)] == pytest.approx([0.3, -0.6, 1.0])
 
 
-@pytest.mark.parametrize("name, size, expected", [
-    ("fog", 1.0, "expected a disturbance of camera_latency"),
-    ("dropped_frames", 1.0, "dropped_frames: expected a number from 0 to 0.95, found 1"),
-    ("control_divisor", 2.5, "expected a whole number"),
-    ("camera_latency", float("nan"), "found nan"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, size, expected",
+    [
+        ("fog", 1.0, "expected a disturbance of camera_latency"),
+        ("dropped_frames", 1.0, "dropped_frames: expected a number from 0 to 0.95, found 1"),
+        ("control_divisor", 2.5, "expected a whole number"),
+        ("camera_latency", float("nan"), "found nan"),
+    ],
+)
 def test_what_cannot_be_is_refused_by_name(name, size, expected):
     with pytest.raises(DriveError, match=expected):
         Disturbance(name, size)

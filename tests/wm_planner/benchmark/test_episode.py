@@ -123,8 +123,10 @@ def test_the_distance_is_that_of_the_speed_where_there_is_no_odometry():
     assert episode_figures(trip, PERIOD_S, None)["distance_m"] == pytest.approx(3.2)
 
 
-@pytest.mark.parametrize("action, steps, ending", [
-    ((0.0, 0.3, 0.0), 60, "stopped"), ((0.0, 0.4, 0.0), 400, "left the field"), ((1.0, 0.1, 0.0), 400, "time limit")])
+@pytest.mark.parametrize(
+    "action, steps, ending",
+    [((0.0, 0.3, 0.0), 60, "stopped"), ((0.0, 0.4, 0.0), 400, "left the field"), ((1.0, 0.1, 0.0), 400, "time limit")],
+)
 def test_progress_is_the_share_of_the_tiles_that_carracing_itself_counts(action, steps, ending):
     """Straight on for a while, straight off the field, and in circles until the time is over."""
     world, collector = CarRacingWorld(PERIOD_S), TripCollector(PERIOD_S, steps)

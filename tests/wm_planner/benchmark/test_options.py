@@ -48,26 +48,29 @@ def test_a_sweep_of_all_has_every_kind_with_its_usual_sizes():
     assert sweep == tuple(Disturbance(name, size) for name, kind in KINDS.items() for size in kind.sizes)
 
 
-@pytest.mark.parametrize("words, expected", [
-    (["--seeds", "9:3"], "expected FIRST:LAST"),
-    (["--seeds", "1,1"], "--seeds: expected every value once"),
-    (["--seeds", "x"], "expected a whole number, found 'x'"),
-    (["--episodes", "11"], "--episodes: expected 1 to the number of seeds, 10, found 11"),
-    (["--controllers", "pilot"], "or NAME=BUNDLE_DIR or NAME=FILE.onnx with another name, found 'pilot'"),
-    (["--controllers", "planner=clone.onnx"], "NAME=FILE.onnx with another name, found 'planner=clone.onnx'"),
-    (["--controllers", "policy"], "--controllers: expected a policy file for policy, found none; give --set"),
-    (["--controllers", "actor,actor"], "--controllers: expected one or more, each name once"),
-    (["--modes", "fast"], "expected one of lock-step, real-time, found 'fast'"),
-    (["--sweep", "fog"], "--sweep: expected all or one of camera_latency"),
-    (["--sweep", "brightness=a"], "--sweep brightness: expected sizes separated by commas, found 'a'"),
-    (["--sweep", "dropped_frames=2"], "dropped_frames: expected a number from 0 to 0.95, found 2"),
-    (["--sweep", "all", "--controllers", "expert"], "--sweep: expected a controller with a model"),
-    (["--sweep", "all", "--set", "image_transport=compressed"], "--sweep: expected --set image_transport=raw"),
-    (["--threshold", "planner.score"], "expected NAME<VALUE"),
-    (["--max-steps", "0"], "--max-steps: expected 1 or more"),
-    (["--simulator", "external", "--world", "traffic"], "--simulator external: expected neither --world nor"),
-    (["--start-timeout", "9999"], "--start-timeout: expected above 0 to 3540 s, found 9999"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--seeds", "9:3"], "expected FIRST:LAST"),
+        (["--seeds", "1,1"], "--seeds: expected every value once"),
+        (["--seeds", "x"], "expected a whole number, found 'x'"),
+        (["--episodes", "11"], "--episodes: expected 1 to the number of seeds, 10, found 11"),
+        (["--controllers", "pilot"], "or NAME=BUNDLE_DIR or NAME=FILE.onnx with another name, found 'pilot'"),
+        (["--controllers", "planner=clone.onnx"], "NAME=FILE.onnx with another name, found 'planner=clone.onnx'"),
+        (["--controllers", "policy"], "--controllers: expected a policy file for policy, found none; give --set"),
+        (["--controllers", "actor,actor"], "--controllers: expected one or more, each name once"),
+        (["--modes", "fast"], "expected one of lock-step, real-time, found 'fast'"),
+        (["--sweep", "fog"], "--sweep: expected all or one of camera_latency"),
+        (["--sweep", "brightness=a"], "--sweep brightness: expected sizes separated by commas, found 'a'"),
+        (["--sweep", "dropped_frames=2"], "dropped_frames: expected a number from 0 to 0.95, found 2"),
+        (["--sweep", "all", "--controllers", "expert"], "--sweep: expected a controller with a model"),
+        (["--sweep", "all", "--set", "image_transport=compressed"], "--sweep: expected --set image_transport=raw"),
+        (["--threshold", "planner.score"], "expected NAME<VALUE"),
+        (["--max-steps", "0"], "--max-steps: expected 1 or more"),
+        (["--simulator", "external", "--world", "traffic"], "--simulator external: expected neither --world nor"),
+        (["--start-timeout", "9999"], "--start-timeout: expected above 0 to 3540 s, found 9999"),
+    ],
+)
 def test_what_makes_no_sense_is_refused_in_one_line(words, expected, capsys):
     with pytest.raises(SystemExit) as end:
         parse_options(words)

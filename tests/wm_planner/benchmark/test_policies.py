@@ -48,6 +48,7 @@ def test_a_proposing_policy_belongs_to_those_who_ask_it(bundle, tmp_path):
 
 def test_a_policy_that_does_not_fit_its_bundle_is_refused_before_anything_is_driven(bundle, tmp_path):
     file = make_tiny_policy(tmp_path / "clone.onnx", control_period_s=0.05)
-    with pytest.raises(DriveError, match="^clone: policy file .*: expected the period of bundle tiny-test: 0.08 s, "
-                                         "found 0.05 s"):
+    with pytest.raises(
+        DriveError, match="^clone: policy file .*: expected the period of bundle tiny-test: 0.08 s, found 0.05 s"
+    ):
         policies_of(parse_options(["--controllers", f"clone={file}"]), bundle)

@@ -22,11 +22,23 @@ ENTRIES = [
 def episode(controller: str, mode: str, seed: int, score: float, **changes) -> dict:
     """A line of episodes.jsonl."""
     return {
-        "trial": [controller, mode, "", seed], "controller": controller, "mode": mode, "disturbance": None,
-        "seed": seed, "bundle": "tiny-test", "map": "CarRacing-v3", "failure": None, "ended": "lap finished",
-        "wall_s": 1.0, **{figure.name: 1.0 for figure in FIGURES}, "slow_steps": 0, "score": score,
-        "braking_reasons": None, "latency_ms": None, **changes,
-    }  # fmt: skip
+        "trial": [controller, mode, "", seed],
+        "controller": controller,
+        "mode": mode,
+        "disturbance": None,
+        "seed": seed,
+        "bundle": "tiny-test",
+        "map": "CarRacing-v3",
+        "failure": None,
+        "ended": "lap finished",
+        "wall_s": 1.0,
+        **{figure.name: 1.0 for figure in FIGURES},
+        "slow_steps": 0,
+        "score": score,
+        "braking_reasons": None,
+        "latency_ms": None,
+        **changes,
+    }
 
 
 def summary_of(episodes: list[dict], **settings) -> dict:
@@ -43,11 +55,18 @@ def test_the_bundle_carries_the_figures_of_the_benchmark_by_mode_and_no_sweep(bu
     policy = tmp_path / "policy.onnx"
     policy.write_bytes(b"")
     summary = summary_of(
-        [episode("planner", "lock-step", 1, 900.0), episode("random", "lock-step", 1, -30.0),
-         episode("planner", "lock-step", 2, 920.0), episode("random", "lock-step", 2, -40.0, failure="died"),
-         episode("planner", "lock-step", 1, 100.0, disturbance={"name": "brightness", "size": 0.5}),
-         episode("planner", "real-time", 1, 880.0), episode("planner", "real-time", 2, 890.0)],
-        parameters={"candidates": 32, "proposal_policy": str(policy)}, max_steps=50)  # fmt: skip
+        [
+            episode("planner", "lock-step", 1, 900.0),
+            episode("random", "lock-step", 1, -30.0),
+            episode("planner", "lock-step", 2, 920.0),
+            episode("random", "lock-step", 2, -40.0, failure="died"),
+            episode("planner", "lock-step", 1, 100.0, disturbance={"name": "brightness", "size": 0.5}),
+            episode("planner", "real-time", 1, 880.0),
+            episode("planner", "real-time", 2, 890.0),
+        ],
+        parameters={"candidates": 32, "proposal_policy": str(policy)},
+        max_steps=50,
+    )
     written = write_scores(summary, bundle)
     assert read_scores(bundle) == written
     lock_step, real_time = written.mode("lock-step"), written.mode("real-time")

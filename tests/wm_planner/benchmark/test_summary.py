@@ -11,21 +11,36 @@ from wm_planner.benchmark.report import build_page
 from wm_planner.benchmark.summary import build_summary, write_summary
 from wm_planner.benchmark.terminal import comparisons_table, difference_cells, results_table, sweeps_table
 
-SETTINGS = {"controllers": [{"name": "planner", "kind": "planner"}, {"name": "<b>old</b>", "kind": "planner"},
-                            {"name": "random", "kind": "random"}]}  # fmt: skip
+SETTINGS = {
+    "controllers": [
+        {"name": "planner", "kind": "planner"},
+        {"name": "<b>old</b>", "kind": "planner"},
+        {"name": "random", "kind": "random"},
+    ]
+}
 
 
 def episode(controller: str, seed: int | None, score: float | None, failure: str | None = None, **changes) -> dict:
     """A line of episodes.jsonl."""
     model = controller != "random"
     return {
-        "trial": [controller, "lock-step", "", seed], "controller": controller, "mode": "lock-step",
-        "disturbance": None, "seed": seed, "bundle": "tiny" if model else None, "map": "CarRacing-v3",
-        "failure": failure, "ended": "failed" if failure else "lap finished", "wall_s": 1.0,
-        **{figure.name: 1.0 for figure in FIGURES}, "slow_steps": 0, "score": score,
+        "trial": [controller, "lock-step", "", seed],
+        "controller": controller,
+        "mode": "lock-step",
+        "disturbance": None,
+        "seed": seed,
+        "bundle": "tiny" if model else None,
+        "map": "CarRacing-v3",
+        "failure": failure,
+        "ended": "failed" if failure else "lap finished",
+        "wall_s": 1.0,
+        **{figure.name: 1.0 for figure in FIGURES},
+        "slow_steps": 0,
+        "score": score,
         "braking_reasons": {"lost": 2, "late": 1} if model else None,
-        "latency_ms": [10.0, 20.0, 30.0] if model else None, **changes,
-    }  # fmt: skip
+        "latency_ms": [10.0, 20.0, 30.0] if model else None,
+        **changes,
+    }
 
 
 def disturbed(name: str, size: float, seed: int, score: float) -> dict:
@@ -35,13 +50,20 @@ def disturbed(name: str, size: float, seed: int, score: float) -> dict:
 @pytest.fixture
 def episodes() -> list[dict]:
     return [
-        episode("planner", 1, 900.0), episode("<b>old</b>", 1, 880.0), episode("random", 1, -30.0),
+        episode("planner", 1, 900.0),
+        episode("<b>old</b>", 1, 880.0),
+        episode("random", 1, -30.0),
         episode("planner", 2, 100.0, "the planner ended by itself\nLast lines"),
-        episode("<b>old</b>", 2, 880.0), episode("random", 2, -40.0),
-        episode("planner", 3, 890.0), episode("<b>old</b>", 3, 890.0), episode("random", 3, -20.0),
-        disturbed("brightness", 1.5, 1, 500.0), disturbed("brightness", 0.5, 1, 700.0),
-        disturbed("brightness", 1.5, 2, 300.0), disturbed("brightness", 0.5, 2, 800.0),
-    ]  # fmt: skip
+        episode("<b>old</b>", 2, 880.0),
+        episode("random", 2, -40.0),
+        episode("planner", 3, 890.0),
+        episode("<b>old</b>", 3, 890.0),
+        episode("random", 3, -20.0),
+        disturbed("brightness", 1.5, 1, 500.0),
+        disturbed("brightness", 0.5, 1, 700.0),
+        disturbed("brightness", 1.5, 2, 300.0),
+        disturbed("brightness", 0.5, 2, 800.0),
+    ]
 
 
 @pytest.fixture
@@ -127,8 +149,14 @@ def test_the_report_opens_without_an_error_and_shows_every_part(summary, episode
     check_report(browser, tmp_path / "report.html", charts=5)
     with visit(browser, tmp_path / "report.html") as page:
         text = page.page.inner_text("body")
-    for part in ("Mean score of planner, lock-step: 630.0", "Compared by track", "Robustness", "Failures",
-                 "the planner ended by itself", "<b>old</b>"):  # fmt: skip
+    for part in (
+        "Mean score of planner, lock-step: 630.0",
+        "Compared by track",
+        "Robustness",
+        "Failures",
+        "the planner ended by itself",
+        "<b>old</b>",
+    ):
         assert part in text
 
 

@@ -22,14 +22,14 @@ def make_episode(seed: int, rewards: list[float], imagined_at: tuple[int, ...] =
     stamps = [START_NS + k * PERIOD_NS for k in range(len(rewards) + 1)]
     last = len(rewards) - 1
     return Episode(
-        seed, START_NS,
-        steps=[StepSample(stamps[k + 1], reward, 0, 20.0, truncated=k == last)
-               for k, reward in enumerate(rewards)],
+        seed,
+        START_NS,
+        steps=[StepSample(stamps[k + 1], reward, 0, 20.0, truncated=k == last) for k, reward in enumerate(rewards)],
         motions=[MotionSample(t, 3.0 * k, round(0.1 * k, 3), 0.5, 0.0) for k, t in enumerate(stamps[1:], 1)],
         planner=[PlannerSample(t, 9.0, False, "", 64, HORIZON, 2, 0.1) for t in stamps[:-1]],
         imagined=[imagined(k, stamps[k]) for k in imagined_at],
         frames={t: frame_number(k) for k, t in enumerate(stamps[:-1])},
-    )  # fmt: skip
+    )
 
 
 def imagined(number: int, stamp_ns: int) -> ImaginedSample:
@@ -48,12 +48,19 @@ def episode():
 @pytest.fixture
 def manifest() -> BundleManifest:
     return BundleManifest(
-        model_id="<tiny> & test", image=ImageSpec(8, 8, (CameraSpec("rgb_front", 12, 10),)),
-        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),), control_period_s=PERIOD_S,
-        latent=LatentSpec("gaussian", 16, 4), horizon=HORIZON, discount=0.99, reward_name="step_result",
-        surprise_threshold=3.0, files={name: FileSpec("0" * 64, 1000) for name in BUNDLE_FILES},
-        validation={"reward_error": 0.25}, provenance={"data": {"episodes": 7}},
-    )  # fmt: skip
+        model_id="<tiny> & test",
+        image=ImageSpec(8, 8, (CameraSpec("rgb_front", 12, 10),)),
+        vector=(VectorSpec("speed", "m/s", 0.0, 1.0),),
+        control_period_s=PERIOD_S,
+        latent=LatentSpec("gaussian", 16, 4),
+        horizon=HORIZON,
+        discount=0.99,
+        reward_name="step_result",
+        surprise_threshold=3.0,
+        files={name: FileSpec("0" * 64, 1000) for name in BUNDLE_FILES},
+        validation={"reward_error": 0.25},
+        provenance={"data": {"episodes": 7}},
+    )
 
 
 @pytest.fixture

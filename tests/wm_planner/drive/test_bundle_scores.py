@@ -17,12 +17,19 @@ from wm_planner.drive.summary import build_summary
 from wm_sim.worlds import make_world
 
 BENCHMARK = BenchmarkScores(
-    mode="lock-step", date="2030-01-02T03:04:05+00:00", map="CarRacing-v3", seeds=tuple(range(5000, 5100)),
-    max_steps=None, parameters={}, machine={"cpu": "abacus", "cores": 2},
-    controllers=(ControllerScore("planner", "tiny-test (01)", 100, 0, Estimate(918.24, 917.1, 919.4)),
-                 ControllerScore("actor", "tiny-test (01)", 100, 0, Estimate(910.0, 905.0, 915.0))),
+    mode="lock-step",
+    date="2030-01-02T03:04:05+00:00",
+    map="CarRacing-v3",
+    seeds=tuple(range(5000, 5100)),
+    max_steps=None,
+    parameters={},
+    machine={"cpu": "abacus", "cores": 2},
+    controllers=(
+        ControllerScore("planner", "tiny-test (01)", 100, 0, Estimate(918.24, 917.1, 919.4)),
+        ControllerScore("actor", "tiny-test (01)", 100, 0, Estimate(910.0, 905.0, 915.0)),
+    ),
     differences=(ScoreDifference("planner", "actor", 100, Estimate(8.24, 3.0, 13.0)),),
-)  # fmt: skip
+)
 LINE = "enchmark of this bundle: 918.2 (95 % 917 to 919) over 100 tracks, lock-step"
 
 
@@ -44,11 +51,21 @@ def test_line_summary_and_page_tell_the_lock_step_score_of_the_planner(bundle, r
     assert known.line == "b" + LINE
     told = replace(result, known=known)
     assert build_summary(told)["benchmark"] == {
-        "mode": "lock-step", "date": "2030-01-02T03:04:05+00:00", "tracks": 100, "max_steps": None,
-        "mean_score": 918.24, "ci95": [917.1, 919.4], "failed": 0}  # fmt: skip
+        "mode": "lock-step",
+        "date": "2030-01-02T03:04:05+00:00",
+        "tracks": 100,
+        "max_steps": None,
+        "mean_score": 918.24,
+        "ci95": [917.1, 919.4],
+        "failed": 0,
+    }
     text = text_of(told, manifest)
-    for said in ("B" + LINE, "planner less actor 8.2 (3.0 to 13.0) 100", "real-time, 100 tracks (seeds 5000 to 5099)",
-                 "actor 910.0 (95 % 905 to 915) 0 of 100 tiny-test (01)"):  # fmt: skip
+    for said in (
+        "B" + LINE,
+        "planner less actor 8.2 (3.0 to 13.0) 100",
+        "real-time, 100 tracks (seeds 5000 to 5099)",
+        "actor 910.0 (95 % 905 to 915) 0 of 100 tiny-test (01)",
+    ):
         assert said in text, said
 
 
@@ -77,9 +94,12 @@ def test_the_page_shows_the_open_loop_scorecard_of_the_bundle(result, manifest):
     figures = (Estimate(30.123, 29.0, 31.0), Estimate(25.0, None, None))
     card = OpenLoopScores((1, 5), 5, 40, 7, {"imagined": figures, "copy_last": figures}, {"mean_reward": figures})
     text = text_of(result, replace(manifest, open_loop=card))
-    for said in ("steps ahead 1 5", "PSNR [dB], copy last 30.1 (29.0 to 31.0) 25.0",
-                 "reward error, mean reward 30.12 (29.00 to 31.00) 25.00",
-                 "On 40 windows of 7 validation episodes"):  # fmt: skip
+    for said in (
+        "steps ahead 1 5",
+        "PSNR [dB], copy last 30.1 (29.0 to 31.0) 25.0",
+        "reward error, mean reward 30.12 (29.00 to 31.00) 25.00",
+        "On 40 windows of 7 validation episodes",
+    ):
         assert said in text, said
 
 

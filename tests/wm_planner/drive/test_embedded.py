@@ -42,10 +42,13 @@ def test_several_cameras_need_a_spawn_file(bundle):
         check_cameras(DriveOptions(), bundle)
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"id": "rgb_back"}, "found rgb_front 128x96, rgb_back 128x96: change the file"),
-    ({"image_size_x": 64}, "found rgb_front 128x96, rgb_rear 64x96: change the file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"id": "rgb_back"}, "found rgb_front 128x96, rgb_back 128x96: change the file"),
+        ({"image_size_x": 64}, "found rgb_front 128x96, rgb_rear 64x96: change the file"),
+    ],
+)
 def test_a_spawn_file_whose_cameras_differ_is_refused(bundle, tmp_path, change, message):
     content = json.loads(FOUR.read_text())
     car = content["objects"][0]

@@ -17,9 +17,24 @@ def test_defaults_drive_three_unseen_tracks_with_all_controllers():
 
 
 def test_values_are_taken(tmp_path):
-    options = parse_options(["--seeds", "3", "9:10", "--controllers", "random", "--real-time-factor", "0",
-                             "--set", "candidates=128", "risk=1", "--max-steps", "5",
-                             "--output", str(tmp_path / "new" / "place")])  # fmt: skip
+    options = parse_options(
+        [
+            "--seeds",
+            "3",
+            "9:10",
+            "--controllers",
+            "random",
+            "--real-time-factor",
+            "0",
+            "--set",
+            "candidates=128",
+            "risk=1",
+            "--max-steps",
+            "5",
+            "--output",
+            str(tmp_path / "new" / "place"),
+        ]
+    )
     assert (options.seeds, options.controllers, options.real_time_factor) == ((3, 9, 10), ("random",), 0.0)
     assert (options.parameters, options.max_steps) == ((("candidates", 128), ("risk", 1.0)), 5)
 

@@ -50,8 +50,9 @@ def test_the_whole_group_ends_even_when_an_exception_leaves_the_block(tmp_path):
 
 
 def test_a_child_that_ignores_requests_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr("wm_planner.drive.processes._STOP_SIGNALS",
-                        ((signal.SIGINT, 0.2), (signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0)))  # fmt: skip
+    monkeypatch.setattr(
+        "wm_planner.drive.processes._STOP_SIGNALS", ((signal.SIGINT, 0.2), (signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0))
+    )
     stubborn = """
         import signal, time
         for number in (signal.SIGINT, signal.SIGTERM):

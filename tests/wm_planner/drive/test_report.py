@@ -28,9 +28,18 @@ def replay_data(html: str) -> dict:
 
 def test_the_page_says_what_was_measured(html):
     text = text_of(html)
-    for said in ("The planner scored 15 on average over 2 tracks", "<tiny> & test", "p50 20.0 ms", "0 of 20 steps",
-                 "2.0 iterations of 64 candidates", "track 7, 0.40 s", "Provenance: data episodes 7",
-                 "rgb_front 10×12", "reward_error", "abacus, 2 cores"):  # fmt: skip
+    for said in (
+        "The planner scored 15 on average over 2 tracks",
+        "<tiny> & test",
+        "p50 20.0 ms",
+        "0 of 20 steps",
+        "2.0 iterations of 64 candidates",
+        "track 7, 0.40 s",
+        "Provenance: data episodes 7",
+        "rgb_front 10×12",
+        "reward_error",
+        "abacus, 2 cores",
+    ):
         assert said in text, said
 
 
@@ -67,9 +76,7 @@ def test_a_reader_finds_all_plots_and_can_drive_the_replay(browser, result, mani
         assert clock.inner_text() == "0.40 s · 15 m/s · score 5"
         assert page.locator("[data-part=when]").inner_text() == "Imagined at 0.40 s"
         # The cursor follows the slider.
-        page.wait_for_function(
-            "Math.abs(document.getElementById('chart-replay-0').layout.shapes[0].x0 - 0.4) < 1e-6"
-        )
+        page.wait_for_function("Math.abs(document.getElementById('chart-replay-0').layout.shapes[0].x0 - 0.4) < 1e-6")
         # A click into a chart goes there: 0.9 of 0.8 s is 0.72 s, frame 9.
         area = page.locator("#chart-replay-0 .draglayer .nsewdrag").first
         area.scroll_into_view_if_needed()
@@ -77,9 +84,7 @@ def test_a_reader_finds_all_plots_and_can_drive_the_replay(browser, result, mani
         place = box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2
         page.mouse.move(*place)
         # As a reader does: what is clicked on is what plotly shows there, a little after the mouse has come.
-        page.wait_for_function(
-            "document.querySelector('#chart-replay-0 .hoverlayer').textContent.startsWith('0.72')"
-        )
+        page.wait_for_function("document.querySelector('#chart-replay-0 .hoverlayer').textContent.startsWith('0.72')")
         page.mouse.click(*place)
         page.wait_for_function("document.querySelector('[data-part=slider]').value === '9'")
         page.get_by_role("button", name="Play").click()

@@ -4,12 +4,7 @@ import math
 
 import pytest
 from wm_planner.drive.records import StepSample
-from wm_planner.drive.statistics import (
-    deadline_misses,
-    latency_percentiles,
-    mean_and_interval,
-    t_quantile_975,
-)
+from wm_planner.drive.statistics import deadline_misses, latency_percentiles, mean_and_interval, t_quantile_975
 
 
 def steps(latencies: list[float]) -> list[StepSample]:

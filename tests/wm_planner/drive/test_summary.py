@@ -14,14 +14,22 @@ def test_format(result):
     planner = summary["controllers"]["planner"]
     assert set(planner) == {"episodes", "mean_score", "ci95"}
     assert planner["episodes"][1] == {
-        "seed": 9, "score": 20.0, "steps": 10, "terminated": False, "off_track_fraction": 0.0}  # fmt: skip
+        "seed": 9,
+        "score": 20.0,
+        "steps": 10,
+        "terminated": False,
+        "off_track_fraction": 0.0,
+    }
     # mean of 10 and 20, standard deviation 7.071: 12.7062 * 7.071 / sqrt(2) = 63.53
     assert planner["mean_score"] == 15.0
     assert planner["ci95"] == pytest.approx([15.0 - 63.53, 15.0 + 63.53], abs=0.01)
     assert summary["control"] == {
         "rate_hz": 12.5,
         "latency_ms": {"p50": 20.0, "p95": 20.0, "p99": 20.0, "max": 20.0},
-        "deadline_misses": 0, "candidates": 64, "horizon": 4}  # fmt: skip
+        "deadline_misses": 0,
+        "candidates": 64,
+        "horizon": 4,
+    }
 
 
 def test_without_a_model_driving_the_control_figures_are_null(result):

@@ -36,8 +36,17 @@ def options(raw_bag, bundle, tmp_path):
     """Makes options of an evaluation of the raw bag, quick ones unless told otherwise."""
 
     def make(**changes) -> EvaluateOptions:
-        given = {"bag": raw_bag, "bundle": bundle, "output": tmp_path / "out", "steps": 7, "samples": 2, "stride": 10,
-                 "resamples": 20, "segment_s": 2.0, "parameters": (("candidates", 16), ("iterations", 1))}  # fmt: skip
+        given = {
+            "bag": raw_bag,
+            "bundle": bundle,
+            "output": tmp_path / "out",
+            "steps": 7,
+            "samples": 2,
+            "stride": 10,
+            "resamples": 20,
+            "segment_s": 2.0,
+            "parameters": (("candidates", 16), ("iterations", 1)),
+        }
         return EvaluateOptions(**{**given, **changes})
 
     return make

@@ -16,8 +16,23 @@ from wm_data.episodes import write_episode
 from wm_planner.evaluation.__main__ import main
 from wm_planner.evaluation.options import EvaluateOptions, parse_options
 
-QUICK = ["--steps", "7", "--samples", "2", "--stride", "10", "--resamples", "20", "--segment", "2", "--moments", "2",
-         "--set", "candidates=16", "iterations=1"]  # fmt: skip
+QUICK = [
+    "--steps",
+    "7",
+    "--samples",
+    "2",
+    "--stride",
+    "10",
+    "--resamples",
+    "20",
+    "--segment",
+    "2",
+    "--moments",
+    "2",
+    "--set",
+    "candidates=16",
+    "iterations=1",
+]
 FILES = ["report.html", "result.json", "result.jsonl", "worst_moments.mp4"]
 
 
@@ -200,8 +215,19 @@ def is_reading(pid: int, bag: Path) -> bool:
 
 def test_a_run_that_is_interrupted_leaves_nothing_behind(tmp_path, bundle):
     bag = write_bag(tmp_path / "long", drive(600, 80_000_000, height=96, width=96))
-    command = [sys.executable, "-m", "wm_planner.evaluation", str(bag), "--bundle", str(bundle), "--output",
-               str(tmp_path / "out"), "--set", "candidates=1024", "iterations=4"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "wm_planner.evaluation",
+        str(bag),
+        "--bundle",
+        str(bundle),
+        "--output",
+        str(tmp_path / "out"),
+        "--set",
+        "candidates=1024",
+        "iterations=4",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60.0
     while not is_reading(process.pid, bag):  # a whole evaluation takes minutes

@@ -18,16 +18,35 @@ SETTINGS = ScoreSettings(horizon=5, resamples=200)
 
 def frames(count: int = 4, **changes) -> Frames:
     """Every action as recorded, every prediction right; ``changes`` replace fields."""
-    numbers = dict.fromkeys(("reward", "predicted_reward", "value", "surprise", "prior_psnr_db", "posterior_psnr_db",
-                             "prior_ssim", "posterior_ssim", "prior_error", "posterior_error", "epistemic",
-                             "aleatoric"))  # fmt: skip
+    numbers = dict.fromkeys(
+        (
+            "reward",
+            "predicted_reward",
+            "value",
+            "surprise",
+            "prior_psnr_db",
+            "posterior_psnr_db",
+            "prior_ssim",
+            "posterior_ssim",
+            "prior_error",
+            "posterior_error",
+            "epistemic",
+            "aleatoric",
+        )
+    )
     fields = {name: np.zeros(count) for name in numbers}
     fields |= {name: np.zeros(count, int) for name in ("drive", "episode")}
     fields |= {
-        "row": np.arange(count), "segment": np.arange(count) // 2, "stamp_ns": np.arange(count),
-        "mode": np.full(count, Mode.DRIVING), "reason": ("",) * count, "recorded": np.zeros((count, 3)),
-        "planned": np.zeros((count, 3)), "expected": np.ones(count, bool), "latency_ms": np.zeros((count, 3)),
-    }  # fmt: skip
+        "row": np.arange(count),
+        "segment": np.arange(count) // 2,
+        "stamp_ns": np.arange(count),
+        "mode": np.full(count, Mode.DRIVING),
+        "reason": ("",) * count,
+        "recorded": np.zeros((count, 3)),
+        "planned": np.zeros((count, 3)),
+        "expected": np.ones(count, bool),
+        "latency_ms": np.zeros((count, 3)),
+    }
     return Frames(**{**fields, **changes})
 
 
@@ -93,7 +112,8 @@ def test_what_only_one_segment_tells_has_no_interval():
     planned = np.full((40, 3), np.nan)
     planned[3:5] = 0.1  # both in the segment of frames 2 to 5
     figure = figures_of(frames(40, planned=planned, segment=np.arange(2, 42) // 4), None, 1.0, SETTINGS)[
-        "action.steer.mae"]  # fmt: skip
+        "action.steer.mae"
+    ]
     assert figure.value == pytest.approx(0.1) and math.isnan(figure.low)
 
 
@@ -108,13 +128,27 @@ def evaluation(seed: int, dimmer: float = 0.0, *, lost: slice = slice(0)) -> Eva
     measured = loop.measure(drive.stretch, drive.decided, one_step, segments, (seed,))
     planned = drive.decided.planned + np.array([dimmer, 0.0, 0.0])
     planned[lost] = np.nan
-    found = frames(60, segment=segments, recorded=drive.decided.planned, planned=planned,
-                   prior_error=one_step.prior_error, prior_ssim=one_step.prior_ssim)  # fmt: skip
+    found = frames(
+        60,
+        segment=segments,
+        recorded=drive.decided.planned,
+        planned=planned,
+        prior_error=one_step.prior_error,
+        prior_ssim=one_step.prior_ssim,
+    )
     card = summarise(measured, SETTINGS, 0.5)
     return Evaluation(
-        name=f"known {dimmer}", path="known", manifest=engine.manifest, settings=SETTINGS, frames=found,
-        measurements=measured, windows=loop.starts(drive.decided), card=card, moments=[],
-        figures=figures_of(found, card, 1.0, SETTINGS))  # fmt: skip
+        name=f"known {dimmer}",
+        path="known",
+        manifest=engine.manifest,
+        settings=SETTINGS,
+        frames=found,
+        measurements=measured,
+        windows=loop.starts(drive.decided),
+        card=card,
+        moments=[],
+        figures=figures_of(found, card, 1.0, SETTINGS),
+    )
 
 
 def test_open_loop_figures_are_the_scorecards_by_name():

@@ -74,8 +74,13 @@ def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(t
     bag = drive(40, PERIOD_NS, height=96, width=96)
     for tick in range(40):
         stamp = 1_000_000_000 + tick * PERIOD_NS
-        bag.add(f"{VEHICLE}/imu", "sensor_msgs/msg/Imu", stamp + MS, header=stamped(stamp),
-                angular_velocity={"z": 0.01 * tick})  # fmt: skip
+        bag.add(
+            f"{VEHICLE}/imu",
+            "sensor_msgs/msg/Imu",
+            stamp + MS,
+            header=stamped(stamp),
+            angular_velocity={"z": 0.01 * tick},
+        )
     bag.messages.sort(key=lambda entry: entry[2])
     folder = write_bag(tmp_path / "bag", bag)
     with pytest.raises(BagError, match=r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC or imu=TOPIC"):

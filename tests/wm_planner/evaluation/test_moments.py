@@ -20,6 +20,7 @@ def scores(drive: int = 0, rows: int = 200, **values) -> Scores:
 def found(count: int, *stretches: Scores) -> list[tuple[str, float, int]]:
     keeper, before = MomentKeeper(count), 0
     for stretch in stretches:
+
         def clip(kind, value, row, first, before=before):
             return Moment(kind, value, before + row, before + first, NOTHING, NOTHING)
 
@@ -31,7 +32,11 @@ def found(count: int, *stretches: Scores) -> list[tuple[str, float, int]]:
 def test_the_worst_of_every_kind_are_taken_in_turn_and_told_in_the_order_of_time():
     stretch = scores(surprise={10: 9.0, 60: 8.0}, action={150: 2.0, 100: 1.0}, prediction={190: 0.5})
     assert found(4, stretch) == [
-        ("surprise", 9.0, 10), ("surprise", 8.0, 60), ("action", 2.0, 150), ("prediction", 0.5, 190)]  # fmt: skip
+        ("surprise", 9.0, 10),
+        ("surprise", 8.0, 60),
+        ("action", 2.0, 150),
+        ("prediction", 0.5, 190),
+    ]
 
 
 def test_two_moments_are_at_least_two_seconds_apart_within_a_kind_and_between_kinds():

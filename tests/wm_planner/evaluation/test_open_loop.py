@@ -106,8 +106,11 @@ def test_shuffled_actions_are_those_of_a_window_that_does_not_overlap(known):
     _, _, found = measured(known, drive, stride=5)
     actions = drive.stretch.episode.actions
     for window, row in enumerate(range(5, 40, 5)):
-        same = [start for start in range(0, 35, 5) if np.allclose(found.shuffled_rewards[window],
-                                                                  actions[start : start + 6, 1])]  # fmt: skip
+        same = [
+            start
+            for start in range(0, 35, 5)
+            if np.allclose(found.shuffled_rewards[window], actions[start : start + 6, 1])
+        ]
         assert len(same) == 1 and abs(same[0] - row) >= 6, (row, same)
 
 

@@ -5,20 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from fixtures_rosbag import (
-    CAMERA,
-    MS,
-    SPEED_MPS,
-    VEHICLE,
-    drive,
-    image,
-    stamped,
-    steer_of,
-    write_bag,
-)
-from fixtures_rosbag import (
-    Recording as Messages,
-)
+from fixtures_rosbag import CAMERA, MS, SPEED_MPS, VEHICLE, drive, image, stamped, steer_of, write_bag
+from fixtures_rosbag import Recording as Messages
 from make_episodes import make_episode
 from wm_bundle import CameraSpec, ImagePreprocessor, VectorSpec, load_bundle
 from wm_data.episodes import write_episode
@@ -64,17 +52,23 @@ def test_an_end_is_told_by_the_result_after_the_last_row_and_begins_another_stre
         ended = stamp["sec"] * 10**9 + stamp["nanosec"] == 1_000_000_000 + 12 * PERIOD_NS
         return {**fields, "truncated": ended}, log
 
-    bag = write_bag(tmp_path / "bag", drive(30, PERIOD_NS, height=96, width=96).changed(
-        f"{VEHICLE}/step_result", end_at_12))  # fmt: skip
+    bag = write_bag(
+        tmp_path / "bag", drive(30, PERIOD_NS, height=96, width=96).changed(f"{VEHICLE}/step_result", end_at_12)
+    )
     first, second = stretches(bag, manifest)
     assert (len(first.episode), first.ended, len(second.episode), second.ended) == (12, True, 16, False)
 
 
 def test_two_runs_of_a_simulator_are_two_stretches_each_with_its_own_commands_and_ends(tmp_path, manifest):
     """The first is shorter than a second, and the second begins at the same stamps."""
-    second = drive(30, PERIOD_NS, log_offset_ns=40 * PERIOD_NS, height=96, width=96).changed(
-        f"{VEHICLE}/vehicle_status", lambda fields, log: (fields | {"velocity": 9.0}, log)).changed(
-        f"{VEHICLE}/step_result", lambda fields, log: (fields | {"truncated": log > 1000 * MS + 68 * PERIOD_NS}, log))
+    second = (
+        drive(30, PERIOD_NS, log_offset_ns=40 * PERIOD_NS, height=96, width=96)
+        .changed(f"{VEHICLE}/vehicle_status", lambda fields, log: (fields | {"velocity": 9.0}, log))
+        .changed(
+            f"{VEHICLE}/step_result",
+            lambda fields, log: (fields | {"truncated": log > 1000 * MS + 68 * PERIOD_NS}, log),
+        )
+    )
     both = Messages(drive(11, PERIOD_NS, height=96, width=96).messages + second.messages)
     short, long = stretches(write_bag(tmp_path / "bag", both), manifest)
     assert np.allclose(short.episode.vector[:, 0], [SPEED_MPS + tick / 10 for tick in range(10)]) and not short.ended
@@ -92,8 +86,10 @@ def test_compressed_pictures_and_those_of_to_bag_give_the_same_rows_as_raw_ones(
     recorded = drive(20, PERIOD_NS, height=96, width=96)
     (raw,) = stretches(write_bag(tmp_path / "raw", recorded), manifest)
     packed = recorded.changed(CAMERA, compress)
-    packed.messages = [(topic, "sensor_msgs/msg/CompressedImage" if topic == CAMERA else kind, log, fields)
-                       for topic, kind, log, fields in packed.messages]  # fmt: skip
+    packed.messages = [
+        (topic, "sensor_msgs/msg/CompressedImage" if topic == CAMERA else kind, log, fields)
+        for topic, kind, log, fields in packed.messages
+    ]
     (compressed,) = stretches(write_bag(tmp_path / "compressed", packed), manifest)
     assert (compressed.episode.observations == raw.episode.observations).all()
 
@@ -148,8 +144,13 @@ def _without_speed():
     bag = drive(30, PERIOD_NS, height=96, width=96).without(f"{VEHICLE}/vehicle_status")
     for tick in range(30):
         stamp = 1_000_000_000 + tick * PERIOD_NS
-        bag.add(f"{VEHICLE}/vehicle_control_cmd", "carla_msgs/msg/CarlaEgoVehicleControl", stamp + MS,
-                header=stamped(stamp), throttle=0.5)  # fmt: skip
+        bag.add(
+            f"{VEHICLE}/vehicle_control_cmd",
+            "carla_msgs/msg/CarlaEgoVehicleControl",
+            stamp + MS,
+            header=stamped(stamp),
+            throttle=0.5,
+        )
     return bag
 
 
@@ -181,14 +182,18 @@ def test_a_bag_that_does_not_fit_the_bundle_is_refused_in_one_line(tmp_path, man
     ("change", "message"),
     [
         (lambda m: replace(m, image=replace(m.image, height=32, width=32)), "64x64 pixels.*the bundle .* sees 32x32"),
-        (lambda m: replace(m, image=replace(m.image, cameras=(CameraSpec("a", 9, 9), CameraSpec("b", 9, 9)))),
-         "lacks the camera a, b .*; it has rgb_front"),
-        (lambda m: replace(m, vector=(VectorSpec("yaw_rate", "rad/s", 0.0, 1.0),)),
-         r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC"),
+        (
+            lambda m: replace(m, image=replace(m.image, cameras=(CameraSpec("a", 9, 9), CameraSpec("b", 9, 9)))),
+            "lacks the camera a, b .*; it has rgb_front",
+        ),
+        (
+            lambda m: replace(m, vector=(VectorSpec("yaw_rate", "rad/s", 0.0, 1.0),)),
+            r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC",
+        ),
         (lambda m: replace(m, vector=(VectorSpec("speed", "km/h", 0.0, 1.0),)), "has speed in m/s, .* takes km/h"),
         (lambda m: replace(m, control_period_s=0.1), "a picture every 0.080 s"),
     ],
-)  # fmt: skip
+)
 def test_an_episode_that_does_not_fit_the_bundle_is_refused_in_one_line(tmp_path, manifest, change, message):
     write_episode(tmp_path / "one.npz", make_episode(20))
     with pytest.raises(BagError, match=message):

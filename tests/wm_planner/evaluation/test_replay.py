@@ -81,8 +81,9 @@ def test_surprise_brakes_and_the_rows_after_it_have_no_belief_to_predict_from(op
     decided = Replay(options(bundle=jumpy).config(jumpy), print).decide(stretch)
     braking = decided.modes == Mode.BRAKING
     assert braking.any() and np.isnan(decided.planned[braking]).all()
-    assert all(reason.startswith("surprise was") for reason, brakes in zip(decided.reasons, braking, strict=True)
-               if brakes)  # fmt: skip
+    assert all(
+        reason.startswith("surprise was") for reason, brakes in zip(decided.reasons, braking, strict=True) if brakes
+    )
     lost = decided.age == 0
     assert lost.any() and np.isnan(decided.belief[lost]).all() and np.isfinite(decided.posterior[lost]).all()
 
@@ -97,8 +98,14 @@ def own_drive(tmp_path_factory) -> Path:
         stamp, picture = tick.stamp_ns, np.ascontiguousarray(simulation.image())
         height, width, size = picture.shape
         applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
-        bag.add(f"{VEHICLE}/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", stamp, header=stamped(stamp),
-                velocity=tick.state.speed, control=control(*applied, stamp_ns=stamp))  # fmt: skip
+        bag.add(
+            f"{VEHICLE}/vehicle_status",
+            "carla_msgs/msg/CarlaEgoVehicleStatus",
+            stamp,
+            header=stamped(stamp),
+            velocity=tick.state.speed,
+            control=control(*applied, stamp_ns=stamp),
+        )
         bag.add(f"{VEHICLE}/step_result", "wm_msgs/msg/StepResult", stamp, header=stamped(stamp), reward=tick.reward)
         encoding = {3: "rgb8", 4: "bgra8"}[size]
         bag.add(CAMERA, "sensor_msgs/msg/Image", stamp, **image(stamp, picture, encoding))

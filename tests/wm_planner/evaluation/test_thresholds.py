@@ -9,9 +9,13 @@ from wm_planner.evaluation.thresholds import Threshold, check_names, judge
 
 @pytest.mark.parametrize(
     ("text", "below", "at", "above"),
-    [("a.b<2", True, False, False), ("a.b <= 2.0", True, True, False), ("a.b>2", False, False, True),
-     (" a.b>=2e0 ", False, True, True)],
-)  # fmt: skip
+    [
+        ("a.b<2", True, False, False),
+        ("a.b <= 2.0", True, True, False),
+        ("a.b>2", False, False, True),
+        (" a.b>=2e0 ", False, True, True),
+    ],
+)
 def test_each_relation_holds_where_its_sign_says_so(text, below, at, above):
     threshold = Threshold.parse(text)
     assert threshold.name == "a.b" and threshold.limit == 2.0

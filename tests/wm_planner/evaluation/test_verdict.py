@@ -54,8 +54,9 @@ def table_of(comparison) -> str:
 
 
 def test_a_model_that_braked_most_of_the_time_is_not_called_well():
-    evaluation = breaking_even(braking(made_evaluation("new"), 0.85), picture_against_copy_last=NEVER,
-                               return_against_last_seen=ALWAYS)  # fmt: skip
+    evaluation = breaking_even(
+        braking(made_evaluation("new"), 0.85), picture_against_copy_last=NEVER, return_against_last_seen=ALWAYS
+    )
     comparison = made([evaluation])
     assert verdict(comparison) == (
         "new: the threshold mode.braking_share<=0.5 fails; because it braked in 85.0% of the frames (all: surprise of "
@@ -65,8 +66,9 @@ def test_a_model_that_braked_most_of_the_time_is_not_called_well():
 
 
 def test_a_model_without_a_fault_is_said_to_have_none():
-    evaluation = breaking_even(braking(made_evaluation("new"), 0.0), picture_against_copy_last=ALWAYS,
-                               return_against_last_seen=ALWAYS)  # fmt: skip
+    evaluation = breaking_even(
+        braking(made_evaluation("new"), 0.0), picture_against_copy_last=ALWAYS, return_against_last_seen=ALWAYS
+    )
     assert verdict(made([evaluation])) == (
         "new: no fault found: it braked in 0.0% of the frames, imagines pictures better from step 1 to the end, 6 than "
         "a copy of the last one, imagines returns better from step 1 to the end, 6 than the last reward, held"
@@ -80,16 +82,23 @@ def test_a_model_without_a_fault_is_said_to_have_none():
     [
         (Figure(-0.02, -0.03, -0.01), Figure(0.0, -0.1, 0.1), "better than old in steer, MAE (-0.020)"),
         (Figure(0.0, -0.1, 0.1), Figure(0.832, 0.8, 0.9), "worse than old in braking (+83.20%)"),
-        (Figure(-0.02, -0.03, -0.01), Figure(0.832, 0.8, 0.9),
-         "neither better nor worse than old: better in steer, MAE (-0.020), worse in braking (+83.20%)"),
+        (
+            Figure(-0.02, -0.03, -0.01),
+            Figure(0.832, 0.8, 0.9),
+            "neither better nor worse than old: better in steer, MAE (-0.020), worse in braking (+83.20%)",
+        ),
         (Figure(0.0, -0.1, 0.1), Figure(0.0, -0.1, 0.1), "no sure difference from old in 2 figures"),
-        (Figure(0.2), Figure(0.0), "cannot be told from old: no interval comes of 10 segments; evaluate more, or "
-                                   "lower --segment"),
+        (
+            Figure(0.2),
+            Figure(0.0),
+            "cannot be told from old: no interval comes of 10 segments; evaluate more, or lower --segment",
+        ),
     ],
-)  # fmt: skip
+)
 def test_another_bundle_is_what_a_bundle_is_better_or_worse_than(steer, brakes, text):
-    first = breaking_even(braking(made_evaluation("new"), 0.0), picture_against_copy_last=ALWAYS,
-                          return_against_last_seen=ALWAYS)  # fmt: skip
+    first = breaking_even(
+        braking(made_evaluation("new"), 0.0), picture_against_copy_last=ALWAYS, return_against_last_seen=ALWAYS
+    )
     figures = {"action.steer.mae": steer, "mode.braking_share": brakes}
     comparison = made([first, made_evaluation("old", seed=1)], differences=[figures])
     assert verdict(comparison) == f"new: {text}"
@@ -100,8 +109,9 @@ def test_a_difference_that_is_not_that_of_the_columns_is_marked_and_one_that_is_
     comparison = made([ours, theirs])
     # 40 of 80 frames braked: the planned steer is compared over the others, the share of braking over all.
     steer, brakes = (comparison.differences[0][name].value for name in ("action.steer.mae", "mode.braking_share"))
-    columns = [[entry.figures[name].value for entry in (ours, theirs)]
-               for name in ("action.steer.mae", "mode.braking_share")]  # fmt: skip
+    columns = [
+        [entry.figures[name].value for entry in (ours, theirs)] for name in ("action.steer.mae", "mode.braking_share")
+    ]
     assert steer != pytest.approx(columns[0][0] - columns[0][1]) and apart(comparison, 0, "action.steer.mae") == "*"
     assert brakes == pytest.approx(columns[1][0] - columns[1][1]) and apart(comparison, 0, "mode.braking_share") == ""
     table = table_of(comparison)

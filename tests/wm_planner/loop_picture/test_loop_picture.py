@@ -77,8 +77,24 @@ def made(tmp_path_factory, bundle, recorded) -> Path:
     """Two turns from 0.4 s on, which is row 5."""
     output = tmp_path_factory.mktemp("made") / "new" / "loop.webp"
     seconds = 2 * TURN * 0.08 + 0.5  # the half second holds no further turn
-    assert run(recorded, "--bundle", bundle, "--output", output, "--start", 0.4, "--seconds", seconds,
-               "--look", LOOK, "--horizon", HORIZON) == 0  # fmt: skip
+    assert (
+        run(
+            recorded,
+            "--bundle",
+            bundle,
+            "--output",
+            output,
+            "--start",
+            0.4,
+            "--seconds",
+            seconds,
+            "--look",
+            LOOK,
+            "--horizon",
+            HORIZON,
+        )
+        == 0
+    )
     return output
 
 
@@ -91,8 +107,24 @@ def test_it_shows_whole_turns_at_the_pace_of_the_drive_and_holds_each_one_at_its
 
 
 def test_the_same_input_gives_the_same_bytes(made, bundle, recorded, tmp_path):
-    assert run(recorded, "--bundle", bundle, "--output", tmp_path / "again.webp", "--start", 0.4, "--seconds",
-               2 * TURN * 0.08, "--look", LOOK, "--horizon", HORIZON) == 0  # fmt: skip
+    assert (
+        run(
+            recorded,
+            "--bundle",
+            bundle,
+            "--output",
+            tmp_path / "again.webp",
+            "--start",
+            0.4,
+            "--seconds",
+            2 * TURN * 0.08,
+            "--look",
+            LOOK,
+            "--horizon",
+            HORIZON,
+        )
+        == 0
+    )
     assert (tmp_path / "again.webp").read_bytes() == made.read_bytes()
 
 
@@ -103,10 +135,16 @@ def beliefs_shown(bundle: Path, episode: Episode, late: int) -> np.ndarray:
     observe, imagine = (ort.InferenceSession(bundle / name) for name in ("observe.onnx", "imagine.onnx"))
     seen, belief, before = [], np.zeros((1, 20), np.float32), np.zeros(3, np.float32)
     for row in range(5 + 2 * TURN):
-        belief, _ = observe.run(["next_belief", "surprise"], {
-            "image": episode.observations[row][None], "vector": episode.vector[row][None],
-            "previous_action": before[None], "belief": belief,
-            "is_first": np.array([float(row == 0)], np.float32)})  # fmt: skip
+        belief, _ = observe.run(
+            ["next_belief", "surprise"],
+            {
+                "image": episode.observations[row][None],
+                "vector": episode.vector[row][None],
+                "previous_action": before[None],
+                "belief": belief,
+                "is_first": np.array([float(row == 0)], np.float32),
+            },
+        )
         seen.append(belief)
         before = episode.actions[row]
     shown = []
@@ -115,9 +153,14 @@ def beliefs_shown(bundle: Path, episode: Episode, late: int) -> np.ndarray:
         at = last = first + LOOK - 1
         belief = seen[last]
         while at < last + HORIZON:  # five steps, and from there two more
-            (beliefs,) = imagine.run(["beliefs"], {
-                "belief": belief, "actions": episode.actions[None, at + late : at + late + 5],
-                "noise": np.zeros((1, 5, 4), np.float32)})  # fmt: skip
+            (beliefs,) = imagine.run(
+                ["beliefs"],
+                {
+                    "belief": belief,
+                    "actions": episode.actions[None, at + late : at + late + 5],
+                    "noise": np.zeros((1, 5, 4), np.float32),
+                },
+            )
             shown.append(beliefs[0, : last + HORIZON - at])
             belief, at = beliefs[:, -1], at + 5
     return np.concatenate(shown)
@@ -149,8 +192,24 @@ def test_of_a_bag_the_camera_s_own_pixels_are_shown_not_those_the_model_gets(bun
         return image(0, pixels) | {"header": fields["header"]}, log_ns
 
     bag = write_bag(tmp_path / "bag", drive(30, 80 * MS, start_ns=80 * MS, height=96, width=96).changed(CAMERA, noise))
-    assert run(bag, "--bundle", bundle, "--output", tmp_path / "a.webp", "--start", 0, "--seconds", 1, "--look", 2,
-               "--horizon", 3) == 0  # fmt: skip
+    assert (
+        run(
+            bag,
+            "--bundle",
+            bundle,
+            "--output",
+            tmp_path / "a.webp",
+            "--start",
+            0,
+            "--seconds",
+            1,
+            "--look",
+            2,
+            "--horizon",
+            3,
+        )
+        == 0
+    )
     frames, _ = frames_of(tmp_path / "a.webp")
     assert len(frames) == 10
     for row, frame in enumerate(frames, start=1):
@@ -189,9 +248,10 @@ def test_a_picture_at_a_multiple_of_its_size_keeps_every_pixel_and_a_large_one_i
         (["--start", "4"], 3, "from --start 4 s on that the model saw without a gap: the longest drive read in it has"),
         (["--start", "100"], 3, "from --start 100 s on"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_shown_is_said_in_one_line_and_leaves_no_file(
-        bundle, recorded, tmp_path, monkeypatch, capsys, words, code, message):  # fmt: skip
+    bundle, recorded, tmp_path, monkeypatch, capsys, words, code, message
+):
     monkeypatch.chdir(tmp_path)
     assert run(recorded, "--bundle", bundle, "--output", "a.webp", *words) == code
     said = capsys.readouterr().err
@@ -200,15 +260,19 @@ def test_what_cannot_be_shown_is_said_in_one_line_and_leaves_no_file(
 
 
 def test_a_bundle_without_a_decoder_a_camera_of_another_size_and_several_drives_are_refused(
-        bundle, recorded, tmp_path, capsys):  # fmt: skip
+    bundle, recorded, tmp_path, capsys
+):
     other = make_tiny_bundle(tmp_path / "other")
     (other / "decode.onnx").unlink()
     bag = write_bag(tmp_path / "bag", drive(40, 80 * MS, height=48, width=64))
     write_episode(tmp_path / "two" / "a.npz", make_episode(20))
     write_episode(tmp_path / "two" / "b.npz", make_episode(20))
-    for source, model, code, message in ((recorded, other, 4, "decode.onnx"), (tmp_path / "none", bundle, 3, "none"),
-                                         (bag, bundle, 3, "has pictures of 64x48 pixels, the bundle expects 96x96"),
-                                         (tmp_path / "two", bundle, 3, "holds 2 recordings: name one")):  # fmt: skip
+    for source, model, code, message in (
+        (recorded, other, 4, "decode.onnx"),
+        (tmp_path / "none", bundle, 3, "none"),
+        (bag, bundle, 3, "has pictures of 64x48 pixels, the bundle expects 96x96"),
+        (tmp_path / "two", bundle, 3, "holds 2 recordings: name one"),
+    ):
         assert run(source, "--bundle", model, "--output", tmp_path / "a.webp") == code
         said = capsys.readouterr().err
         assert said.startswith("loop_picture: ") and message in said and said.count("\n") == 1, said

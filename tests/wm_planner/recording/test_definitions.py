@@ -10,10 +10,15 @@ from wm_planner.recording.definitions import definition, message_class, qos_text
 from wm_planner.recording.errors import RecordError
 
 
-@pytest.mark.parametrize("kind", [
-    "sensor_msgs/msg/Image", "wm_msgs/msg/ImaginedRollouts", "carla_msgs/msg/CarlaEgoVehicleStatus",
-    "lifecycle_msgs/msg/TransitionEvent",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sensor_msgs/msg/Image",
+        "wm_msgs/msg/ImaginedRollouts",
+        "carla_msgs/msg/CarlaEgoVehicleStatus",
+        "lifecycle_msgs/msg/TransitionEvent",
+    ],
+)
 def test_a_definition_is_whole_and_has_the_hash_of_the_installed_type(kind):
     text, type_hash = definition(kind)
     store = get_typestore(Stores.EMPTY)
@@ -32,8 +37,13 @@ def test_a_type_that_is_not_installed_is_named(kind):
 def test_the_quality_of_service_is_written_as_rosbag2_reads_it():
     best_effort = QoSProfile(depth=7, reliability=ReliabilityPolicy.BEST_EFFORT)
     text = qos_text([best_effort, QoSProfile(depth=1)])
-    assert all(type(profile[policy]) is int for profile in yaml.safe_load(text)  # names are only read since Jazzy
-               for policy in ("history", "reliability", "durability", "liveliness"))
+    assert all(
+        type(profile[policy]) is int
+        for profile in yaml.safe_load(text)  # names are only read since Jazzy
+        for policy in ("history", "reliability", "durability", "liveliness")
+    )
     read = parse_qos(text)
-    assert [(qos.depth, qos.reliability) for qos in read] == [(7, QosReliability.BEST_EFFORT),
-                                                              (1, QosReliability.RELIABLE)]
+    assert [(qos.depth, qos.reliability) for qos in read] == [
+        (7, QosReliability.BEST_EFFORT),
+        (1, QosReliability.RELIABLE),
+    ]

@@ -96,7 +96,7 @@ def test_what_a_killed_recorder_left_can_be_recovered(tmp_path):
             assert time.monotonic() < deadline_s and process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
-    drive, = find_drives(ConvertOptions("rosbag", str(part), str(tmp_path), recover=True))
+    (drive,) = find_drives(ConvertOptions("rosbag", str(part), str(tmp_path), recover=True))
     with open_bag([part], DriveReport(drive.name), recover=True) as bag:
         stamps = [bag.deserialize(message).clock.sec for message in bag.messages(["/clock"])]
     assert len(stamps) > 20 and stamps == list(range(len(stamps)))
@@ -107,12 +107,15 @@ def options(tmp_path, **changes) -> RecordOptions:
     return RecordOptions(**{"output": tmp_path / "new.mcap", **changes})
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"role_name": "a/b"}, "--role-name"),
-    ({"topics": ("clock",)}, "begin with /"),
-    ({"max_seconds": 0.0}, "--max-seconds: expected above 0, found 0"),
-    ({"queue_mb": float("nan")}, "--queue-mb"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"role_name": "a/b"}, "--role-name"),
+        ({"topics": ("clock",)}, "begin with /"),
+        ({"max_seconds": 0.0}, "--max-seconds: expected above 0, found 0"),
+        ({"queue_mb": float("nan")}, "--queue-mb"),
+    ],
+)
 def test_options_that_make_no_sense_are_named(tmp_path, changes, message):
     with pytest.raises(RecordError, match=message):
         options(tmp_path, **changes)

@@ -10,20 +10,23 @@ EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-@pytest.mark.parametrize("topic, kind, wanted", [
-    (f"{CAR}/rgb_front/image", "sensor_msgs/msg/Image", True),
-    (f"{CAR}/rear/image/compressed", "sensor_msgs/msg/CompressedImage", True),
-    (f"{CAR}/rgb_front/camera_info", "sensor_msgs/msg/CameraInfo", True),
-    (f"{CAR}/planner/future", "sensor_msgs/msg/Image", True),
-    (f"{CAR}/planner/candidates", "visualization_msgs/msg/MarkerArray", False),
-    (f"{CAR}/step_result", "wm_msgs/msg/StepResult", True),
-    (f"{CAR}/vehicle_info", "carla_msgs/msg/CarlaEgoVehicleInfo", False),
-    ("/carla/other/rgb_front/image", "sensor_msgs/msg/Image", False),
-    ("/camera/image_raw", "sensor_msgs/msg/Image", False),
-    ("/tf_static", "tf2_msgs/msg/TFMessage", True),
-    ("/clock", "rosgraph_msgs/msg/Clock", True),
-    ("/rosout", "rcl_interfaces/msg/Log", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "topic, kind, wanted",
+    [
+        (f"{CAR}/rgb_front/image", "sensor_msgs/msg/Image", True),
+        (f"{CAR}/rear/image/compressed", "sensor_msgs/msg/CompressedImage", True),
+        (f"{CAR}/rgb_front/camera_info", "sensor_msgs/msg/CameraInfo", True),
+        (f"{CAR}/planner/future", "sensor_msgs/msg/Image", True),
+        (f"{CAR}/planner/candidates", "visualization_msgs/msg/MarkerArray", False),
+        (f"{CAR}/step_result", "wm_msgs/msg/StepResult", True),
+        (f"{CAR}/vehicle_info", "carla_msgs/msg/CarlaEgoVehicleInfo", False),
+        ("/carla/other/rgb_front/image", "sensor_msgs/msg/Image", False),
+        ("/camera/image_raw", "sensor_msgs/msg/Image", False),
+        ("/tf_static", "tf2_msgs/msg/TFMessage", True),
+        ("/clock", "rosgraph_msgs/msg/Clock", True),
+        ("/rosout", "rcl_interfaces/msg/Log", False),
+    ],
+)
 def test_a_drives_topics_are_recorded_and_no_others(topic, kind, wanted):
     assert is_wanted(topic, kind, "ego_vehicle", ()) == wanted
 
@@ -35,8 +38,10 @@ def test_named_topics_are_recorded_and_no_others():
 
 def test_the_planner_and_the_clock_do_not_keep_a_drive_going():
     assert is_source(f"{CAR}/rgb_front/image", "ego_vehicle")
-    assert not any(is_source(topic, "ego_vehicle") for topic in
-                   (f"{CAR}/planner/status", f"{CAR}/vehicle_control_cmd", "/clock", "/tf"))
+    assert not any(
+        is_source(topic, "ego_vehicle")
+        for topic in (f"{CAR}/planner/status", f"{CAR}/vehicle_control_cmd", "/clock", "/tf")
+    )
 
 
 @pytest.mark.parametrize("offered", [[RELIABLE], [EFFORT], [LATCHED], [RELIABLE, EFFORT], [LATCHED, RELIABLE, EFFORT]])

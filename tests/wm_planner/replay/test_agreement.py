@@ -9,8 +9,9 @@ from wm_planner.replay.errors import ReplayError
 from wm_planner.replay.frames import Command, Frame, Status
 
 
-def frame(stamp_ns: int, steer: float | None, mode: Mode = Mode.DRIVING, candidates: int = 16,
-          in_flight: int = 0) -> Frame:  # fmt: skip
+def frame(
+    stamp_ns: int, steer: float | None, mode: Mode = Mode.DRIVING, candidates: int = 16, in_flight: int = 0
+) -> Frame:
     """Answered with ``steer``; dropped with None."""
     if steer is None:
         return Frame(stamp_ns, 0, None, None)
@@ -36,14 +37,17 @@ def test_frames_that_only_one_has_are_counted_and_not_compared():
     assert found.share == 1.0
 
 
-@pytest.mark.parametrize("frames, cause", [
-    ([frame(1, 0.0), frame(2, 0.5, Mode.BRAKING)], "mode"),
-    ([frame(1, None), frame(2, 0.5)], "after a drop"),
-    ([frame(1, 0.0, candidates=8), frame(2, 0.5)], "shorter search"),
-    ([frame(1, 0.0, in_flight=1), frame(2, 0.5)], "commands in flight"),
-    ([frame(1, 0.01), frame(2, 0.5)], "beginning"),
-    ([frame(1, 0.0), frame(2, 0.5)], "unexplained"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "frames, cause",
+    [
+        ([frame(1, 0.0), frame(2, 0.5, Mode.BRAKING)], "mode"),
+        ([frame(1, None), frame(2, 0.5)], "after a drop"),
+        ([frame(1, 0.0, candidates=8), frame(2, 0.5)], "shorter search"),
+        ([frame(1, 0.0, in_flight=1), frame(2, 0.5)], "commands in flight"),
+        ([frame(1, 0.01), frame(2, 0.5)], "beginning"),
+        ([frame(1, 0.0), frame(2, 0.5)], "unexplained"),
+    ],
+)
 def test_a_difference_has_its_cause(frames, cause):
     assert compare(frames, evaluated(0.0, 0.0)).causes == {cause: 1}
 
@@ -57,8 +61,10 @@ def test_a_drop_explains_nothing_in_the_next_episode():
 
 def test_the_last_frame_of_a_run_is_not_compared_with_that_of_the_next_run_that_has_its_stamp():
     """A run's last frame is no row of an evaluation; the next run begins at the same stamps."""
-    both = {stamp: [Evaluated(0, (0.1, 0.0, 0.0), "driving")] * (stamp < 3) + [Evaluated(1, (0.9, 0.0, 0.0), "driving")]
-            for stamp in range(1, 5)}  # fmt: skip
+    both = {
+        stamp: [Evaluated(0, (0.1, 0.0, 0.0), "driving")] * (stamp < 3) + [Evaluated(1, (0.9, 0.0, 0.0), "driving")]
+        for stamp in range(1, 5)
+    }
     frames = [frame(stamp, 0.1) for stamp in (1, 2, 3)] + [frame(stamp, 0.9) for stamp in (1, 2, 3, 4, 5)]
     found = compare(frames, both)
     assert (len(found.joined), found.only_live, found.only_evaluated, found.share) == (6, 2, 0, 1.0)
@@ -76,21 +82,32 @@ def test_nothing_in_common_is_unknown_and_not_perfect():
 
 
 def line(**changes) -> str:
-    return json.dumps({"bundle": "b", "episode": 3, "stamp_ns": 7, "mode": "driving", "planned": [0.1, 0.2, 0.0],
-                       **changes}) + "\n"  # fmt: skip
+    return (
+        json.dumps(
+            {"bundle": "b", "episode": 3, "stamp_ns": 7, "mode": "driving", "planned": [0.1, 0.2, 0.0], **changes}
+        )
+        + "\n"
+    )
 
 
 def test_an_evaluation_is_read_by_bundle_and_its_brakes_are_brakes(tmp_path):
     file = tmp_path / "result.jsonl"
     file.write_text(line() + line(bundle="other") + line(stamp_ns=8, planned=None, mode="braking"))
     assert read_evaluation(file, "b") == {
-        7: [Evaluated(3, (0.1, 0.2, 0.0), "driving")], 8: [Evaluated(3, (0.0, 0.0, 1.0), "braking")]}
+        7: [Evaluated(3, (0.1, 0.2, 0.0), "driving")],
+        8: [Evaluated(3, (0.0, 0.0, 1.0), "braking")],
+    }
 
 
-@pytest.mark.parametrize("text, message", [
-    ("{}\n", "not the result.jsonl"), ("no json", "not the result.jsonl"), (line(bundle="other"), "no frame of"),
-    (line(planned=["a"]), "not the result.jsonl"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{}\n", "not the result.jsonl"),
+        ("no json", "not the result.jsonl"),
+        (line(bundle="other"), "no frame of"),
+        (line(planned=["a"]), "not the result.jsonl"),
+    ],
+)
 def test_a_file_that_is_no_evaluation_of_this_bundle_is_refused(tmp_path, text, message):
     (tmp_path / "result.jsonl").write_text(text)
     with pytest.raises(ReplayError, match=message):

@@ -15,26 +15,40 @@ from wm_planner.replay.played_bag import camera_topics, played_moments
 
 TICKS = 5
 MANIFEST = BundleManifest(
-    model_id="tiny", image=ImageSpec(64, 64, (CameraSpec("rgb_front", 12, 16),)), vector=(), control_period_s=0.1,
-    latent=LatentSpec("gaussian", 4, 4), horizon=5, discount=0.99, reward_name="step_result", surprise_threshold=1.0,
-)  # fmt: skip
+    model_id="tiny",
+    image=ImageSpec(64, 64, (CameraSpec("rgb_front", 12, 16),)),
+    vector=(),
+    control_period_s=0.1,
+    latent=LatentSpec("gaussian", 4, 4),
+    horizon=5,
+    discount=0.99,
+    reward_name="step_result",
+    surprise_threshold=1.0,
+)
 
 
 def config(**changes) -> PlannerConfig:
     return PlannerConfig.from_values(changes)
 
 
-@pytest.mark.parametrize("write, name", [
-    (write_bag, "mcap"), (lambda path, recording: write_bag(path, recording, "sqlite3", "message"), "sqlite3"),
-    (write_ros1_bag, "ros1.bag"), (write_old_sqlite3, "old.db3"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "write, name",
+    [
+        (write_bag, "mcap"),
+        (lambda path, recording: write_bag(path, recording, "sqlite3", "message"), "sqlite3"),
+        (write_ros1_bag, "ros1.bag"),
+        (write_old_sqlite3, "old.db3"),
+    ],
+)
 def test_messages_of_every_kind_of_bag_are_read_by_the_installed_types(tmp_path, write, name):
     path = write(tmp_path / name, drive(TICKS))
     with open_replay(path) as bag:
         assert bag.left_out == {}
         kinds = {topic: entry.message_class for topic, entry in bag.topics.items()}
-        found = [(message.topic, deserialize_message(message.raw, kinds[message.topic]))
-                 for message in bag.messages(list(kinds))]
+        found = [
+            (message.topic, deserialize_message(message.raw, kinds[message.topic]))
+            for message in bag.messages(list(kinds))
+        ]
     pictures = [message for topic, message in found if topic == CAMERA]
     statuses = [message for topic, message in found if topic.endswith("vehicle_status")]
     assert [message.header.stamp.nanosec for message in pictures] == [100_000_000 * tick for tick in range(TICKS)]
@@ -85,11 +99,14 @@ def test_the_frames_are_the_pictures_that_the_planner_hears(tmp_path):
     assert [moment.stamps_ns for moment in moments] == [(10**9 + 10**8 * tick,) for tick in range(TICKS)]
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"role_name": "hero"}, f"no sensor_msgs/msg/Image on /carla/hero/rgb_front/image, .*pictures are on {CAMERA}"),
-    ({"image_transport": "compressed"}, f"no sensor_msgs/msg/CompressedImage on {CAMERA}/compressed"),
-    ({"image_topic": f"{VEHICLE}/vehicle_status"}, "no sensor_msgs/msg/Image on"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"role_name": "hero"}, f"no sensor_msgs/msg/Image on /carla/hero/rgb_front/image, .*pictures are on {CAMERA}"),
+        ({"image_transport": "compressed"}, f"no sensor_msgs/msg/CompressedImage on {CAMERA}/compressed"),
+        ({"image_topic": f"{VEHICLE}/vehicle_status"}, "no sensor_msgs/msg/Image on"),
+    ],
+)
 def test_a_bag_without_the_planners_camera_is_refused_with_what_it_has(tmp_path, changes, message):
     path = write_bag(tmp_path / "bag", drive(2))
     with pytest.raises(ReplayError, match=message):

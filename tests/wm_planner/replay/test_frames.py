@@ -56,14 +56,17 @@ def test_a_moment_is_answered_by_a_command_with_any_of_its_stamps():
     arrivals.picture(104, 10 * MS)
     arrivals.picture(100, 12 * MS)
     arrivals.command(104, Command(15 * MS, (0.0, 0.0, 0.0)))
-    frame, = arrivals.frames([Moment((100, 104))])
+    (frame,) = arrivals.frames([Moment((100, 104))])
     assert frame.latency_ms == 5.0  # from its first picture: 15 ms - 10 ms
 
 
-@pytest.mark.parametrize("raw, stamp_ns", [
-    (bytes([0, 1, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0]), 2_000_000_005),
-    (bytes([0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 5]), 2_000_000_005),  # big endian
-])
+@pytest.mark.parametrize(
+    "raw, stamp_ns",
+    [
+        (bytes([0, 1, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0]), 2_000_000_005),
+        (bytes([0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 5]), 2_000_000_005),  # big endian
+    ],
+)
 def test_the_stamp_is_read_from_the_bytes_of_either_order(raw, stamp_ns):
     assert header_stamp_ns(raw) == stamp_ns
 

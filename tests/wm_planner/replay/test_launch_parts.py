@@ -16,10 +16,15 @@ def test_the_planners_patience_grows_where_the_bag_is_played_slowly():
     assert given == {"image_timeout_s": 2.0, "preprocessed_images": True, "candidates": 32}
 
 
-@pytest.mark.parametrize("text, rate, message", [
-    ("", 0.1, "rate:=0.1: expected 0.2 to 20"), ("", float("nan"), "rate:=nan"),
-    ("speed=2", 1.0, "NAME=VALUE"), ("candidates=many", 1.0, "candidates: expected a value of type int"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, rate, message",
+    [
+        ("", 0.1, "rate:=0.1: expected 0.2 to 20"),
+        ("", float("nan"), "rate:=nan"),
+        ("speed=2", 1.0, "NAME=VALUE"),
+        ("candidates=many", 1.0, "candidates: expected a value of type int"),
+    ],
+)
 def test_what_the_planner_does_not_know_is_refused_before_anything_starts(text, rate, message):
     with pytest.raises(RuntimeError, match=message):
         launch.planner_parameters(text, rate)
@@ -39,8 +44,10 @@ def test_our_player_understands_what_the_launch_file_tells_it():
     assert (options.rate, options.clock_hz, options.subscribers) == (5.0, 100.0, 2)
     assert list(options.remap) == ["/carla/ego_vehicle/vehicle_control_cmd"]
     assert parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, False, 60.0)).clock_hz == 0.0
-    assert [parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, recover, 60.0)).recover
-            for recover in (False, True)] == [False, True]
+    assert [
+        parse_options(launch.own_arguments("drive.mcap", 1.0, RENAMED, 0.0, recover, 60.0)).recover
+        for recover in (False, True)
+    ] == [False, True]
 
 
 def test_rosbag2_is_told_the_same_and_never_plays_two_clocks():

@@ -13,21 +13,35 @@ def parse(tmp_path, *words: str):
 
 
 def test_the_planners_parameters_and_the_thresholds_are_read(tmp_path):
-    options = parse(tmp_path, "--role-name", "hero", "--rate", "5", "--set", "candidates=32", "deadline_ms=80",
-                    "--threshold", "dropped<1", "latency_ms.p99<=60")  # fmt: skip
+    options = parse(
+        tmp_path,
+        "--role-name",
+        "hero",
+        "--rate",
+        "5",
+        "--set",
+        "candidates=32",
+        "deadline_ms=80",
+        "--threshold",
+        "dropped<1",
+        "latency_ms.p99<=60",
+    )
     assert (options.config().candidates, options.config().deadline_ms) == (32, 80.0)
     assert options.config().topic("status_topic", "vehicle_status") == "/carla/hero/vehicle_status"
     assert [str(threshold) for threshold in options.thresholds] == ["dropped<1", "latency_ms.p99<=60"]
     assert (options.rate, options.evaluation) == (5.0, None)
 
 
-@pytest.mark.parametrize("words, message", [
-    (["--threshold", "speed<1"], "there is no figure 'speed'; there are dropped, dropped_share"),
-    (["--threshold", "dropped"], "expected NAME<VALUE"),
-    (["--evaluation", "/nowhere"], "--evaluation: expected a folder with the result.jsonl"),
-    (["--set", "candidates=2"], "--set: the planner refuses: parameter candidates: expected 8 to 4096"),
-    (["--set", "speed=2"], "the name of a planner parameter, found 'speed=2'; did you mean seed?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--threshold", "speed<1"], "there is no figure 'speed'; there are dropped, dropped_share"),
+        (["--threshold", "dropped"], "expected NAME<VALUE"),
+        (["--evaluation", "/nowhere"], "--evaluation: expected a folder with the result.jsonl"),
+        (["--set", "candidates=2"], "--set: the planner refuses: parameter candidates: expected 8 to 4096"),
+        (["--set", "speed=2"], "the name of a planner parameter, found 'speed=2'; did you mean seed?"),
+    ],
+)
 def test_a_wrong_option_gives_one_line_and_exit_code_2(tmp_path, words, message, capsys):
     with pytest.raises(SystemExit) as ended:
         parse(tmp_path, *words)

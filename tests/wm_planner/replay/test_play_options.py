@@ -15,7 +15,8 @@ def test_the_command_line_has_the_names_of_ros2_bag_play():
     options = parse_options(
         "drive.mcap -r 2 --start-offset 3 --playback-duration 4 --delay 1 --topics /a /b --exclude-topics /b "
         "--remap /a:=/recorded/a /b:=/c --clock --loop --start-paused "
-        "--disable-keyboard-controls --wait-for-subscribers 2".split())
+        "--disable-keyboard-controls --wait-for-subscribers 2".split()
+    )
     assert str(options.bag) == "drive.mcap"
     assert (options.rate, options.start_offset_s, options.duration_s, options.delay_s) == (2.0, 3.0, 4.0, 1.0)
     assert (options.topics, options.exclude) == (("/a", "/b"), ("/b",))
@@ -24,14 +25,17 @@ def test_the_command_line_has_the_names_of_ros2_bag_play():
     assert (options.start_paused, options.keyboard) == (True, False)
 
 
-@pytest.mark.parametrize("words, message", [
-    (["--rate", "0"], "--rate: expected above 0, found 0"),
-    (["--rate", "inf"], "--rate"),
-    (["--start-offset", "-1"], "--start-offset: expected 0 or more, found -1"),
-    (["--remap", "/a=/b"], "--remap: expected /old:=/new, found '/a=/b'"),
-    (["--max-gap", "-3"], "--max-gap: expected 0 or more, found -3"),
-    (["--speed", "2"], "unknown option --speed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--rate", "0"], "--rate: expected above 0, found 0"),
+        (["--rate", "inf"], "--rate"),
+        (["--start-offset", "-1"], "--start-offset: expected 0 or more, found -1"),
+        (["--remap", "/a=/b"], "--remap: expected /old:=/new, found '/a=/b'"),
+        (["--max-gap", "-3"], "--max-gap: expected 0 or more, found -3"),
+        (["--speed", "2"], "unknown option --speed"),
+    ],
+)
 def test_a_wrong_option_gives_one_line_and_exit_code_2(words, message, capsys):
     with pytest.raises(SystemExit) as ended:
         parse_options(["drive.mcap", *words])

@@ -38,13 +38,14 @@ def test_nothing_is_waited_for_longer_than_the_gap_that_is_allowed(times_ns, max
 def test_every_gap_and_step_back_is_told_with_its_length_and_place():
     times = [0, SECOND, WALL, WALL + 10 * SECOND, WALL + 8 * SECOND, WALL + 8 * SECOND + 200 * DAY, 2**63 - 5]
     assert taken(times) == [
-        (0.0, None), (1.0, None),
+        (0.0, None),
+        (1.0, None),
         (1.0, "at 1.00 s nothing was recorded for 54 years, more than --max-gap: skipped"),
         (11.0, "at 1.00 s nothing was recorded for 10 s: waiting; --max-gap skips such"),
         (11.0, "at 11.00 s the times of recording go back by 2 s: played on"),
         (11.0, "at 11.00 s nothing was recorded for 200 days, more than --max-gap: skipped"),
         (11.0, "at 11.00 s nothing was recorded for 238 years, more than --max-gap: skipped"),
-    ]  # fmt: skip
+    ]
 
 
 def test_without_a_limit_every_gap_is_kept():

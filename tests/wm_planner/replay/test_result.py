@@ -24,15 +24,23 @@ def replay(frames: list[Frame], evaluated: dict) -> Replay:
 
 def answered(number: int, latency_ms: float, mode: Mode = Mode.DRIVING, reason: str = "") -> Frame:
     stamp = 80 * MS * number
-    return Frame(stamp, stamp, Command(stamp + int(latency_ms * MS), (0.1 * number, 0.2, 0.0)),
-                 Status(mode, reason, latency_ms - 1.0, latency_ms > 60.0, 16, 2, 1.0, 0))  # fmt: skip
+    return Frame(
+        stamp,
+        stamp,
+        Command(stamp + int(latency_ms * MS), (0.1 * number, 0.2, 0.0)),
+        Status(mode, reason, latency_ms - 1.0, latency_ms > 60.0, 16, 2, 1.0, 0),
+    )
 
 
 @pytest.fixture
 def played() -> Replay:
     """Four frames: 10 ms, 70 ms and too late, dropped, braked for."""
-    frames = [answered(0, 10.0), answered(1, 70.0), Frame(160 * MS, 160 * MS, None, None),
-              answered(3, 20.0, Mode.BRAKING, "surprise was 12.5 nats")]
+    frames = [
+        answered(0, 10.0),
+        answered(1, 70.0),
+        Frame(160 * MS, 160 * MS, None, None),
+        answered(3, 20.0, Mode.BRAKING, "surprise was 12.5 nats"),
+    ]
     evaluation = {frame.stamp_ns: [Evaluated(0, (0.0, 0.2, 0.0), "driving")] for frame in frames}
     return replay(frames, evaluation)
 

@@ -27,9 +27,12 @@ def test_engines_of_another_model_precision_gpu_or_version_have_another_folder(m
 
     first = folder()
     assert first == folder() and first.is_relative_to(tmp_path / "cache")
-    others = {folder("fp16"), folder(platform=Platform("1.31.1", "10.9.0", "NVIDIA H200 sm90")),
-              folder(platform=Platform("1.31.1", "10.10.0", "NVIDIA Orin sm87")),
-              folder(platform=Platform("1.32.0", "10.9.0", "NVIDIA Orin sm87"))}  # fmt: skip
+    others = {
+        folder("fp16"),
+        folder(platform=Platform("1.31.1", "10.9.0", "NVIDIA H200 sm90")),
+        folder(platform=Platform("1.31.1", "10.10.0", "NVIDIA Orin sm87")),
+        folder(platform=Platform("1.32.0", "10.9.0", "NVIDIA Orin sm87")),
+    }
     model.write_bytes(b"weights of a later training")  # the same file name, and the same names of nodes
     others.add(folder())
     assert first not in others and len(others) == 5
@@ -49,12 +52,14 @@ def test_engines_go_to_the_users_cache_directory_unless_told_otherwise(model, tm
 def test_the_options_follow_the_settings(tmp_path):
     folder = tmp_path / "gpu" / "model"
     assert tensorrt_options(True, 256, folder) == {
-        "trt_fp16_enable": "1", "trt_max_workspace_size": "268435456",
-        "trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder),
-        "trt_timing_cache_enable": "1", "trt_timing_cache_path": str(tmp_path / "gpu"),
-    }  # fmt: skip
-    assert tensorrt_options(False, 1024, None) == {
-        "trt_fp16_enable": "0", "trt_max_workspace_size": "1073741824"}  # fmt: skip
+        "trt_fp16_enable": "1",
+        "trt_max_workspace_size": "268435456",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(folder),
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(tmp_path / "gpu"),
+    }
+    assert tensorrt_options(False, 1024, None) == {"trt_fp16_enable": "0", "trt_max_workspace_size": "1073741824"}
 
 
 def test_engines_are_built_for_every_number_of_candidates_at_once():
@@ -149,8 +154,9 @@ def test_a_gpu_refuses_eight_bit_products_and_the_processor_takes_them(tmp_path,
     file = eight_bit_model(tmp_path / "imagine.onnx")
     monkeypatch.setattr(providers.ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
     lines = []
-    chosen = first_that_works(EngineSettings(), lambda provider, *_: check_usable(provider, [file]), "bundle",
-                              lines.append)  # fmt: skip
+    chosen = first_that_works(
+        EngineSettings(), lambda provider, *_: check_usable(provider, [file]), "bundle", lines.append
+    )
     assert chosen == CPU
     refused = [line for line in lines if line.startswith("refused")]
     assert len(refused) == 2 and all("imagine.onnx computes in eight bits" in line for line in refused)
@@ -164,8 +170,10 @@ def test_half_precision_on_another_provider_than_tensorrt_is_told_to_do_nothing(
     assert lines[-1] == f"fp16 is TensorRT's: {CPU} computes as the model was exported"
 
 
-@pytest.mark.skipif(not hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"),
-                    reason="this onnxruntime does not tell")
+@pytest.mark.skipif(
+    not hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"),
+    reason="this onnxruntime does not tell",
+)
 def test_onnxruntime_tells_what_is_left_to_the_processor(tmp_path):
     file = str(eight_bit_model(tmp_path / "imagine.onnx"))
     told = providers._session_options(EngineSettings(), on_gpu=True)
@@ -178,7 +186,12 @@ def test_what_is_left_to_the_processor_is_counted_by_kind():
     def part(ep_name, *kinds):
         return SimpleNamespace(ep_name=ep_name, get_nodes=lambda: [SimpleNamespace(op_type=kind) for kind in kinds])
 
-    session = SimpleNamespace(get_provider_graph_assignment_info=lambda: [
-        part(CUDA, "Gemm", "Cast"), part(CPU, "Shape", "Cast"), part(CPU, "Shape")])  # fmt: skip
+    session = SimpleNamespace(
+        get_provider_graph_assignment_info=lambda: [
+            part(CUDA, "Gemm", "Cast"),
+            part(CPU, "Shape", "Cast"),
+            part(CPU, "Shape"),
+        ]
+    )
     assert left_to_processor(session) == "2 Shape, 1 Cast"
     assert left_to_processor(SimpleNamespace()) == ""  # an onnxruntime that does not tell

@@ -54,7 +54,8 @@ def rewritten(bundle, folder):
 
 
 def test_the_processor_agrees_with_itself_to_the_bit_and_tells_everything_it_measured(
-        bundle, tmp_path, monkeypatch, capsys):  # fmt: skip
+    bundle, tmp_path, monkeypatch, capsys
+):
     assert run(monkeypatch, "--bundle", bundle, "--provider", "cpu", "--output", tmp_path / "out", *QUICK) == 0
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     outputs = result["parity"]["outputs"]
@@ -74,9 +75,20 @@ def test_the_processor_agrees_with_itself_to_the_bit_and_tells_everything_it_mea
 
 
 def test_a_changed_model_fails_parity_with_its_outputs_named_and_the_others_hold(
-        bundle, changed, tmp_path, monkeypatch, capsys):  # fmt: skip
-    code = run(monkeypatch, "--bundle", changed, "--reference", bundle, "--provider", "cpu", "--output",
-               tmp_path / "out", *QUICK)  # fmt: skip
+    bundle, changed, tmp_path, monkeypatch, capsys
+):
+    code = run(
+        monkeypatch,
+        "--bundle",
+        changed,
+        "--reference",
+        bundle,
+        "--provider",
+        "cpu",
+        "--output",
+        tmp_path / "out",
+        *QUICK,
+    )
     assert code == 1
     assert "FAILS: reward differs by" in capsys.readouterr().err
     parity = json.loads((tmp_path / "out" / "result.json").read_text())["parity"]
@@ -108,8 +120,18 @@ def test_a_tolerance_of_ones_own_decides(bundle, changed, monkeypatch):
 def test_recorded_frames_go_through_with_the_actions_that_led_to_them(bundle, tmp_path, monkeypatch, capsys):
     recorded = make_tiny_bundle(tmp_path / "bundle", control_period_s=0.08)
     write_episode(tmp_path / "episode_000000.npz", make_episode(30))
-    code = run(monkeypatch, "--bundle", recorded, "--provider", "cpu", "--data", tmp_path / "episode_000000.npz",
-               "--output", tmp_path / "out", *QUICK)  # fmt: skip
+    code = run(
+        monkeypatch,
+        "--bundle",
+        recorded,
+        "--provider",
+        "cpu",
+        "--data",
+        tmp_path / "episode_000000.npz",
+        "--output",
+        tmp_path / "out",
+        *QUICK,
+    )
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert code == (0 if result["deadline"]["holds"] else 1)  # a busy machine may take longer than 80 ms
     assert result["parity"]["holds"]
@@ -121,8 +143,18 @@ def test_a_frame_that_gives_no_number_fails(tmp_path, monkeypatch, capsys):
     episode = make_episode(20)
     episode.observations[10, 0, 0, 0] = NAN
     write_episode(tmp_path / "episode_000000.npz", episode)
-    code = run(monkeypatch, "--bundle", faulty, "--reference", sound, "--provider", "cpu", "--data",
-               tmp_path / "episode_000000.npz", *QUICK)  # fmt: skip
+    code = run(
+        monkeypatch,
+        "--bundle",
+        faulty,
+        "--reference",
+        sound,
+        "--provider",
+        "cpu",
+        "--data",
+        tmp_path / "episode_000000.npz",
+        *QUICK,
+    )
     assert code == 1
     assert "observe.onnx: output 'next_belief' is not finite" in capsys.readouterr().err
 
@@ -136,7 +168,8 @@ def test_a_frame_that_does_not_fit_the_control_period_fails(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_provider_that_is_not_there_is_exit_code_3_with_the_reason_and_what_to_install(
-        provider, bundle, monkeypatch, capsys):  # fmt: skip
+    provider, bundle, monkeypatch, capsys
+):
     name = CHOICES[provider][0]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     assert run(monkeypatch, "--bundle", bundle, "--provider", provider, *QUICK) == 3
@@ -200,8 +233,9 @@ def test_a_gpu_keeps_parity_with_the_processor(provider, bundle, tmp_path, monke
         Engine(load_bundle(bundle), EngineSettings(providers=(name,), engine_cache="off"), lambda line: None)
     except Exception as error:
         pytest.skip(f"no {name} here: {error}")
-    code = run(monkeypatch, "--bundle", bundle, "--provider", provider, "--set",
-               f"engine_cache={tmp_path / 'engines'}", *QUICK)  # fmt: skip
+    code = run(
+        monkeypatch, "--bundle", bundle, "--provider", provider, "--set", f"engine_cache={tmp_path / 'engines'}", *QUICK
+    )
     assert code == 0, capsys.readouterr().err
     if provider == "tensorrt":
         assert list((tmp_path / "engines").rglob("*.engine"))

@@ -27,8 +27,13 @@ def halves(height: int, width: int) -> np.ndarray:
 
 def image_message(pixels: np.ndarray, encoding: str) -> Image:
     height, width, size = pixels.shape
-    return Image(height=height, width=width, encoding=encoding, step=size * width,
-                 data=array.array("B", np.ascontiguousarray(pixels).tobytes()))
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=size * width,
+        data=array.array("B", np.ascontiguousarray(pixels).tobytes()),
+    )
 
 
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "bgra8"])
@@ -52,11 +57,14 @@ def test_a_compressed_camera_picture_is_shown_like_a_raw_one():
     assert np.array_equal(picture, halves(60, 80))
 
 
-@pytest.mark.parametrize("message, said", [
-    (Image(height=4, width=4, encoding="rgb8", step=12, data=array.array("B", bytes(10))), "48 bytes"),
-    (Image(height=0, width=4, encoding="rgb8", step=12), "no pixels"),
-    (CompressedImage(format="jpeg", data=array.array("B", bytes(50))), "neither JPEG nor PNG"),
-])
+@pytest.mark.parametrize(
+    "message, said",
+    [
+        (Image(height=4, width=4, encoding="rgb8", step=12, data=array.array("B", bytes(10))), "48 bytes"),
+        (Image(height=0, width=4, encoding="rgb8", step=12), "no pixels"),
+        (CompressedImage(format="jpeg", data=array.array("B", bytes(50))), "neither JPEG nor PNG"),
+    ],
+)
 def test_a_damaged_picture_becomes_a_note_on_the_page(message, said):
     shown = OnceEach(show_camera).of(Latest(1, lambda: picture_of(message)))
     assert said in shown.facts["error"] and shown.jpeg == b""
@@ -85,8 +93,9 @@ def test_wide_imagined_pictures_are_scaled_and_stay_side_by_side():
 
 def test_rollouts_are_read_as_the_planner_sends_them_and_others_refused():
     strip = image_message(halves(64, 3 * 64), "rgb8")
-    message = ImaginedRollouts(candidates=2, horizon=3, period_s=0.08, best=1, future=strip,
-                               returns=array.array("f", [1.5, 2.5]))
+    message = ImaginedRollouts(
+        candidates=2, horizon=3, period_s=0.08, best=1, future=strip, returns=array.array("f", [1.5, 2.5])
+    )
     imagined = rollouts_of(message)
     assert imagined.returns.tolist() == [1.5, 2.5] and imagined.best == 1
     assert np.array_equal(imagined.strip, halves(64, 3 * 64))

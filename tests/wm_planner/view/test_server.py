@@ -99,12 +99,25 @@ def test_it_listens_on_its_one_address_only(server):
             assert (probe.connect_ex((address, server.port)) == 0) is reached
 
 
-@pytest.mark.parametrize("host, own", [
-    ("127.0.0.1:8765", True), ("localhost:8765", True), ("localhost", True), ("[::1]:8765", True), ("[::1]", True),
-    ("192.168.1.7:9000", True),
-    ("evil.example:8765", False), ("localhost.evil.example", False), ("127.0.0.1.evil.example:8765", False),
-    ("", False), ("127.0.0.1:port", False), ("::1", False), ("[127.0.0.1]:80", False), ("2130706433:80", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "host, own",
+    [
+        ("127.0.0.1:8765", True),
+        ("localhost:8765", True),
+        ("localhost", True),
+        ("[::1]:8765", True),
+        ("[::1]", True),
+        ("192.168.1.7:9000", True),
+        ("evil.example:8765", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example:8765", False),
+        ("", False),
+        ("127.0.0.1:port", False),
+        ("::1", False),
+        ("[127.0.0.1]:80", False),
+        ("2130706433:80", False),
+    ],
+)
 def test_only_addresses_and_localhost_are_its_own_names(host, own):
     assert is_own_host(host) is own
 
@@ -190,7 +203,10 @@ def test_a_client_that_does_not_answer_in_time_is_let_go(state, monkeypatch):
         async with listen(session, server) as client:
             await next_update(client)
             assert (await client.receive(timeout=DEADLINE_S)).type in (
-                aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+                aiohttp.WSMsgType.CLOSE,
+                aiohttp.WSMsgType.CLOSING,
+                aiohttp.WSMsgType.CLOSED,
+            )
 
     within_deadline(watch)
     wait_for(lambda: server.watchers == 0)

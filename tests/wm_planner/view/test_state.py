@@ -31,9 +31,22 @@ def state(clock) -> LiveState:
 
 
 DRIVING = StatusSample(
-    stamp_ns=80_000_000, mode=Mode.DRIVING, reason="", by_watchdog=False, bundle_id="b", latency_ms=41.0,
-    deadline_missed=False, candidates=64, horizon=12, iterations=2, in_flight=0, best_return=5.0, mean_return=3.0,
-    surprise=4.0, surprise_threshold=113.0)  # fmt: skip
+    stamp_ns=80_000_000,
+    mode=Mode.DRIVING,
+    reason="",
+    by_watchdog=False,
+    bundle_id="b",
+    latency_ms=41.0,
+    deadline_missed=False,
+    candidates=64,
+    horizon=12,
+    iterations=2,
+    in_flight=0,
+    best_return=5.0,
+    mean_return=3.0,
+    surprise=4.0,
+    surprise_threshold=113.0,
+)
 WATCHDOG = replace(DRIVING, stamp_ns=0, by_watchdog=True, bundle_id="command_watchdog", candidates=0)
 
 
@@ -109,7 +122,11 @@ def test_the_watchdogs_brake_is_the_mode_until_the_planner_speaks_again_or_the_b
     clock.now_s += 5.0
     state.take_status(replace(WATCHDOG, mode=Mode.BRAKING, reason="no command for 0.2 s"))
     assert state.update(Seen())["mode"] == {
-        "name": "braking", "reason": "no command for 0.2 s", "by": "command watchdog", "age": 0.0}
+        "name": "braking",
+        "reason": "no command for 0.2 s",
+        "by": "command watchdog",
+        "age": 0.0,
+    }
     assert state.update(Seen())["planner"]["bundle"] == "b"
     assert state.update(Seen())["sources"]["status"]["age"] == 5.0  # the planner is as silent as before
     state.take_status(replace(WATCHDOG, mode=Mode.INACTIVE, reason="no longer braking"))

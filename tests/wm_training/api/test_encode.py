@@ -102,7 +102,7 @@ def test_two_numbers_of_an_action_are_steer_and_longitudinal_and_all_are_clipped
         ({**drive(), "vectr": 1}, None, "unknown observation 'vectr', the nearest known name is vector"),
         ({"vector": SEEN.vector}, None, "the observations have no image; found vector"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_refused_with_what_was_expected(world, observations, actions, message):
     with pytest.raises(ValueError, match=message):
         world.encode(observations, actions)

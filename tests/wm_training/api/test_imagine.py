@@ -153,7 +153,7 @@ def test_nothing_keeps_a_gradient_unless_asked_and_then_not_for_the_weights(chec
         ({"policy": lambda states: None}, "the policy's actions: found type NoneType"),
         ({"policy": lambda states: states, "policy_sees": "pictures"}, "policy_sees is 'pictures', expected 'states'"),
     ],
-)  # fmt: skip
+)
 def test_a_request_that_makes_no_sense_is_refused_with_what_was_expected(world, arguments, message):
     starts = torch.zeros(2, world.config.belief_size)
     with pytest.raises(ValueError, match=message):

@@ -10,10 +10,23 @@ from wm_training.api import PretrainedWorldModel, load_world_model
 from wm_training.training.trainer import WorldModelTrainer
 
 WORLD = dict(
-    state_dim=32, latent_dim=6, hidden_dim=32, scalar_head="mse", batch_size=16, sequence_length=4, num_epochs=5,
-    warmup_steps=10, learning_rate=1e-2, kl_anneal_steps=1, kl_free_bits=0.5, kl_weight=0.1, reconstruction_weight=0.1,
-    reward_weight=20.0, discount=0.9, validation_share=0.1,
-)  # fmt: skip
+    state_dim=32,
+    latent_dim=6,
+    hidden_dim=32,
+    scalar_head="mse",
+    batch_size=16,
+    sequence_length=4,
+    num_epochs=5,
+    warmup_steps=10,
+    learning_rate=1e-2,
+    kl_anneal_steps=1,
+    kl_free_bits=0.5,
+    kl_weight=0.1,
+    reconstruction_weight=0.1,
+    reward_weight=20.0,
+    discount=0.9,
+    validation_share=0.1,
+)
 
 
 @pytest.fixture(scope="session")

@@ -20,10 +20,35 @@ pytestmark = pytest.mark.timeout(400)
 
 # Nobody drove well in the toy: imagined returns alone decide, and no label.
 FINETUNE = [
-    "--labelled-share", "0", "--behaviour-weight", "0", "--continue-with", "policy", "--horizon", "2", "--hold", "1",
-    "--context", "2", "--learning-rate", "3e-3", "--least-std", "0.3", "--warmup-steps", "5", "--validate-every", "20",
-    "--validation-states", "16", "--validation-horizon", "3", "--threads", "1", "--device", "cpu",
-]  # fmt: skip
+    "--labelled-share",
+    "0",
+    "--behaviour-weight",
+    "0",
+    "--continue-with",
+    "policy",
+    "--horizon",
+    "2",
+    "--hold",
+    "1",
+    "--context",
+    "2",
+    "--learning-rate",
+    "3e-3",
+    "--least-std",
+    "0.3",
+    "--warmup-steps",
+    "5",
+    "--validate-every",
+    "20",
+    "--validation-states",
+    "16",
+    "--validation-horizon",
+    "3",
+    "--threads",
+    "1",
+    "--device",
+    "cpu",
+]
 
 
 @pytest.fixture(scope="module")

@@ -99,8 +99,9 @@ def test_the_policy_is_given_the_picture_and_the_last_command_or_what_the_caller
 
 def test_a_policy_file_is_asked_for_proposals_and_drives_on_in_decoded_pictures(world, tmp_path):
     # It steers by a quarter of the brightness, and adds what was driven before.
-    file = make_tiny_policy(tmp_path / "p.onnx", (0.1, 0.2, 0.0), of_brightness=(0.25, 0.0, 0.0), of_previous=0.5,
-                            **FITS)  # fmt: skip
+    file = make_tiny_policy(
+        tmp_path / "p.onnx", (0.1, 0.2, 0.0), of_brightness=(0.25, 0.0, 0.0), of_previous=0.5, **FITS
+    )
     chooser = WorldModelGuidedPolicy(file, world, num_samples=4, horizon=3, hold=1, continue_with="policy")
     choice = chooser.plan_action(picture(0.0))
     brightness = picture(0.0).mean() / 255.0

@@ -32,9 +32,43 @@ def test_a_weak_clone_drives_better_after_fine_tuning_on_imagined_returns_withou
         (few / file.name).symlink_to(file.resolve())
     common = ["--threads", "1", "--seed", "0"]
     # 100 updates on two drives: it stays on the road for a while, and then does not.
-    assert clone([*common, "--data-path", str(few), "--validation-share", "0", "--output", str(weak),
-                  "--num-epochs", "5", "--batch-size", "128"]) == 0  # fmt: skip
-    assert finetune_policy([*common, "--policy", str(weak), "--checkpoint", checkpoint, "--data-path", episodes,
-                            "--labelled-share", "0", "--num-updates", "200", "--output", str(better)]) == 0  # fmt: skip
+    assert (
+        clone(
+            [
+                *common,
+                "--data-path",
+                str(few),
+                "--validation-share",
+                "0",
+                "--output",
+                str(weak),
+                "--num-epochs",
+                "5",
+                "--batch-size",
+                "128",
+            ]
+        )
+        == 0
+    )
+    assert (
+        finetune_policy(
+            [
+                *common,
+                "--policy",
+                str(weak),
+                "--checkpoint",
+                checkpoint,
+                "--data-path",
+                episodes,
+                "--labelled-share",
+                "0",
+                "--num-updates",
+                "200",
+                "--output",
+                str(better),
+            ]
+        )
+        == 0
+    )
     before, after = (np.mean(driven_scores(policy, TRACKS)) for policy in (weak, better))
     assert after > before + 50.0, f"mean score {after:.0f}, {before:.0f} before"

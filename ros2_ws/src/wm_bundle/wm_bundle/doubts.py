@@ -18,9 +18,10 @@ def doubts(provenance: Mapping[str, Any]) -> list[str]:
         return [f"the model was trained for {training.get('updates')} updates, {TOO_FEW_UPDATES}{more}"]
     findings = health.get("findings")
     warned = [
-        str(found.get("issue")) for found in (findings if isinstance(findings, list) else [])
+        str(found.get("issue"))
+        for found in (findings if isinstance(findings, list) else [])
         if isinstance(found, Mapping) and found.get("severity") == "warning"
-    ]  # fmt: skip
+    ]
     return [f"the training of the model was found to suffer from {', '.join(warned)}"] if warned else []
 
 

@@ -17,9 +17,17 @@ from wm_bundle.manifest import SELF_CHECK_FILE, BundleManifest
 
 # What zipfile, zlib and numpy raise about damaged files.
 _DAMAGE = (
-    OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-    RuntimeError, MemoryError,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    RuntimeError,
+    MemoryError,
+)
 MEASURES = ("belief", "return", "action", "actor", "picture")  # see wm_evaluation.metrics.self_check
 
 

@@ -48,8 +48,10 @@ class _Guarded:
 
     def __call__(self, request, response):
         if hasattr(response, "results"):  # of set_parameters: each has a result of its own
-            response.results = [self._answer(self._kind.Request(parameters=[one]), self._kind.Response()).results[0]
-                                for one in request.parameters]
+            response.results = [
+                self._answer(self._kind.Request(parameters=[one]), self._kind.Response()).results[0]
+                for one in request.parameters
+            ]
             return response
         return self._answer(request, response)
 

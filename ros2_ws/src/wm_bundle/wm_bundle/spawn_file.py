@@ -1,7 +1,7 @@
 """The cameras of a spawn file (``objects_definition_file``), as CARLA's spawner and the built-in simulator read them.
 
-    {"objects": [{"type": "vehicle...", "id": "ego_vehicle", "sensors": [
-        {"type": "sensor.camera.rgb", "id": "rgb_front", "image_size_x": 320, "image_size_y": 240, ...}, ...]}]}
+{"objects": [{"type": "vehicle...", "id": "ego_vehicle", "sensors": [
+    {"type": "sensor.camera.rgb", "id": "rgb_front", "image_size_x": 320, "image_size_y": 240, ...}, ...]}]}
 """
 
 import json
@@ -48,8 +48,9 @@ def cameras_of(car: dict) -> dict[str, tuple[int, int]]:
             )
             cameras[str(sensor["id"])] = (width, height)
         except (KeyError, TypeError, ValueError):
-            raise SpawnFileError(f"expected cameras with 'id', 'image_size_x' and 'image_size_y', found "
-                                 f"{str(sensor)[:80]}") from None  # fmt: skip
+            raise SpawnFileError(
+                f"expected cameras with 'id', 'image_size_x' and 'image_size_y', found {str(sensor)[:80]}"
+            ) from None
     return cameras
 
 

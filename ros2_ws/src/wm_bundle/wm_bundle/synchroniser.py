@@ -32,8 +32,9 @@ class CameraSynchroniser:
     one whose stamp stands still: what that means is decided by the pilot.
     """
 
-    def __init__(self, cameras: int, tolerance_s: float, deadline_s: float,
-                 clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, cameras: int, tolerance_s: float, deadline_s: float, clock: Callable[[], float] = time.monotonic
+    ):
         """``tolerance_s`` between stamps; ``deadline_s`` [s of ``clock``] from a frame's first picture."""
         self._cameras = cameras
         self._tolerance_ns = int(tolerance_s * _NS_PER_S)
@@ -105,8 +106,9 @@ class CameraSynchroniser:
         return self._count(Frame(stamp_ns, images, self._received_s))
 
     def _count(self, frame: Frame) -> Frame:
-        self.counts = replace(self.counts, frames=self.counts.frames + 1,
-                              incomplete=self.counts.incomplete + (None in frame.images))
+        self.counts = replace(
+            self.counts, frames=self.counts.frames + 1, incomplete=self.counts.incomplete + (None in frame.images)
+        )
         return frame
 
     def _drop(self) -> list[Frame]:

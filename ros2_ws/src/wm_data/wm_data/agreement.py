@@ -211,10 +211,7 @@ def _rate_in_words(traits: Traits) -> str:
 
 
 def _trait(
-    words: Callable[[Traits], str | None],
-    verb: str,
-    advice: str,
-    alike: Callable[[Traits, Traits], bool] | None = None,
+    words: Callable[[Traits], str | None], verb: str, advice: str, alike: Callable[[Traits, Traits], bool] | None = None
 ) -> _Trait:
     return _Trait(words, verb, advice, alike or (lambda one, other: words(one) == words(other)))
 
@@ -226,14 +223,20 @@ _TRAITS: dict[str, _Trait] = {
     "number of cameras": _trait(lambda one: f"{one.cameras} camera{'s' * (one.cameras != 1)}", "has", _APART),
     "length of an action": _trait(lambda one: f"{one.action} numbers in an action", "has", _APART),
     "vector": _trait(_vector_in_words, "has the vector inputs", _APART),
-    "rate": _trait(_rate_in_words, "is at", "keep rates in separate folders",
-                   lambda one, other: same_rate(rate_of(one.meta), rate_of(other.meta))),
-    _VIEW: _trait(_views_in_words, "is of the cameras", f"{_APART}, or convert them from one set of cameras",
-                  _same_views),
+    "rate": _trait(
+        _rate_in_words,
+        "is at",
+        "keep rates in separate folders",
+        lambda one, other: same_rate(rate_of(one.meta), rate_of(other.meta)),
+    ),
+    _VIEW: _trait(
+        _views_in_words, "is of the cameras", f"{_APART}, or convert them from one set of cameras", _same_views
+    ),
     "max_steer_deg": _trait(_told("max_steer_deg"), "has max_steer_deg", "convert them with one --max-steer-deg"),
     "action convention": _trait(_told("action_convention"), "has the action convention", _APART),
     "reward": _trait(_told("reward"), "has the reward", f"{_APART}, or convert them to one reward"),
-    "target_speed_mps": _trait(_told("target_speed_mps"), "has target_speed_mps",
-                               "convert them with one --target-speed"),
-}  # fmt: skip
+    "target_speed_mps": _trait(
+        _told("target_speed_mps"), "has target_speed_mps", "convert them with one --target-speed"
+    ),
+}
 _MAY_BE_UNTOLD = (_VIEW, "max_steer_deg", "action convention", "reward")

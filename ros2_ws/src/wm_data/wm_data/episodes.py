@@ -20,9 +20,17 @@ from wm_bundle.files import open_regular, replacing
 EPISODE_FORMAT_VERSION = 1
 # What zipfile, zlib and numpy raise about damaged files; RuntimeError: a compression or encryption they do not know.
 _DAMAGE = (
-    OSError, ValueError, EOFError, struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError, RuntimeError,
-    TypeError, MemoryError,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    RuntimeError,
+    TypeError,
+    MemoryError,
+)
 # Smaller members are read: a process may have some 65,000 maps, and a map has pages of 4 KiB.
 _MAPPED_BYTES = 1 << 16
 

@@ -50,14 +50,17 @@ def write_loop(path: str | os.PathLike, frames: Iterable[np.ndarray], durations_
     """
     pictures = [Image.fromarray(pixels) for pixels in frames]
     if len(pictures) != len(durations_ms) or not pictures:
-        raise ValueError(f"cannot write {path}: {len(pictures)} frames, {len(durations_ms)} durations; expected as "
-                         f"many, and at least one")
+        raise ValueError(
+            f"cannot write {path}: {len(pictures)} frames, {len(durations_ms)} durations; expected as "
+            f"many, and at least one"
+        )
     for picture in pictures:
         if picture.size != pictures[0].size or picture.mode != "RGB":
             raise ValueError(f"a frame is {picture.size} {picture.mode}, expected {pictures[0].size} RGB")
     with replacing(path) as partial:
-        pictures[0].save(partial, "WEBP", save_all=True, append_images=pictures[1:], duration=list(durations_ms),
-                         loop=0, **WEBP)  # fmt: skip
+        pictures[0].save(
+            partial, "WEBP", save_all=True, append_images=pictures[1:], duration=list(durations_ms), loop=0, **WEBP
+        )
 
 
 def _stream(out, rate: Fraction, size: tuple[int, ...], path: str | os.PathLike):

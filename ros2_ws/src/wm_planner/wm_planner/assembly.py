@@ -50,8 +50,9 @@ class Parts:
     policy: PolicyFile | None
 
 
-def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic,
-          enforce: bool = True) -> Parts:  # fmt: skip
+def build(
+    config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic, enforce: bool = True
+) -> Parts:
     """Load and check the bundle and the policy, open and warm up their engines, and put the parts together.
 
     Raises ConfigError (also for a bundle that is missing, damaged or asks for inputs there are not, and for a policy
@@ -73,8 +74,10 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
     if policy is not None:
         times["policy"] = policy.warm_up()
     proposing = "" if file is None else f", policy {file.manifest.policy_id}"
-    log(f"bundle {manifest.model_id}{proposing}: {config.solver}, {candidates} candidates x {manifest.horizon} steps; "
-        + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items()))
+    log(
+        f"bundle {manifest.model_id}{proposing}: {config.solver}, {candidates} candidates x {manifest.horizon} steps; "
+        + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in times.items())
+    )
     for doubt in doubts(manifest.provenance):
         log(f"bundle {manifest.model_id}: {doubt}")
     _warn_of_time(config, candidates, times, log)
@@ -84,13 +87,17 @@ def build(config: PlannerConfig, log: Callable[[str], None], clock: Callable[[],
 def engine_settings(config: PlannerConfig) -> EngineSettings:
     """How the engines of the bundle and of the policy run."""
     return EngineSettings(
-        threads=config.threads, providers=CHOICES[config.provider], fp16=config.fp16, engine_cache=config.engine_cache,
-        engine_workspace_mb=config.engine_workspace_mb)
+        threads=config.threads,
+        providers=CHOICES[config.provider],
+        fp16=config.fp16,
+        engine_cache=config.engine_cache,
+        engine_workspace_mb=config.engine_workspace_mb,
+    )
 
 
 def _open_policy(file: PolicyFile, settings: EngineSettings, provider: str, log: Callable[[str], None]) -> Policy:
     """The policy on the provider that runs the bundle, or one behind it."""
-    rest = settings.providers[settings.providers.index(provider):]
+    rest = settings.providers[settings.providers.index(provider) :]
     return Policy(file, replace(settings, providers=rest), lambda line: log(f"policy: {line}"))
 
 
@@ -100,9 +107,11 @@ def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float
     policy_ms = times["policy"] + times["advance"] + times["actor"] if "policy" in times else 0.0
     rest_ms = times["observe"] + times["actor"] + policy_ms
     if rest_ms + search_ms > config.deadline_ms:
-        log(f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the rest "
+        log(
+            f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the rest "
             f"{rest_ms:.0f} ms, the deadline is {config.deadline_ms:g} ms: the search will be cut short; consider "
-            f"fewer candidates")
+            f"fewer candidates"
+        )
 
 
 def retune(parts: Parts, config: PlannerConfig) -> None:
@@ -124,19 +133,27 @@ def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
         raise ConfigError(
             f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with cautious_risk above 0, because "
             f"bundle {manifest.model_id} has no ensemble and every plan is imagined more than once when degraded, "
-            f"found {config.candidates}; or set cautious_risk to 0")
+            f"found {config.candidates}; or set cautious_risk to 0"
+        )
     slew = (config.steer_slew, config.longitudinal_slew)
     cautious = replace(
-        config, risk=max(config.risk, config.cautious_risk),
-        **{name: config.cautious_costs * getattr(config, name) for name in _COST_WEIGHTS})
+        config,
+        risk=max(config.risk, config.cautious_risk),
+        **{name: config.cautious_costs * getattr(config, name) for name in _COST_WEIGHTS},
+    )
     speed = speed_index(manifest)
     no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
     return Tuning(
         solver=make_solver(config, manifest.horizon),
         normal=Manner(make_scorer(config, manifest, has_ensemble), ActionLimits(slew)),
-        cautious=Manner(make_scorer(cautious, manifest, has_ensemble), ActionLimits(slew, config.cautious_throttle),
-                        no_throttle_above),
-        model_noise=config.model_noise, retries=config.plan_retries)
+        cautious=Manner(
+            make_scorer(cautious, manifest, has_ensemble),
+            ActionLimits(slew, config.cautious_throttle),
+            no_throttle_above,
+        ),
+        model_noise=config.model_noise,
+        retries=config.plan_retries,
+    )
 
 
 def make_solver(config: PlannerConfig, horizon: int) -> Solver:
@@ -146,9 +163,14 @@ def make_solver(config: PlannerConfig, horizon: int) -> Solver:
     if config.solver == "policy":
         return PolicyOnly()
     settings = SamplingSettings(
-        candidates=config.candidates, horizon=horizon, iterations=config.iterations,
-        std=(config.steer_std, config.longitudinal_std), correlation=config.noise_correlation,
-        trust=config.trust, seed=config.seed)
+        candidates=config.candidates,
+        horizon=horizon,
+        iterations=config.iterations,
+        std=(config.steer_std, config.longitudinal_std),
+        correlation=config.noise_correlation,
+        trust=config.trust,
+        seed=config.seed,
+    )
     if config.solver == "mppi":
         return MPPI(settings, config.temperature)
     if config.solver == "cem":
@@ -158,8 +180,12 @@ def make_solver(config: PlannerConfig, horizon: int) -> Solver:
 
 def make_scorer(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Scorer:
     """The imagined return with the cost terms whose weight is not zero."""
-    return Scorer(manifest.discount, config.return_lambda, make_costs(config, manifest, has_ensemble),
-                  config.futures_per_plan(has_ensemble))
+    return Scorer(
+        manifest.discount,
+        config.return_lambda,
+        make_costs(config, manifest, has_ensemble),
+        config.futures_per_plan(has_ensemble),
+    )
 
 
 def make_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> list[CostTerm]:

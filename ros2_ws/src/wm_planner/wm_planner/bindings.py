@@ -28,8 +28,9 @@ def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], devic
     return HostFunction(session, outputs) if device == "cpu" else DeviceFunction(session, outputs, device)
 
 
-def run_checked(file: Path, outputs: tuple[str, ...], function: Callable, feeds: dict[str, np.ndarray],
-                count: int) -> list[np.ndarray]:
+def run_checked(
+    file: Path, outputs: tuple[str, ...], function: Callable, feeds: dict[str, np.ndarray], count: int
+) -> list[np.ndarray]:
     """What ``function`` of a session of ``file`` gives for ``feeds`` at N = ``count``.
 
     Raises EngineError where it cannot be run, NonFiniteError where it gives a NaN or an infinity.
@@ -55,8 +56,10 @@ class Tensor:
 
     def __post_init__(self):
         if not all(isinstance(size, int) for size in self.dimensions[1:]):
-            raise EngineError(f"'{self.name}' has the shape {self.dimensions}, expected numbers behind the first one; "
-                              f"export the bundle again")  # fmt: skip
+            raise EngineError(
+                f"'{self.name}' has the shape {self.dimensions}, expected numbers behind the first one; "
+                f"export the bundle again"
+            )
 
     def shape(self, count: int) -> tuple[int, ...]:
         """Its shape at N = ``count``."""
@@ -66,8 +69,10 @@ class Tensor:
     def check(self, array: np.ndarray, count: int) -> None:
         """Raise EngineError unless ``array`` is this input at N = ``count``."""
         if array.dtype != self.kind or array.shape != self.shape(count):
-            raise EngineError(f"input '{self.name}': expected {np.dtype(self.kind)} {self.shape(count)}, "
-                              f"found {array.dtype} {array.shape}")  # fmt: skip
+            raise EngineError(
+                f"input '{self.name}': expected {np.dtype(self.kind)} {self.shape(count)}, "
+                f"found {array.dtype} {array.shape}"
+            )
 
 
 class HostFunction:
@@ -149,8 +154,9 @@ class DeviceFunction:
 class _DeviceTensors:
     """Inputs and outputs on the device for one N, bound once. ``graph`` is the number of the recorded graph."""
 
-    def __init__(self, session, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], count: int, device: str,
-                 graph: int):
+    def __init__(
+        self, session, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], count: int, device: str, graph: int
+    ):
         self.count = count
         self.binding = session.io_binding()
         self.run_options = ort.RunOptions()

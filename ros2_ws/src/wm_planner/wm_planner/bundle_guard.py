@@ -59,7 +59,8 @@ class BundleGuard:
             kind = "policy" if file == self._policy else "bundle"
             self._faults[file] = (
                 f"{kind} file {file} was {'removed' if signature is None else 'changed'} while it drove: put the old "
-                f"one back, or configure the planner again to drive with the new {kind}")
+                f"one back, or configure the planner again to drive with the new {kind}"
+            )
 
 
 def _signature(file: Path) -> _Signature:

@@ -45,8 +45,7 @@ class Cameras:
                 channels[:] = 0
             else:
                 image = readable(image)
-                channels[:] = self._preprocess[index](
-                    image.height, image.width, image.encoding, image.step, image.data)
+                channels[:] = self._preprocess[index](image.height, image.width, image.encoding, image.step, image.data)
             self._seen[index] = image is not None
         self.ever_fitted = True
         return self._picture

@@ -93,8 +93,11 @@ def node_words_refused(command: str, argv: Sequence[str], help_text: Callable[[]
         _print_while_read(help_text())
         return 0
     if words:
-        print(f"{command}: unknown argument {' '.join(words)}: parameters are given as --ros-args -p NAME:=VALUE, "
-              f"see --help", file=sys.stderr)
+        print(
+            f"{command}: unknown argument {' '.join(words)}: parameters are given as --ros-args -p NAME:=VALUE, "
+            f"see --help",
+            file=sys.stderr,
+        )
         return 2
     return None
 

@@ -102,7 +102,8 @@ class CommandWatchdog:
             self.state = WatchState("resting", f"{silence}: the episode is over, the next one has not begun")
         else:
             self.state = WatchState(
-                "braking", self._fault or f"{silence}: the planner has no images, hangs or was killed")
+                "braking", self._fault or f"{silence}: the planner has no images, hangs or was killed"
+            )
         return self.state.reason
 
     def brake_at_end(self) -> str | None:

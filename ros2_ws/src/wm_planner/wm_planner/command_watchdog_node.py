@@ -37,8 +37,12 @@ _MOST_FAILURES, _FAILURES_S = 10, 10.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
 _LATEST = QoSProfile(depth=1)  # as the planner's commands
-_LEVELS = {"disarmed": DiagnosticStatus.OK, "watching": DiagnosticStatus.OK, "resting": DiagnosticStatus.OK,
-           "braking": DiagnosticStatus.ERROR}  # fmt: skip
+_LEVELS = {
+    "disarmed": DiagnosticStatus.OK,
+    "watching": DiagnosticStatus.OK,
+    "resting": DiagnosticStatus.OK,
+    "braking": DiagnosticStatus.ERROR,
+}
 _BRAKES = ("braking", "resting")
 
 # Name, default and description.
@@ -48,8 +52,12 @@ _PARAMETERS = (
     ("planner_status_topic", "", "PlannerStatus; empty: /carla/<role_name>/planner/status"),
     ("step_result_topic", "", "step results, which tell the end of an episode; empty: /carla/<role_name>/step_result"),
     ("diagnostics_topic", "/diagnostics", "diagnostics"),
-    ("timeout_s", 0.2, "[s] brake when no command follows one that lets the vehicle move for this long; with a "
-                       "simulator that waits for commands longer than it waits"),
+    (
+        "timeout_s",
+        0.2,
+        "[s] brake when no command follows one that lets the vehicle move for this long; with a "
+        "simulator that waits for commands longer than it waits",
+    ),
 )
 _TIMEOUT_LOW_S, _TIMEOUT_HIGH_S = 0.02, 60.0
 
@@ -83,8 +91,9 @@ class CommandWatchdogNode(Node):
         known = [name for name, _, _ in _PARAMETERS]
         # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
         allowed = (*known, "use_sim_time", "start_type_description_service")
-        unknown = [name for name in self._parameter_overrides
-                   if name not in allowed and not name.startswith("qos_overrides.")]
+        unknown = [
+            name for name in self._parameter_overrides if name not in allowed and not name.startswith("qos_overrides.")
+        ]
         if unknown:
             raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}; known are {', '.join(known)}")
         values = {}
@@ -92,7 +101,8 @@ class CommandWatchdogNode(Node):
             descriptor = ParameterDescriptor(description=text, read_only=True)
             if name == "timeout_s":
                 descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=_TIMEOUT_LOW_S, to_value=_TIMEOUT_HIGH_S)]
+                    FloatingPointRange(from_value=_TIMEOUT_LOW_S, to_value=_TIMEOUT_HIGH_S)
+                ]
             values[name] = self.declare_parameter(name, default, descriptor).value
         return values
 
@@ -161,9 +171,12 @@ class CommandWatchdogNode(Node):
     def _publish_diagnostics(self) -> None:
         state = self._watchdog.state
         status = DiagnosticStatus(
-            level=_LEVELS[state.name], name=f"{NODE_NAME}: commands", message=f"{state.name}: {state.reason}",
+            level=_LEVELS[state.name],
+            name=f"{NODE_NAME}: commands",
+            message=f"{state.name}: {state.reason}",
             hardware_id=self._control.topic_name,
-            values=[KeyValue(key="timeout [s]", value=f"{self._timeout_s:g}")])
+            values=[KeyValue(key="timeout [s]", value=f"{self._timeout_s:g}")],
+        )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

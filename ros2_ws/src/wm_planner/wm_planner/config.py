@@ -18,11 +18,21 @@ _ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have 
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 
 
-def _option(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = (),
-            dynamic: bool = False):
+def _option(
+    default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = (), dynamic: bool = False
+):
     """A field; ``dynamic``: it may change while the node drives, see ``assembly.retune``."""
-    return field(default=default, metadata={
-        "description": description, "unit": unit, "low": low, "high": high, "choices": choices, "dynamic": dynamic})
+    return field(
+        default=default,
+        metadata={
+            "description": description,
+            "unit": unit,
+            "low": low,
+            "high": high,
+            "choices": choices,
+            "dynamic": dynamic,
+        },
+    )
 
 
 def _live(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = ()):
@@ -35,21 +45,29 @@ class PlannerConfig:
     """All parameters. Built with ``from_values``, which checks every field and the combinations."""
 
     bundle: str = _option("", "folder of the model bundle to drive with")
-    proposal_policy: str = _option("", "policy file (.onnx) whose action is among the candidates, or is the command "
-                                       "with the solver policy; empty: none")
+    proposal_policy: str = _option(
+        "",
+        "policy file (.onnx) whose action is among the candidates, or is the command "
+        "with the solver policy; empty: none",
+    )
     role_name: str = _option("ego_vehicle", "the vehicle's name in the topics")
-    image_topic: str = _option("", "camera images, {camera} stands for a camera's name; "
-                                   "empty: /carla/<role_name>/{camera}/image")
-    image_transport: str = _option("raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed",
-                                   choices=IMAGE_TRANSPORTS)
+    image_topic: str = _option(
+        "", "camera images, {camera} stands for a camera's name; empty: /carla/<role_name>/{camera}/image"
+    )
+    image_transport: str = _option(
+        "raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed", choices=IMAGE_TRANSPORTS
+    )
     camera_tolerance_ms: float = _option(10.0, "stamps this near to each other belong together", "ms", 0.0, 1000.0)
     camera_deadline_ms: float = _option(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
-    speed_source: str = _option("auto", "where the speed comes from; auto: the first of the others that there is",
-                                choices=SPEED_SOURCES)
-    yaw_rate_source: str = _option("odometry", "where the yaw rate comes from, for bundles that need one",
-                                   choices=YAW_RATE_SOURCES)
-    preprocessed_images: bool = _option(False, "images are cropped and resized to the model's size already, as in "
-                                               "bags of to_bag")
+    speed_source: str = _option(
+        "auto", "where the speed comes from; auto: the first of the others that there is", choices=SPEED_SOURCES
+    )
+    yaw_rate_source: str = _option(
+        "odometry", "where the yaw rate comes from, for bundles that need one", choices=YAW_RATE_SOURCES
+    )
+    preprocessed_images: bool = _option(
+        False, "images are cropped and resized to the model's size already, as in bags of to_bag"
+    )
     status_topic: str = _option("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
     odometry_topic: str = _option("", "odometry; empty: /carla/<role_name>/odometry")
     imu_topic: str = _option("", "IMU; empty: /carla/<role_name>/imu")
@@ -76,8 +94,12 @@ class PlannerConfig:
     deviation_cost: float = _live(0.0, "cost of leaving the actor's plan", "reward per unit²", 0.0, 1e6)
     steering_speed_cost: float = _live(0.0, "cost of steering times speed", "reward per (m/s)²", 0.0, 1e6)
     risk: float = _live(0.0, "spread of the return that is subtracted from its mean", "std", 0.0, 100.0)
-    risk_samples: int = _live(4, "futures imagined of every plan to see that spread, in bundles without an ensemble; "
-                                 "they share the candidates", low=2, high=64)
+    risk_samples: int = _live(
+        4,
+        "futures imagined of every plan to see that spread, in bundles without an ensemble; they share the candidates",
+        low=2,
+        high=64,
+    )
     model_noise: float = _live(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
     steer_slew: float = _live(0.4, "largest change of steer in one period", "of -1..1", 0.01, 2.0)
     longitudinal_slew: float = _live(1.0, "largest change of throttle less brake in one period", "of -1..1", 0.01, 2.0)
@@ -85,33 +107,66 @@ class PlannerConfig:
     cautious_costs: float = _live(3.0, "degraded: factor on the weight of every cost", "", 1.0, 100.0)
     cautious_risk: float = _live(1.0, "degraded: least value of risk", "std", 0.0, 100.0)
     cautious_throttle: float = _live(0.2, "degraded: largest throttle", "of 0..1", 0.0, 1.0)
-    cautious_speed: float = _live(0.0, "degraded: no throttle above this speed; 0: the mean speed of the bundle's "
-                                       "training data", "m/s", 0.0, 1000.0)
-    command_delay: int = _option(0, "from an image to the first one that its command acts in, until vehicle_status has "
-                                    "shown it", "periods", 0, 20)
+    cautious_speed: float = _live(
+        0.0,
+        "degraded: no throttle above this speed; 0: the mean speed of the bundle's training data",
+        "m/s",
+        0.0,
+        1000.0,
+    )
+    command_delay: int = _option(
+        0,
+        "from an image to the first one that its command acts in, until vehicle_status has shown it",
+        "periods",
+        0,
+        20,
+    )
     seed: int = _option(0, "seed of the search", low=0, high=2**31 - 1)
     threads: int = _option(1, "inference threads", low=1, high=256)
-    provider: str = _option("auto", "what computes the model; auto: the first of the others, in this order, that works "
-                                    "here", choices=PROVIDERS)
+    provider: str = _option(
+        "auto",
+        "what computes the model; auto: the first of the others, in this order, that works here",
+        choices=PROVIDERS,
+    )
     fp16: bool = _option(False, "let TensorRT compute in half precision; verify_bundle tells what that costs")
-    engine_cache: str = _option("auto", "folder for the engines that TensorRT builds; auto: in the user's cache "
-                                        "directory; off: built at every start, which takes minutes")
+    engine_cache: str = _option(
+        "auto",
+        "folder for the engines that TensorRT builds; auto: in the user's cache "
+        "directory; off: built at every start, which takes minutes",
+    )
     engine_workspace_mb: int = _option(1024, "memory that TensorRT may use for one layer", "MiB", 16, 65536)
     deadline_ms: float = _live(60.0, "time from an image's arrival to its command", "ms", 1.0, 10_000.0)
-    deadline_frames: int = _option(5, "brake after so many plans in a row that missed the deadline; 0: never, as in "
-                                      "lock-step runs", "images", 0, 1000)
+    deadline_frames: int = _option(
+        5,
+        "brake after so many plans in a row that missed the deadline; 0: never, as in lock-step runs",
+        "images",
+        0,
+        1000,
+    )
     surprise_frames: int = _option(2, "degraded after so many surprising images", "images", 1, 1000)
     degraded_frames: int = _option(2, "brake after so many more surprising images", "images", 1, 1000)
-    recovery_frames: int = _option(10, "good images in a row that end a brake for surprise or missed deadlines",
-                                   "images", 1, 1000)
-    calm_share: float = _option(0.4, "part of the bundle's surprise threshold below which an image is good enough to "
-                                     "end a brake for surprise", "", 0.01, 1.0)
-    frozen_frames: int = _option(3, "brake after so many repetitions of the same picture while moving", "images",
-                                 1, 1000)
+    recovery_frames: int = _option(
+        10, "good images in a row that end a brake for surprise or missed deadlines", "images", 1, 1000
+    )
+    calm_share: float = _option(
+        0.4,
+        "part of the bundle's surprise threshold below which an image is good enough to end a brake for surprise",
+        "",
+        0.01,
+        1.0,
+    )
+    frozen_frames: int = _option(
+        3, "brake after so many repetitions of the same picture while moving", "images", 1, 1000
+    )
     frozen_speed: float = _option(0.5, "speed above which a picture cannot stay the same", "m/s", 0.0, 1000.0)
-    frozen_throttle_s: float = _option(0.5, "where no speed is known: full throttle for this long, or less for longer, "
-                                            "since the last brake, after which a picture cannot stay the same",
-                                       "s", 0.01, 1000.0)
+    frozen_throttle_s: float = _option(
+        0.5,
+        "where no speed is known: full throttle for this long, or less for longer, "
+        "since the last brake, after which a picture cannot stay the same",
+        "s",
+        0.01,
+        1000.0,
+    )
     image_timeout_s: float = _option(0.25, "brake when no image came for this long", "s", 0.02, 10.0)
     imagined_rate_hz: float = _live(5.0, "most ImaginedRollouts published in a second", "Hz", 0.1, 100.0)
     autostart: bool = _option(False, "configure and activate at once, without a lifecycle manager")
@@ -126,19 +181,26 @@ class PlannerConfig:
             raise ConfigError(f"unknown parameter {', '.join(unknown)}{near or '; known are ' + ', '.join(fields)}")
         config = cls(**{name: _checked(fields[name], value) for name, value in values.items()})
         if not _ROLE_NAME.fullmatch(config.role_name):
-            raise ConfigError(f"parameter role_name: expected a ROS name (a letter, then letters, digits and _), found "
-                              f"'{config.role_name}'")
+            raise ConfigError(
+                f"parameter role_name: expected a ROS name (a letter, then letters, digits and _), found "
+                f"'{config.role_name}'"
+            )
         if config.solver == "cem" and config.elites > config.candidates:
-            raise ConfigError(f"parameter elites: expected at most candidates ({config.candidates}), "
-                              f"found {config.elites}")
+            raise ConfigError(
+                f"parameter elites: expected at most candidates ({config.candidates}), found {config.elites}"
+            )
         if not config.engine_cache:
             raise ConfigError("parameter engine_cache: expected auto, off or a folder, found nothing")
         if config.solver == "policy" and not config.proposal_policy:
-            raise ConfigError("parameter solver: policy drives with a policy file, expected one in proposal_policy, "
-                              "found none; set it with -p proposal_policy:=FILE.onnx")
+            raise ConfigError(
+                "parameter solver: policy drives with a policy file, expected one in proposal_policy, "
+                "found none; set it with -p proposal_policy:=FILE.onnx"
+            )
         if config.risk > 0.0 and config.samples_that_fit < 2:
-            raise ConfigError(f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with risk above 0, "
-                              f"because every plan is then imagined more than once, found {config.candidates}")
+            raise ConfigError(
+                f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with risk above 0, "
+                f"because every plan is then imagined more than once, found {config.candidates}"
+            )
         return config
 
     @property
@@ -158,8 +220,11 @@ class PlannerConfig:
 
     def fixed_changes(self, other: "PlannerConfig") -> list[str]:
         """Names of the fields that differ in ``other`` and may not change while the node drives."""
-        return [entry.name for entry in dataclasses.fields(self)
-                if not entry.metadata["dynamic"] and getattr(self, entry.name) != getattr(other, entry.name)]
+        return [
+            entry.name
+            for entry in dataclasses.fields(self)
+            if not entry.metadata["dynamic"] and getattr(self, entry.name) != getattr(other, entry.name)
+        ]
 
     def topic(self, name: str, default_leaf: str) -> str:
         """The topic of parameter ``name``, or ``/carla/<role_name>/<default_leaf>`` where it is empty."""
@@ -171,12 +236,13 @@ def _checked(entry: dataclasses.Field, value):
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise ConfigError(f"parameter {entry.name}: expected {kind.__name__}, "
-                          f"found {type(value).__name__} ({value!r})")
+        raise ConfigError(f"parameter {entry.name}: expected {kind.__name__}, found {type(value).__name__} ({value!r})")
     choices, low, high = (entry.metadata[key] for key in ("choices", "low", "high"))
     if choices and value not in choices:
         raise ConfigError(f"parameter {entry.name}: expected one of {', '.join(choices)}, found '{value}'")
     if low is not None and not low <= value <= high:  # also refuses NaN
-        raise ConfigError(f"parameter {entry.name}: expected {low} to {high}"
-                          f"{' ' + entry.metadata['unit'] if entry.metadata['unit'] else ''}, found {value}")
+        raise ConfigError(
+            f"parameter {entry.name}: expected {low} to {high}"
+            f"{' ' + entry.metadata['unit'] if entry.metadata['unit'] else ''}, found {value}"
+        )
     return value

@@ -149,13 +149,16 @@ class RateCheck:
         if abs(found_s / self._period_s - 1.0) <= RATE_TOLERANCE:
             self.confirmed = True
             return None
-        return (f"images come every {found_s:.3f} s by their stamps, the bundle was trained for one every "
-                f"{self._period_s:g} s: set the simulator's or camera's period to that, or train a bundle for this "
-                f"period")
+        return (
+            f"images come every {found_s:.3f} s by their stamps, the bundle was trained for one every "
+            f"{self._period_s:g} s: set the simulator's or camera's period to that, or train a bundle for this "
+            f"period"
+        )
 
     def _found_s(self) -> float:
-        periods = [round(gap_s / self._period_s) if gap_s > _SEVERAL_PERIODS * self._period_s else 1
-                   for gap_s in self._gaps_s]
+        periods = [
+            round(gap_s / self._period_s) if gap_s > _SEVERAL_PERIODS * self._period_s else 1 for gap_s in self._gaps_s
+        ]
         return sum(self._gaps_s) / (sum(periods) if min(periods) == 1 else len(periods))
 
 

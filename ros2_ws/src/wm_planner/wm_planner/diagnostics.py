@@ -94,8 +94,9 @@ class _Window:
 class Diagnostics:
     """Told what happens, says once in a while how everything is."""
 
-    def __init__(self, node: str, cameras: Sequence[str], engine: EngineFacts, *,
-                 clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, node: str, cameras: Sequence[str], engine: EngineFacts, *, clock: Callable[[], float] = time.monotonic
+    ):
         """``node``: its name, put before every line's; ``cameras``: their names, in the bundle's order."""
         self._node = node
         self._cameras = tuple(cameras)
@@ -125,8 +126,15 @@ class Diagnostics:
             self._commands += 1
             self._misses += record.missed
 
-    def report(self, counts: SynchroniserCounts, plans: int, deadline_ms: float, image_timeout_s: float,
-               topic_faults: Sequence[str], where: Callable[[], str] = str) -> list[Diagnosis]:
+    def report(
+        self,
+        counts: SynchroniserCounts,
+        plans: int,
+        deadline_ms: float,
+        image_timeout_s: float,
+        topic_faults: Sequence[str],
+        where: Callable[[], str] = str,
+    ) -> list[Diagnosis]:
         """Every line as of now.
 
         ``counts`` of the synchroniser; ``plans`` that a search is to imagine, ``deadline_ms`` and ``image_timeout_s``
@@ -139,7 +147,8 @@ class Diagnostics:
             self._surprise(),
             self._engine_line(plans),
             self._mode(),
-            self._line("topics", Level.ERROR, "; ".join(topic_faults)) if topic_faults
+            self._line("topics", Level.ERROR, "; ".join(topic_faults))
+            if topic_faults
             else self._line("topics", Level.OK, "publishers and subscribers fit"),
         ]
         self._counts = counts
@@ -150,8 +159,9 @@ class Diagnostics:
         return self._last is not None and self._last.expected
 
     def _line(self, task: str, level: Level, message: str, values: dict[str, object] | None = None) -> Diagnosis:
-        texts = {name: f"{value:.4g}" if isinstance(value, float) else str(value)
-                 for name, value in (values or {}).items()}
+        texts = {
+            name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in (values or {}).items()
+        }
         return Diagnosis(f"{self._node}: {task}", level, message, texts)
 
     def _camera(self, counts: SynchroniserCounts, timeout_s: float, where: Callable[[], str]) -> Diagnosis:
@@ -168,8 +178,12 @@ class Diagnostics:
             level = Level.OK if seen and self._rests else Level.ERROR if seen else Level.STALE
             return self._line("camera", level, "; ".join([*silent, *filter(None, [where()])]), values)
         if counts.incomplete > self._counts.incomplete or counts.dropped > self._counts.dropped:
-            return self._line("camera", Level.WARN, "cameras are not in step: frames without all pictures, or pictures "
-                                                    "that came too late", values)
+            return self._line(
+                "camera",
+                Level.WARN,
+                "cameras are not in step: frames without all pictures, or pictures that came too late",
+                values,
+            )
         return self._line("camera", Level.OK, f"{min(window.rate_hz() for window in self._images):.1f} Hz", values)
 
     def _deadline(self, deadline_ms: float) -> Diagnosis:
@@ -179,8 +193,11 @@ class Diagnostics:
             return self._line("deadline", Level.STALE, f"no image answered in {WINDOW_S:g} s", values)
         latencies = np.array([record.latency_ms for record in answers])
         middle, high = np.percentile(latencies, (50, 99))
-        values |= {"latency p50 [ms]": float(middle), "latency p99 [ms]": float(high),
-                   "latency max [ms]": float(latencies.max())}
+        values |= {
+            "latency p50 [ms]": float(middle),
+            "latency p99 [ms]": float(high),
+            "latency max [ms]": float(latencies.max()),
+        }
         missed = sum(record.missed for record in answers)
         level = Level.OK if not missed else Level.WARN if 2 * missed < len(answers) else Level.ERROR
         return self._line("deadline", level, f"{missed} of {len(answers)} commands late", values)
@@ -193,28 +210,45 @@ class Diagnostics:
             return self._line("surprise", Level.STALE, f"nothing observed in {WINDOW_S:g} s", values)
         above = sum(surprise > limit for surprise in observed)
         values |= {"surprise [nats]": observed[-1], "surprise max [nats]": max(observed)}
-        return self._line("surprise", Level.WARN if above else Level.OK,
-                          f"{above} of {len(observed)} observations above the threshold", values)
+        return self._line(
+            "surprise",
+            Level.WARN if above else Level.OK,
+            f"{above} of {len(observed)} observations above the threshold",
+            values,
+        )
 
     def _engine_line(self, plans: int) -> Diagnosis:
         engine = self._engine
         # Not the cautious ones of DEGRADED: those may be fewer on purpose.
-        planned = [record.candidates * record.iterations for record in self._answers.entries()
-                   if record.candidates and record.mode is Mode.DRIVING]
+        planned = [
+            record.candidates * record.iterations
+            for record in self._answers.entries()
+            if record.candidates and record.mode is Mode.DRIVING
+        ]
         imagined = float(np.mean(planned)) if planned else 0.0
-        values = {"bundle": engine.bundle_id, "policy": engine.policy_id, "provider": engine.provider,
-                  "threads": engine.threads, "self-check": engine.self_check,
-                  "imagined steps per frame": imagined * engine.horizon,
-                  "imagined steps asked for": plans * engine.horizon}
+        values = {
+            "bundle": engine.bundle_id,
+            "policy": engine.policy_id,
+            "provider": engine.provider,
+            "threads": engine.threads,
+            "self-check": engine.self_check,
+            "imagined steps per frame": imagined * engine.horizon,
+            "imagined steps asked for": plans * engine.horizon,
+        }
         if engine.unsound:
             values["refused"] = "; ".join(engine.unsound)
-            return self._line("engine", Level.WARN,
-                              f"on {engine.provider}: the bundle's self-check fails on another one", values)
+            return self._line(
+                "engine", Level.WARN, f"on {engine.provider}: the bundle's self-check fails on another one", values
+            )
         if not planned:
             return self._line("engine", Level.STALE, f"no plan in {WINDOW_S:g} s", values)
         if imagined < _WHOLE_SEARCH * plans:
-            return self._line("engine", Level.WARN, f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of "
-                                                    f"the search", values)
+            return self._line(
+                "engine",
+                Level.WARN,
+                f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search",
+                values,
+            )
         return self._line("engine", Level.OK, engine.provider, values)
 
     def _mode(self) -> Diagnosis:

@@ -15,8 +15,13 @@ PublisherEventCallbacks, SubscriptionEventCallbacks = event_callbacks()
 
 def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile:
     """Volatile. What else there is has its default, but written out: only so it can be compared with others'."""
-    return QoSProfile(depth=depth, reliability=reliability, deadline=Infinite, liveliness_lease_duration=Infinite,
-                      liveliness=LivelinessPolicy.AUTOMATIC)
+    return QoSProfile(
+        depth=depth,
+        reliability=reliability,
+        deadline=Infinite,
+        liveliness_lease_duration=Infinite,
+        liveliness=LivelinessPolicy.AUTOMATIC,
+    )
 
 
 RELIABLE = _keep_last(10)

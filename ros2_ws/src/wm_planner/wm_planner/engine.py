@@ -76,8 +76,15 @@ class Engine:
         self.provider = first_that_works(settings, self._try, f"bundle {bundle.path}", log)
         log(f"self-check {self.self_check or NONE}")
 
-    def observe(self, image: np.ndarray, vector: np.ndarray, previous_action: np.ndarray, belief: np.ndarray,
-                is_first: bool, camera_mask: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+    def observe(
+        self,
+        image: np.ndarray,
+        vector: np.ndarray,
+        previous_action: np.ndarray,
+        belief: np.ndarray,
+        is_first: bool,
+        camera_mask: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, float]:
         """Take in one observation.
 
         ``image`` (C, height, width) uint8, ``vector`` (V,) physical units, ``previous_action`` (3,), ``belief``
@@ -109,11 +116,11 @@ class Engine:
         feeds = {"belief": belief, "actions": actions, "noise": noise}
         return self._call("imagine_beliefs", feeds, len(actions))[0]
 
-    def imagine_whole(self, belief: np.ndarray, actions: np.ndarray,
-                      noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
+    def imagine_whole(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
         """What ``imagine`` and ``imagine_beliefs`` say, in one call."""
         *scores, beliefs = self._call(
-            "imagine_whole", {"belief": belief, "actions": actions, "noise": noise}, len(actions))
+            "imagine_whole", {"belief": belief, "actions": actions, "noise": noise}, len(actions)
+        )
         return Imagined(*scores), beliefs
 
     def advance(self, belief: np.ndarray, actions: np.ndarray) -> np.ndarray:
@@ -177,8 +184,13 @@ class Engine:
         for name in BUNDLE_FILES:
             file = self._bundle.file(name)
             sessions[name] = open_session(
-                file, provider, settings, graph=graph and name == "imagine.onnx",
-                free=_free_inputs(name, self.manifest), log=self._log)
+                file,
+                provider,
+                settings,
+                graph=graph and name == "imagine.onnx",
+                free=_free_inputs(name, self.manifest),
+                log=self._log,
+            )
             _check_interface(file, sessions[name], self.manifest)
         ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
         scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
@@ -245,5 +257,7 @@ def _check_interface(file: Path, session: ort.InferenceSession, manifest: Bundle
         outputs += _DISAGREEMENT
     for kind, expected in (("inputs", inputs), ("outputs", outputs)):
         if set(expected) != found[kind]:
-            raise EngineError(f"{file}: expected the {kind} {', '.join(sorted(expected))}, "
-                              f"found {', '.join(sorted(found[kind]))}; export the bundle again")
+            raise EngineError(
+                f"{file}: expected the {kind} {', '.join(sorted(expected))}, "
+                f"found {', '.join(sorted(found[kind]))}; export the bundle again"
+            )

@@ -48,8 +48,9 @@ def readable(image: RawImage) -> RawImage:
 def _cv_bridge() -> tuple[Callable[[RawImage], np.ndarray] | None, str]:
     """From an image to (height, width, 3) by cv_bridge, or None and why; looked for once, when it is first needed."""
     if importlib.util.find_spec("cv_bridge") is None:
-        return None, ("is not installed here: install it (package ros-DISTRO-cv-bridge), or set the camera to one of "
-                      "these")
+        return None, (
+            "is not installed here: install it (package ros-DISTRO-cv-bridge), or set the camera to one of these"
+        )
     fault = _fault_in_trial()
     if fault:
         return None, f"what is installed here does not work: {fault}"
@@ -59,8 +60,14 @@ def _cv_bridge() -> tuple[Callable[[RawImage], np.ndarray] | None, str]:
     bridge = CvBridge()
 
     def to_rgb8(image: RawImage) -> np.ndarray:
-        message = Image(height=image.height, width=image.width, encoding=image.encoding, step=image.step,
-                        is_bigendian=int(image.is_bigendian), data=image.data)
+        message = Image(
+            height=image.height,
+            width=image.width,
+            encoding=image.encoding,
+            step=image.step,
+            is_bigendian=int(image.is_bigendian),
+            data=image.data,
+        )
         return bridge.imgmsg_to_cv2(message, desired_encoding="rgb8")
 
     return to_rgb8, ""
@@ -72,8 +79,14 @@ def _fault_in_trial() -> str:
     A cv_bridge that was built for NumPy 1 ends the process with a segmentation fault under NumPy 2.
     """
     try:
-        trial = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True, text=True, errors="replace",
-                               timeout=_TRIAL_TIMEOUT_S, check=False)
+        trial = subprocess.run(
+            [sys.executable, "-c", _TRIAL],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRIAL_TIMEOUT_S,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error).splitlines()[0]
     if trial.returncode == 0:

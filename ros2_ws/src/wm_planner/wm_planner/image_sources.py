@@ -30,8 +30,11 @@ class ImageSources:
 
     def _others(self) -> str:
         ours = {publisher.topic_name for publisher in self._node.publishers}
-        others = sorted(topic for topic, kinds in self._node.get_topic_names_and_types()
-                        if self._kind in kinds and topic not in ours and self._node.count_publishers(topic))
+        others = sorted(
+            topic
+            for topic, kinds in self._node.get_topic_names_and_types()
+            if self._kind in kinds and topic not in ours and self._node.count_publishers(topic)
+        )
         if not others:
             return f"there is no topic of {self._kind}"
         more = f" and {len(others) - _MOST} more" if len(others) > _MOST else ""

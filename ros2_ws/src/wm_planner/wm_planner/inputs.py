@@ -33,8 +33,16 @@ _LONGEST_WAIT_S = 10.0  # of a message in the middleware, the longest deadline
 class Inputs:
     """Brings pictures together to frames, holds a frame for its tick's vehicle_status, and gives it to ``decide``."""
 
-    def __init__(self, node: LifecycleNode, endpoints: Endpoints, config: PlannerConfig, manifest: BundleManifest,
-                 pilot: Pilot, diagnostics: Diagnostics, decide: Callable[[Frame], None]):
+    def __init__(
+        self,
+        node: LifecycleNode,
+        endpoints: Endpoints,
+        config: PlannerConfig,
+        manifest: BundleManifest,
+        pilot: Pilot,
+        diagnostics: Diagnostics,
+        decide: Callable[[Frame], None],
+    ):
         """Make the subscriptions. Raises ConfigError and InvalidTopicNameException."""
         cameras = [camera.name for camera in manifest.image.cameras]
         self._node = node
@@ -42,7 +50,8 @@ class Inputs:
         self._diagnostics = diagnostics
         self._decide = decide
         self._synchroniser = CameraSynchroniser(
-            len(cameras), config.camera_tolerance_ms / 1000.0, config.camera_deadline_ms / 1000.0)
+            len(cameras), config.camera_tolerance_ms / 1000.0, config.camera_deadline_ms / 1000.0
+        )
         self.speed = SpeedInput(config.speed_source, node.get_logger().info)
         self._listening = False
         self._timers = []
@@ -64,8 +73,12 @@ class Inputs:
         topics = [topic + ending for topic in image_topics(config, cameras, manifest.control_period_s)]
         self._sources = ImageSources(node, kind, topics)
         for index, topic in enumerate(topics):
-            listen(kind, topic, with_times(
-                lambda message, info, index=index: self._on_image(index, message, arrival_s(info))), NEWEST)
+            listen(
+                kind,
+                topic,
+                with_times(lambda message, info, index=index: self._on_image(index, message, arrival_s(info))),
+                NEWEST,
+            )
 
     @property
     def counts(self):

@@ -31,8 +31,10 @@ def check_planner(parameters: Mapping, period_s: float | None = None) -> None:
         raise RuntimeError(f"the planner would refuse: {error}") from None
     expected_s = manifest.control_period_s
     if period_s is not None and not math.isclose(period_s, expected_s, rel_tol=RATE_TOLERANCE):
-        raise RuntimeError(f"fixed_delta_seconds:={period_s:g}: expected the control period of bundle "
-                           f"{manifest.model_id}, {expected_s:g} s")
+        raise RuntimeError(
+            f"fixed_delta_seconds:={period_s:g}: expected the control period of bundle "
+            f"{manifest.model_id}, {expected_s:g} s"
+        )
 
 
 def assignments(

@@ -32,18 +32,26 @@ class Bridge:
 
     def __post_init__(self):
         if not 0.0 < self.tick_s < LONGEST_TICK_S:
-            raise RuntimeError(f"fixed_delta_seconds:={self.tick_s:g}: expected more than 0 and less than "
-                               f"{LONGEST_TICK_S:g} with CARLA")
+            raise RuntimeError(
+                f"fixed_delta_seconds:={self.tick_s:g}: expected more than 0 and less than "
+                f"{LONGEST_TICK_S:g} with CARLA"
+            )
 
     def parameters(self) -> dict:
         """Of the node; in synchronous mode every tick waits for its command."""
         return {
-            "use_sim_time": True, "host": self.host, "port": self.port, "timeout": SERVER_TIMEOUT_S,
-            "passive": False, "town": self.town, "ego_vehicle_role_name": self.role_name,
-            "register_all_sensors": True, "synchronous_mode": self.synchronous,
+            "use_sim_time": True,
+            "host": self.host,
+            "port": self.port,
+            "timeout": SERVER_TIMEOUT_S,
+            "passive": False,
+            "town": self.town,
+            "ego_vehicle_role_name": self.role_name,
+            "register_all_sensors": True,
+            "synchronous_mode": self.synchronous,
             "synchronous_mode_wait_for_vehicle_control_command": self.synchronous,
             "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
-        }  # fmt: skip
+        }
 
 
 def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
@@ -57,16 +65,29 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
     objects = spawned_objects(bridge, spawn, bundle)
     return [
         Node(
-            package="carla_ros_bridge", executable="bridge", name="carla_ros_bridge", output="screen",
+            package="carla_ros_bridge",
+            executable="bridge",
+            name="carla_ros_bridge",
+            output="screen",
             parameters=[parameter_file(bridge.parameters())],
-            on_exit=lambda event, context: unexpected_end("CARLA bridge", event, context)),
+            on_exit=lambda event, context: unexpected_end("CARLA bridge", event, context),
+        ),
         Node(
-            package="carla_spawn_objects", executable="carla_spawn_objects", name="carla_spawn_objects",
-            output="screen", parameters=[parameter_file({
-                "objects_definition_file": temporary_json("carla_spawn_", {"objects": objects}),
-                "spawn_sensors_only": False})],
-            on_exit=lambda event, context: unexpected_end("spawner of the car", event, context)),
-    ]  # fmt: skip
+            package="carla_spawn_objects",
+            executable="carla_spawn_objects",
+            name="carla_spawn_objects",
+            output="screen",
+            parameters=[
+                parameter_file(
+                    {
+                        "objects_definition_file": temporary_json("carla_spawn_", {"objects": objects}),
+                        "spawn_sensors_only": False,
+                    }
+                )
+            ],
+            on_exit=lambda event, context: unexpected_end("spawner of the car", event, context),
+        ),
+    ]
 
 
 def _require_installed() -> None:
@@ -101,9 +122,15 @@ def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dic
     """
     car = next((entry for entry in objects if has_sensors(entry)), None)
     if car is None:
-        raise RuntimeError(f"spawn:={spawn}: expected a vehicle with sensors, found "
-                           f"{', '.join(entry['type'] for entry in objects) or 'nothing'}")
-    sensors = [sensor if bridge.synchronous or not sensor["type"].startswith("sensor.camera.")
-               else {**sensor, "sensor_tick": bridge.tick_s} for sensor in car["sensors"]]
+        raise RuntimeError(
+            f"spawn:={spawn}: expected a vehicle with sensors, found "
+            f"{', '.join(entry['type'] for entry in objects) or 'nothing'}"
+        )
+    sensors = [
+        sensor
+        if bridge.synchronous or not sensor["type"].startswith("sensor.camera.")
+        else {**sensor, "sensor_tick": bridge.tick_s}
+        for sensor in car["sensors"]
+    ]
     fitting = {**car, "id": bridge.role_name, "sensors": sensors}
     return [fitting if entry is car else entry for entry in objects]

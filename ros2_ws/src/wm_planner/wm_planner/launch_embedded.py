@@ -15,13 +15,18 @@ def embedded_arguments() -> list:
 
     return [
         DeclareLaunchArgument(
-            "world", default_value=WORLDS[0], choices=list(WORLDS),
-            description="Embedded: CarRacing's empty tracks, or a road with other cars."),
+            "world",
+            default_value=WORLDS[0],
+            choices=list(WORLDS),
+            description="Embedded: CarRacing's empty tracks, or a road with other cars.",
+        ),
         DeclareLaunchArgument(
-            "objects_definition_file", default_value="",
+            "objects_definition_file",
+            default_value="",
             description="Embedded: spawn file (JSON) of the car's cameras and other sensors, as CARLA's spawner takes "
-                        "it; empty: one camera, rgb_front."),
-    ]  # fmt: skip
+            "it; empty: one camera, rgb_front.",
+        ),
+    ]
 
 
 def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, str]:

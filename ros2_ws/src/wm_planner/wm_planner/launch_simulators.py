@@ -27,24 +27,32 @@ def node_parameters(simulator: str, role_name: str, file: str = "") -> dict[str,
     Raises RuntimeError for a file that cannot be used. What the parameters are worth the nodes check themselves.
     """
     if not file and simulator not in FILES:
-        raise RuntimeError("simulator:=none drives a car that runs already: name its topics with topics:=FILE, a copy "
-                           "of one of the files in share/wm_planner/config/simulators (docs/vehicle.md)")
+        raise RuntimeError(
+            "simulator:=none drives a car that runs already: name its topics with topics:=FILE, a copy "
+            "of one of the files in share/wm_planner/config/simulators (docs/vehicle.md)"
+        )
     default = Path(get_package_share_directory("wm_planner"), "config", "simulators", FILES.get(simulator, ""))
     path = Path(file).expanduser() if file else default
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RuntimeError(f"topics:={path}: cannot be read: {error}") from None
-    _require(path, isinstance(content, dict) and content and set(content) <= set(NODES),
-             f"the nodes {' and '.join(NODES)}", content)
+    _require(
+        path,
+        isinstance(content, dict) and content and set(content) <= set(NODES),
+        f"the nodes {' and '.join(NODES)}",
+        content,
+    )
     found = {}
     for node in NODES:
         values = (content.get(node) or {}).get("ros__parameters") or {}
         _require(path, isinstance(values, dict), f"{node}: ros__parameters: with names and values", values)
         for name, value in values.items():
             _require(path, isinstance(value, _KINDS), f"a number, a word, true or false for {name}", value)
-        found[node] = {name: value.replace("{role_name}", role_name) if isinstance(value, str) else value
-                       for name, value in values.items()}
+        found[node] = {
+            name: value.replace("{role_name}", role_name) if isinstance(value, str) else value
+            for name, value in values.items()
+        }
     return found
 
 

@@ -22,11 +22,14 @@ def view_arguments() -> list:
 
     return [
         DeclareLaunchArgument(
-            "view", default_value="false", choices=list(CHOICES),
+            "view",
+            default_value="false",
+            choices=list(CHOICES),
             description="Live view; true: rviz2 where it is installed and there is a display, else foxglove_bridge "
-                        "where it is installed, else web, a page on this machine."),
+            "where it is installed, else web, a page on this machine.",
+        ),
         DeclareLaunchArgument("view_port", default_value="8765", description="Port of the page or of foxglove_bridge."),
-    ]  # fmt: skip
+    ]
 
 
 def view(context, role_name: str, **parameters: str) -> list:
@@ -67,17 +70,22 @@ def _installed(package: str) -> bool:
 
 def _need(package: str, debian: str) -> None:
     if not _installed(package):
-        raise RuntimeError(f"the package {package} is not installed: install ros-$ROS_DISTRO-{debian}, or take "
-                           f"view:=web")
+        raise RuntimeError(
+            f"the package {package} is not installed: install ros-$ROS_DISTRO-{debian}, or take view:=web"
+        )
 
 
 def _web(role_name: str, port: int, parameters: Mapping[str, str]):
     from launch_ros.actions import Node
 
     return Node(
-        package="wm_planner", executable="live_view", name="wm_live_view", output="screen",
+        package="wm_planner",
+        executable="live_view",
+        name="wm_live_view",
+        output="screen",
         parameters=[parameter_file({"role_name": role_name, "port": port, **parameters})],
-        on_exit=_tell_end)  # fmt: skip
+        on_exit=_tell_end,
+    )
 
 
 def _foxglove(port: int):
@@ -89,8 +97,12 @@ def _foxglove(port: int):
     # Its own defaults let everybody in the network watch, and publish commands.
     safe = ("-p", "address:=127.0.0.1", "-p", f"port:={port}", "-p", "capabilities:=[connectionGraph]")
     return Node(
-        package="foxglove_bridge", executable="foxglove_bridge", output="screen", arguments=["--ros-args", *safe],
-        on_exit=_tell_end)  # fmt: skip
+        package="foxglove_bridge",
+        executable="foxglove_bridge",
+        output="screen",
+        arguments=["--ros-args", *safe],
+        on_exit=_tell_end,
+    )
 
 
 def _rviz(role_name: str):
@@ -103,8 +115,12 @@ def _rviz(role_name: str):
         for topic in _RVIZ_TOPICS:
             renamed += ["-r", f"/carla/{_TOPICS_OF}/{topic}:=/carla/{role_name}/{topic}"]
     return Node(
-        package="rviz2", executable="rviz2", output="screen", on_exit=_tell_end,
-        arguments=["-d", str(layout), *(["--ros-args", *renamed] if renamed else [])])  # fmt: skip
+        package="rviz2",
+        executable="rviz2",
+        output="screen",
+        on_exit=_tell_end,
+        arguments=["-d", str(layout), *(["--ros-args", *renamed] if renamed else [])],
+    )
 
 
 def _tell_end(event, context) -> None:

@@ -45,8 +45,10 @@ class ActionLimits:
             return
         changes = np.abs(np.diff(plan, axis=0, prepend=previous[None]))
         step = int(np.argmax((changes > self.slew).any(axis=1)))
-        raise PlanError(f"plan changes (steer, longitudinal) by {changes[step].tolist()} at step {step}, the limit is "
-                        f"{list(self.slew)} in one period")
+        raise PlanError(
+            f"plan changes (steer, longitudinal) by {changes[step].tolist()} at step {step}, the limit is "
+            f"{list(self.slew)} in one period"
+        )
 
     @staticmethod
     def _kept(plans: np.ndarray, previous: np.ndarray, slew: np.ndarray) -> bool:

@@ -17,11 +17,17 @@ def planner_parameters(wait_s: float) -> dict[str, int | float]:
     No search is cut short, no plan is late, and neither a picture nor the images are given up because this machine is
     busy: a brake that no image asked for would count as an answer.
     """
-    return {"deadline_ms": 1000.0 * _SHARE * wait_s, "deadline_frames": 0, "image_timeout_s": _SHARE * wait_s,
-            "camera_deadline_ms": _CAMERAS_MS}
+    return {
+        "deadline_ms": 1000.0 * _SHARE * wait_s,
+        "deadline_frames": 0,
+        "image_timeout_s": _SHARE * wait_s,
+        "camera_deadline_ms": _CAMERAS_MS,
+    }
 
 
 def simulator_parameters(waits: bool) -> dict[str, bool | float]:
     """Of the built-in simulator: whether it ``waits`` for commands, and how long."""
-    return {"synchronous_mode_wait_for_vehicle_control_command": waits,
-            **({"command_wait": EMBEDDED_WAIT_S} if waits else {})}  # fmt: skip
+    return {
+        "synchronous_mode_wait_for_vehicle_control_command": waits,
+        **({"command_wait": EMBEDDED_WAIT_S} if waits else {}),
+    }

@@ -44,8 +44,15 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
     """
     if isinstance(message, CompressedImage):
         return RawImage(stamp_ns(message.header.stamp), 0, 0, message.format, 0, message.data, compressed=True)
-    return RawImage(stamp_ns(message.header.stamp), message.height, message.width, message.encoding, message.step,
-                    message.data, bool(message.is_bigendian))
+    return RawImage(
+        stamp_ns(message.header.stamp),
+        message.height,
+        message.width,
+        message.encoding,
+        message.step,
+        message.data,
+        bool(message.is_bigendian),
+    )
 
 
 def status_sample_of(message: CarlaEgoVehicleStatus) -> StatusSample | None:
@@ -57,8 +64,9 @@ def status_sample_of(message: CarlaEgoVehicleStatus) -> StatusSample | None:
     command = (control.steer, control.throttle, control.brake)
     if not all(math.isfinite(number) for number in (message.velocity, *command)):
         return None
-    limited = tuple(min(max(number, low), high)
-                    for number, low, high in zip(command, ACTION_LOW, ACTION_HIGH, strict=True))
+    limited = tuple(
+        min(max(number, low), high) for number, low, high in zip(command, ACTION_LOW, ACTION_HIGH, strict=True)
+    )
     return StatusSample(stamp_ns(message.header.stamp), speed_input(message.velocity), limited)
 
 
@@ -87,8 +95,13 @@ def future_message(pictures: np.ndarray, stamp: Time) -> Image:
     """Decoded pictures (H, C, height, width) uint8 side by side, the first camera's."""
     strip = pictures[:, :3].transpose(2, 0, 3, 1)  # (height, H, width, 3)
     height, steps, width, _ = strip.shape
-    message = Image(height=height, width=steps * width, encoding="rgb8", step=3 * steps * width,
-                    data=array.array("B", np.ascontiguousarray(strip).tobytes()))
+    message = Image(
+        height=height,
+        width=steps * width,
+        encoding="rgb8",
+        step=3 * steps * width,
+        data=array.array("B", np.ascontiguousarray(strip).tobytes()),
+    )
     message.header.stamp = stamp
     return message
 
@@ -139,9 +152,17 @@ def _points(path: np.ndarray) -> list[Point]:
 
 def diagnostics_message(lines: Sequence[Diagnosis], hardware_id: str, stamp: Time) -> DiagnosticArray:
     """The lines of ``Diagnostics.report``; ``hardware_id`` is what they are about."""
-    message = DiagnosticArray(status=[
-        DiagnosticStatus(level=bytes([line.level]), name=line.name, message=line.message, hardware_id=hardware_id,
-                         values=[KeyValue(key=key, value=value) for key, value in line.values.items()])
-        for line in lines])
+    message = DiagnosticArray(
+        status=[
+            DiagnosticStatus(
+                level=bytes([line.level]),
+                name=line.name,
+                message=line.message,
+                hardware_id=hardware_id,
+                values=[KeyValue(key=key, value=value) for key, value in line.values.items()],
+            )
+            for line in lines
+        ]
+    )
     message.header.stamp = stamp
     return message

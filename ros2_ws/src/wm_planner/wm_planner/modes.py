@@ -35,8 +35,9 @@ class SurpriseMonitor:
     sees what the model knows less of than driving. docs/safety.md has the figures between which ``calm_share`` lies.
     """
 
-    def __init__(self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int,
-                 calm_share: float):
+    def __init__(
+        self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int, calm_share: float
+    ):
         """``threshold`` [nats] is the bundle's, ``calm_share`` the part of it below which an observation is calm.
 
         The numbers of images are at least 1.
@@ -74,8 +75,10 @@ class SurpriseMonitor:
         """The mode after the observations so far."""
         if self._mode is Mode.DRIVING:
             return Judgement(Mode.DRIVING)
-        reason = (f"surprise was {self._surprise:.1f} nats, the bundle's limit is {self.threshold:.1f}: "
-                  f"the model does not know what it sees")
+        reason = (
+            f"surprise was {self._surprise:.1f} nats, the bundle's limit is {self.threshold:.1f}: "
+            f"the model does not know what it sees"
+        )
         if self._mode is Mode.BRAKING:
             reason += f"; {self._calm} of {self._recovery} images in a row below {self._calm_below:.1f} since"
         return Judgement(self._mode, reason)
@@ -108,5 +111,7 @@ class LatenessMonitor:
             return Judgement(Mode.DRIVING)
         if self._late:
             return Judgement(Mode.BRAKING, f"{self._late} plans in a row came after the deadline")
-        return Judgement(Mode.BRAKING, f"plans came after the deadline; {self._in_time} in a row are in time again, "
-                                       f"{self._recovery} are needed")
+        return Judgement(
+            Mode.BRAKING,
+            f"plans came after the deadline; {self._in_time} in a row are in time again, {self._recovery} are needed",
+        )

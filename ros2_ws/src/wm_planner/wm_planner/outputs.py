@@ -18,13 +18,7 @@ from wm_planner.config import PlannerConfig
 from wm_planner.diagnostics import CommandRecord, Diagnosis
 from wm_planner.endpoints import LATEST, RECENT, RELIABLE, Endpoints
 from wm_planner.errors import PlannerError
-from wm_planner.messages import (
-    control_message,
-    diagnostics_message,
-    future_message,
-    markers_message,
-    rollouts_message,
-)
+from wm_planner.messages import control_message, diagnostics_message, future_message, markers_message, rollouts_message
 from wm_planner.pilot import BRAKE, Decision
 from wm_planner.planner import Plan, Planner
 from wm_planner.sketch import sketch_paths
@@ -33,8 +27,14 @@ from wm_planner.sketch import sketch_paths
 class Outputs:
     """Publishers, and messages made only where somebody listens."""
 
-    def __init__(self, node: LifecycleNode, endpoints: Endpoints, config: PlannerConfig, manifest: BundleManifest,
-                 planner: Planner):
+    def __init__(
+        self,
+        node: LifecycleNode,
+        endpoints: Endpoints,
+        config: PlannerConfig,
+        manifest: BundleManifest,
+        planner: Planner,
+    ):
         """Make the publishers. Raises InvalidTopicNameException."""
         self._node = node
         self._config = config
@@ -43,7 +43,8 @@ class Outputs:
         self._next_imagined_s = 0.0
         publisher = endpoints.publisher
         self._control = publisher(
-            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), LATEST, alone=True)
+            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), LATEST, alone=True
+        )
         self._status = publisher(PlannerStatus, config.topic("planner_status_topic", "planner/status"), RELIABLE)
         self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic", "planner/imagined"), RECENT)
         self._future = publisher(Image, config.topic("future_topic", "planner/future"), RECENT)
@@ -70,8 +71,9 @@ class Outputs:
         status.best_return, status.mean_return = plan.best_return, plan.mean_return
         status.surprise = plan.surprise
         self._status.publish(status)
-        return CommandRecord(decision.mode, decision.reason, latency_ms, missed, plan.surprise, status.candidates,
-                             plan.iterations)
+        return CommandRecord(
+            decision.mode, decision.reason, latency_ms, missed, plan.surprise, status.candidates, plan.iterations
+        )
 
     def readiness(self, reason: str) -> None:
         """Tell that the node is active and has no image yet, in a status without a command: a simulator that waits for
@@ -79,8 +81,13 @@ class Outputs:
         self._status.publish(self._status_of(Decision(BRAKE, reason)))
 
     def _status_of(self, decision: Decision, **values) -> PlannerStatus:
-        return PlannerStatus(bundle_id=self._manifest.model_id, mode=int(decision.mode), reason=decision.reason,
-                             surprise_threshold=self._manifest.surprise_threshold, **values)
+        return PlannerStatus(
+            bundle_id=self._manifest.model_id,
+            mode=int(decision.mode),
+            reason=decision.reason,
+            surprise_threshold=self._manifest.surprise_threshold,
+            **values,
+        )
 
     def imagination(self, plan: Plan, stamp: Time, speed_mps: float) -> None:
         """What the plan was chosen from, at most at the rate of the parameter, to those who listen."""
@@ -93,8 +100,7 @@ class Outputs:
         period_s = self._manifest.control_period_s
         if marked:
             paths = sketch_paths(plan.candidates, speed_mps, period_s)
-            self._candidates.publish(
-                markers_message(paths, plan.returns, plan.best, self._config.vehicle_frame, stamp))
+            self._candidates.publish(markers_message(paths, plan.returns, plan.best, self._config.vehicle_frame, stamp))
         if not pictured:
             return
         try:
@@ -117,4 +123,5 @@ class Outputs:
         """Wait until every subscriber has the last command: the vehicle keeps it for ever."""
         if not self._control.wait_for_all_acked(Duration(seconds=timeout_s)):
             self._node.get_logger().warning(
-                f"{self._control.topic_name}: no receipt for the last brake command within {timeout_s} s")
+                f"{self._control.topic_name}: no receipt for the last brake command within {timeout_s} s"
+            )

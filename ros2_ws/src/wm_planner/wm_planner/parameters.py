@@ -31,14 +31,18 @@ class NodeParameters:
         """
         self._configured = configured
         self._apply = apply
-        given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()
-                 if name not in _OF_RCLPY and not name.startswith("qos_overrides")}
+        given = {
+            name: parameter.value
+            for name, parameter in node.get_parameters_by_prefix("").items()
+            if name not in _OF_RCLPY and not name.startswith("qos_overrides")
+        }
         self.config = PlannerConfig.from_values(given)
         for name in given:
             node.undeclare_parameter(name)
         for entry in dataclasses.fields(PlannerConfig):
-            node.declare_parameter(entry.name, getattr(self.config, entry.name), _descriptor(entry),
-                                   ignore_override=True)
+            node.declare_parameter(
+                entry.name, getattr(self.config, entry.name), _descriptor(entry), ignore_override=True
+            )
         node.add_on_set_parameters_callback(self._on_set)
 
     def _on_set(self, parameters) -> SetParametersResult:
@@ -49,9 +53,13 @@ class NodeParameters:
             config = PlannerConfig.from_values({**dataclasses.asdict(self.config), **changes})
             fixed = self.config.fixed_changes(config)
             if self._configured() and fixed:
-                return SetParametersResult(successful=False, reason=(
-                    f"read-only while the node is configured: {', '.join(fixed)}; clean the node up first, and "
-                    f"change it in the state 'unconfigured'"))
+                return SetParametersResult(
+                    successful=False,
+                    reason=(
+                        f"read-only while the node is configured: {', '.join(fixed)}; clean the node up first, and "
+                        f"change it in the state 'unconfigured'"
+                    ),
+                )
             if self._configured():
                 self._apply(config)
         except PlannerError as error:
@@ -77,8 +85,11 @@ def _descriptor(entry: dataclasses.Field) -> ParameterDescriptor:
 
 def help_text() -> str:
     """A table of all parameters, for ``--help``."""
-    lines = ["usage: ros2 run wm_planner planner --ros-args -p NAME:=VALUE ...", "",
-             "parameters (those with * may change while driving):"]
+    lines = [
+        "usage: ros2 run wm_planner planner --ros-args -p NAME:=VALUE ...",
+        "",
+        "parameters (those with * may change while driving):",
+    ]
     for entry in dataclasses.fields(PlannerConfig):
         meta = entry.metadata
         unit = f" [{meta['unit']}]" if meta["unit"] else ""

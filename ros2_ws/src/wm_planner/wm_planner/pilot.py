@@ -64,8 +64,16 @@ class _Unfit(PlannerError):
 class Pilot:
     """Decides every frame. ``decide`` never raises: whatever goes wrong becomes a braking decision."""
 
-    def __init__(self, planner: Planner, manifest: BundleManifest, config: PlannerConfig, guard: BundleGuard, *,
-                 clock: Callable[[], float] = time.monotonic, log: Callable[[str], None]):
+    def __init__(
+        self,
+        planner: Planner,
+        manifest: BundleManifest,
+        config: PlannerConfig,
+        guard: BundleGuard,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        log: Callable[[str], None],
+    ):
         """``guard`` watches the bundle's files; ``log`` takes a line at each new episode and when a fault is over.
 
         Raises ConfigError for a bundle whose inputs this node cannot provide.
@@ -93,8 +101,13 @@ class Pilot:
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
         self._motion = CommandedMotion(period_s, config.frozen_throttle_s)
         self._in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
-        self._surprise = SurpriseMonitor(self._manifest.surprise_threshold, config.surprise_frames,
-                                         config.degraded_frames, config.recovery_frames, config.calm_share)
+        self._surprise = SurpriseMonitor(
+            self._manifest.surprise_threshold,
+            config.surprise_frames,
+            config.degraded_frames,
+            config.recovery_frames,
+            config.calm_share,
+        )
         self._lateness = LatenessMonitor(config.deadline_frames, config.recovery_frames)
         self._last_stamp_ns: int | None = None
         self._was_busy = False
@@ -189,8 +202,9 @@ class Pilot:
             return None
         self._in_flight.reset()
         if beginning.fault:
-            raise PlannerError(f"{beginning.reason} to {stamp_ns / NS_PER_S:.3f} s: a new belief begins with the next "
-                               f"image")
+            raise PlannerError(
+                f"{beginning.reason} to {stamp_ns / NS_PER_S:.3f} s: a new belief begins with the next image"
+            )
         return beginning.reason
 
     def _never_fits(self, error: Exception) -> bool:
@@ -226,8 +240,10 @@ class Pilot:
     def _acted_unseen(self, last_ns: int, stamp_ns: int) -> list[tuple[float, float, float] | None]:
         """The commands of the periods between two observations whose images were lost; None where nobody told."""
         near_ns = int(0.25 * self._period_s * NS_PER_S)
-        samples = [self._statuses.latest_before(lost_ns + near_ns, 2 * near_ns)
-                   for lost_ns in lost_between(last_ns, stamp_ns, self._period_s)]
+        samples = [
+            self._statuses.latest_before(lost_ns + near_ns, 2 * near_ns)
+            for lost_ns in lost_between(last_ns, stamp_ns, self._period_s)
+        ]
         return [None if sample is None else sample.command for sample in samples]
 
     def _plan(self, frame: Frame) -> Decision:
@@ -238,9 +254,11 @@ class Pilot:
         if judgement.mode is Mode.DRIVING and self._cameras.missing:
             judgement = Judgement(Mode.DEGRADED, f"no picture of camera {self._cameras.missing}")
         deadline_s = self._config.deadline_ms / 1000.0
-        plan = self._planner.plan(frame.received_s + _SEARCH_SHARE * deadline_s,
-                                  cautious=judgement.mode is Mode.DEGRADED,
-                                  in_flight=self._in_flight.before(frame.stamp_ns))
+        plan = self._planner.plan(
+            frame.received_s + _SEARCH_SHARE * deadline_s,
+            cautious=judgement.mode is Mode.DEGRADED,
+            in_flight=self._in_flight.before(frame.stamp_ns),
+        )
         age_s = self._clock() - frame.received_s
         self._lateness.take(age_s > deadline_s)
         if self._lateness.judgement.mode is Mode.BRAKING:
@@ -260,8 +278,10 @@ class Pilot:
             return sample
         sample = self._statuses.latest_before(stamp_ns, self._oldest_ns)
         if sample is None and SPEED in self._vector:
-            raise PlannerError(f"no vehicle_status at or shortly before the image's stamp "
-                               f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs the speed from it")
+            raise PlannerError(
+                f"no vehicle_status at or shortly before the image's stamp "
+                f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs the speed from it"
+            )
         return sample
 
     def _moves(self, sample: StatusSample | None) -> bool:
@@ -271,8 +291,10 @@ class Pilot:
         """The bundle's vector inputs (V,). Raises PlannerError where nobody told the yaw rate that it needs."""
         turning = self._yaw_rates.latest_before(stamp_ns, self._oldest_ns)
         if turning is None and YAW_RATE in self._vector:
-            raise PlannerError(f"no yaw rate at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s: the "
-                               f"bundle needs it from the {self._config.yaw_rate_source}")
+            raise PlannerError(
+                f"no yaw rate at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s: the "
+                f"bundle needs it from the {self._config.yaw_rate_source}"
+            )
         return np.array([VECTOR_SOURCES[entry](sample, turning) for entry in self._vector], np.float32)
 
     def _log_recovery(self, decision: Decision) -> None:

@@ -75,8 +75,16 @@ class Tuning:
 class Planner:
     """Keeps the belief and plans from it. Not thread-safe; one caller."""
 
-    def __init__(self, engine: Engine, tuning: Tuning, *, policy: Policy | None = None, speed_index: int | None = None,
-                 seed: int = 0, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        engine: Engine,
+        tuning: Tuning,
+        *,
+        policy: Policy | None = None,
+        speed_index: int | None = None,
+        seed: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         """``policy`` proposes actions to solvers; ``speed_index``: which vector input is the speed in m/s, None for
         none; ``clock`` is monotonic [s]."""
         self._engine = engine
@@ -123,8 +131,9 @@ class Planner:
         """Tell which command (3,) was really sent or applied last; the next ``observe`` uses it."""
         self._command = np.array(command, np.float32)
 
-    def observe(self, image: np.ndarray, vector: np.ndarray, stamp_ns: int,
-                camera_mask: np.ndarray | None = None) -> float:
+    def observe(
+        self, image: np.ndarray, vector: np.ndarray, stamp_ns: int, camera_mask: np.ndarray | None = None
+    ) -> float:
         """Update the belief; returns the surprise [nats].
 
         ``image`` (C, height, width) uint8 at the model's size, ``vector`` (V,) in physical units, ``stamp_ns`` later
@@ -133,12 +142,13 @@ class Planner:
         EngineError, and PlannerError for a stamp that did not advance; call ``reset`` after either.
         """
         if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
-            raise PlannerError(f"observation stamped {stamp_ns} ns after one stamped {self._stamp_ns} ns: expected a "
-                               f"later stamp, or a reset before it")
+            raise PlannerError(
+                f"observation stamped {stamp_ns} ns after one stamped {self._stamp_ns} ns: expected a "
+                f"later stamp, or a reset before it"
+            )
         self._before[:] = self._belief
         is_first = self._stamp_ns is None
-        belief, self._surprise = self._engine.observe(
-            image, vector, self._command, self._belief, is_first, camera_mask)
+        belief, self._surprise = self._engine.observe(image, vector, self._command, self._belief, is_first, camera_mask)
         self._belief[:] = belief
         whole = camera_mask is None or camera_mask.all()  # a policy is told of no missing camera
         self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if whole else None
@@ -201,7 +211,7 @@ class Planner:
         previous = self._command
         if len(in_flight):
             commands = np.asarray(in_flight, np.float32)  # (k, 3)
-            self._ahead[:] = self._engine.advance(self._belief, commands[-self._noise.shape[1]:])
+            self._ahead[:] = self._engine.advance(self._belief, commands[-self._noise.shape[1] :])
             previous = commands[-1]
         previous = from_command(previous)
         limits = manner.limits
@@ -227,8 +237,9 @@ class Planner:
             scores = manner.scorer(plans, imagined, context)
             self._timer.record(self._clock() - begin_s, futures)
             if not np.isfinite(scores).all():
-                raise PlanError(f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} plans have a score that is "
-                                f"not finite")
+                raise PlanError(
+                    f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} plans have a score that is not finite"
+                )
             return scores
 
         def affordable() -> int:
@@ -263,18 +274,28 @@ class Planner:
         noise = self._random.standard_normal((samples, *self._noise.shape[1:]), dtype=np.float32)
         return noise * np.float32(scale or 1.0)
 
-    def _checked_plan(self, solution: Solution, limits: ActionLimits, previous: np.ndarray, in_flight: int,
-                      retries: int) -> Plan:
+    def _checked_plan(
+        self, solution: Solution, limits: ActionLimits, previous: np.ndarray, in_flight: int, retries: int
+    ) -> Plan:
         actions = to_command(solution.plan)
         check_actions(actions)
         limits.check(solution.plan, previous)
         returns = solution.returns
         best = 0 if solution.iterations == 0 else int(np.argmax(returns))
         return Plan(
-            action=actions[0], actions=actions, candidates=to_command(solution.candidates), returns=returns,
-            best=best, best_return=float(returns[best]), mean_return=float(returns.mean()),
-            surprise=self._surprise, iterations=solution.iterations, stamp_ns=self._stamp_ns, in_flight=in_flight,
-            retries=retries)
+            action=actions[0],
+            actions=actions,
+            candidates=to_command(solution.candidates),
+            returns=returns,
+            best=best,
+            best_return=float(returns[best]),
+            mean_return=float(returns.mean()),
+            surprise=self._surprise,
+            iterations=solution.iterations,
+            stamp_ns=self._stamp_ns,
+            in_flight=in_flight,
+            retries=retries,
+        )
 
 
 def check_actions(actions: np.ndarray) -> None:

@@ -73,8 +73,7 @@ class PlannerNode(LifecycleNode):
         self._endpoints = Endpoints(self)
         self._timers_made = []
         self._reported: tuple[Mode, bool, str] | None = None
-        self._parameters_guard = NodeParameters(
-            self, configured=lambda: self._parts is not None, apply=self._retune)
+        self._parameters_guard = NodeParameters(self, configured=lambda: self._parts is not None, apply=self._retune)
         guard_services(self)
 
     @property
@@ -103,12 +102,17 @@ class PlannerNode(LifecycleNode):
         config, parts = self.config, self._parts
         manifest = parts.bundle.manifest
         self._watchdog = Watchdog(config.image_timeout_s)
-        facts = EngineFacts(manifest.model_id, parts.engine.provider, config.threads, manifest.horizon,
-                            manifest.surprise_threshold,
-                            "none" if parts.policy is None else parts.policy.manifest.policy_id,
-                            str(parts.engine.self_check or NONE), tuple(parts.engine.unsound))
-        self._diagnostics = Diagnostics(
-            self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
+        facts = EngineFacts(
+            manifest.model_id,
+            parts.engine.provider,
+            config.threads,
+            manifest.horizon,
+            manifest.surprise_threshold,
+            "none" if parts.policy is None else parts.policy.manifest.policy_id,
+            str(parts.engine.self_check or NONE),
+            tuple(parts.engine.unsound),
+        )
+        self._diagnostics = Diagnostics(self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
         self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)
         self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
 
@@ -205,8 +209,11 @@ class PlannerNode(LifecycleNode):
     def _silence(self, fault: str) -> Decision:
         """The brake for want of images; before the first one and between two episodes that is normal for a while."""
         if self._watchdog.seen_any and self._parts.pilot.between_episodes:
-            return Decision(BRAKE, f"the episode is over, the next one has not begun: {fault}",
-                            expected=self._watchdog.silent_s < _EXPECTED_S["next"])
+            return Decision(
+                BRAKE,
+                f"the episode is over, the next one has not begun: {fault}",
+                expected=self._watchdog.silent_s < _EXPECTED_S["next"],
+            )
         expected = not self._watchdog.seen_any and self._watchdog.silent_s < _EXPECTED_S["first"]
         return Decision(BRAKE, f"{fault}; {self._inputs.where()}", expected=expected)
 
@@ -236,9 +243,16 @@ class PlannerNode(LifecycleNode):
             self._tell_readiness()  # again, for who did not hear the first one
         config = self.config
         plans = plans_asked_for(config, self._parts.has_ensemble)
-        self._outputs.diagnostics(self._diagnostics.report(
-            self._inputs.counts, plans, config.deadline_ms, config.image_timeout_s, self._endpoints.faults,
-            self._inputs.where))
+        self._outputs.diagnostics(
+            self._diagnostics.report(
+                self._inputs.counts,
+                plans,
+                config.deadline_ms,
+                config.image_timeout_s,
+                self._endpoints.faults,
+                self._inputs.where,
+            )
+        )
 
 
 def main(argv: list[str] | None = None) -> int:

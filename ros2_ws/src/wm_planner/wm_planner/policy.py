@@ -48,7 +48,8 @@ class PolicyFile:
             if expected != found:
                 raise ConfigError(
                     f"policy file {self.path}: expected the {what} of bundle {bundle.model_id}: {expected}, found "
-                    f"{found}; train the policy on the bundle's data, or take a bundle that it fits")
+                    f"{found}; train the policy on the bundle's data, or take a bundle that it fits"
+                )
 
 
 def read_policy(path: str | Path) -> PolicyFile:
@@ -63,8 +64,9 @@ def read_policy(path: str | Path) -> PolicyFile:
         _check_interface(file, session, manifest)
         return PolicyFile(file, manifest, tuple(entry.name for entry in session.get_inputs()), sha256_of(file))
     except EngineError as error:
-        raise ConfigError(f"policy file {file}: expected an ONNX file, found one that onnxruntime refuses ({error}); "
-                          f"{_REMEDY}") from error
+        raise ConfigError(
+            f"policy file {file}: expected an ONNX file, found one that onnxruntime refuses ({error}); {_REMEDY}"
+        ) from error
     except (PolicyError, OSError) as error:
         raise ConfigError(str(error)) from error
 
@@ -106,8 +108,7 @@ class Policy:
 
     def _try(self, provider: str, graph: bool, settings: EngineSettings) -> None:
         free = {name: self._shapes[name] for name in self._file.inputs}
-        session = open_session(
-            self._file.path, provider, settings, graph=graph, free=free, most=1, log=self._log)
+        session = open_session(self._file.path, provider, settings, graph=graph, free=free, most=1, log=self._log)
         self._function = make_function(session, ("action",), provider_named(provider).device)
         self.warm_up()
 
@@ -121,21 +122,27 @@ def _check_interface(file: Path, session: ort.InferenceSession, manifest: Policy
         "previous_action": ("tensor(float)", (3,)),
     }
     outputs = {"action": ("tensor(float)", (3,)), "std": ("tensor(float)", (2,))}
-    for kind, expected, needed, found in (("input", inputs, "image", session.get_inputs()),
-                                          ("output", outputs, "action", session.get_outputs())):  # fmt: skip
+    for kind, expected, needed, found in (
+        ("input", inputs, "image", session.get_inputs()),
+        ("output", outputs, "action", session.get_outputs()),
+    ):
         names = {entry.name for entry in found}
         if needed not in names or not names <= set(expected):
             others = ", ".join(name for name in expected if name != needed)
-            raise ConfigError(f"policy file {file}: expected the {kind} {needed} and none but {others} beside it, "
-                              f"found {', '.join(sorted(names)) or 'none'}; {_REMEDY}")
+            raise ConfigError(
+                f"policy file {file}: expected the {kind} {needed} and none but {others} beside it, "
+                f"found {', '.join(sorted(names)) or 'none'}; {_REMEDY}"
+            )
         for entry in found:
             element, rest = expected[entry.name]
             first, *others = entry.shape or (0,)
             one_row = not isinstance(first, int) or first == 1
             if entry.type != element or tuple(others) != rest or not one_row:
-                raise ConfigError(f"policy file {file}: expected the {kind} {entry.name} as {element} "
-                                  f"({', '.join(map(str, ('N', *rest)))}), found {entry.type} "
-                                  f"({', '.join(map(str, entry.shape))}); {_REMEDY}")
+                raise ConfigError(
+                    f"policy file {file}: expected the {kind} {entry.name} as {element} "
+                    f"({', '.join(map(str, ('N', *rest)))}), found {entry.type} "
+                    f"({', '.join(map(str, entry.shape))}); {_REMEDY}"
+                )
 
 
 def _spell_vector(entries) -> str:

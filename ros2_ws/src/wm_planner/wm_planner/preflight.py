@@ -45,15 +45,17 @@ def load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
     bundle = _bundle(config)
     policy = _policy(config, bundle.manifest)
     if config.preprocessed_images:
-        bundle = replace(bundle, manifest=replace(
-            bundle.manifest, image=for_preprocessed_images(bundle.manifest.image)))  # fmt: skip
+        bundle = replace(
+            bundle, manifest=replace(bundle.manifest, image=for_preprocessed_images(bundle.manifest.image))
+        )
     return bundle, policy
 
 
 def _bundle(config: PlannerConfig) -> Bundle:
     if not config.bundle:
-        raise ConfigError("parameter bundle: expected the folder of a model bundle, found nothing; "
-                          "set it with -p bundle:=FOLDER")
+        raise ConfigError(
+            "parameter bundle: expected the folder of a model bundle, found nothing; set it with -p bundle:=FOLDER"
+        )
     try:
         return load_bundle(config.bundle)
     except BundleError as error:
@@ -78,8 +80,10 @@ def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
 def check_costs(config: PlannerConfig, manifest: BundleManifest) -> None:
     """Raise ConfigError for a cost that needs an input which the bundle lacks."""
     if config.steering_speed_cost > 0.0 and speed_index(manifest) is None:
-        raise ConfigError(f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
-                          f"which this cost needs; set it to 0")
+        raise ConfigError(
+            f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
+            f"which this cost needs; set it to 0"
+        )
 
 
 def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:
@@ -90,9 +94,13 @@ def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> 
     """
     pattern = config.topic("image_topic", "{camera}/image")
     if len(cameras) > 1 and "{camera}" not in pattern:
-        raise ConfigError(f"parameter image_topic: expected {{camera}} in it, for the bundle's cameras "
-                          f"{', '.join(cameras)}; found '{pattern}'")
+        raise ConfigError(
+            f"parameter image_topic: expected {{camera}} in it, for the bundle's cameras "
+            f"{', '.join(cameras)}; found '{pattern}'"
+        )
     if len(cameras) > 1 and config.camera_tolerance_ms >= 500.0 * period_s:
-        raise ConfigError(f"parameter camera_tolerance_ms: expected less than half the bundle's control period, "
-                          f"{500.0 * period_s:g} ms, found {config.camera_tolerance_ms:g}")
+        raise ConfigError(
+            f"parameter camera_tolerance_ms: expected less than half the bundle's control period, "
+            f"{500.0 * period_s:g} ms, found {config.camera_tolerance_ms:g}"
+        )
     return [pattern.replace("{camera}", camera) for camera in cameras]

@@ -73,10 +73,10 @@ PROVIDERS = {
     TENSORRT: Provider("cuda", {"device_id": "0"}, {"trt_cuda_graph_enable": "1"}),
     # float32 products stay float32: with TF32 the parity measured at export would not hold.
     CUDA: Provider(
-        "cuda", {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
-        {"enable_cuda_graph": "1"}),
+        "cuda", {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}, {"enable_cuda_graph": "1"}
+    ),
     CPU: Provider("cpu"),
-}  # fmt: skip
+}
 
 
 def _silent(_line: str) -> None:
@@ -88,8 +88,13 @@ def half_precision(provider: str, settings: EngineSettings) -> str:
     return " in half precision" if settings.fp16 and provider == TENSORRT else ""
 
 
-def first_that_works(settings: EngineSettings, attempt: Callable[[str, bool, EngineSettings], None], what: str,
-                     log: Callable[[str], None], graphs: bool = True) -> str:
+def first_that_works(
+    settings: EngineSettings,
+    attempt: Callable[[str, bool, EngineSettings], None],
+    what: str,
+    log: Callable[[str], None],
+    graphs: bool = True,
+) -> str:
     """Name of the first provider, in the order of ``settings``, with which ``attempt`` raises no EngineError.
 
     ``attempt`` takes the provider, whether to record graphs, which is tried first where a provider can and ``graphs``
@@ -143,13 +148,22 @@ def check_usable(provider: str, files: Iterable[Path]) -> None:
         except OSError as error:
             raise EngineError(f"{file} cannot be read: {error}") from error
         if any(name in content for name in _EIGHT_BIT):
-            raise EngineError(f"{file} computes in eight bits (export --precision int8), which is for processors; "
-                              f"export a float32 bundle for a GPU")
+            raise EngineError(
+                f"{file} computes in eight bits (export --precision int8), which is for processors; "
+                f"export a float32 bundle for a GPU"
+            )
 
 
-def open_session(file: Path, provider: str, settings: EngineSettings, *, graph: bool = False,
-                 free: Mapping[str, tuple[int, ...]] | None = None, most: int = _MOST_CANDIDATES,
-                 log: Callable[[str], None] = _silent):
+def open_session(
+    file: Path,
+    provider: str,
+    settings: EngineSettings,
+    *,
+    graph: bool = False,
+    free: Mapping[str, tuple[int, ...]] | None = None,
+    most: int = _MOST_CANDIDATES,
+    log: Callable[[str], None] = _silent,
+):
     """An onnxruntime.InferenceSession of ``file``, which really runs on ``provider``.
 
     ``graph`` asks for the provider's graph options. ``free``: the inputs whose first dimension is free, by name, with
@@ -168,8 +182,9 @@ def open_session(file: Path, provider: str, settings: EngineSettings, *, graph: 
         chosen.append((CUDA, PROVIDERS[CUDA].options))
     try:
         # Without the wrapper's own fall-back: it prints, and hides the reason.
-        session = ort.InferenceSession(_model(file, on_gpu), _session_options(settings, on_gpu), providers=chosen,
-                                       enable_fallback=0)
+        session = ort.InferenceSession(
+            _model(file, on_gpu), _session_options(settings, on_gpu), providers=chosen, enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's exceptions have no common base class of their own
         raise EngineError(f"{file} cannot be loaded: {_why(provider) or first_line(error)}") from error
     if session.get_providers()[0] != provider:  # onnxruntime falls back without a word
@@ -197,8 +212,10 @@ def how_to_get(provider: str) -> str:
     if provider not in _LIBRARIES:
         return "docs/gpu.md tells which there are"
     if _JETSON.exists() or platform.machine() == "aarch64":
-        return ("on a Jetson install NVIDIA's onnxruntime-gpu wheel for this JetPack in the place of onnxruntime, "
-                "see docs/gpu.md")
+        return (
+            "on a Jetson install NVIDIA's onnxruntime-gpu wheel for this JetPack in the place of onnxruntime, "
+            "see docs/gpu.md"
+        )
     return "install onnxruntime-gpu in the place of onnxruntime, see docs/gpu.md"
 
 
@@ -221,8 +238,15 @@ def left_to_processor(session: ort.InferenceSession) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
-def _options(file: Path, provider: str, settings: EngineSettings, graph: bool, free: Mapping[str, tuple[int, ...]],
-             most: int, log: Callable[[str], None]) -> dict[str, str]:
+def _options(
+    file: Path,
+    provider: str,
+    settings: EngineSettings,
+    graph: bool,
+    free: Mapping[str, tuple[int, ...]],
+    most: int,
+    log: Callable[[str], None],
+) -> dict[str, str]:
     known = provider_named(provider)
     options = known.options | known.graph_options if graph else dict(known.options)
     if provider != TENSORRT:

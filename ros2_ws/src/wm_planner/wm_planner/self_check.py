@@ -36,12 +36,14 @@ class SelfCheck:
         """Raise SelfCheckError where it fails."""
         if self.failed:
             worst = ", ".join(
-                f"{name} differs by {self.found[name]:.2g}, allowed is {self.limits[name]:.2g}" for name in self.failed)
+                f"{name} differs by {self.found[name]:.2g}, allowed is {self.limits[name]:.2g}" for name in self.failed
+            )
             raise SelfCheckError(f"the bundle's self-check fails: {worst}")
 
 
-def check(functions: Functions, asked: tuple[Questions, Answers], limits: dict[str, float],
-          discount: float) -> SelfCheck:  # fmt: skip
+def check(
+    functions: Functions, asked: tuple[Questions, Answers], limits: dict[str, float], discount: float
+) -> SelfCheck:
     """Ask ``functions``; ``limits`` and ``discount`` of the bundle. Raises EngineError."""
     questions, expected = asked
     return SelfCheck(differences(questions, expected, ask(functions, questions, discount)), limits)

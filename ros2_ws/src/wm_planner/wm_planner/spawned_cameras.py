@@ -31,12 +31,15 @@ def require_cameras(expected: Sizes, found: Sizes, bundle: str | Path, where: st
     """Raise SpawnFileError unless every camera that ``bundle`` expects is ``found``, in its size; ``where`` names what
     says which cameras there are."""
     if any(found.get(name) != size for name, size in expected.items()):
-        raise SpawnFileError(f"{where}: the bundle {bundle} expects {_spell(expected)}, found "
-                             f"{_spell(found) or 'no RGB camera'}: change the file, or drive a bundle of these cameras")
+        raise SpawnFileError(
+            f"{where}: the bundle {bundle} expects {_spell(expected)}, found "
+            f"{_spell(found) or 'no RGB camera'}: change the file, or drive a bundle of these cameras"
+        )
 
 
-def require_embedded_cameras(expected: Sizes, file: str | Path, role_name: str, bundle: str | Path,
-                             argument: str) -> None:
+def require_embedded_cameras(
+    expected: Sizes, file: str | Path, role_name: str, bundle: str | Path, argument: str
+) -> None:
     """The same for the built-in simulator with this spawn file, empty for none, which ``argument`` names.
 
     Raises SpawnFileError, also for a file that cannot be used.
@@ -50,7 +53,8 @@ def require_embedded_cameras(expected: Sizes, file: str | Path, role_name: str, 
     elif not set(expected) <= {BUILT_IN_CAMERA}:
         raise SpawnFileError(
             f"the bundle {bundle} expects {_spell(expected)}, and the built-in simulator has {BUILT_IN_CAMERA} only: "
-            f"name a spawn file with these cameras, {argument}FILE")
+            f"name a spawn file with these cameras, {argument}FILE"
+        )
 
 
 def _spell(cameras: Sizes) -> str:

@@ -113,9 +113,11 @@ def gpu_name() -> str:
         driver.cuInit(0),
         driver.cuDeviceGet(ctypes.byref(device), 0),
         driver.cuDeviceGetName(name, len(name), device),
-        *(driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
-          for number, attribute in zip(numbers, (_MAJOR, _MINOR), strict=True)),
-    ]  # fmt: skip
+        *(
+            driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
+            for number, attribute in zip(numbers, (_MAJOR, _MINOR), strict=True)
+        ),
+    ]
     if any(calls):  # CUDA's word for success is 0
         return "unknown"
     return f"{name.value.decode(errors='replace')} sm{numbers[0].value}{numbers[1].value}"

@@ -23,13 +23,17 @@ def check_inputs(manifest: BundleManifest) -> None:
     """Raise ConfigError for a bundle that needs inputs this planner does not have, or whom everything surprises."""
     threshold = manifest.surprise_threshold
     if not threshold > 0.0:
-        raise ConfigError(f"bundle {manifest.model_id} has the surprise threshold {threshold:g} nats, expected above "
-                          f"0: export it again")
+        raise ConfigError(
+            f"bundle {manifest.model_id} has the surprise threshold {threshold:g} nats, expected above "
+            f"0: export it again"
+        )
     for entry in manifest.vector:
         if (entry.name, entry.unit) not in VECTOR_SOURCES:
             known = ", ".join(f"{name} [{unit}]" for name, unit in VECTOR_SOURCES)
-            raise ConfigError(f"bundle {manifest.model_id} needs the vector input {entry.name} [{entry.unit}]; "
-                              f"this planner provides {known}")
+            raise ConfigError(
+                f"bundle {manifest.model_id} needs the vector input {entry.name} [{entry.unit}]; "
+                f"this planner provides {known}"
+            )
 
 
 def speed_index(manifest: BundleManifest) -> int | None:

@@ -53,7 +53,8 @@ class Bridge(Node):
         self._stop = stop
         self.config = self._read_parameters()
         self._simulation = Simulation(
-            self.config.fixed_delta_seconds, self.config.seed, self.config.world, self.config.traffic_cars)
+            self.config.fixed_delta_seconds, self.config.seed, self.config.world, self.config.traffic_cars
+        )
         self._desk = CommandDesk(self.config.autopilot)
         self._pacer = Pacer(self.config.tick_wall_s)
         sensors = self._read_sensors()
@@ -83,15 +84,18 @@ class Bridge(Node):
         """Check what was given on the command line, then declare it; raises ValueError."""
         # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
         given = {
-            name: parameter.value for name, parameter in self._parameter_overrides.items()
+            name: parameter.value
+            for name, parameter in self._parameter_overrides.items()
             if not name.startswith(ALWAYS_ALLOWED)
         }
         config = BridgeConfig.from_parameters(given)
         for item in fields(config):
             choices = item.metadata["choices"]
             descriptor = ParameterDescriptor(
-                description=item.metadata["text"], read_only=True,
-                additional_constraints=f"one of {', '.join(choices)}" if choices else "")
+                description=item.metadata["text"],
+                read_only=True,
+                additional_constraints=f"one of {', '.join(choices)}" if choices else "",
+            )
             low, high = item.metadata["low"], item.metadata["high"]
             if low is not None and isinstance(item.default, float):
                 descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -106,8 +110,11 @@ class Bridge(Node):
         for channel, topic in self._command_topics.items():
             self._subscribe(CarlaEgoVehicleControl, topic, lambda msg, channel=channel: self._on_command(channel, msg))
         self._subscribe(
-            Bool, f"{base}/vehicle_control_manual_override", lambda msg: setattr(self._desk, "override", msg.data),
-            LATCHED)
+            Bool,
+            f"{base}/vehicle_control_manual_override",
+            lambda msg: setattr(self._desk, "override", msg.data),
+            LATCHED,
+        )
         self._subscribe(Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data))
         self._subscribe(CarlaControl, "/carla/control", self._on_carla_control)
         self.create_service(Reset, f"{base}/reset", self._on_reset)
@@ -221,8 +228,12 @@ class Bridge(Node):
         limit_s = self.config.wait_for_driver
         if not limit_s:
             return
-        driver = DriverWait(self, self.config.role_name, self._topics.image_topics, lambda: (
-            None if self._desk.autopilot_drives else self._command_topics[self._desk.active_channel]))
+        driver = DriverWait(
+            self,
+            self.config.role_name,
+            self._topics.image_topics,
+            lambda: None if self._desk.autopilot_drives else self._command_topics[self._desk.active_channel],
+        )
         found = self._spin(limit_s, driver.over)
         driver.close()
         if found:

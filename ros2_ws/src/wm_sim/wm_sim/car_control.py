@@ -25,8 +25,9 @@ class CarControl:
         The control actor's topic, /carla/<role name>/<id>.
     """
 
-    def __init__(self, subscribe: Callable, warn: Callable[[str], None], base: str, simulation: Simulation,
-                 desk: CommandDesk):
+    def __init__(
+        self, subscribe: Callable, warn: Callable[[str], None], base: str, simulation: Simulation, desk: CommandDesk
+    ):
         self._warn = warn
         self._simulation = simulation
         self._desk = desk
@@ -38,8 +39,10 @@ class CarControl:
     def _on_pose(self, topic: str, pose: Pose) -> None:
         place = pose.position.x, pose.position.y, yaw_from_orientation(pose.orientation)
         if not all(map(math.isfinite, place)):
-            self._warn(f"ignored {topic}: expected a finite place and a rotation, got x {place[0]}, y {place[1]}, "
-                       f"orientation {pose.orientation}")
+            self._warn(
+                f"ignored {topic}: expected a finite place and a rotation, got x {place[0]}, y {place[1]}, "
+                f"orientation {pose.orientation}"
+            )
         elif not self._simulation.place_car(*place):
             self._warn(f"ignored {topic}: no episode runs")
 

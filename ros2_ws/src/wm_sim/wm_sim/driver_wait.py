@@ -18,8 +18,14 @@ class DriverWait:
     """``over`` says when the drive may begin: when one node sees a camera and commands, or when a planner has said that
     it is ready, somebody commands, and nobody is found to do both: the pictures come to it from elsewhere."""
 
-    def __init__(self, node: Node, role_name: str, images: Sequence[str], control: Callable[[], str | None],
-                 clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        node: Node,
+        role_name: str,
+        images: Sequence[str],
+        control: Callable[[], str | None],
+        clock: Callable[[], float] = time.monotonic,
+    ):
         """``images``: topics of the cameras; ``control`` gives the topic whose commands count now, None where nobody
         has to command; ``clock`` is monotonic [s]."""
         self._node = node
@@ -32,7 +38,8 @@ class DriverWait:
         self._ready_s: float | None = None  # since when a planner has been ready and somebody has commanded
         self._heard = ""
         self._statuses = node.create_subscription(
-            PlannerStatus, f"/carla/{role_name}/planner/status", self._on_status, 10)
+            PlannerStatus, f"/carla/{role_name}/planner/status", self._on_status, 10
+        )
 
     def close(self) -> None:
         """Listen no longer."""
@@ -51,7 +58,8 @@ class DriverWait:
         if self._ready_s is not None and now_s - self._ready_s >= GRACE_S:
             self._node.get_logger().warning(
                 f"a planner is ready, but who commands on {control} ({_spell(drivers)}) does not listen to "
-                f"{', '.join(self._images)}: beginning all the same. The planner says: {self._heard}")
+                f"{', '.join(self._images)}: beginning all the same. The planner says: {self._heard}"
+            )
             return True
         if now_s - self._begun_s >= self._next_word_s:
             self._next_word_s += NEXT_WORD_S
@@ -62,8 +70,10 @@ class DriverWait:
         lines = [f"to {', '.join(self._images)} listens {_spell(sees)}"]
         if control is not None:
             lines.append(f"{control} is published by {_spell(commands)}")
-        lines.append(f"on {self._statuses.topic_name} "
-                     + ("no planner is ready" if not self._ready else f"a planner says: {self._heard}"))
+        lines.append(
+            f"on {self._statuses.topic_name} "
+            + ("no planner is ready" if not self._ready else f"a planner says: {self._heard}")
+        )
         return f"waiting for a driver for {waited_s:.0f} s: {'; '.join(lines)}"
 
     def _on_status(self, message: PlannerStatus) -> None:

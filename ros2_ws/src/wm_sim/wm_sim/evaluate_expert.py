@@ -53,9 +53,12 @@ def summary(results: list[EpisodeResult]) -> dict:
     spread = scores.std(ddof=1) if len(scores) > 1 else math.nan
     worst = results[int(scores.argmin())]
     return {
-        "mean_score": float(scores.mean()), "ci95": float(Z_95 * spread / math.sqrt(len(scores))),
-        "worst_seed": worst.seed, "worst_score": worst.score,
-        "endings": dict(Counter(result.ending for result in results)), "episodes": len(results),
+        "mean_score": float(scores.mean()),
+        "ci95": float(Z_95 * spread / math.sqrt(len(scores))),
+        "worst_seed": worst.seed,
+        "worst_score": worst.score,
+        "endings": dict(Counter(result.ending for result in results)),
+        "episodes": len(results),
     }
 
 
@@ -86,8 +89,12 @@ def main() -> int:
         ]
         outcome = summary(results)
         if arguments.json:
-            content = {"world": arguments.world, "fixed_delta_seconds": arguments.fixed_delta_seconds, **outcome,
-                       "results": [asdict(result) for result in results]}
+            content = {
+                "world": arguments.world,
+                "fixed_delta_seconds": arguments.fixed_delta_seconds,
+                **outcome,
+                "results": [asdict(result) for result in results],
+            }
             arguments.json.write_text(json.dumps(content, indent=2) + "\n")
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -95,9 +102,11 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(f"mean {outcome['mean_score']:.1f} +- {outcome['ci95']:.1f} (95 %), worst {outcome['worst_score']:.1f} on "
-          f"seed {outcome['worst_seed']}; of {outcome['episodes']}: "
-          f"{', '.join(f'{ending} {count}' for ending, count in outcome['endings'].items())}")
+    print(
+        f"mean {outcome['mean_score']:.1f} +- {outcome['ci95']:.1f} (95 %), worst {outcome['worst_score']:.1f} on "
+        f"seed {outcome['worst_seed']}; of {outcome['episodes']}: "
+        f"{', '.join(f'{ending} {count}' for ending, count in outcome['endings'].items())}"
+    )
     return 0
 
 

@@ -71,8 +71,9 @@ class GroundView:
     def _ground(self, homography: np.ndarray) -> np.ndarray:
         """(1 or 0, k, 3): the part of the canvas below the horizon."""
         right, bottom = self._width + MARGIN, self._height + MARGIN
-        canvas = np.array([
-            [[-MARGIN, -MARGIN, 1.0], [right, -MARGIN, 1.0], [right, bottom, 1.0], [-MARGIN, bottom, 1.0]]])
+        canvas = np.array(
+            [[[-MARGIN, -MARGIN, 1.0], [right, -MARGIN, 1.0], [right, bottom, 1.0], [-MARGIN, bottom, 1.0]]]
+        )
         # The third row of the inverse gives 1/d of a pixel's point on the ground: above the horizon it is negative.
         return _clip(canvas, np.linalg.inv(homography)[2])[0]
 
@@ -99,8 +100,7 @@ def _planes(width: int, height: int) -> np.ndarray:
 
     Together two opposite ones also keep out what is behind the camera: their sum is a multiple of the depth.
     """
-    return np.array([
-        [1.0, 0.0, MARGIN], [-1.0, 0.0, width + MARGIN], [0.0, 1.0, MARGIN], [0.0, -1.0, height + MARGIN]])
+    return np.array([[1.0, 0.0, MARGIN], [-1.0, 0.0, width + MARGIN], [0.0, 1.0, MARGIN], [0.0, -1.0, height + MARGIN]])
 
 
 def _clip(points: np.ndarray, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +118,7 @@ def _clip(points: np.ndarray, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray
     count, corners = inside.shape
     found = np.stack([inside, crosses], axis=2).reshape(count, 2 * corners)
     candidates = np.stack([points, cuts], axis=2).reshape(count, 2 * corners, 3)
-    order = np.argsort(~found, axis=1, kind="stable")[:, :corners + 1]
+    order = np.argsort(~found, axis=1, kind="stable")[:, : corners + 1]
     result = np.take_along_axis(candidates, order[..., None], axis=1)
     filled = np.take_along_axis(found, order, axis=1)
     kept = inside.any(axis=1)

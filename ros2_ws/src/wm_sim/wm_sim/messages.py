@@ -56,8 +56,14 @@ def command_from_msg(msg: CarlaEgoVehicleControl) -> Command:
 def control_msg(header: Header, command: Command) -> CarlaEgoVehicleControl:
     """A command as a message; the one gear is reported as 1, in reverse as -1."""
     return CarlaEgoVehicleControl(
-        header=header, throttle=command.throttle, steer=command.steer, brake=command.brake,
-        hand_brake=command.hand_brake, reverse=command.reverse, gear=-1 if command.reverse else 1)
+        header=header,
+        throttle=command.throttle,
+        steer=command.steer,
+        brake=command.brake,
+        hand_brake=command.hand_brake,
+        reverse=command.reverse,
+        gear=-1 if command.reverse else 1,
+    )
 
 
 def status_msg(header: Header, tick: Tick) -> CarlaEgoVehicleStatus:
@@ -101,8 +107,7 @@ def car_transform(header: Header, state: CarState, child_frame: str) -> Transfor
 def sensor_transform(header: Header, child_frame: str, mount: Mount, rotation: tuple) -> TransformStamped:
     """A sensor on the car, for /tf; ``rotation`` is a quaternion (x, y, z, w)."""
     x, y, z, w = rotation
-    transform = Transform(
-        translation=Vector3(x=mount.x, y=mount.y, z=mount.z), rotation=Quaternion(x=x, y=y, z=z, w=w))
+    transform = Transform(translation=Vector3(x=mount.x, y=mount.y, z=mount.z), rotation=Quaternion(x=x, y=y, z=z, w=w))
     return TransformStamped(header=header, child_frame_id=child_frame, transform=transform)
 
 
@@ -117,15 +122,17 @@ def path_msg(header: Header, line: np.ndarray) -> Path:
     along = np.vstack([steps, steps[:1] if closed else steps[-1:]])
     poses = [
         PoseStamped(pose=Pose(position=Point(x=float(x), y=float(y)), orientation=_orientation(math.atan2(dy, dx))))
-        for (x, y), (dx, dy) in zip(points, along, strict=True)]
+        for (x, y), (dx, dy) in zip(points, along, strict=True)
+    ]
     return Path(header=header, poses=poses)
 
 
 def markers_msg(header: Header, state: CarState, car: CarBody, others: Sequence[Box]) -> MarkerArray:
     """The cars as boxes, this one first, in the bridge's colours for them; ids are actor ids."""
     own = Box(EGO_ID, state.x, state.y, state.yaw, car.size_m, (0, 0, 0))
-    return MarkerArray(markers=[
-        _marker(header, own, EGO_COLOUR), *(_marker(header, other, OTHERS_COLOUR) for other in others)])
+    return MarkerArray(
+        markers=[_marker(header, own, EGO_COLOUR), *(_marker(header, other, OTHERS_COLOUR) for other in others)]
+    )
 
 
 def _marker(header: Header, box: Box, colour: ColorRGBA) -> Marker:
@@ -149,8 +156,7 @@ def collision_msg(header: Header, collision: Collision) -> CarlaCollisionEvent:
     CARLA's bridge leaves this vector in CARLA's left-handed axes, so y is negated here.
     """
     x, y = collision.impulse
-    return CarlaCollisionEvent(
-        header=header, other_actor_id=collision.other_id, normal_impulse=Vector3(x=x, y=-y))
+    return CarlaCollisionEvent(header=header, other_actor_id=collision.other_id, normal_impulse=Vector3(x=x, y=-y))
 
 
 def lane_invasion_msg(header: Header, crossed: Sequence[Marking]) -> CarlaLaneInvasionEvent:
@@ -161,8 +167,13 @@ def lane_invasion_msg(header: Header, crossed: Sequence[Marking]) -> CarlaLaneIn
 def step_result_msg(header: Header, tick: Tick, latency_ms: float) -> StepResult:
     """What the interval that ended led to."""
     return StepResult(
-        header=header, reward=tick.reward, terminated=tick.terminated, truncated=tick.truncated,
-        wheels_off_road=tick.state.wheels_off_road, command_latency_ms=latency_ms)
+        header=header,
+        reward=tick.reward,
+        terminated=tick.terminated,
+        truncated=tick.truncated,
+        wheels_off_road=tick.state.wheels_off_road,
+        command_latency_ms=latency_ms,
+    )
 
 
 def camera_info_msg(header: Header, width: int, height: int, fov: float) -> CameraInfo:
@@ -170,10 +181,15 @@ def camera_info_msg(header: Header, width: int, height: int, fov: float) -> Came
     focal = width / (2.0 * math.tan(fov / 2))
     cx, cy = width / 2.0, height / 2.0
     return CameraInfo(
-        header=header, width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5,
+        header=header,
+        width=width,
+        height=height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
         k=[focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0])
+        p=[focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
 
 
 def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image:
@@ -183,20 +199,31 @@ def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image
         rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     data = array.array("B")  # rclpy takes an array of bytes without looking at each of them
     data.frombytes(memoryview(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)).cast("B"))
-    return Image(header=header, width=width, height=height, encoding="bgra8", is_bigendian=0,
-                 step=BYTES_PER_PIXEL * width, data=data)
+    return Image(
+        header=header,
+        width=width,
+        height=height,
+        encoding="bgra8",
+        is_bigendian=0,
+        step=BYTES_PER_PIXEL * width,
+        data=data,
+    )
 
 
 def vehicle_info_msg(role_name: str, car: CarBody) -> CarlaEgoVehicleInfo:
     """What is fixed about the car; fields that the built-in cars have no notion of stay zero."""
     wheels = [
         CarlaEgoVehicleInfoWheel(
-            tire_friction=1.0, max_steer_angle=car.max_steering_angle if x > 0 else 0.0, radius=car.wheel_radius_m,
-            position=Vector3(x=x, y=y))
+            tire_friction=1.0,
+            max_steer_angle=car.max_steering_angle if x > 0 else 0.0,
+            radius=car.wheel_radius_m,
+            position=Vector3(x=x, y=y),
+        )
         for x, y in car.wheel_positions_m
     ]
     return CarlaEgoVehicleInfo(
-        id=EGO_ID, type=car.type, rolename=role_name, wheels=wheels, use_gear_autobox=True, mass=car.mass_kg)
+        id=EGO_ID, type=car.type, rolename=role_name, wheels=wheels, use_gear_autobox=True, mass=car.mass_kg
+    )
 
 
 def _orientation(yaw: float) -> Quaternion:

@@ -68,8 +68,9 @@ class Sensor:
 
     def _send_own_transform(self, tick: Tick) -> None:
         """CARLA's own sensors send where they sit before what they measured."""
-        self._links.send_transform(messages.sensor_transform(
-            header(tick, self._links.role_name), self.frame, self._spec.mount, self._rotation))
+        self._links.send_transform(
+            messages.sensor_transform(header(tick, self._links.role_name), self.frame, self._spec.mount, self._rotation)
+        )
 
 
 class OdometrySensor(Sensor):
@@ -133,8 +134,7 @@ class LaneInvasionSensor(Sensor):
 
 class TransformSensor(Sensor):
     def _send(self, tick: Tick) -> None:
-        self._links.send_transform(
-            messages.car_transform(header(tick, MAP), tick.state, self._links.role_name))
+        self._links.send_transform(messages.car_transform(header(tick, MAP), tick.state, self._links.role_name))
 
 
 class MarkerSensor(Sensor):
@@ -145,8 +145,7 @@ class MarkerSensor(Sensor):
 
     def _send(self, tick: Tick) -> None:
         simulation = self._links.simulation
-        self._markers.publish(
-            messages.markers_msg(header(tick, MAP), tick.state, simulation.car, simulation.boxes()))
+        self._markers.publish(messages.markers_msg(header(tick, MAP), tick.state, simulation.car, simulation.boxes()))
 
 
 class Camera(Sensor):
@@ -191,10 +190,16 @@ class PinholeCamera(Camera):
 
 
 SENSORS = {
-    spawn.ODOMETRY: OdometrySensor, spawn.SPEEDOMETER: Speedometer, spawn.IMU: ImuSensor,
-    spawn.COLLISION: CollisionSensor, spawn.LANE_INVASION: LaneInvasionSensor, spawn.TRANSFORM: TransformSensor,
-    spawn.MARKERS: MarkerSensor, spawn.NATIVE_VIEW: NativeView, spawn.CAMERA: PinholeCamera,
-}  # fmt: skip
+    spawn.ODOMETRY: OdometrySensor,
+    spawn.SPEEDOMETER: Speedometer,
+    spawn.IMU: ImuSensor,
+    spawn.COLLISION: CollisionSensor,
+    spawn.LANE_INVASION: LaneInvasionSensor,
+    spawn.TRANSFORM: TransformSensor,
+    spawn.MARKERS: MarkerSensor,
+    spawn.NATIVE_VIEW: NativeView,
+    spawn.CAMERA: PinholeCamera,
+}
 
 
 def header(tick: Tick, frame_id: str) -> Header:

@@ -30,8 +30,10 @@ class EpisodeResult:
 
     def line(self, number: int) -> str:
         """One line for people; ``number`` counts from 1."""
-        return (f"episode {number}: seed {self.seed}, score {self.score:.1f}, {self.steps} steps, "
-                f"off-road share {self.off_road_share:.3f}, {self.ending}")
+        return (
+            f"episode {number}: seed {self.seed}, score {self.score:.1f}, {self.steps} steps, "
+            f"off-road share {self.off_road_share:.3f}, {self.ending}"
+        )
 
 
 @dataclass(frozen=True)
@@ -168,5 +170,15 @@ class Simulation:
             share = self._off_road / (4 * self._steps)
             result = EpisodeResult(self._seed, self._score, self._steps, share, outcome.ending)
         return Tick(
-            self._frame, self._stamp_ns, state, applied, Command(*self._expert.act(state)), outcome.reward,
-            outcome.terminated, outcome.truncated, outcome.collisions, outcome.crossed, result)
+            self._frame,
+            self._stamp_ns,
+            state,
+            applied,
+            Command(*self._expert.act(state)),
+            outcome.reward,
+            outcome.terminated,
+            outcome.truncated,
+            outcome.collisions,
+            outcome.crossed,
+            result,
+        )

@@ -50,7 +50,7 @@ _PARTS = [
     (_across(-0.5, 0.35, -0.35, 0.65, 0.9), _BEHIND, WINDOW),
     (_across(-0.5, 0.45, 0.25, 0.4, 0.55), _BEHIND, LAMP),
     (_across(-0.5, -0.25, -0.45, 0.4, 0.55), _BEHIND, LAMP),
-]  # fmt: skip
+]
 # (Q, 4): the face beyond each edge, named by the corner that it begins at; -1 where it is none that can be seen.
 _BEYOND = np.full((len(_PARTS), 4), -1)
 _BEYOND[[0, 1, 2, 3, 5]] = [(3, 2, 5, 1), (-1, 5, 0, 3), (-1, 5, 0, 3), (-1, 2, 0, 1), (-1, 2, 0, 1)]

@@ -62,11 +62,15 @@ class SensorSpec:
 
 def built_in(camera: SensorSpec, width: int, height: int) -> list[SensorSpec]:
     """What the car has without a spawn file, with this camera in this size [px]."""
-    sensors = [(ODOMETRY, "odometry"), (SPEEDOMETER, "speedometer"), (IMU, "imu"), (COLLISION, "collision"),
-               (LANE_INVASION, "lane_invasion"), (CONTROL, "control")]
-    return [
-        *(SensorSpec(kind, name) for kind, name in sensors),
-        replace(camera, width=width, height=height)]
+    sensors = [
+        (ODOMETRY, "odometry"),
+        (SPEEDOMETER, "speedometer"),
+        (IMU, "imu"),
+        (COLLISION, "collision"),
+        (LANE_INVASION, "lane_invasion"),
+        (CONTROL, "control"),
+    ]
+    return [*(SensorSpec(kind, name) for kind, name in sensors), replace(camera, width=width, height=height)]
 
 
 def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[str]]:
@@ -116,8 +120,11 @@ class _Reader:
     def _sensors(self, entries, where: str) -> list[SensorSpec]:
         if not isinstance(entries, list):
             self._refuse(where, "a list", entries)
-        return [sensor for number, entry in enumerate(entries)
-                for sensor in self._sensor(entry, f"{where}[{number}]", OF_THE_CAR)]
+        return [
+            sensor
+            for number, entry in enumerate(entries)
+            for sensor in self._sensor(entry, f"{where}[{number}]", OF_THE_CAR)
+        ]
 
     def _sensor(self, entry, where: str, known: tuple[str, ...]) -> list[SensorSpec]:
         """The sensor, or nothing where this simulator has none of its kind."""
@@ -137,7 +144,8 @@ class _Reader:
         default = (NATIVE_SIZE, NATIVE_SIZE) if kind == NATIVE_VIEW else (IMAGE_SIZE_X, IMAGE_SIZE_Y)
         width, height = (
             self._number(entry, key, value, where, 8, 4096, whole=True)
-            for key, value in zip(("image_size_x", "image_size_y"), default, strict=True))
+            for key, value in zip(("image_size_x", "image_size_y"), default, strict=True)
+        )
         fov = self._number(entry, "fov", FOV_DEGREES, where, 1.0, 170.0) if kind == CAMERA else 0.0
         return [SensorSpec(kind, name, True, mount, tick, width, height, math.radians(fov))]
 
@@ -151,8 +159,11 @@ class _Reader:
     def _note_unused(self, entry: dict, used: tuple[str, ...], what: str) -> None:
         """Attributes that are set and have no influence here."""
         # 0 is how a noise or a bias is switched off; a point where the car begins is the track's matter.
-        unused = [key for key, value in entry.items()
-                  if key not in ("type", "id", "spawn_point", *used) and value not in (0, "0", "0.0", [])]
+        unused = [
+            key
+            for key, value in entry.items()
+            if key not in ("type", "id", "spawn_point", *used) and value not in (0, "0", "0.0", [])
+        ]
         if unused:
             self._left_out.append(f"{self._path}: {what}: {', '.join(unused)} has no influence here")
 
@@ -161,8 +172,9 @@ class _Reader:
             self._refuse(where, f"an object with a {key}", entry)
         return entry[key]
 
-    def _number(self, entry: dict, key: str, default: float, where: str, low: float, high: float,
-                whole: bool = False) -> float:
+    def _number(
+        self, entry: dict, key: str, default: float, where: str, low: float, high: float, whole: bool = False
+    ) -> float:
         """A number as the spawner takes it: also one written as text."""
         given = entry.get(key, default)
         try:
@@ -177,4 +189,5 @@ class _Reader:
         text = repr(found)
         raise SpawnError(
             f"parameter objects_definition_file: {self._path}: {where}: expected {expected}, got "
-            f"{text if len(text) <= 80 else text[:77] + '...'}")
+            f"{text if len(text) <= 80 else text[:77] + '...'}"
+        )

@@ -70,9 +70,14 @@ class BridgeTopics:
     def publish_run_state(self, frame: int, running: bool) -> None:
         """/carla/status; ``running`` is False while paused."""
         synchronous = self._config.synchronous_mode
-        self._carla_status.publish(CarlaStatus(
-            frame=frame, fixed_delta_seconds=self._config.fixed_delta_seconds, synchronous_mode=synchronous,
-            synchronous_mode_running=synchronous and running))
+        self._carla_status.publish(
+            CarlaStatus(
+                frame=frame,
+                fixed_delta_seconds=self._config.fixed_delta_seconds,
+                synchronous_mode=synchronous,
+                synchronous_mode_running=synchronous and running,
+            )
+        )
 
     def publish_waypoints(self, tick: Tick, line: np.ndarray) -> None:
         """The line (K, 2) [m] to follow in the new episode."""
@@ -110,6 +115,7 @@ def _transform_sender(node: Node) -> Callable[[TransformStamped], None]:
     except ImportError as error:
         raise RuntimeError(
             "cameras on the car need the package tf2_msgs, which is not in use: run 'make setup', "
-            f"then source env.sh again ({error})") from None
+            f"then source env.sh again ({error})"
+        ) from None
     publisher = node.create_publisher(TFMessage, "/tf", TRANSFORMS_DEPTH)
     return lambda transform: publisher.publish(TFMessage(transforms=[transform]))

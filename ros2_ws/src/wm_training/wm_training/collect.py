@@ -60,8 +60,16 @@ class CollectOptions:
     """Where the planner drives: longest wait for its first answer; on TensorRT that takes some minutes once [s]."""
 
     def __post_init__(self):
-        above_0 = ("episodes", "episode_length", "image_size", "min_rows", "timeout", "start_timeout", "noise_every",
-                   "camera_deadline")  # fmt: skip
+        above_0 = (
+            "episodes",
+            "episode_length",
+            "image_size",
+            "min_rows",
+            "timeout",
+            "start_timeout",
+            "noise_every",
+            "camera_deadline",
+        )
         for name in above_0:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
@@ -167,8 +175,10 @@ def _record_all(collector: Collector) -> None:
     console.print(
         f"collect: {counted(len(missing), 'new episode')} in {collector.folder}, {total} in all; "
         f"{counted(collector.node.dropped, 'image')} left out",
-        highlight=False, markup=False, soft_wrap=True,
-    )  # fmt: skip
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

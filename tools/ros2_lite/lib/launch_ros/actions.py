@@ -17,9 +17,18 @@ class Node(ExecuteProcess):
     that is written for dictionaries. What the latter have goes before the former."""
 
     def __init__(
-        self, *, package, executable, name=None, namespace=None, parameters=(), arguments=(), output="log",
-        on_exit=None, **unknown,
-    ):  # fmt: skip
+        self,
+        *,
+        package,
+        executable,
+        name=None,
+        namespace=None,
+        parameters=(),
+        arguments=(),
+        output="log",
+        on_exit=None,
+        **unknown,
+    ):
         refuse_unknown_keywords(self, unknown)
         ros_arguments = []
         if name is not None:

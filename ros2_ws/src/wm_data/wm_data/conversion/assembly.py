@@ -13,12 +13,7 @@ from wm_bundle.motion import speed_input
 
 from wm_data import rewards as driving
 from wm_data.conversion import resampling
-from wm_data.conversion.controls import (
-    derived_controls,
-    drives_backwards,
-    held_steer_note,
-    turns_on_the_spot,
-)
+from wm_data.conversion.controls import derived_controls, drives_backwards, held_steer_note, turns_on_the_spot
 from wm_data.conversion.drive import Drive, Samples
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions

@@ -32,8 +32,17 @@ BAG_VERSION = 9
 
 
 def _qos(depth: int, durability: QosDurability) -> Qos:
-    return Qos(QosHistory.KEEP_LAST, depth, QosReliability.RELIABLE, durability, FOREVER, FOREVER,
-               QosLiveliness.AUTOMATIC, FOREVER, False)
+    return Qos(
+        QosHistory.KEEP_LAST,
+        depth,
+        QosReliability.RELIABLE,
+        durability,
+        FOREVER,
+        FOREVER,
+        QosLiveliness.AUTOMATIC,
+        FOREVER,
+        False,
+    )
 
 
 RELIABLE = _qos(10, QosDurability.VOLATILE)
@@ -125,15 +134,25 @@ class _Ticks:
         stamp, row = int(self._stamps[tick]), min(tick, len(self._episode) - 1)
         if tick == 0:
             self._send(META_TOPIC, "std_msgs/msg/String", stamp, LATCHED, data=self._meta())
-        self._send("/carla/status", "carla_msgs/msg/CarlaStatus", stamp, frame=tick,
-                   fixed_delta_seconds=self._period_ns / NS_PER_S, synchronous_mode=True,
-                   synchronous_mode_running=True)
+        self._send(
+            "/carla/status",
+            "carla_msgs/msg/CarlaStatus",
+            stamp,
+            frame=tick,
+            fixed_delta_seconds=self._period_ns / NS_PER_S,
+            synchronous_mode=True,
+            synchronous_mode_running=True,
+        )
         self._send("/clock", "rosgraph_msgs/msg/Clock", stamp, clock=self._time(stamp))
         self._send_status(tick, stamp)
         expert = self._episode.expert_actions[row]
         if np.isfinite(expert).all():
-            self._send(f"{self._base}/expert_control", "carla_msgs/msg/CarlaEgoVehicleControl", stamp,
-                       **self._control(self._header(stamp, self._role), expert))
+            self._send(
+                f"{self._base}/expert_control",
+                "carla_msgs/msg/CarlaEgoVehicleControl",
+                stamp,
+                **self._control(self._header(stamp, self._role), expert),
+            )
         self._send_result(tick, stamp)
         if self._vector_in == "topic":
             self._send_numbers(VECTOR_TOPIC, stamp, self._episode.vector[row], _vector_names(self._episode))
@@ -148,19 +167,32 @@ class _Ticks:
         if self._speed_column is not None:
             speed = abs(float(episode.vector[min(tick, len(episode) - 1), self._speed_column]))
         control = self._make("carla_msgs/msg/CarlaEgoVehicleControl", **self._control(header, action))
-        self._send(f"{self._base}/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", stamp, header=header,
-                   velocity=speed, acceleration=self._make("geometry_msgs/msg/Accel", linear=zero, angular=zero),
-                   orientation=self._make("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0),
-                   control=control)
+        self._send(
+            f"{self._base}/vehicle_status",
+            "carla_msgs/msg/CarlaEgoVehicleStatus",
+            stamp,
+            header=header,
+            velocity=speed,
+            acceleration=self._make("geometry_msgs/msg/Accel", linear=zero, angular=zero),
+            orientation=self._make("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0),
+            control=control,
+        )
 
     def _send_result(self, tick: int, stamp: int) -> None:
         """What the row before led to; at the beginning a result of nothing, as the simulator sends it after a reset."""
         episode, row = self._episode, tick - 1
         terminal = tick > 0 and bool(episode.terminals[row])
-        self._send(f"{self._base}/step_result", "wm_msgs/msg/StepResult", stamp,
-                   header=self._header(stamp, self._role), reward=float(episode.rewards[row]) if tick > 0 else 0.0,
-                   terminated=terminal, truncated=tick > 0 and bool(episode.dones[row]) and not terminal,
-                   wheels_off_road=0, command_latency_ms=float("nan"))
+        self._send(
+            f"{self._base}/step_result",
+            "wm_msgs/msg/StepResult",
+            stamp,
+            header=self._header(stamp, self._role),
+            reward=float(episode.rewards[row]) if tick > 0 else 0.0,
+            terminated=terminal,
+            truncated=tick > 0 and bool(episode.dones[row]) and not terminal,
+            wheels_off_road=0,
+            command_latency_ms=float("nan"),
+        )
         if tick > 0 and episode.reward_terms is not None:
             names = episode.meta.get("reward_terms")
             self._send_numbers(TERMS_TOPIC, stamp, episode.reward_terms[row], names if isinstance(names, list) else [])
@@ -173,16 +205,28 @@ class _Ticks:
         header = self._header(stamp, topic.removeprefix("/carla/"))
         picture = np.ascontiguousarray(episode.observations[row, 3 * camera : 3 * camera + 3].transpose(1, 2, 0))
         height, width = picture.shape[:2]
-        self._send(f"{topic}/camera_info", "sensor_msgs/msg/CameraInfo", stamp,
-                   **self._camera_info(header, height, width))
-        self._send(f"{topic}/image", "sensor_msgs/msg/Image", stamp, header=header, height=height, width=width,
-                   encoding="rgb8", is_bigendian=0, step=3 * width, data=picture.reshape(-1))
+        self._send(
+            f"{topic}/camera_info", "sensor_msgs/msg/CameraInfo", stamp, **self._camera_info(header, height, width)
+        )
+        self._send(
+            f"{topic}/image",
+            "sensor_msgs/msg/Image",
+            stamp,
+            header=header,
+            height=height,
+            width=width,
+            encoding="rgb8",
+            is_bigendian=0,
+            step=3 * width,
+            data=picture.reshape(-1),
+        )
 
     def _camera_info(self, header: Any, height: int, width: int) -> dict:
         """Nominal 90 degrees, as the built-in simulator's: an episode does not know its camera's lens."""
         focal, middle, centre = width / 2.0, width / 2.0, height / 2.0
-        region = self._make("sensor_msgs/msg/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0,
-                            do_rectify=False)
+        region = self._make(
+            "sensor_msgs/msg/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0, do_rectify=False
+        )
         return {
             "header": header,
             "height": height,
@@ -202,8 +246,7 @@ class _Ticks:
         count = len(numbers)
         axis = self._make("std_msgs/msg/MultiArrayDimension", label=label, size=count, stride=count)
         layout = self._make("std_msgs/msg/MultiArrayLayout", dim=[axis], data_offset=0)
-        self._send(topic, "std_msgs/msg/Float32MultiArray", stamp, layout=layout,
-                   data=np.asarray(numbers, np.float32))
+        self._send(topic, "std_msgs/msg/Float32MultiArray", stamp, layout=layout, data=np.asarray(numbers, np.float32))
 
     def _meta(self) -> str:
         episode = self._episode
@@ -231,8 +274,16 @@ class _Ticks:
     @staticmethod
     def _control(header: Any, action: np.ndarray) -> dict:
         steer, throttle, brake = (float(number) for number in action)
-        return {"header": header, "throttle": throttle, "steer": steer, "brake": brake, "hand_brake": False,
-                "reverse": False, "gear": 1, "manual_gear_shift": False}
+        return {
+            "header": header,
+            "throttle": throttle,
+            "steer": steer,
+            "brake": brake,
+            "hand_brake": False,
+            "reverse": False,
+            "gear": 1,
+            "manual_gear_shift": False,
+        }
 
     def _time(self, stamp: int) -> Any:
         return self._make("builtin_interfaces/msg/Time", sec=stamp // NS_PER_S, nanosec=stamp % NS_PER_S)

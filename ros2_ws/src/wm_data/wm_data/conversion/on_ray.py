@@ -32,8 +32,9 @@ def convert_on_ray(todo: list[DriveRef], options: ConvertOptions) -> Iterator[di
         with nullcontext() if address else _kept_on_this_machine():
             import ray
 
-            ray.init(address=address or "local", log_to_driver=False, logging_level="error",
-                     **({} if address else local))  # fmt: skip
+            ray.init(
+                address=address or "local", log_to_driver=False, logging_level="error", **({} if address else local)
+            )
     except ImportError:
         raise ConversionError("--executor ray needs Ray: pip install -r requirements/ray.txt") from None
     except (ConnectionError, RuntimeError, ValueError) as error:

@@ -28,9 +28,7 @@ def camera_spec(
 class CameraView:
     """One camera of a drive. The first picture tells the size that all others must have."""
 
-    def __init__(
-        self, name: str, size: int = 64, fit: Fit = "stretch", crop: tuple[int, int, int, int] | None = None
-    ):
+    def __init__(self, name: str, size: int = 64, fit: Fit = "stretch", crop: tuple[int, int, int, int] | None = None):
         """``size`` [px] of the square that comes out; see ``camera_spec`` for the rest."""
         self.name = name
         self.size = size

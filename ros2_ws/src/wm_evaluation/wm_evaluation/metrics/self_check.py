@@ -39,8 +39,7 @@ class Functions(Protocol):
 def ask(functions: Functions, questions: Questions, discount: float) -> Answers:
     """The answers of ``functions``; ``discount`` of the bundle."""
     first = questions.beliefs[:1]
-    next_belief, _ = functions.observe(
-        questions.image, questions.vector, questions.previous_action, first, False)  # fmt: skip
+    next_belief, _ = functions.observe(questions.image, questions.vector, questions.previous_action, first, False)
     returns, actor = [], []
     noise = functions.zero_noise(questions.plans.shape[1])
     for belief, plans in zip(questions.beliefs[:, None], questions.plans, strict=True):

@@ -63,11 +63,7 @@ def lines(
 
 
 def panels(
-    parts: Sequence[Panel],
-    x_label: str,
-    *,
-    panel_height: int = 150,
-    x_range: tuple[float, float] | None = None,
+    parts: Sequence[Panel], x_label: str, *, panel_height: int = 150, x_range: tuple[float, float] | None = None
 ) -> go.Figure:
     """Plots one below the other that share the x axis."""
     figure = go.Figure()
@@ -77,9 +73,7 @@ def panels(
         add_series(figure, part.series, shades, axis)
         figure.update_layout({f"yaxis{axis[1:]}": {"title": {"text": plain(part.y_label)}, "range": part.y_range}})
     grid = {"rows": len(parts), "columns": 1, "subplots": [[f"x{axis}"] for axis in axes], "ygap": 0.25}
-    figure.update_layout(
-        grid=grid, height=panel_height * len(parts) + 70, hovermode="x unified", hoversubplots="axis"
-    )
+    figure.update_layout(grid=grid, height=panel_height * len(parts) + 70, hovermode="x unified", hoversubplots="axis")
     return figure.update_xaxes(title_text=plain(x_label), range=x_range, anchor=axes[-1])
 
 
@@ -137,10 +131,14 @@ def binned(
     spans = [f"{low:.4g} to {high:.4g}" for low, high in zip(edges[:-1][filled], edges[1:][filled], strict=True)]
     figure = go.Figure(
         go.Bar(
-            x=middles, y=counts[filled], width=widths, marker={"color": colour(colour_name), "line": {"width": 0}},
-            customdata=spans, hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+            x=middles,
+            y=counts[filled],
+            width=widths,
+            marker={"color": colour(colour_name), "line": {"width": 0}},
+            customdata=spans,
+            hovertemplate="%{customdata}: %{y:,}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_layout(height=height, bargap=0)
     figure.update_xaxes(title_text=plain(x_label), range=(left, right))
     top = float(counts.max())
@@ -157,18 +155,35 @@ def scores(rows: Sequence[ScoreRow], x_label: str) -> go.Figure:
         name, shade = plain(row.name), colours[row.name]
         known = is_known(row.low) and is_known(row.high)
         # The two ends apart, because an interval may lie oddly about its mean.
-        whisker = {"type": "data", "array": [row.high - row.mean], "arrayminus": [row.mean - row.low],
-                   "color": colour(shade), "thickness": 2} if known else None  # fmt: skip
+        whisker = (
+            {
+                "type": "data",
+                "array": [row.high - row.mean],
+                "arrayminus": [row.mean - row.low],
+                "color": colour(shade),
+                "thickness": 2,
+            }
+            if known
+            else None
+        )
         told = f"mean {row.mean:.1f}" + (f", 95 % interval {row.low:.1f} to {row.high:.1f}" if known else "")
         figure.add_bar(
-            x=[row.mean], y=[name], orientation="h", width=0.5, marker={"color": see_through(shade, 0.3)},
-            error_x=whisker, customdata=[told], hovertemplate="%{y}: %{customdata}<extra></extra>",
-        )  # fmt: skip
+            x=[row.mean],
+            y=[name],
+            orientation="h",
+            width=0.5,
+            marker={"color": see_through(shade, 0.3)},
+            error_x=whisker,
+            customdata=[told],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+        )
         figure.add_scatter(
-            x=list(row.scores), y=[name] * len(row.scores), mode="markers",
+            x=list(row.scores),
+            y=[name] * len(row.scores),
+            mode="markers",
             marker={"color": colour(shade), "size": 9, "line": {"color": colour("card"), "width": 1.5}},
             hovertemplate="%{y}: %{x:.1f}<extra></extra>",
-        )  # fmt: skip
+        )
     values = [0.0, *(score for row in rows for score in row.scores), *(row.mean for row in rows)]
     low, high = min(values), max(values)
     margin = 0.06 * (high - low or 1.0)
@@ -191,15 +206,23 @@ def bars(
     values = np.asarray(values, np.float64)
     whisker = None
     if low is not None and high is not None:
-        whisker = {"type": "data", "array": np.asarray(high) - values, "arrayminus": values - np.asarray(low),
-                   "color": colour("soft")}  # fmt: skip
+        whisker = {
+            "type": "data",
+            "array": np.asarray(high) - values,
+            "arrayminus": values - np.asarray(low),
+            "color": colour("soft"),
+        }
     figure = go.Figure(
         go.Bar(
-            x=values, y=[plain(name) for name in names], orientation="h", width=0.5, error_x=whisker,
+            x=values,
+            y=[plain(name) for name in names],
+            orientation="h",
+            width=0.5,
+            error_x=whisker,
             marker={"color": [colour(colours[name]) for name in names]},
             hovertemplate="%{y}: %{x:.4g}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_layout(height=ROW_HEIGHT * len(names) + 70).update_xaxes(title_text=plain(x_label))
     return _names_on_y(figure, names)
 
@@ -219,18 +242,26 @@ def reliability(
     tables = table if isinstance(table, Mapping) else {"model": table}
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", hoverinfo="skip", name="perfect",
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        hoverinfo="skip",
+        name="perfect",
         line={"color": colour("grey"), "dash": "dash", "width": 1.5},
-    )  # fmt: skip
+    )
     colours = assign(tables)
     for name, rows in tables.items():
         total = max(1.0, float(sum(row["count"] for row in rows)))
         figure.add_scatter(
-            x=[row["predicted"] for row in rows], y=[row["observed"] for row in rows], name=plain(name),
-            mode="lines+markers", line={"color": colour(colours[name])}, customdata=[row["count"] for row in rows],
+            x=[row["predicted"] for row in rows],
+            y=[row["observed"] for row in rows],
+            name=plain(name),
+            mode="lines+markers",
+            line={"color": colour(colours[name])},
+            customdata=[row["count"] for row in rows],
             marker={"size": [6 + 18 * math.sqrt(row["count"] / total) for row in rows]},
             hovertemplate="predicted %{x:.3f}, observed %{y:.3f}, %{customdata} times",
-        )  # fmt: skip
+        )
     figure.update_layout(height=320)
     figure.update_xaxes(title_text=plain(f"predicted probability of {event}"), range=(-0.03, 1.03))
     return figure.update_yaxes(title_text="observed share", range=(-0.03, 1.03))
@@ -257,9 +288,13 @@ def scatter(
         figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip")
     told = None if labels is None else [plain(label) for label in labels]
     figure.add_scatter(
-        x=x, y=y, mode="markers", marker={"color": see_through(colour_name, 0.6), "size": 6}, customdata=told,
+        x=x,
+        y=y,
+        mode="markers",
+        marker={"color": see_through(colour_name, 0.6), "size": 6},
+        customdata=told,
         hovertemplate=("" if told is None else "%{customdata}<br>") + "%{x:.4g}, %{y:.4g}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_layout(height=height, showlegend=False)
     figure.update_xaxes(title_text=plain(x_label))
     return figure.update_yaxes(title_text=plain(y_label))

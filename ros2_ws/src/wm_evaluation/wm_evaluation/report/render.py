@@ -77,18 +77,22 @@ def render(page: Page) -> str:
     parts = _Parts()
     tiles = [{**asdict(tile), "metric": parts.metric(tile.metric, tile.label)} for tile in page.tiles]
     sections = [_section(number, section, parts) for number, section in enumerate(page.sections, 1)]
-    html = environment_of(PACKAGE).get_template("page.html.j2").render(
-        page=page,
-        tiles=tiles,
-        sections=sections,
-        metrics=[(key, METRICS[key]) for key in METRICS if key in parts.metrics],
-        names={key: metric.name for key, metric in METRICS.items()},
-        colours=palette.COLOURS,
-        style=Markup(asset(PACKAGE, "page.css") + "\n".join(dict.fromkeys(parts.styles))),
-        script=Markup(asset(PACKAGE, "page.js")),
-        scripts=[Markup(script) for script in dict.fromkeys(parts.scripts)],
-        plotly=_plotly() if parts.charts else "",
-        settings=_embedded({"colours": list(palette.COLOURS.values()), "template": palette.TEMPLATE}),
+    html = (
+        environment_of(PACKAGE)
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            tiles=tiles,
+            sections=sections,
+            metrics=[(key, METRICS[key]) for key in METRICS if key in parts.metrics],
+            names={key: metric.name for key, metric in METRICS.items()},
+            colours=palette.COLOURS,
+            style=Markup(asset(PACKAGE, "page.css") + "\n".join(dict.fromkeys(parts.styles))),
+            script=Markup(asset(PACKAGE, "page.js")),
+            scripts=[Markup(script) for script in dict.fromkeys(parts.scripts)],
+            plotly=_plotly() if parts.charts else "",
+            settings=_embedded({"colours": list(palette.COLOURS.values()), "template": palette.TEMPLATE}),
+        )
     )
     # Names of files and JSON may hold halves of characters, which UTF-8 cannot say.
     return html.encode("utf-8", "replace").decode("utf-8")
@@ -163,9 +167,12 @@ def _(block: Picture, parts: _Parts) -> dict:
     data = block.image if isinstance(block.image, bytes) else _encode(block.image, block.lossless)
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
     return {
-        "kind": "picture", "source": f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}",
-        "alt": block.alt, "caption": block.caption, "width": block.width,
-    }  # fmt: skip
+        "kind": "picture",
+        "source": f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}",
+        "alt": block.alt,
+        "caption": block.caption,
+        "width": block.width,
+    }
 
 
 def _encode(image: np.ndarray, lossless: bool) -> bytes:

@@ -29,6 +29,9 @@ def asset(package: str, name: str) -> str:
 def environment_of(package: str) -> jinja2.Environment:
     """Templates in ``assets`` of a package; all that they insert is escaped, and nothing may be missing."""
     return jinja2.Environment(
-        loader=jinja2.PackageLoader(package, "assets"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader(package, "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

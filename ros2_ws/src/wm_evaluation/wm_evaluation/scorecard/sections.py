@@ -128,9 +128,11 @@ def _continue(cards: Cards) -> Section:
     if len(tables) == 1:
         tables = {"said by the model": next(iter(tables.values()))}
     heads = ["probability to go on", *_columns(cards, "value")]
-    few = "" if all(card["continue"]["enough_terminals"] for card in cards.cards.values()) else (
-        "There are too few ends of drives to tell how well the probability is calibrated."
-    )  # fmt: skip
+    few = (
+        ""
+        if all(card["continue"]["enough_terminals"] for card in cards.cards.values())
+        else ("There are too few ends of drives to tell how well the probability is calibrated.")
+    )
     return Section(
         "Does the episode go on?",
         [

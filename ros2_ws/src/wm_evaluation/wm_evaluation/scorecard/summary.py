@@ -74,10 +74,7 @@ class _Summary:
                 name: self.bootstrap.rank_correlations(self.predicted_returns[name][:, printed], real)
                 for name in ("imagined", "shuffled")
             },
-            "inside_samples": {
-                "share": self.bootstrap.means(inside),
-                "expected": (samples - 1) / (samples + 1),
-            },
+            "inside_samples": {"share": self.bootstrap.means(inside), "expected": (samples - 1) / (samples + 1)},
         }
 
     def continues(self) -> dict:

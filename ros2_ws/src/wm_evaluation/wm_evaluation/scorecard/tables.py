@@ -89,10 +89,13 @@ def gap_tables(cards: Cards) -> list[Rows]:
     return [
         _single(cards, "PSNR lost [dB]", "action_gap", {"with other actions": ("action_gap", "psnr_db")}, 2),
         _single(
-            cards, "reward error added", "action_gap",
-            {"with other actions": ("action_gap", "reward_mean_absolute_error")}, 2,
+            cards,
+            "reward error added",
+            "action_gap",
+            {"with other actions": ("action_gap", "reward_mean_absolute_error")},
+            2,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def uncertainty_tables(cards: Cards) -> list[Rows]:

@@ -52,7 +52,8 @@ def main() -> int:
         return EXIT_STOPPED
     except KeyboardInterrupt as stop:
         code, line = told_when_stopped(
-            "benchmark", stop, f"finished episodes are in {options.output}, the same command with --resume goes on")
+            "benchmark", stop, f"finished episodes are in {options.output}, the same command with --resume goes on"
+        )
         print(line, file=sys.stderr)
         return code
 
@@ -75,9 +76,7 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
         summary = build_summary(settings, store.episodes, machine_facts(), planned)
         page = build_page(summary, store.episodes)
     verdicts = judge_summary(options.thresholds, summary)
-    summary["thresholds"] = [
-        {"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts
-    ]  # fmt: skip
+    summary["thresholds"] = [{"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts]
     write_summary(options.output / "benchmark.json", summary)
     write_page(options.output / "report.html", page)
     for table, rows in ((results_table, "groups"), (comparisons_table, "comparisons"), (sweeps_table, "sweeps")):
@@ -85,8 +84,9 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
             print_whole(console, table(summary))
     for caveat in summary["caveats"]:
         console.print(caveat, highlight=False)
-    console.print(f"Wrote {options.output}/benchmark.json, report.html and {store.path.name}", highlight=False,
-                  soft_wrap=True)  # fmt: skip
+    console.print(
+        f"Wrote {options.output}/benchmark.json, report.html and {store.path.name}", highlight=False, soft_wrap=True
+    )
     if options.write_scores:
         scores = write_scores(summary, common)
         line = KnownScores(scores.in_world(", ".join(summary["maps"]))).line

@@ -85,11 +85,11 @@ class DisturberNode(Node):
         if not heard or not self.count_publishers(self._relay.planner_control):
             return
         self._listening = True
-        self._to_simulator = self.create_publisher(
-            CarlaEgoVehicleControl, self._relay.simulator_control, _RELIABLE)
+        self._to_simulator = self.create_publisher(CarlaEgoVehicleControl, self._relay.simulator_control, _RELIABLE)
         for camera, topic in enumerate(self._relay.simulator_images):
             self.create_subscription(
-                Image, topic, lambda message, camera=camera: self._on_image(camera, message), _RELIABLE)
+                Image, topic, lambda message, camera=camera: self._on_image(camera, message), _RELIABLE
+            )
 
     def _on_image(self, camera: int, message: Image) -> None:
         try:
@@ -129,8 +129,14 @@ def disturb_image(message: Image, effects: Effects) -> Image:
         return message
     changed = pixels.copy()
     changed[:, :, :_COLOURS] = disturbed
-    return Image(header=message.header, height=message.height, width=message.width, encoding=message.encoding,
-                 step=pixels.shape[2] * message.width, data=array.array("B", changed.tobytes()))
+    return Image(
+        header=message.header,
+        height=message.height,
+        width=message.width,
+        encoding=message.encoding,
+        step=pixels.shape[2] * message.width,
+        data=array.array("B", changed.tobytes()),
+    )
 
 
 def main() -> int:

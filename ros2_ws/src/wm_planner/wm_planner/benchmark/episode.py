@@ -112,8 +112,7 @@ def _control(trip: Trip, period_s: float, disturbed: bool, has_model: bool) -> d
         "deadline_misses": misses,
         "braking_share": sum(sample.braking for sample in trip.planner) / words,
         "degraded_share": sum(sample.degraded for sample in trip.planner) / words,
-        "braking_reasons": dict(Counter(
-            _NUMBER.sub("…", sample.reason) for sample in trip.planner if sample.braking)),
+        "braking_reasons": dict(Counter(_NUMBER.sub("…", sample.reason) for sample in trip.planner if sample.braking)),
     }
 
 

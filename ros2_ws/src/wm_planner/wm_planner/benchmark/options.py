@@ -48,17 +48,23 @@ class BenchmarkOptions:
 
     def __post_init__(self):
         check_options(self)
-        _require(self.simulator == EMBEDDED or (self.world == "carracing" and self.objects_definition_file is None),
-                 "--simulator external", "neither --world nor --objects-definition-file, which are the built-in one's",
-                 "one of them")  # fmt: skip
+        _require(
+            self.simulator == EMBEDDED or (self.world == "carracing" and self.objects_definition_file is None),
+            "--simulator external",
+            "neither --world nor --objects-definition-file, which are the built-in one's",
+            "one of them",
+        )
         check_entries(self.controllers, self.parameters)
         names = [entry.name for entry in self.controllers]
         _require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode once", self.modes)
         count, most = self.episodes, len(self.seeds)
         _require(count is None or 1 <= count <= most, "--episodes", f"1 to the number of seeds, {most}", count)
         _require(
-            not self.sweep or any(entry.has_model for entry in self.controllers), "--sweep",
-            "a controller with a model: expert and random neither see pictures nor wait for them", names)
+            not self.sweep or any(entry.has_model for entry in self.controllers),
+            "--sweep",
+            "a controller with a model: expert and random neither see pictures nor wait for them",
+            names,
+        )
         transport = dict(self.parameters).get("image_transport", "raw")
         _require(not self.sweep or transport == "raw", "--sweep", "--set image_transport=raw", transport)
 
@@ -92,37 +98,72 @@ def _parser() -> argparse.ArgumentParser:
         description="Drives controllers over the same tracks through ROS topics, every episode in processes of its "
         "own, and compares them: benchmark.json, report.html and episodes.jsonl. A controller or simulator that "
         "crashes makes its episode a failure, which counts with what was driven until then.",
-    )  # fmt: skip
+    )
     parser.set_defaults(**defaults)
     add = parser.add_argument
-    add("--controllers", type=_list_of(_entry), metavar="LIST",
+    add(
+        "--controllers",
+        type=_list_of(_entry),
+        metavar="LIST",
         help=f"separated by commas: {', '.join(CONTROLLERS)}, as in drive, NAME=BUNDLE_DIR for the planner with "
-        "another bundle, or NAME=FILE.onnx for a policy file alone (default: planner,actor,expert,random)")
-    add("--seeds", type=seed_list, metavar="SEEDS", help="tracks: 3000:3009 (both ends are driven), 1,5,7 or both "
-        "mixed (default: 3000:3009)")
+        "another bundle, or NAME=FILE.onnx for a policy file alone (default: planner,actor,expert,random)",
+    )
+    add(
+        "--seeds",
+        type=seed_list,
+        metavar="SEEDS",
+        help="tracks: 3000:3009 (both ends are driven), 1,5,7 or both mixed (default: 3000:3009)",
+    )
     add("--episodes", type=whole_number, metavar="N", help="drive the first N seeds only")
-    add("--modes", type=_list_of(_mode), metavar="LIST",
+    add(
+        "--modes",
+        type=_list_of(_mode),
+        metavar="LIST",
         help="lock-step: simulated time waits for every command; real-time: it does not. expert and random drive in "
-        "lock-step only (default: lock-step,real-time)")
+        "lock-step only (default: lock-step,real-time)",
+    )
     add("--bundle", type=Path, metavar="DIR", help="folder of the model bundle (default: the one that ships)")
     add("--output", type=Path, metavar="DIR", help=f"folder for the results (default: {defaults['output']})")
     add("--resume", action="store_true", help="go on with the benchmark in --output; finished episodes stay")
-    add("--set", dest="parameters", type=assignment, nargs="+", metavar="NAME=VALUE",
-        help="parameters of the planner node, as in drive")
+    add(
+        "--set",
+        dest="parameters",
+        type=assignment,
+        nargs="+",
+        metavar="NAME=VALUE",
+        help="parameters of the planner node, as in drive",
+    )
     add("--max-steps", type=whole_number, metavar="N", help="end every episode after N control steps")
-    add("--simulator", choices=SIMULATORS,
+    add(
+        "--simulator",
+        choices=SIMULATORS,
         help="embedded: the built-in one is started for every episode; external: one that runs already in this "
-        "ROS domain, such as CARLA with its bridge (default: embedded)")
+        "ROS domain, such as CARLA with its bridge (default: embedded)",
+    )
     add("--role-name", metavar="NAME", help=f"name of the car in topic names (default: {defaults['role_name']})")
     add_embedded_options(parser, defaults)
-    add("--threshold", dest="thresholds", type=_threshold, nargs="+", metavar="NAME<VALUE",
-        help="exit with 1 unless a mean is so, as planner.real_time.score>800 (also <, <=, >=), for use in CI")
-    add("--write-scores", action="store_true",
-        help="write the scores into the bundle's folder as scores.json, which belongs to it and which drive shows")
+    add(
+        "--threshold",
+        dest="thresholds",
+        type=_threshold,
+        nargs="+",
+        metavar="NAME<VALUE",
+        help="exit with 1 unless a mean is so, as planner.real_time.score>800 (also <, <=, >=), for use in CI",
+    )
+    add(
+        "--write-scores",
+        action="store_true",
+        help="write the scores into the bundle's folder as scores.json, which belongs to it and which drive shows",
+    )
     add("--list-metrics", action="store_true", help="print the names that --threshold knows, and end")
-    add("--sweep", action="append", default=[], metavar="NAME[=SIZE,SIZE…]",
+    add(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="NAME[=SIZE,SIZE…]",
         help="also drive the controllers with a model under this disturbance, several times for several; all: every "
-        f"one with its usual sizes. {'; '.join(_spell_kind(name) for name in KINDS)}")
+        f"one with its usual sizes. {'; '.join(_spell_kind(name) for name in KINDS)}",
+    )
     return parser
 
 

@@ -93,14 +93,25 @@ def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
         for name, found in known.items()
         if found
     ]
-    heads = ["", Head("Score", "score"), Head("95 %", "bootstrap_interval"), "Episodes",
-             Head("Failed", "failed_episodes"), "Ended"]  # fmt: skip
+    heads = [
+        "",
+        Head("Score", "score"),
+        Head("95 %", "bootstrap_interval"),
+        "Episodes",
+        Head("Failed", "failed_episodes"),
+        "Ended",
+    ]
     table = [
-        [_name(group), BY_NAME["score"].spell(group["figures"]["score"]["mean"]),
-         spell_interval(group["figures"]["score"]), str(group["episodes"]), str(group["failed"]),
-         ", ".join(f"{count} × {ending}" for ending, count in group["ended"].items())]
+        [
+            _name(group),
+            BY_NAME["score"].spell(group["figures"]["score"]["mean"]),
+            spell_interval(group["figures"]["score"]),
+            str(group["episodes"]),
+            str(group["failed"]),
+            ", ".join(f"{count} × {ending}" for ending, count in group["ended"].items()),
+        ]
         for group in summary["groups"]
-    ]  # fmt: skip
+    ]
     caption = "Each dot is an episode; the line is the 95 % interval of the mean."
     charts = [Chart(scores(rows, "score"), caption, "score")] if rows else []
     return Section("Scores", [*charts, Table(heads, table)])
@@ -113,10 +124,11 @@ def _comparisons(summary: dict) -> Section | None:
     heads = ["", Head("Difference", "paired_difference"), Head("95 %", "bootstrap_interval"), "Wins", "Losses", "Ties"]
     rows = [[f"{pair['first']} less {pair['second']}, {pair['mode']}", *difference_cells(pair)] for pair in pairs]
     return Section(
-        "Compared by track", [Table(heads, rows)],
+        "Compared by track",
+        [Table(heads, rows)],
         lead="Differences of scores on the same track. An interval that holds zero: the tracks driven do not tell the "
         "two apart.",
-    )  # fmt: skip
+    )
 
 
 def _tracks(episodes: Sequence[dict]) -> Section | None:
@@ -128,12 +140,19 @@ def _tracks(episodes: Sequence[dict]) -> Section | None:
     shades, figure = assign(groups), go.Figure()
     for name, some in groups.items():
         figure.add_scatter(
-            x=[str(episode["seed"]) for episode in some], y=[episode["score"] for episode in some], name=plain(name),
-            mode="markers", customdata=[plain(episode["ended"]) for episode in some],
-            marker={"color": colour(shades[name]), "size": 9, "opacity": 0.8,
-                    "symbol": ["x" if episode["failure"] else "circle" for episode in some]},
+            x=[str(episode["seed"]) for episode in some],
+            y=[episode["score"] for episode in some],
+            name=plain(name),
+            mode="markers",
+            customdata=[plain(episode["ended"]) for episode in some],
+            marker={
+                "color": colour(shades[name]),
+                "size": 9,
+                "opacity": 0.8,
+                "symbol": ["x" if episode["failure"] else "circle" for episode in some],
+            },
             hovertemplate="%{y:.1f}, %{customdata}",
-        )  # fmt: skip
+        )
     order = list(dict.fromkeys(str(episode["seed"]) for episode in known))
     figure.update_layout(height=TRACKS_HEIGHT, hovermode="x unified", showlegend=True)
     figure.update_xaxes(title_text="track", type="category", categoryorder="array", categoryarray=order)
@@ -155,8 +174,10 @@ def _sweeps(summary: dict) -> Section | None:
         figure.update_traces(mode="lines+markers", selector=lambda trace: trace.name)  # not the edges of the bands
         blocks += [Chart(figure, caption, f"sweep_{same[0]['disturbance']}"), _sizes(same)]
     return Section(
-        "Robustness", blocks,
-        lead="Mean score against the size of a disturbance between the simulator and the planner, on the same tracks.")
+        "Robustness",
+        blocks,
+        lead="Mean score against the size of a disturbance between the simulator and the planner, on the same tracks.",
+    )
 
 
 def _span(summary: dict) -> tuple[float, float]:
@@ -172,19 +193,27 @@ def _sizes(sweeps: Sequence[dict]) -> Table:
     several = len(sweeps) > 1
     score, *others = (BY_NAME[name] for name in AT_SIZES)
     heads = [
-        f"Size [{KINDS[sweeps[0]['disturbance']].unit}]", *(["Controller"] if several else []),
-        Head(score.head, score.metric), Head("95 %", "bootstrap_interval"),
-        *(Head(figure.head, figure.metric) for figure in others), Head("Failed", "failed_episodes"),
+        f"Size [{KINDS[sweeps[0]['disturbance']].unit}]",
+        *(["Controller"] if several else []),
+        Head(score.head, score.metric),
+        Head("95 %", "bootstrap_interval"),
+        *(Head(figure.head, figure.metric) for figure in others),
+        Head("Failed", "failed_episodes"),
         "Mostly braked for",
-    ]  # fmt: skip
+    ]
     rows = [
-        [f"{point['size']:g}", *([_name(sweep)] if several else []),
-         score.spell(point["score"]["mean"]), spell_interval(point["score"]),
-         *(figure.spell(point[figure.name]["mean"]) for figure in others), f"{point['failed']} of {point['episodes']}",
-         _first_words(next(iter(point["braking_reasons"]), "–"))]
+        [
+            f"{point['size']:g}",
+            *([_name(sweep)] if several else []),
+            score.spell(point["score"]["mean"]),
+            spell_interval(point["score"]),
+            *(figure.spell(point[figure.name]["mean"]) for figure in others),
+            f"{point['failed']} of {point['episodes']}",
+            _first_words(next(iter(point["braking_reasons"]), "–")),
+        ]
         for sweep in sweeps
         for point in sweep["points"]
-    ]  # fmt: skip
+    ]
     return Table(heads, rows)
 
 
@@ -203,14 +232,21 @@ def _failures(episodes: Sequence[dict]) -> Section | None:
     if not failed:
         return None
     rows = [
-        [f"{_name(episode)}{_under(episode)}", str(episode["seed"] if episode["seed"] is not None else "–"),
-         str(episode["steps"]), BY_NAME["score"].spell(episode["score"]), episode["failure"].splitlines()[0]]
+        [
+            f"{_name(episode)}{_under(episode)}",
+            str(episode["seed"] if episode["seed"] is not None else "–"),
+            str(episode["steps"]),
+            BY_NAME["score"].spell(episode["score"]),
+            episode["failure"].splitlines()[0],
+        ]
         for episode in failed
-    ]  # fmt: skip
+    ]
     said = [Prose(episode["failure"]) for episode in failed[:3]]
     return Section(
-        "Failures", [Table(["", "Track", "Steps", Head("Score", "score"), "Why"], rows), *said],
-        lead="Each counts with what was driven until then. The logs of these episodes are in the folder logs.")
+        "Failures",
+        [Table(["", "Track", "Steps", Head("Score", "score"), "Why"], rows), *said],
+        lead="Each counts with what was driven until then. The logs of these episodes are in the folder logs.",
+    )
 
 
 def _under(episode: dict) -> str:
@@ -224,18 +260,22 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
         return None
     heads = [Head("Latency [ms]", "command_latency"), "p50", "p95", "p99", "max", Head("Missed", "deadline_misses")]
     rows = [
-        [_name(group), *(f"{group['latency_ms'][name]:.1f}" for name in ("p50", "p95", "p99", "max")),
-         BY_NAME["deadline_misses"].spell(group["figures"]["deadline_misses"]["mean"])]
+        [
+            _name(group),
+            *(f"{group['latency_ms'][name]:.1f}" for name in ("p50", "p95", "p99", "max")),
+            BY_NAME["deadline_misses"].spell(group["figures"]["deadline_misses"]["mean"]),
+        ]
         for group in timed
-    ]  # fmt: skip
+    ]
     charts = []
     for some in grouped([episode for episode in episodes if episode["latency_ms"]], "controller", "mode"):
         values = [value for episode in some for value in episode["latency_ms"]]
         charts.append(Chart(histogram(values, "latency [ms]"), _name(some[0]), "command_latency"))
     return Section(
-        "Latency", [Table(heads, rows, "Missed deadlines: mean of an episode."), *charts],
+        "Latency",
+        [Table(heads, rows, "Missed deadlines: mean of an episode."), *charts],
         lead="In lock-step no search is cut short, so its latency is not that of driving.",
-    )  # fmt: skip
+    )
 
 
 def _all_figures(summary: dict) -> Section:
@@ -243,10 +283,11 @@ def _all_figures(summary: dict) -> Section:
     tables = []
     for topic in dict.fromkeys(figure.topic for figure in FIGURES):
         known = [
-            figure for figure in FIGURES
+            figure
+            for figure in FIGURES
             if figure.topic == topic
             and any(group["figures"][figure.name]["mean"] is not None for group in summary["groups"])
-        ]  # fmt: skip
+        ]
         rows = [
             [_name(group), *(_cell(figure, group["figures"][figure.name]) for figure in known)]
             for group in summary["groups"]

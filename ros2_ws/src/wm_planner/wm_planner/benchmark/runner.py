@@ -29,9 +29,7 @@ OnEpisode = Callable[[Trial, dict], None]
 Tell = Callable[[str], None]
 
 
-def settings_of(
-    options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]
-) -> dict:
+def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]) -> dict:
     """All that the episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller's name."""
     return {
         "controllers": [
@@ -81,8 +79,11 @@ def drive_all(
     Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
     """
     common = {"role_name": options.role_name, **dict(options.parameters)}
-    check_planners({**common, "bundle": str(bundles[entry.name].path), **dict(controller_of(entry).parameters)}
-                   for entry in options.controllers if entry.has_model)  # fmt: skip
+    check_planners(
+        {**common, "bundle": str(bundles[entry.name].path), **dict(controller_of(entry).parameters)}
+        for entry in options.controllers
+        if entry.has_model
+    )
     executable("wm_planner", "planner")
     if options.simulator != EXTERNAL:
         executable("wm_sim", "bridge")
@@ -94,8 +95,9 @@ def drive_all(
             continue
         bundle = bundles[trial.entry.name]
         logs = options.output.resolve() / LOGS / "-".join(str(part) for part in trial.key if part != "")
-        driven = drive_trial(trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector),
-                             tell)  # fmt: skip
+        driven = drive_trial(
+            trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector), tell
+        )
         policy = policies.get(trial.entry.name)
         episode = episode_entry(trial, driven, options, bundle, policy.manifest.policy_id if policy else None)
         store.append(episode)
@@ -122,8 +124,12 @@ def episode_entry(
         "ended": _ending(driven),
         "wall_s": round(driven.wall_s, 2),
         **episode_figures(
-            driven.trip, bundle.manifest.control_period_s, driven.map_name, disturbance is not None,
-            trial.entry.has_model),
+            driven.trip,
+            bundle.manifest.control_period_s,
+            driven.map_name,
+            disturbance is not None,
+            trial.entry.has_model,
+        ),
     }
 
 

@@ -55,15 +55,21 @@ def scores_of(summary: dict, mode: str) -> BenchmarkScores:
         machine=summary["machine"],
         controllers=tuple(
             ControllerScore(
-                group["controller"], models[group["controller"]], group["episodes"], group["failed"],
-                _estimate(group["figures"]["score"]))
-            for group in summary["groups"] if group["mode"] == mode
+                group["controller"],
+                models[group["controller"]],
+                group["episodes"],
+                group["failed"],
+                _estimate(group["figures"]["score"]),
+            )
+            for group in summary["groups"]
+            if group["mode"] == mode
         ),
         differences=tuple(
             ScoreDifference(pair["first"], pair["second"], pair["n"], _estimate(pair))
-            for pair in summary["comparisons"] if pair["mode"] == mode
+            for pair in summary["comparisons"]
+            if pair["mode"] == mode
         ),
-    )  # fmt: skip
+    )
 
 
 def _model(entry: Mapping[str, Any]) -> str | None:

@@ -81,8 +81,10 @@ class EpisodeStore:
 def _require_same(found: dict, wanted: dict, path: Path) -> None:
     """Raise DriveError naming what differs."""
     if found.get("format_version") != FORMAT_VERSION:
-        raise DriveError(f"{path}: expected format version {FORMAT_VERSION}, found {found.get('format_version')}; "
-                         f"begin a new benchmark in another --output")  # fmt: skip
+        raise DriveError(
+            f"{path}: expected format version {FORMAT_VERSION}, found {found.get('format_version')}; "
+            f"begin a new benchmark in another --output"
+        )
     before, now = found.get("settings", {}), wanted["settings"]
     different = [
         f"{name} was {_spell(before.get(name))} and is now {_spell(now.get(name))}"
@@ -91,7 +93,8 @@ def _require_same(found: dict, wanted: dict, path: Path) -> None:
     ]
     if different:
         raise DriveError(
-            f"{path} is a benchmark with other settings: {'; '.join(different)}. Use the same, or another --output")
+            f"{path} is a benchmark with other settings: {'; '.join(different)}. Use the same, or another --output"
+        )
 
 
 def _spell(value) -> str:

@@ -77,8 +77,9 @@ def _group(episodes: Sequence[dict]) -> dict:
         "ended": dict(Counter(episode["ended"] for episode in episodes)),
         "figures": {figure.name: interval_of([episode[figure.name] for episode in episodes]) for figure in FIGURES},
         "latency_ms": {name: _plain(value) for name, value in percentiles(np.array(latencies)).items()}
-        if latencies else None,
-    }  # fmt: skip
+        if latencies
+        else None,
+    }
 
 
 def _comparisons(episodes: Sequence[dict]) -> list[dict]:
@@ -89,8 +90,14 @@ def _comparisons(episodes: Sequence[dict]) -> list[dict]:
         for first, second in itertools.combinations(grouped(same_mode, "controller"), 2):
             compared = _compare(first, second)
             if compared is not None:
-                found.append({"mode": first[0]["mode"], "first": first[0]["controller"],
-                              "second": second[0]["controller"], **compared})  # fmt: skip
+                found.append(
+                    {
+                        "mode": first[0]["mode"],
+                        "first": first[0]["controller"],
+                        "second": second[0]["controller"],
+                        **compared,
+                    }
+                )
     return found
 
 
@@ -107,8 +114,15 @@ def _compare(first: Sequence[dict], second: Sequence[dict]) -> dict | None:
     ours, theirs = np.array(pairs).T
     mean, low, high = paired_difference(ours, theirs, RESAMPLES)
     wins, losses = int((ours - theirs > TIE).sum()), int((theirs - ours > TIE).sum())
-    return {"mean": mean, "low": _plain(low), "high": _plain(high), "n": len(pairs), "wins": wins, "losses": losses,
-            "ties": len(pairs) - wins - losses}  # fmt: skip
+    return {
+        "mean": mean,
+        "low": _plain(low),
+        "high": _plain(high),
+        "n": len(pairs),
+        "wins": wins,
+        "losses": losses,
+        "ties": len(pairs) - wins - losses,
+    }
 
 
 def _sweeps(episodes: Sequence[dict]) -> list[dict]:
@@ -119,16 +133,26 @@ def _sweeps(episodes: Sequence[dict]) -> list[dict]:
         for some in grouped(swept, "controller", "mode"):
             controller, mode = some[0]["controller"], some[0]["mode"]
             without = [
-                episode for episode in episodes
+                episode
+                for episode in episodes
                 if not episode["disturbance"] and (episode["controller"], episode["mode"]) == (controller, mode)
-            ]  # fmt: skip
+            ]
             kind = KINDS[name]
             sizes = {kind.none: without} if without else {}
             for episode in some:
                 sizes.setdefault(episode["disturbance"]["size"], []).append(episode)
             points = [_point(size, sizes[size]) for size in sorted(sizes)]
-            found.append({"disturbance": name, "label": kind.label, "unit": kind.unit, "none": kind.none,
-                          "controller": controller, "mode": mode, "points": points})  # fmt: skip
+            found.append(
+                {
+                    "disturbance": name,
+                    "label": kind.label,
+                    "unit": kind.unit,
+                    "none": kind.none,
+                    "controller": controller,
+                    "mode": mode,
+                    "points": points,
+                }
+            )
     return found
 
 
@@ -138,8 +162,13 @@ def _point(size: float, episodes: Sequence[dict]) -> dict:
     reasons: Counter[str] = Counter()
     for episode in episodes:
         reasons.update(episode["braking_reasons"] or {})
-    return {"size": size, "episodes": len(episodes), "failed": failed, **figures,
-            "braking_reasons": dict(reasons.most_common())}  # fmt: skip
+    return {
+        "size": size,
+        "episodes": len(episodes),
+        "failed": failed,
+        **figures,
+        "braking_reasons": dict(reasons.most_common()),
+    }
 
 
 def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int) -> list[str]:
@@ -157,18 +186,30 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
         said.append(f"Only {fewest} episodes each: bootstrap intervals of fewer than {FEW_EPISODES} are too narrow.")
     slow = sum(episode["slow_steps"] for episode in episodes if episode["mode"] == LOCK_STEP)
     if slow:
-        said.append(f"In lock-step the simulator goes on without a command when its wait is over "
-                    f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
-                    f"happened {slow} times: these episodes depend on how busy this machine was.")  # fmt: skip
+        said.append(
+            f"In lock-step the simulator goes on without a command when its wait is over "
+            f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
+            f"happened {slow} times: these episodes depend on how busy this machine was."
+        )
     for some in grouped(undisturbed, "controller", "mode"):
         share = interval_of([episode["braking_share"] for episode in some])["mean"] or 0.0
         if share > OFTEN:
-            said.append(f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): to brake is "
-                        f"fast, so its latencies are not those of driving.")  # fmt: skip
-    _say(said, episodes, lambda episode: episode["seed"] is None,
-         "The simulator has no reset service, so its tracks are not known: controllers are not compared by track.")
-    _say(said, episodes, lambda episode: episode["score"] is None and episode["failure"] is None,
-         "The simulator sends no step results: there is no score, no progress and no off-track share.")
+            said.append(
+                f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): to brake is "
+                f"fast, so its latencies are not those of driving."
+            )
+    _say(
+        said,
+        episodes,
+        lambda episode: episode["seed"] is None,
+        "The simulator has no reset service, so its tracks are not known: controllers are not compared by track.",
+    )
+    _say(
+        said,
+        episodes,
+        lambda episode: episode["score"] is None and episode["failure"] is None,
+        "The simulator sends no step results: there is no score, no progress and no off-track share.",
+    )
     return said
 
 

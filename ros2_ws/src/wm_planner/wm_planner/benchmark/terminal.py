@@ -25,9 +25,14 @@ class BenchmarkProgress:
         self._planned, self._done, self._driven = planned, done, 0
         self._begun_s = time.monotonic()
         self._bar = Progress(
-            BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"), console=console, transient=True,
-        )  # fmt: skip
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+        )
         self._task = self._bar.add_task("", total=planned, completed=done, text="starting", left="")
 
     def __enter__(self) -> "BenchmarkProgress":
@@ -73,11 +78,14 @@ def results_table(summary: dict) -> Table:
     for group in summary["groups"]:
         figures, latency = group["figures"], group["latency_ms"] or {}
         table.add_row(
-            escape(group["controller"]), group["mode"], BY_NAME["score"].spell(figures["score"]["mean"]),
-            spell_interval(figures["score"]), f"{group['failed']} of {group['episodes']}",
+            escape(group["controller"]),
+            group["mode"],
+            BY_NAME["score"].spell(figures["score"]["mean"]),
+            spell_interval(figures["score"]),
+            f"{group['failed']} of {group['episodes']}",
             *(BY_NAME[name].spell(figures[name]["mean"]) for name in SHOWN.values()),
             *(_spell_ms(latency.get(name)) for name in ("p50", "p99")),
-        )  # fmt: skip
+        )
     return table
 
 
@@ -86,8 +94,9 @@ def comparisons_table(summary: dict) -> Table:
     table = _table("Score by track: the first less the second")
     for head in ("first", "second", "mode", "difference", "95 %", "won", "lost", "tied"):
         named = head in ("first", "second")
-        table.add_column(head, justify="left" if named or head == "mode" else "right", no_wrap=not named,
-                         overflow="fold")  # fmt: skip
+        table.add_column(
+            head, justify="left" if named or head == "mode" else "right", no_wrap=not named, overflow="fold"
+        )
     for pair in summary["comparisons"]:
         table.add_row(escape(pair["first"]), escape(pair["second"]), pair["mode"], *difference_cells(pair))
     return table
@@ -100,8 +109,12 @@ def sweeps_table(summary: dict) -> Table:
         table.add_column(head)
     for sweep in summary["sweeps"]:
         points = "  ".join(f"{p['size']:g}: {BY_NAME['score'].spell(p['score']['mean'])}" for p in sweep["points"])
-        table.add_row(f"{sweep['label']} [{sweep['unit']}]".replace("[", r"\["), escape(sweep["controller"]),
-                      sweep["mode"], points)  # fmt: skip
+        table.add_row(
+            f"{sweep['label']} [{sweep['unit']}]".replace("[", r"\["),
+            escape(sweep["controller"]),
+            sweep["mode"],
+            points,
+        )
     return table
 
 

@@ -63,8 +63,8 @@ def drive_trial(
         camera = bundle.manifest.image.cameras[0].name
         node = TripRecorderNode(context, options.role_name, camera, collector)
         session = Session(
-            trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress,
-            tell)
+            trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress, tell
+        )
         failure = None
         try:
             one = _Trial(trial, options, bundle, session)
@@ -106,7 +106,8 @@ class _Trial:
         session, node, trial = self._session, self._node, self._trial
         factor = 0.0 if trial.mode == LOCK_STEP else 1.0
         parameters = simulator_parameters(
-            self._bundle.manifest, self._options, trial.seed, factor, self._controller.autopilot)
+            self._bundle.manifest, self._options, trial.seed, factor, self._controller.autopilot
+        )
         session.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
         session.wait(node.sees_simulator, "the simulator's topics")
         self._start_driver()
@@ -136,7 +137,8 @@ class _Trial:
             domain = os.environ.get("ROS_DOMAIN_ID", "0")
             raise CannotBenchmark(
                 f"no simulator in ROS domain {domain}: expected the topics {car}/vehicle_status and of the bundle's "
-                f"camera; start it, or name its car with --role-name") from None
+                f"camera; start it, or name its car with --role-name"
+            ) from None
         settled_s = time.monotonic() + DISCOVERY_S
         session.wait(lambda: time.monotonic() > settled_s, "the simulator's other topics")
         if others := node.other_drivers():
@@ -146,8 +148,11 @@ class _Trial:
         if not node.sees_step_results():
             if options.max_steps is None:
                 raise CannotBenchmark("this simulator sends no step results: nothing ends an episode, give --max-steps")
-            session.record_in(StatusTripCollector(
-                self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options)))
+            session.record_in(
+                StatusTripCollector(
+                    self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options)
+                )
+            )
 
     def _start_driver(self) -> None:
         """Start whoever answers the camera; the last of all, because a simulator may begin with it."""

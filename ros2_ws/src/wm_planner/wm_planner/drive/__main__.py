@@ -17,13 +17,7 @@ from wm_planner.drive.machine import machine_facts
 from wm_planner.drive.options import DriveOptions, parse_options
 from wm_planner.drive.progress import DriveProgress, results_table
 from wm_planner.drive.report import build_report
-from wm_planner.drive.runner import (
-    check_planners,
-    controller_of,
-    drive_controller,
-    parameters_of,
-    shipped_bundle,
-)
+from wm_planner.drive.runner import check_planners, controller_of, drive_controller, parameters_of, shipped_bundle
 from wm_planner.drive.summary import DriveResult, build_summary, write_summary
 
 SIMULATORS = {"carracing": "wm_sim (CarRacing-v3)", "traffic": "wm_sim (traffic)"}  # by world
@@ -58,8 +52,9 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
             progress.begin(name)
             episodes[name] = drive_controller(name, options, bundle, progress.update, progress.tell)
     policy_ids = {name: policy.manifest.policy_id for name, policy in policies.items()}
-    result = DriveResult(bundle.manifest.model_id, SIMULATORS[options.world], period_s, episodes, machine_facts(),
-                         known, policy_ids)  # fmt: skip
+    result = DriveResult(
+        bundle.manifest.model_id, SIMULATORS[options.world], period_s, episodes, machine_facts(), known, policy_ids
+    )
     summary = build_summary(result)
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"
     write_summary(summary_file, summary)

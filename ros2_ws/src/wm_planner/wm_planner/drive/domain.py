@@ -41,8 +41,7 @@ def own_domain() -> Iterator[int]:
             yield domain_id
             return
     raise DriveError(
-        f"all ROS domains from {DOMAIN_IDS[0]} to {DOMAIN_IDS[-1]} are in use on this machine; "
-        f"end other drives first"
+        f"all ROS domains from {DOMAIN_IDS[0]} to {DOMAIN_IDS[-1]} are in use on this machine; end other drives first"
     )
 
 

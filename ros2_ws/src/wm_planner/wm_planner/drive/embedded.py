@@ -30,14 +30,26 @@ class EmbeddedOptions(Protocol):
 def add_embedded_options(parser: argparse.ArgumentParser, defaults: dict) -> None:
     """The options that ``EmbeddedOptions`` reads, but for the role_name."""
     add = parser.add_argument
-    add("--world", choices=WORLDS, help="world of the built-in simulator: CarRacing's empty tracks, or a road with "
-        f"other cars (default: {defaults['world']})")
-    add("--objects-definition-file", type=Path, metavar="FILE",
+    add(
+        "--world",
+        choices=WORLDS,
+        help="world of the built-in simulator: CarRacing's empty tracks, or a road with "
+        f"other cars (default: {defaults['world']})",
+    )
+    add(
+        "--objects-definition-file",
+        type=Path,
+        metavar="FILE",
         help="spawn file of the built-in simulator's cameras and other sensors; a bundle of several cameras needs one "
-        "(default: one camera, rgb_front)")
-    add("--start-timeout", type=float, metavar="SECONDS",
+        "(default: one camera, rgb_front)",
+    )
+    add(
+        "--start-timeout",
+        type=float,
+        metavar="SECONDS",
         help="longest wait for the planner to be ready [s]: the first start on TensorRT takes some minutes (default: "
-        f"{defaults['start_timeout']:g})")
+        f"{defaults['start_timeout']:g})",
+    )
 
 
 def check_embedded_options(options: EmbeddedOptions) -> None:
@@ -53,8 +65,13 @@ def check_cameras(options: EmbeddedOptions, bundle: Bundle) -> None:
     """Raise DriveError unless the simulator has the bundle's cameras."""
     file = options.objects_definition_file
     try:
-        require_embedded_cameras(cameras_of_spec(bundle.manifest.image), file or "", options.role_name, bundle.path,
-                                 "--objects-definition-file ")
+        require_embedded_cameras(
+            cameras_of_spec(bundle.manifest.image),
+            file or "",
+            options.role_name,
+            bundle.path,
+            "--objects-definition-file ",
+        )
     except SpawnFileError as error:
         raise DriveError(str(error)) from None
 

@@ -39,8 +39,10 @@ def entry_of(text: str) -> Entry:
         return Entry(name, name)
     usable = name.isascii() and name.isidentifier() and name not in CONTROLLERS
     if not equals or not place or not usable:
-        raise DriveError(f"--controllers: expected some of {', '.join(CONTROLLERS)}, or NAME=BUNDLE_DIR or "
-                         f"NAME=FILE.onnx with another name, found '{text}'{did_you_mean(name, CONTROLLERS)}")
+        raise DriveError(
+            f"--controllers: expected some of {', '.join(CONTROLLERS)}, or NAME=BUNDLE_DIR or "
+            f"NAME=FILE.onnx with another name, found '{text}'{did_you_mean(name, CONTROLLERS)}"
+        )
     if place.endswith(".onnx"):
         return Entry(name, "policy", policy=Path(place))
     return Entry(name, "planner", bundle=Path(place))
@@ -54,12 +56,15 @@ def check_entries(entries: Sequence[Entry], parameters: Sequence[tuple[str, obje
         raise DriveError(f"--controllers: expected one or more, each name once, found {found}")
     without = [entry.name for entry in entries if entry.kind == "policy" and not _policy_of(entry, parameters)]
     if without:
-        raise DriveError(f"--controllers: expected a policy file for {without[0]}, found none; give --set "
-                         f"proposal_policy=FILE.onnx, or NAME=FILE.onnx as the controller")
+        raise DriveError(
+            f"--controllers: expected a policy file for {without[0]}, found none; give --set "
+            f"proposal_policy=FILE.onnx, or NAME=FILE.onnx as the controller"
+        )
 
 
-def read_policies(entries: Sequence[Entry], parameters: Sequence[tuple[str, object]],
-                  bundles: Mapping[str, Bundle]) -> dict[str, PolicyFile]:
+def read_policies(
+    entries: Sequence[Entry], parameters: Sequence[tuple[str, object]], bundles: Mapping[str, Bundle]
+) -> dict[str, PolicyFile]:
     """The policy file of each controller that asks one, by controller, checked against its bundle in ``bundles``.
 
     Raises DriveError.

@@ -48,9 +48,7 @@ def moments_of(episode: Episode) -> list[Moment]:
     return found
 
 
-def _frame_near(
-    episode: Episode, stamps: np.ndarray, stamp_ns: float, tolerance_ns: float
-) -> np.ndarray | None:
+def _frame_near(episode: Episode, stamps: np.ndarray, stamp_ns: float, tolerance_ns: float) -> np.ndarray | None:
     place = int(np.abs(stamps - stamp_ns).argmin())
     if abs(stamps[place] - stamp_ns) >= tolerance_ns:
         return None

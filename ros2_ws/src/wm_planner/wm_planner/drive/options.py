@@ -36,8 +36,12 @@ class DriveOptions:
     def __post_init__(self):
         check_entries(self.entries, self.parameters)
         others = [text for text, entry in zip(self.controllers, self.entries, strict=True) if entry.bundle]
-        _require(not others, "--controllers", f"some of {_spell(CONTROLLERS)} or NAME=FILE.onnx (benchmark compares "
-                 "bundles)", _spell(others))  # fmt: skip
+        _require(
+            not others,
+            "--controllers",
+            f"some of {_spell(CONTROLLERS)} or NAME=FILE.onnx (benchmark compares bundles)",
+            _spell(others),
+        )
         factor = self.real_time_factor
         usable = math.isfinite(factor) and 0.0 <= factor <= 100.0
         _require(usable, "--real-time-factor", "0 (as fast as possible) to 100", factor)
@@ -150,11 +154,7 @@ def _add_drive(parser: argparse.ArgumentParser, defaults: dict) -> None:
         metavar="N",
         help="end every episode after N control steps (default: when the simulator ends it)",
     )
-    add(
-        "--role-name",
-        metavar="NAME",
-        help=f"name of the car in topic names (default: {defaults['role_name']})",
-    )
+    add("--role-name", metavar="NAME", help=f"name of the car in topic names (default: {defaults['role_name']})")
 
 
 def whole_number(text: str) -> int:

@@ -12,11 +12,7 @@ from pathlib import Path
 from wm_planner.drive.errors import DriveError
 
 TAIL_LINES = 15
-_STOP_SIGNALS = (
-    (signal.SIGINT, 4.0),
-    (signal.SIGTERM, 2.0),
-    (signal.SIGKILL, 2.0),
-)  # and seconds to wait after each
+_STOP_SIGNALS = ((signal.SIGINT, 4.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))  # and seconds to wait after each
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -99,9 +95,7 @@ class ProcessGroup:
     def __exit__(self, *_exception) -> None:
         self.stop()
 
-    def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> ManagedProcess:
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> ManagedProcess:
         """Start a child; raises DriveError when that is not possible. Call it from the main thread."""
         process = ManagedProcess(name, command, environment, log)
         self._processes.append(process)

@@ -46,12 +46,7 @@ class RecorderNode(Node):
     """
 
     def __init__(
-        self,
-        context: Context,
-        role_name: str,
-        camera: str,
-        collector: EpisodeCollector,
-        reader: FrameReader | None,
+        self, context: Context, role_name: str, camera: str, collector: EpisodeCollector, reader: FrameReader | None
     ):
         super().__init__("drive_recorder", context=context)
         self.bad_message: str | None = None
@@ -87,19 +82,13 @@ class RecorderNode(Node):
 
     def listen_to_planner(self) -> None:
         """Record what the planner says, too."""
-        self.create_subscription(
-            PlannerStatus, f"{self._car}/planner/status", self._on_planner, reliable(50)
-        )
-        self.create_subscription(
-            ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, reliable(2)
-        )
+        self.create_subscription(PlannerStatus, f"{self._car}/planner/status", self._on_planner, reliable(50))
+        self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, reliable(2))
 
     def drive_with(self, driver: Driver) -> None:
         """From now on, answer every frame with one command of ``driver``."""
         self._driver = driver
-        self._commands = self.create_publisher(
-            CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", reliable(10)
-        )
+        self._commands = self.create_publisher(CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", reliable(10))
 
     def ask_reset(self, seed: int):
         """Ask the simulator for a new episode; returns the future of a wm_msgs/srv/Reset response."""
@@ -111,9 +100,7 @@ class RecorderNode(Node):
         if self._reader is None:
             return
         try:
-            frame = self._reader.read(
-                message.height, message.width, message.encoding, message.step, message.data
-            )
+            frame = self._reader.read(message.height, message.width, message.encoding, message.step, message.data)
         except ImageError as error:
             self.bad_message = f"camera image: {error}"
         else:
@@ -125,9 +112,7 @@ class RecorderNode(Node):
             self._driver.begin(self.collector.current.seed)
         self._answered_ns = image_ns
         steer, throttle, brake = self._driver.command(self._expert)
-        self._commands.publish(
-            CarlaEgoVehicleControl(header=image.header, steer=steer, throttle=throttle, brake=brake)
-        )
+        self._commands.publish(CarlaEgoVehicleControl(header=image.header, steer=steer, throttle=throttle, brake=brake))
 
     def _on_expert(self, message: CarlaEgoVehicleControl) -> None:
         self._expert = (message.steer, message.throttle, message.brake)
@@ -181,9 +166,7 @@ class RecorderNode(Node):
         count, horizon = message.candidates, message.horizon
         future = message.future
         try:
-            frames = split_frames(
-                future.height, future.width, future.encoding, future.step, future.data, horizon
-            )
+            frames = split_frames(future.height, future.width, future.encoding, future.step, future.data, horizon)
             actions = np.asarray(message.actions, np.float32).reshape(count, horizon, 3)
         except ValueError as error:  # ImageError is one
             self.bad_message = f"imagined rollouts: {error}"

@@ -87,18 +87,28 @@ def _score_chart(summary: dict) -> Chart:
 def _table(result: DriveResult, summary: dict) -> Table:
     tracks = [f"track {episode.seed}" for episode in next(iter(result.episodes.values()))]
     heads = [
-        "controller", Head("mean", "score"), Head("95 % interval", "score_interval"), *tracks,
-        Head("off track", "off_track"), Head("latency p50 [ms]", "command_latency"), "p99 [ms]",
+        "controller",
+        Head("mean", "score"),
+        Head("95 % interval", "score_interval"),
+        *tracks,
+        Head("off track", "off_track"),
+        Head("latency p50 [ms]", "command_latency"),
+        "p99 [ms]",
         Head("missed", "deadline_misses"),
-    ]  # fmt: skip
+    ]
     rows = []
     for name, episodes in result.episodes.items():
         part, drive = summary["controllers"][name], drive_figures(episodes, result.period_s)
-        rows.append([
-            name, f"{part['mean_score']:.1f}", spell_interval(part["ci95"]),
-            *(f"{episode.score:.1f}" for episode in episodes),
-            f"{100 * drive.off_track_fraction:.1f} %", *timing_cells(name, drive),
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                f"{part['mean_score']:.1f}",
+                spell_interval(part["ci95"]),
+                *(f"{episode.score:.1f}" for episode in episodes),
+                f"{100 * drive.off_track_fraction:.1f} %",
+                *timing_cells(name, drive),
+            ]
+        )
     return Table(heads, rows)
 
 
@@ -190,9 +200,7 @@ def _planning(episodes: list[Episode]) -> str:
 
 def _model(result: DriveResult, manifest: BundleManifest) -> Section:
     image, latent = manifest.image, manifest.latent
-    cameras = ", ".join(
-        f"{camera.name} {camera.source_width}×{camera.source_height}" for camera in image.cameras
-    )
+    cameras = ", ".join(f"{camera.name} {camera.source_width}×{camera.source_height}" for camera in image.cameras)
     vector = ", ".join(f"{entry.name} [{entry.unit}]" for entry in manifest.vector) or "none"
     size = sum(file.bytes for file in manifest.files.values())
     shape = {

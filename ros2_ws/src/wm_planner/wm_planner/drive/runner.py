@@ -85,9 +85,17 @@ def drive_controller(
         node = RecorderNode(context, options.role_name, manifest.image.cameras[0].name, collector, reader)
         slow_step_s = manifest.control_period_s / factor if factor > 0 else 0.0
         session = Session(
-            name, context, node, collector, processes, local_environment(domain_id),
-            options.output.resolve() / "logs", slow_step_s, on_progress, tell,
-        )  # fmt: skip
+            name,
+            context,
+            node,
+            collector,
+            processes,
+            local_environment(domain_id),
+            options.output.resolve() / "logs",
+            slow_step_s,
+            on_progress,
+            tell,
+        )
         parameters = simulator_parameters(manifest, options, options.seeds[0], factor, controller.autopilot)
         try:
             _drive(session, options, parameters, driver, parameters_of(options, bundle, controller))
@@ -96,13 +104,7 @@ def drive_controller(
     return collector.close()
 
 
-def _drive(
-    session: Session,
-    options: DriveOptions,
-    simulator: dict,
-    driver: Driver | None,
-    planner: dict,
-) -> None:
+def _drive(session: Session, options: DriveOptions, simulator: dict, driver: Driver | None, planner: dict) -> None:
     """The whole run. The simulator stands until everything is connected and we reset it, so that nothing is missed."""
     node = session.node
     session.start("simulator", [str(executable("wm_sim", "bridge"))], simulator)

@@ -29,9 +29,7 @@ def executable(package: str, name: str) -> Path:
     try:
         path = Path(get_package_prefix(package)) / "lib" / package / name
     except (PackageNotFoundError, LookupError, OSError):
-        raise DriveError(
-            f"the package {package} is not in use: build the workspace and source env.sh"
-        ) from None
+        raise DriveError(f"the package {package} is not in use: build the workspace and source env.sh") from None
     if not path.is_file():
         raise DriveError(f"{path} is missing: build the workspace again")
     return path
@@ -94,8 +92,10 @@ class Session:
             waited_s = time.monotonic() - begun_s
             if waited_s > next_word_s:
                 next_word_s = waited_s + NEXT_WORD_S
-                self._tell(f"{self._title}: {waited_s:.0f} s of at most {timeout_s:g} s waited for {what}; "
-                           f"{self._processes.last_words()}")  # fmt: skip
+                self._tell(
+                    f"{self._title}: {waited_s:.0f} s of at most {timeout_s:g} s waited for {what}; "
+                    f"{self._processes.last_words()}"
+                )
             if waited_s > timeout_s:
                 raise DriveError(
                     f"{self._title}: waited {timeout_s:g} s for {what}, in vain.\n{self._processes.quote()}"

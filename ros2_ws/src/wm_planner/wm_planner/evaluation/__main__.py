@@ -55,9 +55,13 @@ def _evaluate(options: EvaluateOptions) -> int:
     write_page(options.output / REPORT, build_page(comparison, video))
     console.print(verdict(comparison), highlight=False, markup=False, soft_wrap=True)
     print_whole(console, summary_table(comparison, console.width))
-    console.print(f"{spell_driven(comparison)}, {comparison.frames_per_s:.0f} frames/s, "
-                  f"{comparison.times_real_time:.1f} times real time; wrote "
-                  f"{options.output}/", highlight=False, soft_wrap=True)  # fmt: skip
+    console.print(
+        f"{spell_driven(comparison)}, {comparison.frames_per_s:.0f} frames/s, "
+        f"{comparison.times_real_time:.1f} times real time; wrote "
+        f"{options.output}/",
+        highlight=False,
+        soft_wrap=True,
+    )
     return _judge(comparison)
 
 

@@ -26,8 +26,9 @@ from wm_planner.evaluation.replay import Decided, Replay
 class BundleRun:
     """Takes stretch after stretch; ``frames``, ``measurements`` and ``moments`` in the end."""
 
-    def __init__(self, options: EvaluateOptions, replay: Replay, settings: ScoreSettings,
-                 wanted: Sequence[Moment] | None = None):  # fmt: skip
+    def __init__(
+        self, options: EvaluateOptions, replay: Replay, settings: ScoreSettings, wanted: Sequence[Moment] | None = None
+    ):
         """``wanted``: moments of another bundle whose frames are to be shown; None: find the worst of this one."""
         self._options = options
         self._replay = replay
@@ -101,8 +102,11 @@ class BundleRun:
         if measured is not None:
             # Windows that end early would look better than they are: the error grows with the steps.
             window_errors[self._open_loop.starts(decided)] = measured.squared_errors["imagined"].mean(1)
-        values = {"surprise": np.where(frames.expected, frames.surprise, np.nan),
-                  "action": action_distance(frames), "prediction": window_errors}  # fmt: skip
+        values = {
+            "surprise": np.where(frames.expected, frames.surprise, np.nan),
+            "action": action_distance(frames),
+            "prediction": window_errors,
+        }
         starts = {"surprise": around, "action": around, "prediction": np.where(usable, rows, -1)}
         self._keeper.offer(Scores(stretch.drive, episode.stamps_ns, values, starts), clip)
 

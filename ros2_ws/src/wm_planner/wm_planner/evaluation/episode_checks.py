@@ -90,8 +90,10 @@ def _note_other_views(told: list[dict], manifest: BundleManifest, notes: list[st
         crop = camera.get("crop")
         crop = tuple(crop) if isinstance(crop, list) else None
         if (crop, bool(camera.get("letterbox", False))) != (spec.crop, spec.letterbox):
-            notes.append(f"the recording's pictures of {spec.name} were cut out or framed otherwise than the bundle "
-                         f"does it: its figures are of pictures it was not trained for")  # fmt: skip
+            notes.append(
+                f"the recording's pictures of {spec.name} were cut out or framed otherwise than the bundle "
+                f"does it: its figures are of pictures it was not trained for"
+            )
 
 
 def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarray:
@@ -121,8 +123,10 @@ def _rewards(episode: Episode, manifest: BundleManifest, notes: list[str]) -> np
     name = episode.meta.get("reward", manifest.reward_name)
     if name == manifest.reward_name:
         return episode.rewards
-    notes.append(f"the recording's reward is '{name}', the bundle predicts '{manifest.reward_name}': no figures of "
-                 f"reward and return")  # fmt: skip
+    notes.append(
+        f"the recording's reward is '{name}', the bundle predicts '{manifest.reward_name}': no figures of "
+        f"reward and return"
+    )
     return np.full(len(episode), np.nan, np.float32)
 
 

@@ -105,13 +105,21 @@ def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
     """What is to be read. ``manifest`` is the bundle's own: the replay's speaks of preprocessed pictures."""
     height, width = manifest.image.height, manifest.image.width
     if min(height, width) < WINDOW:
-        raise BundleRefused(f"bundle {manifest.model_id} has pictures of {width}x{height} pixels, which cannot be "
-                            f"compared: structural similarity takes at least {WINDOW}x{WINDOW}")  # fmt: skip
+        raise BundleRefused(
+            f"bundle {manifest.model_id} has pictures of {width}x{height} pixels, which cannot be "
+            f"compared: structural similarity takes at least {WINDOW}x{WINDOW}"
+        )
     return Recording(options.bag, manifest, options.reading, options.preprocessed, options.resample)
 
 
-def _run(options: EvaluateOptions, settings: ScoreSettings, replay: Replay, recording: Recording,
-         wanted: Sequence[Moment] | None, watcher: Watcher) -> BundleRun:  # fmt: skip
+def _run(
+    options: EvaluateOptions,
+    settings: ScoreSettings,
+    replay: Replay,
+    recording: Recording,
+    wanted: Sequence[Moment] | None,
+    watcher: Watcher,
+) -> BundleRun:
     run = BundleRun(options, replay, settings, wanted)
     left = options.frames
 
@@ -128,8 +136,9 @@ def _run(options: EvaluateOptions, settings: ScoreSettings, replay: Replay, reco
     return run
 
 
-def _evaluation(name: str, folder: str, replay: Replay, run: BundleRun, settings: ScoreSettings,
-                notes: Sequence[str]) -> Evaluation:  # fmt: skip
+def _evaluation(
+    name: str, folder: str, replay: Replay, run: BundleRun, settings: ScoreSettings, notes: Sequence[str]
+) -> Evaluation:
     frames, measurements, manifest = run.frames, run.measurements, replay.parts.bundle.manifest
     card = None
     if measurements is not None:
@@ -140,16 +149,27 @@ def _evaluation(name: str, folder: str, replay: Replay, run: BundleRun, settings
     if card is None:
         told.append("no stretch of rows was long enough, or no belief old enough, to imagine from: no open loop")
     return Evaluation(
-        name=name, path=folder, manifest=manifest, settings=settings, frames=frames, measurements=measurements,
-        windows=run.windows, card=card, moments=run.moments, notes=told,
-        figures=figures_of(frames, card, manifest.surprise_threshold, settings))  # fmt: skip
+        name=name,
+        path=folder,
+        manifest=manifest,
+        settings=settings,
+        frames=frames,
+        measurements=measurements,
+        windows=run.windows,
+        card=card,
+        moments=run.moments,
+        notes=told,
+        figures=figures_of(frames, card, manifest.surprise_threshold, settings),
+    )
 
 
 def _check_same_frames(evaluations: Sequence[Evaluation]) -> None:
     """Raise BagError where two bundles were given other rows: then nothing can be compared."""
     first, last = evaluations[0], evaluations[-1]
-    if not (np.array_equal(first.frames.stamp_ns, last.frames.stamp_ns)
-            and np.array_equal(first.frames.segment, last.frames.segment)):  # fmt: skip
+    if not (
+        np.array_equal(first.frames.stamp_ns, last.frames.stamp_ns)
+        and np.array_equal(first.frames.segment, last.frames.segment)
+    ):
         raise BagError(
             f"{first.name} sees {len(first.frames)} frames of the recording and {last.name} {len(last.frames)}, or "
             f"others: bundles with other cameras, inputs or periods cannot be compared on it; evaluate them apart"

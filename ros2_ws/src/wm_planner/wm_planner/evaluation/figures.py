@@ -23,8 +23,10 @@ _PERCENTILES = ("p50", "p95", "p99", "max")
 _MODES = {"driving_share": Mode.DRIVING, "degraded_share": Mode.DEGRADED, "braking_share": Mode.BRAKING}
 
 _OF_FRAMES = {
-    **{f"action.{name}.mae": f"mean distance of the planned {name} from the recorded one, where it did not brake"
-       for name in COMMANDS},
+    **{
+        f"action.{name}.mae": f"mean distance of the planned {name} from the recorded one, where it did not brake"
+        for name in COMMANDS
+    },
     **{f"action.{name}.rmse": f"the same of {name}, root of the mean square" for name in COMMANDS},
     "action.steer.sign_agreement": f"share of frames with a recorded |steer| above {CURVE:g} that plan the same side",
     "prior.psnr_db": "[dB] of the picture as it was expected one step before",
@@ -39,35 +41,52 @@ _OF_FRAMES = {
     "surprise.max": "[nats] largest of it",
     "surprise.above_threshold_share": "share of these observations above the bundle's threshold",
     **{f"mode.{name}": f"share of frames in the mode {mode.name}" for name, mode in _MODES.items()},
-    **{f"latency_ms.{name}.{at}": f"[ms] {at} of {'a whole decision' if name == 'total' else name} on this machine"
-       for name in LATENCIES for at in _PERCENTILES},
+    **{
+        f"latency_ms.{name}.{at}": f"[ms] {at} of {'a whole decision' if name == 'total' else name} on this machine"
+        for name in LATENCIES
+        for at in _PERCENTILES
+    },
     "latency_ms.frames": "frames that these latencies are of: those with a search",
-}  # fmt: skip
+}
 
 # Figures at every printed step: their name, where the scorecard has them, and what they mean.
 _PICTURES = ("imagined", "posterior", "copy_last", "shuffled")
 _REWARDS = ("imagined", "last_seen", "data_mean", "shuffled")
 _AT_STEPS = {
     **{f"psnr_db.{name}": (("picture", "psnr_db", name), f"[dB] of the pictures, {name}") for name in _PICTURES},
-    **{f"ssim.{name}": (("picture", "ssim", name), f"structural similarity of the pictures, {name}")
-       for name in _PICTURES},
-    **{f"reward_mae.{name}": (("reward", "mean_absolute_error", name), f"mean absolute error of the reward, {name}")
-       for name in _REWARDS},
-    **{f"return_mae.{name}": (("return", "mean_absolute_error", name), f"the same of the summed reward, {name}")
-       for name in _REWARDS},
-    **{f"return_rank_correlation.{name}": (("return", "rank_correlation", name),
-                                           f"Spearman's, of predicted and real summed reward, {name}")
-       for name in ("imagined", "shuffled")},
+    **{
+        f"ssim.{name}": (("picture", "ssim", name), f"structural similarity of the pictures, {name}")
+        for name in _PICTURES
+    },
+    **{
+        f"reward_mae.{name}": (("reward", "mean_absolute_error", name), f"mean absolute error of the reward, {name}")
+        for name in _REWARDS
+    },
+    **{
+        f"return_mae.{name}": (("return", "mean_absolute_error", name), f"the same of the summed reward, {name}")
+        for name in _REWARDS
+    },
+    **{
+        f"return_rank_correlation.{name}": (
+            ("return", "rank_correlation", name),
+            f"Spearman's, of predicted and real summed reward, {name}",
+        )
+        for name in ("imagined", "shuffled")
+    },
     "return_inside_samples": (("return", "inside_samples", "share"), "share of real returns inside the sampled ones"),
     "action_gap.psnr_db": (("action_gap", "psnr_db"), "[dB] lost with the actions of another window"),
     "action_gap.reward_mae": (("action_gap", "reward_mean_absolute_error"), "error of the reward gained with them"),
     "aleatoric": (("uncertainty", "sample_spread", "size"), "spread of the reward over sampled futures"),
-    "aleatoric_error_correlation": (("uncertainty", "sample_spread", "rank_correlation_with_error"),
-                                    "Spearman's, of that and the reward's error"),
+    "aleatoric_error_correlation": (
+        ("uncertainty", "sample_spread", "rank_correlation_with_error"),
+        "Spearman's, of that and the reward's error",
+    ),
     "epistemic": (("uncertainty", "disagreement", "size"), "disagreement of the ensemble about the reward"),
-    "epistemic_error_correlation": (("uncertainty", "disagreement", "rank_correlation_with_error"),
-                                    "Spearman's, of that and the reward's error"),
-}  # fmt: skip
+    "epistemic_error_correlation": (
+        ("uncertainty", "disagreement", "rank_correlation_with_error"),
+        "Spearman's, of that and the reward's error",
+    ),
+}
 _BREAK_EVENS = {
     "picture_against_copy_last": "copying the last picture",
     "reward_against_last_seen": "the last reward seen",
@@ -81,13 +100,18 @@ def figure_names(steps: list[int]) -> dict[str, str]:
     """Every figure's name and meaning, with these printed steps."""
     return {
         **_OF_FRAMES,
-        **{f"open_loop.{name}.{step}": f"{meaning}, {step} steps ahead"
-           for name, (_, meaning) in _AT_STEPS.items() for step in steps},
+        **{
+            f"open_loop.{name}.{step}": f"{meaning}, {step} steps ahead"
+            for name, (_, meaning) in _AT_STEPS.items()
+            for step in steps
+        },
         "open_loop.continue.brier": "Brier score of the probability to go on",
         "open_loop.continue.calibration_error": "expected calibration error of the same",
-        **{f"open_loop.break_even.{name}": f"first step no better than {what}; 1: never better, K + 1: to the end"
-           for name, what in _BREAK_EVENS.items()},
-    }  # fmt: skip
+        **{
+            f"open_loop.break_even.{name}": f"first step no better than {what}; 1: never better, K + 1: to the end"
+            for name, what in _BREAK_EVENS.items()
+        },
+    }
 
 
 FIGURES = figure_names(list(STEPS))
@@ -194,8 +218,17 @@ def _at(tree: Mapping, path: tuple[str, ...]):
 def _common(one: Frames, other: Frames) -> tuple[Frames, Frames]:
     """The same, with NaN for both where one of them cannot tell."""
     changes: tuple[dict, dict] = {}, {}
-    names = ("planned", "prior_error", "prior_ssim", "posterior_error", "posterior_ssim", "predicted_reward", "reward",
-             "aleatoric", "epistemic")  # fmt: skip
+    names = (
+        "planned",
+        "prior_error",
+        "prior_ssim",
+        "posterior_error",
+        "posterior_ssim",
+        "predicted_reward",
+        "reward",
+        "aleatoric",
+        "epistemic",
+    )
     for name in names:
         values = getattr(one, name), getattr(other, name)
         known = np.isfinite(values[0]) & np.isfinite(values[1])

@@ -70,10 +70,16 @@ def _chunk(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.nd
     missing = ((0, 0), (0, engine.manifest.horizon - actions.shape[1]), (0, 0))
     steps = actions.shape[1]
     scores, beliefs = engine.imagine_whole(
-        np.ascontiguousarray(belief), np.pad(actions, missing), np.pad(noise, missing))  # fmt: skip
+        np.ascontiguousarray(belief), np.pad(actions, missing), np.pad(noise, missing)
+    )
     disagreement = None if scores.disagreement is None else scores.disagreement[:, :steps].copy()
-    return Futures(scores.reward[:, :steps].copy(), scores.continues[:, :steps].copy(),
-                   scores.value[:, :steps].copy(), disagreement, beliefs[:, :steps].copy())  # fmt: skip
+    return Futures(
+        scores.reward[:, :steps].copy(),
+        scores.continues[:, :steps].copy(),
+        scores.value[:, :steps].copy(),
+        disagreement,
+        beliefs[:, :steps].copy(),
+    )
 
 
 def _joined(parts: list[Futures], axis: int) -> Futures:

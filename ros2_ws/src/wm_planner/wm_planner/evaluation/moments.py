@@ -66,10 +66,15 @@ class MomentKeeper:
                 if all(abs(int(scores.stamps_ns[row]) - int(scores.stamps_ns[r])) >= APART_S * NS_PER_S for r in worst):
                     worst.append(int(row))
             found = [
-                _Candidate(kind, float(values[row]), scores.drive, int(scores.stamps_ns[row]),
-                           clip(kind, float(values[row]), row, int(scores.clip_starts[kind][row])))
+                _Candidate(
+                    kind,
+                    float(values[row]),
+                    scores.drive,
+                    int(scores.stamps_ns[row]),
+                    clip(kind, float(values[row]), row, int(scores.clip_starts[kind][row])),
+                )
                 for row in worst
-            ]  # fmt: skip
+            ]
             self._kept[kind] = sorted(self._kept[kind] + found, key=lambda c: -c.value)[: self._count]
 
     def chosen(self) -> list[Moment]:

@@ -49,9 +49,7 @@ def predict_next(engine: Engine, episode: Episode, decided: Decided, samples: in
     # A prior counts where the row after it was observed and belongs to the same belief.
     expected = observed & np.isfinite(priors).all(1)
     return OneStep(
-        *numbers,
-        *_scores(engine, episode, priors, expected),
-        *_scores(engine, episode, decided.posterior, observed),
+        *numbers, *_scores(engine, episode, priors, expected), *_scores(engine, episode, decided.posterior, observed)
     )
 
 

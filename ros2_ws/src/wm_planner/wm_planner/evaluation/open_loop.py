@@ -34,8 +34,9 @@ class OpenLoop:
         rows = np.arange(0, len(decided.age), self._stride)
         return rows[(rows >= CONTEXT - 1) & (decided.age[rows] >= CONTEXT)]
 
-    def measure(self, stretch: Stretch, decided: Decided, one_step: OneStep, segments: np.ndarray,
-                seed: tuple[int, ...]) -> Measurements | None:  # fmt: skip
+    def measure(
+        self, stretch: Stretch, decided: Decided, one_step: OneStep, segments: np.ndarray, seed: tuple[int, ...]
+    ) -> Measurements | None:
         """A stretch's windows; None where there is none.
 
         ``one_step`` holds the scores of the reconstructions; ``segments`` (T,) int. Raises EngineError.
@@ -48,8 +49,9 @@ class OpenLoop:
             futures = self._imagine(episode.actions, row, decided.belief[row], donor, (*seed, row))
             errors, similarities = self._picture_scores(episode, row, futures, donor is not None)
             errors["posterior"], similarities["posterior"] = self._reconstructed(one_step, row)
-            parts.append(self._measured(stretch, row, int(segments[row]), futures, donor is not None, errors,
-                                        similarities))  # fmt: skip
+            parts.append(
+                self._measured(stretch, row, int(segments[row]), futures, donor is not None, errors, similarities)
+            )
         return join(parts) if parts else None
 
     def _donors(self, actions: np.ndarray, starts: np.ndarray, seed: tuple[int, ...]) -> list[np.ndarray | None]:
@@ -73,8 +75,9 @@ class OpenLoop:
         del self._pool[:-_POOL]
         return donors
 
-    def _imagine(self, actions: np.ndarray, row: int, belief: np.ndarray, donor: np.ndarray | None,
-                 seed: tuple[int, ...]) -> Futures:  # fmt: skip
+    def _imagine(
+        self, actions: np.ndarray, row: int, belief: np.ndarray, donor: np.ndarray | None, seed: tuple[int, ...]
+    ) -> Futures:
         """The mean future, N sampled ones, and the mean one along the donor's actions (or once more its own)."""
         steps = self._settings.horizon
         own = np.array(actions[row : row + steps], np.float32)
@@ -116,8 +119,16 @@ class OpenLoop:
         )
         return error, similarity[printed]
 
-    def _measured(self, stretch: Stretch, row: int, segment: int, futures: Futures, exchanged: bool,
-                  errors: dict, similarities: dict) -> Measurements:  # fmt: skip
+    def _measured(
+        self,
+        stretch: Stretch,
+        row: int,
+        segment: int,
+        futures: Futures,
+        exchanged: bool,
+        errors: dict,
+        similarities: dict,
+    ) -> Measurements:
         """One window's Measurements, M = 1."""
         episode, steps = stretch.episode, self._settings.horizon
         real, unknown = slice(row, row + steps), np.full((1, steps), np.nan)

@@ -43,9 +43,15 @@ class EvaluateOptions:
     moments: int = 6
 
     def __post_init__(self):
-        for name, least, most in (("stride", 1, 10_000), ("steps", 1, 1000), ("samples", 2, 256),
-                                  ("frames", 1, None), ("resamples", 1, 1_000_000), ("seed", 0, 2**31 - 1),
-                                  ("moments", 0, 100)):  # fmt: skip
+        for name, least, most in (
+            ("stride", 1, 10_000),
+            ("steps", 1, 1000),
+            ("samples", 2, 256),
+            ("frames", 1, None),
+            ("resamples", 1, 1_000_000),
+            ("seed", 0, 2**31 - 1),
+            ("moments", 0, 100),
+        ):
             value = getattr(self, name)
             if value is not None and not (least <= value and (most is None or value <= most)):
                 found = f"{least} or more" if most is None else f"{least} to {most}"
@@ -94,8 +100,12 @@ class EvaluateOptions:
 def replay_config(bundle: Path, parameters: Sequence[tuple[str, bool | int | float | str]]) -> PlannerConfig:
     """The planner's parameters for a recording whose pictures are preprocessed when they reach it, and whose time
     stands still while the planner decides. Raises ConfigError."""
-    values = {**dict(parameters), "bundle": str(bundle), "preprocessed_images": True,
-              **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S)}  # fmt: skip
+    values = {
+        **dict(parameters),
+        "bundle": str(bundle),
+        "preprocessed_images": True,
+        **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S),
+    }
     return PlannerConfig.from_values(values)
 
 
@@ -124,38 +134,86 @@ def _parser() -> argparse.ArgumentParser:
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
     parser.set_defaults(**{name: value for name, value in given.items() if name not in ("bag", "bundle", "output")})
     add = parser.add_argument
-    add("bag", type=Path, metavar="BAG", help="a bag (folder, .mcap, .db3, .bag), a folder of bags, or a folder of "
-        "episodes (*.npz)")  # fmt: skip
+    add(
+        "bag",
+        type=Path,
+        metavar="BAG",
+        help="a bag (folder, .mcap, .db3, .bag), a folder of bags, or a folder of episodes (*.npz)",
+    )
     add("--bundle", type=Path, required=True, metavar="DIR", help="folder of the model bundle to evaluate")
     add("--output", type=Path, required=True, metavar="DIR", help="folder for what is written")
-    add("--baseline", dest="baselines", type=Path, action="append", metavar="DIR",
-        help="another bundle, evaluated on the same frames and compared; may be given several times")  # fmt: skip
-    add("--threshold", dest="thresholds", type=_threshold, nargs="+", action="extend", metavar="NAME<VALUE",
+    add(
+        "--baseline",
+        dest="baselines",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="another bundle, evaluated on the same frames and compared; may be given several times",
+    )
+    add(
+        "--threshold",
+        dest="thresholds",
+        type=_threshold,
+        nargs="+",
+        action="extend",
+        metavar="NAME<VALUE",
         help="the bundle passes only if this holds, as 'action.steer.mae<0.1'; also >, <= and >=; a figure that "
-        "cannot be told fails")  # fmt: skip
-    add("--set", dest="parameters", type=partial(assignment, not_set=DECIDED), nargs="+", action="extend",
-        metavar="NAME=VALUE", help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner "
-        "planner --help lists them); preprocessed_images=true: the pictures are at the model's size already"
-        )  # fmt: skip
+        "cannot be told fails",
+    )
+    add(
+        "--set",
+        dest="parameters",
+        type=partial(assignment, not_set=DECIDED),
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        help="parameters of the planner node, such as candidates=128 (ros2 run wm_planner "
+        "planner --help lists them); preprocessed_images=true: the pictures are at the model's size already",
+    )
     add_reading_options(parser)
-    add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
-        "more")  # fmt: skip
-    add("--stride", type=int, metavar="N", help="frames from one open-loop prediction to the next (default: "
-        f"{defaults['stride']})")  # fmt: skip
+    add(
+        "--resample",
+        action="store_true",
+        help="take the pictures nearest to the bundle's period from a bag that has more",
+    )
+    add(
+        "--stride",
+        type=int,
+        metavar="N",
+        help=f"frames from one open-loop prediction to the next (default: {defaults['stride']})",
+    )
     add("--steps", type=int, metavar="K", help=f"frames to predict open loop (default: {defaults['steps']})")
-    add("--samples", type=int, metavar="N", help="sampled futures beside the mean one (default: "
-        f"{defaults['samples']})")  # fmt: skip
+    add(
+        "--samples", type=int, metavar="N", help=f"sampled futures beside the mean one (default: {defaults['samples']})"
+    )
     add("--frames", type=int, metavar="N", help="evaluate only the first N frames (default: all)")
-    add("--segment", dest="segment_s", type=float, metavar="S", help="length of the segments that the 95 %% intervals "
-        f"are made of [s] (default: {defaults['segment_s']:g})")  # fmt: skip
-    add("--resamples", type=int, metavar="N", help="resamples of the segments (default: "
-        f"{defaults['resamples']})")  # fmt: skip
-    add("--seed", type=int, metavar="N", help="seed of sampled futures, exchanged actions and intervals (default: "
-        f"{defaults['seed']})")  # fmt: skip
-    add("--moments", type=int, metavar="N", help="moments worth watching, at least 2 s apart (default: "
-        f"{defaults['moments']})")  # fmt: skip
-    add("--list-metrics", action=_ListMetrics, nargs=0, dest=argparse.SUPPRESS,
-        help="print the names of all figures and what they mean")
+    add(
+        "--segment",
+        dest="segment_s",
+        type=float,
+        metavar="S",
+        help=f"length of the segments that the 95 %% intervals are made of [s] (default: {defaults['segment_s']:g})",
+    )
+    add("--resamples", type=int, metavar="N", help=f"resamples of the segments (default: {defaults['resamples']})")
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help=f"seed of sampled futures, exchanged actions and intervals (default: {defaults['seed']})",
+    )
+    add(
+        "--moments",
+        type=int,
+        metavar="N",
+        help=f"moments worth watching, at least 2 s apart (default: {defaults['moments']})",
+    )
+    add(
+        "--list-metrics",
+        action=_ListMetrics,
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        help="print the names of all figures and what they mean",
+    )
     return parser
 
 

@@ -14,13 +14,26 @@ from wm_planner.evaluation.evaluation import Comparison, Evaluation, Figure
 from wm_planner.evaluation.report_tables import ABOUT_APART, APART, apart
 
 _SHOWN = (
-    "action.steer.mae", "action.throttle.mae", "action.brake.mae", "action.steer.sign_agreement", "prior.psnr_db",
-    "posterior.psnr_db", "open_loop.psnr_db.imagined.1", "open_loop.psnr_db.imagined.{last}",
-    "open_loop.psnr_db.copy_last.{last}", "open_loop.return_rank_correlation.imagined.{last}",
-    "open_loop.break_even.picture_against_copy_last", "open_loop.action_gap.psnr_db.{last}", "surprise.mean",
-    "surprise.above_threshold_share", "mode.degraded_share", "mode.braking_share", "latency_ms.total.p50",
-    "latency_ms.total.p99", "latency_ms.frames",
-)  # fmt: skip
+    "action.steer.mae",
+    "action.throttle.mae",
+    "action.brake.mae",
+    "action.steer.sign_agreement",
+    "prior.psnr_db",
+    "posterior.psnr_db",
+    "open_loop.psnr_db.imagined.1",
+    "open_loop.psnr_db.imagined.{last}",
+    "open_loop.psnr_db.copy_last.{last}",
+    "open_loop.return_rank_correlation.imagined.{last}",
+    "open_loop.break_even.picture_against_copy_last",
+    "open_loop.action_gap.psnr_db.{last}",
+    "surprise.mean",
+    "surprise.above_threshold_share",
+    "mode.degraded_share",
+    "mode.braking_share",
+    "latency_ms.total.p50",
+    "latency_ms.total.p99",
+    "latency_ms.frames",
+)
 
 
 _BREAK_EVEN = "open_loop.break_even."
@@ -35,9 +48,16 @@ class ProgressBar(Watcher):
         """``frames``: how many are evaluated at most, if that was said."""
         self._frames = frames
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"), BarColumn(bar_width=28), TextColumn("{task.completed} frames"),
-            TextColumn("{task.fields[place]}"), TimeElapsedColumn(), TimeRemainingColumn(), console=console,
-            transient=True, disable=not console.is_terminal)  # fmt: skip
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.completed} frames"),
+            TextColumn("{task.fields[place]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
         self._task = None
         self._known = 0
 
@@ -72,8 +92,10 @@ def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
     rows = []
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
         cells = [_spell_of(evaluation, name) for evaluation in evaluations]
-        cells += [_spell(difference.get(name)) + apart(comparison, other, name)
-                  for other, difference in enumerate(comparison.differences)]  # fmt: skip
+        cells += [
+            _spell(difference.get(name)) + apart(comparison, other, name)
+            for other, difference in enumerate(comparison.differences)
+        ]
         rows.append([name, *cells])
     if sum(column + _BETWEEN for column in _widths(rows)) > width:
         rows = [[name, *(cell.replace(" [", "\n[") for cell in cells)] for name, *cells in rows]

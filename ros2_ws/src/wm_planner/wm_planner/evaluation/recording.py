@@ -163,10 +163,16 @@ class Recording:
         row_bytes = image.channels * image.height * image.width
         try:
             return _AsBundle(
-                "rosbag", str(self.source), "", cameras=tuple(camera.name for camera in image.cameras),
-                **self.reading, rate=1.0 / self.manifest.control_period_s if self.resample else None,
-                min_rows=_MIN_ROWS, max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
-                image=for_preprocessed_images(image) if self.preprocessed else image)  # fmt: skip
+                "rosbag",
+                str(self.source),
+                "",
+                cameras=tuple(camera.name for camera in image.cameras),
+                **self.reading,
+                rate=1.0 / self.manifest.control_period_s if self.resample else None,
+                min_rows=_MIN_ROWS,
+                max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
+                image=for_preprocessed_images(image) if self.preprocessed else image,
+            )
         except ValueError as error:
             raise BagError(str(error)) from None
 

@@ -70,10 +70,16 @@ class Replay:
         episode = stretch.episode
         rows, features = len(episode), self.parts.bundle.manifest.latent.belief
         decided = Decided(
-            modes=np.zeros(rows, np.int64), reasons=[], planned=np.full((rows, 3), np.nan),
-            surprise=np.full(rows, np.nan), posterior=np.full((rows, features), np.nan, np.float32),
-            belief=np.full((rows, features), np.nan, np.float32), age=np.zeros(rows, np.int64),
-            first=np.zeros(rows, bool), latency_ms=np.full((rows, 3), np.nan))  # fmt: skip
+            modes=np.zeros(rows, np.int64),
+            reasons=[],
+            planned=np.full((rows, 3), np.nan),
+            surprise=np.full(rows, np.nan),
+            posterior=np.full((rows, features), np.nan, np.float32),
+            belief=np.full((rows, features), np.nan, np.float32),
+            age=np.zeros(rows, np.int64),
+            first=np.zeros(rows, bool),
+            latency_ms=np.full((rows, 3), np.nan),
+        )
         for row in range(rows):
             self._decide_row(episode, row, decided)
             advance(1)

@@ -78,11 +78,14 @@ def _tiles(comparison: Comparison, step: int) -> list[Tile]:
         *tiles,
         Tile(_short(steer, ".3f"), "mean distance of planned from recorded steer", "action_mae"),
         Tile(gained, f"PSNR over copying the last frame, {step} steps ahead", "psnr"),
-        Tile(_short(correlation, ".2f"), f"rank correlation of imagined and real return over {step} steps",
-             "rank_correlation"),
+        Tile(
+            _short(correlation, ".2f"),
+            f"rank correlation of imagined and real return over {step} steps",
+            "rank_correlation",
+        ),
         Tile(_short(braking, ".1%"), "of the frames would have braked", "braking_share"),
         Tile(_short(latency, ".0f", " ms"), "p99 of a decision", "planner_latency", "bad" if late else ""),
-    ]  # fmt: skip
+    ]
 
 
 def _short(figure, how: str, unit: str = "") -> str:
@@ -91,10 +94,13 @@ def _short(figure, how: str, unit: str = "") -> str:
 
 def _verdicts(comparison: Comparison) -> Section:
     rows = [
-        (str(verdict.threshold), "holds" if verdict.holds else "fails",
-         "not measured" if math.isnan(verdict.value) else f"{verdict.value:.6g}")
+        (
+            str(verdict.threshold),
+            "holds" if verdict.holds else "fails",
+            "not measured" if math.isnan(verdict.value) else f"{verdict.value:.6g}",
+        )
         for verdict in comparison.verdicts
-    ]  # fmt: skip
+    ]
     lead = "" if comparison.options.thresholds else "None were given, so this is the default."
     return Section("Thresholds", [Table(["threshold", "verdict", "found"], rows)], lead=lead)
 
@@ -140,11 +146,17 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
     summary = Table(
         [Head("moment", "moment"), "at [s]", "episode", "row", "mode", "why"],
         [
-            (str(number), f"{times[moment.frame]:.1f}", str(first.frames.episode[moment.frame]),
-             str(first.frames.row[moment.frame]), _mode(first, moment), KINDS[moment.kind].format(moment.value))
+            (
+                str(number),
+                f"{times[moment.frame]:.1f}",
+                str(first.frames.episode[moment.frame]),
+                str(first.frames.row[moment.frame]),
+                _mode(first, moment),
+                KINDS[moment.kind].format(moment.value),
+            )
             for number, moment in enumerate(first.moments, 1)
         ],
-    )  # fmt: skip
+    )
     clips = [_strips(comparison, number, moment) for number, moment in enumerate(first.moments, 1)]
     films = (
         [Video(video, "what the camera last saw, what was imagined and what came", "worst_moments.mp4")]
@@ -227,8 +239,10 @@ def _latency(comparison: Comparison) -> Section:
 
 def _searched(comparison: Comparison) -> str:
     """How many frames of each bundle the latencies are of."""
-    counts = [f"{len(evaluation.frames.searched_latency_ms)} of {len(evaluation.frames)}"
-              for evaluation in comparison.evaluations]  # fmt: skip
+    counts = [
+        f"{len(evaluation.frames.searched_latency_ms)} of {len(evaluation.frames)}"
+        for evaluation in comparison.evaluations
+    ]
     return "; ".join(counts)
 
 

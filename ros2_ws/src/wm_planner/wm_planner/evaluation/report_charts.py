@@ -41,12 +41,22 @@ def along_the_drive(comparison: Comparison) -> go.Figure:
         *commands,
         Panel("reward", [*drawn.recorded_reward(), *drawn.each("expected reward", lambda f: f.predicted_reward)]),
         Panel("surprise", [*drawn.each("surprise", _surprise), *drawn.thresholds()]),
-        Panel("PSNR [dB]", [*drawn.each("expected picture", lambda f: f.prior_psnr_db),
-                            *drawn.each("reconstructed picture", lambda f: f.posterior_psnr_db, dash=True)]),
-        Panel("doubt", [*drawn.each("aleatoric", lambda f: f.aleatoric),
-                        *drawn.each("epistemic", lambda f: f.epistemic, dash=True)]),
+        Panel(
+            "PSNR [dB]",
+            [
+                *drawn.each("expected picture", lambda f: f.prior_psnr_db),
+                *drawn.each("reconstructed picture", lambda f: f.posterior_psnr_db, dash=True),
+            ],
+        ),
+        Panel(
+            "doubt",
+            [
+                *drawn.each("aleatoric", lambda f: f.aleatoric),
+                *drawn.each("epistemic", lambda f: f.epistemic, dash=True),
+            ],
+        ),
         Panel("mode", drawn.each("mode", _mode), (-0.2, 2.2)),
-    ]  # fmt: skip
+    ]
     parts = [part for part in parts if part.series]
     figure = panels(parts, "seconds of driving", panel_height=PANEL_HEIGHT)
     drawn.tell_by_bundle(figure)
@@ -100,11 +110,15 @@ class _Lines:
     def thresholds(self) -> list[Series]:
         """The bundles' limits of surprise."""
         return [
-            Series(self._label("threshold", evaluation), self._times[[0, -1]],
-                   [evaluation.manifest.surprise_threshold] * 2, dash=True,
-                   colour=BUNDLE_COLOURS[number % len(BUNDLE_COLOURS)])
+            Series(
+                self._label("threshold", evaluation),
+                self._times[[0, -1]],
+                [evaluation.manifest.surprise_threshold] * 2,
+                dash=True,
+                colour=BUNDLE_COLOURS[number % len(BUNDLE_COLOURS)],
+            )
             for number, evaluation in enumerate(self._evaluations)
-        ]  # fmt: skip
+        ]
 
     def tell_by_bundle(self, figure: go.Figure) -> None:
         """One entry of the legend for what was recorded and for each bundle, instead of one for each line."""
@@ -135,6 +149,12 @@ def _mark_moments(figure: go.Figure, first: Evaluation, times: np.ndarray) -> No
         at = float(times[moment.frame])
         figure.add_shape(type="line", x0=at, x1=at, y0=0.0, y1=1.0, xref="x", yref="paper", line=line)
         figure.add_annotation(
-            x=at, y=1.0, xref="x", yref="paper", yanchor="bottom", text=str(number), showarrow=False,
+            x=at,
+            y=1.0,
+            xref="x",
+            yref="paper",
+            yanchor="bottom",
+            text=str(number),
+            showarrow=False,
             font={"color": colour("red")},
-        )  # fmt: skip
+        )

@@ -38,7 +38,8 @@ def groups(step: int) -> list[Group]:
     return [
         Group("action error", "action_mae", (*errors, side)),
         Group(
-            "one step", "one_step",
+            "one step",
+            "one_step",
             (
                 Row("prior.psnr_db", "expected picture (prior), PSNR [dB]", ".2f", "higher"),
                 Row("posterior.psnr_db", "reconstructed picture (posterior), PSNR [dB]", ".2f", "higher"),
@@ -48,7 +49,8 @@ def groups(step: int) -> list[Group]:
             ),
         ),
         Group(
-            f"imagined, k = {step}", "psnr",
+            f"imagined, k = {step}",
+            "psnr",
             (
                 Row(f"open_loop.psnr_db.imagined.{step}", "picture, PSNR [dB]", ".2f", "higher"),
                 Row(f"open_loop.ssim.imagined.{step}", "picture, SSIM", ".3f", "higher"),
@@ -59,7 +61,8 @@ def groups(step: int) -> list[Group]:
             ),
         ),
         Group(
-            "surprise", "surprise",
+            "surprise",
+            "surprise",
             (
                 Row("surprise.mean", "mean [nats]", ".2f"),
                 Row("surprise.p99", "p99 [nats]", ".2f"),
@@ -68,23 +71,28 @@ def groups(step: int) -> list[Group]:
             ),
         ),
         Group(
-            "mode", "braking_share",
+            "mode",
+            "braking_share",
             (
                 Row("mode.driving_share", "driving", ".2%", "higher"),
                 Row("mode.degraded_share", "degraded", ".2%", "lower"),
                 Row("mode.braking_share", "braking", ".2%", "lower"),
             ),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def deciding(step: int) -> list[Row]:
     """The figures by which one bundle is called better than another."""
     wanted = {
-        "action.steer.mae", "prior.psnr_db", f"open_loop.psnr_db.imagined.{step}",
-        f"open_loop.return_mae.imagined.{step}", f"open_loop.return_rank_correlation.imagined.{step}",
-        "open_loop.continue.brier", "mode.braking_share",
-    }  # fmt: skip
+        "action.steer.mae",
+        "prior.psnr_db",
+        f"open_loop.psnr_db.imagined.{step}",
+        f"open_loop.return_mae.imagined.{step}",
+        f"open_loop.return_rank_correlation.imagined.{step}",
+        "open_loop.continue.brier",
+        "mode.braking_share",
+    }
     return [row for group in groups(step) for row in group.rows if row.name in wanted]
 
 

@@ -71,13 +71,19 @@ def line_of(evaluation: Evaluation, frame: int) -> dict:
         "planned": None if braked else [_number(number) for number in frames.planned[frame]],
         **{
             name: _number(getattr(frames, name)[frame])
-            for name in ("reward", "predicted_reward", "surprise", "prior_psnr_db", "posterior_psnr_db", "value",
-                         "epistemic", "aleatoric")
+            for name in (
+                "reward",
+                "predicted_reward",
+                "surprise",
+                "prior_psnr_db",
+                "posterior_psnr_db",
+                "value",
+                "epistemic",
+                "aleatoric",
+            )
         },
-        "latency_ms": {
-            name: _number(value) for name, value in zip(LATENCIES, frames.latency_ms[frame], strict=True)
-        },
-    }  # fmt: skip
+        "latency_ms": {name: _number(value) for name, value in zip(LATENCIES, frames.latency_ms[frame], strict=True)},
+    }
 
 
 def _bundle(evaluation: Evaluation) -> dict:

@@ -29,8 +29,9 @@ def verdict(comparison: Comparison) -> str:
     ]
     doubts, facts = _by_itself(first)
     if doubts:
-        parts.append(f"{'because it' if failed and not comparison.differences else 'doubtful: it'} "
-                     + ", ".join(doubts))  # fmt: skip
+        parts.append(
+            f"{'because it' if failed and not comparison.differences else 'doubtful: it'} " + ", ".join(doubts)
+        )
     elif not parts:
         parts = ["no fault found: it " + ", ".join(facts)]
     return f"{first.name}: {'; '.join(parts)}"
@@ -55,11 +56,14 @@ def _against(name: str, figures, step: int, segments: int) -> str:
             said[judged].append(f"{row.label} ({signed(figures[row.name].value, row.how)})")
     if not any(said.values()):
         return f"no sure difference from {name} in {len(rows)} figures"
-    texts = {way: f"in {' and '.join(names[:_NAMED])}" + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
-             for way, names in said.items() if names}  # fmt: skip
+    texts = {
+        way: f"in {' and '.join(names[:_NAMED])}" + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
+        for way, names in said.items()
+        if names
+    }
     if len(texts) == 2:
         return f"neither better nor worse than {name}: better {texts['better']}, worse {texts['worse']}"
-    (way, text), = texts.items()
+    ((way, text),) = texts.items()
     return f"{way} than {name} {text}"
 
 
@@ -86,7 +90,7 @@ def _main_reason(evaluation: Evaluation) -> str:
     frames = evaluation.frames
     reasons = [reason for reason, mode in zip(frames.reason, frames.mode, strict=True) if mode == Mode.BRAKING]
     kinds = [re.sub(r"\d[\d.,]*", "0", reason) for reason in reasons]
-    (kind, count), = Counter(kinds).most_common(1)
+    ((kind, count),) = Counter(kinds).most_common(1)
     reason = reasons[kinds.index(kind)]
     shortened = reason if len(reason) <= _LENGTH else reason[: _LENGTH - 1] + "…"
     return f"{'all' if count == len(reasons) else f'{count} of {len(reasons)}'}: {shortened}"

@@ -43,8 +43,9 @@ class WatchedPlanner:
     def predict(self, commands: Sequence[np.ndarray | None]) -> None:
         self._planner.predict(commands)
 
-    def observe(self, image: np.ndarray, vector: np.ndarray, stamp_ns: int,
-                camera_mask: np.ndarray | None = None) -> float:  # fmt: skip
+    def observe(
+        self, image: np.ndarray, vector: np.ndarray, stamp_ns: int, camera_mask: np.ndarray | None = None
+    ) -> float:
         begin = time.perf_counter()
         surprise = self._planner.observe(image, vector, stamp_ns, camera_mask)
         self.observe_s = time.perf_counter() - begin

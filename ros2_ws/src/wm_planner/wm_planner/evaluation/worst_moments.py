@@ -23,8 +23,11 @@ LEAST_WIDTH = 640  # [px] of the video, for the text
 BORDER, GAP, LABEL, HEADER, PLOT = 3, 8, 22, 58, 84  # [px]
 PAUSE_S = 0.8  # at the moment itself, and after a clip's last frame
 FAR = 3.0  # times the largest surprise of a clip, above which the threshold is not drawn
-KINDS = {"surprise": "surprise {:.1f} nats", "action": "planned {:.2f} from the recorded command",
-         "prediction": "imagined picture off by {:.4f} (mean squared)"}  # fmt: skip
+KINDS = {
+    "surprise": "surprise {:.1f} nats",
+    "action": "planned {:.2f} from the recorded command",
+    "prediction": "imagined picture off by {:.4f} (mean squared)",
+}
 
 
 def write_video(path: Path, evaluations: Sequence[Evaluation]) -> None:

@@ -64,8 +64,10 @@ def make_clip(options: LoopOptions, replay: Replay, manifest: BundleManifest, pr
     turns = int(options.seconds / manifest.control_period_s + 1e-6) // (options.look + horizon)
     if turns < 1:
         needed_s = (options.look + horizon) * manifest.control_period_s
-        raise EvaluationError(f"--seconds: expected at least {needed_s:.2f}, one turn of {options.look} pictures to "
-                              f"look at and {horizon} to imagine, found {options.seconds:g}")
+        raise EvaluationError(
+            f"--seconds: expected at least {needed_s:.2f}, one turn of {options.look} pictures to "
+            f"look at and {horizon} to imagine, found {options.seconds:g}"
+        )
     ahead = steps_ahead(turns, options.look, horizon)
     recording = Recording(options.recording, manifest, options.reading, options.preprocessed, options.resample)
     if recording.drives != 1:
@@ -112,7 +114,8 @@ def _find(options: LoopOptions, replay: Replay, recording: Recording, count: int
         raise BagError(
             f"{options.recording} has no {count * period_s:.2f} s ({count} pictures) {where} that the model saw "
             f"without a gap: the longest drive read in it has {longest * period_s:.2f} s; ask for fewer --seconds, a "
-            f"shorter --horizon or another --start")
+            f"shorter --horizon or another --start"
+        )
     return best
 
 
@@ -153,8 +156,9 @@ def _recorded_pictures(recording: Recording, camera: int, stamps_ns: np.ndarray,
     if not recording.has_camera_pictures:
         return _one_camera(shown, camera)
     cameras = tuple(whole if other is spec else other for other in image.cameras)
-    manifest = replace(recording.manifest, image=replace(
-        image, height=spec.source_height, width=spec.source_width, cameras=cameras))  # fmt: skip
+    manifest = replace(
+        recording.manifest, image=replace(image, height=spec.source_height, width=spec.source_width, cameras=cameras)
+    )
     as_recorded = replace(recording, manifest=manifest, notes=[], skipped={}, choices=[])
     wanted = {int(stamp): row for row, stamp in enumerate(stamps_ns)}
     pictures = np.empty((len(stamps_ns), spec.source_height, spec.source_width, 3), np.uint8)

@@ -42,8 +42,10 @@ def draw_frames(clip: Clip) -> Iterator[np.ndarray]:
         canvas = background.copy()
         draw = ImageDraw.Draw(canvas)
         right = WIDTH - MARGIN - PANEL
-        for left, pictures, size, colour in ((MARGIN, clip.camera, cameras, _SEEN),
-                                             (right, clip.model, models, _IMAGINED if ahead else _SEEN)):  # fmt: skip
+        for left, pictures, size, colour in (
+            (MARGIN, clip.camera, cameras, _SEEN),
+            (right, clip.model, models, _IMAGINED if ahead else _SEEN),
+        ):
             _draw_panel(canvas, draw, enlarged(pictures[row], size), left, tallest, colour)
         _write_captions(draw, int(ahead), clip.period_s, right)
         _draw_commands(draw, clip.commands[row], canvas.height - FOOT)
@@ -86,13 +88,20 @@ def _background(clip: Clip, tallest: int) -> Image.Image:
         draw.rectangle((left, top + 22 - height // 2, right, top + 22 + height // 2), _RULE)
     count = len(clip.ahead)
     for row, ahead in enumerate(clip.ahead):
-        draw.rectangle((*_moment(row, count, canvas.height), _moment(row + 1, count, canvas.height)[0] - 1,
-                        canvas.height - MARGIN), _IMAGINED if ahead else _SEEN)  # fmt: skip
+        draw.rectangle(
+            (
+                *_moment(row, count, canvas.height),
+                _moment(row + 1, count, canvas.height)[0] - 1,
+                canvas.height - MARGIN,
+            ),
+            _IMAGINED if ahead else _SEEN,
+        )
     return canvas
 
 
-def _draw_panel(canvas: Image.Image, draw: ImageDraw.ImageDraw, picture: np.ndarray, left: int, tallest: int,
-                colour: str) -> None:  # fmt: skip
+def _draw_panel(
+    canvas: Image.Image, draw: ImageDraw.ImageDraw, picture: np.ndarray, left: int, tallest: int, colour: str
+) -> None:
     height, width = picture.shape[:2]
     left += (PANEL - width) // 2
     top = CAPTION + BORDER + (tallest - height) // 2
@@ -103,8 +112,10 @@ def _draw_panel(canvas: Image.Image, draw: ImageDraw.ImageDraw, picture: np.ndar
 def _write_captions(draw: ImageDraw.ImageDraw, ahead: int, period_s: float, right: int) -> None:
     if ahead:
         told = f"for {ahead * period_s:.2f} s, from the commands alone"
-        lines = (("Camera", _INK, "hidden from the model", _IMAGINED),
-                 ("The model imagines", _IMAGINED, told, _IMAGINED))  # fmt: skip
+        lines = (
+            ("Camera", _INK, "hidden from the model", _IMAGINED),
+            ("The model imagines", _IMAGINED, told, _IMAGINED),
+        )
     else:
         lines = (("Camera", _INK, "shown to the model", _SOFT), ("The model sees", _INK, "the camera's picture", _SOFT))
     for left, (title, colour, told, told_colour) in zip((MARGIN, right), lines, strict=True):

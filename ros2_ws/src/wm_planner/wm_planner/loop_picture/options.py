@@ -93,22 +93,53 @@ def _parser() -> argparse.ArgumentParser:
         epilog="See docs/visualize.md.",
     )
     add = parser.add_argument
-    add("recording", type=Path, metavar="RECORDING", help="one recorded drive: a bag (folder, .mcap, .db3, .bag) or an "
-        "episode (.npz)")  # fmt: skip
+    add(
+        "recording",
+        type=Path,
+        metavar="RECORDING",
+        help="one recorded drive: a bag (folder, .mcap, .db3, .bag) or an episode (.npz)",
+    )
     add("--bundle", type=Path, required=True, metavar="DIR", help="folder of the model bundle")
     add("--output", type=Path, required=True, metavar=f"FILE{SUFFIX}", help="animated WebP to write")
-    add("--start", dest="start_s", type=float, metavar="S", help="begin so long after the recording's first picture "
-        "[s] (default: where most is steered)")  # fmt: skip
-    add("--seconds", type=float, default=defaults["seconds"], metavar="S", help="of the drive to show, as many whole "
-        f"turns of looking and imagining as fit [s] (default: {defaults['seconds']:g})")  # fmt: skip
+    add(
+        "--start",
+        dest="start_s",
+        type=float,
+        metavar="S",
+        help="begin so long after the recording's first picture [s] (default: where most is steered)",
+    )
+    add(
+        "--seconds",
+        type=float,
+        default=defaults["seconds"],
+        metavar="S",
+        help="of the drive to show, as many whole "
+        f"turns of looking and imagining as fit [s] (default: {defaults['seconds']:g})",
+    )
     add("--horizon", type=int, metavar="N", help="pictures to imagine in each turn (default: the bundle's horizon)")
-    add("--look", type=int, default=defaults["look"], metavar="N", help="pictures that the model sees before each "
-        f"(default: {defaults['look']})")  # fmt: skip
+    add(
+        "--look",
+        type=int,
+        default=defaults["look"],
+        metavar="N",
+        help=f"pictures that the model sees before each (default: {defaults['look']})",
+    )
     add("--camera", metavar="NAME", help="which of the bundle's cameras to show (default: its first)")
-    add("--set", dest="parameters", type=partial(assignment, not_set=_NOT_SET), nargs="+", action="extend", default=[],
-        metavar="NAME=VALUE", help="parameters of the planner node, as of evaluate_bag; preprocessed_images=true: the "
-        "pictures are at the model's size already")  # fmt: skip
+    add(
+        "--set",
+        dest="parameters",
+        type=partial(assignment, not_set=_NOT_SET),
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameters of the planner node, as of evaluate_bag; preprocessed_images=true: the "
+        "pictures are at the model's size already",
+    )
     add_reading_options(parser)
-    add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
-        "more")  # fmt: skip
+    add(
+        "--resample",
+        action="store_true",
+        help="take the pictures nearest to the bundle's period from a bag that has more",
+    )
     return parser

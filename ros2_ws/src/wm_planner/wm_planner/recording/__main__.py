@@ -42,8 +42,11 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         rclpy.try_shutdown()
     if not totals.written:
-        print("record: no message came, so no file was written; `ros2 topic list` shows what there is, --role-name "
-              "and --topics choose", file=sys.stderr)
+        print(
+            "record: no message came, so no file was written; `ros2 topic list` shows what there is, --role-name "
+            "and --topics choose",
+            file=sys.stderr,
+        )
         return _EXIT_FAILED
     print(_summary(options, totals, lost), flush=True)
     return 0

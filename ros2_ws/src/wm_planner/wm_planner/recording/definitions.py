@@ -66,15 +66,23 @@ def _parts(fields) -> set[str]:
 
 def qos_text(offered: Sequence[QoSProfile]) -> str:
     """The profiles of a topic's publishers as every rosbag2 reads them: YAML, with numbers, since names are new."""
+
     def seconds(duration) -> dict[str, int]:
         whole, rest = divmod(duration.nanoseconds, 1_000_000_000)
         return {"sec": whole, "nsec": rest}
 
-    profiles = [{
-        "history": int(qos.history), "depth": qos.depth, "reliability": int(qos.reliability),
-        "durability": int(qos.durability), "deadline": seconds(qos.deadline),
-        "lifespan": seconds(qos.lifespan), "liveliness": int(qos.liveliness),
-        "liveliness_lease_duration": seconds(qos.liveliness_lease_duration),
-        "avoid_ros_namespace_conventions": qos.avoid_ros_namespace_conventions,
-    } for qos in offered]
+    profiles = [
+        {
+            "history": int(qos.history),
+            "depth": qos.depth,
+            "reliability": int(qos.reliability),
+            "durability": int(qos.durability),
+            "deadline": seconds(qos.deadline),
+            "lifespan": seconds(qos.lifespan),
+            "liveliness": int(qos.liveliness),
+            "liveliness_lease_duration": seconds(qos.liveliness_lease_duration),
+            "avoid_ros_namespace_conventions": qos.avoid_ros_namespace_conventions,
+        }
+        for qos in offered
+    ]
     return yaml.safe_dump(profiles, sort_keys=False).strip()

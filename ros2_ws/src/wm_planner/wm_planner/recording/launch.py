@@ -13,5 +13,10 @@ def recorder(file: str, role_name: str, on_exit=None):
     from launch_ros.actions import Node  # only launch files have it
 
     return Node(
-        package="wm_planner", executable="record", name="wm_recorder", output="screen",
-        arguments=["--output", str(Path(file).expanduser().absolute()), "--role-name", role_name], on_exit=on_exit)
+        package="wm_planner",
+        executable="record",
+        name="wm_recorder",
+        output="screen",
+        arguments=["--output", str(Path(file).expanduser().absolute()), "--role-name", role_name],
+        on_exit=on_exit,
+    )

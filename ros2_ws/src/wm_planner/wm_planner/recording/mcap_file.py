@@ -153,8 +153,9 @@ class McapRecording:
             if isinstance(entry, RecordedTopic):
                 self._begin(entry)
             elif entry is not None:
-                self._writer.add_message(self._channels[entry.topic], entry.received_ns, entry.data, entry.sent_ns,
-                                         entry.sequence)
+                self._writer.add_message(
+                    self._channels[entry.topic], entry.received_ns, entry.data, entry.sent_ns, entry.sequence
+                )
                 self._written[entry.topic] += 1
             if time.monotonic() - flushed_s > _FLUSH_S:
                 self._writer.flush()
@@ -164,5 +165,8 @@ class McapRecording:
         if topic.kind not in self._schemas:
             self._schemas[topic.kind] = self._writer.register_schema(topic.kind, "ros2msg", topic.text.encode())
         self._channels[topic.name] = self._writer.register_channel(
-            topic.name, "cdr", self._schemas[topic.kind],
-            {"offered_qos_profiles": topic.qos, "topic_type_hash": topic.hash})
+            topic.name,
+            "cdr",
+            self._schemas[topic.kind],
+            {"offered_qos_profiles": topic.qos, "topic_type_hash": topic.hash},
+        )

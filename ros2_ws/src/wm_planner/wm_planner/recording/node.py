@@ -48,8 +48,11 @@ class RecorderNode(Node):
     def _look(self) -> None:
         """Take new topics in, and see whether the time is over."""
         for topic, kinds in self.get_topic_names_and_types():
-            if topic not in self._heard and topic not in self._refused and is_wanted(
-                    topic, kinds[0], self._options.role_name, self._options.topics):
+            if (
+                topic not in self._heard
+                and topic not in self._refused
+                and is_wanted(topic, kinds[0], self._options.role_name, self._options.topics)
+            ):
                 self._hear(topic, kinds)
         limit_s = self._options.max_seconds
         if limit_s is not None and self._began_s is not None and time.monotonic() - self._began_s >= limit_s:
@@ -91,14 +94,25 @@ class RecorderNode(Node):
         def take(data: bytes, info: dict) -> None:
             self.taken += 1
             self._began_s = self._began_s or time.monotonic()
-            self._recording.add(RecordedMessage(
-                topic, info["received_timestamp"] or time.time_ns(), info["source_timestamp"],
-                (info.get("publication_sequence_number") or 0) % _SEQUENCES, data))
+            self._recording.add(
+                RecordedMessage(
+                    topic,
+                    info["received_timestamp"] or time.time_ns(),
+                    info["source_timestamp"],
+                    (info.get("publication_sequence_number") or 0) % _SEQUENCES,
+                    data,
+                )
+            )
 
         _, subscription_events = event_callbacks()
         return self.create_subscription(
-            message_type, topic, with_times(take), qos, raw=True,
-            event_callbacks=subscription_events(message_lost=self._on_lost))
+            message_type,
+            topic,
+            with_times(take),
+            qos,
+            raw=True,
+            event_callbacks=subscription_events(message_lost=self._on_lost),
+        )
 
     def _on_lost(self, event) -> None:
         self.lost += event.total_count_change
@@ -107,5 +121,6 @@ class RecorderNode(Node):
         dropped = self._recording.dropped
         if dropped > self._dropped:
             self.get_logger().warning(
-                f"the disk is too slow: {dropped - self._dropped} messages were dropped, {dropped} in all")
+                f"the disk is too slow: {dropped - self._dropped} messages were dropped, {dropped} in all"
+            )
             self._dropped = dropped

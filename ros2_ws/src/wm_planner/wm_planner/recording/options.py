@@ -29,10 +29,12 @@ class RecordOptions:
         if self.partial.exists():
             raise RecordError(
                 f"--output: {self.partial} was left by a recorder that was killed; save what it holds with "
-                f"`ros2 run wm_training convert rosbag {self.partial} DEST --recover`, then delete it")
+                f"`ros2 run wm_training convert rosbag {self.partial} DEST --recover`, then delete it"
+            )
         if not (self.role_name.isascii() and self.role_name.isidentifier()):
-            raise RecordError(f"--role-name: expected a ROS name (a letter, then letters, digits and _), "
-                              f"found '{self.role_name}'")
+            raise RecordError(
+                f"--role-name: expected a ROS name (a letter, then letters, digits and _), found '{self.role_name}'"
+            )
         for topic in self.topics:
             if not topic.startswith("/"):
                 raise RecordError(f"--topics: expected whole names that begin with /, found '{topic}'")
@@ -51,18 +53,29 @@ def parse_options(words: list[str]) -> RecordOptions:
     parser = CommandParser(
         "record",
         description="Records a drive's topics into one mcap file, until SIGINT, SIGTERM or the end of the simulator. "
-                    "Topics that come later are taken in.")
+        "Topics that come later are taken in.",
+    )
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="FILE.mcap", help="file to write")
-    parser.add_argument("--role-name", default="ego_vehicle", metavar="NAME",
-                        help="the car's name in its topics (default: ego_vehicle)")
-    parser.add_argument("--topics", nargs="+", default=[], metavar="TOPIC",
-                        help="exactly these topics (default: cameras, status, odometry, imu, speedometer, collision, "
-                             "lane_invasion, step_result, expert_control, commands, planner/status, planner/imagined, "
-                             "planner/future of the car, /tf, /tf_static, /clock)")
+    parser.add_argument(
+        "--role-name", default="ego_vehicle", metavar="NAME", help="the car's name in its topics (default: ego_vehicle)"
+    )
+    parser.add_argument(
+        "--topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="exactly these topics (default: cameras, status, odometry, imu, speedometer, collision, "
+        "lane_invasion, step_result, expert_control, commands, planner/status, planner/imagined, "
+        "planner/future of the car, /tf, /tf_static, /clock)",
+    )
     parser.add_argument("--max-seconds", type=float, metavar="S", help="end so long after the first message")
-    parser.add_argument("--queue-mb", type=float, default=QUEUE_MB, metavar="MB",
-                        help=f"most that may wait for the disk; what is beyond is dropped and counted "
-                             f"(default: {QUEUE_MB})")
+    parser.add_argument(
+        "--queue-mb",
+        type=float,
+        default=QUEUE_MB,
+        metavar="MB",
+        help=f"most that may wait for the disk; what is beyond is dropped and counted (default: {QUEUE_MB})",
+    )
     values = vars(parser.parse_args(words))
     try:
         return RecordOptions(**{**values, "topics": tuple(values["topics"])})

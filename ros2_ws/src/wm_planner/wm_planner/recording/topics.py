@@ -7,7 +7,14 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CAMERA_TYPES = (*IMAGES, "sensor_msgs/msg/CameraInfo")
 OF_THE_CAR = (
-    "vehicle_status", "odometry", "imu", "speedometer", "collision", "lane_invasion", "step_result", "expert_control",
+    "vehicle_status",
+    "odometry",
+    "imu",
+    "speedometer",
+    "collision",
+    "lane_invasion",
+    "step_result",
+    "expert_control",
 )
 OF_THE_PLANNER = ("vehicle_control_cmd", "planner/status", "planner/imagined", "planner/future")
 GLOBAL = ("/tf", "/tf_static", "/clock")
@@ -38,6 +45,8 @@ def matching_qos(offered: Sequence[QoSProfile]) -> QoSProfile:
     reliable = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offered)
     latched = all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered)
     return QoSProfile(
-        depth=_DEPTH, history=HistoryPolicy.KEEP_LAST,
+        depth=_DEPTH,
+        history=HistoryPolicy.KEEP_LAST,
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE)
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )

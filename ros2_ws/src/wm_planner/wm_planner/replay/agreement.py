@@ -21,12 +21,12 @@ _ROUNDING = 1e-5  # a message holds 32 bits
 CAUSES = {
     "mode": "one of the two braked, or was more careful, and the other was not",
     "after a drop": "a frame was dropped earlier in the episode: the belief lacks it, and the search draws other "
-                    "random numbers from there on",
+    "random numbers from there on",
     "shorter search": "here or earlier in the episode, the deadline left time for fewer candidates or iterations",
     "commands in flight": "here or earlier in the episode, the running planner found that its commands act late, and "
-                          "planned ahead of them; the evaluation measures that by its own commands",
+    "planned ahead of them; the evaluation measures that by its own commands",
     "beginning": "the first command of the episode differs already: a drive that was recorded from its middle begins "
-                 "with a command that its rows do not tell, and the search goes on from the last plan",
+    "with a command that its rows do not tell, and the search goes on from the last plan",
     "unexplained": "none of these",
 }
 
@@ -146,13 +146,27 @@ def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> A
         if past.apart_at_first is None:
             past.apart_at_first = bool(difference.max() > _ROUNDING)
         if difference.max() > WITHIN:
-            facts = {"mode": not same_mode, "after a drop": past.dropped, "shorter search": past.shortened,
-                     "commands in flight": past.in_flight, "beginning": past.apart_at_first, "unexplained": True}
+            facts = {
+                "mode": not same_mode,
+                "after a drop": past.dropped,
+                "shorter search": past.shortened,
+                "commands in flight": past.in_flight,
+                "beginning": past.apart_at_first,
+                "unexplained": True,
+            }
             causes[next(cause for cause in CAUSES if facts[cause])] += 1
     only_evaluated += len(waiting)
     table = np.array(commands, np.float64).reshape(len(joined), 3)
     live = np.array([frame.command.values for frame in joined], np.float64).reshape(len(joined), 3)
     differences = np.abs(live - table)
     share = float((differences.max(axis=1) <= WITHIN).mean()) if joined else None
-    return Agreement(joined, table, only_live, only_evaluated, share, differences,
-                     alike / len(joined) if joined else None, dict(causes))
+    return Agreement(
+        joined,
+        table,
+        only_live,
+        only_evaluated,
+        share,
+        differences,
+        alike / len(joined) if joined else None,
+        dict(causes),
+    )

@@ -50,7 +50,8 @@ class ReplayBag:
                     raise ReplayError(f"the definition of {topic.type} in ROS 2 is not known")
                 _check_layout(bag, topic.type)
                 self.topics[topic.name] = PlayedTopic(
-                    topic.name, topic.type, message_class(topic.type), self._offered(topic.name))
+                    topic.name, topic.type, message_class(topic.type), self._offered(topic.name)
+                )
             except (RecordError, ReplayError) as error:
                 self.left_out[topic.name] = str(error)
 
@@ -82,7 +83,8 @@ class ReplayBag:
         return QoSProfile(
             depth=max((qos.depth for qos in profiles), default=0) or _DEPTH,
             reliability=ReliabilityPolicy.BEST_EFFORT if effort else ReliabilityPolicy.RELIABLE,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE)
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        )
 
 
 @contextmanager

@@ -136,8 +136,7 @@ class Arrivals:
             return found[0] if found else None
 
         arrivals = [self._pictures[stamp].popleft() for stamp in moment.stamps_ns if self._pictures.get(stamp)]
-        return Frame(moment.stamps_ns[0], min(arrivals, default=None), next_of(self._commands),
-                     next_of(self._statuses))
+        return Frame(moment.stamps_ns[0], min(arrivals, default=None), next_of(self._commands), next_of(self._statuses))
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:

@@ -14,8 +14,10 @@ _DELAY_S = 2.0  # for ros2 bag play's publishers to find their subscribers
 _OURS_ALONE = (".bag.active", ".mcap.part", ".zstd")  # files that only play_bag reads
 _LISTENERS = 2  # of a camera: the planner and the monitor
 _OWN_TOPICS = (
-    ("control_topic", "vehicle_control_cmd"), ("planner_status_topic", "planner/status"),
-    ("imagined_topic", "planner/imagined"), ("future_topic", "planner/future"),
+    ("control_topic", "vehicle_control_cmd"),
+    ("planner_status_topic", "planner/status"),
+    ("imagined_topic", "planner/imagined"),
+    ("future_topic", "planner/future"),
     ("candidates_topic", "planner/candidates"),
 )
 
@@ -56,12 +58,24 @@ def has_rosbag2(bag: str, clock_hz: float) -> bool:
 
 def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
     """`ros2 bag play` with all that a replay needs. Raises RuntimeError for a clock that this one cannot give."""
-    command = ["ros2", "bag", "play", bag, "--rate", f"{rate:g}", "--delay", f"{_DELAY_S:g}",
-               "--disable-keyboard-controls", "--remap", *renamed]
+    command = [
+        "ros2",
+        "bag",
+        "play",
+        bag,
+        "--rate",
+        f"{rate:g}",
+        "--delay",
+        f"{_DELAY_S:g}",
+        "--disable-keyboard-controls",
+        "--remap",
+        *renamed,
+    ]
     if clock_hz:
         if not bag_play_leaves_topics_out():
-            raise RuntimeError(f"clock:={clock_hz:g}: `ros2 bag play` of this ROS cannot leave the bag's /clock out; "
-                               f"take player:=own")
+            raise RuntimeError(
+                f"clock:={clock_hz:g}: `ros2 bag play` of this ROS cannot leave the bag's /clock out; take player:=own"
+            )
         # Two clocks would contradict each other.
         command += ["--clock", f"{clock_hz:g}", "--exclude-topics", "/clock"]
     return command
@@ -72,6 +86,17 @@ def own_arguments(
 ) -> list[str]:
     """The arguments of play_bag with all that a replay needs."""
     clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
-    return [bag, "--rate", f"{rate:g}", "--wait-for-subscribers", f"{_LISTENERS}", *clock,
-            *(["--recover"] if recover else []), "--max-gap", f"{max_gap_s:g}",
-            "--disable-keyboard-controls", "--remap", *renamed]
+    return [
+        bag,
+        "--rate",
+        f"{rate:g}",
+        "--wait-for-subscribers",
+        f"{_LISTENERS}",
+        *clock,
+        *(["--recover"] if recover else []),
+        "--max-gap",
+        f"{max_gap_s:g}",
+        "--disable-keyboard-controls",
+        "--remap",
+        *renamed,
+    ]

@@ -75,10 +75,14 @@ class ReplayMonitor(Node):
             self.create_subscription(topic.message_class, topic.name, with_times(self._on_picture), qos, raw=True)
         deep = QoSProfile(depth=_DEEP)
         self.create_subscription(
-            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), with_times(self._on_command),
-            deep)
+            CarlaEgoVehicleControl,
+            config.topic("control_topic", "vehicle_control_cmd"),
+            with_times(self._on_command),
+            deep,
+        )
         self.create_subscription(
-            PlannerStatus, config.topic("planner_status_topic", "planner/status"), self._on_status, deep)
+            PlannerStatus, config.topic("planner_status_topic", "planner/status"), self._on_status, deep
+        )
         guard_services(self)
 
     @property
@@ -97,9 +101,19 @@ class ReplayMonitor(Node):
         if message.mode not in list(Mode):
             self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
             return
-        self.arrivals.status(stamp_ns(message.header.stamp), Status(
-            Mode(message.mode), message.reason, message.latency_ms, message.deadline_missed, message.candidates,
-            message.iterations, message.surprise, message.in_flight))
+        self.arrivals.status(
+            stamp_ns(message.header.stamp),
+            Status(
+                Mode(message.mode),
+                message.reason,
+                message.latency_ms,
+                message.deadline_missed,
+                message.candidates,
+                message.iterations,
+                message.surprise,
+                message.in_flight,
+            ),
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -122,8 +136,13 @@ def main(argv: list[str] | None = None) -> int:
         arrivals = _listen(options, cameras, signals)
         _let_planner_rest(signals)
         rclpy.try_shutdown()  # nothing of what follows is to disturb the graph, or to be disturbed
-        return _judge(options, manifest.model_id, arrivals,
-                      played_moments(options.bag, cameras, options.config(), options.recover), signals)
+        return _judge(
+            options,
+            manifest.model_id,
+            arrivals,
+            played_moments(options.bag, cameras, options.config(), options.recover),
+            signals,
+        )
     except _EvaluationFailed as error:
         return _refuse(str(error), EXIT_EVALUATION)
     except (ReplayError, BundleError, PlannerError, OSError) as error:
@@ -149,16 +168,23 @@ def _wait_for_planner(cameras: list[str], signals: list[int]) -> None:
         state = future.result().current_state
         if state.id != State.PRIMARY_STATE_ACTIVE:
             raise ReplayError(f"the planner is {state.label}, expected active: its log says why")
-        _spin(executor, signals, lambda: all(_monitored(node, topic) for topic in cameras), _PLANNER_WAIT_S,
-              "the monitor did not come up")
+        _spin(
+            executor,
+            signals,
+            lambda: all(_monitored(node, topic) for topic in cameras),
+            _PLANNER_WAIT_S,
+            "the monitor did not come up",
+        )
         found_by_s = time.monotonic() + _DISCOVERY_S
         while not (live := [topic for topic in cameras if node.count_publishers(topic)]):
             if time.monotonic() > found_by_s:
                 break
             _spin_once(executor, signals)
         if live:
-            raise ReplayError(f"somebody publishes on {', '.join(live)} already: a replay beside a live camera would "
-                              f"drive its vehicle by a recording; end it, or use another ROS_DOMAIN_ID")
+            raise ReplayError(
+                f"somebody publishes on {', '.join(live)} already: a replay beside a live camera would "
+                f"drive its vehicle by a recording; end it, or use another ROS_DOMAIN_ID"
+            )
     finally:
         executor.shutdown(timeout_sec=1.0)
         node.destroy_node()
@@ -174,8 +200,13 @@ def _listen(options: MonitorOptions, cameras: list[PlayedTopic], signals: list[i
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        _spin(executor, signals, lambda: node.arrivals.first_ns is not None, _PLANNER_WAIT_S + _PLAYER_WAIT_S,
-              "no picture came")
+        _spin(
+            executor,
+            signals,
+            lambda: node.arrivals.first_ns is not None,
+            _PLANNER_WAIT_S + _PLAYER_WAIT_S,
+            "no picture came",
+        )
         gone_s = None
         while gone_s is None or time.monotonic() - gone_s < _GONE_S:
             _spin_once(executor, signals)
@@ -221,23 +252,35 @@ def _spin_once(executor: SingleThreadedExecutor, signals: list[int]) -> None:
         raise _Stopped
 
 
-def _judge(options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: list[Moment],
-           signals: list[int]) -> int:
+def _judge(
+    options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: list[Moment], signals: list[int]
+) -> int:
     """Compare, write the files, and return the exit code."""
     frames = arrivals.frames(moments)
     answered = sum(frame.command is not None for frame in frames)
     print(f"replay_monitor: {len(frames)} frames, {answered} answered", flush=True)
     folder = options.evaluation or _evaluate(options, signals)
     agreement = compare(frames, read_evaluation(folder / "result.jsonl", model_id))
-    replay = result.Replay(str(options.bag), model_id, options.rate, options.config().deadline_ms, str(folder),
-                           frames, arrivals.unasked, agreement)
+    replay = result.Replay(
+        str(options.bag),
+        model_id,
+        options.rate,
+        options.config().deadline_ms,
+        str(folder),
+        frames,
+        arrivals.unasked,
+        agreement,
+    )
     judged = result.verdicts(replay, options.thresholds)
     result.write(options.output, replay, judged)
     write_page(options.output / "report.html", build_page(replay, judged))
     values = result.figures(replay)
-    print(f"replay_monitor: {values['dropped']:.0f} dropped, camera to command p50 {values['latency_ms.p50']:.1f} ms "
-          f"p99 {values['latency_ms.p99']:.1f} ms, {values['deadline_misses']:.0f} deadline misses, "
-          f"{100 * values['agreement.share']:.1f} % of the commands as evaluated", flush=True)
+    print(
+        f"replay_monitor: {values['dropped']:.0f} dropped, camera to command p50 {values['latency_ms.p50']:.1f} ms "
+        f"p99 {values['latency_ms.p99']:.1f} ms, {values['deadline_misses']:.0f} deadline misses, "
+        f"{100 * values['agreement.share']:.1f} % of the commands as evaluated",
+        flush=True,
+    )
     print(f"replay_monitor: wrote {options.output / 'replay.json'} and {options.output / 'report.html'}", flush=True)
     for verdict in judged:
         if not verdict.holds:
@@ -268,9 +311,17 @@ def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
 def evaluation_words(options: MonitorOptions, folder: Path) -> list[str]:
     """What evaluate_bag is told. A bundle that only brakes is one to compare with, too: its threshold always holds."""
     words = [f"{name}={value}" for name, value in options.parameters if name not in DECIDED]
-    return [str(options.bag), "--bundle", str(options.bundle), "--output", str(folder),
-            "--threshold", "mode.braking_share<=1", *(["--set", *words] if words else []),
-            *(["--recover"] if options.recover else [])]
+    return [
+        str(options.bag),
+        "--bundle",
+        str(options.bundle),
+        "--output",
+        str(folder),
+        "--threshold",
+        "mode.braking_share<=1",
+        *(["--set", *words] if words else []),
+        *(["--recover"] if options.recover else []),
+    ]
 
 
 def _refuse(message: str, code: int) -> int:

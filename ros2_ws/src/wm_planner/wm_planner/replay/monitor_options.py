@@ -35,8 +35,10 @@ class MonitorOptions:
     def __post_init__(self):
         check_thresholds(self.thresholds)
         if self.evaluation is not None and not (self.evaluation / "result.jsonl").is_file():
-            raise ReplayError(f"--evaluation: expected a folder with the result.jsonl of evaluate_bag, found none in "
-                              f"'{self.evaluation}'")
+            raise ReplayError(
+                f"--evaluation: expected a folder with the result.jsonl of evaluate_bag, found none in "
+                f"'{self.evaluation}'"
+            )
         if self.evaluation is not None:
             check_bag(self.evaluation, self.bag)
         for folder in (self.output, *self.output.parents):
@@ -52,7 +54,8 @@ class MonitorOptions:
     def config(self) -> PlannerConfig:
         """The running planner's parameters. Raises ConfigError."""
         return PlannerConfig.from_values(
-            {**dict(self.parameters), "bundle": str(self.bundle), "role_name": self.role_name})
+            {**dict(self.parameters), "bundle": str(self.bundle), "role_name": self.role_name}
+        )
 
 
 def parse_options(words: list[str]) -> MonitorOptions:
@@ -60,25 +63,55 @@ def parse_options(words: list[str]) -> MonitorOptions:
     parser = CommandParser(
         "replay_monitor",
         description="Measures the replay of a bag through the running planner; bag_replay.launch.py starts it. Exit "
-                    "code: 0; 1 when a threshold fails; 2 for wrong usage; 3 for a bag or a replay that cannot be "
-                    "judged; 4 when the evaluation failed.")
+        "code: 0; 1 when a threshold fails; 2 for wrong usage; 3 for a bag or a replay that cannot be "
+        "judged; 4 when the evaluation failed.",
+    )
     add = parser.add_argument
     add("bag", type=Path, metavar="BAG")
     add("--bundle", type=Path, required=True, metavar="DIR", help="the running planner's bundle")
     add("--output", type=Path, required=True, metavar="DIR", help="folder for replay.json, replay.jsonl, report.html")
     add("--rate", type=float, default=1.0, help="rate that the bag is played at, for the report")
     add("--role-name", default="ego_vehicle", metavar="NAME", help="the car's name in its topics")
-    add("--set", dest="parameters", type=assignment, nargs="+", action="extend", default=[], metavar="NAME=VALUE",
-        help="parameters that the planner was started with")
-    add("--threshold", dest="thresholds", type=_threshold, nargs="+", action="extend", default=[],
-        metavar="NAME<VALUE", help="what must hold, as 'dropped<1'; docs/replay.md has the names")
-    add("--evaluation", type=Path, metavar="DIR", help="folder of an evaluation of this bag with this bundle "
-                                                       "(default: evaluate_bag is run when the bag is over)")
-    add("--refuse-gaps", dest="refuse_gaps_s", type=float, default=0.0, metavar="S",
+    add(
+        "--set",
+        dest="parameters",
+        type=assignment,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameters that the planner was started with",
+    )
+    add(
+        "--threshold",
+        dest="thresholds",
+        type=_threshold,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME<VALUE",
+        help="what must hold, as 'dropped<1'; docs/replay.md has the names",
+    )
+    add(
+        "--evaluation",
+        type=Path,
+        metavar="DIR",
+        help="folder of an evaluation of this bag with this bundle (default: evaluate_bag is run when the bag is over)",
+    )
+    add(
+        "--refuse-gaps",
+        dest="refuse_gaps_s",
+        type=float,
+        default=0.0,
+        metavar="S",
         help="with --wait-for-planner: refuse a bag in which nothing was recorded for longer, as a player that waits "
-             "for it stands still")
-    add("--wait-for-planner", action="store_true",
-        help="only wait until the planner is active and the monitor listens, and end")
+        "for it stands still",
+    )
+    add(
+        "--wait-for-planner",
+        action="store_true",
+        help="only wait until the planner is active and the monitor listens, and end",
+    )
     add_reading_options(parser, ("recover",))
     values = vars(parser.parse_args(words))
     try:

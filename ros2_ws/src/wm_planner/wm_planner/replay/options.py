@@ -38,10 +38,15 @@ class PlayOptions:
 
     def __post_init__(self):
         for name, number, positive in (
-                ("--rate", self.rate, True), ("--start-offset", self.start_offset_s, False),
-                ("--playback-duration", self.duration_s, True), ("--delay", self.delay_s, False),
-                ("--clock", self.clock_hz, False), ("--wait-for-subscribers", self.subscribers, False),
-                ("--wait-timeout", self.wait_s, True), ("--max-gap", self.max_gap_s, False)):
+            ("--rate", self.rate, True),
+            ("--start-offset", self.start_offset_s, False),
+            ("--playback-duration", self.duration_s, True),
+            ("--delay", self.delay_s, False),
+            ("--clock", self.clock_hz, False),
+            ("--wait-for-subscribers", self.subscribers, False),
+            ("--wait-timeout", self.wait_s, True),
+            ("--max-gap", self.max_gap_s, False),
+        ):
             if number is not None and not (math.isfinite(number) and (number > 0 if positive else number >= 0)):
                 raise ReplayError(f"{name}: expected {'above 0' if positive else '0 or more'}, found {number:g}")
 
@@ -64,33 +69,90 @@ def parse_options(words: list[str]) -> PlayOptions:
     parser = CommandParser(
         "play_bag",
         description="Plays a bag (mcap, sqlite3, ROS 1) as `ros2 bag play` does, with the same options.",
-        epilog="Services: ~/pause (std_srvs/SetBool) and ~/step (std_srvs/Trigger). See docs/replay.md.")
+        epilog="Services: ~/pause (std_srvs/SetBool) and ~/step (std_srvs/Trigger). See docs/replay.md.",
+    )
     add = parser.add_argument
     add("bag", type=Path, metavar="BAG", help="file or folder")
     add("--rate", "-r", type=float, default=1.0, metavar="R", help="recorded seconds in a second (default: 1)")
-    add("--start-offset", dest="start_offset_s", type=float, default=0.0, metavar="S",
-        help="begin so long after the bag's beginning")
-    add("--playback-duration", "--duration", dest="duration_s", type=float, metavar="S",
-        help="play so much of the recording (default: to its end)")
+    add(
+        "--start-offset",
+        dest="start_offset_s",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="begin so long after the bag's beginning",
+    )
+    add(
+        "--playback-duration",
+        "--duration",
+        dest="duration_s",
+        type=float,
+        metavar="S",
+        help="play so much of the recording (default: to its end)",
+    )
     add("--delay", "-d", dest="delay_s", type=float, default=0.0, metavar="S", help="wait so long before every play")
     add("--topics", nargs="+", default=[], metavar="TOPIC", help="play these only")
-    add("--exclude-topics", "--exclude", dest="exclude", nargs="+", default=[], metavar="TOPIC",
-        help="do not play these")
-    add("--remap", "-m", nargs="+", action="extend", default=[], metavar="OLD:=NEW",
-        help="play topics under other names")
-    add("--clock", dest="clock_hz", type=float, nargs="?", const=_CLOCK_HZ, default=0.0, metavar="HZ",
-        help="publish the times of recording on /clock, so often in a second; a recorded /clock is then left out")
+    add(
+        "--exclude-topics",
+        "--exclude",
+        dest="exclude",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="do not play these",
+    )
+    add(
+        "--remap",
+        "-m",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="OLD:=NEW",
+        help="play topics under other names",
+    )
+    add(
+        "--clock",
+        dest="clock_hz",
+        type=float,
+        nargs="?",
+        const=_CLOCK_HZ,
+        default=0.0,
+        metavar="HZ",
+        help="publish the times of recording on /clock, so often in a second; a recorded /clock is then left out",
+    )
     add("--loop", "-l", action="store_true", help="begin again at the end, until it is interrupted")
     add("--start-paused", "-p", action="store_true", help="begin paused")
-    add("--disable-keyboard-controls", dest="keyboard", action="store_false", help=f"leave the keyboard alone; "
-        f"otherwise, in a terminal, {HELP}")
-    add("--wait-for-subscribers", dest="subscribers", type=int, default=0, metavar="N",
-        help="begin when a camera topic (without cameras: any) has N subscribers; not of ros2 bag play")
-    add("--wait-timeout", dest="wait_s", type=float, default=60.0, metavar="S",
-        help="give up when they are not there by then (default: 60); not of ros2 bag play")
-    add("--max-gap", dest="max_gap_s", type=float, default=MAX_GAP_S, metavar="S",
+    add(
+        "--disable-keyboard-controls",
+        dest="keyboard",
+        action="store_false",
+        help=f"leave the keyboard alone; otherwise, in a terminal, {HELP}",
+    )
+    add(
+        "--wait-for-subscribers",
+        dest="subscribers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="begin when a camera topic (without cameras: any) has N subscribers; not of ros2 bag play",
+    )
+    add(
+        "--wait-timeout",
+        dest="wait_s",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="give up when they are not there by then (default: 60); not of ros2 bag play",
+    )
+    add(
+        "--max-gap",
+        dest="max_gap_s",
+        type=float,
+        default=MAX_GAP_S,
+        metavar="S",
         help=f"skip it where nothing was recorded for longer, and say so; 0: skip nothing (default: {MAX_GAP_S:g}); "
-             f"not of ros2 bag play")
+        f"not of ros2 bag play",
+    )
     add_reading_options(parser, ("recover",))
     values = vars(parser.parse_args(words))
     try:

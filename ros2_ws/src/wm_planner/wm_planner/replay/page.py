@@ -19,17 +19,23 @@ _CHANNELS = ("steer", "throttle", "brake")
 def build_page(replay: Replay, judged: Sequence[Verdict]) -> Page:
     """The whole page. ``judged``: the thresholds' verdicts."""
     values = figures(replay)
-    sections = [_thresholds(judged), _latency(replay), _agreement(replay), _commands(replay), _modes(replay),
-                _all_figures(values)]
+    sections = [
+        _thresholds(judged),
+        _latency(replay),
+        _agreement(replay),
+        _commands(replay),
+        _modes(replay),
+        _all_figures(values),
+    ]
     return Page(
         title=f"Replay of {Path(replay.bag).name}",
         headline=_headline(replay, judged),
         lead=f"{Path(replay.bag).name} played at rate {replay.rate:g} through the running planner with the bundle "
-             f"{replay.bundle}.",
+        f"{replay.bundle}.",
         tiles=_tiles(replay, values),
         sections=[section for section in sections if section is not None],
         footer=f"{replay.bag}. Deadline {replay.deadline_ms:g} ms. Compared with the evaluation in "
-               f"{replay.evaluation}.",
+        f"{replay.evaluation}.",
     )
 
 
@@ -45,8 +51,11 @@ def _tiles(replay: Replay, values: dict[str, float]) -> list[Tile]:
         Tile(_ms(values["latency_ms.p50"]), "camera to command, p50", "replay_latency"),
         Tile(_ms(values["latency_ms.p99"]), "camera to command, p99", "replay_latency"),
         Tile(str(int(values["deadline_misses"])), "deadline misses", "replay_deadline"),
-        Tile(_percent(values["agreement.share"]), f"of the commands within {WITHIN} of the evaluation's",
-             "replay_agreement"),
+        Tile(
+            _percent(values["agreement.share"]),
+            f"of the commands within {WITHIN} of the evaluation's",
+            "replay_agreement",
+        ),
         Tile(str(unasked), "unasked brakes", "replay_unasked", "bad" if unasked else ""),
     ]
 
@@ -54,8 +63,9 @@ def _tiles(replay: Replay, values: dict[str, float]) -> list[Tile]:
 def _thresholds(judged: Sequence[Verdict]) -> Section | None:
     if not judged:
         return None
-    rows = [[str(verdict.threshold), _number(verdict.value), "holds" if verdict.holds else "fails"]
-            for verdict in judged]
+    rows = [
+        [str(verdict.threshold), _number(verdict.value), "holds" if verdict.holds else "fails"] for verdict in judged
+    ]
     return Section("Thresholds", [Table(["threshold", "found", "verdict"], rows)])
 
 
@@ -68,10 +78,16 @@ def _latency(replay: Replay) -> Section:
     over_time = Series("camera to command", [(frame.arrival_ns - begin_ns) / NS_PER_S for frame in seen], latencies)
     own = [(frame.arrival_ns - begin_ns) / NS_PER_S for frame in seen if frame.status is not None]
     planner = Series("the planner's own", own, [frame.status.latency_ms for frame in seen if frame.status is not None])
-    return Section("Latency", [
-        Chart(histogram(latencies, "camera to command [ms]", replay.deadline_ms, "deadline"), metric="replay_latency"),
-        Chart(lines([over_time, planner], "time since the first picture [s]", "latency [ms]")),
-    ], "The difference between the two is the way through the middleware, there and back.")
+    return Section(
+        "Latency",
+        [
+            Chart(
+                histogram(latencies, "camera to command [ms]", replay.deadline_ms, "deadline"), metric="replay_latency"
+            ),
+            Chart(lines([over_time, planner], "time since the first picture [s]", "latency [ms]")),
+        ],
+        "The difference between the two is the way through the middleware, there and back.",
+    )
 
 
 def _agreement(replay: Replay) -> Section:
@@ -82,14 +98,21 @@ def _agreement(replay: Replay) -> Section:
     rows = [[name, _number(mean[index]), _number(largest[index])] for index, name in enumerate(_CHANNELS)]
     blocks: list[Block] = [Table(["command", Head("mean absolute difference", "replay_agreement"), "largest"], rows)]
     if agreement.causes:
-        told = [[cause, str(agreement.causes[cause]), text] for cause, text in CAUSES.items()
-                if cause in agreement.causes]
-        blocks.append(Table(
-            ["cause", "frames", "meaning"], told,
-            caption=f"Commands that differ by more than {WITHIN}; each counts for the first cause that holds."))
-    lead = (f"{len(agreement.joined)} frames are in both. Only in the replay: {agreement.only_live} (the rows "
-            f"lack a recording's last frame, and frames without a status). Only in the evaluation: "
-            f"{agreement.only_evaluated} (dropped).")
+        told = [
+            [cause, str(agreement.causes[cause]), text] for cause, text in CAUSES.items() if cause in agreement.causes
+        ]
+        blocks.append(
+            Table(
+                ["cause", "frames", "meaning"],
+                told,
+                caption=f"Commands that differ by more than {WITHIN}; each counts for the first cause that holds.",
+            )
+        )
+    lead = (
+        f"{len(agreement.joined)} frames are in both. Only in the replay: {agreement.only_live} (the rows "
+        f"lack a recording's last frame, and frames without a status). Only in the evaluation: "
+        f"{agreement.only_evaluated} (dropped)."
+    )
     return Section("Agreement with the evaluation", blocks, lead)
 
 
@@ -105,8 +128,13 @@ def _commands(replay: Replay) -> Section | None:
 
     live = [frame.command.values for frame in answered]
     parts = [
-        Panel(channel, [series("running planner", answered, live, index),
-                        series("evaluation", agreement.joined, agreement.evaluated, index, dash=True)])
+        Panel(
+            channel,
+            [
+                series("running planner", answered, live, index),
+                series("evaluation", agreement.joined, agreement.evaluated, index, dash=True),
+            ],
+        )
         for index, channel in enumerate(_CHANNELS)
     ]
     return Section("Commands", [Chart(panels(parts, "stamp since the first frame [s]"))])

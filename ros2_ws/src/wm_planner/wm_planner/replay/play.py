@@ -62,7 +62,8 @@ class Player:
         for name in self._chosen:
             topic = bag.topics[name]
             self._publishers[name] = node.create_publisher(
-                topic.message_class, options.remap.get(name, name), topic.qos)
+                topic.message_class, options.remap.get(name, name), topic.qos
+            )
         self._clock = node.create_publisher(Clock, CLOCK_TOPIC, QoSProfile(depth=1)) if options.clock_hz else None
         self._step_topic = self._find_step_topic()
 
@@ -86,8 +87,9 @@ class Player:
                 return
             if time.monotonic() > deadline_s:
                 found = ", ".join(f"{name} has {count}" for name, count in counts.items())
-                raise ReplayError(f"--wait-for-subscribers {wanted}: not there within {self._options.wait_s:g} s: "
-                                  f"{found}")
+                raise ReplayError(
+                    f"--wait-for-subscribers {wanted}: not there within {self._options.wait_s:g} s: {found}"
+                )
 
     def play(self) -> Played:
         """Play once, or until it is stopped where it loops. Raises ReplayError for a bag that breaks off."""
@@ -237,8 +239,11 @@ def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
             played = player.play()
         for note in bag.told():
             print(f"play_bag: {note}", flush=True)
-        print(f"play_bag: {played.messages} messages in {played.took_s:.2f} s, at most {1000 * played.worst_s:.1f} ms "
-              f"late", flush=True)
+        print(
+            f"play_bag: {played.messages} messages in {played.took_s:.2f} s, at most {1000 * played.worst_s:.1f} ms "
+            f"late",
+            flush=True,
+        )
     finally:
         node.destroy_node()
 

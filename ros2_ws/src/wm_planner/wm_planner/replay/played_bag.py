@@ -31,17 +31,24 @@ def camera_topics(
     kind = _TYPES[config.image_transport][0]
     with open_replay(bag, recover) as played:
         if META_TOPIC in played.topics and not config.preprocessed_images:
-            raise ReplayError(f"{bag} is an episode of to_bag, its pictures are at the model's size: replay it with "
-                              f"preprocessed_images=true among the planner's parameters")
+            raise ReplayError(
+                f"{bag} is an episode of to_bag, its pictures are at the model's size: replay it with "
+                f"preprocessed_images=true among the planner's parameters"
+            )
         found = []
         for name in planner_topics(manifest, config):
             topic = played.topics.get(name)
             if topic is None or topic.kind != kind:
-                cameras = [there for there, entry in played.topics.items() if entry.kind in
-                           (kind for kind, _ in _TYPES.values())]
-                raise ReplayError(f"{bag} has no {kind} on {name}, where the planner listens; its pictures "
-                                  f"are on {', '.join(cameras) or 'no topic'} (parameters role_name, image_topic, "
-                                  f"image_transport)")
+                cameras = [
+                    there
+                    for there, entry in played.topics.items()
+                    if entry.kind in (kind for kind, _ in _TYPES.values())
+                ]
+                raise ReplayError(
+                    f"{bag} has no {kind} on {name}, where the planner listens; its pictures "
+                    f"are on {', '.join(cameras) or 'no topic'} (parameters role_name, image_topic, "
+                    f"image_transport)"
+                )
             found.append(topic)
         return found
 
@@ -60,9 +67,7 @@ def check_gaps(bag: Path, topics: list[str], max_gap_s: float, recover: bool = F
                 raise ReplayError(f"{bag}: {recorded.note}; `ros2 bag play` would stand still there: take player:=own")
 
 
-def played_moments(
-    bag: Path, cameras: list[PlayedTopic], config: PlannerConfig, recover: bool = False
-) -> list[Moment]:
+def played_moments(bag: Path, cameras: list[PlayedTopic], config: PlannerConfig, recover: bool = False) -> list[Moment]:
     """The frames of the bag, in the order of recording. Raises ReplayError."""
     tolerance_ns = int(config.camera_tolerance_ms * 1e-3 * NS_PER_S) if len(cameras) > 1 else -1
     with open_replay(bag, recover) as played:

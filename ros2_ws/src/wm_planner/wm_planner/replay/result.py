@@ -23,10 +23,14 @@ _PERCENTILES = ("p50", "p95", "p99", "max")
 FIGURES = {
     "dropped": "frames of the bag that no command answered",
     "dropped_share": "their share of all frames",
-    **{f"latency_ms.{name}": "from the arrival of a picture to that of its command, both seen by one other process"
-       for name in _PERCENTILES},
-    **{f"planner_latency_ms.{name}": "from a picture's receipt to its command's publication, as the planner says"
-       for name in _PERCENTILES},
+    **{
+        f"latency_ms.{name}": "from the arrival of a picture to that of its command, both seen by one other process"
+        for name in _PERCENTILES
+    },
+    **{
+        f"planner_latency_ms.{name}": "from a picture's receipt to its command's publication, as the planner says"
+        for name in _PERCENTILES
+    },
     "deadline_misses": "commands that were later than the planner's deadline",
     "deadline_miss_share": "their share of all commands",
     "driving_share": "answered frames in the mode DRIVING",
@@ -92,16 +96,21 @@ def figures(replay: Replay) -> dict[str, float]:
         return count / of if of else math.nan
 
     values = {
-        "dropped": dropped, "dropped_share": share(dropped, len(replay.frames)),
-        "deadline_misses": misses, "deadline_miss_share": share(misses, len(statuses)),
+        "dropped": dropped,
+        "dropped_share": share(dropped, len(replay.frames)),
+        "deadline_misses": misses,
+        "deadline_miss_share": share(misses, len(statuses)),
         "driving_share": share(replay.modes[Mode.DRIVING.name.lower()], len(statuses)),
         "braking_share": share(replay.modes[Mode.BRAKING.name.lower()], len(statuses)),
-        "unasked_brakes": replay.unasked, "agreement.share": agreement.share,
+        "unasked_brakes": replay.unasked,
+        "agreement.share": agreement.share,
         "agreement.mean_difference": agreement.differences.mean() if agreement.joined else None,
         "agreement.modes": agreement.modes_alike,
     }
-    for kind, latencies in (("latency_ms", replay.latencies_ms),
-                            ("planner_latency_ms", [status.latency_ms for status in statuses])):
+    for kind, latencies in (
+        ("latency_ms", replay.latencies_ms),
+        ("planner_latency_ms", [status.latency_ms for status in statuses]),
+    ):
         values |= {f"{kind}.{name}": value for name, value in percentiles(latencies).items()}
     return {name: math.nan if values[name] is None else float(values[name]) for name in FIGURES}
 
@@ -117,25 +126,43 @@ def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
     per_channel = agreement.differences.mean(axis=0) if joined else [math.nan] * 3
     statuses = [frame.status for frame in replay.answered if frame.status is not None]
     searches = [status for status in statuses if status.iterations]
-    return _without_nan({
-        "version": VERSION,
-        "bag": replay.bag, "bundle": replay.bundle, "rate": replay.rate, "evaluation": replay.evaluation,
-        "frames": {"played": len(replay.frames), "answered": len(replay.answered),
-                   "seen_by_monitor": sum(frame.arrival_ns is not None for frame in replay.frames),
-                   "longest_drop": longest_drop(replay.frames)},
-        "deadline_ms": replay.deadline_ms,
-        "modes": dict(replay.modes), "reasons": dict(replay.reasons.most_common(10)),
-        "search": {"candidates": percentiles([status.candidates for status in searches]),
-                   "iterations": percentiles([status.iterations for status in searches])},
-        "figures": figures(replay),
-        "agreement": {"within": WITHIN, "joined": joined, "only_live": agreement.only_live,
-                      "only_evaluated": agreement.only_evaluated, "causes": agreement.causes,
-                      "mean_difference": dict(zip(_CHANNELS, map(float, per_channel), strict=True)),
-                      "largest_difference": float(agreement.differences.max()) if joined else None},
-        "thresholds": [{"threshold": str(verdict.threshold), "value": verdict.value, "holds": verdict.holds}
-                       for verdict in judged],
-        "passed": all(verdict.holds for verdict in judged),
-    })
+    return _without_nan(
+        {
+            "version": VERSION,
+            "bag": replay.bag,
+            "bundle": replay.bundle,
+            "rate": replay.rate,
+            "evaluation": replay.evaluation,
+            "frames": {
+                "played": len(replay.frames),
+                "answered": len(replay.answered),
+                "seen_by_monitor": sum(frame.arrival_ns is not None for frame in replay.frames),
+                "longest_drop": longest_drop(replay.frames),
+            },
+            "deadline_ms": replay.deadline_ms,
+            "modes": dict(replay.modes),
+            "reasons": dict(replay.reasons.most_common(10)),
+            "search": {
+                "candidates": percentiles([status.candidates for status in searches]),
+                "iterations": percentiles([status.iterations for status in searches]),
+            },
+            "figures": figures(replay),
+            "agreement": {
+                "within": WITHIN,
+                "joined": joined,
+                "only_live": agreement.only_live,
+                "only_evaluated": agreement.only_evaluated,
+                "causes": agreement.causes,
+                "mean_difference": dict(zip(_CHANNELS, map(float, per_channel), strict=True)),
+                "largest_difference": float(agreement.differences.max()) if joined else None,
+            },
+            "thresholds": [
+                {"threshold": str(verdict.threshold), "value": verdict.value, "holds": verdict.holds}
+                for verdict in judged
+            ],
+            "passed": all(verdict.holds for verdict in judged),
+        }
+    )
 
 
 def longest_drop(frames: Sequence[Frame]) -> int:
@@ -150,19 +177,31 @@ def longest_drop(frames: Sequence[Frame]) -> int:
 def write(folder: Path, replay: Replay, judged: Sequence[Verdict]) -> None:
     """Write replay.json and, a line for each frame, replay.jsonl. Raises OSError."""
     write_text(folder / "replay.json", json.dumps(document(replay, judged), indent=2) + "\n")
-    write_text(folder / "replay.jsonl", "".join(json.dumps(_without_nan(_line(frame))) + "\n"
-                                                for frame in replay.frames))
+    write_text(
+        folder / "replay.jsonl", "".join(json.dumps(_without_nan(_line(frame))) + "\n" for frame in replay.frames)
+    )
 
 
 def _line(frame: Frame) -> dict:
     status = frame.status
     return {
-        "stamp_ns": frame.stamp_ns, "latency_ms": frame.latency_ms,
+        "stamp_ns": frame.stamp_ns,
+        "latency_ms": frame.latency_ms,
         "command": None if frame.command is None else list(frame.command.values),
-        **({} if status is None else {
-            "mode": status.mode.name.lower(), "reason": status.reason, "planner_latency_ms": status.latency_ms,
-            "deadline_missed": status.missed, "candidates": status.candidates, "iterations": status.iterations,
-            "surprise": status.surprise, "in_flight": status.in_flight}),
+        **(
+            {}
+            if status is None
+            else {
+                "mode": status.mode.name.lower(),
+                "reason": status.reason,
+                "planner_latency_ms": status.latency_ms,
+                "deadline_missed": status.missed,
+                "candidates": status.candidates,
+                "iterations": status.iterations,
+                "surprise": status.surprise,
+                "in_flight": status.in_flight,
+            }
+        ),
     }
 
 

@@ -5,5 +5,15 @@ from wm_planner.solvers.base import Problem, Solution, Solver
 from wm_planner.solvers.policy_only import PolicyOnly
 from wm_planner.solvers.sampling import CEM, FEWEST_CANDIDATES, MPPI, RandomShooting, SamplingSettings
 
-__all__ = ["CEM", "FEWEST_CANDIDATES", "MPPI", "ActorOnly", "PolicyOnly", "Problem", "RandomShooting",
-           "SamplingSettings", "Solution", "Solver"]
+__all__ = [
+    "CEM",
+    "FEWEST_CANDIDATES",
+    "MPPI",
+    "ActorOnly",
+    "PolicyOnly",
+    "Problem",
+    "RandomShooting",
+    "SamplingSettings",
+    "Solution",
+    "Solver",
+]

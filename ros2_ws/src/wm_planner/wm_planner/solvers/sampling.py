@@ -39,8 +39,7 @@ class SamplingSettings:
         if self.candidates < FEWEST_CANDIDATES:
             raise ValueError(f"candidates: expected at least {FEWEST_CANDIDATES}, found {self.candidates}")
         if self.iterations < 1 or self.horizon < 1:
-            raise ValueError(f"iterations and horizon: expected at least 1, "
-                             f"found {self.iterations} and {self.horizon}")
+            raise ValueError(f"iterations and horizon: expected at least 1, found {self.iterations} and {self.horizon}")
 
 
 class _SamplingSolver:

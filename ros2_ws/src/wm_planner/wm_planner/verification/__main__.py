@@ -53,14 +53,19 @@ def _judge(verification: Verification) -> int:
             print(f"FAILS: {one.output} differs by {one.value:.2g}, more than {verdict.tolerance:g}", file=sys.stderr)
     checked = verification.self_check
     if checked is not None and checked.failed:
-        print(f"FAILS: the bundle's self-check, by {', '.join(checked.failed)}: the planner refuses to drive it on "
-              f"{verification.provider}", file=sys.stderr)  # fmt: skip
+        print(
+            f"FAILS: the bundle's self-check, by {', '.join(checked.failed)}: the planner refuses to drive it on "
+            f"{verification.provider}",
+            file=sys.stderr,
+        )
     if verification.parity:
         print("holds: parity")
     period_ms, p99_ms = 1000.0 * verification.manifest.control_period_s, verification.frame.p99_ms
     line = f"a frame's p99 of {p99_ms:.2f} ms in the control period of {period_ms:g} ms"
-    print(f"holds: {line}" if verification.in_time else f"FAILS: {line}",
-          file=sys.stdout if verification.in_time else sys.stderr)  # fmt: skip
+    print(
+        f"holds: {line}" if verification.in_time else f"FAILS: {line}",
+        file=sys.stdout if verification.in_time else sys.stderr,
+    )
     return PASSED if verification.parity and verification.in_time else FAILED
 
 

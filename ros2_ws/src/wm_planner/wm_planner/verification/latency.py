@@ -27,8 +27,13 @@ class Latency:
     calls: int
 
 
-def measure(side: Parts, frames: Sequence[Observation], calls: int, candidates: int,
-            advance: Callable[[int], None] = lambda frames: None) -> list[Latency]:  # fmt: skip
+def measure(
+    side: Parts,
+    frames: Sequence[Observation],
+    calls: int,
+    candidates: int,
+    advance: Callable[[int], None] = lambda frames: None,
+) -> list[Latency]:
     """Time ``calls`` frames after a warm-up; ``advance`` hears of each.
 
     Each frame: every function of the engine by itself, with the copies to and from a GPU; then a whole frame of the
@@ -48,8 +53,16 @@ def measure(side: Parts, frames: Sequence[Observation], calls: int, candidates: 
             noted.setdefault(name, []).append(1000.0 * (time.perf_counter() - begin))
             return result
 
-        belief, _ = timed("observe", engine.observe, frame.image, frame.vector, frame.previous_action, belief,
-                          frame.is_first or number == 0, frame.camera_mask)  # fmt: skip
+        belief, _ = timed(
+            "observe",
+            engine.observe,
+            frame.image,
+            frame.vector,
+            frame.previous_action,
+            belief,
+            frame.is_first or number == 0,
+            frame.camera_mask,
+        )
         plan, _ = timed("actor", engine.actor, belief)
         plans = scattered_plans(from_command(plan), random)
         actions = to_command(np.resize(plans, (candidates, *plans.shape[1:])))

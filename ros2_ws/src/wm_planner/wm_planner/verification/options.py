@@ -53,7 +53,8 @@ class VerifyOptions:
                 raise VerificationError(f"--{option}: expected a number above 0, found {value:g}")
         if self.fp16 and self.provider not in ("auto", "tensorrt"):
             raise VerificationError(
-                f"--fp16 is TensorRT's: expected --provider tensorrt or auto, found {self.provider}")
+                f"--fp16 is TensorRT's: expected --provider tensorrt or auto, found {self.provider}"
+            )
         if self.data is None and (self.reading or self.resample):
             given = [f"--{name.replace('_', '-')}" for name in (*self.reading, *["resample"] * self.resample)]
             raise VerificationError(f"{', '.join(given)}: how to read a recording: expected --data as well")
@@ -75,9 +76,17 @@ class VerifyOptions:
 
     def config(self) -> PlannerConfig:
         """The planner's parameters for the bundle on its provider. Raises ConfigError."""
-        return PlannerConfig.from_values({
-            **dict(self.parameters), "bundle": str(self.bundle), "provider": self.provider, "fp16": self.fp16,
-            "candidates": self.candidates, "threads": self.threads, "seed": self.seed})  # fmt: skip
+        return PlannerConfig.from_values(
+            {
+                **dict(self.parameters),
+                "bundle": str(self.bundle),
+                "provider": self.provider,
+                "fp16": self.fp16,
+                "candidates": self.candidates,
+                "threads": self.threads,
+                "seed": self.seed,
+            }
+        )
 
     def reference_config(self) -> PlannerConfig:
         """The same for the reference on the processor."""
@@ -106,8 +115,13 @@ def _parser() -> argparse.ArgumentParser:
         "used; 3 for a provider that is not available.",
         epilog="See docs/gpu.md.",
     )
-    parser.set_defaults(**{name: list(value) if isinstance(value, tuple) else value
-                           for name, value in defaults.items() if name != "bundle"})  # fmt: skip
+    parser.set_defaults(
+        **{
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in defaults.items()
+            if name != "bundle"
+        }
+    )
     _add_what(parser)
     _add_how(parser, defaults)
     return parser
@@ -116,36 +130,81 @@ def _parser() -> argparse.ArgumentParser:
 def _add_what(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--bundle", type=Path, required=True, metavar="DIR", help="folder of the model bundle to verify")
-    add("--provider", choices=PROVIDERS, help="what to run it on; auto: the first of tensorrt, cuda, cpu that works "
-        "here (default: auto)")  # fmt: skip
+    add(
+        "--provider",
+        choices=PROVIDERS,
+        help="what to run it on; auto: the first of tensorrt, cuda, cpu that works here (default: auto)",
+    )
     add("--fp16", action="store_true", help="let TensorRT compute in half precision")
-    add("--reference", type=Path, metavar="DIR", help="bundle that the processor runs, such as the float32 export of "
-        "an int8 one (default: the same)")  # fmt: skip
-    add("--data", type=Path, metavar="PATH", help="recorded frames: a bag, a folder of bags, an episode (.npz) or a "
-        "folder of episodes (default: frames that the model imagines)")  # fmt: skip
+    add(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="bundle that the processor runs, such as the float32 export of an int8 one (default: the same)",
+    )
+    add(
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="recorded frames: a bag, a folder of bags, an episode (.npz) or a "
+        "folder of episodes (default: frames that the model imagines)",
+    )
     add_reading_options(parser)
-    add("--resample", action="store_true", help="take the pictures nearest to the bundle's period from a bag that has "
-        "more")  # fmt: skip
+    add(
+        "--resample",
+        action="store_true",
+        help="take the pictures nearest to the bundle's period from a bag that has more",
+    )
     add("--output", type=Path, metavar="DIR", help="folder to write result.json to (default: none)")
 
 
 def _add_how(parser: argparse.ArgumentParser, defaults: dict) -> None:
     add = parser.add_argument
     add("--frames", type=int, metavar="N", help=f"frames to compare (default: {defaults['frames']})")
-    add("--candidates", type=int, metavar="N", help="plans imagined at once, as the planner's parameter (default: "
-        f"{defaults['candidates']})")  # fmt: skip
-    add("--threads", type=int, metavar="T", help="threads of the provider; the reference has one (default: "
-        f"{defaults['threads']})")  # fmt: skip
-    add("--calls", type=int, metavar="N", help="frames to time, after a warm-up (default: "
-        f"{defaults['calls']})")  # fmt: skip
-    add("--set", dest="parameters", type=partial(assignment, not_set=DECIDED), nargs="+", action="extend",
-        metavar="NAME=VALUE", help="other parameters of the planner node, such as iterations=1 or engine_cache=off")
-    add("--tolerance", type=float, metavar="X", help="largest difference of belief, surprise, reward, continue, value, "
+    add(
+        "--candidates",
+        type=int,
+        metavar="N",
+        help=f"plans imagined at once, as the planner's parameter (default: {defaults['candidates']})",
+    )
+    add(
+        "--threads",
+        type=int,
+        metavar="T",
+        help=f"threads of the provider; the reference has one (default: {defaults['threads']})",
+    )
+    add("--calls", type=int, metavar="N", help=f"frames to time, after a warm-up (default: {defaults['calls']})")
+    add(
+        "--set",
+        dest="parameters",
+        type=partial(assignment, not_set=DECIDED),
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        help="other parameters of the planner node, such as iterations=1 or engine_cache=off",
+    )
+    add(
+        "--tolerance",
+        type=float,
+        metavar="X",
+        help="largest difference of belief, surprise, reward, continue, value, "
         f"and the actor's plan, relative above 1 (default: {EXACT:g}; with --fp16, or an int8 bundle against another "
-        "reference, none: the returns and commands are judged)")  # fmt: skip
-    add("--return-tolerance", type=float, metavar="X", help="largest difference of an imagined return, over the "
-        f"typical return (default: {defaults['return_tolerance']:g})")  # fmt: skip
-    add("--action-tolerance", type=float, metavar="X", help="largest difference of the command chosen, in steer or "
-        f"longitudinal [of -1..1] (default: {defaults['action_tolerance']:g})")  # fmt: skip
-    add("--seed", type=int, metavar="N", help="seed of plans, search and imagined frames (default: "
-        f"{defaults['seed']})")  # fmt: skip
+        "reference, none: the returns and commands are judged)",
+    )
+    add(
+        "--return-tolerance",
+        type=float,
+        metavar="X",
+        help="largest difference of an imagined return, over the "
+        f"typical return (default: {defaults['return_tolerance']:g})",
+    )
+    add(
+        "--action-tolerance",
+        type=float,
+        metavar="X",
+        help="largest difference of the command chosen, in steer or "
+        f"longitudinal [of -1..1] (default: {defaults['action_tolerance']:g})",
+    )
+    add(
+        "--seed", type=int, metavar="N", help=f"seed of plans, search and imagined frames (default: {defaults['seed']})"
+    )

@@ -20,8 +20,13 @@ from wm_planner.scoring import imagined_returns
 
 PATIENCE_S = 1e6  # nothing is late: the whole search is compared
 PICTURE_LEVELS = 1.0  # of 255: what lies on the edge between two levels may be rounded either way
-_HEADS = {"reward": "reward", "continues": "continue", "value": "value", "disagreement": "disagreement",
-          "value_disagreement": "value_disagreement"}  # fmt: skip
+_HEADS = {
+    "reward": "reward",
+    "continues": "continue",
+    "value": "value",
+    "disagreement": "disagreement",
+    "value_disagreement": "value_disagreement",
+}
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,11 @@ class ParityRun:
 
     def differences(self) -> list[Difference]:
         """What was found, in the order of a frame."""
-        rows = [_difference(name, parts, "largest" if name == "belief" else "p999")
-                for name, parts in self._noted.items() if name not in ("return", "action", "command")]  # fmt: skip
+        rows = [
+            _difference(name, parts, "largest" if name == "belief" else "p999")
+            for name, parts in self._noted.items()
+            if name not in ("return", "action", "command")
+        ]
         rows.append(self._picture())
         typical = max(1.0, float(np.mean(self._return_sizes)))
         rows.append(_difference("return", [part / typical for part in self._noted["return"]], "p99"))
@@ -81,8 +89,9 @@ class ParityRun:
 
     def _compare_plans(self, beliefs: list[np.ndarray]) -> None:
         engines = [side.engine for side in self._sides]
-        actors = [[output.copy() for output in engine.actor(belief)]
-                  for engine, belief in zip(engines, beliefs, strict=True)]  # fmt: skip
+        actors = [
+            [output.copy() for output in engine.actor(belief)] for engine, belief in zip(engines, beliefs, strict=True)
+        ]
         self._note("actor_plan", *(plan for plan, _ in actors))
         self._note("actor_std", *(std for _, std in actors))
         plans = scattered_plans(from_command(actors[0][0]), self._random)  # (N, H, 2), the same for both
@@ -103,8 +112,10 @@ class ParityRun:
 
     def _compare_choices(self, plans: np.ndarray, imagined: list[Imagined]) -> None:
         """Which of the plans each likes, and what its planner would do, with the same random numbers."""
-        returns = [imagined_returns(one, side.engine.manifest.discount)
-                   for one, side in zip(imagined, self._sides, strict=True)]  # fmt: skip
+        returns = [
+            imagined_returns(one, side.engine.manifest.discount)
+            for one, side in zip(imagined, self._sides, strict=True)
+        ]
         self._noted["return"].append(np.abs(returns[0] - returns[1]))
         self._return_sizes.append(float(np.abs(returns[0]).mean()))
         self._same_best.append(bool(returns[0].argmax() == returns[1].argmax()))

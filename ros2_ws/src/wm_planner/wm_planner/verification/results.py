@@ -29,8 +29,12 @@ def result_of(verification: Verification) -> dict:
         "provider": {"asked_for": options.provider, "used": verification.provider, "fp16": options.fp16},
         "machine": dict(verification.machine),
         "options": {
-            "candidates": options.candidates, "iterations": verification.iterations, "threads": options.threads,
-            "seed": options.seed, "parameters": dict(options.parameters), "reading": dict(options.reading),
+            "candidates": options.candidates,
+            "iterations": verification.iterations,
+            "threads": options.threads,
+            "seed": options.seed,
+            "parameters": dict(options.parameters),
+            "reading": dict(options.reading),
             "resample": options.resample,
         },
         "frames": {"count": verification.frames, "source": verification.source},
@@ -41,8 +45,12 @@ def result_of(verification: Verification) -> dict:
         },
         "self_check": _self_check(verification),
         "latency_ms": {
-            latency.call: {"p50": round(latency.p50_ms, 4), "p99": round(latency.p99_ms, 4),
-                           "max": round(latency.max_ms, 4), "calls": latency.calls}
+            latency.call: {
+                "p50": round(latency.p50_ms, 4),
+                "p99": round(latency.p99_ms, 4),
+                "max": round(latency.max_ms, 4),
+                "calls": latency.calls,
+            }
             for latency in verification.latencies
         },
         "deadline": {
@@ -50,7 +58,7 @@ def result_of(verification: Verification) -> dict:
             "period_ms": 1000.0 * verification.manifest.control_period_s,
             "frame_p99_ms": round(verification.frame.p99_ms, 4),
         },
-    }  # fmt: skip
+    }
 
 
 def _bundle(manifest: BundleManifest) -> dict:
@@ -68,17 +76,23 @@ def _self_check(verification: Verification) -> dict | None:
     if checked is None:
         return None
     return {
-        "holds": not checked.failed, "reference": verification.manifest.self_check.reference,
-        "found": {name: _number(value) for name, value in checked.found.items()}, "limits": dict(checked.limits),
-    }  # fmt: skip
+        "holds": not checked.failed,
+        "reference": verification.manifest.self_check.reference,
+        "found": {name: _number(value) for name, value in checked.found.items()},
+        "limits": dict(checked.limits),
+    }
 
 
 def _output(verdict: Verdict) -> dict:
     difference = verdict.difference
     return {
-        "largest": _number(difference.largest), "p999": _number(difference.p999), "p99": _number(difference.p99),
-        "measured": difference.measured, "tolerance": verdict.tolerance, "holds": verdict.holds,
-    }  # fmt: skip
+        "largest": _number(difference.largest),
+        "p999": _number(difference.p999),
+        "p99": _number(difference.p99),
+        "measured": difference.measured,
+        "tolerance": verdict.tolerance,
+        "holds": verdict.holds,
+    }
 
 
 def _number(value: float) -> float | None:

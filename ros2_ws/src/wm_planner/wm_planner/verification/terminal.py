@@ -8,11 +8,19 @@ from rich.table import Table
 
 from wm_planner.verification.verify import Verdict, Verification, Watcher
 
-_UNITS = {"surprise": "nats", "picture": "of 255", "return": "of the typical", "action": "of -1..1",
-          "command": "of -1..1"}  # fmt: skip
+_UNITS = {
+    "surprise": "nats",
+    "picture": "of 255",
+    "return": "of the typical",
+    "action": "of -1..1",
+    "command": "of -1..1",
+}
 _MEASURED = {"largest": "largest", "p999": "99.9 %", "p99": "99 %"}
-_MEANING = {"imagine": "{candidates} plans x {horizon} steps", "decode": "{horizon} pictures",
-            "frame": "observe, actor, {iterations} x imagine, command"}  # fmt: skip
+_MEANING = {
+    "imagine": "{candidates} plans x {horizon} steps",
+    "decode": "{horizon} pictures",
+    "frame": "observe, actor, {iterations} x imagine, command",
+}
 
 
 class ProgressBar(Watcher):
@@ -21,8 +29,14 @@ class ProgressBar(Watcher):
     def __init__(self, console: Console):
         self._console = console
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn(),
-            TimeRemainingColumn(), console=console, transient=True)  # fmt: skip
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
         self._task = None
 
     def __enter__(self) -> "ProgressBar":
@@ -49,8 +63,11 @@ def show(console: Console, verification: Verification) -> None:
     one, other = verification.manifest.model_id, verification.reference.model_id
     against = "itself" if verification.options.reference is None else other
     precision = " in half precision where TensorRT runs it" if verification.options.fp16 else ""
-    say(console, f"{one} on {verification.provider}{precision} against {against} on the processor; "
-                 f"{verification.frames} frames, {verification.source}")  # fmt: skip
+    say(
+        console,
+        f"{one} on {verification.provider}{precision} against {against} on the processor; "
+        f"{verification.frames} frames, {verification.source}",
+    )
     console.print(parity_table(verification))
     console.print(latency_table(verification))
     say(console, f"the same best plan of 64: {100.0 * verification.same_best:.1f} % of frames")
@@ -73,16 +90,21 @@ def parity_table(verification: Verification) -> Table:
         unit = _UNITS.get(difference.output)
         table.add_row(
             difference.output + (f" [dim]({unit})[/]" if unit else ""),
-            *(f"{value:.2g}" for value in (difference.largest, difference.p999, difference.p99)), _limit(verdict),
-            "" if verdict.tolerance is None else "holds" if verdict.holds else "[bold red]FAILS[/]")  # fmt: skip
+            *(f"{value:.2g}" for value in (difference.largest, difference.p999, difference.p99)),
+            _limit(verdict),
+            "" if verdict.tolerance is None else "holds" if verdict.holds else "[bold red]FAILS[/]",
+        )
     return table
 
 
 def latency_table(verification: Verification) -> Table:
     """A row for each call."""
     options = verification.options
-    facts = {"candidates": options.candidates, "horizon": verification.manifest.horizon,
-             "iterations": verification.iterations}  # fmt: skip
+    facts = {
+        "candidates": options.candidates,
+        "horizon": verification.manifest.horizon,
+        "iterations": verification.iterations,
+    }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("time of [dim](ms)[/]", no_wrap=True)
     for name in ("p50", "p99", "max", "calls"):
@@ -90,8 +112,12 @@ def latency_table(verification: Verification) -> Table:
     table.add_column("", style="dim")
     for latency in verification.latencies:
         times = (latency.p50_ms, latency.p99_ms, latency.max_ms)
-        table.add_row(latency.call, *(f"{value:.2f}" for value in times), str(latency.calls),
-                      _MEANING.get(latency.call, "").format(**facts))  # fmt: skip
+        table.add_row(
+            latency.call,
+            *(f"{value:.2f}" for value in times),
+            str(latency.calls),
+            _MEANING.get(latency.call, "").format(**facts),
+        )
     return table
 
 

@@ -100,11 +100,19 @@ def verify(options: VerifyOptions, watcher: Watcher | None = None) -> Verificati
         raise VerificationError(str(error)) from error
     manifests, config = (candidate.bundle.manifest, reference.bundle.manifest), options.config()
     return Verification(
-        options=options, manifest=manifests[0], reference=manifests[1], provider=candidate.engine.provider,
-        frames=len(frames), source=source, verdicts=_judged(options, run.differences(), *manifests),
-        same_best=run.same_best, latencies=latencies, self_check=candidate.engine.self_check,
+        options=options,
+        manifest=manifests[0],
+        reference=manifests[1],
+        provider=candidate.engine.provider,
+        frames=len(frames),
+        source=source,
+        verdicts=_judged(options, run.differences(), *manifests),
+        same_best=run.same_best,
+        latencies=latencies,
+        self_check=candidate.engine.self_check,
         iterations=config.iterations if config.searches else 0,
-        machine=_machine(candidate.engine.provider))  # fmt: skip
+        machine=_machine(candidate.engine.provider),
+    )
 
 
 def _checked_manifests(options: VerifyOptions) -> BundleManifest:
@@ -119,7 +127,8 @@ def _checked_manifests(options: VerifyOptions) -> BundleManifest:
         if expected != found:
             raise VerificationError(
                 f"--reference: expected a bundle with the same {name} as {bundle.model_id}, {expected}, found {found}: "
-                f"take another export of the same model")
+                f"take another export of the same model"
+            )
     return bundle
 
 
@@ -156,8 +165,9 @@ def _told(frames: list[Observation], advance: Callable[[int], None]):
         advance(1)
 
 
-def _judged(options: VerifyOptions, differences: list[Difference], manifest: BundleManifest,
-            reference: BundleManifest) -> list[Verdict]:  # fmt: skip
+def _judged(
+    options: VerifyOptions, differences: list[Difference], manifest: BundleManifest, reference: BundleManifest
+) -> list[Verdict]:
     """Each difference with its tolerance.
 
     Where the precision is another one than the reference's, only what is driven counts, unless told otherwise: the
@@ -166,8 +176,12 @@ def _judged(options: VerifyOptions, differences: list[Difference], manifest: Bun
     precisions = [one.provenance.get("precision", "float32") for one in (manifest, reference)]
     reduced = options.fp16 or precisions[0] != precisions[1]
     exact = EXACT if options.tolerance is None and not reduced else options.tolerance
-    limits = {"return": options.return_tolerance, "action": options.action_tolerance,
-              "command": options.action_tolerance, "picture": None if exact is None else PICTURE_LEVELS}  # fmt: skip
+    limits = {
+        "return": options.return_tolerance,
+        "action": options.action_tolerance,
+        "command": options.action_tolerance,
+        "picture": None if exact is None else PICTURE_LEVELS,
+    }
     return [Verdict(one, limits.get(one.output, exact)) for one in differences]
 
 

@@ -104,11 +104,25 @@ class LiveViewNode(Node):
         if message.mode not in list(Mode):
             self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
             return
-        self.state.take_status(StatusSample(
-            stamp_ns(message.header.stamp), Mode(message.mode), message.reason, message.bundle_id == COMMAND_WATCHDOG,
-            message.bundle_id, message.latency_ms, message.deadline_missed, message.candidates, message.horizon,
-            message.iterations, message.in_flight, message.best_return, message.mean_return, message.surprise,
-            message.surprise_threshold))
+        self.state.take_status(
+            StatusSample(
+                stamp_ns(message.header.stamp),
+                Mode(message.mode),
+                message.reason,
+                message.bundle_id == COMMAND_WATCHDOG,
+                message.bundle_id,
+                message.latency_ms,
+                message.deadline_missed,
+                message.candidates,
+                message.horizon,
+                message.iterations,
+                message.in_flight,
+                message.best_return,
+                message.mean_return,
+                message.surprise,
+                message.surprise_threshold,
+            )
+        )
         self.on_answer()
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
@@ -188,8 +202,9 @@ def _end(node: LiveViewNode | None, server: ViewServer | None) -> None:
 def _announce(node: LiveViewNode, port: int) -> None:
     address = node.config.address
     if not node.config.is_loopback:
-        node.get_logger().warning(f"everybody who reaches {address} can watch: it is not an address of this machine "
-                                  f"alone, as 127.0.0.1 is")
+        node.get_logger().warning(
+            f"everybody who reaches {address} can watch: it is not an address of this machine alone, as 127.0.0.1 is"
+        )
     shown = f"[{address}]" if ":" in address else address
     node.get_logger().info(f"live view: http://{shown}:{port}/")
 

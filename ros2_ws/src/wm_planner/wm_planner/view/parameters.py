@@ -18,13 +18,15 @@ def _option(default, text: str):
 class ViewConfig:
     """All parameters; raises ValueError for a value that is not allowed."""
 
-    address: str = _option("127.0.0.1", "IP address to listen on; with any that is not this machine's alone others "
-                                        "can watch")
+    address: str = _option(
+        "127.0.0.1", "IP address to listen on; with any that is not this machine's alone others can watch"
+    )
     port: int = _option(8765, "port to listen on, 0 to 65535; 0 takes any free one")
     role_name: str = _option("ego_vehicle", "the vehicle's name in the topics")
     camera: str = _option("rgb_front", "camera to show")
-    image_topic: str = _option("", "camera images, {camera} stands for the camera's name; empty: "
-                                   "/carla/<role_name>/{camera}/image")
+    image_topic: str = _option(
+        "", "camera images, {camera} stands for the camera's name; empty: /carla/<role_name>/{camera}/image"
+    )
     image_transport: str = _option("raw", "raw, or compressed for <image_topic>/compressed")
     control_topic: str = _option("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
     planner_status_topic: str = _option("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
@@ -37,8 +39,9 @@ class ViewConfig:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"parameter port: expected 0 to 65535, found {self.port}")
         if self.image_transport not in TRANSPORTS:
-            raise ValueError(f"parameter image_transport: expected one of {', '.join(TRANSPORTS)}, "
-                             f"found '{self.image_transport}'")
+            raise ValueError(
+                f"parameter image_transport: expected one of {', '.join(TRANSPORTS)}, found '{self.image_transport}'"
+            )
         try:
             ipaddress.ip_address(self.address)
         except ValueError:
@@ -65,8 +68,9 @@ def read_parameters(node: Node) -> ViewConfig:
     known = [entry.name for entry in fields(ViewConfig)]
     # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
     allowed = (*known, "use_sim_time", "start_type_description_service")
-    unknown = [name for name in node._parameter_overrides
-               if name not in allowed and not name.startswith("qos_overrides.")]
+    unknown = [
+        name for name in node._parameter_overrides if name not in allowed and not name.startswith("qos_overrides.")
+    ]
     if unknown:
         raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}; known are {', '.join(known)}")
     values = {}
@@ -78,8 +82,14 @@ def read_parameters(node: Node) -> ViewConfig:
 
 def help_text() -> str:
     """A table of all parameters, for ``--help``."""
-    lines = ["usage: ros2 run wm_planner live_view --ros-args -p NAME:=VALUE ...", "",
-             "Serves a page that shows a drive as it happens. Listens to the drive only while a browser looks.", "",
-             "parameters:"]
-    return "\n".join(lines + [f"  {entry.name:<22} {entry.metadata['text']}; default {entry.default!r}"
-                              for entry in fields(ViewConfig)])
+    lines = [
+        "usage: ros2 run wm_planner live_view --ros-args -p NAME:=VALUE ...",
+        "",
+        "Serves a page that shows a drive as it happens. Listens to the drive only while a browser looks.",
+        "",
+        "parameters:",
+    ]
+    return "\n".join(
+        lines
+        + [f"  {entry.name:<22} {entry.metadata['text']}; default {entry.default!r}" for entry in fields(ViewConfig)]
+    )

@@ -62,13 +62,24 @@ def show_camera(picture: np.ndarray) -> Shown:
 
 def show_imagined(imagined: Imagined) -> Shown:
     """The returns' distribution and the best future's pictures."""
-    facts = {"best": None, "horizon": imagined.horizon, "period_s": round(imagined.period_s, 4),
-             "scored": 0, "low": None, "high": None, "counts": []}
+    facts = {
+        "best": None,
+        "horizon": imagined.horizon,
+        "period_s": round(imagined.period_s, 4),
+        "scored": 0,
+        "low": None,
+        "high": None,
+        "counts": [],
+    }
     finite = imagined.returns[np.isfinite(imagined.returns)].astype(np.float64)
     if finite.size:
         counts, edges = np.histogram(finite, bins=BINS)
-        facts |= {"scored": int(finite.size), "low": round(float(edges[0]), 4), "high": round(float(edges[-1]), 4),
-                  "counts": counts.tolist()}
+        facts |= {
+            "scored": int(finite.size),
+            "low": round(float(edges[0]), 4),
+            "high": round(float(edges[-1]), 4),
+            "counts": counts.tolist(),
+        }
         if 0 <= imagined.best < imagined.returns.size and np.isfinite(imagined.returns[imagined.best]):
             facts["best"] = round(float(imagined.returns[imagined.best]), 4)
     if imagined.horizon < 1 or imagined.strip.size == 0:

@@ -32,7 +32,9 @@ def rollouts_of(message: ImaginedRollouts) -> Imagined:
     strip, horizon = message.future, message.horizon
     expected = strip.height * strip.width * 3
     if strip.encoding != "rgb8" or len(strip.data) != expected or (horizon and strip.width % horizon):
-        raise ImageError(f"the pictures of the imagined future are {strip.width}x{strip.height} '{strip.encoding}' of "
-                         f"{len(strip.data)} bytes, expected rgb8 of {expected} bytes, {horizon} of them side by side")
+        raise ImageError(
+            f"the pictures of the imagined future are {strip.width}x{strip.height} '{strip.encoding}' of "
+            f"{len(strip.data)} bytes, expected rgb8 of {expected} bytes, {horizon} of them side by side"
+        )
     pixels = np.frombuffer(strip.data, np.uint8).reshape(strip.height, strip.width, 3)
     return Imagined(np.frombuffer(message.returns, np.float32), message.best, pixels, horizon, message.period_s)

@@ -33,11 +33,11 @@ _PAGES = {
 }
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-                               "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-}  # fmt: skip
+}
 
 
 class ViewError(RuntimeError):
@@ -131,8 +131,10 @@ class ViewServer:
             self._port = runner.addresses[0][1]
         except OSError as error:
             reason = error.strerror or str(error)
-            self._failure = (f"cannot listen on {self._address} port {self._port}: {reason}; "
-                             f"choose another port, or 0 for any free one")
+            self._failure = (
+                f"cannot listen on {self._address} port {self._port}: {reason}; "
+                f"choose another port, or 0 for any free one"
+            )
         self._started.set()
         if self._failure is None:
             await self._stopping.wait()

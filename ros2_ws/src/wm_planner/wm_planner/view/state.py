@@ -159,8 +159,12 @@ class LiveState:
             heard.missed += status.deadline_missed
             heard.frames.take_answer(status.stamp_ns)
             returns = (status.surprise, status.best_return, status.mean_return) if status.planned else (None,) * 3
-            heard.statuses.add(self._now_s(), _number(status.latency_ms), int(status.deadline_missed),
-                               *(_number(value) for value in returns))
+            heard.statuses.add(
+                self._now_s(),
+                _number(status.latency_ms),
+                int(status.deadline_missed),
+                *(_number(value) for value in returns),
+            )
 
     def take_command(self, steer: float, throttle: float, brake: float) -> None:
         """A command to the vehicle."""
@@ -227,45 +231,66 @@ class LiveState:
             return {
                 "now": round(self._now_s(), 3),
                 "role_name": self.role_name,
-                "sources": {name: {"age": _number(arrivals.age_s()), "rate": _number(arrivals.rate_hz())}
-                            for name, arrivals in heard.arrivals.items()},
+                "sources": {
+                    name: {"age": _number(arrivals.age_s()), "rate": _number(arrivals.rate_hz())}
+                    for name, arrivals in heard.arrivals.items()
+                },
                 "mode": self._mode(),
                 "no_planner": self._no_planner(),
                 "planner": self._planner(),
                 "command": self._command(),
                 "speed_mps": _number(heard.speed_mps),
-                "score": {"total": _number(heard.score.total), "steps": heard.score.steps,
-                          "reward": _number(heard.score.reward), "whole": heard.score.whole,
-                          "ended": heard.score.ended},
+                "score": {
+                    "total": _number(heard.score.total),
+                    "steps": heard.score.steps,
+                    "reward": _number(heard.score.reward),
+                    "whole": heard.score.whole,
+                    "ended": heard.score.ended,
+                },
                 "frames": {"seen": heard.frames.frames, "unanswered": heard.frames.unanswered},
-                "faults": [{"name": fault.name, "level": fault.level, "message": fault.message}
-                           for told_s, faults in heard.faults.values() for fault in faults
-                           if self._clock() - told_s <= _FAULTS_LAST_S],
+                "faults": [
+                    {"name": fault.name, "level": fault.level, "message": fault.message}
+                    for told_s, faults in heard.faults.values()
+                    for fault in faults
+                    if self._clock() - told_s <= _FAULTS_LAST_S
+                ],
                 "history": {"command": commands, "status": statuses},
             }
 
     def _no_planner(self) -> bool:
         """Whether nobody plans for a vehicle that is heard. Who joins a drive hears its parts one after the other."""
         heard = self._heard
-        return (heard.planner is None and heard.vehicle_since_s is not None
-                and self._clock() - heard.vehicle_since_s >= _FOUND_WITHIN_S)
+        return (
+            heard.planner is None
+            and heard.vehicle_since_s is not None
+            and self._clock() - heard.vehicle_since_s >= _FOUND_WITHIN_S
+        )
 
     def _mode(self) -> dict | None:
         status = self._heard.watchdog or self._heard.planner
         if status is None:
             return None
         source, sender = ("watchdog", "command watchdog") if status.by_watchdog else ("status", "planner")
-        return {"name": status.mode.name.lower(), "reason": status.reason, "by": sender,
-                "age": _number(self._heard.arrivals[source].age_s())}
+        return {
+            "name": status.mode.name.lower(),
+            "reason": status.reason,
+            "by": sender,
+            "age": _number(self._heard.arrivals[source].age_s()),
+        }
 
     def _planner(self) -> dict | None:
         status, heard = self._heard.planner, self._heard
         if status is None:
             return None
         return {
-            "bundle": status.bundle_id, "latency_ms": _number(status.latency_ms) if status.answers_image else None,
-            "deadline_ms": _number(heard.deadline_ms), "missed": heard.missed, "answers": heard.answers,
-            "candidates": status.candidates, "horizon": status.horizon, "iterations": status.iterations,
+            "bundle": status.bundle_id,
+            "latency_ms": _number(status.latency_ms) if status.answers_image else None,
+            "deadline_ms": _number(heard.deadline_ms),
+            "missed": heard.missed,
+            "answers": heard.answers,
+            "candidates": status.candidates,
+            "horizon": status.horizon,
+            "iterations": status.iterations,
             "in_flight": status.in_flight,
             "best_return": _number(status.best_return) if status.planned else None,
             "mean_return": _number(status.mean_return) if status.planned else None,

@@ -25,9 +25,10 @@ from wm_sim.ground_view import Layer  # noqa: E402
 ROAD_HALF_WIDTH_M = TRACK_WIDTH  # gymnasium's TRACK_WIDTH is measured from the centre line to the edge
 
 # (400, 4, 2) [m] vertices of the brighter squares of grass, in gymnasium's order
-_GRASS = np.array([
-    [(x + 1, y), (x, y), (x, y + 1), (x + 1, y + 1)] for x in range(-20, 20, 2) for y in range(-20, 20, 2)
-]) * GRASS_DIM
+_GRASS = (
+    np.array([[(x + 1, y), (x, y), (x, y + 1), (x + 1, y + 1)] for x in range(-20, 20, 2) for y in range(-20, 20, 2)])
+    * GRASS_DIM
+)
 
 
 def _near(polygons: np.ndarray, place, reach_m: float) -> np.ndarray:
@@ -41,7 +42,7 @@ def _ground_polygons(road: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     edge = PLAYFIELD
     field = np.array([[(edge, edge), (edge, -edge), (-edge, -edge), (-edge, edge)]])
     exact = np.ones((1 + len(_GRASS) + len(road), 4), bool)
-    exact[1 + len(_GRASS):, ::2] = False  # across the road; the next tile or kerb begins there
+    exact[1 + len(_GRASS) :, ::2] = False  # across the road; the next tile or kerb begins there
     return np.concatenate([field, _GRASS, road]), exact
 
 
@@ -84,8 +85,7 @@ class LazyCarRacing(CarRacing):
             self._draw_colored_polygon(self.surf, _GRASS[k], self.grass_color, zoom, translation, angle)
         for k in _near(self.road_vertices(), self.car.hull.position, reach):
             polygon, color = self.road_poly[k]
-            self._draw_colored_polygon(
-                self.surf, polygon, [int(part) for part in color], zoom, translation, angle)
+            self._draw_colored_polygon(self.surf, polygon, [int(part) for part in color], zoom, translation, angle)
 
     def reset(self, **arguments):
         self._road_vertices = self._ground = None  # of the new track, made at its first drawing

@@ -82,7 +82,8 @@ class Expert:
         line = smooth_line(centre_line, ROAD_HALF_WIDTH_M - config.road_margin_m, config.centring)
         self._line, self._spacing_m = resample(line)
         self._speeds = speed_profile(
-            curvature(self._line), self._spacing_m, config.lateral_grip, config.braking_grip, config.speed_limit)
+            curvature(self._line), self._spacing_m, config.lateral_grip, config.braking_grip, config.speed_limit
+        )
         self._index = 0
 
     def search_everywhere(self) -> None:

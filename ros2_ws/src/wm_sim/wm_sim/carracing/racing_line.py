@@ -70,8 +70,9 @@ def curvature(line: np.ndarray) -> np.ndarray:
     return cross / np.maximum((first**2).sum(axis=1) ** 1.5, 1e-9)
 
 
-def speed_profile(curves: np.ndarray, spacing_m: float, lateral_grip: float, braking_grip: float,
-                  speed_limit: float) -> np.ndarray:
+def speed_profile(
+    curves: np.ndarray, spacing_m: float, lateral_grip: float, braking_grip: float, speed_limit: float
+) -> np.ndarray:
     """(L,) [m/s]: the fastest that holds every bend and can still brake for the next one.
 
     Parameters

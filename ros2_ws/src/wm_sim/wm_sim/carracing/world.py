@@ -17,16 +17,7 @@ from wm_sim.carracing.environment import LazyCarRacing
 from wm_sim.carracing.expert import Expert
 from wm_sim.ground_view import Layer
 from wm_sim.spawn import SensorSpec
-from wm_sim.world import (
-    PHYSICS_PERIOD_S,
-    CarState,
-    Collision,
-    Marking,
-    StepOutcome,
-    World,
-    check_seed,
-    frames_per_tick,
-)
+from wm_sim.world import PHYSICS_PERIOD_S, CarState, Collision, Marking, StepOutcome, World, check_seed, frames_per_tick
 
 FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
 LAP_FINISHED, LEFT_FIELD, TIME_LIMIT = "lap finished", "left the field", "time limit"
@@ -92,10 +83,14 @@ class CarRacingWorld(World):
         before, self._wheels_off = self._wheels_off, self._wheels_off_road()
         left_field = terminated and not lap_finished
         return StepOutcome(
-            float(reward), terminated, truncated, frames,
+            float(reward),
+            terminated,
+            truncated,
+            frames,
             ending=LAP_FINISHED if lap_finished else LEFT_FIELD if left_field else TIME_LIMIT if truncated else "",
             collisions=(self._stopping_collision(),) if left_field else (),
-            crossed=(Marking.SOLID,) if self._wheels_off > before else ())
+            crossed=(Marking.SOLID,) if self._wheels_off > before else (),
+        )
 
     def image(self) -> np.ndarray:
         """(96, 96, 3) uint8 RGB of the current frame, drawn at the first call for it."""
@@ -109,9 +104,13 @@ class CarRacingWorld(World):
         hull, wheels = car.hull, car.wheels
         yaw = math.remainder(hull.angle + math.pi / 2, 2 * math.pi)
         return CarState(
-            x=float(hull.position[0]), y=float(hull.position[1]), yaw=yaw,
-            velocity_x=self._velocity[0], velocity_y=self._velocity[1],
-            acceleration_x=self._acceleration[0], acceleration_y=self._acceleration[1],
+            x=float(hull.position[0]),
+            y=float(hull.position[1]),
+            yaw=yaw,
+            velocity_x=self._velocity[0],
+            velocity_y=self._velocity[1],
+            acceleration_x=self._acceleration[0],
+            acceleration_y=self._acceleration[1],
             yaw_rate=float(hull.angularVelocity),
             steering_angle=-0.5 * float(wheels[0].joint.angle + wheels[1].joint.angle),
             rear_wheel_rate=0.5 * float(wheels[2].omega + wheels[3].omega),
@@ -139,8 +138,9 @@ class CarRacingWorld(World):
         """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], whatever its tyres say."""
         car = self._environment().car
         hull, yaw = car.hull, car.hull.angle + math.pi / 2
-        velocity = np.array([
-            forward * math.cos(yaw) - left * math.sin(yaw), forward * math.sin(yaw) + left * math.cos(yaw)])
+        velocity = np.array(
+            [forward * math.cos(yaw) - left * math.sin(yaw), forward * math.sin(yaw) + left * math.cos(yaw)]
+        )
         for body in (hull, *car.wheels):
             offset = np.array(body.worldCenter) - np.array(hull.position)
             turning = yaw_rate * np.array([-offset[1], offset[0]])
@@ -184,4 +184,3 @@ class CarRacingWorld(World):
         # Of the hull's origin, which is what position() reports, not of its centre of mass.
         velocity = hull.GetLinearVelocityFromLocalPoint((0.0, 0.0))
         return float(velocity[0]), float(velocity[1])
-

@@ -32,8 +32,13 @@ ROLLING = 0.2  # [m/s^2]; the top speed is sqrt((5 - 0.2) / 0.003) = 40 m/s
 _REAR = WHEELBASE_M / 2  # from the middle to each axle
 WHEELS_M = tuple((x, y) for x in (_REAR, -_REAR) for y in (TRACK_M / 2, -TRACK_M / 2))
 BODY = CarBody(
-    type="vehicle.highway_env.car", mass_kg=MASS_KG, size_m=(LENGTH_M, WIDTH_M, HEIGHT_M),
-    max_steering_angle=MAX_STEERING_ANGLE, wheel_radius_m=WHEEL_RADIUS_M, wheel_positions_m=WHEELS_M)
+    type="vehicle.highway_env.car",
+    mass_kg=MASS_KG,
+    size_m=(LENGTH_M, WIDTH_M, HEIGHT_M),
+    max_steering_angle=MAX_STEERING_ANGLE,
+    wheel_radius_m=WHEEL_RADIUS_M,
+    wheel_positions_m=WHEELS_M,
+)
 
 
 class EgoCar(Vehicle):
@@ -63,9 +68,12 @@ class EgoCar(Vehicle):
             acceleration -= ROLLING
         slip = self.slip
         x, y = self.position
-        self.position = np.array([
-            x + self.speed * math.cos(self.heading + slip) * PHYSICS_PERIOD_S,
-            y + self.speed * math.sin(self.heading + slip) * PHYSICS_PERIOD_S])
+        self.position = np.array(
+            [
+                x + self.speed * math.cos(self.heading + slip) * PHYSICS_PERIOD_S,
+                y + self.speed * math.sin(self.heading + slip) * PHYSICS_PERIOD_S,
+            ]
+        )
         self.heading += self.yaw_rate * PHYSICS_PERIOD_S
         self.speed = max(0.0, self.speed + acceleration * PHYSICS_PERIOD_S)
 

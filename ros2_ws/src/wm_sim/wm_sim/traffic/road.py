@@ -29,7 +29,8 @@ SPEED_LIMIT = 25.0  # [m/s]
 LENGTH_M = 2200.0
 # Lateral offset of each marking, from right to left, and what it is.
 MARKINGS = tuple(
-    (-EDGE_M + k * LANE_WIDTH_M, Marking.SOLID if k in (0, LANES) else Marking.BROKEN) for k in range(LANES + 1))
+    (-EDGE_M + k * LANE_WIDTH_M, Marking.SOLID if k in (0, LANES) else Marking.BROKEN) for k in range(LANES + 1)
+)
 
 # The road's heading is the sum of two sine waves of these amplitudes [rad] and lengths [m]: no bend is narrower than
 # 1 / (2 pi (0.35 / 450 + 0.08 / 220)) = 140 m, and it never turns by more than 25 degrees, so it cannot meet itself and
@@ -59,9 +60,13 @@ class Curve:
 
     def __init__(self, rng: np.random.Generator):
         self._waves = [
-            (float(rng.choice((-1.0, 1.0)) * rng.uniform(*amplitudes)), 2 * math.pi / float(rng.uniform(*lengths)),
-             float(rng.uniform(0.0, 2 * math.pi)))
-            for amplitudes, lengths in _WAVES]
+            (
+                float(rng.choice((-1.0, 1.0)) * rng.uniform(*amplitudes)),
+                2 * math.pi / float(rng.uniform(*lengths)),
+                float(rng.uniform(0.0, 2 * math.pi)),
+            )
+            for amplitudes, lengths in _WAVES
+        ]
         middles = np.arange(_SPACING_M / 2, LENGTH_M, _SPACING_M)
         headings = sum(size * np.sin(number * middles + phase) for size, number, phase in self._waves)
         self._x = np.concatenate([[0.0], np.cumsum(np.cos(headings)) * _SPACING_M]).tolist()
@@ -84,8 +89,12 @@ class Curve:
         k = min(max(int(s / _SPACING_M), 0), len(self._x) - 2)
         share = s / _SPACING_M - k
         x, y, heading = self._x, self._y, self.heading(s)
-        return (x[k] + share * (x[k + 1] - x[k]), y[k] + share * (y[k + 1] - y[k]),
-                math.cos(heading), math.sin(heading))
+        return (
+            x[k] + share * (x[k + 1] - x[k]),
+            y[k] + share * (y[k + 1] - y[k]),
+            math.cos(heading),
+            math.sin(heading),
+        )
 
     def line(self, begin: float, lateral: float) -> np.ndarray:
         """(K, 2) [m]: beside the middle of the road, from ``begin`` to the end of it."""
@@ -210,7 +219,8 @@ class Surface:
         half = _MARKING_WIDTH_M / 2
         self._solid, self._broken = (
             [_strips(curve, at + half, at - half, *lengths) for at, marking in MARKINGS if marking is kind]
-            for kind, lengths in ((Marking.SOLID, (_PIECE_M, _PIECE_M)), (Marking.BROKEN, (_DASH_M, _DASH_PERIOD_M))))
+            for kind, lengths in ((Marking.SOLID, (_PIECE_M, _PIECE_M)), (Marking.BROKEN, (_DASH_M, _DASH_PERIOD_M)))
+        )
 
     def layers(self, s: float) -> list[Layer]:
         """What lies on the ground around ``s`` [m]: grass, asphalt, markings."""
@@ -221,9 +231,9 @@ class Surface:
         asphalt = self._asphalt[pieces]
         polygons = np.concatenate([asphalt, *solid, *broken])
         colours = np.tile(np.array(_PAINT, np.float64), (len(polygons), 1))
-        colours[:len(asphalt)] = _ASPHALT
+        colours[: len(asphalt)] = _ASPHALT
         exact = np.ones((len(polygons), 4), bool)
-        exact[:len(asphalt) + sum(map(len, solid)), 1::2] = False  # across: the next piece begins there
+        exact[: len(asphalt) + sum(map(len, solid)), 1::2] = False  # across: the next piece begins there
         field = np.array([[(-_FIELD_M, -_FIELD_M), (_FIELD_M, -_FIELD_M), (_FIELD_M, _FIELD_M), (-_FIELD_M, _FIELD_M)]])
         return [Layer(field, np.array([_GRASS])), Layer(polygons, colours, exact)]
 
@@ -231,9 +241,12 @@ class Surface:
 def _strips(curve: Curve, left: float, right: float, length: float, period: float) -> np.ndarray:
     """(P, 4, 2): between two lateral offsets, ``length`` of every ``period`` [m]; edges 0 and 2 lie along the road."""
     begins = np.arange(0.0, LENGTH_M - period / 2, period)
-    return np.array([
-        [curve.point(s, left), curve.point(s + length, left), curve.point(s + length, right), curve.point(s, right)]
-        for s in begins])
+    return np.array(
+        [
+            [curve.point(s, left), curve.point(s + length, left), curve.point(s + length, right), curve.point(s, right)]
+            for s in begins
+        ]
+    )
 
 
 def _window(s: float, period: float) -> slice:

@@ -21,25 +21,8 @@ from wm_sim.spawn import SensorSpec
 from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
 from wm_sim.traffic.expert import TrafficExpert
 from wm_sim.traffic.placing import place_cars
-from wm_sim.traffic.road import (
-    LANES,
-    MARKINGS,
-    ROAD_HALF_WIDTH_M,
-    SPEED_LIMIT,
-    Curve,
-    CurvedRoad,
-    Surface,
-    lane_offset,
-)
-from wm_sim.world import (
-    PHYSICS_PERIOD_S,
-    CarState,
-    Collision,
-    StepOutcome,
-    World,
-    check_seed,
-    frames_per_tick,
-)
+from wm_sim.traffic.road import LANES, MARKINGS, ROAD_HALF_WIDTH_M, SPEED_LIMIT, Curve, CurvedRoad, Surface, lane_offset
+from wm_sim.world import PHYSICS_PERIOD_S, CarState, Collision, StepOutcome, World, check_seed, frames_per_tick
 
 TIME_LIMIT_S = 40.0
 POINTS_PER_M = 0.9
@@ -72,7 +55,8 @@ class TrafficWorld(World):
     map_name = "traffic"
     car = BODY
     camera = SensorSpec(
-        spawn.CAMERA, "rgb_front", mount=FRONT, width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE, fov=FRONT_FOV)
+        spawn.CAMERA, "rgb_front", mount=FRONT, width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE, fov=FRONT_FOV
+    )
 
     def __init__(self, fixed_delta_seconds: float, cars: int):
         self._frames = frames_per_tick(fixed_delta_seconds)
@@ -124,11 +108,18 @@ class TrafficWorld(World):
         self._running()
         ego = self._ego
         return CarState(
-            x=float(ego.position[0]), y=float(ego.position[1]), yaw=math.remainder(ego.heading, 2 * math.pi),
-            velocity_x=float(self._velocity[0]), velocity_y=float(self._velocity[1]),
-            acceleration_x=float(self._acceleration[0]), acceleration_y=float(self._acceleration[1]),
-            yaw_rate=ego.yaw_rate, steering_angle=-ego.steering_angle, rear_wheel_rate=ego.speed / WHEEL_RADIUS_M,
-            wheels_off_road=self._wheels_off_road)
+            x=float(ego.position[0]),
+            y=float(ego.position[1]),
+            yaw=math.remainder(ego.heading, 2 * math.pi),
+            velocity_x=float(self._velocity[0]),
+            velocity_y=float(self._velocity[1]),
+            acceleration_x=float(self._acceleration[0]),
+            acceleration_y=float(self._acceleration[1]),
+            yaw_rate=ego.yaw_rate,
+            steering_angle=-ego.steering_angle,
+            rear_wheel_rate=ego.speed / WHEEL_RADIUS_M,
+            wheels_off_road=self._wheels_off_road,
+        )
 
     def image(self) -> np.ndarray:
         """(96, 96, 3) uint8 RGB: the road from above, the car in the lower middle, its nose up."""
@@ -150,7 +141,8 @@ class TrafficWorld(World):
         self._running()
         return [
             Box(car.actor_id, float(car.position[0]), float(car.position[1]), car.heading, BODY.size_m, car.colour)
-            for car in self._road.near(self._ego, SIGHT_M)]
+            for car in self._road.near(self._ego, SIGHT_M)
+        ]
 
     def place(self, x: float, y: float, yaw: float) -> None:
         """Set the car there, ROS axes [m, rad]; of its velocity on the map stays what points along its nose."""
@@ -191,8 +183,7 @@ class TrafficWorld(World):
         self._along_m = self._curve.locate(self._ego.position)[0]
         sideways = [self._curve.locate(wheel)[1] for wheel in self._ego.wheels()]
         self._wheels_off_road = sum(abs(lateral) > ROAD_HALF_WIDTH_M for lateral in sideways)
-        self._lying_on = {
-            number for number, (at, _) in enumerate(MARKINGS) if min(sideways) < at < max(sideways)}
+        self._lying_on = {number for number, (at, _) in enumerate(MARKINGS) if min(sideways) < at < max(sideways)}
 
     def _stop_crashed(self) -> None:
         """Others that have run into each other stand from then on."""

@@ -22,8 +22,17 @@ OnPicture = Callable[[int, np.ndarray, np.ndarray], None]
 class Cameras:
     """Subscribes to the cameras of one car and brings their pictures together by stamp, as the planner does."""
 
-    def __init__(self, node: Node, prefix: str, names: Sequence[str], image_size: int, tolerance_s: float,
-                 deadline_s: float, on_picture: OnPicture, on_error: Callable[[Exception], None]):
+    def __init__(
+        self,
+        node: Node,
+        prefix: str,
+        names: Sequence[str],
+        image_size: int,
+        tolerance_s: float,
+        deadline_s: float,
+        on_picture: OnPicture,
+        on_error: Callable[[Exception], None],
+    ):
         """``names`` are the sensor ids below the topic ``prefix``, ``image_size`` [px] what pictures are resized to;
         ``tolerance_s`` and ``deadline_s`` [s] are the synchroniser's. ``on_error`` takes why a picture is none."""
         self._node = node
@@ -67,8 +76,9 @@ class Cameras:
             except ValueError as error:
                 self._on_error(error)
                 return
-        image = RawImage(stamp_ns(message.header), message.height, message.width, message.encoding, message.step,
-                         message.data)  # fmt: skip
+        image = RawImage(
+            stamp_ns(message.header), message.height, message.width, message.encoding, message.step, message.data
+        )
         for frame in self._synchroniser.add(camera, image):
             self._give_on(frame)
         wait_s = self._synchroniser.wait_s()
@@ -90,7 +100,8 @@ class Cameras:
             for index, image in enumerate(frame.images):
                 if image is not None:
                     picture[3 * index : 3 * index + 3] = self._preprocess[index](
-                        image.height, image.width, image.encoding, image.step, image.data)  # fmt: skip
+                        image.height, image.width, image.encoding, image.step, image.data
+                    )
         except ValueError as error:  # an exception in a callback would end as a traceback: the caller reports it
             self._on_error(error)
             return

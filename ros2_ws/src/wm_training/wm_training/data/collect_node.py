@@ -46,9 +46,15 @@ class CollectNode(Node):
         self._events: dict[str, int] = {"collision": 0, "lane_invasion": 0}
         prefix = f"/carla/{options.role_name}"
         self.cameras = Cameras(
-            self, prefix, cameras, options.image_size, options.camera_tolerance, options.camera_deadline,
-            lambda stamp, picture, seen: self._add("image", stamp, (picture, seen)), self._fail,
-        )  # fmt: skip
+            self,
+            prefix,
+            cameras,
+            options.image_size,
+            options.camera_tolerance,
+            options.camera_deadline,
+            lambda stamp, picture, seen: self._add("image", stamp, (picture, seen)),
+            self._fail,
+        )
         self._subscribe(prefix)
         latched = QoSProfile(
             depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
@@ -65,9 +71,11 @@ class CollectNode(Node):
         self.planner: PlannerLink | None = None
         if options.with_planner:
             self.planner = PlannerLink(
-                self, options.role_name, options.planner_node,
+                self,
+                options.role_name,
+                options.planner_node,
                 lambda stamp, command: self._add("planner", stamp, command),
-            )  # fmt: skip
+            )
         guard_services(self)
 
     def _fail(self, error: Exception) -> None:
@@ -75,10 +83,7 @@ class CollectNode(Node):
 
     def _subscribe(self, prefix: str) -> None:
         self.create_subscription(
-            CarlaEgoVehicleStatus,
-            f"{prefix}/vehicle_status",
-            lambda m: self._add("status", stamp_ns(m.header), m),
-            10,
+            CarlaEgoVehicleStatus, f"{prefix}/vehicle_status", lambda m: self._add("status", stamp_ns(m.header), m), 10
         )
         self._steps = self.create_subscription(
             StepResult, f"{prefix}/step_result", lambda m: self._add("step", stamp_ns(m.header), m), 10

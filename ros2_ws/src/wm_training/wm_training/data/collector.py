@@ -102,13 +102,17 @@ class Collector:
         node, options = self.node, self.options
         self.wait_for(
             lambda: not node.cameras.unpublished(),
-            lambda: f"a publisher of {', '.join(node.cameras.unpublished())}; is the simulator or the bridge up, "
-            f"does it have these cameras, and is its role_name {options.role_name}?",
+            lambda: (
+                f"a publisher of {', '.join(node.cameras.unpublished())}; is the simulator or the bridge up, "
+                f"does it have these cameras, and is its role_name {options.role_name}?"
+            ),
         )
         self.wait_for(
             lambda: node.cameras.specs is not None and node.period_ns is not None,
-            lambda: f"an image on {', '.join(node.cameras.silent() or node.cameras.topics)} and a CarlaStatus on "
-            "/carla/status",
+            lambda: (
+                f"an image on {', '.join(node.cameras.silent() or node.cameras.topics)} and a CarlaStatus on "
+                "/carla/status"
+            ),
         )
         self._check_tolerance()
         planner = node.planner.describe(self.wait_for, options.start_timeout) if node.planner else None

@@ -206,8 +206,4 @@ class EpisodeRecorder:
 def _told_of_rewards(computed: bool) -> dict:
     if not computed:
         return {"reward": "step_result"}
-    return {
-        "reward": driving.NAME,
-        "reward_terms": list(driving.TERMS),
-        "target_speed_mps": driving.TARGET_SPEED_MPS,
-    }
+    return {"reward": driving.NAME, "reward_terms": list(driving.TERMS), "target_speed_mps": driving.TARGET_SPEED_MPS}

@@ -80,8 +80,16 @@ class FinetuneOptions(PolicyRun):
 
     def __post_init__(self):
         self._check_names()
-        for field in ("horizon", "hold", "num_updates", "batch_size", "validate_every", "validation_states",
-                      "validation_horizon", "patience"):  # fmt: skip
+        for field in (
+            "horizon",
+            "hold",
+            "num_updates",
+            "batch_size",
+            "validate_every",
+            "validation_states",
+            "validation_horizon",
+            "patience",
+        ):
             self._check(field, getattr(self, field) > 0, "above 0")
         for field in ("proposals", "context"):
             self._check(field, getattr(self, field) >= 2, "at least 2")

@@ -32,8 +32,9 @@ def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> Sequen
 def model_traits(model: WorldModel) -> Traits:
     """What episodes must have in common with those that a model was trained on."""
     size, vector_size = model.config.image_size, len(model.vector_mean)
-    return Traits("the training of the model", (size, size), model.cameras, vector_size, model.config.action_dim,
-                  model.trained_on)  # fmt: skip
+    return Traits(
+        "the training of the model", (size, size), model.cameras, vector_size, model.config.action_dim, model.trained_on
+    )
 
 
 def spread_windows(episodes: Sequence[Episode], rows: int, longest: int = 60) -> list[tuple[Episode, slice]]:

@@ -106,11 +106,7 @@ def measure(
 
 
 def _measure(
-    windows: Sequence[Window],
-    batch: Batch,
-    own: OpenLoop,
-    shuffled: OpenLoop | None,
-    settings: WindowSettings,
+    windows: Sequence[Window], batch: Batch, own: OpenLoop, shuffled: OpenLoop | None, settings: WindowSettings
 ) -> Measurements:
     context, steps = settings.context, np.arange(1, settings.horizon + 1)
     rows = np.array([piece.rows for piece in windows])[:, None]

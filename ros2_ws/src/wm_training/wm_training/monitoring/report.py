@@ -27,11 +27,7 @@ SMALL_CHART = 220  # [px]
 
 
 def build_page(
-    name: str,
-    curves: Curves,
-    config: WorldModelTrainConfig,
-    report: Report,
-    record: Mapping[str, Any] | None = None,
+    name: str, curves: Curves, config: WorldModelTrainConfig, report: Report, record: Mapping[str, Any] | None = None
 ) -> Page:
     """The page of the run called ``name``; ``report`` is what ``health.examine`` said of its curves, ``record`` what
     its run.json holds."""
@@ -57,9 +53,7 @@ def build_page(
 def _headline(report: Report) -> str:
     warnings = sum(finding.severity == WARNING for finding in report.findings)
     notes = len(report.findings) - warnings
-    found = " and ".join(
-        counted(count, name) for count, name in ((warnings, "warning"), (notes, "note")) if count
-    )
+    found = " and ".join(counted(count, name) for count, name in ((warnings, "warning"), (notes, "note")) if count)
     if not found and report.verdict == TOO_FEW:
         return report.conclusion().capitalize()
     return f"{found or 'No issue'} after {counted(report.updates, 'update')}"
@@ -69,11 +63,13 @@ def _tiles(curves: Curves, report: Report) -> list[Tile]:
     # Outside of a range is no fault by itself: only what lies inside has a colour.
     tiles = [
         Tile(
-            _spell(level.value), f"{_title(level.curve)}, {level.state}", METRIC_OF[level.curve],
+            _spell(level.value),
+            f"{_title(level.curve)}, {level.state}",
+            METRIC_OF[level.curve],
             "good" if level.state == "in range" and report.verdict != TOO_FEW else "",
         )
         for level in report.levels.values()
-    ]  # fmt: skip
+    ]
     speed = finite(curves["frames_per_s"]).values if "frames_per_s" in curves else ()
     if len(speed):
         tiles.append(Tile(f"{speed[-1]:,.0f}", "frames/s in the last epoch", "throughput"))
@@ -84,13 +80,19 @@ def _issues(report: Report) -> Block:
     if not report.findings and report.verdict == TOO_FEW:
         return Prose(f"{report.conclusion().capitalize()}. What the curves are near then says nothing of the model.")
     if not report.findings:
-        return Prose("None of the four common issues was found: KL collapse, blurry reconstructions, poor dynamics, "
-                     "instability.")  # fmt: skip
+        return Prose(
+            "None of the four common issues was found: KL collapse, blurry reconstructions, poor dynamics, instability."
+        )
     rows = [
-        [finding.issue, finding.severity, f"{finding.first_update} to {finding.last_update}", finding.evidence,
-         finding.remedy]
+        [
+            finding.issue,
+            finding.severity,
+            f"{finding.first_update} to {finding.last_update}",
+            finding.evidence,
+            finding.remedy,
+        ]
         for finding in sorted(report.findings, key=lambda finding: finding.severity != WARNING)
-    ]  # fmt: skip
+    ]
     return Table(["issue", "severity", "updates", "evidence", "remedy"], rows)
 
 

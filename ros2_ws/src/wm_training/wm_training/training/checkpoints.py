@@ -104,9 +104,4 @@ def prune(folder: Path, keep: int) -> None:
 
 def description(config: WorldModelTrainConfig, model: WorldModel, vector_size: int, meta: dict) -> dict[str, Any]:
     """What a checkpoint says about its model, beside the weights."""
-    return {
-        "config": asdict(config),
-        "channels": model.channels,
-        "vector_size": vector_size,
-        "meta": json.dumps(meta),
-    }
+    return {"config": asdict(config), "channels": model.channels, "vector_size": vector_size, "meta": json.dumps(meta)}

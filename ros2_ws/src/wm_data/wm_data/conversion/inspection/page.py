@@ -70,9 +70,7 @@ def _distributions(survey: Survey) -> list[Section]:
     sections = [
         Section("Actions", [Grid(actions)], "Rows by their command."),
         Section(
-            "Rewards",
-            [Grid(rewards)],
-            "The reward of a row, and the terms it is the sum of, where they are kept.",
+            "Rewards", [Grid(rewards)], "The reward of a row, and the terms it is the sum of, where they are kept."
         ),
     ]
     if survey.vector:
@@ -106,15 +104,25 @@ def _episodes(survey: Survey) -> Section:
 def _episode(episode: EpisodeSummary) -> list:
     speed = "–" if episode.mean_speed is None else f"{episode.mean_speed:.3g} m/s"
     return [
-        episode.name, [Picture(data, "") for data in episode.thumbnails], episode.split, f"{episode.rows:,}",
-        facts.duration(episode), f"{episode.total_reward:.4g}", speed, episode.ends, "; ".join(episode.findings),
-    ]  # fmt: skip
+        episode.name,
+        [Picture(data, "") for data in episode.thumbnails],
+        episode.split,
+        f"{episode.rows:,}",
+        facts.duration(episode),
+        f"{episode.total_reward:.4g}",
+        speed,
+        episode.ends,
+        "; ".join(episode.findings),
+    ]
 
 
 def _contact_sheet(survey: Survey) -> list[Section]:
     """The middle pictures of evenly chosen episodes as one picture; no section without pictures."""
-    pictures = [cv2.imdecode(np.frombuffer(e.thumbnails[len(e.thumbnails) // 2], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-                for e in survey.episodes if e.thumbnails]  # fmt: skip
+    pictures = [
+        cv2.imdecode(np.frombuffer(e.thumbnails[len(e.thumbnails) // 2], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        for e in survey.episodes
+        if e.thumbnails
+    ]
     if not pictures:
         return []
     chosen = np.unique(np.linspace(0, len(pictures) - 1, SHEET_COLUMNS * SHEET_ROWS).round().astype(int))

@@ -81,10 +81,7 @@ class Survey:
 
 
 def survey(
-    files: dict[Path, str],
-    thumbnails: int,
-    progress: Callable[[int], None] | None = None,
-    discount: float = 0.0,
+    files: dict[Path, str], thumbnails: int, progress: Callable[[int], None] | None = None, discount: float = 0.0
 ) -> Survey:
     """Look at ``files``, whose values are their splits. At most ``thumbnails`` episodes keep their pictures: those with
     findings first, then evenly chosen ones. ``progress`` is told how many files are done; ``discount`` is that of the

@@ -77,8 +77,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     cameras = _camera_names(options.cameras)
     endings = [_pictures_ending(folder / camera) for camera in cameras]
     stamps = [
-        _camera_stamps(folder / camera, ending, report.skipped)
-        for camera, ending in zip(cameras, endings, strict=True)
+        _camera_stamps(folder / camera, ending, report.skipped) for camera, ending in zip(cameras, endings, strict=True)
     ]
     for camera, of_frames in zip(cameras, stamps, strict=True):
         if not of_frames:

@@ -11,5 +11,12 @@ from wm_evaluation.report.glossary.recorded import LIVE_REPLAY, RECORDED, REPLAY
 __all__ = ["METRICS", "Metric"]
 
 METRICS: dict[str, Metric] = {
-    **DRIVING, **LATENCY, **RECORDED, **TRAINING, **IMAGINATION, **REPLAYED, **LIVE_REPLAY, **BENCHMARK,
-}  # fmt: skip
+    **DRIVING,
+    **LATENCY,
+    **RECORDED,
+    **TRAINING,
+    **IMAGINATION,
+    **REPLAYED,
+    **LIVE_REPLAY,
+    **BENCHMARK,
+}

@@ -23,9 +23,7 @@ REPLAYED = {
         better="lower",
     ),
     "action_rmse": Metric(
-        "Root mean squared action error",
-        "As the mean absolute one, but large distances count more.",
-        better="lower",
+        "Root mean squared action error", "As the mean absolute one, but large distances count more.", better="lower"
     ),
     "sign_agreement": Metric(
         "Same side in curves",

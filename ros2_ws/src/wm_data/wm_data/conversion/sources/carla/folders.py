@@ -23,10 +23,7 @@ from wm_data.conversion.sources.files import load_picture_file
 FRAME_PERIOD_NS = 50_000_000  # of frames without a time: fixed_delta_seconds of the bridge
 # Layouts of others that number what they saved and tell no time: beginning and ending of the files in the table's
 # folder, the time between two, and who saves so.
-_LAYOUTS = (
-    ("anno", ".json.gz", 100_000_000, "Bench2Drive"),
-    ("measurements", ".json.gz", 250_000_000, "carla_garage"),
-)
+_LAYOUTS = (("anno", ".json.gz", 100_000_000, "Bench2Drive"), ("measurements", ".json.gz", 250_000_000, "carla_garage"))
 _BY_OPTION = "--frame-rate"
 _UDACITY = {"center", "left", "right", "steering", "throttle", "speed"}
 _PEDALS_AND_WHEEL = ("steer", "throttle", "brake")

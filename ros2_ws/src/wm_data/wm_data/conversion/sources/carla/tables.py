@@ -33,11 +33,24 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 LEFT_OUT = "\0left_out"
 """A column of readers' own, no file has it: why a row is left out, as "in reverse gear"; None where it is not."""
 _FRONT_COLUMNS = (
-    "image", "image_name", "image_file", "image_path", "filename", "file_name", "file", "path", "img", "img_name",
-)  # fmt: skip
+    "image",
+    "image_name",
+    "image_file",
+    "image_path",
+    "filename",
+    "file_name",
+    "file",
+    "path",
+    "img",
+    "img_name",
+)
 _WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0", "on": "1", "off": "0"}
-_GEARS = {"r": -1.0, "reverse": -1.0, **dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0),
-          **dict.fromkeys(("d", "drive", "forward", "f"), 1.0)}  # fmt: skip
+_GEARS = {
+    "r": -1.0,
+    "reverse": -1.0,
+    **dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0),
+    **dict.fromkeys(("d", "drive", "forward", "f"), 1.0),
+}
 _SLOWEST_S, _FASTEST_NS = 2.0, 2e6  # steps of a time without a unit that may be seconds, or nanoseconds
 _LISTED = 12
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")

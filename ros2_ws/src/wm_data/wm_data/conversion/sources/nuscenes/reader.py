@@ -15,13 +15,7 @@ from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.files import count, load_picture_file, usual_period_ns
 from wm_data.conversion.sources.nuscenes import can_bus
-from wm_data.conversion.sources.nuscenes.index import (
-    PictureIndex,
-    picture_index,
-    read_cameras,
-    read_logs,
-    read_scenes,
-)
+from wm_data.conversion.sources.nuscenes.index import PictureIndex, picture_index, read_cameras, read_logs, read_scenes
 from wm_data.conversion.sources.nuscenes.poses import motion_of_poses, picture_poses
 from wm_data.conversion.sources.nuscenes.tables import NEEDED, check_tables
 
@@ -203,9 +197,7 @@ def _signals(
     return Signals(control=control, speed=speed, yaw_rate=yaw_rate), meta
 
 
-def _from_can_bus(
-    index: PictureIndex, scene: str, options: ConvertOptions, wheelbase_m: float, report: DriveReport
-):
+def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, wheelbase_m: float, report: DriveReport):
     """(control or None, (speed, yaw rate) or None, steering ratio or None) of a scene."""
     this = index.scenes[scene]
     of_log = tuple(sorted({other.name for other in index.scenes.values() if other.log == this.log}))

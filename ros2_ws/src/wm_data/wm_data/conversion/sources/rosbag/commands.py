@@ -13,12 +13,7 @@ would bring the measured speed to the wanted one in REACH_S, by the inverse dyna
 import math
 from dataclasses import dataclass
 
-from wm_data.conversion.controls import (
-    SPOT_TURN_RPS,
-    angle_of_curvature,
-    pedals_of_acceleration,
-    steer_of_angle,
-)
+from wm_data.conversion.controls import SPOT_TURN_RPS, angle_of_curvature, pedals_of_acceleration, steer_of_angle
 from wm_data.conversion.sources.rosbag.topics import CONTROL, TWIST, TWIST_STAMPED
 
 _REVERSE = "in reverse gear"

@@ -40,8 +40,7 @@ class Sqlite3File:
         order = "id" if self._as_written else "timestamp"
         with closing(self._opened()) as database:
             for number, log_ns, raw in database.execute(
-                f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({marks}) ORDER BY {order}",
-                numbers,
+                f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({marks}) ORDER BY {order}", numbers
             ):
                 yield self._topics[number], log_ns, raw
 

@@ -158,6 +158,4 @@ class _Frame:
 
 def _chunks(lines: list[np.ndarray]) -> list[np.ndarray]:
     """Polylines cut into pieces of at most _CHUNK points that share their ends."""
-    return [
-        line[start : start + _CHUNK] for line in lines for start in range(0, max(1, len(line) - 1), _CHUNK - 1)
-    ]
+    return [line[start : start + _CHUNK] for line in lines for start in range(0, max(1, len(line) - 1), _CHUNK - 1)]

@@ -43,9 +43,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
         raise ConversionError(f"{source} cannot be read: {error}") from None
     found = [entry for file in files for entry in _scenarios(file)]
     names = unique_names(name for name, _ in found)
-    return [
-        DriveRef(name, locator, (locator["file"],)) for name, (_, locator) in zip(names, found, strict=True)
-    ]
+    return [DriveRef(name, locator, (locator["file"],)) for name, (_, locator) in zip(names, found, strict=True)]
 
 
 @contextmanager
@@ -85,9 +83,7 @@ def _files(source: Path) -> list[Path]:
         raise ConversionError(f"no file or folder {source}, expected TFRecord files of Waymo Motion scenarios")
     files = sorted(file for file in source.rglob("*tfrecord*") if file.is_file())
     if not files:
-        raise ConversionError(
-            f"{source} holds no file with 'tfrecord' in its name, expected those of Waymo Motion"
-        )
+        raise ConversionError(f"{source} holds no file with 'tfrecord' in its name, expected those of Waymo Motion")
     return files
 
 
@@ -140,7 +136,7 @@ def _drive(scene: Scene, place: str, name: str, options: ConvertOptions) -> Driv
                 "ego_down": EGO_DOWN,
                 "heading": "up",
                 "channels": ["road", "agents", "ego, traffic lights, stop signs"],
-            }
+            },
         },
     )
 
@@ -155,9 +151,7 @@ def _pictures(scene: Scene, view: CameraView) -> Iterator[Picture]:
         yield Picture(0, int(scene.stamps_ns[step]), partial(load, step))
 
 
-def _signals(
-    scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: float, report: DriveReport
-) -> Signals:
+def _signals(scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: float, report: DriveReport) -> Signals:
     """Speed along the heading, the yaw rate of the step that ended at each stamp, and controls of each step.
 
     The controls are made here, not of the yaw rates at the rows: the headings tell exactly how far the car turned in
