@@ -1,0 +1,211 @@
+"""Parameters of ROS nodes: a frozen dataclass says what there is; declaring, checking and describing follow from it.
+
+    @dataclass(frozen=True)
+    class MyParameters(VehicleParameters):
+        timeout_s: float = parameter(0.2, "brake when no command came for this long", "s", 0.02, 60.0)
+
+    class MyNode(Node):
+        def __init__(self):
+            super().__init__("my_node", automatically_declare_parameters_from_overrides=True)
+            self.config = declare(self, MyParameters)
+
+Imports nothing of ROS before a node declares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any, ClassVar, Generic, TypeVar
+
+from wm_bundle.suggestions import did_you_mean
+
+P = TypeVar("P", bound="NodeParameters")
+_ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have namespaces
+
+
+class ParameterError(ValueError):
+    """A parameter that does not exist, or whose value cannot be used; the message names both."""
+
+
+def parameter(
+    default: bool | int | float | str,
+    description: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = False,
+) -> Any:
+    """A field of a ``NodeParameters``; its type is that of ``default``. ``live``: it may change while the node works,
+    see ``ChangingParameters``."""
+    return field(
+        default=default,
+        metadata={"description": description, "unit": unit, "low": low, "high": high, "choices": choices, "live": live},
+    )
+
+
+@dataclass(frozen=True)
+class NodeParameters:
+    """Base of all parameters of a node. Construction checks them and raises ``refusal``; a whole number is accepted
+    for a float."""
+
+    refusal: ClassVar[type[Exception]] = ParameterError
+
+    def __post_init__(self):
+        for entry in fields(self):
+            object.__setattr__(self, entry.name, self._checked(entry, getattr(self, entry.name)))
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``refusal`` for values that do not go together."""
+
+    @classmethod
+    def from_values(cls: type[P], values: dict[str, Any]) -> P:
+        """From names and values; also raises ``refusal`` for a name that does not exist."""
+        known = [entry.name for entry in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            near = did_you_mean(unknown[0], known) or f"; known are {', '.join(known)}"
+            raise cls.refusal(f"unknown parameter {', '.join(unknown)}{near}")
+        return cls(**values)
+
+    def fixed_changes(self: P, other: P) -> list[str]:
+        """Names of the parameters that differ in ``other`` and are not live."""
+        return [
+            entry.name
+            for entry in fields(self)
+            if not entry.metadata["live"] and getattr(self, entry.name) != getattr(other, entry.name)
+        ]
+
+    def _checked(self, entry: Field, value):
+        kind, about = type(entry.default), entry.metadata
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise self.refusal(
+                f"parameter {entry.name}: expected {kind.__name__}, found {type(value).__name__} ({value!r})"
+            )
+        if about["choices"] and value not in about["choices"]:
+            raise self.refusal(
+                f"parameter {entry.name}: expected one of {', '.join(about['choices'])}, found '{value}'"
+            )
+        low, high, unit = about["low"], about["high"], f" {about['unit']}" if about["unit"] else ""
+        if low is not None and not low <= value <= high:  # also refuses NaN
+            raise self.refusal(f"parameter {entry.name}: expected {low} to {high}{unit}, found {value}")
+        return value
+
+
+@dataclass(frozen=True)
+class VehicleParameters(NodeParameters):
+    """Of a node that uses the topics of one vehicle, /carla/<role_name>/..."""
+
+    role_name: str = parameter("ego_vehicle", "the vehicle's name in the topics")
+
+    def check(self) -> None:
+        """See NodeParameters."""
+        if not _ROLE_NAME.fullmatch(self.role_name):
+            raise self.refusal(
+                "parameter role_name: expected a ROS name (a letter, then letters, digits and _), found "
+                f"'{self.role_name}'"
+            )
+
+    def topic(self, name: str, default_leaf: str) -> str:
+        """The topic of parameter ``name``, or ``/carla/<role_name>/<default_leaf>`` where it is empty."""
+        return getattr(self, name) or f"/carla/{self.role_name}/{default_leaf}"
+
+
+def declare(node, kind: type[P], read_only: bool = True) -> P:
+    """Take what was given to a new node and declare everything; raises ``kind.refusal``.
+
+    The node must be made with ``automatically_declare_parameters_from_overrides``: that is the only public way to see
+    what was given, and rclpy says nothing about names that nobody declares.
+    """
+    given = {name: found.value for name, found in node.get_parameters_by_prefix("").items() if not _is_of_rclpy(name)}
+    config = kind.from_values(given)
+    for name in given:
+        node.undeclare_parameter(name)
+    for entry in fields(kind):
+        value, descriptor = getattr(config, entry.name), _descriptor(entry, read_only)
+        node.declare_parameter(entry.name, value, descriptor, ignore_override=True)
+    return config
+
+
+class ChangingParameters(Generic[P]):
+    """Declared parameters of a node with a life cycle that may change later; ``config`` has them as they are now.
+
+    Unconfigured, everything may change. Later only what is live. A change is accepted or refused in one piece, with
+    the reason.
+    """
+
+    def __init__(self, node, kind: type[P], configured: Callable[[], bool], apply: Callable[[P], None]):
+        """``configured``: whether the node uses its parameters now; then ``apply`` is to take over the live ones, or
+        to raise ``kind.refusal`` and change nothing.
+
+        Raises ``kind.refusal``, see ``declare``.
+        """
+        self._configured = configured
+        self._apply = apply
+        self.config = declare(node, kind, read_only=False)
+        node.add_on_set_parameters_callback(self._on_set)
+
+    def _on_set(self, parameters):
+        from rcl_interfaces.msg import SetParametersResult
+
+        changes = {changed.name: changed.value for changed in parameters if not _is_of_rclpy(changed.name)}
+        if not changes:
+            return SetParametersResult(successful=True)
+        try:
+            config = self.config.from_values({**asdict(self.config), **changes})
+            if self._configured():
+                if fixed := self.config.fixed_changes(config):
+                    raise self.config.refusal(
+                        f"read-only while the node is configured: {', '.join(fixed)}; clean the node up first, and "
+                        "change it in the state 'unconfigured'"
+                    )
+                self._apply(config)
+        except self.config.refusal as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.config = config
+        return SetParametersResult(successful=True)
+
+
+def help_text(kind: type[NodeParameters], command: str, about: str = "") -> str:
+    """For ``--help`` of `ros2 run COMMAND`: what it does, and a table of all parameters."""
+    live = any(entry.metadata["live"] for entry in fields(kind))
+    lines = [f"usage: ros2 run {command} --ros-args -p NAME:=VALUE ...", ""]
+    lines += [about, ""] if about else []
+    lines += ["parameters (those with * may change while driving):" if live else "parameters:"]
+    for entry in fields(kind):
+        about_it = entry.metadata
+        limits = f" {about_it['low']}..{about_it['high']}" if about_it["low"] is not None else ""
+        choices = f" {'|'.join(about_it['choices'])}" if about_it["choices"] else ""
+        star = "*" if about_it["live"] else " "
+        lines.append(f" {star}{entry.name:<22} {_described(entry)}{limits}{choices}; default {entry.default!r}")
+    return "\n".join(lines)
+
+
+def _is_of_rclpy(name: str) -> bool:
+    """Whether it is one of those that rclpy itself declares on every node."""
+    return name in ("use_sim_time", "start_type_description_service") or name.startswith("qos_overrides.")
+
+
+def _described(entry: Field) -> str:
+    unit = entry.metadata["unit"]
+    return entry.metadata["description"] + (f" [{unit}]" if unit else "")
+
+
+def _descriptor(entry: Field, read_only: bool):
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    about = entry.metadata
+    when = "; may change while driving" if about["live"] else ""
+    descriptor = ParameterDescriptor(description=_described(entry) + when, read_only=read_only)
+    if about["choices"]:
+        descriptor.additional_constraints = f"one of {', '.join(about['choices'])}"
+    if about["low"] is not None and isinstance(entry.default, float):
+        descriptor.floating_point_range = [FloatingPointRange(from_value=about["low"], to_value=about["high"])]
+    elif about["low"] is not None:
+        descriptor.integer_range = [IntegerRange(from_value=about["low"], to_value=about["high"], step=1)]
+    return descriptor

@@ -1,0 +1,75 @@
+"""How every node with parameters begins: its help, one line for what cannot be used, and an orderly end by a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from wm_bundle.node_parameters import NodeParameters, help_text
+from wm_bundle.ros_errors import reason_of
+
+EXIT_REFUSED = 2
+N = TypeVar("N")
+
+
+def note_stop_signals() -> list[int]:
+    """From now on SIGINT and SIGTERM only add their number to the list returned: what runs looks at it, and ends in
+    its own order."""
+    noted: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: noted.append(received))
+    return noted
+
+
+def start_node(
+    package: str,
+    command: str,
+    parameters: type[NodeParameters],
+    make: Callable[[], N],
+    argv: Sequence[str] | None = None,
+    about: str = "",
+) -> N:
+    """Start rclpy and make the node of `ros2 run PACKAGE COMMAND`.
+
+    Raises SystemExit: 0 after ``--help``, 2 with one line for arguments, names or parameters that cannot be used.
+    """
+    import rclpy
+    from rclpy.exceptions import NameValidationException, ParameterException
+    from rclpy.signals import SignalHandlerOptions
+
+    argv = list(sys.argv if argv is None else argv)
+    try:
+        _refuse_words(rclpy.utilities.remove_ros_args(argv)[1:], package, command, parameters, about)
+        # No handlers of rclpy's: they would close the context before the node has said its last word.
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        return make()
+    # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
+    except (ValueError, RuntimeError, ParameterException, NameValidationException) as error:
+        rclpy.try_shutdown()
+        _refuse(command, reason_of(error))
+
+
+def _refuse_words(words: list[str], package: str, command: str, parameters: type[NodeParameters], about: str) -> None:
+    """A node takes parameters and no words but ``--help``."""
+    if words in (["--help"], ["-h"]):
+        _print_while_read(help_text(parameters, f"{package} {command}", about))
+        raise SystemExit(0)
+    if words:
+        given = f"unknown argument {' '.join(words)}"
+        _refuse(command, f"{given}: parameters are given as --ros-args -p NAME:=VALUE, see --help")
+
+
+def _refuse(command: str, reason: str) -> None:
+    print(f"{command}: {reason}", file=sys.stderr)
+    raise SystemExit(EXIT_REFUSED)
+
+
+def _print_while_read(text: str) -> None:
+    """As print, but without an error when the reader has gone: `... --help | head`."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
