@@ -17,7 +17,7 @@ from wm_bundle.files import write_text
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
-from wm_planner.in_flight import CommandsInFlight
+from wm_planner.pilot.in_flight import CommandsInFlight
 from wm_training.cli import DONE, parse, run
 
 from benchmarks.children import ROOT

@@ -17,8 +17,8 @@ from wm_bundle import CameraSpec
 from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
-from wm_planner.continuity import NS_PER_S, StatusSample
-from wm_planner.pilot import Decision
+from wm_planner.pilot.continuity import NS_PER_S, StatusSample
+from wm_planner.pilot.pilot import Decision
 
 from benchmarks import untrained
 from benchmarks.errors import BenchmarkError
@@ -169,6 +169,6 @@ def _noise(camera: CameraSpec, random: np.random.Generator) -> np.ndarray:
 
 def _published(decision: Decision, stamp_ns: int) -> bytes:
     from rclpy.serialization import serialize_message
-    from wm_planner.messages import control_message, time_message
+    from wm_planner.node.messages import control_message, time_message
 
     return serialize_message(control_message(decision.command, time_message(stamp_ns)))

@@ -131,8 +131,8 @@ def _summary(runs: list[dict]) -> dict:
 def _child(settings: dict) -> dict:
     import torch
     from wm_bundle import load_bundle, to_command
-    from wm_planner.engine import Engine
-    from wm_planner.providers import EngineSettings
+    from wm_planner.engine.engine import Engine
+    from wm_planner.engine.providers import EngineSettings
 
     from benchmarks.flop import gflop_of_products
     from benchmarks.machine import product_speed

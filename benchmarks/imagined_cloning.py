@@ -17,9 +17,9 @@ from wm_bundle import ImagePreprocessor
 from wm_bundle.files import write_text
 from wm_data.episodes import EpisodeError
 from wm_data.splits import split_files
+from wm_planner.engine.policy import Policy, read_policy
+from wm_planner.engine.providers import EngineSettings
 from wm_planner.errors import PlannerError
-from wm_planner.policy import Policy, read_policy
-from wm_planner.providers import EngineSettings
 from wm_training.cli import DONE, STOPPED, parse, run
 from wm_training.errors import TrainingError
 

@@ -114,9 +114,9 @@ def _added(blocks: list[np.ndarray], reference: list[np.ndarray]) -> dict:
 
 
 def _drive(options: Options, bundle: Path, period_s: float, variant: str, turn: int, browser: str) -> _Latencies:
-    from wm_planner.drive.domain import own_domain, ros_context
-    from wm_planner.drive.processes import ProcessGroup
-    from wm_planner.ros_distribution import local_environment
+    from wm_bundle.ros_distribution import local_environment
+    from wm_tools.drive.domain import own_domain, ros_context
+    from wm_tools.drive.processes import ProcessGroup
 
     logs = options.output.resolve() / "logs" / f"{turn}-{variant}"
     with own_domain() as domain_id, ros_context(domain_id) as context, ProcessGroup() as processes:
@@ -245,7 +245,7 @@ def _listen(context, processes, seconds: float) -> _Latencies:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    from wm_planner.drive.errors import DriveError
+    from wm_tools.drive.errors import DriveError
 
     options = parse(Options, "Measure what the live view costs the control loop.", "live_view", arguments)
     return run("live_view", lambda: _main(options), (BenchmarkError, BundleError, DriveError, OSError))

@@ -16,5 +16,5 @@ grep -E '^COPY ' "$dockerfile" | grep -v -- '--from=' | while read -r _ words; d
   done
 done
 "$folder/scripts/setup.sh" "$purpose"
-"$folder/docker/entrypoint.sh" python -m wm_planner.drive --help > /dev/null # ros2 itself comes from the base image
+"$folder/docker/entrypoint.sh" python -m wm_tools.drive --help > /dev/null # ros2 itself comes from the base image
 echo "set up in $folder, and its entry point runs"

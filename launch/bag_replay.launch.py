@@ -12,11 +12,11 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
-from wm_planner.launch_arguments import check_planner, value
-from wm_planner.launch_ends import unexpected_end
-from wm_planner.launch_files import parameter_file
-from wm_planner.launch_view import view, view_arguments
-from wm_planner.replay import launch as replay
+from wm_planner.launching.arguments import check_planner, value
+from wm_planner.launching.ends import unexpected_end
+from wm_planner.launching.files import parameter_file
+from wm_planner.launching.view import view, view_arguments
+from wm_tools.replay import launch as replay
 
 from launch import LaunchDescription
 
@@ -101,14 +101,14 @@ def compose(context):
         on_exit=lambda event, context: unexpected_end("planner", event, context),
     )
     monitor = Node(
-        package="wm_planner",
+        package="wm_tools",
         executable="replay_monitor",
         output="screen",
         arguments=monitor_arguments,
         on_exit=after_monitor,
     )
     gate = Node(
-        package="wm_planner",
+        package="wm_tools",
         executable="replay_monitor",
         output="screen",
         arguments=[
@@ -133,7 +133,7 @@ def player(context, rate, parameters):
             cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player
         )
     return Node(
-        package="wm_planner",
+        package="wm_tools",
         executable="play_bag",
         output="screen",
         arguments=replay.own_arguments(

@@ -14,15 +14,15 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import LifecycleNode, Node
-from wm_planner import lock_step
-from wm_planner.launch_arguments import assignments, check_planner, value
-from wm_planner.launch_carla import Bridge, carla
-from wm_planner.launch_embedded import embedded_arguments, embedded_parameters
-from wm_planner.launch_ends import unexpected_end
-from wm_planner.launch_files import parameter_file
-from wm_planner.launch_simulators import SIMULATORS, node_parameters, role_name_of
-from wm_planner.launch_view import view, view_arguments
-from wm_planner.recording.launch import recorder
+from wm_bundle import lock_step
+from wm_planner.launching.arguments import assignments, check_planner, value
+from wm_planner.launching.carla import Bridge, carla
+from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
+from wm_planner.launching.ends import unexpected_end
+from wm_planner.launching.files import parameter_file
+from wm_planner.launching.record import recorder
+from wm_planner.launching.simulators import SIMULATORS, node_parameters, role_name_of
+from wm_planner.launching.view import view, view_arguments
 
 from launch import LaunchDescription
 

@@ -3,13 +3,13 @@
 import numpy as np
 from wm_bundle.frames import Frame, RawImage
 from wm_planner.config import PlannerConfig
-from wm_planner.continuity import StatusSample
-from wm_planner.limits import ActionLimits
-from wm_planner.modes import Mode
-from wm_planner.pilot import BRAKE, Pilot
-from wm_planner.planner import Manner, Planner, Tuning
-from wm_planner.scoring import Scorer
-from wm_planner.solvers import CEM, SamplingSettings
+from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.modes import Mode
+from wm_planner.pilot.pilot import BRAKE, Pilot
+from wm_planner.planning.limits import ActionLimits
+from wm_planner.planning.planner import Manner, Planner, Tuning
+from wm_planner.planning.scoring import Scorer
+from wm_planner.planning.solvers import CEM, SamplingSettings
 
 PERIOD_NS = 80_000_000
 CAUTIOUS_THROTTLE = 0.1

@@ -1,9 +1,9 @@
 """A planner on a fake engine, as tests/wm_planner/conftest.py has it."""
 
 import numpy as np
-from wm_planner.planner import Manner, Planner, Tuning
-from wm_planner.scoring import Scorer
-from wm_planner.solvers import CEM, SamplingSettings
+from wm_planner.planning.planner import Manner, Planner, Tuning
+from wm_planner.planning.scoring import Scorer
+from wm_planner.planning.solvers import CEM, SamplingSettings
 
 HORIZON = 6
 IMAGE = np.zeros((3, 8, 8), np.uint8)

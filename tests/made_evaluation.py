@@ -7,12 +7,12 @@ from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorS
 from wm_evaluation.scorecard.measurements import Measurements
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import summarise
-from wm_planner.evaluation.evaluation import Comparison, Evaluation, Frames, Moment
-from wm_planner.evaluation.figures import differences_of, figures_of
-from wm_planner.evaluation.options import EvaluateOptions
-from wm_planner.evaluation.thresholds import Threshold
-from wm_planner.evaluation.thresholds import judge as judge_thresholds
-from wm_planner.modes import Mode
+from wm_planner.pilot.modes import Mode
+from wm_tools.common.thresholds import Threshold
+from wm_tools.common.thresholds import judge as judge_thresholds
+from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Frames, Moment
+from wm_tools.evaluate_bag.figures import differences_of, figures_of
+from wm_tools.evaluate_bag.options import EvaluateOptions
 
 NAN = float("nan")
 SETTINGS = ScoreSettings(horizon=6, resamples=40)

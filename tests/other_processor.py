@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from wm_bundle import load_bundle
 from wm_bundle.onnx_runtime import onnxruntime
-from wm_planner import providers
-from wm_planner.eight_bit import signed_is_exact, suited
-from wm_planner.engine import Engine
+from wm_planner.engine import providers
+from wm_planner.engine.eight_bit import signed_is_exact, suited
+from wm_planner.engine.engine import Engine
+from wm_planner.engine.providers import EngineSettings
 from wm_planner.errors import EngineError
-from wm_planner.providers import EngineSettings
 
 
 def said(content: bytes, inputs: dict) -> list[np.ndarray]:

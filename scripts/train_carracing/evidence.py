@@ -15,8 +15,8 @@ from wm_bundle.scores import read_scores
 from wm_data.episodes import read_episode
 from wm_data.splits import split_files
 from wm_evaluation.wording import counted
+from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
-from wm_planner.policy import PolicyFile, read_policy
 from wm_training import configuration
 from wm_training.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary

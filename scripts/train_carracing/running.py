@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from wm_planner.drive.domain import own_domain
-from wm_planner.ros_distribution import local_environment
+from wm_bundle.ros_distribution import local_environment
+from wm_tools.drive.domain import own_domain
 
 from train_carracing.errors import RecipeError
 from train_carracing.steps import Command

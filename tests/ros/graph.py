@@ -18,8 +18,8 @@ from pathlib import Path
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-from wm_planner.drive.domain import is_unused
-from wm_planner.ros_distribution import discovery, local_environment
+from wm_bundle.ros_distribution import discovery, local_environment
+from wm_tools.drive.domain import is_unused
 
 # DDS derives its ports from the domain id; ids up to 101 stay below Linux's ephemeral ports. The low ones are
 # what people use by hand.

@@ -17,7 +17,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from test_drive import processes_of
 from tiny_bundle import make_tiny_bundle
-from wm_planner.messages import stamp_ns, time_message
+from wm_planner.node.messages import stamp_ns, time_message
 
 STEPS = 20
 PERIOD_NS = 80_000_000
@@ -293,7 +293,7 @@ def test_the_relay_delays_frames_by_ticks_which_the_stamps_of_the_commands_show(
     }
     file = tmp_path / "relay.yaml"
     file.write_text(json.dumps({"/**": {"ros__parameters": settings}}))
-    command = [sys.executable, "-m", "wm_planner.benchmark.disturber_node", "--ros-args", "--params-file", str(file)]
+    command = [sys.executable, "-m", "wm_tools.benchmark.disturber_node", "--ros-args", "--params-file", str(file)]
     with graph.rclpy_context(domain_id) as context, graph.GraphProcess(command, domain_id=domain_id) as relay:
         simulator = BareSimulator(context)
         control = simulator.node.create_publisher(CarlaEgoVehicleControl, f"{ROOT}/disturbed/control", DEEP)

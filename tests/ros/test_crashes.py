@@ -9,10 +9,11 @@ from carla_msgs.msg import CarlaEgoVehicleControl
 from failsafe_rig import is_brake
 from rclpy.executors import SingleThreadedExecutor
 from tiny_bundle import make_tiny_bundle
-from wm_planner import command_watchdog_node, planner_node
-from wm_planner.command_watchdog_node import CommandWatchdogNode
-from wm_planner.planner_node import PlannerNode
-from wm_planner.view import node as view_node
+from wm_planner.command_watchdog.node import CommandWatchdogNode
+from wm_planner.command_watchdog.watchdog import node as command_watchdog_node
+from wm_planner.node import planner_node
+from wm_planner.node.planner_node import PlannerNode
+from wm_tools.live_view import node as view_node
 
 TOPIC = "/carla/ego_vehicle/vehicle_control_cmd"
 

@@ -7,7 +7,7 @@ import pytest
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Float32
-from wm_planner.endpoints import COMMAND_WATCHDOG, NEWEST, RELIABLE, Endpoints
+from wm_planner.node.endpoints import COMMAND_WATCHDOG, NEWEST, RELIABLE, Endpoints
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 

@@ -18,8 +18,8 @@ from std_msgs.msg import Header
 from timing import limit_s
 from tiny_bundle import make_tiny_bundle
 from wm_msgs.msg import PlannerStatus, StepResult
-from wm_planner.command_watchdog import CommandWatchdog
-from wm_planner.command_watchdog_node import CommandWatchdogNode
+from wm_planner.command_watchdog.node import CommandWatchdogNode
+from wm_planner.command_watchdog.watchdog import CommandWatchdog
 
 LIMIT_S = limit_s(0.3)  # from the moment a fault can be seen to the brake
 INACTIVE, BRAKING = PlannerStatus.MODE_INACTIVE, PlannerStatus.MODE_BRAKING

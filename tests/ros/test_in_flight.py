@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from bridge_probe import bridge_and_probe, stamp_ns
-from wm_planner.in_flight import CommandsInFlight
+from wm_planner.pilot.in_flight import CommandsInFlight
 
 PERIOD_S = 0.08
 FACTOR = 0.5  # a tick lasts 160 ms: even a busy machine answers within it

@@ -11,12 +11,12 @@ import pytest
     "module",
     [
         "wm_training.collect",
-        "wm_planner.drive",
-        "wm_planner.benchmark",
-        "wm_planner.benchmark.disturber_node",
-        "wm_planner.recording",
-        "wm_planner.planner_node",
-        "wm_planner.command_watchdog_node",
+        "wm_tools.drive",
+        "wm_tools.benchmark",
+        "wm_tools.benchmark.disturber_node",
+        "wm_tools.record",
+        "wm_planner.node.planner_node",
+        "wm_planner.command_watchdog.node",
         "wm_sim.bridge",
     ],
 )
@@ -25,9 +25,9 @@ def test_a_log_folder_that_cannot_be_made_is_told_in_one_line(tmp_path, module):
     environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "file/log"), "PYTHONPATH": os.pathsep.join(sys.path)}
     options = {
         "wm_training.collect": ["--output-dir", "episodes"],
-        "wm_planner.recording": ["--output", "x.mcap"],
-        "wm_planner.drive": ["--controllers", "random"],
-        "wm_planner.benchmark": ["--controllers", "random"],
+        "wm_tools.record": ["--output", "x.mcap"],
+        "wm_tools.drive": ["--controllers", "random"],
+        "wm_tools.benchmark": ["--controllers", "random"],
     }.get(module, [])
     done = subprocess.run(
         [sys.executable, "-m", module, *options],

@@ -10,7 +10,7 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from tiny_bundle import make_tiny_bundle
 from wm_msgs.msg import PlannerStatus, StepResult
-from wm_planner.planner_node import PlannerNode
+from wm_planner.node.planner_node import PlannerNode
 
 IMAGE, STATUS = "/carla/ego_vehicle/rgb_front/image", "/carla/ego_vehicle/planner/status"
 

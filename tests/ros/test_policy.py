@@ -11,7 +11,7 @@ from rclpy.qos import QoSProfile
 from test_planner import CAMERA, START_S, Observer, stamp_s
 from tiny_bundle import make_tiny_bundle
 from tiny_policy import make_tiny_policy
-from wm_planner.policy import read_policy
+from wm_planner.engine.policy import read_policy
 
 STEPS = 15
 TICKS = 30

@@ -13,7 +13,7 @@ from rosbags.highlevel import AnyReader
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 from tiny_bundle import make_tiny_bundle
-from wm_planner.replay.frames import header_stamp_ns
+from wm_tools.replay.frames import header_stamp_ns
 
 CAMERA, COMMANDS = f"{ROOT}/rgb_front/image", f"{ROOT}/vehicle_control_cmd"
 

@@ -19,18 +19,18 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from tiny_bundle import make_tiny_bundle
 from wm_bundle.service_guard import guard_services
-from wm_planner.benchmark.disturber_node import DisturberNode
-from wm_planner.command_watchdog_node import CommandWatchdogNode
-from wm_planner.drive.recorder_node import RecorderNode as DriveRecorderNode
-from wm_planner.drive.records import EpisodeCollector
-from wm_planner.planner_node import PlannerNode
-from wm_planner.recording.node import RecorderNode
-from wm_planner.recording.options import RecordOptions
-from wm_planner.replay.controls import Controls, offer_services
-from wm_planner.replay.monitor_node import ReplayMonitor
-from wm_planner.replay.monitor_options import MonitorOptions
-from wm_planner.view.node import LiveViewNode
+from wm_planner.command_watchdog.node import CommandWatchdogNode
+from wm_planner.node.planner_node import PlannerNode
 from wm_sim.bridge import Bridge
+from wm_tools.benchmark.disturber_node import DisturberNode
+from wm_tools.drive.recorder_node import RecorderNode as DriveRecorderNode
+from wm_tools.drive.records import EpisodeCollector
+from wm_tools.live_view.node import LiveViewNode
+from wm_tools.record.node import RecorderNode
+from wm_tools.record.options import RecordOptions
+from wm_tools.replay.controls import Controls, offer_services
+from wm_tools.replay.monitor_node import ReplayMonitor
+from wm_tools.replay.monitor_options import MonitorOptions
 from wm_training.collect import CollectOptions
 from wm_training.data.collect_node import CollectNode
 

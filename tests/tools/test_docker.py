@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from wm_planner import lock_step
+from wm_bundle import lock_step
 from wm_planner.config import PlannerConfig
-from wm_planner.launch_simulators import node_parameters
+from wm_planner.launching.simulators import node_parameters
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

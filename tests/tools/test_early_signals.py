@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import wm_planner.entry
+import wm_tools.entry
 from ament_index_python.packages import get_package_prefix
 
 DEADLINE_S = 60.0
@@ -16,6 +17,7 @@ SHOTS = [
     *(("wm_planner", "planner", delay_ms) for delay_ms in range(0, 300, 50)),
     ("wm_planner", "command_watchdog", 0),
     ("wm_planner", "drive", 50),
+    ("wm_tools", "drive", 50),
     ("wm_sim", "bridge", 0),
     ("wm_sim", "bridge", 150),
     ("wm_training", "collect", 0),
@@ -63,13 +65,18 @@ def test_an_early_interrupt_ends_it_without_a_traceback(tmp_path, package, execu
         assert output == ""
 
 
-def test_every_entry_has_its_module_and_every_executable_an_entry(monkeypatch):
-    started = []
-    monkeypatch.setattr(wm_planner.entry, "_start", started.append)
-    scripts = (Path(get_package_prefix("wm_planner")) / "lib/wm_planner").iterdir()
-    names = sorted(path.name for path in scripts)
-    for name in names:
-        getattr(wm_planner.entry, name)()
-    assert len(set(started)) == len(names) > 10
-    for module in started:
+@pytest.mark.parametrize("package, entry", [("wm_planner", wm_planner.entry), ("wm_tools", wm_tools.entry)])
+def test_every_executable_has_its_module(package, entry):
+    names = {path.name for path in (Path(get_package_prefix(package)) / "lib" / package).iterdir()}
+    assert names == {*entry.MODULES, *(wm_tools.entry.MODULES if package == "wm_planner" else ())}
+    for module in entry.MODULES.values():
         assert "\ndef main(" in Path(importlib.util.find_spec(module).origin).read_text(), module
+
+
+def test_a_car_without_the_tools_says_where_they_are(capsys, monkeypatch):
+    def import_module(name):
+        raise ModuleNotFoundError(name=name.partition(".")[0])
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    assert wm_planner.entry.tool() == 1
+    assert "expected the package wm_tools" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import rclpy
 from launch_parts import LITE, REAL
 from wm_bundle import CameraSpec, ImageSpec, load_bundle, write_bundle
 from wm_bundle.spawn_file import cameras_in
-from wm_planner.launch_files import parameter_file
+from wm_planner.launching.files import parameter_file
 
 # ros2_lite has no launch_ros of its own on this path.
 REAL_IS_HERE = importlib.util.find_spec("launch_ros") is not None
@@ -26,13 +26,7 @@ CASES = {
             "role_name:=hero",
             "solver:=cem",
         ],
-        [
-            "wm_planner/command_watchdog",
-            "wm_planner/live_view",
-            "wm_planner/planner",
-            "wm_planner/record",
-            "wm_sim/bridge",
-        ],
+        ["wm_planner/command_watchdog", "wm_planner/planner", "wm_sim/bridge", "wm_tools/live_view", "wm_tools/record"],
     ),
     "carla": (
         "carla_sim.launch.py",
@@ -81,7 +75,7 @@ CASES = {
     "a replay": (
         "bag_replay.launch.py",
         ["bag:={bag}", "rate:=0.5", "threshold:=dropped<1 latency_ms.p99<60"],
-        ["wm_planner/planner", "wm_planner/replay_monitor", "wm_planner/replay_monitor"],
+        ["wm_planner/planner", "wm_tools/replay_monitor", "wm_tools/replay_monitor"],
     ),
 }
 

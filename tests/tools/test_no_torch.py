@@ -28,7 +28,10 @@ print(len(sys.argv) - 1)
 @pytest.mark.parametrize(
     ("package", "among"),
     [
-        (wm_planner, {"wm_planner.engine", "wm_planner.planner_node", "wm_planner.solvers.sampling"}),
+        (
+            wm_planner,
+            {"wm_planner.engine.engine", "wm_planner.node.planner_node", "wm_planner.planning.solvers.sampling"},
+        ),
         (wm_evaluation, {"wm_evaluation.report", "wm_evaluation.metrics"}),
         (wm_data, {"wm_data.episodes", "wm_data.conversion.sources.rosbag.reader", "wm_data.conversion.runner"}),
     ],

@@ -10,9 +10,9 @@ from wm_bundle import load_bundle, write_bundle
 from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import build, retune
 from wm_planner.config import PlannerConfig
-from wm_planner.continuity import StatusSample
 from wm_planner.errors import ConfigError
-from wm_planner.modes import Mode
+from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.modes import Mode
 from wm_training.exporting.graphs import export_graphs
 
 PICTURE = np.full((3, 64, 64), 90, np.uint8)

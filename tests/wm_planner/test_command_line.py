@@ -29,15 +29,15 @@ def handlers():
     [
         ("drive", "--controler", "--controllers"),
         ("benchmark", "--sedes=1", "--seeds"),
-        ("evaluation", "--bundel", "--bundle"),
-        ("verification", "--provder", "--provider"),
-        ("recording", "--outptu", "--output"),
+        ("evaluate_bag", "--bundel", "--bundle"),
+        ("verify_bundle", "--provder", "--provider"),
+        ("record", "--outptu", "--output"),
         ("replay", "--rat", "--rate"),
         ("loop_picture", "--otuput", "--output"),
     ],
 )
 def test_a_mistyped_option_of_any_command_gets_the_nearest_one_before_all_else(capsys, module, typed, meant):
-    options = importlib.import_module(f"wm_planner.{module}.options")
+    options = importlib.import_module(f"wm_tools.{module}.options")
     with pytest.raises(SystemExit) as ending:
         options.parse_options([typed, "x"])
     printed = capsys.readouterr().err

@@ -6,9 +6,9 @@ import pytest
 from wm_bundle import VectorSpec
 from wm_planner.assembly import build, make_costs, make_scorer, make_solver, make_tuning
 from wm_planner.config import PlannerConfig
-from wm_planner.costs import ActionRateCost, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
 from wm_planner.errors import ConfigError
-from wm_planner.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting
+from wm_planner.planning.costs import ActionRateCost, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
+from wm_planner.planning.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting
 
 
 @pytest.mark.parametrize(

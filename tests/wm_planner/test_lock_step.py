@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fake_planner import make_planner, observe
-from wm_planner import lock_step
-from wm_planner.benchmark.options import EXTERNAL, BenchmarkOptions
-from wm_planner.benchmark.trial import wait_of
+from wm_bundle import lock_step
 from wm_planner.config import PlannerConfig
-from wm_planner.drive.options import DriveOptions
-from wm_planner.drive.runner import Controller, parameters_of
-from wm_planner.evaluation.options import DECIDED, replay_config
 from wm_sim.config import BridgeConfig
+from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
+from wm_tools.benchmark.trial import wait_of
+from wm_tools.drive.options import DriveOptions
+from wm_tools.drive.runner import Controller, parameters_of
+from wm_tools.evaluate_bag.options import DECIDED, replay_config
 
 ALL_OF_IT = lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S)
 

@@ -21,7 +21,6 @@ setup(
     name="wm_planner",
     version="0.1.0",
     packages=find_packages(),
-    package_data={"wm_planner.drive": ["assets/*"], "wm_planner.view": ["assets/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/wm_planner"]),
         (SHARE, ["package.xml"]),
@@ -37,17 +36,18 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "planner = wm_planner.entry:planner",
-            "command_watchdog = wm_planner.entry:command_watchdog",
-            "drive = wm_planner.entry:drive",
-            "evaluate_bag = wm_planner.entry:evaluate_bag",
-            "benchmark = wm_planner.entry:benchmark",
-            "record = wm_planner.entry:record",
-            "play_bag = wm_planner.entry:play_bag",
-            "replay_monitor = wm_planner.entry:replay_monitor",
-            "live_view = wm_planner.entry:live_view",
-            "loop_picture = wm_planner.entry:loop_picture",
-            "verify_bundle = wm_planner.entry:verify_bundle",
+            "planner = wm_planner.entry:main",
+            "command_watchdog = wm_planner.entry:main",
+            # wm_tools is the home of these.
+            "benchmark = wm_planner.entry:tool",
+            "drive = wm_planner.entry:tool",
+            "evaluate_bag = wm_planner.entry:tool",
+            "live_view = wm_planner.entry:tool",
+            "loop_picture = wm_planner.entry:tool",
+            "play_bag = wm_planner.entry:tool",
+            "record = wm_planner.entry:tool",
+            "replay_monitor = wm_planner.entry:tool",
+            "verify_bundle = wm_planner.entry:tool",
         ]
     },
 )

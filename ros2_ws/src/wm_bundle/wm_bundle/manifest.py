@@ -152,7 +152,7 @@ class SelfCheckSpec:
     """How ``self_check.npz`` is judged on the machine that drives.
 
     ``reference``: in which arithmetic, and from which weights, its answers were computed. ``limits``: how far a machine
-    may be from them, by the names of wm_evaluation.metrics.self_check; ``measured``: how far the bundle's files were
+    may be from them, by the names of wm_bundle.self_check_measures; ``measured``: how far the bundle's files were
     where it was made.
     """
 

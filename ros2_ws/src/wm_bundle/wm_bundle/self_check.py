@@ -28,7 +28,7 @@ _DAMAGE = (
     RuntimeError,
     MemoryError,
 )
-MEASURES = ("belief", "return", "action", "actor", "picture")  # see wm_evaluation.metrics.self_check
+MEASURES = ("belief", "return", "action", "actor", "picture")  # see wm_bundle.self_check_measures
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Observation:
 
 
 def imagined(engine: Any, count: int, seed: int) -> list[Observation]:
-    """``count`` frames that the model of ``engine``, a wm_planner.engine.Engine or alike, decodes from its own futures.
+    """``count`` frames that the model of ``engine``, a wm_planner.engine or alike, decodes from its own futures.
 
     Every picture is that of a belief drawn from where the actor, with some noise, leads to; observing it begins the
     next one. Vector inputs wander about as widely as in the training data.

@@ -9,19 +9,27 @@ import numpy as np
 from wm_bundle import Bundle, BundleManifest
 from wm_bundle.doubts import doubts
 
-from wm_planner.bundle_guard import BundleGuard
 from wm_planner.config import PlannerConfig
-from wm_planner.costs import ActionRateCost, CostTerm, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
-from wm_planner.engine import Engine, EngineSettings
+from wm_planner.engine.engine import Engine, EngineSettings
+from wm_planner.engine.policy import Policy, PolicyFile
+from wm_planner.engine.providers import CHOICES
 from wm_planner.errors import ConfigError
-from wm_planner.limits import ActionLimits
-from wm_planner.pilot import Pilot
-from wm_planner.planner import Manner, Planner, Tuning
-from wm_planner.policy import Policy, PolicyFile
-from wm_planner.preflight import check_costs, load_models
-from wm_planner.providers import CHOICES
-from wm_planner.scoring import Scorer
-from wm_planner.solvers import (
+from wm_planner.pilot.bundle_guard import BundleGuard
+from wm_planner.pilot.pilot import Pilot
+from wm_planner.pilot.preflight import check_costs, load_models
+from wm_planner.pilot.vector_inputs import speed_index
+from wm_planner.planning.costs import (
+    ActionRateCost,
+    CostTerm,
+    DeviationCost,
+    DisagreementCost,
+    SpreadCost,
+    SteeringSpeedCost,
+)
+from wm_planner.planning.limits import ActionLimits
+from wm_planner.planning.planner import Manner, Planner, Tuning
+from wm_planner.planning.scoring import Scorer
+from wm_planner.planning.solvers import (
     CEM,
     FEWEST_CANDIDATES,
     MPPI,
@@ -31,7 +39,6 @@ from wm_planner.solvers import (
     SamplingSettings,
     Solver,
 )
-from wm_planner.vector_inputs import speed_index
 
 _COST_WEIGHTS = ("action_rate_cost", "deviation_cost", "steering_speed_cost")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from wm_planner.command_line import did_you_mean
 from wm_planner.errors import ConfigError
-from wm_planner.solvers import FEWEST_CANDIDATES
+from wm_planner.planning.solvers import FEWEST_CANDIDATES
 
 SEARCHES = ("shooting", "cem", "mppi")
 SOLVERS = (*SEARCHES, "actor", "policy")

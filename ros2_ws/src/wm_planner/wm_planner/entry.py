@@ -1,70 +1,24 @@
-"""Where the executables of this package begin: a Ctrl-C while the modules are loaded ends the process without a word.
-
-Loading takes a second or more, there is nothing to put in order yet, and Python's own answer would be a traceback. What
-is loaded sets its own handlers first (``command_line``).
-"""
+"""Where the executables of this package begin."""
 
 import importlib
-import signal
+import sys
+
+from wm_bundle.entry import start
+
+MODULES = {"planner": "wm_planner.node.planner_node", "command_watchdog": "wm_planner.command_watchdog.node"}
 
 
-def _start(module: str) -> int:
-    """Load the module and run its ``main``; returns the exit code."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as in a background job
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return importlib.import_module(module).main()
+def main() -> int:
+    """`ros2 run wm_planner planner` and `command_watchdog`."""
+    return start(MODULES)
 
 
-def planner() -> int:
-    """`ros2 run wm_planner planner`"""
-    return _start("wm_planner.planner_node")
-
-
-def command_watchdog() -> int:
-    """`ros2 run wm_planner command_watchdog`"""
-    return _start("wm_planner.command_watchdog_node")
-
-
-def drive() -> int:
-    """`ros2 run wm_planner drive`"""
-    return _start("wm_planner.drive.__main__")
-
-
-def evaluate_bag() -> int:
-    """`ros2 run wm_planner evaluate_bag`"""
-    return _start("wm_planner.evaluation.__main__")
-
-
-def benchmark() -> int:
-    """`ros2 run wm_planner benchmark`"""
-    return _start("wm_planner.benchmark.__main__")
-
-
-def record() -> int:
-    """`ros2 run wm_planner record`"""
-    return _start("wm_planner.recording.__main__")
-
-
-def play_bag() -> int:
-    """`ros2 run wm_planner play_bag`"""
-    return _start("wm_planner.replay.play")
-
-
-def replay_monitor() -> int:
-    """`ros2 run wm_planner replay_monitor`"""
-    return _start("wm_planner.replay.monitor_node")
-
-
-def live_view() -> int:
-    """`ros2 run wm_planner live_view`"""
-    return _start("wm_planner.view.node")
-
-
-def loop_picture() -> int:
-    """`ros2 run wm_planner loop_picture`"""
-    return _start("wm_planner.loop_picture.__main__")
-
-
-def verify_bundle() -> int:
-    """`ros2 run wm_planner verify_bundle`"""
-    return _start("wm_planner.verification.__main__")
+def tool() -> int:
+    """`ros2 run wm_planner drive` and others, which are wm_tools' today; a car may lack that package."""
+    try:
+        return importlib.import_module("wm_tools.entry").main()
+    except ModuleNotFoundError as error:
+        if error.name != "wm_tools":
+            raise
+        print("expected the package wm_tools, which has this command; it is not installed here", file=sys.stderr)
+        return 1

@@ -1,6 +1,6 @@
 """The files of a bundle, run by onnxruntime on one thread of the processor, for what is measured before they are one.
 
-The same functions as wm_planner.engine.Engine, without its checks. Shapes: N candidates, H horizon, F belief features,
+The same functions as wm_planner.engine, without its checks. Shapes: N candidates, H horizon, F belief features,
 S stochastic size, M any number.
 """
 

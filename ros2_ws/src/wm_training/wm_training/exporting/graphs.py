@@ -101,7 +101,7 @@ class DecodeGraph(_Graph):
 
 
 class TorchModel:
-    """The graphs as functions of arrays, in torch's float32: as wm_planner.engine.Engine has them of the files."""
+    """The graphs as functions of arrays, in torch's float32: as wm_planner.engine has them of the files."""
 
     def __init__(self, model: WorldModel):
         self._config = model.config

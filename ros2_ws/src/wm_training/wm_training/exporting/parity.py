@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from wm_evaluation.imagined_frames import Observation
-from wm_evaluation.metrics.parity import (
+from wm_bundle.parity import (
     CANDIDATES,
     PLAN_EVERY,
     discounted_returns,
@@ -14,6 +13,7 @@ from wm_evaluation.metrics.parity import (
     scattered_plans,
     weighted_action,
 )
+from wm_evaluation.imagined_frames import Observation
 
 from wm_training.data.dataset import SequenceDataset
 from wm_training.exporting.file_model import open_file
@@ -74,7 +74,7 @@ class _Plans:
     """Plans from the same frames and candidates by torch and by onnxruntime, and how far they are apart.
 
     The candidates scatter around the actor's plan; the command chosen is their mean, weighted by their returns (see
-    wm_evaluation.metrics.parity).
+    wm_bundle.parity).
     """
 
     def __init__(self, model: WorldModel, imagine: Path, seed: int):

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from wm_bundle import BundleManifest, SelfCheckSpec, from_command
 from wm_bundle.manifest import SELF_CHECK_FILE
+from wm_bundle.parity import scattered_plans
 from wm_bundle.self_check import Questions, write_self_check
+from wm_bundle.self_check_measures import Functions, ask, differences, limits_for
 from wm_evaluation.imagined_frames import Observation
-from wm_evaluation.metrics.parity import scattered_plans
-from wm_evaluation.metrics.self_check import Functions, ask, differences, limits_for
 
 from wm_training.exporting.file_model import FileModel
 

@@ -1,0 +1,1 @@
+"""The last process before the vehicle: brakes when the planner is silent."""

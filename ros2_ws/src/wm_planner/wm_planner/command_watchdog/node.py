@@ -1,0 +1,245 @@
+"""The node ``wm_command_watchdog``: brakes when the planner's commands stop, in a process of its own.
+
+What it decides is in ``command_watchdog``. Needs no simulated time, no model and no numpy, so that it starts at once
+and goes on whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
+"""
+
+import collections
+import contextlib
+import sys
+import time
+import traceback
+
+import rclpy
+from carla_msgs.msg import CarlaEgoVehicleControl
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.exceptions import InvalidTopicNameException, ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from wm_bundle.ros_errors import reason_of
+from wm_bundle.service_guard import guard_services
+from wm_msgs.msg import PlannerStatus, StepResult
+
+from wm_planner.command_line import node_words_refused, note_stop_signals
+from wm_planner.command_watchdog.watchdog import CommandWatchdog
+
+NODE_NAME = "wm_command_watchdog"
+BUNDLE_ID = "command_watchdog"  # in PlannerStatus, in the place of a bundle
+EXIT_FAILED, EXIT_REFUSED = 1, 2
+_LOOKS = 5  # in the time of the timeout: it brakes at most a fifth later
+_DIAGNOSTICS_PERIOD_S = 1.0
+_MOST_FAILURES, _FAILURES_S = 10, 10.0
+_ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
+_RELIABLE = QoSProfile(depth=10)
+_LATEST = QoSProfile(depth=1)  # as the planner's commands
+_LEVELS = {
+    "disarmed": DiagnosticStatus.OK,
+    "watching": DiagnosticStatus.OK,
+    "resting": DiagnosticStatus.OK,
+    "braking": DiagnosticStatus.ERROR,
+}
+_BRAKES = ("braking", "resting")
+
+# Name, default and description.
+_PARAMETERS = (
+    ("role_name", "ego_vehicle", "the vehicle's name in the topics"),
+    ("control_topic", "", "commands; empty: /carla/<role_name>/vehicle_control_cmd"),
+    ("planner_status_topic", "", "PlannerStatus; empty: /carla/<role_name>/planner/status"),
+    ("step_result_topic", "", "step results, which tell the end of an episode; empty: /carla/<role_name>/step_result"),
+    ("diagnostics_topic", "/diagnostics", "diagnostics"),
+    (
+        "timeout_s",
+        0.2,
+        "[s] brake when no command follows one that lets the vehicle move for this long; with a "
+        "simulator that waits for commands longer than it waits",
+    ),
+)
+_TIMEOUT_LOW_S, _TIMEOUT_HIGH_S = 0.02, 60.0
+
+
+class CommandWatchdogNode(Node):
+    """Topics and timers only."""
+
+    def __init__(self):
+        """Raises ValueError for a parameter that is unknown or not allowed."""
+        super().__init__(NODE_NAME)
+        values = self._read_parameters()
+        self._watchdog = CommandWatchdog(values["timeout_s"])
+        self._timeout_s = values["timeout_s"]
+        self._reported = self._watchdog.state.name
+        root = f"/carla/{values['role_name']}"
+        control_topic = values["control_topic"] or f"{root}/vehicle_control_cmd"
+        status_topic = values["planner_status_topic"] or f"{root}/planner/status"
+        self._control = self.create_publisher(CarlaEgoVehicleControl, control_topic, _LATEST)
+        self._status = self.create_publisher(PlannerStatus, status_topic, _RELIABLE)
+        self._diagnostics = self.create_publisher(DiagnosticArray, values["diagnostics_topic"], _RELIABLE)
+        self.create_subscription(CarlaEgoVehicleControl, control_topic, self._on_command, _RELIABLE)
+        self.create_subscription(PlannerStatus, status_topic, self._on_status, _RELIABLE)
+        step_topic = values["step_result_topic"] or f"{root}/step_result"
+        self.create_subscription(StepResult, step_topic, self._on_step_result, _RELIABLE)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(self._timeout_s / _LOOKS, self._look, clock=steady)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+        guard_services(self)
+
+    def _read_parameters(self) -> dict:
+        known = [name for name, _, _ in _PARAMETERS]
+        # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
+        allowed = (*known, "use_sim_time", "start_type_description_service")
+        unknown = [
+            name for name in self._parameter_overrides if name not in allowed and not name.startswith("qos_overrides.")
+        ]
+        if unknown:
+            raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+        values = {}
+        for name, default, text in _PARAMETERS:
+            descriptor = ParameterDescriptor(description=text, read_only=True)
+            if name == "timeout_s":
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=_TIMEOUT_LOW_S, to_value=_TIMEOUT_HIGH_S)
+                ]
+            values[name] = self.declare_parameter(name, default, descriptor).value
+        return values
+
+    def _on_command(self, message: CarlaEgoVehicleControl) -> None:
+        if message.header.frame_id == NODE_NAME:
+            return  # our own comes back to us
+        self._watchdog.command(message.throttle, message.brake, _stamp_ns(message.header))
+        self._report()
+
+    def _on_status(self, message: PlannerStatus) -> None:
+        if message.bundle_id != BUNDLE_ID and message.mode == PlannerStatus.MODE_INACTIVE:
+            self._watchdog.planner_left()
+            self._report()
+
+    def _on_step_result(self, message: StepResult) -> None:
+        self._watchdog.step_result(_stamp_ns(message.header), message.terminated or message.truncated)
+
+    def _look(self) -> None:
+        reason = self._watchdog.brake_due()
+        if reason is not None:
+            self._brake(reason)
+            self._report()
+
+    def brake_for(self, error: Exception) -> None:
+        """A callback raised ``error``: brake before anything else, then tell it with its traceback. Raises nothing."""
+        fault = f"internal error of the command watchdog: {type(error).__name__}: {error}"
+        with contextlib.suppress(Exception):  # the first error is what is told
+            self._watchdog.failed(fault)
+            self._brake(fault)
+            self._report()
+        self.get_logger().error("".join(traceback.format_exception(error)))
+
+    def brake_at_end(self) -> None:
+        """Leave no moving vehicle behind: who ends the watchdog may have ended the planner as well, in any way."""
+        reason = self._watchdog.brake_at_end()
+        if reason is not None:
+            try:
+                self._brake(reason)
+            finally:
+                self._control.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S))
+
+    def _brake(self, reason: str) -> None:
+        command = CarlaEgoVehicleControl(throttle=0.0, steer=0.0, brake=1.0, gear=1)
+        command.header.frame_id = NODE_NAME
+        self._control.publish(command)
+        self._publish_status(PlannerStatus.MODE_BRAKING, reason)
+
+    def _report(self) -> None:
+        """Tell a change of state in the log and on the topics."""
+        state = self._watchdog.state
+        before, self._reported = self._reported, state.name
+        if state.name == before:
+            return
+        line = f"{state.name}: {state.reason}"
+        if state.name == "braking":
+            self.get_logger().warning(line)
+        else:
+            self.get_logger().info(line)
+        if before in _BRAKES and state.name not in _BRAKES:
+            self._publish_status(PlannerStatus.MODE_INACTIVE, f"no longer braking: {state.reason}")
+        self._publish_diagnostics()
+
+    def _publish_status(self, mode: int, reason: str) -> None:
+        self._status.publish(PlannerStatus(bundle_id=BUNDLE_ID, mode=mode, reason=reason))
+
+    def _publish_diagnostics(self) -> None:
+        state = self._watchdog.state
+        status = DiagnosticStatus(
+            level=_LEVELS[state.name],
+            name=f"{NODE_NAME}: commands",
+            message=f"{state.name}: {state.reason}",
+            hardware_id=self._control.topic_name,
+            values=[KeyValue(key="timeout [s]", value=f"{self._timeout_s:g}")],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def _stamp_ns(header) -> int:
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
+    argv = sys.argv if argv is None else argv
+    stop_signals = note_stop_signals()
+    try:
+        refused = node_words_refused("command_watchdog", argv, _help_text)
+        if refused is not None:
+            return refused
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        node = CommandWatchdogNode()
+    # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
+    except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
+        rclpy.try_shutdown()
+        return _refuse(reason_of(error))
+    try:
+        return guard(node, stop_signals)
+    finally:
+        rclpy.try_shutdown()
+
+
+def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
+    """Serve the node until a signal; returns the exit code.
+
+    An exception of a callback brakes, and the node goes on guarding, unless it was the last of ``_MOST_FAILURES``
+    within ``_FAILURES_S``: then nothing works, and the launch is to end.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    failed_s = collections.deque(maxlen=_MOST_FAILURES)
+    try:
+        while not stop_signals:
+            try:
+                executor.spin_once(timeout_sec=0.1)
+            except Exception as error:
+                node.brake_for(error)
+                failed_s.append(time.monotonic())
+                if len(failed_s) == _MOST_FAILURES and failed_s[-1] - failed_s[0] < _FAILURES_S:
+                    return EXIT_FAILED
+        return 0
+    finally:
+        node.brake_at_end()
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+
+
+def _help_text() -> str:
+    lines = ["usage: ros2 run wm_planner command_watchdog --ros-args -p NAME:=VALUE ...", "", "parameters:"]
+    return "\n".join(lines + [f"  {name:<22} {text}; default {default!r}" for name, default, text in _PARAMETERS])
+
+
+def _refuse(message: str) -> int:
+    print(f"command_watchdog: {message}", file=sys.stderr)
+    return EXIT_REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A bundle's ONNX files, and what computes them."""

@@ -1,0 +1,142 @@
+"""Eight-bit weights in the one of their two forms that this processor multiplies exactly, and fast.
+
+A product of uint8 activations with int8 weights is the fast one where the processor has VNNI (or is an Arm). x86-64
+processors without it add pairs of such products in sixteen bits, which saturate without a word. The same weights as
+uint8, with their zero point moved by 128, give the same integers everywhere, exactly. Bundles hold them so; those of
+earlier versions, and policies of other makers, may hold int8. The package onnx, which could rewrite a file, is not
+among what driving needs: what changes is one byte of a tensor's type and the highest bit of its values.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from wm_bundle.onnx_runtime import onnxruntime as ort
+
+_UINT8, _INT8 = 2, 3  # TensorProto.DataType
+_PRODUCT = b"MatMulInteger"
+# Numbers of fields: ModelProto, GraphProto, NodeProto, TensorProto.
+_GRAPH, _NODE, _INITIALIZER, _INPUT, _OPERATOR, _TYPE, _NUMBERS, _NAME, _RAW = 7, 1, 5, 1, 4, 2, 5, 8, 9
+_SIZED, _FIXED = 2, {1: 8, 5: 4}  # kinds of values: with their size before them, and of so many bytes
+# A model of one MatMulInteger, (M, 64) uint8 times (64, 16) int8, as test_eight_bit.py makes it again.
+_PROBE = bytes.fromhex(
+    "08083a620a180a01610a0162120163220d4d61744d756c496e7465676572120570726f62655a140a0161120f0a0d0802"
+    "12090a0312014d0a0208405a130a0162120e0a0c080312080a0208400a02081062140a0163120f0a0d080612090a0312"
+    "014d0a02081042040a001012"
+)
+
+
+def suited(content: bytes) -> bytes:
+    """The ONNX file ``content`` with the weights of its eight-bit products as they are best multiplied here.
+
+    The same bytes where nothing is to be changed, or cannot be. Raises ValueError for what is no ONNX file.
+    """
+    if _PRODUCT not in content:
+        return content
+    wanted = _INT8 if signed_is_exact() else _UINT8
+    return _with_weights(content, wanted)
+
+
+@lru_cache(maxsize=1)
+def signed_is_exact() -> bool:
+    """Whether the largest products of uint8 with int8 are added exactly on this processor, seen by trying."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(_PROBE, options, providers=["CPUExecutionProvider"])
+    weights = np.full((64, 16), 127, np.int8)
+    sums = [session.run(None, {"a": np.full((rows, 64), 255, np.uint8), "b": weights})[0] for rows in (1, 64)]
+    return all((found == 64 * 255 * 127).all() for found in sums)
+
+
+def _with_weights(content: bytes, wanted: int) -> bytes:
+    """``content`` with the constant weights of its eight-bit products of the type ``wanted``.
+
+    Only those that come with a constant zero point and that nothing else reads.
+    """
+    tensors, pairs, others = {}, [], []
+    for graph in _find(content, _Field(0, 0, 0, len(content)), _GRAPH):
+        for field in _fields(content, graph):
+            if field.number == _INITIALIZER:
+                tensor = {part.number: part for part in _fields(content, field)}
+                tensors[b"".join(_values(content, field, _NAME))] = tensor
+            elif field.number == _NODE:
+                inputs = _values(content, field, _INPUT)
+                product = _values(content, field, _OPERATOR) == [_PRODUCT]
+                pairs += [inputs[1::2]] if product else []
+                others += inputs[::2] if product else inputs
+    changed = bytearray(content)
+    for name in {name for pair in pairs if _may_change(content, pair, tensors, others, wanted) for name in pair}:
+        tensor = tensors[name]
+        changed[tensor[_TYPE].begin] = wanted
+        numbers = tensor.get(_RAW) or tensor[_NUMBERS]
+        changed[numbers.at] = _RAW << 3 | _SIZED
+        values = slice(numbers.begin, numbers.end)
+        changed[values] = (np.frombuffer(content[values], np.uint8) ^ 0x80).tobytes()
+    return bytes(changed)
+
+
+def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[bytes], wanted: int) -> bool:
+    """Whether a weight and its zero point are there, of the other type, one byte a number, and nobody else's."""
+    if len(pair) != 2 or not all(name in tensors and name not in others for name in pair):
+        return False
+    for tensor in (tensors[name] for name in pair):
+        kind, numbers = tensor.get(_TYPE), tensor.get(_RAW)
+        if kind is None or content[kind.begin] != _UINT8 + _INT8 - wanted:
+            return False
+        if numbers is None and (numbers := tensor.get(_NUMBERS)):
+            # Written one by one, each below 128 in one byte, as all are in a zero point of 0.
+            together = content[numbers.at] == _NUMBERS << 3 | _SIZED
+            small = max(content[numbers.begin : numbers.end], default=0) < 0x80
+            numbers = numbers if together and small else None
+        if numbers is None:
+            return False
+    return True
+
+
+class _Field(NamedTuple):
+    """A field of a protobuf message: its number, where its key is, and where its value begins and ends."""
+
+    number: int
+    at: int
+    begin: int
+    end: int
+
+
+def _find(content: bytes, message: _Field, number: int) -> list[_Field]:
+    """The fields of that number in a message."""
+    return [field for field in _fields(content, message) if field.number == number]
+
+
+def _values(content: bytes, message: _Field, number: int) -> list[bytes]:
+    """Their values."""
+    return [content[field.begin : field.end] for field in _find(content, message, number)]
+
+
+def _fields(content: bytes, message: _Field) -> Iterator[_Field]:
+    """All fields of a message."""
+    at = message.begin
+    while at < message.end:
+        key, begin = _varint(content, at)
+        if key & 7 == _SIZED:
+            size, begin = _varint(content, begin)
+            end = begin + size
+        elif key & 7 in _FIXED:
+            end = begin + _FIXED[key & 7]
+        else:
+            end = _varint(content, begin)[1]
+        if end > message.end:
+            raise ValueError("not an ONNX file, or its end is missing")
+        yield _Field(key >> 3, at, begin, end)
+        at = end
+
+
+def _varint(content: bytes, begin: int) -> tuple[int, int]:
+    """A number, and where it ends."""
+    value = shift = 0
+    while begin < len(content):
+        byte = content[begin]
+        value, shift, begin = value | (byte & 0x7F) << shift, shift + 7, begin + 1
+        if byte < 0x80:
+            return value, begin
+    raise ValueError("not an ONNX file, or its end is missing")

@@ -1,0 +1,263 @@
+"""Runs the four files of a bundle with onnxruntime, on the best execution provider that really works.
+
+Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector inputs, C channels, K cameras, M any
+number. After the first calls at their largest N and M nothing grows any more. Arrays that belong to the engine (said
+where they are returned) are overwritten by the next call of the same function.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from wm_bundle import BUNDLE_FILES, Bundle, BundleError, BundleManifest
+from wm_bundle.onnx_runtime import onnxruntime as ort
+from wm_bundle.self_check import read_self_check
+
+from wm_planner.engine.bindings import make_function, run_checked
+from wm_planner.engine.providers import (
+    EngineSettings,
+    check_usable,
+    first_that_works,
+    half_precision,
+    open_session,
+    provider_named,
+)
+from wm_planner.engine.self_check import NONE, SelfCheck, SelfCheckError, check
+from wm_planner.errors import EngineError
+
+_SCORES = ("reward", "continue", "value")
+_DISAGREEMENT = ("disagreement", "value_disagreement")  # of models with an ensemble
+# What docs/architecture.md promises of each file: inputs, then outputs.
+_INTERFACE = {
+    "observe.onnx": (("image", "vector", "previous_action", "belief", "is_first"), ("next_belief", "surprise")),
+    "imagine.onnx": (("belief", "actions", "noise"), (*_SCORES, "beliefs")),
+    "actor.onnx": (("belief",), ("actions", "std")),
+    "decode.onnx": (("belief",), ("image",)),
+}
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """What imagine.onnx says of N candidates: each (N, H) float32; entry h is the state reached by action h.
+
+    ``disagreement`` and ``value_disagreement`` are the standard deviation of reward and value over the members of
+    the model's ensemble, None for a model without one.
+    """
+
+    reward: np.ndarray
+    continues: np.ndarray
+    value: np.ndarray
+    disagreement: np.ndarray | None = None
+    value_disagreement: np.ndarray | None = None
+
+
+class Engine:
+    """The bundle's four functions. Every output is checked to be finite (NonFiniteError)."""
+
+    def __init__(self, bundle: Bundle, settings: EngineSettings, log: Callable[[str], None], enforce: bool = True):
+        """Open the sessions, and ask them the bundle's self-check, where it carries one.
+
+        A provider that fails it is refused if ``enforce`` says so. ``log`` takes a line for the provider chosen, for
+        each one refused, and for the self-check. Raises EngineError when no provider can run the bundle.
+        """
+        self.manifest = bundle.manifest
+        self.self_check: SelfCheck | None = None  # of the provider chosen; None without one in the bundle
+        self.unsound: list[str] = []  # providers that failed it, and by what
+        self._bundle = bundle
+        self._log = log
+        self._functions = {}
+        self._enforce = enforce
+        try:
+            self._asked = read_self_check(bundle)
+        except BundleError as error:
+            raise EngineError(str(error)) from error
+        self.provider = first_that_works(settings, self._try, f"bundle {bundle.path}", log)
+        log(f"self-check {self.self_check or NONE}")
+
+    def observe(
+        self,
+        image: np.ndarray,
+        vector: np.ndarray,
+        previous_action: np.ndarray,
+        belief: np.ndarray,
+        is_first: bool,
+        camera_mask: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, float]:
+        """Take in one observation.
+
+        ``image`` (C, height, width) uint8, ``vector`` (V,) physical units, ``previous_action`` (3,), ``belief``
+        (1, F), ``camera_mask`` (K,) 1.0 where the camera's picture is there; None: all are, which is also the only
+        case with one camera. Returns the new belief (1, F), the caller's own, and the surprise [nats].
+        """
+        cameras = len(self.manifest.image.cameras)
+        feeds = {
+            "image": image[None],
+            "vector": _row(vector),
+            "previous_action": _row(previous_action),
+            "belief": belief,
+            "is_first": np.array([1.0 if is_first else 0.0], np.float32),
+        }
+        if cameras > 1:
+            feeds["camera_mask"] = np.ones((1, cameras), np.float32) if camera_mask is None else _row(camera_mask)
+        belief, surprise = self._call("observe", feeds)
+        return belief.copy(), float(surprise[0])
+
+    def imagine(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Imagined:
+        """Imagine N futures: ``belief`` (1, F), ``actions`` (N, H, 3), ``noise`` (N, H, S) standard normal.
+
+        The arrays of the result belong to the engine.
+        """
+        return Imagined(*self._call("imagine", {"belief": belief, "actions": actions, "noise": noise}, len(actions)))
+
+    def imagine_beliefs(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """The beliefs (N, H, F) along N imagined futures, the engine's own; arguments as in ``imagine``."""
+        feeds = {"belief": belief, "actions": actions, "noise": noise}
+        return self._call("imagine_beliefs", feeds, len(actions))[0]
+
+    def imagine_whole(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
+        """What ``imagine`` and ``imagine_beliefs`` say, in one call."""
+        *scores, beliefs = self._call(
+            "imagine_whole", {"belief": belief, "actions": actions, "noise": noise}, len(actions)
+        )
+        return Imagined(*scores), beliefs
+
+    def advance(self, belief: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """The belief (1, F) expected after ``actions`` (k, 3), k at most H; the caller's own.
+
+        Raises EngineError for more actions than the bundle's horizon.
+        """
+        horizon, steps = self.manifest.horizon, len(actions)
+        if steps > horizon:
+            raise EngineError(f"advance: expected at most {horizon} actions, the bundle's horizon, found {steps}")
+        if steps == 0:
+            return belief.copy()
+        padded = np.zeros((1, horizon, 3), np.float32)  # what comes after the last action is not looked at
+        padded[0, :steps] = actions
+        return self.imagine_beliefs(belief, padded, self.zero_noise(1))[:, steps - 1].copy()
+
+    def actor(self, belief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The actor's mean actions (H, 3) along its own imagined future, and its std (2,) now; the engine's own."""
+        actions, std = self._call("actor", {"belief": belief})
+        return actions[0], std[0]
+
+    def decode(self, beliefs: np.ndarray) -> np.ndarray:
+        """Pictures (M, C, height, width) uint8, the engine's own, of beliefs (M, F)."""
+        return self._call("decode", {"belief": beliefs}, len(beliefs))[0]
+
+    def initial_belief(self) -> np.ndarray:
+        """The belief (1, F) to pass with the first observation of an episode."""
+        return np.zeros((1, self.manifest.latent.belief), np.float32)
+
+    def zero_noise(self, candidates: int) -> np.ndarray:
+        """Noise (candidates, H, S) for the mean prediction."""
+        return np.zeros((candidates, self.manifest.horizon, self.manifest.latent.stochastic), np.float32)
+
+    def warm_up(self, candidates: int, rounds: int = 3) -> dict[str, float]:
+        """Run everything ``rounds`` times at its final shapes; returns the last time of each function [ms]."""
+        manifest = self.manifest
+        image = np.zeros((manifest.image.channels, manifest.image.height, manifest.image.width), np.uint8)
+        vector = np.array([entry.mean for entry in manifest.vector], np.float32)
+        action = np.zeros(3, np.float32)
+        noise = self.zero_noise(candidates)
+        times = {}
+
+        def timed(name, function, *arguments):
+            begin = time.perf_counter()
+            result = function(*arguments)
+            times[name] = 1000.0 * (time.perf_counter() - begin)
+            return result
+
+        belief = self.initial_belief()
+        for round_index in range(rounds):
+            belief, _ = timed("observe", self.observe, image, vector, action, belief, round_index == 0)
+            actions, _ = timed("actor", self.actor, belief)
+            timed("advance", self.advance, belief, actions)
+            timed("imagine", self.imagine, belief, np.repeat(actions[None], candidates, axis=0), noise)
+            timed("decode", self.decode, np.repeat(belief, manifest.horizon, axis=0))
+        return times
+
+    def _try(self, provider: str, graph: bool, settings: EngineSettings) -> None:
+        check_usable(provider, map(self._bundle.file, BUNDLE_FILES))  # before TensorRT takes minutes for the first one
+        sessions = {}
+        for name in BUNDLE_FILES:
+            file = self._bundle.file(name)
+            sessions[name] = open_session(
+                file,
+                provider,
+                settings,
+                graph=graph and name == "imagine.onnx",
+                free=_free_inputs(name, self.manifest),
+                log=self._log,
+            )
+            _check_interface(file, sessions[name], self.manifest)
+        ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
+        scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
+        wanted = {
+            "observe": ("observe.onnx", ("next_belief", "surprise")),
+            "imagine": ("imagine.onnx", scores),
+            "imagine_beliefs": ("imagine.onnx", ("beliefs",)),
+            "imagine_whole": ("imagine.onnx", (*scores, "beliefs")),
+            "actor": ("actor.onnx", ("actions", "std")),
+            "decode": ("decode.onnx", ("image",)),
+        }
+        device = provider_named(provider).device
+        self._functions = {
+            function: (self._bundle.file(file), outputs, make_function(sessions[file], outputs, device))
+            for function, (file, outputs) in wanted.items()
+        }
+        self.warm_up(candidates=2)
+        self._check_myself(provider, settings)
+
+    def _check_myself(self, provider: str, settings: EngineSettings) -> None:
+        """Raise SelfCheckError where what was just opened does not say what the bundle says."""
+        if self._asked is None:
+            return
+        manifest = self.manifest
+        self.self_check = check(self, self._asked, manifest.self_check.limits, manifest.discount)
+        try:
+            if self._enforce:
+                self.self_check.enforce()
+        except SelfCheckError as error:
+            self.unsound.append(f"{provider}{half_precision(provider, settings)}: {error}")
+            raise
+
+    def _call(self, function: str, feeds: dict[str, np.ndarray], count: int = 1) -> list[np.ndarray]:
+        file, outputs, call = self._functions[function]
+        if count < 1:
+            raise EngineError(f"{function}: expected at least one row, found none")
+        return run_checked(file, outputs, call, feeds, count)
+
+
+def _row(values: np.ndarray) -> np.ndarray:
+    """(V,) to (1, V) float32."""
+    return np.asarray(values, np.float32).reshape(1, -1)
+
+
+def _names(entries) -> set[str]:
+    return {entry.name for entry in entries}
+
+
+def _free_inputs(file: str, manifest: BundleManifest) -> dict[str, tuple[int, ...]]:
+    """The inputs of a file with any number of rows, and the dimensions of a row."""
+    return {
+        "imagine.onnx": {"actions": (manifest.horizon, 3), "noise": (manifest.horizon, manifest.latent.stochastic)},
+        "decode.onnx": {"belief": (manifest.latent.belief,)},
+    }.get(file, {})
+
+
+def _check_interface(file: Path, session: ort.InferenceSession, manifest: BundleManifest) -> None:
+    """Raise EngineError unless a file has the inputs and outputs that docs/architecture.md promises of it."""
+    inputs, outputs = _INTERFACE[file.name]
+    if file.name == "observe.onnx" and len(manifest.image.cameras) > 1:
+        inputs = (*inputs, "camera_mask")
+    found = {"inputs": _names(session.get_inputs()), "outputs": _names(session.get_outputs())}
+    if file.name == "imagine.onnx" and set(_DISAGREEMENT) <= found["outputs"]:
+        outputs += _DISAGREEMENT
+    for kind, expected in (("inputs", inputs), ("outputs", outputs)):
+        if set(expected) != found[kind]:
+            raise EngineError(
+                f"{file}: expected the {kind} {', '.join(sorted(expected))}, "
+                f"found {', '.join(sorted(found[kind]))}; export the bundle again"
+            )

@@ -1,0 +1,49 @@
+"""Does this machine say what the bundle says? The bundle's questions, asked of the engine that is about to drive."""
+
+from dataclasses import dataclass
+
+from wm_bundle.self_check import Answers, Questions
+from wm_bundle.self_check_measures import Functions, ask, differences
+
+from wm_planner.errors import EngineError
+
+# What to say of a bundle of an earlier version.
+NONE = "not done: the bundle carries none; bring it forward with `ros2 run wm_training upgrade_bundle`"
+
+
+class SelfCheckError(EngineError):
+    """A provider that runs the bundle and does not say what it says."""
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """How far this machine is from the bundle's float32 answers, and how far it may be, by the names of
+    wm_bundle.self_check_measures."""
+
+    found: dict[str, float]
+    limits: dict[str, float]
+
+    @property
+    def failed(self) -> list[str]:
+        """What is beyond its limit."""
+        return [name for name, limit in self.limits.items() if not self.found[name] <= limit]  # also NaN
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name} {self.found[name]:.2g} of {limit:.2g}" for name, limit in self.limits.items())
+        return f"{'fails' if self.failed else 'holds'} (difference of its limit): {told}"
+
+    def enforce(self) -> None:
+        """Raise SelfCheckError where it fails."""
+        if self.failed:
+            worst = ", ".join(
+                f"{name} differs by {self.found[name]:.2g}, allowed is {self.limits[name]:.2g}" for name in self.failed
+            )
+            raise SelfCheckError(f"the bundle's self-check fails: {worst}")
+
+
+def check(
+    functions: Functions, asked: tuple[Questions, Answers], limits: dict[str, float], discount: float
+) -> SelfCheck:
+    """Ask ``functions``; ``limits`` and ``discount`` of the bundle. Raises EngineError."""
+    questions, expected = asked
+    return SelfCheck(differences(questions, expected, ask(functions, questions, discount)), limits)

@@ -1,0 +1,50 @@
+"""What the launch files read their arguments with."""
+
+import argparse
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+
+from wm_planner.errors import PlannerError
+from wm_planner.launching.assignments import NOT_SET, assignment
+from wm_planner.pilot.continuity import RATE_TOLERANCE
+from wm_planner.pilot.preflight import check
+
+
+def value(context, name, kind=str):
+    """A launch argument's value as a `kind`; raises RuntimeError if it is none."""
+    from launch.substitutions import LaunchConfiguration  # only launch files have it
+
+    text = LaunchConfiguration(name).perform(context)
+    try:
+        return kind(text)
+    except ValueError:
+        raise RuntimeError(f"{name}:={text}: expected a value of type {kind.__name__}") from None
+
+
+def check_planner(parameters: Mapping, period_s: float | None = None) -> None:
+    """Raise RuntimeError for what the planner would refuse of these parameters, its bundle among them, before anything
+    is started; also where the simulator ticks every ``period_s`` [s], and the bundle was made for another time."""
+    try:
+        manifest = check({name: value for name, value in parameters.items() if name != "use_sim_time"})
+    except PlannerError as error:
+        raise RuntimeError(f"the planner would refuse: {error}") from None
+    expected_s = manifest.control_period_s
+    if period_s is not None and not math.isclose(period_s, expected_s, rel_tol=RATE_TOLERANCE):
+        raise RuntimeError(
+            f"fixed_delta_seconds:={period_s:g}: expected the control period of bundle "
+            f"{manifest.model_id}, {expected_s:g} s"
+        )
+
+
+def assignments(
+    text: str, argument: str = "parameters", not_set: Sequence[str] = NOT_SET
+) -> dict[str, bool | int | float | str]:
+    """Parameters of the planner from 'NAME=VALUE NAME=VALUE', none of ``not_set``.
+
+    Raises RuntimeError, naming the launch ``argument``, for one that the planner does not have.
+    """
+    try:
+        return dict(assignment(word, not_set) for word in shlex.split(text))
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        raise RuntimeError(f"{argument}: {error}") from None

@@ -1,0 +1,136 @@
+"""CARLA's ROS bridge and the car in launch files: upstream's bridge and its fork have the same programs.
+
+The programs are started themselves, not through the bridge's own launch files: those end the whole launch without an
+error when the bridge fails.
+"""
+
+from dataclasses import dataclass
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
+
+from wm_planner.launching.ends import unexpected_end
+from wm_planner.launching.files import parameter_file, temporary_json
+from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_cameras
+
+PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
+SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s are too short for a server that loads a map
+LONGEST_TICK_S = 0.1  # CARLA's physics wants less
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """What the bridge is told. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs by
+    the clock on the wall, and only the cameras keep that time. Raises RuntimeError for a tick that CARLA refuses."""
+
+    host: str
+    port: int
+    town: str
+    role_name: str
+    tick_s: float
+    synchronous: bool
+
+    def __post_init__(self):
+        if not 0.0 < self.tick_s < LONGEST_TICK_S:
+            raise RuntimeError(
+                f"fixed_delta_seconds:={self.tick_s:g}: expected more than 0 and less than "
+                f"{LONGEST_TICK_S:g} with CARLA"
+            )
+
+    def parameters(self) -> dict:
+        """Of the node; in synchronous mode every tick waits for its command."""
+        return {
+            "use_sim_time": True,
+            "host": self.host,
+            "port": self.port,
+            "timeout": SERVER_TIMEOUT_S,
+            "passive": False,
+            "town": self.town,
+            "ego_vehicle_role_name": self.role_name,
+            "register_all_sensors": True,
+            "synchronous_mode": self.synchronous,
+            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous,
+            "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
+        }
+
+
+def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
+    """The actions that start the bridge and spawn the car of the file ``spawn`` for the ``bundle`` (a folder).
+
+    Raises RuntimeError where the bridge is not installed, or the file does not go with the bundle.
+    """
+    from launch_ros.actions import Node  # only launch files have it
+
+    _require_installed()
+    objects = spawned_objects(bridge, spawn, bundle)
+    return [
+        Node(
+            package="carla_ros_bridge",
+            executable="bridge",
+            name="carla_ros_bridge",
+            output="screen",
+            parameters=[parameter_file(bridge.parameters())],
+            on_exit=lambda event, context: unexpected_end("CARLA bridge", event, context),
+        ),
+        Node(
+            package="carla_spawn_objects",
+            executable="carla_spawn_objects",
+            name="carla_spawn_objects",
+            output="screen",
+            parameters=[
+                parameter_file(
+                    {
+                        "objects_definition_file": temporary_json("carla_spawn_", {"objects": objects}),
+                        "spawn_sensors_only": False,
+                    }
+                )
+            ],
+            on_exit=lambda event, context: unexpected_end("spawner of the car", event, context),
+        ),
+    ]
+
+
+def _require_installed() -> None:
+    try:
+        for package in PACKAGES:
+            get_package_prefix(package)
+    except PackageNotFoundError:
+        raise RuntimeError(
+            "simulator:=carla needs the CARLA ROS bridge (packages carla_ros_bridge and carla_spawn_objects), which is "
+            "not installed: build github.com/ika-rwth-aachen/carla-ros-bridge (or, for CARLA 0.9.13, carla-simulator/"
+            "ros-bridge) in a workspace of a real ROS 2, source that before env.sh, and install the client of your "
+            "CARLA server's version (pip install carla==VERSION); docs/carla.md has every step"
+        ) from None
+
+
+def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
+    """The objects of the file ``spawn`` as this run needs them. Raises RuntimeError for a file that cannot be used, or
+    whose car lacks a camera of the ``bundle``."""
+    try:
+        objects = fitting_objects(read_objects(spawn), bridge, spawn)
+        car = next(entry for entry in objects if has_sensors(entry))
+        require_cameras(cameras_of_bundle(bundle), cameras_of(car), bundle, spawn)
+    except SpawnFileError as error:
+        raise RuntimeError(f"spawn:={error}") from None
+    return objects
+
+
+def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dict]:
+    """The same objects, the car under the bridge's role_name; without synchronous mode its cameras keep the tick.
+
+    The car is the first vehicle with sensors; RuntimeError where there is none.
+    """
+    car = next((entry for entry in objects if has_sensors(entry)), None)
+    if car is None:
+        raise RuntimeError(
+            f"spawn:={spawn}: expected a vehicle with sensors, found "
+            f"{', '.join(entry['type'] for entry in objects) or 'nothing'}"
+        )
+    sensors = [
+        sensor
+        if bridge.synchronous or not sensor["type"].startswith("sensor.camera.")
+        else {**sensor, "sensor_tick": bridge.tick_s}
+        for sensor in car["sensors"]
+    ]
+    fitting = {**car, "id": bridge.role_name, "sensors": sensors}
+    return [fitting if entry is car else entry for entry in objects]

@@ -1,0 +1,46 @@
+"""The built-in simulator in launch files: the arguments ``world`` and ``objects_definition_file``, and what follows."""
+
+from pathlib import Path
+
+from wm_bundle.spawn_file import SpawnFileError
+
+from wm_planner.launching.arguments import value
+from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_embedded_cameras
+
+WORLDS = ("carracing", "traffic")
+
+
+def embedded_arguments() -> list:
+    """The launch arguments that ``embedded_parameters`` reads."""
+    from launch.actions import DeclareLaunchArgument  # only launch files have it
+
+    return [
+        DeclareLaunchArgument(
+            "world",
+            default_value=WORLDS[0],
+            choices=list(WORLDS),
+            description="Embedded: CarRacing's empty tracks, or a road with other cars.",
+        ),
+        DeclareLaunchArgument(
+            "objects_definition_file",
+            default_value="",
+            description="Embedded: spawn file (JSON) of the car's cameras and other sensors, as CARLA's spawner takes "
+            "it; empty: one camera, rgb_front.",
+        ),
+    ]
+
+
+def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, str]:
+    """The simulator's parameters by these arguments.
+
+    Raises RuntimeError for a spawn file that cannot be used, and where the car ``role_name`` lacks a camera of the
+    ``bundle`` (a folder; empty: none drives).
+    """
+    file = value(context, "objects_definition_file")
+    path = str(Path(file).expanduser().absolute()) if file else ""
+    expected = cameras_of_bundle(bundle) if bundle else {}
+    try:
+        require_embedded_cameras(expected, path, role_name, bundle, "objects_definition_file:=")
+    except SpawnFileError as error:
+        raise RuntimeError(str(error)) from None
+    return {"objects_definition_file": path, "world": value(context, "world")}

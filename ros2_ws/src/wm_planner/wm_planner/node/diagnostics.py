@@ -1,0 +1,268 @@
+"""What /diagnostics says of the planner, in the form that diagnostic_updater gives it; without ROS."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from wm_bundle.synchroniser import SynchroniserCounts
+
+from wm_planner.config import PlannerConfig
+from wm_planner.engine.self_check import NONE
+from wm_planner.pilot.modes import Mode
+
+WINDOW_S = 5.0  # rates, shares and percentiles are of this long
+_WHOLE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
+
+
+class Level(IntEnum):
+    """The numbers of diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One line: ``values`` are names with their units, and numbers as text."""
+
+    name: str
+    level: Level
+    message: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What does not change while the node is configured."""
+
+    bundle_id: str
+    provider: str
+    threads: int
+    horizon: int
+    surprise_threshold: float  # [nats]
+    policy_id: str = "none"
+    self_check: str = NONE
+    unsound: tuple[str, ...] = ()  # providers refused because they did not say what the bundle says
+
+
+@dataclass(frozen=True)
+class CommandRecord:
+    """One command. ``surprise`` [nats], ``candidates`` and ``iterations`` only where there was a plan; ``expected``: a
+    brake that belongs to every healthy drive."""
+
+    mode: Mode
+    reason: str
+    latency_ms: float
+    missed: bool
+    surprise: float | None = None
+    candidates: int = 0
+    iterations: int = 0
+    expected: bool = False
+
+
+class _Window:
+    """What happened in the last ``WINDOW_S``, with its time."""
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+        self._entries: deque[tuple[float, object]] = deque()
+
+    def add(self, entry) -> None:
+        self._entries.append((self._clock(), entry))
+        self._forget()
+
+    def entries(self) -> list:
+        self._forget()
+        return [entry for _, entry in self._entries]
+
+    def rate_hz(self) -> float:
+        """Entries in a second, 0 with fewer than two."""
+        self._forget()
+        span_s = self._entries[-1][0] - self._entries[0][0] if self._entries else 0.0
+        return (len(self._entries) - 1) / span_s if span_s > 0.0 else 0.0
+
+    def _forget(self) -> None:
+        while self._entries and self._clock() - self._entries[0][0] > WINDOW_S:
+            self._entries.popleft()
+
+
+class Diagnostics:
+    """Told what happens, says once in a while how everything is."""
+
+    def __init__(
+        self, node: str, cameras: Sequence[str], engine: EngineFacts, *, clock: Callable[[], float] = time.monotonic
+    ):
+        """``node``: its name, put before every line's; ``cameras``: their names, in the bundle's order."""
+        self._node = node
+        self._cameras = tuple(cameras)
+        self._engine = engine
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the node was activated."""
+        self._images = [_Window(self._clock) for _ in self._cameras]
+        self._image_s: list[float | None] = [None] * len(self._cameras)
+        self._answers = _Window(self._clock)
+        self._commands = self._misses = 0
+        self._last: CommandRecord | None = None
+        self._counts = SynchroniserCounts()
+
+    def take_image(self, camera: int) -> None:
+        """A picture of this camera arrived."""
+        self._images[camera].add(None)
+        self._image_s[camera] = self._clock()
+
+    def take_command(self, record: CommandRecord, answers_image: bool) -> None:
+        """A command was sent; ``answers_image``: not by the watchdog nor at the end."""
+        self._last = record
+        if answers_image:
+            self._answers.add(record)
+            self._commands += 1
+            self._misses += record.missed
+
+    def report(
+        self,
+        counts: SynchroniserCounts,
+        plans: int,
+        deadline_ms: float,
+        image_timeout_s: float,
+        topic_faults: Sequence[str],
+        where: Callable[[], str] = str,
+    ) -> list[Diagnosis]:
+        """Every line as of now.
+
+        ``counts`` of the synchroniser; ``plans`` that a search is to imagine, ``deadline_ms`` and ``image_timeout_s``
+        as they are set; ``topic_faults``: what is wrong with the topics' publishers and subscribers; ``where`` tells
+        who publishes the cameras' topics, and is asked while no image comes.
+        """
+        lines = [
+            self._camera(counts, image_timeout_s, where),
+            self._deadline(deadline_ms),
+            self._surprise(),
+            self._engine_line(plans),
+            self._mode(),
+            self._line("topics", Level.ERROR, "; ".join(topic_faults))
+            if topic_faults
+            else self._line("topics", Level.OK, "publishers and subscribers fit"),
+        ]
+        self._counts = counts
+        return lines
+
+    @property
+    def _rests(self) -> bool:
+        return self._last is not None and self._last.expected
+
+    def _line(self, task: str, level: Level, message: str, values: dict[str, object] | None = None) -> Diagnosis:
+        texts = {
+            name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in (values or {}).items()
+        }
+        return Diagnosis(f"{self._node}: {task}", level, message, texts)
+
+    def _camera(self, counts: SynchroniserCounts, timeout_s: float, where: Callable[[], str]) -> Diagnosis:
+        values, silent = {}, []
+        for name, window, last_s in zip(self._cameras, self._images, self._image_s, strict=True):
+            age_s = self._clock() - last_s if last_s is not None else float("inf")
+            values[f"{name} rate [Hz]"] = window.rate_hz()
+            values[f"{name} age [s]"] = age_s
+            if age_s > timeout_s:
+                silent.append(f"{name}: no image" + (f" for {age_s:.1f} s" if last_s is not None else " yet"))
+        values |= {"frames": counts.frames, "incomplete frames": counts.incomplete, "dropped images": counts.dropped}
+        if silent:
+            seen = any(last_s is not None for last_s in self._image_s)
+            level = Level.OK if seen and self._rests else Level.ERROR if seen else Level.STALE
+            return self._line("camera", level, "; ".join([*silent, *filter(None, [where()])]), values)
+        if counts.incomplete > self._counts.incomplete or counts.dropped > self._counts.dropped:
+            return self._line(
+                "camera",
+                Level.WARN,
+                "cameras are not in step: frames without all pictures, or pictures that came too late",
+                values,
+            )
+        return self._line("camera", Level.OK, f"{min(window.rate_hz() for window in self._images):.1f} Hz", values)
+
+    def _deadline(self, deadline_ms: float) -> Diagnosis:
+        answers: list[CommandRecord] = self._answers.entries()
+        values = {"deadline [ms]": deadline_ms, "misses": self._misses, "commands": self._commands}
+        if not answers:
+            return self._line("deadline", Level.STALE, f"no image answered in {WINDOW_S:g} s", values)
+        latencies = np.array([record.latency_ms for record in answers])
+        middle, high = np.percentile(latencies, (50, 99))
+        values |= {
+            "latency p50 [ms]": float(middle),
+            "latency p99 [ms]": float(high),
+            "latency max [ms]": float(latencies.max()),
+        }
+        missed = sum(record.missed for record in answers)
+        level = Level.OK if not missed else Level.WARN if 2 * missed < len(answers) else Level.ERROR
+        return self._line("deadline", level, f"{missed} of {len(answers)} commands late", values)
+
+    def _surprise(self) -> Diagnosis:
+        limit = self._engine.surprise_threshold
+        observed = [record.surprise for record in self._answers.entries() if record.surprise is not None]
+        values = {"threshold [nats]": limit}
+        if not observed:
+            return self._line("surprise", Level.STALE, f"nothing observed in {WINDOW_S:g} s", values)
+        above = sum(surprise > limit for surprise in observed)
+        values |= {"surprise [nats]": observed[-1], "surprise max [nats]": max(observed)}
+        return self._line(
+            "surprise",
+            Level.WARN if above else Level.OK,
+            f"{above} of {len(observed)} observations above the threshold",
+            values,
+        )
+
+    def _engine_line(self, plans: int) -> Diagnosis:
+        engine = self._engine
+        # Not the cautious ones of DEGRADED: those may be fewer on purpose.
+        planned = [
+            record.candidates * record.iterations
+            for record in self._answers.entries()
+            if record.candidates and record.mode is Mode.DRIVING
+        ]
+        imagined = float(np.mean(planned)) if planned else 0.0
+        values = {
+            "bundle": engine.bundle_id,
+            "policy": engine.policy_id,
+            "provider": engine.provider,
+            "threads": engine.threads,
+            "self-check": engine.self_check,
+            "imagined steps per frame": imagined * engine.horizon,
+            "imagined steps asked for": plans * engine.horizon,
+        }
+        if engine.unsound:
+            values["refused"] = "; ".join(engine.unsound)
+            return self._line(
+                "engine", Level.WARN, f"on {engine.provider}: the bundle's self-check fails on another one", values
+            )
+        if not planned:
+            return self._line("engine", Level.STALE, f"no plan in {WINDOW_S:g} s", values)
+        if imagined < _WHOLE_SEARCH * plans:
+            return self._line(
+                "engine",
+                Level.WARN,
+                f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search",
+                values,
+            )
+        return self._line("engine", Level.OK, engine.provider, values)
+
+    def _mode(self) -> Diagnosis:
+        if self._last is None:
+            return self._line("mode", Level.STALE, "no command yet")
+        mode, reason = self._last.mode, self._last.reason
+        fault = Level.OK if self._rests else Level.ERROR
+        level = {Mode.DEGRADED: Level.WARN, Mode.BRAKING: fault}.get(mode, Level.OK)
+        text = mode.name.lower() + (f": {reason}" if reason else "")
+        return self._line("mode", level, text, {"mode": mode.name, "reason": reason})
+
+
+def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
+    """Plans that a search imagines when it has the time; without an ensemble, risk costs several futures of a plan."""
+    if not config.searches:
+        return 1
+    return config.candidates // config.futures_per_plan(has_ensemble) * config.iterations

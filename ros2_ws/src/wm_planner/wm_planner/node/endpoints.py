@@ -1,0 +1,149 @@
+"""The node's publishers and subscriptions, and whether those on the other side fit them."""
+
+import time
+from collections.abc import Callable
+
+from rclpy.duration import Infinite
+from rclpy.node import Node
+from rclpy.qos import LivelinessPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
+from wm_bundle.ros_distribution import event_callbacks
+
+from wm_planner.command_watchdog.node import NODE_NAME as COMMAND_WATCHDOG
+
+PublisherEventCallbacks, SubscriptionEventCallbacks = event_callbacks()
+
+
+def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile:
+    """Volatile. What else there is has its default, but written out: only so it can be compared with others'."""
+    return QoSProfile(
+        depth=depth,
+        reliability=reliability,
+        deadline=Infinite,
+        liveliness_lease_duration=Infinite,
+        liveliness=LivelinessPolicy.AUTOMATIC,
+    )
+
+
+RELIABLE = _keep_last(10)
+# For commands: the newest counts, and DDS asks for the receipt of the last one at once, not within seconds.
+LATEST = _keep_last(1)
+RECENT = _keep_last(2)  # for what is large and soon out of date
+# For pictures: only the newest matters, and a lost one is not worth a delay. Matches reliable publishers too.
+NEWEST = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
+
+_UNNAMED = "_NODE_NAME_UNKNOWN_"  # what rmw says of an endpoint whose node it has not heard of yet
+_NAME_WITHIN_S = 0.8  # less than the time between two looks of the diagnostics
+
+
+class Endpoints:
+    """Makes entities, destroys them all, and finds faults on the other side of their topics.
+
+    Faults are publishers and subscribers of another type or of a quality of service that does not fit, so that nothing
+    arrives, and other publishers on the topics that are to be this node's alone. The command watchdog is none of these:
+    it brakes when this node's commands stop.
+    """
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._publishers: list[tuple[object, type, QoSProfile]] = []
+        self._subscriptions: list[tuple[object, type, QoSProfile]] = []
+        self._alone_on: list[str] = []
+        self._unnamed_since_s: dict[tuple, float] = {}  # by the endpoint's identifier
+        self.faults: list[str] = []
+        """What ``look`` found last."""
+
+    def publisher(self, kind: type, topic: str, qos: QoSProfile, alone: bool = False):
+        """A publisher; ``alone``: nobody else may publish there. Raises InvalidTopicNameException."""
+        events = PublisherEventCallbacks(incompatible_qos=lambda _: self.look())
+        entity = self._node.create_publisher(kind, topic, qos, event_callbacks=events)
+        self._publishers.append((entity, kind, qos))
+        if alone:
+            self._alone_on.append(entity.topic_name)
+        return entity
+
+    def subscription(self, kind: type, topic: str, callback: Callable, qos: QoSProfile) -> None:
+        """A subscription. Raises InvalidTopicNameException."""
+        events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look())
+        entity = self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events)
+        self._subscriptions.append((entity, kind, qos))
+
+    def destroy(self) -> None:
+        """Destroy all of them."""
+        for entity, _, _ in self._publishers:
+            self._node.destroy_publisher(entity)
+        for entity, _, _ in self._subscriptions:
+            self._node.destroy_subscription(entity)
+        self._publishers.clear()
+        self._subscriptions.clear()
+        self._alone_on.clear()
+        self._unnamed_since_s.clear()
+        self.faults = []
+
+    def look(self) -> None:
+        """Find the faults of this moment, and log those that are new and those that are over."""
+        self._unnamed_before_s, self._unnamed_since_s = self._unnamed_since_s, {}
+        found = list(dict.fromkeys(self._misfits() + self._rivals()))
+        for fault in found:
+            if fault not in self.faults:
+                self._node.get_logger().warning(fault)
+        for fault in self.faults:
+            if fault not in found:
+                self._node.get_logger().info(f"no longer: {fault}")
+        self.faults = found
+
+    def _misfits(self) -> list[str]:
+        found = []
+        for entity, kind, qos in self._subscriptions:
+            for other in self._known(self._node.get_publishers_info_by_topic(entity.topic_name)):
+                misfit = _misfit(other, kind, other.qos_profile, qos)
+                if misfit:
+                    found.append(f"{entity.topic_name}: nothing arrives from {_name(other)}, it publishes {misfit}")
+        for entity, kind, qos in self._publishers:
+            for other in self._known(self._node.get_subscriptions_info_by_topic(entity.topic_name)):
+                misfit = _misfit(other, kind, qos, other.qos_profile)
+                if misfit:
+                    found.append(f"{entity.topic_name}: nothing arrives at {_name(other)}, it subscribes {misfit}")
+        return found
+
+    def _rivals(self) -> list[str]:
+        found = []
+        ourselves = f"{self._node.get_namespace().rstrip('/')}/{self._node.get_name()}"
+        for topic in self._alone_on:
+            publishers = self._known(self._node.get_publishers_info_by_topic(topic))
+            others = sorted(_name(other) for other in publishers if other.node_name != COMMAND_WATCHDOG)
+            if ourselves in others:
+                others.remove(ourselves)  # once: a second planner may bear the same name
+            if others:
+                found.append(f"{topic}: {', '.join(others)} publishes commands too; only one may drive")
+        return found
+
+    def _known(self, endpoints) -> list:
+        """Without those whose node's name has not arrived yet; one that never gets a name is no ROS node."""
+        known = []
+        for endpoint in endpoints:
+            if endpoint.node_name == _UNNAMED:
+                identifier, now_s = tuple(endpoint.endpoint_gid), time.monotonic()
+                since_s = self._unnamed_before_s.get(identifier, now_s)
+                self._unnamed_since_s[identifier] = since_s
+                if now_s - since_s < _NAME_WITHIN_S:
+                    continue
+            known.append(endpoint)
+        return known
+
+
+def _misfit(other, kind: type, offered: QoSProfile, requested: QoSProfile) -> str:
+    """Why the endpoint ``other`` does not match ours; empty if it does."""
+    package = kind.__module__.split(".")[0]
+    expected = f"{package}/msg/{kind.__name__}"
+    if other.topic_type != expected:
+        return f"{other.topic_type}, expected {expected}"
+    compatibility, reason = qos_check_compatible(offered, requested)
+    if compatibility == QoSCompatibility.ERROR:
+        return f"with an incompatible quality of service: {reason.strip().rstrip(';')}"
+    return ""
+
+
+def _name(endpoint) -> str:
+    if endpoint.node_name == _UNNAMED:
+        return "an unnamed node"
+    return f"{endpoint.node_namespace.rstrip('/')}/{endpoint.node_name}"

@@ -1,0 +1,168 @@
+"""Between ROS messages and the planner's plain types."""
+
+import array
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CompressedImage, Image, Imu
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker, MarkerArray
+from wm_bundle import ACTION_HIGH, ACTION_LOW
+from wm_bundle.frames import RawImage
+from wm_bundle.motion import signed_speed, speed_input
+from wm_msgs.msg import ImaginedRollouts
+
+from wm_planner.node.diagnostics import Diagnosis
+from wm_planner.pilot.continuity import NS_PER_S, StatusSample, YawRateSample
+from wm_planner.planning.planner import Plan
+
+MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object
+_MARKER_LIFETIME = Duration(sec=1)  # so that old plans do not stand around after the planner has gone
+
+
+def stamp_ns(stamp: Time) -> int:
+    """A message's stamp in nanoseconds."""
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def time_message(nanoseconds: int) -> Time:
+    """A stamp in nanoseconds as a message, as near as a message can hold it."""
+    seconds = min(max(nanoseconds // NS_PER_S, -(2**31)), 2**31 - 1)
+    return Time(sec=seconds, nanosec=nanoseconds % NS_PER_S)
+
+
+def raw_image_of(message: Image | CompressedImage) -> RawImage:
+    """A view of a camera's message, nothing is copied and nothing is checked.
+
+    The encoding of a compressed one is its format, as it was written: ``foreign_encodings.readable`` understands it.
+    """
+    if isinstance(message, CompressedImage):
+        return RawImage(stamp_ns(message.header.stamp), 0, 0, message.format, 0, message.data, compressed=True)
+    return RawImage(
+        stamp_ns(message.header.stamp),
+        message.height,
+        message.width,
+        message.encoding,
+        message.step,
+        message.data,
+        bool(message.is_bigendian),
+    )
+
+
+def status_sample_of(message: CarlaEgoVehicleStatus) -> StatusSample | None:
+    """The part of a vehicle_status that is used, with the applied command clipped to its limits.
+
+    None when one of the numbers is not finite: such a message is as good as none.
+    """
+    control = message.control
+    command = (control.steer, control.throttle, control.brake)
+    if not all(math.isfinite(number) for number in (message.velocity, *command)):
+        return None
+    limited = tuple(
+        min(max(number, low), high) for number, low, high in zip(command, ACTION_LOW, ACTION_HIGH, strict=True)
+    )
+    return StatusSample(stamp_ns(message.header.stamp), speed_input(message.velocity), limited)
+
+
+def odometry_sample_of(message: Odometry) -> StatusSample:
+    """The speed of an odometry, which knows of no commands; not finite where one of the numbers is not."""
+    speed_mps = speed_input(signed_speed(message.twist.twist.linear))
+    return StatusSample(stamp_ns(message.header.stamp), speed_mps, None)
+
+
+def yaw_rate_sample_of(message: Odometry | Imu) -> YawRateSample | None:
+    """The yaw rate of an odometry or an IMU; None where it is not finite."""
+    angular = message.twist.twist.angular if isinstance(message, Odometry) else message.angular_velocity
+    return YawRateSample(stamp_ns(message.header.stamp), angular.z) if math.isfinite(angular.z) else None
+
+
+def control_message(command: np.ndarray, stamp: Time) -> CarlaEgoVehicleControl:
+    """A command (3,) [steer, throttle, brake]; gears are the vehicle's own affair."""
+    message = CarlaEgoVehicleControl()
+    message.header.stamp = stamp
+    message.steer, message.throttle, message.brake = (float(number) for number in command)
+    message.gear = 1
+    return message
+
+
+def future_message(pictures: np.ndarray, stamp: Time) -> Image:
+    """Decoded pictures (H, C, height, width) uint8 side by side, the first camera's."""
+    strip = pictures[:, :3].transpose(2, 0, 3, 1)  # (height, H, width, 3)
+    height, steps, width, _ = strip.shape
+    message = Image(
+        height=height,
+        width=steps * width,
+        encoding="rgb8",
+        step=3 * steps * width,
+        data=array.array("B", np.ascontiguousarray(strip).tobytes()),
+    )
+    message.header.stamp = stamp
+    return message
+
+
+def rollouts_message(plan: Plan, future: Image, period_s: float, stamp: Time) -> ImaginedRollouts:
+    """All candidates of a plan, and the pictures of its best future."""
+    message = ImaginedRollouts(period_s=period_s, best=plan.best, future=future)
+    message.header.stamp = stamp
+    message.candidates, message.horizon = plan.candidates.shape[:2]
+    message.actions = array.array("f", np.ascontiguousarray(plan.candidates, np.float32).tobytes())
+    message.returns = array.array("f", np.ascontiguousarray(plan.returns, np.float32).tobytes())
+    return message
+
+
+def markers_message(paths: np.ndarray, returns: np.ndarray, best: int, frame: str, stamp: Time) -> MarkerArray:
+    """Paths (N, points, 2) [m] as lines: thin ones from red (least return) to green, the best one thick and white.
+
+    Not more than ``MOST_MARKED`` candidates, evenly chosen by return, beside the best. ``returns`` (N,) may be NaN.
+    """
+    order = np.argsort(returns)
+    shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_MARKED)).astype(int))]
+    lines = _marker("candidates", Marker.LINE_LIST, 0.05, frame, stamp)
+    for rank, index in enumerate(shown):
+        goodness = rank / max(len(shown) - 1, 1)
+        colour = ColorRGBA(r=1.0 - goodness, g=goodness, b=0.0, a=0.5)
+        points = _points(paths[index])
+        for start, end in zip(points, points[1:], strict=False):
+            lines.points += [start, end]
+            lines.colors += [colour, colour]
+    chosen = _marker("best", Marker.LINE_STRIP, 0.15, frame, stamp)
+    chosen.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+    chosen.points = _points(paths[best])
+    return MarkerArray(markers=[lines, chosen])
+
+
+def _marker(namespace: str, kind: int, width_m: float, frame: str, stamp: Time) -> Marker:
+    marker = Marker(ns=namespace, type=kind, action=Marker.ADD, lifetime=_MARKER_LIFETIME)
+    marker.header.frame_id = frame
+    marker.header.stamp = stamp
+    marker.scale.x = width_m
+    marker.pose.orientation.w = 1.0
+    return marker
+
+
+def _points(path: np.ndarray) -> list[Point]:
+    return [Point(x=float(x), y=float(y)) for x, y in path]
+
+
+def diagnostics_message(lines: Sequence[Diagnosis], hardware_id: str, stamp: Time) -> DiagnosticArray:
+    """The lines of ``Diagnostics.report``; ``hardware_id`` is what they are about."""
+    message = DiagnosticArray(
+        status=[
+            DiagnosticStatus(
+                level=bytes([line.level]),
+                name=line.name,
+                message=line.message,
+                hardware_id=hardware_id,
+                values=[KeyValue(key=key, value=value) for key, value in line.values.items()],
+            )
+            for line in lines
+        ]
+    )
+    message.header.stamp = stamp
+    return message

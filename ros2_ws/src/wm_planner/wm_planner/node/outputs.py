@@ -1,0 +1,133 @@
+"""What the node publishes: commands, its status, what it imagines, and diagnostics. Wiring only."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from carla_msgs.msg import CarlaEgoVehicleControl
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+from visualization_msgs.msg import MarkerArray
+from wm_bundle import BundleManifest
+from wm_msgs.msg import ImaginedRollouts, PlannerStatus
+
+from wm_planner.config import PlannerConfig
+from wm_planner.errors import PlannerError
+from wm_planner.node.diagnostics import CommandRecord, Diagnosis
+from wm_planner.node.endpoints import LATEST, RECENT, RELIABLE, Endpoints
+from wm_planner.node.messages import (
+    control_message,
+    diagnostics_message,
+    future_message,
+    markers_message,
+    rollouts_message,
+)
+from wm_planner.pilot.pilot import BRAKE, Decision
+from wm_planner.planning.planner import Plan, Planner
+from wm_planner.planning.sketch import sketch_paths
+
+
+class Outputs:
+    """Publishers, and messages made only where somebody listens."""
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        endpoints: Endpoints,
+        config: PlannerConfig,
+        manifest: BundleManifest,
+        planner: Planner,
+    ):
+        """Make the publishers. Raises InvalidTopicNameException."""
+        self._node = node
+        self._config = config
+        self._manifest = manifest
+        self._planner = planner
+        self._next_imagined_s = 0.0
+        publisher = endpoints.publisher
+        self._control = publisher(
+            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), LATEST, alone=True
+        )
+        self._status = publisher(PlannerStatus, config.topic("planner_status_topic", "planner/status"), RELIABLE)
+        self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic", "planner/imagined"), RECENT)
+        self._future = publisher(Image, config.topic("future_topic", "planner/future"), RECENT)
+        self._candidates = publisher(MarkerArray, config.topic("candidates_topic", "planner/candidates"), RECENT)
+        self._diagnostics = publisher(DiagnosticArray, config.diagnostics_topic, RELIABLE)
+
+    def retune(self, config: PlannerConfig) -> None:
+        """Take over parameters that changed while driving."""
+        self._config = config
+
+    def command(self, decision: Decision, stamp: Time, received_s: float) -> CommandRecord:
+        """Send a command first and then its status; returns what was sent, for the diagnostics."""
+        self._control.publish(control_message(decision.command, stamp))
+        latency_ms = 1000.0 * (time.monotonic() - received_s)
+        missed = latency_ms > self._config.deadline_ms
+        status = self._status_of(decision, latency_ms=latency_ms, deadline_missed=missed)
+        status.header.stamp = stamp
+        plan = decision.plan
+        if plan is None:
+            self._status.publish(status)
+            return CommandRecord(decision.mode, decision.reason, latency_ms, missed, expected=decision.expected)
+        status.candidates, status.horizon = (int(size) for size in plan.candidates.shape[:2])
+        status.iterations, status.in_flight = plan.iterations, plan.in_flight
+        status.best_return, status.mean_return = plan.best_return, plan.mean_return
+        status.surprise = plan.surprise
+        self._status.publish(status)
+        return CommandRecord(
+            decision.mode, decision.reason, latency_ms, missed, plan.surprise, status.candidates, plan.iterations
+        )
+
+    def readiness(self, reason: str) -> None:
+        """Tell that the node is active and has no image yet, in a status without a command: a simulator that waits for
+        its driver takes a command for an answer."""
+        self._status.publish(self._status_of(Decision(BRAKE, reason)))
+
+    def _status_of(self, decision: Decision, **values) -> PlannerStatus:
+        return PlannerStatus(
+            bundle_id=self._manifest.model_id,
+            mode=int(decision.mode),
+            reason=decision.reason,
+            surprise_threshold=self._manifest.surprise_threshold,
+            **values,
+        )
+
+    def imagination(self, plan: Plan, stamp: Time, speed_mps: float) -> None:
+        """What the plan was chosen from, at most at the rate of the parameter, to those who listen."""
+        pictured = self._imagined.get_subscription_count() + self._future.get_subscription_count() > 0
+        marked = self._candidates.get_subscription_count() > 0
+        now_s = time.monotonic()
+        if not (pictured or marked) or now_s < self._next_imagined_s:
+            return
+        self._next_imagined_s = now_s + 1.0 / self._config.imagined_rate_hz
+        period_s = self._manifest.control_period_s
+        if marked:
+            paths = sketch_paths(plan.candidates, speed_mps, period_s)
+            self._candidates.publish(markers_message(paths, plan.returns, plan.best, self._config.vehicle_frame, stamp))
+        if not pictured:
+            return
+        try:
+            pictures = self._planner.imagine_pictures(np.ascontiguousarray(plan.candidates[plan.best]))
+        except PlannerError as error:  # the command has left already: only the picture is lost
+            self._node.get_logger().warning(f"no imagined pictures: {error}", throttle_duration_sec=1.0)
+            return
+        future = future_message(pictures, stamp)
+        if self._future.get_subscription_count() > 0:
+            self._future.publish(future)
+        if self._imagined.get_subscription_count() > 0:
+            self._imagined.publish(rollouts_message(plan, future, period_s, stamp))
+
+    def diagnostics(self, lines: Sequence[Diagnosis]) -> None:
+        """Publish how everything is, stamped with the node's clock."""
+        stamp = self._node.get_clock().now().to_msg()
+        self._diagnostics.publish(diagnostics_message(lines, self._manifest.model_id, stamp))
+
+    def wait_until_received(self, timeout_s: float) -> None:
+        """Wait until every subscriber has the last command: the vehicle keeps it for ever."""
+        if not self._control.wait_for_all_acked(Duration(seconds=timeout_s)):
+            self._node.get_logger().warning(
+                f"{self._control.topic_name}: no receipt for the last brake command within {timeout_s} s"
+            )

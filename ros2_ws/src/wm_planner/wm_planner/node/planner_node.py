@@ -1,0 +1,307 @@
+"""The lifecycle node ``wm_planner``: exactly one command for every frame of the cameras, and the brake on any fault.
+
+Only wiring: what to command is decided in ``pilot``, when images have stopped in ``watchdog``. A command that no
+image asked for (the watchdog's, and the one at deactivation) carries the stamp zero.
+"""
+
+import functools
+import gc
+import sys
+import time
+import traceback
+
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+from wm_bundle.frames import Frame
+from wm_bundle.ros_errors import reason_of
+from wm_bundle.service_guard import guard_services
+
+from wm_planner.assembly import Parts, build, retune
+from wm_planner.command_line import node_words_refused, note_stop_signals
+from wm_planner.config import PlannerConfig
+from wm_planner.engine.self_check import NONE
+from wm_planner.errors import ConfigError, PlannerError
+from wm_planner.node.diagnostics import Diagnostics, EngineFacts, plans_asked_for
+from wm_planner.node.endpoints import Endpoints
+from wm_planner.node.inputs import Inputs
+from wm_planner.node.messages import time_message
+from wm_planner.node.outputs import Outputs
+from wm_planner.node.parameters import NodeParameters, help_text
+from wm_planner.node.refusal import tell_refusal
+from wm_planner.pilot.modes import Mode
+from wm_planner.pilot.pilot import BRAKE, Decision
+from wm_planner.pilot.watchdog import Watchdog
+
+EXIT_CRASHED, EXIT_REFUSED = 1, 2
+_WATCH_PERIOD_S = 0.05  # how often the watchdog looks
+_DIAGNOSTICS_PERIOD_S = 1.0
+_EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
+_ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
+_WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
+
+
+def _told(transition):
+    """A transition's callback whose exceptions are told with their traceback: rclpy turns them into an error state
+    without a word."""
+
+    @functools.wraps(transition)
+    def tell(node, state):
+        try:
+            return transition(node, state)
+        except Exception:
+            node.get_logger().error(f"{transition.__name__} failed:\n{traceback.format_exc()}")
+            raise
+
+    return tell
+
+
+class PlannerNode(LifecycleNode):
+    """Entities are made in configure, timers in activate, all destroyed in cleanup."""
+
+    def __init__(self):
+        """Declare the parameters. Raises ConfigError for unknown ones and bad values."""
+        super().__init__("wm_planner", automatically_declare_parameters_from_overrides=True)
+        self.exit_code: int | None = None  # set when something was found that no later image can cure
+        self.finalized = False  # by the transition shutdown, there is no way back from it
+        self._parts: Parts | None = None
+        self._active = False
+        self._endpoints = Endpoints(self)
+        self._timers_made = []
+        self._reported: tuple[Mode, bool, str] | None = None
+        self._parameters_guard = NodeParameters(self, configured=lambda: self._parts is not None, apply=self._retune)
+        guard_services(self)
+
+    @property
+    def config(self) -> PlannerConfig:
+        """The checked parameters."""
+        return self._parameters_guard.config
+
+    # Life cycle
+
+    @_told
+    def on_configure(self, state) -> TransitionCallbackReturn:
+        """Load the bundle, warm the engine up, make publishers and subscriptions."""
+        try:
+            self._parts = build(self.config, self.get_logger().info)
+            self._make_entities()
+        except (PlannerError, InvalidTopicNameException) as error:
+            self._destroy_entities()
+            about = "" if isinstance(error, PlannerError) else "parameter role_name or one of the topics: "
+            reason = about + str(error).splitlines()[0]
+            self.get_logger().error(reason)
+            tell_refusal(self, self.config.diagnostics_topic, reason)
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
+
+    def _make_entities(self) -> None:
+        config, parts = self.config, self._parts
+        manifest = parts.bundle.manifest
+        self._watchdog = Watchdog(config.image_timeout_s)
+        facts = EngineFacts(
+            manifest.model_id,
+            parts.engine.provider,
+            config.threads,
+            manifest.horizon,
+            manifest.surprise_threshold,
+            "none" if parts.policy is None else parts.policy.manifest.policy_id,
+            str(parts.engine.self_check or NONE),
+            tuple(parts.engine.unsound),
+        )
+        self._diagnostics = Diagnostics(self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
+        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)
+        self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
+
+    @_told
+    def on_activate(self, state) -> TransitionCallbackReturn:
+        """Start to drive: from now on the vehicle gets a command for every image, or the brake."""
+        self._parts.pilot.reset()
+        self._diagnostics.reset()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timers_made = [
+            self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady),
+            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=steady),
+        ]
+        # What lives now lives until cleanup: keep the garbage collector from walking through it between two frames.
+        gc.collect()
+        gc.freeze()
+        self._watchdog.start()
+        self._inputs.start()
+        self._tell_readiness()
+        self._active = True
+        return super().on_activate(state)
+
+    @_told
+    def on_deactivate(self, state) -> TransitionCallbackReturn:
+        """Brake and stop listening."""
+        self._stop("deactivated")
+        return super().on_deactivate(state)
+
+    @_told
+    def on_cleanup(self, state) -> TransitionCallbackReturn:
+        """Destroy everything that configure made."""
+        self._destroy_entities()
+        return super().on_cleanup(state)
+
+    @_told
+    def on_shutdown(self, state) -> TransitionCallbackReturn:
+        """Brake if active, destroy everything, and end the process."""
+        self._stop("shut down")
+        self._destroy_entities()
+        self.finalized = True
+        return super().on_shutdown(state)
+
+    @_told
+    def on_error(self, state) -> TransitionCallbackReturn:
+        """Brake if active, and destroy everything; the node can be configured again."""
+        self._stop("error in a transition")
+        self._destroy_entities()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _destroy_entities(self) -> None:
+        self._endpoints.destroy()
+        self._parts = self._inputs = self._outputs = self._diagnostics = self._watchdog = None
+        gc.unfreeze()
+        gc.collect()
+
+    def _stop(self, reason: str) -> None:
+        if not self._active:
+            return
+        self._active = False
+        try:  # the brake first: whatever else fails
+            self._send(Decision(BRAKE, reason, mode=Mode.INACTIVE), Time(), time.monotonic())
+        finally:
+            self._watchdog.stop()
+            self._inputs.stop()
+            for timer in self._timers_made:
+                self.destroy_timer(timer)
+            self._timers_made.clear()
+            self._outputs.wait_until_received(_ACK_TIMEOUT_S)
+        self._on_diagnostics()
+
+    def _retune(self, config: PlannerConfig) -> None:
+        retune(self._parts, config)
+        self._outputs.retune(config)
+
+    # Driving
+
+    def _decide(self, frame: Frame) -> None:
+        decision = self._parts.pilot.decide(frame)
+        stamp = time_message(frame.stamp_ns)
+        self._send(decision, stamp, frame.received_s)
+        if decision.plan is not None:
+            self._outputs.imagination(decision.plan, stamp, self._inputs.speed.speed_mps or 0.0)
+        self._watchdog.feed()
+        if decision.fatal:
+            self.get_logger().error(decision.reason)
+            self.exit_code = EXIT_REFUSED
+
+    def _on_watchdog(self) -> None:
+        fault = self._watchdog.brake_due() if not self._inputs.busy else None
+        if fault is not None:
+            self._parts.pilot.note_command(BRAKE)
+            self._send(self._silence(fault), Time(), time.monotonic())
+
+    def _silence(self, fault: str) -> Decision:
+        """The brake for want of images; before the first one and between two episodes that is normal for a while."""
+        if self._watchdog.seen_any and self._parts.pilot.between_episodes:
+            return Decision(
+                BRAKE,
+                f"the episode is over, the next one has not begun: {fault}",
+                expected=self._watchdog.silent_s < _EXPECTED_S["next"],
+            )
+        expected = not self._watchdog.seen_any and self._watchdog.silent_s < _EXPECTED_S["first"]
+        return Decision(BRAKE, f"{fault}; {self._inputs.where()}", expected=expected)
+
+    def _tell_readiness(self) -> None:
+        self._outputs.readiness(f"ready, and waits for the first image; {self._inputs.where()}")
+
+    def _send(self, decision: Decision, stamp: Time, received_s: float) -> None:
+        record = self._outputs.command(decision, stamp, received_s)
+        self._diagnostics.take_command(record, answers_image=stamp != Time())
+        self._report(decision)
+
+    def _report(self, decision: Decision) -> None:
+        """Log every change of mode and reason; where only a number changed, it is the same reason."""
+        kind = (decision.mode, decision.expected, decision.reason.translate(_WITHOUT_DIGITS))
+        if kind == self._reported:
+            return
+        self._reported = kind
+        text = decision.mode.name.lower() + (f": {decision.reason}" if decision.reason else "")
+        if decision.mode in (Mode.DRIVING, Mode.INACTIVE) or decision.expected:
+            self.get_logger().info(text)
+        else:
+            self.get_logger().warning(text)
+
+    def _on_diagnostics(self) -> None:
+        self._endpoints.look()
+        if self._active and not self._watchdog.seen_any:
+            self._tell_readiness()  # again, for who did not hear the first one
+        config = self.config
+        plans = plans_asked_for(config, self._parts.has_ensemble)
+        self._outputs.diagnostics(
+            self._diagnostics.report(
+                self._inputs.counts,
+                plans,
+                config.deadline_ms,
+                config.image_timeout_s,
+                self._endpoints.faults,
+                self._inputs.where,
+            )
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused, or 1
+    with a traceback when it crashed; it brakes before that."""
+    argv = sys.argv if argv is None else argv
+    stop_signals = note_stop_signals()
+    try:
+        refused = node_words_refused("planner", argv, help_text)
+        if refused is not None:
+            return refused
+        # Our own handlers, because rclpy's would close the context before the last brake command is sent.
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        node = PlannerNode()
+    except ConfigError as error:
+        return _refuse(str(error))
+    except Exception as error:  # rclpy refuses bad --ros-args with exceptions of several modules
+        return _refuse(reason_of(error))
+    try:
+        return _run(node, stop_signals)
+    except Exception:
+        node.get_logger().fatal(f"crashed:\n{traceback.format_exc()}")
+        return EXIT_CRASHED
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _run(node: PlannerNode, stop_signals: list[int]) -> int:
+    success = TransitionCallbackReturn.SUCCESS
+    if node.config.autostart and not (node.trigger_configure() == success and node.trigger_activate() == success):
+        return EXIT_REFUSED
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not (stop_signals or node.finalized or node.exit_code is not None):
+            executor.spin_once(timeout_sec=0.1)
+    finally:
+        if not node.finalized:
+            node.trigger_shutdown()  # brakes when active
+        executor.shutdown(timeout_sec=1.0)
+    return node.exit_code or 0
+
+
+def _refuse(message: str) -> int:
+    rclpy.try_shutdown()
+    print(f"planner: {message}", file=sys.stderr)
+    return EXIT_REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

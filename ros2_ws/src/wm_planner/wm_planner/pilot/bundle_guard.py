@@ -1,0 +1,71 @@
+"""Notices that the files of the bundle in use, or its policy, were changed on disk."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wm_bundle import Bundle
+from wm_bundle.bundle import sha256_of
+
+from wm_planner.engine.policy import PolicyFile
+
+CHECK_S = 0.1  # a look costs a few microseconds as long as nothing has changed
+
+# Size [bytes], time of the last change [ns] and inode; None for a file that is not there.
+_Signature = tuple[int, int, int] | None
+
+
+class BundleGuard:
+    """Looks at size, time and inode now and then, and at the content where one of them is another one.
+
+    The model that drives is in memory and does not change with its files. But what drives is then no longer what lies
+    on the disk, and nobody could say later which model it was.
+    """
+
+    def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic, policy: PolicyFile | None = None):
+        """``bundle`` and ``policy`` were loaded and checked just now; ``clock`` is monotonic [s]."""
+        self._clock = clock
+        self._next_s = clock() + CHECK_S
+        self._expected = {bundle.file(name): entry.sha256 for name, entry in bundle.manifest.files.items()}
+        description = bundle.file("bundle.json")
+        self._expected[description] = sha256_of(description)
+        self._policy = None if policy is None else policy.path
+        if policy is not None:
+            self._expected[policy.path] = policy.sha256
+        self._signatures = {file: _signature(file) for file in self._expected}
+        self._faults: dict[Path, str] = {}
+
+    def fault(self) -> str | None:
+        """What is wrong now, None if nothing is. Looks at the disk at most every ``CHECK_S`` seconds."""
+        now_s = self._clock()
+        if now_s >= self._next_s:
+            self._next_s = now_s + CHECK_S
+            for file in self._expected:
+                self._look_at(file)
+        return next(iter(self._faults.values()), None)
+
+    def _look_at(self, file: Path) -> None:
+        signature = _signature(file)
+        if signature == self._signatures[file]:
+            return
+        self._signatures[file] = signature
+        try:
+            same = signature is not None and sha256_of(file) == self._expected[file]
+        except OSError:
+            same = False
+        if same:
+            self._faults.pop(file, None)
+        else:
+            kind = "policy" if file == self._policy else "bundle"
+            self._faults[file] = (
+                f"{kind} file {file} was {'removed' if signature is None else 'changed'} while it drove: put the old "
+                f"one back, or configure the planner again to drive with the new {kind}"
+            )
+
+
+def _signature(file: Path) -> _Signature:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino

@@ -1,0 +1,62 @@
+"""From the pictures of all cameras to the one the model sees, and what is wrong with them.
+
+Shapes: K cameras, C = 3 K channels.
+"""
+
+import numpy as np
+from wm_bundle import ImagePreprocessor, ImageSpec
+from wm_bundle.frames import RawImage
+
+from wm_planner.pilot.continuity import FrozenPicture
+from wm_planner.pilot.foreign_encodings import readable
+
+
+class Cameras:
+    """Preprocesses and stacks pictures, and compares each camera's with the ones before."""
+
+    def __init__(self, spec: ImageSpec, frozen_frames: int):
+        """``frozen_frames``: see ``FrozenPicture``."""
+        self._names = [camera.name for camera in spec.cameras]
+        self._preprocess = [ImagePreprocessor(camera, spec.height, spec.width) for camera in spec.cameras]
+        self._frozen = [FrozenPicture(frozen_frames) for _ in spec.cameras]
+        self._picture = np.zeros((spec.channels, spec.height, spec.width), np.uint8)
+        self._seen = np.ones(len(spec.cameras), np.float32)
+        self.ever_fitted = False
+        """Whether there was ever a frame whose pictures were as the bundle wants them."""
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """(K,) float32, 0.0 where the last frame lacks a picture; None for a single camera."""
+        return self._seen if len(self._names) > 1 else None
+
+    @property
+    def missing(self) -> str:
+        """Names of the cameras that the last frame has no picture of."""
+        return ", ".join(name for name, seen in zip(self._names, self._seen, strict=True) if not seen)
+
+    def picture(self, images: tuple[RawImage | None, ...]) -> np.ndarray:
+        """The model's picture (C, height, width) uint8 RGB, valid until the next call; zeros where one is missing.
+
+        Raises ImageError for a picture that does not fit the bundle.
+        """
+        for index, image in enumerate(images):
+            channels = self._picture[3 * index : 3 * index + 3]
+            if image is None:
+                channels[:] = 0
+            else:
+                image = readable(image)
+                channels[:] = self._preprocess[index](image.height, image.width, image.encoding, image.step, image.data)
+            self._seen[index] = image is not None
+        self.ever_fitted = True
+        return self._picture
+
+    def frozen(self, moving: bool) -> str | None:
+        """Which camera repeats its picture while the vehicle moves, None if none does; call it once for each frame."""
+        faults = []
+        for index, (name, camera) in enumerate(zip(self._names, self._frozen, strict=True)):
+            picture = self._picture[3 * index : 3 * index + 3].tobytes()
+            if self._seen[index] and camera.seen(picture, moving):
+                faults.append(name)
+        if not faults:
+            return None
+        return f"camera {', '.join(faults)} repeats the same picture with new stamps while the vehicle moves: frozen"

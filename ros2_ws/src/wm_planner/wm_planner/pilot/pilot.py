@@ -1,0 +1,304 @@
+"""From one moment's camera pictures to one command, whatever happens: the node's logic without ROS.
+
+docs/safety.md lists every fault, how it is noticed and how driving resumes. Shapes: K cameras, H horizon.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from wm_bundle import BundleManifest, ImageError
+from wm_bundle.frames import Frame
+
+from wm_planner.config import PlannerConfig
+from wm_planner.errors import PlannerError
+from wm_planner.pilot.bundle_guard import BundleGuard
+from wm_planner.pilot.cameras import Cameras
+from wm_planner.pilot.continuity import (
+    NS_PER_S,
+    CommandedMotion,
+    EpisodeTracker,
+    RateCheck,
+    SampleBuffer,
+    StatusSample,
+    YawRateSample,
+    lost_between,
+)
+from wm_planner.pilot.in_flight import CommandsInFlight
+from wm_planner.pilot.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
+from wm_planner.pilot.vector_inputs import SPEED, VECTOR_SOURCES, YAW_RATE, check_inputs
+from wm_planner.planning.planner import Plan, Planner
+
+_SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
+# Times the surprise threshold, above which a picture is not taken in. A rare but true view is somewhat above the
+# threshold and must be taken in: without it, all that follow surprise too. Wrong pictures were at 7 times or more.
+_DISBELIEF = 3.0
+_UNFIT_FRAMES = 8  # wrong images in a row, and never a right one: the camera is set up for another model
+# How old the last vehicle_status may be: two were lost. The half is for stamps that are not the image's.
+_STATUS_PERIODS = 2.5
+
+BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to command for one frame.
+
+    ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING and is empty where it is. ``fatal``: no
+    later frame can be better, the node ends. ``expected``: a brake that belongs to every healthy drive.
+    """
+
+    command: np.ndarray
+    reason: str
+    plan: Plan | None = None
+    fatal: bool = False
+    mode: Mode = Mode.BRAKING
+    expected: bool = False
+
+
+class _Unfit(PlannerError):
+    """Images that the bundle was not trained for."""
+
+
+class Pilot:
+    """Decides every frame. ``decide`` never raises: whatever goes wrong becomes a braking decision."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        manifest: BundleManifest,
+        config: PlannerConfig,
+        guard: BundleGuard,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        log: Callable[[str], None],
+    ):
+        """``guard`` watches the bundle's files; ``log`` takes a line at each new episode and when a fault is over.
+
+        Raises ConfigError for a bundle whose inputs this node cannot provide.
+        """
+        check_inputs(manifest)
+        self._planner = planner
+        self._manifest = manifest
+        self._config = config
+        self._guard = guard
+        self._vector = [(entry.name, entry.unit) for entry in manifest.vector]
+        self._period_s = manifest.control_period_s
+        self._oldest_ns = int(_STATUS_PERIODS * self._period_s * NS_PER_S)  # what may still serve for an image
+        self._clock = clock
+        self._log = log
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all that was received: the node was activated."""
+        config, period_s = self._config, self._period_s
+        self._begin_belief()
+        self._statuses: SampleBuffer[StatusSample] = SampleBuffer()
+        self._yaw_rates: SampleBuffer[YawRateSample] = SampleBuffer()
+        self._tracker = EpisodeTracker(period_s)
+        self._rate = RateCheck(period_s)
+        self._cameras = Cameras(self._manifest.image, config.frozen_frames)
+        self._motion = CommandedMotion(period_s, config.frozen_throttle_s)
+        self._in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
+        self._surprise = SurpriseMonitor(
+            self._manifest.surprise_threshold,
+            config.surprise_frames,
+            config.degraded_frames,
+            config.recovery_frames,
+            config.calm_share,
+        )
+        self._lateness = LatenessMonitor(config.deadline_frames, config.recovery_frames)
+        self._last_stamp_ns: int | None = None
+        self._was_busy = False
+        self._belief_lost = False
+        self._unfit = 0
+        self._last = Judgement(Mode.DRIVING)
+
+    def retune(self, config: PlannerConfig) -> None:
+        """Take over the parameters that may change while driving: of those used here, ``deadline_ms``."""
+        self._config = config
+
+    def take_status(self, sample: StatusSample) -> None:
+        """A vehicle_status, or what stands in for it, came."""
+        self._statuses.add(sample)
+
+    def take_yaw_rate(self, sample: YawRateSample) -> None:
+        """An odometry or an IMU told the yaw rate."""
+        self._yaw_rates.add(sample)
+
+    def take_step_result(self, stamp_ns: int, ended: bool) -> None:
+        """A StepResult came; ``ended``: terminated or truncated."""
+        if ended:
+            self._tracker.episode_ended(stamp_ns)
+
+    @property
+    def between_episodes(self) -> bool:
+        """Whether a StepResult ended an episode, and no image of another one came."""
+        return self._tracker.over
+
+    def should_wait(self, stamp_ns: int) -> bool:
+        """Whether the vehicle_status of this image's tick is still to be expected."""
+        expected = SPEED in self._vector or not self._statuses.empty
+        return expected and self._statuses.at(stamp_ns) is None
+
+    def note_command(self, command: np.ndarray) -> None:
+        """A command (3,) was sent that no image asked for: the watchdog's brake."""
+        self._planner.note_command(command)
+        self._motion.sent(command[1], command[2])
+        self._in_flight.reset()
+
+    def decide(self, frame: Frame) -> Decision:
+        """The command for one frame. Call it once for each, in the order of arrival."""
+        try:
+            decision = self._drive(frame)
+            self._unfit = 0
+        except (ImageError, _Unfit) as error:
+            decision = Decision(BRAKE, str(error), fatal=self._never_fits(error))
+        except PlannerError as error:
+            decision = Decision(BRAKE, str(error))
+        except Exception as error:  # the vehicle must brake on any fault, also on those nobody thought of
+            decision = Decision(BRAKE, f"internal error: {type(error).__name__}: {error}")
+        if self._belief_lost:
+            self._begin_belief()
+        self._planner.note_command(decision.command)
+        self._motion.sent(decision.command[1], decision.command[2])
+        self._in_flight.sent(frame.stamp_ns, decision.command)
+        self._was_busy = self._clock() - frame.received_s > 0.8 * self._period_s
+        self._log_recovery(decision)
+        return decision
+
+    def _drive(self, frame: Frame) -> Decision:
+        """Decide a frame. What raises here leaves a belief that lacks this frame: the next one begins afresh."""
+        self._belief_lost = True
+        beginning = self._check_stamp(frame.stamp_ns)
+        wrong_rate = self._rate.fault(frame.stamp_ns, comparable=beginning is None and not self._was_busy)
+        picture = self._cameras.picture(frame.images)
+        if wrong_rate is not None:
+            raise _Unfit(wrong_rate)
+        file_fault = self._guard.fault()
+        if file_fault is not None:
+            raise PlannerError(file_fault)
+        if beginning is not None:
+            self._log(f"a new episode begins at stamp {frame.stamp_ns / NS_PER_S:.3f} s: {beginning}")
+            self._begin_belief()
+        sample = self._sample_at(frame.stamp_ns)
+        frozen = self._cameras.frozen(self._moves(sample))
+        if frozen is not None:
+            raise PlannerError(frozen)
+        if not self._observe(picture, self._vector_of(sample, frame.stamp_ns), frame.stamp_ns):
+            self._begin_belief()
+        decision = self._plan(frame)
+        self._belief_lost = False
+        return decision
+
+    def _check_stamp(self, stamp_ns: int) -> str | None:
+        """Why an episode begins with this stamp, None when one goes on. Raises PlannerError for a stamp that jumps."""
+        last_ns, self._last_stamp_ns = self._last_stamp_ns, stamp_ns
+        beginning = self._tracker.begins(stamp_ns)
+        if stamp_ns == last_ns:
+            raise PlannerError(f"the image's stamp {stamp_ns / NS_PER_S:.3f} s did not advance: a frozen camera?")
+        if beginning is None:
+            return None
+        self._in_flight.reset()
+        if beginning.fault:
+            raise PlannerError(
+                f"{beginning.reason} to {stamp_ns / NS_PER_S:.3f} s: a new belief begins with the next image"
+            )
+        return beginning.reason
+
+    def _never_fits(self, error: Exception) -> bool:
+        """Whether images are wrong because the camera is set up for another model, not because of a passing fault."""
+        ever_right = self._rate.confirmed if isinstance(error, _Unfit) else self._cameras.ever_fitted
+        self._unfit += 1
+        return self._unfit >= _UNFIT_FRAMES and not ever_right
+
+    def _begin_belief(self) -> None:
+        self._planner.reset()
+        self._belief_is_new = True
+        self._observed_ns: int | None = None
+
+    def _observe(self, picture: np.ndarray, vector: np.ndarray, stamp_ns: int) -> bool:
+        """Update the belief and the surprise; returns whether the belief is still worth something."""
+        if self._observed_ns is not None:
+            self._planner.predict(self._acted_unseen(self._observed_ns, stamp_ns))
+        self._observed_ns = stamp_ns
+        surprise = self._planner.observe(picture, vector, stamp_ns, self._cameras.mask)
+        if self._belief_is_new:  # it had nothing to expect
+            self._belief_is_new = False
+            return True
+        self._surprise.take(surprise)
+        if surprise <= _DISBELIEF * self._surprise.threshold:
+            return True
+        if self._surprise.judgement.mode is Mode.BRAKING:
+            return False
+        # The model would soon grow used to a wrong picture and find it no longer surprising. So what surprises is
+        # not taken in: the belief goes on by prediction, and the next picture has to fit to that.
+        self._planner.discard_observation()
+        return True
+
+    def _acted_unseen(self, last_ns: int, stamp_ns: int) -> list[tuple[float, float, float] | None]:
+        """The commands of the periods between two observations whose images were lost; None where nobody told."""
+        near_ns = int(0.25 * self._period_s * NS_PER_S)
+        samples = [
+            self._statuses.latest_before(lost_ns + near_ns, 2 * near_ns)
+            for lost_ns in lost_between(last_ns, stamp_ns, self._period_s)
+        ]
+        return [None if sample is None else sample.command for sample in samples]
+
+    def _plan(self, frame: Frame) -> Decision:
+        """Plan, also while braking for lateness: only plans show that they are in time again."""
+        judgement = self._surprise.judgement
+        if judgement.mode is Mode.BRAKING:
+            return Decision(BRAKE, judgement.reason)
+        if judgement.mode is Mode.DRIVING and self._cameras.missing:
+            judgement = Judgement(Mode.DEGRADED, f"no picture of camera {self._cameras.missing}")
+        deadline_s = self._config.deadline_ms / 1000.0
+        plan = self._planner.plan(
+            frame.received_s + _SEARCH_SHARE * deadline_s,
+            cautious=judgement.mode is Mode.DEGRADED,
+            in_flight=self._in_flight.before(frame.stamp_ns),
+        )
+        age_s = self._clock() - frame.received_s
+        self._lateness.take(age_s > deadline_s)
+        if self._lateness.judgement.mode is Mode.BRAKING:
+            return Decision(BRAKE, self._lateness.judgement.reason)
+        if self._config.deadline_frames and age_s > self._tracker.gap_s:
+            raise PlannerError(f"the plan was ready {age_s:.1f} s after its image: too late to act on it")
+        return Decision(plan.action, judgement.reason, plan, mode=judgement.mode)
+
+    def _sample_at(self, stamp_ns: int) -> StatusSample | None:
+        """What is known of the vehicle at an image's stamp. Raises PlannerError where the bundle needs more."""
+        sample = self._statuses.at(stamp_ns)
+        if sample is not None:
+            if sample.command is not None:  # what was applied until this stamp
+                applied = np.array(sample.command, np.float32)
+                self._planner.note_command(applied)
+                self._in_flight.applied(stamp_ns, applied)
+            return sample
+        sample = self._statuses.latest_before(stamp_ns, self._oldest_ns)
+        if sample is None and SPEED in self._vector:
+            raise PlannerError(
+                f"no vehicle_status at or shortly before the image's stamp "
+                f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs the speed from it"
+            )
+        return sample
+
+    def _moves(self, sample: StatusSample | None) -> bool:
+        return self._motion.moving if sample is None else abs(sample.speed_mps) > self._config.frozen_speed
+
+    def _vector_of(self, sample: StatusSample | None, stamp_ns: int) -> np.ndarray:
+        """The bundle's vector inputs (V,). Raises PlannerError where nobody told the yaw rate that it needs."""
+        turning = self._yaw_rates.latest_before(stamp_ns, self._oldest_ns)
+        if turning is None and YAW_RATE in self._vector:
+            raise PlannerError(
+                f"no yaw rate at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s: the "
+                f"bundle needs it from the {self._config.yaw_rate_source}"
+            )
+        return np.array([VECTOR_SOURCES[entry](sample, turning) for entry in self._vector], np.float32)
+
+    def _log_recovery(self, decision: Decision) -> None:
+        """Say what is over; that a fault began is said by the decision's reason."""
+        last, self._last = self._last, Judgement(decision.mode, decision.reason)
+        if decision.mode is not last.mode and decision.mode in (Mode.DRIVING, Mode.DEGRADED) and last.reason:
+            self._log(f"this is over: {last.reason}")

@@ -1,0 +1,106 @@
+"""What can be said against a planner's parameters and its model before anything runs: what is wrong is told in the one
+place where the user looks, not by one of several processes that have started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
+
+from wm_planner.config import PlannerConfig
+from wm_planner.errors import ConfigError
+from wm_planner.pilot.vector_inputs import check_inputs, speed_index
+
+if TYPE_CHECKING:
+    from wm_planner.engine.policy import PolicyFile
+
+
+def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
+    """Check the planner's parameters as far as that is possible without running a model; returns the bundle's manifest.
+
+    Raises ConfigError for what the node would refuse: a parameter, a bundle that is missing, damaged or asks for what
+    there is not, a policy that does not fit it, topics that cannot be told apart.
+    """
+    config = PlannerConfig.from_values(dict(values))
+    manifest = _bundle(config).manifest
+    try:
+        _policy(config, manifest)
+    except ModuleNotFoundError as error:
+        # A real `ros2 launch` runs in ROS's own Python, without onnxruntime: there the node tells.
+        if error.name != "onnxruntime":
+            raise
+    check_inputs(manifest)
+    check_costs(config, manifest)
+    image_topics(config, [camera.name for camera in manifest.image.cameras], manifest.control_period_s)
+    return manifest
+
+
+def load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
+    """The bundle, for preprocessed images where it drives with those, and the policy, which fits it.
+
+    Raises ConfigError.
+    """
+    bundle = _bundle(config)
+    policy = _policy(config, bundle.manifest)
+    if config.preprocessed_images:
+        bundle = replace(
+            bundle, manifest=replace(bundle.manifest, image=for_preprocessed_images(bundle.manifest.image))
+        )
+    return bundle, policy
+
+
+def _bundle(config: PlannerConfig) -> Bundle:
+    if not config.bundle:
+        raise ConfigError(
+            "parameter bundle: expected the folder of a model bundle, found nothing; set it with -p bundle:=FOLDER"
+        )
+    try:
+        return load_bundle(config.bundle)
+    except BundleError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _policy(config: PlannerConfig, manifest: BundleManifest) -> PolicyFile | None:
+    if not config.proposal_policy:
+        return None
+    from wm_planner.engine.policy import read_policy  # needs onnxruntime
+
+    policy = read_policy(config.proposal_policy)
+    policy.check_fits(manifest)
+    return policy
+
+
+def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
+    """The same pictures from cameras that send them at the model's size."""
+    return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
+
+
+def check_costs(config: PlannerConfig, manifest: BundleManifest) -> None:
+    """Raise ConfigError for a cost that needs an input which the bundle lacks."""
+    if config.steering_speed_cost > 0.0 and speed_index(manifest) is None:
+        raise ConfigError(
+            f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
+            f"which this cost needs; set it to 0"
+        )
+
+
+def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:
+    """The topic of each camera, without the transport's ending.
+
+    Raises ConfigError where several cameras share a topic, and where the tolerance lets their pictures of one moment
+    be mixed with those of the next, ``period_s`` later.
+    """
+    pattern = config.topic("image_topic", "{camera}/image")
+    if len(cameras) > 1 and "{camera}" not in pattern:
+        raise ConfigError(
+            f"parameter image_topic: expected {{camera}} in it, for the bundle's cameras "
+            f"{', '.join(cameras)}; found '{pattern}'"
+        )
+    if len(cameras) > 1 and config.camera_tolerance_ms >= 500.0 * period_s:
+        raise ConfigError(
+            f"parameter camera_tolerance_ms: expected less than half the bundle's control period, "
+            f"{500.0 * period_s:g} ms, found {config.camera_tolerance_ms:g}"
+        )
+    return [pattern.replace("{camera}", camera) for camera in cameras]

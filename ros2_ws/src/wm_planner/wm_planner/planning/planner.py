@@ -1,0 +1,311 @@
+"""The planner without ROS: observe a frame, then plan until a deadline.
+
+Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector inputs, K cameras.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from wm_bundle import ACTION_HIGH, ACTION_LOW, from_command, to_command
+
+from wm_planner.engine.engine import Engine
+from wm_planner.engine.policy import Policy
+from wm_planner.errors import PlanError, PlannerError
+from wm_planner.planning.costs import CostContext
+from wm_planner.planning.limits import ActionLimits
+from wm_planner.planning.scoring import Scorer
+from wm_planner.planning.solvers import Problem, Solution, Solver
+from wm_planner.planning.timer import CandidateTimer
+
+_LIMIT_SLACK = 1e-5  # float32 rounding
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked plan.
+
+    ``action`` (3,): the command now, [steer, throttle, brake]. ``actions`` (H, 3): what it belongs to.
+    ``candidates`` (N, H, 3) commands and their ``returns`` (N,) in reward units, of the last iteration; ``best`` is
+    the index of the largest. ``returns`` are NaN when there was no time to score (``iterations`` 0).
+    ``surprise`` [nats] of the observation stamped ``stamp_ns`` that it was made from; ``in_flight``: how many commands
+    act between that observation and ``action``. ``retries``: searches that had to be thrown away.
+    """
+
+    action: np.ndarray
+    actions: np.ndarray
+    candidates: np.ndarray
+    returns: np.ndarray
+    best: int
+    best_return: float
+    mean_return: float
+    surprise: float
+    iterations: int
+    stamp_ns: int
+    in_flight: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How plans are judged and limited; the planner has one for driving and a cautious one."""
+
+    scorer: Scorer
+    limits: ActionLimits = ActionLimits()
+    no_throttle_above_mps: float = np.inf
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What may be exchanged between two frames, see ``Planner.retune``.
+
+    ``cautious`` None: no more cautious than ``normal``. ``model_noise`` scales the noise of imagined futures (0: the
+    mean prediction); a scorer that needs several futures of a plan gets noise of scale 1 then. ``retries``: searches
+    begun afresh when a plan fails its checks.
+    """
+
+    solver: Solver
+    normal: Manner
+    cautious: Manner | None = None
+    model_noise: float = 0.0
+    retries: int = 1
+
+
+class Planner:
+    """Keeps the belief and plans from it. Not thread-safe; one caller."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        tuning: Tuning,
+        *,
+        policy: Policy | None = None,
+        speed_index: int | None = None,
+        seed: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """``policy`` proposes actions to solvers; ``speed_index``: which vector input is the speed in m/s, None for
+        none; ``clock`` is monotonic [s]."""
+        self._engine = engine
+        self._policy = policy
+        self._speed_index = speed_index
+        self._clock = clock
+        self._seed = seed
+        self._timer = CandidateTimer()
+        self._belief = np.array(engine.initial_belief())  # (1, F), ours: the engine's arrays are overwritten
+        self._before = self._belief.copy()  # without the last observation
+        self._ahead = self._belief.copy()  # rolled forward through the commands in flight
+        self.retune(tuning)
+        self.reset()
+
+    def retune(self, tuning: Tuning) -> None:
+        """Plan with other settings from the next frame on. The belief stays, the search's warm start is lost."""
+        self._tuning = tuning
+        cautious = tuning.cautious or tuning.normal
+        most_futures = max(tuning.solver.candidates, tuning.normal.scorer.samples, cautious.scorer.samples)
+        self._noise = self._engine.zero_noise(most_futures)  # (N, H, S)
+        tuning.solver.reset()
+
+    def reset(self) -> None:
+        """Forget everything about the past: the next observation begins an episode."""
+        self._belief[:] = self._engine.initial_belief()
+        self._stamp_ns: int | None = None
+        self._command = np.zeros(3, np.float32)
+        self._surprise = 0.0
+        self._speed_mps: float | None = None
+        self._for_policy: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._random = np.random.default_rng(self._seed)
+        self._tuning.solver.reset()
+
+    @property
+    def belief(self) -> np.ndarray:
+        """The belief (1, F) now, the caller's own; that before the first observation after a reset says nothing."""
+        return self._belief.copy()
+
+    def expect(self, imagine_s: float, candidates: int) -> None:
+        """Tell how long imagining takes on this machine, so that the first frames keep their deadline too."""
+        self._timer.record(imagine_s, candidates)
+
+    def note_command(self, command: np.ndarray) -> None:
+        """Tell which command (3,) was really sent or applied last; the next ``observe`` uses it."""
+        self._command = np.array(command, np.float32)
+
+    def observe(
+        self, image: np.ndarray, vector: np.ndarray, stamp_ns: int, camera_mask: np.ndarray | None = None
+    ) -> float:
+        """Update the belief; returns the surprise [nats].
+
+        ``image`` (C, height, width) uint8 at the model's size, ``vector`` (V,) in physical units, ``stamp_ns`` later
+        than that of the observation before, ``camera_mask`` (K,) 0.0 where a camera's picture is missing. The previous
+        action is the one of ``note_command``. ``image`` is looked at again by ``plan``, for the policy. Raises
+        EngineError, and PlannerError for a stamp that did not advance; call ``reset`` after either.
+        """
+        if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
+            raise PlannerError(
+                f"observation stamped {stamp_ns} ns after one stamped {self._stamp_ns} ns: expected a "
+                f"later stamp, or a reset before it"
+            )
+        self._before[:] = self._belief
+        is_first = self._stamp_ns is None
+        belief, self._surprise = self._engine.observe(image, vector, self._command, self._belief, is_first, camera_mask)
+        self._belief[:] = belief
+        whole = camera_mask is None or camera_mask.all()  # a policy is told of no missing camera
+        self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if whole else None
+        self._stamp_ns = stamp_ns
+        self._speed_mps = None if self._speed_index is None else float(vector[self._speed_index])
+        return self._surprise
+
+    def predict(self, commands: Sequence[np.ndarray | None]) -> None:
+        """Put the belief where ``commands`` (3,), one for each period whose image was lost, oldest first, lead to.
+
+        None stands for the command of ``note_command``. Call it before ``observe``. Raises EngineError; call ``reset``
+        after that.
+        """
+        horizon = self._noise.shape[1]
+        acted = np.array([self._command if command is None else command for command in commands], np.float32)
+        for first in range(0, len(acted), horizon):
+            self._belief[:] = self._engine.advance(self._belief, acted[first : first + horizon])
+
+    def discard_observation(self) -> None:
+        """Put a prediction in the place of the last observation, whose picture is not to be believed.
+
+        Call it after ``observe``, not after the first one of a belief. Raises EngineError; call ``reset`` after that.
+        """
+        self._belief[:] = self._engine.advance(self._before, self._command[None])
+        self._for_policy = None
+
+    def plan(self, deadline_s: float, cautious: bool = False, in_flight: Sequence[np.ndarray] = ()) -> Plan:
+        """Plan from the belief; ``deadline_s`` is a time of the injected clock.
+
+        ``cautious`` judges and limits plans in the cautious manner. ``in_flight``: commands (3,), oldest first, that
+        act before this plan's first action does: the plan begins where they lead to. Only the H newest count.
+        The actor's plan is there in any case; the search takes as many candidates and iterations as should fit. A plan
+        that fails its checks is searched for again, with fresh random numbers and without a warm start.
+        Raises PlanError when all those searches failed, and EngineError; call ``reset`` after either.
+        """
+        if self._stamp_ns is None:
+            raise PlannerError("a plan without an observation since the last reset: call observe first")
+        problem, limits, previous = self._problem(deadline_s, cautious, in_flight)
+        solver, retries = self._tuning.solver, self._tuning.retries
+        for attempt in range(retries + 1):
+            try:
+                solution = solver.solve(problem)
+                if solution.iterations == 0:
+                    self._timer.skipped()
+                return self._checked_plan(solution, limits, previous, len(in_flight), attempt)
+            except PlanError as error:
+                solver.forget()
+                fault = error
+        raise PlanError(f"{fault}; {retries} further searches failed too" if retries else str(fault)) from fault
+
+    def imagine_pictures(self, actions: np.ndarray) -> np.ndarray:
+        """Decoded future (H, C, height, width) uint8 along ``actions`` (H, 3), from where the last plan began."""
+        beliefs = self._engine.imagine_beliefs(self._ahead, actions[None], self._engine.zero_noise(1))
+        return self._engine.decode(beliefs[0])
+
+    def _problem(self, deadline_s: float, cautious: bool, in_flight) -> tuple[Problem, ActionLimits, np.ndarray]:
+        """The solver's problem; the limits that its plans keep, and the search action (2,) before them."""
+        manner = self._tuning.cautious if cautious and self._tuning.cautious else self._tuning.normal
+        self._ahead[:] = self._belief
+        previous = self._command
+        if len(in_flight):
+            commands = np.asarray(in_flight, np.float32)  # (k, 3)
+            self._ahead[:] = self._engine.advance(self._belief, commands[-self._noise.shape[1] :])
+            previous = commands[-1]
+        previous = from_command(previous)
+        limits = manner.limits
+        if self._speed_mps is not None and self._speed_mps > manner.no_throttle_above_mps:
+            limits = ActionLimits(limits.slew, min(limits.ceiling, 0.0))
+        commands, _ = self._engine.actor(self._ahead)  # (H, 3)
+        proposal = from_command(commands)
+        limits.apply(proposal[None], previous)
+        context = CostContext(previous, proposal, self._speed_mps)
+        samples = manner.scorer.samples
+        noise = self._frame_noise(samples)
+
+        def evaluate(plans: np.ndarray) -> np.ndarray:
+            begin_s = self._clock()
+            futures = samples * len(plans)
+            actions = to_command(plans)
+            if samples > 1:
+                actions = np.tile(actions, (samples, 1, 1))
+            if noise is not None:
+                # The same noise for all candidates: they differ in what they do, not in their luck.
+                self._noise[:futures].reshape(samples, len(plans), *noise.shape[1:])[:] = noise[:, None]
+            imagined = self._engine.imagine(self._ahead, actions, self._noise[:futures])
+            scores = manner.scorer(plans, imagined, context)
+            self._timer.record(self._clock() - begin_s, futures)
+            if not np.isfinite(scores).all():
+                raise PlanError(
+                    f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} plans have a score that is not finite"
+                )
+            return scores
+
+        def affordable() -> int:
+            return min(self._timer.fitting(deadline_s - self._clock()), len(self._noise)) // samples
+
+        def limit(plans: np.ndarray) -> None:
+            limits.apply(plans, previous)
+
+        problem = Problem(proposal, limit, evaluate, affordable, lambda: self._policy_plan(limits, previous))
+        return problem, limits, previous
+
+    def _policy_plan(self, limits: ActionLimits, previous: np.ndarray) -> np.ndarray | None:
+        """The policy's action, and then what the actor would do after it: (H, 2), within the limits.
+
+        None without a policy, and where it would have to judge a picture that is not whole or not believed.
+        """
+        if self._policy is None or self._for_policy is None:
+            return None
+        plan = from_command(self._policy.act(*self._for_policy))[None]  # (1, 2)
+        limits.apply(plan[None], previous)
+        continued, _ = self._engine.actor(self._engine.advance(self._ahead, to_command(plan)))  # (H, 3)
+        plan = np.concatenate([plan, from_command(continued)[:-1]])
+        limits.apply(plan[None], previous)
+        return plan
+
+    def _frame_noise(self, samples: int) -> np.ndarray | None:
+        """This frame's noise (samples, H, S), None for the mean prediction."""
+        scale = self._tuning.model_noise
+        if samples == 1 and scale == 0.0:
+            self._noise[:] = 0.0  # a cautious frame may have left something
+            return None
+        noise = self._random.standard_normal((samples, *self._noise.shape[1:]), dtype=np.float32)
+        return noise * np.float32(scale or 1.0)
+
+    def _checked_plan(
+        self, solution: Solution, limits: ActionLimits, previous: np.ndarray, in_flight: int, retries: int
+    ) -> Plan:
+        actions = to_command(solution.plan)
+        check_actions(actions)
+        limits.check(solution.plan, previous)
+        returns = solution.returns
+        best = 0 if solution.iterations == 0 else int(np.argmax(returns))
+        return Plan(
+            action=actions[0],
+            actions=actions,
+            candidates=to_command(solution.candidates),
+            returns=returns,
+            best=best,
+            best_return=float(returns[best]),
+            mean_return=float(returns.mean()),
+            surprise=self._surprise,
+            iterations=solution.iterations,
+            stamp_ns=self._stamp_ns,
+            in_flight=in_flight,
+            retries=retries,
+        )
+
+
+def check_actions(actions: np.ndarray) -> None:
+    """Raise PlanError unless all commands (H, 3) are finite, in their limits, and never throttle and brake at once."""
+    if not np.isfinite(actions).all():
+        raise PlanError(f"plan is not finite: {actions[~np.isfinite(actions).all(axis=1)][0].tolist()}")
+    low, high = np.asarray(ACTION_LOW) - _LIMIT_SLACK, np.asarray(ACTION_HIGH) + _LIMIT_SLACK
+    outside = ((actions < low) | (actions > high)).any(axis=1)
+    if outside.any():
+        raise PlanError(f"plan leaves the limits {ACTION_LOW} to {ACTION_HIGH}: {actions[outside][0].tolist()}")
+    both = (actions[:, 1] > 0.0) & (actions[:, 2] > 0.0)
+    if both.any():
+        raise PlanError(f"plan presses throttle and brake at once: {actions[both][0].tolist()}")

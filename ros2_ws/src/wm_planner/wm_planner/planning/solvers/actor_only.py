@@ -1,0 +1,22 @@
+"""The actor's plan as it is, without a search; scored once, so that its return is known."""
+
+from wm_planner.planning.solvers.base import Problem, Solution, unscored
+
+
+class ActorOnly:
+    """The baseline that every search has to beat."""
+
+    candidates = 1
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def forget(self) -> None:
+        """Nothing to forget."""
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the proposal."""
+        if problem.affordable() < 1:
+            return unscored(problem.proposal)
+        candidates = problem.proposal[None]
+        return Solution(problem.proposal, candidates, problem.evaluate(candidates), 1)

@@ -1,0 +1,15 @@
+"""The policy's action as it is, without a search."""
+
+from dataclasses import replace
+
+from wm_planner.planning.solvers.actor_only import ActorOnly
+from wm_planner.planning.solvers.base import Problem, Solution
+
+
+class PolicyOnly(ActorOnly):
+    """The policy's plan, scored once; the actor's where the policy cannot be asked."""
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the policy's plan."""
+        plan = problem.policy_plan()
+        return super().solve(problem if plan is None else replace(problem, proposal=plan))

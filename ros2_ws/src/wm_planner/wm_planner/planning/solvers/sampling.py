@@ -1,0 +1,178 @@
+"""Random shooting, CEM and MPPI: sample plans around the actor's and the last plan, score, improve, repeat.
+
+The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
+plans it is wrong about. So the noise is small, correlated in time, never grows beyond its starting width, and no plan
+leaves the trust region around the actor's: without that, warm starts drift away from it frame by frame. A policy's
+plan, where there is one, is sampled around too, and the region reaches to it.
+
+Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner.planning.solvers.base import Problem, Solution, unscored
+
+FEWEST_CANDIDATES = 8  # candidates below which an iteration is not worth its time
+_FIXED = 3  # unperturbed candidates in every iteration, at least: the actor's plan, the last one shifted, the centre
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How to sample.
+
+    ``candidates`` N per iteration and ``iterations``, both at most; ``std`` of (steer, longitudinal) noise at the
+    start; ``correlation`` of the noise from one step to the next, 0 to below 1; ``trust``: how many
+    ``std`` a plan may be away from the actor's; ``seed`` of the random numbers.
+    """
+
+    candidates: int
+    horizon: int
+    iterations: int
+    std: tuple[float, float]
+    correlation: float
+    trust: float
+    seed: int
+
+    def __post_init__(self):
+        if self.candidates < FEWEST_CANDIDATES:
+            raise ValueError(f"candidates: expected at least {FEWEST_CANDIDATES}, found {self.candidates}")
+        if self.iterations < 1 or self.horizon < 1:
+            raise ValueError(f"iterations and horizon: expected at least 1, found {self.iterations} and {self.horizon}")
+
+
+class _SamplingSolver:
+    """What the sampling solvers share; they differ in ``_refit``, and in whether the next sampling follows it."""
+
+    _follows = True  # the next iteration samples around what ``_refit`` gave, not around the first two plans again
+
+    def __init__(self, settings: SamplingSettings):
+        self.settings = settings
+        self.candidates = settings.candidates
+        count, horizon = settings.candidates, settings.horizon
+        self._base_std = np.asarray(settings.std, np.float32)
+        self._reach = settings.trust * self._base_std
+        # Stationary AR(1) noise: covariance correlation^|i-j| between steps, unit variance at each of them.
+        steps = np.arange(horizon)
+        covariance = settings.correlation ** np.abs(steps[:, None] - steps[None, :]).astype(np.float64)
+        self._mix_steps = np.linalg.cholesky(covariance).astype(np.float32)  # (H, H)
+        self._plans = np.empty((count, horizon, 2), np.float32)
+        self._white = np.empty((count - _FIXED, horizon, 2), np.float32)
+        self._noise = np.empty_like(self._white)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the last plan and start the random numbers from the seed again: a new episode."""
+        self._random = np.random.default_rng(self.settings.seed)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the last plan; the random numbers go on."""
+        self._last_plan: np.ndarray | None = None
+
+    def solve(self, problem: Problem) -> Solution:
+        """Search around the proposal, the last plan and the policy's, with as many candidates and iterations as are
+        affordable."""
+        low, high = problem.proposal - self._reach, problem.proposal + self._reach
+        policy_plan = problem.policy_plan()
+        if policy_plan is not None:
+            np.minimum(low, policy_plan, out=low)
+            np.maximum(high, policy_plan, out=high)
+        np.clip(low, -1.0, 1.0, out=low)
+        np.clip(high, -1.0, 1.0, out=high)
+        shifted = np.clip(self._shifted_last_plan(problem.proposal), low, high)
+        around = [problem.proposal, shifted] + ([] if policy_plan is None else [policy_plan])
+        solution = unscored(problem.proposal)
+        centre, std = None, self._base_std
+        for iteration in range(self.settings.iterations):
+            count = min(problem.affordable(), self.candidates)
+            if count < FEWEST_CANDIDATES:
+                break
+            plans = self._sample(count, around, centre, std)
+            np.clip(plans, low, high, out=plans)
+            problem.limit(plans)
+            returns = problem.evaluate(plans)
+            centre, std = self._refit(plans, returns, std)
+            solution = Solution(centre, plans, returns, iteration + 1)
+        self._last_plan = solution.plan
+        return solution
+
+    def _shifted_last_plan(self, proposal: np.ndarray) -> np.ndarray:
+        if self._last_plan is None:
+            return proposal
+        # One step has passed; for the step that comes new into view the actor knows best.
+        return np.concatenate([self._last_plan[1:], proposal[-1:]])
+
+    def _sample(self, count: int, around: list[np.ndarray], centre, std) -> np.ndarray:
+        """Candidates (count, H, 2): the fixed ones, then noise around ``centre``; at the start, where there is none,
+        the mean of ``around`` stands for it, and the noise is around each of these."""
+        self._random.standard_normal(out=self._white, dtype=np.float32)  # all, so that a count changes no later plan
+        np.matmul(self._mix_steps, self._white, out=self._noise)
+        self._noise *= std
+        plans, fixed = self._plans[:count], len(around) + 1
+        plans[: fixed - 1] = around
+        plans[fixed - 1] = np.mean(around, axis=0) if centre is None else centre
+        sampled, noise = plans[fixed:], self._noise[: count - fixed]
+        begin = 0
+        centres = around if centre is None or not self._follows else [centre]
+        for index, middle in enumerate(centres):
+            end = len(sampled) * (index + 1) // len(centres)
+            np.add(noise[begin:end], middle, out=sampled[begin:end])
+            begin = end
+        return plans
+
+    def _refit(self, plans: np.ndarray, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The answer so far (H, 2), which is the next centre, and the next width (2,), from scored plans.
+
+        The answer must lie among the plans or between them: so it keeps the limits that each of them keeps.
+        """
+        raise NotImplementedError
+
+
+class RandomShooting(_SamplingSolver):
+    """The best of all candidates, those of every iteration drawn in the same way.
+
+    The best one of an iteration is a candidate of the next, so the last iteration's best is the best of all.
+    """
+
+    _follows = False
+
+    def _refit(self, plans, returns, std):
+        return plans[np.argmax(returns)].copy(), std
+
+
+class CEM(_SamplingSolver):
+    """Cross-entropy method: the next centre is the mean of the elites, the next width their spread."""
+
+    def __init__(self, settings: SamplingSettings, elites: int):
+        """``elites``: how many of the best candidates make the next centre, 1 to N."""
+        if not 1 <= elites <= settings.candidates:
+            raise ValueError(f"elites: expected 1 to {settings.candidates}, found {elites}")
+        super().__init__(settings)
+        self._elites = elites
+
+    def _refit(self, plans, returns, std):
+        elites = min(self._elites, len(plans))
+        best = plans[np.argpartition(-returns, elites - 1)[:elites]]  # (elites, H, 2)
+        centre = best.mean(axis=0)
+        # One width for each dimension, pooled over the horizon. Never wider than at the start, see the module text.
+        spread = np.sqrt(np.square(best - centre).mean(axis=(0, 1)))
+        return centre, np.clip(spread, 0.2 * self._base_std, self._base_std)
+
+
+class MPPI(_SamplingSolver):
+    """Path-integral control: the next centre is the mean of all candidates, weighted by their exponentiated score."""
+
+    def __init__(self, settings: SamplingSettings, temperature: float):
+        """``temperature`` in standard deviations of the candidates' scores: so it needs no tuning to the rewards."""
+        if not temperature > 0.0:
+            raise ValueError(f"temperature: expected above 0, found {temperature}")
+        super().__init__(settings)
+        self._temperature = temperature
+
+    def _refit(self, plans, returns, std):
+        advantage = returns - returns.max()
+        weights = np.exp(advantage / (self._temperature * max(float(returns.std()), 1e-6)))
+        weights /= weights.sum()
+        return np.tensordot(weights, plans, axes=1).astype(np.float32), std

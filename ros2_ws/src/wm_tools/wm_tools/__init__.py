@@ -1,0 +1,1 @@
+"""Judges, shows and records drives: a folder for each command."""

@@ -1,0 +1,101 @@
+"""`ros2 run wm_planner benchmark`: controllers over tracks, in closed loop. See docs/benchmark_driving.md."""
+
+import sys
+
+from rclpy.utilities import remove_ros_args
+from rich.console import Console
+from wm_bundle import Bundle, BundleError, load_bundle
+from wm_bundle.scores import SCORES_FILE
+from wm_evaluation.report import write_page
+from wm_evaluation.terminal import print_whole
+from wm_evaluation.wording import counted
+from wm_planner.command_line import raise_when_stopped, told_when_stopped
+
+from wm_tools.benchmark.gate import check_thresholds, judge_summary, known_names
+from wm_tools.benchmark.options import BenchmarkOptions, parse_options
+from wm_tools.benchmark.plan import plan_trials
+from wm_tools.benchmark.report import build_page
+from wm_tools.benchmark.runner import drive_all, settings_of
+from wm_tools.benchmark.scores import check_write_scores, write_scores
+from wm_tools.benchmark.store import EpisodeStore
+from wm_tools.benchmark.summary import build_summary, write_summary
+from wm_tools.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
+from wm_tools.common.errors import EvaluationError
+from wm_tools.common.machine import machine_facts
+from wm_tools.drive.bundle_scores import KnownScores
+from wm_tools.drive.entries import read_policies
+from wm_tools.drive.errors import DriveError
+from wm_tools.drive.runner import shipped_bundle
+
+EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3
+
+
+def main() -> int:
+    """Drive, report, and return the exit code: 0; 1 a threshold fails; 2 wrong usage; 3 the benchmark could not go on;
+    128 + the signal when stopped by one."""
+    options = parse_options(remove_ros_args(sys.argv)[1:])
+    raise_when_stopped()
+    try:
+        check_thresholds(options.thresholds, options)
+        if options.list_metrics:
+            print("\n".join(known_names(options)))
+            return 0
+        common = load_bundle(options.bundle or shipped_bundle())
+        if options.write_scores:
+            check_write_scores(options, common)
+        return _benchmark(options, common)
+    except EvaluationError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (BundleError, DriveError, OSError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return EXIT_STOPPED
+    except KeyboardInterrupt as stop:
+        code, line = told_when_stopped(
+            "benchmark", stop, f"finished episodes are in {options.output}, the same command with --resume goes on"
+        )
+        print(line, file=sys.stderr)
+        return code
+
+
+def _load_bundles(options: BenchmarkOptions, common: Bundle) -> dict[str, Bundle]:
+    """The bundle of each controller; expert and random have the common one's camera and period. Raises BundleError."""
+    return {entry.name: load_bundle(entry.bundle) if entry.bundle else common for entry in options.controllers}
+
+
+def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
+    console, bundles = Console(), _load_bundles(options, common)
+    policies = read_policies(options.controllers, options.parameters, bundles)
+    settings, planned = settings_of(options, bundles, policies), len(plan_trials(options))
+    with EpisodeStore(options.output, settings, options.resume) as store:
+        done = len(store.episodes)
+        if options.resume:
+            console.print(f"{done} of {counted(planned, 'episode')} driven before", highlight=False)
+        with BenchmarkProgress(console, planned, done) as progress:
+            drive_all(options, bundles, policies, store, progress.update, progress.tell, progress.say)
+        summary = build_summary(settings, store.episodes, machine_facts(), planned)
+        page = build_page(summary, store.episodes)
+    verdicts = judge_summary(options.thresholds, summary)
+    summary["thresholds"] = [{"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts]
+    write_summary(options.output / "benchmark.json", summary)
+    write_page(options.output / "report.html", page)
+    for table, rows in ((results_table, "groups"), (comparisons_table, "comparisons"), (sweeps_table, "sweeps")):
+        if summary[rows]:
+            print_whole(console, table(summary))
+    for caveat in summary["caveats"]:
+        console.print(caveat, highlight=False)
+    console.print(
+        f"Wrote {options.output}/benchmark.json, report.html and {store.path.name}", highlight=False, soft_wrap=True
+    )
+    if options.write_scores:
+        scores = write_scores(summary, common)
+        line = KnownScores(scores.in_world(", ".join(summary["maps"]))).line
+        console.print(f"Wrote {common.path / SCORES_FILE}: {line}", highlight=False, soft_wrap=True)
+    for verdict in verdicts:
+        word = "holds" if verdict.holds else "FAILS"
+        console.print(f"{word}: {verdict.threshold} (found {verdict.value:g})", highlight=False)
+    return 0 if all(verdict.holds for verdict in verdicts) else EXIT_THRESHOLD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

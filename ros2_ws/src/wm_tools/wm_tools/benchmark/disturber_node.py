@@ -1,0 +1,173 @@
+"""`python -m wm_tools.benchmark.disturber_node`: the relay between a simulator and a planner. Wiring only.
+
+It takes the simulator's pictures and gives them to the planner on topics of its own, and the planner's commands the
+other way. What it does to them is in ``disturber``. The planner's side is connected first, so that the simulator finds
+a driver only when there is one.
+"""
+
+import array
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import rclpy
+from carla_msgs.msg import CarlaEgoVehicleControl
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+from wm_bundle import ImageError
+from wm_bundle.images import decode_image
+from wm_bundle.ros_errors import reason_of
+from wm_bundle.service_guard import guard_services
+from wm_planner.command_line import note_stop_signals
+from wm_planner.node.messages import control_message, stamp_ns, time_message
+
+from wm_tools.benchmark.disturbance import Disturbance, Effects
+from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
+from wm_tools.drive.errors import DriveError
+
+EXIT_REFUSED = 2
+LONGEST_WAIT_S = 0.05  # without a look at what is due
+_RELIABLE = QoSProfile(depth=10)
+_ENCODINGS = ("bgra8", "rgba8", "bgr8", "rgb8", "mono8")
+_COLOURS = 3  # of the channels: alpha is no picture
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Settings of the node. Topics: the simulator's images and commands, and the planner's; images one a camera."""
+
+    simulator_images: tuple[str, ...]
+    planner_images: tuple[str, ...]
+    simulator_control: str
+    planner_control: str
+    disturbance: str
+    size: float
+    period_s: float
+    lock_step: bool
+    seed: int
+
+
+class DisturberNode(Node):
+    """Relays until ``fault`` says what cannot be relayed."""
+
+    def __init__(self):
+        """Raises DriveError for a disturbance that does not exist."""
+        super().__init__("wm_disturber", automatically_declare_parameters_from_overrides=True)
+        given = {name: parameter.value for name, parameter in self.get_parameters_by_prefix("").items()}
+        self._relay = relay = Relay(**{name: given[name] for name in Relay.__dataclass_fields__})
+        self._effects = Effects(Disturbance(relay.disturbance, relay.size), relay.seed)
+        self._disturber = (
+            LockStepDisturber(self._effects, relay.period_s) if relay.lock_step else RealTimeDisturber(self._effects)
+        )
+        self.fault: str | None = None
+        self._listening = False
+        self._to_planner = [self.create_publisher(Image, topic, _RELIABLE) for topic in relay.planner_images]
+        self.create_subscription(CarlaEgoVehicleControl, relay.planner_control, self._on_command, _RELIABLE)
+        guard_services(self)
+
+    def look(self) -> None:
+        """Connect to the simulator once the planner is there, and send what is due."""
+        if not self._listening:
+            self._connect()
+        elif isinstance(self._disturber, RealTimeDisturber):
+            self._pass(self._disturber.due())
+
+    def wait_s(self) -> float:
+        """How long nothing is due [s]."""
+        wait_s = self._disturber.wait_s() if isinstance(self._disturber, RealTimeDisturber) else None
+        return LONGEST_WAIT_S if wait_s is None else min(wait_s, LONGEST_WAIT_S)
+
+    def _connect(self) -> None:
+        heard = all(publisher.get_subscription_count() for publisher in self._to_planner)
+        if not heard or not self.count_publishers(self._relay.planner_control):
+            return
+        self._listening = True
+        self._to_simulator = self.create_publisher(CarlaEgoVehicleControl, self._relay.simulator_control, _RELIABLE)
+        for camera, topic in enumerate(self._relay.simulator_images):
+            self.create_subscription(
+                Image, topic, lambda message, camera=camera: self._on_image(camera, message), _RELIABLE
+            )
+
+    def _on_image(self, camera: int, message: Image) -> None:
+        try:
+            disturbed = disturb_image(message, self._effects)
+        except DriveError as error:
+            self.fault = str(error)
+            return
+        self._pass(self._disturber.image(camera, stamp_ns(message.header.stamp), disturbed))
+
+    def _on_command(self, message: CarlaEgoVehicleControl) -> None:
+        if not self._listening:
+            return
+        stamp = stamp_ns(message.header.stamp)
+        self._pass(self._disturber.command(Command(stamp, message.steer, message.throttle, message.brake)))
+
+    def _pass(self, passed: Passed) -> None:
+        for camera, image in passed.images:
+            self._to_planner[camera].publish(image)
+        for command in passed.commands:
+            values = np.array([command.steer, command.throttle, command.brake])
+            self._to_simulator.publish(control_message(values, time_message(command.stamp_ns)))
+
+
+def disturb_image(message: Image, effects: Effects) -> Image:
+    """The message, or one like it with other pixels. Raises DriveError for an image whose colours are not bytes, or
+    that is damaged."""
+    if message.encoding not in _ENCODINGS:
+        known = ", ".join(_ENCODINGS)
+        raise DriveError(f"images of encoding {message.encoding} cannot be disturbed; known are {known}")
+    try:
+        pixels = decode_image(message.height, message.width, message.encoding, message.step, message.data)
+    except ImageError as error:
+        raise DriveError(str(error)) from None
+    colours = pixels[:, :, :_COLOURS]
+    disturbed = effects.picture(colours)
+    if disturbed is colours:
+        return message
+    changed = pixels.copy()
+    changed[:, :, :_COLOURS] = disturbed
+    return Image(
+        header=message.header,
+        height=message.height,
+        width=message.width,
+        encoding=message.encoding,
+        step=pixels.shape[2] * message.width,
+        data=array.array("B", changed.tobytes()),
+    )
+
+
+def main() -> int:
+    """Relay until a signal: exit code 0, or 2 with one message for what cannot be relayed."""
+    stop = note_stop_signals()
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's, as where no log can be written
+        print(f"disturber: ROS cannot be started: {reason_of(error)}", file=sys.stderr)
+        return EXIT_REFUSED
+    try:
+        node = DisturberNode()
+    except DriveError as error:
+        print(f"disturber: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return EXIT_REFUSED
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stop and node.fault is None:
+            executor.spin_once(timeout_sec=node.wait_s())
+            node.look()
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    if node.fault is not None:
+        print(f"disturber: {node.fault}", file=sys.stderr)
+        return EXIT_REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

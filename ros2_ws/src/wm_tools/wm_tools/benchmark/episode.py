@@ -1,0 +1,121 @@
+"""What one trip amounts to: the figures of an episode, as plain JSON values."""
+
+import math
+import re
+from collections import Counter
+
+import numpy as np
+from wm_evaluation.metrics import driving
+
+from wm_tools.benchmark.trip import Trip
+from wm_tools.drive.embedded import MAPS
+from wm_tools.drive.statistics import deadline_misses, latencies_ms
+from wm_tools.drive.wording import episode_ending
+
+CARRACING_MAP = MAPS["carracing"]
+CARRACING_FRAME_S = 0.02
+CARRACING_FRAMES = 1000  # in an episode that runs to its time limit
+LAP_FINISHED = "lap finished"
+_NUMBER = re.compile(r"\d+(\.\d+)?")  # where only a number differs, it is the same reason
+
+
+def episode_figures(
+    trip: Trip, period_s: float, map_name: str | None, disturbed: bool = False, has_model: bool = True
+) -> dict:
+    """Every one of metrics.FIGURES, None where the simulator does not tell what it needs; ``latency_ms``, a list; and
+    ``braking_reasons``, how many frames the planner braked for what.
+
+    ``period_s`` [s] is the control period; ``map_name`` the simulator's own word.
+    """
+    motions = trip.motions
+    stamps = np.array([sample.stamp_ns for sample in motions]) * 1e-9
+    speeds = np.array([sample.speed for sample in motions])
+    steps = len(trip.steps) or len(motions)
+    seconds = (trip.end_ns - trip.start_ns) * 1e-9
+    metres = _metres(trip, speeds, stamps)
+    figures = {
+        "steps": steps,
+        "time_s": seconds,
+        "distance_m": metres,
+        "mean_speed_mps": float(speeds.mean()) if len(speeds) else math.nan,
+        "max_speed_mps": float(speeds.max()) if len(speeds) else math.nan,
+        "collisions": len(trip.collisions),
+        "lane_invasions_per_min": driving.per_minute(len(trip.lane_invasions), seconds),
+        "lane_invasions_per_km": driving.per_kilometre(len(trip.lane_invasions), metres),
+        "steering_change": driving.mean_change(np.array([sample.steer for sample in motions])),
+        "slow_steps": trip.slow_steps,
+        **_task(trip, period_s, map_name),
+        **_comfort(trip, stamps),
+        **_control(trip, period_s, disturbed, has_model),
+    }
+    return {name: _plain(value) for name, value in figures.items()}
+
+
+def _metres(trip: Trip, speeds: np.ndarray, stamps: np.ndarray) -> float:
+    """Length of the way, by odometry where there is one for every moment, else by the speed."""
+    if len(trip.positions) > len(trip.motions):  # the start has a position, but no motion that led to it
+        return driving.distance(np.array(list(trip.positions.values())))
+    return driving.distance_from_speed(speeds, stamps) if len(speeds) else 0.0
+
+
+def _task(trip: Trip, period_s: float, map_name: str | None) -> dict:
+    """What step results tell: the score, and how it went. All None without any."""
+    if not trip.steps:
+        return dict.fromkeys(("score", "progress", "lap_finished", "off_track_share"))
+    ending = episode_ending(trip)
+    in_carracing = map_name == CARRACING_MAP
+    return {
+        "score": trip.score,
+        "progress": _progress(trip, period_s) if in_carracing else None,
+        "lap_finished": float(ending == LAP_FINISHED) if in_carracing else None,
+        "off_track_share": trip.off_track_fraction,
+    }
+
+
+def _progress(trip: Trip, period_s: float) -> float:
+    frames = np.full(len(trip.steps), round(period_s / CARRACING_FRAME_S))
+    frames[-1] = min(frames[-1], CARRACING_FRAMES - frames[:-1].sum())  # the time limit may cut the last step short
+    rewards = np.array([step.reward for step in trip.steps])
+    left_field = trip.terminated and trip.steps[-1].reward < 0
+    return driving.carracing_progress(rewards, frames, left_field)
+
+
+def _comfort(trip: Trip, stamps: np.ndarray) -> dict:
+    accelerations = np.array([sample.acceleration for sample in trip.motions]).reshape(-1, 2)
+    yaw = np.array([sample.yaw for sample in trip.motions])
+    sideways = np.abs(driving.in_vehicle_frame(accelerations, yaw)[:, 1])
+    jerks = np.linalg.norm(driving.jerk(accelerations, np.diff(stamps)), axis=1) if len(stamps) > 1 else np.zeros(0)
+    return {
+        "lateral_acceleration_rms": driving.root_mean_square(sideways),
+        "lateral_acceleration_p95": float(np.percentile(sideways, 95)) if len(sideways) else math.nan,
+        "jerk_rms": driving.root_mean_square(jerks),
+        "jerk_max": float(jerks.max()) if len(jerks) else math.nan,
+    }
+
+
+def _control(trip: Trip, period_s: float, disturbed: bool, has_model: bool) -> dict:
+    """Latency and modes of the planner. All None where none drove.
+
+    Latency is the simulator's word, from the image to the command for it. Without one, and where a disturbance lies in
+    between, it is the planner's own, which leaves out the way there and back.
+    """
+    if not has_model:
+        return dict.fromkeys(("latency_ms", "deadline_misses", "braking_share", "degraded_share", "braking_reasons"))
+    if trip.steps and not disturbed:
+        latencies, misses = latencies_ms(trip.steps), deadline_misses(trip.steps, period_s)
+    else:
+        latencies = np.array([sample.latency_ms for sample in trip.planner])
+        misses = int((latencies > 1000.0 * period_s).sum())
+    words = len(trip.planner) or math.nan  # what it said before it was heard is not known
+    return {
+        "latency_ms": [round(float(value), 2) for value in latencies],
+        "deadline_misses": misses,
+        "braking_share": sum(sample.braking for sample in trip.planner) / words,
+        "degraded_share": sum(sample.degraded for sample in trip.planner) / words,
+        "braking_reasons": dict(Counter(_NUMBER.sub("…", sample.reason) for sample in trip.planner if sample.braking)),
+    }
+
+
+def _plain(value):
+    """None for a number that is not finite: nothing was there to compute it from."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,49 @@
+"""What a benchmark drives: its trials, in order, as a function of its options."""
+
+from dataclasses import dataclass
+
+from wm_tools.benchmark.disturbance import Disturbance
+from wm_tools.benchmark.options import BenchmarkOptions, Entry
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One episode to drive: ``seed`` is its track, where the simulator can be told; ``mode`` as in options."""
+
+    entry: Entry
+    mode: str
+    disturbance: Disturbance | None
+    seed: int
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What tells it from all others, also in a file: controller, mode, disturbance and seed."""
+        return self.entry.name, self.mode, str(self.disturbance or ""), self.seed
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        under = f", {self.disturbance}" if self.disturbance else ""
+        return f"{self.entry.name}, {self.mode}{under}, track {self.seed}"
+
+
+def plan_trials(options: BenchmarkOptions) -> list[Trial]:
+    """All trials: first the controllers without disturbance, then the sweeps, each track by track.
+
+    Whoever is compared drives a track one after the other, so that what a machine is busy with meets them alike.
+    """
+    undisturbed = [
+        Trial(entry, mode, None, seed)
+        for seed in options.tracks
+        for entry in options.controllers
+        for mode in options.modes_of(entry)
+    ]
+    disturbed = [
+        Trial(entry, mode, disturbance, seed)
+        for disturbance in options.sweep
+        for seed in options.tracks
+        for entry in options.controllers
+        if entry.has_model
+        for mode in options.modes_of(entry)
+    ]
+    return undisturbed + disturbed

@@ -1,0 +1,59 @@
+"""The wiring between the topics of any simulator and a trip."""
+
+from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent, CarlaWorldInfo
+from nav_msgs.msg import Odometry
+from rclpy.context import Context
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from wm_planner.node.messages import stamp_ns
+
+from wm_tools.benchmark.trip import TripCollector
+from wm_tools.drive.recorder_node import RecorderNode, reliable
+
+_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class TripRecorderNode(RecorderNode):
+    """Also hears odometry, collisions and lane invasions. ``map_name`` is the simulator's, None until it says it."""
+
+    def __init__(self, context: Context, role_name: str, camera: str, collector: TripCollector):
+        super().__init__(context, role_name, camera, collector, reader=None)
+        self.map_name: str | None = None
+        listen = self.create_subscription
+        listen(Odometry, f"{self._car}/odometry", self._on_odometry, reliable(50))
+        listen(CarlaCollisionEvent, f"{self._car}/collision", self._on_collision, reliable(50))
+        listen(CarlaLaneInvasionEvent, f"{self._car}/lane_invasion", self._on_lane_invasion, reliable(50))
+        listen(CarlaWorldInfo, "/carla/world_info", self._on_world_info, _LATCHED)
+
+    def sees_car(self) -> bool:
+        """Whether the least that a trip needs is there: the car's status and its camera."""
+        return all(self.count_publishers(topic) for topic in (self._images, f"{self._car}/vehicle_status"))
+
+    def sees_step_results(self) -> bool:
+        """Whether somebody sends step results: rewards, and the ends of episodes."""
+        return self.count_publishers(f"{self._car}/step_result") > 0
+
+    def sees_expert(self) -> bool:
+        """Whether somebody says what the expert would do."""
+        return self.count_publishers(f"{self._car}/expert_control") > 0
+
+    def can_reset(self) -> bool:
+        """Whether the simulator can be asked for a track."""
+        return self._reset.service_is_ready()
+
+    def other_drivers(self) -> list[str]:
+        """Names of the nodes that send commands."""
+        publishers = self.get_publishers_info_by_topic(f"{self._car}/vehicle_control_cmd")
+        return sorted({entry.node_name for entry in publishers} - {self.get_name()})
+
+    def _on_odometry(self, message: Odometry) -> None:
+        place = message.pose.pose.position
+        self.collector.add_position(stamp_ns(message.header.stamp), place.x, place.y)
+
+    def _on_collision(self, message: CarlaCollisionEvent) -> None:
+        self.collector.add_collision(stamp_ns(message.header.stamp))
+
+    def _on_lane_invasion(self, message: CarlaLaneInvasionEvent) -> None:
+        self.collector.add_lane_invasion(stamp_ns(message.header.stamp))
+
+    def _on_world_info(self, message: CarlaWorldInfo) -> None:
+        self.map_name = message.map_name

@@ -1,0 +1,303 @@
+"""``report.html`` of a benchmark: which controller is better, by how much, how sure that is, and what breaks it."""
+
+import re
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from wm_evaluation.report import Chart, Facts, Head, Page, Prose, Section, Table, Tile
+from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, plain, scores
+from wm_evaluation.report.palette import assign, colour
+from wm_evaluation.wording import counted
+
+from wm_tools.benchmark.disturbance import KINDS
+from wm_tools.benchmark.metrics import BY_NAME, FIGURES, Figure
+from wm_tools.benchmark.options import LOCK_STEP
+from wm_tools.benchmark.summary import AT_SIZES, grouped
+from wm_tools.benchmark.terminal import difference_cells, spell_interval
+from wm_tools.drive.options import REFERENCES
+
+TRACKS_HEIGHT = 320  # [px]
+
+
+def build_page(summary: dict, episodes: Sequence[dict]) -> Page:
+    """The page of a benchmark's ``summary`` and of the lines of its episodes.jsonl."""
+    undisturbed = [episode for episode in episodes if episode["disturbance"] is None]
+    sections = [
+        _scores(summary, undisturbed),
+        _comparisons(summary),
+        _tracks(undisturbed),
+        _sweeps(summary),
+        _failures(episodes),
+        _latencies(summary, undisturbed),
+        _all_figures(summary),
+        Section("Settings", [Facts(summary["settings"]), Facts(summary["machine"], "Machine")], folded=True),
+    ]
+    return Page(
+        title="Benchmark",
+        headline=_headline(summary),
+        lead=" ".join(summary["caveats"]),
+        tiles=_tiles(summary),
+        sections=[section for section in sections if section is not None],
+        footer="A failed episode counts with what was driven until it failed. Intervals: 95 %, percentile bootstrap "
+        "over the episodes.",
+    )
+
+
+def _name(part: dict) -> str:
+    return f"{part['controller']}, {part['mode']}"
+
+
+def _with_models(summary: dict) -> list[dict]:
+    """The groups that a model drove, all of them where none did."""
+    kinds = {entry["name"]: entry["kind"] for entry in summary["settings"]["controllers"]}
+    return [group for group in summary["groups"] if kinds[group["controller"]] not in REFERENCES] or summary["groups"]
+
+
+def _headline(summary: dict) -> str:
+    told = []
+    for group in _with_models(summary)[:2]:
+        score = group["figures"]["score"]
+        if score["mean"] is None:
+            continue
+        interval = "" if score["low"] is None else f" ({spell_interval(score)})"
+        told.append(f"{_name(group)}: {BY_NAME['score'].spell(score['mean'])}{interval}")
+    if told:
+        return f"Mean score of {'; of '.join(told)}"
+    return f"{summary['driven']} of {counted(summary['planned'], 'episode')} driven, {summary['failed']} failed"
+
+
+def _tiles(summary: dict) -> list[Tile]:
+    failed = summary["failed"]
+    tiles = [
+        Tile(BY_NAME["score"].spell(group["figures"]["score"]["mean"]), f"score of {_name(group)}", "score")
+        for group in _with_models(summary)
+        if group["figures"]["score"]["mean"] is not None
+    ]
+    tone = "bad" if failed else "good"
+    tiles.append(Tile(f"{failed} of {summary['driven']}", "episodes failed", "failed_episodes", tone))
+    for group in summary["groups"]:
+        latency = group["latency_ms"]
+        if latency and group["mode"] != LOCK_STEP:
+            tiles.append(Tile(f"{latency['p99']:.0f} ms", f"latency p99, {_name(group)}", "command_latency"))
+    return tiles
+
+
+def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
+    known = {
+        _name(some[0]): [episode["score"] for episode in some if episode["score"] is not None]
+        for some in grouped(episodes, "controller", "mode")
+    }
+    figures = {_name(group): group["figures"]["score"] for group in summary["groups"]}
+    rows = [
+        ScoreRow(name, found, figures[name]["mean"], figures[name]["low"], figures[name]["high"])
+        for name, found in known.items()
+        if found
+    ]
+    heads = [
+        "",
+        Head("Score", "score"),
+        Head("95 %", "bootstrap_interval"),
+        "Episodes",
+        Head("Failed", "failed_episodes"),
+        "Ended",
+    ]
+    table = [
+        [
+            _name(group),
+            BY_NAME["score"].spell(group["figures"]["score"]["mean"]),
+            spell_interval(group["figures"]["score"]),
+            str(group["episodes"]),
+            str(group["failed"]),
+            ", ".join(f"{count} × {ending}" for ending, count in group["ended"].items()),
+        ]
+        for group in summary["groups"]
+    ]
+    caption = "Each dot is an episode; the line is the 95 % interval of the mean."
+    charts = [Chart(scores(rows, "score"), caption, "score")] if rows else []
+    return Section("Scores", [*charts, Table(heads, table)])
+
+
+def _comparisons(summary: dict) -> Section | None:
+    pairs = summary["comparisons"]
+    if not pairs:
+        return None
+    heads = ["", Head("Difference", "paired_difference"), Head("95 %", "bootstrap_interval"), "Wins", "Losses", "Ties"]
+    rows = [[f"{pair['first']} less {pair['second']}, {pair['mode']}", *difference_cells(pair)] for pair in pairs]
+    return Section(
+        "Compared by track",
+        [Table(heads, rows)],
+        lead="Differences of scores on the same track. An interval that holds zero: the tracks driven do not tell the "
+        "two apart.",
+    )
+
+
+def _tracks(episodes: Sequence[dict]) -> Section | None:
+    """A row of dots for every track; failures are crosses."""
+    known = [episode for episode in episodes if episode["score"] is not None and episode["seed"] is not None]
+    if not known:
+        return None
+    groups = {_name(some[0]): some for some in grouped(known, "controller", "mode")}
+    shades, figure = assign(groups), go.Figure()
+    for name, some in groups.items():
+        figure.add_scatter(
+            x=[str(episode["seed"]) for episode in some],
+            y=[episode["score"] for episode in some],
+            name=plain(name),
+            mode="markers",
+            customdata=[plain(episode["ended"]) for episode in some],
+            marker={
+                "color": colour(shades[name]),
+                "size": 9,
+                "opacity": 0.8,
+                "symbol": ["x" if episode["failure"] else "circle" for episode in some],
+            },
+            hovertemplate="%{y:.1f}, %{customdata}",
+        )
+    order = list(dict.fromkeys(str(episode["seed"]) for episode in known))
+    figure.update_layout(height=TRACKS_HEIGHT, hovermode="x unified", showlegend=True)
+    figure.update_xaxes(title_text="track", type="category", categoryorder="array", categoryarray=order)
+    figure.update_yaxes(title_text="score")
+    return Section("Track by track", [Chart(figure, "A cross is a failed episode.", "score")])
+
+
+def _sweeps(summary: dict) -> Section | None:
+    if not summary["sweeps"]:
+        return None
+    blocks, span = [], _span(summary)
+    for same in grouped(summary["sweeps"], "disturbance"):
+        kind = KINDS[same[0]["disturbance"]]
+        series = [
+            Series(_name(sweep), *(_column(sweep, key) for key in ("size", "mean", "low", "high"))) for sweep in same
+        ]
+        caption = f"{kind.label}; {kind.none:g} disturbs nothing. The band is the 95 % interval of the mean."
+        figure = lines(series, f"{kind.label.lower()} [{kind.unit}]", "score", y_range=span)
+        figure.update_traces(mode="lines+markers", selector=lambda trace: trace.name)  # not the edges of the bands
+        blocks += [Chart(figure, caption, f"sweep_{same[0]['disturbance']}"), _sizes(same)]
+    return Section(
+        "Robustness",
+        blocks,
+        lead="Mean score against the size of a disturbance between the simulator and the planner, on the same tracks.",
+    )
+
+
+def _span(summary: dict) -> tuple[float, float]:
+    """One range of scores for all sweeps, with zero in it, so that their charts can be compared."""
+    points = [point["score"] for sweep in summary["sweeps"] for point in sweep["points"]]
+    values = [value for point in points for value in (point["mean"], point["low"], point["high"]) if value is not None]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    return min(0.0, 1.05 * low), max(0.0, 1.05 * high)
+
+
+def _sizes(sweeps: Sequence[dict]) -> Table:
+    """A row for each size of one disturbance, controller and mode."""
+    several = len(sweeps) > 1
+    score, *others = (BY_NAME[name] for name in AT_SIZES)
+    heads = [
+        f"Size [{KINDS[sweeps[0]['disturbance']].unit}]",
+        *(["Controller"] if several else []),
+        Head(score.head, score.metric),
+        Head("95 %", "bootstrap_interval"),
+        *(Head(figure.head, figure.metric) for figure in others),
+        Head("Failed", "failed_episodes"),
+        "Mostly braked for",
+    ]
+    rows = [
+        [
+            f"{point['size']:g}",
+            *([_name(sweep)] if several else []),
+            score.spell(point["score"]["mean"]),
+            spell_interval(point["score"]),
+            *(figure.spell(point[figure.name]["mean"]) for figure in others),
+            f"{point['failed']} of {point['episodes']}",
+            _first_words(next(iter(point["braking_reasons"]), "–")),
+        ]
+        for sweep in sweeps
+        for point in sweep["points"]
+    ]
+    return Table(heads, rows)
+
+
+def _first_words(reason: str) -> str:
+    """What went wrong; the planner's reasons go on with numbers and advice."""
+    return re.split("[,:;]", reason)[0]
+
+
+def _column(sweep: dict, key: str) -> list[float]:
+    values = [point["size"] if key == "size" else point["score"][key] for point in sweep["points"]]
+    return [float("nan") if value is None else value for value in values]
+
+
+def _failures(episodes: Sequence[dict]) -> Section | None:
+    failed = [episode for episode in episodes if episode["failure"] is not None]
+    if not failed:
+        return None
+    rows = [
+        [
+            f"{_name(episode)}{_under(episode)}",
+            str(episode["seed"] if episode["seed"] is not None else "–"),
+            str(episode["steps"]),
+            BY_NAME["score"].spell(episode["score"]),
+            episode["failure"].splitlines()[0],
+        ]
+        for episode in failed
+    ]
+    said = [Prose(episode["failure"]) for episode in failed[:3]]
+    return Section(
+        "Failures",
+        [Table(["", "Track", "Steps", Head("Score", "score"), "Why"], rows), *said],
+        lead="Each counts with what was driven until then. The logs of these episodes are in the folder logs.",
+    )
+
+
+def _under(episode: dict) -> str:
+    disturbance = episode["disturbance"]
+    return f", {disturbance['name']}={disturbance['size']:g}" if disturbance else ""
+
+
+def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
+    timed = [group for group in summary["groups"] if group["latency_ms"]]
+    if not timed:
+        return None
+    heads = [Head("Latency [ms]", "command_latency"), "p50", "p95", "p99", "max", Head("Missed", "deadline_misses")]
+    rows = [
+        [
+            _name(group),
+            *(f"{group['latency_ms'][name]:.1f}" for name in ("p50", "p95", "p99", "max")),
+            BY_NAME["deadline_misses"].spell(group["figures"]["deadline_misses"]["mean"]),
+        ]
+        for group in timed
+    ]
+    charts = []
+    for some in grouped([episode for episode in episodes if episode["latency_ms"]], "controller", "mode"):
+        values = [value for episode in some for value in episode["latency_ms"]]
+        charts.append(Chart(histogram(values, "latency [ms]"), _name(some[0]), "command_latency"))
+    return Section(
+        "Latency",
+        [Table(heads, rows, "Missed deadlines: mean of an episode."), *charts],
+        lead="In lock-step no search is cut short, so its latency is not that of driving.",
+    )
+
+
+def _all_figures(summary: dict) -> Section:
+    """A table for each topic, without the figures that this simulator does not tell."""
+    tables = []
+    for topic in dict.fromkeys(figure.topic for figure in FIGURES):
+        known = [
+            figure
+            for figure in FIGURES
+            if figure.topic == topic
+            and any(group["figures"][figure.name]["mean"] is not None for group in summary["groups"])
+        ]
+        rows = [
+            [_name(group), *(_cell(figure, group["figures"][figure.name]) for figure in known)]
+            for group in summary["groups"]
+        ]
+        if known:
+            tables.append(Table(["", *(Head(figure.head, figure.metric) for figure in known)], rows, topic))
+    return Section("All figures", tables, lead="Means over episodes, with 95 % intervals.")
+
+
+def _cell(figure: Figure, cell: dict) -> str:
+    if cell["low"] is None:
+        return figure.spell(cell["mean"])
+    return f"{figure.spell(cell['mean'])} ({figure.spell(cell['low'])} to {figure.spell(cell['high'])})"

@@ -1,0 +1,142 @@
+"""Drives all trials of a benchmark that are not in its store yet, and stores what each of them gave."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from wm_bundle import Bundle
+from wm_bundle.bundle import sha256_of
+from wm_planner.engine.policy import PolicyFile
+
+from wm_tools.benchmark.episode import episode_figures
+from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
+from wm_tools.benchmark.plan import Trial, plan_trials
+from wm_tools.benchmark.store import EpisodeStore
+from wm_tools.benchmark.trial import Driven, drive_trial
+from wm_tools.drive.embedded import MAPS, check_cameras
+from wm_tools.drive.records import EpisodeCollector
+from wm_tools.drive.runner import check_planners, controller_of
+from wm_tools.drive.session import executable
+from wm_tools.drive.wording import episode_ending
+
+_WORLDS = {name: world for world, name in MAPS.items()}
+LOGS = "logs"  # folder for the logs of trials that failed
+
+OnProgress = Callable[[Trial, EpisodeCollector], None]
+OnEpisode = Callable[[Trial, dict], None]
+Tell = Callable[[str], None]
+
+
+def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]) -> dict:
+    """All that the episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller's name."""
+    return {
+        "controllers": [
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "bundle": identity_of(bundles[entry.name]),
+                **({"policy": policies[entry.name].identity} if entry.name in policies else {}),
+            }
+            for entry in options.controllers
+        ],
+        "seeds": list(options.tracks),
+        "modes": list(options.modes),
+        "parameters": dict(options.parameters),
+        "max_steps": options.max_steps,
+        "simulator": options.simulator,
+        "role_name": options.role_name,
+        "world": options.world,
+        "spawn_file": _hash_of(options.objects_definition_file),
+        "sweep": [str(disturbance) for disturbance in options.sweep],
+    }
+
+
+def _hash_of(file: Path | None) -> str | None:
+    """The SHA-256 of a file, None for none. Raises OSError."""
+    return None if file is None else sha256_of(file.expanduser())
+
+
+def identity_of(bundle: Bundle) -> str:
+    """A bundle's id and the first digits of a hash of its files' hashes: two of the same name may differ."""
+    hashes = json.dumps({name: file.sha256 for name, file in sorted(bundle.manifest.files.items())})
+    return f"{bundle.manifest.model_id} ({hashlib.sha256(hashes.encode()).hexdigest()[:12]})"
+
+
+def drive_all(
+    options: BenchmarkOptions,
+    bundles: Mapping[str, Bundle],
+    policies: Mapping[str, PolicyFile],
+    store: EpisodeStore,
+    on_progress: OnProgress,
+    on_episode: OnEpisode,
+    tell: Tell,
+) -> None:
+    """Drive what is missing, trial by trial. A trial that fails is stored as a failure, and the next one begins.
+    ``tell`` takes a line for people where a wait is long.
+
+    Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
+    """
+    common = {"role_name": options.role_name, **dict(options.parameters)}
+    check_planners(
+        {**common, "bundle": str(bundles[entry.name].path), **dict(controller_of(entry).parameters)}
+        for entry in options.controllers
+        if entry.has_model
+    )
+    executable("wm_planner", "planner")
+    if options.simulator != EXTERNAL:
+        executable("wm_sim", "bridge")
+        for bundle in bundles.values():
+            check_cameras(options, bundle)
+    done = {tuple(episode["trial"]) for episode in store.episodes}
+    for trial in plan_trials(options):
+        if trial.key in done:
+            continue
+        bundle = bundles[trial.entry.name]
+        logs = options.output.resolve() / LOGS / "-".join(str(part) for part in trial.key if part != "")
+        driven = drive_trial(
+            trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector), tell
+        )
+        policy = policies.get(trial.entry.name)
+        episode = episode_entry(trial, driven, options, bundle, policy.manifest.policy_id if policy else None)
+        store.append(episode)
+        if driven.failure is None:
+            shutil.rmtree(logs, ignore_errors=True)
+        on_episode(trial, episode)
+
+
+def episode_entry(
+    trial: Trial, driven: Driven, options: BenchmarkOptions, bundle: Bundle, policy_id: str | None
+) -> dict:
+    """A line of episodes.jsonl."""
+    disturbance = trial.disturbance
+    return {
+        "trial": list(trial.key),
+        "controller": trial.entry.name,
+        "mode": trial.mode,
+        "disturbance": None if disturbance is None else {"name": disturbance.name, "size": disturbance.size},
+        "seed": driven.trip.seed if options.simulator == EXTERNAL else trial.seed,
+        "bundle": bundle.manifest.model_id if trial.entry.has_model else None,
+        "policy": policy_id,
+        "map": driven.map_name,
+        "failure": driven.failure,
+        "ended": _ending(driven),
+        "wall_s": round(driven.wall_s, 2),
+        **episode_figures(
+            driven.trip,
+            bundle.manifest.control_period_s,
+            driven.map_name,
+            disturbance is not None,
+            trial.entry.has_model,
+        ),
+    }
+
+
+def _ending(driven: Driven) -> str:
+    if driven.failure is not None:
+        return "failed"
+    steps, world = driven.trip.steps, _WORLDS.get(driven.map_name)
+    if world is not None or not steps:
+        return episode_ending(driven.trip, world) if steps else "stopped"
+    return "terminated" if driven.trip.terminated else "time limit" if steps[-1].truncated else "stopped"

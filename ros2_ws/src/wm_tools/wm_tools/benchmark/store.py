@@ -1,0 +1,101 @@
+"""``episodes.jsonl``: a line for the benchmark's settings, then one for every finished episode, as it happens.
+
+A line is written with one call and is on disk before the next episode begins, so whoever kills the benchmark loses the
+episode that was being driven and nothing else.
+"""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from wm_tools.drive.errors import DriveError
+
+FORMAT_VERSION = 1
+FILE_NAME = "episodes.jsonl"
+
+
+class EpisodeStore:
+    """The file in ``folder``, held for this process alone until ``close``. A context manager."""
+
+    def __init__(self, folder: Path, settings: dict, resume: bool):
+        """Begin a file, or read it with ``resume``; ``settings`` is all that the episodes depend on, plain JSON.
+
+        Raises DriveError where there is a benchmark already, or to resume one with other settings; OSError.
+        """
+        self.path = folder / FILE_NAME
+        self.episodes: list[dict] = []  # finished before, in the order of the file
+        header = {"format_version": FORMAT_VERSION, "settings": settings}
+        if not resume and self.path.exists():
+            raise DriveError(
+                f"{self.path} holds a benchmark already: go on with it (--resume), or choose another --output"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        self._stream = open(self.path, "a+b")
+        try:
+            self._hold()
+            lines = self._complete_lines()
+            if lines:
+                _require_same(json.loads(lines[0]), header, self.path)
+                self.episodes = [json.loads(line) for line in lines[1:]]
+            else:
+                self._write(header)
+        except ValueError as error:
+            self._stream.close()
+            raise DriveError(f"{self.path} is damaged ({error}): remove it and begin anew") from None
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def __enter__(self) -> "EpisodeStore":
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self._stream.close()
+
+    def append(self, episode: dict) -> None:
+        """Add a finished episode. Raises ValueError for a number that is not finite, OSError."""
+        self._write(episode)
+        self.episodes.append(episode)
+
+    def _write(self, entry: dict) -> None:
+        self._stream.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DriveError(f"another benchmark is writing to {self.path}: wait for its end, or end it") from None
+
+    def _complete_lines(self) -> list[bytes]:
+        """All lines; what follows the last end of a line was being written when the benchmark was killed, and goes."""
+        self._stream.seek(0)
+        content = self._stream.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._stream.truncate(len(whole))
+        return whole.splitlines()
+
+
+def _require_same(found: dict, wanted: dict, path: Path) -> None:
+    """Raise DriveError naming what differs."""
+    if found.get("format_version") != FORMAT_VERSION:
+        raise DriveError(
+            f"{path}: expected format version {FORMAT_VERSION}, found {found.get('format_version')}; "
+            f"begin a new benchmark in another --output"
+        )
+    before, now = found.get("settings", {}), wanted["settings"]
+    different = [
+        f"{name} was {_spell(before.get(name))} and is now {_spell(now.get(name))}"
+        for name in dict.fromkeys((*before, *now))
+        if before.get(name) != now.get(name)
+    ]
+    if different:
+        raise DriveError(
+            f"{path} is a benchmark with other settings: {'; '.join(different)}. Use the same, or another --output"
+        )
+
+
+def _spell(value) -> str:
+    return "not set" if value is None else json.dumps(value)

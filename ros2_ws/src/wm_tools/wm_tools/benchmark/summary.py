@@ -1,0 +1,222 @@
+"""``benchmark.json``: what the episodes of a benchmark amount to, with intervals and paired comparisons."""
+
+import itertools
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from wm_bundle.files import write_text
+from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
+from wm_evaluation.metrics.bootstrap import mean_interval, paired_difference
+from wm_evaluation.metrics.errors import percentiles
+from wm_evaluation.wording import counted
+
+from wm_tools.benchmark.disturbance import KINDS
+from wm_tools.benchmark.metrics import FIGURES
+from wm_tools.benchmark.options import LOCK_STEP
+
+FORMAT_VERSION = 1
+FEW_EPISODES = 10  # below which a bootstrap interval is too narrow
+RESAMPLES = 2000
+OFTEN = 0.05  # share of frames with a brake for safety, above which latencies say little
+AT_SIZES = ("score", "off_track_share", "braking_share")  # figures told for every size of a disturbance
+TIE = 1e-6  # scores that differ by less are the same
+
+
+def build_summary(settings: dict, episodes: Sequence[dict], machine: dict, planned: int) -> dict:
+    """The dictionary that becomes benchmark.json, from the lines of episodes.jsonl; ``planned`` trials in all."""
+    undisturbed = [episode for episode in episodes if episode["disturbance"] is None]
+    return {
+        "format_version": FORMAT_VERSION,
+        "settings": settings,
+        "maps": sorted({episode["map"] for episode in episodes if episode["map"]}),
+        "machine": machine,
+        "planned": planned,
+        "driven": len(episodes),
+        "failed": sum(episode["failure"] is not None for episode in episodes),
+        "groups": [_group(some) for some in grouped(undisturbed, "controller", "mode")],
+        "comparisons": _comparisons(undisturbed),
+        "sweeps": _sweeps(episodes),
+        "caveats": _caveats(undisturbed, episodes, planned),
+    }
+
+
+def write_summary(path: Path, summary: dict) -> None:
+    """Write benchmark.json. Raises ValueError for a number that is not finite, OSError."""
+    write_text(path, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+
+
+def grouped(episodes: Sequence[dict], *keys: str) -> list[list[dict]]:
+    """Episodes that agree in ``keys``, groups and members in the order of their first appearance."""
+    groups: dict[tuple, list[dict]] = {}
+    for episode in episodes:
+        groups.setdefault(tuple(str(episode[key]) for key in keys), []).append(episode)
+    return list(groups.values())
+
+
+def interval_of(values: Sequence[float | None]) -> dict:
+    """``mean``, ``low``, ``high`` of the values that there are, None where they cannot be told, and their number."""
+    known = [value for value in values if value is not None]
+    mean, low, high = mean_interval(np.array(known, np.float64), RESAMPLES) if known else (math.nan,) * 3
+    return {"mean": _plain(mean), "low": _plain(low), "high": _plain(high), "n": len(known)}
+
+
+def _group(episodes: Sequence[dict]) -> dict:
+    first = episodes[0]
+    latencies = [value for episode in episodes for value in episode["latency_ms"] or ()]
+    return {
+        "controller": first["controller"],
+        "mode": first["mode"],
+        "bundle": first["bundle"],
+        "policy": first.get("policy"),  # episodes of older benchmarks do not say
+        "episodes": len(episodes),
+        "failed": sum(episode["failure"] is not None for episode in episodes),
+        "ended": dict(Counter(episode["ended"] for episode in episodes)),
+        "figures": {figure.name: interval_of([episode[figure.name] for episode in episodes]) for figure in FIGURES},
+        "latency_ms": {name: _plain(value) for name, value in percentiles(np.array(latencies)).items()}
+        if latencies
+        else None,
+    }
+
+
+def _comparisons(episodes: Sequence[dict]) -> list[dict]:
+    """Every pair of controllers that drove the same tracks, in the same mode; expert and random, which drive in
+    lock-step only, are compared there. What failed takes part with the score it had."""
+    found = []
+    for same_mode in grouped(episodes, "mode"):
+        for first, second in itertools.combinations(grouped(same_mode, "controller"), 2):
+            compared = _compare(first, second)
+            if compared is not None:
+                found.append(
+                    {
+                        "mode": first[0]["mode"],
+                        "first": first[0]["controller"],
+                        "second": second[0]["controller"],
+                        **compared,
+                    }
+                )
+    return found
+
+
+def _compare(first: Sequence[dict], second: Sequence[dict]) -> dict | None:
+    """Score of the first less that of the second; None without a track that both are known to have driven."""
+    others = {episode["seed"]: episode["score"] for episode in second if episode["seed"] is not None}
+    pairs = [
+        (episode["score"], others[episode["seed"]])
+        for episode in first
+        if episode["score"] is not None and others.get(episode["seed"]) is not None
+    ]
+    if not pairs:
+        return None
+    ours, theirs = np.array(pairs).T
+    mean, low, high = paired_difference(ours, theirs, RESAMPLES)
+    wins, losses = int((ours - theirs > TIE).sum()), int((theirs - ours > TIE).sum())
+    return {
+        "mean": mean,
+        "low": _plain(low),
+        "high": _plain(high),
+        "n": len(pairs),
+        "wins": wins,
+        "losses": losses,
+        "ties": len(pairs) - wins - losses,
+    }
+
+
+def _sweeps(episodes: Sequence[dict]) -> list[dict]:
+    """For every disturbance that was swept, controller and mode: the score at each size, and at none."""
+    found = []
+    for name in dict.fromkeys(episode["disturbance"]["name"] for episode in episodes if episode["disturbance"]):
+        swept = [episode for episode in episodes if (episode["disturbance"] or {}).get("name") == name]
+        for some in grouped(swept, "controller", "mode"):
+            controller, mode = some[0]["controller"], some[0]["mode"]
+            without = [
+                episode
+                for episode in episodes
+                if not episode["disturbance"] and (episode["controller"], episode["mode"]) == (controller, mode)
+            ]
+            kind = KINDS[name]
+            sizes = {kind.none: without} if without else {}
+            for episode in some:
+                sizes.setdefault(episode["disturbance"]["size"], []).append(episode)
+            points = [_point(size, sizes[size]) for size in sorted(sizes)]
+            found.append(
+                {
+                    "disturbance": name,
+                    "label": kind.label,
+                    "unit": kind.unit,
+                    "none": kind.none,
+                    "controller": controller,
+                    "mode": mode,
+                    "points": points,
+                }
+            )
+    return found
+
+
+def _point(size: float, episodes: Sequence[dict]) -> dict:
+    failed = sum(episode["failure"] is not None for episode in episodes)
+    figures = {name: interval_of([episode[name] for episode in episodes]) for name in AT_SIZES}
+    reasons: Counter[str] = Counter()
+    for episode in episodes:
+        reasons.update(episode["braking_reasons"] or {})
+    return {
+        "size": size,
+        "episodes": len(episodes),
+        "failed": failed,
+        **figures,
+        "braking_reasons": dict(reasons.most_common()),
+    }
+
+
+def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int) -> list[str]:
+    """What a reader must know before believing the figures."""
+    said = []
+    if len(episodes) < planned:
+        said.append(f"{planned - len(episodes)} of {counted(planned, 'episode')} not driven yet: go on with --resume.")
+    failed = sum(episode["failure"] is not None for episode in episodes)
+    if failed:
+        said.append(f"{failed} of {counted(len(episodes), 'episode')} failed; each counts with what it had driven.")
+    fewest = min((len(some) for some in grouped(undisturbed, "controller", "mode")), default=0)
+    if fewest < 2:
+        said.append("One episode each: no interval can be given, and a difference may be chance.")
+    elif fewest < FEW_EPISODES:
+        said.append(f"Only {fewest} episodes each: bootstrap intervals of fewer than {FEW_EPISODES} are too narrow.")
+    slow = sum(episode["slow_steps"] for episode in episodes if episode["mode"] == LOCK_STEP)
+    if slow:
+        said.append(
+            f"In lock-step the simulator goes on without a command when its wait is over "
+            f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
+            f"happened {slow} times: these episodes depend on how busy this machine was."
+        )
+    for some in grouped(undisturbed, "controller", "mode"):
+        share = interval_of([episode["braking_share"] for episode in some])["mean"] or 0.0
+        if share > OFTEN:
+            said.append(
+                f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): to brake is "
+                f"fast, so its latencies are not those of driving."
+            )
+    _say(
+        said,
+        episodes,
+        lambda episode: episode["seed"] is None,
+        "The simulator has no reset service, so its tracks are not known: controllers are not compared by track.",
+    )
+    _say(
+        said,
+        episodes,
+        lambda episode: episode["score"] is None and episode["failure"] is None,
+        "The simulator sends no step results: there is no score, no progress and no off-track share.",
+    )
+    return said
+
+
+def _say(said: list[str], episodes: Sequence[dict], holds: Callable[[dict], bool], text: str) -> None:
+    if any(map(holds, episodes)):
+        said.append(text)
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,200 @@
+"""Drives one trial: its processes, its graph, and what becomes of it. A trial knows nothing of those before it."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wm_bundle import Bundle
+from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S, planner_parameters
+from wm_bundle.ros_distribution import local_environment
+
+from wm_tools.benchmark.options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
+from wm_tools.benchmark.plan import Trial
+from wm_tools.benchmark.recorder_node import TripRecorderNode
+from wm_tools.benchmark.trip import StatusTripCollector, Trip, TripCollector
+from wm_tools.drive.domain import own_domain, ros_context
+from wm_tools.drive.embedded import simulator_parameters
+from wm_tools.drive.errors import DriveError
+from wm_tools.drive.processes import ProcessGroup
+from wm_tools.drive.records import EpisodeCollector
+from wm_tools.drive.runner import Controller, controller_of
+from wm_tools.drive.session import Session, executable
+
+EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
+DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
+
+
+class CannotBenchmark(DriveError):
+    """Nothing that a controller or an episode did: the benchmark itself cannot go on."""
+
+
+@dataclass(frozen=True)
+class Driven:
+    """What a trial gave. ``failure`` says why it could not be driven to its end, None where it was."""
+
+    trip: Trip
+    failure: str | None
+    map_name: str | None
+    wall_s: float
+
+
+def drive_trial(
+    trial: Trial,
+    options: BenchmarkOptions,
+    bundle: Bundle,
+    logs: Path,
+    on_progress: Callable[[EpisodeCollector], None],
+    tell: Callable[[str], None],
+) -> Driven:
+    """Drive a trial. What its processes say goes to ``logs``; ``on_progress`` is called many times a second, ``tell``
+    with a line for people where a wait is long.
+
+    Raises CannotBenchmark where there is no simulator to attach to, or one that cannot be benchmarked, and DriveError
+    where no ROS domain is free.
+    """
+    begun_s, period_s = time.monotonic(), bundle.manifest.control_period_s
+    external = options.simulator == EXTERNAL
+    collector = TripCollector(period_s, options.max_steps, joins=external, slow_step_s=wait_of(options))
+    with _graph(external) as (context, environment), ProcessGroup() as processes:
+        camera = bundle.manifest.image.cameras[0].name
+        node = TripRecorderNode(context, options.role_name, camera, collector)
+        session = Session(
+            trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress, tell
+        )
+        failure = None
+        try:
+            one = _Trial(trial, options, bundle, session)
+            (one.external if external else one.embedded)()
+        except CannotBenchmark:
+            raise
+        except DriveError as error:
+            failure = str(error)
+        finally:
+            session.close()
+    trips = node.collector.close() or [Trip(None)]
+    return Driven(trips[0], failure, node.map_name, time.monotonic() - begun_s)
+
+
+def wait_of(options: BenchmarkOptions) -> float:
+    """How long the simulator waits for a command in lock-step [s]."""
+    return BRIDGE_WAIT_S if options.simulator == EXTERNAL else EMBEDDED_WAIT_S
+
+
+@contextlib.contextmanager
+def _graph(external: bool) -> Iterator[tuple]:
+    """A ROS context and the environment of child processes: in a domain of our own, or where the user is."""
+    if external:
+        with ros_context(None) as context:
+            yield context, dict(os.environ)
+        return
+    with own_domain() as domain_id, ros_context(domain_id) as context:
+        yield context, local_environment(domain_id)
+
+
+class _Trial:
+    def __init__(self, trial: Trial, options: BenchmarkOptions, bundle: Bundle, session: Session):
+        self._trial, self._options, self._bundle, self._session = trial, options, bundle, session
+        self._node: TripRecorderNode = session.node
+        self._controller: Controller = controller_of(trial.entry)
+
+    def embedded(self) -> None:
+        """Start the simulator and drive one episode. It stands until everybody is connected and it is reset."""
+        session, node, trial = self._session, self._node, self._trial
+        factor = 0.0 if trial.mode == LOCK_STEP else 1.0
+        parameters = simulator_parameters(
+            self._bundle.manifest, self._options, trial.seed, factor, self._controller.autopilot
+        )
+        session.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
+        session.wait(node.sees_simulator, "the simulator's topics")
+        self._start_driver()
+        session.reset(trial.seed)
+        session.wait_for_first_tick()
+        session.finish_episode()
+        session.drain()
+
+    def external(self) -> None:
+        """Drive one episode of a simulator that runs already: on the track of the seed where it can be told that."""
+        session, node = self._session, self._node
+        self._find_simulator()
+        self._start_driver()
+        if node.can_reset():
+            session.reset(self._trial.seed)
+        else:
+            node.collector.begin(None)
+        session.finish_episode()
+        session.drain()
+
+    def _find_simulator(self) -> None:
+        session, node, options = self._session, self._node, self._options
+        car = f"/carla/{options.role_name}"
+        try:
+            session.wait(node.sees_car, "the simulator", EXTERNAL_TIMEOUT_S)
+        except DriveError:
+            domain = os.environ.get("ROS_DOMAIN_ID", "0")
+            raise CannotBenchmark(
+                f"no simulator in ROS domain {domain}: expected the topics {car}/vehicle_status and of the bundle's "
+                f"camera; start it, or name its car with --role-name"
+            ) from None
+        settled_s = time.monotonic() + DISCOVERY_S
+        session.wait(lambda: time.monotonic() > settled_s, "the simulator's other topics")
+        if others := node.other_drivers():
+            raise CannotBenchmark(f"{', '.join(others)} drives the car {options.role_name} already: end it first")
+        if self._trial.entry.kind == "expert" and not node.sees_expert():
+            raise CannotBenchmark(f"this simulator has no expert: there is no topic {car}/expert_control")
+        if not node.sees_step_results():
+            if options.max_steps is None:
+                raise CannotBenchmark("this simulator sends no step results: nothing ends an episode, give --max-steps")
+            session.record_in(
+                StatusTripCollector(
+                    self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options)
+                )
+            )
+
+    def _start_driver(self) -> None:
+        """Start whoever answers the camera; the last of all, because a simulator may begin with it."""
+        session, node = self._session, self._node
+        if self._controller.driver is not None:
+            node.drive_with(self._controller.driver())
+            node.listen_to_camera()
+            return
+        node.listen_to_planner()
+        session.start("planner", [str(executable("wm_planner", "planner"))], self._planner_parameters())
+        # Before the first image it says every second that it is ready, so a word means that we hear it, too.
+        session.wait(node.hears_planner, "the planner's first status", self._options.start_timeout)
+        if self._trial.disturbance is not None:
+            command = [sys.executable, "-m", "wm_tools.benchmark.disturber_node"]
+            session.start("disturber", command, self._disturber_parameters())
+
+    def _planner_parameters(self) -> dict:
+        parameters = {"bundle": str(self._bundle.path), "role_name": self._options.role_name, "autostart": True}
+        if self._trial.mode == LOCK_STEP:
+            parameters |= planner_parameters(wait_of(self._options))
+        parameters |= {**dict(self._options.parameters), **dict(self._controller.parameters)}
+        if self._trial.disturbance is not None:
+            parameters["image_topic"] = self._disturbed("{camera}/image")
+            parameters["control_topic"] = self._disturbed("control")
+        return parameters
+
+    def _disturber_parameters(self) -> dict:
+        config = planner_config(self._options)
+        cameras = [camera.name for camera in self._bundle.manifest.image.cameras]
+        images, disturbed = config.topic("image_topic", "{camera}/image"), self._disturbed("{camera}/image")
+        return {
+            "simulator_images": [images.replace("{camera}", camera) for camera in cameras],
+            "planner_images": [disturbed.replace("{camera}", camera) for camera in cameras],
+            "simulator_control": config.topic("control_topic", "vehicle_control_cmd"),
+            "planner_control": self._disturbed("control"),
+            "disturbance": self._trial.disturbance.name,
+            "size": float(self._trial.disturbance.size),
+            "period_s": self._bundle.manifest.control_period_s,
+            "lock_step": self._trial.mode == LOCK_STEP,
+            "seed": self._trial.seed,
+        }
+
+    def _disturbed(self, leaf: str) -> str:
+        """A topic between the planner and the disturber."""
+        return f"/carla/{self._options.role_name}/disturbed/{leaf}"

@@ -1,0 +1,79 @@
+"""Thresholds over an evaluation's figures, which make it a gate: `action.steer.mae<0.1`."""
+
+import math
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wm_tools.common.errors import EvaluationError
+
+_RELATIONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
+_FORM = re.compile(r"\s*([A-Za-z0-9_.]+)\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A figure's name, how it must compare, and with what."""
+
+    name: str
+    relation: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Threshold":
+        """Of 'name<value'. Raises EvaluationError for what is none."""
+        found = _FORM.fullmatch(text)
+        try:
+            limit = float(found.group(3)) if found else math.nan
+        except ValueError:
+            limit = math.nan
+        if math.isnan(limit):
+            raise EvaluationError(f"expected NAME<VALUE, as action.steer.mae<0.1 (also >, <=, >=), found '{text}'")
+        return cls(found.group(1), found.group(2), limit)
+
+    def holds(self, value: float) -> bool:
+        """Whether a figure keeps it; one that cannot be told, NaN, does not."""
+        return not math.isnan(value) and _RELATIONS[self.relation](value, self.limit)
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.relation}{self.limit:g}"
+
+
+# What is asked where the user asks nothing: what brakes most of the time does not drive.
+DEFAULT = (Threshold("mode.braking_share", "<=", 0.5),)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A threshold, the bundle's figure, and whether it holds."""
+
+    threshold: Threshold
+    value: float
+    holds: bool
+
+
+def spell_verdicts(verdicts: Sequence[Verdict]) -> str:
+    """How many hold or fail, in words; nothing where nothing was asked."""
+    failed, count = sum(not verdict.holds for verdict in verdicts), len(verdicts)
+    if not verdicts:
+        return ""
+    if count == 1:
+        return f"the threshold {verdicts[0].threshold} {'fails' if failed else 'holds'}"
+    return f"{failed} of {count} thresholds fail" if failed else f"all {count} thresholds hold"
+
+
+def judge(thresholds: Sequence[Threshold], values: Mapping[str, float]) -> list[Verdict]:
+    """A verdict for each threshold over the figures' ``values`` by name."""
+    found = [(threshold, values[threshold.name]) for threshold in thresholds]
+    return [Verdict(threshold, value, threshold.holds(value)) for threshold, value in found]
+
+
+def check_names(thresholds: Sequence[Threshold], known: Sequence[str]) -> None:
+    """Raise EvaluationError for a threshold over a figure that does not exist."""
+    for threshold in thresholds:
+        if threshold.name not in known:
+            leaf = threshold.name.rsplit(".", 1)[-1]
+            near = [name for name in known if leaf in name.split(".")][:5]
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise EvaluationError(f"--threshold: there is no figure '{threshold.name}'{hint} (--list-metrics has all)")

@@ -1,0 +1,80 @@
+"""A ROS domain for one run alone, reachable from this machine only."""
+
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Iterator
+
+import rclpy
+from rclpy.context import Context
+from rclpy.signals import SignalHandlerOptions
+from wm_bundle.ros_distribution import discovery
+from wm_bundle.ros_errors import reason_of
+
+from wm_tools.drive.errors import DriveError
+
+# DDS derives its UDP ports from the domain id: 7400 + 250 * id + an offset. Ids up to 101 stay below the
+# ports that Linux gives to clients; the lowest are the ones people use by hand, those from 50 on belong to
+# the tests.
+DOMAIN_IDS = range(10, 50)
+_FIRST_PARTICIPANT = 10  # offset of the port that the first participant of a domain on a machine listens on
+_MARK = 248  # offset of a port no participant reaches: holding it tells other drives that the domain is taken
+
+
+@contextlib.contextmanager
+def own_domain() -> Iterator[int]:
+    """Yields a domain id that nobody on this machine uses, held until the end. Raises DriveError when all are
+    taken.
+
+    The hold is a bound socket: the kernel gives it back even when we are killed.
+    """
+    for domain_id in random.sample(DOMAIN_IDS, len(DOMAIN_IDS)):
+        if not is_unused(domain_id):
+            continue
+        base = _port_base(domain_id)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mark:
+            try:
+                mark.bind(("127.0.0.1", base + _MARK))
+            except OSError:
+                continue
+            yield domain_id
+            return
+    raise DriveError(
+        f"all ROS domains from {DOMAIN_IDS[0]} to {DOMAIN_IDS[-1]} are in use on this machine; end other drives first"
+    )
+
+
+def is_unused(domain_id: int) -> bool:
+    """Whether no participant of this domain runs on this machine."""
+    return _is_free(_port_base(domain_id) + _FIRST_PARTICIPANT)
+
+
+def _port_base(domain_id: int) -> int:
+    return 7400 + 250 * domain_id
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def ros_context(domain_id: int | None) -> Iterator[Context]:
+    """Yields an rclpy context in the domain, None for the one that the environment names. Signals stay with us: the
+    end of a drive has an order of its own. Raises DriveError where ROS cannot be started."""
+    if domain_id is not None:
+        os.environ.update(discovery(domain_id))  # the middleware reads them when the context is made
+    context = Context()
+    try:
+        rclpy.init(context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's, as where no log can be written
+        raise DriveError(f"ROS cannot be started: {reason_of(error)}") from None
+    try:
+        yield context
+    finally:
+        rclpy.try_shutdown(context=context)

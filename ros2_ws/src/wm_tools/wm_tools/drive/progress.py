@@ -1,0 +1,101 @@
+"""What the user sees while a drive runs, and the table at its end."""
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from wm_tools.drive.records import Episode, EpisodeCollector
+from wm_tools.drive.statistics import drive_figures, latency_percentiles
+from wm_tools.drive.summary import DriveResult, is_timed
+from wm_tools.drive.wording import episode_ending, spell_interval, spell_ms, timing_cells
+
+# Simulated seconds in an episode that runs to the time limit, by world; CarRacing-v3's are 1000 frames at 50 Hz.
+EPISODE_S = {"carracing": 20.0, "traffic": 40.0}
+
+
+class DriveProgress:
+    """A bar while a controller drives, and a line for every finished episode. Use it as a context manager."""
+
+    def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None, world: str):
+        self._console, self._world = console, world
+        self._steps = max_steps or round(EPISODE_S[world] / period_s)
+        self._total = seeds * self._steps
+        self._bar = Progress(
+            TextColumn("[bold]{task.description:<8}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = None
+        self._told = 0
+
+    def __enter__(self) -> "DriveProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self._bar.stop()
+
+    def begin(self, controller: str) -> None:
+        """A controller's processes start now."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(controller, total=self._total, text="starting")
+        self._controller, self._told = controller, 0
+
+    def update(self, collector: EpisodeCollector) -> None:
+        """Show where the controller is; cheap enough for every tick."""
+        finished = len(collector.episodes) - (not collector.episode_over)
+        for episode in collector.episodes[self._told : finished]:
+            self._tell(episode)
+        self._told = finished
+        if not collector.episodes:
+            return
+        episode = collector.current
+        done = finished * self._steps + (0 if collector.episode_over else len(episode.steps))
+        text = "starting"
+        if collector.ticks:
+            text = f"track {episode.seed}  step {len(episode.steps):3d}  score {episode.score:6.1f}"
+        self._bar.update(self._task, completed=min(done, self._total), text=text)
+
+    def tell(self, line: str) -> None:
+        """A line of text above the bar."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _tell(self, episode: Episode) -> None:
+        figures = [
+            f"track {episode.seed}",
+            f"score [bold]{episode.score:6.1f}[/]",
+            f"{len(episode.steps):3d} steps",
+            f"{100 * episode.off_track_fraction:3.0f} % off track",
+            episode_ending(episode, self._world),
+        ]
+        if is_timed(self._controller):
+            figures.append(f"latency p99 {spell_ms(latency_percentiles(episode.steps)['p99'])}")
+        name = f"[bold]{escape(self._controller):<8}[/]"
+        self._console.print(f"{name} {'  '.join(figures)}", highlight=False, soft_wrap=True)
+
+
+def results_table(result: DriveResult, summary: dict) -> Table:
+    """The table of all controllers, for the terminal."""
+    title = f"Bundle {escape(result.bundle_id)} in {escape(result.simulator)}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", style="bold", overflow="fold")
+    for head in ("mean", "95 %", "scores", "off track", "p50 ms", "p99 ms", "missed"):
+        table.add_column(head, justify="right", no_wrap=head != "scores")
+    for name, episodes in result.episodes.items():
+        part, drive = summary["controllers"][name], drive_figures(episodes, result.period_s)
+        scores = " ".join(f"{episode.score:.0f}" for episode in episodes)
+        table.add_row(
+            name,
+            f"{part['mean_score']:.1f}",
+            spell_interval(part["ci95"]),
+            scores,
+            f"{100 * drive.off_track_fraction:.1f} %",
+            *timing_cells(name, drive),
+        )
+    return table

@@ -1,0 +1,183 @@
+"""The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one
+client."""
+
+import math
+
+import numpy as np
+from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from wm_bundle import ImageError
+from wm_bundle.service_guard import guard_services
+from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
+from wm_msgs.srv import Reset
+from wm_planner.node.messages import stamp_ns
+
+from wm_tools.drive.drivers import Driver
+from wm_tools.drive.pictures import FrameReader, split_frames
+from wm_tools.drive.records import (
+    EpisodeCollector,
+    ImaginedSample,
+    MotionSample,
+    PlannerSample,
+    StepSample,
+    begins_episode,
+)
+
+
+def reliable(depth: int) -> QoSProfile:
+    """The bridge's own quality of service; deep enough that a busy moment loses nothing."""
+    return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def yaw_of(orientation) -> float:
+    """Heading [rad] of a geometry_msgs Quaternion, anticlockwise from the map's x."""
+    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+class RecorderNode(Node):
+    """Fills ``collector`` from the topics of the car ``role_name`` and of its ``camera``.
+
+    ``collector`` may be replaced by another one. Camera frames are kept only where there is a ``reader`` for them.
+    ``bad_message`` holds why a message could not be used, None while all could.
+    """
+
+    def __init__(
+        self, context: Context, role_name: str, camera: str, collector: EpisodeCollector, reader: FrameReader | None
+    ):
+        super().__init__("drive_recorder", context=context)
+        self.bad_message: str | None = None
+        self.collector = collector
+        self._reader = reader
+        self._car = f"/carla/{role_name}"
+        self._images = f"{self._car}/{camera}/image"
+        self._planner_heard = False
+        self._driver: Driver | None = None
+        self._commands = None
+        self._answered_ns: int | None = None
+        self._expert: tuple[float, float, float] | None = None
+        self._reset = self.create_client(Reset, f"{self._car}/reset")
+        listen = self.create_subscription
+        listen(StepResult, f"{self._car}/step_result", self._on_step, reliable(50))
+        listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, reliable(50))
+        listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, reliable(10))
+        guard_services(self)
+
+    def sees_simulator(self) -> bool:
+        """Whether every topic and service of the simulator that a drive needs is there."""
+        topics = (self._images, f"{self._car}/step_result", f"{self._car}/vehicle_status")
+        return all(self.count_publishers(topic) for topic in topics) and self._reset.service_is_ready()
+
+    def hears_planner(self) -> bool:
+        """Whether a status of the planner has come."""
+        return self._planner_heard
+
+    def listen_to_camera(self) -> None:
+        """Receive frames. Call it last: the simulator takes the camera's subscriber for the sign to begin,
+        and it hears of our other subscriptions, made earlier, before it hears of this one."""
+        self.create_subscription(Image, self._images, self._on_image, reliable(10))
+
+    def listen_to_planner(self) -> None:
+        """Record what the planner says, too."""
+        self.create_subscription(PlannerStatus, f"{self._car}/planner/status", self._on_planner, reliable(50))
+        self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, reliable(2))
+
+    def drive_with(self, driver: Driver) -> None:
+        """From now on, answer every frame with one command of ``driver``."""
+        self._driver = driver
+        self._commands = self.create_publisher(CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", reliable(10))
+
+    def ask_reset(self, seed: int):
+        """Ask the simulator for a new episode; returns the future of a wm_msgs/srv/Reset response."""
+        return self._reset.call_async(Reset.Request(seed=seed))
+
+    def _on_image(self, message: Image) -> None:
+        if self._driver is not None:
+            self._answer(message)
+        if self._reader is None:
+            return
+        try:
+            frame = self._reader.read(message.height, message.width, message.encoding, message.step, message.data)
+        except ImageError as error:
+            self.bad_message = f"camera image: {error}"
+        else:
+            self.collector.add_frame(stamp_ns(message.header.stamp), frame)
+
+    def _answer(self, image: Image) -> None:
+        image_ns = stamp_ns(image.header.stamp)
+        if begins_episode(image_ns, self._answered_ns):
+            self._driver.begin(self.collector.current.seed)
+        self._answered_ns = image_ns
+        steer, throttle, brake = self._driver.command(self._expert)
+        self._commands.publish(CarlaEgoVehicleControl(header=image.header, steer=steer, throttle=throttle, brake=brake))
+
+    def _on_expert(self, message: CarlaEgoVehicleControl) -> None:
+        self._expert = (message.steer, message.throttle, message.brake)
+
+    def _on_step(self, message: StepResult) -> None:
+        try:
+            self.collector.add_step(
+                StepSample(
+                    stamp_ns(message.header.stamp),
+                    message.reward,
+                    message.wheels_off_road,
+                    message.command_latency_ms,
+                    message.terminated,
+                    message.truncated,
+                )
+            )
+        except ValueError as error:
+            self.bad_message = f"step result: {error}"
+
+    def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
+        control, linear = message.control, message.acceleration.linear
+        self.collector.add_motion(
+            MotionSample(
+                stamp_ns(message.header.stamp),
+                message.velocity,
+                control.steer,
+                control.throttle,
+                control.brake,
+                (linear.x, linear.y),
+                yaw_of(message.orientation),
+            )
+        )
+
+    def _on_planner(self, message: PlannerStatus) -> None:
+        self._planner_heard = True
+        self.collector.add_planner(
+            PlannerSample(
+                stamp_ns(message.header.stamp),
+                message.latency_ms,
+                message.mode not in (PlannerStatus.MODE_DRIVING, PlannerStatus.MODE_DEGRADED),
+                message.reason,
+                message.candidates,
+                message.horizon,
+                message.iterations,
+                message.surprise,
+                message.mode == PlannerStatus.MODE_DEGRADED,
+            )
+        )
+
+    def _on_imagined(self, message: ImaginedRollouts) -> None:
+        count, horizon = message.candidates, message.horizon
+        future = message.future
+        try:
+            frames = split_frames(future.height, future.width, future.encoding, future.step, future.data, horizon)
+            actions = np.asarray(message.actions, np.float32).reshape(count, horizon, 3)
+        except ValueError as error:  # ImageError is one
+            self.bad_message = f"imagined rollouts: {error}"
+            return
+        self.collector.add_imagined(
+            ImaginedSample(
+                stamp_ns(message.header.stamp),
+                message.period_s,
+                frames,
+                np.asarray(message.returns, np.float32),
+                actions[:, :, 0],
+                message.best,
+            )
+        )

@@ -1,0 +1,145 @@
+"""A recorder node and the processes it records, while they drive: start, wait, episode, end. Every wait has an end."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from wm_bundle.files import write_text
+from wm_bundle.lock_step import EMBEDDED_WAIT_S
+from wm_planner.command_line import hold_signals
+
+from wm_tools.drive.errors import DriveError
+from wm_tools.drive.processes import ProcessGroup
+from wm_tools.drive.recorder_node import RecorderNode
+from wm_tools.drive.records import EpisodeCollector
+
+START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the first step once a driver is there
+RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
+STALL_TIMEOUT_S = 2.0 * EMBEDDED_WAIT_S  # without a step while driving
+FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
+DRAIN_S = 0.2  # after the last step, for what is still on its way
+
+
+def executable(package: str, name: str) -> Path:
+    """Path of an installed executable. Raises DriveError where the workspace is not in use or not built."""
+    try:
+        path = Path(get_package_prefix(package)) / "lib" / package / name
+    except (PackageNotFoundError, LookupError, OSError):
+        raise DriveError(f"the package {package} is not in use: build the workspace and source env.sh") from None
+    if not path.is_file():
+        raise DriveError(f"{path} is missing: build the workspace again")
+    return path
+
+
+class Session:
+    """Spins ``node`` while it waits for the graph and for steps, and notices children that end.
+
+    ``title`` names who drives, in messages and in the names of the files in ``logs``. ``slow_step_s`` [s of wall time]
+    is how long a step takes by intention. ``on_progress`` is called many times a second, ``tell`` with a line for
+    people while a wait is long. Every method raises DriveError, quoting what the processes wrote, when one of them has
+    ended, a message cannot be used, or a wait is in vain.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        context: Context,
+        node: RecorderNode,
+        collector: EpisodeCollector,
+        processes: ProcessGroup,
+        environment: Mapping[str, str],
+        logs: Path,
+        slow_step_s: float,
+        on_progress: Callable[[EpisodeCollector], None],
+        tell: Callable[[str], None],
+    ):
+        self.node = node
+        self._title, self._collector, self._processes = title, collector, processes
+        self._environment, self._logs, self._on_progress, self._tell = environment, logs, on_progress, tell
+        self._stall_timeout_s = STALL_TIMEOUT_S + 10 * slow_step_s
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(node)
+
+    def record_in(self, collector: EpisodeCollector) -> None:
+        """Fill another collector from now on."""
+        self.node.collector = self._collector = collector
+
+    def close(self) -> None:
+        """Give back what the ROS context holds."""
+        self._executor.shutdown()
+        self.node.destroy_node()
+
+    def start(self, name: str, command: Sequence[str], parameters: Mapping) -> None:
+        """Start a child that is a ROS node with these parameters."""
+        # JSON is YAML, and a file needs none of the quoting that values on a command line do.
+        file = self._logs / f"{self._title}-{name}.yaml"
+        write_text(file, json.dumps({"/**": {"ros__parameters": parameters}}, indent=2) + "\n")
+        self._processes.start(
+            name,
+            [*command, "--ros-args", "--params-file", str(file)],
+            self._environment,
+            self._logs / f"{self._title}-{name}.log",
+        )
+
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Spin until ``condition``; ``what`` says in words what is waited for."""
+        begun_s, next_word_s = time.monotonic(), FIRST_WORD_S
+        while not condition():
+            waited_s = time.monotonic() - begun_s
+            if waited_s > next_word_s:
+                next_word_s = waited_s + NEXT_WORD_S
+                self._tell(
+                    f"{self._title}: {waited_s:.0f} s of at most {timeout_s:g} s waited for {what}; "
+                    f"{self._processes.last_words()}"
+                )
+            if waited_s > timeout_s:
+                raise DriveError(
+                    f"{self._title}: waited {timeout_s:g} s for {what}, in vain.\n{self._processes.quote()}"
+                )
+            self.spin_once()
+
+    def reset(self, seed: int) -> None:
+        """Make the simulator begin an episode on the track of ``seed``."""
+        self._collector.begin(seed)
+        future = self.node.ask_reset(seed)
+        self.wait(future.done, f"the simulator's answer to the reset to track {seed}", RESET_TIMEOUT_S)
+        answer = future.result()
+        if not answer.success:
+            raise DriveError(f"the simulator refused the reset to track {seed}: {answer.message}")
+
+    def wait_for_first_tick(self) -> None:
+        """Spin until the simulator has ticked."""
+        self.wait(lambda: self._collector.ticks > 0, "the first tick of the simulator")
+
+    def finish_episode(self) -> None:
+        """Spin until the episode is over; every step prolongs the deadline."""
+        seen, deadline = -1, 0.0
+        while not self._collector.episode_over:
+            if self._collector.ticks != seen:
+                seen, deadline = self._collector.ticks, time.monotonic() + self._stall_timeout_s
+            if time.monotonic() > deadline:
+                episode = self._collector.current
+                raise DriveError(
+                    f"{self._title}: the simulator did not tick for {self._stall_timeout_s:.0f} s, at step "
+                    f"{len(episode.steps)} of track {episode.seed}.\n{self._processes.quote()}"
+                )
+            self.spin_once()
+
+    def drain(self) -> None:
+        """Take in what is still on its way after the last step."""
+        drained = time.monotonic() + DRAIN_S
+        while time.monotonic() < drained:
+            self.spin_once()
+
+    def spin_once(self) -> None:
+        """Take in a message, if one comes soon, and look after everything."""
+        with hold_signals():
+            self._executor.spin_once(timeout_sec=0.05)
+        if self.node.bad_message is not None:
+            raise DriveError(f"{self._title}: cannot use a message: {self.node.bad_message}")
+        self._processes.check()
+        self._on_progress(self._collector)

@@ -1,0 +1,92 @@
+"""`summary.json`: what a drive measured, as numbers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wm_bundle.files import write_text
+from wm_planner.config import SOLVERS
+
+from wm_tools.drive.bundle_scores import KnownScores
+from wm_tools.drive.entries import REFERENCES
+from wm_tools.drive.records import Episode
+from wm_tools.drive.statistics import deadline_misses, latency_percentiles, mean_and_interval
+
+
+def is_timed(controller: str) -> bool:
+    """Whether a controller computes in real time, so that its latency counts."""
+    return controller not in REFERENCES
+
+
+@dataclass(frozen=True)
+class DriveResult:
+    """All that a drive recorded. ``period_s`` [s] is the control period, ``known`` what the bundle scored before,
+    ``policies`` the ids of the policies that took part, by controller."""
+
+    bundle_id: str
+    simulator: str
+    period_s: float
+    episodes: dict[str, list[Episode]]  # by controller
+    machine: dict[str, str | int]
+    known: KnownScores = KnownScores()
+    policies: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def timed_controller(self) -> str | None:
+        """The controller whose control loop is described: planner, else the first of the solvers or of the others
+        with a model, else None."""
+        timed = [name for name, episodes in self.episodes.items() if episodes and is_timed(name)]
+        return next((name for name in ("planner", *SOLVERS, *timed) if name in timed), None)
+
+
+def build_summary(result: DriveResult) -> dict:
+    """The dictionary that becomes summary.json. Latencies are null where no model drove,
+    ``benchmark`` for a bundle that carries no scores."""
+    return {
+        "bundle": result.bundle_id,
+        "simulator": result.simulator,
+        "controllers": {
+            name: _controller(episodes, result.policies.get(name)) for name, episodes in result.episodes.items()
+        },
+        "control": _control(result),
+        "machine": result.machine,
+        "benchmark": result.known.summary(),
+    }
+
+
+def _controller(episodes: list[Episode], policy_id: str | None) -> dict:
+    mean_score, interval = mean_and_interval([episode.score for episode in episodes])
+    return {
+        "episodes": [
+            {
+                "seed": episode.seed,
+                "score": episode.score,
+                "steps": len(episode.steps),
+                "terminated": episode.terminated,
+                "off_track_fraction": episode.off_track_fraction,
+            }
+            for episode in episodes
+        ],
+        "mean_score": mean_score,
+        "ci95": interval,
+        **({} if policy_id is None else {"policy": policy_id}),
+    }
+
+
+def _control(result: DriveResult) -> dict:
+    episodes = result.episodes.get(result.timed_controller, [])
+    steps = [step for episode in episodes for step in episode.steps]
+    said = next((sample for episode in episodes for sample in episode.planner if not sample.braking), None)
+    return {
+        "rate_hz": 1.0 / result.period_s,
+        "latency_ms": latency_percentiles(steps),
+        "deadline_misses": deadline_misses(steps, result.period_s),
+        "candidates": said.candidates if said else None,
+        "horizon": said.horizon if said else None,
+    }
+
+
+def write_summary(path: Path, summary: dict) -> None:
+    """Write summary.json. Raises ValueError for a number that is not finite, OSError."""
+    write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,147 @@
+"""Whether recorded rows are what a bundle was trained for, and the same rows in the bundle's terms."""
+
+from dataclasses import replace
+
+import numpy as np
+from wm_bundle import BundleManifest
+from wm_data.conversion.report import NS_PER_S
+from wm_data.episodes import Episode
+from wm_data.rates import rate_of
+
+from wm_tools.common.errors import BagError
+
+_SAME_PERIOD = 0.1  # as the planner's own check of the rate
+
+
+def check_period(period_s: float, manifest: BundleManifest, place: str, resample: bool) -> None:
+    """Raise BagError for pictures ``period_s`` apart where the bundle wants another period.
+
+    ``resample``: more pictures than needed are no fault.
+    """
+    wanted_s = manifest.control_period_s
+    if abs(period_s / wanted_s - 1.0) <= _SAME_PERIOD or (resample and period_s < wanted_s):
+        return
+    advice = "; --resample takes those nearest to the bundle's period" if period_s < wanted_s else ""
+    raise BagError(
+        f"{place} has a picture every {period_s:.3f} s, the bundle {manifest.model_id} was trained for one every "
+        f"{wanted_s:g} s: evaluate a bundle for this period{advice}"
+    )
+
+
+def checked_episode(episode: Episode, manifest: BundleManifest, place: str) -> tuple[Episode, list[str]]:
+    """The episode with the bundle's cameras in its order, its vector inputs, and stamps; and notes for the reader.
+
+    Rewards that are not those the bundle predicts become NaN. Raises BagError where something is missing that the
+    bundle needs.
+    """
+    notes: list[str] = []
+    if episode.actions.shape[1] != 3:
+        raise BagError(f"{place} has actions of {episode.actions.shape[1]} numbers, expected steer, throttle, brake")
+    observations, mask = _cameras(episode, manifest, place, notes)
+    stamps = _stamps(episode, manifest, place, notes)
+    return (
+        replace(
+            episode,
+            observations=observations,
+            camera_mask=mask,
+            vector=_vector(episode, manifest, place),
+            rewards=_rewards(episode, manifest, notes),
+            stamps_ns=stamps,
+        ),
+        notes,
+    )
+
+
+def _cameras(episode: Episode, manifest: BundleManifest, place: str, notes: list[str]):
+    """Pictures (T, C, H, W) and mask (T, K) or None, of the bundle's cameras in its order."""
+    image = manifest.image
+    _, channels, height, width = episode.observations.shape
+    if (height, width) != (image.height, image.width):
+        raise BagError(
+            f"{place} holds pictures of {width}x{height} pixels, made for a model of this size; the bundle "
+            f"{manifest.model_id} sees {image.width}x{image.height}: evaluate it with the recording itself"
+        )
+    wanted = [camera.name for camera in image.cameras]
+    told = episode.meta.get("cameras")
+    told = told if isinstance(told, list) and all(isinstance(camera, dict) for camera in told) else []
+    names = [camera.get("name") for camera in told] if len(told) == channels // 3 else []
+    if not names and channels == image.channels:
+        notes.append(f"the recording does not name its cameras: taken to be {', '.join(wanted)}")
+        names = wanted
+    missing = [name for name in wanted if name not in names]
+    if missing and len(wanted) == len(names) == 1:
+        notes.append(f"the recording's camera {names[0]} is taken for the bundle's {wanted[0]}")
+        names, missing = wanted, []
+    if missing:
+        found = ", ".join(map(str, names)) or f"{channels // 3} without names"
+        raise BagError(
+            f"{place} lacks the camera {', '.join(missing)} of the bundle {manifest.model_id}; it has {found}"
+        )
+    chosen = [names.index(name) for name in wanted]
+    _note_other_views([told[k] for k in chosen] if told else [], manifest, notes)
+    if chosen == list(range(channels // 3)):
+        return episode.observations, episode.camera_mask
+    mask = None if episode.camera_mask is None else episode.camera_mask[:, chosen]
+    return episode.observations[:, [3 * k + c for k in chosen for c in range(3)]], mask
+
+
+def _note_other_views(told: list[dict], manifest: BundleManifest, notes: list[str]) -> None:
+    for camera, spec in zip(told, manifest.image.cameras, strict=False):
+        crop = camera.get("crop")
+        crop = tuple(crop) if isinstance(crop, list) else None
+        if (crop, bool(camera.get("letterbox", False))) != (spec.crop, spec.letterbox):
+            notes.append(
+                f"the recording's pictures of {spec.name} were cut out or framed otherwise than the bundle "
+                f"does it: its figures are of pictures it was not trained for"
+            )
+
+
+def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarray:
+    """(T, 2): speed [m/s] and yaw rate [rad/s], NaN where the recording has none. Raises BagError where needed."""
+    told = episode.meta.get("vector")
+    told = told if isinstance(told, list) and all(isinstance(column, dict) for column in told) else []
+    names = [column.get("name") for column in told][: episode.vector.shape[1]]
+    columns = {name: episode.vector[:, index] for index, name in enumerate(names)}
+    units = {column.get("name"): column.get("unit") for column in told}
+    for entry in manifest.vector:
+        if units.get(entry.name) not in (None, entry.unit):
+            raise BagError(
+                f"{place} has {entry.name} in {units[entry.name]}, the bundle {manifest.model_id} takes {entry.unit}: "
+                f"convert it to that"
+            )
+        if entry.name not in columns:
+            advice = {"speed": "vehicle status or odometry", "yaw_rate": "--topics odometry=TOPIC or imu=TOPIC"}
+            raise BagError(
+                f"{place} has no {entry.name} [{entry.unit}], which the bundle {manifest.model_id} needs; expected it "
+                f"from {advice.get(entry.name, 'the recording')}"
+            )
+    unknown = np.full(len(episode), np.nan, np.float32)
+    return np.stack([columns.get("speed", unknown), columns.get("yaw_rate", unknown)], 1)
+
+
+def _rewards(episode: Episode, manifest: BundleManifest, notes: list[str]) -> np.ndarray:
+    name = episode.meta.get("reward", manifest.reward_name)
+    if name == manifest.reward_name:
+        return episode.rewards
+    notes.append(
+        f"the recording's reward is '{name}', the bundle predicts '{manifest.reward_name}': no figures of "
+        f"reward and return"
+    )
+    return np.full(len(episode), np.nan, np.float32)
+
+
+def _stamps(episode: Episode, manifest: BundleManifest, place: str, notes: list[str]) -> np.ndarray:
+    """int64 (T,) [ns], rising. Raises BagError."""
+    if episode.stamps_ns is None:
+        rate = rate_of(episode.meta)
+        if rate is None:
+            notes.append("the recording does not tell its rate: taken to be the bundle's")
+        else:
+            check_period(1.0 / rate, manifest, place, resample=False)
+        return np.arange(1, len(episode) + 1, dtype=np.int64) * round(manifest.control_period_s * NS_PER_S)
+    steps = np.diff(np.asarray(episode.stamps_ns))
+    if (steps <= 0).any():
+        raise BagError(f"{place} has stamps that do not rise at row {int(np.argmax(steps <= 0)) + 1}")
+    if len(steps):
+        check_period(float(np.median(steps)) / NS_PER_S, manifest, place, resample=False)
+    return np.asarray(episode.stamps_ns, np.int64)

@@ -1,0 +1,188 @@
+"""An evaluation from its options: every bundle over the recording, the figures, the differences and the verdicts."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from wm_bundle import Bundle, BundleError, BundleManifest, load_bundle
+from wm_data.conversion.report import NS_PER_S
+from wm_evaluation.metrics.pictures import WINDOW
+from wm_evaluation.scorecard.settings import ScoreSettings
+from wm_evaluation.scorecard.summary import summarise
+from wm_planner.errors import ConfigError, EngineError
+
+from wm_tools.common.errors import BagError, BundleRefused
+from wm_tools.common.machine import machine_facts
+from wm_tools.common.thresholds import DEFAULT, check_names, judge
+from wm_tools.evaluate_bag.bundle_run import BundleRun, first_rows
+from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Frames, Moment
+from wm_tools.evaluate_bag.figures import differences_of, figure_names, figures_of
+from wm_tools.evaluate_bag.options import EvaluateOptions
+from wm_tools.evaluate_bag.recording import Recording
+from wm_tools.evaluate_bag.replay import Replay
+
+
+class Watcher:
+    """Hears of the progress; this one does nothing with it."""
+
+    def begin_bundle(self, name: str) -> None:
+        """A bundle's turn begins."""
+
+    def begin_drive(self, number: int, of: int, pictures: int | None) -> None:
+        """A recording is opened, with so many pictures if that is known."""
+
+    def advance(self, rows: int) -> None:
+        """So many rows more were decided."""
+
+    def log(self, line: str) -> None:
+        """A line of the engine."""
+
+
+def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Comparison:
+    """Evaluate. Raises EvaluationError: BagError for the recording, BundleRefused for a bundle."""
+    watcher = watcher or Watcher()
+    settings = ScoreSettings(horizon=options.steps, seed=options.seed, resamples=options.resamples)
+    check_names(options.thresholds, list(figure_names(settings.steps)))
+    bundles = _bundles(options)
+    evaluations: list[Evaluation] = []
+    began_s = time.perf_counter()
+    recording = None
+    for folder, name, bundle in zip(options.bundles, _names(bundles), bundles, strict=True):
+        watcher.begin_bundle(name)
+        try:
+            replay = Replay(options.config(folder), watcher.log)
+            recording = _recording(options, bundle.manifest)
+            wanted = evaluations[0].moments if evaluations else None
+            run = _run(options, settings, replay, recording, wanted, watcher)
+        except (ConfigError, EngineError) as error:
+            raise BundleRefused(str(error)) from error
+        evaluations.append(_evaluation(name, folder.resolve().name, replay, run, settings, recording.notes))
+        _check_same_frames(evaluations)
+    took_s = time.perf_counter() - began_s
+    first = evaluations[0]
+    pairs = [differences_of(first, baseline) for baseline in evaluations[1:]]
+    seconds = recorded_s(first.frames, first.manifest.control_period_s)
+    frames = len(first.frames) * len(evaluations)
+    return Comparison(
+        options=options,
+        bag=_bag_facts(recording, first.frames, seconds),
+        machine={**machine_facts(), "inference": replay.parts.engine.provider},
+        evaluations=evaluations,
+        differences=[figures for figures, _ in pairs],
+        difference_cards=[card for _, card in pairs],
+        verdicts=judge(options.thresholds or DEFAULT, {name: figure.value for name, figure in first.figures.items()}),
+        segments=int(first.frames.segment[-1]) + 1,
+        frames_per_s=frames / took_s,
+        times_real_time=seconds * len(evaluations) / took_s,
+    )
+
+
+def recorded_s(frames: Frames, period_s: float) -> float:
+    """Time that the evaluated stretches cover [s]."""
+    ends = np.append(frames.episode[1:] != frames.episode[:-1], True)
+    begins = np.append(True, ends[:-1])
+    return float(np.sum(frames.stamp_ns[ends] - frames.stamp_ns[begins])) / NS_PER_S + period_s * int(ends.sum())
+
+
+def _bundles(options: EvaluateOptions) -> list[Bundle]:
+    """All of them, before the first one's turn. Raises BundleRefused."""
+    try:
+        return [load_bundle(folder) for folder in options.bundles]
+    except BundleError as error:
+        raise BundleRefused(str(error)) from None
+
+
+def _names(bundles: Sequence[Bundle]) -> list[str]:
+    """A name for each: its model_id, with a number where several have the same."""
+    identities = [bundle.manifest.model_id for bundle in bundles]
+    return [
+        name if identities.count(name) == 1 else f"{name} ({identities[: i + 1].count(name)})"
+        for i, name in enumerate(identities)
+    ]
+
+
+def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
+    """What is to be read. ``manifest`` is the bundle's own: the replay's speaks of preprocessed pictures."""
+    height, width = manifest.image.height, manifest.image.width
+    if min(height, width) < WINDOW:
+        raise BundleRefused(
+            f"bundle {manifest.model_id} has pictures of {width}x{height} pixels, which cannot be "
+            f"compared: structural similarity takes at least {WINDOW}x{WINDOW}"
+        )
+    return Recording(options.bag, manifest, options.reading, options.preprocessed, options.resample)
+
+
+def _run(
+    options: EvaluateOptions,
+    settings: ScoreSettings,
+    replay: Replay,
+    recording: Recording,
+    wanted: Sequence[Moment] | None,
+    watcher: Watcher,
+) -> BundleRun:
+    run = BundleRun(options, replay, settings, wanted)
+    left = options.frames
+
+    def opened(number: int, pictures: int | None) -> None:
+        watcher.begin_drive(number, recording.drives, pictures)
+
+    for stretch in recording.stretches(opened):
+        if left is not None:
+            stretch = first_rows(stretch, left)
+            left -= len(stretch.episode)
+        run.take(stretch, watcher.advance)
+        if left == 0:
+            break
+    return run
+
+
+def _evaluation(
+    name: str, folder: str, replay: Replay, run: BundleRun, settings: ScoreSettings, notes: Sequence[str]
+) -> Evaluation:
+    frames, measurements, manifest = run.frames, run.measurements, replay.parts.bundle.manifest
+    card = None
+    if measurements is not None:
+        known = np.isfinite(frames.reward)
+        mean_reward = float(frames.reward[known].mean()) if known.any() else float("nan")
+        card = summarise(measurements, settings, mean_reward)
+    told = list(notes)
+    if card is None:
+        told.append("no stretch of rows was long enough, or no belief old enough, to imagine from: no open loop")
+    return Evaluation(
+        name=name,
+        path=folder,
+        manifest=manifest,
+        settings=settings,
+        frames=frames,
+        measurements=measurements,
+        windows=run.windows,
+        card=card,
+        moments=run.moments,
+        notes=told,
+        figures=figures_of(frames, card, manifest.surprise_threshold, settings),
+    )
+
+
+def _check_same_frames(evaluations: Sequence[Evaluation]) -> None:
+    """Raise BagError where two bundles were given other rows: then nothing can be compared."""
+    first, last = evaluations[0], evaluations[-1]
+    if not (
+        np.array_equal(first.frames.stamp_ns, last.frames.stamp_ns)
+        and np.array_equal(first.frames.segment, last.frames.segment)
+    ):
+        raise BagError(
+            f"{first.name} sees {len(first.frames)} frames of the recording and {last.name} {len(last.frames)}, or "
+            f"others: bundles with other cameras, inputs or periods cannot be compared on it; evaluate them apart"
+        )
+
+
+def _bag_facts(recording: Recording, frames: Frames, seconds: float) -> dict[str, object]:
+    return {
+        "name": recording.source.resolve().name,
+        "recordings": recording.drives,
+        "episodes": int(frames.episode[-1]) + 1,
+        "frames": len(frames),
+        "seconds": round(seconds, 3),
+        "left_out": dict(sorted(recording.skipped.items())),
+        "choices": list(recording.choices),
+    }

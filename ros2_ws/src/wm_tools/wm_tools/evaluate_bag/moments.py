@@ -1,0 +1,98 @@
+"""The moments worth watching: the worst by surprise, by the planned action and by the imagined pictures.
+
+Only their pictures are kept, so that an evaluation's memory does not grow with the recording.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from wm_data.conversion.report import NS_PER_S
+
+from wm_tools.evaluate_bag.evaluation import Moment
+
+KINDS = ("surprise", "action", "prediction")
+APART_S = 2.0  # between two moments of one recording
+LEAD_S = 1.0  # from the clip's beginning to a moment of surprise or action
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    kind: str
+    value: float
+    drive: int
+    stamp_ns: int
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How bad every row of a stretch was, (T,) each, NaN where it cannot be told; ``clip_starts`` (T,) int is where a
+    clip around it begins, -1 where there is no belief to imagine it from."""
+
+    drive: int
+    stamps_ns: np.ndarray
+    values: dict[str, np.ndarray]
+    clip_starts: dict[str, np.ndarray]
+
+
+def clip_starts(usable: np.ndarray, lead: int) -> np.ndarray:
+    """For every row (T,) the first row that can be imagined from, at most ``lead`` rows before it and at least one;
+    -1 for none. ``usable`` (T,) bool."""
+    starts = np.full(len(usable), -1)
+    for row in range(1, len(usable)):
+        found = np.flatnonzero(usable[max(0, row - lead) : row])
+        if len(found):
+            starts[row] = max(0, row - lead) + found[0]
+    return starts
+
+
+class MomentKeeper:
+    """Keeps the worst so far of every kind, with their clips."""
+
+    def __init__(self, count: int):
+        """``count`` moments in the end."""
+        self._count = count
+        self._kept: dict[str, list[_Candidate]] = {kind: [] for kind in KINDS}
+
+    def offer(self, scores: Scores, clip: Callable[[str, float, int, int], Moment]) -> None:
+        """Take in a stretch. ``clip`` makes the moment of a kind, a value, a row, and the row its clip begins at."""
+        for kind in KINDS if self._count else ():
+            worst = []
+            values = np.where(scores.clip_starts[kind] >= 0, scores.values[kind], np.nan)
+            for row in np.argsort(-values, kind="stable"):
+                if not np.isfinite(values[row]) or len(worst) == self._count or self._is_beaten(kind, values[row]):
+                    break
+                if all(abs(int(scores.stamps_ns[row]) - int(scores.stamps_ns[r])) >= APART_S * NS_PER_S for r in worst):
+                    worst.append(int(row))
+            found = [
+                _Candidate(
+                    kind,
+                    float(values[row]),
+                    scores.drive,
+                    int(scores.stamps_ns[row]),
+                    clip(kind, float(values[row]), row, int(scores.clip_starts[kind][row])),
+                )
+                for row in worst
+            ]
+            self._kept[kind] = sorted(self._kept[kind] + found, key=lambda c: -c.value)[: self._count]
+
+    def chosen(self) -> list[Moment]:
+        """The moments: in turn the worst of every kind that is far enough from all before it, in the order of time."""
+        waiting = {kind: list(kept) for kind, kept in self._kept.items()}
+        chosen: list[_Candidate] = []
+        while len(chosen) < self._count and any(waiting.values()):
+            for kind in KINDS:
+                while waiting[kind] and any(_near(waiting[kind][0], other) for other in chosen):
+                    waiting[kind].pop(0)
+                if waiting[kind] and len(chosen) < self._count:
+                    chosen.append(waiting[kind].pop(0))
+        return [candidate.moment for candidate in sorted(chosen, key=lambda c: c.moment.frame)]
+
+    def _is_beaten(self, kind: str, value: float) -> bool:
+        kept = self._kept[kind]
+        return len(kept) == self._count and kept[-1].value >= value
+
+
+def _near(one: _Candidate, other: _Candidate) -> bool:
+    return one.drive == other.drive and abs(one.stamp_ns - other.stamp_ns) < APART_S * NS_PER_S

@@ -1,0 +1,259 @@
+"""A recorded drive as a bundle sees it: bags through the converter of wm_data, in memory, and episode files.
+
+The converter decides which pictures are rows, what acted between two of them and what that led to; here the pictures
+are brought to the model's size by the bundle's own preprocessing, and what does not fit the bundle is refused.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from wm_bundle import (
+    ACTION_HIGH,
+    ACTION_LOW,
+    COMPRESSIONS,
+    BundleManifest,
+    CameraSpec,
+    ImageError,
+    ImagePreprocessor,
+    ImageSpec,
+    decompress_image,
+)
+from wm_data.conversion import resampling
+from wm_data.conversion.assembly import episodes_of_drive
+from wm_data.conversion.drive import Drive, DriveRef
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.report import NS_PER_S, DriveReport
+from wm_data.conversion.sources import rosbag
+from wm_data.conversion.sources.rosbag.whole import stored_episode
+from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode
+from wm_planner.pilot.preflight import for_preprocessed_images
+
+from wm_tools.common.errors import BagError, EvaluationError
+from wm_tools.evaluate_bag.episode_checks import check_period, checked_episode
+
+_PICTURE_BYTES = 2**28  # of the pictures of one stretch of rows
+_MIN_ROWS, _MAX_ROWS = 2, 2000
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows of one drive without a gap; ``drive`` is its number.
+
+    ``ended``: a result ended the episode after the last row. ``knows_ends``: the recording would tell if one had.
+    ``applied_before`` (3,): the action that was applied until the first row, None where that is not told.
+    """
+
+    drive: int
+    episode: Episode
+    ended: bool
+    knows_ends: bool
+    applied_before: np.ndarray | None = None
+
+
+@dataclass
+class Recording:
+    """Everything under one path, read anew by every call of ``stretches``, at most some 256 MiB at a time."""
+
+    source: Path
+    manifest: BundleManifest
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """Options of `convert` that say how bags are read."""
+    preprocessed: bool = False
+    """Pictures of bags are at the model's size already."""
+    resample: bool = False
+    """Take the pictures nearest to the bundle's period out of a bag that has more."""
+    notes: list[str] = field(default_factory=list)
+    """What somebody who reads the figures should know; filled while it is read."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Pictures and rows of bags that were left out, by reason; filled while it is read."""
+    choices: list[str] = field(default_factory=list)
+    """What the converter took from bags, and what it had to decide; filled while it is read."""
+
+    def __post_init__(self):
+        """Find what there is. Raises BagError."""
+        self.source = self.source.expanduser()
+        self._options = self._convert_options()
+        with _as_bag_error():
+            if _holds_episodes(self.source):
+                self._episode_files = [self.source] if self.source.is_file() else find_episodes(self.source)
+                self._bags: list[DriveRef] = []
+            else:
+                self._episode_files = []
+                self._bags = rosbag.find_drives(self._options)
+
+    @property
+    def drives(self) -> int:
+        """How many recordings there are."""
+        return len(self._bags) + len(self._episode_files)
+
+    @property
+    def has_camera_pictures(self) -> bool:
+        """Whether its pictures are as the cameras sent them, not at the model's size already."""
+        whole = any(ref.locator.get("whole_episode") for ref in self._bags)
+        return bool(self._bags) and not self.preprocessed and not whole
+
+    def stretches(
+        self, progress: Callable[[int, int | None], None] = lambda drive, pictures: None
+    ) -> Iterator[Stretch]:
+        """All rows in order. ``progress`` is told the drive's number and how many pictures it has, if known.
+
+        Raises BagError for what cannot be read or does not fit the bundle.
+        """
+        for told in (self.notes, self.skipped, self.choices):
+            told.clear()
+        found = False
+        with _as_bag_error():
+            for number in range(self.drives):
+                for stretch in self._of_drive(number, progress):
+                    found = True
+                    yield stretch
+        if not found:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in self.skipped.items())
+            raise BagError(f"{self.source} holds no rows to evaluate: {reasons or 'it has no pictures'}")
+
+    def _of_drive(self, number: int, progress) -> Iterator[Stretch]:
+        if self._episode_files:
+            file = self._episode_files[number]
+            episode = read_episode(file)
+            progress(number, len(episode))
+            yield from self._whole(number, episode, str(file))
+            return
+        ref = self._bags[number]
+        if ref.locator.get("whole_episode"):
+            episode = stored_episode(ref)
+            progress(number, len(episode))
+            yield from self._whole(number, episode, ref.paths[0])
+            return
+        with rosbag.open_drive(ref, self._options) as drive:
+            progress(number, drive.expected_pictures)
+            check_period(drive.picture_period_ns / NS_PER_S, self.manifest, ref.paths[0], self.resample)
+            try:
+                for episode in episodes_of_drive(drive, self._options):
+                    checked = self._checked(episode, ref.paths[0])
+                    yield Stretch(number, checked, *_ending(drive, episode), _applied_before(drive, episode))
+            finally:  # also where no more rows are asked for
+                self._take_report(drive.report)
+
+    def _whole(self, number: int, episode: Episode, place: str) -> Iterator[Stretch]:
+        """An episode file's drive; several, where another tool wrote them one behind the other."""
+        episode = self._checked(episode, place)
+        for _, part in drives_in(episode):
+            yield Stretch(number, part, ended=bool(part.dones[-1]), knows_ends=True)
+
+    def _checked(self, episode: Episode, place: str) -> Episode:
+        episode, notes = checked_episode(episode, self.manifest, place)
+        self.notes += [note for note in notes if note not in self.notes]
+        return episode
+
+    def _take_report(self, report: DriveReport) -> None:
+        for reason, count in report.skipped.items():
+            self.skipped[reason] = self.skipped.get(reason, 0) + count
+        named = f"{report.name}: " if self.drives > 1 else ""
+        self.choices += [f"{named}{note}" for note in report.notes]
+
+    def _convert_options(self) -> "_AsBundle":
+        image = self.manifest.image
+        row_bytes = image.channels * image.height * image.width
+        try:
+            return _AsBundle(
+                "rosbag",
+                str(self.source),
+                "",
+                cameras=tuple(camera.name for camera in image.cameras),
+                **self.reading,
+                rate=1.0 / self.manifest.control_period_s if self.resample else None,
+                min_rows=_MIN_ROWS,
+                max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
+                image=for_preprocessed_images(image) if self.preprocessed else image,
+            )
+        except ValueError as error:
+            raise BagError(str(error)) from None
+
+
+def _holds_episodes(source: Path) -> bool:
+    """Whether it is an episode file, or a folder with such and without a bag beside them."""
+    if source.is_file():
+        return source.suffix == ".npz"
+    return source.is_dir() and not (source / "metadata.yaml").exists() and any(source.glob("*.npz"))
+
+
+def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
+    """Whether a step result ended the episode after its last row, and whether the recording tells of ends at all.
+
+    What a collision ends in the converter's reward goes on for the planner, which knows of step results only.
+    """
+    signals = drive.present
+    knows_ends = signals.step is not None or signals.collision is not None
+    if signals.step is None:
+        return False, knows_ends
+    stamps, values = signals.step.stamps, signals.step.values
+    after = int(np.searchsorted(stamps, episode.stamps_ns[-1], "right"))
+    return after < len(stamps) and bool(values[after, 1:].any()), knows_ends
+
+
+def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
+    """What a vehicle status of the first row's own stamp tells."""
+    control = drive.present.control
+    if control is None or control.holds != "before":
+        return None
+    (applied,) = resampling.exactly_at(control, episode.stamps_ns[:1])
+    return np.clip(applied, ACTION_LOW, ACTION_HIGH) if np.isfinite(applied).all() else None
+
+
+@contextmanager
+def _as_bag_error() -> Iterator[None]:
+    """Everything that goes wrong with reading is told in one line."""
+    try:
+        yield
+    except EvaluationError:
+        raise
+    except (ConversionError, EpisodeError, ImageError, OSError) as error:
+        raise BagError(str(error)) from None
+    except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise BagError(
+            f"unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}; the recording "
+            f"may be damaged in a way the reader does not know"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _AsBundle(ConvertOptions):
+    """The converter's options with the bundle's way of bringing pictures to its size."""
+
+    image: ImageSpec | None = None
+
+    def view(self, camera: str) -> "_BundleView":
+        """The bundle's camera of that name."""
+        spec = next(entry for entry in self.image.cameras if entry.name == camera)
+        return _BundleView(spec, self.image.height, self.image.width)
+
+
+class _BundleView(CameraView):
+    """One camera's preprocessing by the bundle, in the place of the converter's choice."""
+
+    def __init__(self, spec: CameraSpec, height: int, width: int):
+        super().__init__(spec.name)
+        self._preprocess = ImagePreprocessor(spec, height, width)
+
+    def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
+        """(3, height, width) uint8 RGB. Raises ImageError for a damaged picture, BagError for one of another size."""
+        if encoding in COMPRESSIONS:
+            return self.from_array(decompress_image(encoding, data))
+        spec = self._preprocess.camera
+        if (height, width) != (spec.source_height, spec.source_width):
+            at_size = (height, width) == (self._preprocess.height, self._preprocess.width)
+            advice = ", or, as this is the model's own size, tell so with --set preprocessed_images=true"
+            raise BagError(
+                f"camera '{self.name}' of the recording has pictures of {width}x{height} pixels, the bundle expects "
+                f"{spec.source_width}x{spec.source_height}: evaluate a bundle that was trained for this camera"
+                f"{advice if at_size else ''}"
+            )
+        return self._preprocess(height, width, encoding, step, data)

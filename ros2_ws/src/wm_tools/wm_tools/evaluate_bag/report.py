@@ -1,0 +1,265 @@
+"""report.html of `evaluate_bag`: is this model better, is it safe, and where should one look?"""
+
+import math
+
+import numpy as np
+from wm_evaluation.report import Chart, Facts, Head, Page, Picture, Prose, Section, Table, Tile, Video
+from wm_evaluation.report.charts import histogram
+from wm_evaluation.scorecard.sections import scorecard_sections
+from wm_evaluation.scorecard.tables import Cards
+from wm_evaluation.wording import counted
+from wm_planner.pilot.modes import Mode
+
+from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Moment
+from wm_tools.evaluate_bag.report_charts import along_the_drive, drive_times
+from wm_tools.evaluate_bag.report_tables import ABOUT_APART, latency_table, nearest, tables, told
+from wm_tools.evaluate_bag.results import result_of
+from wm_tools.evaluate_bag.verdict import spell_driven, verdict
+
+TITLE = "Evaluation on a recorded drive"
+FEW_SEGMENTS = 10  # below which the intervals are rough
+STRIP = 7  # pictures of a moment, about
+PICTURE_WIDTH = 72  # [px] of a camera's picture in a strip
+KINDS = {
+    "surprise": "surprise of {:.1f} nats",
+    "action": "planned {:.2f} away from the recorded command",
+    "prediction": "imagined picture off by {:.4f} (mean squared error)",
+}
+
+
+def build_page(comparison: Comparison, video: bytes = b"") -> Page:
+    """The page; ``video`` are the bytes of worst_moments.mp4, none where there is no moment worth watching."""
+    step = nearest(comparison.evaluations[0].settings.steps)
+    sections = [
+        _verdicts(comparison),
+        Section("The figures", tables(comparison, step), lead=_about_figures(comparison)),
+        _along(comparison),
+        _moments(comparison, video),
+        *_open_loop(comparison),
+        _latency(comparison),
+        _facts(comparison),
+    ]
+    return Page(TITLE, verdict(comparison), _lead(comparison), _tiles(comparison, step), sections)
+
+
+def _lead(comparison: Comparison) -> str:
+    first = comparison.evaluations[0]
+    braking, degraded = (first.figures[f"mode.{mode}_share"] for mode in ("braking", "degraded"))
+    period_ms = 1e3 * first.manifest.control_period_s
+    text = (
+        f"{spell_driven(comparison)}. On them the planner would "
+        f"have braked in {braking.value:.1%} and driven degraded in {degraded.value:.1%} of the frames"
+    )
+    latency = first.figures["latency_ms.total.p99"]
+    if told(latency):
+        text += f"; 99 of 100 searches took at most {latency.value:.0f} ms of a period of {period_ms:.0f} ms"
+    if comparison.differences and comparison.segments < FEW_SEGMENTS:
+        text += f". Only {counted(comparison.segments, 'segment')} recorded, so better and worse are rough"
+    return text + (
+        ". A recording cannot show where the car would have gone: before it drives, see how it does in closed loop."
+    )
+
+
+def _tiles(comparison: Comparison, step: int) -> list[Tile]:
+    first = comparison.evaluations[0]
+    figures = first.figures
+    tiles = []
+    if comparison.verdicts:
+        holding = sum(verdict.holds for verdict in comparison.verdicts)
+        tone = "good" if holding == len(comparison.verdicts) else "bad"
+        tiles.append(Tile(f"{holding} of {len(comparison.verdicts)}", "thresholds hold", tone=tone))
+    steer, braking = figures["action.steer.mae"], figures["mode.braking_share"]
+    imagined, copied = (figures.get(f"open_loop.psnr_db.{name}.{step}") for name in ("imagined", "copy_last"))
+    gained = f"{imagined.value - copied.value:+.1f} dB" if told(imagined) and told(copied) else "–"
+    correlation = figures.get(f"open_loop.return_rank_correlation.imagined.{step}")
+    latency = figures["latency_ms.total.p99"]
+    late = told(latency) and latency.value > 1e3 * first.manifest.control_period_s
+    return [
+        *tiles,
+        Tile(_short(steer, ".3f"), "mean distance of planned from recorded steer", "action_mae"),
+        Tile(gained, f"PSNR over copying the last frame, {step} steps ahead", "psnr"),
+        Tile(
+            _short(correlation, ".2f"),
+            f"rank correlation of imagined and real return over {step} steps",
+            "rank_correlation",
+        ),
+        Tile(_short(braking, ".1%"), "of the frames would have braked", "braking_share"),
+        Tile(_short(latency, ".0f", " ms"), "p99 of a decision", "planner_latency", "bad" if late else ""),
+    ]
+
+
+def _short(figure, how: str, unit: str = "") -> str:
+    return f"{figure.value:{how}}{unit}" if told(figure) else "–"
+
+
+def _verdicts(comparison: Comparison) -> Section:
+    rows = [
+        (
+            str(verdict.threshold),
+            "holds" if verdict.holds else "fails",
+            "not measured" if math.isnan(verdict.value) else f"{verdict.value:.6g}",
+        )
+        for verdict in comparison.verdicts
+    ]
+    lead = "" if comparison.options.thresholds else "None were given, so this is the default."
+    return Section("Thresholds", [Table(["threshold", "verdict", "found"], rows)], lead=lead)
+
+
+def _about_figures(comparison: Comparison) -> str:
+    segments = comparison.segments
+    text = f"In brackets 95 % intervals by resampling {counted(segments, 'segment')} of the drive."
+    if segments < FEW_SEGMENTS:
+        text += " That few make them rough." if segments > 1 else " One segment has none: record more."
+    if comparison.differences:
+        text += " A difference is called better or worse where its interval leaves out zero."
+        text += f" {ABOUT_APART}."
+    return text + " A dash stands for what was not measured."
+
+
+def _along(comparison: Comparison) -> Section:
+    blocks = [Chart(along_the_drive(comparison), "Frame by frame", "surprise")]
+    frames = comparison.evaluations[0].frames
+    missing = []
+    if not np.isfinite(frames.reward).any():
+        missing.append("The recording holds no rewards of the kind that the bundle predicts.")
+    missing += [
+        f"{evaluation.name} has no ensemble: epistemic uncertainty was not measured."
+        for evaluation in comparison.evaluations
+        if not np.isfinite(evaluation.frames.epistemic).any()
+    ]
+    if missing:
+        blocks.append(Prose(" ".join(missing)))
+    return Section(
+        "Along the drive",
+        blocks,
+        lead="Where a planned line breaks off, the planner braked. Pictures: as expected before the frame came, dashed "
+        "as reconstructed from the belief that has seen it. Doubt about the next reward: aleatoric, dashed epistemic. "
+        "Dotted red lines are the moments below.",
+    )
+
+
+def _moments(comparison: Comparison, video: bytes) -> Section:
+    first = comparison.evaluations[0]
+    if not first.moments:
+        return Section("Moments worth watching", [Prose("There are none.")])
+    times = drive_times(first.frames, first.manifest.control_period_s)
+    summary = Table(
+        [Head("moment", "moment"), "at [s]", "episode", "row", "mode", "why"],
+        [
+            (
+                str(number),
+                f"{times[moment.frame]:.1f}",
+                str(first.frames.episode[moment.frame]),
+                str(first.frames.row[moment.frame]),
+                _mode(first, moment),
+                KINDS[moment.kind].format(moment.value),
+            )
+            for number, moment in enumerate(first.moments, 1)
+        ],
+    )
+    clips = [_strips(comparison, number, moment) for number, moment in enumerate(first.moments, 1)]
+    films = (
+        [Video(video, "what the camera last saw, what was imagined and what came", "worst_moments.mp4")]
+        if video
+        else []
+    )
+    return Section(
+        "Moments worth watching",
+        [summary, *films, *clips],
+        lead="The worst by surprise, by distance from the recorded command and by imagined picture. From the first "
+        "picture of a strip on, which the model has seen, it imagines the others from the recorded actions alone.",
+    )
+
+
+def _mode(evaluation: Evaluation, moment: Moment) -> str:
+    mode, reason = Mode(int(evaluation.frames.mode[moment.frame])), evaluation.frames.reason[moment.frame]
+    return mode.name.lower() + (f": {reason}" if reason else "")
+
+
+def _strips(comparison: Comparison, number: int, moment: Moment) -> Table:
+    """Real and imagined pictures of a moment, one below the other; the moment itself is among them."""
+    last = len(moment.imagined)
+    steps = sorted({*np.linspace(0, last, min(STRIP, last + 1)).round().astype(int).tolist(), min(moment.offset, last)})
+    rows = [("real", [_picture(moment.pictures[step], f"real, {step} steps ahead") for step in steps])]
+    for evaluation in comparison.evaluations:
+        other = next((other for other in evaluation.moments if other.frame == moment.frame), None)
+        name = "imagined" if len(comparison.evaluations) == 1 else f"imagined: {evaluation.name}"
+        if other is None or other.first != moment.first:
+            rows.append((name, "not measured from the same frame"))
+            continue
+        whole = np.concatenate([other.pictures[:1], other.imagined])
+        rows.append(
+            (name, [_picture(whole[step], f"{name}, {step} steps ahead") for step in steps if step < len(whole)])
+        )
+    shown = ", ".join(f"{step}{' (the moment)' if step == moment.offset else ''}" for step in steps)
+    return Table(
+        ["", f"{shown} steps ahead"], rows, caption=f"Moment {number}: {KINDS[moment.kind].format(moment.value)}"
+    )
+
+
+def _picture(picture: np.ndarray, alt: str) -> Picture:
+    """uint8 (C, H, W), the cameras side by side."""
+    channels, height, _ = picture.shape
+    cameras = picture.reshape(channels // 3, 3, height, -1).transpose(2, 0, 3, 1).reshape(height, -1, 3)
+    return Picture(np.ascontiguousarray(cameras), alt, width=PICTURE_WIDTH * channels // 3)
+
+
+def _open_loop(comparison: Comparison) -> list[Section]:
+    first = comparison.evaluations[0]
+    if first.card is None:
+        why = "; ".join(first.notes) or "no stretch was long enough"
+        return [Section("Imagined further ahead", [Prose(f"Not measured: {why}.")])]
+    measured = [evaluation for evaluation in comparison.evaluations if evaluation.card is not None]
+    differences = {
+        baseline.name: dict(card)
+        for baseline, card in zip(comparison.evaluations[1:], comparison.difference_cards, strict=True)
+        if baseline.card is not None
+    }
+    return scorecard_sections(Cards({evaluation.name: evaluation.card for evaluation in measured}, differences))
+
+
+def _latency(comparison: Comparison) -> Section:
+    charts = []
+    for evaluation in comparison.evaluations:
+        total = evaluation.frames.searched_latency_ms[:, -1]
+        if np.isfinite(total).any():
+            period_ms = 1e3 * evaluation.manifest.control_period_s
+            charts.append(
+                Chart(
+                    histogram(total, "observe and plan [ms]", period_ms, "period"), evaluation.name, "planner_latency"
+                )
+            )
+    return Section(
+        "Latency",
+        [*charts, latency_table(comparison)],
+        lead=f"Of the frames with a search ({_searched(comparison)}), measured in this process, on the machine named "
+        "below, without a camera or a ROS graph beside it.",
+    )
+
+
+def _searched(comparison: Comparison) -> str:
+    """How many frames of each bundle the latencies are of."""
+    counts = [
+        f"{len(evaluation.frames.searched_latency_ms)} of {len(evaluation.frames)}"
+        for evaluation in comparison.evaluations
+    ]
+    return "; ".join(counts)
+
+
+def _facts(comparison: Comparison) -> Section:
+    result = result_of(comparison)
+    bundles = {
+        evaluation.name: {
+            "folder": evaluation.path,
+            "pictures": f"{evaluation.manifest.image.width} x {evaluation.manifest.image.height} px of "
+            + ", ".join(camera.name for camera in evaluation.manifest.image.cameras),
+            "control period [s]": evaluation.manifest.control_period_s,
+            "horizon": evaluation.manifest.horizon,
+            "reward": evaluation.manifest.reward_name,
+            "surprise threshold [nats]": evaluation.manifest.surprise_threshold,
+            **({"notes": "; ".join(evaluation.notes)} if evaluation.notes else {}),
+        }
+        for evaluation in comparison.evaluations
+    }
+    entries = {name: result[name] for name in ("bag", "machine", "speed", "options")}
+    return Section("Recording, bundles, machine", [Facts({**entries, "bundles": bundles})])

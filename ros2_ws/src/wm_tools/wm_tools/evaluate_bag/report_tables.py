@@ -1,0 +1,189 @@
+"""The report's tables: every bundle's figures, how the first one differs from the others, and what that says."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wm_evaluation.report import Head, Table
+
+from wm_tools.evaluate_bag.evaluation import LATENCIES, Comparison, Figure
+
+
+class Row(NamedTuple):
+    """A figure's name, how it is called, and how its number is written."""
+
+    name: str
+    label: str
+    how: str = ".3f"
+    better: str = ""
+    """"higher", "lower", or nothing where neither is."""
+
+
+class Group(NamedTuple):
+    """A table of figures that are told by one definition."""
+
+    title: str
+    metric: str
+    rows: tuple[Row, ...]
+
+
+def groups(step: int) -> list[Group]:
+    """All tables; ``step`` is the number of steps ahead of the open loop's figures."""
+    errors = [
+        Row(f"action.{name}.{measure}", f"{name}, {measure.upper()}", ".3f", "lower")
+        for measure in ("mae", "rmse")
+        for name in ("steer", "throttle", "brake")
+    ]
+    side = Row("action.steer.sign_agreement", "same side in curves (|steer| > 0.1)", ".1%", "higher")
+    return [
+        Group("action error", "action_mae", (*errors, side)),
+        Group(
+            "one step",
+            "one_step",
+            (
+                Row("prior.psnr_db", "expected picture (prior), PSNR [dB]", ".2f", "higher"),
+                Row("posterior.psnr_db", "reconstructed picture (posterior), PSNR [dB]", ".2f", "higher"),
+                Row("prior.ssim", "expected picture, SSIM", ".3f", "higher"),
+                Row("posterior.ssim", "reconstructed picture, SSIM", ".3f", "higher"),
+                Row("reward.mae", "reward error (MAE)", ".3f", "lower"),
+            ),
+        ),
+        Group(
+            f"imagined, k = {step}",
+            "psnr",
+            (
+                Row(f"open_loop.psnr_db.imagined.{step}", "picture, PSNR [dB]", ".2f", "higher"),
+                Row(f"open_loop.ssim.imagined.{step}", "picture, SSIM", ".3f", "higher"),
+                Row(f"open_loop.return_mae.imagined.{step}", "return error (MAE)", ".2f", "lower"),
+                Row(f"open_loop.return_rank_correlation.imagined.{step}", "return, rank correlation", ".2f", "higher"),
+                Row(f"open_loop.action_gap.psnr_db.{step}", "lost with other actions [dB]", ".2f", "higher"),
+                Row("open_loop.continue.brier", "going on, Brier score", ".5f", "lower"),
+            ),
+        ),
+        Group(
+            "surprise",
+            "surprise",
+            (
+                Row("surprise.mean", "mean [nats]", ".2f"),
+                Row("surprise.p99", "p99 [nats]", ".2f"),
+                Row("surprise.max", "largest [nats]", ".2f"),
+                Row("surprise.above_threshold_share", "frames above the bundle's threshold", ".2%", "lower"),
+            ),
+        ),
+        Group(
+            "mode",
+            "braking_share",
+            (
+                Row("mode.driving_share", "driving", ".2%", "higher"),
+                Row("mode.degraded_share", "degraded", ".2%", "lower"),
+                Row("mode.braking_share", "braking", ".2%", "lower"),
+            ),
+        ),
+    ]
+
+
+def deciding(step: int) -> list[Row]:
+    """The figures by which one bundle is called better than another."""
+    wanted = {
+        "action.steer.mae",
+        "prior.psnr_db",
+        f"open_loop.psnr_db.imagined.{step}",
+        f"open_loop.return_mae.imagined.{step}",
+        f"open_loop.return_rank_correlation.imagined.{step}",
+        "open_loop.continue.brier",
+        "mode.braking_share",
+    }
+    return [row for group in groups(step) for row in group.rows if row.name in wanted]
+
+
+def tables(comparison: Comparison, step: int) -> list[Table]:
+    """A table for each group: a column for each bundle, and one for each difference from another bundle."""
+    evaluations = comparison.evaluations
+    names = ["value"] if len(evaluations) == 1 else [evaluation.name for evaluation in evaluations]
+    names += [f"{evaluations[0].name} minus {evaluation.name}" for evaluation in evaluations[1:]]
+    found = []
+    for group in groups(step):
+        rows = []
+        for row in group.rows:
+            cells = [spell(evaluation.figures.get(row.name), row.how) for evaluation in evaluations]
+            cells += [
+                spell_difference(figures.get(row.name), row) + apart(comparison, other, row.name)
+                for other, figures in enumerate(comparison.differences)
+            ]
+            rows.append((row.label, *cells))
+        found.append(Table([Head(group.title, group.metric), *names], rows))
+    return found
+
+
+def latency_table(comparison: Comparison) -> Table:
+    """Percentiles of observe, plan and total, for each bundle."""
+    several = len(comparison.evaluations) > 1
+    rows = []
+    for evaluation in comparison.evaluations:
+        for part in LATENCIES:
+            cells = [
+                spell(evaluation.figures.get(f"latency_ms.{part}.{at}"), ".1f") for at in ("p50", "p95", "p99", "max")
+            ]
+            rows.append((f"{part}: {evaluation.name}" if several else part, *cells))
+    return Table([Head("latency [ms]", "planner_latency"), "p50", "p95", "p99", "max"], rows)
+
+
+def told(figure: Figure | None) -> bool:
+    """Whether there is a value."""
+    return figure is not None and math.isfinite(figure.value)
+
+
+def spell(figure: Figure | None, how: str) -> str:
+    """A value with its interval; a dash for what was not measured."""
+    if not told(figure):
+        return "–"
+    interval = f" ({_number(figure.low, how)}, {_number(figure.high, how)})" if math.isfinite(figure.low) else ""
+    return f"{_number(figure.value, how)}{interval}"
+
+
+def _number(value: float, how: str) -> str:
+    """A number that is rounded to zero is not negative."""
+    text = f"{value:{how}}"
+    return text if any(digit in text for digit in "123456789") else text.replace("-", "+" if "+" in how else "")
+
+
+def signed(value: float, how: str) -> str:
+    """A difference with its sign."""
+    return _number(value, f"+{how}")
+
+
+APART = "*"
+ABOUT_APART = f"{APART} over the frames and windows that both can tell, so not the difference of the columns"
+
+
+def apart(comparison: Comparison, baseline: int, name: str) -> str:
+    """A mark where a difference is not that of the columns, as where one of the two braked; else nothing.
+
+    ``baseline`` is the place in ``differences``, ``name`` that of the figure.
+    """
+    ours, theirs = (comparison.evaluations[place].figures.get(name) for place in (0, baseline + 1))
+    difference = comparison.differences[baseline].get(name)
+    if not (told(ours) and told(theirs) and told(difference)):
+        return ""
+    return "" if math.isclose(difference.value, ours.value - theirs.value, rel_tol=1e-6, abs_tol=1e-9) else APART
+
+
+def spell_difference(figure: Figure | None, row: Row) -> str:
+    """A signed difference, and whether it is for the better where the interval says so."""
+    if not told(figure):
+        return "–"
+    text = spell(figure, f"+{row.how}")
+    verdict = judge(figure, row)
+    return f"{text} {verdict}" if verdict else text
+
+
+def judge(figure: Figure | None, row: Row) -> str:
+    """One of "better" and "worse" where the 95 % interval of a difference leaves out zero, else nothing."""
+    if not told(figure) or not math.isfinite(figure.low) or not row.better or figure.low <= 0.0 <= figure.high:
+        return ""
+    return "better" if (figure.low > 0.0) == (row.better == "higher") else "worse"
+
+
+def nearest(steps: Sequence[int], wanted: int = 10) -> int:
+    """The printed step nearest to ``wanted``."""
+    return min(steps, key=lambda step: abs(step - wanted))

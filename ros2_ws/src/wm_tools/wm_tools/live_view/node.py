@@ -1,0 +1,240 @@
+"""`ros2 run wm_planner live_view`: the live view's subscriptions and its server. Wiring only.
+
+It listens to the drive only while a browser looks. What is large is taken as bytes and read only when a browser takes
+it.
+"""
+
+import os
+import struct
+import sys
+import time
+from collections.abc import Callable
+
+import rclpy
+from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.exceptions import InvalidTopicNameException, ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CompressedImage, Image
+from wm_bundle.ros_errors import reason_of
+from wm_bundle.service_guard import guard_services
+from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
+from wm_planner.command_line import node_words_refused, note_stop_signals
+from wm_planner.command_watchdog.node import BUNDLE_ID as COMMAND_WATCHDOG
+from wm_planner.node.messages import NS_PER_S, stamp_ns
+from wm_planner.pilot.modes import Mode
+
+from wm_tools.live_view.parameters import ViewConfig, help_text, read_parameters
+from wm_tools.live_view.reading import picture_of, rollouts_of
+from wm_tools.live_view.server import ViewError, ViewServer
+from wm_tools.live_view.state import Fault, LiveState, StatusSample
+
+NODE_NAME = "wm_live_view"
+EXIT_REFUSED = 2
+_NICENESS = 10  # the drive comes first
+_LINGER_S = 2.0  # how long it goes on listening when the last browser has gone: a page is loaded again in less
+_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_EVERY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # nobody waits for our receipt
+_RELIABLE = QoSProfile(depth=10)  # for what is counted, and said once
+_DEADLINE_KEY = "deadline [ms]"
+
+
+class LiveViewNode(Node):
+    """Subscriptions that come and go with the browsers."""
+
+    def __init__(self):
+        """Raises ValueError for a parameter that is unknown or not allowed."""
+        super().__init__(NODE_NAME)
+        self.config: ViewConfig = read_parameters(self)
+        self.state = LiveState(self.config.role_name)
+        self.on_answer: Callable[[], None] = lambda: None  # called after each of the planner's commands
+        self._made = []
+        self._sees_pictures = False
+        guard_services(self)
+
+    def listen(self) -> None:
+        """Subscribe, but for the pictures, see ``look``."""
+        topic = self.config.topic
+        self._subscribe(PlannerStatus, topic("planner_status_topic", "planner/status"), self._on_status, _RELIABLE)
+        self._subscribe(CarlaEgoVehicleControl, topic("control_topic", "vehicle_control_cmd"), self._on_command, _EVERY)
+        self._subscribe(CarlaEgoVehicleStatus, topic("status_topic", "vehicle_status"), self._on_vehicle, _EVERY)
+        self._subscribe(StepResult, topic("step_result_topic", "step_result"), self._on_step, _EVERY)
+        self._subscribe(DiagnosticArray, self.config.diagnostics_topic, self._on_diagnostics, _EVERY)
+
+    def look(self) -> None:
+        """Subscribe to the pictures, once something else was heard.
+
+        Simulators take a subscriber of the camera for a driver who is ready; by then a real one is.
+        """
+        if self._sees_pictures or not self._made or not self.state.heard_anything():
+            return
+        self._sees_pictures = True
+        imagined = self.config.topic("imagined_topic", "planner/imagined")
+        kind = CompressedImage if self.config.image_transport == "compressed" else Image
+        self._subscribe(ImaginedRollouts, imagined, self._on_imagined, _NEWEST, raw=True)
+        self._subscribe(kind, self.config.camera_topic, lambda data: self._on_camera(kind, data), _NEWEST, raw=True)
+
+    def leave(self) -> None:
+        """Unsubscribe from everything and forget it. Does nothing when it does not listen."""
+        for subscription in self._made:
+            self.destroy_subscription(subscription)
+        self._made.clear()
+        self._sees_pictures = False
+        self.state.forget()
+
+    @property
+    def listens(self) -> bool:
+        """Whether there are subscriptions."""
+        return bool(self._made)
+
+    def _subscribe(self, kind, topic: str, callback, qos: QoSProfile, raw: bool = False) -> None:
+        self._made.append(self.create_subscription(kind, topic, callback, qos, raw=raw))
+
+    def _on_camera(self, kind, data: bytes) -> None:
+        self.state.take_camera(_stamp_of(data), lambda: picture_of(deserialize_message(data, kind)))
+
+    def _on_imagined(self, data: bytes) -> None:
+        self.state.take_imagined(lambda: rollouts_of(deserialize_message(data, ImaginedRollouts)))
+
+    def _on_status(self, message: PlannerStatus) -> None:
+        if message.mode not in list(Mode):
+            self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
+            return
+        self.state.take_status(
+            StatusSample(
+                stamp_ns(message.header.stamp),
+                Mode(message.mode),
+                message.reason,
+                message.bundle_id == COMMAND_WATCHDOG,
+                message.bundle_id,
+                message.latency_ms,
+                message.deadline_missed,
+                message.candidates,
+                message.horizon,
+                message.iterations,
+                message.in_flight,
+                message.best_return,
+                message.mean_return,
+                message.surprise,
+                message.surprise_threshold,
+            )
+        )
+        self.on_answer()
+
+    def _on_command(self, message: CarlaEgoVehicleControl) -> None:
+        self.state.take_command(message.steer, message.throttle, message.brake)
+
+    def _on_vehicle(self, message: CarlaEgoVehicleStatus) -> None:
+        applied = message.control
+        self.state.take_vehicle(message.velocity, applied.steer, applied.throttle, applied.brake)
+
+    def _on_step(self, message: StepResult) -> None:
+        self.state.take_step(message.reward, message.terminated or message.truncated)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        if not message.status:
+            return
+        faults, deadline_ms = [], None
+        for line in message.status:
+            level = line.level[0] if isinstance(line.level, bytes) else int(line.level)
+            if level:
+                faults.append(Fault(line.name, level, line.message))
+            for value in line.values:
+                if value.key == _DEADLINE_KEY:
+                    deadline_ms = _number_in(value.value)
+        self.state.take_diagnostics(message.status[0].name.partition(":")[0], faults, deadline_ms)
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _stamp_of(data: bytes) -> int:
+    """The stamp [ns] at the beginning of a serialised message that begins with a header."""
+    seconds, nanoseconds = struct.unpack_from("<iI" if data[1] else ">iI", data, 4)
+    return seconds * NS_PER_S + nanoseconds
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused. What
+    goes wrong later than that leaves its traceback."""
+    argv = sys.argv if argv is None else argv
+    stop_signals = note_stop_signals()
+    os.nice(_NICENESS)  # before the first thread of the middleware: threads inherit it
+    node = server = None
+    try:
+        refused = node_words_refused("live_view", argv, help_text)
+        if refused is not None:
+            return refused
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        node = LiveViewNode()
+        server = ViewServer(node.state, node.config.address, node.config.port)
+        port = server.start()
+        node.on_answer = server.planner_rests
+        _announce(node, port)
+    # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
+    except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
+        _end(node, server)
+        return _refuse(reason_of(error))
+    try:
+        return _run(node, server, stop_signals)
+    except (ViewError, InvalidTopicNameException) as error:  # topics are made when a browser looks
+        return _refuse(str(error).splitlines()[0])
+    finally:
+        _end(node, server)
+
+
+def _end(node: LiveViewNode | None, server: ViewServer | None) -> None:
+    if server is not None:
+        server.stop()
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def _announce(node: LiveViewNode, port: int) -> None:
+    address = node.config.address
+    if not node.config.is_loopback:
+        node.get_logger().warning(
+            f"everybody who reaches {address} can watch: it is not an address of this machine alone, as 127.0.0.1 is"
+        )
+    shown = f"[{address}]" if ":" in address else address
+    node.get_logger().info(f"live view: http://{shown}:{port}/")
+
+
+def _run(node: LiveViewNode, server: ViewServer, stop_signals: list[int]) -> int:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    watched_s = -_LINGER_S
+    try:
+        while not stop_signals:
+            if not server.alive:
+                raise ViewError("the server has ended")
+            now_s = time.monotonic()
+            if server.watchers:
+                watched_s = now_s
+                if not node.listens:
+                    node.listen()
+                node.look()
+            elif node.listens and now_s - watched_s > _LINGER_S:
+                node.leave()
+            executor.spin_once(timeout_sec=0.1)
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+    return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"live_view: {message}", file=sys.stderr)
+    return EXIT_REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Pictures for the page, and what is shown of imagined futures; made once for each message, whoever looks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from wm_bundle import ImageError
+
+from wm_tools.live_view.state import Latest
+
+CAMERA_WIDTH = 320  # [px] at most
+FUTURE_WIDTH = 96  # [px] at most, of each of its pictures
+BINS = 24  # of the histogram of returns
+_QUALITY = 80  # of JPEG, 0 to 100
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """Imagined futures: ``returns`` (N,) of the candidates, NaN where they were not scored, ``best`` the index of the
+    chosen one, ``strip`` (height, H * width, 3) uint8 RGB its pictures side by side, H their number, ``period_s``
+    between two of them."""
+
+    returns: np.ndarray
+    best: int
+    strip: np.ndarray
+    horizon: int
+    period_s: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a message became: ``facts`` are JSON values; ``jpeg`` is empty where there is no picture."""
+
+    facts: dict
+    jpeg: bytes
+
+
+class OnceEach:
+    """Makes what is shown of the latest message, once for each message. For one thread."""
+
+    def __init__(self, make: Callable[[object], Shown]):
+        self._make = make
+        self._sequence = 0
+        self._shown = Shown({}, b"")
+
+    def of(self, latest: Latest) -> Shown:
+        """What ``make`` says of the message; its picture may be unreadable, then the facts have the ``error``."""
+        if latest.sequence != self._sequence:
+            self._sequence = latest.sequence
+            try:
+                self._shown = self._make(latest.load())
+            except (ImageError, cv2.error) as error:
+                self._shown = Shown({"error": f"this picture cannot be shown: {error}"}, b"")
+        return self._shown
+
+
+def show_camera(picture: np.ndarray) -> Shown:
+    """A camera picture (height, width, 3) uint8 RGB."""
+    return Shown({}, _jpeg(_narrowed(picture, picture.shape[1], CAMERA_WIDTH)))
+
+
+def show_imagined(imagined: Imagined) -> Shown:
+    """The returns' distribution and the best future's pictures."""
+    facts = {
+        "best": None,
+        "horizon": imagined.horizon,
+        "period_s": round(imagined.period_s, 4),
+        "scored": 0,
+        "low": None,
+        "high": None,
+        "counts": [],
+    }
+    finite = imagined.returns[np.isfinite(imagined.returns)].astype(np.float64)
+    if finite.size:
+        counts, edges = np.histogram(finite, bins=BINS)
+        facts |= {
+            "scored": int(finite.size),
+            "low": round(float(edges[0]), 4),
+            "high": round(float(edges[-1]), 4),
+            "counts": counts.tolist(),
+        }
+        if 0 <= imagined.best < imagined.returns.size and np.isfinite(imagined.returns[imagined.best]):
+            facts["best"] = round(float(imagined.returns[imagined.best]), 4)
+    if imagined.horizon < 1 or imagined.strip.size == 0:
+        return Shown(facts, b"")
+    width = imagined.strip.shape[1] // imagined.horizon
+    return Shown(facts, _jpeg(_narrowed(imagined.strip, width, FUTURE_WIDTH)))
+
+
+def _narrowed(picture: np.ndarray, width: int, most: int) -> np.ndarray:
+    """The picture scaled so that ``width`` [px] of it become at most ``most``."""
+    if width <= most:
+        return picture
+    size = (round(picture.shape[1] * most / width), max(round(picture.shape[0] * most / width), 1))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
+    if not done:
+        raise ImageError(f"a picture of {picture.shape[1]}x{picture.shape[0]} cannot be written as JPEG")
+    return data.tobytes()

@@ -1,0 +1,67 @@
+"""`ros2 run wm_planner loop_picture`; see docs/visualize.md and --help.
+
+The picture shows the drive as it went on, and hides the camera from the model in turns. Two other ways were tried. With
+"imagined one second ago" running beside "now", every frame is the end of another imagination: in CarRacing the car
+passes in a second all that it had seen of the road, so the pictures were those in which nothing could be known, and how
+they came about was not to be seen. Frozen at a moment, with 12 imagined pictures beside 12 real ones, nobody saw a
+drive. Here the imagination begins where the viewer has just seen that the model knows, is right as far as it saw, and
+what it makes up beyond that is there to compare.
+"""
+
+import sys
+
+from rclpy.utilities import remove_ros_args
+from wm_bundle import BundleError, load_bundle
+from wm_evaluation.video import write_loop
+from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.errors import ConfigError, EngineError
+
+from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
+from wm_tools.evaluate_bag.progress import ProgressBar, make_console
+from wm_tools.evaluate_bag.replay import Replay
+from wm_tools.loop_picture.clip import make_clip
+from wm_tools.loop_picture.drawing import draw_frames, durations_ms
+from wm_tools.loop_picture.options import LoopOptions, parse_options
+
+USAGE, NO_RECORDING, NO_BUNDLE, NO_OUTPUT = 2, 3, 4, 5
+
+
+def main() -> int:
+    """Make the picture; returns the exit code: 0; 2 for wrong usage, 3 for a recording, 4 for a bundle, 5 for an
+    output that cannot be used; 128 + the signal when stopped by one."""
+    options = parse_options(remove_ros_args(sys.argv)[1:])
+    raise_when_stopped()
+    try:
+        _make(options)
+    except EvaluationError as error:
+        print(f"loop_picture: {error}", file=sys.stderr)
+        return {BagError: NO_RECORDING, BundleRefused: NO_BUNDLE}.get(type(error), USAGE)
+    except OSError as error:
+        print(f"loop_picture: {options.output} cannot be written: {error}", file=sys.stderr)
+        return NO_OUTPUT
+    except KeyboardInterrupt as stop:
+        code, line = told_when_stopped("loop_picture", stop, "nothing is written")
+        print(line, file=sys.stderr)
+        return code
+    return 0
+
+
+def _make(options: LoopOptions) -> None:
+    console = make_console()
+    with ProgressBar(console, None) as progress:
+        try:
+            manifest = load_bundle(options.bundle).manifest
+            replay = Replay(options.config(), progress.log)
+            progress.begin_bundle(manifest.model_id)
+            clip = make_clip(options, replay, manifest, progress)
+        except (BundleError, ConfigError, EngineError) as error:
+            raise BundleRefused(str(error)) from error
+    with console.status(f"writing {options.output}"):
+        write_loop(options.output, draw_frames(clip), durations_ms(clip))
+    told = f"{len(clip.ahead)} frames from {clip.start_s:.2f} s on, {sum(durations_ms(clip)) / 1000:.1f} s long"
+    size_kb = options.output.stat().st_size / 1000
+    console.print(f"Wrote {options.output}: {told}, {size_kb:.0f} kB", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

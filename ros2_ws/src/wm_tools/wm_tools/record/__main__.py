@@ -1,0 +1,96 @@
+"""`ros2 run wm_planner record`: see docs/replay.md and --help."""
+
+import sys
+import time
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+from wm_bundle.ros_errors import reason_of
+from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.message_types import jazzy_typestore
+from wm_evaluation.wording import counted
+from wm_planner.command_line import note_stop_signals
+
+from wm_tools.record.errors import RecordError
+from wm_tools.record.mcap_file import McapRecording, Totals
+from wm_tools.record.node import RecorderNode
+from wm_tools.record.options import RecordOptions, parse_options
+
+_EXIT_FAILED = 1
+_EXIT_REFUSED = 2
+_PAUSE_S = 0.05  # between two looks for messages: most of what a look costs does not depend on how many there are
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Record until the end; returns the exit code: 0 with a whole file, 1 without one, 2 for bad arguments."""
+    argv = sys.argv if argv is None else argv
+    stop_signals = note_stop_signals()
+    try:
+        options = parse_options(remove_ros_args(argv)[1:])
+        # Our own handlers: the file is to be finished first.
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy about bad --ros-args
+        print(f"record: {reason_of(error)}", file=sys.stderr)
+        return _EXIT_REFUSED
+    try:
+        totals, lost = _record(options, stop_signals)
+    except (RecordError, ConversionError, OSError) as error:
+        print(f"record: {error}", file=sys.stderr)
+        return _EXIT_FAILED
+    finally:
+        rclpy.try_shutdown()
+    if not totals.written:
+        print(
+            "record: no message came, so no file was written; `ros2 topic list` shows what there is, --role-name "
+            "and --topics choose",
+            file=sys.stderr,
+        )
+        return _EXIT_FAILED
+    print(_summary(options, totals, lost), flush=True)
+    return 0
+
+
+def _record(options: RecordOptions, stop_signals: list[int]) -> tuple[Totals, int]:
+    """Record until a signal, the end of the drive or a failure; returns what there is and how many were lost."""
+    jazzy_typestore()  # takes a while, in which the first messages would be lost
+    recording = McapRecording(options.output, options.partial, int(options.queue_mb * 1e6))
+    try:
+        node = RecorderNode(options, recording)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not (stop_signals or node.over or recording.failure):
+            time.sleep(_PAUSE_S)
+            _take_all(node, executor)
+        if node.over:
+            print(f"record: {node.over}", flush=True)
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+    finally:
+        totals = recording.close()
+    return totals, node.lost
+
+
+def _take_all(node: RecorderNode, executor: SingleThreadedExecutor) -> None:
+    """Take what has come since the last time; the times of receipt are the middleware's."""
+    idle = 0
+    while idle < 2:  # a round of the executor takes one message of each topic, and ends with a call that takes none
+        taken = node.taken
+        executor.spin_once(timeout_sec=0.0)
+        idle = idle + 1 if node.taken == taken else 0
+
+
+def _summary(options: RecordOptions, totals: Totals, lost: int) -> str:
+    written, topics = counted(sum(totals.written.values()), "message"), counted(len(totals.written), "topic")
+    lines = [f"record: {written} of {topics} in {options.output} ({totals.file_bytes / 1e6:.1f} MB)"]
+    if totals.dropped:
+        of_topics = ", ".join(f"{count} of {topic}" for topic, count in sorted(totals.dropped.items()))
+        lines.append(f"record: dropped because the disk was too slow: {of_topics}")
+    if lost:
+        lines.append(f"record: {counted(lost, 'message')} lost on the way to the recorder")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

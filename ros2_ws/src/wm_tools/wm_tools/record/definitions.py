@@ -1,0 +1,88 @@
+"""What an mcap needs to say about a topic: its message definition and the quality of service it was offered with."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.qos import QoSProfile
+from rosbags.typesys import TypesysError, get_types_from_msg
+from wm_data.conversion.message_types import jazzy_typestore
+
+from wm_tools.record.errors import RecordError
+
+
+def message_class(kind: str) -> type:
+    """The class of a message type such as sensor_msgs/msg/Image. Raises RecordError where it is not installed."""
+    try:
+        package, _, name = kind.split("/")
+        return getattr(importlib.import_module(f"{package}.msg"), name)
+    except (ValueError, ImportError, AttributeError):
+        raise RecordError(f"the message type {kind} is not installed") from None
+
+
+def definition(kind: str) -> tuple[str, str]:
+    """The definition of a message type with all that it is made of, as text, and its type hash (RIHS01).
+
+    Raises RecordError where the text of a definition is not installed.
+    """
+    store = jazzy_typestore()
+    _learn(kind)
+    try:
+        return store.generate_msgdef(kind, ros_version=2)[0], store.hash_rihs01(kind)
+    except (KeyError, TypesysError) as error:
+        raise RecordError(f"the definition of the message type {kind} is incomplete: {error}") from None
+
+
+def _learn(kind: str) -> None:
+    """Take a type that is not of Jazzy, and all that it is made of, from the installed definitions."""
+    store = jazzy_typestore()
+    if kind in store.fielddefs:
+        return
+    package, _, name = kind.split("/")
+    try:
+        file = Path(get_package_share_directory(package), "msg", f"{name}.msg")
+        types = get_types_from_msg(file.read_text(encoding="utf-8"), kind)
+    except (PackageNotFoundError, OSError, TypesysError):
+        raise RecordError(f"the definition {package}/msg/{name}.msg is not installed") from None
+    for part in _parts(types[kind]):
+        _learn(part)
+    store.register(types)
+
+
+def _parts(fields) -> set[str]:
+    """The message types among a type's fields."""
+    found = set()
+    waiting = [description for _, description in fields[1]]
+    while waiting:
+        _, inner = waiting.pop()
+        if isinstance(inner, str):
+            found.add(inner)
+        elif isinstance(inner, tuple) and inner and isinstance(inner[0], tuple):
+            waiting.append(inner[0])  # an array of something
+    return {name for name in found if "/" in name}
+
+
+def qos_text(offered: Sequence[QoSProfile]) -> str:
+    """The profiles of a topic's publishers as every rosbag2 reads them: YAML, with numbers, since names are new."""
+
+    def seconds(duration) -> dict[str, int]:
+        whole, rest = divmod(duration.nanoseconds, 1_000_000_000)
+        return {"sec": whole, "nsec": rest}
+
+    profiles = [
+        {
+            "history": int(qos.history),
+            "depth": qos.depth,
+            "reliability": int(qos.reliability),
+            "durability": int(qos.durability),
+            "deadline": seconds(qos.deadline),
+            "lifespan": seconds(qos.lifespan),
+            "liveliness": int(qos.liveliness),
+            "liveliness_lease_duration": seconds(qos.liveliness_lease_duration),
+            "avoid_ros_namespace_conventions": qos.avoid_ros_namespace_conventions,
+        }
+        for qos in offered
+    ]
+    return yaml.safe_dump(profiles, sort_keys=False).strip()

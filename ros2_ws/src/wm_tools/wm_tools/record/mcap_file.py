@@ -1,0 +1,172 @@
+"""The file of a recording: a bounded queue and a thread that compresses and writes, so that receiving never waits.
+
+Written beside its place and renamed at the end. What was written so far can be read back from the front, should the
+process be killed: chunks are closed at least every second.
+"""
+
+import os
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from mcap.writer import CompressionType, Writer
+
+from wm_tools.record.errors import RecordError
+
+PROFILE = "ros2"
+_LIBRARY = "wm_planner record"
+_CHUNK_BYTES = 4 * 1024 * 1024
+_FLUSH_S = 1.0
+
+
+class RecordedMessage(NamedTuple):
+    """One message as it came: topic, when it was received and sent [ns since 1970], its number and its bytes."""
+
+    topic: str
+    received_ns: int
+    sent_ns: int
+    sequence: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class RecordedTopic:
+    """What the file says about a topic. ``text`` is the message definition, ``qos`` the offered profiles as YAML."""
+
+    name: str
+    kind: str
+    text: str
+    hash: str
+    qos: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What became of the messages: how many were written and dropped of each topic; bytes of the file."""
+
+    written: dict[str, int]
+    dropped: dict[str, int]
+    file_bytes: int
+
+
+class McapRecording:
+    """A growing mcap. ``add`` never waits for the disk; beyond ``queue_bytes`` it drops and counts."""
+
+    def __init__(self, path: Path, partial: Path, queue_bytes: int):
+        """Write to ``partial`` until ``close`` renames it to ``path``. Raises RecordError where that is impossible."""
+        self._path, self._partial = path, partial
+        self._queue_bytes = queue_bytes
+        self._waiting: deque[RecordedTopic | RecordedMessage] = deque()
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._written: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._failure: str | None = None
+        self._channels: dict[str, int] = {}
+        self._schemas: dict[str, int] = {}
+        try:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = open(partial, "xb")
+        except OSError as error:
+            raise RecordError(f"{partial} cannot be written: {error.strerror}") from None
+        self._writer = Writer(self._stream, chunk_size=_CHUNK_BYTES, compression=CompressionType.ZSTD)
+        self._thread = threading.Thread(target=self._write_all, name="mcap", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why writing came to an end, None while it goes on."""
+        return self._failure
+
+    @property
+    def dropped(self) -> int:
+        """Messages dropped so far because the disk was too slow."""
+        return sum(self._dropped.values())
+
+    def add_topic(self, topic: RecordedTopic) -> None:
+        """Begin a topic; must come before its messages."""
+        with self._changed:
+            self._waiting.append(topic)
+            self._changed.notify()
+
+    def add(self, message: RecordedMessage) -> None:
+        """Queue a message, or drop and count it where too many wait."""
+        with self._changed:
+            if self._waiting_bytes + len(message.data) > self._queue_bytes:
+                self._dropped[message.topic] += 1
+                return
+            self._waiting_bytes += len(message.data)
+            self._waiting.append(message)
+            self._changed.notify()
+
+    def close(self) -> Totals:
+        """Write what waits, finish the file and give it its name; a file without messages is removed.
+
+        Raises RecordError where it could not be written; what was written stays beside it.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        if self._failure is not None:
+            raise RecordError(f"{self._failure}; what was recorded until then is in {self._partial}")
+        size = self._partial.stat().st_size
+        if not self._written:
+            self._partial.unlink()
+        elif self._path.exists():
+            raise RecordError(f"{self._path} was made by somebody else meanwhile; the recording is {self._partial}")
+        else:
+            os.replace(self._partial, self._path)
+        return Totals(dict(self._written), dict(self._dropped), size if self._written else 0)
+
+    def _write_all(self) -> None:
+        try:
+            self._writer.start(profile=PROFILE, library=_LIBRARY)
+            self._write_until_closed()
+            self._writer.finish()
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            self._failure = f"{self._partial} cannot be written: {error.strerror}"
+        except Exception as error:  # in a thread nobody else would hear of it
+            self._failure = f"{self._partial} cannot be written: {type(error).__name__}: {error}"
+        finally:
+            try:
+                self._stream.close()
+            except OSError as error:  # of a full disk, what was buffered
+                self._failure = self._failure or f"{self._partial} cannot be written: {error.strerror}"
+
+    def _write_until_closed(self) -> None:
+        flushed_s = time.monotonic()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing, _FLUSH_S)
+                entry = self._waiting.popleft() if self._waiting else None
+                if entry is None and self._closing:
+                    return
+                if isinstance(entry, RecordedMessage):
+                    self._waiting_bytes -= len(entry.data)
+            if isinstance(entry, RecordedTopic):
+                self._begin(entry)
+            elif entry is not None:
+                self._writer.add_message(
+                    self._channels[entry.topic], entry.received_ns, entry.data, entry.sent_ns, entry.sequence
+                )
+                self._written[entry.topic] += 1
+            if time.monotonic() - flushed_s > _FLUSH_S:
+                self._writer.flush()
+                flushed_s = time.monotonic()
+
+    def _begin(self, topic: RecordedTopic) -> None:
+        if topic.kind not in self._schemas:
+            self._schemas[topic.kind] = self._writer.register_schema(topic.kind, "ros2msg", topic.text.encode())
+        self._channels[topic.name] = self._writer.register_channel(
+            topic.name,
+            "cdr",
+            self._schemas[topic.kind],
+            {"offered_qos_profiles": topic.qos, "topic_type_hash": topic.hash},
+        )

@@ -1,0 +1,172 @@
+"""Whether the running planner commands what the evaluation of the same bag in one process says it would.
+
+Both see the same pictures and draw the same random numbers, so where nothing is late or lost they agree to the last
+bit. Where they differ, a frame's cause is the first of ``CAUSES`` that holds for it.
+"""
+
+import json
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from wm_planner.pilot.modes import Mode
+
+from wm_tools.replay.errors import ReplayError
+from wm_tools.replay.frames import BRAKE, Frame
+
+WITHIN = 0.02  # of steer -1..1, throttle and brake 0..1: what two commands may differ by and still count as alike
+_ROUNDING = 1e-5  # a message holds 32 bits
+CAUSES = {
+    "mode": "one of the two braked, or was more careful, and the other was not",
+    "after a drop": "a frame was dropped earlier in the episode: the belief lacks it, and the search draws other "
+    "random numbers from there on",
+    "shorter search": "here or earlier in the episode, the deadline left time for fewer candidates or iterations",
+    "commands in flight": "here or earlier in the episode, the running planner found that its commands act late, and "
+    "planned ahead of them; the evaluation measures that by its own commands",
+    "beginning": "the first command of the episode differs already: a drive that was recorded from its middle begins "
+    "with a command that its rows do not tell, and the search goes on from the last plan",
+    "unexplained": "none of these",
+}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One frame of an evaluation: the command (the brake where none was planned) and the mode."""
+
+    episode: int
+    command: tuple[float, float, float]
+    mode: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike the commands are.
+
+    The ``joined`` frames have both; ``evaluated`` (joined, 3) are the evaluation's commands. ``share`` of them differs
+    by at most WITHIN in every number; ``differences`` (joined, 3) are absolute; ``causes`` counts the others;
+    ``modes_alike`` is the share with the same mode. Frames that only one of the two has: ``only_live`` (a recording's
+    rows lack its last frame, for one), ``only_evaluated`` (dropped).
+    """
+
+    joined: Sequence[Frame]
+    evaluated: np.ndarray
+    only_live: int
+    only_evaluated: int
+    share: float | None
+    differences: np.ndarray
+    modes_alike: float | None
+    causes: dict[str, int]
+
+
+def check_bag(folder: Path, bag: Path) -> None:
+    """Raise ReplayError where the evaluation in ``folder`` is of another bag: stamps alone would not show it, for every
+    simulated drive begins at the same one."""
+    try:
+        name = json.loads((folder / "result.json").read_text(encoding="utf-8"))["bag"]["name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReplayError(f"{folder / 'result.json'} is not what evaluate_bag writes: {error}") from None
+    if name != bag.resolve().name:
+        raise ReplayError(f"the evaluation in {folder} is of {name}, expected one of {bag.resolve().name}")
+
+
+def read_evaluation(file: Path, bundle: str) -> dict[int, list[Evaluated]]:
+    """The frames of ``bundle`` (a model id) in an evaluation's result.jsonl, by stamp [ns].
+
+    Raises ReplayError for a file that is none, or has nothing of that bundle.
+    """
+    found: dict[int, list[Evaluated]] = defaultdict(list)
+    try:
+        with open(file, encoding="utf-8") as stream:
+            for line in stream:
+                entry = json.loads(line)
+                if entry["bundle"] == bundle:
+                    command = tuple(float(number) for number in entry["planned"] or BRAKE)
+                    found[int(entry["stamp_ns"])].append(Evaluated(int(entry["episode"]), command, entry["mode"]))
+    except OSError as error:
+        raise ReplayError(f"the evaluation's {file} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReplayError(f"{file} is not the result.jsonl of evaluate_bag: {type(error).__name__}: {error}") from None
+    if not found:
+        raise ReplayError(f"{file} has no frame of the bundle {bundle}: evaluate the same bag with the same bundle")
+    return found
+
+
+@dataclass
+class _Past:
+    """What has happened in an episode so far."""
+
+    dropped: bool = False
+    shortened: bool = False
+    in_flight: bool = False
+    apart_at_first: bool | None = None
+
+    def take(self, frame: Frame, widest: int) -> None:
+        """The next frame; ``widest``: plans imagined for a frame in a search that was not cut short."""
+        self.dropped = self.dropped or frame.command is None
+        status = frame.status
+        if status is not None and status.mode in (Mode.DRIVING, Mode.DEGRADED):
+            self.shortened = self.shortened or status.candidates * status.iterations < widest
+            self.in_flight = self.in_flight or status.in_flight > 0
+
+
+def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> Agreement:
+    """Join the frames of a replay with those of an evaluation, by their order and their stamps: the same stamp may come
+    again in another run of the simulator, and not every frame was evaluated."""
+    waiting = deque(sorted(((entry.episode, stamp) for stamp, entries in evaluated.items() for entry in entries)))
+    entries_of = {stamp: deque(entries) for stamp, entries in evaluated.items()}
+    to_come = Counter(frame.stamp_ns for frame in frames)
+    widest = max((frame.status.candidates * frame.status.iterations for frame in frames if frame.status), default=0)
+    joined, commands, causes, alike = [], [], Counter(), 0
+    only_live = only_evaluated = 0
+    episode, past = None, _Past()
+    for frame in frames:
+        while waiting and not to_come[waiting[0][1]]:
+            entries_of[waiting.popleft()[1]].popleft()
+            only_evaluated += 1
+        to_come[frame.stamp_ns] -= 1
+        is_next = bool(waiting) and waiting[0][1] == frame.stamp_ns
+        entry = entries_of[waiting.popleft()[1]].popleft() if is_next else None
+        if entry is not None and entry.episode != episode:
+            episode, past = entry.episode, _Past()
+        past.take(frame, widest)
+        if frame.command is None:
+            only_evaluated += entry is not None
+            continue
+        status = frame.status
+        if entry is None:
+            only_live += 1
+            continue
+        difference = np.abs(np.subtract(frame.command.values, entry.command))
+        joined.append(frame)
+        commands.append(entry.command)
+        same_mode = status is not None and status.mode.name.lower() == entry.mode
+        alike += same_mode
+        if past.apart_at_first is None:
+            past.apart_at_first = bool(difference.max() > _ROUNDING)
+        if difference.max() > WITHIN:
+            facts = {
+                "mode": not same_mode,
+                "after a drop": past.dropped,
+                "shorter search": past.shortened,
+                "commands in flight": past.in_flight,
+                "beginning": past.apart_at_first,
+                "unexplained": True,
+            }
+            causes[next(cause for cause in CAUSES if facts[cause])] += 1
+    only_evaluated += len(waiting)
+    table = np.array(commands, np.float64).reshape(len(joined), 3)
+    live = np.array([frame.command.values for frame in joined], np.float64).reshape(len(joined), 3)
+    differences = np.abs(live - table)
+    share = float((differences.max(axis=1) <= WITHIN).mean()) if joined else None
+    return Agreement(
+        joined,
+        table,
+        only_live,
+        only_evaluated,
+        share,
+        differences,
+        alike / len(joined) if joined else None,
+        dict(causes),
+    )

@@ -1,0 +1,146 @@
+"""What became of every frame of a played bag: joined by stamp, when the replay is over.
+
+A frame is one moment of the cameras. Stamps may come again (a simulator that starts anew), so what came for a stamp is
+taken in order.
+"""
+
+import struct
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from wm_planner.pilot.modes import Mode
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+BRAKE = (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as it came: when [ns since 1970], and [steer, throttle, brake]."""
+
+    arrival_ns: int
+    values: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the planner said of a command: see wm_msgs/PlannerStatus."""
+
+    mode: Mode
+    reason: str
+    latency_ms: float
+    missed: bool
+    candidates: int
+    iterations: int
+    surprise: float
+    in_flight: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame: its stamp, when its first picture arrived (None: not at the monitor), and the planner's answer."""
+
+    stamp_ns: int
+    arrival_ns: int | None
+    command: Command | None
+    status: Status | None
+
+    @property
+    def latency_ms(self) -> float | None:
+        """From the arrival of the picture to that of its command."""
+        if self.arrival_ns is None or self.command is None:
+            return None
+        return (self.command.arrival_ns - self.arrival_ns) / NS_PER_MS
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The pictures of several cameras that belong together: ``stamps_ns``, the first one first."""
+
+    stamps_ns: tuple[int, ...]
+
+
+def header_stamp_ns(raw: bytes) -> int:
+    """The stamp of a serialised message that begins with a header. Raises ValueError for bytes that are none."""
+    if len(raw) < 12:
+        raise ValueError(f"expected a message with a header, found {len(raw)} bytes")
+    seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
+    return seconds * NS_PER_S + nanoseconds
+
+
+def moments_of(stamps_ns: Iterable[int], tolerance_ns: int) -> list[Moment]:
+    """Pictures in the order of recording, put together where their stamps are at most ``tolerance_ns`` apart.
+
+    With a tolerance below 0 (one camera) every picture is a moment.
+    """
+    found: list[list[int]] = []
+    for stamp_ns in stamps_ns:
+        if found and tolerance_ns >= 0 and abs(stamp_ns - found[-1][0]) <= tolerance_ns:
+            found[-1].append(stamp_ns)
+        else:
+            found.append([stamp_ns])
+    return [Moment(tuple(stamps)) for stamps in found]
+
+
+class Arrivals:
+    """Takes in what the monitor hears, and joins it to the frames at the end."""
+
+    def __init__(self):
+        self._pictures: dict[int, deque[int]] = defaultdict(deque)
+        self._commands: dict[int, deque[Command]] = defaultdict(deque)
+        self._statuses: dict[int, deque[Status]] = defaultdict(deque)
+        self._unasked_ns: list[int] = []
+        self.first_ns: int | None = None
+        """When the first picture arrived."""
+        self.last_ns: int | None = None
+        """When the last picture arrived."""
+        self.commands = 0
+        """Commands that answer a picture."""
+
+    def picture(self, stamp_ns: int, arrival_ns: int) -> None:
+        """A picture of some camera came."""
+        self.first_ns = self.first_ns or arrival_ns
+        self.last_ns = arrival_ns
+        self._pictures[stamp_ns].append(arrival_ns)
+
+    def command(self, stamp_ns: int, command: Command) -> None:
+        """A command came; stamp 0 answers no picture."""
+        if stamp_ns == 0:
+            self._unasked_ns.append(command.arrival_ns)
+        else:
+            self.commands += 1
+            self._commands[stamp_ns].append(command)
+
+    def status(self, stamp_ns: int, status: Status) -> None:
+        """A status came."""
+        self._statuses[stamp_ns].append(status)
+
+    @property
+    def unasked(self) -> int:
+        """Commands between the first and the last picture that no picture asked for: brakes of a watchdog."""
+        if self.first_ns is None:
+            return 0
+        return sum(self.first_ns < arrival_ns < self.last_ns for arrival_ns in self._unasked_ns)
+
+    def frames(self, moments: Sequence[Moment]) -> list[Frame]:
+        """Every moment of the bag with what came for it. Call it once."""
+        return [self._frame(moment) for moment in moments]
+
+    def _frame(self, moment: Moment) -> Frame:
+        def next_of(waiting: dict[int, deque]):
+            found = [waiting[stamp].popleft() for stamp in moment.stamps_ns if waiting.get(stamp)]
+            return found[0] if found else None
+
+        arrivals = [self._pictures[stamp].popleft() for stamp in moment.stamps_ns if self._pictures.get(stamp)]
+        return Frame(moment.stamps_ns[0], min(arrivals, default=None), next_of(self._commands), next_of(self._statuses))
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    """p50, p95, p99 and max, interpolated linearly; each None without values."""
+    if not len(values):
+        return {"p50": None, "p95": None, "p99": None, "max": None}
+    p50, p95, p99 = np.percentile(values, (50, 95, 99))
+    return {"p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(np.max(values))}

@@ -1,0 +1,101 @@
+"""What bag_replay.launch.py is made of. Imports nothing that a real ROS 2's own Python may lack."""
+
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from wm_bundle.ros_distribution import bag_play_leaves_topics_out
+from wm_planner.config import PlannerConfig
+from wm_planner.launching import arguments as launch_arguments
+
+SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would take pictures that come in time for missing ones
+RECORDED = "/recorded"  # what the bag has of the planner's own topics is played below this
+_DELAY_S = 2.0  # for ros2 bag play's publishers to find their subscribers
+_OURS_ALONE = (".bag.active", ".mcap.part", ".zstd")  # files that only play_bag reads
+_LISTENERS = 2  # of a camera: the planner and the monitor
+_OWN_TOPICS = (
+    ("control_topic", "vehicle_control_cmd"),
+    ("planner_status_topic", "planner/status"),
+    ("imagined_topic", "planner/imagined"),
+    ("future_topic", "planner/future"),
+    ("candidates_topic", "planner/candidates"),
+)
+
+
+def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float | str]:
+    """The planner's parameters: those of ``text`` (NAME=VALUE, with spaces between), and what ``rate`` asks for.
+
+    Raises RuntimeError for a parameter or a rate that cannot be used.
+    """
+    if not SLOWEST <= rate <= FASTEST:
+        raise RuntimeError(f"rate:={rate:g}: expected {SLOWEST:g} to {FASTEST:g}")
+    # Played slowly, pictures come later by the clock on the wall, which the planner watches them by.
+    timeout_s = PlannerConfig().image_timeout_s / min(rate, 1.0)
+    return {"image_timeout_s": timeout_s, **launch_arguments.assignments(text)}
+
+
+def remaps(role_name: str, parameters: dict) -> list[str]:
+    """/old:=/new for each of the planner's own topics. Raises ConfigError for parameters that the planner refuses."""
+    config = PlannerConfig.from_values({**parameters, "role_name": role_name})
+    topics = [config.topic(parameter, leaf) for parameter, leaf in _OWN_TOPICS] + [config.diagnostics_topic]
+    return [f"{topic}:={RECORDED}{topic}" for topic in topics]
+
+
+def has_rosbag2(bag: str, clock_hz: float) -> bool:
+    """Whether `ros2 bag play` is installed and takes this bag: ROS 1 ones never, mcap where its plugin is installed,
+    and with a clock of its own, where ``clock_hz`` is not 0, only if it can leave the bag's out."""
+    if clock_hz and not bag_play_leaves_topics_out():
+        return False
+    path = Path(bag)
+    is_mcap = path.suffix == ".mcap" or any(path.glob("*.mcap"))
+    try:
+        for package in ("ros2bag", "rosbag2_transport", *(["rosbag2_storage_mcap"] if is_mcap else [])):
+            get_package_prefix(package)
+    except PackageNotFoundError:
+        return False
+    return not bag.endswith((".bag", *_OURS_ALONE))
+
+
+def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
+    """`ros2 bag play` with all that a replay needs. Raises RuntimeError for a clock that this one cannot give."""
+    command = [
+        "ros2",
+        "bag",
+        "play",
+        bag,
+        "--rate",
+        f"{rate:g}",
+        "--delay",
+        f"{_DELAY_S:g}",
+        "--disable-keyboard-controls",
+        "--remap",
+        *renamed,
+    ]
+    if clock_hz:
+        if not bag_play_leaves_topics_out():
+            raise RuntimeError(
+                f"clock:={clock_hz:g}: `ros2 bag play` of this ROS cannot leave the bag's /clock out; take player:=own"
+            )
+        # Two clocks would contradict each other.
+        command += ["--clock", f"{clock_hz:g}", "--exclude-topics", "/clock"]
+    return command
+
+
+def own_arguments(
+    bag: str, rate: float, renamed: list[str], clock_hz: float, recover: bool, max_gap_s: float
+) -> list[str]:
+    """The arguments of play_bag with all that a replay needs."""
+    clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
+    return [
+        bag,
+        "--rate",
+        f"{rate:g}",
+        "--wait-for-subscribers",
+        f"{_LISTENERS}",
+        *clock,
+        *(["--recover"] if recover else []),
+        "--max-gap",
+        f"{max_gap_s:g}",
+        "--disable-keyboard-controls",
+        "--remap",
+        *renamed,
+    ]

@@ -1,0 +1,214 @@
+"""The result of a replay: its figures by name, replay.json and replay.jsonl; docs/replay.md has the schema."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wm_bundle.files import write_text
+from wm_planner.pilot.modes import Mode
+
+from wm_tools.common.thresholds import Threshold, Verdict, judge
+from wm_tools.replay.agreement import WITHIN, Agreement
+from wm_tools.replay.errors import ReplayError
+from wm_tools.replay.frames import Frame, percentiles
+
+VERSION = 1
+_CHANNELS = ("steer", "throttle", "brake")
+_WITHOUT_DIGITS = str.maketrans("", "", "0123456789.")
+_PERCENTILES = ("p50", "p95", "p99", "max")
+
+FIGURES = {
+    "dropped": "frames of the bag that no command answered",
+    "dropped_share": "their share of all frames",
+    **{
+        f"latency_ms.{name}": "from the arrival of a picture to that of its command, both seen by one other process"
+        for name in _PERCENTILES
+    },
+    **{
+        f"planner_latency_ms.{name}": "from a picture's receipt to its command's publication, as the planner says"
+        for name in _PERCENTILES
+    },
+    "deadline_misses": "commands that were later than the planner's deadline",
+    "deadline_miss_share": "their share of all commands",
+    "driving_share": "answered frames in the mode DRIVING",
+    "braking_share": "answered frames in the mode BRAKING",
+    "unasked_brakes": "brakes while the bag played that no picture asked for",
+    "agreement.share": f"commands that differ by at most {WITHIN} from those of the evaluation in one process",
+    "agreement.mean_difference": "mean absolute difference to them, over steer, throttle and brake",
+    "agreement.modes": "frames with the same mode as in that evaluation",
+}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay was and what it found. ``bag`` was played at ``rate``; ``evaluation`` is the folder of the
+    evaluation that the commands are compared with."""
+
+    bag: str
+    bundle: str
+    rate: float
+    deadline_ms: float
+    evaluation: str
+    frames: Sequence[Frame]
+    unasked: int
+    agreement: Agreement
+
+    @property
+    def answered(self) -> list[Frame]:
+        """Frames with a command."""
+        return [frame for frame in self.frames if frame.command is not None]
+
+    @property
+    def modes(self) -> Counter:
+        """How often each mode, in lower case."""
+        return Counter(frame.status.mode.name.lower() for frame in self.answered if frame.status is not None)
+
+    @property
+    def reasons(self) -> Counter:
+        """How often each reason for another mode than DRIVING; those that differ in numbers only are one, the first."""
+        first: dict[str, str] = {}
+        reasons = [frame.status.reason for frame in self.answered if frame.status and frame.status.reason]
+        return Counter(first.setdefault(reason.translate(_WITHOUT_DIGITS), reason) for reason in reasons)
+
+    @property
+    def latencies_ms(self) -> list[float]:
+        """From picture to command, of every frame that was seen and answered."""
+        return [frame.latency_ms for frame in self.frames if frame.latency_ms is not None]
+
+
+def check_thresholds(thresholds: Sequence[Threshold]) -> None:
+    """Raise ReplayError for a threshold over a figure that does not exist."""
+    for threshold in thresholds:
+        if threshold.name not in FIGURES:
+            raise ReplayError(f"--threshold: there is no figure '{threshold.name}'; there are {', '.join(FIGURES)}")
+
+
+def figures(replay: Replay) -> dict[str, float]:
+    """Every figure of FIGURES; NaN where it cannot be told."""
+    answered, statuses = replay.answered, [frame.status for frame in replay.answered if frame.status is not None]
+    dropped, agreement = len(replay.frames) - len(answered), replay.agreement
+    misses = sum(status.missed for status in statuses)
+
+    def share(count: int, of: int) -> float:
+        return count / of if of else math.nan
+
+    values = {
+        "dropped": dropped,
+        "dropped_share": share(dropped, len(replay.frames)),
+        "deadline_misses": misses,
+        "deadline_miss_share": share(misses, len(statuses)),
+        "driving_share": share(replay.modes[Mode.DRIVING.name.lower()], len(statuses)),
+        "braking_share": share(replay.modes[Mode.BRAKING.name.lower()], len(statuses)),
+        "unasked_brakes": replay.unasked,
+        "agreement.share": agreement.share,
+        "agreement.mean_difference": agreement.differences.mean() if agreement.joined else None,
+        "agreement.modes": agreement.modes_alike,
+    }
+    for kind, latencies in (
+        ("latency_ms", replay.latencies_ms),
+        ("planner_latency_ms", [status.latency_ms for status in statuses]),
+    ):
+        values |= {f"{kind}.{name}": value for name, value in percentiles(latencies).items()}
+    return {name: math.nan if values[name] is None else float(values[name]) for name in FIGURES}
+
+
+def verdicts(replay: Replay, thresholds: Sequence[Threshold]) -> list[Verdict]:
+    """Whether each threshold holds."""
+    return judge(thresholds, figures(replay))
+
+
+def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
+    """replay.json as a dictionary."""
+    agreement, joined = replay.agreement, len(replay.agreement.joined)
+    per_channel = agreement.differences.mean(axis=0) if joined else [math.nan] * 3
+    statuses = [frame.status for frame in replay.answered if frame.status is not None]
+    searches = [status for status in statuses if status.iterations]
+    return _without_nan(
+        {
+            "version": VERSION,
+            "bag": replay.bag,
+            "bundle": replay.bundle,
+            "rate": replay.rate,
+            "evaluation": replay.evaluation,
+            "frames": {
+                "played": len(replay.frames),
+                "answered": len(replay.answered),
+                "seen_by_monitor": sum(frame.arrival_ns is not None for frame in replay.frames),
+                "longest_drop": longest_drop(replay.frames),
+            },
+            "deadline_ms": replay.deadline_ms,
+            "modes": dict(replay.modes),
+            "reasons": dict(replay.reasons.most_common(10)),
+            "search": {
+                "candidates": percentiles([status.candidates for status in searches]),
+                "iterations": percentiles([status.iterations for status in searches]),
+            },
+            "figures": figures(replay),
+            "agreement": {
+                "within": WITHIN,
+                "joined": joined,
+                "only_live": agreement.only_live,
+                "only_evaluated": agreement.only_evaluated,
+                "causes": agreement.causes,
+                "mean_difference": dict(zip(_CHANNELS, map(float, per_channel), strict=True)),
+                "largest_difference": float(agreement.differences.max()) if joined else None,
+            },
+            "thresholds": [
+                {"threshold": str(verdict.threshold), "value": verdict.value, "holds": verdict.holds}
+                for verdict in judged
+            ],
+            "passed": all(verdict.holds for verdict in judged),
+        }
+    )
+
+
+def longest_drop(frames: Sequence[Frame]) -> int:
+    """Most frames in a row without an answer."""
+    longest = current = 0
+    for frame in frames:
+        current = current + 1 if frame.command is None else 0
+        longest = max(longest, current)
+    return longest
+
+
+def write(folder: Path, replay: Replay, judged: Sequence[Verdict]) -> None:
+    """Write replay.json and, a line for each frame, replay.jsonl. Raises OSError."""
+    write_text(folder / "replay.json", json.dumps(document(replay, judged), indent=2) + "\n")
+    write_text(
+        folder / "replay.jsonl", "".join(json.dumps(_without_nan(_line(frame))) + "\n" for frame in replay.frames)
+    )
+
+
+def _line(frame: Frame) -> dict:
+    status = frame.status
+    return {
+        "stamp_ns": frame.stamp_ns,
+        "latency_ms": frame.latency_ms,
+        "command": None if frame.command is None else list(frame.command.values),
+        **(
+            {}
+            if status is None
+            else {
+                "mode": status.mode.name.lower(),
+                "reason": status.reason,
+                "planner_latency_ms": status.latency_ms,
+                "deadline_missed": status.missed,
+                "candidates": status.candidates,
+                "iterations": status.iterations,
+                "surprise": status.surprise,
+                "in_flight": status.in_flight,
+            }
+        ),
+    }
+
+
+def _without_nan(value):
+    """The same with None for every number that is not finite: JSON has none."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,193 @@
+"""A verification from its options: both sides opened, the frames, the differences, the times and the verdict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wm_bundle import BundleError, BundleManifest, load_bundle
+from wm_bundle.onnx_runtime import onnxruntime as ort
+from wm_evaluation.imagined_frames import Observation, imagined
+from wm_planner.assembly import Parts, build
+from wm_planner.engine.providers import CHOICES, CPU, how_to_get
+from wm_planner.engine.self_check import SelfCheck
+from wm_planner.engine.tensorrt import this_platform
+from wm_planner.errors import ConfigError, EngineError, NonFiniteError, PlannerError
+
+from wm_tools.common.machine import machine_facts
+from wm_tools.verify_bundle.errors import ParityError, ProviderError, VerificationError
+from wm_tools.verify_bundle.latency import WHOLE, Latency, measure
+from wm_tools.verify_bundle.observations import recorded
+from wm_tools.verify_bundle.options import EXACT, VerifyOptions
+from wm_tools.verify_bundle.parity import PICTURE_LEVELS, Difference, ParityRun
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A difference and the ``tolerance`` that it has to keep, None where it is only shown."""
+
+    difference: Difference
+    tolerance: float | None
+
+    @property
+    def holds(self) -> bool:
+        """False also for what is not finite."""
+        return self.tolerance is None or self.difference.value <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All that was found."""
+
+    options: VerifyOptions
+    manifest: BundleManifest
+    reference: BundleManifest
+    provider: str
+    frames: int
+    source: str
+    verdicts: list[Verdict]
+    same_best: float
+    latencies: list[Latency]
+    self_check: SelfCheck | None
+    iterations: int
+    machine: dict[str, str | int]
+
+    @property
+    def parity(self) -> bool:
+        """Whether every difference keeps its tolerance, and the bundle's self-check holds, where it carries one."""
+        checked = self.self_check is None or not self.self_check.failed
+        return checked and all(verdict.holds for verdict in self.verdicts)
+
+    @property
+    def frame(self) -> Latency:
+        """The times of a whole frame."""
+        return next(latency for latency in self.latencies if latency.call == WHOLE)
+
+    @property
+    def in_time(self) -> bool:
+        """Whether all but one in a hundred whole frames fit the control period."""
+        return self.frame.p99_ms <= 1000.0 * self.manifest.control_period_s
+
+
+class Watcher:
+    """Hears of the progress; this one does nothing with it."""
+
+    def begin(self, what: str, frames: int) -> None:
+        """So many frames of something begin."""
+
+    def advance(self, frames: int) -> None:
+        """So many more are done."""
+
+    def log(self, line: str) -> None:
+        """A line of the engine on the provider."""
+
+
+def verify(options: VerifyOptions, watcher: Watcher | None = None) -> Verification:
+    """Verify. Raises VerificationError: ProviderError where the provider does not run the bundle, ParityError where a
+    frame gives no numbers."""
+    watcher = watcher or Watcher()
+    raw = _checked_manifests(options)
+    reference = _opened_reference(options)
+    candidate = _opened_candidate(options, watcher.log)
+    try:
+        frames, source = _frames(options, raw, reference)
+        run = ParityRun(reference, candidate, options.seed)
+        watcher.begin("parity", len(frames))
+        run.take(_told(frames, watcher.advance))
+        watcher.begin("latency", options.calls)
+        latencies = measure(candidate, frames, options.calls, options.candidates, watcher.advance)
+    except NonFiniteError as error:
+        raise ParityError(f"FAILS: on {candidate.engine.provider}: {error}") from error
+    except PlannerError as error:
+        raise VerificationError(str(error)) from error
+    manifests, config = (candidate.bundle.manifest, reference.bundle.manifest), options.config()
+    return Verification(
+        options=options,
+        manifest=manifests[0],
+        reference=manifests[1],
+        provider=candidate.engine.provider,
+        frames=len(frames),
+        source=source,
+        verdicts=_judged(options, run.differences(), *manifests),
+        same_best=run.same_best,
+        latencies=latencies,
+        self_check=candidate.engine.self_check,
+        iterations=config.iterations if config.searches else 0,
+        machine=_machine(candidate.engine.provider),
+    )
+
+
+def _checked_manifests(options: VerifyOptions) -> BundleManifest:
+    """The bundle's own manifest. Raises VerificationError where the reference is no bundle of the same form."""
+    try:
+        bundle = load_bundle(options.bundle).manifest
+        reference = bundle if options.reference is None else load_bundle(options.reference).manifest
+    except BundleError as error:
+        raise VerificationError(str(error)) from error
+    for name in ("image", "vector", "latent", "horizon", "discount", "control_period_s"):
+        expected, found = getattr(bundle, name), getattr(reference, name)
+        if expected != found:
+            raise VerificationError(
+                f"--reference: expected a bundle with the same {name} as {bundle.model_id}, {expected}, found {found}: "
+                f"take another export of the same model"
+            )
+    return bundle
+
+
+def _opened_reference(options: VerifyOptions) -> Parts:
+    try:
+        return build(options.reference_config(), lambda line: None, enforce=False)
+    except (ConfigError, EngineError) as error:
+        raise VerificationError(f"the processor cannot run the reference: {error}") from error
+
+
+def _opened_candidate(options: VerifyOptions, log: Callable[[str], None]) -> Parts:
+    try:
+        return build(options.config(), log, enforce=False)  # what fails is told with the rest
+    except ConfigError as error:
+        raise VerificationError(str(error)) from error
+    except EngineError as error:
+        provider = CHOICES[options.provider][0]
+        hint = "" if provider in ort.get_available_providers() else f"; {how_to_get(provider)}"
+        raise ProviderError(f"--provider {options.provider}: {error}{hint}") from error
+
+
+def _frames(options: VerifyOptions, raw: BundleManifest, reference: Parts) -> tuple[list[Observation], str]:
+    """The frames, and where they come from."""
+    if options.data is None:
+        frames = imagined(reference.engine, options.frames, options.seed)
+        return frames, "imagined by the model itself: give --data to verify on a recording"
+    frames = recorded(options, raw, options.config().preprocessed_images)
+    return frames, f"of {options.data.resolve().name}"
+
+
+def _told(frames: list[Observation], advance: Callable[[int], None]):
+    for frame in frames:
+        yield frame
+        advance(1)
+
+
+def _judged(
+    options: VerifyOptions, differences: list[Difference], manifest: BundleManifest, reference: BundleManifest
+) -> list[Verdict]:
+    """Each difference with its tolerance.
+
+    Where the precision is another one than the reference's, only what is driven counts, unless told otherwise: the
+    numbers before it are those of another arithmetic.
+    """
+    precisions = [one.provenance.get("precision", "float32") for one in (manifest, reference)]
+    reduced = options.fp16 or precisions[0] != precisions[1]
+    exact = EXACT if options.tolerance is None and not reduced else options.tolerance
+    limits = {
+        "return": options.return_tolerance,
+        "action": options.action_tolerance,
+        "command": options.action_tolerance,
+        "picture": None if exact is None else PICTURE_LEVELS,
+    }
+    return [Verdict(one, limits.get(one.output, exact)) for one in differences]
+
+
+def _machine(provider: str) -> dict[str, str | int]:
+    facts = {**machine_facts(), "onnxruntime": ort.__version__}
+    if provider == CPU:
+        return facts
+    here = this_platform()
+    return {**facts, "gpu": here.gpu, "tensorrt": here.tensorrt}

@@ -1,0 +1,156 @@
+"""What stamps say."""
+
+from random import Random
+
+import pytest
+from wm_planner.pilot.continuity import (
+    CommandedMotion,
+    EpisodeTracker,
+    FrozenPicture,
+    RateCheck,
+    SampleBuffer,
+    StatusSample,
+)
+
+PERIOD_NS = 80_000_000
+
+
+def sample(stamp_ns: int) -> StatusSample:
+    return StatusSample(stamp_ns, 1.0, (0.0, 0.0, 0.0))
+
+
+def test_only_the_first_image_begins_an_episode():
+    tracker = EpisodeTracker(0.08)
+    assert [tracker.begins(n * PERIOD_NS) is not None for n in range(1, 5)] == [True, False, False, False]
+
+
+def test_the_image_of_the_last_tick_belongs_to_the_episode_that_ends_with_it():
+    tracker = EpisodeTracker(0.08)
+    tracker.begins(PERIOD_NS)
+    tracker.episode_ended(2 * PERIOD_NS)
+    assert tracker.begins(2 * PERIOD_NS) is None
+    beginning = tracker.begins(3 * PERIOD_NS)
+    assert "ended" in beginning.reason and not beginning.fault
+    assert tracker.begins(4 * PERIOD_NS) is None
+
+
+def test_stamps_that_jump():
+    tracker = EpisodeTracker(0.08)
+    tracker.begins(100 * PERIOD_NS)
+    back = tracker.begins(80 * PERIOD_NS)
+    assert "back by 1.600 s" in back.reason and back.fault  # 20 * 0.08
+    assert tracker.begins(86 * PERIOD_NS) is None  # 0.48 s: less than 0.5
+    forward = tracker.begins(93 * PERIOD_NS)
+    assert "forward by 0.560 s" in forward.reason and forward.fault  # 7 * 0.08
+
+
+def test_a_jump_back_forgets_the_episodes_end_that_was_announced_before_it():
+    tracker = EpisodeTracker(0.08)
+    tracker.begins(100 * PERIOD_NS)
+    tracker.episode_ended(100 * PERIOD_NS)
+    assert tracker.begins(10 * PERIOD_NS).fault
+    assert tracker.begins(101 * PERIOD_NS).fault  # 91 * 0.08 forward, and no end is known
+
+
+def test_slow_control_periods_allow_longer_gaps():
+    tracker = EpisodeTracker(0.2)
+    tracker.begins(0)
+    assert tracker.begins(1_000_000_000) is None  # 5 * 0.2 s
+    assert tracker.begins(2_000_000_001) is not None
+
+
+def faults(period_s: float, stamps_s, comparable=True) -> list[str]:
+    check = RateCheck(period_s)
+    found = [check.fault(round(stamp * 1e9), comparable) for stamp in stamps_s]
+    return [fault for fault in found if fault is not None]
+
+
+@pytest.mark.parametrize("period_s", [0.08, 0.074, 0.086])
+def test_periods_within_a_tenth_are_accepted(period_s):
+    assert not faults(0.08, [n * period_s for n in range(40)])
+
+
+@pytest.mark.parametrize("period_s", [0.04, 0.07, 0.09, 0.16])
+def test_another_period_is_a_fault_that_names_both(period_s):
+    fault = faults(0.08, [n * period_s for n in range(40)])[0]
+    assert f"{period_s:.3f} s" in fault and "0.08 s" in fault
+
+
+@pytest.mark.parametrize("period_s", [0.04, 0.07, 0.09, 0.12, 0.16])
+def test_after_the_right_rate_the_fourth_image_of_another_one_is_a_fault_at_the_latest(period_s):
+    right = [n * 0.08 for n in range(20)]
+    assert faults(0.08, [*right, *(right[-1] + n * period_s for n in range(1, 5))])
+
+
+def test_it_takes_several_frames():
+    assert not faults(0.08, [n * 0.04 for n in range(4)])  # 3 gaps
+    assert faults(0.08, [n * 0.04 for n in range(5)])
+
+
+def test_dropped_images_and_busy_frames_do_not_count():
+    assert not faults(0.08, [n * 0.08 for n in range(60) if n % 3])
+    assert not faults(0.08, [n * 0.16 for n in range(60)], comparable=False)
+
+
+def test_a_single_image_that_is_early_or_late_and_jitter_of_the_stamps_do_not_count():
+    moved = [n * 0.08 + {20: -0.03, 40: 0.03}.get(n, 0.0) for n in range(60)]  # 0.03 of 4 * 0.08 is less than a tenth
+    assert not faults(0.08, moved)
+    random = Random(1)
+    assert not faults(0.08, [n * 0.08 + random.gauss(0.0, 0.004) for n in range(2000)])
+
+
+def test_a_rate_is_confirmed_once_it_was_right():
+    check = RateCheck(0.08)
+    for n in range(4):
+        check.fault(n * PERIOD_NS, comparable=True)
+    assert not check.confirmed  # 3 gaps
+    check.fault(4 * PERIOD_NS, comparable=True)
+    assert check.confirmed
+    wrong = [check.fault(4 * PERIOD_NS + n * 2 * PERIOD_NS, comparable=True) for n in range(1, 20)]
+    assert any(wrong) and check.confirmed
+    right = [check.fault(42 * PERIOD_NS + n * PERIOD_NS, comparable=True) for n in range(1, 20)]
+    assert right[-1] is None
+
+
+def test_status_is_found_by_stamp_or_the_newest_before():
+    buffer = SampleBuffer(length=3)
+    assert buffer.empty
+    for stamp in (10, 20, 30, 40):
+        buffer.add(sample(stamp))
+    assert buffer.at(10) is None and buffer.at(20).stamp_ns == 20
+    assert buffer.latest_before(35, 10).stamp_ns == 30
+    assert buffer.latest_before(35, 4) is None
+    assert buffer.latest_before(15, 100) is None
+
+
+def test_status_of_before_a_jump_back_is_forgotten():
+    buffer = SampleBuffer()
+    buffer.add(sample(1000))
+    buffer.add(sample(10))
+    assert buffer.at(1000) is None and buffer.at(10) is not None
+
+
+def test_a_picture_that_repeats_while_moving_is_frozen_until_another_comes():
+    camera = FrozenPicture(frames=3)
+    assert [camera.seen(b"a", moving=True) for _ in range(5)] == [False, False, False, True, True]  # 3 repetitions
+    assert camera.seen(b"a", moving=False)  # the brake has stopped the vehicle: that cures no camera
+    assert not camera.seen(b"b", moving=True)
+    assert not any(camera.seen(b"b", moving=False) for _ in range(50))  # one that stands may see the same for ever
+    assert [camera.seen(b"b", moving=True) for _ in range(3)] == [False, False, True]
+
+
+def test_a_vehicle_must_move_after_throttle_for_long_enough_since_the_last_brake():
+    motion = CommandedMotion(period_s=0.1, throttle_s=0.5)
+
+    def moving(throttle, brake, count):
+        found = []
+        for _ in range(count):
+            motion.sent(throttle, brake)
+            found.append(motion.moving)
+        return found
+
+    assert moving(0.25, 0.0, 20) == [False] * 19 + [True]  # 20 * 0.1 s * 0.25 = 0.5 s
+    assert moving(0.0, 0.0, 5) == [True] * 5  # rolling on
+    assert moving(0.0, 0.1, 1) == [False]
+    assert moving(0.0, 0.0, 50) == [False] * 50  # it may stand
+    assert moving(1.0, 0.0, 6) == [False] * 4 + [True] * 2

@@ -1,0 +1,145 @@
+"""The figures of trips whose every number is known."""
+
+import math
+
+import numpy as np
+import pytest
+from wm_sim.carracing.world import CarRacingWorld
+from wm_tools.benchmark.episode import CARRACING_MAP, episode_figures
+from wm_tools.benchmark.metrics import FIGURES
+from wm_tools.benchmark.trip import StatusTripCollector, TripCollector
+from wm_tools.drive.records import MotionSample, PlannerSample, StepSample
+from wm_tools.drive.wording import episode_ending
+
+PERIOD_S = 0.08
+START_NS = 5_000_000_000
+PERIOD_NS = 80_000_000
+
+
+def stamp(step: int) -> int:
+    return START_NS + step * PERIOD_NS
+
+
+def fill(collector: TripCollector, steps: int = 25) -> None:
+    """A car that begins at 10 m/s along the map's x, gains 1 m/s a step and sways: 0.1 of steering to and fro.
+
+    It heads along y, so the map's x is to its right: 12.5 m/s² of acceleration across it.
+    """
+    for k in range(steps + 1):
+        reward = 0.0 if k == 0 else 2.0
+        off, done = (2 if k % 5 == 0 else 1), k == steps
+        collector.add_step(StepSample(stamp(k), reward, off, 20.0 if k != 3 else math.nan, truncated=done))
+        motion = MotionSample(stamp(k), 10.0 + k, 0.05 * (-1) ** k, 0.5, 0.0, (12.5 + 0.08 * k, 0.0), math.pi / 2)
+        collector.add_motion(motion)
+        collector.add_position(stamp(k), 3.0 * k, 4.0 * k)
+        braking, reason = k in (1, 4), f"{k} s too late"
+        collector.add_planner(PlannerSample(stamp(k), 9.0, braking, reason, 64, 5, 2, 0.1, degraded=k in (2, 3)))
+    for when in (4, 9, 300):
+        collector.add_lane_invasion(stamp(when))
+    collector.add_collision(stamp(7))
+
+
+@pytest.fixture
+def figures():
+    collector = TripCollector(PERIOD_S)
+    collector.begin(3)
+    fill(collector)
+    (trip,) = collector.close()
+    return episode_figures(trip, PERIOD_S, "Town01")
+
+
+def test_every_figure_is_there_and_has_its_known_value(figures):
+    assert {figure.name for figure in FIGURES} | {"latency_ms", "braking_reasons"} == set(figures)
+    assert figures["score"] == 50.0 and figures["steps"] == 25  # 25 steps of 2 points
+    assert figures["time_s"] == pytest.approx(2.0)
+    assert figures["distance_m"] == pytest.approx(125.0)  # 25 steps of sqrt(3² + 4²) m
+    assert figures["mean_speed_mps"] == pytest.approx(23.0)  # of 11 to 35
+    assert figures["max_speed_mps"] == pytest.approx(35.0)
+    assert figures["off_track_share"] == pytest.approx(5 / 25)  # steps 5, 10, 15, 20, 25
+    assert figures["collisions"] == 1
+    assert figures["lane_invasions_per_min"] == pytest.approx(60.0)  # 2 in 2 s; the third came after the end
+    assert figures["lane_invasions_per_km"] == pytest.approx(16.0)  # 2 in 125 m
+    assert figures["steering_change"] == pytest.approx(0.1)
+    # 0.08 m/s² in every 0.08 s
+    assert (figures["jerk_rms"], figures["jerk_max"]) == pytest.approx((1.0, 1.0))
+    sideways = 12.5 + 0.08 * np.arange(1, 26)
+    assert figures["lateral_acceleration_rms"] == pytest.approx(np.sqrt((sideways**2).mean()))
+    assert figures["lateral_acceleration_p95"] == pytest.approx(np.percentile(sideways, 95))
+    assert figures["deadline_misses"] == 1  # step 3 had no command
+    assert figures["latency_ms"] == [20.0] * 24
+    assert figures["braking_reasons"] == {"… s too late": 2}
+    assert figures["braking_share"] == pytest.approx(2 / 25) and figures["degraded_share"] == pytest.approx(2 / 25)
+    assert figures["progress"] is figures["lap_finished"] is None  # not CarRacing
+
+
+def test_a_disturbed_trip_has_the_planners_own_latency():
+    collector = TripCollector(PERIOD_S)
+    collector.begin(3)
+    fill(collector)
+    (trip,) = collector.close()
+    assert episode_figures(trip, PERIOD_S, CARRACING_MAP, disturbed=True)["latency_ms"] == [9.0] * 25
+
+
+def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_for_the_rest():
+    collector = StatusTripCollector(PERIOD_S, 10)
+    collector.begin(None)
+    fill(collector)
+    assert collector.episode_over
+    (trip,) = collector.close()
+    figures = episode_figures(trip, PERIOD_S, "Town01")
+    assert figures["steps"] == 10 and figures["time_s"] == pytest.approx(0.8)
+    assert figures["mean_speed_mps"] == pytest.approx(15.5)  # of 11 to 20
+    assert figures["collisions"] == 1 and figures["jerk_rms"] == pytest.approx(1.0)
+    assert figures["latency_ms"] == [9.0] * 10
+    unknown = {name for name, value in figures.items() if value is None}
+    assert unknown == {"score", "progress", "lap_finished", "off_track_share"}
+
+
+def test_a_trip_that_never_began_has_figures_too():
+    collector = TripCollector(PERIOD_S)
+    collector.begin(3)
+    (trip,) = collector.close()
+    figures = episode_figures(trip, PERIOD_S, None)
+    assert figures["steps"] == 0 and figures["score"] is None and figures["mean_speed_mps"] is None
+
+
+def test_steps_of_more_than_a_second_are_counted():
+    times = iter([0.0, 100.0, 100.9, 102.0, 102.1, 104.0])  # made; first tick after 100 s; steps after 0.9, 1.1, 0.1 s
+    collector = TripCollector(PERIOD_S, 3, clock=lambda: next(times))
+    collector.begin(3)
+    for k in range(5):
+        collector.add_step(StepSample(stamp(k), 0.0, 0, 20.0))
+    assert collector.current.slow_steps == 1  # the last came after the end
+
+
+def test_the_distance_is_that_of_the_speed_where_there_is_no_odometry():
+    collector = TripCollector(PERIOD_S)
+    collector.begin(3)
+    for k in range(6):
+        collector.add_step(StepSample(stamp(k), 0.0, 0, 20.0, truncated=k == 5))
+        collector.add_motion(MotionSample(stamp(k), 10.0, 0.0, 0.0, 0.0))
+    (trip,) = collector.close()
+    # 10 m/s between the first and the last of five statuses: four periods of 0.08 s.
+    assert episode_figures(trip, PERIOD_S, None)["distance_m"] == pytest.approx(3.2)
+
+
+@pytest.mark.parametrize(
+    "action, steps, ending",
+    [((0.0, 0.3, 0.0), 60, "stopped"), ((0.0, 0.4, 0.0), 400, "left the field"), ((1.0, 0.1, 0.0), 400, "time limit")],
+)
+def test_progress_is_the_share_of_the_tiles_that_carracing_itself_counts(action, steps, ending):
+    """Straight on for a while, straight off the field, and in circles until the time is over."""
+    world, collector = CarRacingWorld(PERIOD_S), TripCollector(PERIOD_S, steps)
+    world.reset(3000)
+    collector.begin(3000)
+    collector.add_step(StepSample(stamp(0), 0.0, 0, 20.0))
+    for k in range(1, steps + 1):
+        done = world.step(*action)
+        collector.add_step(StepSample(stamp(k), done.reward, 0, 20.0, done.terminated, done.truncated))
+        if collector.episode_over:
+            break
+    (trip,) = collector.close()
+    environment = world._env
+    share = environment.tile_visited_count / len(environment.track)
+    assert share > 0.01 and episode_ending(trip) == ending
+    assert episode_figures(trip, PERIOD_S, CARRACING_MAP)["progress"] == pytest.approx(share, abs=1e-4)

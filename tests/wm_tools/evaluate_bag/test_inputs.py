@@ -1,0 +1,99 @@
+"""Bundles with several cameras, and with a yaw rate, on recordings that have them in their own order."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fixtures_rosbag import CAMERA, MS, VEHICLE, drive, image, stamped, write_bag
+from make_episodes import META, make_episode
+from tiny_bundle import make_tiny_bundle
+from wm_bundle import CameraSpec, VectorSpec, load_bundle
+from wm_data.conversion.episode_bag import write_bag as write_episode_bag
+from wm_planner.pilot.modes import Mode
+from wm_tools.common.errors import BagError
+from wm_tools.evaluate_bag.evaluate import evaluate
+from wm_tools.evaluate_bag.recording import Recording
+
+PERIOD_NS = 80 * MS
+TWO = ("left", "right")
+
+
+@pytest.fixture(scope="module")
+def two_cameras(tmp_path_factory):
+    return make_tiny_bundle(tmp_path_factory.mktemp("two") / "bundle", cameras=TWO)
+
+
+def episode_of(names, rows: int = 40):
+    """An episode with the cameras of ``names``, each as bright as its place in them; the last misses every 4th."""
+    episode = make_episode(rows)
+    pictures = np.repeat(episode.observations, len(names), axis=1) // 4
+    for place in range(len(names)):
+        pictures[:, 3 * place : 3 * place + 3] += np.uint8(50 * place)
+    mask = np.ones((rows, len(names)), bool)
+    mask[::4, -1] = False
+    cameras = [{"name": name, "source_height": 96, "source_width": 96, "crop": None} for name in names]
+    return replace(episode, observations=pictures, camera_mask=mask, meta={**META, "cameras": cameras})
+
+
+def test_the_bundles_cameras_are_taken_by_name_and_a_missing_picture_degrades_and_does_not_count(
+    tmp_path, two_cameras, options
+):
+    write_episode_bag(tmp_path / "bag", episode_of(("rear", "right", "left")))
+    found = evaluate(options(bag=tmp_path / "bag", bundle=two_cameras, moments=1))
+    frames = found.evaluations[0].frames
+    assert (frames.mode[::4] == Mode.DEGRADED).all() and frames.reason[0] == "no picture of camera left"
+    assert (np.delete(frames.mode, np.arange(0, 40, 4)) == Mode.DRIVING).all()
+    (stretch,) = Recording(tmp_path / "bag", load_bundle(two_cameras).manifest).stretches()
+    stored = episode_of(("rear", "right", "left"))
+    assert (stretch.episode.observations[1, :3] == stored.observations[1, 6:]).all()
+    assert (stretch.episode.observations[:, 3:] == stored.observations[:, 3:6]).all()
+    assert (stretch.episode.camera_mask == stored.camera_mask[:, [2, 1]]).all()
+    assert np.isfinite(frames.posterior_error).all()
+
+
+def test_a_raw_bag_of_two_cameras_gives_both_and_one_without_the_second_is_refused(tmp_path, two_cameras):
+    bag = drive(20, PERIOD_NS, height=96, width=96)
+    both = type(bag)()
+    for topic, kind, log, fields in bag.messages:
+        if topic != CAMERA:
+            both.add(topic, kind, log, **fields)
+            continue
+        for name, shade in (("left", 10), ("right", 200)):
+            picture = np.full((96, 96, 4), shade, np.uint8)
+            both.add(f"{VEHICLE}/{name}/image", kind, log, **{**image(0, picture), "header": fields["header"]})
+    manifest = load_bundle(two_cameras).manifest
+    (stretch,) = Recording(write_bag(tmp_path / "both", both), manifest).stretches()
+    assert (stretch.episode.observations[:, :3] == 10).all() and (stretch.episode.observations[:, 3:] == 200).all()
+    alone = write_bag(tmp_path / "alone", both.without(f"{VEHICLE}/right/image"))
+    with pytest.raises(BagError, match="no camera 'right'"):
+        Recording(alone, manifest).stretches().__next__()
+
+
+def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(tmp_path, options):
+    turning = make_tiny_bundle(tmp_path / "turning", vector=(VectorSpec("yaw_rate", "rad/s", 0.0, 1.0),))
+    bag = drive(40, PERIOD_NS, height=96, width=96)
+    for tick in range(40):
+        stamp = 1_000_000_000 + tick * PERIOD_NS
+        bag.add(
+            f"{VEHICLE}/imu",
+            "sensor_msgs/msg/Imu",
+            stamp + MS,
+            header=stamped(stamp),
+            angular_velocity={"z": 0.01 * tick},
+        )
+    bag.messages.sort(key=lambda entry: entry[2])
+    folder = write_bag(tmp_path / "bag", bag)
+    with pytest.raises(BagError, match=r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC or imu=TOPIC"):
+        evaluate(options(bag=folder, bundle=turning))
+    found = evaluate(options(bag=folder, bundle=turning, reading={"topics": (f"imu={VEHICLE}/imu",)}, moments=0))
+    assert (found.evaluations[0].frames.mode == Mode.DRIVING).all()
+
+
+def test_a_bundle_that_cuts_its_pictures_otherwise_is_told_so(tmp_path, bundle, options):
+    write_episode_bag(tmp_path / "bag", make_episode(30))
+    manifest = load_bundle(bundle).manifest
+    camera = CameraSpec("rgb_front", 96, 96, crop=(0, 0, 48, 96))
+    cutting = make_tiny_bundle(tmp_path / "cutting", image=replace(manifest.image, cameras=(camera,)))
+    found = evaluate(options(bag=tmp_path / "bag", bundle=cutting, baselines=(bundle,), moments=0))
+    ours, baseline = found.evaluations
+    assert any("cut out or framed otherwise" in note for note in ours.notes) and not baseline.notes
