@@ -51,8 +51,5 @@ def signal(samples, holds="after", max_hold_s=0.5) -> Signal:
 def driven(**changes) -> Signals:
     """Ten seconds and more of numbers for everything an episode needs, every 50 ms."""
     stamps = range(0, 20_001, 50)
-    values = {
-        "control": signal(dict.fromkeys(stamps, (0.0, 0.5, 0.0))),
-        "speed": signal({t: t / 1000.0 for t in stamps}),
-    }
-    return Signals(**{**values, **changes})
+    vector = {"speed": signal({t: t / 1000.0 for t in stamps})}
+    return Signals(**{"vector": vector, "control": signal(dict.fromkeys(stamps, (0.0, 0.5, 0.0))), **changes})

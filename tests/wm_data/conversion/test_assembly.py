@@ -28,16 +28,15 @@ def test_an_impulse_of_the_control_is_the_action_of_the_row_it_acted_in(holds):
 def test_derived_actions_explain_the_change_from_their_observation_to_the_next():
     speed = {t: 5.0 + (0.2 if t > 1000 else 0.0) for t in range(0, 2001, 100)}  # pushed from 1.0 s to 1.1 s
     yaw_rate = dict.fromkeys(range(0, 2001, 100), 0.0)
-    signals = Signals(speed=signal(speed), yaw_rate=signal(yaw_rate))
+    signals = Signals({"speed": signal(speed), "yaw_rate": signal(yaw_rate)})
     (episode,) = convert(drive(front(range(0, 2001, 100)), signals))
     assert np.argmax(episode.actions[:, 1]) == 10
     assert np.ptp(np.delete(episode.actions[:, 1], 10)) < 0.01 and not episode.actions[:, 2].any()
 
 
 def test_a_turn_to_the_left_is_a_negative_steer():
-    signals = Signals(
-        speed=signal(dict.fromkeys(range(0, 2001, 100), 5.0)), yaw_rate=signal(dict.fromkeys(range(0, 2001, 100), 0.3))
-    )
+    numbers = {"speed": 5.0, "yaw_rate": 0.3}
+    signals = Signals({name: signal(dict.fromkeys(range(0, 2001, 100), told)) for name, told in numbers.items()})
     made = drive(front(range(0, 2001, 100)), signals)
     (episode,) = convert(made, max_steer_deg=45.0)
     np.testing.assert_allclose(episode.actions[:, 0], -np.arctan(2.85 * 0.3 / 5.0) / np.radians(45.0), rtol=1e-6)
@@ -123,10 +122,10 @@ def test_a_bag_that_plays_in_a_loop_gives_each_round_its_own_numbers():
         for lap in (1, 2):
             for t in range(0, 5001, 100):
                 signals.control.add(t * MS, 0.0, lap / 4, 0.0)
-                signals.speed.add(t * MS, float(lap))
+                signals.vector["speed"].add(t * MS, float(lap))
                 yield 0, t, t
 
-    signals = Signals(control=signal({0: (0.0, 0.25, 0.0)}), speed=signal({0: 1.0}))
+    signals = Signals({"speed": signal({0: 1.0})}, control=signal({0: (0.0, 0.25, 0.0)}))
     made = drive([], signals)
     view = made.cameras[0]
     made.pictures = (

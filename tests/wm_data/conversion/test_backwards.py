@@ -101,7 +101,9 @@ def test_the_noise_of_a_vehicle_that_stands_is_not_driving_backwards():
     """An OXTS unit's, the largest of five minutes."""
     noise = np.random.default_rng(1).normal(0.0, 0.012, 3000)
     stamps = range(0, 300_000, 100)
-    signals = Signals(speed=signal(dict(zip(stamps, noise, strict=True))), yaw_rate=signal(dict.fromkeys(stamps, 0.0)))
+    signals = Signals(
+        {"speed": signal(dict(zip(stamps, noise, strict=True))), "yaw_rate": signal(dict.fromkeys(stamps, 0.0))}
+    )
     made = drive([(0, stamp, 0) for stamp in stamps], signals)
     made.action_source = "derived"
     assert [len(episode) for episode in episodes_of_drive(made, options(max_rows=5000))] == [2999]
@@ -154,7 +156,7 @@ def test_a_table_that_tells_the_gear_may_roll_back_in_a_forward_gear(tmp_path):
 def test_turning_on_the_spot_makes_no_derived_action():
     stamps = range(0, 3_001, 100)
     speed = {t: 0.0 if 1000 <= t <= 2000 else 0.4 for t in stamps}
-    signals = Signals(speed=signal(speed), yaw_rate=signal(dict.fromkeys(stamps, 0.5)))
+    signals = Signals({"speed": signal(speed), "yaw_rate": signal(dict.fromkeys(stamps, 0.5))})
     made = drive([(0, stamp, 0) for stamp in stamps], signals)
     made.action_source = "derived"
     first, second = episodes_of_drive(made, options())

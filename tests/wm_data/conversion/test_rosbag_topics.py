@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from extra_input import register
 from fixtures_rosbag import CAMERA, MS, SPEED_MPS, VEHICLE, Recording, control, drive, image, stamped, write_bag
 from test_rosbag_formats import converted, options
 from wm_data.conversion.errors import ConversionError
@@ -218,6 +219,28 @@ def test_speed_comes_from_the_status_and_the_yaw_rate_from_odometry_else_the_imu
     np.testing.assert_allclose(episode.vector, [[SPEED_MPS, 0.5]] * len(episode))
     (episode,), _ = converted(both, topics=("imu=/imu",))
     np.testing.assert_allclose(episode.vector, [[SPEED_MPS, 0.25]] * len(episode))
+
+
+def test_an_input_that_is_entered_in_the_registry_is_one_more_column_of_the_vector(tmp_path, monkeypatch):
+    register(monkeypatch)
+    imu = every_tick(
+        f"{VEHICLE}/imu",
+        "sensor_msgs/msg/Imu",
+        lambda t, stamp: {"header": stamped(stamp), "linear_acceleration": {"x": t / 4}},
+    )
+    (episode,), report = converted(write_bag(tmp_path / "a", ordered(status(), odometry(), imu, pictures())))
+    assert episode.meta["vector"] == [
+        {"name": "speed", "unit": "m/s"},
+        {"name": "yaw_rate", "unit": "rad/s"},
+        {"name": "acceleration_along", "unit": "m/s²"},
+    ]
+    np.testing.assert_allclose(episode.vector, [[SPEED_MPS, 0.0, t / 4] for t in range(TICKS - 1)])
+    assert f"imu: {VEHICLE}/imu" in report.notes
+    # Of a simulator that sends rewards it is taken where it is named.
+    recording = ordered(drive(ticks=TICKS), imu)
+    for topics, names in (((), ["speed"]), ((f"imu={VEHICLE}/imu",), ["speed", "yaw_rate", "acceleration_along"])):
+        (episode,), _ = converted(write_bag(tmp_path / f"b{len(topics)}", recording), topics=topics)
+        assert [column["name"] for column in episode.meta["vector"]] == names
 
 
 def test_a_bag_of_the_built_in_simulator_has_the_vector_that_collect_writes(tmp_path):

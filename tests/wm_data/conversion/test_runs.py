@@ -67,19 +67,18 @@ class World:
     def drive(self, ahead: bool, without=(), cameras=("front", "left")):
         """As a bag that is read along, or as a table that was read ``ahead``."""
         widths = {"control": 3, "step": 3, "expert": 3}
-        signals = Signals(
-            **{
-                name: Signal(widths.get(name, 1), "before" if name in ("control", "step") else "after")
-                for name in SIGNALS
-                if name not in without
-            }
-        )
+        made = {
+            name: Signal(widths.get(name, 1), "before" if name in ("control", "step") else "after")
+            for name in SIGNALS
+            if name not in without
+        }
+        signals = Signals({name: made.pop(name) for name in ("speed", "yaw_rate") if name in made}, **made)
         made = drive([], signals, PERIOD_MS, cameras)
         messages = [message for message in enumerate(self.messages()) if message[1][0] not in without]
 
         def take(place, name, stamp, values):
             if name in SIGNALS:
-                getattr(signals, name).add(stamp * MS, *values, place=place)
+                signals.named()[name].add(stamp * MS, *values, place=place)
 
         def pictures():
             for place, (name, stamp, values) in messages:
@@ -266,7 +265,7 @@ def test_an_odd_sample_of_a_source_of_one_clock_is_left_out_and_counted():
         speed.add((number * 100 + (40_000 if number == 50 else 0)) * MS, number / 10)
     made = drive(
         [(0, number * 100, number) for number in range(100)],
-        Signals(control=signal(dict.fromkeys(range(0, 10_000, 100), (0.0, 0.5, 0.0))), speed=speed),
+        Signals({"speed": speed}, control=signal(dict.fromkeys(range(0, 10_000, 100), (0.0, 0.5, 0.0)))),
     )
     (episode,) = episodes_of_drive(made, options())
     expected = [number - (number == 50) for number in range(99)]

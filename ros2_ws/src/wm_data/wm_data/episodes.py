@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle.files import open_regular, replacing
+from wm_bundle.vector_inputs import VectorInput
 
 EPISODE_FORMAT_VERSION = 1
 # What zipfile, zlib and numpy raise about damaged files; RuntimeError: a compression or encryption they do not know.
@@ -68,6 +69,11 @@ class Episode:
 
     def __len__(self) -> int:
         return len(self.actions)
+
+    def told(self, entry: VectorInput) -> np.ndarray | None:
+        """A vector input (T,); None where the meta names no column so."""
+        place = entry.place(self.meta.get("vector"))
+        return None if place is None or place >= self.vector.shape[1] else self.vector[:, place]
 
 
 def write_episode(path: str | os.PathLike, episode: Episode) -> Path:

@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
-from wm_bundle.motion import speed_input
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE
 
 from wm_data import rewards as driving
 from wm_data.conversion import resampling
 from wm_data.conversion.controls import derived_controls, drives_backwards, held_steer_note, turns_on_the_spot
-from wm_data.conversion.drive import Drive, Samples
+from wm_data.conversion.drive import Drive
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import NS_PER_S
@@ -98,20 +98,21 @@ class _EpisodeBuilder:
         stamps = np.array([row.stamp_ns for row in rows], np.int64)
         signals = self._course.signals(self._drive.signals, rows[0].number, rows[-1].number)
         self._drive.present = signals
-        along, speed_known = self._at_rows(signals.speed, stamps)
-        speed = None if along is None else speed_input(along)
-        yaw_rate, yaw_known = self._at_rows(signals.yaw_rate, stamps)
+        told = {name: resampling.latest_at(signal, stamps) for name, signal in signals.vector.items()}
+        numbers = {name: values[:, 0] for name, (values, _) in told.items()}
+        along, yaw_rate = numbers.get(SPEED.name), numbers.get(YAW_RATE.name)
+        speed = None if along is None else SPEED.reading(along)
         actions, acted, held = self._actions(stamps, along, yaw_rate)
         rewards, terms, terminated, truncated, judged = self._results(stamps, speed, yaw_rate)
         there = {
             "control": acted,
-            "speed": speed_known[1:] & speed_known[:-1],
-            "yaw_rate": yaw_known[1:] & yaw_known[:-1],
+            **{name: known[1:] & known[:-1] for name, (_, known) in told.items()},
             "step_result": judged,
         }
         needs = {(f"row without {name}", f"no {name}"): known for name, known in there.items()}
         needs |= self._tellable(along, yaw_rate)
-        vector = [column for column in (speed, yaw_rate) if column is not None]
+        columns = [entry.reading(numbers[name]) for name, entry in VECTOR_INPUTS.items() if name in numbers]
+        vector = np.array(columns, np.float32).reshape(-1, len(stamps)).T
         for first, end in self._stretches(stamps, terminated | truncated, needs):
             if end - first < self._options.min_rows:
                 self._leave_out(end - first, f"row of an episode shorter than {self._options.min_rows}")
@@ -131,21 +132,13 @@ class _EpisodeBuilder:
                 rewards=rewards[part],
                 dones=last,
                 terminals=last & terminated[part],
-                vector=np.stack([column[part] for column in vector], 1).astype(np.float32)
-                if vector
-                else np.zeros((end - first, 0), np.float32),
+                vector=vector[part],
                 expert_actions=self._expert(stamps[part]),
                 stamps_ns=stamps[part],
                 camera_mask=mask,
                 reward_terms=None if terms is None else terms[part],
                 meta=self._meta(terms is not None),
             )
-
-    def _at_rows(self, signal: Samples | None, stamps: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        if signal is None:
-            return None, np.ones(len(stamps), bool)
-        values, known = resampling.latest_at(signal, stamps)
-        return values[:, 0], known
 
     def _actions(self, stamps, speed, yaw_rate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Actions (n, 3) between n + 1 rows, which are known (n,), and of which the steer is held (n,)."""
@@ -248,11 +241,10 @@ class _EpisodeBuilder:
 
     def _meta(self, computed_reward: bool) -> dict:
         drive, signals = self._drive, self._drive.signals
-        vector = [("speed", "m/s", signals.speed), ("yaw_rate", "rad/s", signals.yaw_rate)]
         meta = {
             "cameras": [camera.meta for camera in drive.cameras],
             "rate_hz": round(NS_PER_S / self._period_ns, 6),
-            "vector": [{"name": name, "unit": unit} for name, unit, signal in vector if signal is not None],
+            "vector": [entry.told for name, entry in VECTOR_INPUTS.items() if name in signals.vector],
             "action_convention": ACTION_CONVENTION,
             "action_source": drive.action_source,
             "max_steer_deg": self._options.max_steer_deg,

@@ -95,13 +95,14 @@ class Course:
 
         Raises ConversionError where two sources write one signal.
         """
-        for name, signal in vars(signals).items():
-            if signal is not None and name not in self._beside:
+        for name, signal in signals.named().items():
+            if name not in self._beside:
                 self._beside[name] = _Beside(name, signal, self._report)
                 if name in _EVENTS:
                     self._beside[name] = _Events(name, signal, self._report, self._beside)
         events_last = sorted(self._beside.items(), key=lambda one: one[0] in _EVENTS)
-        return Signals(**{name: beside.samples(self, first, last) for name, beside in events_last})
+        known = {name: beside.samples(self, first, last) for name, beside in events_last}
+        return Signals({name: known.pop(name) for name in signals.vector}, **known)
 
     def _begin(self, stream: Stream, run: int) -> int:
         """Where a run begins in a stream."""

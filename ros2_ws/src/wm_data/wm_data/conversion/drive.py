@@ -138,25 +138,24 @@ class Signals(Generic[Kind]):
     """The numbers of a drive, as signals or as the samples of a part of it; None where the recording has nothing of the
     kind.
 
-    ``control`` (3,): steer in [-1, 1] positive right, throttle, brake; None: derived from speed and yaw rate.
-    ``speed`` (1,) [m/s], negative backwards where the source tells that; ``yaw_rate`` (1,) [rad/s] positive left
-    (REP-103).
+    ``vector``: (1,) each, by the name of the vector input that it is; a speed is negative backwards where the source
+    tells that. ``control`` (3,): steer in [-1, 1] positive right, throttle, brake; None: derived from the motion.
     ``collision`` and ``lane_invasion`` (1,): one sample for each that happened, of how many; an empty signal means that
     a sensor was there and nothing happened. ``step`` (3,): reward, terminated, truncated of a simulator's StepResult.
     ``expert`` (3,): what an expert would do at the stamp.
     """
 
+    vector: dict[str, Kind] = field(default_factory=dict)
     control: Kind | None = None
-    speed: Kind | None = None
-    yaw_rate: Kind | None = None
     collision: Kind | None = None
     lane_invasion: Kind | None = None
     step: Kind | None = None
     expert: Kind | None = None
 
-    def all(self) -> list[Kind]:
-        """Those that are there."""
-        return [signal for signal in vars(self).values() if signal is not None]
+    def named(self) -> dict[str, Kind]:
+        """Those that are there, by name."""
+        others = {name: signal for name, signal in vars(self).items() if name != "vector" and signal is not None}
+        return {**others, **self.vector}
 
 
 @dataclass

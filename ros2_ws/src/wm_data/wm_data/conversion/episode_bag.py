@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import StoragePlugin, Writer
+from wm_bundle.vector_inputs import SPEED
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.message_types import jazzy_typestore
@@ -126,8 +127,8 @@ class _Ticks:
         self._base = f"/carla/{role_name}"
         self._period_ns = period_of(episode)
         self._cameras = camera_names(episode)
-        self._speed_column = _speed_column(episode)
-        self._vector_in = _vector_in(episode, self._speed_column)
+        self._speed = episode.told(SPEED)
+        self._vector_in = _vector_in(episode, self._speed)
 
     def write(self, tick: int) -> None:
         """Everything of tick 0 to T, in the order in which the simulator sends it."""
@@ -163,16 +164,14 @@ class _Ticks:
         episode, header = self._episode, self._header(stamp, "map")
         zero = self._make("geometry_msgs/msg/Vector3", x=0.0, y=0.0, z=0.0)
         action = episode.actions[tick - 1] if tick else np.zeros(3, np.float32)
-        speed = float("nan")
-        if self._speed_column is not None:
-            speed = abs(float(episode.vector[min(tick, len(episode) - 1), self._speed_column]))
+        speed = np.nan if self._speed is None else SPEED.reading(self._speed[min(tick, len(episode) - 1)])
         control = self._make("carla_msgs/msg/CarlaEgoVehicleControl", **self._control(header, action))
         self._send(
             f"{self._base}/vehicle_status",
             "carla_msgs/msg/CarlaEgoVehicleStatus",
             stamp,
             header=header,
-            velocity=speed,
+            velocity=float(speed),
             acceleration=self._make("geometry_msgs/msg/Accel", linear=zero, angular=zero),
             orientation=self._make("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0),
             control=control,
@@ -311,17 +310,10 @@ def _vector_names(episode: Episode) -> list[str]:
     return [str(column.get("name", "")) for column in spec]
 
 
-def _speed_column(episode: Episode) -> int | None:
-    names = _vector_names(episode)
-    if "speed" not in names or names.index("speed") >= episode.vector.shape[1]:
-        return None
-    return names.index("speed")
-
-
-def _vector_in(episode: Episode, speed_column: int | None) -> str:
+def _vector_in(episode: Episode, speed: np.ndarray | None) -> str:
     """Where the vector is: in the status, if it is a speed without a sign and nothing else, or in a topic."""
     columns = episode.vector.shape[1]
     if columns == 0:
         return "none"
-    alone = columns == 1 and speed_column == 0 and not np.signbit(episode.vector[:, 0]).any()
+    alone = columns == 1 and speed is not None and not np.signbit(speed).any()
     return "status" if alone else "topic"

@@ -1,6 +1,7 @@
 """What looks wrong in an episode although it can be read."""
 
 import numpy as np
+from wm_bundle.vector_inputs import SPEED
 
 from wm_data.episodes import Episode
 from wm_data.rates import rate_of
@@ -77,10 +78,9 @@ def _of_results(episode: Episode) -> list[str]:
         found.append(f"rows before the last that are marked done, and so end drives of their own to training: {inner}")
     if (np.asarray(episode.terminals, bool) & ~np.asarray(episode.dones, bool)).any():
         found.append("a terminal is not marked done")
-    names = [column.get("name") for column in _dictionaries(episode.meta.get("vector"))]
-    if "speed" in names and names.index("speed") < episode.vector.shape[1]:
-        if not episode.vector[:, names.index("speed")].any():
-            found.append("the speed is always zero")
+    speed = episode.told(SPEED)
+    if speed is not None and not speed.any():
+        found.append("the speed is always zero")
     return found
 
 
@@ -99,7 +99,3 @@ def _of_time(episode: Episode) -> list[str]:
     if rate is not None and usual and not 0.9 < 1e9 / usual / rate < 1.1:
         found.append(f"meta says {rate:g} Hz, the stamps {1e9 / usual:.3g} Hz")
     return found
-
-
-def _dictionaries(value: object) -> list[dict]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from wm_bundle.vector_inputs import SPEED
 
 from wm_data.agreement import Traits, names_of, traits_of
 from wm_data.conversion.inspection.findings import find, gaps
@@ -140,8 +141,7 @@ def _summary(
     stamps = episode.stamps_ns
     if stamps is not None and len(stamps) > 1 and stamps[-1] > stamps[0]:
         seconds = float(stamps[-1] - stamps[0]) / 1e9 * len(stamps) / (len(stamps) - 1)
-    vector = names_of(meta.get("vector"), episode.vector.shape[1])
-    speed = float(np.mean(episode.vector[:, vector.index("speed")])) if "speed" in vector else None
+    speed = episode.told(SPEED)
     ends = "terminal" if episode.terminals[-1] else "truncated" if episode.dones[-1] else "open"
     payload = sum(getattr(episode, key).nbytes for key in ("observations", "actions", "rewards", "dones"))
     return EpisodeSummary(
@@ -152,12 +152,12 @@ def _summary(
         size=episode.observations.shape[2:],
         cameras=names_of(meta.get("cameras"), count),
         rate_hz=rate,
-        vector=vector,
+        vector=names_of(meta.get("vector"), episode.vector.shape[1]),
         action_source=_action_source(meta),
         imagined=is_imagined(meta),
         reward=str(meta.get("reward") or "not told"),
         total_reward=float(np.sum(episode.rewards, dtype=np.float64)),
-        mean_speed=speed,
+        mean_speed=None if speed is None else float(np.mean(speed)),
         ends=ends,
         labelled=float(np.isfinite(episode.expert_actions).all(axis=-1).mean()),
         bytes=size,

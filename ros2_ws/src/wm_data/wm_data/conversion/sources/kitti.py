@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
+
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
@@ -194,7 +196,7 @@ def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveRep
             yaw_rate.add(stamp_ns, sample[1], place=frame)
     if speed.newest_ns is None:
         raise ConversionError(f"{folder} has no OXTS packet that can be read: no speed, and no controls to derive")
-    return Signals(speed=speed, yaw_rate=yaw_rate)
+    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate})
 
 
 def _read_oxts(path: Path, skipped: Counter) -> tuple[float, float] | None:

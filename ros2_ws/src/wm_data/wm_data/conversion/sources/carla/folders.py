@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
@@ -144,10 +145,10 @@ def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> st
 def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: DriveReport) -> Signals:
     """All numbers of a table. A row's commanded control acts from it on, an applied one acted up to it."""
     there = columns.by_meaning
+    motion = {SPEED.name: {"speed", "speed_kmh"}, YAW_RATE.name: {"yaw_rate"}}
     signals = Signals(
+        {name: Signal(1) for name, columns_of in motion.items() if columns_of & there.keys()},
         control=None if source == "derived" else Signal(3, "before" if source == "applied" else "after"),
-        speed=Signal(1) if "speed" in there or "speed_kmh" in there else None,
-        yaw_rate=Signal(1) if "yaw_rate" in there else None,
         collision=Signal(1) if "collision" in there else None,
         lane_invasion=Signal(1) if "lane_invasion" in there else None,
     )
@@ -178,7 +179,7 @@ def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: 
         )
     gaps = np.diff(np.array(stamps, np.int64))
     period_s = float(np.median(gaps[gaps > 0])) / NS_PER_S if (gaps > 0).any() else 0.0
-    for signal in signals.all():
+    for signal in signals.named().values():
         signal.max_hold_s = max(signal.max_hold_s, 1.5 * period_s)  # tables at two rows per second are common
     return signals
 
@@ -199,8 +200,8 @@ def _add_control(control: Signal, stamp_ns: int, place: int, row: dict, columns:
 
 def _add_motion(signals: Signals, stamp_ns: int, place: int, row: dict, columns: Columns, report: DriveReport) -> None:
     speed = columns.value(row, "speed") if "speed" in columns.by_meaning else columns.value(row, "speed_kmh") / 3.6
-    for name, value in (("speed", speed), ("yaw_rate", columns.value(row, "yaw_rate"))):
-        signal = getattr(signals, name)
+    for name, value in ((SPEED.name, speed), (YAW_RATE.name, columns.value(row, "yaw_rate"))):
+        signal = signals.vector.get(name)
         if signal is None:
             continue
         if np.isfinite(value):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.errors import ConversionError
@@ -194,7 +195,7 @@ def _signals(
             topic = report.topic(name, kind)
             for stamp_ns in signal.samples.stamps.tolist():
                 topic.add(stamp_ns)
-    return Signals(control=control, speed=speed, yaw_rate=yaw_rate), meta
+    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate}, control=control), meta
 
 
 def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, wheelbase_m: float, report: DriveReport):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.vector_inputs import SPEED
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, DriveRef, Picture
@@ -48,7 +49,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         if "control" in selection.kinds:
             kind = bag.topics[selection.kinds["control"]].type
             commands = CommandReader(kind, math.radians(options.max_steer_deg), wheelbase_m)
-            if commands.needs_speed and not {"status", "odometry"} & selection.kinds.keys():
+            if commands.needs_speed and SPEED.name not in selection.inputs:
                 raise ConversionError(
                     f"{bag.place}: commands of type {kind} are wanted speeds; to tell the pedals from them the "
                     f"measured speed is needed, and the bag has neither vehicle status nor odometry"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from wm_bundle.motion import signed_speed
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
 
 from wm_data.conversion.drive import Signal, Signals
 from wm_data.conversion.report import DriveReport
@@ -28,28 +28,31 @@ class Telemetry:
         self._speed_mps: float | None = None
         self._place = 0
         kinds = selection.kinds
-        self._has_status, self._has_imu = "status" in kinds, "imu" in kinds
+        self._inputs = [(name, source, kinds[source.topic.kind]) for name, source in selection.inputs.items()]
         self.signals = Signals(
+            {name: Signal(1, max_hold_s=VECTOR_INPUTS[name].hold_s) for name in selection.inputs},
             control=None if selection.actions == "derived" else Signal(3, "before" if self._applied else "after"),
-            speed=Signal(1) if {"status", "odometry"} & kinds.keys() else None,
-            yaw_rate=Signal(1) if {"odometry", "imu"} & kinds.keys() else None,
             collision=Signal(1, "before") if "collision" in kinds else None,
             lane_invasion=Signal(1, "before") if "lane_invasion" in kinds else None,
             step=Signal(3, "before") if "step_result" in kinds else None,
             expert=Signal(3) if "expert" in kinds else None,
         )
+        self._signals = self.signals.named()
         self._take: dict[str, Callable[[Any, int], None]] = {
-            topic: getattr(self, f"_take_{kind}") for kind, topic in kinds.items()
+            topic: getattr(self, f"_take_{kind}") for kind, topic in kinds.items() if hasattr(self, f"_take_{kind}")
         }
 
     def take(self, topic: str, message, stamp_ns: int, place: int) -> None:
         """Take in a message, with its place in the order of recording. Raises AttributeError, TypeError or ValueError
         where it lacks what its type has."""
         self._place = place
-        self._take[topic](message, stamp_ns)
+        for name, source, told_on in self._inputs:
+            if told_on == topic:
+                self._add(name, stamp_ns, source.read(message))
+        if topic in self._take:
+            self._take[topic](message, stamp_ns)
 
     def _take_status(self, message, stamp_ns: int) -> None:
-        self._add("speed", stamp_ns, float(message.velocity))
         applied = of_carla(message.control)
         if self._applied:
             self._add_command(applied, stamp_ns)
@@ -61,17 +64,6 @@ class Telemetry:
             self._report.skipped["command before the speed was known"] += 1
             return
         self._add_command(self._commands(message, self._speed_mps or 0.0), stamp_ns)
-
-    def _take_odometry(self, message, stamp_ns: int) -> None:
-        twist = message.twist  # with its covariance around it, but for TwistStamped
-        twist = getattr(twist, "twist", twist)
-        if not self._has_status:
-            self._add("speed", stamp_ns, signed_speed(twist.linear))
-        if not self._has_imu:
-            self._add("yaw_rate", stamp_ns, float(twist.angular.z))
-
-    def _take_imu(self, message, stamp_ns: int) -> None:
-        self._add("yaw_rate", stamp_ns, float(message.angular_velocity.z))
 
     def _take_collision(self, message, stamp_ns: int) -> None:
         self._add("collision", stamp_ns, 1.0)
@@ -100,6 +92,6 @@ class Telemetry:
         if not all(map(math.isfinite, values)):
             self._report.skipped[f"{name} that is not a number"] += 1
             return
-        getattr(self.signals, name).add(stamp_ns, *values, place=self._place)
-        if name == "speed":
+        self._signals[name].add(stamp_ns, *values, place=self._place)
+        if name == SPEED.name:
             self._speed_mps = values[0]

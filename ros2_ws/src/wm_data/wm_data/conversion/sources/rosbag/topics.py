@@ -4,32 +4,28 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source
 from wm_evaluation.wording import counted
 
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources.rosbag.bag import Topic
 
-STATUS = "carla_msgs/msg/CarlaEgoVehicleStatus"
 CONTROL = "carla_msgs/msg/CarlaEgoVehicleControl"
 ACKERMANN = "ackermann_msgs/msg/AckermannDrive"
 TWIST = "geometry_msgs/msg/Twist"
 TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
-# What is looked for by type, in the order of preference.
-TYPES = {
-    "status": (STATUS,),
+# What is looked for by type besides the vector inputs, in the order of preference.
+_TYPES = {
+    STATUS.kind: (STATUS.type,),
     "control": (CONTROL, f"{ACKERMANN}Stamped", ACKERMANN, TWIST_STAMPED, TWIST),
-    "odometry": ("nav_msgs/msg/Odometry",),
-    "imu": ("sensor_msgs/msg/Imu",),
     "collision": ("carla_msgs/msg/CarlaCollisionEvent",),
     "lane_invasion": ("carla_msgs/msg/CarlaLaneInvasionEvent",),
     "step_result": ("wm_msgs/msg/StepResult",),
     "expert": (CONTROL,),
 }
-# Taken only where they are named: they may as well be something else.
-NAMED_TYPES = {"odometry": (TWIST_STAMPED, "geometry_msgs/msg/TwistWithCovarianceStamped")}
 EVENTS = ("collision", "lane_invasion")  # without a message they say that nothing happened
 EXPERT_NAME = "expert_control"
 _IMAGE_NAMES = ("image", "image_raw", "image_color", "image_rect", "image_rect_color", "image_mono", "compressed")
@@ -37,11 +33,12 @@ _IMAGE_NAMES = ("image", "image_raw", "image_color", "image_rect", "image_rect_c
 
 @dataclass(frozen=True)
 class Selection:
-    """The topics that are read. ``cameras``: (name, topic) of each; ``kinds``: topic of each kind of ``TYPES`` that is
-    used; ``actions``: "applied", "commanded" or "derived"."""
+    """The topics that are read. ``cameras``: (name, topic) of each; ``kinds``: topic of each kind that is used;
+    ``inputs``: the source of each vector input; ``actions``: "applied", "commanded" or "derived"."""
 
     cameras: tuple[tuple[str, str], ...]
     kinds: dict[str, str]
+    inputs: dict[str, Source]
     actions: str
 
     @property
@@ -67,18 +64,26 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
     actions = _actions(options.actions, has_status, lambda: use("control"), topics)
     for kind in (*EVENTS, "step_result", "expert"):
         use(kind)
-    # A simulator that sends rewards is recorded as `collect` does it, without a yaw rate.
-    needs_yaw_rate = actions == "derived" or "step_result" not in kinds or bool({"odometry", "imu"} & named.keys())
-    has_imu = needs_yaw_rate and "imu" in named and use("imu")
-    has_odometry = (not has_status or (needs_yaw_rate and not has_imu)) and use("odometry")
-    if needs_yaw_rate and not (has_imu or has_odometry):
-        use("imu")
-    if actions == "derived" and not (("status" in kinds or "odometry" in kinds) and {"odometry", "imu"} & kinds.keys()):
+    inputs: dict[str, Source] = {}
+    for name, entry in VECTOR_INPUTS.items():
+        # A simulator that sends rewards is recorded as `collect` does it.
+        asked = {source.topic.kind for source in entry.sources} & {*named, *kinds}
+        if entry.usual or asked or actions == "derived" or "step_result" not in kinds:
+            sources = sorted(entry.sources, key=lambda one: not (one.if_named and one.topic.kind in named))
+            source = next((one for one in sources if one.topic.stamped and use(one.topic.kind)), None)
+            inputs |= {} if source is None else {name: source}
+    if actions == "derived" and not {SPEED.name, YAW_RATE.name} <= inputs.keys():
         raise ConversionError(
             "actions derived from the motion need a speed (vehicle status or odometry) and a yaw rate (odometry or "
             f"IMU); the bag has {_listed(topics.values())}"
         )
-    return Selection(cameras, kinds, actions)
+    return Selection(cameras, kinds, inputs, actions)
+
+
+def _types(named: bool = False) -> dict[str, tuple[str, ...]]:
+    """What is looked for by type, by kind; of ``named`` topics more may be accepted."""
+    topics = [source.topic for entry in VECTOR_INPUTS.values() for source in entry.sources if source.topic.stamped]
+    return _TYPES | {topic.kind: (topic.type, *(topic.other_types if named else ())) for topic in topics}
 
 
 def _actions(wanted: str, has_status: bool, use_control: Callable[[], bool], topics: dict[str, Topic]) -> str:
@@ -88,13 +93,13 @@ def _actions(wanted: str, has_status: bool, use_control: Callable[[], bool], top
         return "applied"
     if wanted == "applied":
         raise ConversionError(
-            f"no topic of type {STATUS}, which has the applied control; the bag has {_listed(topics.values())}"
+            f"no topic of type {STATUS.type}, which has the applied control; the bag has {_listed(topics.values())}"
         )
     if use_control():
         return "commanded"
     if wanted == "commanded":
         raise ConversionError(
-            f"no topic with commands: expected one of {', '.join(TYPES['control'])}; the bag has "
+            f"no topic with commands: expected one of {', '.join(_TYPES['control'])}; the bag has "
             f"{_listed(topics.values())}. A Twist is taken by itself only where its name holds 'cmd' or 'command'; "
             f"name another with --topics control=TOPIC"
         )
@@ -103,6 +108,7 @@ def _actions(wanted: str, has_status: bool, use_control: Callable[[], bool], top
 
 def _named(topics: dict[str, Topic], options: ConvertOptions) -> dict[str, str]:
     """--topics as a dictionary."""
+    types = _types(named=True)
     named: dict[str, str] = {}
     for entry in options.topics:
         kind, equals, topic = entry.partition("=")
@@ -114,9 +120,9 @@ def _named(topics: dict[str, Topic], options: ConvertOptions) -> dict[str, str]:
             close = difflib.get_close_matches(topic, topics, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise ConversionError(f"--topics names {topic}, the bag has {_listed(topics.values())}{hint}")
-        allowed = (*TYPES[kind], *NAMED_TYPES.get(kind, ())) if kind in TYPES else IMAGES
+        allowed = types.get(kind, IMAGES)
         if topics[topic].type not in allowed:
-            kinds = "" if kind in TYPES else f" ('{kind}' is none of {', '.join(TYPES)}, so it is a camera's name)"
+            kinds = "" if kind in types else f" ('{kind}' is none of {', '.join(types)}, so it is a camera's name)"
             raise ConversionError(
                 f"--topics has {entry}, which is of type {topics[topic].type}, expected {' or '.join(allowed)}{kinds}"
             )
@@ -133,7 +139,7 @@ def sensor_id(topic: str) -> str:
 
 
 def _cameras(topics: dict[str, Topic], named: dict[str, str], options: ConvertOptions) -> tuple[tuple[str, str], ...]:
-    named = {name: topic for name, topic in named.items() if name not in TYPES}
+    named = {name: topic for name, topic in named.items() if name not in _types()}
     there = [topic for topic in topics.values() if topic.type in IMAGES and topic.count and _is_picture(topic)]
     found: dict[str, list[str]] = {}
     for topic in there:
@@ -198,7 +204,7 @@ class _Finder:
         """The topic, None where there is none. Raises ConversionError where there are several."""
         if kind in self._named:
             return self._named[kind]
-        for wanted in TYPES[kind]:
+        for wanted in _types()[kind]:
             candidates = [topic.name for topic in self._topics.values() if self._fits(topic, kind, wanted)]
             candidates = self._narrowed(candidates)
             if len(candidates) > 1:

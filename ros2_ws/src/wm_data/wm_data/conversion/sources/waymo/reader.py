@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle.files import open_regular
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, drives_backwards, held_steer_note
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
@@ -176,7 +177,7 @@ def _signals(scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: fl
         report.note(held_steer_note(int(held.sum()), len(held), wheelbase_m))
     yaw_rate.extend(stamps_ns[whole + 1], yaw_rates[:, None])
     control.extend(stamps_ns[whole + 1], controls)
-    return Signals(control=control, speed=speed, yaw_rate=yaw_rate)
+    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate}, control=control)
 
 
 def _wheelbase_m(scene: Scene) -> float:
