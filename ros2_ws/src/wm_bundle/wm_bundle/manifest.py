@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-import types
 import typing
 from dataclasses import dataclass, field
+
+from wm_bundle.strict_json import read, require
 
 FORMAT_VERSION = 1
 BUNDLE_FILES = ("observe.onnx", "imagine.onnx", "actor.onnx", "decode.onnx")
@@ -26,7 +27,7 @@ class CameraSpec:
     letterbox: bool = False
 
     def __post_init__(self):
-        _require(
+        require(
             self.source_height > 0 and self.source_width > 0,
             "CameraSpec.source size",
             "positive",
@@ -42,7 +43,7 @@ class CameraSpec:
                 and top + height <= self.source_height
                 and left + width <= self.source_width
             )
-            _require(inside, "CameraSpec.crop", "inside the source image", self.crop)
+            require(inside, "CameraSpec.crop", "inside the source image", self.crop)
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class ImageSpec:
     cameras: tuple[CameraSpec, ...]
 
     def __post_init__(self):
-        _require(self.height > 0 and self.width > 0, "ImageSpec size", "positive", (self.height, self.width))
+        require(self.height > 0 and self.width > 0, "ImageSpec size", "positive", (self.height, self.width))
         names = [camera.name for camera in self.cameras]
-        _require(names and len(set(names)) == len(names), "ImageSpec.cameras", "one or more, names unique", names)
+        require(names and len(set(names)) == len(names), "ImageSpec.cameras", "one or more, names unique", names)
 
     @property
     def channels(self) -> int:
@@ -74,7 +75,7 @@ class VectorSpec:
     std: float
 
     def __post_init__(self):
-        _require(
+        require(
             math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0,
             f"VectorSpec '{self.name}'",
             "finite mean, std above 0",
@@ -92,8 +93,8 @@ class LatentSpec:
     stochastic: int
 
     def __post_init__(self):
-        _require(self.kind in ("gaussian", "categorical"), "LatentSpec.kind", "gaussian or categorical", self.kind)
-        _require(
+        require(self.kind in ("gaussian", "categorical"), "LatentSpec.kind", "gaussian or categorical", self.kind)
+        require(
             self.deterministic > 0 and self.stochastic > 0,
             "LatentSpec sizes",
             "positive",
@@ -144,7 +145,7 @@ class OpenLoopScores:
         for name in ("psnr_db", "reward_error"):
             for guess, figures in getattr(self, name).items():
                 fits = len(figures) == len(self.steps)
-                _require(fits, f"open_loop.{name}.{guess}", f"{len(self.steps)} figures", len(figures))
+                require(fits, f"open_loop.{name}.{guess}", f"{len(self.steps)} figures", len(figures))
 
 
 @dataclass(frozen=True)
@@ -193,10 +194,10 @@ class BundleManifest:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self):
-        _require(self.format_version == FORMAT_VERSION, "format_version", str(FORMAT_VERSION), self.format_version)
-        _require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
-        _require(self.horizon > 0, "horizon", "at least 1", self.horizon)
-        _require(0.0 < self.discount <= 1.0, "discount", "in (0, 1]", self.discount)
+        require(self.format_version == FORMAT_VERSION, "format_version", str(FORMAT_VERSION), self.format_version)
+        require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
+        require(self.horizon > 0, "horizon", "at least 1", self.horizon)
+        require(0.0 < self.discount <= 1.0, "discount", "in (0, 1]", self.discount)
 
     def to_json(self) -> dict:
         """Plain dictionary for json.dump."""
@@ -205,51 +206,4 @@ class BundleManifest:
     @classmethod
     def from_json(cls, values: dict) -> "BundleManifest":
         """Read strictly: a missing, unknown or wrongly typed key raises ValueError naming it."""
-        return _read(cls, values, "bundle.json")
-
-
-def _require(holds: bool, what: str, expected: str, found) -> None:
-    if not holds:
-        raise ValueError(f"{what}: expected {expected}, found {found}")
-
-
-def _read(kind, value, where: str):
-    """Build ``kind`` (a type annotation) from parsed JSON."""
-    origin = typing.get_origin(kind)
-    arguments = typing.get_args(kind)
-    if kind is typing.Any:
-        return value
-    if dataclasses.is_dataclass(kind):
-        return _read_dataclass(kind, value, where)
-    if origin is types.UnionType:  # only `X | None` is used
-        return None if value is None else _read(arguments[0], value, where)
-    if origin is tuple:
-        _require(isinstance(value, list), where, "a list", value)
-        many = len(arguments) == 2 and arguments[1] is Ellipsis
-        _require(many or len(value) == len(arguments), where, f"{len(arguments)} entries", value)
-        kinds = [arguments[0]] * len(value) if many else arguments
-        return tuple(_read(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
-    if origin is dict:
-        _require(isinstance(value, dict), where, "an object", value)
-        return {key: _read(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
-    if kind is float:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        _require(number and math.isfinite(value), where, "a finite number", value)
-        return float(value)
-    _require(isinstance(value, kind) and not (kind is int and isinstance(value, bool)), where, kind.__name__, value)
-    return value
-
-
-def _read_dataclass(kind, value, where: str):
-    _require(isinstance(value, dict), where, "an object", value)
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(value) - set(hints))
-    _require(not unknown, where, f"only the keys {', '.join(hints)}", f"unknown {', '.join(unknown)}")
-    needed = {
-        f.name
-        for f in dataclasses.fields(kind)
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    missing = sorted(needed - set(value))
-    _require(not missing, where, f"the keys {', '.join(sorted(needed))}", f"missing {', '.join(missing)}")
-    return kind(**{key: _read(hints[key], entry, f"{where}.{key}") for key, entry in value.items()})
+        return read(cls, values, "bundle.json")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wm_bundle.manifest import ImageSpec, _read, _require
+from wm_bundle.manifest import ImageSpec
+from wm_bundle.strict_json import read, require
 
 POLICY_FORMAT_VERSION = 1
 POLICY_PROPERTY = "wm_policy"
@@ -45,10 +46,10 @@ class PolicyManifest:
 
     def __post_init__(self):
         id_fits = _POLICY_ID.fullmatch(self.policy_id) is not None
-        _require(id_fits, "policy_id", "a name, a dash and 8 hexadecimal digits", repr(self.policy_id))
+        require(id_fits, "policy_id", "a name, a dash and 8 hexadecimal digits", repr(self.policy_id))
         names = [spec.name for spec in self.vector]
-        _require(len(set(names)) == len(names), "vector", "names that are unique", names)
-        _require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
+        require(len(set(names)) == len(names), "vector", "names that are unique", names)
+        require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for json.dumps."""
@@ -65,8 +66,8 @@ class PolicyManifest:
         try:
             if version is not None:
                 # First, because the keys of another version are not known here.
-                _require(version == POLICY_FORMAT_VERSION, "format_version", str(POLICY_FORMAT_VERSION), version)
-            return _read(cls, values, POLICY_PROPERTY)
+                require(version == POLICY_FORMAT_VERSION, "format_version", str(POLICY_FORMAT_VERSION), version)
+            return read(cls, values, POLICY_PROPERTY)
         except ValueError as error:
             raise PolicyError(f"{where}: {error}; {_REMEDY}") from None
 

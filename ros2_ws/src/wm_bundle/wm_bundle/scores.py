@@ -7,7 +7,8 @@ from typing import Any
 
 from wm_bundle.bundle import Bundle, BundleError
 from wm_bundle.files import write_text
-from wm_bundle.manifest import BUNDLE_FILES, Estimate, _read, _require
+from wm_bundle.manifest import BUNDLE_FILES, Estimate
+from wm_bundle.strict_json import read, require
 
 SCORES_FILE = "scores.json"
 SCORES_FORMAT_VERSION = 1
@@ -73,9 +74,9 @@ class BundleScores:
 
     def __post_init__(self):
         version = self.format_version
-        _require(version == SCORES_FORMAT_VERSION, "format_version", str(SCORES_FORMAT_VERSION), version)
+        require(version == SCORES_FORMAT_VERSION, "format_version", str(SCORES_FORMAT_VERSION), version)
         driven = [f"{benchmark.mode} on {benchmark.map}" for benchmark in self.benchmarks]
-        _require(len(set(driven)) == len(driven), "benchmarks", "every mode and map once", ", ".join(driven))
+        require(len(set(driven)) == len(driven), "benchmarks", "every mode and map once", ", ".join(driven))
 
     def in_world(self, name: str) -> "BundleScores":
         """Those that were driven on the map of that name: scores of different worlds cannot be compared."""
@@ -94,7 +95,7 @@ def read_scores(bundle: Bundle) -> BundleScores | None:
     """
     file = bundle.path / SCORES_FILE
     try:
-        scores = _read(BundleScores, json.loads(file.read_text(encoding="utf-8")), SCORES_FILE)
+        scores = read(BundleScores, json.loads(file.read_text(encoding="utf-8")), SCORES_FILE)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
