@@ -1,7 +1,6 @@
 """No request ends a node: every service of every node, asked for what it cannot do, answers and the node goes on."""
 
 import re
-import threading
 import time
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def drive_recorder() -> DriveRecorderNode:
 NODES = {
     "planner": active_planner,
     "command_watchdog": CommandWatchdogNode,
-    "bridge": lambda: Bridge(threading.Event()),
+    "bridge": lambda: Bridge([]),
     "live_view": live_view,
     "record": lambda: RecorderNode(RecordOptions(Path("never.mcap")), recording=None),
     "disturber": DisturberNode,

@@ -27,11 +27,11 @@ def test_the_planner_answers_within_the_simulators_wait_and_the_watchdog_after_i
 
 
 def test_the_built_in_simulator_waits_as_long_as_the_others_are_told():
-    config = BridgeConfig.from_parameters(lock_step.simulator_parameters(waits=True))
+    config = BridgeConfig.from_values(lock_step.simulator_parameters(waits=True))
     assert config.synchronous_mode_wait_for_vehicle_control_command
     assert config.command_wait == lock_step.EMBEDDED_WAIT_S
     assert BridgeConfig().command_wait == lock_step.BRIDGE_WAIT_S  # as the bridge it stands for
-    assert not BridgeConfig.from_parameters(
+    assert not BridgeConfig.from_values(
         lock_step.simulator_parameters(waits=False)
     ).synchronous_mode_wait_for_vehicle_control_command
 

@@ -7,21 +7,21 @@ from wm_sim.config import BridgeConfig
 @pytest.mark.parametrize(
     "values, words",
     [
-        ({"sead": 1}, "no parameter 'sead'.*seed"),
-        ({"world": "town"}, "world must be one of carracing, traffic, got 'town'"),
-        ({"traffic_cars": -1}, "traffic_cars must be from 0.*-1"),
-        ({"seed": -1}, "seed must be from 0.*-1"),
-        ({"seed": "one"}, "seed must be of type int.*'one'"),
+        ({"sead": 1}, "unknown parameter sead; did you mean seed[?]"),
+        ({"world": "town"}, "world: expected one of carracing, traffic, found 'town'"),
+        ({"traffic_cars": -1}, "traffic_cars: expected 0 to 60, found -1"),
+        ({"seed": -1}, "seed: expected 0 to .*, found -1"),
+        ({"seed": "one"}, "seed: expected int, found str .'one'"),
         ({"fixed_delta_seconds": 0.05}, "fixed_delta_seconds must be 0.02, 0.04, 0.06 or 0.08.*0.05"),
-        ({"fixed_delta_seconds": 0.1}, "fixed_delta_seconds must be from 0.02 to 0.08.*0.1"),
-        ({"real_time_factor": -1.0}, "real_time_factor must be from 0.0.*-1.0"),
+        ({"fixed_delta_seconds": 0.1}, "fixed_delta_seconds: expected 0.02 to 0.08 s, found 0.1"),
+        ({"real_time_factor": -1.0}, "real_time_factor: expected 0.0 to .*, found -1.0"),
         ({"real_time_factor": float("nan")}, "real_time_factor.*nan"),
-        ({"image_width": 96.5}, "image_width must be of type int.*96.5"),
-        ({"image_height": 0}, "image_height must be from 8.*got 0"),
-        ({"autopilot": 1}, "autopilot must be of type bool.*1"),
-        ({"episodes": -2}, "episodes must be from 0.*-2"),
-        ({"role_name": "ego vehicle"}, "role_name must be a ROS name.*'ego vehicle'"),
-        ({"role_name": ""}, "role_name must be a ROS name"),
+        ({"image_width": 96.5}, "image_width: expected int, found float .96.5"),
+        ({"image_height": 0}, "image_height: expected 8 to 4096 px, found 0"),
+        ({"autopilot": 1}, "autopilot: expected bool, found int .1"),
+        ({"episodes": -2}, "episodes: expected 0 to .*, found -2"),
+        ({"role_name": "ego vehicle"}, "role_name: expected a ROS name.*'ego vehicle'"),
+        ({"role_name": ""}, "role_name: expected a ROS name"),
         (
             {"synchronous_mode": False, "synchronous_mode_wait_for_vehicle_control_command": True},
             "needs synchronous_mode",
@@ -31,11 +31,11 @@ from wm_sim.config import BridgeConfig
 )
 def test_values_that_cannot_be_used_are_refused_by_name(values, words):
     with pytest.raises(ValueError, match=words):
-        BridgeConfig.from_parameters(values)
+        BridgeConfig.from_values(values)
 
 
 def test_a_whole_number_is_accepted_for_a_float():
-    config = BridgeConfig.from_parameters({"real_time_factor": 2, "wait_for_driver": 3})
+    config = BridgeConfig.from_values({"real_time_factor": 2, "wait_for_driver": 3})
     assert config.tick_wall_s == pytest.approx(0.04)  # 0.08 s / 2
     assert isinstance(config.wait_for_driver, float)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from wm_sim.spawn import SpawnError, built_in, read_spawn_file
-from wm_sim.worlds import make_world
+from wm_sim.worlds import WORLDS
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 
@@ -116,7 +116,7 @@ def test_two_sensors_of_one_id_another_car_and_no_file_are_refused(tmp_path):
 
 @pytest.mark.parametrize("world, kind", [("carracing", "sensor.camera.native"), ("traffic", "sensor.camera.rgb")])
 def test_the_built_in_camera_is_the_worlds_own_in_the_size_asked_for(world, kind):
-    sensors = built_in(make_world(world, 0.08).camera, 96, 64)
+    sensors = built_in(WORLDS[world].make(0.08, 0).camera, 96, 64)
     assert [(camera.type, camera.id, camera.width, camera.height) for camera in sensors if "camera" in camera.type] == [
         (kind, "rgb_front", 96, 64)
     ]

@@ -10,7 +10,7 @@ from tiny_bundle import make_tiny_bundle
 from wm_bundle import Estimate, OpenLoopScores, load_bundle
 from wm_bundle.scores import SCORES_FILE, BenchmarkScores, ControllerScore, ScoreDifference, add_scores
 from wm_evaluation.report import render
-from wm_sim.worlds import make_world
+from wm_sim.worlds import WORLDS
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.embedded import MAPS
 from wm_tools.drive.report import build_report
@@ -112,4 +112,4 @@ def test_a_drive_shows_the_scores_of_its_own_world_alone(bundle, result, manifes
 
 
 def test_the_names_of_the_maps_are_those_of_the_simulator():
-    assert {world: make_world(world, 0.08).map_name for world in MAPS} == MAPS
+    assert {world: WORLDS[world].map_name for world in MAPS} == MAPS

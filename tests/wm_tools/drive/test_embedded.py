@@ -27,14 +27,14 @@ def test_a_spawn_file_with_the_bundle_s_cameras_is_given_to_the_simulator(bundle
     options = DriveOptions(objects_definition_file=FOUR, start_timeout=70.0)
     check_cameras(options, bundle)
     parameters = simulator_parameters(bundle.manifest, options, 7, 0.0, False)
-    BridgeConfig.from_parameters(parameters)  # raises where the simulator would refuse them
+    BridgeConfig.from_values(parameters)  # raises where the simulator would refuse them
     assert parameters["objects_definition_file"] == str(FOUR)
     # Who starts it gives up on the planner before it gives up on both.
     assert parameters["wait_for_driver"] > options.start_timeout
 
 
 def test_the_worlds_that_can_be_asked_for_are_the_simulator_s():
-    assert WORLDS == worlds.WORLDS
+    assert tuple(worlds.WORLDS) == WORLDS
 
 
 def test_several_cameras_need_a_spawn_file(bundle):

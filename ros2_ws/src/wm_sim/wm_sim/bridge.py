@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 
 import rclpy
 from carla_msgs.msg import CarlaControl, CarlaEgoVehicleControl
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import InvalidParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Bool
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.node_parameters import declare
+from wm_bundle.node_start import note_stop_signals, start_node
 from wm_bundle.service_guard import guard_services
 from wm_msgs.srv import Reset
 
@@ -41,17 +34,16 @@ DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so 
 FLUSH_S = 2.0
 SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
 WARNING_PERIOD_S = 5.0
-EXIT_USAGE = 2
-ALWAYS_ALLOWED = ("use_sim_time", "start_type_description_service", "qos_overrides.")  # rclpy's own parameters
 
 
 class Bridge(Node):
     """Subscriptions, the reset service and the loop; decisions are made by Simulation, CommandDesk and Pacer."""
 
-    def __init__(self, stop: threading.Event):
-        super().__init__("carla_ros_bridge")
+    def __init__(self, stop: Sequence[int]):
+        """It stops as soon as there is a signal in ``stop``."""
+        super().__init__("carla_ros_bridge", automatically_declare_parameters_from_overrides=True)
         self._stop = stop
-        self.config = self._read_parameters()
+        self.config = declare(self, BridgeConfig)
         self._simulation = Simulation(
             self.config.fixed_delta_seconds, self.config.seed, self.config.world, self.config.traffic_cars
         )
@@ -71,7 +63,7 @@ class Bridge(Node):
         guard_services(self)
 
     def _read_sensors(self) -> list[SensorSpec]:
-        """The built-in sensors, or the spawn file's; what of it is left out is told. Raises ValueError."""
+        """The built-in sensors, or the spawn file's; what is skipped is logged. Raises ValueError."""
         config = self.config
         if not config.objects_definition_file:
             return built_in(self._simulation.camera, config.image_width, config.image_height)
@@ -79,30 +71,6 @@ class Bridge(Node):
         for line in left_out:
             self.get_logger().warning(line)
         return sensors
-
-    def _read_parameters(self) -> BridgeConfig:
-        """Check what was given on the command line, then declare it; raises ValueError."""
-        # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
-        given = {
-            name: parameter.value
-            for name, parameter in self._parameter_overrides.items()
-            if not name.startswith(ALWAYS_ALLOWED)
-        }
-        config = BridgeConfig.from_parameters(given)
-        for item in fields(config):
-            choices = item.metadata["choices"]
-            descriptor = ParameterDescriptor(
-                description=item.metadata["text"],
-                read_only=True,
-                additional_constraints=f"one of {', '.join(choices)}" if choices else "",
-            )
-            low, high = item.metadata["low"], item.metadata["high"]
-            if low is not None and isinstance(item.default, float):
-                descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-            elif low is not None:
-                descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
-            self.declare_parameter(item.name, getattr(config, item.name), descriptor, ignore_override=True)
-        return config
 
     def _connect(self, sensors: list[SensorSpec]) -> None:
         base = f"/carla/{self.config.role_name}"
@@ -161,9 +129,9 @@ class Bridge(Node):
         return response
 
     def run(self) -> None:
-        """Tick until the episodes are done or ``stop`` is set."""
+        """Tick until the episodes are done or a signal came."""
         self._wait_for_driver()
-        while not self._stop.is_set():
+        while not self._stop:
             if not self._may_tick():
                 self._spin(SPIN_SLICE_S, self._may_tick)
                 self._pacer.restart()
@@ -213,7 +181,7 @@ class Bridge(Node):
     def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Serve callbacks for ``duration_s``, then those still queued; returns True as soon as ``until`` does."""
         deadline = time.monotonic() + duration_s
-        while not self._stop.is_set():
+        while not self._stop:
             left, served = deadline - time.monotonic(), self._served
             self._executor.spin_once(timeout_sec=min(max(left, 0.0), SPIN_SLICE_S))
             if until():
@@ -238,7 +206,7 @@ class Bridge(Node):
         driver.close()
         if found:
             self._spin(SETTLE_S)
-        elif not self._stop.is_set():
+        elif not self._stop:
             self.get_logger().warning(f"no driver connected within wait_for_driver = {limit_s} s: going on without")
 
     def close(self) -> None:
@@ -248,44 +216,10 @@ class Bridge(Node):
         self.destroy_node()
 
 
-def usage() -> str:
-    """The parameters of the node, for people."""
-    lines = ["usage: ros2 run wm_sim bridge [--ros-args -p NAME:=VALUE ...]", "", "parameters:"]
-    lines += [f"  {item.name} (default {item.default}): {item.metadata['text']}" for item in fields(BridgeConfig)]
-    return "\n".join(lines)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when the episodes are done or after SIGINT or SIGTERM, 2 for arguments that cannot be used."""
-    argv = sys.argv if argv is None else argv
-    try:
-        words = remove_ros_args(argv)[1:]
-    except RuntimeError as error:  # rclpy's parser
-        print(f"error: the ROS arguments cannot be used: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    if words in (["-h"], ["--help"]):
-        try:
-            print(usage(), flush=True)
-        except BrokenPipeError:  # … --help | head; Python writes the rest when it ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    if words:
-        print(f"error: unknown argument {words[0]!r}\n{usage()}", file=sys.stderr)
-        return EXIT_USAGE
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-    except (ValueError, RuntimeError) as error:  # arguments, or no place for its log
-        print(f"error: ROS cannot be started: {reason_of(error)}", file=sys.stderr)
-        return EXIT_USAGE
-    try:
-        bridge = Bridge(stop)
-    except (ValueError, InvalidParameterException, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return EXIT_USAGE
+    stop = note_stop_signals()
+    bridge = start_node("wm_sim", "bridge", BridgeConfig, lambda: Bridge(stop), argv)
     try:
         bridge.run()
     finally:

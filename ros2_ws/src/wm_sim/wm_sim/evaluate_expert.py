@@ -17,8 +17,8 @@ from rich.progress import track
 
 from wm_sim.commands import Command
 from wm_sim.simulation import EpisodeResult, Simulation
-from wm_sim.world import frames_per_tick
-from wm_sim.worlds import CARRACING
+from wm_sim.world_facts import frames_per_tick
+from wm_sim.worlds import DEFAULT_WORLD, WORLDS
 
 Z_95 = 1.96  # half-width of a 95 % interval of the mean, in standard errors
 
@@ -27,7 +27,7 @@ Z_95 = 1.96  # half-width of a 95 % interval of the mean, in standard errors
 class Arguments:
     """Drive a world's scripted expert with many seeds and print its mean score, its 95 % interval and its worst one."""
 
-    world: Literal["carracing", "traffic"] = "carracing"
+    world: Literal[tuple(WORLDS)] = DEFAULT_WORLD
     """What is simulated."""
     seeds: str = "1000:1050"
     """Seeds as FIRST:END, END not included, or a single number."""
@@ -37,7 +37,7 @@ class Arguments:
     """File to write every episode's result to."""
 
 
-def drive_expert(seed: int, fixed_delta_seconds: float, world: str = CARRACING) -> EpisodeResult:
+def drive_expert(seed: int, fixed_delta_seconds: float, world: str = DEFAULT_WORLD) -> EpisodeResult:
     """One episode of the world's expert with ``seed``."""
     simulation = Simulation(fixed_delta_seconds, seed, world)
     tick = simulation.tick(Command())

@@ -12,7 +12,7 @@ from wm_sim.ground_view import Layer
 from wm_sim.solids import Box
 from wm_sim.spawn import SensorSpec
 from wm_sim.world import CarBody, CarState, Collision, Expert, Marking, StepOutcome
-from wm_sim.worlds import CARRACING, TRAFFIC_CARS, make_world
+from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS
 
 EPISODE_GAP_NS = 1_000_000_000  # simulated time between two episodes, so that stamps show the cut
 NS_PER_S = 1_000_000_000
@@ -68,19 +68,17 @@ class Simulation:
         Other cars, in the world traffic.
     """
 
-    def __init__(self, fixed_delta_seconds: float, seed: int, world: str = CARRACING, traffic_cars: int = TRAFFIC_CARS):
-        self._world = make_world(world, fixed_delta_seconds, traffic_cars)
+    def __init__(
+        self, fixed_delta_seconds: float, seed: int, world: str = DEFAULT_WORLD, traffic_cars: int = TRAFFIC_CARS
+    ):
+        self.map_name = WORLDS[world].map_name
+        self._world = WORLDS[world].make(fixed_delta_seconds, traffic_cars)
         self._expert: Expert | None = None
         self._period_ns = round(fixed_delta_seconds * NS_PER_S)
         self._next_seed = seed
         self._over = True  # no episode runs: the next tick begins one
         self._stamp_ns = 0
         self._frame = 0
-
-    @property
-    def map_name(self) -> str:
-        """The world's name for /carla/world_info."""
-        return self._world.map_name
 
     @property
     def car(self) -> CarBody:

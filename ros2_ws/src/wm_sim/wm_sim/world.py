@@ -18,8 +18,7 @@ import numpy as np
 from wm_sim.ground_view import Layer
 from wm_sim.solids import Box
 from wm_sim.spawn import SensorSpec
-
-PHYSICS_PERIOD_S = 0.02  # one physics frame
+from wm_sim.world_facts import PHYSICS_PERIOD_S, frames_per_tick
 
 
 class Marking(IntEnum):
@@ -109,16 +108,20 @@ class World(ABC):
 
     Attributes
     ----------
-    map_name: str
-        What /carla/world_info says.
     car: CarBody
     camera: SensorSpec
         The built-in camera, at a size of its own.
     """
 
-    map_name: str
     car: CarBody
     camera: SensorSpec
+
+    def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
+        """``fixed_delta_seconds``: length of a control tick [s], see ``frames_per_tick``, which raises ValueError;
+        ``cars``: others on the road, where the world has any."""
+        self.frames_per_tick = frames_per_tick(fixed_delta_seconds)
+        self._period_s = self.frames_per_tick * PHYSICS_PERIOD_S
+        self._cars = cars
 
     @abstractmethod
     def reset(self, seed: int) -> None:
@@ -159,17 +162,6 @@ class World(ABC):
     @abstractmethod
     def expert(self) -> Expert:
         """An expert for the episode that has just begun."""
-
-
-def frames_per_tick(fixed_delta_seconds: float) -> int:
-    """Physics frames in a control tick; ValueError unless the period is 0.02, 0.04, 0.06 or 0.08 s."""
-    frames = round(fixed_delta_seconds / PHYSICS_PERIOD_S) if math.isfinite(fixed_delta_seconds) else 0
-    if not 1 <= frames <= 4 or abs(frames * PHYSICS_PERIOD_S - fixed_delta_seconds) > 1e-6:
-        raise ValueError(
-            f"fixed_delta_seconds must be 0.02, 0.04, 0.06 or 0.08 (physics runs at 50 Hz and CARLA needs less than "
-            f"0.1), got {fixed_delta_seconds}"
-        )
-    return frames
 
 
 def check_seed(seed: int) -> None:

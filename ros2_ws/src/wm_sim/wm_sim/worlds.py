@@ -1,22 +1,21 @@
-"""The built-in worlds by name. A world's library is imported only when the world is used."""
+"""The built-in worlds by name: to add one, write its folder (a World and its WorldFacts) and its line here."""
 
 from __future__ import annotations
 
-from wm_sim.world import World
+from wm_sim.carracing.facts import CarRacingFacts
+from wm_sim.traffic.facts import TrafficFacts
+from wm_sim.world_facts import WorldFacts
 
-CARRACING, TRAFFIC = "carracing", "traffic"
-WORLDS = (CARRACING, TRAFFIC)
-TRAFFIC_CARS = 20  # other cars in the traffic world, unless told otherwise
+WORLDS: dict[str, WorldFacts] = {facts.name: facts for facts in (CarRacingFacts(), TrafficFacts())}
+DEFAULT_WORLD = next(iter(WORLDS))
+TRAFFIC_CARS = 20  # other cars in a world that has some, unless told otherwise
 
 
-def make_world(name: str, fixed_delta_seconds: float, traffic_cars: int = TRAFFIC_CARS) -> World:
-    """The world called ``name``, before its first episode; ValueError for an unknown name or period."""
-    if name == CARRACING:
-        from wm_sim.carracing.world import CarRacingWorld
+def world_of_map(map_name: str | None) -> WorldFacts | None:
+    """The world that a simulator with this map drives; None for another simulator's."""
+    return next((facts for facts in WORLDS.values() if facts.map_name == map_name), None)
 
-        return CarRacingWorld(fixed_delta_seconds)
-    if name == TRAFFIC:
-        from wm_sim.traffic.world import TrafficWorld
 
-        return TrafficWorld(fixed_delta_seconds, traffic_cars)
-    raise ValueError(f"world must be {' or '.join(WORLDS)}, got {name!r}")
+def worlds_described() -> str:
+    """A line for help texts."""
+    return "; ".join(f"{facts.name}: {facts.description}" for facts in WORLDS.values())

@@ -15,32 +15,20 @@ from wm_sim import spawn
 from wm_sim.carracing.car import CAR
 from wm_sim.carracing.environment import LazyCarRacing
 from wm_sim.carracing.expert import Expert
+from wm_sim.carracing.facts import FRAME_LIMIT, LAP_FINISHED, LEFT_FIELD
 from wm_sim.ground_view import Layer
 from wm_sim.spawn import SensorSpec
-from wm_sim.world import PHYSICS_PERIOD_S, CarState, Collision, Marking, StepOutcome, World, check_seed, frames_per_tick
-
-FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
-LAP_FINISHED, LEFT_FIELD, TIME_LIMIT = "lap finished", "left the field", "time limit"
+from wm_sim.world import CarState, Collision, Marking, StepOutcome, World, check_seed
+from wm_sim.world_facts import PHYSICS_PERIOD_S, TIME_LIMIT
 
 
 class CarRacingWorld(World):
-    """One CarRacing-v3 track and car at a time.
+    """One CarRacing-v3 track and car at a time."""
 
-    Parameters
-    ----------
-    fixed_delta_seconds: float
-        Length of a control tick [s], a whole multiple of 0.02. Raises ValueError otherwise.
-    """
-
-    map_name = "CarRacing-v3"
     car = CAR
     camera = SensorSpec(spawn.NATIVE_VIEW, "rgb_front", width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE)
 
-    def __init__(self, fixed_delta_seconds: float = 0.08):
-        self.frames_per_tick = frames_per_tick(fixed_delta_seconds)
-        self._period_s = fixed_delta_seconds
-        self._env: LazyCarRacing | None = None
-        self._image: np.ndarray | None = None
+    _env: LazyCarRacing | None = None
 
     def reset(self, seed: int) -> None:
         """Begin an episode on the track of ``seed`` (0 to 2**63 - 1) with the car at rest on the start line."""

@@ -20,14 +20,14 @@ from wm_sim.solids import Box, visible_faces
 from wm_sim.spawn import SensorSpec
 from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
 from wm_sim.traffic.expert import TrafficExpert
+from wm_sim.traffic.facts import ALL_WHEELS, COLLISION, LEFT_ROAD, TrafficFacts
 from wm_sim.traffic.placing import place_cars
 from wm_sim.traffic.road import LANES, MARKINGS, ROAD_HALF_WIDTH_M, SPEED_LIMIT, Curve, CurvedRoad, Surface, lane_offset
-from wm_sim.world import PHYSICS_PERIOD_S, CarState, Collision, StepOutcome, World, check_seed, frames_per_tick
+from wm_sim.world import CarState, Collision, StepOutcome, World, check_seed
+from wm_sim.world_facts import TIME_LIMIT
 
-TIME_LIMIT_S = 40.0
 POINTS_PER_M = 0.9
 FAILURE_POINTS = -100.0
-COLLISION, LEFT_ROAD, TIME_LIMIT = "collision", "left the road", "time limit"
 
 START_M = 200.0  # along the road
 START_SPEED = 18.0  # [m/s]
@@ -42,27 +42,16 @@ ABOVE = Pinhole(spawn.NATIVE_SIZE, spawn.NATIVE_SIZE, math.radians(60.0), Mount(
 
 
 class TrafficWorld(World):
-    """One road with its cars at a time.
+    """One road with its cars at a time."""
 
-    Parameters
-    ----------
-    fixed_delta_seconds: float
-        Length of a control tick [s], a whole multiple of 0.02. Raises ValueError otherwise.
-    cars: int
-        Others on the road.
-    """
-
-    map_name = "traffic"
     car = BODY
     camera = SensorSpec(
         spawn.CAMERA, "rgb_front", mount=FRONT, width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE, fov=FRONT_FOV
     )
 
-    def __init__(self, fixed_delta_seconds: float, cars: int):
-        self._frames = frames_per_tick(fixed_delta_seconds)
-        self._period_s = self._frames * PHYSICS_PERIOD_S
-        self._ticks = math.ceil(TIME_LIMIT_S / self._period_s)
-        self._cars = cars
+    def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
+        super().__init__(fixed_delta_seconds, cars)
+        self._ticks = math.ceil(TrafficFacts.episode_s / self._period_s)
         self._above = GroundView(ABOVE)
         self._road: CurvedRoad | None = None
 
@@ -90,7 +79,7 @@ class TrafficWorld(World):
         for vehicle in self._others:
             vehicle.act()
         self._curve.forget()
-        for _ in range(self._frames):
+        for _ in range(self.frames_per_tick):
             self._ego.drive(steer, throttle, brake)
         for vehicle in self._others:
             vehicle.step(self._period_s)
@@ -203,11 +192,11 @@ class TrafficWorld(World):
         return tuple(found)
 
     def _outcome(self, progress_m: float, collisions: tuple[Collision, ...], crossed: set[int]) -> StepOutcome:
-        left_road = self._wheels_off_road == 4
+        left_road = self._wheels_off_road == ALL_WHEELS
         failed = left_road or bool(collisions)
         truncated = self._tick >= self._ticks and not failed
         self._over = failed or truncated
         reward = POINTS_PER_M * min(progress_m, SPEED_LIMIT * self._period_s) + (FAILURE_POINTS if failed else 0.0)
         ending = COLLISION if collisions else LEFT_ROAD if left_road else TIME_LIMIT if truncated else ""
         markings = tuple(MARKINGS[number][1] for number in sorted(crossed))
-        return StepOutcome(reward, failed, truncated, self._frames, ending, collisions, markings)
+        return StepOutcome(reward, failed, truncated, self.frames_per_tick, ending, collisions, markings)

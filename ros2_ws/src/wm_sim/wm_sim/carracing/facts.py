@@ -1,0 +1,37 @@
+"""What is known about CarRacing-v3 without gymnasium."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from wm_sim.world_facts import PHYSICS_PERIOD_S, Step, WorldFacts
+
+FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
+LAP_FINISHED, LEFT_FIELD = "lap finished", "left the field"
+TRACK_REWARD = 1000.0  # of the whole track, in equal parts for its tiles
+FRAME_COST = 0.1  # taken for every physics frame
+
+
+class CarRacingFacts(WorldFacts):
+    name = "carracing"
+    map_name = "CarRacing-v3"
+    description = "CarRacing's empty tracks"
+    episode_s = FRAME_LIMIT * PHYSICS_PERIOD_S
+    implementation = "wm_sim.carracing.world:CarRacingWorld"
+    success = LAP_FINISHED
+
+    def early_ending(self, last: Step) -> str:
+        return LEFT_FIELD if last.reward < 0 else LAP_FINISHED
+
+    def progress(self, steps: Sequence[Step], period_s: float) -> float:
+        """Share of the track's tiles that were driven over.
+
+        The step that left the field was given -100 in place of its tiles, so it counts for nothing.
+        """
+        frames = [round(period_s / PHYSICS_PERIOD_S)] * len(steps)
+        frames[-1] = min(frames[-1], FRAME_LIMIT - sum(frames[:-1]))  # the time limit may cut the last step short
+        tiles = [step.reward + FRAME_COST * count for step, count in zip(steps, frames, strict=True)]
+        if self.ending(steps[-1]) == LEFT_FIELD:
+            tiles.pop()
+        return min(1.0, max(0.0, math.fsum(tiles) / TRACK_REWARD))

@@ -1,0 +1,18 @@
+"""What is known about the traffic world without highway-env."""
+
+from __future__ import annotations
+
+from wm_sim.world_facts import Step, WorldFacts
+
+COLLISION, LEFT_ROAD = "collision", "left the road"
+ALL_WHEELS = 4
+
+
+class TrafficFacts(WorldFacts):
+    name = map_name = "traffic"
+    description = "a road with other cars"
+    episode_s = 40.0
+    implementation = "wm_sim.traffic.world:TrafficWorld"
+
+    def early_ending(self, last: Step) -> str:
+        return LEFT_ROAD if last.wheels_off_road == ALL_WHEELS else COLLISION
