@@ -92,7 +92,7 @@ def _drive(parts: Parts, seed: int, delay: int, compensated: bool, most_steps: i
         if steps:
             in_flight.applied(tick.stamp_ns, applied)
         planner.note_command(applied)
-        picture = np.ascontiguousarray(simulation.image())
+        picture = np.ascontiguousarray(simulation.world.image())
         height, width = picture.shape[:2]
         planner.observe(
             preprocess(height, width, "rgb8", 3 * width, picture.data),

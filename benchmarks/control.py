@@ -124,7 +124,7 @@ def _drive(bundle: Path, steps: int) -> dict:
         tick = simulation.tick(command)
         applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
         parts.pilot.take_status(StatusSample(tick.stamp_ns, tick.state.speed, applied))
-        decision = stages.decide(_frame(tick.stamp_ns, np.ascontiguousarray(simulation.image())))
+        decision = stages.decide(_frame(tick.stamp_ns, np.ascontiguousarray(simulation.world.image())))
         iterations.append(decision.plan.iterations)
         command = Command(*(float(number) for number in decision.command))
     return stages.summary() | {

@@ -227,7 +227,7 @@ def driven_scores(file: Path, tracks: tuple[int, ...]) -> list[float]:
         tick = simulation.tick(Command())
         applied, score = np.zeros(3, np.float32), 0.0
         while tick.result is None:
-            picture = np.ascontiguousarray(simulation.image())
+            picture = np.ascontiguousarray(simulation.world.image())
             height, width = picture.shape[:2]
             seen = preprocess(height, width, "rgb8", 3 * width, picture.data)
             applied = policy.act(seen, np.array([tick.state.speed], np.float32), applied)

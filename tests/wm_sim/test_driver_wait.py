@@ -69,7 +69,7 @@ def test_a_planner_that_is_ready_and_listens_elsewhere_begins_the_drive_after_a_
     assert not wait.over() and not node.warned
     clock.advance(0.2)
     assert wait.over()
-    assert f"who commands on {CONTROL} (wm_planner) does not listen to {IMAGE}: beginning" in node.warned[0]
+    assert f"the node that commands on {CONTROL} (wm_planner) does not listen to {IMAGE}: starting" in node.warned[0]
     assert "ready; nobody publishes /other" in node.warned[0]
 
 

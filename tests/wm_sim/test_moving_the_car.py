@@ -62,7 +62,7 @@ def test_the_picture_follows_the_car():
 def test_the_expert_finds_its_line_again_after_the_car_was_set_elsewhere():
     simulation = Simulation(0.08, seed=1000)
     tick = simulation.tick(Command())
-    line = simulation.waypoints()[:-1]  # the last one is the first
+    line = simulation.world.waypoints()[:-1]  # the last one is the first
     place = len(line) // 2
     along = line[place + 1] - line[place]
     assert simulation.place_car(*line[place], math.atan2(along[1], along[0]))

@@ -1,4 +1,4 @@
-"""Spawn files of the CARLA bridge: which sensors come of them, what is left out, and what is refused."""
+"""Spawn files of the CARLA bridge: which sensors come of them, what is skipped, and what is refused."""
 
 import json
 import math

@@ -122,7 +122,7 @@ simulation, digest = Simulation(0.08, 11, "traffic"), hashlib.sha256()
 tick = simulation.tick(Command())
 for k in range(30):
     tick = simulation.tick(Command(0.1 * (k % 7 - 3), 0.3, 0.0))
-    digest.update(repr((tick, simulation.boxes())).encode() + simulation.image().tobytes())
+    digest.update(repr((tick, simulation.world.boxes())).encode() + simulation.world.image().tobytes())
 print(digest.hexdigest())
 """
 
@@ -132,7 +132,7 @@ def test_the_same_seed_and_commands_give_the_same_ticks_and_pictures_in_another_
     simulation.tick(Command())
     for k in range(30):
         tick = simulation.tick(Command(0.1 * (k % 7 - 3), 0.3, 0.0))
-        digest.update(repr((tick, simulation.boxes())).encode() + simulation.image().tobytes())
+        digest.update(repr((tick, simulation.world.boxes())).encode() + simulation.world.image().tobytes())
     other = subprocess.run(
         [sys.executable, "-c", PRINTED],
         env={**os.environ, "PYTHONHASHSEED": "17"},

@@ -28,7 +28,7 @@ class Driver:
         """Drive for some frames; returns the mode after each."""
         found = []
         for _ in range(frames):
-            tick, picture = self._tick, np.ascontiguousarray(show(self._simulation.image()))
+            tick, picture = self._tick, np.ascontiguousarray(show(self._simulation.world.image()))
             applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
             self._pilot.take_status(StatusSample(tick.stamp_ns, tick.state.speed, applied))
             height, width = picture.shape[:2]

@@ -95,7 +95,7 @@ def own_drive(tmp_path_factory) -> Path:
     simulation = Simulation(parts.bundle.manifest.control_period_s, 7001)
     bag, tick = Recording(), simulation.tick(Command())
     for _ in range(63):
-        stamp, picture = tick.stamp_ns, np.ascontiguousarray(simulation.image())
+        stamp, picture = tick.stamp_ns, np.ascontiguousarray(simulation.world.image())
         height, width, size = picture.shape
         applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
         bag.add(

@@ -66,9 +66,9 @@ class Bridge(Node):
         """The built-in sensors, or the spawn file's; what is skipped is logged. Raises ValueError."""
         config = self.config
         if not config.objects_definition_file:
-            return built_in(self._simulation.camera, config.image_width, config.image_height)
-        sensors, left_out = read_spawn_file(config.objects_definition_file, config.role_name)
-        for line in left_out:
+            return built_in(self._simulation.world.camera, config.image_width, config.image_height)
+        sensors, skipped = read_spawn_file(config.objects_definition_file, config.role_name)
+        for line in skipped:
             self.get_logger().warning(line)
         return sensors
 
@@ -160,7 +160,7 @@ class Bridge(Node):
         begins = self._simulation.episode_over
         self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
         if begins:
-            self._topics.publish_waypoints(self._tick, self._simulation.waypoints())
+            self._topics.publish_waypoints(self._tick, self._simulation.world.waypoints())
             # A driver without images brakes, and a new track takes a while: such a command would end the first wait,
             # and every command after it would come one tick late.
             self._spin(DRAIN_S)

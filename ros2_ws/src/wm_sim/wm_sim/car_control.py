@@ -15,14 +15,8 @@ from wm_sim.simulation import Simulation
 class CarControl:
     """Takes in set_transform, set_target_velocity and /initialpose; what it does shows in the next tick.
 
-    Parameters
-    ----------
-    subscribe: callable
-        (type, topic, callback): makes a subscription.
-    warn: callable
-        Takes a text for the user.
-    base: str
-        The control actor's topic, /carla/<role name>/<id>.
+    ``subscribe`` takes (type, topic, callback), ``warn`` a text for the user; ``base`` is the control actor's topic,
+    /carla/<role name>/<id>.
     """
 
     def __init__(

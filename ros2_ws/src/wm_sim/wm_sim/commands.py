@@ -34,7 +34,6 @@ class Command:
     reverse: bool = False
 
     def is_finite(self) -> bool:
-        """Whether all three numbers are finite."""
         return all(math.isfinite(value) for value in (self.steer, self.throttle, self.brake))
 
     def clamped(self) -> Command:
@@ -56,17 +55,10 @@ class Command:
 
 
 class CommandDesk:
-    """Takes in what the topics bring and answers which command to apply.
-
-    Parameters
-    ----------
-    autopilot: bool
-        Whether the expert drives at first.
-    clock: callable
-        Returns wall time [s], monotonic.
-    """
+    """Takes in what the topics bring and answers which command to apply."""
 
     def __init__(self, autopilot: bool, clock: Callable[[], float] = time.monotonic):
+        """``autopilot``: whether the expert drives at first; ``clock``: monotonic wall time [s]."""
         self.autopilot = autopilot
         self.override = False
         self._clock = clock
@@ -90,11 +82,8 @@ class CommandDesk:
     def receive(self, channel: Channel, command: Command, stamp_ns: int) -> str | None:
         """Take in a command that arrived now; returns a warning for the user or None.
 
-        Parameters
-        ----------
-        stamp_ns: int
-            The stamp of the command's header. If it is an earlier tick's, the command says nothing about this tick's
-            latency; any other value, such as zero, is taken as an answer to this tick.
+        ``stamp_ns``: of the command's header. If it is an earlier tick's, the command says nothing about this tick's
+        latency; any other value, such as zero, is taken as an answer to this tick.
         """
         if channel is not self.active_channel:
             return None
@@ -134,7 +123,7 @@ class CommandDesk:
         return arrived
 
     def is_answered(self) -> bool:
-        """Whether a command with the stamp of this tick came."""
+        """Whether a command with this tick's stamp came."""
         return self._answered
 
     def choose(self, expert: Command) -> Command:

@@ -1,4 +1,4 @@
-"""Who is to drive: looked for in the graph, before the first tick."""
+"""Waits, before the first tick, for a node that drives to appear in the graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wm_msgs.msg import PlannerStatus
 
 WATCHDOG, WATCHDOG_NODE = "command_watchdog", "wm_command_watchdog"  # its bundle_id and its node's name: no driver
 GRACE_S = 3.0  # for the rest of a driver to be found, once a planner is ready and somebody commands
-FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # when it is first told what is waited for, and how often from then on
+FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # when the log first says what is waited for, and how often after that
 UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's word for it
 
 
@@ -46,7 +46,7 @@ class DriverWait:
         self._node.destroy_subscription(self._statuses)
 
     def over(self) -> bool:
-        """Whether the drive may begin; tells once in a while why not."""
+        """Whether the drive may begin; logs once in a while why not."""
         control, now_s = self._control(), self._clock()
         sees = set().union(*(_names(self._node.get_subscriptions_info_by_topic(topic)) for topic in self._images))
         commands = sees if control is None else _names(self._node.get_publishers_info_by_topic(control))
@@ -57,8 +57,8 @@ class DriverWait:
         self._ready_s = (self._ready_s or now_s) if self._ready and drivers else None
         if self._ready_s is not None and now_s - self._ready_s >= GRACE_S:
             self._node.get_logger().warning(
-                f"a planner is ready, but who commands on {control} ({_spell(drivers)}) does not listen to "
-                f"{', '.join(self._images)}: beginning all the same. The planner says: {self._heard}"
+                f"a planner is ready, but the node that commands on {control} ({_spell(drivers)}) does not listen to "
+                f"{', '.join(self._images)}: starting anyway. The planner says: {self._heard}"
             )
             return True
         if now_s - self._begun_s >= self._next_word_s:

@@ -1,12 +1,11 @@
-"""Where the node ``bridge`` begins: a Ctrl-C while the modules are loaded ends the process without a word."""
+"""Where the node ``bridge`` begins: a Ctrl-C while the modules are loaded ends the process silently."""
 
 import signal
 
 
 def bridge() -> int:
     """`ros2 run wm_sim bridge`; returns the exit code."""
-    # Nothing is to be put in order yet, and Python's own answer would be a traceback. It may be ignored, as in a
-    # background job.
+    # There is nothing to clean up yet, and Python would print a traceback. A background job may ignore the signal.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from wm_sim.bridge import main

@@ -28,21 +28,15 @@ OUTLINE = 0.5  # [painted px] by which cv2 paints a polygon too large, along the
 class Layer:
     """Polygons that are painted in their order.
 
-    Parameters
-    ----------
-    polygons: (P, k, 2) or (P, k, 3) float64
-        Vertices on the map [m], on the ground where they have no z; flat and convex. One with fewer corners repeats
-        its last one.
-    colours: (P, 3)
-        RGB, 0 to 255.
-    exact: (P, 4) bool or None
-        Only of quadrangles: the edges, each named by the vertex it begins at, whose place in the picture is to be
-        exact. cv2 paints polygons half a painted pixel too large; where two of one colour meet, that closes the seam.
+    ``polygons`` are flat and convex, with their vertices on the map [m], on the ground where they have no z; one with
+    fewer corners repeats its last one. ``exact``, only of quadrangles: the edges, each named by the vertex it begins
+    at, whose place in the picture is to be exact. cv2 paints polygons half a painted pixel too large; where two of one
+    colour meet, that closes the seam.
     """
 
-    polygons: np.ndarray
-    colours: np.ndarray
-    exact: np.ndarray | None = None
+    polygons: np.ndarray  # (P, k, 2) or (P, k, 3) float64
+    colours: np.ndarray  # (P, 3) RGB, 0 to 255
+    exact: np.ndarray | None = None  # (P, 4) bool
 
 
 class GroundView:

@@ -11,16 +11,10 @@ class Pacer:
 
     After a tick that ended more than one period late the deadlines begin anew from there: the lost time is not made
     up by a burst of short ticks.
-
-    Parameters
-    ----------
-    period_s: float
-        Wall time of a tick [s]; 0 means as fast as possible.
-    clock: callable
-        Returns wall time [s], monotonic.
     """
 
     def __init__(self, period_s: float, clock: Callable[[], float] = time.monotonic):
+        """``period_s``: wall time of a tick [s], 0 for as fast as possible; ``clock``: monotonic wall time [s]."""
         self.period_s = period_s
         self.late = 0  # how often the deadlines had to begin anew
         self._clock = clock

@@ -39,22 +39,12 @@ class Mount:
 
 @dataclass(frozen=True)
 class Pinhole:
-    """A camera without distortion.
+    """A camera without distortion."""
 
-    Parameters
-    ----------
-    width, height: int
-        [px]
-    fov: float
-        Horizontal field of view [rad].
-    mount: Mount
-        Its z is the height above the ground, which must be above 0.
-    """
-
-    width: int
-    height: int
-    fov: float
-    mount: Mount
+    width: int  # [px]
+    height: int  # [px]
+    fov: float  # [rad] horizontal
+    mount: Mount  # its z, the height above the ground, must be above 0
 
     @property
     def focal(self) -> float:
@@ -91,22 +81,16 @@ class Pinhole:
 
 def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:
     """(x, y, z, w) of a rotation matrix (3, 3), w >= 0."""
-    # Of the four equal ways to compute it, the one that divides by the largest number.
-    trace = np.trace(rotation)
-    squares = np.array([1 + 2 * rotation[k, k] - trace for k in range(3)] + [1 + trace])  # four times x², y², z², w²
-    k = int(squares.argmax())
-    value = np.empty(4)
-    value[k] = math.sqrt(squares[k]) / 2
-    if k == 3:
-        for axis in range(3):
-            after, last = (axis + 1) % 3, (axis + 2) % 3
-            value[axis] = (rotation[last, after] - rotation[after, last]) / (4 * value[3])
-    else:
-        after, last = (k + 1) % 3, (k + 2) % 3
-        value[after] = (rotation[after, k] + rotation[k, after]) / (4 * value[k])
-        value[last] = (rotation[last, k] + rotation[k, last]) / (4 * value[k])
-        value[3] = (rotation[last, after] - rotation[after, last]) / (4 * value[k])
-    x, y, z, w = (value if value[3] >= 0 else -value).tolist()
+    # The eigenvector of the largest eigenvalue of this symmetric matrix, see Bar-Itzhack (2000).
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation
+    matrix = [
+        [xx - yy - zz, yx + xy, zx + xz, zy - yz],
+        [yx + xy, yy - xx - zz, zy + yz, xz - zx],
+        [zx + xz, zy + yz, zz - xx - yy, yx - xy],
+        [zy - yz, xz - zx, yx - xy, xx + yy + zz],
+    ]
+    vector = np.linalg.eigh(matrix)[1][:, -1]
+    x, y, z, w = (vector if vector[3] >= 0 else -vector).tolist()
     return x, y, z, w
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent
 from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
@@ -19,9 +18,10 @@ from visualization_msgs.msg import MarkerArray
 from wm_sim import messages, spawn
 from wm_sim.ground_view import GroundView
 from wm_sim.pinhole import Pinhole
-from wm_sim.simulation import NS_PER_S, Simulation, Tick
-from wm_sim.solids import visible_faces
+from wm_sim.simulation import NS_PER_S, Tick
+from wm_sim.solids import picture_of
 from wm_sim.spawn import SensorSpec
+from wm_sim.world import World
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -35,7 +35,7 @@ class Links:
 
     node: Node
     role_name: str
-    simulation: Simulation
+    world: World
     send_transform: Callable[[TransformStamped], None]
 
 
@@ -52,13 +52,9 @@ class Sensor:
 
     def update(self, tick: Tick) -> None:
         """Send this tick's messages if ``sensor_tick`` has passed since the last ones."""
-        if tick.stamp_ns < self._due_ns or not self._has_news(tick):
-            return
-        self._due_ns = tick.stamp_ns + round(self._spec.sensor_tick_s * NS_PER_S) - TICK_SLACK_NS
-        self._send(tick)
-
-    def _has_news(self, tick: Tick) -> bool:
-        return True
+        if tick.stamp_ns >= self._due_ns:
+            self._due_ns = tick.stamp_ns + round(self._spec.sensor_tick_s * NS_PER_S) - TICK_SLACK_NS
+            self._send(tick)
 
     def _send(self, tick: Tick) -> None:
         raise NotImplementedError
@@ -73,63 +69,39 @@ class Sensor:
         )
 
 
-class OdometrySensor(Sensor):
-    def __init__(self, links: Links, spec: SensorSpec):
+class PlainSensor(Sensor):
+    """Messages of one type, made by ``build`` from the links, the tick and a header in the sensor's frame; where
+    ``of_carla``, its transform comes before them."""
+
+    def __init__(self, links: Links, spec: SensorSpec, kind: type, build: Callable, of_carla: bool):
         super().__init__(links, spec)
-        self._odometry = self._publisher(Odometry)
+        self._messages = self._publisher(kind)
+        self._build = build
+        self._of_carla = of_carla
 
     def _send(self, tick: Tick) -> None:
-        self._odometry.publish(messages.odometry_msg(header(tick, MAP), tick.state, self._links.role_name))
+        built = self._build(self._links, tick, header(tick, self.frame))
+        if built and self._of_carla:
+            self._send_own_transform(tick)
+        for message in built:
+            self._messages.publish(message)
 
 
-class Speedometer(Sensor):
-    def __init__(self, links: Links, spec: SensorSpec):
-        super().__init__(links, spec)
-        self._speed = self._publisher(Float32)
-
-    def _send(self, tick: Tick) -> None:
-        self._speed.publish(Float32(data=tick.state.forward_speed))
+def _plain(kind: type, build: Callable, of_carla: bool = False) -> Callable[[Links, SensorSpec], Sensor]:
+    return lambda links, spec: PlainSensor(links, spec, kind, build, of_carla)
 
 
-class ImuSensor(Sensor):
-    def __init__(self, links: Links, spec: SensorSpec):
-        super().__init__(links, spec)
-        self._imu = self._publisher(Imu)
-
-    def _send(self, tick: Tick) -> None:
-        self._send_own_transform(tick)
-        self._imu.publish(messages.imu_msg(header(tick, self.frame), tick.state))
+def _odometry(links: Links, tick: Tick, _: Header) -> list[Odometry]:
+    return [messages.odometry_msg(header(tick, MAP), tick.state, links.role_name)]
 
 
-class CollisionSensor(Sensor):
-    """One event for each thing hit."""
-
-    def __init__(self, links: Links, spec: SensorSpec):
-        super().__init__(links, spec)
-        self._collision = self._publisher(CarlaCollisionEvent)
-
-    def _has_news(self, tick: Tick) -> bool:
-        return bool(tick.collisions)
-
-    def _send(self, tick: Tick) -> None:
-        self._send_own_transform(tick)
-        for collision in tick.collisions:
-            self._collision.publish(messages.collision_msg(header(tick, self.frame), collision))
+def _collisions(_: Links, tick: Tick, own: Header) -> list[CarlaCollisionEvent]:
+    return [messages.collision_msg(own, collision) for collision in tick.collisions]
 
 
-class LaneInvasionSensor(Sensor):
+def _lane_invasions(_: Links, tick: Tick, own: Header) -> list[CarlaLaneInvasionEvent]:
     """One event for all markings crossed in a tick."""
-
-    def __init__(self, links: Links, spec: SensorSpec):
-        super().__init__(links, spec)
-        self._invasion = self._publisher(CarlaLaneInvasionEvent)
-
-    def _has_news(self, tick: Tick) -> bool:
-        return bool(tick.crossed)
-
-    def _send(self, tick: Tick) -> None:
-        self._send_own_transform(tick)
-        self._invasion.publish(messages.lane_invasion_msg(header(tick, self.frame), tick.crossed))
+    return [messages.lane_invasion_msg(own, tick.crossed)] if tick.crossed else []
 
 
 class TransformSensor(Sensor):
@@ -144,8 +116,8 @@ class MarkerSensor(Sensor):
         self._publisher(MarkerArray, "/static", LATCHED).publish(MarkerArray())  # no world has such objects
 
     def _send(self, tick: Tick) -> None:
-        simulation = self._links.simulation
-        self._markers.publish(messages.markers_msg(header(tick, MAP), tick.state, simulation.car, simulation.boxes()))
+        world = self._links.world
+        self._markers.publish(messages.markers_msg(header(tick, MAP), tick.state, world.car, world.boxes()))
 
 
 class Camera(Sensor):
@@ -168,7 +140,7 @@ class NativeView(Camera):
     """The world's own picture from above; it has no place on the car, so it sends no transform."""
 
     def _send(self, tick: Tick) -> None:
-        self._send_picture(tick, messages.NATIVE_FOV, self._links.simulation.image)
+        self._send_picture(tick, messages.NATIVE_FOV, self._links.world.image)
 
 
 class PinholeCamera(Camera):
@@ -180,21 +152,18 @@ class PinholeCamera(Camera):
 
     def _send(self, tick: Tick) -> None:
         self._send_own_transform(tick)
-        self._send_picture(tick, self._spec.fov, lambda: self._picture(tick))
-
-    def _picture(self, tick: Tick) -> np.ndarray:
-        state, simulation = tick.state, self._links.simulation
-        eye = self._view.camera.eye(state.x, state.y, state.yaw)
-        layers = [*simulation.layers(), *visible_faces(simulation.boxes(), eye)]
-        return self._view.picture(layers, state.x, state.y, state.yaw)
+        world = self._links.world
+        self._send_picture(
+            tick, self._spec.fov, lambda: picture_of(self._view, world.layers(), world.boxes(), tick.state.place)
+        )
 
 
-SENSORS = {
-    spawn.ODOMETRY: OdometrySensor,
-    spawn.SPEEDOMETER: Speedometer,
-    spawn.IMU: ImuSensor,
-    spawn.COLLISION: CollisionSensor,
-    spawn.LANE_INVASION: LaneInvasionSensor,
+SENSORS: dict[str, Callable[[Links, SensorSpec], Sensor]] = {
+    spawn.ODOMETRY: _plain(Odometry, _odometry),
+    spawn.SPEEDOMETER: _plain(Float32, lambda _, tick, own: [Float32(data=tick.state.forward_speed)]),
+    spawn.IMU: _plain(Imu, lambda _, tick, own: [messages.imu_msg(own, tick.state)], of_carla=True),
+    spawn.COLLISION: _plain(CarlaCollisionEvent, _collisions, of_carla=True),
+    spawn.LANE_INVASION: _plain(CarlaLaneInvasionEvent, _lane_invasions, of_carla=True),
     spawn.TRANSFORM: TransformSensor,
     spawn.MARKERS: MarkerSensor,
     spawn.NATIVE_VIEW: NativeView,

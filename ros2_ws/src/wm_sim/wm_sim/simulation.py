@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from wm_sim.commands import Command
-from wm_sim.ground_view import Layer
-from wm_sim.solids import Box
-from wm_sim.spawn import SensorSpec
-from wm_sim.world import CarBody, CarState, Collision, Expert, Marking, StepOutcome
+from wm_sim.world import CarState, Collision, Expert, Marking, StepOutcome
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS
 
 EPISODE_GAP_NS = 1_000_000_000  # simulated time between two episodes, so that stamps show the cut
@@ -54,41 +48,23 @@ class Tick:
 
 
 class Simulation:
-    """A world, its expert and the clock.
-
-    Parameters
-    ----------
-    fixed_delta_seconds: float
-        Simulated time of a tick [s], see ``frames_per_tick``.
-    seed: int
-        Of the first episode: its track, and its traffic.
-    world: str
-        One of WORLDS.
-    traffic_cars: int
-        Other cars, in the world traffic.
-    """
+    """A world, its expert and the clock; ``world`` shows the last tick."""
 
     def __init__(
         self, fixed_delta_seconds: float, seed: int, world: str = DEFAULT_WORLD, traffic_cars: int = TRAFFIC_CARS
     ):
-        self.map_name = WORLDS[world].map_name
-        self._world = WORLDS[world].make(fixed_delta_seconds, traffic_cars)
+        """``seed``: of the first episode; ``world``: one of WORLDS; ``traffic_cars``: others, where it has any.
+
+        Raises ValueError for a length of a tick that no world has, see ``frames_per_tick``.
+        """
+        self.map_name = WORLDS[world].map_name  # of /carla/world_info
+        self.world = WORLDS[world].make(fixed_delta_seconds, traffic_cars)
         self._expert: Expert | None = None
         self._period_ns = round(fixed_delta_seconds * NS_PER_S)
         self._next_seed = seed
         self._over = True  # no episode runs: the next tick begins one
         self._stamp_ns = 0
         self._frame = 0
-
-    @property
-    def car(self) -> CarBody:
-        """What is fixed about the car."""
-        return self._world.car
-
-    @property
-    def camera(self) -> SensorSpec:
-        """The world's built-in camera."""
-        return self._world.camera
 
     @property
     def episode_over(self) -> bool:
@@ -111,27 +87,11 @@ class Simulation:
         """Begin an episode (``command`` is then not used) or drive for one period with ``command``."""
         return self._begin() if self._over else self._drive(command)
 
-    def image(self) -> np.ndarray:
-        """(height, width, 3) uint8 RGB: the native view of the last tick."""
-        return self._world.image()
-
-    def layers(self) -> list[Layer]:
-        """The ground of the last tick, for GroundView."""
-        return self._world.layers()
-
-    def boxes(self) -> Sequence[Box]:
-        """What stands on the ground in the last tick, without the car itself."""
-        return self._world.boxes()
-
-    def waypoints(self) -> np.ndarray:
-        """(K, 2) [m]: the line to follow, see World."""
-        return self._world.waypoints()
-
     def place_car(self, x: float, y: float, yaw: float) -> bool:
         """Set the car there [m, rad], ROS axes; False if no episode runs, and then nothing happens."""
         if self._over:
             return False
-        self._world.place(x, y, yaw)
+        self.world.place(x, y, yaw)
         self._expert.search_everywhere()
         return True
 
@@ -139,20 +99,20 @@ class Simulation:
         """Give the car this velocity [m/s, rad/s] in its own axes; False if no episode runs, nothing happens then."""
         if self._over:
             return False
-        self._world.push(forward, left, yaw_rate)
+        self.world.push(forward, left, yaw_rate)
         return True
 
     def _begin(self) -> Tick:
         self._seed, self._next_seed = self._next_seed, self._next_seed + 1
-        self._world.reset(self._seed)
-        self._expert = self._world.expert()
+        self.world.reset(self._seed)
+        self._expert = self.world.expert()
         self._score, self._steps, self._off_road = 0.0, 0, 0
         self._over = False
         self._stamp_ns += EPISODE_GAP_NS
         return self._result_tick(Command(), StepOutcome(0.0, False, False, frames=0))
 
     def _drive(self, command: Command) -> Tick:
-        outcome = self._world.step(*command.pedals())
+        outcome = self.world.step(*command.pedals())
         self._stamp_ns += self._period_ns
         self._score += outcome.reward
         self._steps += 1
@@ -160,7 +120,7 @@ class Simulation:
         return self._result_tick(command, outcome)
 
     def _result_tick(self, applied: Command, outcome: StepOutcome) -> Tick:
-        state = self._world.state()
+        state = self.world.state()
         self._off_road += state.wheels_off_road
         self._frame += 1
         result = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_sim.ground_view import Layer
+from wm_sim.ground_view import GroundView, Layer
 
 WINDOW = (40, 44, 52)
 LAMP = (200, 20, 20)
@@ -85,3 +85,10 @@ def visible_faces(boxes: Sequence[Box], eye: np.ndarray) -> list[Layer]:
     colours = _SHADES[:, None] * np.array([box.colour for box in boxes], np.float64)[:, None] + _FIXED
     shown = visible[order]
     return [Layer(on_map[order][shown], colours[order][shown], exact[order][shown])]
+
+
+def picture_of(
+    view: GroundView, layers: list[Layer], boxes: Sequence[Box], place: tuple[float, float, float]
+) -> np.ndarray:
+    """(height, width, 3) uint8 RGB: ground and boxes for a car at ``place``, its x, y [m] and yaw [rad]."""
+    return view.picture([*layers, *visible_faces(boxes, view.camera.eye(*place))], *place)

@@ -4,7 +4,7 @@
         {"type": "sensor.camera.rgb", "id": "rgb_front", "spawn_point": {"x": 2.0, "z": 2.0, "pitch": 10.0},
          "image_size_x": 320, "image_size_y": 240, "fov": 90.0, "sensor_tick": 0.0}, ...]}]}
 
-Metres and degrees, ROS axes, relative to the car. What this simulator has no notion of is left out and told.
+Metres and degrees, ROS axes, relative to the car. What this simulator does not know is skipped, with a warning.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def built_in(camera: SensorSpec, width: int, height: int) -> list[SensorSpec]:
 
 
 def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[str]]:
-    """Read the sensors of the car ``role_name``, in the file's order, and a line for each thing left out.
+    """Read the sensors of the car ``role_name``, in the file's order, and a warning for each thing skipped.
 
     Raises SpawnError.
     """
@@ -88,11 +88,11 @@ def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[s
 
 
 class _Reader:
-    """Reads one file's content; keeps what was left out."""
+    """Reads one file's content; keeps what was skipped."""
 
     def __init__(self, path: str):
         self._path = path
-        self._left_out: list[str] = []
+        self._skipped: list[str] = []
 
     def read(self, content, role_name: str) -> tuple[list[SensorSpec], list[str]]:
         if not isinstance(content, dict) or not isinstance(content.get("objects"), list):
@@ -115,7 +115,7 @@ class _Reader:
             if (sensor.on_car, sensor.id) in seen:
                 self._refuse("objects", "sensors with different ids", sensor.id)
             seen.add((sensor.on_car, sensor.id))
-        return sensors, self._left_out
+        return sensors, self._skipped
 
     def _sensors(self, entries, where: str) -> list[SensorSpec]:
         if not isinstance(entries, list):
@@ -130,7 +130,7 @@ class _Reader:
         """The sensor, or nothing where this simulator has none of its kind."""
         kind, name = self._word(entry, "type", where), self._word(entry, "id", where)
         if kind not in known:
-            self._left_out.append(f"{self._path}: {where}: {kind} {name!r} is not simulated and left out")
+            self._skipped.append(f"{self._path}: {where}: {kind} {name!r} is not simulated: skipped")
             return []
         if not (name.isascii() and name.isidentifier()):
             self._refuse(f"{where}.id", "a ROS name", name)
@@ -165,7 +165,7 @@ class _Reader:
             if key not in ("type", "id", "spawn_point", *used) and value not in (0, "0", "0.0", [])
         ]
         if unused:
-            self._left_out.append(f"{self._path}: {what}: {', '.join(unused)} has no influence here")
+            self._skipped.append(f"{self._path}: {what}: {', '.join(unused)} has no influence here")
 
     def _word(self, entry, key: str, where: str) -> str:
         if not isinstance(entry, dict) or not isinstance(entry.get(key), str):

@@ -29,14 +29,7 @@ TRANSFORMS_DEPTH = 100  # as tf2_ros has it
 
 
 class BridgeTopics:
-    """The publishers of a CARLA bridge with one car and its sensors.
-
-    Parameters
-    ----------
-    simulation: Simulation
-        Where cameras get their pictures from.
-    sensors: list of SensorSpec
-        In the order in which they send.
+    """The publishers of a CARLA bridge with one car and its ``sensors``, in the order in which they send.
 
     Raises RuntimeError where there are transforms to send and tf2_msgs is not in use.
     """
@@ -56,11 +49,11 @@ class BridgeTopics:
         # A native view is nowhere on the car: with it alone there is nothing to send.
         seen_from_the_car = config.objects_definition_file or any(spec.type == CAMERA for spec in sensors)
         send_transform = _transform_sender(node) if seen_from_the_car else lambda transform: None
-        links = Links(node, self._role, simulation, send_transform)
+        links = Links(node, self._role, simulation.world, send_transform)
         self._sensors = [SENSORS[spec.type](links, spec) for spec in sensors if spec.type in SENSORS]
         self._images = [sensor.image for sensor in self._sensors if isinstance(sensor, Camera)]
         self._world_info.publish(CarlaWorldInfo(map_name=simulation.map_name))
-        self._vehicle_info.publish(messages.vehicle_info_msg(self._role, simulation.car))
+        self._vehicle_info.publish(messages.vehicle_info_msg(self._role, simulation.world.car))
 
     @property
     def image_topics(self) -> list[str]:

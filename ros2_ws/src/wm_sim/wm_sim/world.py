@@ -66,6 +66,11 @@ class CarState:
     wheels_off_road: int  # 0 to 4
 
     @property
+    def place(self) -> tuple[float, float, float]:
+        """x, y [m] and yaw [rad]."""
+        return self.x, self.y, self.yaw
+
+    @property
     def speed(self) -> float:
         """|v| [m/s]."""
         return math.hypot(self.velocity_x, self.velocity_y)
@@ -104,17 +109,10 @@ class Expert(Protocol):
 
 
 class World(ABC):
-    """One car and what is around it. ``reset`` comes first; an episode depends on its seed and commands alone.
-
-    Attributes
-    ----------
-    car: CarBody
-    camera: SensorSpec
-        The built-in camera, at a size of its own.
-    """
+    """One car and what is around it. ``reset`` comes first; an episode depends on its seed and commands alone."""
 
     car: CarBody
-    camera: SensorSpec
+    camera: SensorSpec  # the built-in one, at a size of its own
 
     def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
         """``fixed_delta_seconds``: length of a control tick [s], see ``frames_per_tick``, which raises ValueError;

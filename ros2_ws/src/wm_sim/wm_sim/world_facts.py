@@ -36,30 +36,14 @@ class Step(Protocol):
 
 
 class WorldFacts(ABC):
-    """One world, for options, reports and figures.
+    """One world, for options, reports and figures."""
 
-    Attributes
-    ----------
-    name: str
-        The value of the parameter ``world``.
-    map_name: str
-        What /carla/world_info says; scores are kept under it.
-    description: str
-        For help texts.
-    episode_s: float
-        Simulated time of an episode that runs to the time limit [s].
-    implementation: str
-        ``module:class`` of its World, imported when the world is used.
-    success: str
-        The ending that means the task was done; empty where there is none.
-    """
-
-    name: str
-    map_name: str
-    description: str
-    episode_s: float
-    implementation: str
-    success: str = ""
+    name: str  # the value of the parameter ``world``
+    map_name: str  # what /carla/world_info says; scores are kept under it
+    description: str  # for help texts
+    episode_s: float  # simulated time of an episode that runs to the time limit [s]
+    implementation: str  # module:class of its World, imported when the world is used
+    success: str = ""  # the ending that means the task was done; empty where there is none
 
     @property
     def simulator(self) -> str:

@@ -64,13 +64,7 @@ class ExpertConfig:
 
 
 class Expert:
-    """Commands for one car; call ``reset`` for every track.
-
-    Parameters
-    ----------
-    period_s: float
-        Length of a control tick [s].
-    """
+    """Commands for one car in control ticks of ``period_s`` [s]; call ``reset`` for every track."""
 
     def __init__(self, period_s: float = 0.08, config: ExpertConfig | None = None):
         self._period_s = period_s

@@ -30,17 +30,7 @@ class _Driver(IDMVehicle):
 
 
 class TrafficExpert:
-    """Commands for one car in one episode.
-
-    Parameters
-    ----------
-    curve: Curve
-        The road.
-    others: list of Vehicle
-        The other cars; the world moves them.
-    period_s: float
-        Length of a control tick [s].
-    """
+    """Commands for one car in one episode, in control ticks of ``period_s`` [s]; the world moves the ``others``."""
 
     def __init__(self, curve: Curve, others: list[Vehicle], state: CarState, period_s: float):
         self._period_s = period_s

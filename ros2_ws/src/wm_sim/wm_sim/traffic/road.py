@@ -50,13 +50,7 @@ _FIELD_M = 1e4
 
 
 class Curve:
-    """The middle of the road.
-
-    Parameters
-    ----------
-    rng: numpy.random.Generator
-        Draws the shape.
-    """
+    """The middle of the road; ``rng`` draws its shape."""
 
     def __init__(self, rng: np.random.Generator):
         self._waves = [

@@ -16,7 +16,7 @@ from highway_env.utils import are_polygons_intersecting
 from wm_sim import spawn
 from wm_sim.ground_view import GroundView, Layer
 from wm_sim.pinhole import Mount, Pinhole
-from wm_sim.solids import Box, visible_faces
+from wm_sim.solids import Box, picture_of
 from wm_sim.spawn import SensorSpec
 from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
 from wm_sim.traffic.expert import TrafficExpert
@@ -115,9 +115,7 @@ class TrafficWorld(World):
         state = self.state()
         if self._image is None:
             own = Box(0, state.x, state.y, state.yaw, BODY.size_m, OWN_COLOUR)
-            eye = ABOVE.eye(state.x, state.y, state.yaw)
-            layers = [*self.layers(), *visible_faces([*self.boxes(), own], eye)]
-            self._image = self._above.picture(layers, state.x, state.y, state.yaw)
+            self._image = picture_of(self._above, self.layers(), [*self.boxes(), own], state.place)
         return self._image
 
     def layers(self) -> list[Layer]:
