@@ -1,0 +1,1 @@
+"""Recording episodes from topics: drivers, cameras, the node and the recorder."""

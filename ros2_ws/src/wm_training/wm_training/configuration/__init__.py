@@ -1,0 +1,1 @@
+"""A training run's settings: fields, layers of files, presets."""
