@@ -129,8 +129,8 @@ def _name(count: int, seed: int, imagined: bool) -> str:
 
 def _measure(options: Options, count: int, seed: int, imagined: bool) -> list[float]:
     """Scores of one clone on every track. Raises BenchmarkError, Stopped."""
-    from wm_training.augmentation.__main__ import main as augment
-    from wm_training.cloning.__main__ import main as clone
+    from wm_training.commands.augment import main as augment
+    from wm_training.commands.clone import main as clone
 
     folder = options.output / f"episodes_{count}_seed_{seed}"
     data = _chosen_data(options, folder / "data", count, seed)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import torch
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.training.precision import choose
 
 from benchmarks.timing import timed

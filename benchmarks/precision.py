@@ -70,7 +70,7 @@ def _mean(runs: list[Mapping[str, float]], name: str) -> float:
 
 
 def _losses(options: Options, precision: str, seed: int, say: Callable[[str], None]) -> dict[str, float]:
-    from wm_training.config import WorldModelTrainConfig
+    from wm_training.configuration.config import WorldModelTrainConfig
     from wm_training.model.losses import LOSSES
     from wm_training.training.trainer import WorldModelTrainer
 
@@ -103,7 +103,7 @@ def _losses(options: Options, precision: str, seed: int, say: Callable[[str], No
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(Options, "Compare training in bfloat16 with training in float32.", "precision", arguments)
-    from wm_training.training.process import prepare_process
+    from wm_training.processes import prepare_process
 
     prepare_process()  # as `train` does, before torch is loaded
     from wm_data.episodes import EpisodeError

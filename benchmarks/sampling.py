@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
-from wm_training.training.process import prepare_process
+from wm_training.processes import prepare_process
 
 from benchmarks.episodes import make_episodes
 from benchmarks.timing import median

@@ -118,11 +118,11 @@ def peak_memory_gb() -> float:
 
 
 def _child(settings: dict) -> dict:
-    from wm_training.training.process import prepare_process
+    from wm_training.processes import prepare_process
 
     prepare_process()  # as `train` does
     import torch
-    from wm_training.config import WorldModelTrainConfig
+    from wm_training.configuration.config import WorldModelTrainConfig
     from wm_training.training.loader import Prefetch
     from wm_training.training.trainer import WorldModelTrainer
 

@@ -16,7 +16,7 @@ from wm_bundle import (
     load_bundle,
     write_bundle,
 )
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.exporting.graphs import export_graphs
 from wm_training.exporting.quantization import quantize
 from wm_training.model.networks import mlp

@@ -24,7 +24,7 @@ fi
 source "$root/env.sh" || exit 2
 
 train=(
-  -m wm_training.train
+  -m wm_training.commands.train
   --state-dim 256
   --action-dim 3
   --hidden-dim 512

@@ -1,9 +1,10 @@
 """A tiny untrained world model of any kind and a batch that fits it."""
 
 import torch
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.model.batch import Batch
 from wm_training.model.noise import Noise, draw_noise
-from wm_training.model.world_model import Batch, WorldModel
+from wm_training.model.world_model import WorldModel
 
 SMALL = dict(
     state_dim=12, latent_dim=3, num_categories=4, hidden_dim=10, conv_depth=2, return_bins=9, imagination_horizon=4

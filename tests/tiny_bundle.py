@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, load_bundle, write_bundle
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.exporting.graphs import export_graphs
 from wm_training.model.world_model import WorldModel
 

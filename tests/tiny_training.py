@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from make_episodes import make_episode
 from wm_data.episodes import write_episode
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.training.trainer import WorldModelTrainer
 
 TINY = dict(
@@ -74,7 +74,7 @@ def start(command: list[str], log: Path, **environment: str) -> subprocess.Popen
 
 def train_command(config: WorldModelTrainConfig) -> list[str]:
     """The command that trains with ``config`` in one process."""
-    return [sys.executable, "-m", "wm_training.train", *flags(config)]
+    return [sys.executable, "-m", "wm_training.commands.train", *flags(config)]
 
 
 def logged_updates(config: WorldModelTrainConfig) -> int:

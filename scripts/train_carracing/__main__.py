@@ -10,8 +10,7 @@ from wm_planner.command_line import raise_when_stopped, told_when_stopped
 from wm_planner.errors import ConfigError
 from wm_tools.drive.errors import DriveError
 from wm_training.cli import DONE, ERROR, parse
-from wm_training.config_values import ConfigurationError
-from wm_training.errors import TrainingError
+from wm_training.errors import ConfigurationError, TrainingError
 
 from train_carracing.errors import RecipeError
 from train_carracing.running import only_one, run_command

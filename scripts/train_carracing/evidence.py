@@ -17,11 +17,10 @@ from wm_data.splits import split_files
 from wm_evaluation.wording import counted
 from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
-from wm_training import configuration
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration import layers
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary
-from wm_training.presets import PRESETS
-from wm_training.run_record import read_record
+from wm_training.training.run_record import read_record
 
 from train_carracing.errors import RecipeError
 from train_carracing.settings import NAME, Settings
@@ -124,7 +123,7 @@ def wanted_config(settings: Settings, number: int) -> WorldModelTrainConfig:
         "output_dir": str(settings.run(number)),
         "precision": settings.train_precision,
     }
-    return configuration.build(PRESETS[settings.preset], own)
+    return layers.build(PRESETS[settings.preset], own)
 
 
 def is_trained(settings: Settings, number: int) -> bool:
@@ -137,9 +136,7 @@ def is_trained(settings: Settings, number: int) -> bool:
 
     payload = read_checkpoint(folder / "last.pt")
     saved = WorldModelTrainConfig.from_dict(payload["config"], f"checkpoint {folder / 'last.pt'}")
-    model, others = configuration.differences(
-        saved, wanted.with_changes(**{name: getattr(saved, name) for name in PLACES})
-    )
+    model, others = layers.differences(saved, wanted.with_changes(**{name: getattr(saved, name) for name in PLACES}))
     if model or others:
         raise _other(folder, "a training with these settings", ", ".join(model + others))
     record, found = read_record(folder), data_summary(settings.episodes(number))

@@ -12,7 +12,7 @@ from rclpy.executors import SingleThreadedExecutor
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import from_command, to_command
 from wm_data.episodes import read_episode
-from wm_training.data.drivers import BurstNoise
+from wm_training.collecting.drivers import BurstNoise
 
 ROWS = 30
 SEED = 10_070

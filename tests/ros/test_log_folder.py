@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.parametrize(
     "module",
     [
-        "wm_training.collect",
+        "wm_training.commands.collect",
         "wm_tools.drive",
         "wm_tools.benchmark",
         "wm_tools.benchmark.disturber_node",
@@ -24,7 +24,7 @@ def test_a_log_folder_that_cannot_be_made_is_told_in_one_line(tmp_path, module):
     (tmp_path / "file").touch()
     environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path / "file/log"), "PYTHONPATH": os.pathsep.join(sys.path)}
     options = {
-        "wm_training.collect": ["--output-dir", "episodes"],
+        "wm_training.commands.collect": ["--output-dir", "episodes"],
         "wm_tools.record": ["--output", "x.mcap"],
         "wm_tools.drive": ["--controllers", "random"],
         "wm_tools.benchmark": ["--controllers", "random"],

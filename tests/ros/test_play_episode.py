@@ -9,7 +9,7 @@ from test_planner import Observer, planner, stamp_s
 from tiny_bundle import make_tiny_bundle
 from wm_msgs.msg import PlannerStatus
 from wm_training import write_episode
-from wm_training.to_bag import main as to_bag
+from wm_training.commands.to_bag import main as to_bag
 
 ROWS = 60
 

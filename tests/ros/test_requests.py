@@ -30,8 +30,8 @@ from wm_tools.record.options import RecordOptions
 from wm_tools.replay.controls import Controls, offer_services
 from wm_tools.replay.monitor_node import ReplayMonitor
 from wm_tools.replay.monitor_options import MonitorOptions
-from wm_training.collect import CollectOptions
-from wm_training.data.collect_node import CollectNode
+from wm_training.collecting.node import CollectNode
+from wm_training.collecting.options import CollectOptions
 
 SOURCES = Path(__file__).parents[2] / "ros2_ws" / "src"
 

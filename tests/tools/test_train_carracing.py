@@ -24,9 +24,9 @@ from wm_bundle import Estimate, load_bundle
 from wm_bundle.bundle import sha256_of
 from wm_bundle.scores import BenchmarkScores, ControllerScore, add_scores
 from wm_data.episodes import write_episode
-from wm_training import train
-from wm_training.configuration import build
-from wm_training.presets import PRESETS
+from wm_training.commands import train
+from wm_training.configuration.layers import build
+from wm_training.configuration.presets import PRESETS
 
 PLANNER = {"bundle": "tiny-test", "parameters": {"trust": 2.0, "steer_std": 0.2}}
 

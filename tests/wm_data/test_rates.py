@@ -10,7 +10,7 @@ from wm_data.conversion.inspection.survey import survey
 from wm_data.conversion.lerobot.columns import Layout
 from wm_data.episodes import EpisodeError, find_episodes, write_episode
 from wm_data.rates import rate_of, same_rate
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from wm_bundle import CameraSpec, from_command, to_command
 from wm_data.episodes import read_episode
-from wm_training.collect import CollectOptions
-from wm_training.data.collector import CollectError, Collector
-from wm_training.data.drivers import BurstNoise, PlannerFollower
-from wm_training.data.recording import EpisodeRecorder, Standstill, Tick
+from wm_training.collecting.collector import Collector
+from wm_training.collecting.drivers import BurstNoise, PlannerFollower
+from wm_training.collecting.options import CollectOptions
+from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
+from wm_training.errors import CollectError
 
 PERIOD = 80_000_000
 PLAN = np.array([0.1, 0.4, 0.0], np.float32)

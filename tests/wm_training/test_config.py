@@ -2,7 +2,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from wm_training.config import ConfigurationError, WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.errors import ConfigurationError
 
 SEED_DEFAULTS = dict(
     state_dim=256,

@@ -5,10 +5,12 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wm_training import configuration
-from wm_training.config import ConfigurationError, WorldModelTrainConfig
-from wm_training.configuration import FIELDS, below_flags, build, differences, dump, load, markdown
-from wm_training.presets import PRESETS
+from wm_training.commands.configuration_tables import markdown
+from wm_training.configuration import layers
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.layers import FIELDS, below_flags, build, differences, dump, load
+from wm_training.configuration.presets import PRESETS
+from wm_training.errors import ConfigurationError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -181,13 +183,13 @@ def test_the_document_shows_every_field_with_its_default_and_every_preset():
     assert set(rows) == set(FIELDS)
     assert markdown() in document, (
         "docs/configuration.md is not what the code says: replace its tables by the output of "
-        "`python -m wm_training.configuration --markdown`"
+        "`python -m wm_training.commands.configuration_tables --markdown`"
     )
 
 
 def test_every_field_has_a_section_a_meaning_and_if_it_is_a_plain_count_a_unit():
-    assert next(iter(FIELDS)) in configuration.SECTIONS
-    assert set(configuration.SECTIONS) <= set(FIELDS)
+    assert next(iter(FIELDS)) in layers.SECTIONS
+    assert set(layers.SECTIONS) <= set(FIELDS)
     for line in markdown().split("### Presets")[0].splitlines():
         if line.startswith("| `"):
             name, default, unit, meaning = (cell.strip() for cell in line.strip("|").split("|"))

@@ -10,17 +10,18 @@ from tiny_clones import SMALL
 from tiny_training import TINY, flags, tiny_config
 from wm_data.episodes import EpisodeError, write_episode
 from wm_data.rewards import beyond, largest_return
-from wm_training import EpisodeWindows, WorldModelTrainer, load_world_model, mix, train, visualize
-from wm_training.augmentation.__main__ import main as augment
+from wm_training import EpisodeWindows, WorldModelTrainer, load_world_model, mix
 from wm_training.augmentation.runner import Augmentation
-from wm_training.cloning.__main__ import main as clone
-from wm_training.config import WorldModelTrainConfig
+from wm_training.commands import train, visualize
+from wm_training.commands.augment import main as augment
+from wm_training.commands.clone import main as clone
+from wm_training.commands.export import main as export
+from wm_training.commands.finetune_policy import main as finetune_policy
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 from wm_training.data.notes import action_note
-from wm_training.export import main as export
-from wm_training.guidance.__main__ import main as finetune_policy
+from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.scorecard import plan_windows
-from wm_training.imagination.window_settings import WindowSettings
 from wm_training.training.learner import Learner
 
 ODD = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from make_episodes import make_episode, make_folder
 from wm_data.episodes import EpisodeError, write_episode
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset, window
 
 CONFIG = WorldModelTrainConfig(sequence_length=8, batch_size=4, validation_share=0.34)
@@ -131,7 +131,7 @@ def test_another_number_of_cameras_than_the_configuration_says_is_refused(tmp_pa
 
 EPOCH_WITH_LITTLE_MEMORY = """
 import resource, sys
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 
 config = WorldModelTrainConfig(batch_size=4, sequence_length=10, validation_share=0.0, data_path=sys.argv[1])

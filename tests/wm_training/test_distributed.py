@@ -18,12 +18,13 @@ from tiny_training import (
     tiny_config,
     wait_until,
 )
-from wm_training import WorldModelTrainer
+from wm_training import WorldModelTrainer, processes
 from wm_training.errors import TrainingError
 from wm_training.model.losses import LOSSES
+from wm_training.processes import Place, place
 from wm_training.training import distributed
 from wm_training.training.checkpoints import read_checkpoint
-from wm_training.training.distributed import OneProcess, Place, place
+from wm_training.training.distributed import OneProcess
 
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 SRUN = ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_NODES", "SLURM_PROCID", "SLURM_LOCALID")
@@ -45,7 +46,7 @@ def environment(monkeypatch):
 
 def torchrun(config, processes: int = 2) -> list[str]:
     """The command that trains with several processes, on a port that is free."""
-    module = ["-m", "wm_training.train", *flags(config)]
+    module = ["-m", "wm_training.commands.train", *flags(config)]
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *module]
 
 
@@ -79,9 +80,9 @@ def workers(process: subprocess.Popen) -> dict[int, int]:
 
 
 def test_the_place_is_read_from_torchrun_or_srun(environment):
-    assert place() == Place(0, 1, 0, 1) and distributed.is_main_process()
+    assert place() == Place(0, 1, 0, 1) and processes.is_main_process()
     environment(RANK=5, WORLD_SIZE=8, LOCAL_RANK=1, LOCAL_WORLD_SIZE=4)
-    assert place() == Place(5, 8, 1, 4) and not distributed.is_main_process()
+    assert place() == Place(5, 8, 1, 4) and not processes.is_main_process()
     environment(SLURM_STEP_NUM_TASKS=8, SLURM_STEP_NUM_NODES=2, SLURM_PROCID=5, SLURM_LOCALID=1)
     assert place() == Place(5, 8, 1, 4)
     environment(SLURM_NTASKS=4, SLURM_PROCID=0)  # in a batch script, without srun
@@ -102,11 +103,11 @@ def test_an_environment_that_makes_no_sense_is_refused(environment):
 
 def test_the_cores_are_shared_between_the_processes_of_a_machine(environment):
     cores = len(os.sched_getaffinity(0))
-    assert distributed.processor_threads() == cores
+    assert processes.processor_threads() == cores
     environment(RANK=0, WORLD_SIZE=cores, LOCAL_RANK=0, LOCAL_WORLD_SIZE=cores)
-    assert distributed.processor_threads() == 1
+    assert processes.processor_threads() == 1
     environment(SLURM_CPUS_PER_TASK=8)
-    assert distributed.processor_threads() == 8
+    assert processes.processor_threads() == 8
 
 
 def test_every_rank_gets_its_rows_and_a_batch_that_cannot_be_shared_is_refused():

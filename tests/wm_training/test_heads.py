@@ -6,7 +6,7 @@ import torch
 from small_model import SMALL
 from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
 from wm_bundle import to_command
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.heads import Actor, MseHead, ScalarHead, TanhNormal, TwoHotHead, search_to_command
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from make_episodes import make_episode
 from wm_data.episodes import write_episode
-from wm_training import WorldModelTrainConfig, WorldModelTrainer, configuration
+from wm_training import WorldModelTrainConfig, WorldModelTrainer
+from wm_training.commands import check_run
+from wm_training.configuration import layers
 from wm_training.monitoring import health
 from wm_training.monitoring.health import examine
 from wm_training.monitoring.tables import Curve, read_curves
@@ -179,7 +181,7 @@ def train(folder: Path, epochs: int, **changes) -> dict[str, str]:
         output_dir=str(folder / "out"),
     )
     WorldModelTrainer(replace(config, **changes)).train()
-    (folder / "out" / "config.yaml").write_text(configuration.dump(config))
+    (folder / "out" / "config.yaml").write_text(layers.dump(config))
     report = json.loads((folder / "out" / "health.json").read_text())
     # 3 training episodes of 432 rows in batches of 4 x 3 rows: 108 updates an epoch.
     assert report["updates"] == 108 * epochs
@@ -188,7 +190,7 @@ def train(folder: Path, epochs: int, **changes) -> dict[str, str]:
 
 def test_a_model_trained_as_it_should_be_gets_no_warning(tmp_path, capsys):
     assert health.WARNING not in train(tmp_path, 3).values()
-    assert health.main([str(tmp_path / "out")]) == 0
+    assert check_run.main([str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert "health after 324 updates" in said and "recon_loss" in said and "warning" not in said
 
@@ -202,9 +204,9 @@ def test_an_absurd_learning_rate_is_found_to_be_instable(tmp_path):
 
 
 def test_a_folder_that_is_no_run_gives_one_line_and_an_exit_code(tmp_path, capsys):
-    assert health.main([str(tmp_path)]) == 1
+    assert check_run.main([str(tmp_path)]) == 1
     (tmp_path / "config.yaml").write_text("{}")
-    assert health.main([str(tmp_path)]) == 1
+    assert check_run.main([str(tmp_path)]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and "config.yaml" in lines[0] and "metrics.csv" in lines[1]
 

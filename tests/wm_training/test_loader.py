@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_training import TINY, tiny_config
 from wm_training import SequenceDataset
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.errors import TrainingError
 from wm_training.model.noise import draw_noise
 from wm_training.training import loader

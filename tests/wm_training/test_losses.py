@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model import losses
 
 

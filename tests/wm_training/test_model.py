@@ -2,7 +2,7 @@ import pytest
 import torch
 from small_model import LATENTS, SMALL, small_batch, small_model, small_noise
 from torch.distributions import Categorical, Normal, kl_divergence
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.latents import make_latent
 from wm_training.model.rssm import BlockLinear
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from small_model import LATENTS, small_batch, small_model
-from wm_training.imagination.open_loop import BORDER, IMAGINED, SEEN, camera_sheet, comparison_frames, open_loop
+from wm_training.model.open_loop import BORDER, IMAGINED, SEEN, camera_sheet, comparison_frames, open_loop
 
 CONTEXT = 3
 

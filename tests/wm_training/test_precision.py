@@ -11,11 +11,12 @@ import torch
 from make_episodes import make_folder
 from tiny_clones import SMALL
 from tiny_training import flags, tiny_config
-from wm_training import WorldModelTrainer, train
-from wm_training.cloning.__main__ import main as clone
-from wm_training.config import WorldModelTrainConfig
-from wm_training.configuration import load
-from wm_training.presets import PRESETS
+from wm_training import WorldModelTrainer
+from wm_training.commands import train
+from wm_training.commands.clone import main as clone
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.layers import load
+from wm_training.configuration.presets import PRESETS
 from wm_training.training import precision
 from wm_training.training.checkpoints import read_checkpoint
 
@@ -94,7 +95,7 @@ def test_measuring_leaves_the_threads_as_they_were():
 def test_a_processor_that_knows_no_bfloat16_trains_in_float32():
     program = (
         "import torch; from wm_training.training.precision import choose; "
-        "from wm_training.config import WorldModelTrainConfig; "
+        "from wm_training.configuration.config import WorldModelTrainConfig; "
         "print(choose(WorldModelTrainConfig(), torch.device('cpu')).used)"
     )
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "PYTHONPATH": os.pathsep.join(sys.path)}

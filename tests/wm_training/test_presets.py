@@ -1,9 +1,9 @@
 from typing import get_args
 
 import pytest
-from wm_training.config import WorldModelTrainConfig
-from wm_training.configuration import build
-from wm_training.presets import PRESETS, PresetName
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.layers import build
+from wm_training.configuration.presets import PRESETS, PresetName
 
 
 @pytest.mark.parametrize(

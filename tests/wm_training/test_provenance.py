@@ -9,11 +9,11 @@ from tiny_training import flags, tiny_config
 from wm_bundle import load_bundle
 from wm_bundle.doubts import doubts
 from wm_data.episodes import write_episode
-from wm_training import train
+from wm_training.commands import train
+from wm_training.commands.export import main as export
 from wm_training.data.summary import data_summary, spell_seeds
-from wm_training.export import main as export
 from wm_training.exporting.provenance import training_summary
-from wm_training.run_record import RUN_FILE
+from wm_training.training.run_record import RUN_FILE
 
 
 @pytest.fixture(scope="module")

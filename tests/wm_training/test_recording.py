@@ -1,7 +1,7 @@
 import numpy as np
 from wm_bundle import from_command
-from wm_training.data.drivers import AutopilotWithBursts, BurstNoise, ExpertFollower, RandomDriver
-from wm_training.data.recording import EpisodeRecorder, Tick, TickAssembler
+from wm_training.collecting.drivers import AutopilotWithBursts, BurstNoise, ExpertFollower, RandomDriver
+from wm_training.collecting.recording import EpisodeRecorder, Tick, TickAssembler
 
 PERIOD = 80_000_000
 

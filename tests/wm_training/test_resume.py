@@ -19,7 +19,8 @@ from tiny_training import (
     train_command,
     wait_until,
 )
-from wm_training import WorldModelTrainer, train
+from wm_training import WorldModelTrainer
+from wm_training.commands import train
 from wm_training.training.checkpoints import read_checkpoint
 
 TIMES = ("seconds", "frames_per_s")

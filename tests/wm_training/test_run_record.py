@@ -11,7 +11,7 @@ import pytest
 from make_episodes import make_episode
 from tiny_training import flags, tiny_config
 from wm_data.episodes import write_episode
-from wm_training import train
+from wm_training.commands import train
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from browser import browser, check_report  # noqa: F401
 from tiny_training import tiny_config
 from wm_evaluation.report import render, write_page
 from wm_training import WorldModelTrainConfig, WorldModelTrainer
+from wm_training.commands import check_run
 from wm_training.monitoring import health
 from wm_training.monitoring.report import build_page
 from wm_training.monitoring.tables import Curve
@@ -73,13 +74,13 @@ def test_a_reader_finds_all_plots_whatever_the_values(browser, tmp_path):  # noq
 def test_training_leaves_a_page_and_check_run_writes_the_same(tmp_path, capsys):
     WorldModelTrainer(tiny_config(tmp_path, num_epochs=1)).train()
     run, page = tmp_path / "out", tmp_path / "pages" / "run.html"
-    assert health.main([str(run), "--report", str(page)]) == 0
+    assert check_run.main([str(run), "--report", str(page)]) == 0
     assert f"wrote {page}" in capsys.readouterr().err
     assert page.read_bytes() == (run / "report.html").read_bytes()
 
 
 def test_a_page_of_another_kind_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        health.main([str(tmp_path), "--report", "page.pdf"])
+        check_run.main([str(tmp_path), "--report", "page.pdf"])
     assert stop.value.code == 2
     assert "ends with .html" in capsys.readouterr().err

@@ -12,11 +12,12 @@ import tyro
 from make_episodes import make_folder
 from tiny_training import logged_updates, start, tiny_config, train_command, wait_until
 from wm_training.cli import parse, run
-from wm_training.collect import CollectOptions
-from wm_training.config import ConfigurationError, WorldModelTrainConfig
-from wm_training.configuration import build, load
-from wm_training.presets import PRESETS
-from wm_training.train import main, read_options
+from wm_training.collecting.options import CollectOptions
+from wm_training.commands.train import main, read_options
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.layers import build, load
+from wm_training.configuration.presets import PRESETS
+from wm_training.errors import ConfigurationError
 from wm_training.training import trainer
 
 

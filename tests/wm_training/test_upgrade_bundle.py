@@ -13,10 +13,10 @@ from wm_bundle import LatentSpec, load_bundle, write_bundle
 from wm_bundle.manifest import SELF_CHECK_FILE
 from wm_bundle.scores import read_scores, write_scores
 from wm_bundle.self_check import read_self_check
+from wm_training.commands.upgrade_bundle import main
 from wm_training.exporting.file_model import open_file
 from wm_training.exporting.graphs import export_graphs
 from wm_training.exporting.quantization import dequantized, quantize
-from wm_training.upgrade_bundle import main
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from browser import check_report
 from make_episodes import make_episode, make_folder
 from small_model import small_batch, small_model
 from wm_training import WorldModelTrainConfig, WorldModelTrainer, write_episode
-from wm_training.imagination.open_loop import open_loop
+from wm_training.commands.visualize import main
 from wm_training.imagination.pictures import SAMPLES, Trajectory, trajectory_figure, video_frames, write_png
-from wm_training.visualize import main
+from wm_training.model.open_loop import open_loop
 
 FILES = ["imagined_trajectory.mp4", "imagined_trajectory.png", "scorecard.html", "scorecard.json"]
 FAST = ["--horizon", "6", "--frames", "120", "--resamples", "20", "--threads", "1", "--device", "cpu"]
@@ -181,7 +181,9 @@ def test_a_model_that_diverged_is_told(checkpoint, tmp_path, capsys):
 
 
 def test_help_does_not_wait_for_torch():
-    code = "import sys\nfrom wm_training.visualize import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code = (
+        "import sys\nfrom wm_training.commands.visualize import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    )
     code += "print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "--checkpoint" in done.stdout and done.stdout.strip().endswith("False")

@@ -4,8 +4,8 @@ import numpy as np
 from fixtures_carla import table_rows, write_drive
 from make_episodes import make_episode
 from wm_training import convert_carla, read_episode, write_episode
-from wm_training.convert import main
-from wm_training.to_bag import main as to_bag
+from wm_training.commands.convert import main
+from wm_training.commands.to_bag import main as to_bag
 
 
 def test_bags_episodes_and_folders_below_one_source_are_all_converted(tmp_path):

@@ -5,7 +5,7 @@ import shutil
 import fixtures_kitti
 import pytest
 from make_episodes import make_folder
-from wm_training import convert, inspect_dataset, to_bag, to_lerobot
+from wm_training.commands import convert, inspect_dataset, to_bag, to_lerobot
 
 DONE, ERROR, USAGE, PARTLY, STOPPED = 0, 1, 2, 3, 130
 FAST = ("--image-size", "16", "--min-rows", "3")

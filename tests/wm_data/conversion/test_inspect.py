@@ -17,7 +17,7 @@ from wm_data.conversion.inspection.survey import survey, thumbnail
 from wm_data.episodes import find_episodes, write_episode
 from wm_data.imagined import drive_hash
 from wm_data.splits import split_files
-from wm_training import inspect_dataset
+from wm_training.commands import inspect_dataset
 
 
 def inspect(folder, tmp_path, *flags):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wm_bundle import CameraSpec, ImageError, ImagePreprocessor
 from wm_data.conversion.pictures import CameraView
-from wm_training.export import cameras_of_meta
+from wm_training.exporting.cameras import cameras_of_meta
 
 SIDES = st.integers(3, 60)
 

@@ -26,7 +26,7 @@ from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.connection import Connection
 from wm_data.conversion.sources.rosbag.definitions import Definitions
-from wm_training.convert import main
+from wm_training.commands.convert import main
 
 STATUS = f"{VEHICLE}/vehicle_status"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from wm_data.conversion import runner, unit
 from wm_training import convert_kitti, read_episode
-from wm_training.convert import main
+from wm_training.commands.convert import main
 
 FAST = ["--image-size", "16", "--min-rows", "3"]
 
@@ -96,7 +96,7 @@ def test_shards_share_the_work_and_together_give_the_same_bytes(source, whole, t
 
 def test_a_killed_conversion_goes_on_and_ends_with_the_same_bytes(source, whole, tmp_path):
     dest = tmp_path / "dest"
-    command = [sys.executable, "-m", "wm_training.convert", "kitti", str(source), str(dest), *FAST]
+    command = [sys.executable, "-m", "wm_training.commands.convert", "kitti", str(source), str(dest), *FAST]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

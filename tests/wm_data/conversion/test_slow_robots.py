@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_backwards import converted
 from wm_data.conversion.controls import angle_of_curvature, angle_of_yaw_rate, steady_speed_mps
 from wm_data.conversion.options import ConvertOptions
-from wm_training import convert as command
+from wm_training.commands import convert as command
 
 MAX_STEER = math.radians(70.0)
 SPEEDS = (0.23, 0.3, 0.37, 0.45)

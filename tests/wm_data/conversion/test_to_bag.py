@@ -16,8 +16,8 @@ from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import write_episode
-from wm_training import to_bag
-from wm_training.to_bag import write_episode_bag
+from wm_training.commands import to_bag
+from wm_training.commands.to_bag import write_episode_bag
 
 
 def test_pictures_actions_and_results_come_back_by_the_rule_of_the_topics(tmp_path):
@@ -160,7 +160,7 @@ def test_a_destination_that_fills_up_is_one_error_and_leaves_nothing(tmp_path, n
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000)); "
-        "from wm_training.to_bag import main; sys.exit(main(sys.argv[1:]))"
+        "from wm_training.commands.to_bag import main; sys.exit(main(sys.argv[1:]))"
     )
     source = write_episode(tmp_path / "episode.npz", make_episode(250))
     folder = tmp_path / "out"

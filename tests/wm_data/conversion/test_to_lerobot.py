@@ -13,8 +13,8 @@ from wm_data.conversion.lerobot.columns import Layout
 from wm_data.conversion.lerobot.files import DatasetWriter
 from wm_data.conversion.lerobot.statistics import PixelCounts, of_numbers
 from wm_data.episodes import EpisodeError, find_episodes, read_episode, write_episode
-from wm_training import to_lerobot
-from wm_training.to_lerobot import write_lerobot
+from wm_training.commands import to_lerobot
+from wm_training.commands.to_lerobot import write_lerobot
 
 
 def pixels(cell):

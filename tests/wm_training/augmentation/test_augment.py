@@ -15,7 +15,7 @@ from wm_data.imagined import drive_hash
 from wm_training import WorldModelTrainer, load_world_model
 from wm_training.api.observations import Observations
 from wm_training.augmentation import imagining, runner
-from wm_training.augmentation.__main__ import main
+from wm_training.commands.augment import main
 from wm_training.data.dataset import SequenceDataset
 
 

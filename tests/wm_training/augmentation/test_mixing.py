@@ -12,11 +12,11 @@ from tiny_clones import SMALL
 from wm_data.episodes import EpisodeError, write_episode
 from wm_data.imagined import drive_hash
 from wm_data.splits import split_files
-from wm_training.cloning.__main__ import main as clone
-from wm_training.config import WorldModelTrainConfig
+from wm_training.commands.clone import main as clone
+from wm_training.commands.train import main as train
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 from wm_training.data.mixing import EpisodeWindows, mix
-from wm_training.train import main as train
 
 WHITE = 255
 CONFIG = WorldModelTrainConfig(batch_size=64, sequence_length=8, validation_share=0.25)

@@ -11,8 +11,8 @@ from toy_lane import driven_reward, wandering
 from wm_bundle.onnx_runtime import onnxruntime
 from wm_bundle.policy import PolicyManifest
 from wm_data.episodes import write_episode
-from wm_training.cloning.__main__ import main as clone
-from wm_training.guidance.__main__ import main
+from wm_training.commands.clone import main as clone
+from wm_training.commands.finetune_policy import main
 from wm_training.training.learner import Learner
 
 # Making the toy's world model takes some seconds of a core, and much longer where others have it.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from wm_data.splits import split_files
-from wm_training.cloning.__main__ import main as clone
-from wm_training.guidance.__main__ import main as finetune_policy
+from wm_training.commands.clone import main as clone
+from wm_training.commands.finetune_policy import main as finetune_policy
 
 from benchmarks.imagined_cloning import driven_scores
 

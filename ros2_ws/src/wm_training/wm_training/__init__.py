@@ -19,7 +19,7 @@ _PUBLIC = {
     "convert_donkeycar": "wm_data.conversion.api",
     "convert_udacity": "wm_data.conversion.api",
     "WorldModelGuidedPolicy": "wm_training.guidance.guided_policy",
-    "WorldModelTrainConfig": "wm_training.config",
+    "WorldModelTrainConfig": "wm_training.configuration.config",
     "SequenceDataset": "wm_training.data.dataset",
     "EpisodeWindows": "wm_training.data.mixing",
     "mix": "wm_training.data.mixing",

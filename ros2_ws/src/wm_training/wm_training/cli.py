@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from wm_training.processes import is_main_process
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -37,15 +39,6 @@ def parse(
 def parse_some(options: type[Options], program: str, arguments: list[str] | None = None) -> Options:
     """As ``parse``, but flags that are no field of ``options``, and --help, are left for somebody else."""
     return _from_flags(program, options, arguments, add_help=False, return_unknown_args=True)[0]
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one of its run that speaks: all but one of those of torchrun or srun are silent."""
-    if "RANK" not in os.environ and "SLURM_STEP_NUM_TASKS" not in os.environ:
-        return True  # without loading torch, which takes seconds
-    from wm_training.training import distributed
-
-    return distributed.is_main_process()
 
 
 def say(program: str, text: str) -> None:
@@ -80,8 +73,7 @@ def run_on_episodes(program: str, work: Callable[[], int]) -> int:
     def guarded() -> int:
         from wm_data.episodes import EpisodeError
 
-        from wm_training.config_values import ConfigurationError
-        from wm_training.errors import TrainingError
+        from wm_training.errors import ConfigurationError, TrainingError
 
         return run(program, work, (EpisodeError, TrainingError, ConfigurationError, OSError))
 

@@ -3,3 +3,11 @@
 
 class TrainingError(RuntimeError):
     """Training cannot go on, or a checkpoint cannot be used, and why."""
+
+
+class CollectError(RuntimeError):
+    """Recording cannot go on, and why."""
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be used: the field, its value and what was expected."""

@@ -12,8 +12,8 @@ from wm_bundle import ACTION_HIGH, ACTION_LOW, ACTION_NAMES
 from wm_training.api.policies import commands
 from wm_training.api.pretrained import PretrainedWorldModel
 from wm_training.api.starts import GivenStarts, RecordedStarts, Starts
-from wm_training.imagination.open_loop import camera_sheet
 from wm_training.imagination.recorded import open_split
+from wm_training.model.open_loop import camera_sheet
 
 VECTOR_DEVIATIONS = 10.0  # the vector's space reaches so many standard deviations from the training's mean
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from wm_bundle import ImagePreprocessor
 from wm_data.episodes import Episode
 
-from wm_training.config_values import nearest
-from wm_training.export import cameras_of_meta
+from wm_training.configuration.values import nearest
+from wm_training.exporting.cameras import cameras_of_meta
 from wm_training.model.world_model import WorldModel
 
 Array = np.ndarray | Tensor

@@ -22,8 +22,8 @@ from wm_training.api.observations import Array, Observations, Rows, at_model_siz
 from wm_training.api.policies import ACTORS, Policy, actor_policy, checked_policy, given_actions
 from wm_training.api.readout import VectorReadout, fit_readout
 from wm_training.errors import TrainingError
-from wm_training.imagination.open_loop import decode_pictures
 from wm_training.imagination.recorded import open_split, spread_windows
+from wm_training.model.open_loop import decode_pictures
 from wm_training.model.rssm import State
 from wm_training.model.world_model import WorldModel
 from wm_training.training.checkpoints import read_world_model

@@ -12,8 +12,8 @@ from wm_data.splits import split_files
 
 from wm_training.cloning.options import CloneOptions
 from wm_training.data.dataset import SequenceDataset
-from wm_training.export import cameras_of_meta
-from wm_training.model.world_model import Batch
+from wm_training.exporting.cameras import cameras_of_meta
+from wm_training.model.batch import Batch
 
 
 class CloneData:

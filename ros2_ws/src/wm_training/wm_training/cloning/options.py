@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wm_training.cloning.policy_run import PolicyRun
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 
 WINDOW = 2
 """Rows that are read side by side: the shortest windows there are."""

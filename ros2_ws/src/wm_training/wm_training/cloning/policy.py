@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.model.batch import Batch
 from wm_training.model.heads import Actor, TanhNormal
 from wm_training.model.losses import behaviour_cloning_loss
 from wm_training.model.networks import Encoder
 from wm_training.model.noise import Noise
-from wm_training.model.world_model import Batch
 
 COMMANDS = ("steer", "longitudinal")
 _COMMAND_SIZE = 3

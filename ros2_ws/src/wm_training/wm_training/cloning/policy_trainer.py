@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wm_training.errors import TrainingError
-from wm_training.run_record import check_data
 from wm_training.training import checkpoints
+from wm_training.training.run_record import check_data
 
 BEST, LAST = "best_model.pt", "last.pt"
 SAVE_EVERY_S = 120.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from wm_training import processes
 from wm_training.cloning.data import CloneData
 from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy, measures
@@ -15,10 +16,10 @@ from wm_training.model.noise import draw_noise
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
+from wm_training.processes import asked_to_stop
 from wm_training.training import distributed, precision
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
-from wm_training.training.process import asked_to_stop
 from wm_training.training.validation import validate
 
 LEAST_UPDATES = 20
@@ -41,7 +42,7 @@ class CloneTrainer(PolicyTrainer):
         self.data = CloneData(options)
         self.made_of = data_summary(options.data_path, self.data.config.imagined_folder)
         self.device = distributed.choose_device(options.device)
-        torch.set_num_threads(options.threads or distributed.processor_threads())
+        torch.set_num_threads(options.threads or processes.processor_threads())
         saved = self.saved_settings() if options.resume == "auto" else {}
         self.arithmetic = precision.choose(self.data.config, self.device, saved.get("precision"))
         self.config = self.data.config.with_changes(precision=self.arithmetic.used)

@@ -13,7 +13,7 @@ from wm_bundle import CameraSpec, ImagePreprocessor
 from wm_bundle.frames import Frame, RawImage
 from wm_bundle.synchroniser import CameraSynchroniser
 
-from wm_training.data.messages import stamp_ns
+from wm_training.collecting.messages import stamp_ns
 
 OnPicture = Callable[[int, np.ndarray, np.ndarray], None]
 """Takes the stamp [ns], the picture (3 K, H, W) uint8 RGB, and which cameras are in it, (K,) bool."""

@@ -9,7 +9,7 @@ from wm_data.episodes import Episode, write_episode
 from wm_evaluation.wording import counted
 
 from wm_training.cli import say
-from wm_training.data.drivers import (
+from wm_training.collecting.drivers import (
     BRAKE,
     AutopilotWithBursts,
     BurstNoise,
@@ -19,19 +19,16 @@ from wm_training.data.drivers import (
     PlannerFollower,
     RandomDriver,
 )
-from wm_training.data.recording import EpisodeRecorder, Standstill, Tick
+from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
+from wm_training.errors import CollectError
 
 if TYPE_CHECKING:
-    from wm_training.collect import CollectOptions
-    from wm_training.data.collect_node import CollectNode
+    from wm_training.collecting.node import CollectNode
+    from wm_training.collecting.options import CollectOptions
 
 ATTEMPTS = 3  # at an episode that a lost tick cuts, or that ends too early
 _FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
 _SETTLE_S = 0.5  # for the rest of a node's topics, once the first was found
-
-
-class CollectError(RuntimeError):
-    """Recording cannot go on, and why."""
 
 
 class Collector:

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from wm_bundle import from_command, to_command
 
-from wm_training.data.recording import Tick
+from wm_training.collecting.recording import Tick
 
 BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 

@@ -21,14 +21,14 @@ from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
-from wm_training.data.cameras import Cameras
-from wm_training.data.drivers import Decision
-from wm_training.data.messages import control_array, stamp_ns
-from wm_training.data.planner_link import PlannerLink
-from wm_training.data.recording import Tick, TickAssembler
+from wm_training.collecting.cameras import Cameras
+from wm_training.collecting.drivers import Decision
+from wm_training.collecting.messages import control_array, stamp_ns
+from wm_training.collecting.planner_link import PlannerLink
+from wm_training.collecting.recording import Tick, TickAssembler
 
 if TYPE_CHECKING:
-    from wm_training.collect import CollectOptions
+    from wm_training.collecting.options import CollectOptions
 
 _UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's word for a node that was not announced yet
 

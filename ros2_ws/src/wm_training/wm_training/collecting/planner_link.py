@@ -15,8 +15,8 @@ from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 from wm_msgs.msg import PlannerStatus
 
-from wm_training.data.collector import CollectError
-from wm_training.data.messages import control_array, stamp_ns
+from wm_training.collecting.messages import control_array, stamp_ns
+from wm_training.errors import CollectError
 
 # Parameters that say nothing about how it drives: rclpy's own, and a folder whose content has a name of its own.
 _NOT_TOLD = ("use_sim_time", "start_type_description_service", "autostart", "bundle")

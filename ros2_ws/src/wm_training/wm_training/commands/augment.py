@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wm_training.augmentation.options import AugmentOptions
 from wm_training.cli import DONE, STOPPED, counting_progress, parse, run_on_episodes, say
-from wm_training.training.process import asked_to_stop, prepare_process
+from wm_training.processes import asked_to_stop, prepare_process
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,11 +36,11 @@ def _augment(options: AugmentOptions) -> int:
     import torch
     from rich.console import Console
 
+    from wm_training import processes
     from wm_training.api.pretrained import load_world_model
     from wm_training.augmentation.runner import MANIFEST, Augmentation
-    from wm_training.training import distributed
 
-    torch.set_num_threads(options.threads or distributed.processor_threads())
+    torch.set_num_threads(options.threads or processes.processor_threads())
     augmentation = Augmentation(load_world_model(options.checkpoint, options.device), options)
     todo = augmentation.begin()
     before = len(augmentation.files) - len(todo)

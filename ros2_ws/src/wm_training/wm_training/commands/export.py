@@ -159,39 +159,13 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
             )
 
 
-def cameras_of_meta(meta: dict) -> tuple:
-    """CameraSpecs from the episodes' ``meta["cameras"]``: the planner prepares pictures as they were prepared.
-
-    Raises EpisodeError where it does not tell them.
-    """
-    from wm_bundle import CameraSpec
-    from wm_data.episodes import EpisodeError
-
-    try:
-        return tuple(
-            CameraSpec(
-                camera["name"],
-                camera["source_height"],
-                camera["source_width"],
-                tuple(camera["crop"]) if camera.get("crop") else None,
-                camera.get("letterbox", False),
-            )
-            for camera in meta["cameras"]
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        told = f"{meta['cameras']!r}"[:200]
-        raise EpisodeError(
-            f"the episodes' meta has the cameras {told}, expected for each an object with name, source_height and "
-            f"source_width ({type(error).__name__}: {error}): write the episodes anew"
-        ) from None
-
-
 def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measured: dict):
     """``made_of``: the part of the provenance that the run tells; ``measured``: the fields that it measured itself."""
     from wm_bundle import BundleManifest, ImageSpec, LatentSpec, VectorSpec
     from wm_bundle.bundle import sha256_of
     from wm_data.rates import rate_of
 
+    from wm_training.exporting.cameras import cameras_of_meta
     from wm_training.exporting.provenance import training_config
 
     meta = json.loads(payload["meta"])

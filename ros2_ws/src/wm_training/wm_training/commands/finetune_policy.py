@@ -9,7 +9,7 @@ from wm_evaluation.wording import counted, spell_duration
 from wm_training.cli import DONE, STOPPED, parse, run_on_episodes, say
 from wm_training.errors import TrainingError
 from wm_training.guidance.options import FinetuneOptions
-from wm_training.training.process import prepare_process
+from wm_training.processes import prepare_process
 
 if TYPE_CHECKING:
     from wm_training.guidance.trainer import FinetuneTrainer

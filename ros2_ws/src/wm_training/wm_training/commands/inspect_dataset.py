@@ -57,7 +57,7 @@ def _inspect(options: Options) -> int:
     from wm_data.splits import SPLITS, split_files
     from wm_evaluation.report import write_page
 
-    from wm_training.config import WorldModelTrainConfig
+    from wm_training.configuration.config import WorldModelTrainConfig
 
     config = WorldModelTrainConfig()
     folder = Path(options.dataset).expanduser()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from wm_evaluation.wording import counted
 
-from wm_training import configuration
-from wm_training.cli import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, run_on_episodes, say
-from wm_training.config import WorldModelTrainConfig
-from wm_training.config_values import ONE_SIZE, ConfigurationError, NotSet
-from wm_training.errors import TrainingError
-from wm_training.presets import PresetName
-from wm_training.training.process import prepare_process
+from wm_training.cli import DONE, STOPPED, USAGE, parse, parse_some, run, run_on_episodes, say
+from wm_training.configuration import layers
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.presets import PresetName
+from wm_training.configuration.values import ONE_SIZE, NotSet
+from wm_training.errors import ConfigurationError, TrainingError
+from wm_training.processes import is_main_process, prepare_process
 
 if TYPE_CHECKING:
     from wm_data.agreement import Traits
@@ -73,7 +73,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
     Raises ConfigurationError for settings that are refused, SystemExit for --help and for flags that are none.
     """
     layers = parse_some(Layers, "train", arguments)
-    below = configuration.below_flags(layers.preset, layers.config)
+    below = layers.below_flags(layers.preset, layers.config)
     sizes = {name for pair in ONE_SIZE for name in pair}
     lower = Settings(**{name: NotSet(value) if name in sizes else value for name, value in below.items()})
     options = parse(
@@ -86,11 +86,11 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
     # A flag that was not given leaves the default in its place, the very object; a NotSet is never what a flag gives.
     given = {field.name: getattr(options.settings, field.name) for field in fields(lower)}
     flags = {name: value for name, value in given.items() if value is not getattr(lower, name)}
-    return options, configuration.build(below, flags)
+    return options, layers.build(below, flags)
 
 
 def _train(options: Options, config: WorldModelTrainConfig) -> int:
-    from wm_training.run_record import note_run
+    from wm_training.training.run_record import note_run
     from wm_training.training.trainer import WorldModelTrainer
 
     last = Path(config.output_dir).expanduser() / "last.pt"
@@ -129,7 +129,7 @@ def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldM
 
     payload = read_checkpoint(checkpoint)
     saved = WorldModelTrainConfig.from_dict(payload.get("config"), f"checkpoint {checkpoint}")
-    model, others = configuration.differences(saved, config)
+    model, others = layers.differences(saved, config)
     if model:
         raise ConfigurationError(
             f"checkpoint {checkpoint} is of another model: {', '.join(model)}; "
@@ -184,7 +184,7 @@ def _show(trainer: "WorldModelTrainer") -> None:
         trained = "" if any(weight.requires_grad for weight in weights) else ", not trained"
         say("train", f"{name:<14}{sum(weight.numel() for weight in weights):>12,} parameters{trained}")
     if is_main_process():
-        sys.stdout.write(configuration.dump(trainer.asked))
+        sys.stdout.write(layers.dump(trainer.asked))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wm_training.config_values import ONE_SIZE, ConfigurationError, NotSet, joined, nearest, typed
+from wm_training.configuration.values import ONE_SIZE, NotSet, joined, nearest, typed
+from wm_training.errors import ConfigurationError
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Settings in layers: class defaults, then a preset, a YAML file, and changes such as command-line flags.
 
 Every layer overrules the ones before it, field by field. Of two names of one size (``ONE_SIZE``) each layer may
-give either; it counts for both. ``python -m wm_training.configuration --markdown`` prints the tables of
-docs/configuration.md.
+give either; it counts for both.
 """
 
 import dataclasses
@@ -14,10 +13,10 @@ from typing import Any, get_args
 
 import yaml
 
-from wm_training.cli import DONE, USAGE, run
-from wm_training.config import WorldModelTrainConfig, check_names
-from wm_training.config_values import ONE_SIZE, ConfigurationError, joined, nearest, typed
-from wm_training.presets import PRESETS
+from wm_training.configuration.config import WorldModelTrainConfig, check_names
+from wm_training.configuration.presets import PRESETS
+from wm_training.configuration.values import ONE_SIZE, joined, nearest, typed
+from wm_training.errors import ConfigurationError
 
 SECTIONS = {
     "state_dim": "Model",
@@ -187,50 +186,3 @@ def _value(loader: yaml.SafeLoader, name: Any, node: yaml.Node, place: str) -> A
     if field.type is int and isinstance(value, float) and value.is_integer():
         return int(value)  # 1e4 is a whole number
     return value
-
-
-def markdown() -> str:
-    """The tables of docs/configuration.md: all fields by section, and the presets side by side."""
-    from docstring_parser import parse_from_object
-
-    texts = {item.arg_name: item.description for item in parse_from_object(WorldModelTrainConfig).params}
-    lines = []
-    for name, field in FIELDS.items():
-        if name in SECTIONS:
-            lines += [
-                "",
-                f"### {SECTIONS[name]}",
-                "",
-                "| Field | Default | Unit or choices | Meaning |",
-                "|---|---|---|---|",
-            ]
-        unit = re.search(r" \[([^]]+)\]", texts[name])
-        meaning = texts[name].replace(unit[0], "", 1) if unit else texts[name]
-        choices = ", ".join(f"`{choice}`" for choice in get_args(field.type)) or (
-            "yes or no" if field.type is bool else ""
-        )
-        lines.append(f"| `{name}` | {_cell(field.default)} | {unit[1] if unit else choices} | {meaning} |")
-    lines += ["", "### Presets side by side", "", f"| Field | default | {' | '.join(PRESETS)} |"]
-    lines.append("|---" * (2 + len(PRESETS)) + "|")
-    for name, field in FIELDS.items():
-        if any(name in preset for preset in PRESETS.values()):
-            cells = (_cell(preset[name]) if name in preset else "" for preset in PRESETS.values())
-            lines.append(f"| `{name}` | {_cell(field.default)} | {' | '.join(cells)} |")
-    return "\n".join(lines[1:]) + "\n"
-
-
-def _cell(value: Any) -> str:
-    shown = f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
-    return f"`{shown}`"
-
-
-def main() -> int:
-    """Print the tables; returns the exit code."""
-    if sys.argv[1:] != ["--markdown"]:
-        print("usage: python -m wm_training.configuration --markdown", file=sys.stderr)
-        return USAGE
-    return run("configuration", lambda: print(markdown(), end="") or DONE, ())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

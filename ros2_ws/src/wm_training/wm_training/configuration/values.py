@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, get_args
 
+from wm_training.errors import ConfigurationError
+
 ONE_SIZE = (("state_dim", "deterministic_dim"), ("latent_dim", "stochastic_dim"))
 """Pairs of fields that are two names for one size."""
-
-
-class ConfigurationError(ValueError):
-    """A configuration that cannot be used: the field, its value and what was expected."""
 
 
 class NotSet(int):

@@ -11,9 +11,9 @@ from wm_data.episodes import Episode, EpisodeError, drives_in, read_episode
 from wm_data.imagined import drive_hashes, imagined_files, refuse_imagined
 from wm_data.splits import SPLITS, split_files
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.light import change_light, draw_lights
-from wm_training.model.world_model import Batch
+from wm_training.model.batch import Batch
 
 
 class SequenceDataset:

@@ -6,7 +6,7 @@ from wm_data.agreement import notes
 from wm_data.rewards import beyond, largest_return
 from wm_data.splits import drives_of, name_of_drive
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 
 SHOWN = 6

@@ -18,8 +18,9 @@ from wm_evaluation.imagined_frames import Observation
 from wm_training.data.dataset import SequenceDataset
 from wm_training.exporting.file_model import open_file
 from wm_training.exporting.graphs import ActorGraph, ImagineGraph, ObserveGraph
+from wm_training.model.batch import Batch
 from wm_training.model.heads import search_to_command
-from wm_training.model.world_model import Batch, WorldModel
+from wm_training.model.world_model import WorldModel
 from wm_training.training.validation import episode_batches
 
 

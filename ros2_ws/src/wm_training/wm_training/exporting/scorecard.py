@@ -8,9 +8,9 @@ from wm_evaluation.scorecard.summary import summarise
 from wm_training.cli import say
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
-from wm_training.imagination.open_loop import open_loop
+from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.scorecard import measure, plan_windows
-from wm_training.imagination.window_settings import WindowSettings
+from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
 
 STEPS = (1, 5, 15)

@@ -19,10 +19,10 @@ from wm_training.guidance.returns import (
     imagined_returns,
     proposal_returns,
 )
+from wm_training.model.batch import Batch
 from wm_training.model.heads import TanhNormal, search_to_command
 from wm_training.model.losses import behaviour_cloning_loss
 from wm_training.model.noise import Noise
-from wm_training.model.world_model import Batch
 
 SCORE = "score"
 """Name of the measure that decides: imagined return, and behaviour_weight times the actor's log density."""

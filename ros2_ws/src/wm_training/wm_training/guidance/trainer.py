@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from wm_data.episodes import EpisodeError
 
+from wm_training import processes
 from wm_training.api import load_world_model
 from wm_training.cloning.onnx_file import weights_hash
 from wm_training.cloning.policy import measures as clone_measures
@@ -18,15 +19,15 @@ from wm_training.guidance.options import FinetuneOptions
 from wm_training.guidance.policy_state import open_data, read_state
 from wm_training.guidance.returns import check_actor
 from wm_training.imagination.recorded import open_split
+from wm_training.model.batch import Batch
 from wm_training.model.noise import draw_noise
-from wm_training.model.world_model import Batch
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
+from wm_training.processes import asked_to_stop
 from wm_training.training import distributed
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Sample
-from wm_training.training.process import asked_to_stop
 from wm_training.training.validation import chosen_windows
 
 
@@ -43,7 +44,7 @@ class FinetuneTrainer(PolicyTrainer):
         """Open policy, world model and data. Raises EpisodeError, ConfigurationError, TrainingError."""
         self.options = options
         self.device = distributed.choose_device(options.device)
-        torch.set_num_threads(options.threads or distributed.processor_threads())
+        torch.set_num_threads(options.threads or processes.processor_threads())
         state = read_state(options.policy)
         labelled = options.labelled_share > 0.0
         self.data = open_data(

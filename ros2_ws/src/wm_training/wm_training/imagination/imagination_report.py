@@ -17,29 +17,30 @@ from wm_evaluation.scorecard.summary import summarise
 from wm_evaluation.scorecard.tables import Cards
 from wm_evaluation.scorecard.terminal import terminal_tables
 
+from wm_training import processes
 from wm_training.cli import say
-from wm_training.config_values import nearest
+from wm_training.configuration.values import nearest
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
-from wm_training.imagination.open_loop import open_loop
+from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.recorded import open_split
 from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_page import build_page
-from wm_training.imagination.window_settings import WindowSettings
+from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
 from wm_training.training import distributed
 from wm_training.training.checkpoints import read_world_model
 
 if TYPE_CHECKING:
-    from wm_training.visualize import Options
+    from wm_training.imagination.options import VisualizeOptions
 
 PROGRAM = "visualize"
 UNKNOWN_RATE_HZ = 10.0  # taken for episodes whose meta does not say
 TABLE_WIDTH = 110  # [characters] of the tables where no terminal says how wide it is
 
 
-def report(options: "Options") -> None:
+def report(options: "VisualizeOptions") -> None:
     """Write picture, video, scorecard and page, and print the tables.
 
     Raises TrainingError and EpisodeError for what cannot be used, OSError.
@@ -48,7 +49,7 @@ def report(options: "Options") -> None:
     output = Path(options.output).expanduser() if options.output else checkpoint.parent / PROGRAM
     if output.exists() and not output.is_dir():
         raise TrainingError(f"output {output} is a file, expected a folder")
-    torch.set_num_threads(options.threads or distributed.processor_threads())
+    torch.set_num_threads(options.threads or processes.processor_threads())
     model, payload = read_world_model(checkpoint, distributed.choose_device(options.device))
     path = options.data_path or model.config.data_path
     data = open_split(path, model, options.split)
@@ -96,7 +97,7 @@ def report(options: "Options") -> None:
     say(PROGRAM, f"wrote scorecard.html, scorecard.json, imagined_trajectory.png and .mp4 to {output}")
 
 
-def asked_episode(options: "Options", data: SequenceDataset) -> int | None:
+def asked_episode(options: "VisualizeOptions", data: SequenceDataset) -> int | None:
     """Number of the episode asked for, None for any. Raises TrainingError for one that is not there or too short."""
     number = options.index
     if options.episode is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from wm_bundle.files import replacing
 from wm_evaluation.video import write_video
 
-from wm_training.imagination.open_loop import IMAGINED, SEEN, OpenLoop, camera_sheet
+from wm_training.model.open_loop import IMAGINED, SEEN, OpenLoop, camera_sheet
 
 INK, SOFT, MODEL, PALE, RULE = "#1b2330", "#5b6675", "#2463d6", "#a9c4f2", "#dfe3e9"
 BORDER = {False: [part / 255 for part in SEEN], True: [part / 255 for part in IMAGINED]}  # by "is it imagined?"

@@ -12,9 +12,9 @@ from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
 from wm_evaluation.scorecard.measurements import Measurements, join
 
 from wm_training.data.dataset import stack, window
-from wm_training.imagination.open_loop import OpenLoop
-from wm_training.imagination.window_settings import WindowSettings
-from wm_training.model.world_model import Batch
+from wm_training.imagination.options import WindowSettings
+from wm_training.model.batch import Batch
+from wm_training.model.open_loop import OpenLoop
 
 BATCH_NUMBERS = 2**23  # numbers of the pictures of the windows predicted at once
 

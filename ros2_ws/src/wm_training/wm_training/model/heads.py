@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.networks import mlp
 
 # The inverse of tanh grows without bound; labels are pulled this close to the end of the range and no closer.

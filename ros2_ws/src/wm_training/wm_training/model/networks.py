@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.convolutions import DownConvolution, UpConvolution
 from wm_training.model.pieces import in_pieces
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wm_training.model.world_model import Batch, WorldModel
+from wm_training.model.batch import Batch
+from wm_training.model.world_model import WorldModel
 
 DECODED_NUMBERS = 2**23  # numbers of the pictures decoded at once, so that six large cameras fit into memory
 BORDER = 2  # [px] around every panel of comparison_frames

@@ -17,7 +17,8 @@ from torch import Tensor
 from wm_training.model.rssm import State
 
 if TYPE_CHECKING:
-    from wm_training.model.world_model import Batch, WorldModel
+    from wm_training.model.batch import Batch
+    from wm_training.model.world_model import WorldModel
 
 
 def open_loop_loss(model: "WorldModel", states: State, batch: "Batch", chance: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.latents import make_latent
 from wm_training.model.loop_linear import LoopLinear
 from wm_training.model.networks import mlp

@@ -5,17 +5,15 @@
 
 import json
 import math
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
 from wm_bundle.doubts import TOO_FEW_UPDATES
 from wm_bundle.files import write_text
 from wm_evaluation.wording import counted
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.monitoring.issues import (
     ISSUES,
     MIN_POINTS,
@@ -151,52 +149,3 @@ def _finding(issue: str, curves: Curves, config: WorldModelTrainConfig) -> Findi
         max(sign.last for sign in signs),
         "; ".join(dict.fromkeys(sign.remedy for sign in signs)),
     )
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    """Command line of check_run."""
-
-    run: tyro.conf.Positional[str]
-    """Folder of the run: its config.yaml and its tables are read, nothing in it is written."""
-    report: str | None = None
-    """Also write all that as a page, to this file (*.html)."""
-
-    def __post_init__(self):
-        if self.report is not None and not self.report.endswith(".html"):
-            raise ValueError(f"report is {self.report!r}, expected a file's name that ends with .html")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
-    from wm_training import cli
-    from wm_training.config_values import ConfigurationError
-    from wm_training.errors import TrainingError
-
-    options = cli.parse(CheckOptions, "Judge a training run by its curves.", "check_run", arguments)
-    return cli.run("check_run", lambda: _check(options), (ConfigurationError, TrainingError, OSError))
-
-
-def _check(options: CheckOptions) -> int:
-    from wm_evaluation.report import write_page
-
-    from wm_training import cli, configuration
-    from wm_training.monitoring.report import build_page
-    from wm_training.run_record import read_record
-
-    folder = Path(options.run).expanduser()
-    config = configuration.build(configuration.load(folder / "config.yaml"))
-    curves = read_run(folder)
-    if not curves:
-        raise FileNotFoundError(f"no metrics.csv with rows in {folder}: give the output_dir of a run")
-    report = examine(curves, config)
-    print(report.text())
-    if options.report is not None:
-        file = Path(options.report).expanduser()
-        write_page(file, build_page(folder.resolve().name, curves, config, report, read_record(folder)))
-        cli.say("check_run", f"wrote {file}")
-    return cli.DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main())

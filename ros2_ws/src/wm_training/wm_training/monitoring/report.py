@@ -9,7 +9,7 @@ from wm_evaluation.report import Block, Chart, Facts, Grid, Page, Prose, Section
 from wm_evaluation.report.charts import Expected, Series, lines
 from wm_evaluation.wording import counted
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.monitoring.health import TOO_FEW, Report
 from wm_training.monitoring.issues import RANGES, WARNING, Curves, finite
 

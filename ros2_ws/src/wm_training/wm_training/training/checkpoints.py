@@ -12,7 +12,7 @@ from torch import nn
 from wm_bundle.files import replacing
 from wm_data.agreement import Traits
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.errors import TrainingError
 from wm_training.model.world_model import WorldModel
 

@@ -9,65 +9,15 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from wm_training.errors import TrainingError
+from wm_training.processes import Place, place
 
 DEADLINE = timedelta(minutes=30)
 """Longest time a rank waits for the others: rank 0 validates and saves while they wait."""
-
-
-class Place(NamedTuple):
-    """Where this process stands among those of the run, from the environment alone."""
-
-    rank: int
-    world_size: int
-    local_rank: int
-    """Rank among the processes of this machine."""
-    local_size: int
-    """Processes of the run on this machine, the same number on every machine."""
-
-
-def place() -> Place:
-    """This process's place: what torchrun or srun says, else the only process. Raises TrainingError for nonsense."""
-    environment = os.environ
-    try:
-        if "RANK" in environment and "WORLD_SIZE" in environment:
-            world = int(environment["WORLD_SIZE"])
-            local_size = int(environment.get("LOCAL_WORLD_SIZE", world))
-            found = Place(int(environment["RANK"]), world, int(environment.get("LOCAL_RANK", 0)), local_size)
-        # Not SLURM_NTASKS: a batch script that runs the command without srun has it too.
-        elif int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-            world, nodes = int(environment["SLURM_STEP_NUM_TASKS"]), int(environment.get("SLURM_STEP_NUM_NODES", "1"))
-            if world % nodes:
-                raise TrainingError(f"srun started {world} tasks on {nodes} nodes, expected as many on each of them")
-            found = Place(int(environment["SLURM_PROCID"]), world, int(environment["SLURM_LOCALID"]), world // nodes)
-        else:
-            return Place(0, 1, 0, 1)
-    except (KeyError, ValueError) as error:
-        raise TrainingError(
-            f"the variables of torchrun or srun in the environment do not fit together ({error}); start every "
-            f"process with one of the two, or unset RANK, WORLD_SIZE and SLURM_STEP_NUM_TASKS"
-        ) from None
-    if not (0 <= found.rank < found.world_size and 0 <= found.local_rank < found.local_size):
-        raise TrainingError(f"the environment says {found}, expected ranks below the number of processes")
-    return found
-
-
-def is_main_process() -> bool:
-    """True in the process that prints and writes: rank 0. Reads the environment only."""
-    return place().rank == 0
-
-
-def processor_threads() -> int:
-    """Threads for this process: its share of the cores that it may use."""
-    granted = os.environ.get("SLURM_CPUS_PER_TASK")
-    if granted:
-        return int(granted)
-    return max(1, len(os.sched_getaffinity(0)) // place().local_size)
 
 
 def choose_device(name: str) -> torch.device:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from wm_bundle.files import replacing
 
-from wm_training.model.world_model import Batch
+from wm_training.model.batch import Batch
 
 
 class FiniteGuard:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.model.batch import Batch
 from wm_training.model.losses import LOSSES, kl_anneal
 from wm_training.model.noise import Noise
-from wm_training.model.world_model import Batch, WorldModel
+from wm_training.model.world_model import WorldModel
 from wm_training.training.distributed import OneProcess
 from wm_training.training.guard import FiniteGuard, usable_gradient
 from wm_training.training.loader import Sample

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 
 from wm_training.errors import TrainingError
+from wm_training.model.batch import Batch
 from wm_training.model.noise import Noise
 from wm_training.model.pieces import one_core_threads
-from wm_training.model.world_model import Batch
 
 READ_DEADLINE_S = 300.0
 CLOSE_DEADLINE_S = 10.0

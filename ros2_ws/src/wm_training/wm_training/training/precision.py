@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
-from wm_training.config import WorldModelTrainConfig
+from wm_training.configuration.config import WorldModelTrainConfig
 
 FASTER = 1.2
 """How many times as fast bfloat16 must be: less is not worth its lost digits, and differs from start to start."""

@@ -15,20 +15,21 @@ import torch
 from torch import Tensor
 from wm_bundle.files import write_text
 
-from wm_training import configuration
-from wm_training.config import WorldModelTrainConfig
+from wm_training import processes
+from wm_training.configuration import layers
+from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
-from wm_training.imagination.open_loop import comparison_frames, open_loop
 from wm_training.model.heads import ScalarHead
 from wm_training.model.noise import draw_noise
+from wm_training.model.open_loop import comparison_frames, open_loop
 from wm_training.model.world_model import WorldModel
 from wm_training.monitoring.monitor import Monitor
+from wm_training.processes import asked_to_stop
 from wm_training.training import checkpoints, distributed, precision
 from wm_training.training.guard import write_bad_batch
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
-from wm_training.training.process import asked_to_stop
 from wm_training.training.validation import episode_batches, validate
 
 CHECK_EVERY = 10
@@ -55,7 +56,7 @@ class WorldModelTrainer:
         self.device = distributed.choose_device(config.device)
         self.ranks = distributed.connect(self.device)
         self._rows = self.ranks.rows(config.batch_size, config.gradient_accumulation)
-        torch.set_num_threads(config.threads or distributed.processor_threads())
+        torch.set_num_threads(config.threads or processes.processor_threads())
         self.arithmetic = precision.choose(config, self.device, saved_precision, self.ranks.any)
         self.config = config.with_changes(precision=self.arithmetic.used)
         self.world_model = self._build_model()
@@ -101,7 +102,7 @@ class WorldModelTrainer:
             raise TrainingError(f"the processes begin at updates {steps}: is output_dir one folder for all of them?")
         if self.ranks.main:
             self.output.mkdir(parents=True, exist_ok=True)
-            write_text(self.output / "config.yaml", configuration.dump(self.asked))
+            write_text(self.output / "config.yaml", layers.dump(self.asked))
         frames = config.batch_size * config.sequence_length
         monitor = Monitor(self.output, self.asked, self.total_steps, self.step, frames, enabled=self.ranks.main)
         steps = range(self.step, self.total_steps)

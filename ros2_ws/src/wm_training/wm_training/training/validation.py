@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from torch import Tensor
 
 from wm_training.data.dataset import SequenceDataset, stack, window
+from wm_training.model.batch import Batch
 from wm_training.model.noise import Noise, draw_noise
-from wm_training.model.world_model import Batch
 
 
 def chosen_windows(data: SequenceDataset, frames: int) -> dict[int, list[int]]:

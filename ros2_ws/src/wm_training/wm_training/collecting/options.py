@@ -1,0 +1,94 @@
+"""The command line of collect: what to record, and how."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wm_bundle.spawn_file import cameras_in
+
+from wm_training.errors import CollectError
+
+
+@dataclass(frozen=True)
+class CollectOptions:
+    """What to record, and how."""
+
+    episodes: int = 10
+    """Episodes the folder shall hold in the end: a total, so that the same call goes on where it was interrupted. Those
+    already there count; 3 there and 5 asked for records 2."""
+    episode_length: int = 500
+    """Longest episode [rows]."""
+    output_dir: str = "./data/world_model/train"
+    """Folder for episode_NNNNNN.npz."""
+    driver: Literal["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"] = "autopilot"
+    """Who drives: the autopilot, the planner, either of them disturbed by bursts, or smooth random commands."""
+    seed: int = 0
+    """Seed of the first episode: its track, where the simulator can be reset, and its noise. Then seed + 1 …"""
+    noise_every: float = 2.0
+    """Mean time between bursts of a noisy driver [s]."""
+    noise_strength: float = 0.4
+    """Mean standard deviation of a burst, in units of steer and throttle/brake."""
+    image_size: int = 64
+    """Height and width the pictures are resized to [px]."""
+    role_name: str = "ego_vehicle"
+    """Name of the vehicle in the topics."""
+    cameras: str = ""
+    """Sensor ids of the cameras, separated by commas; empty: all of objects_definition_file, without one rgb_front."""
+    objects_definition_file: str = ""
+    """Spawn file that the simulator or CARLA's spawner was started with."""
+    camera_tolerance: float = 0.01
+    """Several cameras: pictures whose stamps differ by no more belong together [s]."""
+    camera_deadline: float = 0.5
+    """Several cameras: longest wait for the last picture of a moment [s of wall time]."""
+    planner_node: str = "wm_planner"
+    """Name of the planner's node, where it drives."""
+    standstill: float = 5.0
+    """Where the planner drives: an episode ends when the car has stood for so long; 0: it goes on [s]."""
+    min_rows: int = 10
+    """Episodes shorter than this are thrown away [rows]."""
+    timeout: float = 30.0
+    """Longest time without a complete tick before giving up [s of wall time]."""
+    start_timeout: float = 600.0
+    """Where the planner drives: longest wait for its first answer; on TensorRT that takes some minutes once [s]."""
+
+    def __post_init__(self):
+        above_0 = (
+            "episodes",
+            "episode_length",
+            "image_size",
+            "min_rows",
+            "timeout",
+            "start_timeout",
+            "noise_every",
+            "camera_deadline",
+        )
+        for name in above_0:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
+        for name in ("seed", "noise_strength", "standstill", "camera_tolerance"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+
+    def camera_names(self) -> tuple[str, ...]:
+        """Sensor ids of the cameras to record. Raises CollectError and SpawnFileError."""
+        named = tuple(name for name in self.cameras.split(",") if name)
+        if not all(name.isascii() and name.isidentifier() for name in named) or len(set(named)) != len(named):
+            raise CollectError(f"--cameras: expected different sensor ids separated by commas, found '{self.cameras}'")
+        if not self.objects_definition_file:
+            return named or ("rgb_front",)
+        there = tuple(cameras_in(self.objects_definition_file, self.role_name))
+        if missing := [name for name in named if name not in there]:
+            raise CollectError(
+                f"--cameras: expected some of {', '.join(there)}, the cameras in {self.objects_definition_file}, "
+                f"found {', '.join(missing)}"
+            )
+        return named or there
+
+    @property
+    def with_planner(self) -> bool:
+        """Whether the planner drives."""
+        return self.driver in ("planner", "noisy-planner")
+
+    @property
+    def with_noise(self) -> bool:
+        """Whether bursts disturb the driver."""
+        return self.driver.startswith("noisy-")

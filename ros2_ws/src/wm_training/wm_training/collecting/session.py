@@ -1,0 +1,81 @@
+"""One call of collect: starts ROS, records what is missing, shows the progress."""
+
+import time
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rich.console import Console
+from wm_bundle.ros_errors import reason_of
+from wm_evaluation.wording import counted
+
+from wm_training.cli import counting_progress
+from wm_training.collecting.collector import Collector
+from wm_training.collecting.node import CollectNode
+from wm_training.collecting.options import CollectOptions
+from wm_training.errors import CollectError
+from wm_training.processes import asked_to_stop
+
+
+def record(options: CollectOptions, arguments: list[str]) -> int:
+    """Record as ``options`` ask; ``arguments`` are the command line's, some of them ROS's. Returns the exit code."""
+    cameras, folder = options.camera_names(), Path(options.output_dir).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise CollectError(f"output_dir {folder} is a file, expected a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        rclpy.init(args=arguments, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's, as where no log can be written
+        raise CollectError(f"ROS cannot be started: {reason_of(error)}") from None
+    try:
+        node = CollectNode(options, cameras)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        collector = Collector(options, node, lambda seconds: _spin_once(executor, seconds))
+        try:
+            _record_all(collector)
+        finally:
+            if rclpy.ok():
+                collector.release()
+    except ExternalShutdownException:
+        raise CollectError("the ROS context was shut down") from None
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin_once(executor, seconds: float) -> None:
+    """A signal waits for the end of the call: rclpy makes messages in C++, where its exception would become another."""
+    asked: list[bool] = []
+    with asked_to_stop(lambda: asked.append(True)):
+        executor.spin_once(timeout_sec=seconds)
+    if asked:
+        raise KeyboardInterrupt
+
+
+def _record_all(collector: Collector) -> None:
+    missing = collector.missing()
+    total = collector.options.episodes
+    console = Console(stderr=True)
+    console.print(f"collect: {collector.plan()}", highlight=False, markup=False, soft_wrap=True)
+    if not missing:
+        return
+    recorder, driver = collector.connect()
+    rows, began = 0, time.monotonic()
+    with counting_progress("collecting", console) as progress:
+        task = progress.add_task("collecting", total=total, completed=total - len(missing), note="")
+        for index in missing:
+            episode = collector.record(index, recorder, driver)
+            rows += len(episode)
+            rate = rows / (time.monotonic() - began)
+            note = f"return {episode.rewards.sum():.1f} in {counted(len(episode), 'row')}; {rate:.0f} rows/s"
+            progress.update(task, advance=1, note=note)
+            if not console.is_terminal:
+                console.print(f"collect: episode {index + 1}/{total}: {note}", highlight=False)
+    console.print(
+        f"collect: {counted(len(missing), 'new episode')} in {collector.folder}, {total} in all; "
+        f"{counted(collector.node.dropped, 'image')} left out",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
