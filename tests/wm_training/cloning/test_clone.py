@@ -144,7 +144,7 @@ def test_other_settings_or_data_do_not_continue_a_run_and_another_seed_gives_ano
 def test_sigterm_ends_the_command_in_order(tmp_path):
     log, table = tmp_path / "log", tmp_path / "clone.training" / "metrics.csv"
     arguments = command_line(tmp_path, "--num-epochs", "100000")
-    process = start([sys.executable, "-m", "wm_training.cloning", *arguments], log)
+    process = start([sys.executable, "-m", "wm_training.commands.clone", *arguments], log)
     wait_until(table.exists, process, log)
     process.terminate()
     assert process.wait(timeout=60) == 130, log.read_text()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from wm_evaluation.wording import counted
 
 from wm_training.cli import DONE, STOPPED, USAGE, parse, parse_some, run, run_on_episodes, say
-from wm_training.configuration import layers
 from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.layers import below_flags, build, differences, dump
 from wm_training.configuration.presets import PresetName
 from wm_training.configuration.values import ONE_SIZE, NotSet
 from wm_training.errors import ConfigurationError, TrainingError
@@ -73,7 +73,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
     Raises ConfigurationError for settings that are refused, SystemExit for --help and for flags that are none.
     """
     layers = parse_some(Layers, "train", arguments)
-    below = layers.below_flags(layers.preset, layers.config)
+    below = below_flags(layers.preset, layers.config)
     sizes = {name for pair in ONE_SIZE for name in pair}
     lower = Settings(**{name: NotSet(value) if name in sizes else value for name, value in below.items()})
     options = parse(
@@ -86,7 +86,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
     # A flag that was not given leaves the default in its place, the very object; a NotSet is never what a flag gives.
     given = {field.name: getattr(options.settings, field.name) for field in fields(lower)}
     flags = {name: value for name, value in given.items() if value is not getattr(lower, name)}
-    return options, layers.build(below, flags)
+    return options, build(below, flags)
 
 
 def _train(options: Options, config: WorldModelTrainConfig) -> int:
@@ -129,7 +129,7 @@ def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldM
 
     payload = read_checkpoint(checkpoint)
     saved = WorldModelTrainConfig.from_dict(payload.get("config"), f"checkpoint {checkpoint}")
-    model, others = layers.differences(saved, config)
+    model, others = differences(saved, config)
     if model:
         raise ConfigurationError(
             f"checkpoint {checkpoint} is of another model: {', '.join(model)}; "
@@ -143,12 +143,12 @@ def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldM
 def _notes(trainer: "WorldModelTrainer", before: "Traits | None") -> list[str]:
     """What to know of the data and of the arithmetic before the first update. ``before``: what the checkpoint was
     trained on, if there is one."""
-    from wm_data.agreement import differences
+    from wm_data import agreement
 
     from wm_training.data.notes import data_notes, reward_note
 
     train, val = trainer.train_data, trainer.val_data
-    other = [] if before is None else [one.text() for one in differences([before, *train.traits])]
+    other = [] if before is None else [one.text() for one in agreement.differences([before, *train.traits])]
     found = [*other, *data_notes(train, val), reward_note(trainer.config, train, val), trainer.arithmetic.text()]
     return [line for line in found if line]
 
@@ -184,7 +184,7 @@ def _show(trainer: "WorldModelTrainer") -> None:
         trained = "" if any(weight.requires_grad for weight in weights) else ", not trained"
         say("train", f"{name:<14}{sum(weight.numel() for weight in weights):>12,} parameters{trained}")
     if is_main_process():
-        sys.stdout.write(layers.dump(trainer.asked))
+        sys.stdout.write(dump(trainer.asked))
 
 
 if __name__ == "__main__":

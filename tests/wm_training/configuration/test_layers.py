@@ -12,7 +12,7 @@ from wm_training.configuration.layers import FIELDS, below_flags, build, differe
 from wm_training.configuration.presets import PRESETS
 from wm_training.errors import ConfigurationError
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def written(folder: Path, text: str | bytes) -> Path:

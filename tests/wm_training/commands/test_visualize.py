@@ -129,7 +129,7 @@ def test_the_tables_are_printed_and_the_window_asked_for_is_drawn(checkpoint, tm
         (["--checkpoint", "none.pt"], 1, "no checkpoint at none.pt"),
         (["--context", "1"], 2, "context is 1, expected at least 2"),
         (["--samples", "-1"], 2, "samples is -1"),
-        (["--index", "0", "--episode", "a"], 2, "only one of them"),
+        (["--index", "0", "--episode", "a"], 2, "only one"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_reason_and_nothing_is_written(

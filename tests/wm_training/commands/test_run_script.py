@@ -11,7 +11,7 @@ from tiny_training import TINY, flags, largest_difference, read_state, state, ti
 from wm_training import WorldModelTrainer
 from wm_training.training.checkpoints import read_checkpoint
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "run_world_model.sh"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "run_world_model.sh"
 # Starts the tasks with the variables that SLURM gives them; after TIME_LIMIT logged updates they all get SIGTERM.
 # Returns the highest exit code, as srun does.
 SRUN = """#!{python}

@@ -204,13 +204,13 @@ def test_processes_beside_the_first_are_silent_about_arguments(monkeypatch, caps
         assert capsys.readouterr().err.count("\n") == lines
 
 
-@pytest.mark.parametrize("module", ["collect", "configuration", "train"])
+@pytest.mark.parametrize("module", ["collect", "configuration_tables", "train"])
 def test_a_reader_that_leaves_early_is_no_error(module):
-    flag = "--markdown" if module == "configuration" else "--help"
+    flag = "--markdown" if module == "configuration_tables" else "--help"
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", f"wm_training.{module}", flag],
+        [sys.executable, "-m", f"wm_training.commands.{module}", flag],
         stdout=write,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
