@@ -19,6 +19,7 @@ from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
 from wm_training.configuration import layers
 from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.configuration.presets import PRESETS
 from wm_training.data.summary import data_summary
 from wm_training.training.run_record import read_record
 
