@@ -245,7 +245,7 @@ def _listen(context, processes, seconds: float) -> _Latencies:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    from wm_tools.drive.errors import DriveError
+    from wm_tools.common.errors import DriveError
 
     options = parse(Options, "Measure what the live view costs the control loop.", "live_view", arguments)
     return run("live_view", lambda: _main(options), (BenchmarkError, BundleError, DriveError, OSError))

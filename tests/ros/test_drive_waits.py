@@ -6,8 +6,8 @@ import graph
 import pytest
 from rclpy.node import Node
 from tiny_bundle import make_tiny_bundle
+from wm_tools.common.errors import DriveError
 from wm_tools.drive import session as sessions
-from wm_tools.drive.errors import DriveError
 from wm_tools.drive.processes import ProcessGroup
 
 SLOW = "import time; print('builds engines: some minutes', flush=True); time.sleep(60)"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
 from wm_tools.benchmark.disturber import BRAKE, Command, LockStepDisturber, RealTimeDisturber
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 PERIOD_NS = 80_000_000
 PERIOD_S = 0.08

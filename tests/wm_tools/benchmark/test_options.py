@@ -7,8 +7,7 @@ from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.benchmark.gate import check_thresholds, judge_summary
 from wm_tools.benchmark.options import BenchmarkOptions, Entry, parse_options
 from wm_tools.benchmark.plan import plan_trials
-from wm_tools.common.errors import EvaluationError
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError, EvaluationError
 
 
 def test_seeds_are_ranges_with_both_ends_and_lists():

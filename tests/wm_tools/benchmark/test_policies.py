@@ -8,8 +8,8 @@ from wm_planner.engine.policy import read_policy
 from wm_tools.benchmark.options import parse_options
 from wm_tools.benchmark.runner import settings_of
 from wm_tools.benchmark.store import EpisodeStore
+from wm_tools.common.errors import DriveError
 from wm_tools.drive.entries import read_policies
-from wm_tools.drive.errors import DriveError
 
 
 @pytest.fixture(scope="module")

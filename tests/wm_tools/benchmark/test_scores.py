@@ -11,7 +11,7 @@ from wm_tools.benchmark.metrics import FIGURES
 from wm_tools.benchmark.options import BenchmarkOptions, Entry, parse_options
 from wm_tools.benchmark.scores import check_write_scores, write_scores
 from wm_tools.benchmark.summary import build_summary
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 ENTRIES = [
     {"name": "planner", "kind": "planner", "bundle": "tiny-test (0123456789ab)"},

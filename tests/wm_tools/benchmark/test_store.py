@@ -4,7 +4,7 @@ import json
 
 import pytest
 from wm_tools.benchmark.store import FILE_NAME, EpisodeStore
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 SETTINGS = {"seeds": [1, 2], "max_steps": None}
 

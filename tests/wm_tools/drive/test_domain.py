@@ -3,8 +3,8 @@
 import contextlib
 
 import pytest
+from wm_tools.common.errors import DriveError
 from wm_tools.drive import domain
-from wm_tools.drive.errors import DriveError
 
 
 def test_a_domain_is_held_until_the_end(monkeypatch):

@@ -8,7 +8,7 @@ import textwrap
 import time
 
 import pytest
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 from wm_tools.drive.processes import ProcessGroup
 
 

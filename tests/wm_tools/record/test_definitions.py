@@ -6,8 +6,8 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import QosReliability
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from wm_tools.common.errors import RecordError
 from wm_tools.record.definitions import definition, message_class, qos_text
-from wm_tools.record.errors import RecordError
 
 
 @pytest.mark.parametrize(

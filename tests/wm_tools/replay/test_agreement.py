@@ -4,8 +4,8 @@ import json
 
 import pytest
 from wm_planner.pilot.modes import Mode
+from wm_tools.common.errors import ReplayError
 from wm_tools.replay.agreement import Evaluated, compare, read_evaluation
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.frames import Command, Frame, Status
 
 

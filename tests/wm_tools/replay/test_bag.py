@@ -9,8 +9,8 @@ from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec
 from wm_data.conversion.episode_bag import META_TOPIC
 from wm_data.conversion.episode_bag import write_bag as write_episode_bag
 from wm_planner.config import PlannerConfig
+from wm_tools.common.errors import ReplayError
 from wm_tools.replay.bag import open_replay
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.played_bag import camera_topics, played_moments
 
 TICKS = 5

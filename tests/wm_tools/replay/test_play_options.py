@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from wm_tools.replay.errors import ReplayError
+from wm_tools.common.errors import ReplayError
 from wm_tools.replay.options import PlayOptions, parse_options, split_arguments
 from wm_tools.replay.pace import Pace, read_ahead
 

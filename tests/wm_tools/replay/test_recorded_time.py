@@ -6,7 +6,7 @@ import pytest
 from fixtures_rosbag import CAMERA, Recording, drive, write_bag
 from hypothesis import given
 from hypothesis import strategies as st
-from wm_tools.replay.errors import ReplayError
+from wm_tools.common.errors import ReplayError
 from wm_tools.replay.played_bag import check_gaps
 from wm_tools.replay.recorded_time import RecordedTime
 

@@ -7,10 +7,10 @@ import pytest
 from browser import browser, check_report  # noqa: F401
 from wm_evaluation.report import write_page
 from wm_planner.pilot.modes import Mode
+from wm_tools.common.errors import ReplayError
 from wm_tools.common.thresholds import Threshold
 from wm_tools.replay import result
 from wm_tools.replay.agreement import Evaluated, compare
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.frames import Command, Frame, Status
 from wm_tools.replay.page import build_page
 from wm_tools.replay.result import FIGURES, Replay, check_thresholds, document, figures, verdicts

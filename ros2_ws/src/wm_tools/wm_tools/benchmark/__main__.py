@@ -20,11 +20,10 @@ from wm_tools.benchmark.scores import check_write_scores, write_scores
 from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.benchmark.summary import build_summary, write_summary
 from wm_tools.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
-from wm_tools.common.errors import EvaluationError
+from wm_tools.common.errors import DriveError, EvaluationError
 from wm_tools.common.machine import machine_facts
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.entries import read_policies
-from wm_tools.drive.errors import DriveError
 from wm_tools.drive.runner import shipped_bundle
 
 EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from wm_planner.node.messages import control_message, stamp_ns, time_message
 
 from wm_tools.benchmark.disturbance import Disturbance, Effects
 from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 EXIT_REFUSED = 2
 LONGEST_WAIT_S = 0.05  # without a look at what is due

@@ -10,11 +10,10 @@ from wm_planner.config import PlannerConfig
 from wm_planner.launching.assignments import assignment
 
 from wm_tools.benchmark.disturbance import KINDS, Disturbance
-from wm_tools.common.errors import EvaluationError
+from wm_tools.common.errors import DriveError, EvaluationError
 from wm_tools.common.thresholds import Threshold
 from wm_tools.drive.embedded import add_embedded_options
 from wm_tools.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
-from wm_tools.drive.errors import DriveError
 from wm_tools.drive.options import check_options, seed_list, whole_number
 
 LOCK_STEP, REAL_TIME = "lock-step", "real-time"

@@ -10,8 +10,8 @@ from wm_bundle.files import without_folders
 from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, ScoreDifference, add_scores
 
 from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
+from wm_tools.common.errors import DriveError
 from wm_tools.drive.entries import REFERENCES
-from wm_tools.drive.errors import DriveError
 
 
 def check_write_scores(options: BenchmarkOptions, bundle: Bundle) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 FORMAT_VERSION = 1
 FILE_NAME = "episodes.jsonl"

@@ -16,9 +16,9 @@ from wm_tools.benchmark.options import EXTERNAL, LOCK_STEP, BenchmarkOptions, pl
 from wm_tools.benchmark.plan import Trial
 from wm_tools.benchmark.recorder_node import TripRecorderNode
 from wm_tools.benchmark.trip import StatusTripCollector, Trip, TripCollector
+from wm_tools.common.errors import DriveError
 from wm_tools.drive.domain import own_domain, ros_context
 from wm_tools.drive.embedded import simulator_parameters
-from wm_tools.drive.errors import DriveError
 from wm_tools.drive.processes import ProcessGroup
 from wm_tools.drive.records import EpisodeCollector
 from wm_tools.drive.runner import Controller, controller_of

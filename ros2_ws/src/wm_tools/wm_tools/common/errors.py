@@ -1,13 +1,41 @@
-"""The errors that end an evaluation with a message instead of a traceback."""
+"""The errors that end a command with one message instead of a traceback: what was expected, found, and is to be done."""
 
 
-class EvaluationError(RuntimeError):
-    """Something that makes an evaluation impossible: what was expected, what was found, and what to do."""
+class ToolError(RuntimeError):
+    """A command cannot begin or go on."""
+
+
+class DriveError(ToolError):
+    """A drive or a benchmark cannot begin or go on."""
+
+
+class RecordError(ToolError):
+    """A recording cannot be begun or finished."""
+
+
+class ReplayError(ToolError):
+    """A bag cannot be played, or a replay not be judged."""
+
+
+class EvaluationError(ToolError):
+    """An evaluation is impossible."""
 
 
 class BagError(EvaluationError):
-    """A recording that cannot be read, or that a bundle was not trained for."""
+    """A recording cannot be read, or is not what a bundle was trained for."""
 
 
 class BundleRefused(EvaluationError):
-    """A bundle that cannot be loaded or run, or that this planner cannot serve."""
+    """A bundle cannot be loaded or run, or this planner cannot serve it."""
+
+
+class VerificationError(ToolError):
+    """A verification is impossible."""
+
+
+class ProviderError(VerificationError):
+    """The provider asked for is not there, or cannot run this bundle."""
+
+
+class ParityError(VerificationError):
+    """Outputs cannot be compared, because they are not numbers."""

@@ -9,11 +9,11 @@ from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
 
+from wm_tools.common.errors import DriveError
 from wm_tools.common.machine import machine_facts
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.embedded import MAPS, check_cameras
 from wm_tools.drive.entries import read_policies
-from wm_tools.drive.errors import DriveError
 from wm_tools.drive.options import DriveOptions, parse_options
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report

@@ -12,7 +12,7 @@ from rclpy.signals import SignalHandlerOptions
 from wm_bundle.ros_distribution import discovery
 from wm_bundle.ros_errors import reason_of
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 # DDS derives its UDP ports from the domain id: 7400 + 250 * id + an offset. Ids up to 101 stay below the
 # ports that Linux gives to clients; the lowest are the ones people use by hand, those from 50 on belong to

@@ -9,7 +9,7 @@ from wm_bundle import Bundle, BundleManifest, lock_step
 from wm_bundle.spawn_file import SpawnFileError
 from wm_planner.launching.spawned_cameras import cameras_of_spec, require_embedded_cameras
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 MAPS = {"carracing": "CarRacing-v3", "traffic": "traffic"}  # as the simulator names them, by world
 WORLDS = tuple(MAPS)

@@ -10,7 +10,7 @@ from wm_planner.config import SOLVERS
 from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 REFERENCES = ("expert", "random")  # drive without a model
 CONTROLLERS = ("planner", *SOLVERS, *REFERENCES)

@@ -11,9 +11,9 @@ from wm_planner.command_line import CommandParser
 from wm_planner.errors import ConfigError
 from wm_planner.launching.assignments import assignment
 
+from wm_tools.common.errors import DriveError
 from wm_tools.drive.embedded import add_embedded_options, check_embedded_options
 from wm_tools.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
-from wm_tools.drive.errors import DriveError
 
 _MAX_SEED = 2**31 - 1
 

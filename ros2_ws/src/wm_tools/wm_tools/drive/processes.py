@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 
 TAIL_LINES = 15
 _STOP_SIGNALS = ((signal.SIGINT, 4.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))  # and seconds to wait after each

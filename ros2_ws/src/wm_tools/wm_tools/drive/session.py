@@ -12,7 +12,7 @@ from wm_bundle.files import write_text
 from wm_bundle.lock_step import EMBEDDED_WAIT_S
 from wm_planner.command_line import hold_signals
 
-from wm_tools.drive.errors import DriveError
+from wm_tools.common.errors import DriveError
 from wm_tools.drive.processes import ProcessGroup
 from wm_tools.drive.recorder_node import RecorderNode
 from wm_tools.drive.records import EpisodeCollector

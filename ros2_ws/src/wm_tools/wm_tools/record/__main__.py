@@ -13,7 +13,7 @@ from wm_data.conversion.message_types import jazzy_typestore
 from wm_evaluation.wording import counted
 from wm_planner.command_line import note_stop_signals
 
-from wm_tools.record.errors import RecordError
+from wm_tools.common.errors import RecordError
 from wm_tools.record.mcap_file import McapRecording, Totals
 from wm_tools.record.node import RecorderNode
 from wm_tools.record.options import RecordOptions, parse_options

@@ -10,7 +10,7 @@ from rclpy.qos import QoSProfile
 from rosbags.typesys import TypesysError, get_types_from_msg
 from wm_data.conversion.message_types import jazzy_typestore
 
-from wm_tools.record.errors import RecordError
+from wm_tools.common.errors import RecordError
 
 
 def message_class(kind: str) -> type:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mcap.writer import CompressionType, Writer
 
-from wm_tools.record.errors import RecordError
+from wm_tools.common.errors import RecordError
 
 PROFILE = "ros2"
 _LIBRARY = "wm_planner record"

@@ -9,8 +9,8 @@ from rclpy.subscription import Subscription
 from wm_bundle.ros_distribution import event_callbacks, with_times
 from wm_bundle.service_guard import guard_services
 
+from wm_tools.common.errors import RecordError
 from wm_tools.record.definitions import definition, message_class, qos_text
-from wm_tools.record.errors import RecordError
 from wm_tools.record.mcap_file import McapRecording, RecordedMessage, RecordedTopic
 from wm_tools.record.options import RecordOptions
 from wm_tools.record.topics import is_source, is_wanted, matching_qos

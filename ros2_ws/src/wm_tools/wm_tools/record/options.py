@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wm_planner.command_line import CommandParser
 
-from wm_tools.record.errors import RecordError
+from wm_tools.common.errors import RecordError
 
 SUFFIX = ".mcap"
 QUEUE_MB = 256

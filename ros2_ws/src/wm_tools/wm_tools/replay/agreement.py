@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.replay.errors import ReplayError
+from wm_tools.common.errors import ReplayError
 from wm_tools.replay.frames import BRAKE, Frame
 
 WITHIN = 0.02  # of steer -1..1, throttle and brake 0..1: what two commands may differ by and still count as alike

@@ -18,9 +18,8 @@ from wm_data.conversion.sources.rosbag import find_drives
 from wm_data.conversion.sources.rosbag.bag import Bag, Message, open_bag
 from wm_data.conversion.sources.rosbag.connection import ROS1
 
+from wm_tools.common.errors import RecordError, ReplayError
 from wm_tools.record.definitions import message_class
-from wm_tools.record.errors import RecordError
-from wm_tools.replay.errors import ReplayError
 
 _DEPTH = 10  # where the bag does not tell; rosbag2 cannot see a publisher's depth
 

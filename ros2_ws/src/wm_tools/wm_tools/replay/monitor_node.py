@@ -28,11 +28,11 @@ from wm_planner.errors import PlannerError
 from wm_planner.node.messages import stamp_ns
 from wm_planner.pilot.modes import Mode
 
+from wm_tools.common.errors import ReplayError
 from wm_tools.evaluate_bag.options import DECIDED
 from wm_tools.replay import result
 from wm_tools.replay.agreement import compare, read_evaluation
 from wm_tools.replay.bag import PlayedTopic
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.frames import Arrivals, Command, Moment, Status, header_stamp_ns
 from wm_tools.replay.monitor_options import MonitorOptions, parse_options
 from wm_tools.replay.page import build_page

@@ -10,10 +10,9 @@ from wm_planner.errors import ConfigError
 from wm_planner.launching.assignments import assignment
 
 from wm_tools.common.bag_reading import add_reading_options
-from wm_tools.common.errors import EvaluationError
+from wm_tools.common.errors import EvaluationError, ReplayError
 from wm_tools.common.thresholds import Threshold
 from wm_tools.replay.agreement import check_bag
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.result import check_thresholds
 
 

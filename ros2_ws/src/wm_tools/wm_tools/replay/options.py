@@ -8,8 +8,8 @@ from pathlib import Path
 from wm_planner.command_line import CommandParser
 
 from wm_tools.common.bag_reading import add_reading_options
+from wm_tools.common.errors import ReplayError
 from wm_tools.replay.controls import HELP
-from wm_tools.replay.errors import ReplayError
 
 CLOCK_TOPIC = "/clock"
 MAX_GAP_S = 60.0

@@ -21,10 +21,10 @@ from wm_bundle.ros_errors import reason_of
 from wm_data.conversion.sources.rosbag.bag import Message
 from wm_planner.node.messages import time_message
 
+from wm_tools.common.errors import ReplayError
 from wm_tools.record.topics import IMAGES, OF_THE_PLANNER
 from wm_tools.replay.bag import ReplayBag, open_replay
 from wm_tools.replay.controls import HELP, Controls, has_keyboard, listening_to_keys, offer_services
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
 from wm_tools.replay.pace import NS_PER_S, Pace, read_ahead
 from wm_tools.replay.recorded_time import RecordedTime

@@ -10,9 +10,9 @@ from pathlib import Path
 from wm_bundle.files import write_text
 from wm_planner.pilot.modes import Mode
 
+from wm_tools.common.errors import ReplayError
 from wm_tools.common.thresholds import Threshold, Verdict, judge
 from wm_tools.replay.agreement import WITHIN, Agreement
-from wm_tools.replay.errors import ReplayError
 from wm_tools.replay.frames import Frame, percentiles
 
 VERSION = 1

@@ -5,8 +5,8 @@ import sys
 from rclpy.utilities import remove_ros_args
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
 
+from wm_tools.common.errors import ParityError, ProviderError, VerificationError
 from wm_tools.evaluate_bag.progress import make_console
-from wm_tools.verify_bundle.errors import ParityError, ProviderError, VerificationError
 from wm_tools.verify_bundle.options import VerifyOptions, parse_options
 from wm_tools.verify_bundle.results import RESULT, write_result
 from wm_tools.verify_bundle.terminal import ProgressBar, say, show

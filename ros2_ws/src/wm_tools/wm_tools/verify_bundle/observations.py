@@ -7,9 +7,8 @@ import numpy as np
 from wm_bundle import BundleManifest
 from wm_evaluation.imagined_frames import Observation
 
-from wm_tools.common.errors import EvaluationError
+from wm_tools.common.errors import EvaluationError, VerificationError
 from wm_tools.evaluate_bag.recording import Recording, Stretch
-from wm_tools.verify_bundle.errors import VerificationError
 from wm_tools.verify_bundle.options import VerifyOptions
 
 _COLUMNS = {"speed": 0, "yaw_rate": 1}  # of a recording's vector

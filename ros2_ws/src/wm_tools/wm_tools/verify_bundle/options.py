@@ -14,7 +14,7 @@ from wm_planner.errors import ConfigError
 from wm_planner.launching.assignments import assignment
 
 from wm_tools.common.bag_reading import add_reading_options, check_reading, taken_out
-from wm_tools.verify_bundle.errors import VerificationError
+from wm_tools.common.errors import VerificationError
 
 # Planner parameters that a verification decides, or has an option of its own for.
 DECIDED = ("bundle", "provider", "fp16", "candidates", "threads", "seed", "proposal_policy")

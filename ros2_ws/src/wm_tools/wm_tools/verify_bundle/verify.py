@@ -12,8 +12,8 @@ from wm_planner.engine.self_check import SelfCheck
 from wm_planner.engine.tensorrt import this_platform
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError, PlannerError
 
+from wm_tools.common.errors import ParityError, ProviderError, VerificationError
 from wm_tools.common.machine import machine_facts
-from wm_tools.verify_bundle.errors import ParityError, ProviderError, VerificationError
 from wm_tools.verify_bundle.latency import WHOLE, Latency, measure
 from wm_tools.verify_bundle.observations import recorded
 from wm_tools.verify_bundle.options import EXACT, VerifyOptions
