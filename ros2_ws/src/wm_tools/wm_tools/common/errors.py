@@ -1,4 +1,4 @@
-"""The errors that end a command with one message instead of a traceback: what was expected, found, and is to be done."""
+"""The errors that end a command with a message instead of a traceback: what was expected and found, and what to do."""
 
 
 class ToolError(RuntimeError):
