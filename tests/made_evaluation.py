@@ -10,7 +10,7 @@ from wm_evaluation.scorecard.summary import summarise
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.thresholds import Threshold
 from wm_tools.common.thresholds import judge as judge_thresholds
-from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Frames, Moment
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Frames, Moment
 from wm_tools.evaluate_bag.figures import differences_of, figures_of
 from wm_tools.evaluate_bag.options import EvaluateOptions
 

@@ -193,7 +193,7 @@ def test_list_metrics_prints_every_figure_that_a_result_has(twice, capsys):
 
 
 def test_several_recordings_are_one_evaluation_and_frames_bounds_it(options, bundle, tmp_path):
-    from wm_tools.evaluate_bag.evaluate import evaluate
+    from wm_tools.evaluate_bag.run import evaluate
 
     for number in range(3):
         write_episode(tmp_path / "npz" / f"{number}.npz", make_episode(40, seed=number))

@@ -8,7 +8,7 @@ from known_engine import KnownEngine, known_drive
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import summarise
 from wm_planner.pilot.modes import Mode
-from wm_tools.evaluate_bag.evaluation import Evaluation, Frames
+from wm_tools.evaluate_bag.comparison import Evaluation, Frames
 from wm_tools.evaluate_bag.figures import differences_of, figure_names, figures_of
 from wm_tools.evaluate_bag.one_step import predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop

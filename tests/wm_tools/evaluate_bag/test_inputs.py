@@ -11,8 +11,8 @@ from wm_bundle import CameraSpec, VectorSpec, load_bundle
 from wm_data.conversion.episode_bag import write_bag as write_episode_bag
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.errors import BagError
-from wm_tools.evaluate_bag.evaluate import evaluate
 from wm_tools.evaluate_bag.recording import Recording
+from wm_tools.evaluate_bag.run import evaluate
 
 PERIOD_NS = 80 * MS
 TWO = ("left", "right")

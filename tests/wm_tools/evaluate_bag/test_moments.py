@@ -1,7 +1,7 @@
 """Which moments are found worth watching."""
 
 import numpy as np
-from wm_tools.evaluate_bag.evaluation import Moment
+from wm_tools.evaluate_bag.comparison import Moment
 from wm_tools.evaluate_bag.moments import KINDS, MomentKeeper, Scores, clip_starts
 
 PERIOD_NS = 100_000_000

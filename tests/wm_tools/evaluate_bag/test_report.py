@@ -8,7 +8,7 @@ import pytest
 from browser import browser, check_report, visit  # noqa: F401
 from made_evaluation import made_comparison, made_evaluation
 from wm_evaluation.report import render, write_page
-from wm_tools.evaluate_bag.evaluation import Figure
+from wm_tools.evaluate_bag.comparison import Figure
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.report_charts import along_the_drive, drive_times
 from wm_tools.evaluate_bag.report_tables import Row, judge, spell, spell_difference

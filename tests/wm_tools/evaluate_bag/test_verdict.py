@@ -9,7 +9,7 @@ from rich.console import Console
 from wm_evaluation.terminal import print_whole
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.thresholds import DEFAULT, judge
-from wm_tools.evaluate_bag.evaluation import Figure
+from wm_tools.evaluate_bag.comparison import Figure
 from wm_tools.evaluate_bag.figures import figures_of
 from wm_tools.evaluate_bag.progress import make_console, summary_table
 from wm_tools.evaluate_bag.report import build_page

@@ -8,12 +8,12 @@ from wm_evaluation.terminal import print_whole
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
 
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
-from wm_tools.evaluate_bag.evaluate import evaluate
-from wm_tools.evaluate_bag.evaluation import Comparison
+from wm_tools.evaluate_bag.comparison import Comparison
 from wm_tools.evaluate_bag.options import EvaluateOptions, parse_options
 from wm_tools.evaluate_bag.progress import ProgressBar, make_console, summary_table
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.results import write_results
+from wm_tools.evaluate_bag.run import evaluate
 from wm_tools.evaluate_bag.verdict import spell_driven, verdict
 from wm_tools.evaluate_bag.worst_moments import write_video
 

@@ -13,7 +13,7 @@ from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
 
-from wm_tools.evaluate_bag.evaluation import Frames, Moment
+from wm_tools.evaluate_bag.comparison import Frames, Moment
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.moments import LEAD_S, MomentKeeper, Scores, clip_starts
 from wm_tools.evaluate_bag.one_step import OneStep, predict_next

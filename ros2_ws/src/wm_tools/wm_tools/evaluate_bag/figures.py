@@ -16,7 +16,7 @@ from wm_evaluation.scorecard.settings import STEPS, ScoreSettings
 from wm_evaluation.scorecard.summary import compare
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.evaluation import COMMANDS, LATENCIES, Evaluation, Figure, Frames
+from wm_tools.evaluate_bag.comparison import COMMANDS, LATENCIES, Evaluation, Figure, Frames
 
 CURVE = 0.1  # of steer, above which a frame counts as in a curve
 _PERCENTILES = ("p50", "p95", "p99", "max")

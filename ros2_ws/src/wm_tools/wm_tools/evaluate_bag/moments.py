@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from wm_data.conversion.report import NS_PER_S
 
-from wm_tools.evaluate_bag.evaluation import Moment
+from wm_tools.evaluate_bag.comparison import Moment
 
 KINDS = ("surprise", "action", "prediction")
 APART_S = 2.0  # between two moments of one recording

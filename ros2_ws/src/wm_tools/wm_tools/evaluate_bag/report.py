@@ -10,7 +10,7 @@ from wm_evaluation.scorecard.tables import Cards
 from wm_evaluation.wording import counted
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Moment
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Moment
 from wm_tools.evaluate_bag.report_charts import along_the_drive, drive_times
 from wm_tools.evaluate_bag.report_tables import ABOUT_APART, latency_table, nearest, tables, told
 from wm_tools.evaluate_bag.results import result_of

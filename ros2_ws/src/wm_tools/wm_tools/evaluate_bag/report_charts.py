@@ -9,7 +9,7 @@ from wm_evaluation.report.charts import Panel, Series, panels, plain
 from wm_evaluation.report.palette import colour
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Frames
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Frames
 
 PANEL_HEIGHT = 120  # [px]
 BUNDLE_COLOURS = ("blue", "violet", "amber", "pink", "olive", "red")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from wm_evaluation.report import Head, Table
 
-from wm_tools.evaluate_bag.evaluation import LATENCIES, Comparison, Figure
+from wm_tools.evaluate_bag.comparison import LATENCIES, Comparison, Figure
 
 
 class Row(NamedTuple):

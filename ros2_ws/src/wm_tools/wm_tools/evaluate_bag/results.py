@@ -10,7 +10,7 @@ import numpy as np
 from wm_bundle.files import replacing, write_text
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.evaluation import LATENCIES, Comparison, Evaluation, Figure, Moment
+from wm_tools.evaluate_bag.comparison import LATENCIES, Comparison, Evaluation, Figure, Moment
 from wm_tools.evaluate_bag.verdict import verdict
 
 FORMAT_VERSION = 1

@@ -9,7 +9,7 @@ from wm_evaluation.wording import counted, spell_duration
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.thresholds import spell_verdicts
-from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.report_tables import deciding, judge, nearest, signed, told
 
 _RARELY = 0.05  # share of frames up to which braking is no reason to doubt

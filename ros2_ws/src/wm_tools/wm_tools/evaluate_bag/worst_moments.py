@@ -13,7 +13,7 @@ from wm_evaluation.video import write_video as write_frames
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.evaluate_bag.clip_plots import ALARM, INK, PAPER, SOFT, Curve, Plot, PlotStrip
-from wm_tools.evaluate_bag.evaluation import Evaluation, Moment
+from wm_tools.evaluate_bag.comparison import Evaluation, Moment
 
 SEEN, IMAGINED, REAL = (110, 118, 130), (240, 140, 20), (60, 196, 174)
 BUNDLES = ((110, 163, 255), (179, 148, 255), (226, 160, 67), (242, 127, 184))  # colours, in turn

@@ -15,7 +15,7 @@ from wm_tools.common.errors import BagError, BundleRefused
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.thresholds import DEFAULT, check_names, judge
 from wm_tools.evaluate_bag.bundle_run import BundleRun, first_rows
-from wm_tools.evaluate_bag.evaluation import Comparison, Evaluation, Frames, Moment
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Frames, Moment
 from wm_tools.evaluate_bag.figures import differences_of, figure_names, figures_of
 from wm_tools.evaluate_bag.options import EvaluateOptions
 from wm_tools.evaluate_bag.recording import Recording
