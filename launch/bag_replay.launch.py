@@ -11,10 +11,9 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
-from launch_ros.actions import LifecycleNode, Node
-from wm_planner.launching.arguments import check_planner, value
-from wm_planner.launching.ends import unexpected_end
-from wm_planner.launching.files import parameter_file
+from launch_ros.actions import Node
+from wm_planner.launching.arguments import check_planner, declared, value
+from wm_planner.launching.nodes import planner, unexpected_end
 from wm_planner.launching.view import view, view_arguments
 from wm_tools.replay import launch as replay
 
@@ -32,21 +31,13 @@ def generate_launch_description():
         ("threshold", "", "What must hold, as 'dropped<1 latency_ms.p99<60 agreement.share>0.95'."),
         ("evaluation", "", "Folder that evaluate_bag wrote for this bag and bundle; empty: it is made."),
         ("max_gap", "60", "[s] Where nothing was recorded for longer, it is skipped; 0: nothing is."),
+        ("recover", False, "Play what is left of a damaged bag, with play_bag."),
         ("clock", "0", "[Hz] Times of recording on /clock; 0: the bag's own /clock is played."),
     ]
     return LaunchDescription(
         [
             DeclareLaunchArgument("bag", description="Bag to play: a file or folder (mcap, sqlite3, ROS 1)."),
-            *(
-                DeclareLaunchArgument(name, default_value=str(default), description=text)
-                for name, default, text in arguments
-            ),
-            DeclareLaunchArgument(
-                "recover",
-                default_value="false",
-                choices=["true", "false"],
-                description="Play what is left of a damaged bag, with play_bag.",
-            ),
+            *declared(arguments),
             DeclareLaunchArgument(
                 "player",
                 default_value="auto",
@@ -64,7 +55,7 @@ def compose(context):
     rate, role_name = value(context, "rate", float), value(context, "role_name")
     bundle = str(Path(value(context, "bundle")).expanduser().absolute())
     parameters = replay.planner_parameters(value(context, "parameters"), rate)
-    driving = {"bundle": bundle, "role_name": role_name, "use_sim_time": False, "autostart": True, **parameters}
+    driving = {"bundle": bundle, "role_name": role_name, **parameters}
     check_planner(driving)
     bag = Path(value(context, "bag")).expanduser().absolute()
     if not bag.exists():
@@ -91,15 +82,6 @@ def compose(context):
             [str(Path(folder).expanduser().absolute()) for folder in [value(context, "evaluation")] if folder],
         ),
     ]
-    planner = LifecycleNode(
-        package="wm_planner",
-        executable="planner",
-        name="wm_planner",
-        namespace="",
-        output="screen",
-        parameters=[parameter_file(driving)],
-        on_exit=lambda event, context: unexpected_end("planner", event, context),
-    )
     monitor = Node(
         package="wm_tools",
         executable="replay_monitor",
@@ -118,7 +100,7 @@ def compose(context):
         ],
         on_exit=lambda event, context: after_gate(event, context, player(context, rate, parameters)),
     )
-    return [planner, monitor, gate, *watched]
+    return [planner(driving), monitor, gate, *watched]
 
 
 def player(context, rate, parameters):

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
-from launch_ros.actions import LifecycleNode, Node
+from launch_ros.actions import Node
 from wm_bundle import lock_step
-from wm_planner.launching.arguments import assignments, check_planner, value
+from wm_planner.launching.arguments import assignments, check_planner, declared, value
 from wm_planner.launching.carla import Bridge, carla
 from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
-from wm_planner.launching.ends import unexpected_end
 from wm_planner.launching.files import parameter_file
-from wm_planner.launching.record import recorder
+from wm_planner.launching.nodes import planner, recorder, unexpected_end
 from wm_planner.launching.simulators import SIMULATORS, node_parameters, role_name_of
 from wm_planner.launching.view import view, view_arguments
 
@@ -48,10 +47,8 @@ def generate_launch_description():
         ("town", "Town01", "CARLA: map to load."),
         ("spawn", share / "launch" / "carla_spawn.json", "CARLA: JSON file of the car and its sensors."),
         ("record", "", "File (.mcap) to record the drive to; empty: none."),
-    ]
-    switches = [
-        ("synchronous", "true", "CARLA: whether every tick waits for its command; false: the server keeps real time."),
-        ("command_watchdog", "true", "Whether a process of its own brakes when the planner's commands stop."),
+        ("synchronous", True, "CARLA: whether every tick waits for its command; false: the server keeps real time."),
+        ("command_watchdog", True, "Whether a process of its own brakes when the planner's commands stop."),
     ]
     return LaunchDescription(
         [
@@ -62,14 +59,7 @@ def generate_launch_description():
                 description="embedded: the built-in one; carla: a running CARLA server through its ROS bridge; "
                 "carla_native: one with --ros2 whose car runs already; none: any car that runs already.",
             ),
-            *(
-                DeclareLaunchArgument(name, default_value=str(default), description=text)
-                for name, default, text in arguments
-            ),
-            *(
-                DeclareLaunchArgument(name, default_value=default, choices=["true", "false"], description=text)
-                for name, default, text in switches
-            ),
+            *declared(arguments),
             *embedded_arguments(),
             *view_arguments(),
             OpaqueFunction(function=compose),
@@ -90,7 +80,7 @@ def compose(context):
     # What can be refused is refused above and here, before anything starts. The recorder must not miss the beginning.
     watched = view(context, role_name)
     return [
-        *([recorder(file, role_name, on_exit=after_recorder)] if file else []),
+        *([recorder(file, role_name)] if file else []),
         *start(context, role_name),
         *([command_watchdog(context, role_name, parameters["wm_command_watchdog"])] if watched_by else []),
         planner(driving),
@@ -108,7 +98,7 @@ def command_wait_s(context):
 
 
 def planner_parameters(context, role_name, topics):
-    """What the planner is told; it configures and activates itself."""
+    """What the planner is told."""
     wait_s = command_wait_s(context)
     return {
         **topics,
@@ -118,22 +108,7 @@ def planner_parameters(context, role_name, topics):
         "proposal_policy": value(context, "proposal_policy"),
         **(lock_step.planner_parameters(wait_s) if wait_s else {}),
         **assignments(value(context, "parameters")),
-        "use_sim_time": False,
-        "autostart": True,
     }
-
-
-def planner(parameters):
-    """The planner."""
-    return LifecycleNode(
-        package="wm_planner",
-        executable="planner",
-        name="wm_planner",
-        namespace="",
-        output="screen",
-        parameters=[parameter_file(parameters)],
-        on_exit=lambda event, context: unexpected_end("planner", event, context),
-    )
 
 
 def command_watchdog(context, role_name, topics):
@@ -187,12 +162,6 @@ def carla_server(context, role_name):
         synchronous=command_wait_s(context) > 0.0,
     )
     return carla(bridge, value(context, "spawn"), value(context, "bundle"))
-
-
-def after_recorder(event, context):
-    """Nothing when the recording is whole; raises RuntimeError if it is not, at the end of the launch too."""
-    if event.returncode != 0:
-        raise RuntimeError(f"the recorder ended with exit code {event.returncode}: the recording is not whole")
 
 
 def after_simulator(event, context):

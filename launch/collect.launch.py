@@ -10,19 +10,19 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
-from launch_ros.actions import LifecycleNode, Node
+from launch_ros.actions import Node
 from wm_bundle import lock_step
-from wm_planner.launching.arguments import assignments, check_planner, value
+from wm_planner.launching import nodes
+from wm_planner.launching.arguments import assignments, check_planner, declared, value
 from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
-from wm_planner.launching.ends import unexpected_end
 from wm_planner.launching.files import parameter_file
+from wm_planner.launching.nodes import unexpected_end
 from wm_planner.launching.view import view, view_arguments
 
 from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
 ROLE_NAME = "ego_vehicle"  # the built-in simulator's and the recorder's default
-PLANNER = "wm_planner"  # the name of its node, by which the recorder finds it
 DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
 
 DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
@@ -60,10 +60,7 @@ def generate_launch_description():
                 description="embedded: starts the built-in simulator; none: records from what runs already.",
             ),
             DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, default, text in arguments
-            ),
+            *declared(arguments),
             *embedded_arguments(),
             *view_arguments(),
             OpaqueFunction(function=compose),
@@ -105,7 +102,7 @@ def collect(context):
         cmd=[
             str(program),
             "--planner-node",
-            PLANNER,
+            nodes.PLANNER,
             *(word for flag in flags for word in (f"--{flag.replace('_', '-')}", value(context, flag))),
         ],
         on_exit=after_collect,
@@ -113,7 +110,7 @@ def collect(context):
 
 
 def planner(context):
-    """The planner; it configures and activates itself, and its commands go to the recorder only.
+    """The planner; its commands go to the recorder only.
 
     No command watchdog: simulated time stands still while nobody commands, and its brake would count as an answer.
     """
@@ -123,19 +120,9 @@ def planner(context):
         "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
         "role_name": ROLE_NAME,
         "control_topic": f"/carla/{ROLE_NAME}/planner/control",
-        "use_sim_time": False,
-        "autostart": True,
     }
     check_planner(parameters)
-    return LifecycleNode(
-        package="wm_planner",
-        executable="planner",
-        name=PLANNER,
-        namespace="",
-        output="screen",
-        parameters=[parameter_file(parameters)],
-        on_exit=lambda event, context: unexpected_end("planner", event, context),
-    )
+    return nodes.planner(parameters)
 
 
 def simulator(context):

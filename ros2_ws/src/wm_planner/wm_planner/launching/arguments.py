@@ -11,6 +11,18 @@ from wm_planner.pilot.continuity import RATE_TOLERANCE
 from wm_planner.pilot.preflight import check
 
 
+def declared(entries: Sequence[tuple[str, object, str]]) -> list:
+    """Launch arguments of names, defaults and descriptions; where the default is a bool, true and false are allowed."""
+    from launch.actions import DeclareLaunchArgument  # only launch files have it
+
+    return [
+        DeclareLaunchArgument(name, default_value=str(default).lower(), choices=["true", "false"], description=text)
+        if isinstance(default, bool)
+        else DeclareLaunchArgument(name, default_value=str(default), description=text)
+        for name, default, text in entries
+    ]
+
+
 def value(context, name, kind=str):
     """A launch argument's value as a `kind`; raises RuntimeError if it is none."""
     from launch.substitutions import LaunchConfiguration  # only launch files have it
@@ -26,7 +38,7 @@ def check_planner(parameters: Mapping, period_s: float | None = None) -> None:
     """Raise RuntimeError for what the planner would refuse of these parameters, its bundle among them, before anything
     is started; also where the simulator ticks every ``period_s`` [s], and the bundle was made for another time."""
     try:
-        manifest = check({name: value for name, value in parameters.items() if name != "use_sim_time"})
+        manifest = check(parameters)
     except PlannerError as error:
         raise RuntimeError(f"the planner would refuse: {error}") from None
     expected_s = manifest.control_period_s

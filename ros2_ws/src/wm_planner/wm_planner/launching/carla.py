@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
 
-from wm_planner.launching.ends import unexpected_end
 from wm_planner.launching.files import parameter_file, temporary_json
+from wm_planner.launching.nodes import unexpected_end
 from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_cameras
 
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")

@@ -1,0 +1,54 @@
+"""Nodes that several launch files start, and what happens when one ends."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from wm_planner.launching.files import parameter_file
+
+PLANNER = "wm_planner"  # the name of its node
+
+
+def unexpected_end(part: str, event, context) -> None:
+    """Raise RuntimeError, which ends the launch with an error, unless the launch is ending anyway.
+
+    ``part`` names the process for people; ``event`` and ``context`` are what launch gives to ``on_exit``.
+    """
+    if not context.is_shutdown:
+        raise RuntimeError(f"the {part} ended with exit code {event.returncode}; its last lines say why")
+
+
+def planner(parameters: Mapping[str, bool | int | float | str]):
+    """The launch action of a planner that configures and activates itself."""
+    from launch_ros.actions import LifecycleNode  # only launch files have it
+
+    return LifecycleNode(
+        package="wm_planner",
+        executable="planner",
+        name=PLANNER,
+        namespace="",
+        output="screen",
+        parameters=[parameter_file({**parameters, "use_sim_time": False, "autostart": True})],
+        on_exit=lambda event, context: unexpected_end("planner", event, context),
+    )
+
+
+def recorder(file: str, role_name: str):
+    """The launch action that records a drive of ``role_name`` to ``file`` (.mcap).
+
+    It ends with the simulator or with the launch. The launch fails where the recording is incomplete, at its end too.
+    """
+    from launch_ros.actions import Node
+
+    return Node(
+        package="wm_tools",
+        executable="record",
+        name="wm_recorder",
+        output="screen",
+        arguments=["--output", str(Path(file).expanduser().absolute()), "--role-name", role_name],
+        on_exit=_after_recorder,
+    )
+
+
+def _after_recorder(event, context) -> None:
+    if event.returncode != 0:
+        raise RuntimeError(f"the recorder ended with exit code {event.returncode}: the recording is not whole")
