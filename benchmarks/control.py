@@ -17,7 +17,7 @@ from wm_bundle import CameraSpec
 from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
-from wm_planner.pilot.continuity import NS_PER_S, StatusSample
+from wm_planner.pilot.continuity import NS_PER_S, Sample
 from wm_planner.pilot.pilot import Decision
 
 from benchmarks import untrained
@@ -123,7 +123,7 @@ def _drive(bundle: Path, steps: int) -> dict:
     for _ in range(_WARM_UP + steps):
         tick = simulation.tick(command)
         applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
-        parts.pilot.take_status(StatusSample(tick.stamp_ns, tick.state.speed, applied))
+        parts.pilot.take("speed", Sample(tick.stamp_ns, tick.state.speed, applied))
         decision = stages.decide(_frame(tick.stamp_ns, np.ascontiguousarray(simulation.world.image())))
         iterations.append(decision.plan.iterations)
         command = Command(*(float(number) for number in decision.command))
@@ -152,7 +152,7 @@ def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
     camera, random = manifest.image.cameras[0], np.random.default_rng(0)
     for number in range(1, _WARM_UP + steps + 1):
         stamp_ns = round(number * manifest.control_period_s * NS_PER_S)
-        parts.pilot.take_status(StatusSample(stamp_ns, 5.0, (0.0, 0.3, 0.0)))
+        parts.pilot.take("speed", Sample(stamp_ns, 5.0, (0.0, 0.3, 0.0)))
         stages.decide(_frame(stamp_ns, _noise(camera, random)))
     return stages.summary()
 

@@ -3,7 +3,7 @@
 import numpy as np
 from wm_bundle.frames import Frame, RawImage
 from wm_planner.config import PlannerConfig
-from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.pilot import BRAKE, Pilot
 from wm_planner.planning.limits import ActionLimits
@@ -48,7 +48,7 @@ def frame(clock, tick: int, value=None, **changes) -> Frame:
 def drive(pilot, clock, tick: int, speed=5.0, command=(0.0, 0.0, 0.0), **changes):
     """One tick with its status."""
     clock.advance(0.08)
-    pilot.take_status(StatusSample(tick * PERIOD_NS, speed, command))
+    pilot.take("speed", Sample(tick * PERIOD_NS, speed, command))
     return check(pilot.decide(frame(clock, tick, **changes)))
 
 

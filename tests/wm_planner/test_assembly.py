@@ -11,7 +11,7 @@ from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import build, retune
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
-from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
 from wm_training.exporting.graphs import export_graphs
 
@@ -100,7 +100,7 @@ def test_images_in_the_models_own_size_are_taken_when_they_are_announced_and_ref
     found = []
     for announced in (True, False):
         parts = start(folder, preprocessed_images=announced, deadline_ms=1000.0)[1]
-        parts.pilot.take_status(StatusSample(80_000_000, 4.0, None))
+        parts.pilot.take("speed", Sample(80_000_000, 4.0, None))
         found.append(parts.pilot.decide(Frame(80_000_000, (image,), time.monotonic())))
     assert found[0].mode is Mode.DRIVING
     assert found[1].mode is Mode.BRAKING and "expected 96x96" in found[1].reason

@@ -17,7 +17,7 @@ from wm_planner.engine.policy import Policy, read_policy
 from wm_planner.engine.providers import EngineSettings
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError
 from wm_planner.pilot.bundle_guard import CHECK_S, BundleGuard
-from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.pilot import BRAKE
 
@@ -156,7 +156,7 @@ def start(folder, file, **values):
 
 def decide(parts, tick: int, shade: int = 90, speed: float = 4.0, applied=None):
     stamp_ns = tick * 80_000_000
-    parts.pilot.take_status(StatusSample(stamp_ns, speed, applied))
+    parts.pilot.take("speed", Sample(stamp_ns, speed, applied))
     image = RawImage(stamp_ns, 96, 96, "rgb8", 3 * 96, np.full((96, 96, 3), shade, np.uint8).tobytes())
     return parts.pilot.decide(Frame(stamp_ns, (image,), time.monotonic()))
 

@@ -7,7 +7,7 @@ import pytest
 from wm_bundle.frames import Frame, RawImage
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
-from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
@@ -30,7 +30,7 @@ class Driver:
         for _ in range(frames):
             tick, picture = self._tick, np.ascontiguousarray(show(self._simulation.world.image()))
             applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
-            self._pilot.take_status(StatusSample(tick.stamp_ns, tick.state.speed, applied))
+            self._pilot.take("speed", Sample(tick.stamp_ns, tick.state.speed, applied))
             height, width = picture.shape[:2]
             image = RawImage(tick.stamp_ns, height, width, "rgb8", 3 * width, picture.data)
             decision = self._pilot.decide(Frame(tick.stamp_ns, (image,), 0.0))

@@ -1,22 +1,25 @@
 """Messages of the planner: what is in them, and that odd ones do no harm."""
 
 import array
+import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from carla_msgs.msg import CarlaEgoVehicleStatus
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CompressedImage, Image
+from wm_bundle.vector_inputs import SPEED
 from wm_planner.node.diagnostics import Diagnosis, Level
 from wm_planner.node.messages import (
     MOST_MARKED,
     diagnostics_message,
     future_message,
     markers_message,
-    odometry_sample_of,
     raw_image_of,
     rollouts_message,
+    sample_of,
     stamp_ns,
     time_message,
 )
@@ -47,7 +50,16 @@ def test_a_raw_image_is_not_copied():
 def test_the_speed_of_an_odometry_is_the_length_of_its_velocity():
     message = Odometry()
     message.twist.twist.linear.x, message.twist.twist.linear.y = -3.0, 4.0
-    assert odometry_sample_of(message).speed_mps == 5.0
+    _, odometry, _ = SPEED.sources
+    assert SPEED.reading(sample_of(odometry, message).value) == 5.0
+
+
+@pytest.mark.parametrize(("steer", "command"), [(-3.0, (-1.0, 0.5, 0.0)), (math.nan, None)])
+def test_a_status_tells_the_command_within_its_limits_and_nothing_where_that_is_no_number(steer, command):
+    message = CarlaEgoVehicleStatus(velocity=4.0)
+    message.control.steer, message.control.throttle = steer, 0.5
+    sample = sample_of(SPEED.sources[0], message)
+    assert sample.command == command and (sample.value == 4.0) == (command is not None)
 
 
 def test_the_imagined_future_stands_side_by_side():

@@ -3,20 +3,13 @@
 from random import Random
 
 import pytest
-from wm_planner.pilot.continuity import (
-    CommandedMotion,
-    EpisodeTracker,
-    FrozenPicture,
-    RateCheck,
-    SampleBuffer,
-    StatusSample,
-)
+from wm_planner.pilot.continuity import CommandedMotion, EpisodeTracker, FrozenPicture, RateCheck, Sample, SampleBuffer
 
 PERIOD_NS = 80_000_000
 
 
-def sample(stamp_ns: int) -> StatusSample:
-    return StatusSample(stamp_ns, 1.0, (0.0, 0.0, 0.0))
+def sample(stamp_ns: int) -> Sample:
+    return Sample(stamp_ns, 1.0, (0.0, 0.0, 0.0))
 
 
 def test_only_the_first_image_begins_an_episode():

@@ -8,9 +8,9 @@ from fake_pilot import PERIOD_NS, assert_brakes, check, drive, frame, image, mak
 from wm_bundle import CameraSpec, ImageSpec, VectorSpec
 from wm_bundle.frames import Frame
 from wm_planner.errors import ConfigError, NonFiniteError
-from wm_planner.pilot.continuity import StatusSample, YawRateSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
-from wm_planner.pilot.vector_inputs import check_inputs
+from wm_planner.pilot.preflight import check_inputs
 
 
 def test_a_normal_tick_drives_with_speed_and_the_applied_command(pilot, clock, engine):
@@ -36,7 +36,7 @@ def test_the_belief_goes_through_the_periods_of_lost_images_with_what_acted_in_t
     drive(pilot, clock, 1)
     drive(pilot, clock, 2)
     assert engine.advanced == []
-    pilot.take_status(StatusSample(3 * PERIOD_NS, 5.0, (0.1, 0.2, 0.0)))  # its image was lost, and the whole tick 4
+    pilot.take("speed", Sample(3 * PERIOD_NS, 5.0, (0.1, 0.2, 0.0)))  # its image was lost, and the whole tick 4
     drive(pilot, clock, 5, command=(-0.3, 0.0, 0.4))
     assert np.concatenate(engine.advanced) == pytest.approx(np.array([[0.1, 0.2, 0.0], [-0.3, 0.0, 0.4]]))
     assert engine.observed[-1].belief[0, 0] == 4.0  # two observations and two periods without one
@@ -236,7 +236,7 @@ def drive_two(pilot, clock, tick: int, left, right):
     """One tick of two cameras; each a value for its pixels, None for no picture."""
     clock.advance(0.08)
     stamp_ns = tick * PERIOD_NS
-    pilot.take_status(StatusSample(stamp_ns, 5.0, (0.0, 0.0, 0.0)))
+    pilot.take("speed", Sample(stamp_ns, 5.0, (0.0, 0.0, 0.0)))
     images = tuple(None if value is None else image(stamp_ns, value) for value in (left, right))
     return check(pilot.decide(Frame(stamp_ns, images, clock())))
 
@@ -276,7 +276,7 @@ def test_the_yaw_rate_is_the_last_one_at_or_before_the_image_and_an_old_one_serv
     pilot = make_pilot(engine, clock, dataclasses.replace(manifest, vector=entries))
     assert drive(pilot, clock, 1).mode is Mode.BRAKING
     for tick, yaw_rate in ((2, 0.25), (4, 0.5)):
-        pilot.take_yaw_rate(YawRateSample(tick * PERIOD_NS, yaw_rate))
+        pilot.take("yaw_rate", Sample(tick * PERIOD_NS, yaw_rate))
     assert [drive(pilot, clock, tick).mode for tick in (3, 4, 5, 6)] == [Mode.DRIVING] * 4
     assert [seen.vector.tolist() for seen in engine.observed] == [[0.25, 5.0], [0.5, 5.0], [0.5, 5.0], [0.5, 5.0]]
     late = drive(pilot, clock, 7)

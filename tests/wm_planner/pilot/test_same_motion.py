@@ -1,26 +1,26 @@
 """The vector inputs of a bag's rows are those that the node makes of the same messages."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from carla_msgs.msg import CarlaEgoVehicleStatus
-from fake_pilot import PERIOD_NS, image, make_pilot
+from extra_input import register
+from fake_pilot import PERIOD_NS, assert_brakes, drive, image, make_pilot
 from fixtures_rosbag import CAMERA, VEHICLE, Recording, stamped, write_bag
 from fixtures_rosbag import image as image_fields
-from nav_msgs.msg import Odometry
-from sensor_msgs.msg import Imu
 from test_rosbag_formats import converted
 from wm_bundle import VectorSpec
 from wm_bundle.frames import Frame
-from wm_planner.node.messages import odometry_sample_of, status_sample_of, yaw_rate_sample_of
-from wm_planner.pilot.speed_input import SpeedInput
+from wm_bundle.vector_inputs import IMU, ODOMETRY, SPEED, STATUS, YAW_RATE, VectorInput
+from wm_planner.config import PlannerConfig
+from wm_planner.node.inputs import Inputs
+from wm_planner.pilot.continuity import Sample
 
 BEGIN_NS = 1_000_000_000
 TICKS = 20
 MS = 1_000_000
-VECTOR = (VectorSpec("speed", "m/s", 0.0, 1.0), VectorSpec("yaw_rate", "rad/s", 0.0, 1.0))
-TYPES = {"status": CarlaEgoVehicleStatus, "odometry": Odometry, "imu": Imu}
+TYPES = {topic.kind: topic.type for topic in (STATUS, ODOMETRY, IMU)}
 TOPICS = {"status": f"{VEHICLE}/vehicle_status", "odometry": f"{VEHICLE}/odometry", "imu": f"{VEHICLE}/imu"}
 
 
@@ -31,7 +31,7 @@ def sliding(kind: str, stamp: int, random: np.random.Generator) -> dict:
     if kind == "status":
         return {"header": stamped(stamp), "velocity": abs(along)}
     if kind == "imu":
-        return {"header": stamped(stamp), "angular_velocity": {"z": turn}}
+        return {"header": stamped(stamp), "angular_velocity": {"z": turn}, "linear_acceleration": {"x": along}}
     return {
         "header": stamped(stamp),
         "twist": {"twist": {"linear": {"x": along, "y": aside, "z": up}, "angular": {"z": turn}}},
@@ -54,39 +54,61 @@ def messages(kinds: tuple[str, ...]) -> list[tuple[int, str, dict]]:
     return [(stamp, kind, sliding(kind, stamp, random)) for stamp in stamps for kind in kinds]
 
 
-def rows_of_convert(path, told, **values) -> dict[int, np.ndarray]:
+def specs(*entries: VectorInput) -> tuple[VectorSpec, ...]:
+    return tuple(VectorSpec(entry.name, entry.unit, 0.0, 1.0) for entry in entries)
+
+
+def rows_of_convert(path, told, vector, **values) -> dict[int, np.ndarray]:
     recording = Recording()
     for stamp, kind, fields in told:
-        package = "carla_msgs" if kind == "status" else "nav_msgs" if kind == "odometry" else "sensor_msgs"
-        recording.add(TOPICS[kind], f"{package}/msg/{TYPES[kind].__name__}", stamp, **fields)
+        recording.add(TOPICS[kind], TYPES[kind], stamp, **fields)
     for tick in range(TICKS):
         stamp = BEGIN_NS + tick * PERIOD_NS
         picture = image_fields(stamp, np.full((8, 8, 4), tick, np.uint8))
         recording.add(CAMERA, "sensor_msgs/msg/Image", stamp + MS, **picture)
     recording.messages.sort(key=lambda message: message[2])
     (episode,), _ = converted(write_bag(path, recording), image_size=8, **values)
-    assert [column["name"] for column in episode.meta["vector"]] == [entry.name for entry in VECTOR]
+    assert episode.meta["vector"] == [{"name": spec.name, "unit": spec.unit} for spec in vector]
     return dict(zip(episode.stamps_ns.tolist(), episode.vector, strict=True))
 
 
-def inputs_of_node(told, engine, clock, manifest, yaw_rate_source: str) -> dict[int, np.ndarray]:
-    """What the pilot gives the engine, from messages taken in as inputs.py does."""
-    pilot = make_pilot(engine, clock, dataclasses.replace(manifest, vector=VECTOR))
-    speed = SpeedInput("auto", lambda text: None, clock)
+class Node:
+    """As much of a node as inputs.py needs, and the topics that it listens to."""
+
+    def __init__(self):
+        self.topics = {}
+
+    def subscription(self, kind, topic, callback, qos):
+        self.topics[topic] = kind, callback
+
+    def create_timer(self, *_, **__):
+        return SimpleNamespace(cancel=lambda: None)
+
+    def resolve_topic_name(self, topic: str) -> str:
+        return topic
+
+    def get_logger(self):
+        return SimpleNamespace(info=lambda line: None)
+
+    def tell(self, topic: str, fields: dict) -> None:
+        if topic in self.topics:
+            kind, callback = self.topics[topic]
+            callback(filled(kind(), fields))
+
+
+def inputs_of_node(told, engine, clock, manifest, vector, **parameters) -> dict[int, np.ndarray]:
+    """What the pilot gives the engine."""
+    manifest = dataclasses.replace(manifest, vector=vector)
+    pilot = make_pilot(engine, clock, manifest, **parameters)
+    node = Node()
+    Inputs(node, node, PlannerConfig(**parameters), manifest, pilot, None, None).start()
     seen, waiting = {}, list(told)
     for tick in range(TICKS):
         stamp = BEGIN_NS + tick * PERIOD_NS
         clock.advance(0.08)
         while waiting and waiting[0][0] <= stamp:
             _, kind, fields = waiting.pop(0)
-            message = filled(TYPES[kind](), fields)
-            if kind == yaw_rate_source:
-                pilot.take_yaw_rate(yaw_rate_sample_of(message))
-            if kind != "imu":
-                take = status_sample_of if kind == "status" else odometry_sample_of
-                counting = speed.take(kind, take(message))
-                if counting is not None:
-                    pilot.take_status(counting)
+            node.tell(TOPICS[kind], fields)
         pilot.decide(Frame(stamp, (image(stamp, tick),), clock()))
         seen[stamp] = engine.observed[-1].vector
     return seen
@@ -103,8 +125,31 @@ def inputs_of_node(told, engine, clock, manifest, yaw_rate_source: str) -> dict[
 )
 def test_a_bags_vector_is_the_nodes(tmp_path, engine, clock, manifest, kinds, source, values):
     told = messages(kinds)
-    ours = rows_of_convert(tmp_path / "bag", told, **values)
-    theirs = inputs_of_node(told, engine, clock, manifest, source)
+    vector = specs(SPEED, YAW_RATE)
+    ours = rows_of_convert(tmp_path / "bag", told, vector, **values)
+    theirs = inputs_of_node(told, engine, clock, manifest, vector, yaw_rate_source=source)
     assert len(ours) == TICKS - 1
     for stamp, row in ours.items():
         np.testing.assert_array_equal(row, theirs[stamp])
+
+
+def test_an_input_that_is_entered_in_the_registry_is_converted_and_driven_with(
+    tmp_path, engine, clock, manifest, monkeypatch
+):
+    vector = specs(SPEED, YAW_RATE, register(monkeypatch))
+    told = messages(("status", "odometry", "imu"))
+    ours = rows_of_convert(tmp_path / "bag", told, vector)
+    theirs = inputs_of_node(told, engine, clock, manifest, vector)
+    assert len(ours) == TICKS - 1 and len({row[2] for row in ours.values()}) == TICKS - 1
+    for stamp, row in ours.items():
+        np.testing.assert_array_equal(row, theirs[stamp])
+
+
+def test_the_pilot_brakes_without_an_input_of_the_bundle_and_says_which(engine, clock, manifest, monkeypatch):
+    vector = specs(SPEED, register(monkeypatch))
+    pilot = make_pilot(engine, clock, dataclasses.replace(manifest, vector=vector))
+    expected = "no imu at or shortly before the image's stamp 0.080 s, so no acceleration along, which the bundle needs"
+    assert_brakes(drive(pilot, clock, 1), expected)
+    pilot.take("acceleration_along", Sample(2 * PERIOD_NS, -1.5))
+    drive(pilot, clock, 2, speed=3.0)
+    assert engine.observed[-1].vector.tolist() == [3.0, -1.5]

@@ -11,7 +11,7 @@ from wm_bundle.frames import Frame, RawImage
 from wm_data.episodes import rows_of
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
-from wm_planner.pilot.continuity import StatusSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
@@ -36,7 +36,7 @@ def test_planned_commands_are_those_of_a_pilot_that_is_fed_by_hand(options, bund
     for row in range(len(episode)):
         stamp_ns = int(episode.stamps_ns[row])
         applied = tuple((episode.actions[row - 1] if row else stretch.applied_before).tolist())
-        pilot.take_status(StatusSample(stamp_ns, float(episode.vector[row, 0]), applied))
+        pilot.take("speed", Sample(stamp_ns, float(episode.vector[row, 0]), applied))
         pixels = np.ascontiguousarray(episode.observations[row].transpose(1, 2, 0)).tobytes()
         decision = pilot.decide(Frame(stamp_ns, (RawImage(stamp_ns, 64, 64, "rgb8", 192, pixels),), 7.0))
         assert (decision.command == decided.planned[row]).all() and int(decision.mode) == decided.modes[row]
@@ -109,7 +109,7 @@ def own_drive(tmp_path_factory) -> Path:
         bag.add(f"{VEHICLE}/step_result", "wm_msgs/msg/StepResult", stamp, header=stamped(stamp), reward=tick.reward)
         encoding = {3: "rgb8", 4: "bgra8"}[size]
         bag.add(CAMERA, "sensor_msgs/msg/Image", stamp, **image(stamp, picture, encoding))
-        parts.pilot.take_status(StatusSample(stamp, tick.state.speed, applied))
+        parts.pilot.take("speed", Sample(stamp, tick.state.speed, applied))
         seen = RawImage(stamp, height, width, encoding, size * width, picture.data)
         decision = parts.pilot.decide(Frame(stamp, (seen,), 0.0))
         tick = simulation.tick(Command(*(float(number) for number in decision.command)))

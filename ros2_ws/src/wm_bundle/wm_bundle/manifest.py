@@ -6,6 +6,7 @@ import typing
 from dataclasses import dataclass, field
 
 from wm_bundle.strict_json import read, require
+from wm_bundle.vector_inputs import VectorInput
 
 FORMAT_VERSION = 1
 BUNDLE_FILES = ("observe.onnx", "imagine.onnx", "actor.onnx", "decode.onnx")
@@ -198,6 +199,11 @@ class BundleManifest:
         require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
         require(self.horizon > 0, "horizon", "at least 1", self.horizon)
         require(0.0 < self.discount <= 1.0, "discount", "in (0, 1]", self.discount)
+
+    def column(self, entry: VectorInput) -> int | None:
+        """Which of the vector inputs an entry of the registry is, None where it is not among them in its unit."""
+        told = [(spec.name, spec.unit) for spec in self.vector]
+        return told.index((entry.name, entry.unit)) if (entry.name, entry.unit) in told else None
 
     def to_json(self) -> dict:
         """Plain dictionary for json.dump."""

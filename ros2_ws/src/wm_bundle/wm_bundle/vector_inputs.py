@@ -75,6 +75,11 @@ class VectorInput:
         return self.name.replace("_", " ")
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its sources' topics."""
+        return tuple(source.topic.kind for source in self.sources)
+
+    @property
     def told(self) -> dict[str, str]:
         """What the meta of an episode says of its column."""
         return {"name": self.name, "unit": self.unit}

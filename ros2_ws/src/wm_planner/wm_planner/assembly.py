@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from wm_bundle import Bundle, BundleManifest
 from wm_bundle.doubts import doubts
+from wm_bundle.vector_inputs import SPEED
 
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.engine import Engine, EngineSettings
@@ -17,7 +18,6 @@ from wm_planner.errors import ConfigError
 from wm_planner.pilot.bundle_guard import BundleGuard
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import check_costs, load_models
-from wm_planner.pilot.vector_inputs import speed_index
 from wm_planner.planning.costs import (
     ActionRateCost,
     CostTerm,
@@ -72,7 +72,7 @@ def build(
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
     tuning = make_tuning(config, manifest, has_ensemble)
-    planner = Planner(engine, tuning, policy=policy, speed_index=speed_index(manifest), seed=config.seed, clock=clock)
+    planner = Planner(engine, tuning, policy=policy, speed_index=manifest.column(SPEED), seed=config.seed, clock=clock)
     guard = BundleGuard(bundle, clock, file)
     pilot = Pilot(planner, manifest, config, guard, clock=clock, log=log)
     candidates = tuning.solver.candidates
@@ -148,7 +148,7 @@ def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
         risk=max(config.risk, config.cautious_risk),
         **{name: config.cautious_costs * getattr(config, name) for name in _COST_WEIGHTS},
     )
-    speed = speed_index(manifest)
+    speed = manifest.column(SPEED)
     no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
     return Tuning(
         solver=make_solver(config, manifest.horizon),

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
+
 from wm_planner.command_line import did_you_mean
 from wm_planner.errors import ConfigError
 from wm_planner.planning.solvers import FEWEST_CANDIDATES
@@ -12,8 +14,6 @@ from wm_planner.planning.solvers import FEWEST_CANDIDATES
 SEARCHES = ("shooting", "cem", "mppi")
 SOLVERS = (*SEARCHES, "actor", "policy")
 IMAGE_TRANSPORTS = ("raw", "compressed")
-SPEED_SOURCES = ("auto", "status", "odometry", "speedometer")
-YAW_RATE_SOURCES = ("odometry", "imu")
 _ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have namespaces
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 
@@ -60,10 +60,12 @@ class PlannerConfig:
     camera_tolerance_ms: float = _option(10.0, "stamps this near to each other belong together", "ms", 0.0, 1000.0)
     camera_deadline_ms: float = _option(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
     speed_source: str = _option(
-        "auto", "where the speed comes from; auto: the first of the others that there is", choices=SPEED_SOURCES
+        "auto",
+        "where the speed comes from; auto: the first of the others that there is",
+        choices=("auto", *SPEED.kinds),
     )
     yaw_rate_source: str = _option(
-        "odometry", "where the yaw rate comes from, for bundles that need one", choices=YAW_RATE_SOURCES
+        "odometry", "where the yaw rate comes from, for bundles that need one", choices=YAW_RATE.kinds
     )
     preprocessed_images: bool = _option(
         False, "images are cropped and resized to the model's size already, as in bags of to_bag"
@@ -226,9 +228,14 @@ class PlannerConfig:
             if not entry.metadata["dynamic"] and getattr(self, entry.name) != getattr(other, entry.name)
         ]
 
+    def sources(self, entry: VectorInput) -> tuple[Source, ...]:
+        """Those that may tell a vector input, the best first: the one of ``<its name>_source``, else all."""
+        chosen = getattr(self, f"{entry.name}_source", "auto")
+        return tuple(source for source in entry.sources if chosen in ("auto", source.topic.kind))
+
     def topic(self, name: str, default_leaf: str) -> str:
-        """The topic of parameter ``name``, or ``/carla/<role_name>/<default_leaf>`` where it is empty."""
-        return getattr(self, name) or f"/carla/{self.role_name}/{default_leaf}"
+        """The topic of parameter ``name``, ``/carla/<role_name>/<default_leaf>`` where it is empty or there is none."""
+        return getattr(self, name, "") or f"/carla/{self.role_name}/{default_leaf}"
 
 
 def _checked(entry: dataclasses.Field, value):

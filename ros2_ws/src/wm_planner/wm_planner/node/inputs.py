@@ -2,28 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
-from carla_msgs.msg import CarlaEgoVehicleStatus
-from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CompressedImage, Image, Imu
-from std_msgs.msg import Float32
+from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import BundleManifest
 from wm_bundle.frames import Frame
 from wm_bundle.ros_distribution import with_times
 from wm_bundle.synchroniser import CameraSynchroniser
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, InputTopic
 from wm_msgs.msg import StepResult
 
 from wm_planner.config import PlannerConfig
 from wm_planner.node.diagnostics import Diagnostics
 from wm_planner.node.endpoints import NEWEST, RELIABLE, Endpoints
 from wm_planner.node.image_sources import ImageSources
-from wm_planner.node.messages import odometry_sample_of, raw_image_of, stamp_ns, status_sample_of, yaw_rate_sample_of
+from wm_planner.node.messages import raw_image_of, sample_of, stamp_ns
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import image_topics
-from wm_planner.pilot.speed_input import SpeedInput
-from wm_planner.pilot.vector_inputs import needs_yaw_rate
+from wm_planner.pilot.source_choice import SourceChoice
 
 # A tick's vehicle_status is sent before its image, so it can only be a little late.
 _STATUS_WAIT_S = 0.02
@@ -52,23 +51,21 @@ class Inputs:
         self._synchroniser = CameraSynchroniser(
             len(cameras), config.camera_tolerance_ms / 1000.0, config.camera_deadline_ms / 1000.0
         )
-        self.speed = SpeedInput(config.speed_source, node.get_logger().info)
+        told = [spec.name for spec in manifest.vector]
+        self._vector = {
+            name: SourceChoice(entry, config.sources(entry), node.get_logger().info)
+            for name, entry in VECTOR_INPUTS.items()
+            if entry is SPEED or name in told
+        }
         self._listening = False
         self._timers = []
         self._waiting: Frame | None = None  # for its vehicle_status
         # In this order the executor serves what is ready at once, so an image finds its tick's status taken in.
         listen = endpoints.subscription
         listen(StepResult, config.topic("step_result_topic", "step_result"), self._on_step_result, RELIABLE)
-        if self.speed.wants("status"):
-            listen(CarlaEgoVehicleStatus, config.topic("status_topic", "vehicle_status"), self._on_status, RELIABLE)
-        if self.speed.wants("odometry"):
-            listen(Odometry, config.topic("odometry_topic", "odometry"), self._on_odometry, RELIABLE)
-        if needs_yaw_rate(manifest):
-            kind = {"odometry": Odometry, "imu": Imu}[config.yaw_rate_source]
-            topic = config.topic(f"{config.yaw_rate_source}_topic", config.yaw_rate_source)
-            listen(kind, topic, self._on_yaw_rate, RELIABLE)
-        if self.speed.wants("speedometer"):
-            listen(Float32, config.topic("speedometer_topic", "speedometer"), self._on_speedometer, RELIABLE)
+        for topic in dict.fromkeys(topic for choice in self._vector.values() for topic in choice.sources):
+            name = config.topic(f"{topic.kind}_topic", topic.usual_name)
+            listen(topic.message_class, name, partial(self._on_told, topic), RELIABLE)
         kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
         topics = [topic + ending for topic in image_topics(config, cameras, manifest.control_period_s)]
         self._sources = ImageSources(node, kind, topics)
@@ -79,6 +76,11 @@ class Inputs:
                 with_times(lambda message, info, index=index: self._on_image(index, message, arrival_s(info))),
                 NEWEST,
             )
+
+    @property
+    def speed_mps(self) -> float | None:
+        """The speed that was told last [m/s], None before."""
+        return self._vector[SPEED.name].value
 
     @property
     def counts(self):
@@ -97,7 +99,8 @@ class Inputs:
     def start(self) -> None:
         """Take in messages from now on."""
         self._synchroniser.reset()
-        self.speed.reset()
+        for choice in self._vector.values():
+            choice.reset()
         self._waiting = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._status_timer = self._node.create_timer(_STATUS_WAIT_S, self._decide_waiting, clock=steady)
@@ -119,38 +122,27 @@ class Inputs:
         if self._listening:
             self._pilot.take_step_result(stamp_ns(message.header.stamp), message.terminated or message.truncated)
 
-    def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
-        self._take_sample("status", status_sample_of(message))
-
-    def _on_odometry(self, message: Odometry) -> None:
-        self._take_sample("odometry", odometry_sample_of(message))
-
-    def _on_yaw_rate(self, message: Odometry | Imu) -> None:
-        sample = yaw_rate_sample_of(message)
-        if self._listening and sample is not None:
-            self._pilot.take_yaw_rate(sample)
-
-    def _on_speedometer(self, message: Float32) -> None:
+    def _on_told(self, topic: InputTopic, message: Any) -> None:
+        """A topic told one vector input or more."""
         if not self._listening:
             return
-        self.speed.take_speedometer(message.data)
+        for name, choice in self._vector.items():
+            source = choice.sources.get(topic)
+            if source is None:
+                continue
+            if not topic.stamped:
+                choice.take_unstamped(topic.kind, source.read(message))
+            elif (sample := choice.take(topic.kind, sample_of(source, message))) is not None:
+                self._pilot.take(name, sample)
         if self._waiting is not None:
-            self._read_speedometer(self._waiting.stamp_ns)
+            self._read_unstamped(self._waiting.stamp_ns)
             self._decide_unless_to_wait()
 
-    def _take_sample(self, source: str, sample) -> None:
-        if not self._listening or sample is None:
-            return
-        counting = self.speed.take(source, sample)
-        if counting is None:
-            return
-        self._pilot.take_status(counting)
-        self._decide_unless_to_wait()
-
-    def _read_speedometer(self, stamp_ns: int) -> None:
-        sample = self.speed.at_image(stamp_ns)
-        if sample is not None:
-            self._pilot.take_status(sample)
+    def _read_unstamped(self, stamp_ns: int) -> None:
+        for name, choice in self._vector.items():
+            sample = choice.at_image(stamp_ns)
+            if sample is not None:
+                self._pilot.take(name, sample)
 
     def _decide_unless_to_wait(self) -> None:
         if self._waiting is not None and not self._pilot.should_wait(self._waiting.stamp_ns):
@@ -179,7 +171,7 @@ class Inputs:
         self._decide_waiting()  # a frame that still waits is decided with what there is
         if not self._listening:
             return
-        self._read_speedometer(frame.stamp_ns)
+        self._read_unstamped(frame.stamp_ns)
         self._waiting = frame
         if self._pilot.should_wait(frame.stamp_ns):
             self._status_timer.reset()

@@ -3,23 +3,23 @@
 import array
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
-from nav_msgs.msg import Odometry
-from sensor_msgs.msg import CompressedImage, Image, Imu
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
 from wm_bundle.frames import RawImage
-from wm_bundle.motion import signed_speed, speed_input
+from wm_bundle.vector_inputs import Source
 from wm_msgs.msg import ImaginedRollouts
 
 from wm_planner.node.diagnostics import Diagnosis
-from wm_planner.pilot.continuity import NS_PER_S, StatusSample, YawRateSample
+from wm_planner.pilot.continuity import NS_PER_S, Sample
 from wm_planner.planning.planner import Plan
 
 MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object
@@ -55,31 +55,21 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
     )
 
 
-def status_sample_of(message: CarlaEgoVehicleStatus) -> StatusSample | None:
-    """The part of a vehicle_status that is used, with the applied command clipped to its limits.
-
-    None when one of the numbers is not finite: such a message is as good as none.
+def sample_of(source: Source, message: Any) -> Sample:
+    """What a message tells of a vector input, and the command that was applied until then where it tells that, clipped
+    to its limits. The value is not finite where one of these numbers is not: such a message is as good as none.
     """
+    stamp, value = stamp_ns(message.header.stamp), source.read(message)
+    if not isinstance(message, CarlaEgoVehicleStatus):
+        return Sample(stamp, value)
     control = message.control
     command = (control.steer, control.throttle, control.brake)
-    if not all(math.isfinite(number) for number in (message.velocity, *command)):
-        return None
+    if not all(map(math.isfinite, command)):
+        return Sample(stamp, math.nan)
     limited = tuple(
         min(max(number, low), high) for number, low, high in zip(command, ACTION_LOW, ACTION_HIGH, strict=True)
     )
-    return StatusSample(stamp_ns(message.header.stamp), speed_input(message.velocity), limited)
-
-
-def odometry_sample_of(message: Odometry) -> StatusSample:
-    """The speed of an odometry, which knows of no commands; not finite where one of the numbers is not."""
-    speed_mps = speed_input(signed_speed(message.twist.twist.linear))
-    return StatusSample(stamp_ns(message.header.stamp), speed_mps, None)
-
-
-def yaw_rate_sample_of(message: Odometry | Imu) -> YawRateSample | None:
-    """The yaw rate of an odometry or an IMU; None where it is not finite."""
-    angular = message.twist.twist.angular if isinstance(message, Odometry) else message.angular_velocity
-    return YawRateSample(stamp_ns(message.header.stamp), angular.z) if math.isfinite(angular.z) else None
+    return Sample(stamp, value, limited)
 
 
 def control_message(command: np.ndarray, stamp: Time) -> CarlaEgoVehicleControl:

@@ -194,7 +194,7 @@ class PlannerNode(LifecycleNode):
         stamp = time_message(frame.stamp_ns)
         self._send(decision, stamp, frame.received_s)
         if decision.plan is not None:
-            self._outputs.imagination(decision.plan, stamp, self._inputs.speed.speed_mps or 0.0)
+            self._outputs.imagination(decision.plan, stamp, self._inputs.speed_mps or 0.0)
         self._watchdog.feed()
         if decision.fatal:
             self.get_logger().error(decision.reason)

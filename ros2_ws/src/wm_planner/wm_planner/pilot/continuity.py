@@ -2,7 +2,6 @@
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 NS_PER_S = 1_000_000_000
 RATE_TOLERANCE = 0.1
@@ -11,30 +10,19 @@ _SEVERAL_PERIODS = 1.75  # a gap of more than so many periods may be one in whic
 
 
 @dataclass(frozen=True)
-class StatusSample:
-    """What the planner takes from a vehicle_status: stamp [ns], speed [m/s], the applied command.
+class Sample:
+    """A vector input at a stamp [ns].
 
-    ``command`` is None where the speed came from a source that does not tell what was applied.
+    ``command``: what was applied until the stamp, None where the source does not tell it.
     """
 
     stamp_ns: int
-    speed_mps: float
-    command: tuple[float, float, float] | None
+    value: float
+    command: tuple[float, float, float] | None = None
 
 
-@dataclass(frozen=True)
-class YawRateSample:
-    """Stamp [ns] and yaw rate [rad/s], positive left (REP-103)."""
-
-    stamp_ns: int
-    yaw_rate_rps: float
-
-
-Sample = TypeVar("Sample", StatusSample, YawRateSample)
-
-
-class SampleBuffer(Generic[Sample]):
-    """The last few samples of one kind, found again by stamp."""
+class SampleBuffer:
+    """The last few samples of one vector input, found again by stamp."""
 
     def __init__(self, length: int = 16):
         self._length = length

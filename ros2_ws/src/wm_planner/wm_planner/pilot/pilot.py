@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from wm_bundle import BundleManifest, ImageError
 from wm_bundle.frames import Frame
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, VectorInput
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
@@ -20,14 +21,13 @@ from wm_planner.pilot.continuity import (
     CommandedMotion,
     EpisodeTracker,
     RateCheck,
+    Sample,
     SampleBuffer,
-    StatusSample,
-    YawRateSample,
     lost_between,
 )
 from wm_planner.pilot.in_flight import CommandsInFlight
 from wm_planner.pilot.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
-from wm_planner.pilot.vector_inputs import SPEED, VECTOR_SOURCES, YAW_RATE, check_inputs
+from wm_planner.pilot.preflight import check_inputs
 from wm_planner.planning.planner import Plan, Planner
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
@@ -35,8 +35,6 @@ _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because 
 # threshold and must be taken in: without it, all that follow surprise too. Wrong pictures were at 7 times or more.
 _DISBELIEF = 3.0
 _UNFIT_FRAMES = 8  # wrong images in a row, and never a right one: the camera is set up for another model
-# How old the last vehicle_status may be: two were lost. The half is for stamps that are not the image's.
-_STATUS_PERIODS = 2.5
 
 BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 
@@ -83,9 +81,8 @@ class Pilot:
         self._manifest = manifest
         self._config = config
         self._guard = guard
-        self._vector = [(entry.name, entry.unit) for entry in manifest.vector]
+        self._vector = [VECTOR_INPUTS[spec.name] for spec in manifest.vector]
         self._period_s = manifest.control_period_s
-        self._oldest_ns = int(_STATUS_PERIODS * self._period_s * NS_PER_S)  # what may still serve for an image
         self._clock = clock
         self._log = log
         self.reset()
@@ -94,8 +91,8 @@ class Pilot:
         """Forget all that was received: the node was activated."""
         config, period_s = self._config, self._period_s
         self._begin_belief()
-        self._statuses: SampleBuffer[StatusSample] = SampleBuffer()
-        self._yaw_rates: SampleBuffer[YawRateSample] = SampleBuffer()
+        self._speeds = SampleBuffer()  # and the commands that were applied
+        self._samples = {entry.name: SampleBuffer() for entry in self._vector} | {SPEED.name: self._speeds}
         self._tracker = EpisodeTracker(period_s)
         self._rate = RateCheck(period_s)
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
@@ -119,13 +116,10 @@ class Pilot:
         """Take over the parameters that may change while driving: of those used here, ``deadline_ms``."""
         self._config = config
 
-    def take_status(self, sample: StatusSample) -> None:
-        """A vehicle_status, or what stands in for it, came."""
-        self._statuses.add(sample)
-
-    def take_yaw_rate(self, sample: YawRateSample) -> None:
-        """An odometry or an IMU told the yaw rate."""
-        self._yaw_rates.add(sample)
+    def take(self, name: str, sample: Sample) -> None:
+        """A vector input was told; of no account where the bundle lacks it, but for the speed."""
+        if name in self._samples:
+            self._samples[name].add(sample)
 
     def take_step_result(self, stamp_ns: int, ended: bool) -> None:
         """A StepResult came; ``ended``: terminated or truncated."""
@@ -139,8 +133,8 @@ class Pilot:
 
     def should_wait(self, stamp_ns: int) -> bool:
         """Whether the vehicle_status of this image's tick is still to be expected."""
-        expected = SPEED in self._vector or not self._statuses.empty
-        return expected and self._statuses.at(stamp_ns) is None
+        expected = SPEED in self._vector or not self._speeds.empty
+        return expected and self._speeds.at(stamp_ns) is None
 
     def note_command(self, command: np.ndarray) -> None:
         """A command (3,) was sent that no image asked for: the watchdog's brake."""
@@ -182,11 +176,11 @@ class Pilot:
         if beginning is not None:
             self._log(f"a new episode begins at stamp {frame.stamp_ns / NS_PER_S:.3f} s: {beginning}")
             self._begin_belief()
-        sample = self._sample_at(frame.stamp_ns)
-        frozen = self._cameras.frozen(self._moves(sample))
+        vector = self._vector_at(frame.stamp_ns)
+        frozen = self._cameras.frozen(self._moves(frame.stamp_ns))
         if frozen is not None:
             raise PlannerError(frozen)
-        if not self._observe(picture, self._vector_of(sample, frame.stamp_ns), frame.stamp_ns):
+        if not self._observe(picture, vector, frame.stamp_ns):
             self._begin_belief()
         decision = self._plan(frame)
         self._belief_lost = False
@@ -241,7 +235,7 @@ class Pilot:
         """The commands of the periods between two observations whose images were lost; None where nobody told."""
         near_ns = int(0.25 * self._period_s * NS_PER_S)
         samples = [
-            self._statuses.latest_before(lost_ns + near_ns, 2 * near_ns)
+            self._speeds.latest_before(lost_ns + near_ns, 2 * near_ns)
             for lost_ns in lost_between(last_ns, stamp_ns, self._period_s)
         ]
         return [None if sample is None else sample.command for sample in samples]
@@ -267,35 +261,34 @@ class Pilot:
             raise PlannerError(f"the plan was ready {age_s:.1f} s after its image: too late to act on it")
         return Decision(plan.action, judgement.reason, plan, mode=judgement.mode)
 
-    def _sample_at(self, stamp_ns: int) -> StatusSample | None:
-        """What is known of the vehicle at an image's stamp. Raises PlannerError where the bundle needs more."""
-        sample = self._statuses.at(stamp_ns)
-        if sample is not None:
-            if sample.command is not None:  # what was applied until this stamp
-                applied = np.array(sample.command, np.float32)
-                self._planner.note_command(applied)
-                self._in_flight.applied(stamp_ns, applied)
-            return sample
-        sample = self._statuses.latest_before(stamp_ns, self._oldest_ns)
-        if sample is None and SPEED in self._vector:
-            raise PlannerError(
-                f"no vehicle_status at or shortly before the image's stamp "
-                f"{stamp_ns / NS_PER_S:.3f} s: the bundle needs the speed from it"
-            )
-        return sample
+    def _newest(self, entry: VectorInput, stamp_ns: int) -> Sample | None:
+        """What was told last of a vector input at an image's stamp, where it still holds."""
+        oldest_ns = int(entry.hold_periods * self._period_s * NS_PER_S)
+        return self._samples[entry.name].latest_before(stamp_ns, oldest_ns)
 
-    def _moves(self, sample: StatusSample | None) -> bool:
-        return self._motion.moving if sample is None else abs(sample.speed_mps) > self._config.frozen_speed
+    def _vector_at(self, stamp_ns: int) -> np.ndarray:
+        """The bundle's vector inputs (V,) at an image's stamp; the command that was applied until then is noted.
 
-    def _vector_of(self, sample: StatusSample | None, stamp_ns: int) -> np.ndarray:
-        """The bundle's vector inputs (V,). Raises PlannerError where nobody told the yaw rate that it needs."""
-        turning = self._yaw_rates.latest_before(stamp_ns, self._oldest_ns)
-        if turning is None and YAW_RATE in self._vector:
-            raise PlannerError(
-                f"no yaw rate at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s: the "
-                f"bundle needs it from the {self._config.yaw_rate_source}"
-            )
-        return np.array([VECTOR_SOURCES[entry](sample, turning) for entry in self._vector], np.float32)
+        Raises PlannerError where nothing told one of them.
+        """
+        status = self._speeds.at(stamp_ns)
+        if status is not None and status.command is not None:
+            applied = np.array(status.command, np.float32)
+            self._planner.note_command(applied)
+            self._in_flight.applied(stamp_ns, applied)
+        samples = {entry: self._newest(entry, stamp_ns) for entry in self._vector}
+        for entry, sample in samples.items():
+            if sample is None:
+                sources = " or ".join(source.topic.usual_name for source in self._config.sources(entry))
+                raise PlannerError(
+                    f"no {sources} at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s, so no "
+                    f"{entry.words}, which the bundle needs"
+                )
+        return np.array([sample.value for sample in samples.values()], np.float32)
+
+    def _moves(self, stamp_ns: int) -> bool:
+        speed = self._newest(SPEED, stamp_ns)
+        return self._motion.moving if speed is None else abs(speed.value) > self._config.frozen_speed
 
     def _log_recovery(self, decision: Decision) -> None:
         """Say what is over; that a fault began is said by the decision's reason."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
-from wm_planner.pilot.vector_inputs import check_inputs, speed_index
 
 if TYPE_CHECKING:
     from wm_planner.engine.policy import PolicyFile
@@ -77,9 +77,26 @@ def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
     return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
 
 
+def check_inputs(manifest: BundleManifest) -> None:
+    """Raise ConfigError for a bundle that needs inputs which nothing here tells, or that every picture surprises."""
+    threshold = manifest.surprise_threshold
+    if not threshold > 0.0:
+        raise ConfigError(
+            f"bundle {manifest.model_id} has the surprise threshold {threshold:g} nats, expected above "
+            f"0: export it again"
+        )
+    for spec in manifest.vector:
+        if spec.name not in VECTOR_INPUTS or VECTOR_INPUTS[spec.name].unit != spec.unit:
+            known = ", ".join(f"{entry.name} [{entry.unit}]" for entry in VECTOR_INPUTS.values())
+            raise ConfigError(
+                f"bundle {manifest.model_id} needs the vector input {spec.name} [{spec.unit}]; "
+                f"this planner provides {known}"
+            )
+
+
 def check_costs(config: PlannerConfig, manifest: BundleManifest) -> None:
     """Raise ConfigError for a cost that needs an input which the bundle lacks."""
-    if config.steering_speed_cost > 0.0 and speed_index(manifest) is None:
+    if config.steering_speed_cost > 0.0 and manifest.column(SPEED) is None:
         raise ConfigError(
             f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
             f"which this cost needs; set it to 0"

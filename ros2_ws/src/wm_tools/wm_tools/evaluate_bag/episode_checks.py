@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from wm_bundle import BundleManifest
+from wm_bundle.vector_inputs import VECTOR_INPUTS, VectorInput
 from wm_data.conversion.report import NS_PER_S
 from wm_data.episodes import Episode
 from wm_data.rates import rate_of
@@ -97,26 +98,33 @@ def _note_other_views(told: list[dict], manifest: BundleManifest, notes: list[st
 
 
 def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarray:
-    """(T, 2): speed [m/s] and yaw rate [rad/s], NaN where the recording has none. Raises BagError where needed."""
-    told = episode.meta.get("vector")
-    told = told if isinstance(told, list) and all(isinstance(column, dict) for column in told) else []
-    names = [column.get("name") for column in told][: episode.vector.shape[1]]
-    columns = {name: episode.vector[:, index] for index, name in enumerate(names)}
-    units = {column.get("name"): column.get("unit") for column in told}
-    for entry in manifest.vector:
-        if units.get(entry.name) not in (None, entry.unit):
+    """(T, V): every entry of VECTOR_INPUTS, NaN where the recording has none. Raises BagError where one is needed."""
+    for spec in manifest.vector:
+        entry = VECTOR_INPUTS.get(spec.name)
+        if entry is None or episode.told(entry) is None:
             raise BagError(
-                f"{place} has {entry.name} in {units[entry.name]}, the bundle {manifest.model_id} takes {entry.unit}: "
+                f"{place} has no {spec.name} [{spec.unit}], which the bundle {manifest.model_id} needs; expected it "
+                f"from {_advice(entry)}"
+            )
+        unit = episode.meta["vector"][entry.place(episode.meta["vector"])].get("unit", spec.unit)
+        if unit != spec.unit:
+            raise BagError(
+                f"{place} has {spec.name} in {unit}, the bundle {manifest.model_id} takes {spec.unit}: "
                 f"convert it to that"
             )
-        if entry.name not in columns:
-            advice = {"speed": "vehicle status or odometry", "yaw_rate": "--topics odometry=TOPIC or imu=TOPIC"}
-            raise BagError(
-                f"{place} has no {entry.name} [{entry.unit}], which the bundle {manifest.model_id} needs; expected it "
-                f"from {advice.get(entry.name, 'the recording')}"
-            )
+    columns = [episode.told(entry) for entry in VECTOR_INPUTS.values()]
     unknown = np.full(len(episode), np.nan, np.float32)
-    return np.stack([columns.get("speed", unknown), columns.get("yaw_rate", unknown)], 1)
+    return np.stack([unknown if column is None else column for column in columns], 1)
+
+
+def _advice(entry: VectorInput | None) -> str:
+    """Where a bag has an input, and what must be named to read it."""
+    if entry is None:
+        return "the recording"
+    topics = [source.topic for source in entry.sources if source.topic.stamped]
+    if entry.usual:
+        return " or ".join(topic.usual_name.replace("_", " ") for topic in topics)
+    return "--topics " + " or ".join(f"{topic.kind}=TOPIC" for topic in topics)
 
 
 def _rewards(episode: Episode, manifest: BundleManifest, notes: list[str]) -> np.ndarray:

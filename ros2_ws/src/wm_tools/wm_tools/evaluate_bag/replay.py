@@ -3,16 +3,18 @@
 Shapes: T rows, F belief features, K cameras, C = 3 K channels.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle.frames import Frame, RawImage
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
 from wm_data.episodes import Episode
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
-from wm_planner.pilot.continuity import StatusSample, YawRateSample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.pilot import Pilot
 
 from wm_tools.evaluate_bag.recording import Stretch
@@ -90,11 +92,10 @@ class Replay:
 
     def _decide_row(self, episode: Episode, row: int, decided: Decided) -> None:
         stamp_ns = int(episode.stamps_ns[row])
-        speed, yaw_rate = (float(number) for number in episode.vector[row])
         applied = None if self._applied is None else tuple(float(number) for number in self._applied)
-        self._pilot.take_status(StatusSample(stamp_ns, speed, applied))
-        if not np.isnan(yaw_rate):
-            self._pilot.take_yaw_rate(YawRateSample(stamp_ns, yaw_rate))
+        for entry, number in zip(VECTOR_INPUTS.values(), episode.vector[row].tolist(), strict=True):
+            if entry is SPEED or not math.isnan(number):
+                self._pilot.take(entry.name, Sample(stamp_ns, number, applied))
         self._applied = episode.actions[row]
         frame = Frame(stamp_ns, _images(episode, row), NOW_S)
         planner = self._planner

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from wm_bundle import BundleManifest
+from wm_bundle.vector_inputs import VECTOR_INPUTS
 from wm_evaluation.imagined_frames import Observation
 
 from wm_tools.common.errors import EvaluationError, VerificationError
 from wm_tools.evaluate_bag.recording import Recording, Stretch
 from wm_tools.verify_bundle.options import VerifyOptions
-
-_COLUMNS = {"speed": 0, "yaw_rate": 1}  # of a recording's vector
 
 
 def recorded(options: VerifyOptions, manifest: BundleManifest, preprocessed: bool) -> list[Observation]:
@@ -29,7 +28,7 @@ def recorded(options: VerifyOptions, manifest: BundleManifest, preprocessed: boo
 
 def _rows(stretch: Stretch, manifest: BundleManifest) -> Iterator[Observation]:
     episode = stretch.episode
-    columns = [_COLUMNS[entry.name] for entry in manifest.vector]
+    columns = [list(VECTOR_INPUTS).index(spec.name) for spec in manifest.vector]
     applied, is_first = stretch.applied_before, True
     for row in range(len(episode)):
         vector = episode.vector[row, columns].astype(np.float32)
