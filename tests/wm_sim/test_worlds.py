@@ -57,14 +57,9 @@ def test_worlds_are_found_by_their_maps():
     assert worlds_described() == "carracing: CarRacing's empty tracks; traffic: a road with other cars"
 
 
-def test_carracings_progress_is_the_share_of_the_tiles():
-    # 200 tiles of 5 points; 4 frames of 0.1 in a step: a step with a tile gives 4.6, one with two 9.6, one without -0.4
-    steps = [Last(reward) for reward in (4.6, -0.4, 9.6, 9.6)]
-    left = [
-        *steps,
-        Last(-100.0 + 4.6, terminated=True),
-    ]  # what it got in the step that left the field counts for nothing
-    facts = WORLDS["carracing"]
-    assert facts.progress(left, 0.08) == facts.progress(steps, 0.08) == pytest.approx(5 / 200 + 1 / 200 - 1 / 200)
-    assert facts.progress([Last(999.6)], 0.08) == 1.0
+def test_carracing_progress_is_the_share_of_the_tiles():
+    # Two steps of four frames with 3 and 2 of 200 tiles (5 points each), then one that left the field.
+    steps = [Last(15.0 - 0.4), Last(10.0 - 0.4), Last(-100.0, terminated=True)]
+    assert WORLDS["carracing"].progress(steps, 0.08) == pytest.approx(5 / 200)
+    assert WORLDS["carracing"].progress([Last(999.6)], 0.08) == 1.0
     assert WORLDS["traffic"].progress(steps, 0.08) is None

@@ -56,11 +56,3 @@ def test_figures_of_nothing_are_nan():
         driving.per_kilometre(2, 0.0),
     ]
     assert np.isnan(found).all()
-
-
-def test_carracing_progress_is_the_share_of_the_tiles():
-    # Two steps of four frames with 3 and 2 of 200 tiles (5 points each), then one that left the field.
-    rewards = np.array([15.0 - 0.4, 10.0 - 0.4, -100.0])
-    frames = np.array([4, 4, 4])
-    assert driving.carracing_progress(rewards, frames, left_field=True) == pytest.approx(5 / 200)
-    assert driving.carracing_progress(np.array([999.6]), np.array([4]), left_field=False) == 1.0

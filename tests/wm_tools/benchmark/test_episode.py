@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 from wm_sim.carracing.world import CarRacingWorld
-from wm_tools.benchmark.episode import CARRACING_MAP, episode_figures
+from wm_sim.worlds import WORLDS
+from wm_tools.benchmark.episode import episode_figures
 from wm_tools.benchmark.metrics import FIGURES
 from wm_tools.benchmark.trip import StatusTripCollector, TripCollector
 from wm_tools.drive.records import MotionSample, PlannerSample, StepSample
 from wm_tools.drive.wording import episode_ending
 
+CARRACING = WORLDS["carracing"]
 PERIOD_S = 0.08
 START_NS = 5_000_000_000
 PERIOD_NS = 80_000_000
@@ -77,7 +79,7 @@ def test_a_disturbed_trip_has_the_planners_own_latency():
     collector.begin(3)
     fill(collector)
     (trip,) = collector.close()
-    assert episode_figures(trip, PERIOD_S, CARRACING_MAP, disturbed=True)["latency_ms"] == [9.0] * 25
+    assert episode_figures(trip, PERIOD_S, CARRACING.map_name, disturbed=True)["latency_ms"] == [9.0] * 25
 
 
 def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_for_the_rest():
@@ -141,5 +143,5 @@ def test_progress_is_the_share_of_the_tiles_that_carracing_itself_counts(action,
     (trip,) = collector.close()
     environment = world._env
     share = environment.tile_visited_count / len(environment.track)
-    assert share > 0.01 and episode_ending(trip) == ending
-    assert episode_figures(trip, PERIOD_S, CARRACING_MAP)["progress"] == pytest.approx(share, abs=1e-4)
+    assert share > 0.01 and episode_ending(trip, CARRACING) == ending
+    assert episode_figures(trip, PERIOD_S, CARRACING.map_name)["progress"] == pytest.approx(share, abs=1e-4)

@@ -12,7 +12,6 @@ from wm_bundle.scores import SCORES_FILE, BenchmarkScores, ControllerScore, Scor
 from wm_evaluation.report import render
 from wm_sim.worlds import WORLDS
 from wm_tools.drive.bundle_scores import KnownScores
-from wm_tools.drive.embedded import MAPS
 from wm_tools.drive.report import build_report
 from wm_tools.drive.summary import build_summary
 
@@ -105,11 +104,7 @@ def test_the_page_shows_the_open_loop_scorecard_of_the_bundle(result, manifest):
 
 def test_a_drive_shows_the_scores_of_its_own_world_alone(bundle, result, manifest):
     add_scores(bundle, BENCHMARK)
-    known = KnownScores.of(bundle, MAPS["traffic"])
+    known = KnownScores.of(bundle, WORLDS["traffic"].map_name)
     assert known.headline is None and known.line == "" and known.section() is None
     told = replace(result, known=known)
     assert build_summary(told)["benchmark"] is None and "918" not in text_of(told, manifest)
-
-
-def test_the_names_of_the_maps_are_those_of_the_simulator():
-    assert {world: WORLDS[world].map_name for world in MAPS} == MAPS

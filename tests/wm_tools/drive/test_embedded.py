@@ -7,10 +7,9 @@ import pytest
 from ament_index_python.packages import get_package_share_directory
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import CameraSpec, ImageSpec, load_bundle
-from wm_sim import worlds
 from wm_sim.config import BridgeConfig
 from wm_tools.common.errors import DriveError
-from wm_tools.drive.embedded import WORLDS, check_cameras, simulator_parameters
+from wm_tools.drive.embedded import check_cameras, simulator_parameters
 from wm_tools.drive.options import DriveOptions
 
 FOUR = Path(get_package_share_directory("wm_planner"), "launch", "wm_sim_four_cameras.json")
@@ -31,10 +30,6 @@ def test_a_spawn_file_with_the_bundle_s_cameras_is_given_to_the_simulator(bundle
     assert parameters["objects_definition_file"] == str(FOUR)
     # Who starts it gives up on the planner before it gives up on both.
     assert parameters["wait_for_driver"] > options.start_timeout
-
-
-def test_the_worlds_that_can_be_asked_for_are_the_simulator_s():
-    assert tuple(worlds.WORLDS) == WORLDS
 
 
 def test_several_cameras_need_a_spawn_file(bundle):

@@ -5,9 +5,6 @@ Shapes: M moments in the order of their time. SI units; vectors (M, 2) are x and
 
 import numpy as np
 
-CARRACING_REWARD = 1000.0  # of the whole track, in equal parts for its tiles
-CARRACING_FRAME_COST = 0.1  # taken for every frame of the physics
-
 
 def distance(positions: np.ndarray) -> float:
     """Length [m] of the way through ``positions`` (M, 2) [m]; 0 for fewer than two."""
@@ -65,15 +62,3 @@ def per_minute(count: int, seconds: float) -> float:
 def per_kilometre(count: int, metres: float) -> float:
     """Events in a kilometre; NaN for a vehicle that did not move."""
     return 1000.0 * count / metres if metres > 0.0 else float("nan")
-
-
-def carracing_progress(rewards: np.ndarray, frames: np.ndarray, left_field: bool) -> float:
-    """Share of CarRacing's track that was driven, 0 to 1, from the ``rewards`` (M,) of steps of ``frames`` (M,) frames.
-
-    CarRacing gives 1000 points for all tiles together and takes 0.1 for each frame. The step that left the field was
-    given -100 in place of all that, so it counts for nothing.
-    """
-    tiles = rewards + CARRACING_FRAME_COST * frames
-    if left_field:
-        tiles = tiles[:-1]
-    return float(np.clip(tiles.sum() / CARRACING_REWARD, 0.0, 1.0))

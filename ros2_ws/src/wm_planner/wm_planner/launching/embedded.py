@@ -1,5 +1,6 @@
 """The built-in simulator in launch files: the arguments ``world`` and ``objects_definition_file``, and what follows."""
 
+import importlib
 from pathlib import Path
 
 from wm_bundle.spawn_file import SpawnFileError
@@ -7,20 +8,20 @@ from wm_bundle.spawn_file import SpawnFileError
 from wm_planner.launching.arguments import value
 from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_embedded_cameras
 
-WORLDS = ("carracing", "traffic")
-
 
 def embedded_arguments() -> list:
     """The launch arguments that ``embedded_parameters`` reads."""
     from launch.actions import DeclareLaunchArgument  # only launch files have it
 
+    try:
+        worlds = importlib.import_module("wm_sim.worlds")
+    except ModuleNotFoundError:  # as on a vehicle
+        world = {"default_value": "", "description": "Embedded: the package wm_sim is not installed here."}
+    else:
+        names = list(worlds.WORLDS)
+        world = {"default_value": names[0], "choices": names, "description": f"Embedded: {worlds.worlds_described()}."}
     return [
-        DeclareLaunchArgument(
-            "world",
-            default_value=WORLDS[0],
-            choices=list(WORLDS),
-            description="Embedded: CarRacing's empty tracks, or a road with other cars.",
-        ),
+        DeclareLaunchArgument("world", **world),
         DeclareLaunchArgument(
             "objects_definition_file",
             default_value="",

@@ -6,16 +6,12 @@ from collections import Counter
 
 import numpy as np
 from wm_evaluation.metrics import driving
+from wm_sim.worlds import world_of_map
 
 from wm_tools.benchmark.trip import Trip
-from wm_tools.drive.embedded import MAPS
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
 from wm_tools.drive.wording import episode_ending
 
-CARRACING_MAP = MAPS["carracing"]
-CARRACING_FRAME_S = 0.02
-CARRACING_FRAMES = 1000  # in an episode that runs to its time limit
-LAP_FINISHED = "lap finished"
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # where only a number differs, it is the same reason
 
 
@@ -62,22 +58,14 @@ def _task(trip: Trip, period_s: float, map_name: str | None) -> dict:
     """What step results tell: the score, and how it went. All None without any."""
     if not trip.steps:
         return dict.fromkeys(("score", "progress", "lap_finished", "off_track_share"))
-    ending = episode_ending(trip)
-    in_carracing = map_name == CARRACING_MAP
+    world = world_of_map(map_name)
+    success = world.success if world else ""
     return {
         "score": trip.score,
-        "progress": _progress(trip, period_s) if in_carracing else None,
-        "lap_finished": float(ending == LAP_FINISHED) if in_carracing else None,
+        "progress": world.progress(trip.steps, period_s) if world else None,
+        "lap_finished": float(episode_ending(trip, world) == success) if success else None,
         "off_track_share": trip.off_track_fraction,
     }
-
-
-def _progress(trip: Trip, period_s: float) -> float:
-    frames = np.full(len(trip.steps), round(period_s / CARRACING_FRAME_S))
-    frames[-1] = min(frames[-1], CARRACING_FRAMES - frames[:-1].sum())  # the time limit may cut the last step short
-    rewards = np.array([step.reward for step in trip.steps])
-    left_field = trip.terminated and trip.steps[-1].reward < 0
-    return driving.carracing_progress(rewards, frames, left_field)
 
 
 def _comfort(trip: Trip, stamps: np.ndarray) -> dict:

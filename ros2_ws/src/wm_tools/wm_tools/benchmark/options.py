@@ -8,6 +8,7 @@ from pathlib import Path
 from wm_planner.command_line import CommandParser
 from wm_planner.config import PlannerConfig
 from wm_planner.launching.assignments import assignment
+from wm_sim.worlds import DEFAULT_WORLD
 
 from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.common.errors import DriveError, EvaluationError
@@ -37,7 +38,7 @@ class BenchmarkOptions:
     max_steps: int | None = None
     simulator: str = EMBEDDED
     role_name: str = "ego_vehicle"
-    world: str = "carracing"
+    world: str = DEFAULT_WORLD
     objects_definition_file: Path | None = None  # the built-in simulator's spawn file; None: its one built-in camera
     start_timeout: float = 600.0  # longest wait for the planner to be ready [s]
     sweep: tuple[Disturbance, ...] = ()
@@ -49,7 +50,7 @@ class BenchmarkOptions:
     def __post_init__(self):
         check_options(self)
         _require(
-            self.simulator == EMBEDDED or (self.world == "carracing" and self.objects_definition_file is None),
+            self.simulator == EMBEDDED or (self.world == DEFAULT_WORLD and self.objects_definition_file is None),
             "--simulator external",
             "neither --world nor --objects-definition-file, which are the built-in one's",
             "one of them",

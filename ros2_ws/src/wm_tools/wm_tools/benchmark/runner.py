@@ -9,19 +9,20 @@ from pathlib import Path
 from wm_bundle import Bundle
 from wm_bundle.bundle import sha256_of
 from wm_planner.engine.policy import PolicyFile
+from wm_sim.world_facts import STOPPED, TIME_LIMIT
+from wm_sim.worlds import world_of_map
 
 from wm_tools.benchmark.episode import episode_figures
 from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.plan import Trial, plan_trials
 from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.benchmark.trial import Driven, drive_trial
-from wm_tools.drive.embedded import MAPS, check_cameras
+from wm_tools.drive.embedded import check_cameras
 from wm_tools.drive.records import EpisodeCollector
 from wm_tools.drive.runner import check_planners, controller_of
 from wm_tools.drive.session import executable
 from wm_tools.drive.wording import episode_ending
 
-_WORLDS = {name: world for world, name in MAPS.items()}
 LOGS = "logs"  # folder for the logs of trials that failed
 
 OnProgress = Callable[[Trial, EpisodeCollector], None]
@@ -136,7 +137,9 @@ def episode_entry(
 def _ending(driven: Driven) -> str:
     if driven.failure is not None:
         return "failed"
-    steps, world = driven.trip.steps, _WORLDS.get(driven.map_name)
-    if world is not None or not steps:
-        return episode_ending(driven.trip, world) if steps else "stopped"
-    return "terminated" if driven.trip.terminated else "time limit" if steps[-1].truncated else "stopped"
+    steps, world = driven.trip.steps, world_of_map(driven.map_name)
+    if not steps:
+        return STOPPED
+    if world is not None:
+        return episode_ending(driven.trip, world)
+    return "terminated" if driven.trip.terminated else TIME_LIMIT if steps[-1].truncated else STOPPED

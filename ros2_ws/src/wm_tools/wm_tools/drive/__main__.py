@@ -8,19 +8,18 @@ from wm_bundle import Bundle, BundleError, load_bundle
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
 from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_sim.worlds import WORLDS
 
 from wm_tools.common.errors import DriveError
 from wm_tools.common.machine import machine_facts
 from wm_tools.drive.bundle_scores import KnownScores
-from wm_tools.drive.embedded import MAPS, check_cameras
+from wm_tools.drive.embedded import check_cameras
 from wm_tools.drive.entries import read_policies
 from wm_tools.drive.options import DriveOptions, parse_options
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report
 from wm_tools.drive.runner import check_planners, controller_of, drive_controller, parameters_of, shipped_bundle
 from wm_tools.drive.summary import DriveResult, build_summary, write_summary
-
-SIMULATORS = {"carracing": "wm_sim (CarRacing-v3)", "traffic": "wm_sim (traffic)"}  # by world
 
 
 def main() -> int:
@@ -42,18 +41,19 @@ def main() -> int:
 
 def _drive(options: DriveOptions, bundle: Bundle) -> None:
     console = Console()
-    period_s, known = bundle.manifest.control_period_s, KnownScores.of(bundle, MAPS[options.world])
+    period_s, world = bundle.manifest.control_period_s, WORLDS[options.world]
+    known = KnownScores.of(bundle, world.map_name)
     names, episodes = [entry.name for entry in options.entries], {}
     check_cameras(options, bundle)
     policies = read_policies(options.entries, options.parameters, dict.fromkeys(names, bundle))
     check_planners(parameters_of(options, bundle, controller_of(entry)) for entry in options.entries if entry.has_model)
-    with DriveProgress(console, period_s, len(options.seeds), options.max_steps, options.world) as progress:
+    with DriveProgress(console, period_s, len(options.seeds), options.max_steps, world) as progress:
         for name in names:
             progress.begin(name)
             episodes[name] = drive_controller(name, options, bundle, progress.update, progress.tell)
     policy_ids = {name: policy.manifest.policy_id for name, policy in policies.items()}
     result = DriveResult(
-        bundle.manifest.model_id, SIMULATORS[options.world], period_s, episodes, machine_facts(), known, policy_ids
+        bundle.manifest.model_id, world.simulator, period_s, episodes, machine_facts(), known, policy_ids
     )
     summary = build_summary(result)
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"

@@ -8,11 +8,10 @@ from typing import Protocol
 from wm_bundle import Bundle, BundleManifest, lock_step
 from wm_bundle.spawn_file import SpawnFileError
 from wm_planner.launching.spawned_cameras import cameras_of_spec, require_embedded_cameras
+from wm_sim.worlds import WORLDS, worlds_described
 
 from wm_tools.common.errors import DriveError
 
-MAPS = {"carracing": "CarRacing-v3", "traffic": "traffic"}  # as the simulator names them, by world
-WORLDS = tuple(MAPS)
 LONGEST_START_S = 3600.0  # the simulator's own limit to its wait for a driver
 MARGIN_S = 60.0  # that the simulator waits beyond us: we give up before it goes on without a driver
 
@@ -32,8 +31,7 @@ def add_embedded_options(parser: argparse.ArgumentParser, defaults: dict) -> Non
     add(
         "--world",
         choices=WORLDS,
-        help="world of the built-in simulator: CarRacing's empty tracks, or a road with "
-        f"other cars (default: {defaults['world']})",
+        help=f"world of the built-in simulator; {worlds_described()} (default: {defaults['world']})",
     )
     add(
         "--objects-definition-file",

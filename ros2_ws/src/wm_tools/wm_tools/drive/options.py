@@ -10,6 +10,7 @@ from wm_planner import config
 from wm_planner.command_line import CommandParser
 from wm_planner.errors import ConfigError
 from wm_planner.launching.assignments import assignment
+from wm_sim.worlds import DEFAULT_WORLD
 
 from wm_tools.common.errors import DriveError
 from wm_tools.drive.embedded import add_embedded_options, check_embedded_options
@@ -30,7 +31,7 @@ class DriveOptions:
     real_time_factor: float = 1.0  # simulated seconds per second of wall time; 0: as fast as possible
     max_steps: int | None = None  # control steps in an episode; None: until the simulator ends it
     role_name: str = "ego_vehicle"
-    world: str = "carracing"
+    world: str = DEFAULT_WORLD
     objects_definition_file: Path | None = None  # the simulator's spawn file; None: its one built-in camera
     start_timeout: float = 600.0  # longest wait for the planner to be ready [s]
 

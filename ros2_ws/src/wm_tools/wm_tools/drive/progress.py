@@ -5,22 +5,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from wm_sim.world_facts import WorldFacts
 
 from wm_tools.drive.records import Episode, EpisodeCollector
 from wm_tools.drive.statistics import drive_figures, latency_percentiles
 from wm_tools.drive.summary import DriveResult, is_timed
 from wm_tools.drive.wording import episode_ending, spell_interval, spell_ms, timing_cells
 
-# Simulated seconds in an episode that runs to the time limit, by world; CarRacing-v3's are 1000 frames at 50 Hz.
-EPISODE_S = {"carracing": 20.0, "traffic": 40.0}
-
 
 class DriveProgress:
     """A bar while a controller drives, and a line for every finished episode. Use it as a context manager."""
 
-    def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None, world: str):
+    def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None, world: WorldFacts):
         self._console, self._world = console, world
-        self._steps = max_steps or round(EPISODE_S[world] / period_s)
+        self._steps = max_steps or round(world.episode_s / period_s)
         self._total = seeds * self._steps
         self._bar = Progress(
             TextColumn("[bold]{task.description:<8}"),

@@ -1,10 +1,10 @@
 """How figures are spelled, in the terminal and in the report alike."""
 
+from wm_sim.world_facts import WorldFacts
+
 from wm_tools.drive.records import Episode
 from wm_tools.drive.statistics import DriveFigures
 from wm_tools.drive.summary import is_timed
-
-_ALL_WHEELS = 4
 
 
 def spell_ms(value: float | None) -> str:
@@ -27,13 +27,6 @@ def timing_cells(controller: str, figures: DriveFigures) -> list[str]:
     return [p50, p99, str(figures.deadline_misses)]
 
 
-def episode_ending(episode: Episode, world: str = "carracing") -> str:
+def episode_ending(episode: Episode, world: WorldFacts) -> str:
     """How an episode ended in this world of the built-in simulator, in words."""
-    if not episode.steps:
-        return "no step"
-    last = episode.steps[-1]
-    if last.terminated and world == "traffic":
-        return "left the road" if last.wheels_off_road == _ALL_WHEELS else "collision"
-    if last.terminated:
-        return "left the field" if last.reward < 0 else "lap finished"
-    return "time limit" if last.truncated else "stopped"
+    return world.ending(episode.steps[-1]) if episode.steps else "no step"
