@@ -12,7 +12,7 @@ from wm_planner.config import PlannerConfig
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "docker/README.md", *(ROOT / "docs").glob("*.md")])
-OURS = ("wm_planner", "wm_sim", "wm_training")
+OURS = ("wm_planner", "wm_sim", "wm_tools", "wm_training")
 LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
 COMMAND = re.compile(r"ros2 (run|launch) (\S+) (\S+)(.*)")
 END = re.compile(r"\s(?:\||\|\||&&|&|;|#|>|>>|2>)(?:\s|$)")  # of a command in a line of shell
