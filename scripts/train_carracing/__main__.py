@@ -5,8 +5,9 @@ import sys
 import time
 
 from wm_bundle import BundleError
+from wm_bundle.stop_signals import raise_when_stopped
 from wm_data.episodes import EpisodeError
-from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.command_line import told_when_stopped
 from wm_planner.errors import ConfigError
 from wm_tools.common.errors import DriveError
 from wm_training.cli import DONE, ERROR, parse

@@ -4,14 +4,9 @@ import importlib
 import signal
 
 import pytest
-from wm_planner.command_line import (
-    CommandParser,
-    Stopped,
-    did_you_mean,
-    hold_signals,
-    raise_when_stopped,
-    told_when_stopped,
-)
+from wm_bundle.stop_signals import Stopped, raise_when_stopped
+from wm_bundle.suggestions import did_you_mean
+from wm_planner.command_line import CommandParser, told_when_stopped
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -56,39 +51,9 @@ def test_what_is_like_nothing_gets_no_suggestion_and_words_behind_two_dashes_are
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
-def test_a_signal_ends_a_command_as_ctrl_c_does_and_the_shell_is_told_which(number):
-    for each in NUMBERS:
-        signal.signal(each, signal.SIG_DFL)  # as the entry leaves it
+def test_a_signal_ends_a_command_and_the_shell_is_told_which(number):
     raise_when_stopped()
-    with pytest.raises(KeyboardInterrupt) as stop:
+    with pytest.raises(Stopped) as stop:
         signal.raise_signal(number)
-    assert isinstance(stop.value, Stopped)
     code, line = told_when_stopped("drive", stop.value, "no result was written")
     assert (code, line) == (128 + number, f"drive: stopped by {number.name}; no result was written")
-
-
-def test_what_is_ignored_stays_ignored_as_nohup_wants_it():
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    raise_when_stopped()
-    signal.raise_signal(signal.SIGHUP)
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-
-
-def test_a_held_signal_comes_at_the_end_and_none_later():
-    raise_when_stopped()
-    seen = []
-    with pytest.raises(Stopped) as stop, hold_signals():
-        signal.raise_signal(signal.SIGTERM)
-        seen.append("went on")
-    assert seen == ["went on"] and stop.value.number == signal.SIGTERM
-    with hold_signals():
-        pass
-    with pytest.raises(Stopped):
-        signal.raise_signal(signal.SIGINT)
-
-
-def test_a_held_signal_is_not_lost_to_an_error():
-    raise_when_stopped()
-    with pytest.raises(Stopped), hold_signals():
-        signal.raise_signal(signal.SIGINT)
-        raise ValueError("of the call")

@@ -1,14 +1,14 @@
-"""Where executables begin: a Ctrl-C while the modules are loaded ends the process silently.
+"""Where executables begin: loading takes a second or more, in which Ctrl-C is to end the process silently.
 
-Loading takes a second or more, there is nothing to clean up yet, and Python's own answer would be a traceback. What is
-loaded sets its own handlers first.
+What is loaded sets its own handlers first.
 """
 
 import importlib
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from wm_bundle.stop_signals import quiet_while_loading
 
 
 def start(modules: Mapping[str, str]) -> int:
@@ -16,6 +16,5 @@ def start(modules: Mapping[str, str]) -> int:
 
     ``modules``: the name of each executable of a package, and the module to load for it.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as in a background job
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    quiet_while_loading()
     return importlib.import_module(modules[Path(sys.argv[0]).name]).main()

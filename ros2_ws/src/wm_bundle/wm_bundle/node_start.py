@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,15 +12,6 @@ from wm_bundle.ros_errors import reason_of
 
 EXIT_REFUSED = 2
 N = TypeVar("N")
-
-
-def note_stop_signals() -> list[int]:
-    """From now on SIGINT and SIGTERM only add their number to the list returned: what runs looks at it, and ends in
-    its own order."""
-    noted: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: noted.append(received))
-    return noted
 
 
 def start_node(

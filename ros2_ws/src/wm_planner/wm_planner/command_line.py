@@ -1,14 +1,13 @@
 """What every command of this package does alike: one line for a wrong argument, and an orderly end by a signal."""
 
 import argparse
-import contextlib
-import difflib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from rclpy.utilities import remove_ros_args
+from wm_bundle.suggestions import did_you_mean
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -31,50 +30,6 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str):
         """End the process."""
         self.exit(2, f"{self._command}: {message} (see --help)\n")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean NAME?` with the nearest of the ``known`` names; nothing where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal: leaves by the same way as Python's Ctrl-C, so that no process and no half-written file stays behind."""
-
-    def __init__(self, number: int):
-        super().__init__()
-        self.number = number
-
-
-def raise_when_stopped() -> None:
-    """From now on SIGINT, SIGTERM and SIGHUP raise ``Stopped``, but for those that are ignored, as by `nohup`."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _raise)
-
-
-_held: list[int] | None = None  # signals that wait, None where they do not
-
-
-def _raise(number: int, _frame) -> None:
-    if _held is None:
-        raise Stopped(number)
-    _held.append(number)
-
-
-@contextlib.contextmanager
-def hold_signals() -> Iterator[None]:
-    """Within, a signal raises nothing; ``Stopped`` comes at the end. For short calls of rclpy: it makes messages in
-    C++, where an exception turns into another one, which is no ``Stopped`` any more."""
-    global _held
-    _held = []
-    try:
-        yield
-    finally:
-        waiting, _held = _held, None
-        if waiting:
-            raise Stopped(waiting[0])
 
 
 def told_when_stopped(command: str, stop: KeyboardInterrupt, left: str) -> tuple[int, str]:
@@ -108,12 +63,3 @@ def _print_while_read(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
-
-
-def note_stop_signals() -> list[int]:
-    """From now on SIGINT and SIGTERM only add their number to the list returned: what runs looks at it, and ends in
-    its own order."""
-    noted: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: noted.append(received))
-    return noted

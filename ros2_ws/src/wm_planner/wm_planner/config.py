@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from wm_bundle.suggestions import did_you_mean
 from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
 
-from wm_planner.command_line import did_you_mean
 from wm_planner.errors import ConfigError
 from wm_planner.planning.solvers import FEWEST_CANDIDATES
 

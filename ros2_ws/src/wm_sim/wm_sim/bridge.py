@@ -13,8 +13,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Bool
 from wm_bundle.node_parameters import declare
-from wm_bundle.node_start import note_stop_signals, start_node
+from wm_bundle.node_start import start_node
 from wm_bundle.service_guard import guard_services
+from wm_bundle.stop_signals import note_stop_signals
 from wm_msgs.srv import Reset
 
 from wm_sim.car_control import CarControl

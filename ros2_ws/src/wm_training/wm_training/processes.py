@@ -1,11 +1,8 @@
-"""A process: its place among those of a run, what it sets before torch is loaded, how it is stopped. Loads no torch."""
+"""A process: its place among those of a run, and what it sets before torch is loaded. Loads no torch."""
 
 import ctypes
 import os
 import platform
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from wm_training.errors import TrainingError
@@ -27,19 +24,6 @@ def prepare_process() -> None:
         library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
         library.mallopt(_M_ARENA_MAX, 1)  # threads find each other's freed memory
-
-
-@contextmanager
-def asked_to_stop(request: Callable[[], None]) -> Iterator[None]:
-    """Within, SIGINT and SIGTERM call ``request`` and do nothing else: the loop ends in its own order."""
-    previous = {
-        number: signal.signal(number, lambda received, frame: request()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class Place(NamedTuple):

@@ -23,9 +23,10 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
+from wm_bundle.stop_signals import note_stop_signals
 from wm_msgs.msg import PlannerStatus, StepResult
 
-from wm_planner.command_line import node_words_refused, note_stop_signals
+from wm_planner.command_line import node_words_refused
 from wm_planner.command_watchdog.watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
-from wm_planner.command_line import did_you_mean
+from wm_bundle.suggestions import did_you_mean
+
 from wm_planner.config import PlannerConfig
 
 NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters that other options decide

@@ -20,9 +20,10 @@ from rclpy.signals import SignalHandlerOptions
 from wm_bundle.frames import Frame
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
+from wm_bundle.stop_signals import note_stop_signals
 
 from wm_planner.assembly import Parts, build, retune
-from wm_planner.command_line import node_words_refused, note_stop_signals
+from wm_planner.command_line import node_words_refused
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE
 from wm_planner.errors import ConfigError, PlannerError

@@ -6,10 +6,11 @@ from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_bundle.scores import SCORES_FILE
+from wm_bundle.stop_signals import raise_when_stopped
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
 from wm_evaluation.wording import counted
-from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.command_line import told_when_stopped
 
 from wm_tools.benchmark.gate import check_thresholds, judge_summary, known_names
 from wm_tools.benchmark.options import BenchmarkOptions, parse_options

@@ -21,7 +21,7 @@ from wm_bundle import ImageError
 from wm_bundle.images import decode_image
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
-from wm_planner.command_line import note_stop_signals
+from wm_bundle.stop_signals import note_stop_signals
 from wm_planner.node.messages import control_message, stamp_ns, time_message
 
 from wm_tools.benchmark.disturbance import Disturbance, Effects

@@ -5,9 +5,10 @@ import sys
 from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
+from wm_bundle.stop_signals import raise_when_stopped
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
-from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.command_line import told_when_stopped
 from wm_sim.worlds import WORLDS
 
 from wm_tools.common.errors import DriveError

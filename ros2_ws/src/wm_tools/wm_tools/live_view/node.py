@@ -22,8 +22,9 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
+from wm_bundle.stop_signals import note_stop_signals
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
-from wm_planner.command_line import node_words_refused, note_stop_signals
+from wm_planner.command_line import node_words_refused
 from wm_planner.command_watchdog.node import BUNDLE_ID as COMMAND_WATCHDOG
 from wm_planner.node.messages import NS_PER_S, stamp_ns
 from wm_planner.pilot.modes import Mode

@@ -12,8 +12,9 @@ import sys
 
 from rclpy.utilities import remove_ros_args
 from wm_bundle import BundleError, load_bundle
+from wm_bundle.stop_signals import raise_when_stopped
 from wm_evaluation.video import write_loop
-from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_planner.command_line import told_when_stopped
 from wm_planner.errors import ConfigError, EngineError
 
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError

@@ -8,10 +8,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from wm_bundle.ros_errors import reason_of
+from wm_bundle.stop_signals import note_stop_signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.message_types import jazzy_typestore
 from wm_evaluation.wording import counted
-from wm_planner.command_line import note_stop_signals
 
 from wm_tools.common.errors import RecordError
 from wm_tools.record.mcap_file import McapRecording, Totals

@@ -21,9 +21,9 @@ from wm_bundle import BundleError, load_bundle
 from wm_bundle.ros_distribution import with_times
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
+from wm_bundle.stop_signals import note_stop_signals
 from wm_evaluation.report import write_page
 from wm_msgs.msg import PlannerStatus
-from wm_planner.command_line import note_stop_signals
 from wm_planner.errors import PlannerError
 from wm_planner.node.messages import stamp_ns
 from wm_planner.pilot.modes import Mode

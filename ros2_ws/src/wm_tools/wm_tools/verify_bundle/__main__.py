@@ -3,7 +3,8 @@
 import sys
 
 from rclpy.utilities import remove_ros_args
-from wm_planner.command_line import raise_when_stopped, told_when_stopped
+from wm_bundle.stop_signals import raise_when_stopped
+from wm_planner.command_line import told_when_stopped
 
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
 from wm_tools.evaluate_bag.progress import make_console

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from wm_bundle.stop_signals import asked_to_stop
 
 from wm_training import processes
 from wm_training.cloning.data import CloneData
@@ -16,7 +17,6 @@ from wm_training.model.noise import draw_noise
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
-from wm_training.processes import asked_to_stop
 from wm_training.training import distributed, precision
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample

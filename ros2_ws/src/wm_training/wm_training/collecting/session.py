@@ -7,6 +7,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rich.console import Console
 from wm_bundle.ros_errors import reason_of
+from wm_bundle.stop_signals import asked_to_stop
 from wm_evaluation.wording import counted
 
 from wm_training.cli import counting_progress
@@ -14,7 +15,6 @@ from wm_training.collecting.collector import Collector
 from wm_training.collecting.node import CollectNode
 from wm_training.collecting.options import CollectOptions
 from wm_training.errors import CollectError
-from wm_training.processes import asked_to_stop
 
 
 def record(options: CollectOptions, arguments: list[str]) -> int:

@@ -4,9 +4,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from wm_bundle.stop_signals import asked_to_stop
+
 from wm_training.augmentation.options import AugmentOptions
 from wm_training.cli import DONE, STOPPED, counting_progress, parse, run_on_episodes, say
-from wm_training.processes import asked_to_stop, prepare_process
+from wm_training.processes import prepare_process
 
 if TYPE_CHECKING:
     from rich.table import Table

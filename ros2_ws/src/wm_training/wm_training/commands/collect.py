@@ -1,17 +1,15 @@
 """`ros2 run wm_training collect`: records episodes from the topics of CARLA's bridge or of the built-in simulator."""
 
-import signal
 import sys
+
+from wm_bundle.stop_signals import quiet_while_loading
 
 from wm_training.cli import parse, run
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    # While the modules are loaded, Ctrl-C ends the process silently: there is nothing to put in order, and Python's own
-    # answer is a traceback. It may be ignored, as in a background job.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    quiet_while_loading()
     from rclpy.utilities import remove_ros_args
     from wm_bundle.spawn_file import SpawnFileError
     from wm_data.episodes import EpisodeError

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from wm_bundle.stop_signals import asked_to_stop
 from wm_data.episodes import EpisodeError
 
 from wm_training import processes
@@ -24,7 +25,6 @@ from wm_training.model.noise import draw_noise
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
-from wm_training.processes import asked_to_stop
 from wm_training.training import distributed
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Sample

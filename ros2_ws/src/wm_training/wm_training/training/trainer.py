@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from wm_bundle.files import write_text
+from wm_bundle.stop_signals import asked_to_stop
 
 from wm_training import processes
 from wm_training.configuration import layers
@@ -25,7 +26,6 @@ from wm_training.model.noise import draw_noise
 from wm_training.model.open_loop import comparison_frames, open_loop
 from wm_training.model.world_model import WorldModel
 from wm_training.monitoring.monitor import Monitor
-from wm_training.processes import asked_to_stop
 from wm_training.training import checkpoints, distributed, precision
 from wm_training.training.guard import write_bad_batch
 from wm_training.training.learner import Learner
