@@ -9,8 +9,8 @@ from carla_msgs.msg import CarlaEgoVehicleControl
 from failsafe_rig import is_brake
 from rclpy.executors import SingleThreadedExecutor
 from tiny_bundle import make_tiny_bundle
+from wm_planner.command_watchdog import node as command_watchdog_node
 from wm_planner.command_watchdog.node import CommandWatchdogNode
-from wm_planner.command_watchdog.watchdog import node as command_watchdog_node
 from wm_planner.node import planner_node
 from wm_planner.node.planner_node import PlannerNode
 from wm_tools.live_view import node as view_node

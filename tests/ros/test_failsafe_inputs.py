@@ -207,7 +207,7 @@ def test_a_watchdog_that_is_ended_brakes_first_if_the_vehicle_may_move(rig, doma
         ("command_watchdog", "timeout_s:=0.0", "timeout_s"),
         ("command_watchdog", "timeout_s:=soon", "timeout_s"),
         ("command_watchdog", "timeuot_s:=0.1", "unknown parameter timeuot_s"),
-        ("command_watchdog", "role_name:=two words", "topic name"),
+        ("command_watchdog", "role_name:=two words", "role_name: expected a ROS name"),
     ],
 )
 def test_a_parameter_out_of_range_is_refused_with_one_message(domain, executable, parameter, message):

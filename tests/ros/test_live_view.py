@@ -187,7 +187,7 @@ def wait_for(condition) -> None:
         ("port:=abc", "port"),
         ("address:=everywhere", "parameter address: expected an IP address, found 'everywhere'"),
         ("image_transport:=smoke", "expected one of raw, compressed"),
-        ("prot:=1", "unknown parameter prot; known are address, port"),
+        ("prot:=1", "unknown parameter prot; did you mean port?"),
     ],
 )
 def test_a_bad_parameter_gets_one_message(given, said):

@@ -14,16 +14,19 @@ from wm_bundle.node_parameters import (
     declare,
     help_text,
     parameter,
+    role_name_parameter,
 )
 
 
 @dataclass(frozen=True)
 class Toy(VehicleParameters):
+    role_name: str = role_name_parameter()
     timeout_s: float = parameter(0.2, "brake after so long", "s", 0.02, 60.0)
     count: int = parameter(3, "how many", low=1, high=9, live=True)
     kind: str = parameter("a", "which one", choices=("a", "b"))
     topic_name: str = parameter("", "a topic")
     loud: bool = parameter(False, "whether it is loud")
+    cameras: tuple[str, ...] = parameter((), "several words")
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def make():
     "values, message",
     [
         ({"cuont": 1}, r"^unknown parameter cuont; did you mean count\?$"),
-        ({"zzz": 1}, "^unknown parameter zzz; known are role_name, timeout_s, count, kind, topic_name, loud$"),
+        ({"zzz": 1}, "^unknown parameter zzz; known are role_name, timeout_s, count, kind, topic_name, loud, cameras$"),
         ({"timeout_s": 0.0}, "^parameter timeout_s: expected 0.02 to 60.0 s, found 0.0$"),
         ({"timeout_s": float("nan")}, "timeout_s: expected 0.02 to 60.0 s, found nan"),
         ({"count": 10}, "^parameter count: expected 1 to 9, found 10$"),
@@ -73,8 +76,9 @@ def test_topics_follow_the_role_name_unless_given():
 
 
 def test_a_node_declares_what_was_given_and_the_defaults(make):
-    node = make("timeout_s:=1", "kind:=b", "use_sim_time:=false")
-    assert declare(node, Toy) == Toy(timeout_s=1.0, kind="b")
+    node = make("timeout_s:=1", "kind:=b", "use_sim_time:=false", "cameras:=[left, right]")
+    assert declare(node, Toy) == Toy(timeout_s=1.0, kind="b", cameras=("left", "right"))
+    assert list(node.get_parameter("cameras").value) == ["left", "right"]
     assert {name: node.get_parameter(name).value for name in ("timeout_s", "count", "kind")} == {
         "timeout_s": 1.0,
         "count": 3,
@@ -117,7 +121,7 @@ def test_configured_only_live_parameters_change_and_all_or_none(make):
 
 
 def test_the_help_names_every_parameter():
-    text = help_text(Toy, "wm_toys toy", "Plays.")
+    text = help_text(Toy, "ros2 run wm_toys toy", "Plays.")
     assert text.startswith(
         "usage: ros2 run wm_toys toy --ros-args -p NAME:=VALUE ...\n\nPlays.\n\nparameters (those with *"
     )

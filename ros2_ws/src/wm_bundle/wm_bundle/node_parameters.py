@@ -2,6 +2,7 @@
 
     @dataclass(frozen=True)
     class MyParameters(VehicleParameters):
+        role_name: str = role_name_parameter()
         timeout_s: float = parameter(0.2, "brake when no command came for this long", "s", 0.02, 60.0)
 
     class MyNode(Node):
@@ -30,7 +31,7 @@ class ParameterError(ValueError):
 
 
 def parameter(
-    default: bool | int | float | str,
+    default: bool | int | float | str | tuple[str, ...],
     description: str,
     unit: str = "",
     low: float | None = None,
@@ -48,28 +49,27 @@ def parameter(
 
 @dataclass(frozen=True)
 class NodeParameters:
-    """Base of all parameters of a node. Construction checks them and raises ``refusal``; a whole number is accepted
-    for a float."""
+    """Base of all parameters of a node. ``from_values`` makes checked ones."""
 
     refusal: ClassVar[type[Exception]] = ParameterError
-
-    def __post_init__(self):
-        for entry in fields(self):
-            object.__setattr__(self, entry.name, self._checked(entry, getattr(self, entry.name)))
-        self.check()
 
     def check(self) -> None:
         """Raise ``refusal`` for values that do not go together."""
 
     @classmethod
     def from_values(cls: type[P], values: dict[str, Any]) -> P:
-        """From names and values; also raises ``refusal`` for a name that does not exist."""
-        known = [entry.name for entry in fields(cls)]
+        """From names and values; a whole number is accepted for a float.
+
+        Raises ``refusal`` for a name that does not exist, and for a value that is not allowed.
+        """
+        known = {entry.name: entry for entry in fields(cls)}
         unknown = sorted(set(values) - set(known))
         if unknown:
             near = did_you_mean(unknown[0], known) or f"; known are {', '.join(known)}"
             raise cls.refusal(f"unknown parameter {', '.join(unknown)}{near}")
-        return cls(**values)
+        config = cls(**{name: cls._checked(known[name], value) for name, value in values.items()})
+        config.check()
+        return config
 
     def fixed_changes(self: P, other: P) -> list[str]:
         """Names of the parameters that differ in ``other`` and are not live."""
@@ -79,29 +79,34 @@ class NodeParameters:
             if not entry.metadata["live"] and getattr(self, entry.name) != getattr(other, entry.name)
         ]
 
-    def _checked(self, entry: Field, value):
+    @classmethod
+    def _checked(cls, entry: Field, value):
         kind, about = type(entry.default), entry.metadata
         if kind is float and type(value) is int:
             value = float(value)
+        if kind is tuple and type(value) is list:
+            value = tuple(value)
         if type(value) is not kind:
-            raise self.refusal(
+            raise cls.refusal(
                 f"parameter {entry.name}: expected {kind.__name__}, found {type(value).__name__} ({value!r})"
             )
         if about["choices"] and value not in about["choices"]:
-            raise self.refusal(
-                f"parameter {entry.name}: expected one of {', '.join(about['choices'])}, found '{value}'"
-            )
+            raise cls.refusal(f"parameter {entry.name}: expected one of {', '.join(about['choices'])}, found '{value}'")
         low, high, unit = about["low"], about["high"], f" {about['unit']}" if about["unit"] else ""
         if low is not None and not low <= value <= high:  # also refuses NaN
-            raise self.refusal(f"parameter {entry.name}: expected {low} to {high}{unit}, found {value}")
+            raise cls.refusal(f"parameter {entry.name}: expected {low} to {high}{unit}, found {value}")
         return value
 
 
-@dataclass(frozen=True)
+def role_name_parameter() -> Any:
+    """The field ``role_name`` of ``VehicleParameters``."""
+    return parameter("ego_vehicle", "the vehicle's name in the topics")
+
+
 class VehicleParameters(NodeParameters):
     """Of a node that uses the topics of one vehicle, /carla/<role_name>/..."""
 
-    role_name: str = parameter("ego_vehicle", "the vehicle's name in the topics")
+    role_name: str  # a field of the subclass
 
     def check(self) -> None:
         """See NodeParameters."""
@@ -112,8 +117,8 @@ class VehicleParameters(NodeParameters):
             )
 
     def topic(self, name: str, default_leaf: str) -> str:
-        """The topic of parameter ``name``, or ``/carla/<role_name>/<default_leaf>`` where it is empty."""
-        return getattr(self, name) or f"/carla/{self.role_name}/{default_leaf}"
+        """The topic of parameter ``name``, ``/carla/<role_name>/<default_leaf>`` where it is empty or there is none."""
+        return getattr(self, name, "") or f"/carla/{self.role_name}/{default_leaf}"
 
 
 def declare(node, kind: type[P], read_only: bool = True) -> P:
@@ -171,10 +176,10 @@ class ChangingParameters(Generic[P]):
         return SetParametersResult(successful=True)
 
 
-def help_text(kind: type[NodeParameters], command: str, about: str = "") -> str:
-    """For ``--help`` of `ros2 run COMMAND`: what it does, and a table of all parameters."""
+def help_text(kind: type[NodeParameters], program: str, about: str = "") -> str:
+    """For ``--help`` of a ``program`` such as `ros2 run wm_sim bridge`: what it does, and its parameters."""
     live = any(entry.metadata["live"] for entry in fields(kind))
-    lines = [f"usage: ros2 run {command} --ros-args -p NAME:=VALUE ...", ""]
+    lines = [f"usage: {program} --ros-args -p NAME:=VALUE ...", ""]
     lines += [about, ""] if about else []
     lines += ["parameters (those with * may change while driving):" if live else "parameters:"]
     for entry in fields(kind):

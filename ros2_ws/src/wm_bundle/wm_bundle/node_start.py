@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -15,14 +16,13 @@ N = TypeVar("N")
 
 
 def start_node(
-    package: str,
-    command: str,
+    program: str,
     parameters: type[NodeParameters],
     make: Callable[[], N],
     argv: Sequence[str] | None = None,
     about: str = "",
 ) -> N:
-    """Start rclpy and make the node of `ros2 run PACKAGE COMMAND`.
+    """Start rclpy and make the node of a ``program`` such as `ros2 run wm_sim bridge`.
 
     Raises SystemExit: 0 after ``--help``, 2 with one line for arguments, names or parameters that cannot be used.
     """
@@ -32,28 +32,28 @@ def start_node(
 
     argv = list(sys.argv if argv is None else argv)
     try:
-        _refuse_words(rclpy.utilities.remove_ros_args(argv)[1:], package, command, parameters, about)
+        _refuse_words(rclpy.utilities.remove_ros_args(argv)[1:], program, parameters, about)
         # No handlers of rclpy's: they would close the context before the node has said its last word.
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
         return make()
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
     except (ValueError, RuntimeError, ParameterException, NameValidationException) as error:
         rclpy.try_shutdown()
-        _refuse(command, reason_of(error))
+        _refuse(program, reason_of(error))
 
 
-def _refuse_words(words: list[str], package: str, command: str, parameters: type[NodeParameters], about: str) -> None:
+def _refuse_words(words: list[str], program: str, parameters: type[NodeParameters], about: str) -> None:
     """A node takes parameters and no words but ``--help``."""
     if words in (["--help"], ["-h"]):
-        _print_while_read(help_text(parameters, f"{package} {command}", about))
+        _print_while_read(help_text(parameters, program, about))
         raise SystemExit(0)
     if words:
         given = f"unknown argument {' '.join(words)}"
-        _refuse(command, f"{given}: parameters are given as --ros-args -p NAME:=VALUE, see --help")
+        _refuse(program, f"{given}: parameters are given as --ros-args -p NAME:=VALUE, see --help")
 
 
-def _refuse(command: str, reason: str) -> None:
-    print(f"{command}: {reason}", file=sys.stderr)
+def _refuse(program: str, reason: str) -> None:
+    print(f"{re.split('[ .]', program)[-1]}: {reason}", file=sys.stderr)
     raise SystemExit(EXIT_REFUSED)
 
 

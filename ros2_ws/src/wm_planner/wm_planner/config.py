@@ -1,11 +1,9 @@
 """The planner node's parameters: one frozen dataclass, every field with its meaning, unit and range."""
 
-import dataclasses
-import re
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
-from wm_bundle.suggestions import did_you_mean
+from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter
 from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
 
 from wm_planner.errors import ConfigError
@@ -14,74 +12,54 @@ from wm_planner.planning.solvers import FEWEST_CANDIDATES
 SEARCHES = ("shooting", "cem", "mppi")
 SOLVERS = (*SEARCHES, "actor", "policy")
 IMAGE_TRANSPORTS = ("raw", "compressed")
-_ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have namespaces
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
-
-
-def _option(
-    default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = (), dynamic: bool = False
-):
-    """A field; ``dynamic``: it may change while the node drives, see ``assembly.retune``."""
-    return field(
-        default=default,
-        metadata={
-            "description": description,
-            "unit": unit,
-            "low": low,
-            "high": high,
-            "choices": choices,
-            "dynamic": dynamic,
-        },
-    )
-
-
-def _live(default, description: str, unit: str = "", low=None, high=None, choices: tuple[str, ...] = ()):
-    """A field that may change while the node drives."""
-    return _option(default, description, unit, low, high, choices, dynamic=True)
+_live = partial(parameter, live=True)  # it may change while the node drives, see ``assembly.retune``
 
 
 @dataclass(frozen=True)
-class PlannerConfig:
-    """All parameters. Built with ``from_values``, which checks every field and the combinations."""
+class PlannerConfig(VehicleParameters):
+    """All parameters."""
 
-    bundle: str = _option("", "folder of the model bundle to drive with")
-    proposal_policy: str = _option(
+    refusal = ConfigError
+
+    bundle: str = parameter("", "folder of the model bundle to drive with")
+    proposal_policy: str = parameter(
         "",
         "policy file (.onnx) whose action is among the candidates, or is the command "
         "with the solver policy; empty: none",
     )
-    role_name: str = _option("ego_vehicle", "the vehicle's name in the topics")
-    image_topic: str = _option(
+    role_name: str = role_name_parameter()
+    image_topic: str = parameter(
         "", "camera images, {camera} stands for a camera's name; empty: /carla/<role_name>/{camera}/image"
     )
-    image_transport: str = _option(
+    image_transport: str = parameter(
         "raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed", choices=IMAGE_TRANSPORTS
     )
-    camera_tolerance_ms: float = _option(10.0, "stamps this near to each other belong together", "ms", 0.0, 1000.0)
-    camera_deadline_ms: float = _option(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
-    speed_source: str = _option(
+    camera_tolerance_ms: float = parameter(10.0, "stamps this near to each other belong together", "ms", 0.0, 1000.0)
+    camera_deadline_ms: float = parameter(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
+    speed_source: str = parameter(
         "auto",
         "where the speed comes from; auto: the first of the others that there is",
         choices=("auto", *SPEED.kinds),
     )
-    yaw_rate_source: str = _option(
+    yaw_rate_source: str = parameter(
         "odometry", "where the yaw rate comes from, for bundles that need one", choices=YAW_RATE.kinds
     )
-    preprocessed_images: bool = _option(
+    preprocessed_images: bool = parameter(
         False, "images are cropped and resized to the model's size already, as in bags of to_bag"
     )
-    status_topic: str = _option("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
-    odometry_topic: str = _option("", "odometry; empty: /carla/<role_name>/odometry")
-    imu_topic: str = _option("", "IMU; empty: /carla/<role_name>/imu")
-    speedometer_topic: str = _option("", "speedometer; empty: /carla/<role_name>/speedometer")
-    step_result_topic: str = _option("", "step results; empty: /carla/<role_name>/step_result")
-    control_topic: str = _option("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
-    planner_status_topic: str = _option("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
-    imagined_topic: str = _option("", "ImaginedRollouts; empty: /carla/<role_name>/planner/imagined")
-    future_topic: str = _option("", "pictures of the imagined best future; empty: /carla/<role_name>/planner/future")
-    candidates_topic: str = _option("", "candidates as markers; empty: /carla/<role_name>/planner/candidates")
-    diagnostics_topic: str = _option("/diagnostics", "diagnostics")
-    vehicle_frame: str = _option("base_link", "coordinate frame of the markers; CARLA's bridge calls it <role_name>")
+    status_topic: str = parameter("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
+    odometry_topic: str = parameter("", "odometry; empty: /carla/<role_name>/odometry")
+    imu_topic: str = parameter("", "IMU; empty: /carla/<role_name>/imu")
+    speedometer_topic: str = parameter("", "speedometer; empty: /carla/<role_name>/speedometer")
+    step_result_topic: str = parameter("", "step results; empty: /carla/<role_name>/step_result")
+    control_topic: str = parameter("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
+    planner_status_topic: str = parameter("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
+    imagined_topic: str = parameter("", "ImaginedRollouts; empty: /carla/<role_name>/planner/imagined")
+    future_topic: str = parameter("", "pictures of the imagined best future; empty: /carla/<role_name>/planner/future")
+    candidates_topic: str = parameter("", "candidates as markers; empty: /carla/<role_name>/planner/candidates")
+    diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
+    vehicle_frame: str = parameter("base_link", "coordinate frame of the markers; CARLA's bridge calls it <role_name>")
     solver: str = _live("mppi", "how to search for a plan", choices=SOLVERS)
     candidates: int = _live(64, "plans imagined in one iteration, fewer when the deadline is near", low=8, high=4096)
     iterations: int = _live(2, "iterations of the search, fewer when the deadline is near", low=1, high=20)
@@ -116,52 +94,52 @@ class PlannerConfig:
         0.0,
         1000.0,
     )
-    command_delay: int = _option(
+    command_delay: int = parameter(
         0,
         "from an image to the first one that its command acts in, until vehicle_status has shown it",
         "periods",
         0,
         20,
     )
-    seed: int = _option(0, "seed of the search", low=0, high=2**31 - 1)
-    threads: int = _option(1, "inference threads", low=1, high=256)
-    provider: str = _option(
+    seed: int = parameter(0, "seed of the search", low=0, high=2**31 - 1)
+    threads: int = parameter(1, "inference threads", low=1, high=256)
+    provider: str = parameter(
         "auto",
         "what computes the model; auto: the first of the others, in this order, that works here",
         choices=PROVIDERS,
     )
-    fp16: bool = _option(False, "let TensorRT compute in half precision; verify_bundle tells what that costs")
-    engine_cache: str = _option(
+    fp16: bool = parameter(False, "let TensorRT compute in half precision; verify_bundle tells what that costs")
+    engine_cache: str = parameter(
         "auto",
         "folder for the engines that TensorRT builds; auto: in the user's cache "
         "directory; off: built at every start, which takes minutes",
     )
-    engine_workspace_mb: int = _option(1024, "memory that TensorRT may use for one layer", "MiB", 16, 65536)
+    engine_workspace_mb: int = parameter(1024, "memory that TensorRT may use for one layer", "MiB", 16, 65536)
     deadline_ms: float = _live(60.0, "time from an image's arrival to its command", "ms", 1.0, 10_000.0)
-    deadline_frames: int = _option(
+    deadline_frames: int = parameter(
         5,
         "brake after so many plans in a row that missed the deadline; 0: never, as in lock-step runs",
         "images",
         0,
         1000,
     )
-    surprise_frames: int = _option(2, "degraded after so many surprising images", "images", 1, 1000)
-    degraded_frames: int = _option(2, "brake after so many more surprising images", "images", 1, 1000)
-    recovery_frames: int = _option(
+    surprise_frames: int = parameter(2, "degraded after so many surprising images", "images", 1, 1000)
+    degraded_frames: int = parameter(2, "brake after so many more surprising images", "images", 1, 1000)
+    recovery_frames: int = parameter(
         10, "good images in a row that end a brake for surprise or missed deadlines", "images", 1, 1000
     )
-    calm_share: float = _option(
+    calm_share: float = parameter(
         0.4,
         "part of the bundle's surprise threshold below which an image is good enough to end a brake for surprise",
         "",
         0.01,
         1.0,
     )
-    frozen_frames: int = _option(
+    frozen_frames: int = parameter(
         3, "brake after so many repetitions of the same picture while moving", "images", 1, 1000
     )
-    frozen_speed: float = _option(0.5, "speed above which a picture cannot stay the same", "m/s", 0.0, 1000.0)
-    frozen_throttle_s: float = _option(
+    frozen_speed: float = parameter(0.5, "speed above which a picture cannot stay the same", "m/s", 0.0, 1000.0)
+    frozen_throttle_s: float = parameter(
         0.5,
         "where no speed is known: full throttle for this long, or less for longer, "
         "since the last brake, after which a picture cannot stay the same",
@@ -169,41 +147,27 @@ class PlannerConfig:
         0.01,
         1000.0,
     )
-    image_timeout_s: float = _option(0.25, "brake when no image came for this long", "s", 0.02, 10.0)
+    image_timeout_s: float = parameter(0.25, "brake when no image came for this long", "s", 0.02, 10.0)
     imagined_rate_hz: float = _live(5.0, "most ImaginedRollouts published in a second", "Hz", 0.1, 100.0)
-    autostart: bool = _option(False, "configure and activate at once, without a lifecycle manager")
+    autostart: bool = parameter(False, "configure and activate at once, without a lifecycle manager")
 
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> "PlannerConfig":
-        """Build from names and values. Raises ConfigError for an unknown name, a wrong type or a bad value."""
-        fields = {entry.name: entry for entry in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - set(fields))
-        if unknown:
-            near = did_you_mean(unknown[0], fields)
-            raise ConfigError(f"unknown parameter {', '.join(unknown)}{near or '; known are ' + ', '.join(fields)}")
-        config = cls(**{name: _checked(fields[name], value) for name, value in values.items()})
-        if not _ROLE_NAME.fullmatch(config.role_name):
-            raise ConfigError(
-                f"parameter role_name: expected a ROS name (a letter, then letters, digits and _), found "
-                f"'{config.role_name}'"
-            )
-        if config.solver == "cem" and config.elites > config.candidates:
-            raise ConfigError(
-                f"parameter elites: expected at most candidates ({config.candidates}), found {config.elites}"
-            )
-        if not config.engine_cache:
+    def check(self) -> None:
+        """See NodeParameters."""
+        super().check()
+        if self.solver == "cem" and self.elites > self.candidates:
+            raise ConfigError(f"parameter elites: expected at most candidates ({self.candidates}), found {self.elites}")
+        if not self.engine_cache:
             raise ConfigError("parameter engine_cache: expected auto, off or a folder, found nothing")
-        if config.solver == "policy" and not config.proposal_policy:
+        if self.solver == "policy" and not self.proposal_policy:
             raise ConfigError(
                 "parameter solver: policy drives with a policy file, expected one in proposal_policy, "
                 "found none; set it with -p proposal_policy:=FILE.onnx"
             )
-        if config.risk > 0.0 and config.samples_that_fit < 2:
+        if self.risk > 0.0 and self.samples_that_fit < 2:
             raise ConfigError(
                 f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with risk above 0, "
-                f"because every plan is then imagined more than once, found {config.candidates}"
+                f"because every plan is then imagined more than once, found {self.candidates}"
             )
-        return config
 
     @property
     def searches(self) -> bool:
@@ -220,36 +184,7 @@ class PlannerConfig:
         ensemble."""
         return max(self.samples_that_fit, 1) if self.risk > 0.0 and not has_ensemble else 1
 
-    def fixed_changes(self, other: "PlannerConfig") -> list[str]:
-        """Names of the fields that differ in ``other`` and may not change while the node drives."""
-        return [
-            entry.name
-            for entry in dataclasses.fields(self)
-            if not entry.metadata["dynamic"] and getattr(self, entry.name) != getattr(other, entry.name)
-        ]
-
     def sources(self, entry: VectorInput) -> tuple[Source, ...]:
         """Those that may tell a vector input, the best first: the one of ``<its name>_source``, else all."""
         chosen = getattr(self, f"{entry.name}_source", "auto")
         return tuple(source for source in entry.sources if chosen in ("auto", source.topic.kind))
-
-    def topic(self, name: str, default_leaf: str) -> str:
-        """The topic of parameter ``name``, ``/carla/<role_name>/<default_leaf>`` where it is empty or there is none."""
-        return getattr(self, name, "") or f"/carla/{self.role_name}/{default_leaf}"
-
-
-def _checked(entry: dataclasses.Field, value):
-    kind = type(entry.default)
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise ConfigError(f"parameter {entry.name}: expected {kind.__name__}, found {type(value).__name__} ({value!r})")
-    choices, low, high = (entry.metadata[key] for key in ("choices", "low", "high"))
-    if choices and value not in choices:
-        raise ConfigError(f"parameter {entry.name}: expected one of {', '.join(choices)}, found '{value}'")
-    if low is not None and not low <= value <= high:  # also refuses NaN
-        raise ConfigError(
-            f"parameter {entry.name}: expected {low} to {high}"
-            f"{' ' + entry.metadata['unit'] if entry.metadata['unit'] else ''}, found {value}"
-        )
-    return value

@@ -220,7 +220,7 @@ class Bridge(Node):
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when the episodes are done or after SIGINT or SIGTERM, 2 for arguments that cannot be used."""
     stop = note_stop_signals()
-    bridge = start_node("wm_sim", "bridge", BridgeConfig, lambda: Bridge(stop), argv)
+    bridge = start_node("ros2 run wm_sim bridge", BridgeConfig, lambda: Bridge(stop), argv)
     try:
         bridge.run()
     finally:

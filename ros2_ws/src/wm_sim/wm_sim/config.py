@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wm_bundle.node_parameters import VehicleParameters, parameter
+from wm_bundle.lock_step import BRIDGE_WAIT_S
+from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter
 
 from wm_sim.world_facts import frames_per_tick
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS, worlds_described
@@ -12,8 +13,7 @@ from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS, worlds_described
 
 @dataclass(frozen=True)
 class BridgeConfig(VehicleParameters):
-    """Checked when made, see NodeParameters."""
-
+    role_name: str = role_name_parameter()
     world: str = parameter(DEFAULT_WORLD, f"what is simulated; {worlds_described()}", choices=tuple(WORLDS))
     traffic_cars: int = parameter(TRAFFIC_CARS, "other cars on the road, in the world traffic", "", 0, 60)
     seed: int = parameter(0, "track of the first episode; every further episode takes the next number", "", 0, 2**62)
@@ -23,7 +23,7 @@ class BridgeConfig(VehicleParameters):
         False, "whether every tick waits for one command on the active channel"
     )
     command_wait: float = parameter(
-        1.0, "how long a tick waits for its command at most, of wall time; the CARLA bridge's is 1.0", "s", 0.1, 60.0
+        BRIDGE_WAIT_S, "how long a tick waits for its command at most, of wall time", "s", 0.1, 60.0
     )
     real_time_factor: float = parameter(
         1.0, "simulated seconds in a second of wall time; 0 means as fast as possible", "", 0.0, 1000.0

@@ -9,29 +9,27 @@ import contextlib
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.exceptions import InvalidTopicNameException, ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.node_parameters import VehicleParameters, declare, parameter, role_name_parameter
+from wm_bundle.node_start import start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_msgs.msg import PlannerStatus, StepResult
 
-from wm_planner.command_line import node_words_refused
 from wm_planner.command_watchdog.watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"
 BUNDLE_ID = "command_watchdog"  # in PlannerStatus, in the place of a bundle
-EXIT_FAILED, EXIT_REFUSED = 1, 2
+EXIT_FAILED = 1
 _LOOKS = 5  # in the time of the timeout: it brakes at most a fifth later
 _DIAGNOSTICS_PERIOD_S = 1.0
 _MOST_FAILURES, _FAILURES_S = 10, 10.0
@@ -46,21 +44,24 @@ _LEVELS = {
 }
 _BRAKES = ("braking", "resting")
 
-# Name, default and description.
-_PARAMETERS = (
-    ("role_name", "ego_vehicle", "the vehicle's name in the topics"),
-    ("control_topic", "", "commands; empty: /carla/<role_name>/vehicle_control_cmd"),
-    ("planner_status_topic", "", "PlannerStatus; empty: /carla/<role_name>/planner/status"),
-    ("step_result_topic", "", "step results, which tell the end of an episode; empty: /carla/<role_name>/step_result"),
-    ("diagnostics_topic", "/diagnostics", "diagnostics"),
-    (
-        "timeout_s",
+
+@dataclass(frozen=True)
+class WatchdogConfig(VehicleParameters):
+    role_name: str = role_name_parameter()
+    control_topic: str = parameter("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
+    planner_status_topic: str = parameter("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
+    step_result_topic: str = parameter(
+        "", "step results, which tell the end of an episode; empty: /carla/<role_name>/step_result"
+    )
+    diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
+    timeout_s: float = parameter(
         0.2,
-        "[s] brake when no command follows one that lets the vehicle move for this long; with a "
-        "simulator that waits for commands longer than it waits",
-    ),
-)
-_TIMEOUT_LOW_S, _TIMEOUT_HIGH_S = 0.02, 60.0
+        "brake when no command follows one that lets the vehicle move for this long; with a simulator that waits for "
+        "commands longer than it waits",
+        "s",
+        0.02,
+        60.0,
+    )
 
 
 class CommandWatchdogNode(Node):
@@ -68,44 +69,23 @@ class CommandWatchdogNode(Node):
 
     def __init__(self):
         """Raises ValueError for a parameter that is unknown or not allowed."""
-        super().__init__(NODE_NAME)
-        values = self._read_parameters()
-        self._watchdog = CommandWatchdog(values["timeout_s"])
-        self._timeout_s = values["timeout_s"]
+        super().__init__(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+        self.config = config = declare(self, WatchdogConfig)
+        self._watchdog = CommandWatchdog(config.timeout_s)
         self._reported = self._watchdog.state.name
-        root = f"/carla/{values['role_name']}"
-        control_topic = values["control_topic"] or f"{root}/vehicle_control_cmd"
-        status_topic = values["planner_status_topic"] or f"{root}/planner/status"
+        control_topic = config.topic("control_topic", "vehicle_control_cmd")
+        status_topic = config.topic("planner_status_topic", "planner/status")
+        step_topic = config.topic("step_result_topic", "step_result")
         self._control = self.create_publisher(CarlaEgoVehicleControl, control_topic, _LATEST)
         self._status = self.create_publisher(PlannerStatus, status_topic, _RELIABLE)
-        self._diagnostics = self.create_publisher(DiagnosticArray, values["diagnostics_topic"], _RELIABLE)
+        self._diagnostics = self.create_publisher(DiagnosticArray, config.diagnostics_topic, _RELIABLE)
         self.create_subscription(CarlaEgoVehicleControl, control_topic, self._on_command, _RELIABLE)
         self.create_subscription(PlannerStatus, status_topic, self._on_status, _RELIABLE)
-        step_topic = values["step_result_topic"] or f"{root}/step_result"
         self.create_subscription(StepResult, step_topic, self._on_step_result, _RELIABLE)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(self._timeout_s / _LOOKS, self._look, clock=steady)
+        self.create_timer(config.timeout_s / _LOOKS, self._look, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
         guard_services(self)
-
-    def _read_parameters(self) -> dict:
-        known = [name for name, _, _ in _PARAMETERS]
-        # rclpy keeps overrides of undeclared parameters without a word: a misspelt name must not go unnoticed.
-        allowed = (*known, "use_sim_time", "start_type_description_service")
-        unknown = [
-            name for name in self._parameter_overrides if name not in allowed and not name.startswith("qos_overrides.")
-        ]
-        if unknown:
-            raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}; known are {', '.join(known)}")
-        values = {}
-        for name, default, text in _PARAMETERS:
-            descriptor = ParameterDescriptor(description=text, read_only=True)
-            if name == "timeout_s":
-                descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=_TIMEOUT_LOW_S, to_value=_TIMEOUT_HIGH_S)
-                ]
-            values[name] = self.declare_parameter(name, default, descriptor).value
-        return values
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         if message.header.frame_id == NODE_NAME:
@@ -176,7 +156,7 @@ class CommandWatchdogNode(Node):
             name=f"{NODE_NAME}: commands",
             message=f"{state.name}: {state.reason}",
             hardware_id=self._control.topic_name,
-            values=[KeyValue(key="timeout [s]", value=f"{self._timeout_s:g}")],
+            values=[KeyValue(key="timeout [s]", value=f"{self.config.timeout_s:g}")],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
@@ -189,18 +169,8 @@ def _stamp_ns(header) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
-    argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
-    try:
-        refused = node_words_refused("command_watchdog", argv, _help_text)
-        if refused is not None:
-            return refused
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-        node = CommandWatchdogNode()
-    # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
-    except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
-        rclpy.try_shutdown()
-        return _refuse(reason_of(error))
+    node = start_node("ros2 run wm_planner command_watchdog", WatchdogConfig, CommandWatchdogNode, argv)
     try:
         return guard(node, stop_signals)
     finally:
@@ -230,16 +200,6 @@ def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
         node.brake_at_end()
         executor.shutdown(timeout_sec=1.0)
         node.destroy_node()
-
-
-def _help_text() -> str:
-    lines = ["usage: ros2 run wm_planner command_watchdog --ros-args -p NAME:=VALUE ...", "", "parameters:"]
-    return "\n".join(lines + [f"  {name:<22} {text}; default {default!r}" for name, default, text in _PARAMETERS])
-
-
-def _refuse(message: str) -> int:
-    print(f"command_watchdog: {message}", file=sys.stderr)
-    return EXIT_REFUSED
 
 
 if __name__ == "__main__":

@@ -16,29 +16,27 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.signals import SignalHandlerOptions
 from wm_bundle.frames import Frame
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.node_parameters import ChangingParameters
+from wm_bundle.node_start import EXIT_REFUSED, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 
 from wm_planner.assembly import Parts, build, retune
-from wm_planner.command_line import node_words_refused
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE
-from wm_planner.errors import ConfigError, PlannerError
+from wm_planner.errors import PlannerError
 from wm_planner.node.diagnostics import Diagnostics, EngineFacts, plans_asked_for
 from wm_planner.node.endpoints import Endpoints
 from wm_planner.node.inputs import Inputs
 from wm_planner.node.messages import time_message
 from wm_planner.node.outputs import Outputs
-from wm_planner.node.parameters import NodeParameters, help_text
 from wm_planner.node.refusal import tell_refusal
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.pilot import BRAKE, Decision
 from wm_planner.pilot.watchdog import Watchdog
 
-EXIT_CRASHED, EXIT_REFUSED = 1, 2
+EXIT_CRASHED = 1
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
 _EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
@@ -74,7 +72,9 @@ class PlannerNode(LifecycleNode):
         self._endpoints = Endpoints(self)
         self._timers_made = []
         self._reported: tuple[Mode, bool, str] | None = None
-        self._parameters_guard = NodeParameters(self, configured=lambda: self._parts is not None, apply=self._retune)
+        self._parameters_guard = ChangingParameters(
+            self, PlannerConfig, configured=lambda: self._parts is not None, apply=self._retune
+        )
         guard_services(self)
 
     @property
@@ -259,19 +259,8 @@ class PlannerNode(LifecycleNode):
 def main(argv: list[str] | None = None) -> int:
     """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused, or 1
     with a traceback when it crashed; it brakes before that."""
-    argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
-    try:
-        refused = node_words_refused("planner", argv, help_text)
-        if refused is not None:
-            return refused
-        # Our own handlers, because rclpy's would close the context before the last brake command is sent.
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-        node = PlannerNode()
-    except ConfigError as error:
-        return _refuse(str(error))
-    except Exception as error:  # rclpy refuses bad --ros-args with exceptions of several modules
-        return _refuse(reason_of(error))
+    node = start_node("ros2 run wm_planner planner", PlannerConfig, PlannerNode, argv)
     try:
         return _run(node, stop_signals)
     except Exception:
@@ -296,12 +285,6 @@ def _run(node: PlannerNode, stop_signals: list[int]) -> int:
             node.trigger_shutdown()  # brakes when active
         executor.shutdown(timeout_sec=1.0)
     return node.exit_code or 0
-
-
-def _refuse(message: str) -> int:
-    rclpy.try_shutdown()
-    print(f"planner: {message}", file=sys.stderr)
-    return EXIT_REFUSED
 
 
 if __name__ == "__main__":

@@ -15,20 +15,19 @@ from carla_msgs.msg import CarlaEgoVehicleControl
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
 from wm_bundle.images import decode_image
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.node_parameters import NodeParameters, declare, parameter
+from wm_bundle.node_start import EXIT_REFUSED, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_planner.node.messages import control_message, stamp_ns, time_message
 
-from wm_tools.benchmark.disturbance import Disturbance, Effects
+from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
 from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
 from wm_tools.common.errors import DriveError
 
-EXIT_REFUSED = 2
 LONGEST_WAIT_S = 0.05  # without a look at what is due
 _RELIABLE = QoSProfile(depth=10)
 _ENCODINGS = ("bgra8", "rgba8", "bgr8", "rgb8", "mono8")
@@ -36,18 +35,16 @@ _COLOURS = 3  # of the channels: alpha is no picture
 
 
 @dataclass(frozen=True)
-class Relay:
-    """Settings of the node. Topics: the simulator's images and commands, and the planner's; images one a camera."""
-
-    simulator_images: tuple[str, ...]
-    planner_images: tuple[str, ...]
-    simulator_control: str
-    planner_control: str
-    disturbance: str
-    size: float
-    period_s: float
-    lock_step: bool
-    seed: int
+class Relay(NodeParameters):
+    simulator_images: tuple[str, ...] = parameter((), "topics of the simulator's images, one for each camera")
+    planner_images: tuple[str, ...] = parameter((), "topics for the planner's images, in the same order")
+    simulator_control: str = parameter("", "the simulator's topic for commands")
+    planner_control: str = parameter("", "the planner's topic for commands")
+    disturbance: str = parameter("camera_latency", "what is disturbed", choices=tuple(KINDS))
+    size: float = parameter(0.0, "how much, in the disturbance's own unit")
+    period_s: float = parameter(0.08, "control period", "s")
+    lock_step: bool = parameter(False, "whether the simulator waits for commands")
+    seed: int = parameter(0, "of noise and drops")
 
 
 class DisturberNode(Node):
@@ -56,8 +53,7 @@ class DisturberNode(Node):
     def __init__(self):
         """Raises DriveError for a disturbance that does not exist."""
         super().__init__("wm_disturber", automatically_declare_parameters_from_overrides=True)
-        given = {name: parameter.value for name, parameter in self.get_parameters_by_prefix("").items()}
-        self._relay = relay = Relay(**{name: given[name] for name in Relay.__dataclass_fields__})
+        self._relay = relay = declare(self, Relay)
         self._effects = Effects(Disturbance(relay.disturbance, relay.size), relay.seed)
         self._disturber = (
             LockStepDisturber(self._effects, relay.period_s) if relay.lock_step else RealTimeDisturber(self._effects)
@@ -142,17 +138,7 @@ def disturb_image(message: Image, effects: Effects) -> Image:
 def main() -> int:
     """Relay until a signal: exit code 0, or 2 with one message for what cannot be relayed."""
     stop = note_stop_signals()
-    try:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # rclpy's, as where no log can be written
-        print(f"disturber: ROS cannot be started: {reason_of(error)}", file=sys.stderr)
-        return EXIT_REFUSED
-    try:
-        node = DisturberNode()
-    except DriveError as error:
-        print(f"disturber: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return EXIT_REFUSED
+    node = start_node("python -m wm_tools.benchmark.disturber_node", Relay, DisturberNode)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -13,29 +13,28 @@ from collections.abc import Callable
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.exceptions import InvalidTopicNameException, ParameterException
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.node_parameters import declare
+from wm_bundle.node_start import EXIT_REFUSED, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
-from wm_planner.command_line import node_words_refused
 from wm_planner.command_watchdog.node import BUNDLE_ID as COMMAND_WATCHDOG
 from wm_planner.node.messages import NS_PER_S, stamp_ns
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.live_view.parameters import ViewConfig, help_text, read_parameters
+from wm_tools.live_view.parameters import ViewConfig
 from wm_tools.live_view.reading import picture_of, rollouts_of
 from wm_tools.live_view.server import ViewError, ViewServer
 from wm_tools.live_view.state import Fault, LiveState, StatusSample
 
 NODE_NAME = "wm_live_view"
-EXIT_REFUSED = 2
+_ABOUT = "Serves a page that shows a drive as it happens. Listens to the drive only while a browser looks."
 _NICENESS = 10  # the drive comes first
 _LINGER_S = 2.0  # how long it goes on listening when the last browser has gone: a page is loaded again in less
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -49,8 +48,8 @@ class LiveViewNode(Node):
 
     def __init__(self):
         """Raises ValueError for a parameter that is unknown or not allowed."""
-        super().__init__(NODE_NAME)
-        self.config: ViewConfig = read_parameters(self)
+        super().__init__(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+        self.config = declare(self, ViewConfig)
         self.state = LiveState(self.config.role_name)
         self.on_answer: Callable[[], None] = lambda: None  # called after each of the planner's commands
         self._made = []
@@ -166,38 +165,26 @@ def _stamp_of(data: bytes) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused. What
     goes wrong later than that leaves its traceback."""
-    argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
     os.nice(_NICENESS)  # before the first thread of the middleware: threads inherit it
-    node = server = None
-    try:
-        refused = node_words_refused("live_view", argv, help_text)
-        if refused is not None:
-            return refused
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-        node = LiveViewNode()
-        server = ViewServer(node.state, node.config.address, node.config.port)
-        port = server.start()
-        node.on_answer = server.planner_rests
-        _announce(node, port)
-    # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
-    except (ValueError, RuntimeError, ParameterException, InvalidTopicNameException) as error:
-        _end(node, server)
-        return _refuse(reason_of(error))
+    node, server = start_node("ros2 run wm_tools live_view", ViewConfig, _open, argv, _ABOUT)
     try:
         return _run(node, server, stop_signals)
     except (ViewError, InvalidTopicNameException) as error:  # topics are made when a browser looks
-        return _refuse(str(error).splitlines()[0])
+        print(f"live_view: {str(error).splitlines()[0]}", file=sys.stderr)
+        return EXIT_REFUSED
     finally:
-        _end(node, server)
-
-
-def _end(node: LiveViewNode | None, server: ViewServer | None) -> None:
-    if server is not None:
         server.stop()
-    if node is not None:
         node.destroy_node()
-    rclpy.try_shutdown()
+        rclpy.try_shutdown()
+
+
+def _open() -> tuple[LiveViewNode, ViewServer]:
+    node = LiveViewNode()
+    server = ViewServer(node.state, node.config.address, node.config.port)
+    node.on_answer = server.planner_rests
+    _announce(node, server.start())
+    return node, server
 
 
 def _announce(node: LiveViewNode, port: int) -> None:
@@ -230,11 +217,6 @@ def _run(node: LiveViewNode, server: ViewServer, stop_signals: list[int]) -> int
     finally:
         executor.shutdown(timeout_sec=1.0)
     return 0
-
-
-def _refuse(message: str) -> int:
-    print(f"live_view: {message}", file=sys.stderr)
-    return EXIT_REFUSED
 
 
 if __name__ == "__main__":
