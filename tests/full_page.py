@@ -32,9 +32,8 @@ def house_figures(text: str) -> list[go.Figure]:
         house.histogram(x, text, 2.0, text, y_label=text),
         house.binned([0, 1, 2], [5, 1], text, y_label=text),
         house.scores([house.ScoreRow(text, [1.0, 2.0], 1.5, 1.2, 1.8)], text),
-        house.bars([text], [1.0], text, low=[0.5], high=[1.5]),
+        house.bars([text], [1.0], text),
         house.reliability({text: [row]}, text),
-        house.scatter(x, x, text, text, labels=[text] * 4, diagonal=True),
     ]
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, mean_absolute_error, root_mean_squared_error
-from wm_evaluation.metrics.calibration import brier, covered, reliability
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+from wm_evaluation.metrics.calibration import covered, reliability
 from wm_evaluation.metrics.driving import jerk, lateral_acceleration, longitudinal_acceleration
 from wm_evaluation.metrics.errors import mae, percentiles, rmse, sign_agreement
 
@@ -13,12 +13,6 @@ SAID = RANDOM.random((20, 25)) ** 0.2
 HAPPENED = (RANDOM.random(SAID.shape) < SAID).astype(float)
 UNKNOWN = np.where(RANDOM.random(SAID.shape) < 0.2, NAN, HAPPENED)
 KNOWN = np.isfinite(UNKNOWN)
-
-
-def test_brier_is_that_of_scikit_learn():
-    assert brier(SAID, HAPPENED) == pytest.approx(brier_score_loss(HAPPENED.ravel(), SAID.ravel()))
-    assert brier(SAID, UNKNOWN) == pytest.approx(brier_score_loss(HAPPENED[KNOWN], SAID[KNOWN]))
-    assert np.isnan(brier(SAID, np.full(SAID.shape, NAN)))
 
 
 def test_reliability_bins_are_those_of_scikit_learn():

@@ -40,7 +40,7 @@ def test_no_text_becomes_html_anywhere_on_a_page(browser, tmp_path):  # noqa: F8
 def test_a_page_opens_anywhere_and_shows_all_its_plots(browser, tmp_path):  # noqa: F811
     file = tmp_path / "page.html"
     write_page(file, page_full_of("text"))
-    check_report(browser, file, charts=8)
+    check_report(browser, file, charts=7)
 
 
 def test_a_page_without_charts_does_not_carry_plotly(browser, tmp_path):  # noqa: F811

@@ -7,7 +7,7 @@ import numpy as np
 from wm_evaluation.metrics.returns import weighted_rank_correlations
 
 INTERVAL = (2.5, 97.5)  # percentiles between which 95 % of the resamples lie
-BLOCK_NUMBERS = 2**22  # numbers of the weights that are in work at once
+BLOCK_NUMBERS = 2**22  # numbers of the weights that are computed at a time
 
 
 class SegmentBootstrap:

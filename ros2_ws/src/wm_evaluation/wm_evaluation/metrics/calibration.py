@@ -3,17 +3,10 @@
 import numpy as np
 
 
-def brier(predicted: np.ndarray, happened: np.ndarray) -> float:
-    """Brier score: mean squared distance of probabilities from outcomes 0 or 1, any shape. NaN without any entry."""
-    squares = (predicted - happened) ** 2
-    known = np.isfinite(squares)
-    return float(squares[known].mean()) if known.any() else float("nan")
-
-
 def reliability(predicted: np.ndarray, happened: np.ndarray, bins: int = 10) -> tuple[list[dict], float]:
     """Reliability bins of probabilities against outcomes 0 or 1, any shape, and the expected calibration error.
 
-    Equal-width bins over [0, 1], empty ones left out: ``from``, ``to``, ``count``, mean ``predicted`` and ``observed``.
+    Equal-width bins over [0, 1], without empty ones: ``from``, ``to``, ``count``, mean ``predicted`` and ``observed``.
     The error is the mean distance between predicted and observed share, weighted by the bins' counts (Naeini et al.
     2015); NaN without any entry.
     """

@@ -3,18 +3,20 @@
 import numpy as np
 
 
+def known_mean(values: np.ndarray) -> float:
+    """Mean of the finite entries; NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
 def mae(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Mean absolute error, in the numbers' own unit. NaN without any entry."""
-    error = np.abs(predicted - truth)
-    known = np.isfinite(error)
-    return float(error[known].mean()) if known.any() else float("nan")
+    """Mean absolute error, in the numbers' own unit."""
+    return known_mean(np.abs(predicted - truth))
 
 
 def rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Root mean squared error, in the numbers' own unit. NaN without any entry."""
-    error = np.square(predicted - truth)
-    known = np.isfinite(error)
-    return float(np.sqrt(error[known].mean())) if known.any() else float("nan")
+    """Root mean squared error, in the numbers' own unit."""
+    return float(np.sqrt(known_mean(np.square(predicted - truth))))
 
 
 def sign_agreements(predicted: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
@@ -24,16 +26,12 @@ def sign_agreements(predicted: np.ndarray, truth: np.ndarray, threshold: float) 
 
 
 def sign_agreement(predicted: np.ndarray, truth: np.ndarray, threshold: float) -> float:
-    """Share of the entries with |truth| > threshold that have the sign of the truth. NaN without any."""
-    agreements = sign_agreements(predicted, truth, threshold)
-    known = np.isfinite(agreements)
-    return float(agreements[known].mean()) if known.any() else float("nan")
+    """Share of the entries with |truth| > threshold that have the sign of the truth."""
+    return known_mean(sign_agreements(predicted, truth, threshold))
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:
     """``p50``, ``p95``, ``p99`` and ``max``, linearly interpolated, in the values' own unit; NaN without any."""
     known = values[np.isfinite(values)]
-    if not known.size:
-        return dict.fromkeys(("p50", "p95", "p99", "max"), float("nan"))
-    found = np.percentile(known, (50, 95, 99, 100))
+    found = np.percentile(known, (50, 95, 99, 100)) if known.size else np.full(4, np.nan)
     return dict(zip(("p50", "p95", "p99", "max"), map(float, found), strict=True))

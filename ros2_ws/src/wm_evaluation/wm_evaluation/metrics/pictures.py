@@ -8,7 +8,7 @@ import numpy as np
 SMALLEST_ERROR = 1e-10  # of a mean squared error; a perfect prediction has a PSNR of 100 dB instead of an infinite one
 WINDOW, SIGMA = 11, 1.5  # [px] of SSIM's Gaussian window
 MEAN_CONSTANT, VARIANCE_CONSTANT = 0.01**2, 0.03**2  # SSIM's C1 and C2 for pictures in [0, 1]
-BLOCK_NUMBERS = 2**20  # numbers of the pictures that are in work at once
+BLOCK_NUMBERS = 2**20  # numbers of the pictures that are computed at a time
 
 
 def psnr(squared_error: np.ndarray) -> np.ndarray:

@@ -21,18 +21,11 @@ def real_returns(rewards: np.ndarray, continues: np.ndarray) -> np.ndarray:
     return np.cumsum(np.where(ended, 0.0, rewards), axis=-1)
 
 
-def rank_correlation(left: np.ndarray, right: np.ndarray) -> float:
-    """Spearman's rank correlation of two (M,) arrays, over the entries that both know; equal values share their rank.
-
-    NaN for fewer than three of them, or where one side says the same number everywhere.
-    """
-    return float(weighted_rank_correlations(left, right, np.ones((1, len(left))))[0])
-
-
 def weighted_rank_correlations(left: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rank correlations (R,) of two (M,) arrays in which entry m stands ``weights[r, m]`` times (R, M).
+    """Spearman's rank correlations (R,) of two (M,) arrays in which entry m stands ``weights[r, m]`` times (R, M).
 
-    Entry r equals ``rank_correlation`` of the arrays with every entry repeated that often.
+    Over the entries that both know; equal values share their rank. NaN for fewer than three entries, or where one side
+    says the same number everywhere.
     """
     known = np.isfinite(left) & np.isfinite(right)
     weights = weights[:, known]

@@ -1,4 +1,5 @@
 """The one report generator: self-contained pages with interactive plots. docs/reports.md shows how a page is made."""
+# ruff: noqa: F401
 
 from wm_evaluation.report.blocks import (
     Block,
@@ -17,22 +18,3 @@ from wm_evaluation.report.blocks import (
 )
 from wm_evaluation.report.render import render, write_page
 from wm_evaluation.report.widgets import widget
-
-__all__ = [
-    "Block",
-    "Chart",
-    "Facts",
-    "Fragment",
-    "Grid",
-    "Head",
-    "Page",
-    "Picture",
-    "Prose",
-    "Section",
-    "Table",
-    "Tile",
-    "Video",
-    "render",
-    "widget",
-    "write_page",
-]

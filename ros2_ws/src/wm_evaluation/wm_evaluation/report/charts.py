@@ -14,7 +14,6 @@ import plotly.graph_objects as go
 from wm_evaluation.report.palette import assign, colour, see_through
 from wm_evaluation.report.series import Expected, Series, add_expected, add_series, is_known, plain, shades_of
 
-HEIGHT = 260  # [px]
 FAR = 4.0  # times the largest value: a limit beyond that would leave no room for the values
 ROW_HEIGHT = 46  # [px] of a row of scores
 
@@ -44,28 +43,26 @@ def lines(
     x_label: str,
     y_label: str,
     *,
-    height: int = HEIGHT,
-    x_range: tuple[float, float] | None = None,
+    height: int | None = None,
     y_range: tuple[float, float] | None = None,
     y_log: bool = False,
     expected: Expected | None = None,
 ) -> go.Figure:
-    """Lines over one x axis, with their bands. ``y_log`` leaves out what is not positive."""
+    """Lines over one x axis, with their bands. ``y_log`` skips what is not positive."""
     figure = go.Figure()
     if expected is not None:
         add_expected(figure, series, expected)
     add_series(figure, series, shades_of(series))
     # One line needs no legend: the axis names it.
     figure.update_layout(height=height, hovermode="x unified", showlegend=len(series) > 1 or expected is not None)
-    figure.update_xaxes(title_text=plain(x_label), range=x_range)
-    figure.update_yaxes(title_text=plain(y_label), range=y_range, type="log" if y_log else "linear")
-    return figure
+    figure.update_xaxes(title_text=plain(x_label))
+    return figure.update_yaxes(title_text=plain(y_label), range=y_range, type="log" if y_log else "linear")
 
 
 def panels(
     parts: Sequence[Panel], x_label: str, *, panel_height: int = 150, x_range: tuple[float, float] | None = None
 ) -> go.Figure:
-    """Plots one below the other that share the x axis."""
+    """Plots above each other that share the x axis."""
     figure = go.Figure()
     axes = ["y" if number == 1 else f"y{number}" for number in range(1, len(parts) + 1)]
     shades = shades_of([one for part in parts for one in part.series])
@@ -78,19 +75,11 @@ def panels(
 
 
 def histogram(
-    values: Sequence[float],
-    x_label: str,
-    limit: float | None = None,
-    limit_label: str = "",
-    *,
-    y_label: str = "count",
-    bins: int = 60,
-    colour_name: str = "blue",
-    height: int = HEIGHT,
+    values: Sequence[float], x_label: str, limit: float | None = None, limit_label: str = "", y_label: str = "count"
 ) -> go.Figure:
-    """How often each value came, with a mark at ``limit``, or a word where that is far beyond them all.
+    """How often each finite value came, with a mark at ``limit``, or a note where that is far beyond them all.
 
-    Values that are not finite are left out; raises ValueError where none is left.
+    Raises ValueError without any finite value.
     """
     known = np.asarray(values, np.float64)
     known = known[np.isfinite(known)]
@@ -99,8 +88,8 @@ def histogram(
     low, high = min(0.0, float(known.min())), float(known.max())
     near = limit is not None and limit <= FAR * max(high, 0.0)
     high = max(high, limit) if near else high
-    counts, edges = np.histogram(known, bins=bins, range=(low, low + 1.04 * (high - low or 1.0)))
-    figure = binned(edges, counts, x_label, y_label=y_label, colour_name=colour_name, height=height)
+    counts, edges = np.histogram(known, bins=60, range=(low, low + 1.04 * (high - low or 1.0)))
+    figure = binned(edges, counts, x_label, y_label=y_label)
     label = {"font": {"color": colour("red")}, "text": plain(limit_label), "showarrow": False}
     if near:
         line = {"color": colour("red"), "width": 1.5, "dash": "dash"}
@@ -119,8 +108,7 @@ def binned(
     y_label: str = "count",
     x_range: tuple[float, float] | None = None,
     y_log: bool = False,
-    colour_name: str = "blue",
-    height: int = HEIGHT,
+    height: int | None = None,
 ) -> go.Figure:
     """A histogram that was counted already: ``edges`` (n + 1,) and ``counts`` (n,), of which one is not 0."""
     edges, counts = np.asarray(edges, np.float64), np.asarray(counts)
@@ -134,7 +122,7 @@ def binned(
             x=middles,
             y=counts[filled],
             width=widths,
-            marker={"color": colour(colour_name), "line": {"width": 0}},
+            marker={"color": colour("blue"), "line": {"width": 0}},
             customdata=spans,
             hovertemplate="%{customdata}: %{y:,}<extra></extra>",
         )
@@ -154,7 +142,7 @@ def scores(rows: Sequence[ScoreRow], x_label: str) -> go.Figure:
     for row in rows:
         name, shade = plain(row.name), colours[row.name]
         known = is_known(row.low) and is_known(row.high)
-        # The two ends apart, because an interval may lie oddly about its mean.
+        # Two ends: an interval need not be symmetric about its mean.
         whisker = (
             {
                 "type": "data",
@@ -193,32 +181,15 @@ def scores(rows: Sequence[ScoreRow], x_label: str) -> go.Figure:
     return _names_on_y(figure, [row.name for row in rows])
 
 
-def bars(
-    names: Sequence[str],
-    values: Sequence[float],
-    x_label: str,
-    *,
-    low: Sequence[float] | None = None,
-    high: Sequence[float] | None = None,
-) -> go.Figure:
-    """A horizontal bar for each name, with its 95 % interval where ``low`` and ``high`` are given."""
+def bars(names: Sequence[str], values: Sequence[float], x_label: str) -> go.Figure:
+    """A horizontal bar for each name."""
     colours = assign(names)
-    values = np.asarray(values, np.float64)
-    whisker = None
-    if low is not None and high is not None:
-        whisker = {
-            "type": "data",
-            "array": np.asarray(high) - values,
-            "arrayminus": values - np.asarray(low),
-            "color": colour("soft"),
-        }
     figure = go.Figure(
         go.Bar(
-            x=values,
+            x=list(values),
             y=[plain(name) for name in names],
             orientation="h",
             width=0.5,
-            error_x=whisker,
             marker={"color": [colour(colours[name]) for name in names]},
             hovertemplate="%{y}: %{x:.4g}<extra></extra>",
         )
@@ -234,12 +205,9 @@ def _names_on_y(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     return figure.update_yaxes(**axis, tickfont={"color": colour("ink"), "size": 13}, showgrid=False)
 
 
-def reliability(
-    table: Sequence[Mapping[str, float]] | Mapping[str, Sequence[Mapping[str, float]]], event: str = "the event"
-) -> go.Figure:
-    """Observed over predicted probability, for the bins of ``metrics.calibration.reliability`` (``predicted``,
-    ``observed``, ``count``), of one model or of several by their names. The size of a dot is its bin's share."""
-    tables = table if isinstance(table, Mapping) else {"model": table}
+def reliability(tables: Mapping[str, Sequence[Mapping[str, float]]], event: str) -> go.Figure:
+    """Observed over predicted probability, for each model's bins of ``metrics.calibration.reliability``. The size of a
+    dot is its bin's share."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1],
@@ -265,36 +233,3 @@ def reliability(
     figure.update_layout(height=320)
     figure.update_xaxes(title_text=plain(f"predicted probability of {event}"), range=(-0.03, 1.03))
     return figure.update_yaxes(title_text="observed share", range=(-0.03, 1.03))
-
-
-def scatter(
-    x: Sequence[float],
-    y: Sequence[float],
-    x_label: str,
-    y_label: str,
-    *,
-    labels: Sequence[str] | None = None,
-    diagonal: bool = False,
-    colour_name: str = "blue",
-    height: int = 320,
-) -> go.Figure:
-    """A dot for each pair; ``labels`` are said when one is pointed at; ``diagonal`` draws where both are equal."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    figure = go.Figure()
-    known = np.isfinite(x) & np.isfinite(y)
-    if diagonal and known.any():
-        ends = [min(x[known].min(), y[known].min()), max(x[known].max(), y[known].max())]
-        line = {"color": colour("grey"), "dash": "dash", "width": 1.5}
-        figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip")
-    told = None if labels is None else [plain(label) for label in labels]
-    figure.add_scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        marker={"color": see_through(colour_name, 0.6), "size": 6},
-        customdata=told,
-        hovertemplate=("" if told is None else "%{customdata}<br>") + "%{x:.4g}, %{y:.4g}<extra></extra>",
-    )
-    figure.update_layout(height=height, showlegend=False)
-    figure.update_xaxes(title_text=plain(x_label))
-    return figure.update_yaxes(title_text=plain(y_label))

@@ -17,21 +17,7 @@ from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 from wm_bundle.files import write_text
 
-from wm_evaluation.report import palette
-from wm_evaluation.report.blocks import (
-    Block,
-    Chart,
-    Facts,
-    Fragment,
-    Grid,
-    Head,
-    Page,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    Video,
-)
+from wm_evaluation.report import blocks, palette
 from wm_evaluation.report.glossary import METRICS
 from wm_evaluation.report.widgets import asset, environment_of
 
@@ -67,12 +53,12 @@ class _Parts:
         return key
 
 
-def write_page(path: str | os.PathLike, page: Page) -> None:
+def write_page(path: str | os.PathLike, page: blocks.Page) -> None:
     """Write a page to ``path``, whole or not at all. Raises ValueError as of ``render``, OSError."""
     write_text(path, render(page))
 
 
-def render(page: Page) -> str:
+def render(page: blocks.Page) -> str:
     """The page as HTML. Raises ValueError for a metric that the glossary does not define."""
     parts = _Parts()
     tiles = [{**asdict(tile), "metric": parts.metric(tile.metric, tile.label)} for tile in page.tiles]
@@ -98,25 +84,23 @@ def render(page: Page) -> str:
     return html.encode("utf-8", "replace").decode("utf-8")
 
 
-def _section(number: int, section: Section, parts: _Parts) -> dict:
-    return {
-        "id": f"section-{number}",
-        "title": section.title,
-        "lead": section.lead,
-        "folded": section.folded,
-        "blocks": [_view(block, parts) for block in section.blocks],
-    }
+def _section(number: int, section: blocks.Section, parts: _Parts) -> dict:
+    return {**vars(section), "id": f"section-{number}", "blocks": [_view(block, parts) for block in section.blocks]}
+
+
+def _view(block: blocks.Block, parts: _Parts) -> dict:
+    """What the template needs of a block: its kind, its fields, and what is made of them."""
+    return {"kind": type(block).__name__.lower(), **vars(block), **_made_of(block, parts)}
 
 
 @singledispatch
-def _view(block: Block, parts: _Parts) -> dict:
-    """What the template needs of a block."""
-    raise TypeError(f"a page cannot hold a {type(block).__name__}, expected one of {Block}")
+def _made_of(block: blocks.Block, parts: _Parts) -> dict:
+    raise TypeError(f"a page cannot hold a {type(block).__name__}, expected one of {blocks.Block}")
 
 
-@_view.register
-def _(block: Table, parts: _Parts) -> dict:
-    heads = [head if isinstance(head, Head) else Head(head) for head in block.heads]
+@_made_of.register
+def _(block: blocks.Table, parts: _Parts) -> dict:
+    heads = [head if isinstance(head, blocks.Head) else blocks.Head(head) for head in block.heads]
     rows = [
         [cell if isinstance(cell, str) else [_view(picture, parts) for picture in cell] for cell in row]
         for row in block.rows
@@ -127,15 +111,15 @@ def _(block: Table, parts: _Parts) -> dict:
     styles = ["number" if number else "long" if text else "" for number, text in zip(numeric, long, strict=True)]
     for head in heads:
         parts.metric(head.metric, head.label)
-    return {"kind": "table", "heads": heads, "rows": rows, "styles": styles, "caption": block.caption}
+    return {"heads": heads, "rows": rows, "styles": styles}
 
 
 def _is_number(cell: str | list) -> bool:
     return isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()) is not None
 
 
-@_view.register
-def _(block: Chart, parts: _Parts) -> dict:
+@_made_of.register
+def _(block: blocks.Chart, parts: _Parts) -> dict:
     identity = f"chart-{block.name or len(parts.charts) + 1}"
     if identity in parts.charts:
         raise ValueError(f"two charts of the page have the name '{block.name}'")
@@ -143,17 +127,14 @@ def _(block: Chart, parts: _Parts) -> dict:
     spec = block.figure.to_dict()
     layout = spec.get("layout", {})
     layout.pop("template", None)  # all charts of a page share the house style
-    height = layout.get("height", palette.TEMPLATE["layout"]["height"])
     parts.metric(block.metric, block.caption or "chart")
     caption = block.caption or (METRICS[block.metric].name if block.metric else "")
     return {
-        "kind": "chart",
         "id": identity,
         "data": _embedded({"data": spec.get("data", []), "layout": layout}),
-        "height": int(height),
+        "height": int(layout.get("height", palette.TEMPLATE["layout"]["height"])),
         "label": caption or _axes(layout),
         "caption": caption,
-        "metric": block.metric,
     }
 
 
@@ -162,17 +143,10 @@ def _axes(layout: dict) -> str:
     return f"{y} over {x}" if x and y else x or y or "chart"
 
 
-@_view.register
-def _(block: Picture, parts: _Parts) -> dict:
+@_made_of.register
+def _(block: blocks.Picture, parts: _Parts) -> dict:
     data = block.image if isinstance(block.image, bytes) else _encode(block.image, block.lossless)
-    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
-    return {
-        "kind": "picture",
-        "source": f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}",
-        "alt": block.alt,
-        "caption": block.caption,
-        "width": block.width,
-    }
+    return {"source": data_uri("image/png" if data.startswith(b"\x89PNG") else "image/jpeg", data)}
 
 
 def _encode(image: np.ndarray, lossless: bool) -> bytes:
@@ -182,17 +156,20 @@ def _encode(image: np.ndarray, lossless: bool) -> bytes:
     return cv2.imencode(".png" if lossless else ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-@_view.register
-def _(block: Video, parts: _Parts) -> dict:
-    source = "data:video/mp4;base64," + base64.b64encode(block.data).decode("ascii")
-    return {"kind": "video", "source": source, "alt": block.alt, "caption": block.caption}
+@_made_of.register
+def _(block: blocks.Video, parts: _Parts) -> dict:
+    return {"source": data_uri("video/mp4", block.data)}
 
 
-@_view.register
-def _(block: Facts, parts: _Parts) -> dict:
+def data_uri(kind: str, data: bytes) -> str:
+    """A file inside a page; ``kind`` is its MIME type."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+@_made_of.register
+def _(block: blocks.Facts, parts: _Parts) -> dict:
     lists = [(title, entries) for title, entries in _flat(block.title, block.entries) if entries]
     return {
-        "kind": "facts",
         "short": [item for item in lists if len(item[1]) <= LONG_LIST],
         "long": [item for item in lists if len(item[1]) > LONG_LIST],
     }
@@ -200,11 +177,10 @@ def _(block: Facts, parts: _Parts) -> dict:
 
 def _flat(title: str, entries: Mapping[str, object]) -> list[tuple[str, list[tuple[str, str]]]]:
     """One list of the plain entries, and one for every entry that is a mapping of its own."""
-    plain = [(str(key), _spell(value)) for key, value in entries.items() if not isinstance(value, Mapping)]
-    inner = [(str(key), value) for key, value in entries.items() if isinstance(value, Mapping)]
-    lists = [(title, plain)]
-    for key, value in inner:
-        lists += _flat(f"{title}: {key}" if title else key, value)
+    lists = [(title, [(str(key), _spell(value)) for key, value in entries.items() if not isinstance(value, Mapping)])]
+    for key, value in entries.items():
+        if isinstance(value, Mapping):
+            lists += _flat(f"{title}: {key}" if title else str(key), value)
     return lists
 
 
@@ -214,22 +190,22 @@ def _spell(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-@_view.register
-def _(block: Prose, parts: _Parts) -> dict:
-    return {"kind": "prose", "paragraphs": [text for text in re.split(r"\n\s*\n", block.text.strip()) if text]}
+@_made_of.register
+def _(block: blocks.Prose, parts: _Parts) -> dict:
+    return {"paragraphs": [text for text in re.split(r"\n\s*\n", block.text.strip()) if text]}
 
 
-@_view.register
-def _(block: Fragment, parts: _Parts) -> dict:
+@_made_of.register
+def _(block: blocks.Fragment, parts: _Parts) -> dict:
     parts.styles.append(block.style)
     if block.script:
         parts.scripts.append(block.script)
-    return {"kind": "fragment", "html": Markup(block.html)}
+    return {"html": Markup(block.html)}
 
 
-@_view.register
-def _(block: Grid, parts: _Parts) -> dict:
-    return {"kind": "grid", "width": block.width, "blocks": [_view(inner, parts) for inner in block.blocks]}
+@_made_of.register
+def _(block: blocks.Grid, parts: _Parts) -> dict:
+    return {"blocks": [_view(inner, parts) for inner in block.blocks]}
 
 
 def _embedded(value: object) -> Markup:

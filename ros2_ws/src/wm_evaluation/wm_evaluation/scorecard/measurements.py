@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+BASELINES = ("copy_last", "last_seen", "data_mean")  # predictions that are the same for every model
+
 
 class Measurements(NamedTuple):
     """What was predicted and what happened: M windows, K steps ahead, G of them printed; NaN where it is not known.

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wm_evaluation.report import Chart, Grid, Head, Prose, Section, Table
-from wm_evaluation.report.blocks import Block
+from wm_evaluation.report import Block, Chart, Grid, Head, Prose, Section, Table
 from wm_evaluation.report.charts import Series, lines, reliability
+from wm_evaluation.scorecard.measurements import BASELINES
 from wm_evaluation.scorecard.tables import (
-    BASELINES,
     NAMES,
     Cards,
     Rows,
@@ -40,26 +39,21 @@ def scorecard_sections(cards: Cards) -> list[Section]:
 
 
 def _break_even(cards: Cards) -> Section:
-    heads = ["compared", *_columns(cards, "better")]
-    return Section(
-        "Break-even",
-        [Table([Head(heads[0], "break_even"), *heads[1:]], break_even_rows(cards))],
-        lead="Where each prediction is better than knowing nothing.",
-    )
+    heads = [Head("compared", "break_even"), *_columns(cards, "better")]
+    lead = "Where each prediction is better than knowing nothing."
+    return Section("Break-even", [Table(heads, break_even_rows(cards))], lead)
 
 
 def _pictures(cards: Cards) -> Section:
     psnr = _curves(cards, ("curves", "psnr_db"), range(1, cards.steps[-1] + 1))
     ssim = _curves(cards, ("picture", "ssim"), cards.steps)
+    charts = [
+        _chart(cards, psnr, "PSNR [dB]", "PSNR by step", "psnr"),
+        _chart(cards, ssim, "SSIM", "SSIM by step", "ssim"),
+    ]
     return Section(
         "Pictures",
-        [
-            _charts(
-                Chart(lines(psnr, STEPS_AHEAD, "PSNR [dB]", height=_height(cards)), "PSNR by step", "psnr"),
-                Chart(lines(ssim, STEPS_AHEAD, "SSIM", height=_height(cards)), "SSIM by step", "ssim"),
-            ),
-            *map(_table, picture_tables(cards)),
-        ],
+        [Grid(charts, LEAST_WIDTH), *map(_table, picture_tables(cards))],
         lead="PSNR and SSIM favour blurred pictures: read them against the reconstruction, which has seen the picture, "
         "and the copy. Bands and brackets are 95 % intervals by resampling segments.",
     )
@@ -67,23 +61,20 @@ def _pictures(cards: Cards) -> Section:
 
 def _rewards(cards: Cards) -> Section:
     steps = range(1, cards.steps[-1] + 1)
-    rewards = _curves(cards, ("curves", "reward_mean_absolute_error"), steps)
-    returns = _curves(cards, ("curves", "return_mean_absolute_error"), steps)
+    rewards, returns = (
+        _curves(cards, ("curves", f"{what}_mean_absolute_error"), steps) for what in ("reward", "return")
+    )
     if not any(np.isfinite(line.y).any() for line in rewards):
-        return _missing("Rewards and returns", "The recording holds no rewards: their errors were not measured.")
+        return Section(
+            "Rewards and returns", [Prose("The recording holds no rewards: their errors were not measured.")]
+        )
+    charts = [
+        _chart(cards, rewards, "error", "Error of the reward", "reward_error"),
+        _chart(cards, returns, "error", "Error of the return", "return_error"),
+    ]
     return Section(
         "Rewards and returns",
-        [
-            _charts(
-                Chart(
-                    lines(rewards, STEPS_AHEAD, "error", height=_height(cards)), "Error of the reward", "reward_error"
-                ),
-                Chart(
-                    lines(returns, STEPS_AHEAD, "error", height=_height(cards)), "Error of the return", "return_error"
-                ),
-            ),
-            *map(_table, reward_tables(cards)),
-        ],
+        [Grid(charts, LEAST_WIDTH), *map(_table, reward_tables(cards))],
         lead="The return is the sum of the rewards of the first k steps, as the planner compares plans by it. Single "
         "rewards come in jolts that a mean cannot follow; the return and its ranking matter more.",
     )
@@ -95,7 +86,6 @@ def _gap(cards: Cards) -> Section:
 
 
 def _uncertainty(cards: Cards) -> Section:
-    blocks: list[Block] = []
     plots = []
     for key, metric in (("sample_spread", "aleatoric"), ("disagreement", "epistemic")):
         series = [
@@ -106,7 +96,7 @@ def _uncertainty(cards: Cards) -> Section:
         if series:
             plots.append(Chart(lines(series, STEPS_AHEAD, "reward"), f"Of the reward, {metric}", metric))
     without = [model for model, card in cards.cards.items() if card["uncertainty"]["disagreement"] is None]
-    blocks.append(_charts(*plots))
+    blocks: list[Block] = [Grid(plots, LEAST_WIDTH)]
     if without:
         who = "The model has" if len(cards.cards) == 1 else f"{', '.join(without)}:"
         blocks.append(Prose(f"{who} no ensemble, so what was not learned (epistemic) was not measured."))
@@ -114,46 +104,29 @@ def _uncertainty(cards: Cards) -> Section:
     return Section(
         "Does it know what it does not know?",
         blocks,
-        lead="The spread of the samples is chance as the model sees it (aleatoric); the disagreement of an ensemble is "
-        "what it was not taught (epistemic). An uncertainty is worth something where it is large when the error is.",
+        lead="The spread of the samples is randomness as the model sees it (aleatoric); the disagreement of an "
+        "ensemble is what it was not taught (epistemic). An uncertainty is useful where it is large when the error is.",
     )
 
 
 def _continue(cards: Cards) -> Section:
+    title = "Does the episode go on?"
     tables = {model: card["continue"]["reliability"] for model, card in cards.cards.items()}
     if not any(tables.values()):
-        return _missing(
-            "Does the episode go on?", "The recording does not say where episodes end: nothing was measured."
-        )
+        return Section(title, [Prose("The recording does not say where episodes end: nothing was measured.")])
     if len(tables) == 1:
-        tables = {"said by the model": next(iter(tables.values()))}
-    heads = ["probability to go on", *_columns(cards, "value")]
-    few = (
-        ""
-        if all(card["continue"]["enough_terminals"] for card in cards.cards.values())
-        else ("There are too few ends of drives to tell how well the probability is calibrated.")
-    )
-    return Section(
-        "Does the episode go on?",
-        [
-            Chart(reliability(tables, "going on"), "Reliability", "reliability"),
-            Table([Head(heads[0], "brier"), *heads[1:]], continue_rows(cards)),
-        ],
-        lead=few,
-    )
+        tables = {"predicted by the model": next(iter(tables.values()))}
+    heads = [Head("probability to go on", "brier"), *_columns(cards, "value")]
+    enough = all(card["continue"]["enough_terminals"] for card in cards.cards.values())
+    chart = Chart(reliability(tables, "going on"), "Reliability", "reliability")
+    few = "There are too few ends of drives to tell how well the probability is calibrated."
+    return Section(title, [chart, Table(heads, continue_rows(cards))], "" if enough else few)
 
 
-def _charts(*charts: Chart) -> Grid:
-    return Grid(charts, LEAST_WIDTH)
-
-
-def _height(cards: Cards) -> int:
-    """[px] of a chart of several lines, with a legend that grows with the models."""
-    return HEIGHT + LEGEND_HEIGHT * (len(cards.cards) - 1)
-
-
-def _missing(title: str, text: str) -> Section:
-    return Section(title, [Prose(text)])
+def _chart(cards: Cards, series: Sequence[Series], y_label: str, caption: str, metric: str) -> Chart:
+    """Lines over the steps ahead, with room for a legend that grows with the models."""
+    height = HEIGHT + LEGEND_HEIGHT * (len(cards.cards) - 1)
+    return Chart(lines(series, STEPS_AHEAD, y_label, height=height), caption, metric)
 
 
 def _columns(cards: Cards, alone: str) -> list[str]:

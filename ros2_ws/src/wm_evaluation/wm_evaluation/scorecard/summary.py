@@ -6,12 +6,11 @@ from wm_evaluation.metrics.bootstrap import SegmentBootstrap
 from wm_evaluation.metrics.calibration import covered, reliability
 from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.metrics.returns import break_even, imagined_returns, real_returns
-from wm_evaluation.scorecard.measurements import Measurements
+from wm_evaluation.scorecard.measurements import BASELINES, Measurements
 from wm_evaluation.scorecard.settings import ScoreSettings
 
 SCORECARD_VERSION = 2
 FEWEST_TERMINALS = 20  # ends below which the calibration of the continue head cannot be told
-BASELINES = ("copy_last", "last_seen", "data_mean")  # which are the same for every model
 
 
 class _Summary:
@@ -130,7 +129,7 @@ class _Summary:
         return self.at_steps(gaps)
 
     def uncertainty(self) -> dict:
-        """Of the reward at step k: what chance does to it in the model, and what the model does not know."""
+        """Of the reward at step k: its randomness in the model, and what the model does not know."""
         m = self.m
         # A bag may hold pictures and no rewards; what the model says of its own doubt needs neither.
         known = np.isfinite(m.real_rewards) | np.isfinite(m.squared_errors["imagined"])
@@ -181,8 +180,8 @@ def summarise(measurements: Measurements, settings: ScoreSettings, mean_reward: 
 def compare(ours: Measurements, baseline: Measurements, settings: ScoreSettings) -> dict:
     """Differences ``ours - baseline`` of the figures of two models on the same windows, under the keys of `summarise`.
 
-    Every resample draws the same segments for both, so the intervals are paired. What is no figure of the model is
-    left out. Raises ValueError for measurements of different windows.
+    Every resample draws the same segments for both, so the intervals are paired. Baselines are
+    skipped. Raises ValueError for measurements of different windows.
     """
     if not np.array_equal(ours.segment, baseline.segment):
         raise ValueError(

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from wm_evaluation.scorecard.measurements import BASELINES
+
 NAMES = {
     "imagined": "imagined",
     "posterior": "reconstructed (sees it)",
@@ -12,7 +14,6 @@ NAMES = {
     "last_seen": "last reward seen",
     "data_mean": "mean reward of the data",
 }
-BASELINES = ("copy_last", "last_seen", "data_mean")  # the same for every model
 BREAK_EVENS = {
     "picture_against_copy_last": "picture, against copying the last frame",
     "reward_against_last_seen": "reward, against the last one seen",
@@ -163,7 +164,7 @@ def _continue_column(card: dict) -> dict[str, str]:
 
 
 def _named(cards: Cards, title: str, metric: str, path: Sequence[str], digits: int) -> Rows:
-    """A measure of several things by their names; baselines are said once, and of several models less."""
+    """A measure of several things by their names; baselines appear once, and of several models less is shown."""
     rows = []
     for kind in _at(cards.first, path):
         if kind == "shuffled" and len(cards.cards) > 1:  # the gap says it shorter

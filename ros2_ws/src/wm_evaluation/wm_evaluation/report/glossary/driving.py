@@ -64,7 +64,7 @@ BENCHMARK = {
     ),
     "paired_difference": Metric(
         "Paired difference",
-        "Mean over tracks of one controller's score less the other's on the same track. Tracks differ much more than "
+        "Mean over tracks of one controller's score minus the other's on the same track. Tracks differ much more than "
         "controllers do, so this tells two of them apart much sooner than their means.",
     ),
     "progress": Metric(

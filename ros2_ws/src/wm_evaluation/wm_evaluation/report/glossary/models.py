@@ -81,8 +81,8 @@ IMAGINATION = {
     ),
     "aleatoric": Metric(
         "Aleatoric uncertainty",
-        "Standard deviation of the reward over sampled futures: chance, as the model sees it. It stays however much is "
-        "learned.",
+        "Standard deviation of the reward over sampled futures: randomness, as the model sees it. It stays however "
+        "much is learned.",
         unit="reward",
     ),
     "epistemic": Metric(
