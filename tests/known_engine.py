@@ -8,7 +8,7 @@ from make_episodes import make_episode
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec
 from wm_planner.engine.engine import Imagined
 from wm_tools.evaluate_bag.recording import Stretch
-from wm_tools.evaluate_bag.replay import Decided
+from wm_tools.evaluate_bag.replay import Beliefs
 
 
 class KnownEngine:
@@ -49,7 +49,7 @@ class KnownEngine:
 
 
 def known_drive(rows: int, seed: int = 0) -> SimpleNamespace:
-    """A stretch that the known engine predicts perfectly, and beliefs that saw it: ``stretch`` and ``decided``."""
+    """A stretch that the known engine predicts perfectly, and beliefs that saw it: ``stretch`` and ``beliefs``."""
     random = np.random.default_rng(seed)
     actions = np.stack([random.integers(-2, 3, rows), random.random(rows), np.zeros(rows)], 1).astype(np.float32)
     steer = np.concatenate([[0.0], np.cumsum(actions[:-1, 0])])
@@ -57,15 +57,5 @@ def known_drive(rows: int, seed: int = 0) -> SimpleNamespace:
     shade = np.round(100.0 + steer).astype(np.uint8)
     pictures = np.broadcast_to(shade[:, None, None, None], (rows, 3, 16, 16)).copy()
     episode = replace(make_episode(rows, size=16), actions=actions, rewards=actions[:, 1].copy(), observations=pictures)
-    decided = Decided(
-        modes=np.ones(rows, int),
-        reasons=[""] * rows,
-        planned=actions.astype(float),
-        surprise=np.full(rows, 0.5),
-        posterior=belief.copy(),
-        belief=belief,
-        age=np.arange(1, rows + 1),
-        first=np.arange(rows) == 0,
-        latency_ms=np.ones((rows, 3)),
-    )
-    return SimpleNamespace(stretch=Stretch(0, episode, ended=True, knows_ends=True), decided=decided)
+    beliefs = Beliefs(seen=belief.copy(), kept=belief, age=np.arange(1, rows + 1), first=np.arange(rows) == 0)
+    return SimpleNamespace(stretch=Stretch(0, episode, ended=True, knows_ends=True), beliefs=beliefs)

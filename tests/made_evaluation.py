@@ -10,13 +10,18 @@ from wm_evaluation.scorecard.summary import summarise
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.thresholds import Threshold
 from wm_tools.common.thresholds import judge as judge_thresholds
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Frames, Moment
-from wm_tools.evaluate_bag.figures import differences_of, figures_of
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, differences_of
+from wm_tools.evaluate_bag.figures import figures_of
+from wm_tools.evaluate_bag.frames import Frames, Place
+from wm_tools.evaluate_bag.moments import Moment
+from wm_tools.evaluate_bag.one_step import OneStep, PictureScores
 from wm_tools.evaluate_bag.options import EvaluateOptions
+from wm_tools.evaluate_bag.replay import Decided
 
 NAN = float("nan")
 SETTINGS = ScoreSettings(horizon=6, resamples=40)
 ROWS = 40  # of each of two episodes
+SURPRISE_THRESHOLD = 0.9
 
 
 def made_frames(seed: int, reward: bool, braked: slice = slice(0, 0)) -> Frames:
@@ -29,36 +34,23 @@ def made_frames(seed: int, reward: bool, braked: slice = slice(0, 0)) -> Frames:
     mode = np.full(count, int(Mode.DRIVING))
     mode[braked] = int(Mode.BRAKING)
     stamps = np.arange(count) * 80_000_000 + episode * 3_600_000_000_000  # an hour between the two
-    numbers = {
-        name: random.random(count)
-        for name in (
-            "predicted_reward",
-            "value",
-            "surprise",
-            "prior_ssim",
-            "posterior_ssim",
-            "prior_error",
-            "posterior_error",
-            "aleatoric",
-        )
-    }
+    surprise = random.random(count)
+    first = np.arange(count) == 0
+    errors = [PictureScores(*random.random((2, count))) for _ in ("prior", "posterior")]
     return Frames(
-        drive=np.zeros(count, int),
-        episode=episode,
-        row=np.tile(np.arange(ROWS), 2),
-        segment=np.arange(count) // 8,
-        stamp_ns=stamps,
-        mode=mode,
-        reason=tuple("surprise too large" if m == Mode.BRAKING else "" for m in mode),
+        place=Place(np.zeros(count, int), episode, np.tile(np.arange(ROWS), 2), np.arange(count) // 8, stamps),
         recorded=recorded,
-        planned=planned,
         reward=random.random(count) if reward else np.full(count, NAN),
-        expected=np.arange(count) > 0,
-        prior_psnr_db=20 + numbers["prior_ssim"],
-        posterior_psnr_db=25 + numbers["prior_ssim"],
-        epistemic=np.full(count, NAN),
-        latency_ms=random.gamma(4, 5, (count, 3)),
-        **numbers,
+        decided=Decided(
+            mode=mode,
+            reason=np.where(mode == Mode.BRAKING, "surprise too large", "").astype(object),
+            planned=planned,
+            surprise=surprise,
+            judged_surprise=np.where(first, NAN, surprise),
+            above_threshold=np.where(first, NAN, surprise > SURPRISE_THRESHOLD),
+            latency_ms=random.gamma(4, 5, (count, 3)),
+        ),
+        one_step=OneStep(*random.random((2, count)), np.full(count, NAN), random.random(count), *errors),
     )
 
 
@@ -100,7 +92,7 @@ def made_evaluation(name: str, seed=0, reward=True, cameras=1, level=200, open_l
         horizon=6,
         discount=0.99,
         reward_name="step_result",
-        surprise_threshold=0.9,
+        surprise_threshold=SURPRISE_THRESHOLD,
     )
     frames = made_frames(seed, reward, slice(20, 23))
     measurements = made_measurements(seed, reward) if open_loop else None
@@ -115,7 +107,7 @@ def made_evaluation(name: str, seed=0, reward=True, cameras=1, level=200, open_l
         measurements=measurements,
         windows=np.arange(16) * 5,
         card=card,
-        figures=figures_of(frames, card, 0.9, SETTINGS),
+        figures=figures_of(frames, card, SETTINGS),
         moments=moments,
         notes=() if open_loop else ("no stretch was long enough",),
     )

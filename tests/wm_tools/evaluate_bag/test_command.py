@@ -199,8 +199,10 @@ def test_several_recordings_are_one_evaluation_and_frames_bounds_it(options, bun
         write_episode(tmp_path / "npz" / f"{number}.npz", make_episode(40, seed=number))
     found = evaluate(options(bag=tmp_path / "npz", frames=65))
     frames = found.evaluations[0].frames
-    assert frames.drive.tolist() == [0] * 40 + [1] * 25 and frames.row[40] == 0
-    assert frames.segment.tolist() == [0] * 25 + [1] * 15 + [2] * 25  # 3.12 s are two segments of 2 s, 1.92 s are one
+    assert frames.place.drive.tolist() == [0] * 40 + [1] * 25 and frames.place.row[40] == 0
+    assert (
+        frames.place.segment.tolist() == [0] * 25 + [1] * 15 + [2] * 25
+    )  # 3.12 s are two segments of 2 s, 1.92 s are one
     assert found.bag["frames"] == 65 and found.bag["seconds"] == pytest.approx(65 * 0.08)
 
 

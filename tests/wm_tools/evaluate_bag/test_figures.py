@@ -8,50 +8,44 @@ from known_engine import KnownEngine, known_drive
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import summarise
 from wm_planner.pilot.modes import Mode
-from wm_tools.evaluate_bag.comparison import Evaluation, Frames
-from wm_tools.evaluate_bag.figures import differences_of, figure_names, figures_of
-from wm_tools.evaluate_bag.one_step import predict_next
+from wm_tools.evaluate_bag.comparison import Evaluation, differences_of
+from wm_tools.evaluate_bag.figures import figure_names, figures_of
+from wm_tools.evaluate_bag.frames import Frames, Place
+from wm_tools.evaluate_bag.one_step import OneStep, PictureScores, predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop
+from wm_tools.evaluate_bag.replay import Decided
 
 SETTINGS = ScoreSettings(horizon=5, resamples=200)
 
 
 def frames(count: int = 4, **changes) -> Frames:
-    """Every action as recorded, every prediction right; ``changes`` replace fields."""
-    numbers = dict.fromkeys(
-        (
-            "reward",
-            "predicted_reward",
-            "value",
-            "surprise",
-            "prior_psnr_db",
-            "posterior_psnr_db",
-            "prior_ssim",
-            "posterior_ssim",
-            "prior_error",
-            "posterior_error",
-            "epistemic",
-            "aleatoric",
-        )
+    """Every action as recorded, every prediction right; ``changes`` replace columns."""
+    zeros, ints = np.zeros(count), np.zeros(count, int)
+    names = [f"{of}_{what}" for of in ("prior", "posterior") for what in ("error", "ssim")]
+    names += ["reward", "predicted_reward", "surprise", "epistemic", "aleatoric"]
+    columns = dict.fromkeys(names, zeros) | {"mode": np.full(count, Mode.DRIVING), "segment": np.arange(count) // 2}
+    columns |= {name: np.zeros((count, 3)) for name in ("recorded", "planned", "latency_ms")}
+    get = (columns | {"expected": np.ones(count, bool)} | changes).__getitem__
+    judged = np.where(get("expected"), get("surprise"), np.nan)
+    above = np.where(np.isnan(judged), np.nan, judged > 1.0)
+    return Frames(
+        Place(ints, ints, np.arange(count), get("segment"), np.arange(count)),
+        get("recorded"),
+        get("reward"),
+        Decided(get("mode"), ints, get("planned"), get("surprise"), judged, above, get("latency_ms")),
+        OneStep(
+            get("predicted_reward"),
+            zeros,
+            get("epistemic"),
+            get("aleatoric"),
+            PictureScores(get("prior_error"), get("prior_ssim")),
+            PictureScores(get("posterior_error"), get("posterior_ssim")),
+        ),
     )
-    fields = {name: np.zeros(count) for name in numbers}
-    fields |= {name: np.zeros(count, int) for name in ("drive", "episode")}
-    fields |= {
-        "row": np.arange(count),
-        "segment": np.arange(count) // 2,
-        "stamp_ns": np.arange(count),
-        "mode": np.full(count, Mode.DRIVING),
-        "reason": ("",) * count,
-        "recorded": np.zeros((count, 3)),
-        "planned": np.zeros((count, 3)),
-        "expected": np.ones(count, bool),
-        "latency_ms": np.zeros((count, 3)),
-    }
-    return Frames(**{**fields, **changes})
 
 
-def values(found: Frames, threshold: float = 1.0) -> dict[str, float]:
-    return {name: figure.value for name, figure in figures_of(found, None, threshold, SETTINGS).items()}
+def values(found: Frames) -> dict[str, float]:
+    return {name: figure.value for name, figure in figures_of(found, None, SETTINGS).items()}
 
 
 def test_action_errors_are_of_the_frames_that_planned_and_signs_of_those_in_curves():
@@ -100,41 +94,40 @@ def test_what_a_recording_or_a_bundle_does_not_tell_is_missing_and_not_zero():
 def test_an_interval_holds_the_value_and_is_missing_with_one_segment():
     steer = np.zeros((200, 3))
     steer[:, 0] = np.random.default_rng(0).normal(0.0, 0.1, 200)
-    figure = figures_of(frames(200, planned=steer), None, 1.0, SETTINGS)["action.steer.mae"]
+    figure = figures_of(frames(200, planned=steer), None, SETTINGS)["action.steer.mae"]
     # 100 segments of 2: the mean of |N(0, 0.1)| has a deviation of 0.06 / sqrt(200), the interval is 3.9 of it wide.
     assert figure.low < figure.value < figure.high
     assert figure.high - figure.low == pytest.approx(3.9 * 0.06 / math.sqrt(200), rel=0.35)
-    alone = figures_of(frames(200, planned=steer, segment=np.zeros(200, int)), None, 1.0, SETTINGS)
+    alone = figures_of(frames(200, planned=steer, segment=np.zeros(200, int)), None, SETTINGS)
     assert math.isnan(alone["action.steer.mae"].low) and alone["action.steer.mae"].value == pytest.approx(figure.value)
 
 
 def test_what_only_one_segment_tells_has_no_interval():
     planned = np.full((40, 3), np.nan)
     planned[3:5] = 0.1  # both in the segment of frames 2 to 5
-    figure = figures_of(frames(40, planned=planned, segment=np.arange(2, 42) // 4), None, 1.0, SETTINGS)[
-        "action.steer.mae"
-    ]
+    figure = figures_of(frames(40, planned=planned, segment=np.arange(2, 42) // 4), None, SETTINGS)["action.steer.mae"]
     assert figure.value == pytest.approx(0.1) and math.isnan(figure.low)
 
 
 def evaluation(seed: int, dimmer: float = 0.0, *, lost: slice = slice(0)) -> Evaluation:
     """A known drive, whose planned steer is off by ``dimmer`` and whose reconstructions by ten times that."""
     engine, drive = KnownEngine(), known_drive(60)
-    drive.decided.belief[:, 0] += 10.0 * dimmer
-    drive.decided.age[lost] = 0
-    one_step = predict_next(engine, drive.stretch.episode, drive.decided, 2, (seed,))
+    drive.beliefs.kept[:, 0] += 10.0 * dimmer
+    drive.beliefs.age[lost] = 0
+    one_step = predict_next(engine, drive.stretch.episode, drive.beliefs, 2, (seed,))
     segments = np.arange(60) // 6
     loop = OpenLoop(engine, SETTINGS, 2, 2)
-    measured = loop.measure(drive.stretch, drive.decided, one_step, segments, (seed,))
-    planned = drive.decided.planned + np.array([dimmer, 0.0, 0.0])
+    measured = loop.measure(drive.stretch, drive.beliefs, one_step, segments, (seed,))
+    actions = drive.stretch.episode.actions.astype(float)
+    planned = actions + np.array([dimmer, 0.0, 0.0])
     planned[lost] = np.nan
     found = frames(
         60,
         segment=segments,
-        recorded=drive.decided.planned,
+        recorded=actions,
         planned=planned,
-        prior_error=one_step.prior_error,
-        prior_ssim=one_step.prior_ssim,
+        prior_error=one_step.prior.error,
+        prior_ssim=one_step.prior.ssim,
     )
     card = summarise(measured, SETTINGS, 0.5)
     return Evaluation(
@@ -144,10 +137,10 @@ def evaluation(seed: int, dimmer: float = 0.0, *, lost: slice = slice(0)) -> Eva
         settings=SETTINGS,
         frames=found,
         measurements=measured,
-        windows=loop.starts(drive.decided),
+        windows=loop.starts(drive.beliefs),
         card=card,
         moments=[],
-        figures=figures_of(found, card, 1.0, SETTINGS),
+        figures=figures_of(found, card, SETTINGS),
     )
 
 

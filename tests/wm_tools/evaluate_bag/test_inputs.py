@@ -41,14 +41,14 @@ def test_the_bundles_cameras_are_taken_by_name_and_a_missing_picture_degrades_an
     write_episode_bag(tmp_path / "bag", episode_of(("rear", "right", "left")))
     found = evaluate(options(bag=tmp_path / "bag", bundle=two_cameras, moments=1))
     frames = found.evaluations[0].frames
-    assert (frames.mode[::4] == Mode.DEGRADED).all() and frames.reason[0] == "no picture of camera left"
-    assert (np.delete(frames.mode, np.arange(0, 40, 4)) == Mode.DRIVING).all()
+    assert (frames.decided.mode[::4] == Mode.DEGRADED).all() and frames.decided.reason[0] == "no picture of camera left"
+    assert (np.delete(frames.decided.mode, np.arange(0, 40, 4)) == Mode.DRIVING).all()
     (stretch,) = Recording(tmp_path / "bag", load_bundle(two_cameras).manifest).stretches()
     stored = episode_of(("rear", "right", "left"))
     assert (stretch.episode.observations[1, :3] == stored.observations[1, 6:]).all()
     assert (stretch.episode.observations[:, 3:] == stored.observations[:, 3:6]).all()
     assert (stretch.episode.camera_mask == stored.camera_mask[:, [2, 1]]).all()
-    assert np.isfinite(frames.posterior_error).all()
+    assert np.isfinite(frames.one_step.posterior.error).all()
 
 
 def test_a_raw_bag_of_two_cameras_gives_both_and_one_without_the_second_is_refused(tmp_path, two_cameras):
@@ -86,7 +86,7 @@ def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(t
     with pytest.raises(BagError, match=r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC or imu=TOPIC"):
         evaluate(options(bag=folder, bundle=turning))
     found = evaluate(options(bag=folder, bundle=turning, reading={"topics": (f"imu={VEHICLE}/imu",)}, moments=0))
-    assert (found.evaluations[0].frames.mode == Mode.DRIVING).all()
+    assert (found.evaluations[0].frames.decided.mode == Mode.DRIVING).all()
 
 
 def test_a_bundle_that_cuts_its_pictures_otherwise_is_told_so(tmp_path, bundle, options):

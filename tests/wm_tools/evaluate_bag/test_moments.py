@@ -1,8 +1,7 @@
 """Which moments are found worth watching."""
 
 import numpy as np
-from wm_tools.evaluate_bag.comparison import Moment
-from wm_tools.evaluate_bag.moments import KINDS, MomentKeeper, Scores, clip_starts
+from wm_tools.evaluate_bag.moments import KINDS, Moment, MomentKeeper, Scores, clip_starts
 
 PERIOD_NS = 100_000_000
 NOTHING = np.zeros((0, 3, 8, 8), np.uint8)

@@ -19,10 +19,10 @@ def known() -> KnownEngine:
 
 
 def measured(engine, drive, *, steps=6, samples=3, stride=4):
-    one_step = predict_next(engine, drive.stretch.episode, drive.decided, samples, SEED)
+    one_step = predict_next(engine, drive.stretch.episode, drive.beliefs, samples, SEED)
     loop = OpenLoop(engine, ScoreSettings(horizon=steps), samples, stride)
-    segments = np.arange(len(drive.decided.age)) // 10
-    return loop, one_step, loop.measure(drive.stretch, drive.decided, one_step, segments, SEED)
+    segments = np.arange(len(drive.beliefs.age)) // 10
+    return loop, one_step, loop.measure(drive.stretch, drive.beliefs, one_step, segments, SEED)
 
 
 def test_futures_longer_than_the_bundles_horizon_are_those_of_a_longer_one():
@@ -63,38 +63,38 @@ def test_pictures_come_in_order_however_many_there_are(known):
 
 def test_every_row_tells_its_next_reward_and_the_picture_it_had_expected(known):
     drive = known_drive(12)
-    drive.decided.posterior[:, 0] += 3.0  # reconstructions are 3 of 255 too bright
-    one_step = predict_next(known, drive.stretch.episode, drive.decided, 64, SEED)
-    assert np.allclose(one_step.predicted_reward, drive.stretch.episode.actions[:, 1])
+    drive.beliefs.seen[:, 0] += 3.0  # reconstructions are 3 of 255 too bright
+    one_step = predict_next(known, drive.stretch.episode, drive.beliefs, 64, SEED)
+    assert np.allclose(one_step.reward, drive.stretch.episode.actions[:, 1])
     assert np.allclose(one_step.value, 10.0 * np.arange(1, 13))
     assert np.isnan(one_step.epistemic).all()
     # The reward's noise is standard normal: of 64 samples its deviation is 1 within 4 standard errors, 0.35.
     assert (np.abs(one_step.aleatoric - 1.0) < 0.35).all() and np.unique(one_step.aleatoric).size == 12
-    assert np.isnan(one_step.prior_error[0]) and (one_step.prior_error[1:] == 0.0).all()
-    assert np.allclose(one_step.posterior_error, (3.0 / 255.0) ** 2)
-    assert (one_step.prior_ssim[1:] > one_step.posterior_ssim[1:]).all()
+    assert np.isnan(one_step.prior.error[0]) and (one_step.prior.error[1:] == 0.0).all()
+    assert np.allclose(one_step.posterior.error, (3.0 / 255.0) ** 2)
+    assert (one_step.prior.ssim[1:] > one_step.posterior.ssim[1:]).all()
 
 
 def test_rows_without_a_belief_tell_nothing_and_the_ones_after_them_have_no_prior(known):
     drive = known_drive(12)
-    drive.decided.age[5] = 0
-    one_step = predict_next(known, drive.stretch.episode, drive.decided, 2, SEED)
-    assert np.flatnonzero(np.isnan(one_step.predicted_reward)).tolist() == [5]
-    assert np.flatnonzero(np.isnan(one_step.prior_error)).tolist() == [0, 6]
+    drive.beliefs.age[5] = 0
+    one_step = predict_next(known, drive.stretch.episode, drive.beliefs, 2, SEED)
+    assert np.flatnonzero(np.isnan(one_step.reward)).tolist() == [5]
+    assert np.flatnonzero(np.isnan(one_step.prior.error)).tolist() == [0, 6]
 
 
 def test_windows_hold_what_was_imagined_and_what_was_recorded_step_by_step(known):
     drive = known_drive(20)
     loop, one_step, found = measured(known, drive)
     actions = drive.stretch.episode.actions
-    assert loop.starts(drive.decided).tolist() == [4, 8, 12, 16] and found.segment.tolist() == [0, 0, 1, 1]
+    assert loop.starts(drive.beliefs).tolist() == [4, 8, 12, 16] and found.segment.tolist() == [0, 0, 1, 1]
     assert np.allclose(found.rewards[0], actions[4:10, 1]) and np.allclose(found.real_rewards[0], actions[4:10, 1])
     assert np.allclose(found.last_reward, actions[[3, 7, 11, 15], 1])
     assert np.allclose(found.continues[0], np.exp(-0.01 * np.arange(5, 11)), atol=1e-6)
     assert (found.squared_errors["imagined"][0] == 0.0).all() and (found.similarities["imagined"][0] > 0.999).all()
     shade = drive.stretch.episode.observations[:, 0, 0, 0].astype(float)
     assert np.allclose(found.squared_errors["copy_last"][0], ((shade[5:11] - shade[4]) / 255.0) ** 2)
-    assert (found.squared_errors["posterior"][0] == one_step.posterior_error[5:11]).all()
+    assert (found.squared_errors["posterior"][0] == one_step.posterior.error[5:11]).all()
     assert found.sampled_rewards.shape == (4, 3, 6) and found.disagreement is None
     # Row 16 of 20: 3 pictures and 4 rewards come after it, the last of which ended the episode.
     assert np.isfinite(found.squared_errors["imagined"][3]).tolist() == [True] * 3 + [False] * 3
@@ -123,9 +123,9 @@ def test_a_window_without_another_one_has_no_shuffled_run(known):
 
 def test_windows_begin_where_a_belief_has_seen_enough(known):
     drive = known_drive(30)
-    drive.decided.age[10:] = np.arange(20)  # lost at row 10, begun again with row 11
+    drive.beliefs.age[10:] = np.arange(20)  # lost at row 10, begun again with row 11
     loop, _, _ = measured(known, drive, stride=1)
-    assert loop.starts(drive.decided).tolist() == [*range(CONTEXT - 1, 10), *range(10 + CONTEXT, 30)]
+    assert loop.starts(drive.beliefs).tolist() == [*range(CONTEXT - 1, 10), *range(10 + CONTEXT, 30)]
 
 
 def test_the_ensembles_disagreement_is_kept_apart_from_the_samples_spread():
@@ -140,7 +140,7 @@ def test_the_ensembles_disagreement_is_kept_apart_from_the_samples_spread():
 def test_samples_are_a_function_of_the_seed(known):
     drive = known_drive(20)
     same, again = (measured(known, drive)[2].sampled_rewards for _ in range(2))
-    one_step = predict_next(known, drive.stretch.episode, drive.decided, 3, SEED)
+    one_step = predict_next(known, drive.stretch.episode, drive.beliefs, 3, SEED)
     loop = OpenLoop(known, ScoreSettings(horizon=6), 3, 4)
-    other = loop.measure(drive.stretch, drive.decided, one_step, np.zeros(20, int), (1, 0)).sampled_rewards
+    other = loop.measure(drive.stretch, drive.beliefs, one_step, np.zeros(20, int), (1, 0)).sampled_rewards
     assert (same == again).all() and not np.isclose(same, other).any()

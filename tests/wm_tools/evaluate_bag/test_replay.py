@@ -30,7 +30,7 @@ def read(source, bundle):
 def test_planned_commands_are_those_of_a_pilot_that_is_fed_by_hand(options, bundle, raw_bag):
     config = options().config(bundle)
     (stretch,) = read(raw_bag, bundle)
-    decided = Replay(config, print).decide(stretch)
+    decided, _ = Replay(config, print).decide(stretch)
     pilot = build(config, print, clock=lambda: 7.0).pilot
     episode = stretch.episode
     for row in range(len(episode)):
@@ -39,7 +39,7 @@ def test_planned_commands_are_those_of_a_pilot_that_is_fed_by_hand(options, bund
         pilot.take("speed", Sample(stamp_ns, float(episode.vector[row, 0]), applied))
         pixels = np.ascontiguousarray(episode.observations[row].transpose(1, 2, 0)).tobytes()
         decision = pilot.decide(Frame(stamp_ns, (RawImage(stamp_ns, 64, 64, "rgb8", 192, pixels),), 7.0))
-        assert (decision.command == decided.planned[row]).all() and int(decision.mode) == decided.modes[row]
+        assert (decision.command == decided.planned[row]).all() and int(decision.mode) == decided.mode[row]
     assert np.unique(decided.planned[:, 0]).size > 50  # a planner that always says the same would prove nothing
 
 
@@ -48,29 +48,30 @@ def test_the_search_is_never_cut_short_however_slow_the_machine(options, bundle,
     (stretch,) = read(raw_bag, bundle)
     replay = Replay(config, print)
     replay.parts.planner.expect(0.1, 1)  # [s] for one plan: 600 of them in a minute
-    slow = replay.decide(first_rows(stretch, 30)).planned
-    assert (slow == Replay(config, print).decide(first_rows(stretch, 30)).planned).all()
+    slow = replay.decide(first_rows(stretch, 30))[0].planned
+    assert (slow == Replay(config, print).decide(first_rows(stretch, 30))[0].planned).all()
 
 
 def test_an_ended_episode_begins_a_new_belief_and_an_uninterrupted_one_goes_on_with_it(options, bundle, raw_bag):
     (stretch,) = read(raw_bag, bundle)
-    whole = Replay(options().config(bundle), print).decide(stretch)
+    _, whole = Replay(options().config(bundle), print).decide(stretch)
     head = first_rows(stretch, 40)
     tail = replace(stretch, episode=rows_of(stretch.episode, 40, 99), applied_before=None)
     for ended, begins in ((False, False), (True, True)):
         replay = Replay(options().config(bundle), print)
         replay.decide(replace(head, ended=ended))
-        second = replay.decide(tail)
+        _, second = replay.decide(tail)
         assert second.first[0] == begins and second.age[0] == (1 if begins else 41)
-        assert np.allclose(second.belief, whole.belief[40:], atol=1e-6) == (not begins)
+        assert np.allclose(second.kept, whole.kept[40:], atol=1e-6) == (not begins)
 
 
 def test_another_drive_begins_anew_though_its_stamps_are_those_of_the_first(options, bundle, raw_bag):
     (stretch,) = read(raw_bag, bundle)
     stretch = first_rows(stretch, 20)
     replay = Replay(options().config(bundle), print)
-    one, other = replay.decide(stretch), replay.decide(replace(stretch, drive=1))
-    assert (one.planned == other.planned).all() and (other.modes == Mode.DRIVING).all() and other.first[0]
+    one, _ = replay.decide(stretch)
+    other, beliefs = replay.decide(replace(stretch, drive=1))
+    assert (one.planned == other.planned).all() and (other.mode == Mode.DRIVING).all() and beliefs.first[0]
 
 
 def test_surprise_brakes_and_the_rows_after_it_have_no_belief_to_predict_from(options, bundle, raw_bag, tmp_path):
@@ -78,14 +79,14 @@ def test_surprise_brakes_and_the_rows_after_it_have_no_belief_to_predict_from(op
 
     jumpy = make_tiny_bundle(tmp_path / "jumpy", surprise_threshold=0.1)
     (stretch,) = read(raw_bag, jumpy)
-    decided = Replay(options(bundle=jumpy).config(jumpy), print).decide(stretch)
-    braking = decided.modes == Mode.BRAKING
+    decided, beliefs = Replay(options(bundle=jumpy).config(jumpy), print).decide(stretch)
+    braking = decided.mode == Mode.BRAKING
     assert braking.any() and np.isnan(decided.planned[braking]).all()
     assert all(
-        reason.startswith("surprise was") for reason, brakes in zip(decided.reasons, braking, strict=True) if brakes
+        reason.startswith("surprise was") for reason, brakes in zip(decided.reason, braking, strict=True) if brakes
     )
-    lost = decided.age == 0
-    assert lost.any() and np.isnan(decided.belief[lost]).all() and np.isfinite(decided.posterior[lost]).all()
+    lost = beliefs.age == 0
+    assert lost.any() and np.isnan(beliefs.kept[lost]).all() and np.isfinite(beliefs.seen[lost]).all()
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +119,8 @@ def own_drive(tmp_path_factory) -> Path:
 
 def test_the_planners_own_drive_is_planned_again_as_it_was_driven(own_drive):
     (stretch,) = read(own_drive, SHIPPED)
-    decided = Replay(PlannerConfig(**UNHURRIED, preprocessed_images=True), print).decide(stretch)
-    assert len(stretch.episode) == 62 and (decided.modes == Mode.DRIVING).all()
+    decided, _ = Replay(PlannerConfig(**UNHURRIED, preprocessed_images=True), print).decide(stretch)
+    assert len(stretch.episode) == 62 and (decided.mode == Mode.DRIVING).all()
     distance = np.abs(decided.planned - stretch.episode.actions).max()
     assert distance < 1e-5, distance
     assert np.abs(stretch.episode.actions[:, 0]).max() > 0.1  # it steered

@@ -8,9 +8,9 @@ import pytest
 from browser import browser, check_report, visit  # noqa: F401
 from made_evaluation import made_comparison, made_evaluation
 from wm_evaluation.report import render, write_page
-from wm_tools.evaluate_bag.comparison import Figure
+from wm_tools.evaluate_bag.figures import Figure
 from wm_tools.evaluate_bag.report import build_page
-from wm_tools.evaluate_bag.report_charts import along_the_drive, drive_times
+from wm_tools.evaluate_bag.report_charts import along_the_drive
 from wm_tools.evaluate_bag.report_tables import Row, judge, spell, spell_difference
 from wm_tools.evaluate_bag.worst_moments import video_frames, write_video
 
@@ -73,7 +73,7 @@ def test_a_difference_is_called_better_only_where_its_interval_leaves_out_zero()
 
 def test_lines_over_time_break_at_the_end_of_an_episode_and_where_the_planner_braked():
     evaluation = made_evaluation("only")
-    times = drive_times(evaluation.frames, 0.08)
+    times = evaluation.frames.times_s(0.08)
     # The hour between the two episodes is not driven: 80 frames are 79 periods.
     assert times[-1] == pytest.approx(79 * 0.08) and np.diff(times) == pytest.approx(np.full(79, 0.08))
     traces = {trace.name: trace for trace in along_the_drive(made_comparison([evaluation])).data}

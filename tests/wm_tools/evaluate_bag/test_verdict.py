@@ -9,8 +9,7 @@ from rich.console import Console
 from wm_evaluation.terminal import print_whole
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.thresholds import DEFAULT, judge
-from wm_tools.evaluate_bag.comparison import Figure
-from wm_tools.evaluate_bag.figures import figures_of
+from wm_tools.evaluate_bag.figures import Figure, figures_of
 from wm_tools.evaluate_bag.progress import make_console, summary_table
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.report_tables import apart
@@ -21,7 +20,7 @@ from wm_tools.evaluate_bag.verdict import verdict
 def breaking_even(evaluation, **entries):
     """The evaluation with other horizons, the figures as they belong to them."""
     card = {**evaluation.card, "break_even": {**evaluation.card["break_even"], **entries}}
-    return replace(evaluation, card=card, figures=figures_of(evaluation.frames, card, 0.9, SETTINGS))
+    return replace(evaluation, card=card, figures=figures_of(evaluation.frames, card, SETTINGS))
 
 
 NEVER = {"begins": None, "stops": 1, "stops_ci95": [1, 1]}
@@ -33,11 +32,12 @@ def braking(evaluation, share: float):
     count = round(share * len(evaluation.frames))
     mode = np.full(len(evaluation.frames), int(Mode.DRIVING))
     mode[:count] = int(Mode.BRAKING)
-    reason = tuple(f"surprise of {frame}.5 nats" if frame < count else "" for frame in range(len(mode)))
-    planned, latency = evaluation.frames.planned.copy(), np.full((len(mode), 3), 20.0)
+    reason = np.array([f"surprise of {frame}.5 nats" if frame < count else "" for frame in range(len(mode))], object)
+    planned, latency = evaluation.frames.decided.planned.copy(), np.full((len(mode), 3), 20.0)
     planned[:count], latency[:count, 1], latency[:count, 2] = NAN, NAN, 2.0
-    frames = replace(evaluation.frames, mode=mode, reason=reason, planned=planned, latency_ms=latency)
-    return replace(evaluation, frames=frames, figures=figures_of(frames, evaluation.card, 0.9, SETTINGS))
+    decided = replace(evaluation.frames.decided, mode=mode, reason=reason, planned=planned, latency_ms=latency)
+    frames = replace(evaluation.frames, decided=decided)
+    return replace(evaluation, frames=frames, figures=figures_of(frames, evaluation.card, SETTINGS))
 
 
 def made(evaluations, **changes):

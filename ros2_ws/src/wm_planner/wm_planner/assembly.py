@@ -58,7 +58,11 @@ class Parts:
 
 
 def build(
-    config: PlannerConfig, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic, enforce: bool = True
+    config: PlannerConfig,
+    log: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    enforce: bool = True,
+    planner_class: type[Planner] = Planner,
 ) -> Parts:
     """Load and check the bundle and the policy, open and warm up their engines, and put the parts together.
 
@@ -72,7 +76,9 @@ def build(
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
     tuning = make_tuning(config, manifest, has_ensemble)
-    planner = Planner(engine, tuning, policy=policy, speed_index=manifest.column(SPEED), seed=config.seed, clock=clock)
+    planner = planner_class(
+        engine, tuning, policy=policy, speed_index=manifest.column(SPEED), seed=config.seed, clock=clock
+    )
     guard = BundleGuard(bundle, clock, file)
     pilot = Pilot(planner, manifest, config, guard, clock=clock, log=log)
     candidates = tuning.solver.candidates

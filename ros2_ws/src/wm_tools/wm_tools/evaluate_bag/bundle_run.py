@@ -9,18 +9,17 @@ from dataclasses import replace
 import numpy as np
 from wm_data.conversion.report import NS_PER_S
 from wm_data.episodes import Episode, rows_of
-from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
 
-from wm_tools.evaluate_bag.comparison import Frames, Moment
+from wm_tools.evaluate_bag.frames import Frames, Place, joined
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
-from wm_tools.evaluate_bag.moments import LEAD_S, MomentKeeper, Scores, clip_starts
-from wm_tools.evaluate_bag.one_step import OneStep, predict_next
+from wm_tools.evaluate_bag.moments import LEAD_S, Moment, MomentKeeper, Scores, clip_starts
+from wm_tools.evaluate_bag.one_step import predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop
 from wm_tools.evaluate_bag.options import EvaluateOptions
 from wm_tools.evaluate_bag.recording import Stretch
-from wm_tools.evaluate_bag.replay import Decided, Replay
+from wm_tools.evaluate_bag.replay import Beliefs, Replay
 
 
 class BundleRun:
@@ -46,27 +45,31 @@ class BundleRun:
     def take(self, stretch: Stretch, advance: Callable[[int], None] = lambda rows: None) -> None:
         """The next stretch, in order; ``advance`` hears of every row decided. Raises EngineError."""
         episode, seed = stretch.episode, (self._options.seed, len(self._parts))
-        decided = self._replay.decide(stretch, advance)
-        one_step = predict_next(self._engine, episode, decided, self._options.samples, seed)
-        segments = self._segments + segments_of(episode.stamps_ns, self._options.segment_s)
-        measured = self._open_loop.measure(stretch, decided, one_step, segments, seed)
-        frames = _frames_of(stretch, len(self._parts), segments, decided, one_step)
-        self._take_moments(stretch, decided, frames, measured)
+        decided, beliefs = self._replay.decide(stretch, advance)
+        one_step = predict_next(self._engine, episode, beliefs, self._options.samples, seed)
+        rows = len(episode)
+        place = Place(
+            drive=np.full(rows, stretch.drive),
+            episode=np.full(rows, len(self._parts)),
+            row=np.arange(rows),
+            segment=self._segments + segments_of(episode.stamps_ns, self._options.segment_s),
+            stamp_ns=np.array(episode.stamps_ns),
+        )
+        rewards = np.array(episode.rewards, np.float64)
+        frames = Frames(place, np.array(episode.actions, np.float64), rewards, decided, one_step)
+        measured = self._open_loop.measure(stretch, beliefs, one_step, place.segment, seed)
+        self._take_moments(stretch, beliefs, frames, measured)
         if measured is not None:
             self._measured.append(measured)
-            self._windows.append(self._count + self._open_loop.starts(decided))
+            self._windows.append(self._count + self._open_loop.starts(beliefs))
         self._parts.append(frames)
-        self._count += len(episode)
-        self._segments = int(segments[-1]) + 1
+        self._count += rows
+        self._segments = int(place.segment[-1]) + 1
 
     @property
     def frames(self) -> Frames:
         """Of all stretches."""
-        joined = {}
-        for name in vars(self._parts[0]):
-            values = [getattr(part, name) for part in self._parts]
-            joined[name] = sum(values, ()) if name == "reason" else np.concatenate(values)
-        return Frames(**joined)
+        return joined(self._parts)
 
     @property
     def measurements(self) -> Measurements | None:
@@ -83,11 +86,11 @@ class BundleRun:
         """In the order of time."""
         return self._keeper.chosen() if self._wanted is None else self._shown
 
-    def _take_moments(self, stretch: Stretch, decided: Decided, frames: Frames, measured: Measurements | None) -> None:
-        episode, usable = stretch.episode, decided.age > 0
+    def _take_moments(self, stretch: Stretch, beliefs: Beliefs, frames: Frames, measured: Measurements | None) -> None:
+        episode, usable = stretch.episode, beliefs.age > 0
 
         def clip(kind: str, value: float, row: int, first: int) -> Moment:
-            return self._clip(episode, decided, kind, value, row, first)
+            return self._clip(episode, beliefs, kind, value, row, first)
 
         if self._wanted is not None:
             for moment in self._wanted:
@@ -101,23 +104,23 @@ class BundleRun:
         window_errors = np.full(len(episode), np.nan)
         if measured is not None:
             # Windows that end early would look better than they are: the error grows with the steps.
-            window_errors[self._open_loop.starts(decided)] = measured.squared_errors["imagined"].mean(1)
+            window_errors[self._open_loop.starts(beliefs)] = measured.squared_errors["imagined"].mean(1)
         values = {
-            "surprise": np.where(frames.expected, frames.surprise, np.nan),
+            "surprise": frames.decided.judged_surprise,
             "action": action_distance(frames),
             "prediction": window_errors,
         }
         starts = {"surprise": around, "action": around, "prediction": np.where(usable, rows, -1)}
         self._keeper.offer(Scores(stretch.drive, episode.stamps_ns, values, starts), clip)
 
-    def _clip(self, episode: Episode, decided: Decided, kind: str, value: float, row: int, first: int) -> Moment:
+    def _clip(self, episode: Episode, beliefs: Beliefs, kind: str, value: float, row: int, first: int) -> Moment:
         """A moment with the pictures from row ``first`` on, and what was imagined from there."""
         count = min(self._settings.horizon, len(episode) - first - 1)
         imagined = episode.observations[:0]
-        if count and decided.age[first] > 0:
+        if count and beliefs.age[first] > 0:
             actions = np.array(episode.actions[None, first : first + count], np.float32)
             noise = np.zeros((1, count, self._engine.manifest.latent.stochastic), np.float32)
-            futures = imagine(self._engine, decided.belief[first], actions, noise)
+            futures = imagine(self._engine, beliefs.kept[first], actions, noise)
             imagined = pictures_of(self._engine, futures.beliefs[0])
         pictures = np.array(episode.observations[first : first + count + 1])
         return Moment(kind, value, self._count + row, self._count + first, pictures, np.array(imagined))
@@ -133,7 +136,7 @@ def segments_of(stamps_ns: np.ndarray, segment_s: float) -> np.ndarray:
 
 def action_distance(frames: Frames) -> np.ndarray:
     """(T,): the largest difference of planned and recorded steer, throttle and brake, NaN where it braked."""
-    return np.abs(frames.planned - frames.recorded).max(1)
+    return np.abs(frames.decided.planned - frames.recorded).max(1)
 
 
 def first_rows(stretch: Stretch, count: int) -> Stretch:
@@ -141,38 +144,3 @@ def first_rows(stretch: Stretch, count: int) -> Stretch:
     if len(stretch.episode) <= count:
         return stretch
     return replace(stretch, episode=rows_of(stretch.episode, 0, count), ended=False)
-
-
-def _frames_of(stretch: Stretch, number: int, segments: np.ndarray, decided: Decided, one_step: OneStep) -> Frames:
-    episode = stretch.episode
-    rows = len(episode)
-    observed = np.isfinite(decided.surprise)
-    return Frames(
-        drive=np.full(rows, stretch.drive),
-        episode=np.full(rows, number),
-        row=np.arange(rows),
-        segment=segments,
-        stamp_ns=np.array(episode.stamps_ns),
-        mode=decided.modes,
-        reason=tuple(decided.reasons),
-        recorded=np.array(episode.actions, np.float64),
-        planned=decided.planned,
-        reward=np.array(episode.rewards, np.float64),
-        predicted_reward=one_step.predicted_reward,
-        value=one_step.value,
-        surprise=decided.surprise,
-        expected=observed & ~decided.first,
-        prior_psnr_db=_psnr(one_step.prior_error),
-        posterior_psnr_db=_psnr(one_step.posterior_error),
-        prior_ssim=one_step.prior_ssim,
-        posterior_ssim=one_step.posterior_ssim,
-        prior_error=one_step.prior_error,
-        posterior_error=one_step.posterior_error,
-        epistemic=one_step.epistemic,
-        aleatoric=one_step.aleatoric,
-        latency_ms=decided.latency_ms,
-    )
-
-
-def _psnr(errors: np.ndarray) -> np.ndarray:
-    return np.where(np.isnan(errors), np.nan, psnr(errors))

@@ -1,46 +1,107 @@
-"""Every figure of an evaluation by its dotted name, with a 95 % interval, and differences between two bundles.
+"""Every figure of an evaluation by its dotted name, as `--threshold` and result.json use it, with a 95 % interval.
 
-The names are what `--threshold` and result.json use. What a figure means is said in ``FIGURES`` here and, for people,
-in docs/evaluation.md. Shapes: T frames, K steps ahead, 1 + R the data and its resamples.
+To add one, add an entry to the table below that has what it is made of: its name, what it means (`--list-metrics`
+prints that; docs/evaluation.md says more), and how it is computed. A row of ``report_tables.groups`` shows it on the
+page. Shapes: T frames, K steps ahead, 1 + R the data and its resamples.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from wm_evaluation.metrics.bootstrap import SegmentBootstrap
 from wm_evaluation.metrics.errors import percentiles, sign_agreements
 from wm_evaluation.metrics.pictures import psnr
-from wm_evaluation.scorecard.measurements import Measurements
 from wm_evaluation.scorecard.settings import STEPS, ScoreSettings
-from wm_evaluation.scorecard.summary import compare
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.comparison import COMMANDS, LATENCIES, Evaluation, Figure, Frames
+from wm_tools.evaluate_bag.frames import Frames
+from wm_tools.evaluate_bag.replay import LATENCIES
 
+COMMANDS = ("steer", "throttle", "brake")
 CURVE = 0.1  # of steer, above which a frame counts as in a curve
 _PERCENTILES = ("p50", "p95", "p99", "max")
-_MODES = {"driving_share": Mode.DRIVING, "degraded_share": Mode.DEGRADED, "braking_share": Mode.BRAKING}
 
-_OF_FRAMES = {
+
+class Figure(NamedTuple):
+    """One figure and its 95 % interval; NaN where it is not known."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+class _Mean(NamedTuple):
+    """A figure that is a mean over frames: of ``values`` (T,), of which NaN does not count; ``finish`` makes the figure
+    of the mean."""
+
+    meaning: str
+    values: Callable[[Frames], np.ndarray]
+    finish: Callable[[np.ndarray], np.ndarray] = lambda means: means
+
+
+def _error(column: int, of: Callable[[np.ndarray], np.ndarray]) -> Callable[[Frames], np.ndarray]:
+    return lambda frames: of(frames.decided.planned[:, column] - frames.recorded[:, column])
+
+
+def _share(mode: Mode) -> Callable[[Frames], np.ndarray]:
+    return lambda frames: (frames.decided.mode == mode).astype(float)
+
+
+_MEANS = {
     **{
-        f"action.{name}.mae": f"mean distance of the planned {name} from the recorded one, where it did not brake"
-        for name in COMMANDS
+        f"action.{name}.mae": _Mean(
+            f"mean distance of the planned {name} from the recorded one, where it did not brake", _error(i, np.abs)
+        )
+        for i, name in enumerate(COMMANDS)
     },
-    **{f"action.{name}.rmse": f"the same of {name}, root of the mean square" for name in COMMANDS},
-    "action.steer.sign_agreement": f"share of frames with a recorded |steer| above {CURVE:g} that plan the same side",
-    "prior.psnr_db": "[dB] of the picture as it was expected one step before",
-    "prior.ssim": "the same in structural similarity, 0 to 1",
-    "posterior.psnr_db": "[dB] of the picture as it is reconstructed after it was seen",
-    "posterior.ssim": "the same in structural similarity, 0 to 1",
-    "reward.mae": "mean distance of the reward expected of the recorded action from the real one",
-    "uncertainty.aleatoric": "standard deviation of the next reward over sampled futures, in its units",
-    "uncertainty.epistemic": "standard deviation of the next reward over the ensemble, in its units",
-    "surprise.mean": "[nats] KL of posterior and prior, without the first observation of a belief",
-    "surprise.p99": "[nats] 99th percentile of it",
-    "surprise.max": "[nats] largest of it",
-    "surprise.above_threshold_share": "share of these observations above the bundle's threshold",
-    **{f"mode.{name}": f"share of frames in the mode {mode.name}" for name, mode in _MODES.items()},
+    **{
+        f"action.{name}.rmse": _Mean(f"the same of {name}, root of the mean square", _error(i, np.square), np.sqrt)
+        for i, name in enumerate(COMMANDS)
+    },
+    "action.steer.sign_agreement": _Mean(
+        f"share of frames with a recorded |steer| above {CURVE:g} that plan the same side",
+        lambda frames: sign_agreements(frames.decided.planned[:, 0], frames.recorded[:, 0], CURVE),
+    ),
+    "prior.psnr_db": _Mean(
+        "[dB] of the picture as it was expected one step before", lambda frames: frames.one_step.prior.error, psnr
+    ),
+    "prior.ssim": _Mean("the same in structural similarity, 0 to 1", lambda frames: frames.one_step.prior.ssim),
+    "posterior.psnr_db": _Mean(
+        "[dB] of the picture as it is reconstructed after it was seen",
+        lambda frames: frames.one_step.posterior.error,
+        psnr,
+    ),
+    "posterior.ssim": _Mean("the same in structural similarity, 0 to 1", lambda frames: frames.one_step.posterior.ssim),
+    "reward.mae": _Mean(
+        "mean distance of the reward expected of the recorded action from the real one",
+        lambda frames: np.abs(frames.one_step.reward - frames.reward),
+    ),
+    "uncertainty.aleatoric": _Mean(
+        "standard deviation of the next reward over sampled futures, in its units",
+        lambda frames: frames.one_step.aleatoric,
+    ),
+    "uncertainty.epistemic": _Mean(
+        "standard deviation of the next reward over the ensemble, in its units",
+        lambda frames: frames.one_step.epistemic,
+    ),
+    "surprise.mean": _Mean(
+        "[nats] KL of posterior and prior, without the first observation of a belief",
+        lambda frames: frames.decided.judged_surprise,
+    ),
+    "surprise.above_threshold_share": _Mean(
+        "share of these observations above the bundle's threshold", lambda frames: frames.decided.above_threshold
+    ),
+    **{
+        f"mode.{mode.name.lower()}_share": _Mean(f"share of frames in the mode {mode.name}", _share(mode))
+        for mode in (Mode.DRIVING, Mode.DEGRADED, Mode.BRAKING)
+    },
+}
+
+# Figures without an interval, and what they mean.
+_PLAIN = {
+    "surprise.p99": "[nats] 99th percentile of the surprise",
+    "surprise.max": "[nats] the largest surprise",
     **{
         f"latency_ms.{name}.{at}": f"[ms] {at} of {'a whole decision' if name == 'total' else name} on this machine"
         for name in LATENCIES
@@ -48,6 +109,16 @@ _OF_FRAMES = {
     },
     "latency_ms.frames": "frames that these latencies are of: those with a search",
 }
+
+
+def _plain(frames: Frames) -> Iterator[tuple[str, float]]:
+    surprise = percentiles(frames.decided.judged_surprise)
+    yield from ((f"surprise.{at}", surprise[at]) for at in ("p99", "max"))
+    searched = frames.decided.searched_latency_ms
+    yield "latency_ms.frames", float(len(searched))
+    for column, name in enumerate(LATENCIES):
+        yield from ((f"latency_ms.{name}.{at}", value) for at, value in percentiles(searched[:, column]).items())
+
 
 # Figures at every printed step: their name, where the scorecard has them, and what they mean.
 _PICTURES = ("imagined", "posterior", "copy_last", "shuffled")
@@ -99,7 +170,8 @@ _BREAK_EVENS = {
 def figure_names(steps: list[int]) -> dict[str, str]:
     """Every figure's name and meaning, with these printed steps."""
     return {
-        **_OF_FRAMES,
+        **{name: figure.meaning for name, figure in _MEANS.items()},
+        **_PLAIN,
         **{
             f"open_loop.{name}.{step}": f"{meaning}, {step} steps ahead"
             for name, (_, meaning) in _AT_STEPS.items()
@@ -117,71 +189,30 @@ def figure_names(steps: list[int]) -> dict[str, str]:
 FIGURES = figure_names(list(STEPS))
 
 
-def figures_of(frames: Frames, card: dict | None, threshold: float, settings: ScoreSettings) -> dict[str, Figure]:
-    """All figures by name; NaN where one cannot be told. ``threshold`` [nats] of the bundle's surprise."""
-    bootstrap = SegmentBootstrap(frames.segment, settings.resamples, settings.seed)
+def figures_of(frames: Frames, card: dict | None, settings: ScoreSettings) -> dict[str, Figure]:
+    """All figures by name; NaN where one is not known."""
     found = dict.fromkeys(figure_names(settings.steps), Figure(float("nan")))
-    found |= {name: _figure(bootstrap, rows) for name, rows in _rows(bootstrap, frames, threshold).items()}
-    observed = frames.surprise[frames.expected]
-    if observed.size:
-        found["surprise.p99"] = Figure(float(np.percentile(observed, 99.0)))
-        found["surprise.max"] = Figure(float(observed.max()))
-    searched = frames.searched_latency_ms
-    found["latency_ms.frames"] = Figure(float(len(searched)))
-    for column, name in enumerate(LATENCIES):
-        for at, value in percentiles(searched[:, column]).items():
-            found[f"latency_ms.{name}.{at}"] = Figure(value)
-    return found | dict(_of_card(card or {}, settings))
+    found |= mean_figures(frames, settings=settings)
+    found |= {name: Figure(value) for name, value in _plain(frames)}
+    return found | dict(figures_of_card(card or {}, settings))
 
 
-def differences_of(ours: Evaluation, baseline: Evaluation) -> tuple[dict[str, Figure], dict]:
-    """Figures of ``ours`` minus those of ``baseline`` by name, and the open loop's as `compare` gives them.
-
-    Only over frames and windows that both can tell, with intervals paired over the segments.
-    """
-    settings = ours.settings
-    bootstrap = SegmentBootstrap(ours.frames.segment, settings.resamples, settings.seed)
-    ours_there, baseline_there = _common(ours.frames, baseline.frames)
-    one = _rows(bootstrap, ours_there, ours.manifest.surprise_threshold)
-    other = _rows(bootstrap, baseline_there, baseline.manifest.surprise_threshold)
-    found = {name: _figure(bootstrap, rows - other[name]) for name, rows in one.items()}
-    both, here, there = np.intersect1d(ours.windows, baseline.windows, return_indices=True)
-    tree = {}
-    if len(both):
-        tree = compare(_chosen(ours.measurements, here), _chosen(baseline.measurements, there), settings)
-    return found | dict(_of_card(tree, settings)), tree
+def mean_figures(ours: Frames, baseline: Frames | None = None, *, settings: ScoreSettings) -> dict[str, Figure]:
+    """The figures that are means over frames; with a ``baseline`` on the same frames, the differences from it."""
+    bootstrap = SegmentBootstrap(ours.place.segment, settings.resamples, settings.seed)
+    found = {}
+    for name, figure in _MEANS.items():
+        rows, *other = (
+            figure.finish(bootstrap.means(figure.values(frames)[:, None]))
+            for frames in (ours, baseline)
+            if frames is not None
+        )
+        rows = rows - other[0] if other else rows  # (1 + R, 1)
+        found[name] = Figure(float(rows[0, 0]), *map(float, bootstrap.interval(rows)[:, 0]))
+    return found
 
 
-def _rows(bootstrap: SegmentBootstrap, frames: Frames, threshold: float) -> dict[str, np.ndarray]:
-    """Figures that are means over frames, (1 + R, 1) each."""
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return bootstrap.means(values[:, None])
-
-    error = frames.planned - frames.recorded
-    rows = {f"action.{name}.mae": mean(np.abs(error[:, i])) for i, name in enumerate(COMMANDS)}
-    rows |= {f"action.{name}.rmse": np.sqrt(mean(np.square(error[:, i]))) for i, name in enumerate(COMMANDS)}
-    rows["action.steer.sign_agreement"] = mean(sign_agreements(frames.planned[:, 0], frames.recorded[:, 0], CURVE))
-    for name in ("prior", "posterior"):
-        errors = mean(getattr(frames, f"{name}_error"))
-        rows[f"{name}.psnr_db"] = np.where(np.isnan(errors), np.nan, psnr(errors))
-        rows[f"{name}.ssim"] = mean(getattr(frames, f"{name}_ssim"))
-    rows["reward.mae"] = mean(np.abs(frames.predicted_reward - frames.reward))
-    rows["uncertainty.aleatoric"] = mean(frames.aleatoric)
-    rows["uncertainty.epistemic"] = mean(frames.epistemic)
-    surprise = np.where(frames.expected, frames.surprise, np.nan)
-    rows["surprise.mean"] = mean(surprise)
-    rows["surprise.above_threshold_share"] = mean(np.where(frames.expected, surprise > threshold, np.nan))
-    rows |= {f"mode.{name}": mean((frames.mode == mode).astype(float)) for name, mode in _MODES.items()}
-    return rows
-
-
-def _figure(bootstrap: SegmentBootstrap, rows: np.ndarray) -> Figure:
-    low, high = bootstrap.interval(rows)[:, 0]
-    return Figure(float(rows[0, 0]), float(low), float(high))
-
-
-def _of_card(card: Mapping, settings: ScoreSettings) -> Iterator[tuple[str, Figure]]:
+def figures_of_card(card: Mapping, settings: ScoreSettings) -> Iterator[tuple[str, Figure]]:
     """The figures that a scorecard, or a comparison of two, holds."""
     for name, (path, _) in _AT_STEPS.items():
         told = _at(card, path)
@@ -213,37 +244,3 @@ def _at(tree: Mapping, path: tuple[str, ...]):
             return None
         tree = tree[key]
     return tree
-
-
-def _common(one: Frames, other: Frames) -> tuple[Frames, Frames]:
-    """The same, with NaN for both where one of them cannot tell."""
-    changes: tuple[dict, dict] = {}, {}
-    names = (
-        "planned",
-        "prior_error",
-        "prior_ssim",
-        "posterior_error",
-        "posterior_ssim",
-        "predicted_reward",
-        "reward",
-        "aleatoric",
-        "epistemic",
-    )
-    for name in names:
-        values = getattr(one, name), getattr(other, name)
-        known = np.isfinite(values[0]) & np.isfinite(values[1])
-        for change, value in zip(changes, values, strict=True):
-            change[name] = np.where(known, value, np.nan)
-    expected = one.expected & other.expected
-    return replace(one, **changes[0], expected=expected), replace(other, **changes[1], expected=expected)
-
-
-def _chosen(measurements: Measurements, windows: np.ndarray) -> Measurements:
-    """Only some of the windows."""
-
-    def chosen(values):
-        if isinstance(values, dict):
-            return {key: value[windows] for key, value in values.items()}
-        return None if values is None else values[windows]
-
-    return Measurements(*map(chosen, measurements))

@@ -9,11 +9,35 @@ from dataclasses import dataclass
 import numpy as np
 from wm_data.conversion.report import NS_PER_S
 
-from wm_tools.evaluate_bag.comparison import Moment
-
 KINDS = ("surprise", "action", "prediction")
 APART_S = 2.0  # between two moments of one recording
 LEAD_S = 1.0  # from the clip's beginning to a moment of surprise or action
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment worth watching, and K steps imagined open loop around it.
+
+    ``frame`` is its place in Frames. The clip begins at frame ``first`` = ``frame - offset``: ``pictures`` are those
+    of the frames first … first + k, ``imagined`` what the belief at ``first`` expected of the frames first + 1 …
+    first + k along the recorded actions; k at most K, less near the end of an episode.
+    """
+
+    kind: str
+    """surprise, action or prediction: what it is among the worst by."""
+    value: float
+    """How bad it is: nats, largest distance of planned from recorded steer or pedals, mean squared error."""
+    frame: int
+    first: int
+    pictures: np.ndarray
+    """uint8 (k + 1, C, H, W)."""
+    imagined: np.ndarray
+    """uint8 (k, C, H, W)."""
+
+    @property
+    def offset(self) -> int:
+        """Frames from the clip's beginning to the moment."""
+        return self.frame - self.first
 
 
 @dataclass(frozen=True)

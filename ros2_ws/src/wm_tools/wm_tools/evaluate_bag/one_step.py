@@ -7,49 +7,68 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_data.episodes import Episode
+from wm_evaluation.metrics.pictures import psnr
 from wm_planner.engine.engine import Engine
 
 from wm_tools.evaluate_bag.imagination import imagine, picture_errors, picture_similarities, pictures_of
-from wm_tools.evaluate_bag.replay import Decided
+from wm_tools.evaluate_bag.replay import Beliefs
+
+
+@dataclass(frozen=True)
+class PictureScores:
+    """Decoded pictures of T rows against the recorded ones."""
+
+    error: np.ndarray
+    """(T,): mean squared error of the pictures in [0, 1]; averages of PSNR are taken of it."""
+    ssim: np.ndarray
+
+    @property
+    def psnr_db(self) -> np.ndarray:
+        """(T,) [dB]."""
+        return psnr(self.error)
 
 
 @dataclass(frozen=True)
 class OneStep:
-    """Of T rows, each (T,), NaN where it cannot be told; the fields of ``evaluation.Frames`` of the same names."""
+    """What the model expected of T rows, (T,) each, NaN where it cannot be told."""
 
-    predicted_reward: np.ndarray
+    reward: np.ndarray
+    """What the recorded action should lead to."""
     value: np.ndarray
+    """What should follow after that, discounted."""
     epistemic: np.ndarray
+    """Reward units: what the ensemble disagrees by about the next reward; NaN for a bundle without one."""
     aleatoric: np.ndarray
-    prior_error: np.ndarray
-    prior_ssim: np.ndarray
-    posterior_error: np.ndarray
-    posterior_ssim: np.ndarray
+    """Reward units: standard deviation of the next reward over the sampled futures."""
+    prior: PictureScores
+    """The picture as it was expected one step before."""
+    posterior: PictureScores
+    """The picture as the belief that has seen it reconstructs it."""
 
 
-def predict_next(engine: Engine, episode: Episode, decided: Decided, samples: int, seed: tuple[int, ...]) -> OneStep:
+def predict_next(engine: Engine, episode: Episode, beliefs: Beliefs, samples: int, seed: tuple[int, ...]) -> OneStep:
     """Imagine the recorded action of every row once in the mean and ``samples`` times with noise.
 
     ``seed`` of the noise, of which every row draws its own. Raises EngineError.
     """
     rows = len(episode)
     numbers = np.full((4, rows), np.nan)
-    priors = np.full_like(decided.belief, np.nan)
+    priors = np.full_like(beliefs.kept, np.nan)
     noise = np.zeros((1 + samples, 1, engine.manifest.latent.stochastic), np.float32)
-    for row in np.flatnonzero(decided.age > 0):
+    for row in np.flatnonzero(beliefs.age > 0):
         random = np.random.default_rng((*seed, row))
         noise[1:] = random.standard_normal(noise[1:].shape, dtype=np.float32)
         action = np.asarray(episode.actions[row], np.float32)
-        futures = imagine(engine, decided.belief[row], np.tile(action, (1 + samples, 1, 1)), noise)
+        futures = imagine(engine, beliefs.kept[row], np.tile(action, (1 + samples, 1, 1)), noise)
         epistemic = np.nan if futures.disagreement is None else futures.disagreement[0, 0]
         numbers[:, row] = futures.reward[0, 0], futures.value[0, 0], epistemic, futures.reward[1:, 0].std()
         if row + 1 < rows:
             priors[row + 1] = futures.beliefs[0, 0]
-    observed = np.isfinite(decided.posterior).all(1)
+    observed = np.isfinite(beliefs.seen).all(1)
     # A prior counts where the row after it was observed and belongs to the same belief.
     expected = observed & np.isfinite(priors).all(1)
     return OneStep(
-        *numbers, *_scores(engine, episode, priors, expected), *_scores(engine, episode, decided.posterior, observed)
+        *numbers, _scores(engine, episode, priors, expected), _scores(engine, episode, beliefs.seen, observed)
     )
 
 
@@ -60,12 +79,12 @@ def present_cameras(episode: Episode) -> np.ndarray:
     return np.ones((len(episode), episode.observations.shape[1] // 3), bool)
 
 
-def _scores(engine: Engine, episode: Episode, beliefs: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Mean squared error and SSIM (2, T) of the decoded beliefs (T, F), NaN where not ``known`` (T,)."""
+def _scores(engine: Engine, episode: Episode, beliefs: np.ndarray, known: np.ndarray) -> PictureScores:
+    """Of the decoded beliefs (T, F), NaN where not ``known`` (T,)."""
     scores = np.full((2, len(episode)), np.nan)
     places = np.flatnonzero(known)
     for part in np.array_split(places, -(-len(places) // 100) or 1):  # some pictures at a time
         if len(part):
             compared = pictures_of(engine, beliefs[part]), episode.observations[part], present_cameras(episode)[part]
             scores[:, part] = picture_errors(*compared), picture_similarities(*compared)
-    return scores
+    return PictureScores(*scores)

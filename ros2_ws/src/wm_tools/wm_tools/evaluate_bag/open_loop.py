@@ -12,7 +12,7 @@ from wm_planner.engine.engine import Engine
 from wm_tools.evaluate_bag.imagination import Futures, imagine, picture_errors, picture_similarities, pictures_of
 from wm_tools.evaluate_bag.one_step import OneStep, present_cameras
 from wm_tools.evaluate_bag.recording import Stretch
-from wm_tools.evaluate_bag.replay import Decided
+from wm_tools.evaluate_bag.replay import Beliefs
 
 CONTEXT = 5  # observations that a belief has taken in before it is asked to imagine
 _POOL = 1000  # windows whose actions are kept for those that have no other near
@@ -29,24 +29,24 @@ class OpenLoop:
         self._stride = stride
         self._pool: list[np.ndarray] = []
 
-    def starts(self, decided: Decided) -> np.ndarray:
+    def starts(self, beliefs: Beliefs) -> np.ndarray:
         """The rows at which a stretch's windows begin, up to its last one: those whose belief has seen enough."""
-        rows = np.arange(0, len(decided.age), self._stride)
-        return rows[(rows >= CONTEXT - 1) & (decided.age[rows] >= CONTEXT)]
+        rows = np.arange(0, len(beliefs.age), self._stride)
+        return rows[(rows >= CONTEXT - 1) & (beliefs.age[rows] >= CONTEXT)]
 
     def measure(
-        self, stretch: Stretch, decided: Decided, one_step: OneStep, segments: np.ndarray, seed: tuple[int, ...]
+        self, stretch: Stretch, beliefs: Beliefs, one_step: OneStep, segments: np.ndarray, seed: tuple[int, ...]
     ) -> Measurements | None:
         """A stretch's windows; None where there is none.
 
         ``one_step`` holds the scores of the reconstructions; ``segments`` (T,) int. Raises EngineError.
         """
         episode = stretch.episode
-        starts = self.starts(decided)
+        starts = self.starts(beliefs)
         donors = self._donors(episode.actions, starts, seed)
         parts = []
         for row, donor in zip(starts.tolist(), donors, strict=True):
-            futures = self._imagine(episode.actions, row, decided.belief[row], donor, (*seed, row))
+            futures = self._imagine(episode.actions, row, beliefs.kept[row], donor, (*seed, row))
             errors, similarities = self._picture_scores(episode, row, futures, donor is not None)
             errors["posterior"], similarities["posterior"] = self._reconstructed(one_step, row)
             parts.append(
@@ -115,7 +115,7 @@ class OpenLoop:
         steps, printed = self._settings.horizon, np.array(self._settings.steps) - 1
         error, similarity = (
             _padded(values[row + 1 : row + 1 + steps], steps)
-            for values in (one_step.posterior_error, one_step.posterior_ssim)
+            for values in (one_step.posterior.error, one_step.posterior.ssim)
         )
         return error, similarity[printed]
 

@@ -9,7 +9,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from wm_evaluation.scorecard.tables import spell_break_even
 
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Figure
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
+from wm_tools.evaluate_bag.figures import Figure
 from wm_tools.evaluate_bag.report_tables import ABOUT_APART, APART, apart
 from wm_tools.evaluate_bag.run import Watcher
 

@@ -15,35 +15,84 @@ from wm_data.episodes import Episode
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.continuity import Sample
-from wm_planner.pilot.pilot import Pilot
+from wm_planner.pilot.modes import Mode
+from wm_planner.planning.planner import Plan, Planner
 
 from wm_tools.evaluate_bag.recording import Stretch
-from wm_tools.evaluate_bag.watched_planner import WatchedPlanner
 
 NOW_S = 0.0  # time comes from the stamps: for the pilot, every frame is decided in the instant in which it arrives
+LATENCIES = ("observe", "plan", "total")
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What the pilot made of T rows."""
+    """What the pilot made of T rows; numbers are NaN where there is none."""
 
-    modes: np.ndarray
-    """(T,) int."""
-    reasons: list[str]
+    mode: np.ndarray
+    """(T,) int: ``wm_planner.pilot.modes.Mode``."""
+    reason: np.ndarray
+    """(T,) texts: why the mode is not DRIVING, empty where it is."""
     planned: np.ndarray
-    """(T, 3), NaN where it braked."""
+    """(T, 3): what the planner commanded, NaN where it braked."""
     surprise: np.ndarray
-    """(T,) [nats], NaN where nothing was observed."""
-    posterior: np.ndarray
-    """(T, F): the belief right after the observation, NaN where there was none."""
-    belief: np.ndarray
-    """(T, F): the belief that the planner went on with, NaN where it began anew."""
+    """(T,) [nats] of the observation."""
+    judged_surprise: np.ndarray
+    """(T,) the same, without the first observation of a belief, which knew nothing to expect."""
+    above_threshold: np.ndarray
+    """(T,): 1.0 where that is above the bundle's threshold, 0.0 where not, NaN where it is not known."""
+    latency_ms: np.ndarray
+    """(T, 3): LATENCIES, measured on this machine; the only numbers here that differ from run to run."""
+
+    def mode_name(self, row: int) -> str:
+        """The mode of a row, in lower case."""
+        return Mode(int(self.mode[row])).name.lower()
+
+    @property
+    def searched_latency_ms(self) -> np.ndarray:
+        """``latency_ms`` of the frames with a search: one that brakes at once is fast, and says nothing."""
+        return self.latency_ms[np.isfinite(self.latency_ms[:, LATENCIES.index("plan")])]
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What T rows left of the planner's belief."""
+
+    seen: np.ndarray
+    """(T, F): right after the observation, NaN where there was none."""
+    kept: np.ndarray
+    """(T, F): what the planner went on with, NaN where it began anew."""
     age: np.ndarray
     """(T,) int: observations since the belief began, 0 where it begins anew with the next row."""
     first: np.ndarray
-    """(T,) bool: the observation began a belief, which knew nothing to expect."""
-    latency_ms: np.ndarray
-    """(T, 3): observe, plan and total, by the wall clock."""
+    """(T,) bool: the observation began a belief."""
+
+
+class _TimedPlanner(Planner):
+    """Remembers of every frame, from ``begin_frame`` on, how long its calls took [s] and what it observed."""
+
+    def begin_frame(self) -> None:
+        self.seen: np.ndarray | None = None
+        self.surprise = self.observe_s = self.plan_s = float("nan")
+
+    def reset(self) -> None:
+        super().reset()
+        self.age = 0  # observations since the belief began
+
+    def observe(self, *arguments) -> float:
+        begin = time.perf_counter()
+        self.surprise = super().observe(*arguments)
+        self.observe_s = time.perf_counter() - begin
+        self.seen = self.belief
+        self.age += 1
+        self.first = self.age == 1
+        return self.surprise
+
+    def plan(self, *arguments, **options) -> Plan:
+        begin = time.perf_counter()
+        try:
+            return super().plan(*arguments, **options)
+        finally:
+            self.plan_s = time.perf_counter() - begin
 
 
 class Replay:
@@ -51,18 +100,12 @@ class Replay:
 
     def __init__(self, config: PlannerConfig, log: Callable[[str], None]):
         """Build the parts as the node does. Raises ConfigError, EngineError."""
-
-        def clock() -> float:
-            return NOW_S
-
-        self.parts: Parts = build(config, log, clock)
-        self._planner = WatchedPlanner(self.parts.planner)
-        manifest = self.parts.bundle.manifest
-        self._pilot = Pilot(self._planner, manifest, config, self.parts.guard, clock=clock, log=lambda line: None)
+        self.parts: Parts = build(config, log, clock=lambda: NOW_S, planner_class=_TimedPlanner)
+        self._planner, self._pilot = self.parts.planner, self.parts.pilot
         self._drive: int | None = None
         self._applied: np.ndarray | None = None  # what acted until the next row
 
-    def decide(self, stretch: Stretch, advance: Callable[[int], None] = lambda rows: None) -> Decided:
+    def decide(self, stretch: Stretch, advance: Callable[[int], None] = lambda rows: None) -> tuple[Decided, Beliefs]:
         """Feed the rows of the next stretch of a recording, in order; ``advance`` hears of every row."""
         if stretch.drive != self._drive:
             self._pilot.reset()
@@ -72,25 +115,29 @@ class Replay:
         episode = stretch.episode
         rows, features = len(episode), self.parts.bundle.manifest.latent.belief
         decided = Decided(
-            modes=np.zeros(rows, np.int64),
-            reasons=[],
+            mode=np.zeros(rows, np.int64),
+            reason=np.full(rows, "", object),
             planned=np.full((rows, 3), np.nan),
             surprise=np.full(rows, np.nan),
-            posterior=np.full((rows, features), np.nan, np.float32),
-            belief=np.full((rows, features), np.nan, np.float32),
-            age=np.zeros(rows, np.int64),
-            first=np.zeros(rows, bool),
+            judged_surprise=np.full(rows, np.nan),
+            above_threshold=np.full(rows, np.nan),
             latency_ms=np.full((rows, 3), np.nan),
         )
+        beliefs = Beliefs(
+            seen=np.full((rows, features), np.nan, np.float32),
+            kept=np.full((rows, features), np.nan, np.float32),
+            age=np.zeros(rows, np.int64),
+            first=np.zeros(rows, bool),
+        )
         for row in range(rows):
-            self._decide_row(episode, row, decided)
+            self._decide_row(episode, row, decided, beliefs)
             advance(1)
         if stretch.ended:
             self._pilot.take_step_result(int(episode.stamps_ns[-1]) + 1, ended=True)
             self._applied = None
-        return decided
+        return decided, beliefs
 
-    def _decide_row(self, episode: Episode, row: int, decided: Decided) -> None:
+    def _decide_row(self, episode: Episode, row: int, decided: Decided, beliefs: Beliefs) -> None:
         stamp_ns = int(episode.stamps_ns[row])
         applied = None if self._applied is None else tuple(float(number) for number in self._applied)
         for entry, number in zip(VECTOR_INPUTS.values(), episode.vector[row].tolist(), strict=True):
@@ -103,16 +150,17 @@ class Replay:
         begin = time.perf_counter()
         decision = self._pilot.decide(frame)
         total_s = time.perf_counter() - begin
-        decided.modes[row] = int(decision.mode)
-        decided.reasons.append(decision.reason)
+        decided.mode[row], decided.reason[row] = decision.mode, decision.reason
         if decision.plan is not None:
             decided.planned[row] = decision.command
-        decided.surprise[row] = planner.surprise
-        if planner.posterior is not None:
-            decided.posterior[row] = planner.posterior
-        decided.age[row], decided.first[row] = planner.age, planner.first
-        if planner.belief is not None:
-            decided.belief[row] = planner.belief
+        if planner.seen is not None:
+            decided.surprise[row], beliefs.seen[row], beliefs.first[row] = planner.surprise, planner.seen, planner.first
+            if not planner.first:
+                decided.judged_surprise[row] = planner.surprise
+                decided.above_threshold[row] = planner.surprise > self.parts.bundle.manifest.surprise_threshold
+        beliefs.age[row] = planner.age
+        if planner.age:
+            beliefs.kept[row] = planner.belief
         decided.latency_ms[row] = 1000.0 * np.array([planner.observe_s, planner.plan_s, total_s])
 
 

@@ -8,10 +8,10 @@ from wm_evaluation.report.charts import histogram
 from wm_evaluation.scorecard.sections import scorecard_sections
 from wm_evaluation.scorecard.tables import Cards
 from wm_evaluation.wording import counted
-from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Moment
-from wm_tools.evaluate_bag.report_charts import along_the_drive, drive_times
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
+from wm_tools.evaluate_bag.moments import Moment
+from wm_tools.evaluate_bag.report_charts import along_the_drive
 from wm_tools.evaluate_bag.report_tables import ABOUT_APART, latency_table, nearest, tables, told
 from wm_tools.evaluate_bag.results import result_of
 from wm_tools.evaluate_bag.verdict import spell_driven, verdict
@@ -125,7 +125,7 @@ def _along(comparison: Comparison) -> Section:
     missing += [
         f"{evaluation.name} has no ensemble: epistemic uncertainty was not measured."
         for evaluation in comparison.evaluations
-        if not np.isfinite(evaluation.frames.epistemic).any()
+        if not np.isfinite(evaluation.frames.one_step.epistemic).any()
     ]
     if missing:
         blocks.append(Prose(" ".join(missing)))
@@ -142,15 +142,15 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
     first = comparison.evaluations[0]
     if not first.moments:
         return Section("Moments worth watching", [Prose("There are none.")])
-    times = drive_times(first.frames, first.manifest.control_period_s)
+    times = first.frames.times_s(first.manifest.control_period_s)
     summary = Table(
         [Head("moment", "moment"), "at [s]", "episode", "row", "mode", "why"],
         [
             (
                 str(number),
                 f"{times[moment.frame]:.1f}",
-                str(first.frames.episode[moment.frame]),
-                str(first.frames.row[moment.frame]),
+                str(first.frames.place.episode[moment.frame]),
+                str(first.frames.place.row[moment.frame]),
                 _mode(first, moment),
                 KINDS[moment.kind].format(moment.value),
             )
@@ -172,8 +172,9 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
 
 
 def _mode(evaluation: Evaluation, moment: Moment) -> str:
-    mode, reason = Mode(int(evaluation.frames.mode[moment.frame])), evaluation.frames.reason[moment.frame]
-    return mode.name.lower() + (f": {reason}" if reason else "")
+    decided = evaluation.frames.decided
+    reason = decided.reason[moment.frame]
+    return decided.mode_name(moment.frame) + (f": {reason}" if reason else "")
 
 
 def _strips(comparison: Comparison, number: int, moment: Moment) -> Table:
@@ -221,7 +222,7 @@ def _open_loop(comparison: Comparison) -> list[Section]:
 def _latency(comparison: Comparison) -> Section:
     charts = []
     for evaluation in comparison.evaluations:
-        total = evaluation.frames.searched_latency_ms[:, -1]
+        total = evaluation.frames.decided.searched_latency_ms[:, -1]
         if np.isfinite(total).any():
             period_ms = 1e3 * evaluation.manifest.control_period_s
             charts.append(
@@ -240,7 +241,7 @@ def _latency(comparison: Comparison) -> Section:
 def _searched(comparison: Comparison) -> str:
     """How many frames of each bundle the latencies are of."""
     counts = [
-        f"{len(evaluation.frames.searched_latency_ms)} of {len(evaluation.frames)}"
+        f"{len(evaluation.frames.decided.searched_latency_ms)} of {len(evaluation.frames)}"
         for evaluation in comparison.evaluations
     ]
     return "; ".join(counts)

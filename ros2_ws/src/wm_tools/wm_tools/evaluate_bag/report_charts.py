@@ -4,24 +4,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from wm_data.conversion.report import NS_PER_S
 from wm_evaluation.report.charts import Panel, Series, panels, plain
 from wm_evaluation.report.palette import colour
 from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Frames
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
+from wm_tools.evaluate_bag.frames import Frames
 
 PANEL_HEIGHT = 120  # [px]
 BUNDLE_COLOURS = ("blue", "violet", "amber", "pink", "olive", "red")
 MODES = (Mode.DRIVING, Mode.DEGRADED, Mode.BRAKING)
 Values = Callable[[Frames], np.ndarray]
-
-
-def drive_times(frames: Frames, period_s: float) -> np.ndarray:
-    """Seconds of driving (T,) at every frame: as the stamps say within an episode, one period from one to the next."""
-    steps = np.diff(frames.stamp_ns) / NS_PER_S
-    steps[np.diff(frames.episode) != 0] = period_s
-    return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def along_the_drive(comparison: Comparison) -> go.Figure:
@@ -31,7 +24,7 @@ def along_the_drive(comparison: Comparison) -> go.Figure:
     """
     first = comparison.evaluations[0]
     frames = first.frames
-    times = drive_times(frames, first.manifest.control_period_s)
+    times = frames.times_s(first.manifest.control_period_s)
     drawn = _Lines(comparison.evaluations, times)
     commands = [
         Panel(name, [drawn.one("recorded", frames.recorded[:, i]), *drawn.each("planned", _command(i))], (low, 1.05))
@@ -39,20 +32,20 @@ def along_the_drive(comparison: Comparison) -> go.Figure:
     ]
     parts = [
         *commands,
-        Panel("reward", [*drawn.recorded_reward(), *drawn.each("expected reward", lambda f: f.predicted_reward)]),
-        Panel("surprise", [*drawn.each("surprise", _surprise), *drawn.thresholds()]),
+        Panel("reward", [*drawn.recorded_reward(), *drawn.each("expected reward", lambda f: f.one_step.reward)]),
+        Panel("surprise", [*drawn.each("surprise", lambda f: f.decided.judged_surprise), *drawn.thresholds()]),
         Panel(
             "PSNR [dB]",
             [
-                *drawn.each("expected picture", lambda f: f.prior_psnr_db),
-                *drawn.each("reconstructed picture", lambda f: f.posterior_psnr_db, dash=True),
+                *drawn.each("expected picture", lambda f: f.one_step.prior.psnr_db),
+                *drawn.each("reconstructed picture", lambda f: f.one_step.posterior.psnr_db, dash=True),
             ],
         ),
         Panel(
             "doubt",
             [
-                *drawn.each("aleatoric", lambda f: f.aleatoric),
-                *drawn.each("epistemic", lambda f: f.epistemic, dash=True),
+                *drawn.each("aleatoric", lambda f: f.one_step.aleatoric),
+                *drawn.each("epistemic", lambda f: f.one_step.epistemic, dash=True),
             ],
         ),
         Panel("mode", drawn.each("mode", _mode), (-0.2, 2.2)),
@@ -66,16 +59,12 @@ def along_the_drive(comparison: Comparison) -> go.Figure:
 
 
 def _command(column: int) -> Values:
-    return lambda frames: frames.planned[:, column]
-
-
-def _surprise(frames: Frames) -> np.ndarray:
-    return np.where(frames.expected, frames.surprise, np.nan)
+    return lambda frames: frames.decided.planned[:, column]
 
 
 def _mode(frames: Frames) -> np.ndarray:
     places = {int(mode): place for place, mode in enumerate(MODES)}
-    return np.array([places.get(int(mode), np.nan) for mode in frames.mode], np.float64)
+    return np.array([places.get(int(mode), np.nan) for mode in frames.decided.mode], np.float64)
 
 
 class _Lines:
@@ -83,7 +72,7 @@ class _Lines:
 
     def __init__(self, evaluations: Sequence[Evaluation], times: np.ndarray):
         self._evaluations, self._times = evaluations, times
-        self._ends = np.flatnonzero(np.diff(evaluations[0].frames.episode)) + 1
+        self._ends = np.flatnonzero(np.diff(evaluations[0].frames.place.episode)) + 1
         self._owners: dict[str, str] = {}
 
     def one(self, name: str, values: np.ndarray) -> Series:

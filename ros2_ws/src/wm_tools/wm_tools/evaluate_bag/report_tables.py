@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from wm_evaluation.report import Head, Table
 
-from wm_tools.evaluate_bag.comparison import LATENCIES, Comparison, Figure
+from wm_tools.evaluate_bag.comparison import Comparison
+from wm_tools.evaluate_bag.figures import Figure
+from wm_tools.evaluate_bag.replay import LATENCIES
 
 
 class Row(NamedTuple):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle.files import replacing, write_text
-from wm_planner.pilot.modes import Mode
 
-from wm_tools.evaluate_bag.comparison import LATENCIES, Comparison, Evaluation, Figure, Moment
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
+from wm_tools.evaluate_bag.figures import Figure
+from wm_tools.evaluate_bag.moments import Moment
+from wm_tools.evaluate_bag.replay import LATENCIES
 from wm_tools.evaluate_bag.verdict import verdict
 
 FORMAT_VERSION = 1
@@ -57,32 +59,27 @@ def result_of(comparison: Comparison) -> dict:
 
 def line_of(evaluation: Evaluation, frame: int) -> dict:
     """One line of result.jsonl."""
-    frames = evaluation.frames
-    braked = not np.isfinite(frames.planned[frame]).all()
+    frames, one_step = evaluation.frames, evaluation.frames.one_step
+    braked = not np.isfinite(frames.decided.planned[frame]).all()
     return {
         "bundle": evaluation.name,
-        "segment": int(frames.segment[frame]),
-        "episode": int(frames.episode[frame]),
-        "row": int(frames.row[frame]),
-        "stamp_ns": int(frames.stamp_ns[frame]),
-        "mode": Mode(int(frames.mode[frame])).name.lower(),
-        "reason": frames.reason[frame],
+        "segment": int(frames.place.segment[frame]),
+        "episode": int(frames.place.episode[frame]),
+        "row": int(frames.place.row[frame]),
+        "stamp_ns": int(frames.place.stamp_ns[frame]),
+        "mode": frames.decided.mode_name(frame),
+        "reason": frames.decided.reason[frame],
         "recorded": [_number(number) for number in frames.recorded[frame]],
-        "planned": None if braked else [_number(number) for number in frames.planned[frame]],
-        **{
-            name: _number(getattr(frames, name)[frame])
-            for name in (
-                "reward",
-                "predicted_reward",
-                "surprise",
-                "prior_psnr_db",
-                "posterior_psnr_db",
-                "value",
-                "epistemic",
-                "aleatoric",
-            )
-        },
-        "latency_ms": {name: _number(value) for name, value in zip(LATENCIES, frames.latency_ms[frame], strict=True)},
+        "planned": None if braked else [_number(number) for number in frames.decided.planned[frame]],
+        "reward": _number(frames.reward[frame]),
+        "predicted_reward": _number(one_step.reward[frame]),
+        "surprise": _number(frames.decided.surprise[frame]),
+        "prior_psnr_db": _number(one_step.prior.psnr_db[frame]),
+        "posterior_psnr_db": _number(one_step.posterior.psnr_db[frame]),
+        "value": _number(one_step.value[frame]),
+        "epistemic": _number(one_step.epistemic[frame]),
+        "aleatoric": _number(one_step.aleatoric[frame]),
+        "latency_ms": dict(zip(LATENCIES, map(_number, frames.decided.latency_ms[frame]), strict=True)),
     }
 
 
@@ -108,9 +105,9 @@ def _moment(evaluation: Evaluation, moment: Moment) -> dict:
         "kind": moment.kind,
         "value": moment.value,
         "frame": moment.frame,
-        "episode": int(frames.episode[moment.frame]),
-        "row": int(frames.row[moment.frame]),
-        "stamp_ns": int(frames.stamp_ns[moment.frame]),
+        "episode": int(frames.place.episode[moment.frame]),
+        "row": int(frames.place.row[moment.frame]),
+        "stamp_ns": int(frames.place.stamp_ns[moment.frame]),
     }
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from wm_bundle import Bundle, BundleError, BundleManifest, load_bundle
-from wm_data.conversion.report import NS_PER_S
 from wm_evaluation.metrics.pictures import WINDOW
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import summarise
@@ -15,8 +14,10 @@ from wm_tools.common.errors import BagError, BundleRefused
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.thresholds import DEFAULT, check_names, judge
 from wm_tools.evaluate_bag.bundle_run import BundleRun, first_rows
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, Frames, Moment
-from wm_tools.evaluate_bag.figures import differences_of, figure_names, figures_of
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, differences_of
+from wm_tools.evaluate_bag.figures import figure_names, figures_of
+from wm_tools.evaluate_bag.frames import Frames
+from wm_tools.evaluate_bag.moments import Moment
 from wm_tools.evaluate_bag.options import EvaluateOptions
 from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.replay import Replay
@@ -61,7 +62,8 @@ def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Compar
     took_s = time.perf_counter() - began_s
     first = evaluations[0]
     pairs = [differences_of(first, baseline) for baseline in evaluations[1:]]
-    seconds = recorded_s(first.frames, first.manifest.control_period_s)
+    period_s = first.manifest.control_period_s
+    seconds = float(first.frames.times_s(period_s)[-1]) + period_s
     frames = len(first.frames) * len(evaluations)
     return Comparison(
         options=options,
@@ -71,17 +73,10 @@ def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Compar
         differences=[figures for figures, _ in pairs],
         difference_cards=[card for _, card in pairs],
         verdicts=judge(options.thresholds or DEFAULT, {name: figure.value for name, figure in first.figures.items()}),
-        segments=int(first.frames.segment[-1]) + 1,
+        segments=int(first.frames.place.segment[-1]) + 1,
         frames_per_s=frames / took_s,
         times_real_time=seconds * len(evaluations) / took_s,
     )
-
-
-def recorded_s(frames: Frames, period_s: float) -> float:
-    """Time that the evaluated stretches cover [s]."""
-    ends = np.append(frames.episode[1:] != frames.episode[:-1], True)
-    begins = np.append(True, ends[:-1])
-    return float(np.sum(frames.stamp_ns[ends] - frames.stamp_ns[begins])) / NS_PER_S + period_s * int(ends.sum())
 
 
 def _bundles(options: EvaluateOptions) -> list[Bundle]:
@@ -159,7 +154,7 @@ def _evaluation(
         card=card,
         moments=run.moments,
         notes=told,
-        figures=figures_of(frames, card, manifest.surprise_threshold, settings),
+        figures=figures_of(frames, card, settings),
     )
 
 
@@ -167,8 +162,8 @@ def _check_same_frames(evaluations: Sequence[Evaluation]) -> None:
     """Raise BagError where two bundles were given other rows: then nothing can be compared."""
     first, last = evaluations[0], evaluations[-1]
     if not (
-        np.array_equal(first.frames.stamp_ns, last.frames.stamp_ns)
-        and np.array_equal(first.frames.segment, last.frames.segment)
+        np.array_equal(first.frames.place.stamp_ns, last.frames.place.stamp_ns)
+        and np.array_equal(first.frames.place.segment, last.frames.place.segment)
     ):
         raise BagError(
             f"{first.name} sees {len(first.frames)} frames of the recording and {last.name} {len(last.frames)}, or "
@@ -180,7 +175,7 @@ def _bag_facts(recording: Recording, frames: Frames, seconds: float) -> dict[str
     return {
         "name": recording.source.resolve().name,
         "recordings": recording.drives,
-        "episodes": int(frames.episode[-1]) + 1,
+        "episodes": int(frames.place.episode[-1]) + 1,
         "frames": len(frames),
         "seconds": round(seconds, 3),
         "left_out": dict(sorted(recording.skipped.items())),

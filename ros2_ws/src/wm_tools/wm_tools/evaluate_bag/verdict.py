@@ -87,8 +87,8 @@ def _by_itself(evaluation: Evaluation) -> tuple[list[str], list[str]]:
 
 def _main_reason(evaluation: Evaluation) -> str:
     """The most frequent reason for braking, as it was first said: reasons that differ in their numbers are one."""
-    frames = evaluation.frames
-    reasons = [reason for reason, mode in zip(frames.reason, frames.mode, strict=True) if mode == Mode.BRAKING]
+    decided = evaluation.frames.decided
+    reasons = decided.reason[decided.mode == Mode.BRAKING].tolist()
     kinds = [re.sub(r"\d[\d.,]*", "0", reason) for reason in reasons]
     ((kind, count),) = Counter(kinds).most_common(1)
     reason = reasons[kinds.index(kind)]

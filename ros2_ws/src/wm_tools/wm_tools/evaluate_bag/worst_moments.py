@@ -10,10 +10,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from wm_evaluation.video import write_video as write_frames
-from wm_planner.pilot.modes import Mode
 
 from wm_tools.evaluate_bag.clip_plots import ALARM, INK, PAPER, SOFT, Curve, Plot, PlotStrip
-from wm_tools.evaluate_bag.comparison import Evaluation, Moment
+from wm_tools.evaluate_bag.comparison import Evaluation
+from wm_tools.evaluate_bag.moments import Moment
 
 SEEN, IMAGINED, REAL = (110, 118, 130), (240, 140, 20), (60, 196, 174)
 BUNDLES = ((110, 163, 255), (179, 148, 255), (226, 160, 67), (242, 127, 184))  # colours, in turn
@@ -127,13 +127,13 @@ class _Clip:
         width = canvas.shape[1] - 2 * GAP
         title = f"{self._number + 1} of {len(first.moments)}: {KINDS[moment.kind].format(moment.value)}"
         _write(canvas, title, (GAP, 22), width, ALARM if step == moment.offset else INK, 0.6)
-        begin = np.flatnonzero(frames.drive == frames.drive[frame])[0]
-        seconds = float(frames.stamp_ns[frame] - frames.stamp_ns[begin]) * 1e-9
-        mode = Mode(int(frames.mode[frame])).name.lower()
-        reason = f" ({frames.reason[frame]})" if frames.reason[frame] else ""
-        surprise = frames.surprise[frame]
+        begin = np.flatnonzero(frames.place.drive == frames.place.drive[frame])[0]
+        seconds = float(frames.place.stamp_ns[frame] - frames.place.stamp_ns[begin]) * 1e-9
+        mode = frames.decided.mode_name(frame)
+        reason = f" ({frames.decided.reason[frame]})" if frames.decided.reason[frame] else ""
+        surprise = frames.decided.surprise[frame]
         told = f", surprise {surprise:.1f} of {first.manifest.surprise_threshold:.1f}" if np.isfinite(surprise) else ""
-        where = f"{seconds:.1f} s, episode {frames.episode[frame]}, row {frames.row[frame]}"
+        where = f"{seconds:.1f} s, episode {frames.place.episode[frame]}, row {frames.place.row[frame]}"
         _write(canvas, f"{where}, {step} steps ahead{told}, {mode}{reason}", (GAP, 46), width, SOFT)
 
 
@@ -146,10 +146,10 @@ def _plots(evaluations: Sequence[Evaluation], rows: slice) -> list[Plot]:
     for number, evaluation in enumerate(evaluations):
         colour = BUNDLES[number % len(BUNDLES)]
         name = "planned" if len(evaluations) == 1 else evaluation.name
-        planned = evaluation.frames.planned[rows]
+        planned = evaluation.frames.decided.planned[rows]
         steer.append(Curve(name, planned[:, 0], colour))
         pedals.append(Curve(name, planned[:, 1] - planned[:, 2], colour))
-        surprise.append(Curve(name if len(evaluations) > 1 else "", evaluation.frames.surprise[rows], colour))
+        surprise.append(Curve(name if len(evaluations) > 1 else "", evaluation.frames.decided.surprise[rows], colour))
         limits.append(evaluation.manifest.surprise_threshold)
     highest = float(np.nanmax([1e-6, *(np.nanmax(curve.values, initial=0.0) for curve in surprise)]))
     # A threshold far above would press the curve flat; the text has it.

@@ -16,7 +16,7 @@ from wm_tools.drive.imagination import SETTLED_S
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.progress import ProgressBar
 from wm_tools.evaluate_bag.recording import Recording, Stretch
-from wm_tools.evaluate_bag.replay import Decided, Replay
+from wm_tools.evaluate_bag.replay import Beliefs, Replay
 from wm_tools.loop_picture.options import LoopOptions
 
 
@@ -39,10 +39,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class _Found:
-    """A decided stretch, and where the clip begins in it."""
+    """A stretch, the beliefs that it left, and where the clip begins in it."""
 
     stretch: Stretch
-    decided: Decided
+    beliefs: Beliefs
     begin: int
     start_s: float
     steering: float
@@ -100,12 +100,12 @@ def _find(options: LoopOptions, replay: Replay, recording: Recording, count: int
         stamps_ns = stretch.episode.stamps_ns
         first_ns = int(stamps_ns[0]) if first_ns is None else first_ns
         since_s = (stamps_ns - first_ns) / NS_PER_S
-        decided = replay.decide(stretch, progress.advance)
+        _, beliefs = replay.decide(stretch, progress.advance)
         longest = max(longest, len(since_s))
-        for begin in _beginnings(options.start_s, since_s, decided, count):
+        for begin in _beginnings(options.start_s, since_s, beliefs, count):
             steering = float(np.abs(stretch.episode.actions[begin : begin + count, 0]).mean())
             if best is None or steering > best.steering:
-                best = _Found(stretch, decided, begin, float(since_s[begin]), steering)
+                best = _Found(stretch, beliefs, begin, float(since_s[begin]), steering)
         if options.start_s is not None and since_s[-1] >= options.start_s:
             break
     if best is None:
@@ -119,10 +119,10 @@ def _find(options: LoopOptions, replay: Replay, recording: Recording, count: int
     return best
 
 
-def _beginnings(start_s: float | None, since_s: np.ndarray, decided: Decided, count: int) -> Iterator[int]:
+def _beginnings(start_s: float | None, since_s: np.ndarray, beliefs: Beliefs, count: int) -> Iterator[int]:
     """Rows at which ``count`` rows begin in all of which there is a belief: that at ``start_s``, or all settled."""
     begins = np.arange(max(0, len(since_s) - count + 1))
-    lacking = np.concatenate([[0], np.cumsum(decided.age == 0)])
+    lacking = np.concatenate([[0], np.cumsum(beliefs.age == 0)])
     begins = begins[lacking[begins + count] == lacking[begins]]
     if start_s is None:
         settled = begins[since_s[begins] >= since_s[0] + SETTLED_S]
@@ -136,7 +136,7 @@ def _beginnings(start_s: float | None, since_s: np.ndarray, decided: Decided, co
 
 def _model_pictures(engine: Engine, found: _Found, ahead: np.ndarray) -> np.ndarray:
     """Pictures (T, C, H, W) of the beliefs of the rows, or where they are imagined of those imagined."""
-    beliefs = found.decided.belief[found.begin : found.begin + len(ahead)].copy()
+    beliefs = found.beliefs.kept[found.begin : found.begin + len(ahead)].copy()
     actions = np.asarray(found.stretch.episode.actions[found.begin : found.begin + len(ahead)], np.float32)
     horizon = int(ahead.max())
     noise = np.zeros((1, horizon, engine.manifest.latent.stochastic), np.float32)
