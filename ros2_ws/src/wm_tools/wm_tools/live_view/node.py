@@ -1,4 +1,4 @@
-"""`ros2 run wm_planner live_view`: the live view's subscriptions and its server. Wiring only.
+"""`ros2 run wm_tools live_view`: the live view's subscriptions and its server. Wiring only.
 
 It listens to the drive only while a browser looks. What is large is taken as bytes and read only when a browser takes
 it.
@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
@@ -36,10 +37,10 @@ from wm_tools.live_view.state import Fault, LiveState, StatusSample
 NODE_NAME = "wm_live_view"
 _ABOUT = "Serves a page that shows a drive as it happens. Listens to the drive only while a browser looks."
 _NICENESS = 10  # the drive comes first
-_LINGER_S = 2.0  # how long it goes on listening when the last browser has gone: a page is loaded again in less
+_LINGER_S = 2.0  # how long it still listens after the last browser has gone: a page is loaded again in less
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _EVERY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # nobody waits for our receipt
-_RELIABLE = QoSProfile(depth=10)  # for what is counted, and said once
+_RELIABLE = QoSProfile(depth=10)  # for what is counted, and for what is sent only once
 _DEADLINE_KEY = "deadline [ms]"
 
 
@@ -66,10 +67,8 @@ class LiveViewNode(Node):
         self._subscribe(DiagnosticArray, self.config.diagnostics_topic, self._on_diagnostics, _EVERY)
 
     def look(self) -> None:
-        """Subscribe to the pictures, once something else was heard.
-
-        Simulators take a subscriber of the camera for a driver who is ready; by then a real one is.
-        """
+        """Subscribe to the pictures, once something else was heard: simulators take a subscriber of the camera for a
+        driver who is ready, and by then a real one is."""
         if self._sees_pictures or not self._made or not self.state.heard_anything():
             return
         self._sees_pictures = True
@@ -88,7 +87,6 @@ class LiveViewNode(Node):
 
     @property
     def listens(self) -> bool:
-        """Whether there are subscriptions."""
         return bool(self._made)
 
     def _subscribe(self, kind, topic: str, callback, qos: QoSProfile, raw: bool = False) -> None:
@@ -104,25 +102,11 @@ class LiveViewNode(Node):
         if message.mode not in list(Mode):
             self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
             return
-        self.state.take_status(
-            StatusSample(
-                stamp_ns(message.header.stamp),
-                Mode(message.mode),
-                message.reason,
-                message.bundle_id == COMMAND_WATCHDOG,
-                message.bundle_id,
-                message.latency_ms,
-                message.deadline_missed,
-                message.candidates,
-                message.horizon,
-                message.iterations,
-                message.in_flight,
-                message.best_return,
-                message.mean_return,
-                message.surprise,
-                message.surprise_threshold,
-            )
-        )
+        said = {
+            field.name: getattr(message, field.name) for field in fields(StatusSample) if hasattr(message, field.name)
+        }
+        said |= {"mode": Mode(message.mode), "stamp_ns": stamp_ns(message.header.stamp)}
+        self.state.take_status(StatusSample(**said, by_watchdog=message.bundle_id == COMMAND_WATCHDOG))
         self.on_answer()
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
@@ -163,8 +147,8 @@ def _stamp_of(data: bytes) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused. What
-    goes wrong later than that leaves its traceback."""
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused. Later
+    errors leave their traceback."""
     stop_signals = note_stop_signals()
     os.nice(_NICENESS)  # before the first thread of the middleware: threads inherit it
     node, server = start_node("ros2 run wm_tools live_view", ViewConfig, _open, argv, _ABOUT)

@@ -2,8 +2,8 @@
 
 One message of the websocket is: the length of the JSON part (4 bytes, little-endian), the JSON, then the JPEG files
 that its ``pictures`` lists as [name, bytes]. The browser answers each message when it has drawn it, with any short
-text, and only then gets the next one: the latest, whatever happened in between. So a slow browser has nothing queued
-up for it and holds up nobody.
+text, and only then gets the next one, with the latest state. So nothing queues up for a slow browser, and it holds up
+nobody.
 """
 
 import asyncio
@@ -95,7 +95,6 @@ class ViewServer:
 
     @property
     def alive(self) -> bool:
-        """Whether it still serves."""
         return self._thread.is_alive()
 
     @property

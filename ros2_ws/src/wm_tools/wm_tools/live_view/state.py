@@ -11,19 +11,20 @@ from wm_planner.pilot.modes import Mode
 from wm_tools.live_view.history import Arrivals, FrameCount, History
 
 SOURCES = ("camera", "imagined", "status", "watchdog", "command", "vehicle", "step")
-_FOUND_WITHIN_S = 5.0  # [s] from the vehicle's first word until its planner, where there is one, was heard too
-_FAULTS_LAST_S = 3.0  # [s] after which a node that says nothing of its faults has ended; they say it every second
+_FOUND_WITHIN_S = 5.0  # [s] from the vehicle's first message to that of its planner, where there is one
+_FAULTS_LAST_S = 3.0  # [s] after which a node that tells nothing of its faults has ended; they do so every second
 
 
 @dataclass(frozen=True)
 class StatusSample:
-    """One PlannerStatus. ``answers_image``: its command answered an image; ``planned``: there was a plan, without one
-    surprise and returns say nothing. ``by_watchdog``: it is the command watchdog's. Times in ms, surprise in nats."""
+    """One PlannerStatus, with its names. ``answers_image``: its command answered an image; ``planned``: there was a
+    plan, without one surprise and returns say nothing. ``by_watchdog``: it is the command watchdog's. Times in ms,
+    surprise in nats."""
 
     stamp_ns: int
     mode: Mode
-    reason: str
     by_watchdog: bool
+    reason: str
     bundle_id: str
     latency_ms: float
     deadline_missed: bool
@@ -93,7 +94,7 @@ class _Heard:
     command: tuple[float, float, float] | None = None
     applied: tuple[float, float, float] | None = None
     speed_mps: float | None = None
-    vehicle_since_s: float | None = None  # when its first word came
+    vehicle_since_s: float | None = None  # when its first message came
     deadline_ms: float | None = None
     missed: int = 0
     answers: int = 0
@@ -127,22 +128,21 @@ class LiveState:
     def _now_s(self) -> float:
         return self._clock() - self._begin_s
 
-    # Told
-
     def take_camera(self, stamp_ns: int, load: Callable[[], object]) -> None:
         """A camera picture; ``load`` gives it as RGB (height, width, 3) uint8, or raises ImageError."""
         with self._lock:
-            self._heard.arrivals["camera"].add()
-            self._sequence += 1
-            self._heard.camera = Latest(self._sequence, load)
+            self._heard.camera = self._latest("camera", load)
             self._heard.frames.take_frame(stamp_ns)
 
     def take_imagined(self, load: Callable[[], object]) -> None:
         """Imagined futures; ``load`` gives them as ``pictures.Imagined``, or raises ImageError."""
         with self._lock:
-            self._heard.arrivals["imagined"].add()
-            self._sequence += 1
-            self._heard.imagined = Latest(self._sequence, load)
+            self._heard.imagined = self._latest("imagined", load)
+
+    def _latest(self, source: str, load: Callable[[], object]) -> Latest:
+        self._heard.arrivals[source].add()
+        self._sequence += 1
+        return Latest(self._sequence, load)
 
     def take_status(self, status: StatusSample) -> None:
         """A PlannerStatus of the planner, or of the command watchdog."""
@@ -159,20 +159,16 @@ class LiveState:
             heard.answers += 1
             heard.missed += status.deadline_missed
             heard.frames.take_answer(status.stamp_ns)
-            returns = (status.surprise, status.best_return, status.mean_return) if status.planned else (None,) * 3
-            heard.statuses.add(
-                self._now_s(),
-                _number(status.latency_ms),
-                int(status.deadline_missed),
-                *(_number(value) for value in returns),
-            )
+            planned = (status.surprise, status.best_return, status.mean_return) if status.planned else (None,) * 3
+            latency_ms, missed = _number(status.latency_ms), int(status.deadline_missed)
+            heard.statuses.add(self._now_s(), latency_ms, missed, *map(_number, planned))
 
     def take_command(self, steer: float, throttle: float, brake: float) -> None:
         """A command to the vehicle."""
         with self._lock:
             self._heard.arrivals["command"].add()
             self._heard.command = (steer, throttle, brake)
-            self._heard.commands.add(self._now_s(), *(_number(value) for value in self._heard.command))
+            self._heard.commands.add(self._now_s(), *map(_number, self._heard.command))
 
     def take_vehicle(self, speed_mps: float, steer: float, throttle: float, brake: float) -> None:
         """The vehicle's speed and the command that acted; this one is shown where no commands are heard."""
@@ -183,7 +179,7 @@ class LiveState:
             self._heard.speed_mps = speed_mps
             self._heard.applied = (steer, throttle, brake)
             if self._heard.command is None:
-                self._heard.commands.add(self._now_s(), *(_number(value) for value in self._heard.applied))
+                self._heard.commands.add(self._now_s(), *map(_number, self._heard.applied))
 
     def take_step(self, reward: float, ended: bool) -> None:
         """A StepResult: the reward of one interval, and whether the episode is over after it."""
@@ -204,19 +200,13 @@ class LiveState:
             if deadline_ms is not None:
                 self._heard.deadline_ms = deadline_ms
 
-    # Asked
-
     @property
     def camera(self) -> Latest | None:
-        """The last camera picture."""
-        with self._lock:
-            return self._heard.camera
+        return self._heard.camera
 
     @property
     def imagined(self) -> Latest | None:
-        """The last imagined futures."""
-        with self._lock:
-            return self._heard.imagined
+        return self._heard.imagined
 
     def heard_anything(self) -> bool:
         """Whether anything of the vehicle or its planner was heard."""
@@ -241,16 +231,11 @@ class LiveState:
                 "planner": self._planner(),
                 "command": self._command(),
                 "speed_mps": _number(heard.speed_mps),
-                "score": {
-                    "total": _number(heard.score.total),
-                    "steps": heard.score.steps,
-                    "reward": _number(heard.score.reward),
-                    "whole": heard.score.whole,
-                    "ended": heard.score.ended,
-                },
+                "score": vars(heard.score)
+                | {"total": _number(heard.score.total), "reward": _number(heard.score.reward)},
                 "frames": {"seen": heard.frames.frames, "unanswered": heard.frames.unanswered},
                 "faults": [
-                    {"name": fault.name, "level": fault.level, "message": fault.message}
+                    vars(fault)
                     for told_s, faults in heard.faults.values()
                     for fault in faults
                     if self._clock() - told_s <= _FAULTS_LAST_S
@@ -259,7 +244,7 @@ class LiveState:
             }
 
     def _no_planner(self) -> bool:
-        """Whether nobody plans for a vehicle that is heard. Who joins a drive hears its parts one after the other."""
+        """Whether nobody plans for a vehicle that is heard. Who joins a drive hears its parts one after another."""
         heard = self._heard
         return (
             heard.planner is None
@@ -289,13 +274,11 @@ class LiveState:
             "deadline_ms": _number(heard.deadline_ms),
             "missed": heard.missed,
             "answers": heard.answers,
-            "candidates": status.candidates,
-            "horizon": status.horizon,
-            "iterations": status.iterations,
-            "in_flight": status.in_flight,
-            "best_return": _number(status.best_return) if status.planned else None,
-            "mean_return": _number(status.mean_return) if status.planned else None,
-            "surprise": _number(status.surprise) if status.planned else None,
+            **{name: getattr(status, name) for name in ("candidates", "horizon", "iterations", "in_flight")},
+            **{
+                name: _number(getattr(status, name)) if status.planned else None
+                for name in ("best_return", "mean_return", "surprise")
+            },
             "surprise_threshold": _number(status.surprise_threshold),
         }
 
@@ -303,7 +286,7 @@ class LiveState:
         values = self._heard.command or self._heard.applied
         if values is None:
             return None
-        steer, throttle, brake = (_number(value) for value in values)
+        steer, throttle, brake = map(_number, values)
         return {"steer": steer, "throttle": throttle, "brake": brake, "applied": self._heard.command is None}
 
 

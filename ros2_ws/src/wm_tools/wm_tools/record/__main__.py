@@ -24,7 +24,7 @@ _PAUSE_S = 0.05  # between two looks for messages: most of what a look costs doe
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Record until the end; returns the exit code: 0 with a whole file, 1 without one, 2 for bad arguments."""
+    """Record until the end; returns the exit code: 0 with a complete file, 1 without one, 2 for bad arguments."""
     argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
     try:

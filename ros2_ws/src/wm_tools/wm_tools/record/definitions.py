@@ -1,16 +1,30 @@
 """What an mcap needs to say about a topic: its message definition and the quality of service it was offered with."""
 
 import importlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from rosbags.typesys import TypesysError, get_types_from_msg
 from wm_data.conversion.message_types import jazzy_typestore
 
 from wm_tools.common.errors import RecordError
+
+_QOS = (
+    "history",
+    "depth",
+    "reliability",
+    "durability",
+    "deadline",
+    "lifespan",
+    "liveliness",
+    "liveliness_lease_duration",
+    "avoid_ros_namespace_conventions",
+)
 
 
 def message_class(kind: str) -> type:
@@ -46,43 +60,19 @@ def _learn(kind: str) -> None:
         types = get_types_from_msg(file.read_text(encoding="utf-8"), kind)
     except (PackageNotFoundError, OSError, TypesysError):
         raise RecordError(f"the definition {package}/msg/{name}.msg is not installed") from None
-    for part in _parts(types[kind]):
+    _, fields = types[kind]
+    for part in set(re.findall(r"\w+/msg/\w+", repr(fields))):
         _learn(part)
     store.register(types)
 
 
-def _parts(fields) -> set[str]:
-    """The message types among a type's fields."""
-    found = set()
-    waiting = [description for _, description in fields[1]]
-    while waiting:
-        _, inner = waiting.pop()
-        if isinstance(inner, str):
-            found.add(inner)
-        elif isinstance(inner, tuple) and inner and isinstance(inner[0], tuple):
-            waiting.append(inner[0])  # an array of something
-    return {name for name in found if "/" in name}
-
-
 def qos_text(offered: Sequence[QoSProfile]) -> str:
     """The profiles of a topic's publishers as every rosbag2 reads them: YAML, with numbers, since names are new."""
-
-    def seconds(duration) -> dict[str, int]:
-        whole, rest = divmod(duration.nanoseconds, 1_000_000_000)
-        return {"sec": whole, "nsec": rest}
-
-    profiles = [
-        {
-            "history": int(qos.history),
-            "depth": qos.depth,
-            "reliability": int(qos.reliability),
-            "durability": int(qos.durability),
-            "deadline": seconds(qos.deadline),
-            "lifespan": seconds(qos.lifespan),
-            "liveliness": int(qos.liveliness),
-            "liveliness_lease_duration": seconds(qos.liveliness_lease_duration),
-            "avoid_ros_namespace_conventions": qos.avoid_ros_namespace_conventions,
-        }
-        for qos in offered
-    ]
+    profiles = [{name: _plain(getattr(qos, name)) for name in _QOS} for qos in offered]
     return yaml.safe_dump(profiles, sort_keys=False).strip()
+
+
+def _plain(value: Duration | int) -> dict[str, int] | int:
+    if isinstance(value, Duration):
+        return dict(zip(("sec", "nsec"), divmod(value.nanoseconds, 10**9), strict=True))
+    return value if isinstance(value, bool) else int(value)

@@ -1,13 +1,14 @@
 """The file of a recording: a bounded queue and a thread that compresses and writes, so that receiving never waits.
 
-Written beside its place and renamed at the end. What was written so far can be read back from the front, should the
-process be killed: chunks are closed at least every second.
+Written under another name and renamed at the end. Should the process be killed, what was written so far can be read:
+chunks are closed at least every second.
 """
 
 import os
+import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -59,10 +60,9 @@ class McapRecording:
         """Write to ``partial`` until ``close`` renames it to ``path``. Raises RecordError where that is impossible."""
         self._path, self._partial = path, partial
         self._queue_bytes = queue_bytes
-        self._waiting: deque[RecordedTopic | RecordedMessage] = deque()
+        self._waiting: queue.SimpleQueue[RecordedTopic | RecordedMessage | None] = queue.SimpleQueue()  # None: the end
         self._waiting_bytes = 0
-        self._changed = threading.Condition()
-        self._closing = False
+        self._counting = threading.Lock()
         self._written: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._failure: str | None = None
@@ -89,28 +89,23 @@ class McapRecording:
 
     def add_topic(self, topic: RecordedTopic) -> None:
         """Begin a topic; must come before its messages."""
-        with self._changed:
-            self._waiting.append(topic)
-            self._changed.notify()
+        self._waiting.put(topic)
 
     def add(self, message: RecordedMessage) -> None:
         """Queue a message, or drop and count it where too many wait."""
-        with self._changed:
+        with self._counting:
             if self._waiting_bytes + len(message.data) > self._queue_bytes:
                 self._dropped[message.topic] += 1
                 return
             self._waiting_bytes += len(message.data)
-            self._waiting.append(message)
-            self._changed.notify()
+        self._waiting.put(message)
 
     def close(self) -> Totals:
         """Write what waits, finish the file and give it its name; a file without messages is removed.
 
-        Raises RecordError where it could not be written; what was written stays beside it.
+        Raises RecordError where it could not be written; what was written keeps its other name.
         """
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._waiting.put(None)
         self._thread.join()
         if self._failure is not None:
             raise RecordError(f"{self._failure}; what was recorded until then is in {self._partial}")
@@ -118,7 +113,7 @@ class McapRecording:
         if not self._written:
             self._partial.unlink()
         elif self._path.exists():
-            raise RecordError(f"{self._path} was made by somebody else meanwhile; the recording is {self._partial}")
+            raise RecordError(f"{self._path} was made by somebody else meanwhile; the recording is in {self._partial}")
         else:
             os.replace(self._partial, self._path)
         return Totals(dict(self._written), dict(self._dropped), size if self._written else 0)
@@ -143,23 +138,27 @@ class McapRecording:
     def _write_until_closed(self) -> None:
         flushed_s = time.monotonic()
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closing, _FLUSH_S)
-                entry = self._waiting.popleft() if self._waiting else None
-                if entry is None and self._closing:
+            try:
+                entry = self._waiting.get(timeout=_FLUSH_S)
+            except queue.Empty:
+                pass
+            else:
+                if entry is None:
                     return
-                if isinstance(entry, RecordedMessage):
-                    self._waiting_bytes -= len(entry.data)
-            if isinstance(entry, RecordedTopic):
-                self._begin(entry)
-            elif entry is not None:
-                self._writer.add_message(
-                    self._channels[entry.topic], entry.received_ns, entry.data, entry.sent_ns, entry.sequence
-                )
-                self._written[entry.topic] += 1
+                self._write(entry)
             if time.monotonic() - flushed_s > _FLUSH_S:
                 self._writer.flush()
                 flushed_s = time.monotonic()
+
+    def _write(self, entry: RecordedTopic | RecordedMessage) -> None:
+        if isinstance(entry, RecordedTopic):
+            self._begin(entry)
+            return
+        with self._counting:
+            self._waiting_bytes -= len(entry.data)
+        channel = self._channels[entry.topic]
+        self._writer.add_message(channel, entry.received_ns, entry.data, entry.sent_ns, entry.sequence)
+        self._written[entry.topic] += 1
 
     def _begin(self, topic: RecordedTopic) -> None:
         if topic.kind not in self._schemas:

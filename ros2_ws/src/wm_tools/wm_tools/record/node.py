@@ -16,7 +16,7 @@ from wm_tools.record.options import RecordOptions
 from wm_tools.record.topics import is_source, is_wanted, matching_qos
 
 _LOOK_PERIOD_S = 0.1  # how often new topics are looked for
-_CHECK_PERIOD_S = 1.0  # how often it is looked whether the publishers of the known ones are still the same
+_CHECK_PERIOD_S = 1.0  # how often the publishers of known topics are checked
 _GONE_S = 3.0  # without any publisher of the vehicle's topics, the drive is over
 _SEQUENCES = 2**32  # an mcap's numbers have 32 bits
 
@@ -29,9 +29,9 @@ class RecorderNode(Node):
         self.taken = 0
         """Messages so far."""
         self.lost = 0
-        """Messages that were lost on the way to us, as far as the middleware tells."""
+        """Messages that were lost before they came, as far as the middleware tells."""
         self.over = ""
-        """Why the recording is to end; empty while it is not."""
+        """Why the recording ends; empty until then."""
         self._options = options
         self._recording = recording
         self._heard: dict[str, Subscription] = {}
@@ -46,7 +46,7 @@ class RecorderNode(Node):
         guard_services(self)
 
     def _look(self) -> None:
-        """Take new topics in, and see whether the time is over."""
+        """Hear new topics, and see whether the time is over."""
         for topic, kinds in self.get_topic_names_and_types():
             if (
                 topic not in self._heard
