@@ -48,7 +48,7 @@ def shares(learner: Learner, sample: Sample, waiting: float) -> dict[str, float]
     of the forward pass. ``rest`` is what lies between the parts: losses, sums, Python. The profiler slows small
     operations down a little, so the recurrence and the rest look larger than they are.
     """
-    with _ranges(learner.model), profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with _ranges(learner.objective.model), profile(activities=[ProfilerActivity.CPU]) as profiler:
         with record_function(_UPDATE):
             learner.update(sample)
     update = next(event for event in profiler.events() if event.name == _UPDATE)

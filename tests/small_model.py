@@ -1,9 +1,11 @@
 """A tiny untrained world model of any kind and a batch that fits it."""
 
 import torch
+from torch import Tensor
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.batch import Batch
 from wm_training.model.noise import Noise, draw_noise
+from wm_training.model.objective import WorldModelObjective
 from wm_training.model.world_model import WorldModel
 
 SMALL = dict(
@@ -44,3 +46,8 @@ def small_noise(model: WorldModel, batch: Batch, step: int = 0) -> Noise:
     """The noise of an update with that model and batch."""
     sequences, steps = batch.reward.shape
     return draw_noise(model.config, sequences, steps, model.cameras, seed=0, step=step)
+
+
+def losses_of(model: WorldModel, batch: Batch, noise: Noise, learn_policy: bool = False) -> dict[str, Tensor]:
+    """Every loss of the model, and metrics."""
+    return WorldModelObjective(model)(batch, noise, learn_policy)

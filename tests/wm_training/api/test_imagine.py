@@ -26,7 +26,7 @@ def test_imagined_states_are_those_of_single_steps_and_the_heads_speak_of_each(a
     found = any_world.imagine(starts, actions, horizon=4)
     assert found.keys() == KEYS
     assert found["states"].shape == (2, 5, any_world.config.belief_size) and torch.equal(found["actions"], actions)
-    state = any_world.split(starts)
+    state = any_world.model.rssm.split(starts)
     for h in range(4):
         torch.testing.assert_close(found["states"][:, h], state.belief)
         state = any_world.model.imagine_step(state, actions[:, h])

@@ -1,8 +1,9 @@
 import pytest
 import torch
-from small_model import LATENTS, small_batch, small_model, small_noise
+from small_model import LATENTS, losses_of, small_batch, small_model, small_noise
 from wm_training.model import behaviour
 from wm_training.model.losses import LOSSES
+from wm_training.model.objective import WorldModelObjective
 from wm_training.model.rssm import State
 
 
@@ -16,7 +17,7 @@ def learning_model(latent="gaussian", **changes):
 def test_policy_learning_adds_its_losses_and_they_are_finite(latent):
     model, batch = learning_model(latent), small_batch()
     noise = small_noise(model, batch)
-    without, result = model(batch, noise), model(batch, noise, learn_policy=True)
+    without, result = losses_of(model, batch, noise), losses_of(model, batch, noise, learn_policy=True)
     assert set(LOSSES) == {name for name in result if "/" not in name}
     assert set(LOSSES) - set(without) == {"actor", "critic", "entropy"}
     assert result["imagined/returns"].shape == (6, 4)  # 6 starts, horizon 4
@@ -26,7 +27,7 @@ def test_policy_learning_adds_its_losses_and_they_are_finite(latent):
 @pytest.mark.parametrize("name,taught", [("actor", "actor."), ("critic", "value."), ("entropy", "actor.")])
 def test_each_loss_of_policy_learning_teaches_its_own_part_and_nothing_else(name, taught):
     model, batch = learning_model(), small_batch()
-    model(batch, small_noise(model, batch), learn_policy=True)[name].backward()
+    losses_of(model, batch, small_noise(model, batch), learn_policy=True)[name].backward()
     moved = {key for key, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert moved and all(key.startswith(taught) for key in moved)
 
@@ -34,8 +35,8 @@ def test_each_loss_of_policy_learning_teaches_its_own_part_and_nothing_else(name
 def test_the_parts_of_a_batch_give_the_losses_of_the_whole():
     model, batch = learning_model(), small_batch(sequences=4)
     noise = small_noise(model, batch)
-    whole = model(batch, noise, learn_policy=True)
-    parts = [model(batch.part(s), noise.part(s), learn_policy=True) for s in (slice(0, 2), slice(2, 4))]
+    whole = losses_of(model, batch, noise, learn_policy=True)
+    parts = [losses_of(model, batch.part(s), noise.part(s), learn_policy=True) for s in (slice(0, 2), slice(2, 4))]
     for name in LOSSES:
         torch.testing.assert_close(whole[name], (parts[0][name] + parts[1][name]) / 2, rtol=1e-5, atol=1e-6)
 
@@ -60,7 +61,7 @@ def test_the_number_of_starts_is_shared_by_the_sequences():
 def test_the_return_range_follows_the_percentiles():
     model = learning_model()
     model.return_range.fill_(0.0)
-    model.update_return_range(torch.linspace(0.0, 100.0, 101).reshape(1, -1))
+    WorldModelObjective(model).follow(torch.linspace(0.0, 100.0, 101).reshape(1, -1))
     assert model.return_range.item() == pytest.approx(0.01 * (95.0 - 5.0))
 
 

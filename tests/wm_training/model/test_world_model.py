@@ -1,9 +1,10 @@
 import pytest
 import torch
-from small_model import LATENTS, SMALL, small_batch, small_model, small_noise
+from small_model import LATENTS, SMALL, losses_of, small_batch, small_model, small_noise
 from torch.distributions import Categorical, Normal, kl_divergence
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.latents import make_latent
+from wm_training.model.objective import WorldModelObjective
 from wm_training.model.rssm import BlockLinear
 
 
@@ -89,7 +90,7 @@ def test_the_reward_of_the_last_row_is_learned_though_its_next_picture_is_not_re
     changed = batch._replace(reward=batch.reward.clone())
     changed.reward[:, -1] += 50.0
     with torch.no_grad():
-        assert model(batch, noise)["reward"] != model(changed, noise)["reward"]
+        assert losses_of(model, batch, noise)["reward"] != losses_of(model, changed, noise)["reward"]
 
 
 def test_the_target_network_follows_slowly_and_is_not_trained():
@@ -98,7 +99,7 @@ def test_the_target_network_follows_slowly_and_is_not_trained():
     with torch.no_grad():
         value.fill_(1.0)
         target.fill_(0.0)
-    model.update_target()
+    WorldModelObjective(model).follow(None)
     # 0.98 * 0 + 0.02 * 1
     torch.testing.assert_close(target, torch.full_like(target, 0.02))
     assert not any(p.requires_grad for p in model.target_value.parameters())

@@ -212,8 +212,9 @@ def test_a_bad_update_stops_the_run_with_its_batch_and_the_state_before_it(tmp_p
 
 def test_a_loss_that_is_not_finite_stops_the_run_even_if_its_gradients_are(tmp_path):
     trainer = WorldModelTrainer(tiny_config(tmp_path))
-    forward = trainer.world_model.forward
-    trainer.world_model.forward = lambda *inputs: {**(found := forward(*inputs)), "reward": found["reward"] + torch.inf}
+    objective = trainer.learner.objective
+    forward = objective.forward
+    objective.forward = lambda *inputs: {**(found := forward(*inputs)), "reward": found["reward"] + torch.inf}
     before = state(trainer)
     updates(trainer, 1)
     assert trainer.learner.guard.first_bad() == 0

@@ -92,7 +92,8 @@ class ImaginedDrives:
             drawn = np.stack([random.standard_normal(size, np.float32) for random in randoms])
             noise = torch.from_numpy(drawn).to(self.model.device)
         with torch.no_grad():
-            reached = self.model.model.imagine_step(self.model.split(self.states[index]), command, noise).belief
+            model = self.model.model
+            reached = model.imagine_step(model.rssm.split(self.states[index]), command, noise).belief
         self.states[index] = reached
         self.steps[index] += 1
         said = {name: value.double().cpu().numpy() for name, value in self.model.predict(reached).items()}

@@ -62,8 +62,7 @@ def previous_actions(rows: Rows, actions: Array | None, begins: bool) -> Tensor:
 def filter_rows(model: WorldModel, rows: Rows, previous: Tensor, start: State | None, seed: int | None) -> Filtered:
     """Follow B drives; ``previous`` (B, T, 3), ``start`` (B, …) or None for the empty belief.
 
-    The latent takes the posterior's mean, or with a ``seed`` samples of it. The step is that of RSSM.observe, which
-    always begins with the empty belief.
+    The latent takes the posterior's mean, or with a ``seed`` samples of it.
     """
     batch, steps = rows.image.shape[:2]
     rssm = model.rssm
@@ -78,10 +77,7 @@ def filter_rows(model: WorldModel, rows: Rows, previous: Tensor, start: State | 
         start = rssm.initial(batch, previous.device)
     now, states, surprise = start, [], []
     for t in range(steps):
-        hidden = rssm.advance(now, previous[:, t])
-        posterior = rssm.posterior(hidden, embedded[:, t])
-        latent = rssm.latent.mean(posterior) if noise is None else rssm.latent.sample(posterior, noise[:, t])
-        now = State(hidden, latent)
+        now, nats = rssm.filter_step(now, previous[:, t], embedded[:, t], None if noise is None else noise[:, t])
         states.append(now.belief)
-        surprise.append(rssm.latent.kl(posterior, rssm.prior_net(hidden)))
+        surprise.append(nats)
     return Filtered(torch.stack(states, 1), torch.stack(surprise, 1))

@@ -24,7 +24,6 @@ from wm_training.api.readout import VectorReadout, fit_readout
 from wm_training.errors import TrainingError
 from wm_training.imagination.recorded import open_split, spread_windows
 from wm_training.model.open_loop import decode_pictures
-from wm_training.model.rssm import State
 from wm_training.model.world_model import WorldModel
 from wm_training.training.checkpoints import read_world_model
 from wm_training.training.distributed import choose_device
@@ -190,7 +189,7 @@ class PretrainedWorldModel:
                 chooser = self._wrapped(policy, policy_sees, previous_action, num_samples, len(state))
             else:
                 chooser = given_actions(policy, len(state), num_samples, horizon, self.device)
-            imagined = self.model.imagine(self.split(starts), chooser, latent)
+            imagined = self.model.imagine(self.model.rssm.split(starts), chooser, latent)
         imagined["states"] = imagined.pop("beliefs")
         return imagined
 
@@ -244,10 +243,6 @@ class PretrainedWorldModel:
         """Imagined states (…, F) as observations: decoded pictures, and vectors (see ``fit_vector``)."""
         return Observations(self.decode(states), self.predict_vector(states), previous_action)
 
-    def split(self, states: Tensor) -> State:
-        """States (…, F) in their two parts."""
-        return State(*states.tensor_split([self.config.state_dim], -1))
-
     def checked_state(self, state: Tensor, batch: bool = True) -> Tensor:
         """States on the device. Raises ValueError when they are no finite (…, F), with ``batch`` (B, F)."""
         size = self.config.belief_size
@@ -261,7 +256,7 @@ class PretrainedWorldModel:
     def _filter(self, rows: Rows, previous: Tensor, state: Tensor | None, seed: int | None) -> Filtered:
         start = None
         if state is not None:
-            start = self.split(self.checked_state(state))
+            start = self.model.rssm.split(self.checked_state(state))
             if len(state) != len(rows.image):
                 raise ValueError(f"state has {len(state)} rows, the observations are of {len(rows.image)} drive(s)")
         with torch.set_grad_enabled(self.gradients):

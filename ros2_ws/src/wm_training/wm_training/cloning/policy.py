@@ -1,4 +1,4 @@
-"""A policy without memory: the world model's encoder and actor, one behind the other."""
+"""A policy without memory: the world model's encoder, then its actor."""
 
 from collections.abc import Mapping
 
@@ -43,7 +43,7 @@ class ClonePolicy(nn.Module):
         return self.actor(self.between(self.encoder(image, fed, camera_mask)))
 
     def forward(self, batch: Batch, noise: Noise | None = None, learn_policy: bool = False) -> dict[str, Tensor]:
-        """The loss ``behaviour_cloning`` and what ``measures`` needs; called as the world model is, without chance."""
+        """The loss ``behaviour_cloning`` and what ``measures`` needs; called as WorldModelObjective is."""
         rows = (batch.image, batch.vector, batch.previous_action, batch.camera_mask)
         chosen = self.act(*(tensor.flatten(0, 1) for tensor in rows))
         label, weight = batch.expert.flatten(0, 1), batch.expert_weight.flatten()
@@ -56,9 +56,6 @@ class ClonePolicy(nn.Module):
                     result[f"metric/{command}_{name}"] = column
             result["metric/weight"] = weight.mean()
         return result
-
-    def update_target(self) -> None:
-        """Part of what the learner asks of a model: no part of this one follows another."""
 
 
 def measures(means: Mapping[str, float]) -> dict[str, float]:

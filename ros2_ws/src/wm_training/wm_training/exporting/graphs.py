@@ -12,21 +12,13 @@ from torch import Tensor, nn
 from wm_training.exporting.file_model import Said
 from wm_training.exporting.tracing import write_graph
 from wm_training.model.heads import search_to_command
-from wm_training.model.rssm import State
 from wm_training.model.world_model import WorldModel
 
 
 class _Graph(nn.Module):
-    """Holds the model and splits beliefs."""
-
     def __init__(self, model: WorldModel):
         super().__init__()
         self.model = model
-
-    def split(self, belief: Tensor) -> State:
-        """(M, F) to its two parts."""
-        units = self.model.config.state_dim
-        return State(belief[:, :units], belief[:, units:])
 
 
 class ObserveGraph(_Graph):
@@ -44,13 +36,10 @@ class ObserveGraph(_Graph):
         """Returns the belief (1, F) and the surprise (1,). ``camera_mask`` (1, K) None for all cameras there."""
         if camera_mask is None:
             camera_mask = torch.ones(1, self.model.cameras)
-        rssm = self.model.rssm
-        keep = (1.0 - is_first)[:, None]
-        hidden = rssm.advance(self.split(belief * keep), previous_action * keep)
+        rssm, keep = self.model.rssm, (1.0 - is_first)[:, None]
         embedded = rssm.posterior_embedding(self.model.embed(image, vector, camera_mask))
-        posterior = rssm.posterior(hidden, embedded)
-        surprise = rssm.latent.kl(posterior, rssm.prior_net(hidden))
-        return State(hidden, rssm.latent.mean(posterior)).belief, surprise
+        state, surprise = rssm.filter_step(rssm.split(belief * keep), previous_action * keep, embedded)
+        return state.belief, surprise
 
 
 class ImagineGraph(_Graph):
@@ -61,13 +50,9 @@ class ImagineGraph(_Graph):
 
         Models with an ensemble also say what its members disagree by, for reward and value, (N, H) each.
         """
-        state = self.split(belief.expand(actions.shape[0], -1))
-        prepared = self.model.rssm.latent.prepare(noise)
-        reached = []
-        for h in range(actions.shape[1]):
-            state = self.model.rssm.imagine_step(state, actions[:, h], prepared[:, h])
-            reached.append(state.belief)
-        beliefs = torch.stack(reached, 1)
+        rssm = self.model.rssm
+        state = rssm.split(belief.expand(actions.shape[0], -1))
+        beliefs, _ = rssm.imagine(state, actions, actions.shape[1], noise)
         # All heads see all N×H states in one matrix product each.
         said = {
             name: x.unflatten(0, actions.shape[:2]) for name, x in self.model.predict(beliefs.flatten(0, 1)).items()
@@ -83,13 +68,15 @@ class ActorGraph(_Graph):
 
     def forward(self, belief: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the commands (1, H, 3) and the deviation of (steer, longitudinal) now (1, 2)."""
-        state = self.split(belief)
-        now = self.model.actor(belief)
-        commands = [search_to_command(now.mode)]
-        for _ in range(self.model.config.imagination_horizon - 1):
-            state = self.model.rssm.imagine_step(state, commands[-1])
-            commands.append(self.model.act(state.belief))
-        return torch.stack(commands, 1), now.action_std
+        rssm, deviations = self.model.rssm, []
+
+        def choose(reached: Tensor) -> Tensor:
+            chosen = self.model.actor(reached)
+            deviations.append(chosen.action_std)
+            return search_to_command(chosen.mode)
+
+        _, actions = rssm.imagine(rssm.split(belief), choose, self.model.config.imagination_horizon)
+        return actions, deviations[0]
 
 
 class DecodeGraph(_Graph):

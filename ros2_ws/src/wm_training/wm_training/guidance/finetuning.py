@@ -75,9 +75,6 @@ class RegressedPolicy(nn.Module):
             "metric/policy_std": chosen.action_std.mean(),
         }
 
-    def update_target(self) -> None:
-        """Part of what the learner asks of a model: no part of this one follows another."""
-
 
 def act(policy: ClonePolicy, rows: GuidedRows | Batch) -> TanhNormal:
     """The policy's distribution (M, 2) for rows without an axis of time."""

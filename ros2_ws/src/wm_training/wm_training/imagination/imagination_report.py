@@ -27,6 +27,7 @@ from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.recorded import open_split
 from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_page import build_page
+from wm_training.model.objective import WorldModelObjective
 from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
 from wm_training.training import distributed
@@ -73,7 +74,7 @@ def report(options: "VisualizeOptions") -> None:
         "model": {
             "checkpoint": str(options.checkpoint),
             "step": payload["step"],
-            "parameters": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+            "parameters": sum(p.numel() for p in WorldModelObjective(model).parameters() if p.requires_grad),
         },
         "data": {"path": str(path), "split": options.split, "rate_hz": rate_hz},
         "window": {

@@ -30,8 +30,16 @@ def learn_in_imagination(model: "WorldModel", states: State, noise: Noise) -> di
     """
     config = model.config
     state = _starts(states, noise.start)
+    entropies, numbers = [], iter(noise.action.flatten(0, 1).unbind(1))
+
+    def choose(belief: Tensor) -> Tensor:
+        action, log_density = model.actor(belief.detach()).sample(next(numbers))
+        entropies.append(-log_density)  # estimated from the actor's samples
+        return search_to_command(action)
+
     with _frozen(model.rssm, model.reward, model.continues):
-        beliefs, entropies = _imagine(model, state, noise)
+        reached, _ = model.rssm.imagine(state, choose, config.imagination_horizon, noise.imagined.flatten(0, 1))
+        beliefs = torch.cat([state.belief[:, None], reached], 1)
         reached = beliefs[:, 1:]
         rewards = model.reward.mean(model.reward(reached))
         continues = torch.sigmoid(model.continues(reached))
@@ -44,17 +52,17 @@ def learn_in_imagination(model: "WorldModel", states: State, noise: Noise) -> di
     return {
         "actor": losses.actor_loss(returns, weights, scale),
         "critic": losses.critic_loss(model.value.loss(values, returns.detach()), weights),
-        "entropy": losses.entropy_loss(entropies, weights),
+        "entropy": losses.entropy_loss(torch.stack(entropies, 1), weights),
         "imagined/returns": returns.detach(),
         "metric/imagined_return": returns.detach().mean(),
         "metric/return_range": model.return_range.clone(),
     }
 
 
-def _starts(states: State, chance: Tensor) -> State:
-    """The states (M, …) at the rows that ``chance`` (B, n) draws, cut off from what led to them."""
+def _starts(states: State, numbers: Tensor) -> State:
+    """The states (M, …) at the rows that ``numbers`` (B, n) draw, cut off from what led to them."""
     length = states.deterministic.shape[1]
-    rows = (chance * length).long().clamp(max=length - 1)
+    rows = (numbers * length).long().clamp(max=length - 1)
 
     def pick(tensor: Tensor) -> Tensor:
         index = rows[..., None].expand(*rows.shape, tensor.shape[-1])
@@ -63,17 +71,10 @@ def _starts(states: State, chance: Tensor) -> State:
     return State(pick(states.deterministic), pick(states.stochastic))
 
 
-def _imagine(model: "WorldModel", state: State, noise: Noise) -> tuple[Tensor, Tensor]:
-    """Beliefs (M, H + 1, F) and the entropies (M, H) of the actor on the way, estimated from its samples."""
-    prepared = model.rssm.latent.prepare(noise.imagined.flatten(0, 1))
-    chance = noise.action.flatten(0, 1)
-    beliefs, entropies = [state.belief], []
-    for h in range(chance.shape[1]):
-        action, log_density = model.actor(state.belief.detach()).sample(chance[:, h])
-        state = model.rssm.imagine_step(state, search_to_command(action), prepared[:, h])
-        beliefs.append(state.belief)
-        entropies.append(-log_density)
-    return torch.stack(beliefs, 1), torch.stack(entropies, 1)
+def spread(returns: Tensor) -> Tensor:
+    """From the 5th to the 95th percentile of returns (M, H) (DreamerV3)."""
+    values = returns.float().flatten()
+    return torch.quantile(values, 0.95) - torch.quantile(values, 0.05)
 
 
 @contextmanager

@@ -140,12 +140,12 @@ class TanhNormal:
 
     @property
     def mode(self) -> Tensor:
-        """tanh of the mean, (..., A): the median, and the action to take where no chance is wanted."""
+        """tanh of the mean, (..., A): the median, and the action to take where nothing random is wanted."""
         return torch.tanh(self.mean)
 
     @property
     def action_std(self) -> Tensor:
-        """Standard deviation (..., A) behind tanh, to first order."""
+        """Standard deviation (..., A) after tanh, to first order."""
         return self.std * (1.0 - self.mode.square())
 
     def sample(self, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,7 +175,7 @@ class Actor(nn.Module):
     def forward(self, belief: Tensor) -> TanhNormal:
         """The distribution (..., 2) for beliefs (..., F)."""
         mean, raw = self.net(belief).float().chunk(2, dim=-1)
-        # Bounded before tanh as well: behind ±5 its slope is gone, and with it every gradient.
+        # Bounded before tanh as well: beyond ±5 its slope is gone, and with it every gradient.
         mean = 5.0 * torch.tanh(mean / 5.0)
         return TanhNormal(mean, self.min_std + (self.max_std - self.min_std) * torch.sigmoid(raw - 1.0))
 

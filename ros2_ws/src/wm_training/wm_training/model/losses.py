@@ -1,25 +1,19 @@
-"""The losses, as pure functions of tensors. Every name in LOSSES is the name of its weight in the configuration.
+"""The losses, as pure functions of tensors. Their names, LOSSES, are those of their weights in the configuration.
 
-Every loss is a mean over the rows of a batch, so that the mean over equal parts of a batch is the loss of the whole:
+Every loss is a mean over the rows of a batch, so that the mean over equal parts of a batch is the loss of all of it:
 gradient accumulation and several processes give what one process gives.
 """
+
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-LOSSES = (
-    "reconstruction",
-    "kl",
-    "reward",
-    "continue",
-    "value",
-    "dynamics",
-    "behaviour_cloning",
-    "open_loop",
-    "actor",
-    "critic",
-    "entropy",
+from wm_training.configuration.config import WorldModelTrainConfig
+
+LOSSES = tuple(
+    field.name.removesuffix("_weight") for field in fields(WorldModelTrainConfig) if field.name.endswith("_weight")
 )
 
 
@@ -76,7 +70,7 @@ def lambda_returns(rewards: Tensor, continues: Tensor, next_values: Tensor, disc
     """Lambda-returns backwards in time (Sutton & Barto 2018, eq. 12.20; DreamerV1 eq. 6).
 
     rewards r_t, continues c_t (0 after a terminal) and next_values V(s_{t+1}) are (B, T). Returns R (B, T) with
-    R_t = r_t + discount c_t ((1 - lam) V(s_{t+1}) + lam R_{t+1}); behind the last step R is next_values' last.
+    R_t = r_t + discount c_t ((1 - lam) V(s_{t+1}) + lam R_{t+1}); after the last step R is next_values' last.
     """
     returns = []
     following = next_values[:, -1]

@@ -1,4 +1,4 @@
-"""All chance of a training update, drawn at once as a pure function of seed and update.
+"""All random numbers of a training update, drawn at once as a pure function of seed and update.
 
 A resumed run needs no generator state, and a rank or a part of a batch takes its slice of what the whole batch gets.
 """

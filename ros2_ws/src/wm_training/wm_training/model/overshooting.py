@@ -21,34 +21,25 @@ if TYPE_CHECKING:
     from wm_training.model.world_model import WorldModel
 
 
-def open_loop_loss(model: "WorldModel", states: State, batch: "Batch", chance: Tensor) -> Tensor:
+def open_loop_loss(model: "WorldModel", states: State, batch: "Batch", numbers: Tensor) -> Tensor:
     """Squared error, summed over the picture, of pictures up to ``open_loop_steps`` H steps ahead.
 
-    ``states`` (B, T, …) are the posterior's. ``chance`` (B, n, 2), uniform in [0, 1), draws n starts in each sequence,
-    and the step of each whose picture is decoded. Pictures behind the beginning of a new episode do not count.
+    ``states`` (B, T, …) are the posterior's. ``numbers`` (B, n, 2), uniform in [0, 1), draw n starts in each sequence,
+    and the step of each whose picture is decoded. Pictures after the beginning of a new episode do not count.
     """
     length = batch.reward.shape[1]
     horizon = min(model.config.open_loop_steps, length - 1)  # validation has shorter sequences too
-    starts = (chance[..., 0] * (length - horizon)).long()
-    steps = (chance[..., 1] * horizon).long()
+    starts = (numbers[..., 0] * (length - horizon)).long()
+    steps = (numbers[..., 1] * horizon).long()
     rows = starts[..., None] + torch.arange(horizon, device=starts.device)  # (B, n, H): the rows that act
     sequences = torch.arange(len(rows), device=rows.device)[:, None]
     with torch.no_grad():
-        beliefs = _imagine(model, states, batch.action, rows, steps)
+        start = State(*(part[sequences, starts].flatten(0, 1) for part in states))
+        actions = batch.action[sequences[..., None], rows].flatten(0, 1)
+        reached, _ = model.rssm.imagine(start, actions, horizon)
+        beliefs = reached[torch.arange(len(reached), device=rows.device), steps.flatten()]
         goes_on = torch.cumprod(1.0 - batch.is_first[sequences[..., None], rows + 1], dim=-1)
     shown = starts + steps + 1
-    errors = model.decoder.squared_errors(beliefs.flatten(0, 1), batch.image[sequences, shown].flatten(0, 1))
+    errors = model.decoder.squared_errors(beliefs, batch.image[sequences, shown].flatten(0, 1))
     counted = batch.camera_mask[sequences, shown] * goes_on.gather(2, steps[..., None])
     return (errors.unflatten(0, shown.shape) * counted).sum(-1).mean()
-
-
-def _imagine(model: "WorldModel", states: State, actions: Tensor, rows: Tensor, steps: Tensor) -> Tensor:
-    """The beliefs (B, n, F) that the actions (B, T, A) in ``rows`` (B, n, H) lead to at ``steps`` (B, n)."""
-    sequences = torch.arange(len(rows), device=rows.device)[:, None]
-    state = State(*(part[sequences, rows[..., 0]].flatten(0, 1) for part in states))
-    beliefs = []
-    for h in range(rows.shape[2]):
-        state = model.rssm.imagine_step(state, actions[sequences, rows[..., h]].flatten(0, 1))
-        beliefs.append(state.belief)
-    chosen = torch.stack(beliefs)[steps.flatten(), torch.arange(steps.numel(), device=steps.device)]
-    return chosen.unflatten(0, steps.shape)

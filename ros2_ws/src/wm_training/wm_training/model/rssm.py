@@ -32,7 +32,7 @@ class State(NamedTuple):
 class BlockLinear(nn.Module):
     """A linear map whose matrix is block-diagonal: ``blocks`` small products instead of one large one.
 
-    The outputs are ``parts`` vectors of ``units`` each, one behind the other, and every block feeds its share of all.
+    The outputs are ``parts`` vectors of ``units`` each, one after another, and every block feeds its share of all.
     """
 
     def __init__(self, units: int, parts: int, blocks: int):
@@ -65,11 +65,13 @@ class LayerNormGRU(nn.Module):
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
         """inputs (M, I) and state (M, D) to the next state (M, D)."""
+        return self.gate(self.products(inputs, state), state)
+
+    def products(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """What ``gate`` takes, (M, 3D)."""
         if self.recurrent is None:
-            gates = self.gates(torch.cat([inputs, state], dim=-1))
-        else:
-            gates = self.gates(inputs) + self.recurrent(state)
-        return self.gate(gates, state)
+            return self.gates(torch.cat([inputs, state], dim=-1))
+        return self.gates(inputs) + self.recurrent(state)
 
     def gate(self, gates: Tensor, state: Tensor) -> Tensor:
         """The next state (M, D) from the products (M, 3D) of inputs and state with the weights."""
@@ -80,7 +82,7 @@ class LayerNormGRU(nn.Module):
 
 
 class RSSM(nn.Module):
-    """``observe`` filters a sequence, ``imagine_step`` predicts without an observation."""
+    """``observe`` and ``filter_step`` follow observations, ``imagine`` and ``imagine_step`` predict without them."""
 
     def __init__(self, config: WorldModelTrainConfig, embedding: int):
         super().__init__()
@@ -103,13 +105,68 @@ class RSSM(nn.Module):
         """The empty belief, zeros: (batch, D) and (batch, S)."""
         return State(torch.zeros(batch, self.units, device=device), torch.zeros(batch, self.latent.size, device=device))
 
+    def split(self, belief: Tensor) -> State:
+        """Beliefs (…, F) in their two parts."""
+        return State(belief[..., : self.units], belief[..., self.units :])
+
+    def filter_step(
+        self, state: State, action: Tensor, embedded: Tensor, noise: Tensor | None = None
+    ) -> tuple[State, Tensor]:
+        """One step with an observation: the state after it, and the surprise (M,), KL(posterior ‖ prior) in nats.
+
+        ``embedded`` (M, hidden) is posterior_embedding's output; noise (M, S) is prepared, None for the mean.
+        """
+        deterministic = self.advance(state, action)
+        posterior = self.posterior(deterministic, embedded)
+        surprise = self.latent.kl(posterior, self.prior_net(deterministic))
+        return State(deterministic, self._drawn(posterior, noise)), surprise
+
+    def imagine_step(self, state: State, action: Tensor, noise: Tensor | None = None) -> State:
+        """One step of the prior: state (M, …), action (M, A), prepared noise (M, S) or None for the mean."""
+        deterministic = self.advance(state, action)
+        return State(deterministic, self._drawn(self.prior_net(deterministic), noise))
+
+    def imagine(
+        self, state: State, actions: Tensor | Callable[[Tensor], Tensor], steps: int, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Roll the prior forward from ``state`` (M, …): the H beliefs reached (M, H, F) and the actions (M, H, A).
+
+        ``actions`` (M, H, A), or a function from beliefs (M, F) to actions (M, A); noise (M, H, S) standard normal,
+        None for the mean.
+        """
+        prepared = None if noise is None else self.latent.prepare(noise)
+        belief, reached, done = state.belief, [], []
+        for h in range(steps):
+            action = actions(belief) if callable(actions) else actions[:, h]
+            state = self.imagine_step(state, action, None if prepared is None else prepared[:, h])
+            belief = state.belief
+            reached.append(belief)
+            done.append(action)
+        return torch.stack(reached, 1), torch.stack(done, 1)
+
     def advance(self, state: State, action: Tensor) -> Tensor:
         """Deterministic state (M, D) after ``action`` (M, A)."""
-        return self.gru(self.input(torch.cat([state.stochastic, action], dim=-1)), state.deterministic)
+        return self._advanced(state, self.input[0](torch.cat([state.stochastic, action], dim=-1)), self.gru.products)
 
     def posterior(self, deterministic: Tensor, embedded: Tensor) -> Tensor:
         """Posterior parameters (M, P); ``embedded`` (M, hidden) is posterior_embedding's output."""
-        return self.posterior_net(self.posterior_state(deterministic) + embedded)
+        return self._found(self.posterior_state(deterministic) + embedded, self.posterior_net[-1])
+
+    def _advanced(self, state: State, x: Tensor, products: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """``advance`` from its first layer's output; ``products`` are those of LayerNormGRU."""
+        for layer in list(self.input)[1:]:
+            x = layer(x)
+        return self.gru.gate(products(x, state.deterministic), state.deterministic)
+
+    def _found(self, x: Tensor, last: Callable[[Tensor], Tensor]) -> Tensor:
+        """``posterior`` from its first layer's output; ``last`` is its last layer."""
+        for layer in list(self.posterior_net)[:-1]:
+            x = layer(x)
+        return last(x)
+
+    def _drawn(self, parameters: Tensor, prepared: Tensor | None) -> Tensor:
+        """The latent (M, S) of parameters (M, P): their mean, or a sample."""
+        return self.latent.mean(parameters) if prepared is None else self.latent.sample(parameters, prepared)
 
     def observe(
         self, embeddings: Tensor, previous_actions: Tensor, is_first: Tensor, noise: Tensor
@@ -125,17 +182,16 @@ class RSSM(nn.Module):
         noises = self.latent.prepare(noise).transpose(0, 1).unbind(0)
         advance, posterior_of = self._unrolled(embedded, previous_actions * (1.0 - is_first)[..., None])
         state = self.initial(embeddings.shape[0], embeddings.device)
-        deterministic, stochastic, parameters = [], [], []
-        for t, (keep, chance) in enumerate(zip(keeps, noises, strict=True)):
+        states, parameters = [], []
+        for t, (keep, prepared) in enumerate(zip(keeps, noises, strict=True)):
             hidden = advance(t, State(state.deterministic * keep, state.stochastic * keep))
             posterior = posterior_of(t, hidden)
-            state = State(hidden, self.latent.sample(posterior, chance))
-            deterministic.append(hidden)
-            stochastic.append(state.stochastic)
+            state = State(hidden, self.latent.sample(posterior, prepared))
+            states.append(state)
             parameters.append(posterior)
-        states = State(torch.stack(deterministic, 1), torch.stack(stochastic, 1))
+        stacked = State(*(torch.stack(part, 1) for part in zip(*states, strict=True)))
         # The prior depends only on the deterministic states, so it needs no place in the loop.
-        return states, torch.stack(parameters, 1), self.prior_net(states.deterministic)
+        return stacked, torch.stack(parameters, 1), self.prior_net(stacked.deterministic)
 
     def _unrolled(
         self, embedded: Tensor, actions: Tensor
@@ -145,40 +201,26 @@ class RSSM(nn.Module):
         embedded (T, B, hidden) from posterior_embedding, actions (B, T, A).
         """
         steps, batch, _ = embedded.shape
-        size = self.latent.size
-        into, *rest = self.input
-        offsets = functional.linear(actions.transpose(0, 1), into.weight[:, size:], into.bias)
-        into = LoopLinear(into.weight[:, :size], offsets)
+        first, size = self.input[0], self.latent.size
+        into = LoopLinear(
+            first.weight[:, :size], functional.linear(actions.transpose(0, 1), first.weight[:, size:], first.bias)
+        )
+        gates = None
         if self.gru.recurrent is None:
             nothing = torch.zeros((), dtype=embedded.dtype, device=embedded.device)
             gates = LoopLinear(self.gru.gates.weight, nothing.expand(steps, batch, 3 * self.units))
         seen = LoopLinear(self.posterior_state.weight, embedded)
-        *middle, last = self.posterior_net
+        last = self.posterior_net[-1]
         out = LoopLinear(last.weight, last.bias.to(embedded.dtype).expand(steps, batch, -1))
 
         def advance(t: int, state: State) -> Tensor:
-            x = into(t, state.stochastic)
-            for layer in rest:
-                x = layer(x)
-            if self.gru.recurrent is not None:
-                return self.gru(x, state.deterministic)
-            return self.gru.gate(gates(t, torch.cat([x, state.deterministic], dim=-1)), state.deterministic)
+            products = self.gru.products if gates is None else lambda x, d: gates(t, torch.cat([x, d], dim=-1))
+            return self._advanced(state, into(t, state.stochastic), products)
 
         def posterior(t: int, hidden: Tensor) -> Tensor:
-            x = seen(t, hidden)
-            for layer in middle:
-                x = layer(x)
-            return out(t, x)
+            return self._found(seen(t, hidden), lambda x: out(t, x))
 
         return advance, posterior
-
-    def imagine_step(self, state: State, action: Tensor, prepared: Tensor | None = None) -> State:
-        """One step of the prior: state (M, …), action (M, A), prepared noise (M, S) or None for the mean."""
-        deterministic = self.advance(state, action)
-        prior = self.prior_net(deterministic)
-        return State(
-            deterministic, self.latent.mean(prior) if prepared is None else self.latent.sample(prior, prepared)
-        )
 
     def kl_terms(self, posterior: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
         """KL(posterior ‖ prior) twice, (B, T) each: gradient to the posterior only, and to the prior only."""

@@ -1,4 +1,4 @@
-"""The world model: encoder, RSSM, decoder and heads, with one forward pass that returns every loss."""
+"""The world model: encoder, RSSM, decoder and heads. What it is taught is in objective.py."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from wm_training.configuration.config import WorldModelTrainConfig
-from wm_training.model import behaviour, losses, overshooting
 from wm_training.model.batch import Batch
 from wm_training.model.heads import Actor, ContinueHead, ScalarHead, search_to_command
 from wm_training.model.networks import Decoder, Encoder
-from wm_training.model.noise import Noise
 from wm_training.model.rssm import RSSM, State
 
 
@@ -37,7 +35,6 @@ class WorldModel(nn.Module):
         self.target_value.requires_grad_(False)
         self.continues = ContinueHead(config.belief_size, hidden)
         self.actor = Actor(config)
-        self._freeze_what_no_loss_moves()
         self.register_buffer("vector_mean", torch.zeros(vector_size))
         self.register_buffer("vector_std", torch.ones(vector_size))
         self.register_buffer("return_range", torch.ones(()))
@@ -68,15 +65,9 @@ class WorldModel(nn.Module):
         action led to ``rewards``, ``continues``, ``values``, and what the members of the ensembles disagree by,
         ``disagreement`` (of the reward) and ``value_disagreement``, each (M, H).
         """
-        prepared = self.rssm.latent.prepare(noise)
-        beliefs, actions = [state.belief], []
-        for h in range(noise.shape[1]):
-            action = policy[:, h] if isinstance(policy, Tensor) else policy(state.belief)
-            state = self.rssm.imagine_step(state, action, prepared[:, h])
-            beliefs.append(state.belief)
-            actions.append(action)
-        stacked = torch.stack(beliefs, 1)
-        return {"beliefs": stacked, "actions": torch.stack(actions, 1), **self.predict(stacked[:, 1:])}
+        reached, actions = self.rssm.imagine(state, policy, noise.shape[1], noise)
+        beliefs = torch.cat([state.belief[:, None], reached], 1)
+        return {"beliefs": beliefs, "actions": actions, **self.predict(beliefs[:, 1:])}
 
     def predict(self, belief: Tensor) -> dict[str, Tensor]:
         """What the heads say of beliefs (…, F), each (…,); the names are those of ``imagine``."""
@@ -92,93 +83,3 @@ class WorldModel(nn.Module):
     def act(self, belief: Tensor) -> Tensor:
         """The actor's most likely command (M, 3) for beliefs (M, F)."""
         return search_to_command(self.actor(belief).mode)
-
-    def forward(self, batch: Batch, noise: Noise, learn_policy: bool = False) -> dict[str, Tensor]:
-        """Every loss, unweighted, by the name of its weight, and metrics under ``metric/…``.
-
-        With ``learn_policy`` the losses of actor and critic in imagination are among them, and ``imagined/returns``
-        for ``update_return_range``.
-        """
-        states, posterior, prior = self.observe(self._hide_cameras(batch, noise.camera), noise.latent[:, :-1])
-        # The last row's action leads to a state that was not recorded: the prior supplies it, so that the reward and
-        # the end that this action led to are learned too.
-        last = State(states.deterministic[:, -1], states.stochastic[:, -1])
-        beyond = self.imagine_step(last, batch.action[:, -1], noise.latent[:, -1])
-        belief = states.belief
-        reached = torch.cat([belief[:, 1:], beyond.belief[:, None]], dim=1)
-        errors = self.decoder.squared_errors(belief.flatten(0, 1), batch.image.flatten(0, 1))
-        kl_posterior, kl_prior = self.rssm.kl_terms(posterior, prior)
-        reward = self.reward(reached)
-        returns = self._returns(reached, batch)
-        actor = self.actor(belief)
-        latent = self.rssm.latent
-        result = {
-            "reconstruction": losses.reconstruction_loss(errors.unflatten(0, belief.shape[:2]), batch.camera_mask),
-            "kl": losses.kl_balanced(kl_posterior, kl_prior, self.config.kl_balance, self.config.kl_free_bits),
-            "reward": self.reward.loss(reward, batch.reward).mean(),
-            "continue": losses.continue_loss(self.continues(reached), 1.0 - batch.terminal).mean(),
-            "value": self.value.loss(self.value(belief), returns).mean(),
-            "dynamics": losses.dynamics_loss(latent.mean(prior), latent.mean(posterior)),
-            "behaviour_cloning": losses.behaviour_cloning_loss(
-                actor.log_probability(batch.expert), batch.expert_weight
-            ),
-        }
-        if self.config.open_loop_weight > 0:
-            result["open_loop"] = overshooting.open_loop_loss(self, states, batch, noise.open_loop)
-        if learn_policy:
-            result |= behaviour.learn_in_imagination(self, states, noise)
-        with torch.no_grad():
-            pixels = self.config.image_size**2 * 3 * batch.camera_mask.sum(-1).mean()
-            result["metric/pixel_mse"] = result["reconstruction"].detach() / pixels
-            # What the mean picture would cost, from one pixel in sixteen: an error near it means a dead latent.
-            sparse = batch.image[..., ::4, ::4].float() / 255.0
-            result["metric/pixel_variance"] = sparse.var(dim=(0, 1)).mean()
-            result["metric/kl_nats"] = kl_prior.mean()
-            result["metric/reward_error"] = (self.reward.mean(reward) - batch.reward).abs().mean()
-            error = (actor.mode - batch.expert).abs().mean(-1)
-            result["metric/actor_error"] = (error * batch.expert_weight).mean()
-        return result
-
-    def _hide_cameras(self, batch: Batch, chance: Tensor) -> Batch:
-        """In training, with several cameras: some are hidden for the whole sequence, but never all of one sequence."""
-        if not (self.training and self.cameras > 1 and self.config.camera_dropout > 0):
-            return batch
-        # The camera with the highest number always stays.
-        kept = (chance >= self.config.camera_dropout) | (chance == chance.amax(1, keepdim=True))
-        return batch._replace(camera_mask=batch.camera_mask * kept[:, None])
-
-    @torch.no_grad()
-    def _returns(self, reached: Tensor, batch: Batch) -> Tensor:
-        """Lambda-returns (B, T) of the recorded drive, from the beliefs (B, T, F) that its actions led to."""
-        next_values = self.target_value.mean(self.target_value(reached))
-        return losses.lambda_returns(
-            batch.reward, 1.0 - batch.terminal, next_values, self.config.discount, self.config.return_lambda
-        )
-
-    def _freeze_what_no_loss_moves(self) -> None:
-        """Heads whose losses have no weight: several processes wait for the gradients of all that is not frozen."""
-        config = self.config
-        learned = {
-            self.decoder: config.reconstruction_weight + config.open_loop_weight,
-            self.reward: config.reward_weight,
-            self.continues: config.continue_weight,
-            self.value: config.value_weight + config.policy_learning * config.critic_weight,
-            self.actor: config.behaviour_cloning_weight
-            + config.policy_learning * (config.actor_weight + config.entropy_weight),
-        }
-        for part, weight in learned.items():
-            part.requires_grad_(weight > 0.0)
-
-    @torch.no_grad()
-    def update_target(self) -> None:
-        """Move the target value network a little towards the value network."""
-        pairs = zip(self.target_value.parameters(), self.value.parameters(), strict=True)
-        for target, source in pairs:
-            target.lerp_(source, 1.0 - self.config.target_decay)
-
-    @torch.no_grad()
-    def update_return_range(self, returns: Tensor) -> None:
-        """Follow the spread of the imagined returns (M, H), from their 5th to their 95th percentile (DreamerV3)."""
-        values = returns.float().flatten()
-        spread = torch.quantile(values, 0.95) - torch.quantile(values, 0.05)
-        self.return_range.lerp_(spread, 1.0 - behaviour.RANGE_DECAY)

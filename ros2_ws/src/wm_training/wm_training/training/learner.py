@@ -1,9 +1,9 @@
-"""One update of the world model: forward, backward, step. The host waits for nothing in it, so a GPU never idles."""
+"""One update: forward, backward, step. The host waits for nothing in it, so a GPU never idles."""
 
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,34 +12,44 @@ from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.batch import Batch
 from wm_training.model.losses import LOSSES, kl_anneal
 from wm_training.model.noise import Noise
-from wm_training.model.world_model import WorldModel
 from wm_training.training.distributed import OneProcess
 from wm_training.training.guard import FiniteGuard, usable_gradient
 from wm_training.training.loader import Sample
 
 COMPILED = ("encoder.forward", "decoder.squared_errors", "rssm.gru.gate", "rssm.latent.sample", "rssm.imagine_step")
-"""What config.compile compiles: single steps of the sequence, because all of them unrolled take an hour to compile."""
+"""What config.compile compiles of a world model: single steps, because whole sequences take an hour to compile."""
 
 
 class Learner:
-    """The model, its optimiser, and what an update does to them."""
+    """What is trained, its optimiser, and what an update does to them."""
 
-    def __init__(self, config: WorldModelTrainConfig, model: WorldModel, ranks: OneProcess, total_steps: int):
-        """``model`` is on its device; ``total_steps`` updates shape the learning rate."""
-        self.config, self.model, self.ranks, self.total_steps = config, model, ranks, total_steps
-        self.trainable = [p for p in model.parameters() if p.requires_grad]
+    def __init__(
+        self,
+        config: WorldModelTrainConfig,
+        objective: nn.Module,
+        ranks: OneProcess,
+        total_steps: int,
+        follow: Callable[[Tensor | None], None] | None = None,
+    ):
+        """``objective``, on its device, returns losses, as WorldModelObjective does; ``follow`` comes after updates.
+
+        ``total_steps`` updates shape the learning rate.
+        """
+        self.config, self.objective, self.ranks, self.total_steps = config, objective, ranks, total_steps
+        self._follow = follow
+        self.trainable = [p for p in objective.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.trainable, lr=config.learning_rate, weight_decay=config.weight_decay, eps=1e-6, fused=True
         )
         self.guard = FiniteGuard(self.optimizer, ranks.device)
         # What the optimiser does not move: the target network, and buffers such as the range of returns.
-        self._followers = [*(p for p in model.parameters() if not p.requires_grad), *model.buffers()]
+        self._followers = [*(p for p in objective.parameters() if not p.requires_grad), *objective.buffers()]
         self._parts = config.gradient_accumulation
         self._unproven = {False, True} if config.compile else set()  # kinds of updates not compiled yet
         if config.compile:
             for module, method in self._compiled_methods():
                 setattr(module, method, torch.compile(getattr(module, method)))
-        self._module = ranks.wrap(model)
+        self._module = ranks.wrap(objective)
 
     def update(self, sample: Sample) -> dict[str, Tensor]:
         """One update; returns its losses and metrics, still on the device."""
@@ -51,10 +61,9 @@ class Learner:
         self.guard.watch(norm, sample.step)
         self.optimizer.step()
         returns = results.pop("imagined/returns", None)
-        with torch.no_grad(), self.guard.holding(self._followers):
-            self.model.update_target()
-            if learn_policy:
-                self.model.update_return_range(self.ranks.gather(returns))
+        if self._follow is not None:
+            with torch.no_grad(), self.guard.holding(self._followers):
+                self._follow(None if returns is None else self.ranks.gather(returns))
         return results | {"gradient_norm": norm, "learning_rate": torch.full_like(norm, learning_rate)}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
@@ -62,14 +71,13 @@ class Learner:
         device = self.ranks.device
         # Not compiled: every new batch size would be compiled anew.
         with torch.no_grad(), self._autocast(), torch.compiler.set_stance("force_eager"):
-            return self.model(batch.to(device), noise.to(device))
+            return self.objective(batch.to(device), noise.to(device))
 
     def total(self, results: Mapping[str, Tensor | float], kl_share: float = 1.0) -> Tensor | float:
         """The weighted sum of the losses; ``kl_share`` of the KL's weight. Those without weight get no gradient."""
-        weights = {name: getattr(self.config, f"{name}_weight") for name in LOSSES}
-        counted = [name for name in LOSSES if name in results and weights[name] > 0.0]
-        weights["kl"] *= kl_share
-        return sum(weights[name] * results[name] for name in counted)
+        weights = {name: getattr(self.config, f"{name}_weight") for name in LOSSES if name in results}
+        weights["kl"] = kl_share * weights.get("kl", 0.0)
+        return sum(weights[name] * value for name, value in results.items() if weights.get(name, 0.0) > 0.0)
 
     def learns_policy(self, step: int) -> bool:
         """Whether update ``step`` learns actor and value in imagination."""
@@ -89,11 +97,13 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         for batch, noise in _split(sample, rows):
             with self._autocast():
-                results = self.model(batch, noise, self.learns_policy(sample.step))
+                results = self.objective(batch, noise, self.learns_policy(sample.step))
             self.total(results, kl_anneal(sample.step, self.config.kl_anneal_steps)).backward()
             losses |= {name for name in LOSSES if name in results and not results[name].isfinite()}
         gradients = [
-            name for name, p in self.model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()
+            name.removeprefix("model.")
+            for name, p in self.objective.named_parameters()
+            if p.grad is not None and not p.grad.isfinite().all()
         ]
         self.optimizer.zero_grad(set_to_none=True)
         return {"losses": sorted(losses), "gradients": gradients}
@@ -135,7 +145,7 @@ class Learner:
     def _compiled_methods(self) -> Iterator[tuple[nn.Module, str]]:
         for path in COMPILED:
             name, _, method = path.rpartition(".")
-            yield self.model.get_submodule(name), method
+            yield self.objective.get_submodule(f"model.{name}"), method
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")

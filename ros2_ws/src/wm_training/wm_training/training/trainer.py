@@ -23,6 +23,7 @@ from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.model.heads import ScalarHead
 from wm_training.model.noise import draw_noise
+from wm_training.model.objective import WorldModelObjective
 from wm_training.model.open_loop import comparison_frames, open_loop
 from wm_training.model.world_model import WorldModel
 from wm_training.monitoring.monitor import Monitor
@@ -60,7 +61,8 @@ class WorldModelTrainer:
         self.arithmetic = precision.choose(config, self.device, saved_precision, self.ranks.any)
         self.config = config.with_changes(precision=self.arithmetic.used)
         self.world_model = self._build_model()
-        self.learner = Learner(self.config, self.world_model, self.ranks, self.total_steps)
+        objective = WorldModelObjective(self.world_model)
+        self.learner = Learner(self.config, objective, self.ranks, self.total_steps, objective.follow)
         self.trainable = self.learner.trainable
         self.step = 0
         self.best_validation = math.inf

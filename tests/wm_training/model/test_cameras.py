@@ -1,6 +1,7 @@
 import pytest
 import torch
-from small_model import small_batch, small_model, small_noise
+from small_model import losses_of, small_batch, small_model, small_noise
+from wm_training.model.objective import WorldModelObjective
 
 WEIGHTS = ("own", "shared")
 
@@ -43,13 +44,13 @@ def test_shared_convolutions_are_one_set_and_own_ones_are_one_for_each():
 
 def test_training_hides_cameras_but_never_all_of_them():
     model, batch = small_model(cameras=3, camera_dropout=0.9).train(), small_batch(sequences=64, steps=2, cameras=3)
-    hidden = model._hide_cameras(batch, small_noise(model, batch).camera).camera_mask
+    objective, numbers = WorldModelObjective(model), small_noise(model, batch).camera
+    hidden = objective._hide_cameras(batch, numbers).camera_mask
     assert (hidden.sum(-1) >= 1).all()
     assert 0.05 < hidden.mean() < 0.6  # about 0.1 + what must stay, a third
     assert (hidden == hidden[:, :1]).all()  # for the whole sequence
-    assert torch.equal(
-        model.eval()._hide_cameras(batch, small_noise(model, batch).camera).camera_mask, batch.camera_mask
-    )
+    model.eval()
+    assert torch.equal(objective._hide_cameras(batch, numbers).camera_mask, batch.camera_mask)
 
 
 def test_a_model_trained_with_hidden_cameras_gets_by_without_one():
@@ -64,7 +65,7 @@ def test_a_model_trained_with_hidden_cameras_gets_by_without_one():
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for step in range(100):
         optimizer.zero_grad()
-        model(batch, small_noise(model, batch, step))["reconstruction"].backward()
+        losses_of(model, batch, small_noise(model, batch, step))["reconstruction"].backward()
         optimizer.step()
     model.eval()
     with torch.no_grad():
