@@ -72,7 +72,7 @@ def test_imagine_graph_is_the_models_imagine_for_any_number_of_candidates(files,
     belief = torch.randn(1, TINY.belief_size)
     actions = torch.rand(candidates, TINY.imagination_horizon, 3)
     noise = torch.randn(candidates, TINY.imagination_horizon, TINY.stochastic_size)
-    state = ImagineGraph(model).split(belief.expand(candidates, -1))
+    state = model.rssm.split(belief.expand(candidates, -1))
     with torch.no_grad():
         expected = model.imagine(state, actions, noise)
     feeds = {"belief": belief.numpy(), "actions": actions.numpy(), "noise": noise.numpy()}
@@ -158,7 +158,7 @@ def test_actor_graph_acts_along_its_own_mean_future():
     with torch.no_grad():
         commands, _ = ActorGraph(model)(belief)
         still = torch.zeros(1, TINY.imagination_horizon, TINY.stochastic_size)
-        expected = model.imagine(ActorGraph(model).split(belief), model.act, still)["actions"]
+        expected = model.imagine(model.rssm.split(belief), model.act, still)["actions"]
     torch.testing.assert_close(commands, expected)
 
 
