@@ -181,7 +181,7 @@ def test_what_the_collector_records_while_the_bag_plays_is_the_same_episode(tmp_
                     Tick(
                         stamp_of(image),
                         image.data.reshape(8, 8, 3).transpose(2, 0, 1),
-                        parts["status"].velocity,
+                        {"speed": parts["status"].velocity},
                         np.float32([control.steer, control.throttle, control.brake]),
                         step.reward,
                         step.terminated,

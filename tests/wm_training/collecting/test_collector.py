@@ -22,7 +22,7 @@ def tick(i: int, **changes) -> Tick:
     values = dict(
         stamp_ns=i * PERIOD,
         image=np.full((3, 4, 4), i % 256, np.uint8),
-        speed=5.0,
+        vector={"speed": changes.pop("speed", 5.0)},
         control=np.zeros(3, np.float32),
         reward=1.0,
         expert=LABEL,

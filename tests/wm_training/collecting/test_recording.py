@@ -11,7 +11,7 @@ def tick(i: int, **changes) -> Tick:
     values = dict(
         stamp_ns=i * PERIOD,
         image=np.full((3, 4, 4), i, np.uint8),
-        speed=float(i),
+        vector={"speed": float(i)},
         control=np.array([i / 100, 0, 0], np.float32),
         reward=float(i),
         expert=np.array([-i / 100, 0, 0], np.float32),
@@ -83,7 +83,14 @@ def test_full_length_ends_and_the_same_tick_begins_the_next():
 def test_without_step_results_rewards_are_computed_and_a_collision_is_terminal():
     record = recorder()
     record.add(tick(0, reward=None, control=np.zeros(3, np.float32)))
-    crash = tick(1, reward=None, speed=4.0, control=np.array([0.5, 0, 0], np.float32), collision=True, lane_crossings=2)
+    crash = tick(
+        1,
+        reward=None,
+        vector={"speed": 4.0},
+        control=np.array([0.5, 0, 0], np.float32),
+        collision=True,
+        lane_crossings=2,
+    )
     episode = record.add(crash)
     # From 0 to 4 m/s, of 8: half of their mean. Two lane crossings, a collision; no jerk is known yet, and no yaw rate.
     assert episode.meta["reward"] == "driving-1"

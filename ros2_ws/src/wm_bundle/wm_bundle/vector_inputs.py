@@ -5,12 +5,11 @@ the planner node subscribes to its topic. What it is normalised with comes from 
 """
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter, pos
 from typing import Any
-
-from wm_bundle.motion import signed_speed
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,14 @@ class VectorInput:
         return next((k for k, one in enumerate(told) if isinstance(one, dict) and one.get("name") == self.name), None)
 
 
+def signed_speed(velocity: Any) -> float:
+    """Speed [m/s], negative backwards, of a velocity x, y, z in the vehicle's own axes (REP-103: x forward).
+
+    Not finite where one of the three is not.
+    """
+    return math.copysign(math.hypot(velocity.x, velocity.y, velocity.z), velocity.x)
+
+
 def _twist(message: Any) -> Any:
     """Without the covariance that all but a TwistStamped have around it."""
     return getattr(message.twist, "twist", message.twist)
@@ -124,3 +131,8 @@ YAW_RATE = VectorInput(
     (Source(ODOMETRY, lambda message: _twist(message).angular.z), Source(IMU, "angular_velocity.z", if_named=True)),
 )
 VECTOR_INPUTS: dict[str, VectorInput] = {entry.name: entry for entry in (SPEED, YAW_RATE)}
+
+
+def usual_inputs() -> list[VectorInput]:
+    """Those that `collect` records, in order."""
+    return [entry for entry in VECTOR_INPUTS.values() if entry.usual]

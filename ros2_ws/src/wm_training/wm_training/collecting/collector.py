@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_bundle.vector_inputs import usual_inputs
 from wm_data.episodes import Episode, write_episode
 from wm_evaluation.wording import counted
 
@@ -161,7 +162,7 @@ class Collector:
                 for camera in self.node.cameras.specs
             ],
             "rate_hz": round(1e9 / self.node.period_ns, 6),
-            "vector": [{"name": "speed", "unit": "m/s"}],
+            "vector": [entry.told for entry in usual_inputs()],
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
             "driver": options.driver,
         }

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from carla_msgs.msg import (
     CarlaCollisionEvent,
     CarlaControl,
     CarlaEgoVehicleControl,
-    CarlaEgoVehicleStatus,
     CarlaLaneInvasionEvent,
     CarlaStatus,
 )
@@ -16,8 +16,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from std_msgs.msg import Bool
-from wm_bundle.motion import speed_input
 from wm_bundle.service_guard import guard_services
+from wm_bundle.vector_inputs import STATUS, usual_inputs
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
@@ -55,6 +55,8 @@ class CollectNode(Node):
             lambda stamp, picture, seen: self._add("image", stamp, (picture, seen)),
             self._fail,
         )
+        self._vector = [(entry, entry.sources[0]) for entry in usual_inputs()]
+        self._topics = dict.fromkeys((STATUS, *(source.topic for _, source in self._vector)))
         self._subscribe(prefix)
         latched = QoSProfile(
             depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
@@ -82,9 +84,9 @@ class CollectNode(Node):
         self.failure = error
 
     def _subscribe(self, prefix: str) -> None:
-        self.create_subscription(
-            CarlaEgoVehicleStatus, f"{prefix}/vehicle_status", lambda m: self._add("status", stamp_ns(m.header), m), 10
-        )
+        for topic in self._topics:
+            add = partial(self._add_message, topic.kind)
+            self.create_subscription(topic.message_class, f"{prefix}/{topic.usual_name}", add, 10)
         self._steps = self.create_subscription(
             StepResult, f"{prefix}/step_result", lambda m: self._add("step", stamp_ns(m.header), m), 10
         )
@@ -127,7 +129,8 @@ class CollectNode(Node):
     def start(self, with_steps: bool, with_expert: bool) -> None:
         """Begin assembling ticks out of what is published."""
         parts = {"step": with_steps, "expert": with_expert, "planner": self.planner is not None}
-        self._assembler = TickAssembler({"image", "status"} | {kind for kind, wanted in parts.items() if wanted})
+        told = {topic.kind for topic in self._topics}
+        self._assembler = TickAssembler({"image"} | told | {kind for kind, wanted in parts.items() if wanted})
 
     @property
     def dropped(self) -> int:
@@ -185,6 +188,9 @@ class CollectNode(Node):
     def _event(self, kind: str, count: int) -> None:
         self._events[kind] += count
 
+    def _add_message(self, kind: str, message: Any) -> None:
+        self._add(kind, stamp_ns(message.header), message)
+
     def _add(self, kind: str, stamp: int, part: object) -> None:
         if self._assembler is None:
             return
@@ -195,7 +201,7 @@ class CollectNode(Node):
         tick = Tick(
             stamp,
             picture,
-            speed_input(float(status.velocity)),
+            {entry.name: entry.reading(source.read(parts[source.topic.kind])) for entry, source in self._vector},
             control_array(status.control),
             expert=parts.get("expert"),
             planned=parts.get("planner"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from wm_bundle.vector_inputs import SPEED
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
 
@@ -13,16 +14,16 @@ STANDING_MPS = 0.2  # up to this speed a car counts as standing
 class Tick:
     """All that carries one stamp.
 
-    ``control`` is what was applied in the interval that ended at the stamp, and ``reward``, ``terminated``,
-    ``truncated`` what that interval led to (None where nobody sends rewards). ``expert`` and ``planned`` are what the
-    expert and the planner would command now, None where there is no such driver. ``image`` is the picture (3 K, H, W)
-    of K cameras, ``seen`` (K,) bool says which of them are in it; None: all. ``reverse``: the interval that ended was
-    driven in reverse gear, which ``control`` cannot tell.
+    ``vector``: the usual vector inputs by name, in order. ``control`` is what was applied in the interval that ended at
+    the stamp, and ``reward``, ``terminated``, ``truncated`` what that interval led to (None where nobody sends
+    rewards). ``expert`` and ``planned`` are what the expert and the planner would command now, None where there is no
+    such driver. ``image`` is the picture (3 K, H, W) of K cameras, ``seen`` (K,) bool says which of them are in it;
+    None: all. ``reverse``: the interval that ended was driven in reverse gear, which ``control`` cannot tell.
     """
 
     stamp_ns: int
     image: np.ndarray | None
-    speed: float
+    vector: dict[str, float]
     control: np.ndarray
     reward: float | None = None
     terminated: bool = False
@@ -33,6 +34,11 @@ class Tick:
     collision: bool = False
     lane_crossings: int = 0
     reverse: bool = False
+
+    @property
+    def speed(self) -> float:
+        """[m/s]."""
+        return self.vector[SPEED.name]
 
 
 class TickAssembler:
@@ -181,7 +187,7 @@ class EpisodeRecorder:
             rewards=rewards,
             dones=last,
             terminals=last & terminal,
-            vector=np.array([tick.speed for tick in rows.ticks[:-1]], np.float32)[:, None],
+            vector=np.array([list(tick.vector.values()) for tick in rows.ticks[:-1]], np.float32),
             expert_actions=np.array(rows.experts, np.float32),
             stamps_ns=np.array([tick.stamp_ns for tick in rows.ticks[:-1]], np.int64),
             camera_mask=None if seen.all() else seen,
