@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from extra_input import register
 from fixtures_rosbag import CAMERA, MS, VEHICLE, drive, image, stamped, write_bag
 from make_episodes import META, make_episode
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import CameraSpec, VectorSpec, load_bundle
 from wm_data.conversion.episode_bag import write_bag as write_episode_bag
+from wm_data.episodes import write_episode
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.errors import BagError
 from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.run import evaluate
+from wm_tools.verify_bundle.observations import recorded
+from wm_tools.verify_bundle.options import VerifyOptions
 
 PERIOD_NS = 80 * MS
 TWO = ("left", "right")
@@ -87,6 +91,22 @@ def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(t
         evaluate(options(bag=folder, bundle=turning))
     found = evaluate(options(bag=folder, bundle=turning, reading={"topics": (f"imu={VEHICLE}/imu",)}, moments=0))
     assert (found.evaluations[0].frames.decided.mode == Mode.DRIVING).all()
+
+
+def test_a_bundle_with_an_input_that_was_entered_in_the_registry_is_evaluated(tmp_path, options, monkeypatch):
+    entry = register(monkeypatch)
+    columns = [{"name": "speed", "unit": "m/s"}, {"name": entry.name, "unit": entry.unit}]
+    pushed = make_tiny_bundle(tmp_path / "pushed", vector=(VectorSpec(entry.name, entry.unit, 0.0, 1.0),))
+    with pytest.raises(BagError, match=r"no acceleration_along \[m/s²\].*--topics imu=TOPIC"):
+        write_episode(tmp_path / "slow.npz", make_episode(30))
+        evaluate(options(bag=tmp_path / "slow.npz", bundle=pushed))
+    episode = make_episode(30)
+    numbers = np.stack([episode.vector[:, 0], np.arange(30) / 10], 1).astype(np.float32)
+    write_episode(tmp_path / "one.npz", replace(episode, vector=numbers, meta={**META, "vector": columns}))
+    found = evaluate(options(bag=tmp_path / "one.npz", bundle=pushed, moments=0))
+    assert (found.evaluations[0].frames.mode == Mode.DRIVING).all()
+    frames = recorded(VerifyOptions(pushed, data=tmp_path / "one.npz", frames=5), load_bundle(pushed).manifest, False)
+    np.testing.assert_array_equal([frame.vector for frame in frames], numbers[:5, 1:])
 
 
 def test_a_bundle_that_cuts_its_pictures_otherwise_is_told_so(tmp_path, bundle, options):

@@ -133,6 +133,11 @@ YAW_RATE = VectorInput(
 VECTOR_INPUTS: dict[str, VectorInput] = {entry.name: entry for entry in (SPEED, YAW_RATE)}
 
 
+def input_topics() -> dict[str, InputTopic]:
+    """All topics that vector inputs come from, by kind."""
+    return {source.topic.kind: source.topic for entry in VECTOR_INPUTS.values() for source in entry.sources}
+
+
 def usual_inputs() -> list[VectorInput]:
     """Those that `collect` records, in order."""
     return [entry for entry in VECTOR_INPUTS.values() if entry.usual]

@@ -3,19 +3,11 @@
 from collections.abc import Sequence
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from wm_bundle.vector_inputs import input_topics
 
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CAMERA_TYPES = (*IMAGES, "sensor_msgs/msg/CameraInfo")
-OF_THE_CAR = (
-    "vehicle_status",
-    "odometry",
-    "imu",
-    "speedometer",
-    "collision",
-    "lane_invasion",
-    "step_result",
-    "expert_control",
-)
+OF_THE_CAR = ("collision", "lane_invasion", "step_result", "expert_control")  # besides what tells vector inputs
 OF_THE_PLANNER = ("vehicle_control_cmd", "planner/status", "planner/imagined", "planner/future")
 GLOBAL = ("/tf", "/tf_static", "/clock")
 _DEPTH = 100  # messages that may wait for us: seconds of a drive, should the process stand still
@@ -31,7 +23,8 @@ def is_wanted(topic: str, kind: str, role_name: str, chosen: Sequence[str]) -> b
     if not topic.startswith(root):
         return False
     name = topic.removeprefix(root)
-    return name in OF_THE_CAR or name in OF_THE_PLANNER or (kind in CAMERA_TYPES and not name.startswith("planner/"))
+    named = {*OF_THE_CAR, *OF_THE_PLANNER, *(topic.usual_name for topic in input_topics().values())}
+    return name in named or (kind in CAMERA_TYPES and not name.startswith("planner/"))
 
 
 def is_source(topic: str, role_name: str) -> bool:

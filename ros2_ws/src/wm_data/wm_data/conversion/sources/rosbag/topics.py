@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source
+from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source, input_topics
 from wm_evaluation.wording import counted
 
 from wm_data.conversion.errors import ConversionError
@@ -82,8 +82,8 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
 
 def _types(named: bool = False) -> dict[str, tuple[str, ...]]:
     """What is looked for by type, by kind; of ``named`` topics more may be accepted."""
-    topics = [source.topic for entry in VECTOR_INPUTS.values() for source in entry.sources if source.topic.stamped]
-    return _TYPES | {topic.kind: (topic.type, *(topic.other_types if named else ())) for topic in topics}
+    topics = {kind: topic for kind, topic in input_topics().items() if topic.stamped}
+    return _TYPES | {kind: (topic.type, *(topic.other_types if named else ())) for kind, topic in topics.items()}
 
 
 def _actions(wanted: str, has_status: bool, use_control: Callable[[], bool], topics: dict[str, Topic]) -> str:
