@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wm_training.cli import DONE, parse, run
+from wm_evaluation.command_line import DONE, parse, run
 
 from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
@@ -16,7 +16,7 @@ Name = Literal["train", "imagine", "control", "sampling", "convert"]
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and where the result goes."""
+    """Measure training, imagination, control, sampling and conversion."""
 
     output: Path = ROOT / "out" / "bench"
     """Folder for bench.json."""
@@ -42,7 +42,7 @@ class Options:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "Measure training, imagination, control, sampling and conversion.", "bench", arguments)
+    options = parse(Options, "bench", arguments)
     from wm_bundle import BundleError
     from wm_data.conversion.errors import ConversionError
     from wm_planner.errors import PlannerError

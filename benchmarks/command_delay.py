@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from wm_bundle import ImagePreprocessor
 from wm_bundle.files import write_text
+from wm_evaluation.command_line import DONE, parse, run
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
 from wm_planner.pilot.in_flight import CommandsInFlight
-from wm_training.cli import DONE, parse, run
 
 from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
@@ -26,7 +26,7 @@ from benchmarks.errors import BenchmarkError
 
 @dataclass(frozen=True)
 class Options:
-    """What to drive."""
+    """Drive with commands that act late."""
 
     bundle: Path = ROOT / "models" / "carracing"
     """Folder of the model bundle."""
@@ -110,7 +110,7 @@ def _drive(parts: Parts, seed: int, delay: int, compensated: bool, most_steps: i
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "Drive with commands that act late.", "command_delay", arguments)
+    options = parse(Options, "command_delay", arguments)
     return run("command_delay", lambda: _main(options), (BenchmarkError, PlannerError, OSError))
 
 

@@ -17,10 +17,10 @@ from wm_bundle import ImagePreprocessor
 from wm_bundle.files import write_text
 from wm_data.episodes import EpisodeError
 from wm_data.splits import split_files
+from wm_evaluation.command_line import DONE, STOPPED, parse, run
 from wm_planner.engine.policy import Policy, read_policy
 from wm_planner.engine.providers import EngineSettings
 from wm_planner.errors import PlannerError
-from wm_training.cli import DONE, STOPPED, parse, run
 from wm_training.errors import TrainingError
 
 from benchmarks.children import ROOT
@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What to compare."""
+    """What imagined episodes do for behaviour cloning."""
 
     checkpoint: Path
     """Checkpoint of the world model (*.pt) that imagines."""
@@ -77,7 +77,7 @@ class Stopped(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "What imagined episodes do for behaviour cloning.", "imagined_cloning", arguments)
+    options = parse(Options, "imagined_cloning", arguments)
     return run(
         "imagined_cloning",
         lambda: _compare(options),

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from wm_bundle import BundleError, load_bundle
 from wm_bundle.files import write_text
-from wm_training.cli import DONE, parse, run
+from wm_evaluation.command_line import DONE, parse, run
 
 from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
@@ -33,7 +33,7 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Options:
-    """How long to drive."""
+    """Measure what the live view costs the control loop."""
 
     bundle: Path = ROOT / "models" / "carracing"
     """Folder of the model bundle."""
@@ -247,7 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     from wm_tools.common.errors import DriveError
 
-    options = parse(Options, "Measure what the live view costs the control loop.", "live_view", arguments)
+    options = parse(Options, "live_view", arguments)
     return run("live_view", lambda: _main(options), (BenchmarkError, BundleError, DriveError, OSError))
 
 

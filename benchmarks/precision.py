@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from wm_training.cli import DONE, parse, run
+from wm_evaluation.command_line import DONE, parse, run
 
 from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
@@ -24,7 +24,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Options:
-    """What to train on, and for how long."""
+    """Compare training in bfloat16 with training in float32."""
 
     data_path: Path
     """Folder of episodes; every tenth validates."""
@@ -102,7 +102,7 @@ def _losses(options: Options, precision: str, seed: int, say: Callable[[str], No
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "Compare training in bfloat16 with training in float32.", "precision", arguments)
+    options = parse(Options, "precision", arguments)
     from wm_training.processes import prepare_process
 
     prepare_process()  # as `train` does, before torch is loaded

@@ -5,12 +5,10 @@ import sys
 import time
 
 from wm_bundle import BundleError
-from wm_bundle.stop_signals import raise_when_stopped
 from wm_data.episodes import EpisodeError
-from wm_planner.command_line import told_when_stopped
+from wm_evaluation.command_line import DONE, parse, run
 from wm_planner.errors import ConfigError
 from wm_tools.common.errors import DriveError
-from wm_training.cli import DONE, ERROR, parse
 from wm_training.errors import ConfigurationError, TrainingError
 
 from train_carracing.errors import RecipeError
@@ -18,30 +16,21 @@ from train_carracing.running import only_one, run_command
 from train_carracing.settings import Settings
 from train_carracing.steps import Step, steps_of
 
-DESCRIPTION = (
-    "From nothing to the shipped bundle: record, train, let the trained planner drive and record that, train again, "
-    "export, clone, benchmark. Running it again goes on where it was stopped, and leaves out what is done."
-)
 EXPECTED = (RecipeError, BundleError, EpisodeError, TrainingError, ConfigurationError, ConfigError, DriveError, OSError)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the recipe; returns the exit code: 0 done, 1 it cannot go on, 2 wrong usage, 128 + the signal when stopped
     by one."""
-    settings = parse(Settings, DESCRIPTION, "train_carracing", arguments)
-    raise_when_stopped()
-    try:
-        if settings.gpu:
-            _require_gpu()
-        with only_one(settings.results) as lock:
-            return _run(settings, lock)
-    except EXPECTED as error:
-        print(f"train_carracing: {error}", file=sys.stderr)
-        return ERROR
-    except KeyboardInterrupt as stop:
-        code, line = told_when_stopped("train_carracing", stop, "the same command goes on")
-        print(line, file=sys.stderr)
-        return code
+    settings = parse(Settings, "train_carracing", arguments)
+    return run("train_carracing", lambda: _train(settings), EXPECTED, "the same command goes on")
+
+
+def _train(settings: Settings) -> int:
+    if settings.gpu:
+        _require_gpu()
+    with only_one(settings.results) as lock:
+        return _run(settings, lock)
 
 
 def _run(settings: Settings, lock) -> int:

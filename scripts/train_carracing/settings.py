@@ -16,7 +16,9 @@ _SEEDS = re.compile(r"\d+(:\d+)?(,\d+(:\d+)?)*")
 
 @dataclass(frozen=True)
 class Settings:
-    """The command line. What a step left with other settings is refused, with what differs and what to do."""
+    """From nothing to the shipped bundle: record, train, let the trained planner drive and record that, train again,
+    export, clone, benchmark. Running it again goes on where it was stopped, and skips what is done; what a step left
+    with other settings is refused."""
 
     data: str = "data/carracing"
     """Folder of the episodes: round_1, and round_2, which has the files of round_1 too (as hard links)."""

@@ -26,7 +26,7 @@ from wm_tools.drive.recorder_node import RecorderNode as DriveRecorderNode
 from wm_tools.drive.records import EpisodeCollector
 from wm_tools.live_view.node import LiveViewNode
 from wm_tools.record.node import RecorderNode
-from wm_tools.record.options import RecordOptions
+from wm_tools.record.record_options import RecordOptions
 from wm_tools.replay.controls import Controls, offer_services
 from wm_tools.replay.monitor_node import ReplayMonitor
 from wm_tools.replay.monitor_options import MonitorOptions

@@ -26,7 +26,6 @@ def handlers():
         ("benchmark", "--sedes=1", "--seeds"),
         ("evaluate_bag", "--bundel", "--bundle"),
         ("verify_bundle", "--provder", "--provider"),
-        ("record", "--outptu", "--output"),
         ("replay", "--rat", "--rate"),
         ("loop_picture", "--otuput", "--output"),
     ],

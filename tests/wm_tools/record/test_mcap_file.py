@@ -15,7 +15,7 @@ from wm_data.conversion.sources.rosbag.bag import open_bag
 from wm_tools.common.errors import RecordError
 from wm_tools.record.definitions import definition
 from wm_tools.record.mcap_file import McapRecording, RecordedMessage, RecordedTopic
-from wm_tools.record.options import RecordOptions
+from wm_tools.record.record_options import RecordOptions
 
 CLOCK = RecordedTopic("/clock", "rosgraph_msgs/msg/Clock", *definition("rosgraph_msgs/msg/Clock"), "")
 
@@ -117,16 +117,16 @@ def options(tmp_path, **changes) -> RecordOptions:
     ],
 )
 def test_options_that_make_no_sense_are_named(tmp_path, changes, message):
-    with pytest.raises(RecordError, match=message):
+    with pytest.raises(ValueError, match=message):
         options(tmp_path, **changes)
 
 
 def test_no_file_is_overwritten(tmp_path):
     (tmp_path / "old.mcap").touch()
-    with pytest.raises(RecordError, match="exists already"):
+    with pytest.raises(ValueError, match="exists already"):
         options(tmp_path, output=tmp_path / "old.mcap")
     (tmp_path / "new.mcap.part").touch()
-    with pytest.raises(RecordError, match="--recover"):
+    with pytest.raises(ValueError, match="--recover"):
         options(tmp_path)
-    with pytest.raises(RecordError, match=r"ends with \.mcap"):
+    with pytest.raises(ValueError, match=r"ends with \.mcap"):
         options(tmp_path, output=tmp_path / "new.db3")

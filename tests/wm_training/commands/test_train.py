@@ -11,7 +11,7 @@ import pytest
 import tyro
 from make_episodes import make_folder
 from tiny_training import logged_updates, start, tiny_config, train_command, wait_until
-from wm_training.cli import parse, run
+from wm_evaluation.command_line import parse, run
 from wm_training.collecting.options import CollectOptions
 from wm_training.commands.train import main, read_options
 from wm_training.configuration.config import WorldModelTrainConfig
@@ -102,7 +102,7 @@ def test_bad_arguments_end_with_a_message_and_code_2(arguments, words, capsys):
 
 def test_values_that_the_options_of_another_command_refuse_end_with_the_reason_and_code_2(capsys):
     with pytest.raises(SystemExit) as stop:
-        parse(CollectOptions, "", "collect", ["--episodes", "0"])
+        parse(CollectOptions, "collect", ["--episodes", "0"])
     assert stop.value.code == 2
     assert "episodes is 0, expected above 0" in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ from tiny_training import (
     tiny_config,
     wait_until,
 )
+from wm_evaluation.command_line import is_main_process
 from wm_training import WorldModelTrainer, processes
 from wm_training.errors import TrainingError
 from wm_training.model.losses import LOSSES
@@ -80,9 +81,9 @@ def workers(process: subprocess.Popen) -> dict[int, int]:
 
 
 def test_the_place_is_read_from_torchrun_or_srun(environment):
-    assert place() == Place(0, 1, 0, 1) and processes.is_main_process()
+    assert place() == Place(0, 1, 0, 1) and is_main_process()
     environment(RANK=5, WORLD_SIZE=8, LOCAL_RANK=1, LOCAL_WORLD_SIZE=4)
-    assert place() == Place(5, 8, 1, 4) and not processes.is_main_process()
+    assert place() == Place(5, 8, 1, 4) and not is_main_process()
     environment(SLURM_STEP_NUM_TASKS=8, SLURM_STEP_NUM_NODES=2, SLURM_PROCID=5, SLURM_LOCALID=1)
     assert place() == Place(5, 8, 1, 4)
     environment(SLURM_NTASKS=4, SLURM_PROCID=0)  # in a batch script, without srun

@@ -1,7 +1,8 @@
-"""Tables on terminals of any width."""
+"""Tables on terminals of any width, and a bar that counts."""
 
 from rich.console import Console
 from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 _ANY_WIDTH = 10_000
@@ -23,3 +24,16 @@ def print_whole(console: Console, table: Table) -> None:
         console.print(table, crop=False)
     finally:
         console.width = width
+
+
+def counting_progress(title: str, console: Console) -> Progress:
+    """A bar that counts things, followed by the field ``note``; silent where ``console`` is no terminal."""
+    return Progress(
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )

@@ -63,11 +63,6 @@ def place() -> Place:
     return found
 
 
-def is_main_process() -> bool:
-    """True in the process that prints and writes: rank 0. Reads the environment only."""
-    return place().rank == 0
-
-
 def processor_threads() -> int:
     """Threads for this process: its share of the cores that it may use."""
     granted = os.environ.get("SLURM_CPUS_PER_TASK")

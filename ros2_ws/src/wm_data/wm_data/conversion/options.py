@@ -14,7 +14,11 @@ OF_BAGS = ("topics", "actions", "max_steer_deg", "wheelbase", "tolerance_ms", "t
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """Convert recordings and datasets into episodes (docs/conversion.md)."""
+    """Convert recordings and datasets into episodes (docs/conversion.md).
+
+    Exit code: 0 all recordings are converted; 1 none is, or the conversion broke off; 2 arguments that cannot be used;
+    3 some failed, the others are converted; 130 stopped by a signal.
+    """
 
     kind: Annotated[Kind, tyro.conf.Positional]
     """What the source is."""

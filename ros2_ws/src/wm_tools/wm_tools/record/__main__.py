@@ -11,12 +11,13 @@ from wm_bundle.ros_errors import reason_of
 from wm_bundle.stop_signals import note_stop_signals
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.message_types import jazzy_typestore
+from wm_evaluation.command_line import parse
 from wm_evaluation.wording import counted
 
 from wm_tools.common.errors import RecordError
 from wm_tools.record.mcap_file import McapRecording, Totals
 from wm_tools.record.node import RecorderNode
-from wm_tools.record.options import RecordOptions, parse_options
+from wm_tools.record.record_options import RecordOptions
 
 _EXIT_FAILED = 1
 _EXIT_REFUSED = 2
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
     try:
-        options = parse_options(remove_ros_args(argv)[1:])
+        options = parse(RecordOptions, "ros2 run wm_tools record", remove_ros_args(argv)[1:])
         # Our own handlers: the file is to be finished first.
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy about bad --ros-args

@@ -12,7 +12,7 @@ from wm_bundle.service_guard import guard_services
 from wm_tools.common.errors import RecordError
 from wm_tools.record.definitions import definition, message_class, qos_text
 from wm_tools.record.mcap_file import McapRecording, RecordedMessage, RecordedTopic
-from wm_tools.record.options import RecordOptions
+from wm_tools.record.record_options import RecordOptions
 from wm_tools.record.topics import is_source, is_wanted, matching_qos
 
 _LOOK_PERIOD_S = 0.1  # how often new topics are looked for

@@ -11,7 +11,8 @@ _PLACES = ("checkpoint", "data_path", "output_dir", "device", "threads", "resume
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """The command line. Bad values are refused with the field, the value and what was expected."""
+    """Imagine variations of recorded episodes with a trained world model, and write what it knows well as ordinary
+    episodes for other trainers. The same command continues a run that was stopped."""
 
     checkpoint: str
     """Checkpoint of the world model, such as runs/carracing/round_2/best_model.pt."""

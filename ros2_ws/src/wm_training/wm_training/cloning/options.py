@@ -15,7 +15,8 @@ VALIDATION_FRAMES = 10_000
 
 @dataclass(frozen=True)
 class CloneOptions(PolicyRun):
-    """The command line. Bad values are refused with the field, the value and what was expected."""
+    """Train a policy by behaviour cloning, from one picture to one command without a world model, and write it as an
+    ONNX file that the planner and the benchmark can drive. The same command continues a run that was stopped."""
 
     data_path: str
     """Folder of episodes, or of train/ and val/ folders of episodes."""

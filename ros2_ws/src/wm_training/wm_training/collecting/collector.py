@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from wm_bundle.vector_inputs import usual_inputs
 from wm_data.episodes import Episode, write_episode
+from wm_evaluation.command_line import say
 from wm_evaluation.wording import counted
 
-from wm_training.cli import say
 from wm_training.collecting.drivers import (
     BRAKE,
     AutopilotWithBursts,

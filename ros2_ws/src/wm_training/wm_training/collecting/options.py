@@ -10,7 +10,7 @@ from wm_training.errors import CollectError
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """What to record, and how."""
+    """Record driving episodes from ROS topics."""
 
     episodes: int = 10
     """Episodes the folder shall hold in the end: a total, so that the same call goes on where it was interrupted. Those

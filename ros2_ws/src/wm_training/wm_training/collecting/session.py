@@ -8,9 +8,9 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rich.console import Console
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.stop_signals import asked_to_stop
+from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
 
-from wm_training.cli import counting_progress
 from wm_training.collecting.collector import Collector
 from wm_training.collecting.node import CollectNode
 from wm_training.collecting.options import CollectOptions

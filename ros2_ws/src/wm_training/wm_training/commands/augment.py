@@ -5,19 +5,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from wm_bundle.stop_signals import asked_to_stop
+from wm_evaluation.command_line import DONE, STOPPED, parse, say
+from wm_evaluation.terminal import counting_progress
 
 from wm_training.augmentation.options import AugmentOptions
-from wm_training.cli import DONE, STOPPED, counting_progress, parse, run_on_episodes, say
+from wm_training.commands.running import run_on_episodes
 from wm_training.processes import prepare_process
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 PROGRAM = "augment"
-DESCRIPTION = (
-    "Imagine variations of recorded episodes with a trained world model, and write what it knows well as ordinary "
-    "episodes for other trainers. The same command continues a run that was stopped."
-)
 WORDS = {
     "surprise": "surprise of the decoded pictures",
     "disagreement": "disagreement on the reward",
@@ -30,7 +28,7 @@ WORDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     prepare_process()
-    options = parse(AugmentOptions, DESCRIPTION, PROGRAM, arguments)
+    options = parse(AugmentOptions, PROGRAM, arguments)
     return run_on_episodes(PROGRAM, lambda: _augment(options))
 
 

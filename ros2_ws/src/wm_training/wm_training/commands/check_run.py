@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from wm_evaluation.command_line import DONE, parse, run, say
 
-from wm_training.cli import DONE, parse, run, say
 from wm_training.configuration.layers import build, load
 from wm_training.errors import ConfigurationError, TrainingError
 from wm_training.monitoring.health import examine, read_run
@@ -14,7 +14,7 @@ from wm_training.monitoring.health import examine, read_run
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """Command line of check_run."""
+    """Judge a training run by its curves."""
 
     run: tyro.conf.Positional[str]
     """Folder of the run: its config.yaml and its tables are read, nothing in it is written."""
@@ -28,7 +28,7 @@ class CheckOptions:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(CheckOptions, "Judge a training run by its curves.", "check_run", arguments)
+    options = parse(CheckOptions, "check_run", arguments)
     return run("check_run", lambda: _check(options), (ConfigurationError, TrainingError, OSError))
 
 

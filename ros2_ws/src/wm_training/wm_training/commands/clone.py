@@ -3,26 +3,23 @@
 import sys
 from typing import TYPE_CHECKING
 
+from wm_evaluation.command_line import DONE, STOPPED, parse, say
 from wm_evaluation.wording import counted, spell_duration
 
-from wm_training.cli import DONE, STOPPED, parse, run_on_episodes, say
 from wm_training.cloning.options import CloneOptions
+from wm_training.commands.running import run_on_episodes
 from wm_training.processes import prepare_process
 
 if TYPE_CHECKING:
     from wm_training.cloning.trainer import CloneTrainer
 
 PROGRAM = "clone"
-DESCRIPTION = (
-    "Train a policy by behaviour cloning, from one picture to one command without a world model, and write it as an "
-    "ONNX file that the planner and the benchmark can drive. The same command continues a run that was stopped."
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     prepare_process()
-    options = parse(CloneOptions, DESCRIPTION, PROGRAM, arguments)
+    options = parse(CloneOptions, PROGRAM, arguments)
     return run_on_episodes(PROGRAM, lambda: _clone(options))
 
 

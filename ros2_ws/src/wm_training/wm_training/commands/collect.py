@@ -3,8 +3,7 @@
 import sys
 
 from wm_bundle.stop_signals import quiet_while_loading
-
-from wm_training.cli import parse, run
+from wm_evaluation.command_line import parse, run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     given = sys.argv[1:] if arguments is None else arguments
     plain = remove_ros_args(["collect", *given])[1:]
-    options = parse(CollectOptions, "Record driving episodes from ROS topics.", "collect", plain)
+    options = parse(CollectOptions, "collect", plain)
     return run("collect", lambda: record(options, given), (CollectError, EpisodeError, SpawnFileError, OSError))
 
 

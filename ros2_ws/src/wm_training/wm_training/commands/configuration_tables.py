@@ -4,7 +4,8 @@ import re
 import sys
 from typing import Any, get_args
 
-from wm_training.cli import DONE, USAGE, run
+from wm_evaluation.command_line import DONE, USAGE, run
+
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.configuration.layers import FIELDS, SECTIONS
 from wm_training.configuration.presets import PRESETS

@@ -5,19 +5,15 @@ import sys
 from rich.console import Console
 from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
+from wm_evaluation.command_line import DONE, ERROR, PARTLY, parse, run
+from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
-
-from wm_training.cli import DONE, ERROR, PARTLY, counting_progress, parse, run
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Exit code: 0 for all drives, 3 where some failed, 1 where nothing came out or the conversion broke
     off, 2 for arguments that cannot be used, 130 stopped by a signal."""
-    description = (ConvertOptions.__doc__ or "") + (
-        "\n\nExit code: 0 all recordings are converted; 1 none is, or the conversion broke off; 2 arguments that "
-        "cannot be used; 3 some failed, the others are converted; 130 stopped by a signal."
-    )
-    options = parse(ConvertOptions, description, "convert", arguments)
+    options = parse(ConvertOptions, "convert", arguments)
     return run("convert", lambda: _convert(options), (ConversionError, OSError))
 
 

@@ -9,8 +9,7 @@ from typing import Literal
 
 from wm_bundle import BundleError
 from wm_data.episodes import EpisodeError
-
-from wm_training.cli import parse, run
+from wm_evaluation.command_line import parse, run
 
 
 class ExportError(RuntimeError):
@@ -19,7 +18,7 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What to export, and where to."""
+    """Export a checkpoint as a bundle for the planner."""
 
     checkpoint: str
     """Checkpoint file, usually best_model.pt."""
@@ -56,7 +55,7 @@ class ExportOptions:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(ExportOptions, "Export a checkpoint as a bundle for the planner.", "export", arguments)
+    options = parse(ExportOptions, "export", arguments)
     from wm_training.errors import TrainingError
 
     expected = (ExportError, TrainingError, EpisodeError, BundleError, OSError)

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_evaluation.command_line import DONE, STOPPED, parse, say
 from wm_evaluation.wording import counted, spell_duration
 
-from wm_training.cli import DONE, STOPPED, parse, run_on_episodes, say
+from wm_training.commands.running import run_on_episodes
 from wm_training.errors import TrainingError
 from wm_training.guidance.options import FinetuneOptions
 from wm_training.processes import prepare_process
@@ -15,17 +16,12 @@ if TYPE_CHECKING:
     from wm_training.guidance.trainer import FinetuneTrainer
 
 PROGRAM = "finetune_policy"
-DESCRIPTION = (
-    "Improve a cloned policy: in recorded states a world model imagines what the policy's own proposals lead to, and "
-    "the policy is drawn to those with the better returns (advantage-weighted regression). The same command continues "
-    "a run that was stopped."
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     prepare_process()
-    options = parse(FinetuneOptions, DESCRIPTION, PROGRAM, arguments)
+    options = parse(FinetuneOptions, PROGRAM, arguments)
     return run_on_episodes(PROGRAM, lambda: _finetune(options))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-
-from wm_training.cli import DONE, ERROR, PARTLY, counting_progress, parse, run, say
+from wm_evaluation.command_line import DONE, ERROR, PARTLY, parse, run, say
+from wm_evaluation.terminal import counting_progress
 
 PROGRAM = "inspect"
 TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
@@ -15,7 +15,7 @@ TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
 
 @dataclass(frozen=True)
 class Options:
-    """The command line."""
+    """Show what a folder of episodes holds."""
 
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
     """Folder of episodes (*.npz), or with such folders train and val."""
@@ -38,7 +38,7 @@ class Options:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 3 where some files cannot be read, after all others were shown, 1 where none
     can be."""
-    options = parse(Options, "Show what a folder of episodes holds.", PROGRAM, arguments)
+    options = parse(Options, PROGRAM, arguments)
 
     def work() -> int:
         from wm_data.episodes import EpisodeError

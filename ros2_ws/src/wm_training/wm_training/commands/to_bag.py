@@ -10,13 +10,12 @@ from typing import Annotated
 import tyro
 from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import Episode, EpisodeError, read_episode
-
-from wm_training.cli import DONE, parse, run, say
+from wm_evaluation.command_line import DONE, parse, run, say
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line."""
+    """Write an episode as an mcap that can be played."""
 
     episode: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EPISODE")]
     """Episode file (*.npz)."""
@@ -32,7 +31,7 @@ class Options:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "Write an episode as an mcap that can be played.", "to_bag", arguments)
+    options = parse(Options, "to_bag", arguments)
     return run("to_bag", lambda: _to_bag(options), (ConversionError, EpisodeError, OSError))
 
 

@@ -10,13 +10,12 @@ import tyro
 from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import EpisodeError, drives_in, read_episode
 from wm_data.splits import SPLITS, split_files
-
-from wm_training.cli import DONE, parse, run, say
+from wm_evaluation.command_line import DONE, parse, run, say
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line."""
+    """Write episodes as a LeRobot dataset (format v3.0)."""
 
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
     """Folder of episodes (*.npz), or with such folders train and val."""
@@ -32,7 +31,7 @@ class Options:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(Options, "Write episodes as a LeRobot dataset (format v3.0).", "to_lerobot", arguments)
+    options = parse(Options, "to_lerobot", arguments)
     return run("to_lerobot", lambda: _to_lerobot(options), (ConversionError, EpisodeError, OSError))
 
 

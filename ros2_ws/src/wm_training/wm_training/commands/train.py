@@ -6,15 +6,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_evaluation.command_line import DONE, STOPPED, USAGE, is_main_process, parse, parse_some, run, say
 from wm_evaluation.wording import counted
 
-from wm_training.cli import DONE, STOPPED, USAGE, parse, parse_some, run, run_on_episodes, say
+from wm_training.commands.running import run_on_episodes
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.configuration.layers import below_flags, build, differences, dump
 from wm_training.configuration.presets import PresetName
 from wm_training.configuration.values import ONE_SIZE, NotSet
 from wm_training.errors import ConfigurationError, TrainingError
-from wm_training.processes import is_main_process, prepare_process
+from wm_training.processes import prepare_process
 
 if TYPE_CHECKING:
     from wm_data.agreement import Traits
@@ -43,7 +44,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Options(Layers):
-    """The whole command line."""
+    """Train an RSSM world model on episodes. The defaults shown are those of --preset and --config."""
 
     resume: str = "auto"
     """Checkpoint to continue from; auto takes output_dir/last.pt where it exists, none starts anew."""
@@ -76,13 +77,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
     below = below_flags(layers.preset, layers.config)
     sizes = {name for pair in ONE_SIZE for name in pair}
     lower = Settings(**{name: NotSet(value) if name in sizes else value for name, value in below.items()})
-    options = parse(
-        Options,
-        "Train an RSSM world model on episodes. The defaults shown are those of --preset and --config.",
-        "train",
-        arguments,
-        default=Options(layers.preset, layers.config, settings=lower),
-    )
+    options = parse(Options, "train", arguments, Options(layers.preset, layers.config, settings=lower))
     # A flag that was not given leaves the default in its place, the very object; a NotSet is never what a flag gives.
     given = {field.name: getattr(options.settings, field.name) for field in fields(lower)}
     flags = {name: value for name, value in given.items() if value is not getattr(lower, name)}

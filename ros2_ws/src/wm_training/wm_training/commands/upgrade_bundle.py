@@ -8,15 +8,15 @@ from typing import Annotated
 
 import tyro
 from wm_bundle import Bundle, BundleError, BundleManifest
-
-from wm_training.cli import DONE, parse, run, say
+from wm_evaluation.command_line import DONE, parse, run, say
 
 _FRAMES = 400  # imagined, of four drives
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line."""
+    """Bring a bundle of an earlier version forward: eight-bit weights that every processor multiplies exactly, and a
+    self-check. What the bundle computes, and its scores, stay the same."""
 
     bundle: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="BUNDLE")]
     """Folder of the bundle to bring forward."""
@@ -32,13 +32,7 @@ class Options:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(
-        Options,
-        "Bring a bundle of an earlier version forward: eight-bit weights that every processor multiplies exactly, "
-        "and a self-check. What the bundle computes, and its scores, stay the same.",
-        "upgrade_bundle",
-        arguments,
-    )
+    options = parse(Options, "upgrade_bundle", arguments)
     return run("upgrade_bundle", lambda: _upgrade(options), (BundleError, OSError))
 
 

@@ -2,13 +2,15 @@
 
 import sys
 
-from wm_training.cli import DONE, parse, run_on_episodes
+from wm_evaluation.command_line import DONE, parse
+
+from wm_training.commands.running import run_on_episodes
 from wm_training.imagination.options import VisualizeOptions
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    options = parse(VisualizeOptions, "Show and score what a trained world model imagines.", "visualize", arguments)
+    options = parse(VisualizeOptions, "visualize", arguments)
     return run_on_episodes("visualize", lambda: _visualize(options))
 
 

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wm_training.cli import say
+from wm_evaluation.command_line import say
+
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError

@@ -3,9 +3,9 @@
 import numpy as np
 from wm_bundle import Estimate, OpenLoopScores
 from wm_data.episodes import EpisodeError
+from wm_evaluation.command_line import say
 from wm_evaluation.scorecard.summary import summarise
 
-from wm_training.cli import say
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination.options import WindowSettings

@@ -9,7 +9,9 @@ from wm_training.cloning.policy_run import PolicyRun
 
 @dataclass(frozen=True)
 class FinetuneOptions(PolicyRun):
-    """The command line. Bad values are refused with the field, the value and what was expected."""
+    """Improve a cloned policy: in recorded states a world model imagines what the policy's own proposals lead to, and
+    the policy is drawn to those with the better returns (advantage-weighted regression). The same command continues a
+    run that was stopped."""
 
     policy: str
     """The policy to begin with: the *.onnx that `clone` or this command wrote, whose weights are in the folder

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from wm_bundle.files import write_text
+from wm_evaluation.command_line import say
 from wm_evaluation.report import write_page
 from wm_evaluation.scorecard.measurements import Measurements
 from wm_evaluation.scorecard.summary import summarise
@@ -18,7 +19,6 @@ from wm_evaluation.scorecard.tables import Cards
 from wm_evaluation.scorecard.terminal import terminal_tables
 
 from wm_training import processes
-from wm_training.cli import say
 from wm_training.configuration.values import nearest
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError

@@ -30,7 +30,7 @@ class WindowSettings(ScoreSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class VisualizeOptions(WindowSettings):
-    """The command line of visualize."""
+    """Show and score what a trained world model imagines."""
 
     checkpoint: str
     """Checkpoint of the model, such as runs/carracing/round_2/best_model.pt."""

@@ -1,0 +1,269 @@
+"""What every command does alike: options from a dataclass, one line for what cannot be used, exit codes, stop signals.
+
+A dataclass states each option once: its name, type, default and, in the text below it, its meaning. Parts that several
+commands share are dataclasses too, as fields of those. Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 3
+done in part, 128 + the signal's number stopped by one.
+"""
+
+import dataclasses
+import os
+import re
+import signal
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TextIO, TypeVar
+
+from wm_bundle.stop_signals import raise_when_stopped
+from wm_bundle.suggestions import did_you_mean
+
+Options = TypeVar("Options")
+
+DONE, ERROR, USAGE, PARTLY, STOPPED = 0, 1, 2, 3, 130
+
+
+def parse(
+    options: type[Options],
+    command: str,
+    arguments: list[str] | None = None,
+    default: Options | None = None,
+    refused: type[Exception] = ValueError,
+) -> Options:
+    """Options of the command line (or of ``arguments``), over the values of ``default``.
+
+    ``command``: as it is called, `ros2 run PACKAGE NAME` or NAME alone; --help says of it what the dataclass's
+    docstring says. Ends the program for --help, and with one line and exit code 2 for options that are none and for
+    values that the dataclass's own checks refuse, by ``refused``.
+    """
+    given = {} if default is None else {"default": default}
+    return _from_words(options, command, arguments, refused, **given)
+
+
+def parse_some(options: type[Options], command: str, arguments: list[str] | None = None) -> Options:
+    """As ``parse``, but options that are no field of ``options``, and --help, are left for somebody else."""
+    return _from_words(options, command, arguments, ValueError, add_help=False, return_unknown_args=True)[0]
+
+
+def option(metavar: str | None = None, name: str | None = None, *aliases: str, default: str | None = None) -> object:
+    """For ``Annotated``: what --help calls the value, the option's name where it is not the field's, other spellings,
+    and how --help tells a default that the field spells as None or ()."""
+    import tyro
+
+    hint = None if default is None else f"(default: {default})"
+    return tyro.conf.arg(metavar=metavar, name=name, aliases=aliases or None, help_behavior_hint=hint)
+
+
+def several(read: Callable[[str], Any], metavar: str) -> object:
+    """For ``Annotated``: a tuple of words of its own kind; ``read`` raises ValueError for one that is none."""
+    import tyro
+
+    def read_all(words: list[str]) -> tuple:
+        if not words:
+            raise ValueError("expected one value or more")
+        return tuple(map(read, words))
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=f"{metavar} [{metavar} ...]",
+        instance_from_str=read_all,
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda values: [str(value) for value in values],
+    )
+
+
+def one(read: Callable[[str], Any], metavar: str, spell: Callable[[Any], str] = str) -> object:
+    """For ``Annotated``: one word of its own kind; ``read`` raises ValueError for one that is none, ``spell`` is its
+    inverse, for the default in --help."""
+    import tyro
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: read(words[0]),
+        is_instance=lambda value: True,
+        str_from_instance=lambda value: [spell(value)],
+    )
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one of its run that speaks: of those of torchrun or srun all but one are silent."""
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        return int(os.environ["RANK"]) == 0
+    # Not SLURM_NTASKS: a batch script that runs the command without srun has it too.
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) <= 1 or int(os.environ["SLURM_PROCID"]) == 0
+
+
+def say(program: str, text: str) -> None:
+    """A line on stderr, said once by all the processes of a run."""
+    if is_main_process():
+        print(f"{program}: {text}", file=sys.stderr)
+
+
+def run(
+    program: str,
+    work: Callable[[], int],
+    expected: tuple[type[Exception], ...] | Mapping[type[Exception], int],
+    left: str | None = None,
+    output: Path | None = None,
+) -> int:
+    """Run ``work``; returns the exit code.
+
+    The ``expected`` errors become one line on stderr and exit code 1, or the one that stands for the nearest of their
+    classes. ``left``: what the line after a signal tells of what is there, and then SIGTERM and SIGHUP stop the work as
+    Ctrl-C does. ``output``: what an OSError failed to write.
+    """
+    try:
+        if left is not None:
+            raise_when_stopped()
+        elif signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # since the entry
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read the output has gone
+        _discard(sys.stdout)
+        _discard(sys.stderr)
+        return ERROR
+    except tuple(expected) as error:
+        failed = "" if output is None or not isinstance(error, OSError) else f"{output} cannot be written: "
+        print(f"{program}: {failed}{error}", file=sys.stderr)
+        codes = expected if isinstance(expected, Mapping) else {}
+        return next((codes[kind] for kind in type(error).__mro__ if kind in codes), ERROR)
+    except KeyboardInterrupt as stop:
+        return _stopped(program, stop, left)
+
+
+def _from_words(options: type, command: str, arguments: list[str] | None, refused: type[Exception], **how: Any) -> Any:
+    program = command.split()[-1]
+    try:
+        import tyro  # here, because it takes a while, and Ctrl-C is caught here
+
+        words, flags = list(sys.argv[1:] if arguments is None else arguments), _flags(options)
+        try:
+            if "return_unknown_args" not in how:
+                _refuse_unknown(program, words, flags)
+            with tyro._errors.on_parse_error(lambda event: _refuse(program, _reason(event))):
+                return tyro.cli(
+                    options,
+                    prog=command,
+                    args=_joined(words, flags),
+                    config=(tyro.conf.OmitArgPrefixes,),
+                    console_outputs=is_main_process(),
+                    **how,
+                )
+        except refused as error:
+            _refuse(program, str(error))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # … --help | head
+        _discard(sys.stdout)
+        raise SystemExit(DONE) from None
+    except KeyboardInterrupt as stop:
+        raise SystemExit(_stopped(program, stop, None)) from None
+
+
+def _flags(options: type) -> dict[str, bool]:
+    """Every spelling of an option, and whether the option takes several words."""
+    flags, hints = {"--help": False}, typing.get_type_hints(options, include_extras=True)
+    for field in dataclasses.fields(options):
+        hint = hints[field.name]
+        hint, *marks = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
+        if dataclasses.is_dataclass(hint):
+            flags |= _flags(hint)
+            continue
+        name = next((mark.name for mark in marks if getattr(mark, "name", None)), field.name)
+        aliases = [alias for mark in marks for alias in getattr(mark, "aliases", None) or ()]
+        takes_several = typing.get_origin(hint) is tuple and typing.get_args(hint)[-1] is Ellipsis
+        flags |= dict.fromkeys((_flag(name), *aliases), takes_several)
+        if hint is bool:
+            flags[f"--no-{_flag(name)[2:]}"] = False
+    return flags
+
+
+def _flag(name: str) -> str:
+    """An option as it is listed: `--max_steps=3` and the field max_steps are `--max-steps`."""
+    return "--" + name.partition("=")[0].removeprefix("--").replace("_", "-")
+
+
+def _refuse_unknown(program: str, words: list[str], flags: Mapping[str, bool]) -> None:
+    """End the program for an option that is none, before all that is missing because of it."""
+    for word in words[: words.index("--")] if "--" in words else words:
+        if word.startswith("--") and _flag(word) not in flags and not word.startswith("--tyro-"):
+            name = word.partition("=")[0]
+            _refuse(program, f"unknown option {name}{did_you_mean(name, flags)}")
+
+
+def _joined(words: list[str], flags: Mapping[str, bool]) -> list[str]:
+    """The words, those of an option that takes several and is given repeatedly in one place."""
+    groups, several_of = [[]], {}
+    current = groups[0]
+    for index, word in enumerate(words):
+        if word == "--":
+            groups.append(words[index:])
+            break
+        name, (_, equals, value) = _flag(word) if word.startswith("--") else word, word.partition("=")
+        if flags.get(name):
+            if name not in several_of:
+                several_of[name] = [name]
+                groups.append(several_of[name])
+            current = several_of[name]
+            current += [value] if equals else []
+        elif name.startswith("--") or name in flags:
+            current = [word]
+            groups.append(current)
+        else:
+            current.append(word)
+    return [word for group in groups for word in group]
+
+
+def _reason(event: Any) -> str | None:
+    """Why tyro refuses, in one line; ``event`` is one of its descriptions of it. None for one that is not known."""
+    argument, kind = getattr(event, "argument", None), type(event).__name__
+    name = "" if argument is None else f"{_spelling(argument)}: "
+    if kind == "UnrecognizedArgs":
+        return f"unknown argument {' '.join(event.tokens)}"
+    if kind == "MissingArgs":
+        return f"expected {', '.join(_spelling(entry.arg) for entry in event.missing_arguments)} as well"
+    if kind == "InvalidChoice":
+        return f"{name}invalid choice: '{event.value}' (choose from {', '.join(event.choices)})"
+    if kind == "BadValue":
+        return f"{name}expected a value"
+    return name + _plain(event.message) if kind == "InstantiationFailure" else None
+
+
+def _spelling(argument: Any) -> str:
+    """How an option or a positional argument is written."""
+    if argument.is_positional():
+        return str(argument.lowered.metavar)
+    return argument.lowered.name_or_flags[-1]
+
+
+def _plain(message: str) -> str:
+    """Python's words about a number that is none, in ours; of a type that may be None, those about the other one."""
+    if "\nGot errors:" in message:
+        message = re.sub(r"\[/?bold\]", "", message.strip().splitlines()[-1].partition(": ")[2])
+    for pattern, expected in ((r"float: ('.*')", "a number"), (r"int\(\) with base 10: ('.*')", "a whole number")):
+        if found := re.search(pattern, message):
+            return f"expected {expected}, found {found[1]}"
+    return " ".join(message.split())
+
+
+def _refuse(program: str, reason: str | None) -> NoReturn | None:
+    """End the program with one line; without a reason tyro ends it in its own words."""
+    if reason is not None:
+        say(program, f"{reason} (see --help)")
+        raise SystemExit(USAGE)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written go nowhere, or Python would complain about the closed pipe when it ends."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _stopped(program: str, stop: KeyboardInterrupt, left: str | None) -> int:
+    number = getattr(stop, "number", signal.SIGINT)
+    how = "interrupted" if left is None else f"stopped by {signal.Signals(number).name}; {left}"
+    print(f"{program}: {how}", file=sys.stderr)
+    return 128 + number

@@ -1,0 +1,57 @@
+"""What the user may ask of `record`, checked before anything starts."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from wm_evaluation.command_line import option
+
+SUFFIX = ".mcap"
+_OF_A_DRIVE = (
+    "cameras, status, odometry, imu, speedometer, collision, lane_invasion, step_result, expert_control, commands, "
+    "planner/status, planner/imagined, planner/future of the car, /tf, /tf_static, /clock"
+)
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """Records a drive's topics into one mcap file, until SIGINT, SIGTERM or the end of the simulator. Topics that come
+    later are taken in."""
+
+    output: Annotated[Path, option(f"FILE{SUFFIX}", None, "-o")]
+    """File to write."""
+    role_name: Annotated[str, option("NAME")] = "ego_vehicle"
+    """The car's name in its topics."""
+    topics: Annotated[tuple[str, ...], option("TOPIC [TOPIC ...]", default=_OF_A_DRIVE)] = ()
+    """Exactly these topics."""
+    max_seconds: Annotated[float | None, option("S", default="no limit")] = None
+    """End so long after the first message [s]."""
+    queue_mb: Annotated[float, option("MB")] = 256.0
+    """Most that may wait for the disk [MB]; what is beyond is dropped and counted."""
+
+    def __post_init__(self):
+        if self.output.suffix != SUFFIX:
+            raise ValueError(f"--output: expected a file that ends with {SUFFIX}, found '{self.output}'")
+        if self.output.exists():
+            raise ValueError(f"--output: {self.output} exists already; name another file, or delete it")
+        if self.partial.exists():
+            raise ValueError(
+                f"--output: {self.partial} was left by a recorder that was killed; save what it holds with "
+                f"`ros2 run wm_training convert rosbag {self.partial} DEST --recover`, then delete it"
+            )
+        if not (self.role_name.isascii() and self.role_name.isidentifier()):
+            raise ValueError(
+                f"--role-name: expected a ROS name (a letter, then letters, digits and _), found '{self.role_name}'"
+            )
+        for topic in self.topics:
+            if not topic.startswith("/"):
+                raise ValueError(f"--topics: expected whole names that begin with /, found '{topic}'")
+        for name, number in (("--max-seconds", self.max_seconds), ("--queue-mb", self.queue_mb)):
+            if number is not None and not (math.isfinite(number) and number > 0.0):
+                raise ValueError(f"{name}: expected above 0, found {number:g}")
+
+    @property
+    def partial(self) -> Path:
+        """The file that is written to until the recording ends."""
+        return self.output.with_name(self.output.name + ".part")

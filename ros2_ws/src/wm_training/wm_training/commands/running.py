@@ -1,0 +1,19 @@
+"""How the commands run that read episodes and train."""
+
+from collections.abc import Callable
+
+from wm_evaluation.command_line import run
+
+
+def run_on_episodes(program: str, work: Callable[[], int]) -> int:
+    """``run`` for what reads episodes and trains: their errors are loaded here, so that Ctrl-C while numpy loads gets
+    no traceback."""
+
+    def guarded() -> int:
+        from wm_data.episodes import EpisodeError
+
+        from wm_training.errors import ConfigurationError, TrainingError
+
+        return run(program, work, (EpisodeError, TrainingError, ConfigurationError, OSError))
+
+    return run(program, guarded, ())
