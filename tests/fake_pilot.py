@@ -7,9 +7,11 @@ from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.pilot import BRAKE, Pilot
 from wm_planner.planning.limits import ActionLimits
-from wm_planner.planning.planner import Manner, Planner, Tuning
+from wm_planner.planning.planner import Planner
 from wm_planner.planning.scoring import Scorer
-from wm_planner.planning.solvers import CEM, SamplingSettings
+from wm_planner.planning.solvers.cem import CEM
+from wm_planner.planning.solvers.sampling import SamplingSettings
+from wm_planner.planning.tuning import Manner, Tuning
 
 PERIOD_NS = 80_000_000
 CAUTIOUS_THROTTLE = 0.1

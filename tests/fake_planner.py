@@ -1,9 +1,11 @@
 """A planner on a fake engine, as tests/wm_planner/conftest.py has it."""
 
 import numpy as np
-from wm_planner.planning.planner import Manner, Planner, Tuning
+from wm_planner.planning.planner import Planner
 from wm_planner.planning.scoring import Scorer
-from wm_planner.planning.solvers import CEM, SamplingSettings
+from wm_planner.planning.solvers.cem import CEM
+from wm_planner.planning.solvers.sampling import SamplingSettings
+from wm_planner.planning.tuning import Manner, Tuning
 
 HORIZON = 6
 IMAGE = np.zeros((3, 8, 8), np.uint8)
@@ -20,7 +22,7 @@ def cem(candidates: int = 32, iterations: int = 3) -> CEM:
 
 def make_planner(engine, clock, solver=None, normal=None, policy=None, **tuning) -> Planner:
     tuning = Tuning(solver or cem(), normal or Manner(Scorer(1.0, 1.0)), **tuning)
-    planner = Planner(engine, tuning, policy=policy, speed_index=0, clock=clock)
+    planner = Planner(engine, tuning, policy=policy, inputs=("speed",), clock=clock)
     planner.stamp_ns = 0
     return planner
 

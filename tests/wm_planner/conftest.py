@@ -8,7 +8,7 @@ from fake_clock import FakeClock
 from fake_pilot import make_pilot
 from fake_planner import HORIZON
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec, from_command
-from wm_planner.engine.engine import Imagined
+from wm_planner.engine.imagined import Imagined
 from wm_planner.pilot.pilot import Pilot
 
 

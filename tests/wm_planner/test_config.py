@@ -4,11 +4,21 @@ import dataclasses
 
 import pytest
 from wm_bundle import VectorSpec
-from wm_planner.assembly import build, make_costs, make_scorer, make_solver, make_tuning
+from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
-from wm_planner.planning.costs import ActionRateCost, DeviationCost, DisagreementCost, SpreadCost, SteeringSpeedCost
-from wm_planner.planning.solvers import CEM, MPPI, ActorOnly, PolicyOnly, RandomShooting
+from wm_planner.planning.costs import check_costs, make_costs
+from wm_planner.planning.costs.action_rate import ActionRateCost
+from wm_planner.planning.costs.deviation import DeviationCost
+from wm_planner.planning.costs.risk import DisagreementCost, SpreadCost
+from wm_planner.planning.costs.steering_speed import SteeringSpeedCost
+from wm_planner.planning.solvers import SOLVERS
+from wm_planner.planning.solvers.actor_only import ActorOnly
+from wm_planner.planning.solvers.cem import CEM
+from wm_planner.planning.solvers.mppi import MPPI
+from wm_planner.planning.solvers.policy_only import PolicyOnly
+from wm_planner.planning.solvers.shooting import RandomShooting
+from wm_planner.planning.tuning import make_scorer, make_tuning
 
 
 @pytest.mark.parametrize(
@@ -58,16 +68,16 @@ def test_topics_follow_the_role_name_unless_given():
     [("shooting", RandomShooting), ("cem", CEM), ("mppi", MPPI), ("actor", ActorOnly), ("policy", PolicyOnly)],
 )
 def test_the_solver_is_the_one_named(name, kind):
-    assert type(make_solver(PlannerConfig(solver=name), 6)) is kind
+    assert type(SOLVERS[name].from_config(PlannerConfig(solver=name), 6)) is kind
 
 
-def kinds(manifest, has_ensemble=False, **values) -> list[type]:
-    return [type(cost) for cost in make_costs(PlannerConfig(**values), manifest, has_ensemble)]
+def kinds(has_ensemble=False, **values) -> list[type]:
+    return [type(cost) for cost in make_costs(PlannerConfig(**values), has_ensemble)]
 
 
-def test_costs_are_those_with_a_weight(manifest):
-    assert kinds(manifest) == []
-    assert kinds(manifest, action_rate_cost=1.0, deviation_cost=1.0, steering_speed_cost=1.0) == [
+def test_costs_are_those_with_a_weight():
+    assert kinds() == []
+    assert kinds(action_rate_cost=1.0, deviation_cost=1.0, steering_speed_cost=1.0) == [
         ActionRateCost,
         DeviationCost,
         SteeringSpeedCost,
@@ -75,8 +85,8 @@ def test_costs_are_those_with_a_weight(manifest):
 
 
 def test_risk_asks_the_ensemble_and_several_futures_only_without_one(manifest):
-    assert kinds(manifest, has_ensemble=True, risk=1.0) == [DisagreementCost]
-    assert kinds(manifest, risk=1.0) == [SpreadCost]
+    assert kinds(has_ensemble=True, risk=1.0) == [DisagreementCost]
+    assert kinds(risk=1.0) == [SpreadCost]
     config = PlannerConfig(risk=1.0, risk_samples=5, candidates=24)
     assert make_scorer(config, manifest, has_ensemble=True).samples == 1
     assert make_scorer(config, manifest, has_ensemble=False).samples == 3  # as many as leave 8 candidates
@@ -86,7 +96,7 @@ def test_risk_asks_the_ensemble_and_several_futures_only_without_one(manifest):
 def test_a_cost_that_the_bundle_cannot_serve_is_refused(manifest):
     blind = dataclasses.replace(manifest, vector=())
     with pytest.raises(ConfigError, match="steering_speed_cost: bundle fake has no input speed"):
-        kinds(blind, steering_speed_cost=1.0)
+        check_costs(PlannerConfig(steering_speed_cost=1.0), blind)
 
 
 def test_cautious_weighs_every_cost_more_and_limits_throttle(manifest):

@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_planner import HORIZON, IMAGE, SPEED, cem, make_planner, observe, settings
-from wm_planner.engine.engine import Imagined
+from wm_planner.engine.imagined import Imagined
 from wm_planner.errors import NonFiniteError, PlanError, PlannerError
-from wm_planner.planning.costs import SpreadCost
+from wm_planner.planning.costs.risk import SpreadCost
 from wm_planner.planning.limits import ActionLimits
-from wm_planner.planning.planner import Manner, Planner, Tuning, check_actions
+from wm_planner.planning.plan import check_actions
+from wm_planner.planning.planner import Planner
 from wm_planner.planning.scoring import Scorer
-from wm_planner.planning.solvers import CEM
+from wm_planner.planning.solvers.cem import CEM
 from wm_planner.planning.timer import CandidateTimer
+from wm_planner.planning.tuning import Manner, Tuning
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ from fake_planner import HORIZON, IMAGE, cem, make_planner, observe, settings
 from wm_bundle import from_command, to_command
 from wm_planner.errors import PlanError
 from wm_planner.planning.limits import ActionLimits
-from wm_planner.planning.planner import Manner, check_actions
+from wm_planner.planning.plan import check_actions
 from wm_planner.planning.scoring import Scorer
-from wm_planner.planning.solvers import MPPI, ActorOnly, RandomShooting
+from wm_planner.planning.solvers.actor_only import ActorOnly
+from wm_planner.planning.solvers.mppi import MPPI
+from wm_planner.planning.solvers.shooting import RandomShooting
+from wm_planner.planning.tuning import Manner
 
 
 def test_slew_limits_hold_from_the_last_command_on(engine, clock):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from fake_planner import HORIZON, IMAGE, SPEED, make_planner, observe
 from wm_bundle import from_command, to_command
-from wm_planner.planning.solvers import ActorOnly, PolicyOnly
+from wm_planner.planning.solvers.actor_only import ActorOnly
+from wm_planner.planning.solvers.policy_only import PolicyOnly
 
 
 class FakePolicy:

@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wm_planner.engine.engine import Imagined
-from wm_planner.planning.costs import (
-    ActionRateCost,
-    CostContext,
-    DeviationCost,
-    DisagreementCost,
-    Futures,
-    SpreadCost,
-    SteeringSpeedCost,
-)
+from wm_planner.engine.imagined import Imagined
+from wm_planner.planning.costs.action_rate import ActionRateCost
+from wm_planner.planning.costs.base import CostContext, Futures
+from wm_planner.planning.costs.deviation import DeviationCost
+from wm_planner.planning.costs.risk import DisagreementCost, SpreadCost
+from wm_planner.planning.costs.steering_speed import SteeringSpeedCost
 from wm_planner.planning.scoring import Scorer, imagined_returns, return_weights
 
 
@@ -66,7 +62,7 @@ def test_score_is_return_less_costs():
 
 
 def test_steering_costs_with_the_square_of_speed():
-    context = CostContext(CONTEXT.previous, CONTEXT.proposal, speed_mps=20.0)
+    context = CostContext(CONTEXT.previous, CONTEXT.proposal, vector={"speed": 20.0})
     plans = np.array([[[0.5, 1.0], [-0.1, 0.0]]], np.float32)
     # 0.01 weight * 20² * (0.5² + 0.1²) = 4 * 0.26
     assert SteeringSpeedCost(0.01)(plans, NOTHING, context) == pytest.approx([1.04])

@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from wm_planner.planning.solvers import CEM, MPPI, ActorOnly, PolicyOnly, Problem, RandomShooting, SamplingSettings
+from wm_planner.planning.solvers.actor_only import ActorOnly
+from wm_planner.planning.solvers.base import Problem
+from wm_planner.planning.solvers.cem import CEM
+from wm_planner.planning.solvers.mppi import MPPI
+from wm_planner.planning.solvers.policy_only import PolicyOnly
+from wm_planner.planning.solvers.sampling import SamplingSettings
+from wm_planner.planning.solvers.shooting import RandomShooting
 
 HORIZON = 6
 SAMPLING = ("shooting", "cem", "mppi")

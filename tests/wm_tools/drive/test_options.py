@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from wm_planner.config import SOLVERS
+from wm_planner.planning.solvers import SOLVERS
 from wm_tools.drive.entries import Entry
 from wm_tools.drive.options import DriveOptions, parse_options
 from wm_tools.drive.runner import controller_of
@@ -41,7 +41,7 @@ def test_values_are_taken(tmp_path):
 
 def test_every_solver_is_a_controller():
     words = ["--controllers", *SOLVERS, "--set", "proposal_policy=clone.onnx"]
-    assert parse_options(words).controllers == SOLVERS
+    assert parse_options(words).controllers == tuple(SOLVERS)
 
 
 def test_a_policy_file_is_a_controller_that_drives_with_it_alone():

@@ -1,6 +1,5 @@
 """Builds every part of the planner from its parameters, in one place."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,39 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from wm_bundle import Bundle, BundleManifest
 from wm_bundle.doubts import doubts
-from wm_bundle.vector_inputs import SPEED
 
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.engine import Engine, EngineSettings
 from wm_planner.engine.policy import Policy, PolicyFile
 from wm_planner.engine.providers import CHOICES
-from wm_planner.errors import ConfigError
 from wm_planner.pilot.bundle_guard import BundleGuard
 from wm_planner.pilot.pilot import Pilot
-from wm_planner.pilot.preflight import check_costs, load_models
-from wm_planner.planning.costs import (
-    ActionRateCost,
-    CostTerm,
-    DeviationCost,
-    DisagreementCost,
-    SpreadCost,
-    SteeringSpeedCost,
-)
-from wm_planner.planning.limits import ActionLimits
-from wm_planner.planning.planner import Manner, Planner, Tuning
-from wm_planner.planning.scoring import Scorer
-from wm_planner.planning.solvers import (
-    CEM,
-    FEWEST_CANDIDATES,
-    MPPI,
-    ActorOnly,
-    PolicyOnly,
-    RandomShooting,
-    SamplingSettings,
-    Solver,
-)
-
-_COST_WEIGHTS = ("action_rate_cost", "deviation_cost", "steering_speed_cost")
+from wm_planner.pilot.preflight import load_models
+from wm_planner.planning.planner import Planner
+from wm_planner.planning.tuning import make_tuning
 
 
 @dataclass(frozen=True)
@@ -76,9 +52,8 @@ def build(
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
     tuning = make_tuning(config, manifest, has_ensemble)
-    planner = planner_class(
-        engine, tuning, policy=policy, speed_index=manifest.column(SPEED), seed=config.seed, clock=clock
-    )
+    inputs = [entry.name for entry in manifest.vector]
+    planner = planner_class(engine, tuning, policy=policy, inputs=inputs, seed=config.seed, clock=clock)
     guard = BundleGuard(bundle, clock, file)
     pilot = Pilot(planner, manifest, config, guard, clock=clock, log=log)
     candidates = tuning.solver.candidates
@@ -135,87 +110,6 @@ def retune(parts: Parts, config: PlannerConfig) -> None:
     """
     parts.planner.retune(make_tuning(config, parts.bundle.manifest, parts.has_ensemble))
     parts.pilot.retune(config)
-
-
-def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
-    """Everything of the planner that may be exchanged while driving.
-
-    Raises ConfigError, see ``make_costs``, and for too few candidates to judge risk by.
-    """
-    if config.searches and not has_ensemble and config.cautious_risk > 0.0 and config.samples_that_fit < 2:
-        raise ConfigError(
-            f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with cautious_risk above 0, because "
-            f"bundle {manifest.model_id} has no ensemble and every plan is imagined more than once when degraded, "
-            f"found {config.candidates}; or set cautious_risk to 0"
-        )
-    slew = (config.steer_slew, config.longitudinal_slew)
-    cautious = replace(
-        config,
-        risk=max(config.risk, config.cautious_risk),
-        **{name: config.cautious_costs * getattr(config, name) for name in _COST_WEIGHTS},
-    )
-    speed = manifest.column(SPEED)
-    no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
-    return Tuning(
-        solver=make_solver(config, manifest.horizon),
-        normal=Manner(make_scorer(config, manifest, has_ensemble), ActionLimits(slew)),
-        cautious=Manner(
-            make_scorer(cautious, manifest, has_ensemble),
-            ActionLimits(slew, config.cautious_throttle),
-            no_throttle_above,
-        ),
-        model_noise=config.model_noise,
-        retries=config.plan_retries,
-    )
-
-
-def make_solver(config: PlannerConfig, horizon: int) -> Solver:
-    """The solver that ``config.solver`` names."""
-    if config.solver == "actor":
-        return ActorOnly()
-    if config.solver == "policy":
-        return PolicyOnly()
-    settings = SamplingSettings(
-        candidates=config.candidates,
-        horizon=horizon,
-        iterations=config.iterations,
-        std=(config.steer_std, config.longitudinal_std),
-        correlation=config.noise_correlation,
-        trust=config.trust,
-        seed=config.seed,
-    )
-    if config.solver == "mppi":
-        return MPPI(settings, config.temperature)
-    if config.solver == "cem":
-        return CEM(settings, config.elites)
-    return RandomShooting(settings)
-
-
-def make_scorer(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Scorer:
-    """The imagined return with the cost terms whose weight is not zero."""
-    return Scorer(
-        manifest.discount,
-        config.return_lambda,
-        make_costs(config, manifest, has_ensemble),
-        config.futures_per_plan(has_ensemble),
-    )
-
-
-def make_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> list[CostTerm]:
-    """The cost terms whose weight is not zero. Raises ConfigError for one that needs an input the bundle lacks."""
-    costs: list[CostTerm] = []
-    if config.action_rate_cost > 0.0:
-        costs.append(ActionRateCost(config.action_rate_cost))
-    if config.deviation_cost > 0.0:
-        costs.append(DeviationCost(config.deviation_cost))
-    if config.steering_speed_cost > 0.0:
-        check_costs(config, manifest)
-        costs.append(SteeringSpeedCost(config.steering_speed_cost))
-    if config.risk > 0.0 and has_ensemble:
-        costs.append(DisagreementCost(config.risk))
-    elif config.futures_per_plan(has_ensemble) > 1:
-        costs.append(SpreadCost(config.risk))
-    return costs
 
 
 def _has_ensemble(engine: Engine, manifest: BundleManifest) -> bool:

@@ -1,5 +1,6 @@
 """The planner node's parameters: one frozen dataclass, every field with its meaning, unit and range."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -7,18 +8,21 @@ from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_pa
 from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
 
 from wm_planner.errors import ConfigError
-from wm_planner.planning.solvers import FEWEST_CANDIDATES
+from wm_planner.planning.costs import COSTS
+from wm_planner.planning.costs.base import Cost
+from wm_planner.planning.kinds import with_parameters_of
+from wm_planner.planning.solvers import SOLVERS
+from wm_planner.planning.solvers.sampling import FEWEST_CANDIDATES
 
-SEARCHES = ("shooting", "cem", "mppi")
-SOLVERS = (*SEARCHES, "actor", "policy")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 _live = partial(parameter, live=True)  # it may change while the node drives, see ``assembly.retune``
 
 
 @dataclass(frozen=True)
+@with_parameters_of(*SOLVERS.values(), *COSTS)
 class PlannerConfig(VehicleParameters):
-    """All parameters."""
+    """All parameters; those of one solver or cost are declared in its file."""
 
     refusal = ConfigError
 
@@ -63,29 +67,12 @@ class PlannerConfig(VehicleParameters):
     solver: str = _live("mppi", "how to search for a plan", choices=SOLVERS)
     candidates: int = _live(64, "plans imagined in one iteration, fewer when the deadline is near", low=8, high=4096)
     iterations: int = _live(2, "iterations of the search, fewer when the deadline is near", low=1, high=20)
-    elites: int = _live(8, "cem: best candidates that form the next centre", low=1, high=4096)
-    temperature: float = _live(1.0, "mppi: softness of the weighting", "std of the returns", 0.01, 100.0)
-    steer_std: float = _live(0.05, "width of the search in steer", "of -1..1", 0.0, 1.0)
-    longitudinal_std: float = _live(0.1, "width of the search in throttle or brake", "of -1..1", 0.0, 1.0)
-    noise_correlation: float = _live(0.8, "correlation of the search noise between steps", "", 0.0, 0.99)
-    trust: float = _live(1.0, "how far a plan may be from the actor's", "widths of the search", 0.0, 100.0)
     return_lambda: float = _live(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)
-    action_rate_cost: float = _live(0.0, "cost of changing the action", "reward per unit²", 0.0, 1e6)
-    deviation_cost: float = _live(0.0, "cost of leaving the actor's plan", "reward per unit²", 0.0, 1e6)
-    steering_speed_cost: float = _live(0.0, "cost of steering times speed", "reward per (m/s)²", 0.0, 1e6)
-    risk: float = _live(0.0, "spread of the return that is subtracted from its mean", "std", 0.0, 100.0)
-    risk_samples: int = _live(
-        4,
-        "futures imagined of every plan to see that spread, in bundles without an ensemble; they share the candidates",
-        low=2,
-        high=64,
-    )
     model_noise: float = _live(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
     steer_slew: float = _live(0.4, "largest change of steer in one period", "of -1..1", 0.01, 2.0)
     longitudinal_slew: float = _live(1.0, "largest change of throttle less brake in one period", "of -1..1", 0.01, 2.0)
     plan_retries: int = _live(1, "searches begun afresh when a plan fails its checks, before the brake", low=0, high=5)
     cautious_costs: float = _live(3.0, "degraded: factor on the weight of every cost", "", 1.0, 100.0)
-    cautious_risk: float = _live(1.0, "degraded: least value of risk", "std", 0.0, 100.0)
     cautious_throttle: float = _live(0.2, "degraded: largest throttle", "of 0..1", 0.0, 1.0)
     cautious_speed: float = _live(
         0.0,
@@ -154,35 +141,29 @@ class PlannerConfig(VehicleParameters):
     def check(self) -> None:
         """See NodeParameters."""
         super().check()
-        if self.solver == "cem" and self.elites > self.candidates:
-            raise ConfigError(f"parameter elites: expected at most candidates ({self.candidates}), found {self.elites}")
+        SOLVERS[self.solver].check(self)
         if not self.engine_cache:
             raise ConfigError("parameter engine_cache: expected auto, off or a folder, found nothing")
-        if self.solver == "policy" and not self.proposal_policy:
-            raise ConfigError(
-                "parameter solver: policy drives with a policy file, expected one in proposal_policy, "
-                "found none; set it with -p proposal_policy:=FILE.onnx"
-            )
-        if self.risk > 0.0 and self.samples_that_fit < 2:
-            raise ConfigError(
-                f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with risk above 0, "
-                f"because every plan is then imagined more than once, found {self.candidates}"
-            )
+        for cost in COSTS:
+            if cost.several_futures and getattr(self, cost.name) > 0.0 and self.samples_that_fit < 2:
+                raise ConfigError(
+                    f"parameter candidates: expected at least {2 * FEWEST_CANDIDATES} with {cost.name} above 0, "
+                    f"because every plan is then imagined more than once, found {self.candidates}"
+                )
 
     @property
     def searches(self) -> bool:
         """Whether the solver looks for something better than the plan that it was given."""
-        return self.solver in SEARCHES
+        return SOLVERS[self.solver].searches
 
     @property
     def samples_that_fit(self) -> int:
         """``risk_samples``, or as many as leave enough candidates for a search."""
         return min(self.risk_samples, self.candidates // FEWEST_CANDIDATES)
 
-    def futures_per_plan(self, has_ensemble: bool) -> int:
-        """Futures that each plan is imagined in: several where risk is judged by their spread, for want of an
-        ensemble."""
-        return max(self.samples_that_fit, 1) if self.risk > 0.0 and not has_ensemble else 1
+    def futures_per_plan(self, costs: Sequence[Cost]) -> int:
+        """Futures that each plan is imagined in: several where one of the costs compares them."""
+        return self.samples_that_fit if any(cost.several_futures for cost in costs) else 1
 
     def sources(self, entry: VectorInput) -> tuple[Source, ...]:
         """Those that may tell a vector input, the best first: the one of ``<its name>_source``, else all."""

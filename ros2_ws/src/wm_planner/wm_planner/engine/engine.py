@@ -7,7 +7,6 @@ where they are returned) are overwritten by the next call of the same function.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from wm_bundle.onnx_runtime import onnxruntime as ort
 from wm_bundle.self_check import read_self_check
 
 from wm_planner.engine.bindings import make_function, run_checked
+from wm_planner.engine.imagined import Imagined
 from wm_planner.engine.providers import (
     EngineSettings,
     check_usable,
@@ -36,21 +36,6 @@ _INTERFACE = {
     "actor.onnx": (("belief",), ("actions", "std")),
     "decode.onnx": (("belief",), ("image",)),
 }
-
-
-@dataclass(frozen=True)
-class Imagined:
-    """What imagine.onnx says of N candidates: each (N, H) float32; entry h is the state reached by action h.
-
-    ``disagreement`` and ``value_disagreement`` are the standard deviation of reward and value over the members of
-    the model's ensemble, None for a model without one.
-    """
-
-    reward: np.ndarray
-    continues: np.ndarray
-    value: np.ndarray
-    disagreement: np.ndarray | None = None
-    value_disagreement: np.ndarray | None = None
 
 
 class Engine:

@@ -12,6 +12,7 @@ from wm_bundle.synchroniser import SynchroniserCounts
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE
 from wm_planner.pilot.modes import Mode
+from wm_planner.planning.costs import make_costs
 
 WINDOW_S = 5.0  # rates, shares and percentiles are of this long
 _WHOLE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
@@ -265,4 +266,4 @@ def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
     """Plans that a search imagines when it has the time; without an ensemble, risk costs several futures of a plan."""
     if not config.searches:
         return 1
-    return config.candidates // config.futures_per_plan(has_ensemble) * config.iterations
+    return config.candidates // config.futures_per_plan(make_costs(config, has_ensemble)) * config.iterations

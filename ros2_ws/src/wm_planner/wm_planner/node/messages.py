@@ -20,7 +20,7 @@ from wm_msgs.msg import ImaginedRollouts
 
 from wm_planner.node.diagnostics import Diagnosis
 from wm_planner.pilot.continuity import NS_PER_S, Sample
-from wm_planner.planning.planner import Plan
+from wm_planner.planning.plan import Plan
 
 MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object
 _MARKER_LIFETIME = Duration(sec=1)  # so that old plans do not stand around after the planner has gone

@@ -26,7 +26,8 @@ from wm_planner.node.messages import (
     rollouts_message,
 )
 from wm_planner.pilot.pilot import BRAKE, Decision
-from wm_planner.planning.planner import Plan, Planner
+from wm_planner.planning.plan import Plan
+from wm_planner.planning.planner import Planner
 from wm_planner.planning.sketch import sketch_paths
 
 

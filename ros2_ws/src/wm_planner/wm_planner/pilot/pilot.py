@@ -28,7 +28,8 @@ from wm_planner.pilot.continuity import (
 from wm_planner.pilot.in_flight import CommandsInFlight
 from wm_planner.pilot.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
 from wm_planner.pilot.preflight import check_inputs
-from wm_planner.planning.planner import Plan, Planner
+from wm_planner.planning.plan import Plan
+from wm_planner.planning.planner import Planner
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
 # Times the surprise threshold, above which a picture is not taken in. A rare but true view is somewhat above the

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
+from wm_bundle.vector_inputs import VECTOR_INPUTS
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
+from wm_planner.planning.costs import check_costs
 
 if TYPE_CHECKING:
     from wm_planner.engine.policy import PolicyFile
@@ -92,15 +93,6 @@ def check_inputs(manifest: BundleManifest) -> None:
                 f"bundle {manifest.model_id} needs the vector input {spec.name} [{spec.unit}]; "
                 f"this planner provides {known}"
             )
-
-
-def check_costs(config: PlannerConfig, manifest: BundleManifest) -> None:
-    """Raise ConfigError for a cost that needs an input which the bundle lacks."""
-    if config.steering_speed_cost > 0.0 and manifest.column(SPEED) is None:
-        raise ConfigError(
-            f"parameter steering_speed_cost: bundle {manifest.model_id} has no input speed [m/s], "
-            f"which this cost needs; set it to 0"
-        )
 
 
 def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:

@@ -5,71 +5,20 @@ Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from wm_bundle import ACTION_HIGH, ACTION_LOW, from_command, to_command
+from wm_bundle import from_command, to_command
+from wm_bundle.vector_inputs import SPEED
 
 from wm_planner.engine.engine import Engine
 from wm_planner.engine.policy import Policy
 from wm_planner.errors import PlanError, PlannerError
-from wm_planner.planning.costs import CostContext
+from wm_planner.planning.costs.base import CostContext
 from wm_planner.planning.limits import ActionLimits
-from wm_planner.planning.scoring import Scorer
-from wm_planner.planning.solvers import Problem, Solution, Solver
+from wm_planner.planning.plan import Plan, check_actions
+from wm_planner.planning.solvers.base import Model, Problem, Solution
 from wm_planner.planning.timer import CandidateTimer
-
-_LIMIT_SLACK = 1e-5  # float32 rounding
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked plan.
-
-    ``action`` (3,): the command now, [steer, throttle, brake]. ``actions`` (H, 3): what it belongs to.
-    ``candidates`` (N, H, 3) commands and their ``returns`` (N,) in reward units, of the last iteration; ``best`` is
-    the index of the largest. ``returns`` are NaN when there was no time to score (``iterations`` 0).
-    ``surprise`` [nats] of the observation stamped ``stamp_ns`` that it was made from; ``in_flight``: how many commands
-    act between that observation and ``action``. ``retries``: searches that had to be thrown away.
-    """
-
-    action: np.ndarray
-    actions: np.ndarray
-    candidates: np.ndarray
-    returns: np.ndarray
-    best: int
-    best_return: float
-    mean_return: float
-    surprise: float
-    iterations: int
-    stamp_ns: int
-    in_flight: int
-    retries: int
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How plans are judged and limited; the planner has one for driving and a cautious one."""
-
-    scorer: Scorer
-    limits: ActionLimits = ActionLimits()
-    no_throttle_above_mps: float = np.inf
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """What may be exchanged between two frames, see ``Planner.retune``.
-
-    ``cautious`` None: no more cautious than ``normal``. ``model_noise`` scales the noise of imagined futures (0: the
-    mean prediction); a scorer that needs several futures of a plan gets noise of scale 1 then. ``retries``: searches
-    begun afresh when a plan fails its checks.
-    """
-
-    solver: Solver
-    normal: Manner
-    cautious: Manner | None = None
-    model_noise: float = 0.0
-    retries: int = 1
+from wm_planner.planning.tuning import Tuning
 
 
 class Planner:
@@ -81,15 +30,14 @@ class Planner:
         tuning: Tuning,
         *,
         policy: Policy | None = None,
-        speed_index: int | None = None,
+        inputs: Sequence[str] = (),
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ):
-        """``policy`` proposes actions to solvers; ``speed_index``: which vector input is the speed in m/s, None for
-        none; ``clock`` is monotonic [s]."""
+        """``policy`` proposes actions to solvers; ``inputs`` names the vector inputs; ``clock`` is monotonic [s]."""
         self._engine = engine
         self._policy = policy
-        self._speed_index = speed_index
+        self._inputs = tuple(inputs)
         self._clock = clock
         self._seed = seed
         self._timer = CandidateTimer()
@@ -113,7 +61,7 @@ class Planner:
         self._stamp_ns: int | None = None
         self._command = np.zeros(3, np.float32)
         self._surprise = 0.0
-        self._speed_mps: float | None = None
+        self._vector: dict[str, float] = {}
         self._for_policy: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._random = np.random.default_rng(self._seed)
         self._tuning.solver.reset()
@@ -153,7 +101,7 @@ class Planner:
         whole = camera_mask is None or camera_mask.all()  # a policy is told of no missing camera
         self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if whole else None
         self._stamp_ns = stamp_ns
-        self._speed_mps = None if self._speed_index is None else float(vector[self._speed_index])
+        self._vector = dict(zip(self._inputs, map(float, vector), strict=False))
         return self._surprise
 
     def predict(self, commands: Sequence[np.ndarray | None]) -> None:
@@ -215,12 +163,12 @@ class Planner:
             previous = commands[-1]
         previous = from_command(previous)
         limits = manner.limits
-        if self._speed_mps is not None and self._speed_mps > manner.no_throttle_above_mps:
+        if self._vector.get(SPEED.name, 0.0) > manner.no_throttle_above_mps:
             limits = ActionLimits(limits.slew, min(limits.ceiling, 0.0))
         commands, _ = self._engine.actor(self._ahead)  # (H, 3)
         proposal = from_command(commands)
         limits.apply(proposal[None], previous)
-        context = CostContext(previous, proposal, self._speed_mps)
+        context = CostContext(previous, proposal, self._vector)
         samples = manner.scorer.samples
         noise = self._frame_noise(samples)
 
@@ -242,19 +190,24 @@ class Planner:
                 )
             return scores
 
-        def affordable() -> int:
-            return min(self._timer.fitting(deadline_s - self._clock()), len(self._noise)) // samples
+        def left_s() -> float:
+            return deadline_s - self._clock()
 
-        def limit(plans: np.ndarray) -> None:
-            limits.apply(plans, previous)
-
-        problem = Problem(proposal, limit, evaluate, affordable, lambda: self._policy_plan(limits, previous))
+        problem = Problem(
+            proposal,
+            limit=lambda plans: limits.apply(plans, previous),
+            evaluate=evaluate,
+            affordable=lambda: min(self._timer.fitting(left_s()), len(self._noise)) // samples,
+            policy_plan=lambda: self._policy_plan(limits, previous),
+            left_s=left_s,
+            model=Model(self._engine, self._ahead, self._engine.zero_noise(1) if noise is None else noise),
+        )
         return problem, limits, previous
 
     def _policy_plan(self, limits: ActionLimits, previous: np.ndarray) -> np.ndarray | None:
         """The policy's action, and then what the actor would do after it: (H, 2), within the limits.
 
-        None without a policy, and where it would have to judge a picture that is not whole or not believed.
+        None without a policy, and where it would have to judge a picture that is incomplete or not believed.
         """
         if self._policy is None or self._for_policy is None:
             return None
@@ -296,16 +249,3 @@ class Planner:
             in_flight=in_flight,
             retries=retries,
         )
-
-
-def check_actions(actions: np.ndarray) -> None:
-    """Raise PlanError unless all commands (H, 3) are finite, in their limits, and never throttle and brake at once."""
-    if not np.isfinite(actions).all():
-        raise PlanError(f"plan is not finite: {actions[~np.isfinite(actions).all(axis=1)][0].tolist()}")
-    low, high = np.asarray(ACTION_LOW) - _LIMIT_SLACK, np.asarray(ACTION_HIGH) + _LIMIT_SLACK
-    outside = ((actions < low) | (actions > high)).any(axis=1)
-    if outside.any():
-        raise PlanError(f"plan leaves the limits {ACTION_LOW} to {ACTION_HIGH}: {actions[outside][0].tolist()}")
-    both = (actions[:, 1] > 0.0) & (actions[:, 2] > 0.0)
-    if both.any():
-        raise PlanError(f"plan presses throttle and brake at once: {actions[both][0].tolist()}")

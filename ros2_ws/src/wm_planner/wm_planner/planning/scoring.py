@@ -1,4 +1,4 @@
-"""What a candidate is worth: the imagined return, less separate costs. All in the reward's own units.
+"""What a candidate is worth: the imagined return minus separate costs. All in the reward's own units.
 
 Shapes: N candidates, H horizon, M futures imagined of each candidate. Plans are search actions (steer, longitudinal).
 """
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wm_planner.engine.engine import Imagined
-from wm_planner.planning.costs import CostContext, CostTerm, Futures
+from wm_planner.engine.imagined import Imagined
+from wm_planner.planning.costs.base import Cost, CostContext, Futures
 
 
 def return_weights(continues: np.ndarray, discount: float, lambda_: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,9 +41,9 @@ def imagined_returns(imagined: Imagined, discount: float, lambda_: float = 1.0) 
 
 
 class Scorer:
-    """Imagined return, the mean over ``samples`` futures of each plan, less all cost terms."""
+    """Imagined return, the mean over ``samples`` futures of each plan, minus all costs."""
 
-    def __init__(self, discount: float, lambda_: float, costs: Sequence[CostTerm] = (), samples: int = 1):
+    def __init__(self, discount: float, lambda_: float, costs: Sequence[Cost] = (), samples: int = 1):
         """``samples`` M: how many futures of each plan, with other noise, the costs need."""
         self.samples = samples
         self._discount = discount

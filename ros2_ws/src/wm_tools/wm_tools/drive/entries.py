@@ -6,9 +6,9 @@ from pathlib import Path
 
 from wm_bundle import Bundle
 from wm_bundle.suggestions import did_you_mean
-from wm_planner.config import SOLVERS
 from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
+from wm_planner.planning.solvers import SOLVERS
 
 from wm_tools.common.errors import DriveError
 

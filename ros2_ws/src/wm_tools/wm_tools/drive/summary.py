@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wm_bundle.files import write_text
-from wm_planner.config import SOLVERS
+from wm_planner.planning.solvers import SOLVERS
 
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.entries import REFERENCES

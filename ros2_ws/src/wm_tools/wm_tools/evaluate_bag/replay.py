@@ -16,7 +16,8 @@ from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
-from wm_planner.planning.planner import Plan, Planner
+from wm_planner.planning.plan import Plan
+from wm_planner.planning.planner import Planner
 
 from wm_tools.evaluate_bag.recording import Stretch
 

@@ -13,8 +13,8 @@ from wm_bundle import from_command, to_command
 from wm_bundle.parity import PLAN_EVERY, relative_difference, scattered_plans, weighted_action
 from wm_evaluation.imagined_frames import Observation
 from wm_planner.assembly import Parts
-from wm_planner.engine.engine import Imagined
-from wm_planner.planning.planner import Plan
+from wm_planner.engine.imagined import Imagined
+from wm_planner.planning.plan import Plan
 from wm_planner.planning.scoring import imagined_returns
 
 PATIENCE_S = 1e6  # nothing is late: the whole search is compared

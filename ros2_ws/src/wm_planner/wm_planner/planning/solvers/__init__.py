@@ -1,19 +1,6 @@
-"""Solvers behind one interface: a ``Problem`` in, a ``Solution`` out."""
+"""Solvers: a ``Problem`` in, a ``Solution`` out. Each is a file of this folder."""
 
-from wm_planner.planning.solvers.actor_only import ActorOnly
-from wm_planner.planning.solvers.base import Problem, Solution, Solver
-from wm_planner.planning.solvers.policy_only import PolicyOnly
-from wm_planner.planning.solvers.sampling import CEM, FEWEST_CANDIDATES, MPPI, RandomShooting, SamplingSettings
+from wm_planner.planning.kinds import kinds_in
+from wm_planner.planning.solvers.base import Solver
 
-__all__ = [
-    "CEM",
-    "FEWEST_CANDIDATES",
-    "MPPI",
-    "ActorOnly",
-    "PolicyOnly",
-    "Problem",
-    "RandomShooting",
-    "SamplingSettings",
-    "Solution",
-    "Solver",
-]
+SOLVERS = {kind.name: kind for kind in sorted(kinds_in(__name__, __path__, Solver), key=lambda kind: kind.place)}

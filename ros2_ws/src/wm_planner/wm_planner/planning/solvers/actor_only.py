@@ -1,18 +1,13 @@
 """The actor's plan as it is, without a search; scored once, so that its return is known."""
 
-from wm_planner.planning.solvers.base import Problem, Solution, unscored
+from wm_planner.planning.solvers.base import Problem, Solution, Solver, unscored
 
 
-class ActorOnly:
+class ActorOnly(Solver):
     """The baseline that every search has to beat."""
 
-    candidates = 1
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def forget(self) -> None:
-        """Nothing to forget."""
+    name = "actor"
+    place = 4
 
     def solve(self, problem: Problem) -> Solution:
         """Return the proposal."""

@@ -1,17 +1,34 @@
-"""The interface of a solver.
+"""What a solver is, and what it is asked.
 
-Shapes: N candidates, H horizon. A plan is (H, 2) float32: search actions (steer, longitudinal), each in [-1, 1].
+Shapes: N candidates, H horizon, F belief features, S stochastic size, M futures imagined of each candidate. A plan is
+(H, 2) float32: search actions (steer, longitudinal), each in [-1, 1].
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from wm_planner.config import PlannerConfig
+    from wm_planner.engine.engine import Engine
 
-def _no_policy() -> None:
-    return None
+
+@dataclass(frozen=True)
+class Model:
+    """The world model, for solvers to which ``Problem.evaluate`` does not say enough.
+
+    ``engine``: all its functions (imagine, imagine_beliefs, imagine_whole, advance, actor, decode), which take commands
+    (..., 3), see ``wm_bundle.to_command``. ``belief`` (1, F): where this frame's plans begin. ``noise`` (M, H, S): of
+    the futures that each plan is imagined in.
+    """
+
+    engine: Engine
+    belief: np.ndarray
+    noise: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -20,15 +37,18 @@ class Problem:
 
     ``proposal`` (H, 2): the actor's plan, within its limits. ``limit``: brings plans (N, H, 2) within their limits, in
     place; every plan that lies between limited ones is limited too. ``evaluate``: plans (N, H, 2) → scores (N,),
-    larger is better. ``affordable``: how many plans there is time to evaluate now. ``policy_plan`` asks the policy
-    for its plan (H, 2), within its limits; None where there is no policy, or nothing that it can be asked about.
+    larger is better. ``affordable``: how many plans there is time to evaluate now, ``left_s`` the time [s] itself.
+    ``policy_plan`` asks the policy for its plan (H, 2), within its limits; None where there is no policy, or nothing
+    that it can be asked about. ``model`` is what ``evaluate`` imagines with.
     """
 
     proposal: np.ndarray
     limit: Callable[[np.ndarray], None]
     evaluate: Callable[[np.ndarray], np.ndarray]
     affordable: Callable[[], int]
-    policy_plan: Callable[[], np.ndarray | None] = _no_policy
+    policy_plan: Callable[[], np.ndarray | None] = lambda: None
+    left_s: Callable[[], float] = lambda: np.inf
+    model: Model | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +65,33 @@ class Solution:
     iterations: int
 
 
-class Solver(Protocol):
-    """Finds a good plan. Keeps its last plan for a warm start."""
+class Solver:
+    """Finds a good plan; may keep its last plan for a warm start.
 
-    candidates: int
+    To add one, write its class into a file of this folder: it is found there, and its parameters are the node's.
+    """
+
+    name: ClassVar[str]
+    """Its value of the parameter ``solver``."""
+    place: ClassVar[int] = 100
+    """Where it stands in lists, the lowest first."""
+    parameters: ClassVar[dict[str, Any]] = {}
+    """What it can be told beside ``candidates`` and ``iterations``, as ``wm_bundle.node_parameters.parameter``
+    describes it."""
+    searches: ClassVar[bool] = False
+    """Whether it looks for something better than the plan that it was given."""
+
+    candidates: int = 1
     """Most plans given to one call of ``evaluate``."""
+
+    @classmethod
+    def check(cls, config: PlannerConfig) -> None:
+        """Raise ConfigError for parameters that it cannot work with."""
+
+    @classmethod
+    def from_config(cls, config: PlannerConfig, horizon: int) -> Solver:
+        """What the parameters ask for."""
+        return cls()
 
     def reset(self) -> None:
         """Forget the last plan and start the random numbers from the seed again: a new episode."""
@@ -59,6 +101,7 @@ class Solver(Protocol):
 
     def solve(self, problem: Problem) -> Solution:
         """Answer one frame."""
+        raise NotImplementedError
 
 
 def unscored(proposal: np.ndarray) -> Solution:

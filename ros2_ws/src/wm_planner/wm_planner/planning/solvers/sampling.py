@@ -1,4 +1,4 @@
-"""Random shooting, CEM and MPPI: sample plans around the actor's and the last plan, score, improve, repeat.
+"""What random shooting, CEM and MPPI share: sample plans around the actor's and the last plan, score, improve, repeat.
 
 The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
 plans it is wrong about. So the noise is small, correlated in time, never grows beyond its starting width, and no plan
@@ -8,11 +8,18 @@ plan, where there is one, is sampled around too, and the region reaches to it.
 Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from wm_bundle.node_parameters import parameter
 
-from wm_planner.planning.solvers.base import Problem, Solution, unscored
+from wm_planner.planning.solvers.base import Problem, Solution, Solver, unscored
+
+if TYPE_CHECKING:
+    from wm_planner.config import PlannerConfig
 
 FEWEST_CANDIDATES = 8  # candidates below which an iteration is not worth its time
 _FIXED = 3  # unperturbed candidates in every iteration, at least: the actor's plan, the last one shifted, the centre
@@ -41,11 +48,34 @@ class SamplingSettings:
         if self.iterations < 1 or self.horizon < 1:
             raise ValueError(f"iterations and horizon: expected at least 1, found {self.iterations} and {self.horizon}")
 
+    @classmethod
+    def from_config(cls, config: PlannerConfig, horizon: int) -> SamplingSettings:
+        """What the parameters ask for."""
+        return cls(
+            candidates=config.candidates,
+            horizon=horizon,
+            iterations=config.iterations,
+            std=(config.steer_std, config.longitudinal_std),
+            correlation=config.noise_correlation,
+            trust=config.trust,
+            seed=config.seed,
+        )
 
-class _SamplingSolver:
-    """What the sampling solvers share; they differ in ``_refit``, and in whether the next sampling follows it."""
 
-    _follows = True  # the next iteration samples around what ``_refit`` gave, not around the first two plans again
+class SamplingSolver(Solver):
+    """Samples and scores; subclasses say in ``_refit`` what the scores mean for the next iteration."""
+
+    parameters = {
+        "steer_std": parameter(0.05, "width of the search in steer", "of -1..1", 0.0, 1.0, live=True),
+        "longitudinal_std": parameter(0.1, "width of the search in throttle or brake", "of -1..1", 0.0, 1.0, live=True),
+        "noise_correlation": parameter(0.8, "correlation of the search noise between steps", "", 0.0, 0.99, live=True),
+        "trust": parameter(
+            1.0, "how far a plan may be from the actor's", "widths of the search", 0.0, 100.0, live=True
+        ),
+    }
+    searches = True
+    follows = True
+    """Whether the next iteration samples around what ``_refit`` gave, not around the first two plans again."""
 
     def __init__(self, settings: SamplingSettings):
         self.settings = settings
@@ -62,13 +92,18 @@ class _SamplingSolver:
         self._noise = np.empty_like(self._white)
         self.reset()
 
+    @classmethod
+    def from_config(cls, config: PlannerConfig, horizon: int) -> SamplingSolver:
+        """See Solver."""
+        return cls(SamplingSettings.from_config(config, horizon))
+
     def reset(self) -> None:
-        """Forget the last plan and start the random numbers from the seed again: a new episode."""
+        """See Solver."""
         self._random = np.random.default_rng(self.settings.seed)
         self.forget()
 
     def forget(self) -> None:
-        """Forget the last plan; the random numbers go on."""
+        """See Solver."""
         self._last_plan: np.ndarray | None = None
 
     def solve(self, problem: Problem) -> Solution:
@@ -115,7 +150,7 @@ class _SamplingSolver:
         plans[fixed - 1] = np.mean(around, axis=0) if centre is None else centre
         sampled, noise = plans[fixed:], self._noise[: count - fixed]
         begin = 0
-        centres = around if centre is None or not self._follows else [centre]
+        centres = around if centre is None or not self.follows else [centre]
         for index, middle in enumerate(centres):
             end = len(sampled) * (index + 1) // len(centres)
             np.add(noise[begin:end], middle, out=sampled[begin:end])
@@ -128,51 +163,3 @@ class _SamplingSolver:
         The answer must lie among the plans or between them: so it keeps the limits that each of them keeps.
         """
         raise NotImplementedError
-
-
-class RandomShooting(_SamplingSolver):
-    """The best of all candidates, those of every iteration drawn in the same way.
-
-    The best one of an iteration is a candidate of the next, so the last iteration's best is the best of all.
-    """
-
-    _follows = False
-
-    def _refit(self, plans, returns, std):
-        return plans[np.argmax(returns)].copy(), std
-
-
-class CEM(_SamplingSolver):
-    """Cross-entropy method: the next centre is the mean of the elites, the next width their spread."""
-
-    def __init__(self, settings: SamplingSettings, elites: int):
-        """``elites``: how many of the best candidates make the next centre, 1 to N."""
-        if not 1 <= elites <= settings.candidates:
-            raise ValueError(f"elites: expected 1 to {settings.candidates}, found {elites}")
-        super().__init__(settings)
-        self._elites = elites
-
-    def _refit(self, plans, returns, std):
-        elites = min(self._elites, len(plans))
-        best = plans[np.argpartition(-returns, elites - 1)[:elites]]  # (elites, H, 2)
-        centre = best.mean(axis=0)
-        # One width for each dimension, pooled over the horizon. Never wider than at the start, see the module text.
-        spread = np.sqrt(np.square(best - centre).mean(axis=(0, 1)))
-        return centre, np.clip(spread, 0.2 * self._base_std, self._base_std)
-
-
-class MPPI(_SamplingSolver):
-    """Path-integral control: the next centre is the mean of all candidates, weighted by their exponentiated score."""
-
-    def __init__(self, settings: SamplingSettings, temperature: float):
-        """``temperature`` in standard deviations of the candidates' scores: so it needs no tuning to the rewards."""
-        if not temperature > 0.0:
-            raise ValueError(f"temperature: expected above 0, found {temperature}")
-        super().__init__(settings)
-        self._temperature = temperature
-
-    def _refit(self, plans, returns, std):
-        advantage = returns - returns.max()
-        weights = np.exp(advantage / (self._temperature * max(float(returns.std()), 1e-6)))
-        weights /= weights.sum()
-        return np.tensordot(weights, plans, axes=1).astype(np.float32), std

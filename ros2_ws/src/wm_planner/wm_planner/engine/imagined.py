@@ -1,0 +1,20 @@
+"""What is known of imagined futures. Imports no onnxruntime: parameters are checked where there is none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """What imagine.onnx says of N candidates: each (N, H) float32; entry h is the state reached by action h.
+
+    ``disagreement`` and ``value_disagreement`` are the standard deviation of reward and value over the members of
+    the model's ensemble, None for a model without one.
+    """
+
+    reward: np.ndarray
+    continues: np.ndarray
+    value: np.ndarray
+    disagreement: np.ndarray | None = None
+    value_disagreement: np.ndarray | None = None

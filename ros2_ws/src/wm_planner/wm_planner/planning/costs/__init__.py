@@ -1,0 +1,36 @@
+"""The costs of a plan: what each file of this folder adds to the choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wm_bundle import BundleManifest
+
+from wm_planner.planning.costs.base import Cost
+from wm_planner.planning.kinds import kinds_in
+
+if TYPE_CHECKING:
+    from wm_planner.config import PlannerConfig
+
+COSTS = kinds_in(__name__, __path__, Cost)
+
+
+def check_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool | None = None) -> None:
+    """Raise ConfigError for a cost that a bundle cannot serve.
+
+    ``has_ensemble``: whether its model has an ensemble; None: not known yet, only costs for both kinds are checked.
+    """
+    for kind in COSTS:
+        if kind.ensemble in (None, has_ensemble):
+            kind.check(config, manifest)
+
+
+def make_costs(config: PlannerConfig, has_ensemble: bool, cautious: bool = False) -> list[Cost]:
+    """The costs with a weight above 0 that suit a model, with or without an ensemble."""
+    costs = []
+    for kind in COSTS:
+        weight = kind.cautious_weight(config) if cautious else getattr(config, kind.name)
+        suits = kind.ensemble in (None, has_ensemble) and not (kind.several_futures and config.samples_that_fit < 2)
+        if weight > 0.0 and suits:
+            costs.append(kind(weight))
+    return costs

@@ -1,0 +1,86 @@
+"""What a cost is, and what it may look at.
+
+Shapes: N candidates, H horizon, M futures imagined of each candidate. Plans are search actions (steer, longitudinal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from wm_bundle import BundleManifest
+from wm_bundle.vector_inputs import VectorInput
+
+from wm_planner.engine.imagined import Imagined
+from wm_planner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wm_planner.config import PlannerConfig
+
+
+@dataclass(frozen=True)
+class CostContext:
+    """What is known before any plan.
+
+    ``previous`` (2,): the search action before the plans' first. ``proposal`` (H, 2): the actor's plan. ``vector``: the
+    bundle's vector inputs now, by name, in physical units.
+    """
+
+    previous: np.ndarray
+    proposal: np.ndarray
+    vector: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Futures:
+    """What was imagined of N candidates, M times each with other noise.
+
+    ``imagined`` has M·N rows, sample by sample; ``returns`` (M, N) without costs; ``reward_weights`` and
+    ``value_weights`` (M·N, H): what each step's reward and value count in them.
+    """
+
+    imagined: Imagined
+    returns: np.ndarray
+    reward_weights: np.ndarray
+    value_weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One reason to like a plan less. ``weight`` is the value of the parameter ``name``; at 0 the cost is off.
+
+    To add one, write its class into a file of this folder: it is found there, and its parameters are the node's.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[dict[str, Any]]
+    """The weight, and what else the cost can be told, as ``wm_bundle.node_parameters.parameter`` describes them."""
+    inputs: ClassVar[tuple[VectorInput, ...]] = ()
+    """Vector inputs that it reads in the context. A bundle without them is refused."""
+    ensemble: ClassVar[bool | None] = None
+    """True: only for models with an ensemble; False: only for those without; None: for all."""
+    several_futures: ClassVar[bool] = False
+    """Whether it compares futures of a plan: each plan is then imagined ``risk_samples`` times."""
+
+    weight: float
+
+    def __call__(self, plans: np.ndarray, futures: Futures, context: CostContext) -> np.ndarray:
+        """The costs (N,) of ``plans`` (N, H, 2) in the reward's units, to be subtracted from their returns."""
+        raise NotImplementedError
+
+    @classmethod
+    def cautious_weight(cls, config: PlannerConfig) -> float:
+        """The weight in the mode DEGRADED."""
+        return config.cautious_costs * getattr(config, cls.name)
+
+    @classmethod
+    def check(cls, config: PlannerConfig, manifest: BundleManifest) -> None:
+        """Raise ConfigError where this cost is on and cannot be computed with a bundle."""
+        missing = [entry for entry in cls.inputs if manifest.column(entry) is None]
+        if getattr(config, cls.name) > 0.0 and missing:
+            raise ConfigError(
+                f"parameter {cls.name}: bundle {manifest.model_id} has no input {missing[0].name} "
+                f"[{missing[0].unit}], which this cost needs; set it to 0"
+            )

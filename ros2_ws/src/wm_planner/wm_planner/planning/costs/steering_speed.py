@@ -1,0 +1,23 @@
+"""The cost of steering at speed."""
+
+import numpy as np
+from wm_bundle.node_parameters import parameter
+from wm_bundle.vector_inputs import SPEED
+
+from wm_planner.planning.costs.base import Cost
+
+
+class SteeringSpeedCost(Cost):
+    """Squared product of steer and speed, summed over the horizon: the part of lateral acceleration that steering adds.
+
+    The model does not predict speed, so the present one stands for all steps: the cost of a plan that brakes before it
+    steers is overstated.
+    """
+
+    name = "steering_speed_cost"
+    parameters = {name: parameter(0.0, "cost of steering times speed", "reward per (m/s)²", 0.0, 1e6, live=True)}
+    inputs = (SPEED,)
+
+    def __call__(self, plans, futures, context):
+        """See Cost."""
+        return self.weight * context.vector[SPEED.name] ** 2 * np.square(plans[..., 0]).sum(axis=1)
