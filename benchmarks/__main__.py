@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     options = parse(Options, "bench", arguments)
     from wm_bundle import BundleError
-    from wm_data.conversion.errors import ConversionError
+    from wm_data.errors import ConversionError
     from wm_planner.errors import PlannerError
 
     errors = (BenchmarkError, BundleError, PlannerError, ConversionError, OSError)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from wm_bundle import CameraSpec
 from wm_bundle.frames import Frame, RawImage
+from wm_bundle.times import NS_PER_S
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
-from wm_planner.pilot.continuity import NS_PER_S, Sample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.pilot import Decision
 
 from benchmarks import untrained

@@ -37,7 +37,8 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict:
 def _write_bag(folder: Path, frames: int) -> Path:
     """A bag as of CARLA with a status before each picture; returns its mcap file. Noise, as nothing else is as hard."""
     from rosbags.rosbag2 import StoragePlugin, Writer
-    from wm_data.conversion.message_types import jazzy_typestore
+    from wm_bundle.times import NS_PER_S
+    from wm_data.bags.message_types import jazzy_typestore, message_of
 
     store = jazzy_typestore()
     status_type, image_type = "carla_msgs/msg/CarlaEgoVehicleStatus", "sensor_msgs/msg/Image"
@@ -47,32 +48,18 @@ def _write_bag(folder: Path, frames: int) -> Path:
         status = writer.add_connection(f"{_VEHICLE}/vehicle_status", status_type, typestore=store)
         image = writer.add_connection(f"{_VEHICLE}/rgb_front/image", image_type, typestore=store)
         for frame in range(frames):
-            stamp = 1_000_000_000 + frame * _PERIOD_NS
-            header = _header(store, stamp)
-            writer.write(status, stamp, store.serialize_cdr(_status(store, header, random.uniform(-1, 1)), status_type))
-            picture = store.types[image_type](
-                header, _HEIGHT, _WIDTH, "bgra8", 0, 4 * _WIDTH, pictures[frame % len(pictures)]
-            )
-            writer.write(image, stamp, store.serialize_cdr(picture, image_type))
+            stamp_ns = NS_PER_S + frame * _PERIOD_NS
+            stamp = {"sec": stamp_ns // NS_PER_S, "nanosec": stamp_ns % NS_PER_S}
+            header = {"stamp": stamp, "frame_id": "ego_vehicle/rgb_front"}
+            control = {"header": header, "throttle": 0.5, "steer": random.uniform(-1, 1), "gear": 1}
+            picture = {"height": _HEIGHT, "width": _WIDTH, "encoding": "bgra8", "step": 4 * _WIDTH}
+            for connection, fields in (
+                (status, {"velocity": 5.0, "orientation": {"w": 1.0}, "control": control}),
+                (image, {**picture, "data": pictures[frame % len(pictures)]}),
+            ):
+                message = message_of(store, connection.msgtype, {"header": header, **fields})
+                writer.write(connection, stamp_ns, store.serialize_cdr(message, connection.msgtype))
     return next(folder.glob("*.mcap"))
-
-
-def _header(store, stamp_ns: int):
-    time_of = store.types["builtin_interfaces/msg/Time"]
-    return store.types["std_msgs/msg/Header"](time_of(stamp_ns // 10**9, stamp_ns % 10**9), "ego_vehicle/rgb_front")
-
-
-def _status(store, header, steer: float):
-    types = store.types
-    zero = types["geometry_msgs/msg/Vector3"](0.0, 0.0, 0.0)
-    control = types["carla_msgs/msg/CarlaEgoVehicleControl"](header, 0.5, steer, 0.0, False, False, 1, False)
-    return types["carla_msgs/msg/CarlaEgoVehicleStatus"](
-        header,
-        5.0,
-        types["geometry_msgs/msg/Accel"](zero, zero),
-        types["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0),
-        control,
-    )
 
 
 def _read_and_resize(bag: Path) -> None:
@@ -91,7 +78,7 @@ def _read_and_resize(bag: Path) -> None:
 def _convert(source: Path, folder: Path, workers: int = 1) -> float:
     """Seconds of a conversion as the command does it."""
     from wm_data.conversion.options import ConvertOptions
-    from wm_data.conversion.runner import Conversion
+    from wm_data.conversion.running.runner import Conversion
 
     from benchmarks.errors import BenchmarkError
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_bundle import BundleError, load_bundle
-from wm_bundle.bundle import sha256_of
-from wm_bundle.files import replacing
+from wm_bundle.files import replacing, sha256_of
 from wm_bundle.scores import read_scores
 from wm_data.episodes import read_episode
 from wm_data.splits import split_files

@@ -33,7 +33,10 @@ print(len(sys.argv) - 1)
             {"wm_planner.engine.engine", "wm_planner.node.planner_node", "wm_planner.planning.solvers.sampling"},
         ),
         (wm_evaluation, {"wm_evaluation.report", "wm_evaluation.metrics"}),
-        (wm_data, {"wm_data.episodes", "wm_data.conversion.sources.rosbag.reader", "wm_data.conversion.runner"}),
+        (
+            wm_data,
+            {"wm_data.episodes", "wm_data.conversion.sources.rosbag.reader", "wm_data.conversion.running.runner"},
+        ),
     ],
 )
 def test_no_module_imports_torch(package, among):

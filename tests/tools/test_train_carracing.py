@@ -21,7 +21,7 @@ from train_carracing.running import only_one
 from train_carracing.settings import Settings
 from train_carracing.steps import round_1_plan, round_2_plan, steps_of
 from wm_bundle import Estimate, load_bundle
-from wm_bundle.bundle import sha256_of
+from wm_bundle.files import sha256_of
 from wm_bundle.scores import BenchmarkScores, ControllerScore, add_scores
 from wm_data.episodes import write_episode
 from wm_training.commands import train

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 from make_episodes import META, make_episode
-from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.inspection import facts
-from wm_data.conversion.inspection.survey import survey
-from wm_data.conversion.lerobot.columns import Layout
 from wm_data.episodes import EpisodeError, find_episodes, write_episode
+from wm_data.errors import ConversionError
+from wm_data.inspection import facts
+from wm_data.inspection.survey import survey
+from wm_data.lerobot.columns import Layout
 from wm_data.rates import rate_of, same_rate
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset

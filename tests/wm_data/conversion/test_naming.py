@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wm_data.conversion.sources.naming import is_safe_name, safe_name, same_name, unique_names
+from wm_data.conversion.naming import is_safe_name, safe_name, same_name, unique_names
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from wm_bundle import ImageError
+from wm_data.conversion.picture_files import load_picture_file
 from wm_data.conversion.pictures import CameraView
-from wm_data.conversion.sources.files import load_picture_file
 
 
 def png_of_size(width: int, height: int, shown: np.ndarray) -> bytes:

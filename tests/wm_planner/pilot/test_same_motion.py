@@ -9,7 +9,7 @@ from extra_input import register
 from fake_pilot import PERIOD_NS, assert_brakes, drive, image, make_pilot
 from fixtures_rosbag import CAMERA, VEHICLE, Recording, stamped, write_bag
 from fixtures_rosbag import image as image_fields
-from test_rosbag_formats import converted
+from rosbag_conversion import converted
 from wm_bundle import VectorSpec
 from wm_bundle.frames import Frame
 from wm_bundle.vector_inputs import IMU, ODOMETRY, SPEED, STATUS, YAW_RATE, VectorInput

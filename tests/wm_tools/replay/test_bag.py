@@ -6,8 +6,8 @@ from make_episodes import make_episode
 from rclpy.qos import DurabilityPolicy
 from rclpy.serialization import deserialize_message
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec
-from wm_data.conversion.episode_bag import META_TOPIC
-from wm_data.conversion.episode_bag import write_bag as write_episode_bag
+from wm_data.bags.episode_topics import META_TOPIC
+from wm_data.to_bag.writing import write_bag as write_episode_bag
 from wm_planner.config import PlannerConfig
 from wm_tools.common.errors import ReplayError
 from wm_tools.replay.bag import open_replay

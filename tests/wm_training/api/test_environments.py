@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
-from wm_data.conversion.lerobot.columns import PICTURES, Layout
 from wm_data.episodes import EpisodeError, find_episodes, read_episode
+from wm_data.lerobot.columns import PICTURES, Layout
 from wm_training import ImaginedDriving, ImaginedDrivingVector, Observations, load_world_model
 
 NAME = "wm_training.api:WorldModelDriving-v0"

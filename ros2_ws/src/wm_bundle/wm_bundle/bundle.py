@@ -1,13 +1,12 @@
 """A bundle on disk: ``bundle.json``, four ONNX files and a self-check, written whole and read with every check."""
 
-import hashlib
 import json
 import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wm_bundle.files import replacing_folder
+from wm_bundle.files import replacing_folder, sha256_of
 from wm_bundle.manifest import BUNDLE_FILES, SELF_CHECK_FILE, BundleManifest, FileSpec
 
 
@@ -70,15 +69,6 @@ def _check_file(folder: Path, name: str, expected: FileSpec) -> None:
             f"{file.stat().st_size} bytes, bundle.json expects {expected.sha256[:16]}… of "
             f"{expected.bytes} bytes; export or copy the bundle again"
         )
-
-
-def sha256_of(file: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(file, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def check_destination(destination: str | os.PathLike) -> Path:

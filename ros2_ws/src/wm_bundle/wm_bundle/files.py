@@ -1,6 +1,7 @@
-"""Files read without waiting, written whole or not at all, and named without the way to them."""
+"""Files read without waiting, written completely or not at all, hashed, and named without their folders."""
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -74,6 +75,15 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file, UTF-8, whole or not at all. Raises OSError."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def sha256_of(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:

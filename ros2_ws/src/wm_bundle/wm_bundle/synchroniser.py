@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from wm_bundle.frames import Frame, RawImage
-
-_NS_PER_S = 1_000_000_000
+from wm_bundle.times import NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class CameraSynchroniser:
     ):
         """``tolerance_s`` between stamps; ``deadline_s`` [s of ``clock``] from a frame's first picture."""
         self._cameras = cameras
-        self._tolerance_ns = int(tolerance_s * _NS_PER_S)
+        self._tolerance_ns = int(tolerance_s * NS_PER_S)
         self._deadline_s = deadline_s
         self._clock = clock
         self.reset()

@@ -20,18 +20,19 @@ from wm_bundle.vector_inputs import VectorInput
 
 EPISODE_FORMAT_VERSION = 1
 # What zipfile, zlib and numpy raise about damaged files; RuntimeError: a compression or encryption they do not know.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-    RuntimeError,
-    TypeError,
-    MemoryError,
-)
+_DAMAGE = (OSError, ValueError, EOFError, RuntimeError, TypeError, MemoryError)
+_DAMAGE += (struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError)
+# Type and number of axes; files that lack the last three of these load too.
+_NEEDED = {
+    "observations": (np.uint8, 4),
+    "actions": (np.float32, 2),
+    "rewards": (np.float32, 1),
+    "dones": (bool, 1),
+    "terminals": (bool, 1),
+    "vector": (np.float32, 2),
+    "expert_actions": (np.float32, 2),
+}
+_OPTIONAL = {"stamps_ns": np.int64, "camera_mask": bool, "reward_terms": np.float32}
 # Smaller members are read: a process may have some 65,000 maps, and a map has pages of 4 KiB.
 _MAPPED_BYTES = 1 << 16
 
@@ -80,17 +81,9 @@ def write_episode(path: str | os.PathLike, episode: Episode) -> Path:
     """Write ``episode`` as an uncompressed npz: beside the destination first, then renamed. Returns the path."""
     path = Path(path)
     _validate(episode, path)
-    arrays = {
-        "observations": np.ascontiguousarray(episode.observations, np.uint8),
-        "actions": np.ascontiguousarray(episode.actions, np.float32),
-        "rewards": np.ascontiguousarray(episode.rewards, np.float32),
-        "dones": np.ascontiguousarray(episode.dones, bool),
-        "terminals": np.ascontiguousarray(episode.terminals, bool),
-        "vector": np.ascontiguousarray(episode.vector, np.float32),
-        "expert_actions": np.ascontiguousarray(episode.expert_actions, np.float32),
-        "meta": np.array(json.dumps({**episode.meta, "format_version": EPISODE_FORMAT_VERSION}, sort_keys=True)),
-    }
-    for key, kind in (("stamps_ns", np.int64), ("camera_mask", bool), ("reward_terms", np.float32)):
+    arrays = {key: np.ascontiguousarray(getattr(episode, key), kind) for key, (kind, _) in _NEEDED.items()}
+    arrays["meta"] = np.array(json.dumps({**episode.meta, "format_version": EPISODE_FORMAT_VERSION}, sort_keys=True))
+    for key, kind in _OPTIONAL.items():
         if getattr(episode, key) is not None:
             arrays[key] = np.ascontiguousarray(getattr(episode, key), kind)
     with replacing(path) as partial, open(partial, "wb") as stream:
@@ -124,19 +117,12 @@ def read_episode(path: str | os.PathLike) -> Episode:
         raise EpisodeError(f"episode {path} has a meta that is not JSON ({error})") from None
     if not isinstance(meta, dict):
         raise EpisodeError(f"episode {path} has a meta that is a JSON {type(meta).__name__}, expected an object")
-    episode = Episode(
-        observations=arrays["observations"],
-        actions=arrays["actions"],
-        rewards=arrays["rewards"],
-        dones=arrays["dones"],
-        terminals=arrays.get("terminals", arrays["dones"]),
-        vector=arrays.get("vector", np.zeros((rows, 0), np.float32)),
-        expert_actions=arrays.get("expert_actions", np.full((rows, 3), np.nan, np.float32)),
-        stamps_ns=arrays.get("stamps_ns"),
-        camera_mask=arrays.get("camera_mask"),
-        reward_terms=arrays.get("reward_terms"),
-        meta=meta,
-    )
+    otherwise = {
+        "terminals": arrays["dones"],
+        "vector": np.zeros((rows, 0), np.float32),
+        "expert_actions": np.full((rows, 3), np.nan, np.float32),
+    }
+    episode = Episode(**{key: arrays.get(key, otherwise.get(key)) for key in (*_NEEDED, *_OPTIONAL)}, meta=meta)
     _validate(episode, path)
     return episode
 
@@ -199,9 +185,8 @@ def find_episodes(folder: str | os.PathLike) -> list[Path]:
 
 def _read_members(path: Path) -> dict[str, np.ndarray]:
     with open_regular(path, "rb") as stream, zipfile.ZipFile(path) as archive:
-        return {
-            info.filename.removesuffix(".npy"): _read_member(archive, info, stream, path) for info in archive.infolist()
-        }
+        infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        return {name: _read_member(archive, info, stream, path) for name, info in infos.items()}
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream, path: Path) -> np.ndarray:
@@ -231,22 +216,12 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream, path: 
 
 def _validate(episode: Episode, path: Path) -> None:
     rows = len(episode.actions)
-    expected = {
-        "observations": ("uint8", 4),
-        "actions": ("float", 2),
-        "rewards": ("float", 1),
-        "dones": ("bool", 1),
-        "terminals": ("bool", 1),
-        "vector": ("float", 2),
-        "expert_actions": ("float", 2),
-    }
-    for key, (kind, dimensions) in expected.items():
+    for key, (kind, axes) in _NEEDED.items():
         array = getattr(episode, key)
-        if not array.dtype.name.startswith(kind) or array.ndim != dimensions:
-            raise EpisodeError(
-                f"episode {path}: {key} is {array.dtype} with shape {array.shape}, "
-                f"expected {kind} with {dimensions} axes"
-            )
+        expected = np.dtype(kind).name.removesuffix("32")  # float64 will do
+        if not array.dtype.name.startswith(expected) or array.ndim != axes:
+            found = f"{array.dtype} with shape {array.shape}"
+            raise EpisodeError(f"episode {path}: {key} is {found}, expected {expected} with {axes} axes")
         if len(array) != rows:
             raise EpisodeError(f"episode {path}: {key} has {len(array)} rows, actions has {rows}")
     if rows == 0:
@@ -254,17 +229,14 @@ def _validate(episode: Episode, path: Path) -> None:
     channels = episode.observations.shape[1]
     if channels % 3:
         raise EpisodeError(f"episode {path}: observations have {channels} channels, expected 3 for each camera")
-    if episode.camera_mask is not None and episode.camera_mask.shape != (rows, channels // 3):
-        raise EpisodeError(
-            f"episode {path}: camera_mask has shape {episode.camera_mask.shape}, expected ({rows}, {channels // 3})"
-        )
-    if episode.stamps_ns is not None and episode.stamps_ns.shape != (rows,):
-        raise EpisodeError(f"episode {path}: stamps_ns has shape {episode.stamps_ns.shape}, expected ({rows},)")
+    for key, shape in (("camera_mask", (rows, channels // 3)), ("stamps_ns", (rows,))):
+        array = getattr(episode, key)
+        if array is not None and array.shape != shape:
+            raise EpisodeError(f"episode {path}: {key} has shape {array.shape}, expected {shape}")
     terms = episode.reward_terms
     if terms is not None and (terms.ndim != 2 or len(terms) != rows or terms.dtype.kind != "f"):
-        raise EpisodeError(
-            f"episode {path}: reward_terms is {terms.dtype} with shape {terms.shape}, expected float ({rows}, R)"
-        )
+        found = f"{terms.dtype} with shape {terms.shape}"
+        raise EpisodeError(f"episode {path}: reward_terms is {found}, expected float ({rows}, R)")
     for key in ("actions", "rewards", "vector"):
         if not np.isfinite(getattr(episode, key)).all():
             raise EpisodeError(f"episode {path}: {key} holds numbers that are not finite")

@@ -16,13 +16,14 @@ from wm_bundle.node_parameters import declare
 from wm_bundle.node_start import start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.times import ns_of
 from wm_msgs.srv import Reset
 
 from wm_sim.car_control import CarControl
 from wm_sim.commands import Channel, Command, CommandDesk
 from wm_sim.config import BridgeConfig
 from wm_sim.driver_wait import DriverWait
-from wm_sim.messages import command_from_msg, ns_from_time
+from wm_sim.messages import command_from_msg
 from wm_sim.pacing import Pacer
 from wm_sim.sensors import LATCHED, RELIABLE
 from wm_sim.simulation import Simulation, Tick
@@ -103,7 +104,7 @@ class Bridge(Node):
         self.get_logger().warning(text, throttle_duration_sec=WARNING_PERIOD_S)
 
     def _on_command(self, channel: Channel, msg: CarlaEgoVehicleControl) -> None:
-        warning = self._desk.receive(channel, command_from_msg(msg), ns_from_time(msg.header.stamp))
+        warning = self._desk.receive(channel, command_from_msg(msg), ns_of(msg.header.stamp))
         if warning:
             self.get_logger().warning(warning, throttle_duration_sec=WARNING_PERIOD_S)
 

@@ -22,11 +22,12 @@ from nav_msgs.msg import Odometry, Path
 from sensor_msgs.msg import CameraInfo, Image, Imu
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
+from wm_bundle.times import NS_PER_S
 from wm_msgs.msg import StepResult
 
 from wm_sim.commands import Command
 from wm_sim.pinhole import Mount
-from wm_sim.simulation import NS_PER_S, Tick
+from wm_sim.simulation import Tick
 from wm_sim.solids import Box
 from wm_sim.world import CarBody, CarState, Collision, Marking
 
@@ -41,11 +42,6 @@ BYTES_PER_PIXEL = 4  # bgra8
 def time_from_ns(stamp_ns: int) -> Time:
     """Nanoseconds as a message."""
     return Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
-
-
-def ns_from_time(stamp: Time) -> int:
-    """A message's stamp as nanoseconds."""
-    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def command_from_msg(msg: CarlaEgoVehicleControl) -> Command:

@@ -14,11 +14,12 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Imu
 from std_msgs.msg import Float32, Header
 from visualization_msgs.msg import MarkerArray
+from wm_bundle.times import NS_PER_S
 
 from wm_sim import messages, spawn
 from wm_sim.ground_view import GroundView
 from wm_sim.pinhole import Pinhole
-from wm_sim.simulation import NS_PER_S, Tick
+from wm_sim.simulation import Tick
 from wm_sim.solids import picture_of
 from wm_sim.spawn import SensorSpec
 from wm_sim.world import World

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wm_bundle.times import NS_PER_S
+
 from wm_sim.commands import Command
 from wm_sim.world import CarState, Collision, Expert, Marking, StepOutcome
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS
 
-EPISODE_GAP_NS = 1_000_000_000  # simulated time between two episodes, so that stamps show the cut
-NS_PER_S = 1_000_000_000
+EPISODE_GAP_NS = NS_PER_S  # simulated time between two episodes, so that stamps show the cut
 
 
 @dataclass(frozen=True)

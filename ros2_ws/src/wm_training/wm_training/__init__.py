@@ -5,19 +5,15 @@ The names below are imported on first use, so that `collect`, which needs no tor
 
 import importlib
 
+from wm_data.conversion.sources import SOURCES
+
 _PUBLIC = {
     "Episode": "wm_data.episodes",
     "EpisodeError": "wm_data.episodes",
     "read_episode": "wm_data.episodes",
     "write_episode": "wm_data.episodes",
-    "ConversionError": "wm_data.conversion.errors",
-    "convert_rosbag": "wm_data.conversion.api",
-    "convert_nuscenes": "wm_data.conversion.api",
-    "convert_kitti": "wm_data.conversion.api",
-    "convert_waymo": "wm_data.conversion.api",
-    "convert_carla": "wm_data.conversion.api",
-    "convert_donkeycar": "wm_data.conversion.api",
-    "convert_udacity": "wm_data.conversion.api",
+    "ConversionError": "wm_data.errors",
+    **{f"convert_{source}": "wm_data.conversion.api" for source in SOURCES},
     "WorldModelGuidedPolicy": "wm_training.guidance.guided_policy",
     "WorldModelTrainConfig": "wm_training.configuration.config",
     "SequenceDataset": "wm_training.data.dataset",

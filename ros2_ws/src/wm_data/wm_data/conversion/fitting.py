@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.episodes import Episode
+from wm_data.errors import ConversionError
 from wm_data.rates import rate_of, same_rate
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import tyro
 
 from wm_data.conversion.pictures import CameraView, Fit
+from wm_data.conversion.sources import SOURCES
 
-Kind = Literal["rosbag", "nuscenes", "kitti", "waymo", "carla", "donkeycar", "udacity"]
 # Those that say how a bag is read, and not what becomes of it: every command that reads bags has them.
 OF_BAGS = ("topics", "actions", "max_steer_deg", "wheelbase", "tolerance_ms", "target_speed", "recover")
 
@@ -20,7 +20,7 @@ class ConvertOptions:
     3 some failed, the others are converted; 130 stopped by a signal.
     """
 
-    kind: Annotated[Kind, tyro.conf.Positional]
+    kind: Annotated[Literal[tuple(SOURCES)], tyro.conf.Positional]
     """What the source is."""
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """File or folder that is read; a folder may hold many recordings. It is never written to."""
@@ -47,7 +47,7 @@ class ConvertOptions:
     One for all data that are used together."""
     wheelbase: float | None = None
     """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn. Default: that of the
-    source's vehicle (KITTI 2.71, nuScenes 2.588, Waymo 0.57 of its length), else 2.85, a passenger car's."""
+    source's vehicle where it is known (docs/conversion_datasets.md), else 2.85, a passenger car's."""
     frame_rate: float | None = None
     """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; it counts instead
     of a time that they tell. Default: 20, Bench2Drive 10, carla_garage 4, where they tell none."""
@@ -78,8 +78,7 @@ class ConvertOptions:
         for name in ("image_size", "max_steer_deg", "target_speed", "min_rows", "max_rows", "workers"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
-        for name in ("rate", "frame_rate"):
-            rate = getattr(self, name)
+        for name, rate in (("rate", self.rate), ("frame_rate", self.frame_rate)):
             if rate is not None and not 0.0 < rate <= 1000.0:
                 raise ValueError(f"{name} is {rate:g} Hz, expected above 0 and at most 1000")
         if not self.image_size <= 1024:

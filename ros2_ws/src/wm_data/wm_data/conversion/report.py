@@ -1,17 +1,11 @@
 """What a conversion found, kept and left out, drive by drive."""
 
 from array import array
-from collections import Counter
-from dataclasses import dataclass, field
 
 import numpy as np
+from wm_bundle.times import NS_PER_S
 
-NS_PER_S = 1_000_000_000
-
-
-def printable(text: str) -> str:
-    """``text`` with marks for what of a file's name is no UTF-8: nothing could be written with it."""
-    return text.encode("utf-8", "replace").decode()
+from wm_data.notes import Notes
 
 
 class TopicStatistics:
@@ -47,22 +41,20 @@ class TopicStatistics:
             "rate_hz": round(NS_PER_S / usual, 3) if usual else None,
             "jitter_ms": round(float(np.percentile(np.abs(forward - usual), 99)) / 1e6, 3) if usual else None,
             "drops": int(np.maximum(np.rint(forward / usual) - 1, 0).sum()) if usual else 0,
-            "longest_gap_s": round(float(forward.max()) / 1e9, 3) if len(forward) else None,
+            "longest_gap_s": round(float(forward.max()) / NS_PER_S, 3) if len(forward) else None,
             "latency_ms": self.latency_ms,
             "backwards": int((gaps <= 0).sum()),
         }
 
 
-@dataclass
-class DriveReport:
-    """One drive's report. ``skipped`` counts what was left out by reason; ``splits`` where an episode was cut."""
+class DriveReport(Notes):
+    """One drive's report. ``splits``: where an episode was cut."""
 
-    name: str
-    topics: dict[str, TopicStatistics] = field(default_factory=dict)
-    skipped: Counter = field(default_factory=Counter)
-    splits: list[dict] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What somebody who uses the data should know: fallbacks that were taken, sources that were chosen."""
+    def __init__(self, name: str):
+        super().__init__()
+        self.name = name
+        self.topics: dict[str, TopicStatistics] = {}
+        self.splits: list[dict] = []
 
     def take_over(self, other: "DriveReport") -> None:
         """Share everything with ``other`` from now on, but for the name."""
@@ -86,12 +78,6 @@ class DriveReport:
     def split(self, stamp_ns: int, reason: str) -> None:
         """An episode ends before this stamp, and why."""
         self.splits.append({"stamp_ns": int(stamp_ns), "reason": reason})
-
-    def note(self, text: str) -> None:
-        """Keep a note once."""
-        text = printable(text)
-        if text not in self.notes:
-            self.notes.append(text)
 
     def clock_skew_ms(self) -> dict[str, float]:
         """By how much each topic's latency differs from the first one's [ms]: stamps of different clocks show here."""

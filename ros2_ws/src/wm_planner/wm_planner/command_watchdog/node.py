@@ -23,6 +23,7 @@ from wm_bundle.node_parameters import VehicleParameters, declare, parameter, rol
 from wm_bundle.node_start import start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.times import ns_of
 from wm_msgs.msg import PlannerStatus, StepResult
 
 from wm_planner.command_watchdog.watchdog import CommandWatchdog
@@ -90,7 +91,7 @@ class CommandWatchdogNode(Node):
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         if message.header.frame_id == NODE_NAME:
             return  # our own comes back to us
-        self._watchdog.command(message.throttle, message.brake, _stamp_ns(message.header))
+        self._watchdog.command(message.throttle, message.brake, ns_of(message.header.stamp))
         self._report()
 
     def _on_status(self, message: PlannerStatus) -> None:
@@ -99,7 +100,7 @@ class CommandWatchdogNode(Node):
             self._report()
 
     def _on_step_result(self, message: StepResult) -> None:
-        self._watchdog.step_result(_stamp_ns(message.header), message.terminated or message.truncated)
+        self._watchdog.step_result(ns_of(message.header.stamp), message.terminated or message.truncated)
 
     def _look(self) -> None:
         reason = self._watchdog.brake_due()
@@ -161,10 +162,6 @@ class CommandWatchdogNode(Node):
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
-
-
-def _stamp_ns(header) -> int:
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import BundleManifest, ImageSpec
-from wm_bundle.bundle import sha256_of
+from wm_bundle.files import sha256_of
 from wm_bundle.onnx_runtime import onnxruntime as ort
 from wm_bundle.policy import PolicyError, PolicyManifest
 

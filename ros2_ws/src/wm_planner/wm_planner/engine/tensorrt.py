@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from wm_bundle.bundle import sha256_of
+from wm_bundle.files import sha256_of
 from wm_bundle.onnx_runtime import onnxruntime as ort
 
 AUTO, OFF = "auto", "off"  # values of the parameter engine_cache that are not folders

@@ -15,11 +15,12 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
 from wm_bundle.frames import RawImage
+from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import Source
 from wm_msgs.msg import ImaginedRollouts
 
 from wm_planner.node.diagnostics import Diagnosis
-from wm_planner.pilot.continuity import NS_PER_S, Sample
+from wm_planner.pilot.continuity import Sample
 from wm_planner.planning.plan import Plan
 
 MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wm_bundle import Bundle
-from wm_bundle.bundle import sha256_of
+from wm_bundle.files import sha256_of
 
 from wm_planner.engine.policy import PolicyFile
 

@@ -3,7 +3,8 @@
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-NS_PER_S = 1_000_000_000
+from wm_bundle.times import NS_PER_S
+
 RATE_TOLERANCE = 0.1
 _RATE_GAPS = 4  # so that the 4th image of another rate brakes, 3 periods after the first one
 _SEVERAL_PERIODS = 1.75  # a gap of more than so many periods may be one in which images were lost

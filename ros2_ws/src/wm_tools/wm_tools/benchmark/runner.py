@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wm_bundle import Bundle
-from wm_bundle.bundle import sha256_of
+from wm_bundle.files import sha256_of
 from wm_planner.engine.policy import PolicyFile
 from wm_sim.world_facts import STOPPED, TIME_LIMIT
 from wm_sim.worlds import world_of_map

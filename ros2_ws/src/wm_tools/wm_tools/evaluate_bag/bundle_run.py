@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from wm_data.conversion.report import NS_PER_S
+from wm_bundle.times import NS_PER_S
 from wm_data.episodes import Episode, rows_of
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 from wm_bundle import BundleManifest
+from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import VECTOR_INPUTS, VectorInput
-from wm_data.conversion.report import NS_PER_S
 from wm_data.episodes import Episode
 from wm_data.rates import rate_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from wm_data.conversion.report import NS_PER_S
+from wm_bundle.times import NS_PER_S
 
 from wm_tools.evaluate_bag.one_step import OneStep
 from wm_tools.evaluate_bag.replay import Decided

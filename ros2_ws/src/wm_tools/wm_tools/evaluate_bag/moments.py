@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from wm_data.conversion.report import NS_PER_S
+from wm_bundle.times import NS_PER_S
 
 KINDS = ("surprise", "action", "prediction")
 APART_S = 2.0  # between two moments of one recording

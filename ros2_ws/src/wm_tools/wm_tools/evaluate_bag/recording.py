@@ -23,16 +23,17 @@ from wm_bundle import (
     ImageSpec,
     decompress_image,
 )
-from wm_data.conversion import resampling
-from wm_data.conversion.assembly import episodes_of_drive
+from wm_bundle.times import NS_PER_S
+from wm_data.conversion.assembling import resampling
+from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.drive import Drive, DriveRef
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
-from wm_data.conversion.report import NS_PER_S, DriveReport
+from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources import rosbag
 from wm_data.conversion.sources.rosbag.whole import stored_episode
 from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode
+from wm_data.errors import ConversionError
 from wm_planner.pilot.preflight import for_preprocessed_images
 
 from wm_tools.common.errors import BagError, EvaluationError

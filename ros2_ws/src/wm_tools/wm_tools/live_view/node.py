@@ -24,9 +24,10 @@ from wm_bundle.node_parameters import declare
 from wm_bundle.node_start import EXIT_REFUSED, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.times import NS_PER_S
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_planner.command_watchdog.node import BUNDLE_ID as COMMAND_WATCHDOG
-from wm_planner.node.messages import NS_PER_S, stamp_ns
+from wm_planner.node.messages import stamp_ns
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.live_view.parameters import ViewConfig

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from wm_bundle import BundleManifest, CameraSpec
-from wm_data.conversion.report import NS_PER_S
+from wm_bundle.times import NS_PER_S
 from wm_planner.engine.engine import Engine
 
 from wm_tools.common.errors import BagError, EvaluationError

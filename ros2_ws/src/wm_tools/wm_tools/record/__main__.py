@@ -9,8 +9,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.stop_signals import note_stop_signals
-from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.message_types import jazzy_typestore
+from wm_data.bags.message_types import jazzy_typestore
+from wm_data.errors import ConversionError
 from wm_evaluation.command_line import parse
 from wm_evaluation.wording import counted
 

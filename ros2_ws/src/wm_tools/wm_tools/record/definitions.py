@@ -10,7 +10,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from rosbags.typesys import TypesysError, get_types_from_msg
-from wm_data.conversion.message_types import jazzy_typestore
+from wm_data.bags.message_types import jazzy_typestore
 
 from wm_tools.common.errors import RecordError
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
-from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.message_types import jazzy_typestore
+from wm_data.bags.bag import Bag, Message, open_bag
+from wm_data.bags.connection import ROS1
+from wm_data.bags.message_types import jazzy_typestore
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag import find_drives
-from wm_data.conversion.sources.rosbag.bag import Bag, Message, open_bag
-from wm_data.conversion.sources.rosbag.connection import ROS1
+from wm_data.errors import ConversionError
 
 from wm_tools.common.errors import RecordError, ReplayError
 from wm_tools.record.definitions import message_class

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from wm_bundle.times import NS_PER_S
 from wm_planner.pilot.modes import Mode
 
-NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 BRAKE = (0.0, 0.0, 1.0)
 

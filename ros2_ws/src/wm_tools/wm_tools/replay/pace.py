@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-NS_PER_S = 1_000_000_000
+from wm_bundle.times import NS_PER_S
+
 _READ_AHEAD = 128  # messages
 _LOOK_S = 0.2
 Entry = TypeVar("Entry")

@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from wm_bundle.times import NS_PER_S
 from wm_evaluation.report import Block, Chart, Facts, Head, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import Panel, Series, bars, histogram, lines, panels
 from wm_evaluation.wording import counted
 
 from wm_tools.common.thresholds import Verdict, spell_verdicts
 from wm_tools.replay.agreement import CAUSES, WITHIN
-from wm_tools.replay.frames import NS_PER_S, Frame
+from wm_tools.replay.frames import Frame
 from wm_tools.replay.result import FIGURES, Replay, figures, longest_drop
 
 _CHANNELS = ("steer", "throttle", "brake")

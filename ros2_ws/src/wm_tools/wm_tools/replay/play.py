@@ -18,7 +18,8 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from wm_bundle.ros_errors import reason_of
-from wm_data.conversion.sources.rosbag.bag import Message
+from wm_bundle.times import NS_PER_S
+from wm_data.bags.bag import Message
 from wm_planner.node.messages import time_message
 
 from wm_tools.common.errors import ReplayError
@@ -26,7 +27,7 @@ from wm_tools.record.topics import IMAGES, OF_THE_PLANNER
 from wm_tools.replay.bag import ReplayBag, open_replay
 from wm_tools.replay.controls import HELP, Controls, has_keyboard, listening_to_keys, offer_services
 from wm_tools.replay.options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
-from wm_tools.replay.pace import NS_PER_S, Pace, read_ahead
+from wm_tools.replay.pace import Pace, read_ahead
 from wm_tools.replay.recorded_time import RecordedTime
 
 _EXIT_FAILED = 1

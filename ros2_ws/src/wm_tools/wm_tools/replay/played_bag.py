@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from wm_bundle import BundleManifest
-from wm_data.conversion.episode_bag import META_TOPIC
+from wm_bundle.times import NS_PER_S
+from wm_data.bags.episode_topics import META_TOPIC
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.preflight import image_topics
 
 from wm_tools.common.errors import ReplayError
 from wm_tools.replay.bag import PlayedTopic, open_replay
-from wm_tools.replay.frames import NS_PER_S, Moment, header_stamp_ns, moments_of
+from wm_tools.replay.frames import Moment, header_stamp_ns, moments_of
 from wm_tools.replay.recorded_time import RecordedTime
 
 _TYPES = {"raw": ("sensor_msgs/msg/Image", ""), "compressed": ("sensor_msgs/msg/CompressedImage", "/compressed")}

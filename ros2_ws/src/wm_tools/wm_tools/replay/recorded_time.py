@@ -4,9 +4,8 @@ Clocks are set right while a bag is recorded, some recorders begin at time 0, an
 recorded times there are gaps of years, and steps back.
 """
 
+from wm_bundle.times import NS_PER_S
 from wm_evaluation.wording import spell_duration
-
-from wm_tools.replay.pace import NS_PER_S
 
 _BACK_NS = NS_PER_S  # a smaller step back is the disorder of threads that write
 _DAY_NS = 86_400 * NS_PER_S

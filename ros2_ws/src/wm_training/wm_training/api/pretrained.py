@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from wm_bundle.bundle import sha256_of
+from wm_bundle.files import sha256_of
 
 from wm_training.api.filtering import Filtered, filter_rows, normal, previous_actions, single_action
 from wm_training.api.observations import Array, Observations, Rows, at_model_size, finite, rows_of

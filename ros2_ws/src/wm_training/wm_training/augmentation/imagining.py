@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from wm_bundle.actions import ACTION_NAMES
+from wm_bundle.times import NS_PER_S
 from wm_data.episodes import Episode, EpisodeError
 from wm_data.imagined import drive_hash
 
@@ -30,7 +31,6 @@ NUMBERS_AT_ONCE = 2**25
 """Numbers of the pictures that are decoded and looked at together, so that several large cameras fit into memory."""
 # Of an episode's meta, what is as true of what was imagined from it.
 _KEPT_META = ("action_convention", "cameras", "max_steer_deg", "rate_hz", "reward", "target_speed_mps", "vector")
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)

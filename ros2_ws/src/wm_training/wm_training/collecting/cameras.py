@@ -12,8 +12,7 @@ from sensor_msgs.msg import Image
 from wm_bundle import CameraSpec, ImagePreprocessor
 from wm_bundle.frames import Frame, RawImage
 from wm_bundle.synchroniser import CameraSynchroniser
-
-from wm_training.collecting.messages import stamp_ns
+from wm_bundle.times import NS_PER_S, ns_of
 
 OnPicture = Callable[[int, np.ndarray, np.ndarray], None]
 """Takes the stamp [ns], the picture (3 K, H, W) uint8 RGB, and which cameras are in it, (K,) bool."""
@@ -77,7 +76,7 @@ class Cameras:
                 self._on_error(error)
                 return
         image = RawImage(
-            stamp_ns(message.header), message.height, message.width, message.encoding, message.step, message.data
+            ns_of(message.header.stamp), message.height, message.width, message.encoding, message.step, message.data
         )
         for frame in self._synchroniser.add(camera, image):
             self._give_on(frame)
@@ -85,7 +84,7 @@ class Cameras:
         if wait_s is None:
             self._deadline.cancel()
         else:
-            self._deadline.timer_period_ns = max(1, int(wait_s * 1e9))
+            self._deadline.timer_period_ns = max(1, int(wait_s * NS_PER_S))
             self._deadline.reset()
 
     def _on_deadline(self) -> None:

@@ -4,11 +4,6 @@ import numpy as np
 from carla_msgs.msg import CarlaEgoVehicleControl
 
 
-def stamp_ns(header) -> int:
-    """Stamp of a message header [ns]."""
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
-
-
 def control_array(message: CarlaEgoVehicleControl) -> np.ndarray:
     """(steer, throttle, brake) float32 of a control message."""
     return np.array([message.steer, message.throttle, message.brake], np.float32)

@@ -17,13 +17,14 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from std_msgs.msg import Bool
 from wm_bundle.service_guard import guard_services
+from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import STATUS, usual_inputs
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
 from wm_training.collecting.cameras import Cameras
 from wm_training.collecting.drivers import Decision
-from wm_training.collecting.messages import control_array, stamp_ns
+from wm_training.collecting.messages import control_array
 from wm_training.collecting.planner_link import PlannerLink
 from wm_training.collecting.recording import Tick, TickAssembler
 
@@ -88,12 +89,12 @@ class CollectNode(Node):
             add = partial(self._add_message, topic.kind)
             self.create_subscription(topic.message_class, f"{prefix}/{topic.usual_name}", add, 10)
         self._steps = self.create_subscription(
-            StepResult, f"{prefix}/step_result", lambda m: self._add("step", stamp_ns(m.header), m), 10
+            StepResult, f"{prefix}/step_result", lambda m: self._add("step", ns_of(m.header.stamp), m), 10
         )
         self._experts = self.create_subscription(
             CarlaEgoVehicleControl,
             f"{prefix}/expert_control",
-            lambda m: self._add("expert", stamp_ns(m.header), control_array(m)),
+            lambda m: self._add("expert", ns_of(m.header.stamp), control_array(m)),
             10,
         )
         # Events may carry an earlier frame's stamp, so they count for the next complete tick.
@@ -189,7 +190,7 @@ class CollectNode(Node):
         self._events[kind] += count
 
     def _add_message(self, kind: str, message: Any) -> None:
-        self._add(kind, stamp_ns(message.header), message)
+        self._add(kind, ns_of(message.header.stamp), message)
 
     def _add(self, kind: str, stamp: int, part: object) -> None:
         if self._assembler is None:

@@ -13,9 +13,10 @@ from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
+from wm_bundle.times import ns_of
 from wm_msgs.msg import PlannerStatus
 
-from wm_training.collecting.messages import control_array, stamp_ns
+from wm_training.collecting.messages import control_array
 from wm_training.errors import CollectError
 
 # Parameters that say nothing about how it drives: rclpy's own, and a folder whose content has a name of its own.
@@ -83,7 +84,7 @@ class PlannerLink:
         return future.result()
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
-        stamp = stamp_ns(message.header)
+        stamp = ns_of(message.header.stamp)
         if stamp:  # else a brake that no image asked for; simulated time waits, so there is nothing to brake
             if self.first_answer_ns is None:
                 self.first_answer_ns = stamp

@@ -3,8 +3,8 @@
 import sys
 
 from rich.console import Console
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.options import ConvertOptions
+from wm_data.errors import ConversionError
 from wm_evaluation.command_line import DONE, ERROR, PARTLY, parse, run
 from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
@@ -19,8 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _convert(options: ConvertOptions) -> int:
     import cv2
-    from wm_data.conversion.report_text import summary_table
-    from wm_data.conversion.runner import Conversion
+    from wm_data.conversion.running.report_text import summary_table
+    from wm_data.conversion.running.runner import Conversion
 
     cv2.setNumThreads(1)  # a picture is too small to be worth a second thread
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

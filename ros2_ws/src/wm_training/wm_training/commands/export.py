@@ -161,7 +161,7 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
 def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measured: dict):
     """``made_of``: the part of the provenance that the run tells; ``measured``: the fields that it measured itself."""
     from wm_bundle import BundleManifest, ImageSpec, LatentSpec, VectorSpec
-    from wm_bundle.bundle import sha256_of
+    from wm_bundle.files import sha256_of
     from wm_data.rates import rate_of
 
     from wm_training.exporting.cameras import cameras_of_meta

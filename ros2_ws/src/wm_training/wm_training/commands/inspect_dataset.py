@@ -50,10 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _inspect(options: Options) -> int:
     from rich.console import Console
-    from wm_data.conversion.inspection.facts import conversion_report, problems
-    from wm_data.conversion.inspection.page import build_page
-    from wm_data.conversion.inspection.survey import survey
-    from wm_data.conversion.inspection.terminal import tables
+    from wm_data.inspection.facts import conversion_report, problems
+    from wm_data.inspection.page import build_page
+    from wm_data.inspection.survey import survey
+    from wm_data.inspection.terminal import tables
     from wm_data.splits import SPLITS, split_files
     from wm_evaluation.report import write_page
 

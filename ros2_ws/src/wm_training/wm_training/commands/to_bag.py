@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.errors import ConversionError
 from wm_evaluation.command_line import DONE, parse, run, say
 
 
@@ -49,8 +49,8 @@ def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str 
     Raises ConversionError for a ``dest`` that exists already or cannot be written, and for an episode that no
     bag can hold.
     """
-    from wm_data.conversion.episode_bag import write_bag
-    from wm_data.conversion.folders import appearing
+    from wm_data.files import appearing
+    from wm_data.to_bag.writing import write_bag
 
     dest = Path(os.path.abspath(dest))
     with appearing(dest) as work:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from wm_data.conversion.errors import ConversionError
 from wm_data.episodes import EpisodeError, drives_in, read_episode
+from wm_data.errors import ConversionError
 from wm_data.splits import SPLITS, split_files
 from wm_evaluation.command_line import DONE, parse, run, say
 
@@ -47,9 +47,9 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
     Raises EpisodeError and ConversionError for episodes that cannot be used or do not fit together, and for a ``dest``
     that exists already or cannot be written.
     """
-    from wm_data.conversion.folders import appearing
-    from wm_data.conversion.lerobot.columns import Layout
-    from wm_data.conversion.lerobot.files import DatasetWriter
+    from wm_data.files import appearing
+    from wm_data.lerobot.columns import Layout
+    from wm_data.lerobot.files import DatasetWriter
 
     found = {split: split_files(Path(dataset), 0.0, split) for split in SPLITS}
     splits = {split: part for split, part in found.items() if part}

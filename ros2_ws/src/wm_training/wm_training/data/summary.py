@@ -6,8 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from wm_bundle.bundle import sha256_of
-from wm_bundle.files import without_folders
+from wm_bundle.files import sha256_of, without_folders
 from wm_data.episodes import find_episodes, read_episode
 from wm_data.splits import SPLITS, split_files
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wm_data.conversion.drive import DriveRef
-from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.naming import uniquely_named
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.sources.carla.reading import FRAME_FILE
-from wm_data.conversion.sources.files import walk
-from wm_data.conversion.sources.naming import unique_names
+from wm_data.conversion.tables.reading import FRAME_FILE
+from wm_data.errors import ConversionError
+from wm_data.files import readable, walk
 
 TABLE_NAMES = ("controls", "control", "measurements", "driving_log", "actions", "log", "data", "labels")
 TABLE_ENDINGS = (".csv", ".json", ".jsonl")
@@ -22,24 +22,16 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     A folder with a table is one drive, and what is below it belongs to it. Raises ConversionError where there is
     nothing of the kind.
     """
-    try:
-        found = _found(Path(options.source).expanduser())
-    except OSError as error:
-        raise ConversionError(f"{options.source} cannot be read: {error}") from None
-    names = unique_names(name for name, _ in found)
-    return [
-        DriveRef(name, locator, (locator.get("episode") or locator["folder"],))
-        for name, (_, locator) in zip(names, found, strict=True)
-    ]
+    with readable(options.source):
+        return uniquely_named(_found(Path(options.source).expanduser()))
 
 
-def _found(source: Path) -> list[tuple[str, dict]]:
-    """(name, locator) of everything, in order."""
+def _found(source: Path) -> list[DriveRef]:
     if source.is_file():
         if source.suffix == ".npz":
-            return [(source.stem, _episode(source))]
+            return [_episode(source.stem, source)]
         if source.suffix in TABLE_ENDINGS:
-            return [(source.resolve().parent.name, _table(source.parent, source))]
+            return [_table(source.resolve().parent.name, source.parent, source)]
         raise ConversionError(f"{source} is neither an .npz episode nor a table ({', '.join(TABLE_ENDINGS)})")
     if not source.is_dir():
         raise ConversionError(f"no file or folder {source}, expected episodes or pictures with a table of controls")
@@ -53,17 +45,17 @@ def _found(source: Path) -> list[tuple[str, dict]]:
     return found
 
 
-def _in_folder(source: Path) -> Iterator[tuple[str, dict]]:
+def _in_folder(source: Path) -> Iterator[DriveRef]:
     for place, folders, files in walk(source):
         name = "_".join(place.relative_to(source).parts)
         tables = _tables(place, folders, files)
         if tables:
             folders.clear()
-            yield name or source.resolve().name, _table(place, *tables)
+            yield _table(name or source.resolve().name, place, *tables)
             continue
         for file in files:
             if file.endswith(".npz"):
-                yield "_".join(part for part in (name, Path(file).stem) if part), _episode(place / file)
+                yield _episode("_".join(part for part in (name, Path(file).stem) if part), place / file)
 
 
 def _tables(place: Path, folders: list[str], files: list[str]) -> list[Path]:
@@ -80,9 +72,11 @@ def _holds_json(folder: Path) -> bool:
         return any(FRAME_FILE.search(entry.name) for entry in entries)
 
 
-def _episode(file: Path) -> dict:
-    return {"whole_episode": True, "episode": str(file)}
+def _episode(name: str, file: Path) -> DriveRef:
+    return DriveRef(name, {"whole_episode": True, "episode": str(file)}, (str(file),))
 
 
-def _table(folder: Path, *tables: Path) -> dict:
-    return {"whole_episode": False, "folder": str(folder), "tables": [str(table) for table in tables]}
+def _table(name: str, folder: Path, *tables: Path) -> DriveRef:
+    return DriveRef(
+        name, {"whole_episode": False, "folder": str(folder), "tables": [*map(str, tables)]}, (str(folder),)
+    )

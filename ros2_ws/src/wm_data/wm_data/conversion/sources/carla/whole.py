@@ -8,10 +8,10 @@ from pathlib import Path
 from wm_bundle import ImageError
 
 from wm_data.conversion.drive import DriveRef
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.fitting import fitted
 from wm_data.conversion.options import ConvertOptions
 from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.errors import ConversionError
 
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:

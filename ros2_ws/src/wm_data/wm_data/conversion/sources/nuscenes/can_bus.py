@@ -9,7 +9,6 @@ throttle is released, with the brake at 0.
 import json
 import re
 from array import array
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +17,9 @@ import numpy as np
 
 from wm_data.conversion.controls import steer_of_angle
 from wm_data.conversion.drive import Signal
-from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.sources.files import count, read_small_file
+from wm_data.conversion.report import DriveReport
+from wm_data.errors import ConversionError
+from wm_data.files import read_small_file
 
 WHEELBASE_M = 2.588  # Renault Zoe
 USUAL_RATIO = 15.5
@@ -47,7 +47,7 @@ class SteeringRatio:
     origin: str
 
 
-def read_messages(root: Path, scene: str, message: str, columns: tuple, skipped: Counter) -> Samples | None:
+def read_messages(root: Path, scene: str, message: str, columns: tuple, report: DriveReport) -> Samples | None:
     """A scene's messages of a kind; None where there are none that can be used.
 
     ``columns`` are names, or (name, place) for one number of a list. Raises ConversionError for a damaged file.
@@ -70,42 +70,42 @@ def read_messages(root: Path, scene: str, message: str, columns: tuple, skipped:
             numbers = [float(row[c] if isinstance(c, str) else row[c[0]][c[1]]) for c in columns]
             stamps.append(int(row["utime"]) * 1000)
         except (KeyError, IndexError, TypeError, ValueError, OverflowError):
-            skipped[f"CAN message {message} that cannot be read"] += 1
+            report.skipped[f"CAN message {message} that cannot be read"] += 1
             continue
         values.extend(numbers)
-    return _in_order(np.array(stamps, np.int64), np.array(values).reshape(-1, len(columns)), message, skipped)
+    return _in_order(np.array(stamps, np.int64), np.array(values).reshape(-1, len(columns)), message, report)
 
 
-def _in_order(stamps: np.ndarray, values: np.ndarray, message: str, skipped: Counter) -> Samples | None:
+def _in_order(stamps: np.ndarray, values: np.ndarray, message: str, report: DriveReport) -> Samples | None:
     """Sorted by stamp, without numbers that are not finite and stamps that repeat; None for nothing."""
     finite = np.isfinite(values).all(axis=1)
-    count(skipped, f"CAN message {message} with a number that is not finite", int((~finite).sum()))
+    report.leave_out(f"CAN message {message} with a number that is not finite", int((~finite).sum()))
     unique, first = np.unique(stamps[finite], return_index=True)
-    count(skipped, f"CAN message {message} with the stamp of another", int(finite.sum()) - len(unique))
+    report.leave_out(f"CAN message {message} with the stamp of another", int(finite.sum()) - len(unique))
     return (unique, values[finite][first]) if len(unique) else None
 
 
-def read_motion(root: Path, scene: str, skipped: Counter) -> Samples | None:
+def read_motion(root: Path, scene: str, report: DriveReport) -> Samples | None:
     """Speed [m/s] and yaw rate [rad/s], columns of (n, 2), at 50 Hz. Raises ConversionError for a damaged file."""
-    return read_messages(root, scene, "pose", (("vel", 0), ("rotation_rate", 2)), skipped)
+    return read_messages(root, scene, "pose", (("vel", 0), ("rotation_rate", 2)), report)
 
 
-def read_control(root: Path, scene: str, ratio: float, max_steer_rad: float, skipped: Counter) -> Signal | None:
+def read_control(root: Path, scene: str, ratio: float, max_steer_rad: float, report: DriveReport) -> Signal | None:
     """Steer, throttle and brake at the stamps of the steering, 100 Hz; None where the scene lacks one of them.
 
     Raises ConversionError for a damaged file.
     """
-    steering = read_messages(root, scene, "steeranglefeedback", ("value",), skipped)
-    throttle = _pedal(read_messages(root, scene, "zoe_veh_info", ("pedal_cc",), skipped), (0.0, _THROTTLE_FULL))
+    steering = read_messages(root, scene, "steeranglefeedback", ("value",), report)
+    throttle = _pedal(read_messages(root, scene, "zoe_veh_info", ("pedal_cc",), report), (0.0, _THROTTLE_FULL))
     if throttle is None:
-        throttle = _pedal(read_messages(root, scene, "zoesensors", ("throttle_sensor",), skipped), _THROTTLE_SENSOR)
-    brake = _pedal(read_messages(root, scene, "zoesensors", ("brake_sensor",), skipped), _BRAKE_SENSOR)
+        throttle = _pedal(read_messages(root, scene, "zoesensors", ("throttle_sensor",), report), _THROTTLE_SENSOR)
+    brake = _pedal(read_messages(root, scene, "zoesensors", ("brake_sensor",), report), _BRAKE_SENSOR)
     if steering is None or throttle is None or brake is None:
         return None
     stamps, wheel_angle = steering
     (throttle_now, throttle_known), (brake_now, brake_known) = (_latest(pedal, stamps) for pedal in (throttle, brake))
     known = throttle_known & brake_known
-    count(skipped, "steering angle without the pedals beside it", int((~known).sum()))
+    report.leave_out("steering angle without the pedals beside it", int((~known).sum()))
     control = Signal(3)
     steer = steer_of_angle(wheel_angle[:, 0] / ratio, max_steer_rad)
     control.extend(stamps[known], np.stack([steer, throttle_now, brake_now], axis=1)[known])
@@ -157,8 +157,8 @@ def steering_ratio(root: str, scenes: tuple[str, ...], wheelbase_m: float = WHEE
 def _angles_of_scene(root: Path, scene: str, wheelbase_m: float) -> tuple[np.ndarray, np.ndarray] | None:
     """Angles of the steering wheel and of the road wheels [rad] while the car was fast enough."""
     try:
-        steering = read_messages(root, scene, "steeranglefeedback", ("value",), Counter())
-        motion = read_motion(root, scene, Counter())
+        steering = read_messages(root, scene, "steeranglefeedback", ("value",), DriveReport(scene))
+        motion = read_motion(root, scene, DriveReport(scene))
     except ConversionError:
         return None
     if steering is None or motion is None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.sources.nuscenes.tables import TOKEN_BYTES, Table
+from wm_data.errors import ConversionError
 
 
 @dataclass(frozen=True)

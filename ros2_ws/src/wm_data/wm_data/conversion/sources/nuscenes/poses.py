@@ -6,13 +6,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.times import NS_PER_S
 
-from wm_data.conversion.cameras import GAP_PERIODS
+from wm_data.conversion.assembling.cameras import GAP_PERIODS
 from wm_data.conversion.drive import Signal
-from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.report import NS_PER_S
 from wm_data.conversion.sources.nuscenes.index import TokenFinder, picture_index, token_array
 from wm_data.conversion.sources.nuscenes.tables import Table
+from wm_data.errors import ConversionError
 
 MAX_STEP_S = 0.5  # [s] poses further apart say nothing about the speed at either, unless pictures are as far apart
 _BATCH_ROWS = 4096

@@ -1,6 +1,5 @@
 """Scenes of nuScenes as drives: which there are, their pictures in order, and their numbers."""
 
-import heapq
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +8,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
-from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
-from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.drive import Drive, DriveRef, Signal, Signals
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.picture_files import merged_pictures, usual_period_ns
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.files import count, load_picture_file, usual_period_ns
 from wm_data.conversion.sources.nuscenes import can_bus
 from wm_data.conversion.sources.nuscenes.index import PictureIndex, picture_index, read_cameras, read_logs, read_scenes
 from wm_data.conversion.sources.nuscenes.poses import motion_of_poses, picture_poses
 from wm_data.conversion.sources.nuscenes.tables import NEEDED, check_tables
+from wm_data.errors import ConversionError
 
 _FRONT = "CAM_FRONT"
 PERIOD_NS = 83_333_333  # the cameras' nominal 12 Hz
@@ -72,9 +70,10 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     period_ns = usual_period_ns(index.stamps[chains[0]], PERIOD_NS)
     signals, meta = _signals(index, scene, cameras, options, wheelbase_m, period_ns, report)
     views = tuple(options.view(camera) for camera in cameras)
+    files = [((int(index.stamps[row]), _root(index) / index.filename(row), None) for row in rows) for rows in chains]
     yield Drive(
         cameras=views,
-        pictures=_pictures(index, views, chains, report),
+        pictures=merged_pictures(views, files, ["jpeg"] * len(views), report),
         picture_period_ns=period_ns,
         signals=signals,
         report=report,
@@ -125,9 +124,9 @@ def _front_camera(channels: list[str], folder: Path) -> str:
 def _existing(index: PictureIndex, scene: str, number: int, camera: str, report: DriveReport) -> list[int]:
     """A camera's rows in a scene whose files are there. Raises ConversionError where none is."""
     rows, unreachable = index.chain(scene, number)
-    count(report.skipped, f"picture of {camera} that no other links to", unreachable)
+    report.leave_out(f"picture of {camera} that no other links to", unreachable)
     there = [row for row in rows if _is_inside(index.filename(row)) and (_root(index) / index.filename(row)).is_file()]
-    count(report.skipped, f"picture of {camera} whose file is missing", len(rows) - len(there))
+    report.leave_out(f"picture of {camera} whose file is missing", len(rows) - len(there))
     if not there:
         example = f", as {index.filename(rows[0])}" if rows else ""
         raise ConversionError(
@@ -145,22 +144,6 @@ def _is_inside(filename: str) -> bool:
 def _root(index: PictureIndex) -> Path:
     """The dataset's root, which holds samples, sweeps, can_bus, and the version's folder."""
     return index.folder.parent
-
-
-def _pictures(
-    index: PictureIndex, views: tuple[CameraView, ...], chains: list[list[int]], report: DriveReport
-) -> Iterator[Picture]:
-    """Every camera's pictures, the cameras merged by stamp, each camera's in its chain's order."""
-
-    def of_camera(camera: int) -> Iterator[Picture]:
-        view, topic = views[camera], report.topic(views[camera].name, "jpeg")
-        for row in chains[camera]:
-            stamp_ns = int(index.stamps[row])
-            topic.add(stamp_ns)
-            path = _root(index) / index.filename(row)
-            yield Picture(camera, stamp_ns, lambda path=path: load_picture_file(view, path))
-
-    yield from heapq.merge(*(of_camera(camera) for camera in range(len(views))), key=lambda picture: picture.stamp_ns)
 
 
 def _signals(
@@ -206,8 +189,8 @@ def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, whee
     control = samples = None
     try:
         max_steer_rad = math.radians(options.max_steer_deg)
-        control = can_bus.read_control(_root(index), this.name, ratio.value, max_steer_rad, report.skipped)
-        samples = can_bus.read_motion(_root(index), this.name, report.skipped)
+        control = can_bus.read_control(_root(index), this.name, ratio.value, max_steer_rad, report)
+        samples = can_bus.read_motion(_root(index), this.name, report)
     except ConversionError as error:
         report.skipped["damaged CAN bus file"] += 1
         report.note(str(error))
@@ -225,7 +208,7 @@ def _from_poses(
     """Speed and yaw rate at the first camera's pictures. Raises ConversionError where there are no poses for it."""
     rows, _ = index.chain(scene, 0)
     poses = picture_poses(str(index.folder), cameras)[rows]
-    count(report.skipped, "picture without an ego pose", int(np.isnan(poses).any(axis=1).sum()))
+    report.leave_out("picture without an ego pose", int(np.isnan(poses).any(axis=1).sum()))
     speed, yaw_rate = motion_of_poses(index.stamps[rows], poses, period_ns)
     if speed.newest_ns is None:
         raise ConversionError(f"{index.folder / 'ego_pose.json'} has no two successive poses of this scene")

@@ -8,7 +8,7 @@ import ijson
 import numpy as np
 from wm_bundle.files import open_regular
 
-from wm_data.conversion.errors import ConversionError
+from wm_data.errors import ConversionError
 
 NEEDED = ("log", "scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor")
 TOKEN_BYTES = 16

@@ -3,6 +3,8 @@
 from collections import deque
 from statistics import median
 
+from wm_bundle.times import NS_PER_S
+
 EPOCH_NS = 10_000_000_000  # clocks that differ by more have another beginning
 _LATE_NS = 500_000_000  # no message takes longer from its stamp to the recorder, of all topics that have stamps
 _FRESH_NS = 2_000_000_000  # what was recorded longer ago tells nothing of now: a simulator may have begun anew
@@ -17,7 +19,7 @@ def header_ns(message) -> int | None:
     header = getattr(message, "header", None)
     if header is None:
         return None
-    stamp_ns = int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+    stamp_ns = int(header.stamp.sec) * NS_PER_S + int(header.stamp.nanosec)
     if abs(stamp_ns) >= 2**62:
         raise ValueError(f"the stamp is {stamp_ns} ns")
     return stamp_ns or None
@@ -36,8 +38,8 @@ def apart_note(offsets: dict[str, list[int]]) -> str | None:
         return None
     (behind_ns, late), *_, (ahead_ns, other) = usual
     return (
-        f"{late} is recorded {(ahead_ns - behind_ns) / 1e9:.2f} s later after its stamps than {other}; where that is "
-        f"no delay but the clocks of two machines that differ, actions and pictures are of different moments"
+        f"{late} is recorded {(ahead_ns - behind_ns) / NS_PER_S:.2f} s later after its stamps than {other}; where that "
+        f"is no delay but the clocks of two machines that differ, actions and pictures are of different moments"
     )
 
 

@@ -4,15 +4,12 @@ import os
 import re
 from pathlib import Path
 
+from wm_data.bags.layout import FILE_SUFFIXES, MCAP_SUFFIXES, METADATA
 from wm_data.conversion.drive import DriveRef
-from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.naming import safe_name, uniquely_named
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.sources.naming import safe_name, unique_names
+from wm_data.errors import ConversionError
 
-METADATA = "metadata.yaml"
-MCAP_SUFFIXES = (".mcap", ".mcap.part")  # .part: what a killed `record` leaves, taken only where it is named
-ROS1_SUFFIXES = (".bag", ".bag.active")  # .active: what a killed `rosbag record` leaves
-FILE_SUFFIXES = (".mcap", ".db3", *ROS1_SUFFIXES, ".mcap.zstd", ".db3.zstd")
 _EXPECTED = "expected a bag's folder, a .mcap, .db3 or .bag file, or a folder that holds such"
 
 
@@ -33,8 +30,8 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     bags = sorted(_bags_below(source))
     if not bags:
         raise ConversionError(f"{source} holds no bag, {_EXPECTED}")
-    names = unique_names(_name(source, files) for files in bags)
-    return sorted((_reference(name, files) for name, files in zip(names, bags, strict=True)), key=lambda ref: ref.name)
+    refs = uniquely_named(_reference(_name(source, files), files) for files in bags)
+    return sorted(refs, key=lambda ref: ref.name)
 
 
 def _bags_below(source: Path) -> list[list[Path]]:

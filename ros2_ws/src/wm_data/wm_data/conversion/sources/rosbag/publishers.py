@@ -1,6 +1,6 @@
 """Whether two cameras publish on one image topic, where their stamps do not tell it."""
 
-from wm_data.conversion.errors import ConversionError
+from wm_data.errors import ConversionError
 
 _OFTEN = 20  # pictures, from which on it is no accident
 

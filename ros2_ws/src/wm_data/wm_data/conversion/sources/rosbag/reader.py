@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 from wm_bundle.vector_inputs import SPEED
 
+from wm_data.bags.bag import Bag, open_bag
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, DriveRef, Picture
-from wm_data.conversion.errors import ConversionError
-from wm_data.conversion.line import drops, to_and_fro
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
 from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns
 from wm_data.conversion.sources.rosbag.commands import CommandReader
 from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.publishers import OnePublisher
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry
 from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
+from wm_data.errors import ConversionError
+from wm_data.line import drops, to_and_fro
 
 # How far a bag is read before the drive begins, to learn its clocks and the rate of its pictures.
 _PEEKED_PICTURES = 50

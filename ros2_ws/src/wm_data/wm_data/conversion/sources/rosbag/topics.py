@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source, input_topics
 from wm_evaluation.wording import counted
 
-from wm_data.conversion.errors import ConversionError
+from wm_data.bags.bag import Topic
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.sources.rosbag.bag import Topic
+from wm_data.errors import ConversionError
 
 CONTROL = "carla_msgs/msg/CarlaEgoVehicleControl"
 ACKERMANN = "ackermann_msgs/msg/AckermannDrive"

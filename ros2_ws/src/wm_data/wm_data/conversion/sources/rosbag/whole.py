@@ -1,4 +1,4 @@
-"""Bags that `to_bag` wrote: the episode comes back as it was. What they hold is written down in episode_bag.py.
+"""Bags that `to_bag` wrote: the episode comes back as it was. See wm_data/to_bag/writing.py for what they hold.
 
 Such a bag reads as any other one too, to the same rows; but then nobody knows what the episode's meta said.
 """
@@ -13,17 +13,18 @@ import numpy as np
 from wm_bundle import ImageError
 from wm_bundle.files import open_regular
 
+from wm_data.bags.bag import Bag, open_bag
+from wm_data.bags.episode_topics import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
+from wm_data.bags.layout import METADATA
+from wm_data.bags.mcap_file import read_summary
 from wm_data.conversion.drive import DriveRef
-from wm_data.conversion.episode_bag import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.fitting import fitted
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag import finding
-from wm_data.conversion.sources.rosbag.bag import Bag, open_bag
 from wm_data.conversion.sources.rosbag.clock import header_ns
-from wm_data.conversion.sources.rosbag.mcap_file import read_summary
 from wm_data.episodes import Episode
+from wm_data.errors import ConversionError
 
 _UNKNOWN = np.full(3, np.nan, np.float32)
 
@@ -66,7 +67,7 @@ def _is_episode(ref: DriveRef) -> bool:
     path = Path(ref.locator["paths"][0])
     try:
         if path.is_dir():
-            with open_regular(path / finding.METADATA, encoding="utf-8") as stream:
+            with open_regular(path / METADATA, encoding="utf-8") as stream:
                 return META_TOPIC in stream.read()
         if path.suffix != ".mcap":
             return False

@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.sources.waymo.scene import (
     AGENTS,
     AREAS,
@@ -18,6 +17,7 @@ from wm_data.conversion.sources.waymo.scene import (
     without_stubs,
 )
 from wm_data.conversion.sources.waymo.schema import message_class
+from wm_data.errors import ConversionError
 
 _PERIODS = ("past", "current", "future")
 _STATES = ("x", "y", "length", "width", "bbox_yaw", "velocity_x", "velocity_y")

@@ -8,21 +8,23 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle.files import open_regular
+from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, drives_backwards, held_steer_note
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
-from wm_data.conversion.errors import ConversionError
+from wm_data.conversion.naming import uniquely_named
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
-from wm_data.conversion.report import NS_PER_S, DriveReport
-from wm_data.conversion.sources.naming import unique_names
+from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.waymo import tfrecord
 from wm_data.conversion.sources.waymo.example import is_example, scene_of_example
 from wm_data.conversion.sources.waymo.ids import scenario_id
 from wm_data.conversion.sources.waymo.raster import ACROSS_M, EGO_DOWN, BirdsEyeView
 from wm_data.conversion.sources.waymo.scenario import scene_of_scenario
 from wm_data.conversion.sources.waymo.scene import Scene
+from wm_data.errors import ConversionError
+from wm_data.files import readable
 
 CAMERA = "bev"
 WHEELBASE_PER_LENGTH = 0.57  # of the Jaguar I-Pace: 2.99 m of wheelbase, about 5.29 m long with its sensors
@@ -38,13 +40,9 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     """
     _check_options(options)
     source = Path(options.source).expanduser()
-    try:
+    with readable(source):
         files = _files(source)
-    except OSError as error:
-        raise ConversionError(f"{source} cannot be read: {error}") from None
-    found = [entry for file in files for entry in _scenarios(file)]
-    names = unique_names(name for name, _ in found)
-    return [DriveRef(name, locator, (locator["file"],)) for name, (_, locator) in zip(names, found, strict=True)]
+    return uniquely_named(ref for file in files for ref in _scenarios(file))
 
 
 @contextmanager
@@ -54,10 +52,8 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     if "damage" in locator:
         raise ConversionError(locator["damage"])
     file, record = Path(locator["file"]), locator["record"]
-    try:
+    with readable(file):
         payload = tfrecord.payload(file, record, locator["offset"])
-    except OSError as error:
-        raise ConversionError(f"{file} cannot be read: {error}") from None
     place = f"{file}, record {record} at byte {locator['offset']}"
     scene = scene_of_example(payload, place) if is_example(payload) else scene_of_scenario(payload, place)
     yield _drive(scene, place, ref.name, options)
@@ -88,28 +84,25 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _scenarios(file: Path) -> Iterator[tuple[str, dict]]:
-    """(name, locator) of each scenario of a file, and of its damage."""
+def _scenarios(file: Path) -> Iterator[DriveRef]:
+    """Each scenario of a file, and its damage."""
     path, number = str(file), -1  # one string for all: there may be half a million scenarios
     try:
-        with open_regular(file, "rb", _READ_AHEAD_BYTES) as stream:
+        with readable(file), open_regular(file, "rb", _READ_AHEAD_BYTES) as stream:
             for number, offset, length in tfrecord.frames(stream, file):
                 name = scenario_id(stream, tfrecord.payload_start(offset), length) or f"{file.name}-{number:05d}"
-                yield name, {"file": path, "record": number, "offset": offset}
+                yield DriveRef(name, {"file": path, "record": number, "offset": offset}, (path,))
         if number < 0:
-            yield file.name, {"file": path, "damage": f"{file} is empty, expected a TFRecord file"}
+            yield DriveRef(file.name, {"damage": f"{file} is empty, expected a TFRecord file"}, (path,))
     except ConversionError as error:
-        yield f"{file.name}-damage", {"file": path, "damage": str(error)}
-    except OSError as error:
-        yield f"{file.name}-damage", {"file": path, "damage": f"{file} cannot be read: {error}"}
+        yield DriveRef(f"{file.name}-damage", {"damage": str(error)}, (path,))
 
 
 def _drive(scene: Scene, place: str, name: str, options: ConvertOptions) -> Drive:
     report = DriveReport(name)
     report.skipped.update(scene.left_out)
     valid = scene.agents.valid[scene.ego]
-    if not valid.all():
-        report.skipped["step without a valid state of the self-driving car"] += int((~valid).sum())
+    report.leave_out("step without a valid state of the self-driving car", int((~valid).sum()))
     if not valid.any():
         raise ConversionError(f"{place}: the self-driving car has no valid state")
     gaps = np.diff(scene.stamps_ns)

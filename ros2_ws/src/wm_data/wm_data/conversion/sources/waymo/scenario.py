@@ -6,7 +6,6 @@ from collections import Counter
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from wm_data.conversion.errors import ConversionError
 from wm_data.conversion.sources.waymo.scene import (
     AGENTS,
     AREAS,
@@ -20,6 +19,7 @@ from wm_data.conversion.sources.waymo.scene import (
     without_stubs,
 )
 from wm_data.conversion.sources.waymo.schema import message_class
+from wm_data.errors import ConversionError
 
 _BIKE_LANE = 3
 

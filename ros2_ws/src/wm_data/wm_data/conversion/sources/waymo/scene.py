@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from wm_bundle.times import NS_PER_S
 
-from wm_data.conversion.errors import ConversionError
+from wm_data.errors import ConversionError
 
 _FARTHEST_M = 1e6  # of a coordinate: Waymo's maps are some kilometres wide, and pixels must fit in 32 bits
 _LONGEST_M = 100.0  # of an agent's side
@@ -60,7 +61,7 @@ def sensible_stamps_ns(stamps_s: np.ndarray, place: str) -> np.ndarray:
     """int64 [ns] of ``stamps_s`` [s]. Raises ConversionError where there are none, and for what is no time."""
     if not len(stamps_s) or not (np.isfinite(stamps_s) & (np.abs(stamps_s) < _LATEST_S)).all():
         raise ConversionError(f"{place}: {len(stamps_s)} timestamps, expected some, all of them numbers of seconds")
-    return np.rint(stamps_s * 1e9).astype(np.int64)
+    return np.rint(stamps_s * NS_PER_S).astype(np.int64)
 
 
 def sensible_agents(kinds: tuple[str, ...], valid: np.ndarray, states: np.ndarray, left_out: Counter) -> Agents:

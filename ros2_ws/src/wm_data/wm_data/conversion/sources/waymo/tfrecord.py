@@ -9,7 +9,7 @@ from typing import BinaryIO
 import google_crc32c
 from wm_bundle.files import open_regular
 
-from wm_data.conversion.errors import ConversionError
+from wm_data.errors import ConversionError
 
 _HEADER = struct.Struct("<QI")  # length of the payload, masked CRC of these eight bytes
 _FOOTER = struct.Struct("<I")

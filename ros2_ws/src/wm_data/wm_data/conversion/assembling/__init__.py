@@ -1,0 +1,1 @@
+"""From a drive's pictures and signals to episodes, the same for every source."""

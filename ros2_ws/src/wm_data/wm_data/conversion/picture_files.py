@@ -1,0 +1,67 @@
+"""Pictures that lie in files."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+from wm_bundle import ImageError, compressed_encoding
+
+from wm_data.conversion.drive import Picture
+from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.report import DriveReport
+from wm_data.errors import ConversionError
+from wm_data.files import read_small_file
+
+MAX_PICTURE_BYTES = 1 << 27
+
+
+def load_picture_file(view: CameraView, path: Path, encoding: str | None = None) -> np.ndarray:
+    """(3, size, size) uint8 RGB from a "jpeg" or "png" file; None: whichever it is. Raises ImageError where it is
+    missing or damaged.
+
+    Its message does not name the file, so that reasons add up; that is in a note of the exception.
+    """
+    try:
+        data = read_small_file(path, MAX_PICTURE_BYTES)
+        return view(0, 0, encoding or compressed_encoding("", data), 0, data)
+    except ConversionError as error:
+        failure = ImageError("its file cannot be read")
+        failure.add_note(str(error))
+    except ImageError as error:
+        failure = error
+        failure.add_note(str(path))
+    raise failure
+
+
+def merged_pictures(
+    views: tuple[CameraView, ...],
+    files: list[Iterable[tuple[int, Path, int | None]]],
+    kinds: list[str],
+    report: DriveReport,
+) -> Iterator[Picture]:
+    """Pictures in files, the cameras merged by stamp. ``files``: of each camera (stamp [ns], file, place), in its own
+    order; ``kinds``: what to call each camera's pictures in the report."""
+
+    def of_camera(camera: int) -> Iterator[Picture]:
+        view = views[camera]
+        topic = report.topic(view.name, kinds[camera])
+        for stamp_ns, path, place in files[camera]:
+            topic.add(stamp_ns)
+            yield Picture(camera, stamp_ns, partial(load_picture_file, view, path), place)
+
+    return heapq.merge(*map(of_camera, range(len(views))), key=attrgetter("stamp_ns"))
+
+
+def usual_period_ns(stamps_ns: list[int], default_ns: int) -> int:
+    """The mean of the gaps between consecutive stamps [ns] without those of drops; ``default_ns`` without any.
+
+    Not the median: a camera of 12 Hz that waits for a lidar of 20 Hz has gaps of 100, 100 and 50 ms.
+    """
+    gaps = np.diff(np.asarray(stamps_ns, np.int64))
+    forward = gaps[gaps > 0]
+    if not len(forward):
+        return default_ns
+    return round(float(forward[forward <= 1.5 * np.median(forward)].mean()))

@@ -1,0 +1,1 @@
+"""Many drives into one folder: workers, records, manifest and report."""

@@ -1,0 +1,79 @@
+"""The same work on a Ray cluster: one task a drive. Sources and destination must be reachable from every node."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from wm_data.conversion.drive import DriveRef
+from wm_data.conversion.options import ConvertOptions
+from wm_data.errors import ConversionError
+
+# A cluster on this machine listens and speaks on the loopback address alone (the first one; elsewhere than on Linux it
+# does so by itself) and reports no usage. And the process that would show its dashboard, which runs in any case, asks
+# the network which cloud it is in: through a proxy that nobody listens at it reaches nobody.
+_OFF_THE_NETWORK = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "http_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost,::1",
+}
+
+
+def convert_on_ray(todo: list[DriveRef], options: ConvertOptions) -> Iterator[dict]:
+    """The records of the drives, in the order in which they get ready.
+
+    At most ``options.workers`` tasks run at a time. RAY_ADDRESS names the cluster; without it one is started on this
+    machine for as long as this runs. Raises ConversionError where Ray is not installed or not reached, and OSError
+    where the destination cannot be written.
+    """
+    address = os.environ.get("RAY_ADDRESS")
+    local = {"num_cpus": options.workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    try:
+        with nullcontext() if address else _kept_on_this_machine():
+            import ray
+
+            ray.init(
+                address=address or "local", log_to_driver=False, logging_level="error", **({} if address else local)
+            )
+    except ImportError:
+        raise ConversionError("--executor ray needs Ray: pip install -r requirements/ray.txt") from None
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ConversionError(f"no Ray cluster at {address or 'this machine'}: {error}") from None
+    try:
+        task = ray.remote(num_cpus=1)(_convert)
+        waiting = list(todo)
+        running = []
+        while waiting or running:
+            while waiting and len(running) < options.workers:
+                running.append(task.remote(waiting.pop(0), options))
+            ready, running = ray.wait(running)
+            for reference in ready:
+                try:
+                    yield ray.get(reference)
+                except ray.exceptions.RayTaskError as error:
+                    raise error.cause from None
+                except ray.exceptions.RayError as error:
+                    raise ConversionError(f"a Ray worker failed ({error}): go on with --resume") from None
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _kept_on_this_machine() -> Iterator[None]:
+    """Within, Ray is told by the environment, as it reads no other word, to stay off the network."""
+    before = {name: os.environ.get(name) for name in _OFF_THE_NETWORK}
+    os.environ.update(_OFF_THE_NETWORK)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _convert(ref: DriveRef, options: ConvertOptions) -> dict:
+    from wm_data.conversion.running.unit import convert_unit
+
+    return convert_unit(ref, options)

@@ -1,0 +1,44 @@
+"""All that CARLA leaves behind, in one source: bags, episode files, and folders of pictures with a table."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from wm_data.conversion.drive import Drive, DriveRef
+from wm_data.conversion.naming import uniquely_named
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.sources import rosbag
+from wm_data.conversion.sources.carla import finding, folders, whole
+from wm_data.errors import ConversionError
+
+
+def find_drives(options: ConvertOptions) -> list[DriveRef]:
+    """Bags first, then the rest, each in the order of their paths. Raises ConversionError where there is nothing."""
+    bags = _bags(options)
+    try:
+        others = [] if bags and not Path(options.source).expanduser().is_dir() else finding.find_drives(options)
+    except ConversionError:
+        if not bags:
+            raise
+        others = []
+    return uniquely_named((*bags, *others))
+
+
+def open_drive(ref: DriveRef, options: ConvertOptions) -> AbstractContextManager[Drive]:
+    """See drive.py."""
+    return (rosbag if ref.locator.get("bag") else folders).open_drive(ref, options)
+
+
+def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator:
+    """Episodes that are whole already: an episode file, or a bag that `to_bag` wrote."""
+    return (rosbag if ref.locator.get("bag") else whole).episodes(ref, options)
+
+
+def _bags(options: ConvertOptions) -> list[DriveRef]:
+    """The bags of the source, marked as such; none where it is something else, of which ``finding`` says what."""
+    try:
+        found = rosbag.find_drives(options)
+    except (ConversionError, OSError):
+        return []
+    return [replace(ref, locator={**ref.locator, "bag": True}) for ref in found]

@@ -1,0 +1,3 @@
+from wm_data.conversion.sources.kitti.reader import find_drives, open_drive
+
+__all__ = ["find_drives", "open_drive"]

@@ -1,0 +1,1 @@
+"""Tables of numbers with pictures beside them, as several sources have them."""

@@ -1,0 +1,218 @@
+"""What the columns of a table of controls mean, and which moment a row is of."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from wm_bundle.times import NS_PER_S
+
+from wm_data.conversion.moments import time_of_name, time_of_text
+from wm_data.conversion.tables.reading import Row
+from wm_data.errors import ConversionError
+
+_UNITS_NS = {"": NS_PER_S, "_s": NS_PER_S, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
+# Column names by meaning, the first that is there counts. Compared in lower case, other signs than letters and digits
+# as '_'; where none is called so, without a leading "control_", "vehicle_" or "ego_".
+ALIASES = {
+    "frame": ("frame", "frame_id", "frame_number", "frame_index", "frame_idx", "image_id", "step", "tick", "index"),
+    **{
+        f"stamp{unit}": tuple(f"{name}{unit}" for name in ("timestamp", "stamp", "time", "sim_time", "game_time"))
+        for unit in ("_ns", "_us", "_ms", "_s", "")
+    },
+    "steer": ("steer", "steering"),
+    "throttle": ("throttle", "gas"),
+    "brake": ("brake",),
+    "speed": ("speed", "velocity", "speed_mps", "speed_m_s", "forward_speed"),
+    "speed_kmh": ("speed_kmh", "speed_km_h", "speed_kph", "velocity_kmh"),
+    "yaw_rate": ("yaw_rate", "yawrate"),
+    "reverse": ("reverse", "is_reverse", "in_reverse"),
+    "gear": ("gear",),
+    "collision": ("collision", "collisions", "collided"),
+    "lane_invasion": ("lane_invasion", "lane_invasions"),
+}
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+LEFT_OUT = "\0left_out"
+"""A column of readers' own, no file has it: why a row is left out, as "in reverse gear"; None where it is not."""
+_FRONT_COLUMNS = (
+    "image",
+    "image_name",
+    "image_file",
+    "image_path",
+    "filename",
+    "file_name",
+    "file",
+    "path",
+    "img",
+    "img_name",
+)
+_WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0", "on": "1", "off": "0"}
+_GEARS = {
+    "r": -1.0,
+    "reverse": -1.0,
+    **dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0),
+    **dict.fromkeys(("d", "drive", "forward", "f"), 1.0),
+}
+_SLOWEST_S, _FASTEST_NS = 2.0, 2e6  # steps of a time without a unit that may be seconds, or nanoseconds
+_LISTED = 12
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_PREFIX = re.compile(r"^(control|vehicle|ego)_")
+_NUMBER_OF_NAME = re.compile(r"(\d{1,15})\.[A-Za-z]+$")
+
+
+def number(value: object) -> float:
+    """A cell as a number, NaN where it is none; true, yes and on count as 1, false, no and off as 0, a decimal comma as
+    a point."""
+    if isinstance(value, str):
+        value = _WORDS.get(value.strip().lower(), value.strip())
+        if _DECIMAL_COMMA.fullmatch(value):
+            value = value.replace(",", ".")
+    try:
+        result = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return result if math.isfinite(result) else math.nan
+
+
+def _gear(value: object) -> float:
+    """A gear as a number, below zero in reverse; NaN where it tells none."""
+    return _GEARS.get(value.strip().lower(), number(value)) if isinstance(value, str) else number(value)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a table mean. ``by_meaning`` gives the column of a key of ALIASES, ``pictures`` the column
+    with a camera's file names; ``names`` are all columns."""
+
+    names: tuple[str, ...]
+    by_meaning: dict[str, str]
+    pictures: dict[str, str]
+
+    @classmethod
+    def of(cls, first_rows: list[Row], file: Path) -> "Columns":
+        """From a table's first rows. Raises ConversionError where two columns have the pictures of one camera."""
+        names = tuple(dict.fromkeys(name for row in first_rows for name in row if name != LEFT_OUT))
+        exact = {_plain(name): name for name in reversed(names)}
+        shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
+        by_meaning = {}
+        for meaning, aliases in ALIASES.items():
+            there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
+            if there:
+                by_meaning[meaning] = there[0]
+        for meaning, read in (("reverse", number), ("gear", _gear)):  # what nobody understands tells nothing
+            if not any(math.isfinite(read(row.get(by_meaning.get(meaning)))) for row in first_rows):
+                by_meaning.pop(meaning, None)
+        pictures: dict[str, str] = {}
+        for name in names:
+            if any(str(row.get(name)).strip().lower().endswith(PICTURE_ENDINGS) for row in first_rows):
+                camera = "rgb_front" if _plain(name) in _FRONT_COLUMNS else name.strip()
+                if camera in pictures:
+                    raise ConversionError(
+                        f"{file} has two columns with pictures of {camera}: {pictures[camera]} and {name}; "
+                        f"rename one to its camera's name"
+                    )
+                pictures[camera] = name
+        return cls(names, by_meaning, pictures)
+
+    def value(self, row: Row, meaning: str) -> float:
+        """A row's number, NaN where there is none."""
+        return number(row.get(self.by_meaning[meaning])) if meaning in self.by_meaning else math.nan
+
+    def frame(self, row: Row) -> int | None:
+        """A row's frame number; without a column of such, the number in the name of its first picture."""
+        if "frame" in self.by_meaning:
+            frame = self.value(row, "frame")
+            return int(frame) if abs(frame) < 1e15 and frame == int(frame) else None
+        name = self.picture_name(row)
+        match = None if time_of_name(name) is not None else _NUMBER_OF_NAME.search(name)
+        return int(match[1]) if match else None
+
+    def picture_name(self, row: Row) -> str:
+        """The name of a row's first picture that has one, empty without."""
+        names = (row.get(column) for column in self.pictures.values())
+        return next((name.strip() for name in names if isinstance(name, str) and name.strip()), "")
+
+    def note_unused(self) -> str | None:
+        """A note that names the columns which mean nothing here; None without any."""
+        unused = [name for name in self.names if name not in {*self.by_meaning.values(), *self.pictures.values()}]
+        more = f" and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
+        return f"columns that are not used: {', '.join(unused[:_LISTED])}{more}" if unused else None
+
+    @property
+    def tells_reverse(self) -> bool:
+        """Whether the rows say when the vehicle is in reverse gear."""
+        return bool({"reverse", "gear"} & self.by_meaning.keys())
+
+    def left_out(self, row: Row) -> str | None:
+        """Why a row is none that an action can be made of; None for an ordinary one."""
+        if self.value(row, "reverse") > 0.0 or _gear(row.get(self.by_meaning.get("gear"))) < 0.0:
+            return "in reverse gear"
+        return row.get(LEFT_OUT)
+
+
+class Clock:
+    """The stamps of rows [ns]: from a column of time, the time in pictures' names, or frame numbers."""
+
+    def __init__(
+        self, columns: Columns, first_rows: list[Row], frame_period_ns: int, file: Path, prefers_frames: bool = False
+    ):
+        """``first_rows`` tell the unit of a column that does not say it: seconds, or nanoseconds where the steps are
+        beyond all seconds. ``prefers_frames``: frame numbers count, also where there is a time. Raises ConversionError
+        where there is neither time nor frame, and for an unclear unit."""
+        timed = [meaning for meaning in columns.by_meaning if meaning.startswith("stamp")]
+        numbered = any(columns.frame(row) is not None for row in first_rows)
+        named = any(time_of_name(columns.picture_name(row)) is not None for row in first_rows)
+        if not (timed or named or numbered):
+            raise ConversionError(
+                f"{file} has no column of frame numbers or time ({ALIASES['frame'][0]}, timestamp, timestamp_ns, ...) "
+                f"and no pictures with such in their names; its columns are {', '.join(columns.names)}"
+            )
+        self.by_frame = numbered and (prefers_frames or not (timed or named))
+        self.is_assumed_ns = False
+        self.is_of_names = not (timed or self.by_frame)
+        self._columns = columns
+        self._frame_period_ns = frame_period_ns
+        if timed and not self.by_frame:
+            self._column = columns.by_meaning[timed[0]]
+            self._scale = _UNITS_NS[timed[0].removeprefix("stamp")]
+            if timed[0] == "stamp":
+                self._find_unit(first_rows, file)
+
+    def _find_unit(self, first_rows: list[Row], file: Path) -> None:
+        values = [self._columns.value(row, "stamp") for row in first_rows]
+        steps = sorted(abs(b - a) for a, b in zip(values, values[1:], strict=False) if b != a and a + b == a + b)
+        usual = steps[len(steps) // 2] if steps else 0.0
+        if usual > _FASTEST_NS:
+            self._scale, self.is_assumed_ns = 1, True
+        elif usual > _SLOWEST_S:
+            raise ConversionError(
+                f"{file}: column {self._column} grows by {usual:g} from row to row, which are hardly seconds: name "
+                f"it after its unit, timestamp_ms, timestamp_us, timestamp_ns or timestamp_s"
+            )
+
+    def stamp_ns(self, row: Row) -> int | None:
+        """A row's stamp; None where it has none."""
+        if self.by_frame:
+            frame = self._columns.frame(row)
+            return None if frame is None else _bounded(frame * self._frame_period_ns)
+        if self.is_of_names:
+            return time_of_name(self._columns.picture_name(row))
+        value = row.get(self._column)
+        try:
+            exact = int(value) if isinstance(value, str | int) else None  # doubles hold no nanoseconds since 1970
+        except ValueError:
+            exact = None
+        if exact is not None:
+            return _bounded(exact * self._scale)
+        floating = number(value) * self._scale
+        if abs(floating) < 2.0**62:
+            return round(floating)
+        return time_of_text(value) if isinstance(value, str) else None
+
+
+def _bounded(stamp_ns: int) -> int | None:
+    return stamp_ns if abs(stamp_ns) < 2**62 else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

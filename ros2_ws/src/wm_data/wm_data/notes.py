@@ -1,0 +1,26 @@
+"""What somebody who uses data should know about how it was read."""
+
+from collections import Counter
+
+
+def printable(text: str) -> str:
+    """``text`` with marks for what of a file's name is no UTF-8: nothing could be written with it."""
+    return text.encode("utf-8", "replace").decode()
+
+
+class Notes:
+    """``skipped`` counts what was left out, by reason; ``notes`` tell of fallbacks and choices, each once."""
+
+    def __init__(self):
+        self.skipped: Counter = Counter()
+        self.notes: list[str] = []
+
+    def leave_out(self, reason: str, number: int = 1) -> None:
+        """Count what was left out; a reason that nothing was left out for stays unnamed."""
+        if number:
+            self.skipped[reason] += number
+
+    def note(self, text: str) -> None:
+        text = printable(text)
+        if text not in self.notes:
+            self.notes.append(text)

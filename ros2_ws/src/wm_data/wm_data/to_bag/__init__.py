@@ -1,0 +1,1 @@
+"""Episodes as bags that can be played."""

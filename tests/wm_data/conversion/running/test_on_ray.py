@@ -1,0 +1,47 @@
+"""What Ray is told before it starts, with a Ray made up: what the real one connects to was traced by hand."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.running.on_ray import convert_on_ray
+
+NAMES = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED", "http_proxy", "no_proxy")
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What ``ray.init`` was called with, and the environment at that moment."""
+    seen = {}
+
+    def init(**options):
+        seen.update(options=options, environment={name: os.environ.get(name) for name in NAMES})
+
+    ray = SimpleNamespace(init=init, remote=lambda **_: lambda function: function, shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "mine")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return seen
+
+
+def test_a_cluster_of_this_machine_is_kept_off_the_network_and_the_environment_is_as_before(told):
+    assert list(convert_on_ray([], ConvertOptions("kitti", "a", "b", workers=2))) == []
+    assert told["environment"] == {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "http_proxy": "http://127.0.0.1:9",
+        "no_proxy": "127.0.0.1,localhost,::1",
+    }
+    assert told["options"]["address"] == "local" and told["options"]["include_dashboard"] is False
+    assert [os.environ.get(name) for name in NAMES] == [None, None, None, "mine"]
+
+
+def test_a_cluster_that_was_named_is_reached_as_the_environment_says(told, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
+    assert list(convert_on_ray([], ConvertOptions("kitti", "a", "b"))) == []
+    assert told["environment"] == {**dict.fromkeys(NAMES), "no_proxy": "mine"}
+    assert told["options"]["address"] == "ray://head:10001"
