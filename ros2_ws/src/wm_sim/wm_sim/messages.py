@@ -22,6 +22,7 @@ from nav_msgs.msg import Odometry, Path
 from sensor_msgs.msg import CameraInfo, Image, Imu
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
+from wm_bundle.rotation import yaw_of
 from wm_bundle.times import NS_PER_S
 from wm_msgs.msg import StepResult
 
@@ -141,9 +142,9 @@ def _marker(header: Header, box: Box, colour: ColorRGBA) -> Marker:
 
 def yaw_from_orientation(orientation: Quaternion) -> float:
     """Yaw [rad] of a quaternion of any length; NaN for one that is no rotation."""
-    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
-    size = x * x + y * y + z * z + w * w
-    return math.atan2(2.0 * (w * z + x * y), size - 2.0 * (y * y + z * z)) if size > 1e-6 else math.nan
+    values = orientation.x, orientation.y, orientation.z, orientation.w
+    size = math.hypot(*values)
+    return yaw_of(*(value / size for value in values)) if size > 1e-3 else math.nan
 
 
 def collision_msg(header: Header, collision: Collision) -> CarlaCollisionEvent:

@@ -3,8 +3,8 @@ here."""
 
 from typing import Protocol
 
-import numpy as np
 from wm_bundle.actions import to_command
+from wm_bundle.random_walk import RandomWalk
 
 
 class Driver(Protocol):
@@ -31,29 +31,15 @@ class EchoDriver:
 
 
 class RandomDriver:
-    """Smooth random actions, a function of the episode's seed alone.
-
-    Steering and longitudinal follow a mean-reverting walk in [-1, 1]; the latter leans towards the throttle,
-    else the car would hardly leave the start.
-    """
-
-    MEMORY = 0.9  # share of the last value that stays
-    SPREAD = 0.3  # standard deviation of what each step adds
-    LEAN = (0.0, 0.2)  # mean of (steer, longitudinal)
+    """Smooth random actions, a function of the episode's seed alone."""
 
     def __init__(self):
-        self._rng = np.random.default_rng(0)
-        self._search = np.zeros(2)
+        self._walk = RandomWalk(keep=0.9, spread=0.3, limit=1.0)
 
     def begin(self, seed: int) -> None:
         """Restart the walk for this seed."""
-        self._rng = np.random.default_rng(seed)
-        self._search = np.array(self.LEAN)
+        self._walk.begin(seed)
 
     def command(self, expert: tuple[float, float, float] | None) -> tuple[float, float, float]:
         """The walk's next action."""
-        noise = self._rng.normal(0.0, self.SPREAD, 2)
-        walk = self.MEMORY * self._search + (1.0 - self.MEMORY) * np.array(self.LEAN) + noise
-        self._search = np.clip(walk, -1.0, 1.0)
-        steer, throttle, brake = to_command(self._search)
-        return float(steer), float(throttle), float(brake)
+        return tuple(to_command(self._walk.next()).tolist())

@@ -1,8 +1,6 @@
 """The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one
 client."""
 
-import math
-
 import numpy as np
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from rclpy.context import Context
@@ -10,6 +8,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
+from wm_bundle.rotation import yaw_of
 from wm_bundle.service_guard import guard_services
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_msgs.srv import Reset
@@ -30,12 +29,6 @@ from wm_tools.drive.records import (
 def reliable(depth: int) -> QoSProfile:
     """The bridge's own quality of service; deep enough that a busy moment loses nothing."""
     return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
-
-
-def yaw_of(orientation) -> float:
-    """Heading [rad] of a geometry_msgs Quaternion, anticlockwise from the map's x."""
-    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
-    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 class RecorderNode(Node):
@@ -133,7 +126,7 @@ class RecorderNode(Node):
             self.bad_message = f"step result: {error}"
 
     def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
-        control, linear = message.control, message.acceleration.linear
+        control, linear, turn = message.control, message.acceleration.linear, message.orientation
         self.collector.add_motion(
             MotionSample(
                 stamp_ns(message.header.stamp),
@@ -142,7 +135,7 @@ class RecorderNode(Node):
                 control.throttle,
                 control.brake,
                 (linear.x, linear.y),
-                yaw_of(message.orientation),
+                yaw_of(turn.x, turn.y, turn.z, turn.w),
             )
         )
 

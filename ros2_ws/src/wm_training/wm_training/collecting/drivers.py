@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 from wm_bundle import from_command, to_command
+from wm_bundle.random_walk import RandomWalk
 
 from wm_training.collecting.recording import Tick
 
@@ -133,23 +134,19 @@ class AutopilotWithBursts:
 
 
 class RandomDriver:
-    """Smooth random commands (an Ornstein-Uhlenbeck process), with some throttle on average."""
+    """Smooth random commands, with some throttle on average."""
 
     wants_autopilot = False
-    mean = np.array([0.0, 0.2])
 
     def __init__(self, period_s: float, correlation_s: float = 0.6, strength: float = 0.5):
         """``correlation_s`` [s] is how long a command lasts, ``strength`` its standard deviation."""
-        self.keep = float(np.exp(-period_s / correlation_s))
-        self.kick = strength * float(np.sqrt(1.0 - self.keep**2))
-        self.begin(0)
+        keep = float(np.exp(-period_s / correlation_s))
+        self._walk = RandomWalk(keep, strength * float(np.sqrt(1.0 - keep**2)))
 
     def begin(self, seed: int) -> None:
         """See Driver."""
-        self.random = np.random.default_rng([seed, 0x7264])
-        self.state = np.zeros(2)
+        self._walk.begin([seed, 0x7264])
 
     def drive(self, tick: Tick) -> Decision:
-        """The next sample of the process."""
-        self.state = self.keep * self.state + self.kick * self.random.normal(size=2)
-        return Decision(to_command(self.mean + self.state))
+        """The next sample of the walk."""
+        return Decision(to_command(self._walk.next()))

@@ -1,11 +1,11 @@
 """Speed and yaw rate from the table ego_pose: where the car was when each picture was taken."""
 
-import math
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.rotation import yaw_of
 from wm_bundle.times import NS_PER_S
 
 from wm_data.conversion.assembling.cameras import GAP_PERIODS
@@ -33,7 +33,7 @@ def read_poses(folder: Path, tokens: np.ndarray) -> np.ndarray:
             if place >= 0:
                 x, y, _ = table.numbers(row, "translation", 3)
                 w, qx, qy, qz = table.numbers(row, "rotation", 4)
-                poses[place] = x, y, math.atan2(2.0 * (w * qz + qx * qy), 1.0 - 2.0 * (qy * qy + qz * qz))
+                poses[place] = x, y, yaw_of(qx, qy, qz, w)
     return poses
 
 
