@@ -31,8 +31,6 @@ class Traits(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Two episodes that do not fit together."""
-
     trait: str
     one: Traits
     other: Traits
@@ -53,7 +51,6 @@ class _Trait(NamedTuple):
 
 
 def traits_of(whose: str, episode: Episode) -> Traits:
-    """The traits of an episode."""
     return Traits(
         whose,
         tuple(episode.observations.shape[2:]),

@@ -27,7 +27,6 @@ class Line(Generic[Item]):
     """Takes items in the order of recording; tells of each when the two after it are known."""
 
     def __init__(self, period_ns: int):
-        """``period_ns`` is the usual step."""
         self._period_ns = period_ns
         self._before_ns: int | None = None  # of the last one that was told to be fine, in this run
         self._held: list[tuple[int, Item]] = []

@@ -73,8 +73,6 @@ def name_of_drive(files: list[Path]) -> str:
 
 
 class _Look(NamedTuple):
-    """What decides where a file goes."""
-
     imagined: bool
     shared: tuple[tuple, ...]
     """What it has in common with the other files of its drive, in one or the other way."""

@@ -55,8 +55,6 @@ class Topic:
 
 
 class Bag:
-    """An open bag."""
-
     def __init__(self, place: str, files: list[BagFile], layout: Layout, report: Notes, recover: bool):
         """``place`` names the bag in messages. ``recover``: a file that breaks off ends there, with a note."""
         self.place = place
@@ -139,7 +137,6 @@ class Bag:
             return None
 
     def count_unreadable(self, topic: str) -> None:
-        """Count a message whose bytes are not what its type says."""
         self._report.skipped[f"message of {topic} that cannot be read as {self.topics[topic].type}"] += 1
 
     def typestore(self, msgtype: str) -> Typestore | None:
@@ -266,7 +263,6 @@ def _topics_of(connections: list[Connection], report: Notes) -> dict[str, Topic]
 
 
 def _advice(path: Path, recover: bool) -> str:
-    """What to do about a damaged file."""
     for suffix, advice in _ADVICE.items():
         if path.name.removesuffix(".zstd").endswith(suffix) and not (recover and "--recover" in advice):
             return f"; {advice}"

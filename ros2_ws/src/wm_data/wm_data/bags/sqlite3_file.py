@@ -48,7 +48,6 @@ class Sqlite3File(BagFile):
 
 
 def _topics_of(database: sqlite3.Connection, path: Path, report: Notes) -> dict[int, Connection]:
-    """Topics by their number. Raises ConversionError where it is another database."""
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"topics", "messages"} <= tables:
         raise ConversionError("it is a database without the tables 'topics' and 'messages'")

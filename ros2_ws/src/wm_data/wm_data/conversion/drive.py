@@ -66,7 +66,6 @@ class Stream:
 
     @property
     def newest_ns(self) -> int | None:
-        """The stamp of the one that came last, None before the first."""
         return self.stamps[-1] if self.stamps else None
 
 
@@ -153,7 +152,6 @@ class Signals(Generic[Kind]):
     expert: Kind | None = None
 
     def named(self) -> dict[str, Kind]:
-        """Those that are there, by name."""
         others = {name: signal for name, signal in vars(self).items() if name != "vector" and signal is not None}
         return {**others, **self.vector}
 

@@ -43,7 +43,6 @@ def _camera_metas(episode: Episode) -> list[dict] | None:
 
 
 def _chosen_cameras(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
-    """Only the cameras of the options, in their order."""
     if not options.cameras:
         return episode
     count = episode.observations.shape[1] // 3
@@ -97,7 +96,6 @@ def _resized(episode: Episode, options: ConvertOptions) -> Episode:
 
 
 def _names(count: int, options: ConvertOptions) -> list[str]:
-    """Names for the cameras of an episode that names none."""
     if options.cameras:
         return list(options.cameras)
     return ["rgb_front"] if count == 1 else [f"camera_{k}" for k in range(count)]

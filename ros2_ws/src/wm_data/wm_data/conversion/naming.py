@@ -18,7 +18,6 @@ def safe_name(text: str, longest: int = 150) -> str:
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether a file of that name stays in its folder, and can be written."""
     return name == safe_name(name, _LONGEST)
 
 

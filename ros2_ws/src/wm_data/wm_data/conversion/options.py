@@ -103,5 +103,4 @@ class ConvertOptions:
         return int(index), int(count)
 
     def view(self, camera: str) -> CameraView:
-        """A camera's way to the model's size under these options."""
         return CameraView(camera, self.image_size, self.fit, self.crop)

@@ -62,7 +62,6 @@ class DriveReport(Notes):
         self.splits, self.notes = other.splits, other.notes
 
     def summary(self) -> dict:
-        """Plain values for the report's file."""
         return {
             "topics": {name: topic.summary() for name, topic in sorted(self.topics.items())},
             "clock_skew_ms": self.clock_skew_ms(),
@@ -72,11 +71,9 @@ class DriveReport(Notes):
         }
 
     def topic(self, name: str, kind: str) -> TopicStatistics:
-        """The statistics of a topic, begun at the first call."""
         return self.topics.setdefault(name, TopicStatistics(kind))
 
     def split(self, stamp_ns: int, reason: str) -> None:
-        """An episode ends before this stamp, and why."""
         self.splits.append({"stamp_ns": int(stamp_ns), "reason": reason})
 
     def clock_skew_ms(self) -> dict[str, float]:

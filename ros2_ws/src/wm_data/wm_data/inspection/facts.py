@@ -115,7 +115,6 @@ def encodable(text: str) -> str:
 
 
 def worst_gap(survey: Survey) -> str:
-    """The longest time between two rows in words."""
     if not survey.gaps:
         return "none"
     name, row, seconds = survey.gaps[0]
@@ -123,7 +122,6 @@ def worst_gap(survey: Survey) -> str:
 
 
 def rate(episode: EpisodeSummary) -> str:
-    """Rows per second in words."""
     return "not told" if episode.rate_hz is None else f"{episode.rate_hz:g} Hz"
 
 
@@ -146,7 +144,6 @@ def rates(episodes: list[EpisodeSummary]) -> list[str]:
 
 
 def duration(episode: EpisodeSummary) -> str:
-    """Length of an episode in words."""
     return "–" if episode.seconds is None else f"{episode.seconds:.1f} s"
 
 

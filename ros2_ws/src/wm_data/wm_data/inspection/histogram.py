@@ -32,7 +32,6 @@ class Histogram:
 
     @property
     def mean(self) -> float:
-        """Of all numbers; 0 where there is none."""
         return self._sum / self.count if self.count else 0.0
 
     def bars(self, at_most: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -56,8 +56,6 @@ class EpisodeSummary:
 
 @dataclass
 class Survey:
-    """All that was found in a folder."""
-
     episodes: list[EpisodeSummary] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     """(file, reason)."""
@@ -73,7 +71,6 @@ class Survey:
 
     @property
     def rows(self) -> int:
-        """Of all readable episodes."""
         return sum(episode.rows for episode in self.episodes)
 
     @property

@@ -132,13 +132,11 @@ class Layout:
         return {name: every[name] for name in self.features if not name.startswith(PICTURES)}
 
     def pictures(self, episode: Episode, camera: str, rows: slice) -> list[dict]:
-        """Some rows of one camera as PNG files."""
         k = self.cameras.index(camera.removeprefix(PICTURES))
         pixels = episode.observations[rows, 3 * k : 3 * k + 3]
         return [{"bytes": _png(picture), "path": None} for picture in pixels]
 
     def table(self, columns: dict[str, np.ndarray], episode: Episode, rows: slice) -> pa.Table:
-        """Some rows of an episode as they are in the file."""
         arrays = []
         for field in self.schema:
             if field.name.startswith(PICTURES):
@@ -200,7 +198,6 @@ def _arrow(values: np.ndarray, kind: pa.DataType) -> pa.Array:
 
 
 def _png(picture: np.ndarray) -> bytes:
-    """(3, H, W) uint8 RGB as a PNG file."""
     # OpenCV takes BGR.
     whole, data = cv2.imencode(".png", np.ascontiguousarray(picture[::-1].transpose(1, 2, 0)))
     if not whole:

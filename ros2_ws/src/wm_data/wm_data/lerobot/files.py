@@ -41,7 +41,6 @@ class DatasetWriter:
         self._close()
 
     def add(self, episode: Episode, source: str) -> None:
-        """Write one episode; ``source`` is the name of its file. Raises ConversionError, OSError."""
         rows, layout = len(episode), self._layout
         if self._writer is not None and self._bytes + rows * self._bytes / max(self._file_rows, 1) > self._limit_bytes:
             self._close()

@@ -37,7 +37,6 @@ class PixelCounts:
         self._pictures += len(pictures)
 
     def add_counts(self, other: "PixelCounts") -> None:
-        """Take in what another one has counted."""
         self._counts += other._counts
         self._pictures += other._pictures
 

@@ -46,7 +46,6 @@ class Ordered:
         return self._good(self._line.release())
 
     def finish(self) -> list[Told]:
-        """The rest, when no more will come."""
         return self._good(self._line.finish())
 
     def _good(self, told: Iterable[Told]) -> list[Told]:
@@ -98,7 +97,6 @@ class FirstCamera:
         return chosen + (self._take_all(one) if self._takes_all else self._take_nearest(one))
 
     def finish(self) -> list[Chosen]:
-        """The last one, when no more will come."""
         waiting, self._waiting = self._waiting, None
         if waiting is None or abs(waiting.picture.stamp_ns - self._target_ns) > self.period_ns // 2:
             return []
@@ -176,7 +174,6 @@ class OtherCamera:
             self._held.popleft()
 
     def finish(self) -> None:
-        """No more will come."""
         for told in self._ordered.finish():
             self._hold(told.item)
 

@@ -44,11 +44,9 @@ class Course:
 
     @property
     def count(self) -> int:
-        """How many pictures there are."""
         return len(self._track.stamps)
 
     def finish(self) -> None:
-        """No more will come."""
         self._finished = True
 
     def is_settled(self, number: int, apart_ns: int = APART_NS) -> bool:
@@ -61,7 +59,6 @@ class Course:
         return begin > 0 and self._elapsed[number] - self._elapsed[begin] <= apart_ns
 
     def run_of(self, number: int) -> int:
-        """The run of a picture."""
         return int(np.searchsorted(self._track.begins, number, "right")) - 1
 
     def part_of(self, stream: Stream, run: int) -> tuple[int, int]:
@@ -86,7 +83,6 @@ class Course:
         return begin, max(begin, end)
 
     def pictures_of(self, run: int) -> tuple[np.ndarray, np.ndarray]:
-        """Places and stamps (n,) of a run's pictures."""
         begins = self._track.begins
         part = slice(begins[run], begins[run + 1] if run + 1 < len(begins) else None)
         return np.array(self._track.places[part], np.int64), np.array(self._track.stamps[part], np.int64)
@@ -106,7 +102,6 @@ class Course:
         return Signals({name: known.pop(name) for name in signals.vector}, **known)
 
     def _begin(self, stream: Stream, run: int) -> int:
-        """Where a run begins in a stream."""
         begins = list(stream.begins)
         while len(begins) <= run:
             following = len(begins)
@@ -139,8 +134,6 @@ class Course:
 
 
 class _Beside:
-    """A signal beside the pictures."""
-
     def __init__(self, name: str, signal: Signal, report: DriveReport):
         self._name = name
         self._signal = signal

@@ -43,7 +43,6 @@ def summary_table(report: dict) -> Table:
 
 
 def readable(report: dict) -> str:
-    """The whole report as text."""
     text = io.StringIO()
     console = Console(file=text, width=_WIDTH, highlight=False, markup=False, emoji=False)
     console.print(summary_table(report))

@@ -69,7 +69,6 @@ class Conversion:
             on_record(record)
 
     def finish(self) -> dict:
-        """Write manifest and report from all records; returns the report."""
         records = sorted((_read_json(file) for file in self._records.glob("*.drive.json")), key=lambda r: r["name"])
         manifest = {
             "format_version": FORMAT_VERSION,

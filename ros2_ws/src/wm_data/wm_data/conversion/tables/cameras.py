@@ -66,7 +66,6 @@ class NumberedFiles:
         return cls(folder, first[1], digits, first[3], len(found))
 
     def path(self, row: dict[str, object], frame: int | None) -> Path | None:
-        """The file of a row's frame."""
         return None if frame is None else self.folder / f"{self.prefix}{frame:0{self.digits or 1}d}{self.ending}"
 
 

@@ -115,7 +115,6 @@ class Columns:
         return cls(names, by_meaning, pictures)
 
     def value(self, row: Row, meaning: str) -> float:
-        """A row's number, NaN where there is none."""
         return number(row.get(self.by_meaning[meaning])) if meaning in self.by_meaning else math.nan
 
     def frame(self, row: Row) -> int | None:
@@ -140,7 +139,6 @@ class Columns:
 
     @property
     def tells_reverse(self) -> bool:
-        """Whether the rows say when the vehicle is in reverse gear."""
         return bool({"reverse", "gear"} & self.by_meaning.keys())
 
     def left_out(self, row: Row) -> str | None:
@@ -191,7 +189,6 @@ class Clock:
             )
 
     def stamp_ns(self, row: Row) -> int | None:
-        """A row's stamp; None where it has none."""
         if self.by_frame:
             frame = self._columns.frame(row)
             return None if frame is None else _bounded(frame * self._frame_period_ns)

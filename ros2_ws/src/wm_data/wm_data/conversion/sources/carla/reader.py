@@ -26,7 +26,6 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 
 def open_drive(ref: DriveRef, options: ConvertOptions) -> AbstractContextManager[Drive]:
-    """See drive.py."""
     return (rosbag if ref.locator.get("bag") else folders).open_drive(ref, options)
 
 

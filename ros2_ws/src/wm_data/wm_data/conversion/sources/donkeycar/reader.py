@@ -56,7 +56,6 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 @contextmanager
 def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
-    """One tub. Raises ConversionError for a damaged one."""
     folder = Path(ref.locator["folder"])
     if (folder / "manifest.json").is_file():
         table = Table(folder / "manifest.json", partial(_catalog_rows, folder))

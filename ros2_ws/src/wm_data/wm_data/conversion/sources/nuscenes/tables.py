@@ -81,7 +81,6 @@ class Table:
         return ConversionError(f"row {self._number} of {self.path} {text}")
 
     def text(self, row: dict, column: str) -> str:
-        """A text."""
         value = row.get(column)
         if not isinstance(value, str):
             raise self.error(f"has {value!r:.40} as {column}, expected a text")
@@ -107,7 +106,6 @@ class Table:
         return value * 1000
 
     def numbers(self, row: dict, column: str, length: int) -> list[float]:
-        """A list of so many numbers."""
         value = row.get(column)
         if not isinstance(value, list) or len(value) != length or not all(type(x) in (int, float) for x in value):
             raise self.error(f"has {value!r:.60} as {column}, expected a list of {length} numbers")

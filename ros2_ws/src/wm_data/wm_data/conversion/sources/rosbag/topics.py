@@ -43,7 +43,6 @@ class Selection:
 
     @property
     def topics(self) -> set[str]:
-        """All of them."""
         return {topic for _, topic in self.cameras} | set(self.kinds.values())
 
 
@@ -193,8 +192,6 @@ def _default_camera(found: dict[str, list[str]], there: list[Topic], topics: dic
 
 
 class _Finder:
-    """Finds the topic of a kind."""
-
     def __init__(self, topics: dict[str, Topic], named: dict[str, str], camera_topic: str):
         self._topics = topics
         self._named = named

@@ -54,7 +54,6 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 @contextmanager
 def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
-    """One recording. Raises ConversionError for a damaged one."""
     file = Path(ref.locator["table"])
     table = Table(file, partial(_rows, file, options.max_steer_deg))
     drive = drive_of(table, file.parent, ref.name, options, PERIOD_NS, "the simulator", {"dataset": "udacity"})
@@ -74,7 +73,6 @@ def _tables_below(source: Path) -> Iterator[Path]:
 
 
 def _rows(file: Path, max_steer_deg: float) -> Iterator[Row]:
-    """In the words of tables.py."""
     place = Place(file)
     return reading(place, _told_rows(file, place, max_steer_deg))
 

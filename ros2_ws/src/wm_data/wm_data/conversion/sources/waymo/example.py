@@ -99,7 +99,6 @@ class _Tensors:
         return values.reshape(-1, columns)
 
     def by_row(self, name: str, rows: int) -> np.ndarray:
-        """(rows, n) of a feature."""
         flat = self.of(name, 1)[:, 0]
         if len(flat) % rows:
             raise ConversionError(f"{self._place}: {name} has {len(flat)} values, expected a multiple of {rows}")

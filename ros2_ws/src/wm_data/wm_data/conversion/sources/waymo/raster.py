@@ -47,10 +47,7 @@ class _Shapes:
 
 
 class BirdsEyeView:
-    """Draws the steps of a scene."""
-
     def __init__(self, scene: Scene, size: int):
-        """``size`` [px] is the picture's side."""
         self.size = size
         self._times = -(-_DRAWN_PX // size)
         self._drawn = size * self._times
@@ -124,8 +121,6 @@ class BirdsEyeView:
 
 
 class _Frame:
-    """From the scenario's metres to pixels of one step."""
-
     def __init__(self, position: np.ndarray, heading: float, size: int):
         cosine, sine = np.cos(heading), np.sin(heading)
         # Columns grow to the right of the car, rows against its heading.

@@ -63,7 +63,6 @@ SCENARIO_ID_FIELD = _MESSAGES["Scenario"]["scenario_id"][0]
 
 
 def file_descriptor() -> descriptor_pb2.FileDescriptorProto:
-    """The messages as a proto2 file."""
     file = descriptor_pb2.FileDescriptorProto(name=f"{_PACKAGE}.proto", package=_PACKAGE, syntax="proto2")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
