@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
@@ -15,11 +16,13 @@ from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, Picture, Signal, Signals
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.picture_files import load_picture_file
+from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.tables.cameras import NamedFiles, NumberedFiles, choose_cameras, find_cameras
+from wm_data.conversion.tables.cameras import NumberedFiles, choose_cameras, find_cameras
 from wm_data.conversion.tables.columns import Clock, Columns
-from wm_data.conversion.tables.reading import Table
+from wm_data.conversion.tables.reading import Row, Table
 from wm_data.errors import ConversionError
+from wm_data.files import readable
 
 _BY_OPTION = "--frame-rate"
 _UDACITY = {"center", "left", "right", "steering", "throttle", "speed"}
@@ -28,73 +31,181 @@ _ROWS_TO_LOOK_AT = 200  # until the unit of time and the rate of the pictures ar
 _ROUNDING = 1e-3
 
 
+class Frames(NamedTuple):
+    """Numbered frames that tell no time: how far apart they are [ns], and who saves them so."""
+
+    period_ns: int
+    saved_by: str
+
+
 def drive_of(
-    table: Table,
-    folder: Path,
-    name: str,
-    options: ConvertOptions,
-    frame_period_ns: int,
-    saved_by: str,
-    meta: dict | None = None,
+    table: Table, folder: Path, name: str, options: ConvertOptions, frames: Frames, meta: dict | None = None
 ) -> Drive:
-    """The drive ``name`` of a table whose pictures are in ``folder``. ``frame_period_ns`` [ns] is the time between two
-    numbered frames that tell none, as ``saved_by`` saves them; ``meta`` is for the episodes.
+    """The drive ``name`` of a table whose pictures are in ``folder``; ``meta`` is for the episodes.
 
     Raises ConversionError for what cannot be a drive.
     """
-    try:
-        return _drive_of(table, folder, name, options, frame_period_ns, saved_by, meta or {})
-    except OSError as error:
-        raise ConversionError(f"{folder} cannot be read: {error}") from None
+    with readable(folder):
+        return _TableDrive(table, folder, name, options, frames).drive(meta or {})
 
 
-def _drive_of(
-    table: Table, folder: Path, name: str, options: ConvertOptions, frame_period_ns: int, saved_by: str, meta: dict
-) -> Drive:
-    first_rows = list(islice(table.rows(), _ROWS_TO_LOOK_AT))
-    if len(first_rows) < 2:
-        raise ConversionError(f"{table.path} has {len(first_rows)} rows, expected two or more")
-    columns = Columns.of(first_rows, table.path)
-    if options.frame_rate is not None:
-        frame_period_ns, saved_by = round(NS_PER_S / options.frame_rate), _BY_OPTION
-    clock = Clock(columns, first_rows, frame_period_ns, table.path, options.frame_rate is not None)
-    if clock.is_of_names and _UDACITY <= {name.strip().lower() for name in columns.names}:
-        raise ConversionError(
-            f"{table.path} is like a recording of Udacity's simulator, whose speed is in miles per hour: read it by "
-            f"`convert udacity`"
+class _TableDrive:
+    """Reads a table's numbers at once and its pictures row by row."""
+
+    def __init__(self, table: Table, folder: Path, name: str, options: ConvertOptions, frames: Frames):
+        self._table, self._options = table, options
+        self._report = DriveReport(name)
+        self._first_rows = list(islice(table.rows(), _ROWS_TO_LOOK_AT))
+        if len(self._first_rows) < 2:
+            raise ConversionError(f"{table.path} has {len(self._first_rows)} rows, expected two or more")
+        self._columns = columns = Columns.of(self._first_rows, table.path)
+        if options.frame_rate is not None:
+            frames = Frames(round(NS_PER_S / options.frame_rate), _BY_OPTION)
+        prefers_frames = options.frame_rate is not None
+        self._clock = clock = Clock(columns, self._first_rows, frames.period_ns, table.path, prefers_frames)
+        if clock.is_of_names and _UDACITY <= {name.strip().lower() for name in columns.names}:
+            raise ConversionError(
+                f"{table.path} is like a recording of Udacity's simulator, whose speed is in miles per hour: read it "
+                f"by `convert udacity`"
+            )
+        self._cameras = choose_cameras(find_cameras(folder, table.path, columns), options.cameras, folder)
+        self._source = _action_source(columns, options, table.path)
+        self._note_clock(frames)
+        if note := columns.note_unused():
+            self._report.note(note)
+
+    def drive(self, meta: dict) -> Drive:
+        views = tuple(self._options.view(name) for name in self._cameras)
+        signals = self._signals()
+        return Drive(
+            cameras=views,
+            pictures=self._pictures(views),
+            picture_period_ns=self._picture_period_ns(),
+            signals=signals,
+            report=self._report,
+            action_source=self._source,
+            wheelbase_m=self._options.wheelbase or USUAL_WHEELBASE_M,
+            reverse_told=self._columns.tells_reverse,
+            meta={"table": self._table.path.name, **meta},
         )
-    cameras = choose_cameras(find_cameras(folder, table.path, columns), options.cameras, folder)
-    report = DriveReport(name)
-    source = _action_source(columns, options, table.path)
-    signals = _signals(table, columns, clock, source, report)
-    _note_clock(clock, frame_period_ns, saved_by, report)
-    if note := columns.note_unused():
-        report.note(note)
-    views = tuple(options.view(name) for name in cameras)
-    return Drive(
-        cameras=views,
-        pictures=_pictures(table, columns, clock, cameras, views, report),
-        picture_period_ns=_picture_period_ns(first_rows, columns, clock, cameras, table.path),
-        signals=signals,
-        report=report,
-        action_source=source,
-        wheelbase_m=options.wheelbase or USUAL_WHEELBASE_M,
-        reverse_told=columns.tells_reverse,
-        meta={"table": table.path.name, **meta},
-    )
+
+    def _note_clock(self, frames: Frames) -> None:
+        clock, note = self._clock, self._report.note
+        if clock.by_frame:
+            apart = f"frames are taken to be {frames.period_ns / 1e6:g} ms apart, as {frames.saved_by}"
+            if frames.saved_by == _BY_OPTION:
+                note(f"{apart} says")
+            else:
+                note(f"the rows have no time: {apart} saves them; {_BY_OPTION} tells another rate")
+        if clock.is_of_names:
+            note("the time is that in the pictures' names, taken as UTC")
+        if clock.is_assumed_ns:
+            note("the column of time does not say its unit and grows so fast that it is taken as nanoseconds")
+
+    def _signals(self) -> Signals:
+        """All numbers of the table. A row's commanded control acts from it on, an applied one acted up to it."""
+        there, report = self._columns.by_meaning, self._report
+        motion = {SPEED.name: {"speed", "speed_kmh"}, YAW_RATE.name: {"yaw_rate"}}
+        holds = "before" if self._source == "applied" else "after"
+        signals = Signals(
+            {name: Signal(1) for name, columns_of in motion.items() if columns_of & there.keys()},
+            control=None if self._source == "derived" else Signal(3, holds),
+            collision=Signal(1) if "collision" in there else None,
+            lane_invasion=Signal(1) if "lane_invasion" in there else None,
+        )
+        statistics = report.topic(self._table.path.name, "table")
+        stamps = array("q")
+        outside = 0
+        for place, row in enumerate(self._table.rows()):
+            stamp_ns, left_out = self._clock.stamp_ns(row), self._columns.left_out(row)
+            if stamp_ns is None:
+                report.skipped[f"row {left_out or 'without a time or frame number'}"] += 1
+                continue
+            statistics.add(stamp_ns)
+            stamps.append(stamp_ns)
+            if left_out:
+                report.skipped[f"row {left_out}"] += 1
+            elif signals.control is not None:
+                outside += self._add_control(signals.control, stamp_ns, place, row)
+            self._add_motion(signals, stamp_ns, place, row)
+            for name in ("collision", "lane_invasion"):
+                happened = self._columns.value(row, name)
+                if happened > 0.0:
+                    getattr(signals, name).add(stamp_ns, happened, place=place)
+        if outside and signals.control is not None and signals.control.newest_ns is None:
+            raise ConversionError(
+                f"{self._table.path}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected "
+                f"CARLA's fractions, steer positive right, no angles and no percentages"
+            )
+        period_s = _usual_step(stamps) / NS_PER_S
+        for signal in signals.named().values():
+            signal.max_hold_s = max(signal.max_hold_s, 1.5 * period_s)  # tables at two rows per second are common
+        return signals
+
+    def _add_control(self, control: Signal, stamp_ns: int, place: int, row: Row) -> int:
+        """Add a row's control where it makes sense. Returns 1 for one outside its range, else 0."""
+        values = np.array([self._columns.value(row, name) for name in _PEDALS_AND_WHEEL])
+        if not np.isfinite(values).all():
+            self._report.skipped["control that is not a number"] += 1
+            return 0
+        inside = np.clip(values, (-1.0, 0.0, 0.0), 1.0)
+        if np.abs(values - inside).max() > _ROUNDING:
+            self._report.skipped["control outside its range"] += 1
+            return 1
+        control.add(stamp_ns, *inside.tolist(), place=place)
+        return 0
+
+    def _add_motion(self, signals: Signals, stamp_ns: int, place: int, row: Row) -> None:
+        columns = self._columns
+        speed = columns.value(row, "speed") if "speed" in columns.by_meaning else columns.value(row, "speed_kmh") / 3.6
+        for name, value in ((SPEED.name, speed), (YAW_RATE.name, columns.value(row, "yaw_rate"))):
+            if name in signals.vector and np.isfinite(value):
+                signals.vector[name].add(stamp_ns, value, place=place)
+            elif name in signals.vector:
+                self._report.skipped[f"{name} that is not a number"] += 1
+
+    def _picture_period_ns(self) -> int:
+        """The usual time between two pictures of the first camera: not every row need have one."""
+        name, files = next(iter(self._cameras.items()))
+        paths = [files.path(row, self._columns.frame(row)) for row in self._first_rows]
+        stamps = [self._clock.stamp_ns(row) for row in self._first_rows]
+        timed = [(path, stamp_ns) for path, stamp_ns in zip(paths, stamps, strict=True) if stamp_ns is not None]
+        there = [stamp_ns for path, stamp_ns in timed if path is not None and os.path.isfile(path)]
+        if not (usual_ns := _usual_step(there)):
+            raise ConversionError(
+                f"{self._table.path}: of the first {len(paths)} rows, {len(timed)} have a time or frame number and "
+                f"{len(there)} of these a picture of {name} that is there, expected two or more at different times; "
+                f"looked for {paths[0]}"
+            )
+        return int(usual_ns)
+
+    def _pictures(self, views: tuple[CameraView, ...]) -> Iterator[Picture]:
+        report, used = self._report, [set() for _ in views]
+        for place, row in enumerate(self._table.rows()):
+            stamp_ns = self._clock.stamp_ns(row)
+            if stamp_ns is None:
+                continue
+            frame = self._columns.frame(row)
+            for k, (view, files) in enumerate(zip(views, self._cameras.values(), strict=True)):
+                path = files.path(row, frame)
+                if path is None or not os.path.isfile(path):
+                    report.skipped[f"row without a picture of {view.name}"] += 1
+                elif path in used[k]:
+                    report.skipped[f"row with the picture of {view.name} that another row has"] += 1
+                else:
+                    used[k].add(path)
+                    if self._columns.left_out(row) is None:
+                        report.topic(view.name, "pictures").add(stamp_ns)
+                        yield Picture(k, stamp_ns, partial(load_picture_file, view, path), place)
+        for view, files, seen in zip(views, self._cameras.values(), used, strict=True):
+            if isinstance(files, NumberedFiles):
+                report.leave_out(f"picture of {view.name} without a row", max(files.count - len(seen), 0))
 
 
-def _note_clock(clock: Clock, frame_period_ns: int, saved_by: str, report: DriveReport) -> None:
-    if clock.by_frame:
-        apart = f"frames are taken to be {frame_period_ns / 1e6:g} ms apart, as {saved_by}"
-        if saved_by == _BY_OPTION:
-            report.note(f"{apart} says")
-        else:
-            report.note(f"the rows have no time: {apart} saves them; {_BY_OPTION} tells another rate")
-    if clock.is_of_names:
-        report.note("the time is that in the pictures' names, taken as UTC")
-    if clock.is_assumed_ns:
-        report.note("the column of time does not say its unit and grows so fast that it is taken as nanoseconds")
+def _usual_step(stamps) -> float:
+    """The median of the steps forward, 0 without one."""
+    steps = np.diff(np.array(stamps, np.int64))
+    return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
 
 
 def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> str:
@@ -114,115 +225,3 @@ def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> st
             f"derive them from; its columns are {', '.join(columns.names)}"
         )
     return "commanded" if options.actions == "auto" else options.actions
-
-
-def _signals(table: Table, columns: Columns, clock: Clock, source: str, report: DriveReport) -> Signals:
-    """All numbers of a table. A row's commanded control acts from it on, an applied one acted up to it."""
-    there = columns.by_meaning
-    motion = {SPEED.name: {"speed", "speed_kmh"}, YAW_RATE.name: {"yaw_rate"}}
-    signals = Signals(
-        {name: Signal(1) for name, columns_of in motion.items() if columns_of & there.keys()},
-        control=None if source == "derived" else Signal(3, "before" if source == "applied" else "after"),
-        collision=Signal(1) if "collision" in there else None,
-        lane_invasion=Signal(1) if "lane_invasion" in there else None,
-    )
-    statistics = report.topic(table.path.name, "table")
-    stamps = array("q")
-    outside = 0
-    for place, row in enumerate(table.rows()):
-        stamp_ns = clock.stamp_ns(row)
-        left_out = columns.left_out(row)
-        if stamp_ns is None:
-            report.skipped[f"row {left_out or 'without a time or frame number'}"] += 1
-            continue
-        statistics.add(stamp_ns)
-        stamps.append(stamp_ns)
-        if left_out:
-            report.skipped[f"row {left_out}"] += 1
-        elif signals.control is not None:
-            outside += _add_control(signals.control, stamp_ns, place, row, columns, report)
-        _add_motion(signals, stamp_ns, place, row, columns, report)
-        for name in ("collision", "lane_invasion"):
-            happened = columns.value(row, name)
-            if happened > 0.0:
-                getattr(signals, name).add(stamp_ns, happened, place=place)
-    if outside and signals.control is not None and signals.control.newest_ns is None:
-        raise ConversionError(
-            f"{table.path}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected CARLA's "
-            f"fractions, steer positive right, no angles and no percentages"
-        )
-    gaps = np.diff(np.array(stamps, np.int64))
-    period_s = float(np.median(gaps[gaps > 0])) / NS_PER_S if (gaps > 0).any() else 0.0
-    for signal in signals.named().values():
-        signal.max_hold_s = max(signal.max_hold_s, 1.5 * period_s)  # tables at two rows per second are common
-    return signals
-
-
-def _add_control(control: Signal, stamp_ns: int, place: int, row: dict, columns: Columns, report: DriveReport) -> int:
-    """Add a row's control where it makes sense. Returns 1 for one outside its range, else 0."""
-    values = np.array([columns.value(row, name) for name in _PEDALS_AND_WHEEL])
-    if not np.isfinite(values).all():
-        report.skipped["control that is not a number"] += 1
-        return 0
-    inside = np.clip(values, (-1.0, 0.0, 0.0), 1.0)
-    if np.abs(values - inside).max() > _ROUNDING:
-        report.skipped["control outside its range"] += 1
-        return 1
-    control.add(stamp_ns, *inside.tolist(), place=place)
-    return 0
-
-
-def _add_motion(signals: Signals, stamp_ns: int, place: int, row: dict, columns: Columns, report: DriveReport) -> None:
-    speed = columns.value(row, "speed") if "speed" in columns.by_meaning else columns.value(row, "speed_kmh") / 3.6
-    for name, value in ((SPEED.name, speed), (YAW_RATE.name, columns.value(row, "yaw_rate"))):
-        signal = signals.vector.get(name)
-        if signal is None:
-            continue
-        if np.isfinite(value):
-            signal.add(stamp_ns, value, place=place)
-        else:
-            report.skipped[f"{name} that is not a number"] += 1
-
-
-def _picture_period_ns(
-    first_rows: list[dict], columns: Columns, clock: Clock, cameras: dict[str, NamedFiles | NumberedFiles], table: Path
-) -> int:
-    """The usual time between two pictures of the first camera: not every row need have one."""
-    name, files = next(iter(cameras.items()))
-    stamps, timed = [], 0
-    for row in first_rows:
-        path, stamp_ns = files.path(row, columns.frame(row)), clock.stamp_ns(row)
-        timed += stamp_ns is not None
-        if path is not None and stamp_ns is not None and os.path.isfile(path):
-            stamps.append(stamp_ns)
-    gaps = np.diff(np.array(stamps, np.int64))
-    if not (gaps > 0).any():
-        raise ConversionError(
-            f"{table}: of the first {len(first_rows)} rows, {timed} have a time or frame number and {len(stamps)} of "
-            f"these a picture of {name} that is there, expected two or more at different times; looked for "
-            f"{files.path(first_rows[0], columns.frame(first_rows[0]))}"
-        )
-    return int(np.median(gaps[gaps > 0]))
-
-
-def _pictures(table: Table, columns: Columns, clock: Clock, cameras, views, report: DriveReport) -> Iterator[Picture]:
-    used: list[set[Path]] = [set() for _ in views]
-    for place, row in enumerate(table.rows()):
-        stamp_ns = clock.stamp_ns(row)
-        if stamp_ns is None:
-            continue
-        frame = columns.frame(row)
-        for k, (view, files) in enumerate(zip(views, cameras.values(), strict=True)):
-            path = files.path(row, frame)
-            if path is None or not os.path.isfile(path):
-                report.skipped[f"row without a picture of {view.name}"] += 1
-            elif path in used[k]:
-                report.skipped[f"row with the picture of {view.name} that another row has"] += 1
-            else:
-                used[k].add(path)
-                if columns.left_out(row) is None:
-                    report.topic(view.name, "pictures").add(stamp_ns)
-                    yield Picture(k, stamp_ns, partial(load_picture_file, view, path), place)
-    for view, files, seen in zip(views, cameras.values(), used, strict=True):
-        if isinstance(files, NumberedFiles) and files.count > len(seen):
-            report.skipped[f"picture of {view.name} without a row"] += files.count - len(seen)

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.tables.drive import drive_of
+from wm_data.conversion.tables.drive import Frames, drive_of
 from wm_data.conversion.tables.reading import Table
 from wm_data.errors import ConversionError
 
-FRAME_PERIOD_NS = 50_000_000  # of frames without a time: fixed_delta_seconds of the bridge
-# Layouts of others that number what they saved and tell no time: beginning and ending of the files in the table's
-# folder, the time between two, and who saves so.
-_LAYOUTS = (("anno", ".json.gz", 100_000_000, "Bench2Drive"), ("measurements", ".json.gz", 250_000_000, "carla_garage"))
+_BRIDGE = Frames(50_000_000, "CARLA's bridge")  # its fixed_delta_seconds
+# Layouts of others that number what they saved and tell no time, by the name of the table's folder of .json.gz files.
+_LAYOUTS = {"anno": Frames(100_000_000, "Bench2Drive"), "measurements": Frames(250_000_000, "carla_garage")}
 
 
 @contextmanager
@@ -27,13 +26,9 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
             f"({', '.join(table.name for table in tables)}): name the right one controls{tables[0].suffix} and the "
             f"others differently, or give it as the source"
         )
-    period_ns, saved_by = _frame_period(tables[0])
-    yield drive_of(Table.of(tables[0]), folder, ref.name, options, period_ns, saved_by)
+    yield drive_of(Table.of(tables[0]), folder, ref.name, options, _frames(tables[0]))
 
 
-def _frame_period(table: Path) -> tuple[int, str]:
-    """Time between two numbered frames [ns] that tell none, and who saves so."""
-    for name, ending, period_ns, who in _LAYOUTS:
-        if table.name == name and table.is_dir() and any(file.endswith(ending) for file in os.listdir(table)):
-            return period_ns, who
-    return FRAME_PERIOD_NS, "CARLA's bridge"
+def _frames(table: Path) -> Frames:
+    packed = table.is_dir() and any(file.endswith(".json.gz") for file in os.listdir(table))
+    return _LAYOUTS.get(table.name, _BRIDGE) if packed else _BRIDGE

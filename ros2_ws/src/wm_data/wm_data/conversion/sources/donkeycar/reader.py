@@ -17,12 +17,12 @@ from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.naming import uniquely_named
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.tables.columns import LEFT_OUT, PICTURE_ENDINGS, number
-from wm_data.conversion.tables.drive import drive_of
+from wm_data.conversion.tables.drive import Frames, drive_of
 from wm_data.conversion.tables.reading import Place, Row, Table, flat, lines, reading
 from wm_data.errors import ConversionError
 from wm_data.files import read_small_file, readable, walk
 
-PERIOD_NS = 50_000_000  # DRIVE_LOOP_HZ of a car that nobody configured otherwise: 20
+FRAMES = Frames(50_000_000, "DonkeyCar")  # DRIVE_LOOP_HZ of a car that nobody configured otherwise: 20
 _FASTEST_NS = 8_000_000  # cameras of such cars have up to 90 pictures per second
 _CATALOGS_LINE = 4
 _MAX_MANIFEST_BYTES = 1 << 24
@@ -61,7 +61,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         table = Table(folder / "manifest.json", partial(_catalog_rows, folder))
     else:
         table = Table(folder, partial(_record_rows, folder))
-    drive = drive_of(table, folder, ref.name, options, PERIOD_NS, "DonkeyCar", {"dataset": "donkeycar"})
+    drive = drive_of(table, folder, ref.name, options, FRAMES, {"dataset": "donkeycar"})
     if drive.picture_period_ns < _FASTEST_NS:
         raise ConversionError(
             f"{folder}: the records are {drive.picture_period_ns / 1e6:g} ms apart, faster than any car: they were "

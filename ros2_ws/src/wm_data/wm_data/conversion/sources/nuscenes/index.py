@@ -56,7 +56,7 @@ class PictureIndex:
         """Reads the tables of a version's folder. Raises ConversionError for damaged ones."""
         self.folder = folder
         self.scenes = read_scenes(folder)
-        self._cameras = cameras
+        self.cameras = cameras
         self._scene_numbers = {token: number for number, token in enumerate(self.scenes)}
         self._read()
 
@@ -78,7 +78,7 @@ class PictureIndex:
         return self._names[self._name_ends[row - 1] if row else 0 : self._name_ends[row]].decode("utf-8")
 
     def _group(self, scene: str, camera: int) -> int:
-        return self._scene_numbers[scene] * len(self._cameras) + camera
+        return self._scene_numbers[scene] * len(self.cameras) + camera
 
     @staticmethod
     def _walk(row: int, links: np.ndarray, left: set[int]) -> list[int]:
@@ -108,7 +108,7 @@ class PictureIndex:
             following += table.token(row, "next")
             poses += table.token(row, "ego_pose_token")
             stamps.append(table.stamp_ns(row))
-            groups.append(samples[sample] * len(self._cameras) + camera)
+            groups.append(samples[sample] * len(self.cameras) + camera)
             names += table.text(row, "filename").encode("utf-8", "replace")
             name_ends.append(len(names))
         self.stamps = np.array(stamps, np.int64)
@@ -131,10 +131,10 @@ class PictureIndex:
     def _read_calibrated_sensors(self) -> dict[str, int]:
         """Number of the camera among those asked for by the token of its calibration in a log."""
         cameras = read_cameras(self.folder)
-        missing = set(self._cameras) - set(cameras.values())
+        missing = set(self.cameras) - set(cameras.values())
         if missing:
             raise ConversionError(f"{self.folder} has no camera {', '.join(sorted(missing))}")
-        numbers = {token: self._cameras.index(name) for token, name in cameras.items() if name in self._cameras}
+        numbers = {token: self.cameras.index(name) for token, name in cameras.items() if name in self.cameras}
         table = Table(self.folder, "calibrated_sensor")
         sensors = ((table.text(row, "token"), table.token(row, "sensor_token")) for row in table)
         return {token: numbers[sensor] for token, sensor in sensors if sensor in numbers}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
@@ -66,9 +67,8 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     if scene not in index.scenes:
         raise ConversionError(f"{folder} has no scene {scene!r}: did its tables change?")
     chains = [_existing(index, scene, number, camera, report) for number, camera in enumerate(cameras)]
-    wheelbase_m = options.wheelbase or can_bus.WHEELBASE_M
     period_ns = usual_period_ns(index.stamps[chains[0]], PERIOD_NS)
-    signals, meta = _signals(index, scene, cameras, options, wheelbase_m, period_ns, report)
+    signals, meta = _signals(index, scene, index.chain(scene, 0)[0], period_ns, options, report)
     views = tuple(options.view(camera) for camera in cameras)
     files = [((int(index.stamps[row]), _root(index) / index.filename(row), None) for row in rows) for rows in chains]
     yield Drive(
@@ -79,7 +79,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
         report=report,
         action_source="derived" if signals.control is None else "can_bus",
         expected_pictures=sum(map(len, chains)),
-        wheelbase_m=wheelbase_m,
+        wheelbase_m=_wheelbase_m(options),
         meta={
             "dataset": "nuscenes",
             "version": folder.name,
@@ -146,77 +146,75 @@ def _root(index: PictureIndex) -> Path:
     return index.folder.parent
 
 
+class _CanBus(NamedTuple):
+    """What the CAN bus tells of a scene."""
+
+    control: Signal | None = None
+    motion: can_bus.Samples | None = None
+    ratio: can_bus.SteeringRatio | None = None
+
+
 def _signals(
-    index: PictureIndex,
-    scene: str,
-    cameras: tuple[str, ...],
-    options: ConvertOptions,
-    wheelbase_m: float,
-    period_ns: int,
-    report: DriveReport,
+    index: PictureIndex, scene: str, rows: list[int], period_ns: int, options: ConvertOptions, report: DriveReport
 ) -> tuple[Signals, dict]:
-    """Control, speed and yaw rate from the CAN bus where they are there and wanted, else from ego_pose."""
+    """Control, speed and yaw rate from the CAN bus where they are there and wanted, else from ego_pose; and the meta.
+
+    ``rows``: those of the first camera.
+    """
     if options.actions == "commanded":
         raise ConversionError("nuScenes has no commanded actions: use --actions applied (CAN bus) or derived")
-    control = motion = ratio = None
-    if options.actions != "derived":
-        control, motion, ratio = _from_can_bus(index, scene, options, wheelbase_m, report)
-        if control is None and options.actions == "applied":
-            raise ConversionError(
-                f"the scene has no steering and pedals below {_root(index) / 'can_bus'}: unpack the CAN bus expansion, "
-                f"or use --actions auto or derived"
-            )
-    meta = {"motion_source": "ego_pose" if motion is None else "can_bus.pose"}
-    if ratio is not None:
-        meta["wheelbase_m"] = wheelbase_m  # the ratio is fitted by it
-        meta |= {"steering_ratio": round(ratio.value, 4), "steering_ratio_fitted": ratio.fitted}
-    if motion is None:
-        motion = _from_poses(index, scene, cameras, period_ns, report)
-    speed, yaw_rate = motion
-    for name, kind, signal in (("can_bus", "steeranglefeedback", control), (meta["motion_source"], "pose", speed)):
-        if signal is not None:
-            topic = report.topic(name, kind)
-            for stamp_ns in signal.samples.stamps.tolist():
-                topic.add(stamp_ns)
-    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate}, control=control), meta
+    found = _CanBus() if options.actions == "derived" else _from_can_bus(index, scene, options, report)
+    if found.control is None and options.actions == "applied":
+        raise ConversionError(
+            f"the scene has no steering and pedals below {_root(index) / 'can_bus'}: unpack the CAN bus expansion, "
+            f"or use --actions auto or derived"
+        )
+    meta = {"motion_source": "ego_pose" if found.motion is None else "can_bus.pose"}
+    if found.ratio is not None:  # which is fitted by the wheelbase
+        meta["wheelbase_m"] = _wheelbase_m(options)
+        meta |= {"steering_ratio": round(found.ratio.value, 4), "steering_ratio_fitted": found.ratio.fitted}
+    if found.motion is None:
+        speed, yaw_rate = _from_poses(index, rows, period_ns, report)
+    else:
+        stamps, values = found.motion
+        speed, yaw_rate = Signal(1), Signal(1)
+        speed.extend(stamps, values[:, :1])
+        yaw_rate.extend(stamps, values[:, 1:])
+    sources = (("can_bus", "steeranglefeedback", found.control), (meta["motion_source"], "pose", speed))
+    for name, kind, signal in sources:
+        for stamp_ns in [] if signal is None else signal.samples.stamps.tolist():
+            report.topic(name, kind).add(stamp_ns)
+    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate}, control=found.control), meta
 
 
-def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, wheelbase_m: float, report: DriveReport):
-    """(control or None, (speed, yaw rate) or None, steering ratio or None) of a scene."""
-    this = index.scenes[scene]
+def _wheelbase_m(options: ConvertOptions) -> float:
+    return options.wheelbase or can_bus.WHEELBASE_M
+
+
+def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, report: DriveReport) -> _CanBus:
+    this, root = index.scenes[scene], _root(index)
     of_log = tuple(sorted({other.name for other in index.scenes.values() if other.log == this.log}))
-    ratio = can_bus.steering_ratio(str(_root(index)), of_log, wheelbase_m)
-    control = samples = None
+    ratio = can_bus.steering_ratio(str(root), of_log, _wheelbase_m(options))
+    control = motion = None
     try:
-        max_steer_rad = math.radians(options.max_steer_deg)
-        control = can_bus.read_control(_root(index), this.name, ratio.value, max_steer_rad, report)
-        samples = can_bus.read_motion(_root(index), this.name, report)
+        control = can_bus.read_control(root, this.name, ratio.value, math.radians(options.max_steer_deg), report)
+        motion = can_bus.read_motion(root, this.name, report)
     except ConversionError as error:
         report.skipped["damaged CAN bus file"] += 1
         report.note(str(error))
     if control is None:
         report.note("no steering or pedals on the CAN bus: actions are derived from ego_pose")
-        return None, None, None
+        return _CanBus()
     report.note(f"steering ratio {ratio.value:.2f}: {ratio.origin}")
     report.note("stamps of zoe_veh_info and zoesensors are when they were received")
-    return control, None if samples is None else _motion_signals(*samples), ratio
+    return _CanBus(control, motion, ratio)
 
 
-def _from_poses(
-    index: PictureIndex, scene: str, cameras: tuple[str, ...], period_ns: int, report: DriveReport
-) -> tuple[Signal, Signal]:
+def _from_poses(index: PictureIndex, rows: list[int], period_ns: int, report: DriveReport) -> tuple[Signal, Signal]:
     """Speed and yaw rate at the first camera's pictures. Raises ConversionError where there are no poses for it."""
-    rows, _ = index.chain(scene, 0)
-    poses = picture_poses(str(index.folder), cameras)[rows]
+    poses = picture_poses(str(index.folder), index.cameras)[rows]
     report.leave_out("picture without an ego pose", int(np.isnan(poses).any(axis=1).sum()))
     speed, yaw_rate = motion_of_poses(index.stamps[rows], poses, period_ns)
     if speed.newest_ns is None:
         raise ConversionError(f"{index.folder / 'ego_pose.json'} has no two successive poses of this scene")
-    return speed, yaw_rate
-
-
-def _motion_signals(stamps: np.ndarray, values: np.ndarray) -> tuple[Signal, Signal]:
-    speed, yaw_rate = Signal(1), Signal(1)
-    speed.extend(stamps, values[:, :1])
-    yaw_rate.extend(stamps, values[:, 1:])
     return speed, yaw_rate

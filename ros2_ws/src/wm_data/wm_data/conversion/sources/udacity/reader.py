@@ -16,7 +16,7 @@ from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.naming import uniquely_named
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.tables.columns import LEFT_OUT, PICTURE_ENDINGS, number
-from wm_data.conversion.tables.drive import drive_of
+from wm_data.conversion.tables.drive import Frames, drive_of
 from wm_data.conversion.tables.reading import Place, Row, Table, csv_rows, lines, reading
 from wm_data.errors import ConversionError
 from wm_data.files import readable, walk
@@ -25,7 +25,7 @@ TABLE, PICTURES = "driving_log.csv", "IMG"
 CAMERAS = ("center", "left", "right")
 HEADER = (*CAMERAS, "steering", "throttle", "brake", "speed")
 MAX_STEER_DEG = 25.0
-PERIOD_NS = 66_666_667  # between two samples
+FRAMES = Frames(66_666_667, "the simulator")
 _MPS_PER_MPH = 0.44704
 _REVERSING_MPH = 5.0  # below it the simulator's brake drives backwards
 _STANDING_MPH = 1.0
@@ -56,7 +56,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     file = Path(ref.locator["table"])
     table = Table(file, partial(_rows, file, options.max_steer_deg))
-    drive = drive_of(table, file.parent, ref.name, options, PERIOD_NS, "the simulator", {"dataset": "udacity"})
+    drive = drive_of(table, file.parent, ref.name, options, FRAMES, {"dataset": "udacity"})
     drive.report.note(
         f"the simulator's steering, a share of {MAX_STEER_DEG:g} degrees, is told as one of {options.max_steer_deg:g}"
     )

@@ -5,17 +5,8 @@ from collections import Counter
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from wm_data.conversion.sources.waymo.scene import (
-    AGENTS,
-    AREAS,
-    LINES,
-    Scene,
-    add_light,
-    are_sensible,
-    sensible_agents,
-    sensible_stamps_ns,
-    without_stubs,
-)
+from wm_data.conversion.sources.waymo import scene as parts
+from wm_data.conversion.sources.waymo.scene import Scene
 from wm_data.conversion.sources.waymo.schema import message_class
 from wm_data.errors import ConversionError
 
@@ -47,7 +38,7 @@ def scene_of_example(payload: bytes, place: str) -> Scene:
     agents = len(is_ego)
     periods = [period for period in _PERIODS if f"state/{period}/x" in tensors]
     stamps = np.concatenate([tensors.by_row(f"state/{period}/timestamp_micros", agents) for period in periods], axis=1)
-    stamps_ns = sensible_stamps_ns(stamps.max(axis=0) / 1e6, place)  # -1 for agents that are not there
+    stamps_ns = parts.sensible_stamps_ns(stamps.max(axis=0) / 1e6, place)  # -1 for agents that are not there
     left_out: Counter = Counter()
     states = np.empty((agents, len(stamps_ns), len(_STATES)))
     for k, name in enumerate(_STATES):
@@ -59,7 +50,7 @@ def scene_of_example(payload: bytes, place: str) -> Scene:
     lines, areas, stop_signs = _map(tensors, place, left_out)
     return Scene(
         stamps_ns=stamps_ns,
-        agents=sensible_agents(tuple(AGENTS.get(kind, "other") for kind in types), valid, states, left_out),
+        agents=parts.sensible_agents(tuple(parts.AGENTS.get(kind, "other") for kind in types), valid, states, left_out),
         ego=int(np.argmax(is_ego)),
         lines=lines,
         areas=areas,
@@ -120,16 +111,16 @@ def _map(tensors: _Tensors, place: str, left_out: Counter) -> tuple[dict, dict, 
     if any(len(label) != len(points) for label in labels):
         raise ConversionError(f"{place}: roadgraph_samples has {len(points)} points, not as many types, ids or flags")
     kept = labels[2] == 1
-    kept[kept] = are_sensible(points[kept], left_out)
+    kept[kept] = parts.are_sensible(points[kept], left_out)
     points, kinds, identities = points[kept], labels[0][kept], labels[1][kept]
     begins = np.flatnonzero((np.diff(kinds) != 0) | (np.diff(identities) != 0)) + 1
-    parts: dict[str, list[np.ndarray]] = {kind: [] for kind in (*LINES, *AREAS, "stop_sign")}
+    found: dict[str, list[np.ndarray]] = {kind: [] for kind in (*parts.LINES, *parts.AREAS, "stop_sign")}
     for kind, part in zip(kinds[[0, *begins]].tolist() if len(kinds) else (), np.split(points, begins), strict=False):
         if kind in _MAP:
-            parts[_MAP[kind]].append(part)
-    signs = np.concatenate([np.zeros((0, 2)), *parts["stop_sign"]])
-    lines, areas = {kind: parts[kind] for kind in LINES}, {kind: parts[kind] for kind in AREAS}
-    return without_stubs(lines, 2), without_stubs(areas, 3), signs
+            found[_MAP[kind]].append(part)
+    signs = np.concatenate([np.zeros((0, 2)), *found["stop_sign"]])
+    lines, areas = {kind: found[kind] for kind in parts.LINES}, {kind: found[kind] for kind in parts.AREAS}
+    return parts.without_stubs(lines, 2), parts.without_stubs(areas, 3), signs
 
 
 def _lights(tensors: _Tensors, periods: list[str], agents: int, left_out: Counter) -> tuple[dict, ...]:
@@ -145,5 +136,5 @@ def _lights(tensors: _Tensors, periods: list[str], agents: int, left_out: Counte
         for lights, *values in zip(by_step[-steps:], *columns, strict=True):
             for state, x, y, valid in zip(*values, strict=False):
                 if valid == 1:
-                    add_light(lights, state, x, y, left_out)
+                    parts.add_light(lights, state, x, y, left_out)
     return tuple(by_step)

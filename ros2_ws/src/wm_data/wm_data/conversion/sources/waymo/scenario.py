@@ -6,22 +6,13 @@ from collections import Counter
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from wm_data.conversion.sources.waymo.scene import (
-    AGENTS,
-    AREAS,
-    LINES,
-    Agents,
-    Scene,
-    add_light,
-    are_sensible,
-    sensible_agents,
-    sensible_stamps_ns,
-    without_stubs,
-)
+from wm_data.conversion.sources.waymo import scene as parts
+from wm_data.conversion.sources.waymo.scene import Agents, Scene
 from wm_data.conversion.sources.waymo.schema import message_class
 from wm_data.errors import ConversionError
 
 _BIKE_LANE = 3
+_STATE = ("center_x", "center_y", "length", "width", "heading", "velocity_x", "velocity_y")
 
 
 def scene_of_scenario(payload: bytes, place: str) -> Scene:
@@ -33,7 +24,7 @@ def scene_of_scenario(payload: bytes, place: str) -> Scene:
         raise ConversionError(f"{place}: no Waymo Scenario ({error}); expected files of Waymo Motion") from None
     if not scenario.tracks:
         raise ConversionError(f"{place}: a record without tracks, so no Waymo Scenario; expected files of Waymo Motion")
-    stamps_ns = sensible_stamps_ns(np.array(scenario.timestamps_seconds, np.float64), place)
+    stamps_ns = parts.sensible_stamps_ns(np.array(scenario.timestamps_seconds, np.float64), place)
     if not 0 <= scenario.sdc_track_index < len(scenario.tracks):
         raise ConversionError(
             f"{place}: the self-driving car is track {scenario.sdc_track_index}, there are {len(scenario.tracks)}"
@@ -61,21 +52,15 @@ def _agents(tracks, steps: int, place: str, left_out: Counter) -> Agents:
         for t, state in enumerate(track.states):
             if state.valid:
                 valid[a, t] = True
-                states[a, t] = (
-                    state.center_x,
-                    state.center_y,
-                    state.length,
-                    state.width,
-                    state.heading,
-                    state.velocity_x,
-                    state.velocity_y,
-                )
-    return sensible_agents(tuple(AGENTS.get(track.object_type, "other") for track in tracks), valid, states, left_out)
+                states[a, t] = [getattr(state, name) for name in _STATE]
+    return parts.sensible_agents(
+        tuple(parts.AGENTS.get(track.object_type, "other") for track in tracks), valid, states, left_out
+    )
 
 
 def _map(features, left_out: Counter) -> tuple[dict, dict, np.ndarray]:
-    lines: dict[str, list[np.ndarray]] = {kind: [] for kind in LINES}
-    areas: dict[str, list[np.ndarray]] = {kind: [] for kind in AREAS}
+    lines: dict[str, list[np.ndarray]] = {kind: [] for kind in parts.LINES}
+    areas: dict[str, list[np.ndarray]] = {kind: [] for kind in parts.AREAS}
     signs = []
     for feature in features:
         if feature.HasField("lane"):
@@ -84,18 +69,18 @@ def _map(features, left_out: Counter) -> tuple[dict, dict, np.ndarray]:
         for kind in ("road_line", "road_edge"):
             if feature.HasField(kind):
                 lines[kind].append(_points(getattr(feature, kind).polyline, left_out))
-        for kind in AREAS:
+        for kind in parts.AREAS:
             if feature.HasField(kind):
                 areas[kind].append(_points(getattr(feature, kind).polygon, left_out))
         if feature.HasField("stop_sign") and feature.stop_sign.HasField("position"):
             signs.append(feature.stop_sign.position)
-    return without_stubs(lines, 2), without_stubs(areas, 3), _points(signs, left_out)
+    return parts.without_stubs(lines, 2), parts.without_stubs(areas, 3), _points(signs, left_out)
 
 
 def _points(points, left_out: Counter) -> np.ndarray:
     """(n, 2) [m] of map points, without those that make no sense."""
     array = np.array([(point.x, point.y) for point in points], np.float64).reshape(-1, 2)
-    return array[are_sensible(array, left_out)]
+    return array[parts.are_sensible(array, left_out)]
 
 
 def _lights(states, steps: int, place: str, left_out: Counter) -> tuple[dict[str, list[tuple[float, float]]], ...]:
@@ -107,6 +92,6 @@ def _lights(states, steps: int, place: str, left_out: Counter) -> tuple[dict[str
         for lane in state.lane_states:
             place_known = lane.HasField("stop_point")
             x, y = (lane.stop_point.x, lane.stop_point.y) if place_known else (math.nan, math.nan)
-            add_light(lights, lane.state, x, y, left_out)
+            parts.add_light(lights, lane.state, x, y, left_out)
         by_step.append(lights)
     return tuple(by_step) or ({},) * steps
