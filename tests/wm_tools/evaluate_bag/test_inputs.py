@@ -104,7 +104,7 @@ def test_a_bundle_with_an_input_that_was_entered_in_the_registry_is_evaluated(tm
     numbers = np.stack([episode.vector[:, 0], np.arange(30) / 10], 1).astype(np.float32)
     write_episode(tmp_path / "one.npz", replace(episode, vector=numbers, meta={**META, "vector": columns}))
     found = evaluate(options(bag=tmp_path / "one.npz", bundle=pushed, moments=0))
-    assert (found.evaluations[0].frames.mode == Mode.DRIVING).all()
+    assert (found.evaluations[0].frames.decided.mode == Mode.DRIVING).all()
     frames = recorded(VerifyOptions(pushed, data=tmp_path / "one.npz", frames=5), load_bundle(pushed).manifest, False)
     np.testing.assert_array_equal([frame.vector for frame in frames], numbers[:5, 1:])
 

@@ -8,12 +8,13 @@ from made_evaluation import NAN, SETTINGS, made_comparison, made_evaluation
 from rich.console import Console
 from wm_evaluation.terminal import print_whole
 from wm_planner.pilot.modes import Mode
+from wm_tools.common.console import make_console
 from wm_tools.common.thresholds import DEFAULT, judge
 from wm_tools.evaluate_bag.figures import Figure, figures_of
-from wm_tools.evaluate_bag.progress import make_console, summary_table
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.report_tables import apart
 from wm_tools.evaluate_bag.results import result_of
+from wm_tools.evaluate_bag.terminal import summary_table
 from wm_tools.evaluate_bag.verdict import verdict
 
 

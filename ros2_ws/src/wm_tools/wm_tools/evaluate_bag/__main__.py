@@ -8,13 +8,14 @@ from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
 from wm_planner.command_line import told_when_stopped
 
+from wm_tools.common.console import ProgressBar, make_console
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
 from wm_tools.evaluate_bag.comparison import Comparison
 from wm_tools.evaluate_bag.options import EvaluateOptions, parse_options
-from wm_tools.evaluate_bag.progress import ProgressBar, make_console, summary_table
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.results import write_results
 from wm_tools.evaluate_bag.run import evaluate
+from wm_tools.evaluate_bag.terminal import summary_table
 from wm_tools.evaluate_bag.verdict import spell_driven, verdict
 from wm_tools.evaluate_bag.worst_moments import write_video
 
@@ -44,7 +45,7 @@ def main() -> int:
 
 def _evaluate(options: EvaluateOptions) -> int:
     console = make_console()
-    with ProgressBar(console, options.frames) as progress:
+    with ProgressBar(console) as progress:
         comparison = evaluate(options, progress)
     write_results(options.output, comparison)
     video = b""

@@ -17,10 +17,8 @@ from wm_bundle import (
     ACTION_LOW,
     COMPRESSIONS,
     BundleManifest,
-    CameraSpec,
     ImageError,
     ImagePreprocessor,
-    ImageSpec,
     decompress_image,
 )
 from wm_bundle.times import NS_PER_S
@@ -132,7 +130,7 @@ class Recording:
             progress(number, len(episode))
             yield from self._whole(number, episode, ref.paths[0])
             return
-        with rosbag.open_drive(ref, self._options) as drive:
+        with rosbag.open_drive(ref, self._options, self._view) as drive:
             progress(number, drive.expected_pictures)
             check_period(drive.picture_period_ns / NS_PER_S, self.manifest, ref.paths[0], self.resample)
             try:
@@ -159,11 +157,11 @@ class Recording:
         named = f"{report.name}: " if self.drives > 1 else ""
         self.choices += [f"{named}{note}" for note in report.notes]
 
-    def _convert_options(self) -> "_AsBundle":
+    def _convert_options(self) -> ConvertOptions:
         image = self.manifest.image
         row_bytes = image.channels * image.height * image.width
         try:
-            return _AsBundle(
+            return ConvertOptions(
                 "rosbag",
                 str(self.source),
                 "",
@@ -172,10 +170,14 @@ class Recording:
                 rate=1.0 / self.manifest.control_period_s if self.resample else None,
                 min_rows=_MIN_ROWS,
                 max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
-                image=for_preprocessed_images(image) if self.preprocessed else image,
             )
         except ValueError as error:
             raise BagError(str(error)) from None
+
+    def _view(self, camera: str) -> CameraView:
+        image = for_preprocessed_images(self.manifest.image) if self.preprocessed else self.manifest.image
+        spec = next(entry for entry in image.cameras if entry.name == camera)
+        return _BundleCamera(camera, ImagePreprocessor(spec, image.height, image.width))
 
 
 def _holds_episodes(source: Path) -> bool:
@@ -225,24 +227,12 @@ def _as_bag_error() -> Iterator[None]:
         ) from error
 
 
-@dataclass(frozen=True)
-class _AsBundle(ConvertOptions):
-    """The converter's options with the bundle's way of bringing pictures to its size."""
+class _BundleCamera(CameraView):
+    """A camera whose pictures the bundle preprocesses, of the size that it was trained for."""
 
-    image: ImageSpec | None = None
-
-    def view(self, camera: str) -> "_BundleView":
-        """The bundle's camera of that name."""
-        spec = next(entry for entry in self.image.cameras if entry.name == camera)
-        return _BundleView(spec, self.image.height, self.image.width)
-
-
-class _BundleView(CameraView):
-    """One camera's preprocessing by the bundle, in the place of the converter's choice."""
-
-    def __init__(self, spec: CameraSpec, height: int, width: int):
-        super().__init__(spec.name)
-        self._preprocess = ImagePreprocessor(spec, height, width)
+    def __init__(self, name: str, preprocess: ImagePreprocessor):
+        super().__init__(name)
+        self._preprocess = preprocess
 
     def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
         """(3, height, width) uint8 RGB. Raises ImageError for a damaged picture, BagError for one of another size."""

@@ -99,7 +99,7 @@ class _TimedPlanner(Planner):
 class Replay:
     """One bundle's pilot, fed with recorded rows."""
 
-    def __init__(self, config: PlannerConfig, log: Callable[[str], None]):
+    def __init__(self, config: PlannerConfig, log: Callable[[str], None] = lambda line: None):
         """Build the parts as the node does. Raises ConfigError, EngineError."""
         self.parts: Parts = build(config, log, clock=lambda: NOW_S, planner_class=_TimedPlanner)
         self._planner, self._pilot = self.parts.planner, self.parts.pilot

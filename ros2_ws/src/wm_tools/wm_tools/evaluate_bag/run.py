@@ -10,6 +10,7 @@ from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import summarise
 from wm_planner.errors import ConfigError, EngineError
 
+from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import BagError, BundleRefused
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.thresholds import DEFAULT, check_names, judge
@@ -23,25 +24,9 @@ from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.replay import Replay
 
 
-class Watcher:
-    """Hears of the progress; this one does nothing with it."""
-
-    def begin_bundle(self, name: str) -> None:
-        """A bundle's turn begins."""
-
-    def begin_drive(self, number: int, of: int, pictures: int | None) -> None:
-        """A recording is opened, with so many pictures if that is known."""
-
-    def advance(self, rows: int) -> None:
-        """So many rows more were decided."""
-
-    def log(self, line: str) -> None:
-        """A line of the engine."""
-
-
-def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Comparison:
+def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> Comparison:
     """Evaluate. Raises EvaluationError: BagError for the recording, BundleRefused for a bundle."""
-    watcher = watcher or Watcher()
+    progress = progress or ProgressBar()
     settings = ScoreSettings(horizon=options.steps, seed=options.seed, resamples=options.resamples)
     check_names(options.thresholds, list(figure_names(settings.steps)))
     bundles = _bundles(options)
@@ -49,12 +34,12 @@ def evaluate(options: EvaluateOptions, watcher: Watcher | None = None) -> Compar
     began_s = time.perf_counter()
     recording = None
     for folder, name, bundle in zip(options.bundles, _names(bundles), bundles, strict=True):
-        watcher.begin_bundle(name)
+        progress.begin(name)
         try:
-            replay = Replay(options.config(folder), watcher.log)
+            replay = Replay(options.config(folder))
             recording = _recording(options, bundle.manifest)
             wanted = evaluations[0].moments if evaluations else None
-            run = _run(options, settings, replay, recording, wanted, watcher)
+            run = _run(options, settings, replay, recording, wanted, progress)
         except (ConfigError, EngineError) as error:
             raise BundleRefused(str(error)) from error
         evaluations.append(_evaluation(name, folder.resolve().name, replay, run, settings, recording.notes))
@@ -113,19 +98,23 @@ def _run(
     replay: Replay,
     recording: Recording,
     wanted: Sequence[Moment] | None,
-    watcher: Watcher,
+    progress: ProgressBar,
 ) -> BundleRun:
     run = BundleRun(options, replay, settings, wanted)
-    left = options.frames
+    left, known = options.frames, 0
 
     def opened(number: int, pictures: int | None) -> None:
-        watcher.begin_drive(number, recording.drives, pictures)
+        nonlocal known
+        known += pictures or 0
+        expected = known * recording.drives / (number + 1)  # those to come count as those so far
+        note = f"recording {number + 1} of {recording.drives}" if recording.drives > 1 else ""
+        progress.expect(None if pictures is None else min(expected, options.frames or expected), note)
 
     for stretch in recording.stretches(opened):
         if left is not None:
             stretch = first_rows(stretch, left)
             left -= len(stretch.episode)
-        run.take(stretch, watcher.advance)
+        run.take(stretch, progress.advance)
         if left == 0:
             break
     return run

@@ -17,8 +17,8 @@ from wm_evaluation.video import write_loop
 from wm_planner.command_line import told_when_stopped
 from wm_planner.errors import ConfigError, EngineError
 
+from wm_tools.common.console import ProgressBar, make_console
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
-from wm_tools.evaluate_bag.progress import ProgressBar, make_console
 from wm_tools.evaluate_bag.replay import Replay
 from wm_tools.loop_picture.clip import make_clip
 from wm_tools.loop_picture.drawing import draw_frames, durations_ms
@@ -49,11 +49,11 @@ def main() -> int:
 
 def _make(options: LoopOptions) -> None:
     console = make_console()
-    with ProgressBar(console, None) as progress:
+    with ProgressBar(console) as progress:
         try:
             manifest = load_bundle(options.bundle).manifest
-            replay = Replay(options.config(), progress.log)
-            progress.begin_bundle(manifest.model_id)
+            replay = Replay(options.config())
+            progress.begin(manifest.model_id)
             clip = make_clip(options, replay, manifest, progress)
         except (BundleError, ConfigError, EngineError) as error:
             raise BundleRefused(str(error)) from error

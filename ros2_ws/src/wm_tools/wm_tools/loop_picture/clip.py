@@ -11,10 +11,10 @@ from wm_bundle import BundleManifest, CameraSpec
 from wm_bundle.times import NS_PER_S
 from wm_planner.engine.engine import Engine
 
+from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import BagError, EvaluationError
 from wm_tools.drive.imagination import SETTLED_S
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
-from wm_tools.evaluate_bag.progress import ProgressBar
 from wm_tools.evaluate_bag.recording import Recording, Stretch
 from wm_tools.evaluate_bag.replay import Beliefs, Replay
 from wm_tools.loop_picture.options import LoopOptions
@@ -96,7 +96,7 @@ def _camera_index(options: LoopOptions, manifest: BundleManifest) -> int:
 def _find(options: LoopOptions, replay: Replay, recording: Recording, count: int, progress: ProgressBar) -> _Found:
     """The stretch and the place in it of ``count`` rows. Raises BagError where there is none."""
     first_ns, best, longest = None, None, 0
-    for stretch in recording.stretches(lambda number, pictures: progress.begin_drive(number, 1, pictures)):
+    for stretch in recording.stretches(lambda number, pictures: progress.expect(pictures)):
         stamps_ns = stretch.episode.stamps_ns
         first_ns = int(stamps_ns[0]) if first_ns is None else first_ns
         since_s = (stamps_ns - first_ns) / NS_PER_S

@@ -6,11 +6,11 @@ from rclpy.utilities import remove_ros_args
 from wm_bundle.stop_signals import raise_when_stopped
 from wm_planner.command_line import told_when_stopped
 
+from wm_tools.common.console import ProgressBar, make_console, say
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
-from wm_tools.evaluate_bag.progress import make_console
 from wm_tools.verify_bundle.options import VerifyOptions, parse_options
 from wm_tools.verify_bundle.results import RESULT, write_result
-from wm_tools.verify_bundle.terminal import ProgressBar, say, show
+from wm_tools.verify_bundle.terminal import show
 from wm_tools.verify_bundle.verify import Verification, verify
 
 PASSED, FAILED, USAGE, NO_PROVIDER = range(4)
@@ -38,7 +38,7 @@ def main() -> int:
 def _verify(options: VerifyOptions) -> int:
     console = make_console()
     with ProgressBar(console) as progress:
-        verification = verify(options, progress)
+        verification = verify(options, progress, lambda line: say(console, line))
     show(console, verification)
     if options.output is not None:
         write_result(options.output, verification)

@@ -1,12 +1,11 @@
-"""What the user sees while a verification runs, and the tables at its end."""
+"""The tables of a verification, for the terminal."""
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from wm_tools.verify_bundle.verify import Verdict, Verification, Watcher
+from wm_tools.common.console import say
+from wm_tools.verify_bundle.verify import Verdict, Verification
 
 _UNITS = {
     "surprise": "nats",
@@ -23,41 +22,6 @@ _MEANING = {
 }
 
 
-class ProgressBar(Watcher):
-    """A bar with the frames done, and the engine's lines above it. Use it as a context manager."""
-
-    def __init__(self, console: Console):
-        self._console = console
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task = None
-
-    def __enter__(self) -> "ProgressBar":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self._bar.stop()
-
-    def begin(self, what: str, frames: int) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(what, total=frames)
-
-    def advance(self, frames: int) -> None:
-        self._bar.advance(self._task, frames)
-
-    def log(self, line: str) -> None:
-        self._console.print(escape(line), highlight=False, soft_wrap=True)
-
-
 def show(console: Console, verification: Verification) -> None:
     """Print both tables and the sentences around them."""
     one, other = verification.manifest.model_id, verification.reference.model_id
@@ -71,11 +35,6 @@ def show(console: Console, verification: Verification) -> None:
     console.print(parity_table(verification))
     console.print(latency_table(verification))
     say(console, f"the same best plan of 64: {100.0 * verification.same_best:.1f} % of frames")
-
-
-def say(console: Console, line: str) -> None:
-    """Print a line as it is."""
-    console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def parity_table(verification: Verification) -> Table:

@@ -12,6 +12,7 @@ from wm_planner.engine.self_check import SelfCheck
 from wm_planner.engine.tensorrt import this_platform
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError, PlannerError
 
+from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
 from wm_tools.common.machine import machine_facts
 from wm_tools.verify_bundle.latency import WHOLE, Latency, measure
@@ -67,33 +68,22 @@ class Verification:
         return self.frame.p99_ms <= 1000.0 * self.manifest.control_period_s
 
 
-class Watcher:
-    """Hears of the progress; this one does nothing with it."""
+def verify(options: VerifyOptions, progress: ProgressBar, log: Callable[[str], None]) -> Verification:
+    """Verify; ``log`` gets the lines of the engine on the provider.
 
-    def begin(self, what: str, frames: int) -> None:
-        """So many frames of something begin."""
-
-    def advance(self, frames: int) -> None:
-        """So many more are done."""
-
-    def log(self, line: str) -> None:
-        """A line of the engine on the provider."""
-
-
-def verify(options: VerifyOptions, watcher: Watcher | None = None) -> Verification:
-    """Verify. Raises VerificationError: ProviderError where the provider does not run the bundle, ParityError where a
-    frame gives no numbers."""
-    watcher = watcher or Watcher()
+    Raises VerificationError: ProviderError where the provider does not run the bundle, ParityError where a frame gives
+    no numbers.
+    """
     raw = _checked_manifests(options)
     reference = _opened_reference(options)
-    candidate = _opened_candidate(options, watcher.log)
+    candidate = _opened_candidate(options, log)
     try:
         frames, source = _frames(options, raw, reference)
         run = ParityRun(reference, candidate, options.seed)
-        watcher.begin("parity", len(frames))
-        run.take(_told(frames, watcher.advance))
-        watcher.begin("latency", options.calls)
-        latencies = measure(candidate, frames, options.calls, options.candidates, watcher.advance)
+        progress.begin("parity", len(frames))
+        run.take(_told(frames, progress.advance))
+        progress.begin("latency", options.calls)
+        latencies = measure(candidate, frames, options.calls, options.candidates, progress.advance)
     except NonFiniteError as error:
         raise ParityError(f"FAILS: on {candidate.engine.provider}: {error}") from error
     except PlannerError as error:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -36,8 +36,13 @@ _NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
 
 
 @contextmanager
-def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
-    """Open a bag that ``find_drives`` found. Raises ConversionError where it cannot be read, or has no pictures."""
+def open_drive(
+    ref: DriveRef, options: ConvertOptions, view_of: Callable[[str], CameraView] | None = None
+) -> Iterator[Drive]:
+    """Open a bag that ``find_drives`` found. ``view_of`` gives a camera's view in place of the options' own.
+
+    Raises ConversionError where it cannot be read, or has no pictures.
+    """
     report = DriveReport(ref.name)
     with open_bag([Path(path) for path in ref.locator["paths"]], report, options.recover) as bag:
         selection = _selected(bag, options)
@@ -55,7 +60,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
                     f"measured speed is needed, and the bag has neither vehicle status nor odometry"
                 )
         telemetry = Telemetry(selection, commands, report)
-        views = tuple(options.view(name) for name, _ in selection.cameras)
+        views = tuple((view_of or options.view)(name) for name, _ in selection.cameras)
         yield Drive(
             cameras=views,
             pictures=_pictures(bag, selection, views, telemetry, clock, report),

@@ -1,18 +1,14 @@
-"""What the user sees while an evaluation runs, and the table at its end."""
-
-import sys
+"""The table of the figures that matter most, for the terminal."""
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from wm_evaluation.scorecard.tables import spell_break_even
 
+from wm_tools.common.console import LOG_WIDTH
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.figures import Figure
 from wm_tools.evaluate_bag.report_tables import ABOUT_APART, APART, apart
-from wm_tools.evaluate_bag.run import Watcher
 
 _SHOWN = (
     "action.steer.mae",
@@ -35,55 +31,8 @@ _SHOWN = (
     "latency_ms.total.p99",
     "latency_ms.frames",
 )
-
-
 _BREAK_EVEN = "open_loop.break_even."
 _BETWEEN = 2  # blanks from one column to the next
-LOG_WIDTH = 140
-
-
-class ProgressBar(Watcher):
-    """A bar with the frames decided so far. Use it as a context manager."""
-
-    def __init__(self, console: Console, frames: int | None):
-        """``frames``: how many are evaluated at most, if that was said."""
-        self._frames = frames
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.completed} frames"),
-            TextColumn("{task.fields[place]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = None
-        self._known = 0
-
-    def __enter__(self) -> "ProgressBar":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self._bar.stop()
-
-    def begin_bundle(self, name: str) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(escape(name), total=None, place="opening")
-        self._known = 0
-
-    def begin_drive(self, number: int, of: int, pictures: int | None) -> None:
-        self._known += pictures or 0
-        total = None if pictures is None else self._known * of / (number + 1)  # those to come count as those so far
-        if total is not None and self._frames is not None:
-            total = min(total, self._frames)
-        self._bar.update(self._task, total=total, place=f"recording {number + 1} of {of}" if of > 1 else "")
-
-    def advance(self, rows: int) -> None:
-        self._bar.advance(self._task, rows)
 
 
 def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
@@ -131,8 +80,3 @@ def _spell(figure: Figure | None) -> str:
         return "–"
     interval = "" if figure.low != figure.low else f" [{figure.low:.3g}, {figure.high:.3g}]"
     return f"{figure.value:.4g}{interval}"
-
-
-def make_console() -> Console:
-    """As wide as the terminal, wide enough for a log file."""
-    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
