@@ -11,11 +11,11 @@ from wm_planner.pilot.modes import Mode
 from wm_tools.common.thresholds import Threshold
 from wm_tools.common.thresholds import judge as judge_thresholds
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, differences_of
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place
 from wm_tools.evaluate_bag.moments import Moment
 from wm_tools.evaluate_bag.one_step import OneStep, PictureScores
-from wm_tools.evaluate_bag.options import EvaluateOptions
 from wm_tools.evaluate_bag.replay import Decided
 
 NAN = float("nan")

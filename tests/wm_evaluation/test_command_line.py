@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 import tyro
-from wm_evaluation.command_line import one, option, parse, run, several
+from wm_evaluation.command_line import listed, option, parse, run, several
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,6 +28,10 @@ def even(word: str) -> int:
     if int(word) % 2:
         raise ValueError(f"expected an even number, found '{word}'")
     return int(word)
+
+
+def halves(text: str) -> tuple[int, ...]:
+    return tuple(even(word) // 2 for word in text.split(","))
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Given:
     """How."""
     numbers: Annotated[tuple[int, ...], several(even, "N"), option(name="even")] = ()
     """Even numbers."""
-    half: Annotated[int, one(even, "N")] = 4
-    """One even number."""
+    halves: Annotated[tuple[int, ...], listed(halves, "N,N…", lambda values: ",".join(map(str, values)))] = (1, 2)
+    """Halves of even numbers."""
     shared: Shared = field(default_factory=Shared)
 
     def __post_init__(self):
@@ -73,7 +77,8 @@ def test_options_are_taken_by_name_and_those_of_several_words_may_be_given_repea
     )
     assert found == Given(Path("bag"), Path("out"), -1.5, numbers=(2, 4, 6), shared=Shared(("/a", "/b")))
     assert given("--output", "a", "--output", "b", "bag", "--frames", "1", "--frames", "2").frames == 2
-    assert given("--output", "o", "--half", "8", "--", "--bag").bag == Path("--bag")
+    assert given("--output", "o", "--", "--bag").bag == Path("--bag")
+    assert given("bag", "--output", "o", "--halves", "8,6", "4").halves == (4, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_options_are_taken_by_name_and_those_of_several_words_may_be_given_repea
         (["bag", "-o", "o", "--kind", "odd"], "--kind: invalid choice: 'odd' (choose from fast, slow)"),
         (["bag", "-o", "o", "--even", "2", "3"], "--even: expected an even number, found '3'"),
         (["bag", "-o", "o", "--even"], "--even: expected one value or more"),
-        (["bag", "-o", "o", "--half", "3"], "--half: expected an even number, found '3'"),
+        (["bag", "-o", "o", "--halves", "2,3"], "--halves: expected an even number, found '3'"),
         (["bag", "-o", "o", "--frames", "0"], "--frames: expected 1 or more, found 0"),
     ],
 )
@@ -108,6 +113,7 @@ def test_the_help_has_every_option_with_its_meaning_and_default(capsys):
     assert end.value.code == 0 and said.startswith("usage: ros2 run wm_tools show") and "Shows how" in said
     assert "--start S Begins so late [s]. (default: the beginning)" in said
     assert "--even N [N ...] Even numbers." in said and "--frames INT How many. (default: 5)" in said
+    assert "--halves N,N… Halves of even numbers. (default: 1,2)" in said
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)

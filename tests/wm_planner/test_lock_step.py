@@ -13,7 +13,7 @@ from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.trial import wait_of
 from wm_tools.drive.options import DriveOptions
 from wm_tools.drive.runner import Controller, parameters_of
-from wm_tools.evaluate_bag.options import DECIDED, replay_config
+from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED, replay_config
 
 ALL_OF_IT = lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S)
 

@@ -1,13 +1,11 @@
 """Commands that read bags have the options of `convert`, by its own definition of them."""
 
-import argparse
-
 import pytest
-from wm_data.conversion.options import OF_BAGS, ConvertOptions
-from wm_tools.common.bag_reading import add_reading_options, taken_out
-from wm_tools.evaluate_bag.options import parse_options as parse_evaluation
-from wm_tools.replay.monitor_options import parse_options as parse_monitor
-from wm_tools.replay.options import parse_options as parse_play
+from wm_data.conversion.options import BagReading, ConvertOptions
+from wm_evaluation.command_line import parse
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
+from wm_tools.replay.play_bag_options import parse_options as parse_play
+from wm_tools.replay.replay_monitor_options import MonitorOptions
 
 GIVEN = {
     "topics": ("imu=/imu", "status=/status"),
@@ -18,33 +16,19 @@ GIVEN = {
     "target_speed": 3.0,
     "recover": True,
 }
-WORDS = [
-    "--topics",
-    "imu=/imu",
-    "--actions",
-    "derived",
-    "--max-steer-deg",
-    "30",
-    "--wheelbase",
-    "0.3",
-    "--tolerance-ms",
-    "5",
-    "--target-speed",
-    "3",
-    "--recover",
-    "--topics",
-    "status=/status",
-]
+WORDS = (
+    "--topics imu=/imu --actions derived --max-steer-deg 30 --wheelbase 0.3 --tolerance-ms 5 --target-speed 3 "
+    "--recover --topics status=/status"
+).split()
 
 
 def evaluation(*words: str):
-    return parse_evaluation(["bag", "--bundle", "b", "--output", "out", *words])
+    return parse(EvaluateOptions, "evaluate_bag", ["bag", "--bundle", "b", "--output", "out", *words])
 
 
 def test_an_evaluation_reads_as_convert_is_told_to_and_by_default_as_it_does():
-    assert set(GIVEN) == set(OF_BAGS)
-    assert evaluation(*WORDS).reading == GIVEN
-    assert evaluation().reading == {}
+    assert evaluation(*WORDS).reading == BagReading(**GIVEN)
+    assert evaluation().reading == BagReading()
     assert ConvertOptions("rosbag", "bag", "", **GIVEN).topics == GIVEN["topics"]
 
 
@@ -59,24 +43,25 @@ def test_an_evaluation_reads_as_convert_is_told_to_and_by_default_as_it_does():
 def test_what_convert_refuses_is_refused(words, message, capsys):
     with pytest.raises(SystemExit):
         evaluation(*words)
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
 
 
 def test_the_help_has_the_words_and_defaults_of_convert(capsys):
-    parser = argparse.ArgumentParser(formatter_class=lambda prog: argparse.HelpFormatter(prog, width=1000))
-    add_reading_options(parser)
-    parser.print_help()
-    told = capsys.readouterr().out
-    assert "Road wheel angle that steer 1 stands for [degrees]" in told and "(default: 70)" in told
+    with pytest.raises(SystemExit):
+        evaluation("--help")
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "Road wheel angle that steer 1 stands for [degrees]" in told and "(default: 70.0)" in told
     assert "Read what is left of a damaged bag" in told
 
 
-def test_only_what_was_given_is_taken_out():
-    values = {"topics": ["a=/b"], "other": 1}
-    assert taken_out(values) == {"topics": ("a=/b",)} and values == {"other": 1}
+def test_what_was_given_is_known():
+    assert BagReading(**GIVEN).given() == GIVEN
+    assert BagReading(topics=("a=/b",)).given() == {"topics": ("a=/b",)} and BagReading().given() == {}
 
 
 def test_those_that_play_a_bag_can_play_what_is_left_of_a_damaged_one(tmp_path):
     assert parse_play(["bag", "--recover"]).recover and not parse_play(["bag"]).recover
     words = ["bag", "--bundle", "b", "--output", str(tmp_path)]
-    assert parse_monitor([*words, "--recover"]).recover and not parse_monitor(words).recover
+    assert parse(MonitorOptions, "replay_monitor", [*words, "--recover"]).recover
+    assert not parse(MonitorOptions, "replay_monitor", words).recover

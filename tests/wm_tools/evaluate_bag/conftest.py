@@ -7,7 +7,7 @@ from fixtures_rosbag import MS, drive, write_bag
 from make_episodes import make_episode
 from tiny_bundle import make_tiny_bundle
 from wm_data.to_bag.writing import write_bag as write_episode_bag
-from wm_tools.evaluate_bag.options import EvaluateOptions
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 
 PERIOD_NS = 80 * MS
 

@@ -13,8 +13,9 @@ from fixtures_rosbag import drive, write_bag
 from make_episodes import make_episode
 from tiny_bundle import damage, make_tiny_bundle
 from wm_data.episodes import write_episode
+from wm_evaluation.command_line import parse
 from wm_tools.evaluate_bag.__main__ import main
-from wm_tools.evaluate_bag.options import EvaluateOptions, parse_options
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 
 QUICK = [
     "--steps",
@@ -155,7 +156,7 @@ def test_what_cannot_be_used_ends_with_one_line_its_exit_code_and_no_files(
     arguments = [raw_bag, "--bundle", bundle, "--output", out, "--frames", "20", *QUICK, *change(tmp_path, bundle)]
     try:
         found = run(monkeypatch, *arguments)
-    except SystemExit as ending:  # of argparse
+    except SystemExit as ending:
         found = ending.code
     printed = capsys.readouterr().err.strip()
     assert found == code and message in printed and "\n" not in printed and printed.startswith("evaluate_bag: ")
@@ -177,15 +178,13 @@ def test_what_cannot_be_used_ends_with_one_line_its_exit_code_and_no_files(
 def test_wrong_usage_is_told_in_one_line_with_exit_code_2(capsys, arguments, message):
     given = ["bag", "--bundle", "b", *arguments]
     with pytest.raises(SystemExit) as ending:
-        parse_options(given if "--output" in arguments else [*given, "--output", "o"])
+        parse(EvaluateOptions, "evaluate_bag", given if "--output" in arguments else [*given, "--output", "o"])
     printed = capsys.readouterr().err.strip()
     assert ending.value.code == 2 and message in printed and "\n" not in printed
 
 
-def test_list_metrics_prints_every_figure_that_a_result_has(twice, capsys):
-    with pytest.raises(SystemExit) as ending:
-        parse_options(["--list-metrics"])
-    assert ending.value.code == 0
+def test_list_metrics_prints_every_figure_that_a_result_has(twice, monkeypatch, capsys):
+    assert run(monkeypatch, "--list-metrics") == 0
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
     of_result = json.loads((twice[0] / "result.json").read_text())["bundles"][0]["figures"]
     assert {name for name in of_result if not name.startswith("open_loop.")} <= listed
@@ -243,6 +242,6 @@ def test_a_run_that_is_interrupted_leaves_nothing_behind(tmp_path, bundle):
 
 
 def test_the_defaults_are_those_of_the_documentation():
-    options = parse_options(["bag", "--bundle", "b", "--output", "o"])
+    options = parse(EvaluateOptions, "evaluate_bag", ["bag", "--bundle", "b", "--output", "o"])
     assert options == EvaluateOptions(options.bag, options.bundle, options.output)
     assert (options.stride, options.steps, options.samples, options.segment_s) == (5, 25, 8, 10.0)

@@ -9,6 +9,7 @@ from fixtures_rosbag import CAMERA, MS, VEHICLE, drive, image, stamped, write_ba
 from make_episodes import META, make_episode
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import CameraSpec, VectorSpec, load_bundle
+from wm_data.conversion.options import BagReading
 from wm_data.episodes import write_episode
 from wm_data.to_bag.writing import write_bag as write_episode_bag
 from wm_planner.pilot.modes import Mode
@@ -16,7 +17,7 @@ from wm_tools.common.errors import BagError
 from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.run import evaluate
 from wm_tools.verify_bundle.observations import recorded
-from wm_tools.verify_bundle.options import VerifyOptions
+from wm_tools.verify_bundle.verify_bundle_options import VerifyOptions
 
 PERIOD_NS = 80 * MS
 TWO = ("left", "right")
@@ -89,7 +90,7 @@ def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(t
     folder = write_bag(tmp_path / "bag", bag)
     with pytest.raises(BagError, match=r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC or imu=TOPIC"):
         evaluate(options(bag=folder, bundle=turning))
-    found = evaluate(options(bag=folder, bundle=turning, reading={"topics": (f"imu={VEHICLE}/imu",)}, moments=0))
+    found = evaluate(options(bag=folder, bundle=turning, reading=BagReading(topics=(f"imu={VEHICLE}/imu",)), moments=0))
     assert (found.evaluations[0].frames.decided.mode == Mode.DRIVING).all()
 
 

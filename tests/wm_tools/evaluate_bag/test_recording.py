@@ -9,6 +9,7 @@ from fixtures_rosbag import CAMERA, MS, SPEED_MPS, VEHICLE, drive, image, stampe
 from fixtures_rosbag import Recording as Messages
 from make_episodes import make_episode
 from wm_bundle import CameraSpec, ImagePreprocessor, VectorSpec, load_bundle
+from wm_data.conversion.options import BagReading
 from wm_data.episodes import write_episode
 from wm_tools.common.errors import BagError
 from wm_tools.evaluate_bag.recording import Recording
@@ -214,6 +215,6 @@ def test_a_bag_that_breaks_off_is_read_with_the_option_that_its_refusal_names(tm
     file.write_bytes(file.read_bytes()[: 7 * file.stat().st_size // 10])
     with pytest.raises(BagError, match="--recover"):
         stretches(folder, manifest)
-    recording = Recording(folder, manifest, reading={"recover": True})
+    recording = Recording(folder, manifest, reading=BagReading(recover=True))
     (stretch,) = recording.stretches()
     assert 20 < len(stretch.episode) < 70 and any("breaks off" in text for text in recording.choices)

@@ -24,7 +24,7 @@ def test_each_relation_holds_where_its_sign_says_so(text, below, at, above):
 
 @pytest.mark.parametrize("text", ["", "a.b", "a.b<", "<2", "a.b<x", "a.b=2", "a.b<nan", "a b<2", "a.b<2<3"])
 def test_what_is_no_threshold_is_refused_with_what_was_found(text):
-    with pytest.raises(EvaluationError, match="expected NAME<VALUE") as error:
+    with pytest.raises(ValueError, match="expected NAME<VALUE") as error:
         Threshold.parse(text)
     assert f"'{text}'" in str(error.value)
 

@@ -3,7 +3,7 @@
 import pytest
 from ament_index_python.packages import PackageNotFoundError
 from wm_tools.replay import launch
-from wm_tools.replay.options import parse_options
+from wm_tools.replay.play_bag_options import parse_options
 
 RENAMED = ["/carla/ego_vehicle/vehicle_control_cmd:=/recorded/carla/ego_vehicle/vehicle_control_cmd"]
 

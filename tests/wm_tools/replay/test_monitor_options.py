@@ -3,13 +3,16 @@
 import json
 
 import pytest
-from wm_tools.evaluate_bag.options import parse_options as evaluation_options
+from wm_evaluation.command_line import parse as parse_command
+from wm_tools.common.errors import ReplayError
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.replay.monitor_node import evaluation_words
-from wm_tools.replay.monitor_options import parse_options
+from wm_tools.replay.replay_monitor_options import MonitorOptions
 
 
 def parse(tmp_path, *words: str):
-    return parse_options(["drive.mcap", "--bundle", "bundle", "--output", str(tmp_path / "out"), *words])
+    given = ["drive.mcap", "--bundle", "bundle", "--output", str(tmp_path / "out"), *words]
+    return parse_command(MonitorOptions, "replay_monitor", given, refused=ReplayError)
 
 
 def test_the_planners_parameters_and_the_thresholds_are_read(tmp_path):
@@ -70,6 +73,6 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, capsys):
 def test_a_bundle_that_only_brakes_is_evaluated_to_compare_with_too(tmp_path):
     """Without a threshold of its own, evaluate_bag fails one that brakes in most frames."""
     options = parse(tmp_path, "--set", "candidates=32", "deadline_ms=80")
-    told = evaluation_options(evaluation_words(options, tmp_path / "evaluation"))
+    told = parse_command(EvaluateOptions, "evaluate_bag", evaluation_words(options, tmp_path / "evaluation"))
     assert told.parameters == (("candidates", 32),)  # the deadline is of time, which stands still there
     assert [(threshold.name, threshold.holds(1.0)) for threshold in told.thresholds] == [("mode.braking_share", True)]

@@ -5,8 +5,8 @@ import time
 
 import pytest
 from wm_tools.common.errors import ReplayError
-from wm_tools.replay.options import PlayOptions, parse_options, split_arguments
 from wm_tools.replay.pace import Pace, read_ahead
+from wm_tools.replay.play_bag_options import PlayOptions, parse_options, split_arguments
 
 THERE = ["/a", "/b", "/clock"]
 
@@ -22,7 +22,7 @@ def test_the_command_line_has_the_names_of_ros2_bag_play():
     assert (options.topics, options.exclude) == (("/a", "/b"), ("/b",))
     assert options.remap == {"/a": "/recorded/a", "/b": "/c"}
     assert (options.clock_hz, options.loop, options.subscribers) == (40.0, True, 2)
-    assert (options.start_paused, options.keyboard) == (True, False)
+    assert (options.start_paused, options.disable_keyboard_controls) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -54,35 +54,34 @@ def option(metavar: str | None = None, name: str | None = None, *aliases: str, d
     return tyro.conf.arg(metavar=metavar, name=name, aliases=aliases or None, help_behavior_hint=hint)
 
 
-def several(read: Callable[[str], Any], metavar: str) -> object:
-    """For ``Annotated``: a tuple of words of its own kind; ``read`` raises ValueError for one that is none."""
-    import tyro
-
-    def read_all(words: list[str]) -> tuple:
-        if not words:
-            raise ValueError("expected one value or more")
-        return tuple(map(read, words))
-
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs="*",
-        metavar=f"{metavar} [{metavar} ...]",
-        instance_from_str=read_all,
-        is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda values: [str(value) for value in values],
+def several(read: Callable[[str], Any], metavar: str, spell: Callable[[Any], str] = str) -> object:
+    """For ``Annotated``: a tuple of words, each of its own kind; ``read`` raises ValueError for one that is none,
+    ``spell`` is its inverse, for the default in --help."""
+    return _words(
+        f"{metavar} [{metavar} ...]", lambda words: tuple(map(read, words)), lambda values: list(map(spell, values))
     )
 
 
-def one(read: Callable[[str], Any], metavar: str, spell: Callable[[Any], str] = str) -> object:
-    """For ``Annotated``: one word of its own kind; ``read`` raises ValueError for one that is none, ``spell`` is its
-    inverse, for the default in --help."""
+def listed(read: Callable[[str], tuple], metavar: str, spell: Callable[[tuple], str]) -> object:
+    """For ``Annotated``: a tuple that is written as one word, with commas, or as several, which ``read`` gets with
+    commas in between."""
+    return _words(metavar, lambda words: read(",".join(words)), lambda values: [spell(values)])
+
+
+def _words(metavar: str, read: Callable[[list[str]], tuple], spell: Callable[[tuple], list[str]]) -> object:
     import tyro
 
+    def read_words(words: list[str]) -> tuple:
+        if not words:
+            raise ValueError("expected one value or more")
+        return read(words)
+
     return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
+        nargs="*",
         metavar=metavar,
-        instance_from_str=lambda words: read(words[0]),
-        is_instance=lambda value: True,
-        str_from_instance=lambda value: [spell(value)],
+        instance_from_str=read_words,
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=spell,
     )
 
 

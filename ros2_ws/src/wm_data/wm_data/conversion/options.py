@@ -1,19 +1,65 @@
 """What `ros2 run wm_training convert` can be told; see docs/conversion.md."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
 
 import tyro
+from wm_evaluation.command_line import option
 
 from wm_data.conversion.pictures import CameraView, Fit
 from wm_data.conversion.sources import SOURCES
 
-# Those that say how a bag is read, and not what becomes of it: every command that reads bags has them.
-OF_BAGS = ("topics", "actions", "max_steer_deg", "wheelbase", "tolerance_ms", "target_speed", "recover")
+
+@dataclass(frozen=True, kw_only=True)
+class BagRecovery:
+    """What every command that reads bags can be told."""
+
+    recover: bool = False
+    """Read what is left of a damaged bag: an mcap or a ROS 1 bag that was cut short, a split one that lacks pieces, one
+    whose metadata.yaml is damaged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BagReading(BagRecovery):
+    """How a bag is read, whatever becomes of it."""
+
+    topics: Annotated[tuple[str, ...], option("KIND=TOPIC [KIND=TOPIC ...]", default="found by type")] = ()
+    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result, expert; or
+    as CAMERA=TOPIC."""
+    actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
+    """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
+    auto: the first of these that the source has."""
+    max_steer_deg: Annotated[float, tyro.conf.arg(aliases=("--max-steer",))] = 70.0
+    """Road wheel angle that steer 1 stands for [degrees], above 0 and below 90; 70 is that of CARLA's usual vehicle.
+    One for all data that are used together."""
+    wheelbase: float | None = None
+    """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn. Default: that of the
+    source's vehicle where it is known (docs/conversion_datasets.md), else 2.85, a passenger car's."""
+    tolerance_ms: float | None = None
+    """Longest time between a picture of the first camera and those of the others in a row [ms]. Default: half a
+    period."""
+    target_speed: float = 8.0
+    """Speed at which the reward for efficiency is full [m/s]."""
+
+    def __post_init__(self):
+        for name in ("max_steer_deg", "target_speed"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
+        if not self.max_steer_deg < 90.0:
+            raise ValueError(f"max_steer_deg is {self.max_steer_deg:g}, expected below 90")
+        if self.wheelbase is not None and not 0.05 <= self.wheelbase <= 20.0:
+            raise ValueError(f"wheelbase is {self.wheelbase:g} m, expected 0.05 to 20")
+        if self.tolerance_ms is not None and self.tolerance_ms < 0.0:
+            raise ValueError(f"tolerance_ms is {self.tolerance_ms:g}, expected 0 or more")
+
+    def given(self) -> dict[str, Any]:
+        """The options that are not as by default, by name."""
+        pairs = ((field, getattr(self, field.name)) for field in fields(BagReading))
+        return {field.name: value for field, value in pairs if value != field.default}
 
 
 @dataclass(frozen=True)
-class ConvertOptions:
+class ConvertOptions(BagReading):
     """Convert recordings and datasets into episodes (docs/conversion.md).
 
     Exit code: 0 all recordings are converted; 1 none is, or the conversion broke off; 2 arguments that cannot be used;
@@ -32,30 +78,13 @@ class ConvertOptions:
     """Height and width of the pictures [px]."""
     cameras: tuple[str, ...] = ()
     """Cameras by name, in the order in which they are stacked. Default: the source's usual front camera."""
-    topics: tuple[str, ...] = ()
-    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result, expert; or
-    as CAMERA=TOPIC. Default: found by type."""
     fit: Fit = "stretch"
     """How pictures get square: each side scaled on its own, the middle cut out, or black bars."""
     crop: tuple[int, int, int, int] | None = None
     """TOP LEFT HEIGHT WIDTH of the source's pictures to cut out first [px]."""
-    actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
-    """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
-    auto: the first of these that the source has."""
-    max_steer_deg: Annotated[float, tyro.conf.arg(aliases=["--max-steer"])] = 70.0
-    """Road wheel angle that steer 1 stands for [degrees], above 0 and below 90; 70 is that of CARLA's usual vehicle.
-    One for all data that are used together."""
-    wheelbase: float | None = None
-    """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn. Default: that of the
-    source's vehicle where it is known (docs/conversion_datasets.md), else 2.85, a passenger car's."""
     frame_rate: float | None = None
     """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; it counts instead
     of a time that they tell. Default: 20, Bench2Drive 10, carla_garage 4, where they tell none."""
-    tolerance_ms: float | None = None
-    """Longest time between a picture of the first camera and those of the others in a row [ms]. Default: half a
-    period."""
-    target_speed: float = 8.0
-    """Speed at which the reward for efficiency is full [m/s]."""
     min_rows: int = 10
     """Episodes shorter than this are left out [rows]."""
     max_rows: int = 2000
@@ -68,14 +97,12 @@ class ConvertOptions:
     """I/N: convert only every N-th recording, beginning with the I-th; for job arrays."""
     resume: bool = False
     """Go on with a conversion that was stopped: recordings that are whole in DEST are not converted again."""
-    recover: bool = False
-    """Read what is left of a damaged bag: an mcap or a ROS 1 bag that was cut short, a split one that lacks pieces, one
-    whose metadata.yaml is damaged."""
     report: str | None = None
     """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
 
     def __post_init__(self):
-        for name in ("image_size", "max_steer_deg", "target_speed", "min_rows", "max_rows", "workers"):
+        super().__post_init__()
+        for name in ("image_size", "min_rows", "max_rows", "workers"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
         for name, rate in (("rate", self.rate), ("frame_rate", self.frame_rate)):
@@ -83,12 +110,6 @@ class ConvertOptions:
                 raise ValueError(f"{name} is {rate:g} Hz, expected above 0 and at most 1000")
         if not self.image_size <= 1024:
             raise ValueError(f"image_size is {self.image_size} px, expected at most 1024")
-        if not self.max_steer_deg < 90.0:
-            raise ValueError(f"max_steer_deg is {self.max_steer_deg:g}, expected below 90")
-        if self.wheelbase is not None and not 0.05 <= self.wheelbase <= 20.0:
-            raise ValueError(f"wheelbase is {self.wheelbase:g} m, expected 0.05 to 20")
-        if self.tolerance_ms is not None and self.tolerance_ms < 0.0:
-            raise ValueError(f"tolerance_ms is {self.tolerance_ms:g}, expected 0 or more")
         if self.report is not None and not self.report.endswith(".json"):
             raise ValueError(f"report is {self.report!r}, expected a name that ends with .json")
         if self.max_rows < self.min_rows:

@@ -1,6 +1,5 @@
 """What the launch files read their arguments with."""
 
-import argparse
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -58,5 +57,5 @@ def assignments(
     """
     try:
         return dict(assignment(word, not_set) for word in shlex.split(text))
-    except (argparse.ArgumentTypeError, ValueError) as error:
+    except ValueError as error:
         raise RuntimeError(f"{argument}: {error}") from None

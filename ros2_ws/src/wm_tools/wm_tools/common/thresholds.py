@@ -22,14 +22,14 @@ class Threshold:
 
     @classmethod
     def parse(cls, text: str) -> "Threshold":
-        """Of 'name<value'. Raises EvaluationError for what is none."""
+        """Of 'name<value'. Raises ValueError for what is none."""
         found = _FORM.fullmatch(text)
         try:
             limit = float(found.group(3)) if found else math.nan
         except ValueError:
             limit = math.nan
         if math.isnan(limit):
-            raise EvaluationError(f"expected NAME<VALUE, as action.steer.mae<0.1 (also >, <=, >=), found '{text}'")
+            raise ValueError(f"expected NAME<VALUE, as action.steer.mae<0.1 (also >, <=, >=), found '{text}'")
         return cls(found.group(1), found.group(2), limit)
 
     def holds(self, value: float) -> bool:

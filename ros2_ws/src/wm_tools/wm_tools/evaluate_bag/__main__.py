@@ -1,17 +1,17 @@
-"""`ros2 run wm_planner evaluate_bag`; see docs/evaluation.md and --help."""
+"""`ros2 run wm_tools evaluate_bag`; see docs/evaluation.md and --help."""
 
 import sys
 
 from rclpy.utilities import remove_ros_args
-from wm_bundle.stop_signals import raise_when_stopped
+from wm_evaluation.command_line import parse, run
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
-from wm_planner.command_line import told_when_stopped
 
 from wm_tools.common.console import ProgressBar, make_console
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
 from wm_tools.evaluate_bag.comparison import Comparison
-from wm_tools.evaluate_bag.options import EvaluateOptions, parse_options
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
+from wm_tools.evaluate_bag.figures import FIGURES
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.results import write_results
 from wm_tools.evaluate_bag.run import evaluate
@@ -21,26 +21,18 @@ from wm_tools.evaluate_bag.worst_moments import write_video
 
 PASSED, FAILED, USAGE, NO_BAG, NO_BUNDLE, NO_OUTPUT = range(6)
 REPORT, VIDEO = "report.html", "worst_moments.mp4"
+CODES = {BagError: NO_BAG, BundleRefused: NO_BUNDLE, EvaluationError: USAGE, OSError: NO_OUTPUT}
 
 
 def main() -> int:
-    """Evaluate, report, and return the exit code: 0; 1 when a threshold fails, or without one where it braked in more
-    than half of the frames; 2 for wrong usage, 3 for a recording,
-    4 for a bundle, 5 for an output that cannot be used; 128 + the signal when stopped by one."""
-    options = parse_options(remove_ros_args(sys.argv)[1:])
-    raise_when_stopped()
-    try:
-        return _evaluate(options)
-    except EvaluationError as error:
-        print(f"evaluate_bag: {error}", file=sys.stderr)
-        return {BagError: NO_BAG, BundleRefused: NO_BUNDLE}.get(type(error), USAGE)
-    except OSError as error:
-        print(f"evaluate_bag: {options.output} cannot be written: {error}", file=sys.stderr)
-        return NO_OUTPUT
-    except KeyboardInterrupt as stop:
-        code, line = told_when_stopped("evaluate_bag", stop, "nothing more is written")
-        print(line, file=sys.stderr)
-        return code
+    """Evaluate, report, and return the exit code, see --help."""
+    words = remove_ros_args(sys.argv)[1:]
+    if "--list-metrics" in words:
+        for name, meaning in FIGURES.items():
+            print(f"{name:<44} {meaning}")
+        return PASSED
+    options = parse(EvaluateOptions, "ros2 run wm_tools evaluate_bag", words)
+    return run("evaluate_bag", lambda: _evaluate(options), CODES, "nothing more is written", options.output)
 
 
 def _evaluate(options: EvaluateOptions) -> int:

@@ -12,12 +12,12 @@ from wm_data.episodes import Episode, rows_of
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
 
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.frames import Frames, Place, joined
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.moments import LEAD_S, Moment, MomentKeeper, Scores, clip_starts
 from wm_tools.evaluate_bag.one_step import predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop
-from wm_tools.evaluate_bag.options import EvaluateOptions
 from wm_tools.evaluate_bag.recording import Stretch
 from wm_tools.evaluate_bag.replay import Beliefs, Replay
 

@@ -14,10 +14,10 @@ from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import compare
 
 from wm_tools.common.thresholds import Verdict
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import Figure, figures_of_card, mean_figures
 from wm_tools.evaluate_bag.frames import Frames, both_known
 from wm_tools.evaluate_bag.moments import Moment
-from wm_tools.evaluate_bag.options import EvaluateOptions
 
 
 @dataclass(frozen=True)

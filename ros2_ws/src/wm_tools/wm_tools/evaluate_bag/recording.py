@@ -5,11 +5,10 @@ are brought to the model's size by the bundle's own preprocessing, and what does
 """
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from wm_bundle import (
@@ -25,7 +24,7 @@ from wm_bundle.times import NS_PER_S
 from wm_data.conversion.assembling import resampling
 from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.drive import Drive, DriveRef
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.options import BagReading, ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources import rosbag
@@ -62,8 +61,8 @@ class Recording:
 
     source: Path
     manifest: BundleManifest
-    reading: Mapping[str, Any] = field(default_factory=dict)
-    """Options of `convert` that say how bags are read."""
+    reading: BagReading = BagReading()
+    """How bags are read."""
     preprocessed: bool = False
     """Pictures of bags are at the model's size already."""
     resample: bool = False
@@ -166,7 +165,7 @@ class Recording:
                 str(self.source),
                 "",
                 cameras=tuple(camera.name for camera in image.cameras),
-                **self.reading,
+                **vars(self.reading),
                 rate=1.0 / self.manifest.control_period_s if self.resample else None,
                 min_rows=_MIN_ROWS,
                 max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),

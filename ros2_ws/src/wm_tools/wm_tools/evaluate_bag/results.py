@@ -116,7 +116,7 @@ def _options(comparison: Comparison) -> dict:
     options = dataclasses.asdict(comparison.options)
     for name in ("bag", "bundle", "output", "baselines", "thresholds"):
         options.pop(name)
-    return {**options, "parameters": dict(comparison.options.parameters), "reading": dict(comparison.options.reading)}
+    return {**options, "parameters": dict(comparison.options.parameters), "reading": comparison.options.reading.given()}
 
 
 def _figures(figures: Mapping[str, Figure]) -> dict:

@@ -16,10 +16,10 @@ from wm_tools.common.machine import machine_facts
 from wm_tools.common.thresholds import DEFAULT, check_names, judge
 from wm_tools.evaluate_bag.bundle_run import BundleRun, first_rows
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, differences_of
+from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import figure_names, figures_of
 from wm_tools.evaluate_bag.frames import Frames
 from wm_tools.evaluate_bag.moments import Moment
-from wm_tools.evaluate_bag.options import EvaluateOptions
 from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.replay import Replay
 

@@ -1,4 +1,4 @@
-"""`ros2 run wm_planner loop_picture`; see docs/visualize.md and --help.
+"""`ros2 run wm_tools loop_picture`; see docs/visualize.md and --help.
 
 The picture shows the drive as it went on, and hides the camera from the model in turns. Two other ways were tried. With
 "imagined one second ago" running beside "now", every frame is the end of another imagination: in CarRacing the car
@@ -12,9 +12,8 @@ import sys
 
 from rclpy.utilities import remove_ros_args
 from wm_bundle import BundleError, load_bundle
-from wm_bundle.stop_signals import raise_when_stopped
+from wm_evaluation.command_line import DONE, parse, run
 from wm_evaluation.video import write_loop
-from wm_planner.command_line import told_when_stopped
 from wm_planner.errors import ConfigError, EngineError
 
 from wm_tools.common.console import ProgressBar, make_console
@@ -22,32 +21,19 @@ from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
 from wm_tools.evaluate_bag.replay import Replay
 from wm_tools.loop_picture.clip import make_clip
 from wm_tools.loop_picture.drawing import draw_frames, durations_ms
-from wm_tools.loop_picture.options import LoopOptions, parse_options
+from wm_tools.loop_picture.loop_picture_options import LoopOptions
 
 USAGE, NO_RECORDING, NO_BUNDLE, NO_OUTPUT = 2, 3, 4, 5
+CODES = {BagError: NO_RECORDING, BundleRefused: NO_BUNDLE, EvaluationError: USAGE, OSError: NO_OUTPUT}
 
 
 def main() -> int:
-    """Make the picture; returns the exit code: 0; 2 for wrong usage, 3 for a recording, 4 for a bundle, 5 for an
-    output that cannot be used; 128 + the signal when stopped by one."""
-    options = parse_options(remove_ros_args(sys.argv)[1:])
-    raise_when_stopped()
-    try:
-        _make(options)
-    except EvaluationError as error:
-        print(f"loop_picture: {error}", file=sys.stderr)
-        return {BagError: NO_RECORDING, BundleRefused: NO_BUNDLE}.get(type(error), USAGE)
-    except OSError as error:
-        print(f"loop_picture: {options.output} cannot be written: {error}", file=sys.stderr)
-        return NO_OUTPUT
-    except KeyboardInterrupt as stop:
-        code, line = told_when_stopped("loop_picture", stop, "nothing is written")
-        print(line, file=sys.stderr)
-        return code
-    return 0
+    """Make the picture; returns the exit code, see --help."""
+    options = parse(LoopOptions, "ros2 run wm_tools loop_picture", remove_ros_args(sys.argv)[1:])
+    return run("loop_picture", lambda: _make(options), CODES, "nothing is written", options.output)
 
 
-def _make(options: LoopOptions) -> None:
+def _make(options: LoopOptions) -> int:
     console = make_console()
     with ProgressBar(console) as progress:
         try:
@@ -62,6 +48,7 @@ def _make(options: LoopOptions) -> None:
     told = f"{len(clip.ahead)} frames from {clip.start_s:.2f} s on, {sum(durations_ms(clip)) / 1000:.1f} s long"
     size_kb = options.output.stat().st_size / 1000
     console.print(f"Wrote {options.output}: {told}, {size_kb:.0f} kB", highlight=False, soft_wrap=True)
+    return DONE
 
 
 if __name__ == "__main__":

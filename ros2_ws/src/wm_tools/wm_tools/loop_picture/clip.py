@@ -17,7 +17,7 @@ from wm_tools.drive.imagination import SETTLED_S
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.recording import Recording, Stretch
 from wm_tools.evaluate_bag.replay import Beliefs, Replay
-from wm_tools.loop_picture.options import LoopOptions
+from wm_tools.loop_picture.loop_picture_options import LoopOptions
 
 
 @dataclass(frozen=True)

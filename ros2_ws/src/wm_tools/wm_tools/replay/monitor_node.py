@@ -22,6 +22,7 @@ from wm_bundle.ros_distribution import with_times
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
+from wm_evaluation.command_line import parse
 from wm_evaluation.report import write_page
 from wm_msgs.msg import PlannerStatus
 from wm_planner.errors import PlannerError
@@ -29,14 +30,14 @@ from wm_planner.node.messages import stamp_ns
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
-from wm_tools.evaluate_bag.options import DECIDED
+from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED
 from wm_tools.replay import result
 from wm_tools.replay.agreement import compare, read_evaluation
 from wm_tools.replay.bag import PlayedTopic
 from wm_tools.replay.frames import Arrivals, Command, Moment, Status, header_stamp_ns
-from wm_tools.replay.monitor_options import MonitorOptions, parse_options
 from wm_tools.replay.page import build_page
 from wm_tools.replay.played_bag import camera_topics, check_gaps, planner_topics, played_moments
+from wm_tools.replay.replay_monitor_options import MonitorOptions
 
 EXIT_THRESHOLD = 1
 EXIT_USAGE = 2
@@ -121,7 +122,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv if argv is None else argv
     signals = note_stop_signals()
     try:
-        options = parse_options(remove_ros_args(argv)[1:])
+        options = parse(
+            MonitorOptions, "ros2 run wm_tools replay_monitor", remove_ros_args(argv)[1:], refused=ReplayError
+        )
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy about bad --ros-args
         return _refuse(reason_of(error), EXIT_USAGE)

@@ -26,8 +26,8 @@ from wm_tools.common.errors import ReplayError
 from wm_tools.record.topics import IMAGES, OF_THE_PLANNER
 from wm_tools.replay.bag import ReplayBag, open_replay
 from wm_tools.replay.controls import HELP, Controls, has_keyboard, listening_to_keys, offer_services
-from wm_tools.replay.options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
 from wm_tools.replay.pace import Pace, read_ahead
+from wm_tools.replay.play_bag_options import CLOCK_TOPIC, PlayOptions, parse_options, split_arguments
 from wm_tools.replay.recorded_time import RecordedTime
 
 _EXIT_FAILED = 1
@@ -236,7 +236,7 @@ def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
         player = Player(node, bag, options, controls, stop)
         player.wait_for_subscribers()
         print(f"play_bag: playing {player.topics} topics of {options.bag} at rate {options.rate:g}", flush=True)
-        with _controlled(node, controls, options.keyboard and has_keyboard()):
+        with _controlled(node, controls, has_keyboard() and not options.disable_keyboard_controls):
             played = player.play()
         for note in bag.told():
             print(f"play_bag: {note}", flush=True)

@@ -1,38 +1,25 @@
-"""`ros2 run wm_planner verify_bundle`; see docs/gpu.md and --help."""
+"""`ros2 run wm_tools verify_bundle`; see docs/gpu.md and --help."""
 
 import sys
 
 from rclpy.utilities import remove_ros_args
-from wm_bundle.stop_signals import raise_when_stopped
-from wm_planner.command_line import told_when_stopped
+from wm_evaluation.command_line import parse, run
 
 from wm_tools.common.console import ProgressBar, make_console, say
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
-from wm_tools.verify_bundle.options import VerifyOptions, parse_options
 from wm_tools.verify_bundle.results import RESULT, write_result
 from wm_tools.verify_bundle.terminal import show
 from wm_tools.verify_bundle.verify import Verification, verify
+from wm_tools.verify_bundle.verify_bundle_options import VerifyOptions
 
 PASSED, FAILED, USAGE, NO_PROVIDER = range(4)
+CODES = {ParityError: FAILED, ProviderError: NO_PROVIDER, VerificationError: USAGE, OSError: USAGE}
 
 
 def main() -> int:
-    """Verify, report, and return the exit code: 0; 1 when parity or deadline fails; 2 for wrong usage, a bundle, a
-    recording or an output that cannot be used, 3 for a provider; 128 + the signal when stopped by one."""
-    options = parse_options(remove_ros_args(sys.argv)[1:])
-    raise_when_stopped()
-    try:
-        return _verify(options)
-    except VerificationError as error:
-        print(f"verify_bundle: {error}", file=sys.stderr)
-        return {ParityError: FAILED, ProviderError: NO_PROVIDER}.get(type(error), USAGE)
-    except OSError as error:
-        print(f"verify_bundle: {options.output} cannot be written: {error}", file=sys.stderr)
-        return USAGE
-    except KeyboardInterrupt as stop:
-        code, line = told_when_stopped("verify_bundle", stop, "nothing is written")
-        print(line, file=sys.stderr)
-        return code
+    """Verify, report, and return the exit code, see --help."""
+    options = parse(VerifyOptions, "ros2 run wm_tools verify_bundle", remove_ros_args(sys.argv)[1:])
+    return run("verify_bundle", lambda: _verify(options), CODES, "nothing is written", options.output)
 
 
 def _verify(options: VerifyOptions) -> int:

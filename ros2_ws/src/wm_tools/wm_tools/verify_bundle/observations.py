@@ -10,7 +10,7 @@ from wm_evaluation.imagined_frames import Observation
 
 from wm_tools.common.errors import EvaluationError, VerificationError
 from wm_tools.evaluate_bag.recording import Recording, Stretch
-from wm_tools.verify_bundle.options import VerifyOptions
+from wm_tools.verify_bundle.verify_bundle_options import VerifyOptions
 
 
 def recorded(options: VerifyOptions, manifest: BundleManifest, preprocessed: bool) -> list[Observation]:

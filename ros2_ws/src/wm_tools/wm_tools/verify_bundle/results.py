@@ -34,7 +34,7 @@ def result_of(verification: Verification) -> dict:
             "threads": options.threads,
             "seed": options.seed,
             "parameters": dict(options.parameters),
-            "reading": dict(options.reading),
+            "reading": options.reading.given(),
             "resample": options.resample,
         },
         "frames": {"count": verification.frames, "source": verification.source},

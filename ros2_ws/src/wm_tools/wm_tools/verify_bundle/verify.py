@@ -17,8 +17,8 @@ from wm_tools.common.errors import ParityError, ProviderError, VerificationError
 from wm_tools.common.machine import machine_facts
 from wm_tools.verify_bundle.latency import WHOLE, Latency, measure
 from wm_tools.verify_bundle.observations import recorded
-from wm_tools.verify_bundle.options import EXACT, VerifyOptions
 from wm_tools.verify_bundle.parity import PICTURE_LEVELS, Difference, ParityRun
+from wm_tools.verify_bundle.verify_bundle_options import EXACT, VerifyOptions
 
 
 @dataclass(frozen=True)

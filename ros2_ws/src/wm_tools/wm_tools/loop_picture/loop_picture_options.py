@@ -1,0 +1,81 @@
+"""What the user may ask of `loop_picture`, checked before anything starts."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from wm_data.conversion.options import BagReading
+from wm_evaluation.command_line import option
+from wm_planner.config import PlannerConfig
+from wm_planner.errors import ConfigError
+from wm_planner.launching.assignments import Assignment
+
+from wm_tools.common.shared_options import Resample, planner_parameters
+from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED, replay_config
+
+SUFFIX = ".webp"
+_MOST_SECONDS = 60.0  # all frames are in memory until they are written, some 1.1 MB each
+_NOT_SET = (*DECIDED, "solver")
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """Makes an animated picture that loops: on the left the camera of a recorded drive, on the right what the model
+    sees of it and, while the camera is hidden from it, what it imagines from the recorded commands alone. See
+    docs/visualize.md.
+
+    Exit code: 0; 2 for wrong usage; 3 for a recording, 4 for a bundle, 5 for an output that cannot be used.
+    """
+
+    recording: Annotated[Path, tyro.conf.Positional, option("RECORDING")]
+    """One recorded drive: a bag (folder, .mcap, .db3, .bag) or an episode (.npz)."""
+    bundle: Annotated[Path, option("DIR")]
+    """Folder of the model bundle."""
+    output: Annotated[Path, option(f"FILE{SUFFIX}")]
+    """Animated WebP to write."""
+    start_s: Annotated[float | None, option("S", "start", default="where most is steered")] = None
+    """Begin so long after the recording's first picture [s]."""
+    seconds: Annotated[float, option("S")] = 6.0
+    """Of the drive to show, as many complete turns of looking and imagining as fit [s]."""
+    horizon: Annotated[int | None, option("N", default="the bundle's horizon")] = None
+    """Pictures to imagine in each turn."""
+    look: Annotated[int, option("N")] = 6
+    """Pictures that the model sees before each."""
+    camera: Annotated[str | None, option("NAME", default="its first")] = None
+    """Which of the bundle's cameras to show."""
+    parameters: Annotated[tuple[Assignment, ...], planner_parameters(_NOT_SET), option(name="set", default="none")] = ()
+    """Parameters of the planner node, as of evaluate_bag; preprocessed_images=true: the pictures are at the model's
+    size already."""
+    reading: BagReading = BagReading()
+    resample: Resample = False
+
+    def __post_init__(self):
+        if self.output.suffix != SUFFIX:
+            raise ValueError(f"--output: expected a file that ends with {SUFFIX}, found '{self.output}'")
+        if self.output.is_dir():
+            raise ValueError(f"--output: expected a file, found the folder {self.output}")
+        if not 0.0 < self.seconds <= _MOST_SECONDS:
+            raise ValueError(f"--seconds: expected above 0 to {_MOST_SECONDS:g}, found {self.seconds:g}")
+        if self.start_s is not None and not (math.isfinite(self.start_s) and self.start_s >= 0.0):
+            raise ValueError(f"--start: expected 0 s or more, found {self.start_s:g}")
+        for name, value in (("horizon", self.horizon), ("look", self.look)):
+            if value is not None and not 1 <= value <= 1000:
+                raise ValueError(f"--{name}: expected 1 to 1000 pictures, found {value}")
+        try:
+            self.config()
+        except ConfigError as error:
+            raise ValueError(f"--set: the planner refuses: {error}") from None
+
+    @property
+    def preprocessed(self) -> bool:
+        """Whether the recording's pictures are said to be at the model's size already."""
+        return dict(self.parameters).get("preprocessed_images", False)
+
+    def config(self) -> PlannerConfig:
+        """The planner's parameters. It need not search: what is shown follows the recorded commands.
+
+        Raises ConfigError.
+        """
+        return replay_config(self.bundle, (*self.parameters, ("solver", "actor")))
