@@ -117,5 +117,5 @@ def test_quaternions_stand_for_their_rotation_whatever_the_angle():
     rng = np.random.default_rng(0)
     for roll, pitch, yaw in [*rng.uniform(-math.pi, math.pi, (40, 3)), *(math.pi * np.eye(3))]:
         mount = Mount(roll=roll, pitch=pitch, yaw=yaw)
-        turned = np.column_stack([rotated(mount.quaternion(), axis) for axis in np.eye(3)])
+        turned = np.column_stack([rotated(quaternion(mount.rotation()), axis) for axis in np.eye(3)])
         np.testing.assert_allclose(turned, mount.rotation(), atol=1e-12)

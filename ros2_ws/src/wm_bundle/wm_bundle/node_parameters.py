@@ -13,8 +13,6 @@
 Imports nothing of ROS before a node declares.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import Field, asdict, dataclass, field, fields

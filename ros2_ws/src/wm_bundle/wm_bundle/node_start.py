@@ -1,7 +1,5 @@
 """How every node with parameters begins: its help, one line for what cannot be used, and an orderly end by a signal."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

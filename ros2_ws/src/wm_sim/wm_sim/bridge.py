@@ -1,7 +1,5 @@
 """`ros2 run wm_sim bridge`: a built-in world behind the CARLA bridge's topics. Wiring and the tick loop only."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Sequence

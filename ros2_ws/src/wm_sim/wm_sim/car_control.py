@@ -1,7 +1,5 @@
 """The bridge's ``actor.pseudo.control``: topics that set the car's place and velocity, whatever it drives."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

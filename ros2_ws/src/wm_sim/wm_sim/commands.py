@@ -4,8 +4,6 @@ The rules are the CARLA bridge's. Two channels carry commands, and only the one 
 command persists until another one comes; the header of a command has no influence on driving.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections import deque
@@ -36,7 +34,7 @@ class Command:
     def is_finite(self) -> bool:
         return all(math.isfinite(value) for value in (self.steer, self.throttle, self.brake))
 
-    def clamped(self) -> Command:
+    def clamped(self) -> "Command":
         """This command with every number in its range."""
         return replace(
             self,

@@ -1,7 +1,5 @@
 """The bridge's parameters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from wm_bundle.lock_step import BRIDGE_WAIT_S

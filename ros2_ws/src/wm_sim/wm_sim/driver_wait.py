@@ -1,7 +1,5 @@
 """Waits, before the first tick, for a node that drives to appear in the graph."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 

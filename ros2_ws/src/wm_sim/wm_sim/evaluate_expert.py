@@ -1,7 +1,5 @@
 """`ros2 run wm_sim evaluate_expert`: an expert's score over a range of seeds, without ROS and without drawing."""
 
-from __future__ import annotations
-
 import json
 import math
 import sys

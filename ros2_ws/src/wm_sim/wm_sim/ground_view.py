@@ -7,8 +7,6 @@ larger and averaged down.
 P polygons with k vertices each, in homogeneous pixels (u d, v d, d) once they are projected.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

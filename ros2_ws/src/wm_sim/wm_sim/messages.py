@@ -1,7 +1,5 @@
 """Plain values to ROS messages, as the CARLA bridge fills them in. No node is needed here."""
 
-from __future__ import annotations
-
 import array
 import math
 from collections.abc import Sequence
@@ -41,7 +39,6 @@ BYTES_PER_PIXEL = 4  # bgra8
 
 
 def time_from_ns(stamp_ns: int) -> Time:
-    """Nanoseconds as a message."""
     return Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
 
 
@@ -157,12 +154,10 @@ def collision_msg(header: Header, collision: Collision) -> CarlaCollisionEvent:
 
 
 def lane_invasion_msg(header: Header, crossed: Sequence[Marking]) -> CarlaLaneInvasionEvent:
-    """The markings that the car came to lie on."""
     return CarlaLaneInvasionEvent(header=header, crossed_lane_markings=[int(marking) for marking in crossed])
 
 
 def step_result_msg(header: Header, tick: Tick, latency_ms: float) -> StepResult:
-    """What the interval that ended led to."""
     return StepResult(
         header=header,
         reward=tick.reward,

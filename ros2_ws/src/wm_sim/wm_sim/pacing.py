@@ -1,7 +1,5 @@
 """Ticks at a steady rate of wall time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

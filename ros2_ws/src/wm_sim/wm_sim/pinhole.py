@@ -5,8 +5,6 @@ along the viewing direction, x right and y down in the picture (REP-103). Pixels
 one.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,11 +28,7 @@ class Mount:
 
     def rotation(self) -> np.ndarray:
         """(3, 3): the mount's axes (x ahead, y left, z up) as columns, in the car's frame."""
-        return _about_z(self.yaw) @ _about_y(self.pitch) @ _about_x(self.roll)
-
-    def quaternion(self) -> tuple[float, float, float, float]:
-        """(x, y, z, w) of ``rotation``."""
-        return quaternion(self.rotation())
+        return _about(2, self.yaw) @ _about(1, self.pitch) @ _about(0, self.roll)
 
 
 @dataclass(frozen=True)
@@ -61,13 +55,9 @@ class Pinhole:
         """(3, 3): the optical frame's axes as columns, in the car's frame."""
         return self.mount.rotation() @ _OPTICAL
 
-    def optical_quaternion(self) -> tuple[float, float, float, float]:
-        """(x, y, z, w) of ``optical_rotation``."""
-        return quaternion(self.optical_rotation)
-
     def eye(self, x: float, y: float, yaw: float) -> np.ndarray:
         """(3,) [m]: where the camera is on the map, for a car at (x, y) [m] with this yaw [rad]."""
-        return np.array([x, y, 0.0]) + _about_z(yaw) @ (self.mount.x, self.mount.y, self.mount.z)
+        return np.array([x, y, 0.0]) + _about(2, yaw) @ (self.mount.x, self.mount.y, self.mount.z)
 
     def projection(self, x: float, y: float, yaw: float) -> np.ndarray:
         """(3, 4) from the map to pixels, for a car at (x, y) [m] with this yaw [rad].
@@ -75,7 +65,7 @@ class Pinhole:
         Applied to (map x, map y, map z, 1) it gives (u d, v d, d): pixel (u, v) and the depth d [m] along the viewing
         direction, which is negative behind the camera. Without its third column it is the ground's homography.
         """
-        axes = _about_z(yaw) @ self.optical_rotation
+        axes = _about(2, yaw) @ self.optical_rotation
         return self.matrix @ np.column_stack([axes.T, -axes.T @ self.eye(x, y, yaw)])
 
 
@@ -94,16 +84,11 @@ def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:
     return x, y, z, w
 
 
-def _about_x(angle: float) -> np.ndarray:
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
-
-
-def _about_y(angle: float) -> np.ndarray:
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
-
-
-def _about_z(angle: float) -> np.ndarray:
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+def _about(axis: int, angle: float) -> np.ndarray:
+    """(3, 3): a turn about x, y or z."""
+    after, last = (axis + 1) % 3, (axis + 2) % 3
+    matrix = np.eye(3)
+    matrix[after, after] = matrix[last, last] = math.cos(angle)
+    matrix[last, after] = math.sin(angle)
+    matrix[after, last] = -matrix[last, after]
+    return matrix

@@ -1,7 +1,5 @@
 """The car's sensors on their topics: what each sends in a tick, under the CARLA bridge's names and frames."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +16,7 @@ from wm_bundle.times import NS_PER_S
 
 from wm_sim import messages, spawn
 from wm_sim.ground_view import GroundView
-from wm_sim.pinhole import Pinhole
+from wm_sim.pinhole import Pinhole, quaternion
 from wm_sim.simulation import Tick
 from wm_sim.solids import picture_of
 from wm_sim.spawn import SensorSpec
@@ -48,7 +46,7 @@ class Sensor:
         self._spec = spec
         self.frame = f"{links.role_name}/{spec.id}" if spec.on_car else spec.id
         self.topic = f"/carla/{self.frame}"
-        self._rotation = spec.mount.quaternion()
+        self._rotation = quaternion(spec.mount.rotation())
         self._due_ns = 0
 
     def update(self, tick: Tick) -> None:
@@ -148,7 +146,7 @@ class PinholeCamera(Camera):
     def __init__(self, links: Links, spec: SensorSpec):
         super().__init__(links, spec)
         camera = Pinhole(spec.width, spec.height, spec.fov, spec.mount)
-        self._rotation = camera.optical_quaternion()
+        self._rotation = quaternion(camera.optical_rotation)
         self._view = GroundView(camera)
 
     def _send(self, tick: Tick) -> None:

@@ -1,7 +1,5 @@
 """Episodes, simulated time and results, tick by tick, without ROS; the same for every world."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from wm_bundle.times import NS_PER_S

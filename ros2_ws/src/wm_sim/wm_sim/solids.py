@@ -6,8 +6,6 @@ distance to a box's footprint, which is right for boxes that do not reach into e
 than its distance.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

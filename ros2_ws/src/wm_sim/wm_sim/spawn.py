@@ -7,8 +7,6 @@
 Metres and degrees, ROS axes, relative to the car. What this simulator does not know is skipped, with a warning.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, field, replace

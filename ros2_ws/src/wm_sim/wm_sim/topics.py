@@ -1,7 +1,5 @@
 """What the bridge sends: its publishers, and the order of messages within a tick."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -52,13 +50,9 @@ class BridgeTopics:
         links = Links(node, self._role, simulation.world, send_transform)
         self._sensors = [SENSORS[spec.type](links, spec) for spec in sensors if spec.type in SENSORS]
         self._images = [sensor.image for sensor in self._sensors if isinstance(sensor, Camera)]
+        self.image_topics = [publisher.topic_name for publisher in self._images]
         self._world_info.publish(CarlaWorldInfo(map_name=simulation.map_name))
         self._vehicle_info.publish(messages.vehicle_info_msg(self._role, simulation.world.car))
-
-    @property
-    def image_topics(self) -> list[str]:
-        """The cameras' image topics."""
-        return [publisher.topic_name for publisher in self._images]
 
     def publish_run_state(self, frame: int, running: bool) -> None:
         """/carla/status; ``running`` is False while paused."""

@@ -4,8 +4,6 @@ Units: metres, kilograms, seconds, radians. Axes: right-handed with z up, as in 
 Steer +1 is right, as in CARLA, and lowers the yaw.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

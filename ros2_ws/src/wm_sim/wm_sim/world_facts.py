@@ -1,7 +1,5 @@
 """What everybody may know about a built-in world without loading it: no module here needs more than Python itself."""
 
-from __future__ import annotations
-
 import importlib
 import math
 from abc import ABC, abstractmethod
@@ -50,7 +48,7 @@ class WorldFacts(ABC):
         """The simulator's name in reports."""
         return f"wm_sim ({self.map_name})"
 
-    def make(self, fixed_delta_seconds: float, cars: int) -> World:
+    def make(self, fixed_delta_seconds: float, cars: int) -> "World":
         """The world before its first episode, with so many other cars where it has any; ValueError for a bad period."""
         module, _, name = self.implementation.partition(":")
         return getattr(importlib.import_module(module), name)(fixed_delta_seconds, cars)

@@ -1,7 +1,5 @@
 """The built-in worlds by name: to add one, write its folder (a World and its WorldFacts) and its line here."""
 
-from __future__ import annotations
-
 from wm_sim.carracing.facts import CarRacingFacts
 from wm_sim.traffic.facts import TrafficFacts
 from wm_sim.world_facts import WorldFacts

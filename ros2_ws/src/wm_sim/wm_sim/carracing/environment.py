@@ -1,7 +1,5 @@
 """gymnasium's CarRacing-v3, drawn only when somebody looks, and its world as polygons on the ground."""
 
-from __future__ import annotations
-
 import math
 import os
 

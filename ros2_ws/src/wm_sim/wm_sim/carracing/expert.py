@@ -9,8 +9,6 @@ can turn, steers straight back, and goes on from the nearest point.
 Curvature and steering angles are left positive here, as in ROS; the command's steer is right positive.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is known about CarRacing-v3 without gymnasium."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

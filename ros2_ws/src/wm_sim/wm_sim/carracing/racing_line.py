@@ -3,8 +3,6 @@
 K points of the road's centre line, L points of the resampled line; both closed, in driving direction.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

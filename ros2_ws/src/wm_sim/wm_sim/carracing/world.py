@@ -5,8 +5,6 @@ long and 2.4 m wide (wheelbase 3.24 m), the road 13.3 m wide, a lap about 1 km, 
 car with the grip of one. The hull points along its own +y axis in Box2D, so ``yaw = hull.angle + pi/2``.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -45,12 +43,9 @@ class CarRacingWorld(World):
         self._wheels_off = self._wheels_off_road()
 
     def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
-        """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end.
-
-        A lap is finished with the last tile of the road, not at the start line (gymnasium's rule). It is ``terminated``
-        (that is what gymnasium does, and no reward follows it); it differs from
-        leaving the field by ``ending`` and by its reward, which is not -100. The edge of the field is what the car can
-        collide with, and the edge of the road the marking that it can cross.
+        """A lap is finished with the last tile of the road, not at the start line (gymnasium's rule). It is
+        ``terminated``, as in gymnasium, since no reward follows it. The edge of the field is what the car can collide
+        with, and the edge of the road the marking that it can cross.
         """
         if self._env is None or self._over:
             raise RuntimeError("step() needs a running episode: call reset(seed) first")
@@ -81,13 +76,11 @@ class CarRacingWorld(World):
         )
 
     def image(self) -> np.ndarray:
-        """(96, 96, 3) uint8 RGB of the current frame, drawn at the first call for it."""
         if self._image is None:
             self._image = np.ascontiguousarray(self._environment().draw())
         return self._image
 
     def state(self) -> CarState:
-        """The car now."""
         car = self._environment().car
         hull, wheels = car.hull, car.wheels
         yaw = math.remainder(hull.angle + math.pi / 2, 2 * math.pi)
@@ -106,7 +99,6 @@ class CarRacingWorld(World):
         )
 
     def layers(self) -> list[Layer]:
-        """Field, grass, road with kerbs, and the car."""
         return self._environment().layers()
 
     def place(self, x: float, y: float, yaw: float) -> None:
@@ -150,7 +142,6 @@ class CarRacingWorld(World):
         return np.vstack([line, line[:1]])
 
     def expert(self) -> Expert:
-        """An expert that knows this track."""
         expert = Expert(self._period_s)
         expert.reset(self.centre_line())
         return expert

@@ -5,8 +5,6 @@ largest angle of the front wheels that the tyres can use at this speed, so a com
 every speed; the wheels follow as fast as CarRacing's, from straight ahead to full in 0.13 s.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

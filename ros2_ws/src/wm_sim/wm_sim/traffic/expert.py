@@ -5,8 +5,6 @@ to the middle of the lane. What it commands depends on the state of the car and 
 has chosen. Off its lane, whoever has driven there, it steers back to the nearest one.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

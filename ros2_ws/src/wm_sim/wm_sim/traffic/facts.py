@@ -1,7 +1,5 @@
 """What is known about the traffic world without highway-env."""
 
-from __future__ import annotations
-
 from wm_sim.world_facts import Step, WorldFacts
 
 COLLISION, LEFT_ROAD = "collision", "left the road"

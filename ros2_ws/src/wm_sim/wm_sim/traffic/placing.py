@@ -1,7 +1,5 @@
 """The other cars at the beginning of an episode: where they are, how fast they want to be, what they look like."""
 
-from __future__ import annotations
-
 import numpy as np
 from highway_env.road.road import Road
 from highway_env.vehicle.behavior import IDMVehicle

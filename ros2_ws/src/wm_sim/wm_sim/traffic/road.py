@@ -5,8 +5,6 @@ counts lanes from 0; here lane 0 is the rightmost. Its "lateral" grows to the le
 ROS axes: x ahead, y left.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect
 
@@ -139,11 +137,9 @@ class CurvedLane(AbstractLane):
         return s, lateral - self.offset
 
     def heading_at(self, longitudinal: float) -> float:
-        """[rad]"""
         return self._curve.heading(longitudinal)
 
     def width_at(self, longitudinal: float) -> float:
-        """[m]"""
         return self.width
 
 

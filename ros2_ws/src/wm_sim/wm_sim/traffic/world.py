@@ -6,8 +6,6 @@ Points are given for the way along the road, at no more than the speed limit: 0.
 episode at the limit, and -100 for a collision or for leaving the road.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -56,7 +54,6 @@ class TrafficWorld(World):
         self._road: CurvedRoad | None = None
 
     def reset(self, seed: int) -> None:
-        """Begin the episode of ``seed`` (0 to 2**63 - 1), which draws the road and the other cars."""
         check_seed(seed)
         rng = np.random.default_rng(seed)
         self._curve = Curve(rng)
@@ -72,7 +69,6 @@ class TrafficWorld(World):
         self._settle()
 
     def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
-        """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end."""
         if self._road is None or self._over:
             raise RuntimeError("step() needs a running episode: call reset(seed) first")
         before_m, lying_on = self._along_m, self._lying_on
@@ -93,7 +89,6 @@ class TrafficWorld(World):
         return self._outcome(self._along_m - before_m, collisions, self._lying_on - lying_on)
 
     def state(self) -> CarState:
-        """The car now."""
         self._running()
         ego = self._ego
         return CarState(
@@ -119,12 +114,10 @@ class TrafficWorld(World):
         return self._image
 
     def layers(self) -> list[Layer]:
-        """Grass, asphalt and markings around the car."""
         self._running()
         return self._surface.layers(self._along_m)
 
     def boxes(self) -> list[Box]:
-        """The other cars within sight."""
         self._running()
         return [
             Box(car.actor_id, float(car.position[0]), float(car.position[1]), car.heading, BODY.size_m, car.colour)
@@ -150,7 +143,6 @@ class TrafficWorld(World):
         return self._curve.line(START_M, lane_offset(self._lane))
 
     def expert(self) -> TrafficExpert:
-        """An expert that knows the road and the other cars."""
         return TrafficExpert(self._curve, self._others, self.state(), self._period_s)
 
     def _running(self) -> None:
