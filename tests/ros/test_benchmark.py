@@ -17,7 +17,8 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from test_drive import processes_of
 from tiny_bundle import make_tiny_bundle
-from wm_planner.node.messages import stamp_ns, time_message
+from wm_bundle.times import ns_of
+from wm_planner.node.messages import time_message
 
 STEPS = 20
 PERIOD_NS = 80_000_000
@@ -316,7 +317,7 @@ def test_the_relay_delays_frames_by_ticks_which_the_stamps_of_the_commands_show(
                 simulator.executor.spin_once(timeout_sec=0.05)
         assert len(simulator.commands) == 10
         # 160 ms are two ticks: nothing is known in the first two, then the answer to the picture of two ticks ago.
-        stamps = [stamp_ns(command.header.stamp) // PERIOD_NS for command in simulator.commands]
+        stamps = [ns_of(command.header.stamp) // PERIOD_NS for command in simulator.commands]
         assert stamps == [0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
         assert [command.brake for command in simulator.commands[:3]] == [1.0, 1.0, 0.0]
         simulator.executor.shutdown()

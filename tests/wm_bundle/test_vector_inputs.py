@@ -34,7 +34,7 @@ def test_a_yaw_rate_keeps_its_sign():
 
 def test_a_field_that_a_message_lacks_is_an_attribute_error():
     with pytest.raises(AttributeError):
-        Source(InputTopic("imu", "sensor_msgs/msg/Imu"), "linear_acceleration.x").read(Message())
+        Source(InputTopic("imu", "imu", "sensor_msgs/msg/Imu"), "linear_acceleration.x").read(Message())
 
 
 @pytest.mark.parametrize(

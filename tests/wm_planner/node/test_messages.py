@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Time
 from carla_msgs.msg import CarlaEgoVehicleStatus
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CompressedImage, Image
+from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import SPEED
 from wm_planner.node.diagnostics import Diagnosis, Level
 from wm_planner.node.messages import (
@@ -20,7 +21,6 @@ from wm_planner.node.messages import (
     raw_image_of,
     rollouts_message,
     sample_of,
-    stamp_ns,
     time_message,
 )
 
@@ -29,11 +29,11 @@ STAMP = Time(sec=3, nanosec=5)
 
 @pytest.mark.parametrize("nanoseconds", [0, 1, 80_000_000, 3_000_000_005, -5])
 def test_stamps_survive_the_way_there_and_back(nanoseconds):
-    assert stamp_ns(time_message(nanoseconds)) == nanoseconds
+    assert ns_of(time_message(nanoseconds)) == nanoseconds
 
 
 def test_the_largest_stamp_of_a_message_does_not_overflow():
-    assert time_message(stamp_ns(Time(sec=2**31 - 1, nanosec=2**32 - 1))).sec == 2**31 - 1
+    assert time_message(ns_of(Time(sec=2**31 - 1, nanosec=2**32 - 1))).sec == 2**31 - 1
 
 
 def test_a_compressed_image_keeps_its_format_for_who_decodes_it():

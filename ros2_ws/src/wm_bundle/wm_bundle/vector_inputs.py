@@ -18,18 +18,13 @@ class InputTopic:
 
     kind: str
     """What it is called in ``--topics KIND=TOPIC``, in the parameters ``<kind>_topic`` and ``<input>_source``."""
+    leaf: str
+    """Its usual name below ``/carla/<role_name>/``."""
     type: str
-    leaf: str = ""
-    """Its usual name below ``/carla/<role_name>/``; empty: ``kind``."""
     other_types: tuple[str, ...] = ()
     """Accepted from bags too, but only where the topic is named: they may as well be something else."""
     stamped: bool = True
     """False: a message is taken to tell of the moment of the next image; only the node listens to it."""
-
-    @property
-    def usual_name(self) -> str:
-        """Its name below ``/carla/<role_name>/``."""
-        return self.leaf or self.kind
 
     @property
     def message_class(self) -> type:
@@ -89,38 +84,33 @@ class VectorInput:
         return next((k for k, one in enumerate(told) if isinstance(one, dict) and one.get("name") == self.name), None)
 
 
-def signed_speed(velocity: Any) -> float:
-    """Speed [m/s], negative backwards, of a velocity x, y, z in the vehicle's own axes (REP-103: x forward).
-
-    Not finite where one of the three is not.
-    """
-    return math.copysign(math.hypot(velocity.x, velocity.y, velocity.z), velocity.x)
-
-
 def _twist(message: Any) -> Any:
     """Without the covariance that all but a TwistStamped have around it."""
     return getattr(message.twist, "twist", message.twist)
 
 
-STATUS = InputTopic("status", "carla_msgs/msg/CarlaEgoVehicleStatus", "vehicle_status")
+def _signed_speed(message: Any) -> float:
+    """Of a velocity in the vehicle's axes (REP-103: x forward), negative backwards; not finite where that is not."""
+    velocity = _twist(message).linear
+    return math.copysign(math.hypot(velocity.x, velocity.y, velocity.z), velocity.x)
+
+
+STATUS = InputTopic("status", "vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus")
 ODOMETRY = InputTopic(
+    "odometry",
     "odometry",
     "nav_msgs/msg/Odometry",
     other_types=("geometry_msgs/msg/TwistStamped", "geometry_msgs/msg/TwistWithCovarianceStamped"),
 )
-IMU = InputTopic("imu", "sensor_msgs/msg/Imu")
-SPEEDOMETER = InputTopic("speedometer", "std_msgs/msg/Float32", stamped=False)
+IMU = InputTopic("imu", "imu", "sensor_msgs/msg/Imu")
+SPEEDOMETER = InputTopic("speedometer", "speedometer", "std_msgs/msg/Float32", stamped=False)
 
 # How fast the vehicle is over ground, whichever way: a vehicle status tells it without a sign. Who derives actions from
 # a motion needs the sign of the others, to know when the vehicle drives backwards.
 SPEED = VectorInput(
     "speed",
     "m/s",
-    (
-        Source(STATUS, "velocity"),
-        Source(ODOMETRY, lambda message: signed_speed(_twist(message).linear)),
-        Source(SPEEDOMETER, "data"),
-    ),
+    (Source(STATUS, "velocity"), Source(ODOMETRY, _signed_speed), Source(SPEEDOMETER, "data")),
     reading=abs,
     usual=True,
 )

@@ -15,6 +15,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED
 
+from wm_data.agreement import names_of
 from wm_data.bags.episode_topics import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
 from wm_data.bags.message_types import jazzy_typestore, message_of
 from wm_data.episodes import Episode
@@ -75,7 +76,8 @@ class _Ticks:
             self._send(f"{self._base}/expert_control", "carla_msgs/msg/CarlaEgoVehicleControl", stamp, **control)
         self._send_result(tick, stamp)
         if self._vector_in == "topic":
-            self._send_numbers(VECTOR_TOPIC, stamp, self._episode.vector[row], _vector_names(self._episode))
+            numbers = self._episode.vector[row]
+            self._send_numbers(VECTOR_TOPIC, stamp, numbers, names_of(self._episode.meta.get("vector"), len(numbers)))
         for camera in range(len(self._cameras)):
             self._send_picture(camera, row, stamp)
 
@@ -159,13 +161,6 @@ def _time(stamp: int) -> dict:
 
 def _header(stamp: int, frame: str) -> dict:
     return {"stamp": _time(stamp), "frame_id": frame}
-
-
-def _vector_names(episode: Episode) -> list[str]:
-    spec = episode.meta.get("vector")
-    if not isinstance(spec, list) or not all(isinstance(column, dict) for column in spec):
-        return []
-    return [str(column.get("name", "")) for column in spec]
 
 
 def _vector_in(episode: Episode, speed: np.ndarray | None) -> str:

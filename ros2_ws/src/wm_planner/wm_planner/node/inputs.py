@@ -12,6 +12,7 @@ from wm_bundle import BundleManifest
 from wm_bundle.frames import Frame
 from wm_bundle.ros_distribution import with_times
 from wm_bundle.synchroniser import CameraSynchroniser
+from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, InputTopic
 from wm_msgs.msg import StepResult
 
@@ -19,7 +20,7 @@ from wm_planner.config import PlannerConfig
 from wm_planner.node.diagnostics import Diagnostics
 from wm_planner.node.endpoints import NEWEST, RELIABLE, Endpoints
 from wm_planner.node.image_sources import ImageSources
-from wm_planner.node.messages import raw_image_of, sample_of, stamp_ns
+from wm_planner.node.messages import raw_image_of, sample_of
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import image_topics
 from wm_planner.pilot.source_choice import SourceChoice
@@ -64,7 +65,7 @@ class Inputs:
         listen = endpoints.subscription
         listen(StepResult, config.topic("step_result_topic", "step_result"), self._on_step_result, RELIABLE)
         for topic in dict.fromkeys(topic for choice in self._vector.values() for topic in choice.sources):
-            name = config.topic(f"{topic.kind}_topic", topic.usual_name)
+            name = config.topic(f"{topic.kind}_topic", topic.leaf)
             listen(topic.message_class, name, partial(self._on_told, topic), RELIABLE)
         kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
         topics = [topic + ending for topic in image_topics(config, cameras, manifest.control_period_s)]
@@ -120,7 +121,7 @@ class Inputs:
 
     def _on_step_result(self, message: StepResult) -> None:
         if self._listening:
-            self._pilot.take_step_result(stamp_ns(message.header.stamp), message.terminated or message.truncated)
+            self._pilot.take_step_result(ns_of(message.header.stamp), message.terminated or message.truncated)
 
     def _on_told(self, topic: InputTopic, message: Any) -> None:
         """A topic told one vector input or more."""

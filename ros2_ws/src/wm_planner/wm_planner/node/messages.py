@@ -15,7 +15,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
 from wm_bundle.frames import RawImage
-from wm_bundle.times import NS_PER_S
+from wm_bundle.times import NS_PER_S, ns_of
 from wm_bundle.vector_inputs import Source
 from wm_msgs.msg import ImaginedRollouts
 
@@ -25,11 +25,6 @@ from wm_planner.planning.plan import Plan
 
 MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object
 _MARKER_LIFETIME = Duration(sec=1)  # so that old plans do not stand around after the planner has gone
-
-
-def stamp_ns(stamp: Time) -> int:
-    """A message's stamp in nanoseconds."""
-    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def time_message(nanoseconds: int) -> Time:
@@ -44,9 +39,9 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
     The encoding of a compressed one is its format, as it was written: ``foreign_encodings.readable`` understands it.
     """
     if isinstance(message, CompressedImage):
-        return RawImage(stamp_ns(message.header.stamp), 0, 0, message.format, 0, message.data, compressed=True)
+        return RawImage(ns_of(message.header.stamp), 0, 0, message.format, 0, message.data, compressed=True)
     return RawImage(
-        stamp_ns(message.header.stamp),
+        ns_of(message.header.stamp),
         message.height,
         message.width,
         message.encoding,
@@ -60,7 +55,7 @@ def sample_of(source: Source, message: Any) -> Sample:
     """What a message tells of a vector input, and the command that was applied until then where it tells that, clipped
     to its limits. The value is not finite where one of these numbers is not: such a message is as good as none.
     """
-    stamp, value = stamp_ns(message.header.stamp), source.read(message)
+    stamp, value = ns_of(message.header.stamp), source.read(message)
     if not isinstance(message, CarlaEgoVehicleStatus):
         return Sample(stamp, value)
     control = message.control

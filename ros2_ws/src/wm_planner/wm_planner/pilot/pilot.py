@@ -280,7 +280,7 @@ class Pilot:
         samples = {entry: self._newest(entry, stamp_ns) for entry in self._vector}
         for entry, sample in samples.items():
             if sample is None:
-                sources = " or ".join(source.topic.usual_name for source in self._config.sources(entry))
+                sources = " or ".join(source.topic.leaf for source in self._config.sources(entry))
                 raise PlannerError(
                     f"no {sources} at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s, so no "
                     f"{entry.words}, which the bundle needs"

@@ -22,7 +22,8 @@ from wm_bundle.node_parameters import NodeParameters, declare, parameter
 from wm_bundle.node_start import EXIT_REFUSED, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
-from wm_planner.node.messages import control_message, stamp_ns, time_message
+from wm_bundle.times import ns_of
+from wm_planner.node.messages import control_message, time_message
 
 from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
 from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
@@ -93,12 +94,12 @@ class DisturberNode(Node):
         except DriveError as error:
             self.fault = str(error)
             return
-        self._pass(self._disturber.image(camera, stamp_ns(message.header.stamp), disturbed))
+        self._pass(self._disturber.image(camera, ns_of(message.header.stamp), disturbed))
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         if not self._listening:
             return
-        stamp = stamp_ns(message.header.stamp)
+        stamp = ns_of(message.header.stamp)
         self._pass(self._disturber.command(Command(stamp, message.steer, message.throttle, message.brake)))
 
     def _pass(self, passed: Passed) -> None:

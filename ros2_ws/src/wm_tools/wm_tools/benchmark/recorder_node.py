@@ -4,7 +4,7 @@ from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent, CarlaWor
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from wm_planner.node.messages import stamp_ns
+from wm_bundle.times import ns_of
 
 from wm_tools.benchmark.trip import TripCollector
 from wm_tools.drive.recorder_node import RecorderNode, reliable
@@ -47,13 +47,13 @@ class TripRecorderNode(RecorderNode):
 
     def _on_odometry(self, message: Odometry) -> None:
         place = message.pose.pose.position
-        self.collector.add_position(stamp_ns(message.header.stamp), place.x, place.y)
+        self.collector.add_position(ns_of(message.header.stamp), place.x, place.y)
 
     def _on_collision(self, message: CarlaCollisionEvent) -> None:
-        self.collector.add_collision(stamp_ns(message.header.stamp))
+        self.collector.add_collision(ns_of(message.header.stamp))
 
     def _on_lane_invasion(self, message: CarlaLaneInvasionEvent) -> None:
-        self.collector.add_lane_invasion(stamp_ns(message.header.stamp))
+        self.collector.add_lane_invasion(ns_of(message.header.stamp))
 
     def _on_world_info(self, message: CarlaWorldInfo) -> None:
         self.map_name = message.map_name

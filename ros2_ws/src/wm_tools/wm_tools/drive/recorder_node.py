@@ -10,9 +10,9 @@ from sensor_msgs.msg import Image
 from wm_bundle import ImageError
 from wm_bundle.rotation import yaw_of
 from wm_bundle.service_guard import guard_services
+from wm_bundle.times import ns_of
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_msgs.srv import Reset
-from wm_planner.node.messages import stamp_ns
 
 from wm_tools.drive.drivers import Driver
 from wm_tools.drive.pictures import FrameReader, split_frames
@@ -97,10 +97,10 @@ class RecorderNode(Node):
         except ImageError as error:
             self.bad_message = f"camera image: {error}"
         else:
-            self.collector.add_frame(stamp_ns(message.header.stamp), frame)
+            self.collector.add_frame(ns_of(message.header.stamp), frame)
 
     def _answer(self, image: Image) -> None:
-        image_ns = stamp_ns(image.header.stamp)
+        image_ns = ns_of(image.header.stamp)
         if begins_episode(image_ns, self._answered_ns):
             self._driver.begin(self.collector.current.seed)
         self._answered_ns = image_ns
@@ -114,7 +114,7 @@ class RecorderNode(Node):
         try:
             self.collector.add_step(
                 StepSample(
-                    stamp_ns(message.header.stamp),
+                    ns_of(message.header.stamp),
                     message.reward,
                     message.wheels_off_road,
                     message.command_latency_ms,
@@ -129,7 +129,7 @@ class RecorderNode(Node):
         control, linear, turn = message.control, message.acceleration.linear, message.orientation
         self.collector.add_motion(
             MotionSample(
-                stamp_ns(message.header.stamp),
+                ns_of(message.header.stamp),
                 message.velocity,
                 control.steer,
                 control.throttle,
@@ -143,7 +143,7 @@ class RecorderNode(Node):
         self._planner_heard = True
         self.collector.add_planner(
             PlannerSample(
-                stamp_ns(message.header.stamp),
+                ns_of(message.header.stamp),
                 message.latency_ms,
                 message.mode not in (PlannerStatus.MODE_DRIVING, PlannerStatus.MODE_DEGRADED),
                 message.reason,
@@ -166,7 +166,7 @@ class RecorderNode(Node):
             return
         self.collector.add_imagined(
             ImaginedSample(
-                stamp_ns(message.header.stamp),
+                ns_of(message.header.stamp),
                 message.period_s,
                 frames,
                 np.asarray(message.returns, np.float32),

@@ -123,7 +123,7 @@ def _advice(entry: VectorInput | None) -> str:
         return "the recording"
     topics = [source.topic for source in entry.sources if source.topic.stamped]
     if entry.usual:
-        return " or ".join(topic.usual_name.replace("_", " ") for topic in topics)
+        return " or ".join(topic.leaf.replace("_", " ") for topic in topics)
     return "--topics " + " or ".join(f"{topic.kind}=TOPIC" for topic in topics)
 
 

@@ -24,10 +24,9 @@ from wm_bundle.node_parameters import declare
 from wm_bundle.node_start import EXIT_REFUSED, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
-from wm_bundle.times import NS_PER_S
+from wm_bundle.times import NS_PER_S, ns_of
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_planner.command_watchdog.node import BUNDLE_ID as COMMAND_WATCHDOG
-from wm_planner.node.messages import stamp_ns
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.live_view.parameters import ViewConfig
@@ -106,7 +105,7 @@ class LiveViewNode(Node):
         said = {
             field.name: getattr(message, field.name) for field in fields(StatusSample) if hasattr(message, field.name)
         }
-        said |= {"mode": Mode(message.mode), "stamp_ns": stamp_ns(message.header.stamp)}
+        said |= {"mode": Mode(message.mode), "stamp_ns": ns_of(message.header.stamp)}
         self.state.take_status(StatusSample(**said, by_watchdog=message.bundle_id == COMMAND_WATCHDOG))
         self.on_answer()
 

@@ -23,7 +23,7 @@ def is_wanted(topic: str, kind: str, role_name: str, chosen: Sequence[str]) -> b
     if not topic.startswith(root):
         return False
     name = topic.removeprefix(root)
-    named = {*OF_THE_CAR, *OF_THE_PLANNER, *(topic.usual_name for topic in input_topics().values())}
+    named = {*OF_THE_CAR, *OF_THE_PLANNER, *(topic.leaf for topic in input_topics().values())}
     return name in named or (kind in CAMERA_TYPES and not name.startswith("planner/"))
 
 

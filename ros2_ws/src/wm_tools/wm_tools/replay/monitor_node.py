@@ -22,11 +22,11 @@ from wm_bundle.ros_distribution import with_times
 from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.times import ns_of
 from wm_evaluation.command_line import parse
 from wm_evaluation.report import write_page
 from wm_msgs.msg import PlannerStatus
 from wm_planner.errors import PlannerError
-from wm_planner.node.messages import stamp_ns
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
@@ -96,14 +96,14 @@ class ReplayMonitor(Node):
 
     def _on_command(self, message: CarlaEgoVehicleControl, info: dict) -> None:
         values = (message.steer, message.throttle, message.brake)
-        self.arrivals.command(stamp_ns(message.header.stamp), Command(info["received_timestamp"], values))
+        self.arrivals.command(ns_of(message.header.stamp), Command(info["received_timestamp"], values))
 
     def _on_status(self, message: PlannerStatus) -> None:
         if message.mode not in list(Mode):
             self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
             return
         self.arrivals.status(
-            stamp_ns(message.header.stamp),
+            ns_of(message.header.stamp),
             Status(
                 Mode(message.mode),
                 message.reason,

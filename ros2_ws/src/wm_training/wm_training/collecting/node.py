@@ -87,7 +87,7 @@ class CollectNode(Node):
     def _subscribe(self, prefix: str) -> None:
         for topic in self._topics:
             add = partial(self._add_message, topic.kind)
-            self.create_subscription(topic.message_class, f"{prefix}/{topic.usual_name}", add, 10)
+            self.create_subscription(topic.message_class, f"{prefix}/{topic.leaf}", add, 10)
         self._steps = self.create_subscription(
             StepResult, f"{prefix}/step_result", lambda m: self._add("step", ns_of(m.header.stamp), m), 10
         )

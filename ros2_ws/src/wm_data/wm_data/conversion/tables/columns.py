@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_bundle.times import NS_PER_S
+from wm_bundle.vector_inputs import VECTOR_INPUTS
 
 from wm_data.conversion.moments import time_of_name, time_of_text
 from wm_data.conversion.tables.reading import Row
 from wm_data.errors import ConversionError
 
 _UNITS_NS = {"": NS_PER_S, "_s": NS_PER_S, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
-# Column names by meaning, the first that is there counts. Compared in lower case, other signs than letters and digits
-# as '_'; where none is called so, without a leading "control_", "vehicle_" or "ego_".
+# Column names by meaning, the first that is there counts; a vector input that is not here has a column of its name.
+# Compared in lower case, other signs than letters and digits as '_'; where none is called so, without a leading
+# "control_", "vehicle_" or "ego_".
 ALIASES = {
     "frame": ("frame", "frame_id", "frame_number", "frame_index", "frame_idx", "image_id", "step", "tick", "index"),
     **{
@@ -95,7 +97,7 @@ class Columns:
         exact = {_plain(name): name for name in reversed(names)}
         shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
         by_meaning = {}
-        for meaning, aliases in ALIASES.items():
+        for meaning, aliases in ({name: (name,) for name in VECTOR_INPUTS} | ALIASES).items():
             there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:
                 by_meaning[meaning] = there[0]

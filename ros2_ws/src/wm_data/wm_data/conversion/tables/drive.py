@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import SPEED, YAW_RATE
+from wm_bundle.vector_inputs import VECTOR_INPUTS
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.drive import Drive, Picture, Signal, Signals
@@ -105,10 +105,9 @@ class _TableDrive:
     def _signals(self) -> Signals:
         """All numbers of the table. A row's commanded control acts from it on, an applied one acted up to it."""
         there, report = self._columns.by_meaning, self._report
-        motion = {SPEED.name: {"speed", "speed_kmh"}, YAW_RATE.name: {"yaw_rate"}}
         holds = "before" if self._source == "applied" else "after"
         signals = Signals(
-            {name: Signal(1) for name, columns_of in motion.items() if columns_of & there.keys()},
+            {name: Signal(1) for name in VECTOR_INPUTS if {name, f"{name}_kmh"} & there.keys()},
             control=None if self._source == "derived" else Signal(3, holds),
             collision=Signal(1) if "collision" in there else None,
             lane_invasion=Signal(1) if "lane_invasion" in there else None,
@@ -157,11 +156,12 @@ class _TableDrive:
 
     def _add_motion(self, signals: Signals, stamp_ns: int, place: int, row: Row) -> None:
         columns = self._columns
-        speed = columns.value(row, "speed") if "speed" in columns.by_meaning else columns.value(row, "speed_kmh") / 3.6
-        for name, value in ((SPEED.name, speed), (YAW_RATE.name, columns.value(row, "yaw_rate"))):
-            if name in signals.vector and np.isfinite(value):
-                signals.vector[name].add(stamp_ns, value, place=place)
-            elif name in signals.vector:
+        for name, signal in signals.vector.items():
+            there = name in columns.by_meaning
+            value = columns.value(row, name) if there else columns.value(row, f"{name}_kmh") / 3.6
+            if np.isfinite(value):
+                signal.add(stamp_ns, value, place=place)
+            else:
                 self._report.skipped[f"{name} that is not a number"] += 1
 
     def _picture_period_ns(self) -> int:
