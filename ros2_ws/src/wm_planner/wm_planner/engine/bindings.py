@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from wm_bundle.onnx_runtime import onnxruntime as ort
 
-from wm_planner.engine.providers import first_line
+from wm_planner.engine.sessions import first_line
 from wm_planner.errors import EngineError, NonFiniteError
 
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}

@@ -16,15 +16,9 @@ from wm_bundle.self_check import read_self_check
 
 from wm_planner.engine.bindings import make_function, run_checked
 from wm_planner.engine.imagined import Imagined
-from wm_planner.engine.providers import (
-    EngineSettings,
-    check_usable,
-    first_that_works,
-    half_precision,
-    open_session,
-    provider_named,
-)
+from wm_planner.engine.providers import EngineSettings, first_that_works, half_precision, provider_named
 from wm_planner.engine.self_check import NONE, SelfCheck, SelfCheckError, check
+from wm_planner.engine.sessions import check_usable, open_session
 from wm_planner.errors import EngineError
 
 _SCORES = ("reward", "continue", "value")

@@ -15,7 +15,8 @@ from wm_bundle.onnx_runtime import onnxruntime as ort
 from wm_bundle.policy import PolicyError, PolicyManifest
 
 from wm_planner.engine.bindings import make_function, run_checked
-from wm_planner.engine.providers import CPU, EngineSettings, first_that_works, open_session, provider_named
+from wm_planner.engine.providers import CPU, EngineSettings, first_that_works, provider_named
+from wm_planner.engine.sessions import open_session
 from wm_planner.errors import ConfigError, EngineError
 
 _REMEDY = "write the file with `ros2 run wm_training clone`, or as docs/cloning.md says"

@@ -6,16 +6,9 @@ from types import SimpleNamespace
 import pytest
 from onnx import TensorProto, helper, save
 from wm_bundle.onnx_runtime import onnxruntime
-from wm_planner.engine import providers, tensorrt
-from wm_planner.engine.providers import (
-    CPU,
-    CUDA,
-    TENSORRT,
-    EngineSettings,
-    check_usable,
-    first_that_works,
-    left_to_processor,
-)
+from wm_planner.engine import providers, sessions, tensorrt
+from wm_planner.engine.providers import CPU, CUDA, TENSORRT, EngineSettings, first_that_works
+from wm_planner.engine.sessions import check_usable, left_to_processor
 from wm_planner.engine.tensorrt import Platform, engine_folder, engines_kept, profile_options, tensorrt_options
 from wm_planner.errors import EngineError
 
@@ -120,8 +113,8 @@ def options_told(model, monkeypatch, settings, platform=HERE) -> tuple[dict, lis
     """Options and log lines of a model that TensorRT is to open on ``platform``."""
     lines = []
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
-    monkeypatch.setattr(providers, "this_platform", lambda: platform)
-    options = providers._options(model, TENSORRT, settings, True, {"actions": (12, 3)}, 64, lines.append)
+    monkeypatch.setattr(sessions, "this_platform", lambda: platform)
+    options = sessions._options(model, TENSORRT, settings, True, {"actions": (12, 3)}, 64, lines.append)
     return options, lines
 
 
@@ -184,9 +177,9 @@ def test_half_precision_on_another_provider_than_tensorrt_is_told_to_do_nothing(
 )
 def test_onnxruntime_tells_what_is_left_to_the_processor(tmp_path):
     file = str(eight_bit_model(tmp_path / "imagine.onnx"))
-    told = providers._session_options(EngineSettings(), on_gpu=True)
+    told = sessions._session_options(EngineSettings(), on_gpu=True)
     assert left_to_processor(onnxruntime.InferenceSession(file, told, providers=[CPU])) == "1 MatMulInteger"
-    silent = providers._session_options(EngineSettings(), on_gpu=False)
+    silent = sessions._session_options(EngineSettings(), on_gpu=False)
     assert left_to_processor(onnxruntime.InferenceSession(file, silent, providers=[CPU])) == ""
 
 

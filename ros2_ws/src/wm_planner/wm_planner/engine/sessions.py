@@ -1,0 +1,186 @@
+"""Opens model files with onnxruntime, on one execution provider."""
+
+import contextlib
+import ctypes
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from wm_bundle.onnx_runtime import onnxruntime as ort
+
+from wm_planner.engine.eight_bit import suited
+from wm_planner.engine.providers import CPU, CUDA, PROVIDERS, TENSORRT, EngineSettings, provider_named
+from wm_planner.engine.tensorrt import (
+    engine_folder,
+    engines_kept,
+    profile_options,
+    set_precision,
+    tensorrt_options,
+    this_platform,
+)
+from wm_planner.errors import EngineError
+
+_MOST_CANDIDATES = 4096  # TensorRT builds its engines for numbers up to this one, once
+_EIGHT_BIT = (b"MatMulInteger", b"DynamicQuantizeLinear")  # names of operators, as they stand in the file
+_LIBRARIES = {TENSORRT: "libonnxruntime_providers_tensorrt.so", CUDA: "libonnxruntime_providers_cuda.so"}
+
+
+def check_usable(provider: str, files: Iterable[Path]) -> None:
+    """Raise EngineError for a provider not in this build, and for a GPU where one of ``files`` has eight-bit products.
+
+    No GPU provider has them all: each one's factors would travel to the processor and its result back, in every step.
+    """
+    if provider not in ort.get_available_providers():
+        raise EngineError(f"not in this build of onnxruntime {ort.__version__}")
+    for file in files if provider_named(provider).on_gpu else ():
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise EngineError(f"{file} cannot be read: {error}") from error
+        if any(name in content for name in _EIGHT_BIT):
+            raise EngineError(
+                f"{file} computes in eight bits (export --precision int8), which is for processors; "
+                f"export a float32 bundle for a GPU"
+            )
+
+
+def open_session(
+    file: Path,
+    provider: str,
+    settings: EngineSettings,
+    *,
+    graph: bool = False,
+    free: Mapping[str, tuple[int, ...]] | None = None,
+    most: int = _MOST_CANDIDATES,
+    log: Callable[[str], None] = lambda line: None,
+):
+    """An onnxruntime.InferenceSession of ``file``, which really runs on ``provider``.
+
+    ``graph`` asks for the provider's graph options. ``free``: the inputs whose first dimension is free, by name, with
+    their other dimensions; ``most`` is the largest that the first one will be. ``log`` takes a line where opening takes
+    minutes, and one for what is left to the processor. Raises EngineError with the reason when it cannot be had.
+    """
+    check_usable(provider, [file])
+    on_gpu = provider_named(provider).on_gpu
+    if on_gpu:
+        ort.set_default_logger_severity(4)  # what a provider cannot load is told below, in one line
+    options = _options(file, provider, settings, graph, free or {}, most, log)
+    if on_gpu:
+        _load_libraries()
+    chosen = [(provider, options)]
+    if provider == TENSORRT:  # for what TensorRT does not know
+        chosen.append((CUDA, PROVIDERS[CUDA].options))
+    try:
+        # Without the wrapper's own fall-back: it prints, and hides the reason.
+        session = ort.InferenceSession(
+            _model(file, on_gpu), _session_options(settings, on_gpu), providers=chosen, enable_fallback=0
+        )
+    except Exception as error:  # onnxruntime's exceptions have no common base class of their own
+        raise EngineError(f"{file} cannot be loaded: {_why(provider) or first_line(error)}") from error
+    if session.get_providers()[0] != provider:  # onnxruntime falls back silently
+        reason = _why(provider) or f"onnxruntime fell back to {session.get_providers()[0]}"
+        raise EngineError(f"{file}: {reason}")
+    if on_gpu and (rest := left_to_processor(session)):
+        log(f"{file.name}: left to the processor: {rest}")
+    return session
+
+
+def _model(file: Path, on_gpu: bool) -> str | bytes:
+    """What onnxruntime is to open: the file, or its bytes with eight-bit weights as the processor is exact with."""
+    content = b"" if on_gpu else file.read_bytes()
+    changed = suited(content)
+    return str(file) if changed == content else changed
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception's message: onnxruntime appends its call stack."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def left_to_processor(session: ort.InferenceSession) -> str:
+    """How many operators of which kind the processor computes, as "2 Cast, 1 Shape"; empty for none, or unknown.
+
+    onnxruntime before 1.24 does not tell.
+    """
+    try:
+        parts = session.get_provider_graph_assignment_info()
+    except Exception:  # of no common base; a line for the log keeps no model from running
+        return ""
+    kinds = Counter(node.op_type for part in parts if part.ep_name == CPU for node in part.get_nodes())
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def _options(
+    file: Path,
+    provider: str,
+    settings: EngineSettings,
+    graph: bool,
+    free: Mapping[str, tuple[int, ...]],
+    most: int,
+    log: Callable[[str], None],
+) -> dict[str, str]:
+    known = provider_named(provider)
+    options = known.options | known.graph_options if graph else dict(known.options)
+    if provider != TENSORRT:
+        return options
+    precision, here = set_precision(settings.fp16), this_platform()
+    folder = None
+    if "unknown" not in (here.tensorrt, here.gpu):  # else onnxruntime will say what is missing
+        folder = _kept_folder(engine_folder(settings.engine_cache, file, precision, here), log)
+        if not engines_kept(folder):
+            how_long = "every time: there is no engine cache" if folder is None else f"once; kept in {folder}"
+            log(f"TensorRT builds the engines of {file.name} in {precision}: some minutes, {how_long}")
+    options |= tensorrt_options(settings.fp16, settings.engine_workspace_mb, folder)
+    return options | profile_options(free, most) if free else options
+
+
+def _kept_folder(folder: Path | None, log: Callable[[str], None]) -> Path | None:
+    """``folder``, made where it is missing; None where that cannot be."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what lies there is run
+    except OSError as error:
+        log(f"engines cannot be kept: {error}; set engine_cache to a folder of your own")
+        return None
+    return folder
+
+
+@lru_cache(maxsize=1)
+def _load_libraries() -> None:
+    """Load NVIDIA's libraries where they came as wheels, which onnxruntime does not look for by itself."""
+    if hasattr(ort, "preload_dlls"):
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what is missing; ``_why`` tells that
+            ort.preload_dlls()
+
+
+def _why(provider: str) -> str:
+    """Why a GPU provider did not start, empty where that is not seen from here."""
+    if provider not in _LIBRARIES:
+        return ""
+    # Only now, and not before onnxruntime tried: the library needs to be told of its host when it is loaded.
+    for name in (TENSORRT, CUDA) if provider == TENSORRT else (CUDA,):
+        try:
+            ctypes.CDLL(str(Path(ort.__file__).parent / "capi" / _LIBRARIES[name]))
+        except OSError as error:
+            return f"{_LIBRARIES[name]} cannot be loaded ({error}), see docs/gpu.md"
+    if this_platform().gpu == "unknown":
+        return "no NVIDIA GPU was found by its driver"
+    return ""
+
+
+def _session_options(settings: EngineSettings, on_gpu: bool) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = settings.threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # A memory plan is kept for every shape ever seen, and the number of candidates follows the deadline.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4  # what fails comes back as an exception, with its reason
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spin else "0")
+    if on_gpu:
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    return options
