@@ -15,7 +15,7 @@ from wm_planner.engine.sessions import first_line
 from wm_planner.errors import EngineError, NonFiniteError
 
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
-_NO_GRAPH = -1  # onnxruntime's word for it
+_NO_GRAPH = -1  # onnxruntime's number for it
 _GRAPHS = itertools.count(1)  # several functions may share a session: the same number would replay another's graph
 
 
@@ -31,10 +31,8 @@ def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], devic
 def run_checked(
     file: Path, outputs: tuple[str, ...], function: Callable, feeds: dict[str, np.ndarray], count: int
 ) -> list[np.ndarray]:
-    """What ``function`` of a session of ``file`` gives for ``feeds`` at N = ``count``.
-
-    Raises EngineError where it cannot be run, NonFiniteError where it gives a NaN or an infinity.
-    """
+    """What ``function`` of a session of ``file`` gives. Raises EngineError where it cannot be run, NonFiniteError where
+    it gives a NaN or an infinity."""
     try:
         results = function(feeds, count)
     except Exception as error:  # onnxruntime's exceptions have no common base class of their own
@@ -57,7 +55,7 @@ class Tensor:
     def __post_init__(self):
         if not all(isinstance(size, int) for size in self.dimensions[1:]):
             raise EngineError(
-                f"'{self.name}' has the shape {self.dimensions}, expected numbers behind the first one; "
+                f"'{self.name}' has the shape {self.dimensions}, expected numbers after the first one; "
                 f"export the bundle again"
             )
 
@@ -75,21 +73,32 @@ class Tensor:
             )
 
 
-class HostFunction:
-    """In host memory: one buffer for each tensor at the largest N so far, and views of it for a smaller one."""
+class _Function:
+    """A session with all its inputs, and the outputs that are wanted of it."""
 
     def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...]):
         self._session = session
-        self._inputs, self._outputs = _tensors(session, outputs)
+        found = {entry.name: _tensor(entry) for entry in session.get_outputs()}
+        self._inputs = tuple(_tensor(entry) for entry in session.get_inputs())
+        self._outputs = tuple(found[name] for name in outputs)
+
+    def __call__(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
+        for tensor in self._inputs:
+            tensor.check(feeds[tensor.name], count)
+        return self._run(feeds, count)
+
+
+class HostFunction(_Function):
+    """In host memory: one buffer for each tensor at the largest N so far, and views of it for a smaller one."""
+
+    def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...]):
+        super().__init__(session, outputs)
         self._binding = session.io_binding()
         self._largest = self._count = 0
         self._buffers: list[np.ndarray] = []
         self._views: list[np.ndarray] = []
 
-    def __call__(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
-        """Run for ``feeds``."""
-        for tensor in self._inputs:
-            tensor.check(feeds[tensor.name], count)
+    def _run(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
         if count != self._count:
             self._bind(count)
         for tensor, view in zip(self._inputs, self._views, strict=False):
@@ -102,17 +111,15 @@ class HostFunction:
         if count > self._largest:
             self._largest = count
             self._buffers = [np.empty(tensor.shape(count), tensor.kind) for tensor in tensors]
-        views = []
-        for tensor, buffer in zip(tensors, self._buffers, strict=True):
-            view = buffer[: tensor.shape(count)[0]]
+        views = [buffer[: tensor.shape(count)[0]] for tensor, buffer in zip(tensors, self._buffers, strict=True)]
+        for tensor, view in zip(tensors, views, strict=True):
             binding = self._binding
             bind = binding.bind_ortvalue_input if tensor in self._inputs else binding.bind_ortvalue_output
             bind(tensor.name, ort.OrtValue.ortvalue_from_numpy(view))  # the same memory, not a copy
-            views.append(view)
         self._views, self._count = views, count
 
 
-class DeviceFunction:
+class DeviceFunction(_Function):
     """On a device: tensors at fixed addresses there, for the largest N so far and for one other.
 
     Calls at the largest N replay one recorded graph where the session was opened with such options; other numbers
@@ -121,16 +128,12 @@ class DeviceFunction:
 
     def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...], device: str):
         """``device`` is onnxruntime's name of it."""
-        self._session = session
+        super().__init__(session, outputs)
         self._device = device
-        self._inputs, self._outputs = _tensors(session, outputs)
         self._largest: _DeviceTensors | None = None
         self._other: _DeviceTensors | None = None
 
-    def __call__(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
-        """Run for ``feeds``."""
-        for tensor in self._inputs:
-            tensor.check(feeds[tensor.name], count)
+    def _run(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
         bound = self._bound(count)
         for tensor, value in zip(self._inputs, bound.inputs, strict=True):
             value.update_inplace(np.ascontiguousarray(feeds[tensor.name]))
@@ -141,14 +144,14 @@ class DeviceFunction:
         for known in (self._largest, self._other):
             if known is not None and known.count == count:
                 return known
-        if self._largest is None or count > self._largest.count:
-            self._largest = self._make(count, next(_GRAPHS))
-            return self._largest
-        self._other = self._make(count, _NO_GRAPH)
-        return self._other
-
-    def _make(self, count: int, graph: int) -> "_DeviceTensors":
-        return _DeviceTensors(self._session, self._inputs, self._outputs, count, self._device, graph)
+        largest = self._largest is None or count > self._largest.count
+        graph = next(_GRAPHS) if largest else _NO_GRAPH
+        bound = _DeviceTensors(self._session, self._inputs, self._outputs, count, self._device, graph)
+        if largest:
+            self._largest = bound
+        else:
+            self._other = bound
+        return bound
 
 
 class _DeviceTensors:
@@ -171,11 +174,5 @@ class _DeviceTensors:
             self.binding.bind_ortvalue_output(tensor.name, value)
 
 
-def _tensors(session: ort.InferenceSession, outputs: tuple[str, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """All inputs of a file, and the ``outputs`` wanted of it."""
-
-    def described(entry) -> Tensor:
-        return Tensor(entry.name, _TYPES[entry.type], tuple(entry.shape))
-
-    found = {entry.name: described(entry) for entry in session.get_outputs()}
-    return tuple(described(entry) for entry in session.get_inputs()), tuple(found[name] for name in outputs)
+def _tensor(entry) -> Tensor:
+    return Tensor(entry.name, _TYPES[entry.type], tuple(entry.shape))

@@ -66,12 +66,11 @@ def open_session(
     on_gpu = provider_named(provider).on_gpu
     if on_gpu:
         ort.set_default_logger_severity(4)  # what a provider cannot load is told below, in one line
-    options = _options(file, provider, settings, graph, free or {}, most, log)
-    if on_gpu:
-        _load_libraries()
-    chosen = [(provider, options)]
+    chosen = [(provider, _options(file, provider, settings, graph, free or {}, most, log))]
     if provider == TENSORRT:  # for what TensorRT does not know
         chosen.append((CUDA, PROVIDERS[CUDA].options))
+    if on_gpu:
+        _load_libraries()
     try:
         # Without the wrapper's own fall-back: it prints, and hides the reason.
         session = ort.InferenceSession(
@@ -88,7 +87,7 @@ def open_session(
 
 
 def _model(file: Path, on_gpu: bool) -> str | bytes:
-    """What onnxruntime is to open: the file, or its bytes with eight-bit weights as the processor is exact with."""
+    """What onnxruntime is to open: the file, or its bytes with eight-bit weights that the processor multiplies exactly."""
     content = b"" if on_gpu else file.read_bytes()
     changed = suited(content)
     return str(file) if changed == content else changed
