@@ -1,10 +1,9 @@
-"""Eight-bit weights in the one of their two forms that this processor multiplies exactly, and fast.
+"""Turns eight-bit weights into the form that this processor multiplies exactly, and fast.
 
-A product of uint8 activations with int8 weights is the fast one where the processor has VNNI (or is an Arm). x86-64
-processors without it add pairs of such products in sixteen bits, which saturate without a word. The same weights as
-uint8, with their zero point moved by 128, give the same integers everywhere, exactly. Bundles hold them so; those of
-earlier versions, and policies of other makers, may hold int8. The package onnx, which could rewrite a file, is not
-among what driving needs: what changes is one byte of a tensor's type and the highest bit of its values.
+With int8 weights a product is fast where the processor has VNNI (or is an Arm). x86-64 processors without it add pairs
+of products in sixteen bits, which saturate silently. The same weights as uint8, with their zero point moved by 128,
+are exact everywhere. Bundles hold them so; older ones, and policies of other makers, may hold int8. Driving does
+without the package onnx: all that changes is one byte of a tensor's type and the highest bit of its values.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ _UINT8, _INT8 = 2, 3  # TensorProto.DataType
 _PRODUCT = b"MatMulInteger"
 # Numbers of fields: ModelProto, GraphProto, NodeProto, TensorProto.
 _GRAPH, _NODE, _INITIALIZER, _INPUT, _OPERATOR, _TYPE, _NUMBERS, _NAME, _RAW = 7, 1, 5, 1, 4, 2, 5, 8, 9
-_SIZED, _FIXED = 2, {1: 8, 5: 4}  # kinds of values: with their size before them, and of so many bytes
+_SIZED, _FIXED = 2, {1: 8, 5: 4}  # kinds of values: with their size in front, and of so many bytes
 # A model of one MatMulInteger, (M, 64) uint8 times (64, 16) int8, as test_eight_bit.py makes it again.
 _PROBE = bytes.fromhex(
     "08083a620a180a01610a0162120163220d4d61744d756c496e7465676572120570726f62655a140a0161120f0a0d0802"
@@ -32,15 +31,12 @@ def suited(content: bytes) -> bytes:
 
     The same bytes where nothing is to be changed, or cannot be. Raises ValueError for what is no ONNX file.
     """
-    if _PRODUCT not in content:
-        return content
-    wanted = _INT8 if signed_is_exact() else _UINT8
-    return _with_weights(content, wanted)
+    return _with_weights(content, _INT8 if signed_is_exact() else _UINT8) if _PRODUCT in content else content
 
 
 @lru_cache(maxsize=1)
 def signed_is_exact() -> bool:
-    """Whether the largest products of uint8 with int8 are added exactly on this processor, seen by trying."""
+    """Whether this processor adds the largest products of uint8 with int8 exactly, found by trying."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(_PROBE, options, providers=["CPUExecutionProvider"])
@@ -55,16 +51,16 @@ def _with_weights(content: bytes, wanted: int) -> bytes:
     Only those that come with a constant zero point and that nothing else reads.
     """
     tensors, pairs, others = {}, [], []
-    for graph in _find(content, _Field(0, 0, 0, len(content)), _GRAPH):
-        for field in _fields(content, graph):
-            if field.number == _INITIALIZER:
-                tensor = {part.number: part for part in _fields(content, field)}
-                tensors[b"".join(_values(content, field, _NAME))] = tensor
-            elif field.number == _NODE:
-                inputs = _values(content, field, _INPUT)
-                product = _values(content, field, _OPERATOR) == [_PRODUCT]
-                pairs += [inputs[1::2]] if product else []
-                others += inputs[::2] if product else inputs
+    graphs = [field for field in _fields(content, _Field(0, 0, 0, len(content))) if field.number == _GRAPH]
+    for field in (field for graph in graphs for field in _fields(content, graph)):
+        if field.number == _INITIALIZER:
+            tensor = {part.number: part for part in _fields(content, field)}
+            tensors[b"".join(_values(content, field, _NAME))] = tensor
+        elif field.number == _NODE:
+            inputs = _values(content, field, _INPUT)
+            product = _values(content, field, _OPERATOR) == [_PRODUCT]
+            pairs += [inputs[1::2]] if product else []
+            others += inputs[::2] if product else inputs
     changed = bytearray(content)
     for name in {name for pair in pairs if _may_change(content, pair, tensors, others, wanted) for name in pair}:
         tensor = tensors[name]
@@ -77,7 +73,7 @@ def _with_weights(content: bytes, wanted: int) -> bytes:
 
 
 def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[bytes], wanted: int) -> bool:
-    """Whether a weight and its zero point are there, of the other type, one byte a number, and nobody else's."""
+    """Whether a weight and its zero point are there, of the other type, one byte a number, and read by no other."""
     if len(pair) != 2 or not all(name in tensors and name not in others for name in pair):
         return False
     for tensor in (tensors[name] for name in pair):
@@ -103,14 +99,9 @@ class _Field(NamedTuple):
     end: int
 
 
-def _find(content: bytes, message: _Field, number: int) -> list[_Field]:
-    """The fields of that number in a message."""
-    return [field for field in _fields(content, message) if field.number == number]
-
-
 def _values(content: bytes, message: _Field, number: int) -> list[bytes]:
-    """Their values."""
-    return [content[field.begin : field.end] for field in _find(content, message, number)]
+    """The values of a message's fields of that number."""
+    return [content[field.begin : field.end] for field in _fields(content, message) if field.number == number]
 
 
 def _fields(content: bytes, message: _Field) -> Iterator[_Field]:

@@ -1,8 +1,8 @@
 """Runs the four files of a bundle with onnxruntime, on the best execution provider that really works.
 
 Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector inputs, C channels, K cameras, M any
-number. After the first calls at their largest N and M nothing grows any more. Arrays that belong to the engine (said
-where they are returned) are overwritten by the next call of the same function.
+number. After the first calls at their largest N and M nothing grows any more. Arrays that are called the engine's own
+are overwritten by the next call of the same function.
 """
 
 import time
@@ -36,10 +36,11 @@ class Engine:
     """The bundle's four functions. Every output is checked to be finite (NonFiniteError)."""
 
     def __init__(self, bundle: Bundle, settings: EngineSettings, log: Callable[[str], None], enforce: bool = True):
-        """Open the sessions, and ask them the bundle's self-check, where it carries one.
+        """Open the sessions, and run the bundle's self-check, where it carries one; a provider that fails it is refused
+        if ``enforce`` says so.
 
-        A provider that fails it is refused if ``enforce`` says so. ``log`` takes a line for the provider chosen, for
-        each one refused, and for the self-check. Raises EngineError when no provider can run the bundle.
+        ``log`` takes a line for the provider chosen, for each one refused, and for the self-check. Raises EngineError
+        when no provider can run the bundle.
         """
         self.manifest = bundle.manifest
         self.self_check: SelfCheck | None = None  # of the provider chosen; None without one in the bundle
@@ -67,8 +68,8 @@ class Engine:
         """Take in one observation.
 
         ``image`` (C, height, width) uint8, ``vector`` (V,) physical units, ``previous_action`` (3,), ``belief``
-        (1, F), ``camera_mask`` (K,) 1.0 where the camera's picture is there; None: all are, which is also the only
-        case with one camera. Returns the new belief (1, F), the caller's own, and the surprise [nats].
+        (1, F), ``camera_mask`` (K,) 1.0 where the camera's picture is there; None: all are. Returns the new belief
+        (1, F), the caller's own, and the surprise [nats].
         """
         cameras = len(self.manifest.image.cameras)
         feeds = {
@@ -84,22 +85,17 @@ class Engine:
         return belief.copy(), float(surprise[0])
 
     def imagine(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Imagined:
-        """Imagine N futures: ``belief`` (1, F), ``actions`` (N, H, 3), ``noise`` (N, H, S) standard normal.
-
-        The arrays of the result belong to the engine.
-        """
-        return Imagined(*self._call("imagine", {"belief": belief, "actions": actions, "noise": noise}, len(actions)))
+        """Imagine N futures, the engine's own: ``belief`` (1, F), ``actions`` (N, H, 3), ``noise`` (N, H, S) standard
+        normal."""
+        return Imagined(*self._imagined("imagine", belief, actions, noise))
 
     def imagine_beliefs(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """The beliefs (N, H, F) along N imagined futures, the engine's own; arguments as in ``imagine``."""
-        feeds = {"belief": belief, "actions": actions, "noise": noise}
-        return self._call("imagine_beliefs", feeds, len(actions))[0]
+        return self._imagined("imagine_beliefs", belief, actions, noise)[0]
 
     def imagine_whole(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
         """What ``imagine`` and ``imagine_beliefs`` say, in one call."""
-        *scores, beliefs = self._call(
-            "imagine_whole", {"belief": belief, "actions": actions, "noise": noise}, len(actions)
-        )
+        *scores, beliefs = self._imagined("imagine_whole", belief, actions, noise)
         return Imagined(*scores), beliefs
 
     def advance(self, belief: np.ndarray, actions: np.ndarray) -> np.ndarray:
@@ -112,7 +108,7 @@ class Engine:
             raise EngineError(f"advance: expected at most {horizon} actions, the bundle's horizon, found {steps}")
         if steps == 0:
             return belief.copy()
-        padded = np.zeros((1, horizon, 3), np.float32)  # what comes after the last action is not looked at
+        padded = np.zeros((1, horizon, 3), np.float32)  # what follows the last action has no effect
         padded[0, :steps] = actions
         return self.imagine_beliefs(belief, padded, self.zero_noise(1))[:, steps - 1].copy()
 
@@ -162,14 +158,8 @@ class Engine:
         sessions = {}
         for name in BUNDLE_FILES:
             file = self._bundle.file(name)
-            sessions[name] = open_session(
-                file,
-                provider,
-                settings,
-                graph=graph and name == "imagine.onnx",
-                free=_free_inputs(name, self.manifest),
-                log=self._log,
-            )
+            free, recorded = _free_inputs(name, self.manifest), graph and name == "imagine.onnx"
+            sessions[name] = open_session(file, provider, settings, graph=recorded, free=free, log=self._log)
             _check_interface(file, sessions[name], self.manifest)
         ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
         scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
@@ -190,7 +180,7 @@ class Engine:
         self._check_myself(provider, settings)
 
     def _check_myself(self, provider: str, settings: EngineSettings) -> None:
-        """Raise SelfCheckError where what was just opened does not say what the bundle says."""
+        """Raise SelfCheckError where the files that were just opened do not answer as the bundle says."""
         if self._asked is None:
             return
         manifest = self.manifest
@@ -201,6 +191,9 @@ class Engine:
         except SelfCheckError as error:
             self.unsound.append(f"{provider}{half_precision(provider, settings)}: {error}")
             raise
+
+    def _imagined(self, function: str, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> list[np.ndarray]:
+        return self._call(function, {"belief": belief, "actions": actions, "noise": noise}, len(actions))
 
     def _call(self, function: str, feeds: dict[str, np.ndarray], count: int = 1) -> list[np.ndarray]:
         file, outputs, call = self._functions[function]

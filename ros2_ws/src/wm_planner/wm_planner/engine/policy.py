@@ -37,7 +37,7 @@ class PolicyFile:
         return f"{self.manifest.policy_id} ({self.sha256[:12]})"
 
     def check_fits(self, bundle: BundleManifest) -> None:
-        """Raise ConfigError unless it takes the pictures, the vector inputs and the rate of a bundle."""
+        """Raise ConfigError unless it takes a bundle's pictures, vector inputs and rate."""
         ours = self.manifest
         asked = {
             "pictures": (_spell_image(bundle.image), _spell_image(ours.image)),
@@ -54,7 +54,7 @@ class PolicyFile:
 
 
 def read_policy(path: str | Path) -> PolicyFile:
-    """Read and check a policy file. Raises ConfigError saying what was expected, what was found and what to do."""
+    """Read and check a policy file. Raises ConfigError."""
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         found = "a folder" if file.is_dir() else "nothing there"
@@ -76,14 +76,12 @@ class Policy:
     """A policy file that runs. Its action is checked to be finite (NonFiniteError)."""
 
     def __init__(self, file: PolicyFile, settings: EngineSettings, log: Callable[[str], None]):
-        """Open the session. ``log`` takes a line for the provider chosen and for each one refused.
-
-        Raises EngineError when no provider can run it.
-        """
+        """``log`` takes a line for the provider chosen and for each one refused. Raises EngineError when none can run
+        it."""
         self._file = file
         self._log = log
         image = file.manifest.image
-        self._shapes = {  # behind N
+        self._shapes = {  # after N
             "image": (image.channels, image.height, image.width),
             "vector": (len(file.manifest.vector),),
             "previous_action": (3,),
@@ -91,8 +89,8 @@ class Policy:
         self.provider = first_that_works(settings, self._try, f"policy file {file.path}", log, graphs=False)
 
     def act(self, image: np.ndarray, vector: np.ndarray, previous_action: np.ndarray) -> np.ndarray:
-        """The command (3,), the caller's own, for ``image`` (C, height, width) uint8, ``vector`` (V,) in physical units
-        and the command (3,) applied before the image. Raises EngineError."""
+        """The command (3,) for ``image`` (C, height, width) uint8, ``vector`` (V,) in physical units and the command
+        (3,) applied before the image. Raises EngineError."""
         feeds = {
             "image": image[None],
             "vector": np.asarray(vector, np.float32)[None],

@@ -1,4 +1,4 @@
-"""Does this machine say what the bundle says? The bundle's questions, asked of the engine that is about to drive."""
+"""The bundle's self-check: does the engine that is about to drive answer its questions as it says?"""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ NONE = "not done: the bundle carries none; bring it forward with `ros2 run wm_tr
 
 
 class SelfCheckError(EngineError):
-    """A provider that runs the bundle and does not say what it says."""
+    """A provider that runs the bundle and answers otherwise than it says."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _LIBRARIES = {TENSORRT: "libonnxruntime_providers_tensorrt.so", CUDA: "libonnxru
 def check_usable(provider: str, files: Iterable[Path]) -> None:
     """Raise EngineError for a provider not in this build, and for a GPU where one of ``files`` has eight-bit products.
 
-    No GPU provider has them all: each one's factors would travel to the processor and its result back, in every step.
+    No GPU provider has them all: their factors would travel to the processor and the results back, in every step.
     """
     if provider not in ort.get_available_providers():
         raise EngineError(f"not in this build of onnxruntime {ort.__version__}")
@@ -87,7 +87,7 @@ def open_session(
 
 
 def _model(file: Path, on_gpu: bool) -> str | bytes:
-    """What onnxruntime is to open: the file, or its bytes with eight-bit weights that the processor multiplies exactly."""
+    """What onnxruntime opens: the file, or its bytes with eight-bit weights that the processor multiplies exactly."""
     content = b"" if on_gpu else file.read_bytes()
     changed = suited(content)
     return str(file) if changed == content else changed
@@ -100,10 +100,8 @@ def first_line(error: Exception) -> str:
 
 
 def left_to_processor(session: ort.InferenceSession) -> str:
-    """How many operators of which kind the processor computes, as "2 Cast, 1 Shape"; empty for none, or unknown.
-
-    onnxruntime before 1.24 does not tell.
-    """
+    """How many operators of which kind the processor computes, as "2 Cast, 1 Shape"; empty for none, and before
+    onnxruntime 1.24, which does not tell."""
     try:
         parts = session.get_provider_graph_assignment_info()
     except Exception:  # of no common base; a line for the log keeps no model from running
@@ -128,7 +126,7 @@ def _options(
     precision, here = set_precision(settings.fp16), this_platform()
     folder = None
     if "unknown" not in (here.tensorrt, here.gpu):  # else onnxruntime will say what is missing
-        folder = _kept_folder(engine_folder(settings.engine_cache, file, precision, here), log)
+        folder = _made(engine_folder(settings.engine_cache, file, precision, here), log)
         if not engines_kept(folder):
             how_long = "every time: there is no engine cache" if folder is None else f"once; kept in {folder}"
             log(f"TensorRT builds the engines of {file.name} in {precision}: some minutes, {how_long}")
@@ -136,11 +134,11 @@ def _options(
     return options | profile_options(free, most) if free else options
 
 
-def _kept_folder(folder: Path | None, log: Callable[[str], None]) -> Path | None:
+def _made(folder: Path | None, log: Callable[[str], None]) -> Path | None:
     """``folder``, made where it is missing; None where that cannot be."""
     try:
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what lies there is run
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is in it is executed
     except OSError as error:
         log(f"engines cannot be kept: {error}; set engine_cache to a folder of your own")
         return None

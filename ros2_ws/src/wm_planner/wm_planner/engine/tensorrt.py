@@ -1,8 +1,8 @@
 """What onnxruntime tells TensorRT: its precision, its limits, and where the engines that it builds are kept.
 
-TensorRT compiles a model into an *engine*, which takes minutes, for one GPU and one TensorRT. onnxruntime names an
-engine's file by the names of the model's nodes, not by its weights: two training runs of one architecture would share
-it. So every model file gets a folder of its own here, named by its hash.
+TensorRT compiles a model into an *engine* for one GPU and one TensorRT, which takes minutes. onnxruntime names an
+engine's file by the model's nodes, not by its weights: two training runs of one architecture would share it. So every
+model file gets a folder of its own, named by its hash.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ _MAJOR, _MINOR = 75, 76  # CUdevice_attribute: compute capability
 
 @dataclass(frozen=True)
 class Platform:
-    """What an engine is built by and for; with any other one it is not valid. Versions, and the first GPU's name."""
+    """What an engine is built by and for, and valid with: versions, and the first GPU's name."""
 
     onnxruntime: str
     tensorrt: str
@@ -34,11 +34,8 @@ class Platform:
 
 
 def engine_folder(engine_cache: str, file: Path, precision: str, platform: Platform) -> Path | None:
-    """The folder for the engines of the model ``file``; None where ``engine_cache`` is "off".
-
-    ``engine_cache`` is a folder, or "auto" for the one in the user's cache directory. Raises OSError for a model that
-    cannot be read.
-    """
+    """The folder for the engines of the model ``file``; None where ``engine_cache`` is "off". Raises OSError for a
+    model that cannot be read."""
     if engine_cache == OFF:
         return None
     root = _user_cache() if engine_cache == AUTO else Path(engine_cache).expanduser().resolve()
@@ -49,7 +46,7 @@ def engine_folder(engine_cache: str, file: Path, precision: str, platform: Platf
 def tensorrt_options(fp16: bool, workspace_mb: int, folder: Path | None) -> dict[str, str]:
     """Options of onnxruntime's TensorRT provider; ``folder`` keeps the engines, None: they are built every time.
 
-    The measured times of kernels, which make the next model's engines faster to build, lie one folder up.
+    One folder up are the measured times of kernels, with which the next model's engines are built faster.
     """
     options = {"trt_fp16_enable": "1" if fp16 else "0", "trt_max_workspace_size": str(workspace_mb * _MEBIBYTE)}
     if folder is not None:
@@ -63,11 +60,8 @@ def tensorrt_options(fp16: bool, workspace_mb: int, folder: Path | None) -> dict
 
 
 def profile_options(free: Mapping[str, tuple[int, ...]], most: int) -> dict[str, str]:
-    """The range of shapes to build for: without it TensorRT builds anew, for seconds, at every new shape.
-
-    ``free``: the inputs whose first dimension is free, by name, with their other dimensions; ``most`` is the largest
-    that the first one will be.
-    """
+    """The range of shapes to build for: without it TensorRT builds anew, for seconds, at every new shape. ``free`` and
+    ``most`` as of ``open_session``."""
 
     def shapes(count: int) -> str:
         return ",".join(f"{tensor}:{'x'.join(str(size) for size in (count, *rest))}" for tensor, rest in free.items())
@@ -83,7 +77,7 @@ def set_precision(fp16: bool) -> str:
     """Bring this process to the precision asked for, and name it: float32, fp16, or tf32.
 
     TensorRT rounds the factors of float32 products to TF32 unless the environment forbids it, and the parity measured
-    at export would not hold. Whoever set the variable decides. Call it before NVIDIA's libraries are loaded.
+    at export would not hold. A variable that is set already decides. Call it before NVIDIA's libraries are loaded.
     """
     if fp16:
         return "fp16"
@@ -118,7 +112,7 @@ def gpu_name() -> str:
             for number, attribute in zip(numbers, (_MAJOR, _MINOR), strict=True)
         ),
     ]
-    if any(calls):  # CUDA's word for success is 0
+    if any(calls):  # 0 is success
         return "unknown"
     return f"{name.value.decode(errors='replace')} sm{numbers[0].value}{numbers[1].value}"
 
@@ -136,7 +130,7 @@ def tensorrt_version() -> str:
 
 
 def _user_cache() -> Path:
-    """The XDG base directory specification's, and no other value of its variable than an absolute path."""
+    """By the XDG base directory specification, which ignores a path that is not absolute."""
     told = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (told if told.is_absolute() else Path.home() / ".cache") / "wm_planner" / "tensorrt"
 

@@ -1,4 +1,4 @@
-"""What /diagnostics says of the planner, in the form that diagnostic_updater gives it; without ROS."""
+"""What /diagnostics says of the planner, in diagnostic_updater's form; without ROS."""
 
 import time
 from collections import deque
@@ -15,7 +15,7 @@ from wm_planner.pilot.modes import Mode
 from wm_planner.planning.costs import make_costs
 
 WINDOW_S = 5.0  # rates, shares and percentiles are of this long
-_WHOLE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
+_COMPLETE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
 
 
 class Level(IntEnum):
@@ -29,7 +29,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One line: ``values`` are names with their units, and numbers as text."""
+    """One line. ``values``: numbers as text, by names with units."""
 
     name: str
     level: Level
@@ -39,7 +39,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What does not change while the node is configured."""
+    """What stays the same while the node is configured."""
 
     bundle_id: str
     provider: str
@@ -48,13 +48,13 @@ class EngineFacts:
     surprise_threshold: float  # [nats]
     policy_id: str = "none"
     self_check: str = NONE
-    unsound: tuple[str, ...] = ()  # providers refused because they did not say what the bundle says
+    unsound: tuple[str, ...] = ()  # providers that failed the bundle's self-check
 
 
 @dataclass(frozen=True)
 class CommandRecord:
-    """One command. ``surprise`` [nats], ``candidates`` and ``iterations`` only where there was a plan; ``expected``: a
-    brake that belongs to every healthy drive."""
+    """One command. ``surprise`` [nats], ``candidates`` and ``iterations``: of its plan; ``expected``: a brake that
+    belongs to every healthy drive."""
 
     mode: Mode
     reason: str
@@ -93,7 +93,7 @@ class _Window:
 
 
 class Diagnostics:
-    """Told what happens, says once in a while how everything is."""
+    """Hears what happens, and says now and then how everything is."""
 
     def __init__(
         self, node: str, cameras: Sequence[str], engine: EngineFacts, *, clock: Callable[[], float] = time.monotonic
@@ -106,7 +106,7 @@ class Diagnostics:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the node was activated."""
+        """Forget everything: the node is being activated."""
         self._images = [_Window(self._clock) for _ in self._cameras]
         self._image_s: list[float | None] = [None] * len(self._cameras)
         self._answers = _Window(self._clock)
@@ -120,7 +120,7 @@ class Diagnostics:
         self._image_s[camera] = self._clock()
 
     def take_command(self, record: CommandRecord, answers_image: bool) -> None:
-        """A command was sent; ``answers_image``: not by the watchdog nor at the end."""
+        """A command was sent. ``answers_image``: not the watchdog's, and not the last one."""
         self._last = record
         if answers_image:
             self._answers.add(record)
@@ -138,22 +138,19 @@ class Diagnostics:
     ) -> list[Diagnosis]:
         """Every line as of now.
 
-        ``counts`` of the synchroniser; ``plans`` that a search is to imagine, ``deadline_ms`` and ``image_timeout_s``
-        as they are set; ``topic_faults``: what is wrong with the topics' publishers and subscribers; ``where`` tells
-        who publishes the cameras' topics, and is asked while no image comes.
+        ``counts`` of the synchroniser; ``plans`` that a search is to imagine; ``topic_faults``: what is wrong with the
+        topics' publishers and subscribers; ``where`` tells who publishes the cameras' topics while no image comes.
         """
-        lines = [
-            self._camera(counts, image_timeout_s, where),
+        camera, self._counts = self._camera(counts, image_timeout_s, where), counts
+        topics = "; ".join(topic_faults) or "publishers and subscribers fit"
+        return [
+            camera,
             self._deadline(deadline_ms),
             self._surprise(),
             self._engine_line(plans),
             self._mode(),
-            self._line("topics", Level.ERROR, "; ".join(topic_faults))
-            if topic_faults
-            else self._line("topics", Level.OK, "publishers and subscribers fit"),
+            self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
         ]
-        self._counts = counts
-        return lines
 
     @property
     def _rests(self) -> bool:
@@ -179,12 +176,8 @@ class Diagnostics:
             level = Level.OK if seen and self._rests else Level.ERROR if seen else Level.STALE
             return self._line("camera", level, "; ".join([*silent, *filter(None, [where()])]), values)
         if counts.incomplete > self._counts.incomplete or counts.dropped > self._counts.dropped:
-            return self._line(
-                "camera",
-                Level.WARN,
-                "cameras are not in step: frames without all pictures, or pictures that came too late",
-                values,
-            )
+            out_of_step = "cameras are not in step: frames without all pictures, or pictures that came too late"
+            return self._line("camera", Level.WARN, out_of_step, values)
         return self._line("camera", Level.OK, f"{min(window.rate_hz() for window in self._images):.1f} Hz", values)
 
     def _deadline(self, deadline_ms: float) -> Diagnosis:
@@ -192,13 +185,9 @@ class Diagnostics:
         values = {"deadline [ms]": deadline_ms, "misses": self._misses, "commands": self._commands}
         if not answers:
             return self._line("deadline", Level.STALE, f"no image answered in {WINDOW_S:g} s", values)
-        latencies = np.array([record.latency_ms for record in answers])
-        middle, high = np.percentile(latencies, (50, 99))
-        values |= {
-            "latency p50 [ms]": float(middle),
-            "latency p99 [ms]": float(high),
-            "latency max [ms]": float(latencies.max()),
-        }
+        latencies = np.percentile([record.latency_ms for record in answers], (50, 99, 100))
+        names = ("latency p50 [ms]", "latency p99 [ms]", "latency max [ms]")
+        values |= dict(zip(names, map(float, latencies), strict=True))
         missed = sum(record.missed for record in answers)
         level = Level.OK if not missed else Level.WARN if 2 * missed < len(answers) else Level.ERROR
         return self._line("deadline", level, f"{missed} of {len(answers)} commands late", values)
@@ -211,12 +200,8 @@ class Diagnostics:
             return self._line("surprise", Level.STALE, f"nothing observed in {WINDOW_S:g} s", values)
         above = sum(surprise > limit for surprise in observed)
         values |= {"surprise [nats]": observed[-1], "surprise max [nats]": max(observed)}
-        return self._line(
-            "surprise",
-            Level.WARN if above else Level.OK,
-            f"{above} of {len(observed)} observations above the threshold",
-            values,
-        )
+        told = f"{above} of {len(observed)} observations above the threshold"
+        return self._line("surprise", Level.WARN if above else Level.OK, told, values)
 
     def _engine_line(self, plans: int) -> Diagnosis:
         engine = self._engine
@@ -238,18 +223,13 @@ class Diagnostics:
         }
         if engine.unsound:
             values["refused"] = "; ".join(engine.unsound)
-            return self._line(
-                "engine", Level.WARN, f"on {engine.provider}: the bundle's self-check fails on another one", values
-            )
+            refused = f"on {engine.provider}: the bundle's self-check fails on another one"
+            return self._line("engine", Level.WARN, refused, values)
         if not planned:
             return self._line("engine", Level.STALE, f"no plan in {WINDOW_S:g} s", values)
-        if imagined < _WHOLE_SEARCH * plans:
-            return self._line(
-                "engine",
-                Level.WARN,
-                f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search",
-                values,
-            )
+        if imagined < _COMPLETE_SEARCH * plans:
+            cut = f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search"
+            return self._line("engine", Level.WARN, cut, values)
         return self._line("engine", Level.OK, engine.provider, values)
 
     def _mode(self) -> Diagnosis:
@@ -263,7 +243,7 @@ class Diagnostics:
 
 
 def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
-    """Plans that a search imagines when it has the time; without an ensemble, risk costs several futures of a plan."""
+    """Plans that a search imagines when it has the time."""
     if not config.searches:
         return 1
     return config.candidates // config.futures_per_plan(make_costs(config, has_ensemble)) * config.iterations
