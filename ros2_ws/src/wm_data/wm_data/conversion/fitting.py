@@ -4,17 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from wm_bundle import ImageError
 
 from wm_data.conversion.options import ConvertOptions
-from wm_data.conversion.pictures import CameraView
+from wm_data.conversion.pictures import CameraView, usual_names
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError
 from wm_data.rates import rate_of, same_rate
 
 
 def fitted(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
-    """An episode as the options want it; ``file`` is what it came from. Raises ConversionError, ImageError."""
-    return _resized(_chosen_cameras(_with_rate(episode, file, options), file, options), options)
+    """An episode as the options want it; ``file`` is what it came from. Raises ConversionError."""
+    try:
+        return _resized(_chosen_cameras(_with_rate(episode, file, options), file, options), options)
+    except (ImageError, TypeError, KeyError) as error:
+        raise ConversionError(f"{file}: {error}") from None
 
 
 def _with_rate(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
@@ -79,7 +83,7 @@ def _resized(episode: Episode, options: ConvertOptions) -> Episode:
     rows, channels, height, width = episode.observations.shape
     size = options.image_size
     metas = _camera_metas(episode)
-    names = [meta["name"] for meta in metas] if metas else _names(channels // 3, options)
+    names = [meta["name"] for meta in metas] if metas else options.cameras or usual_names(channels // 3)
     views = [CameraView(name, size, options.fit, options.crop) for name in names]
     as_they_are = (height, width) == (size, size) and options.crop is None
     observations = episode.observations
@@ -93,9 +97,3 @@ def _resized(episode: Episode, options: ConvertOptions) -> Episode:
     if metas is None or not only_scaled:
         metas = [view.meta for view in views]
     return replace(episode, observations=observations, meta={**episode.meta, "cameras": metas})
-
-
-def _names(count: int, options: ConvertOptions) -> list[str]:
-    if options.cameras:
-        return list(options.cameras)
-    return ["rgb_front"] if count == 1 else [f"camera_{k}" for k in range(count)]

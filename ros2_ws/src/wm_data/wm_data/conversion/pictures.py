@@ -8,6 +8,11 @@ from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor, d
 Fit = Literal["stretch", "crop", "letterbox"]
 
 
+def usual_names(cameras: int) -> list[str]:
+    """Names for so many cameras that have none."""
+    return ["rgb_front"] if cameras == 1 else [f"camera_{k}" for k in range(cameras)]
+
+
 def camera_spec(
     name: str, height: int, width: int, fit: Fit, crop: tuple[int, int, int, int] | None = None, size: int = 64
 ) -> CameraSpec:

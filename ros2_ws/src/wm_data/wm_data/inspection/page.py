@@ -22,20 +22,20 @@ def build_page(name: str, survey: Survey, problems: Lines, skipped: Lines, faile
     sections = []
     if problems:
         sections.append(
-            Section("To look at", [_list("where", "what", problems)], "What training would refuse or learn wrongly.")
+            Section("To look at", [Table(("where", "what"), problems)], "What training would refuse or learn wrongly.")
         )
     sections += _contact_sheet(survey)
-    sections.append(Section("Dataset", [_list("property", "value", facts.overview(survey))]))
+    sections.append(Section("Dataset", [Table(("property", "value"), facts.overview(survey))]))
     if survey.episodes:
         sections += _distributions(survey)
     gaps = [(f"{seconds:.3f} s", f"after row {row} of {file}") for file, row, seconds in survey.gaps]
     none = Prose("No time between two rows is over 1.5 of the usual one.")
-    sections.append(Section("Longest gaps", [_list(Head("time", "gap"), "where", gaps) if gaps else none]))
+    sections.append(Section("Longest gaps", [Table((Head("time", "gap"), "where"), gaps) if gaps else none]))
     if skipped:
-        blocks = [_list("what", "how often", skipped)]
+        blocks = [Table(("what", "how often"), skipped)]
         sections.append(Section("Left out by the conversion", blocks, "From report.json."))
     if failed:
-        blocks = [_list("recording", "reason", failed)]
+        blocks = [Table(("recording", "reason"), failed)]
         sections.append(Section("Recordings that could not be converted", blocks, "From report.json."))
     sections.append(_episodes(survey))
     return Page(f"Episodes · {name}", _headline(survey, problems), tiles=_tiles(survey, problems), sections=sections)
@@ -136,7 +136,3 @@ def _contact_sheet(survey: Survey) -> list[Section]:
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
     picture = Picture(sheet, f"middle pictures of {len(chosen)} episodes", width=2 * columns * width)
     return [Section("Contact sheet", [picture], "Middle pictures of episodes, evenly chosen.")]
-
-
-def _list(first: str | Head, second: str, lines: Lines) -> Table:
-    return Table((first, second), lines)

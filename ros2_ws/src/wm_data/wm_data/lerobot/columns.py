@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -27,8 +28,8 @@ class Layout:
     """
 
     cameras: tuple[str, ...]
-    height: int
-    width: int
+    size: tuple[int, int]
+    """Height and width [px]."""
     vector: tuple[str, ...]
     reward_terms: tuple[str, ...]
     rate_hz: float
@@ -50,27 +51,25 @@ class Layout:
             episode = read_episode(file)
             if episode.actions.shape[1] != len(ACTION_NAMES):
                 raise ConversionError(f"episode {file} has actions of {episode.actions.shape[1]} numbers, expected 3")
-            found = _fitting(episode, file)
+            found = _common(episode, file)
             agreed = agreed or found
-            for what, here, there in zip(_FITTING, found, agreed, strict=True):
-                if not (same_rate(here, there) if what == _RATE else here == there):
+            for what, here, there in zip(_Common._fields, found, agreed, strict=True):
+                if not (same_rate(here, there) if what == "rate" else here == there):
                     raise ConversionError(
-                        f"episode {file} has {what} {here}, {files[0].name} has {there}: "
+                        f"episode {file} has the {what.replace('_', ' ')} {here}, {files[0].name} has {there}: "
                         f"a LeRobot dataset has one of it, keep them in separate folders"
                     )
             traits.append(traits_of(f"episode {file.name}", episode))
             expert += bool(np.isfinite(episode.expert_actions).any())
             stamps += episode.stamps_ns is not None
             mask += episode.camera_mask is not None
-            rates += [found[-1]] if found[-1] is not None else []
+            rates += [found.rate] if found.rate is not None else []
         check(traits)
-        cameras, (height, width), vector, terms, _ = agreed
         return cls(
-            cameras=cameras,
-            height=height,
-            width=width,
-            vector=vector,
-            reward_terms=terms,
+            cameras=agreed.cameras,
+            size=agreed.picture_size,
+            vector=agreed.vector_inputs,
+            reward_terms=agreed.reward_terms,
             rate_hz=float(np.median(rates)) if rates else _UNKNOWN_RATE_HZ,
             rates_hz=(min(rates), max(rates)) if rates else (),
             has_expert=expert > 0,
@@ -81,7 +80,7 @@ class Layout:
     @property
     def features(self) -> dict[str, dict]:
         """The ``features`` of info.json, in the order of the columns."""
-        picture = {"dtype": "image", "shape": [self.height, self.width, 3], "names": ["height", "width", "channels"]}
+        picture = {"dtype": "image", "shape": [*self.size, 3], "names": ["height", "width", "channels"]}
         numbers = (  # name, type, names of the numbers or None for a single one, and whether it is there
             ("observation.state", "float32", self.vector, bool(self.vector)),
             ("action", "float32", ACTION_NAMES, True),
@@ -146,11 +145,17 @@ class Layout:
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-_RATE = "the rate"
-_FITTING = ("the cameras", "the picture size", "the vector inputs", "the reward terms", _RATE)
+class _Common(NamedTuple):
+    """What the episodes of a dataset have in common."""
+
+    cameras: tuple[str, ...]
+    picture_size: tuple[int, int]
+    vector_inputs: tuple[str, ...]
+    reward_terms: tuple[str, ...]
+    rate: float | None
 
 
-def _fitting(episode: Episode, file: Path) -> tuple:
+def _common(episode: Episode, file: Path) -> _Common:
     count, height, width = episode.observations.shape[1] // 3, *episode.observations.shape[2:]
     meta = episode.meta
     cameras = _names(meta.get("cameras"), count, "camera")
@@ -161,7 +166,7 @@ def _fitting(episode: Episode, file: Path) -> tuple:
     rate = rate_of(meta)
     if rate is None and meta.get("rate_hz") is not None:
         raise ConversionError(f"episode {file} has a rate_hz of {meta['rate_hz']!r}, expected rows per second")
-    return cameras, (height, width), vector, terms, rate
+    return _Common(cameras, (height, width), vector, terms, rate)
 
 
 def _names(told: object, count: int, otherwise: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 from wm_bundle.times import NS_PER_S
 
+from wm_data.conversion.pictures import usual_names
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError
 
@@ -52,7 +53,7 @@ def camera_names(episode: Episode) -> list[str]:
         names = [name if not name[0].isdigit() else f"camera_{name}" for name in names]
         if len(set(names)) == count:
             return names
-    return ["rgb_front"] if count == 1 else [f"camera_{k}" for k in range(count)]
+    return usual_names(count)
 
 
 def check_numbers(episode: Episode) -> None:

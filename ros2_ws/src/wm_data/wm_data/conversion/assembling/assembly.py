@@ -7,6 +7,7 @@ n + 1 moments is an episode of n rows: nobody knows what the last moment's actio
 import math
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
@@ -23,9 +24,38 @@ from wm_data.errors import ConversionError
 
 CONVERTER_VERSION = 2  # 2: speeds without a sign, no row driven backwards, runs told by the pictures' order
 ACTION_CONVENTION = "steer right positive, throttle, brake; row t acts from t to t+1"
-# Why rows are left out, and an episode is cut, besides a number that is missing.
-_BACKWARDS = ("row driven backwards, which no action tells", "the vehicle drives backwards")
-_ON_THE_SPOT = ("row that turns on the spot, which no action tells", "the vehicle turns on the spot")
+
+
+class _Lack(NamedTuple):
+    """Why rows are skipped, and an episode is cut before them."""
+
+    left_out: str
+    cut: str
+
+
+class _Actions(NamedTuple):
+    """Of n rows."""
+
+    values: np.ndarray
+    """(n, 3)."""
+    known: np.ndarray
+    held: np.ndarray
+    """Whose steer is that of the row before, for want of speed."""
+
+
+class _Results(NamedTuple):
+    """What n rows led to."""
+
+    rewards: np.ndarray
+    terms: np.ndarray | None
+    """(n, R)."""
+    terminated: np.ndarray
+    truncated: np.ndarray
+    known: np.ndarray
+
+
+_BACKWARDS = _Lack("row driven backwards, which no action tells", "the vehicle drives backwards")
+_ON_THE_SPOT = _Lack("row that turns on the spot, which no action tells", "the vehicle turns on the spot")
 
 
 def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:
@@ -102,24 +132,20 @@ class _EpisodeBuilder:
         numbers = {name: values[:, 0] for name, (values, _) in told.items()}
         along, yaw_rate = numbers.get(SPEED.name), numbers.get(YAW_RATE.name)
         speed = None if along is None else SPEED.reading(along)
-        actions, acted, held = self._actions(stamps, along, yaw_rate)
-        rewards, terms, terminated, truncated, judged = self._results(stamps, speed, yaw_rate)
-        there = {
-            "control": acted,
-            **{name: known[1:] & known[:-1] for name, (_, known) in told.items()},
-            "step_result": judged,
-        }
-        needs = {(f"row without {name}", f"no {name}"): known for name, known in there.items()}
+        actions, results = self._actions(stamps, along, yaw_rate), self._results(stamps, speed, yaw_rate)
+        there = {name: known[1:] & known[:-1] for name, (_, known) in told.items()}
+        there = {"control": actions.known, **there, "step_result": results.known}
+        needs = {_Lack(f"row without {name}", f"no {name}"): known for name, known in there.items()}
         needs |= self._tellable(along, yaw_rate)
         columns = [entry.reading(numbers[name]) for name, entry in VECTOR_INPUTS.items() if name in numbers]
         vector = np.array(columns, np.float32).reshape(-1, len(stamps)).T
-        for first, end in self._stretches(stamps, terminated | truncated, needs):
+        for first, end in self._stretches(stamps, results.terminated | results.truncated, needs):
             if end - first < self._options.min_rows:
                 self._drive.report.leave_out(f"row of an episode shorter than {self._options.min_rows}", end - first)
                 continue
             part = slice(first, end)
             self._derived += end - first
-            self._held += int(held[part].sum())
+            self._held += int(actions.held[part].sum())
             pictures, mask = self._pictures(rows[first:end])
             last = np.arange(first, end) == end - 1
             for name in self._happened:
@@ -128,41 +154,37 @@ class _EpisodeBuilder:
                     self._happened[name] += float(between.sum())
             yield Episode(
                 observations=pictures,
-                actions=actions[part].astype(np.float32),
-                rewards=rewards[part],
+                actions=actions.values[part].astype(np.float32),
+                rewards=results.rewards[part],
                 dones=last,
-                terminals=last & terminated[part],
+                terminals=last & results.terminated[part],
                 vector=vector[part],
                 expert_actions=self._expert(stamps[part]),
                 stamps_ns=stamps[part],
                 camera_mask=mask,
-                reward_terms=None if terms is None else terms[part],
-                meta=self._meta(terms is not None),
+                reward_terms=None if results.terms is None else results.terms[part],
+                meta=self._meta(results.terms is not None),
             )
 
-    def _actions(self, stamps, speed, yaw_rate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Actions (n, 3) between n + 1 rows, which are known (n,), and of which the steer is held (n,)."""
+    def _actions(self, stamps, speed, yaw_rate) -> _Actions:
+        """Between n + 1 moments."""
         if self._drive.present.control is not None:
             actions, known = resampling.mean_over(self._drive.present.control, stamps[:-1], stamps[1:])
             inside = np.clip(actions, [-1.0, 0.0, 0.0], [1.0, 1.0, 1.0])
             outside = int((known & (actions != inside).any(axis=1)).sum())
             self._drive.report.leave_out("action outside its limits, brought back to them", outside)
-            return inside, known, np.zeros(len(inside), bool)
+            return _Actions(inside, known, np.zeros(len(inside), bool))
         if speed is None or yaw_rate is None:
             raise ConversionError(
                 f"the recording has no actions, and to derive them its speed and yaw rate are needed: it has "
                 f"{'no speed' if speed is None else 'a speed'} and {'no' if yaw_rate is None else 'a'} yaw rate"
             )
-        actions, held = derived_controls(
-            (speed[:-1], speed[1:]),
-            0.5 * (yaw_rate[1:] + yaw_rate[:-1]),
-            np.diff(stamps) / NS_PER_S,
-            self._drive.wheelbase_m,
-            self._max_steer_rad,
-        )
-        return actions, np.ones(len(actions), bool), held
+        turn, seconds = 0.5 * (yaw_rate[1:] + yaw_rate[:-1]), np.diff(stamps) / NS_PER_S
+        ends = speed[:-1], speed[1:]
+        actions, held = derived_controls(ends, turn, seconds, self._drive.wheelbase_m, self._max_steer_rad)
+        return _Actions(actions, np.ones(len(actions), bool), held)
 
-    def _tellable(self, speed, yaw_rate) -> dict[tuple[str, str], np.ndarray]:
+    def _tellable(self, speed, yaw_rate) -> dict[_Lack, np.ndarray]:
         """Which rows (n,) a steer and two pedals can tell at all, by the reason why not, see ``_stretches``."""
         if speed is None or self._drive.reverse_told:
             return {}
@@ -172,15 +194,14 @@ class _EpisodeBuilder:
         turning = turns_on_the_spot(speed[:-1], speed[1:], 0.5 * (yaw_rate[1:] + yaw_rate[:-1]))
         return {**forward, _ON_THE_SPOT: ~turning}
 
-    def _results(self, stamps, speed, yaw_rate):
-        """rewards (n,), terms (n, R) or None, terminated, truncated (n,), and which rows have a result (n,)."""
+    def _results(self, stamps, speed, yaw_rate) -> _Results:
         signals = self._drive.present
         count = len(stamps) - 1
         if signals.step is not None:
             steps = resampling.exactly_at(signals.step, stamps[1:])
             judged = np.isfinite(steps).all(axis=1)
             steps = np.nan_to_num(steps)
-            return steps[:, 0].astype(np.float32), None, steps[:, 1] > 0, steps[:, 2] > 0, judged
+            return _Results(steps[:, 0].astype(np.float32), None, steps[:, 1] > 0, steps[:, 2] > 0, judged)
         collisions, lanes = (
             None if signal is None else resampling.sum_between(signal, stamps)[:, 0]
             for signal in (signals.collision, signals.lane_invasion)
@@ -189,20 +210,19 @@ class _EpisodeBuilder:
             (stamps - stamps[0]) / NS_PER_S, speed, yaw_rate, lanes, collisions, self._options.target_speed
         )
         crashed = np.zeros(count, bool) if collisions is None else collisions > 0
-        return rewards, terms, crashed, np.zeros(count, bool), np.ones(count, bool)
+        return _Results(rewards, terms, crashed, np.zeros(count, bool), np.ones(count, bool))
 
     def _stretches(self, stamps, ended, needs) -> Iterator[tuple[int, int]]:
-        """(first, end) of the rows of each episode. ``needs``: which rows (n,) have what is needed, by what is said of
-        a row that does not and of the cut before it."""
+        """(first, end) of the rows of each episode. ``needs``: which rows (n,) have each thing that is needed."""
         usable = np.logical_and.reduce(list(needs.values()))
         first = 0
         count = len(usable)
         while first < count:
             if not usable[first]:
-                left_out, cut = next(reasons for reasons, there in needs.items() if not there[first])
-                self._drive.report.leave_out(left_out)
+                lack = next(lack for lack, there in needs.items() if not there[first])
+                self._drive.report.leave_out(lack.left_out)
                 if first and usable[first - 1]:
-                    self._drive.report.split(stamps[first], cut)
+                    self._drive.report.split(stamps[first], lack.cut)
                 first += 1
                 continue
             stop = np.flatnonzero(~usable[first:] | ended[first:])

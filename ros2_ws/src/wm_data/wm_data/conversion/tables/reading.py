@@ -127,7 +127,7 @@ def _json_rows(file: Path, place: Place) -> Iterator[Row]:
     if _encoding(file) != "utf-8-sig":
         raise ConversionError(f"{file} is UTF-16 text, expected JSON in UTF-8: save it as that")
     with open_regular(file, "rb") as stream:
-        # ijson.items would build what is nested a hundred thousand deep, and crash the process on taking it down.
+        # Not ijson.items: it would build what is nested a hundred thousand deep, and crash on taking it down.
         events = ijson.basic_parse(stream, use_float=True)
         depth = 0
         for event, _ in events:
@@ -136,32 +136,21 @@ def _json_rows(file: Path, place: Place) -> Iterator[Row]:
             depth += event.startswith("start_") - event.startswith("end_")
         else:
             raise ConversionError(f"{file} holds no list of rows, expected [{{...}}, ...] or {{'frames': [...]}}")
+        depth, builder = 0, ijson.ObjectBuilder()
         for event, value in events:
-            if event == "end_array":
-                return
-            place.row += 1
-            yield flat(_built(event, value, events, place), place)
-
-
-def _built(event: str, value: object, events: Iterator[tuple[str, object]], place: Place, depth: int = 0) -> object:
-    """The JSON value that begins with ``event``; the ``events`` after it are consumed up to its end."""
-    if depth > _DEEPEST:
-        raise ConversionError(f"{place} is nested more than {_DEEPEST} deep, expected an object with the row's values")
-    if event == "start_map":
-        built = {}
-        for event, key in events:
-            if event == "end_map":
-                break
-            built[key] = _built(*next(events), events, place, depth + 1)
-        return built
-    if event == "start_array":
-        items = []
-        for event, item in events:
-            if event == "end_array":
-                break
-            items.append(_built(event, item, events, place, depth + 1))
-        return items
-    return value
+            if depth == 0:
+                if event == "end_array":
+                    return
+                place.row += 1
+                builder = ijson.ObjectBuilder()
+            depth += event.startswith("start_") - event.startswith("end_")
+            if depth > _DEEPEST:
+                raise ConversionError(
+                    f"{place} is nested more than {_DEEPEST} deep, expected an object with the row's values"
+                )
+            builder.event(event, value)
+            if depth == 0:
+                yield flat(builder.value, place)
 
 
 def _folder_rows(folder: Path, place: Place) -> Iterator[Row]:

@@ -5,8 +5,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from wm_bundle import ImageError
-
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.fitting import fitted
 from wm_data.conversion.options import ConvertOptions
@@ -26,10 +24,7 @@ def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
         raise ConversionError(str(error)) from None
     except MemoryError:
         raise ConversionError(f"{file} needs more memory than there is") from None
-    try:
-        yield fitted(episode, file, options)
-    except (ImageError, TypeError, KeyError) as error:
-        raise ConversionError(f"{file}: {error}") from None
+    yield fitted(episode, file, options)
 
 
 def _check_bytes(file: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from wm_bundle import ImageError
 from wm_bundle.files import open_regular
 
 from wm_data.bags.bag import Bag, open_bag
@@ -39,14 +38,10 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
     """The one episode of a bag that is marked so. Raises ConversionError where it is not whole any more."""
-    episode, place = stored_episode(ref), ref.locator["paths"][0]
+    episode = stored_episode(ref)
     size = (options.image_size, options.image_size)
-    if options.cameras or options.crop is not None or episode.observations.shape[2:] != size:
-        try:
-            episode = fitted(episode, Path(place), options)
-        except (ImageError, TypeError, KeyError) as error:
-            raise ConversionError(f"{place}: {error}") from None
-    yield episode
+    as_it_is = not options.cameras and options.crop is None and episode.observations.shape[2:] == size
+    yield episode if as_it_is else fitted(episode, Path(ref.locator["paths"][0]), options)
 
 
 def stored_episode(ref: DriveRef) -> Episode:
