@@ -22,7 +22,7 @@ def session(tmp_path):
     """A session beside a planner that is slow to start, and the lines that it told."""
     with graph.rclpy_context(graph.fresh_domain_id()) as context, ProcessGroup() as processes:
         told = []
-        made = sessions.Session(
+        with sessions.Session(
             "planner",
             context,
             Recorder("recorder", context=context),
@@ -33,10 +33,9 @@ def session(tmp_path):
             0.0,
             lambda collector: None,
             told.append,
-        )
-        made.start("planner", [sys.executable, "-c", SLOW], {})
-        yield made, told
-        made.close()
+        ) as made:
+            made.start("planner", [sys.executable, "-c", SLOW], {})
+            yield made, told
 
 
 def test_a_long_wait_tells_now_and_then_what_the_planner_says(session, monkeypatch):

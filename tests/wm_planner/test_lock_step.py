@@ -11,8 +11,9 @@ from wm_planner.config import PlannerConfig
 from wm_sim.config import BridgeConfig
 from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.trial import wait_of
+from wm_tools.drive.entries import Entry
 from wm_tools.drive.options import DriveOptions
-from wm_tools.drive.runner import Controller, parameters_of
+from wm_tools.drive.runner import parameters_of
 from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED, replay_config
 
 ALL_OF_IT = lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S)
@@ -38,9 +39,9 @@ def test_the_built_in_simulator_waits_as_long_as_the_others_are_told():
 
 def test_all_who_decide_in_lock_step_take_the_same_parameters(manifest):
     bundle = SimpleNamespace(manifest=manifest, path=Path("bundle"))
-    drive = parameters_of(DriveOptions(real_time_factor=0.0), bundle, Controller())
+    drive = parameters_of(DriveOptions(real_time_factor=0.0), bundle, Entry("planner", "planner"))
     assert ALL_OF_IT.items() <= drive.items()
-    assert not ALL_OF_IT.keys() & parameters_of(DriveOptions(), bundle, Controller()).keys()
+    assert not ALL_OF_IT.keys() & parameters_of(DriveOptions(), bundle, Entry("planner", "planner")).keys()
     assert wait_of(BenchmarkOptions()) == lock_step.EMBEDDED_WAIT_S
     assert wait_of(BenchmarkOptions(simulator=EXTERNAL, max_steps=1)) == lock_step.BRIDGE_WAIT_S
     config = replay_config(bundle.path, ())

@@ -10,7 +10,6 @@ from wm_tools.benchmark.episode import episode_figures
 from wm_tools.benchmark.metrics import FIGURES
 from wm_tools.benchmark.trip import StatusTripCollector, TripCollector
 from wm_tools.drive.records import MotionSample, PlannerSample, StepSample
-from wm_tools.drive.wording import episode_ending
 
 CARRACING = WORLDS["carracing"]
 PERIOD_S = 0.08
@@ -143,5 +142,5 @@ def test_progress_is_the_share_of_the_tiles_that_carracing_itself_counts(action,
     (trip,) = collector.close()
     environment = world._env
     share = environment.tile_visited_count / len(environment.track)
-    assert share > 0.01 and episode_ending(trip, CARRACING) == ending
+    assert share > 0.01 and trip.ending(CARRACING) == ending
     assert episode_figures(trip, PERIOD_S, CARRACING.map_name)["progress"] == pytest.approx(share, abs=1e-4)

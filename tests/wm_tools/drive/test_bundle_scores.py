@@ -61,7 +61,7 @@ def test_line_summary_and_page_tell_the_lock_step_score_of_the_planner(bundle, r
     text = text_of(told, manifest)
     for said in (
         "B" + LINE,
-        "planner less actor 8.2 (3.0 to 13.0) 100",
+        "planner minus actor 8.2 (3.0 to 13.0) 100",
         "real-time, 100 tracks (seeds 5000 to 5099)",
         "actor 910.0 (95 % 905 to 915) 0 of 100 tiny-test (01)",
     ):

@@ -21,7 +21,7 @@ from wm_tools.benchmark.trip import TripCollector
 from wm_tools.drive import options as drive_options
 from wm_tools.drive.progress import DriveProgress
 from wm_tools.drive.records import StepSample
-from wm_tools.drive.wording import episode_ending
+
 
 def help_of(options):
     text = io.StringIO()
@@ -41,7 +41,7 @@ print(json.dumps({
     "helps": ["a line with a home" in help_of(options) for options in (drive_options, benchmark_options)],
     "bridge": BridgeConfig(world="toy").world,
     "steps": DriveProgress(Console(), 0.08, 1, None, WORLDS["toy"])._steps,
-    "ending": episode_ending(trip, WORLDS["toy"]),
+    "ending": trip.ending(WORLDS["toy"]),
     "figures": [figures["progress"], figures["lap_finished"]],
     "simulator": WORLDS["toy"].simulator,
     "expert": drive_expert(1, 0.08, "toy").line(1),

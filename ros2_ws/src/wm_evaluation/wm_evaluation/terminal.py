@@ -1,12 +1,18 @@
-"""Tables on terminals of any width, and a bar that counts."""
+"""Tables on terminals of any width, and bars."""
 
+from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 _ANY_WIDTH = 10_000
 _SHORTEST_NAME = 12  # what a column of names keeps for each of its lines
+
+
+def plain_table(title: str) -> Table:
+    """A table without lines between its cells."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def print_whole(console: Console, table: Table) -> None:
@@ -37,3 +43,22 @@ def counting_progress(title: str, console: Console) -> Progress:
         console=console,
         disable=not console.is_terminal,
     )
+
+
+class PassingBar:
+    """A bar that is gone at the end, and lines above it that stay. A context manager."""
+
+    def __init__(self, console: Console, *columns: ProgressColumn | str):
+        self.console = console
+        self.bar = Progress(*columns, console=console, transient=True)
+
+    def __enter__(self):
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.bar.stop()
+
+    def say(self, line: str) -> None:
+        """A line of plain text above the bar."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Counts and durations as people write them, for terminals and pages."""
+"""Numbers as people write them, for terminals and pages."""
 
 
 def counted(count: int, what: str) -> str:
@@ -17,3 +17,13 @@ def spell_duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60} s"
     minutes = round(seconds / 60.0)
     return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def spell_number(value: float | None, how: str = ".1f", unit: str = "") -> str:
+    """`12.3 ms`, or a dash where it is not known."""
+    return "–" if value is None else f"{value:{how}}{unit}"
+
+
+def spell_interval(low: float | None, high: float | None, how: str = ".0f") -> str:
+    """`low to high`, or a dash where it is not known."""
+    return "–" if low is None or high is None else f"{low:{how}} to {high:{how}}"

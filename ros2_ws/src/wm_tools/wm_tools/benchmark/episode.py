@@ -10,7 +10,6 @@ from wm_sim.worlds import world_of_map
 
 from wm_tools.benchmark.trip import Trip
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
-from wm_tools.drive.wording import episode_ending
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # where only a number differs, it is the same reason
 
@@ -63,7 +62,7 @@ def _task(trip: Trip, period_s: float, map_name: str | None) -> dict:
     return {
         "score": trip.score,
         "progress": world.progress(trip.steps, period_s) if world else None,
-        "lap_finished": float(episode_ending(trip, world) == success) if success else None,
+        "lap_finished": float(trip.ending(world) == success) if success else None,
         "off_track_share": trip.off_track_fraction,
     }
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from wm_evaluation.wording import spell_interval, spell_number
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -20,7 +22,7 @@ class Figure:
 
     def spell(self, value: float | None) -> str:
         """The number as tables show it, without the unit; a dash where there is none."""
-        return "–" if value is None else f"{self.scale * value:.{self.digits}f}"
+        return spell_number(None if value is None else self.scale * value, f".{self.digits}f")
 
     @property
     def head(self) -> str:
@@ -54,3 +56,9 @@ FIGURES = (
     Figure("degraded_share", "Degraded", _CONTROL, "%", 2, 100.0),
 )
 BY_NAME = {figure.name: figure for figure in FIGURES}
+SCORE = BY_NAME["score"]
+
+
+def score_interval(cell: dict) -> str:
+    """`low to high` of a mean score, or a dash."""
+    return spell_interval(cell["low"], cell["high"])

@@ -10,13 +10,14 @@ from wm_evaluation.report.palette import assign, colour
 from wm_evaluation.wording import counted
 
 from wm_tools.benchmark.disturbance import KINDS
-from wm_tools.benchmark.metrics import BY_NAME, FIGURES, Figure
+from wm_tools.benchmark.metrics import BY_NAME, FIGURES, SCORE, Figure, score_interval
 from wm_tools.benchmark.options import LOCK_STEP
 from wm_tools.benchmark.summary import AT_SIZES, grouped
-from wm_tools.benchmark.terminal import difference_cells, spell_interval
-from wm_tools.drive.options import REFERENCES
+from wm_tools.benchmark.terminal import difference_cells
+from wm_tools.drive.entries import REFERENCES
 
 TRACKS_HEIGHT = 320  # [px]
+_INTERVAL, _FAILED = Head("95 %", "bootstrap_interval"), Head("Failed", "failed_episodes")
 
 
 def build_page(summary: dict, episodes: Sequence[dict]) -> Page:
@@ -54,32 +55,32 @@ def _with_models(summary: dict) -> list[dict]:
 
 
 def _headline(summary: dict) -> str:
-    told = []
-    for group in _with_models(summary)[:2]:
-        score = group["figures"]["score"]
-        if score["mean"] is None:
-            continue
-        interval = "" if score["low"] is None else f" ({spell_interval(score)})"
-        told.append(f"{_name(group)}: {BY_NAME['score'].spell(score['mean'])}{interval}")
+    told = [
+        f"{_name(group)}: {SCORE.spell(score['mean'])}"
+        + ("" if score["low"] is None else f" ({score_interval(score)})")
+        for group in _with_models(summary)[:2]
+        if (score := group["figures"]["score"])["mean"] is not None
+    ]
     if told:
         return f"Mean score of {'; of '.join(told)}"
     return f"{summary['driven']} of {counted(summary['planned'], 'episode')} driven, {summary['failed']} failed"
 
 
 def _tiles(summary: dict) -> list[Tile]:
-    failed = summary["failed"]
-    tiles = [
-        Tile(BY_NAME["score"].spell(group["figures"]["score"]["mean"]), f"score of {_name(group)}", "score")
-        for group in _with_models(summary)
-        if group["figures"]["score"]["mean"] is not None
+    tone = "bad" if summary["failed"] else "good"
+    return [
+        *(
+            Tile(SCORE.spell(group["figures"]["score"]["mean"]), f"score of {_name(group)}", "score")
+            for group in _with_models(summary)
+            if group["figures"]["score"]["mean"] is not None
+        ),
+        Tile(f"{summary['failed']} of {summary['driven']}", "episodes failed", "failed_episodes", tone),
+        *(
+            Tile(f"{group['latency_ms']['p99']:.0f} ms", f"latency p99, {_name(group)}", "command_latency")
+            for group in summary["groups"]
+            if group["latency_ms"] and group["mode"] != LOCK_STEP
+        ),
     ]
-    tone = "bad" if failed else "good"
-    tiles.append(Tile(f"{failed} of {summary['driven']}", "episodes failed", "failed_episodes", tone))
-    for group in summary["groups"]:
-        latency = group["latency_ms"]
-        if latency and group["mode"] != LOCK_STEP:
-            tiles.append(Tile(f"{latency['p99']:.0f} ms", f"latency p99, {_name(group)}", "command_latency"))
-    return tiles
 
 
 def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
@@ -93,19 +94,12 @@ def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
         for name, found in known.items()
         if found
     ]
-    heads = [
-        "",
-        Head("Score", "score"),
-        Head("95 %", "bootstrap_interval"),
-        "Episodes",
-        Head("Failed", "failed_episodes"),
-        "Ended",
-    ]
+    heads = ["", Head("Score", "score"), _INTERVAL, "Episodes", _FAILED, "Ended"]
     table = [
         [
             _name(group),
-            BY_NAME["score"].spell(group["figures"]["score"]["mean"]),
-            spell_interval(group["figures"]["score"]),
+            SCORE.spell(group["figures"]["score"]["mean"]),
+            score_interval(group["figures"]["score"]),
             str(group["episodes"]),
             str(group["failed"]),
             ", ".join(f"{count} × {ending}" for ending, count in group["ended"].items()),
@@ -121,13 +115,13 @@ def _comparisons(summary: dict) -> Section | None:
     pairs = summary["comparisons"]
     if not pairs:
         return None
-    heads = ["", Head("Difference", "paired_difference"), Head("95 %", "bootstrap_interval"), "Wins", "Losses", "Ties"]
-    rows = [[f"{pair['first']} less {pair['second']}, {pair['mode']}", *difference_cells(pair)] for pair in pairs]
+    heads = ["", Head("Difference", "paired_difference"), _INTERVAL, "Wins", "Losses", "Ties"]
+    rows = [[f"{pair['first']} minus {pair['second']}, {pair['mode']}", *difference_cells(pair)] for pair in pairs]
     return Section(
         "Compared by track",
         [Table(heads, rows)],
-        lead="Differences of scores on the same track. An interval that holds zero: the tracks driven do not tell the "
-        "two apart.",
+        lead="Differences of scores on the same track. Where an interval contains zero, the tracks driven do not tell "
+        "the two apart.",
     )
 
 
@@ -196,9 +190,9 @@ def _sizes(sweeps: Sequence[dict]) -> Table:
         f"Size [{KINDS[sweeps[0]['disturbance']].unit}]",
         *(["Controller"] if several else []),
         Head(score.head, score.metric),
-        Head("95 %", "bootstrap_interval"),
+        _INTERVAL,
         *(Head(figure.head, figure.metric) for figure in others),
-        Head("Failed", "failed_episodes"),
+        _FAILED,
         "Mostly braked for",
     ]
     rows = [
@@ -206,7 +200,7 @@ def _sizes(sweeps: Sequence[dict]) -> Table:
             f"{point['size']:g}",
             *([_name(sweep)] if several else []),
             score.spell(point["score"]["mean"]),
-            spell_interval(point["score"]),
+            score_interval(point["score"]),
             *(figure.spell(point[figure.name]["mean"]) for figure in others),
             f"{point['failed']} of {point['episodes']}",
             _first_words(next(iter(point["braking_reasons"]), "–")),
@@ -236,7 +230,7 @@ def _failures(episodes: Sequence[dict]) -> Section | None:
             f"{_name(episode)}{_under(episode)}",
             str(episode["seed"] if episode["seed"] is not None else "–"),
             str(episode["steps"]),
-            BY_NAME["score"].spell(episode["score"]),
+            SCORE.spell(episode["score"]),
             episode["failure"].splitlines()[0],
         ]
         for episode in failed
@@ -267,10 +261,14 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
         ]
         for group in timed
     ]
-    charts = []
-    for some in grouped([episode for episode in episodes if episode["latency_ms"]], "controller", "mode"):
-        values = [value for episode in some for value in episode["latency_ms"]]
-        charts.append(Chart(histogram(values, "latency [ms]"), _name(some[0]), "command_latency"))
+    charts = [
+        Chart(
+            histogram([value for episode in some for value in episode["latency_ms"]], "latency [ms]"),
+            _name(some[0]),
+            "command_latency",
+        )
+        for some in grouped([episode for episode in episodes if episode["latency_ms"]], "controller", "mode")
+    ]
     return Section(
         "Latency",
         [Table(heads, rows, "Missed deadlines: mean of an episode."), *charts],
@@ -279,7 +277,7 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
 
 
 def _all_figures(summary: dict) -> Section:
-    """A table for each topic, without the figures that this simulator does not tell."""
+    """A table for each topic, without the figures that this simulator does not give."""
     tables = []
     for topic in dict.fromkeys(figure.topic for figure in FIGURES):
         known = [

@@ -19,9 +19,8 @@ from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.benchmark.trial import Driven, drive_trial
 from wm_tools.drive.embedded import check_cameras
 from wm_tools.drive.records import EpisodeCollector
-from wm_tools.drive.runner import check_planners, controller_of
+from wm_tools.drive.runner import check_planners
 from wm_tools.drive.session import executable
-from wm_tools.drive.wording import episode_ending
 
 LOGS = "logs"  # folder for the logs of trials that failed
 
@@ -79,9 +78,8 @@ def drive_all(
 
     Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
     """
-    common = {"role_name": options.role_name, **dict(options.parameters)}
     check_planners(
-        {**common, "bundle": str(bundles[entry.name].path), **dict(controller_of(entry).parameters)}
+        entry.planner_parameters(bundles[entry.name], options.role_name, options.parameters)
         for entry in options.controllers
         if entry.has_model
     )
@@ -141,5 +139,5 @@ def _ending(driven: Driven) -> str:
     if not steps:
         return STOPPED
     if world is not None:
-        return episode_ending(driven.trip, world)
+        return driven.trip.ending(world)
     return "terminated" if driven.trip.terminated else TIME_LIMIT if steps[-1].truncated else STOPPED

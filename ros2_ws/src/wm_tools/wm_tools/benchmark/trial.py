@@ -1,4 +1,4 @@
-"""Drives one trial: its processes, its graph, and what becomes of it. A trial knows nothing of those before it."""
+"""Drives one trial: its processes, its graph, and its result. A trial knows nothing of earlier ones."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_bundle import Bundle
-from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S, planner_parameters
+from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
 from wm_bundle.ros_distribution import local_environment
 
 from wm_tools.benchmark.options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
@@ -21,8 +21,7 @@ from wm_tools.drive.domain import own_domain, ros_context
 from wm_tools.drive.embedded import simulator_parameters
 from wm_tools.drive.processes import ProcessGroup
 from wm_tools.drive.records import EpisodeCollector
-from wm_tools.drive.runner import Controller, controller_of
-from wm_tools.drive.session import Session, executable
+from wm_tools.drive.session import Session
 
 EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
 DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
@@ -59,22 +58,20 @@ def drive_trial(
     begun_s, period_s = time.monotonic(), bundle.manifest.control_period_s
     external = options.simulator == EXTERNAL
     collector = TripCollector(period_s, options.max_steps, joins=external, slow_step_s=wait_of(options))
+    failure = None
     with _graph(external) as (context, environment), ProcessGroup() as processes:
         camera = bundle.manifest.image.cameras[0].name
         node = TripRecorderNode(context, options.role_name, camera, collector)
-        session = Session(
+        with Session(
             trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress, tell
-        )
-        failure = None
-        try:
-            one = _Trial(trial, options, bundle, session)
-            (one.external if external else one.embedded)()
-        except CannotBenchmark:
-            raise
-        except DriveError as error:
-            failure = str(error)
-        finally:
-            session.close()
+        ) as session:
+            try:
+                one = _Trial(trial, options, bundle, session)
+                (one.external if external else one.embedded)()
+            except CannotBenchmark:
+                raise
+            except DriveError as error:
+                failure = str(error)
     trips = node.collector.close() or [Trip(None)]
     return Driven(trips[0], failure, node.map_name, time.monotonic() - begun_s)
 
@@ -99,17 +96,14 @@ class _Trial:
     def __init__(self, trial: Trial, options: BenchmarkOptions, bundle: Bundle, session: Session):
         self._trial, self._options, self._bundle, self._session = trial, options, bundle, session
         self._node: TripRecorderNode = session.node
-        self._controller: Controller = controller_of(trial.entry)
 
     def embedded(self) -> None:
-        """Start the simulator and drive one episode. It stands until everybody is connected and it is reset."""
-        session, node, trial = self._session, self._node, self._trial
+        """Start the simulator and drive one episode."""
+        session, trial = self._session, self._trial
         factor = 0.0 if trial.mode == LOCK_STEP else 1.0
-        parameters = simulator_parameters(
-            self._bundle.manifest, self._options, trial.seed, factor, self._controller.autopilot
+        session.start_simulator(
+            simulator_parameters(self._bundle.manifest, self._options, trial.seed, factor, trial.entry.autopilot)
         )
-        session.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
-        session.wait(node.sees_simulator, "the simulator's topics")
         self._start_driver()
         session.reset(trial.seed)
         session.wait_for_first_tick()
@@ -156,24 +150,20 @@ class _Trial:
 
     def _start_driver(self) -> None:
         """Start whoever answers the camera; the last of all, because a simulator may begin with it."""
-        session, node = self._session, self._node
-        if self._controller.driver is not None:
-            node.drive_with(self._controller.driver())
+        session, node, driver = self._session, self._node, self._trial.entry.driver()
+        if driver is not None:
+            node.drive_with(driver)
             node.listen_to_camera()
             return
-        node.listen_to_planner()
-        session.start("planner", [str(executable("wm_planner", "planner"))], self._planner_parameters())
-        # Before the first image it says every second that it is ready, so a word means that we hear it, too.
-        session.wait(node.hears_planner, "the planner's first status", self._options.start_timeout)
+        session.start_planner(self._planner_parameters(), self._options.start_timeout)
         if self._trial.disturbance is not None:
             command = [sys.executable, "-m", "wm_tools.benchmark.disturber_node"]
             session.start("disturber", command, self._disturber_parameters())
 
     def _planner_parameters(self) -> dict:
-        parameters = {"bundle": str(self._bundle.path), "role_name": self._options.role_name, "autostart": True}
-        if self._trial.mode == LOCK_STEP:
-            parameters |= planner_parameters(wait_of(self._options))
-        parameters |= {**dict(self._options.parameters), **dict(self._controller.parameters)}
+        options = self._options
+        wait_s = wait_of(options) if self._trial.mode == LOCK_STEP else None
+        parameters = self._trial.entry.planner_parameters(self._bundle, options.role_name, options.parameters, wait_s)
         if self._trial.disturbance is not None:
             parameters["image_topic"] = self._disturbed("{camera}/image")
             parameters["control_topic"] = self._disturbed("control")

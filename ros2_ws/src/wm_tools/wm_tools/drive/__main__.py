@@ -19,7 +19,7 @@ from wm_tools.drive.entries import read_policies
 from wm_tools.drive.options import DriveOptions, parse_options
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report
-from wm_tools.drive.runner import check_planners, controller_of, drive_controller, parameters_of, shipped_bundle
+from wm_tools.drive.runner import check_planners, drive_controller, parameters_of, shipped_bundle
 from wm_tools.drive.summary import DriveResult, build_summary, write_summary
 
 
@@ -44,14 +44,14 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
     console = Console()
     period_s, world = bundle.manifest.control_period_s, WORLDS[options.world]
     known = KnownScores.of(bundle, world.map_name)
-    names, episodes = [entry.name for entry in options.entries], {}
+    entries, episodes = options.entries, {}
     check_cameras(options, bundle)
-    policies = read_policies(options.entries, options.parameters, dict.fromkeys(names, bundle))
-    check_planners(parameters_of(options, bundle, controller_of(entry)) for entry in options.entries if entry.has_model)
+    policies = read_policies(entries, options.parameters, {entry.name: bundle for entry in entries})
+    check_planners(parameters_of(options, bundle, entry) for entry in entries if entry.has_model)
     with DriveProgress(console, period_s, len(options.seeds), options.max_steps, world) as progress:
-        for name in names:
-            progress.begin(name)
-            episodes[name] = drive_controller(name, options, bundle, progress.update, progress.tell)
+        for entry in entries:
+            progress.begin(entry.name)
+            episodes[entry.name] = drive_controller(entry, options, bundle, progress.update, progress.say)
     policy_ids = {name: policy.manifest.policy_id for name, policy in policies.items()}
     result = DriveResult(
         bundle.manifest.model_id, world.simulator, period_s, episodes, machine_facts(), known, policy_ids

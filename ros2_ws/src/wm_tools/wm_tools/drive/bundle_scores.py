@@ -5,7 +5,7 @@ from typing import NamedTuple
 from wm_bundle import Bundle, BundleError, Estimate, OpenLoopScores
 from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, read_scores
 from wm_evaluation.report import Section, Table
-from wm_evaluation.wording import counted
+from wm_evaluation.wording import counted, spell_interval
 
 HEADLINE_MODES = ("lock-step", "real-time")  # the first of these that was driven is the bundle's figure
 MODEL = "planner"
@@ -71,16 +71,15 @@ class KnownScores(NamedTuple):
 
 def spell_score(estimate: Estimate) -> str:
     """`918.2 (95 % 917 to 919)`."""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.1f}"
-    return f"{estimate.value:.1f} (95 % {estimate.low:.0f} to {estimate.high:.0f})"
+    known = estimate.low is not None and estimate.high is not None
+    return f"{estimate.value:.1f}" + (f" (95 % {spell_interval(estimate.low, estimate.high)})" if known else "")
 
 
 def spell_estimate(estimate: Estimate, digits: int) -> str:
-    """`27.5 (26.0 to 29.0)`, with so many digits behind the point."""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
+    """`27.5 (26.0 to 29.0)`, with so many digits after the point."""
+    known = estimate.low is not None and estimate.high is not None
+    how = f".{digits}f"
+    return f"{estimate.value:{how}}" + (f" ({spell_interval(estimate.low, estimate.high, how)})" if known else "")
 
 
 def open_loop_table(scores: OpenLoopScores) -> Table:
@@ -115,7 +114,7 @@ def _tables(benchmark: BenchmarkScores) -> list[Table]:
     tables = [Table(["controller", "score", "failed", "model"], rows, about)]
     if benchmark.differences:
         rows = [
-            [f"{pair.first} less {pair.second}", spell_estimate(pair.difference, 1), str(pair.tracks)]
+            [f"{pair.first} minus {pair.second}", spell_estimate(pair.difference, 1), str(pair.tracks)]
             for pair in benchmark.differences
         ]
         tables.append(Table(["controllers", "difference (95 %)", "tracks"], rows, f"{benchmark.mode}, paired by track"))

@@ -1,16 +1,17 @@
-"""Who can be asked to drive: the controllers of `drive` and `benchmark`, and the policies they need."""
+"""Who can be asked to drive: the controllers of `drive` and `benchmark`, how they drive, and the policies they need."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wm_bundle import Bundle
+from wm_bundle import Bundle, lock_step
 from wm_bundle.suggestions import did_you_mean
 from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
 from wm_planner.planning.solvers import SOLVERS
 
 from wm_tools.common.errors import DriveError
+from wm_tools.drive.drivers import Driver, EchoDriver, RandomDriver
 
 REFERENCES = ("expert", "random")  # drive without a model
 CONTROLLERS = ("planner", *SOLVERS, *REFERENCES)
@@ -31,6 +32,31 @@ class Entry:
         """Whether a planner node drives."""
         return self.kind not in REFERENCES
 
+    @property
+    def autopilot(self) -> bool:
+        """Whether the simulator itself drives."""
+        return self.kind == "expert"
+
+    def driver(self) -> Driver | None:
+        """Who answers the camera where no planner does."""
+        return {"expert": EchoDriver, "random": RandomDriver}.get(self.kind, lambda: None)()
+
+    def planner_parameters(
+        self, bundle: Bundle, role_name: str, given: Sequence[tuple[str, object]], wait_s: float | None = None, **usual
+    ) -> dict:
+        """Parameters of the node that drives: the ``usual`` ones, over them those that the user has ``given``, over
+        them the controller's own. ``wait_s``: how long the simulator waits for a command in lock-step."""
+        return {
+            "bundle": str(bundle.path),
+            "role_name": role_name,
+            "autostart": True,
+            **usual,
+            **({} if wait_s is None else lock_step.planner_parameters(wait_s)),
+            **dict(given),
+            **({} if self.kind == "planner" else {"solver": self.kind}),
+            **({} if self.policy is None else {"proposal_policy": str(self.policy.expanduser().absolute())}),
+        }
+
 
 def entry_of(text: str) -> Entry:
     """``NAME`` of CONTROLLERS, ``NAME=BUNDLE_DIR`` or ``NAME=FILE.onnx`` with another name. Raises DriveError."""
@@ -49,7 +75,7 @@ def entry_of(text: str) -> Entry:
 
 
 def check_entries(entries: Sequence[Entry], parameters: Sequence[tuple[str, object]]) -> None:
-    """Raise DriveError where a name stands twice, or a policy drives without a file; ``parameters`` of the planner."""
+    """Raise DriveError for a name that occurs twice, or a policy without a file; ``parameters`` are the planner's."""
     names = [entry.name for entry in entries]
     if not names or len(set(names)) < len(names):
         found = ", ".join(names) or "none"
@@ -65,7 +91,7 @@ def check_entries(entries: Sequence[Entry], parameters: Sequence[tuple[str, obje
 def read_policies(
     entries: Sequence[Entry], parameters: Sequence[tuple[str, object]], bundles: Mapping[str, Bundle]
 ) -> dict[str, PolicyFile]:
-    """The policy file of each controller that asks one, by controller, checked against its bundle in ``bundles``.
+    """The policy file of each controller that asks one, checked against its bundle; all by controller's name.
 
     Raises DriveError.
     """

@@ -1,48 +1,35 @@
 """What the user sees while a drive runs, and the table at its end."""
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from wm_evaluation.terminal import PassingBar, plain_table
+from wm_evaluation.wording import spell_interval, spell_number
 from wm_sim.world_facts import WorldFacts
 
 from wm_tools.drive.records import Episode, EpisodeCollector
 from wm_tools.drive.statistics import drive_figures, latency_percentiles
-from wm_tools.drive.summary import DriveResult, is_timed
-from wm_tools.drive.wording import episode_ending, spell_interval, spell_ms, timing_cells
+from wm_tools.drive.summary import DriveResult, is_timed, timing_cells
 
 
-class DriveProgress:
-    """A bar while a controller drives, and a line for every finished episode. Use it as a context manager."""
+class DriveProgress(PassingBar):
+    """A bar while a controller drives, and a line for every finished episode."""
 
     def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None, world: WorldFacts):
-        self._console, self._world = console, world
+        name, text = TextColumn("[bold]{task.description:<8}"), TextColumn("{task.fields[text]}")
+        super().__init__(console, name, BarColumn(bar_width=28), text, TimeElapsedColumn())
+        self._world = world
         self._steps = max_steps or round(world.episode_s / period_s)
         self._total = seeds * self._steps
-        self._bar = Progress(
-            TextColumn("[bold]{task.description:<8}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
         self._task = None
         self._told = 0
-
-    def __enter__(self) -> "DriveProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self._bar.stop()
 
     def begin(self, controller: str) -> None:
         """A controller's processes start now."""
         if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(controller, total=self._total, text="starting")
+            self.bar.remove_task(self._task)
+        self._task = self.bar.add_task(controller, total=self._total, text="starting")
         self._controller, self._told = controller, 0
 
     def update(self, collector: EpisodeCollector) -> None:
@@ -58,11 +45,7 @@ class DriveProgress:
         text = "starting"
         if collector.ticks:
             text = f"track {episode.seed}  step {len(episode.steps):3d}  score {episode.score:6.1f}"
-        self._bar.update(self._task, completed=min(done, self._total), text=text)
-
-    def tell(self, line: str) -> None:
-        """A line of text above the bar."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.bar.update(self._task, completed=min(done, self._total), text=text)
 
     def _tell(self, episode: Episode) -> None:
         figures = [
@@ -70,18 +53,18 @@ class DriveProgress:
             f"score [bold]{episode.score:6.1f}[/]",
             f"{len(episode.steps):3d} steps",
             f"{100 * episode.off_track_fraction:3.0f} % off track",
-            episode_ending(episode, self._world),
+            episode.ending(self._world),
         ]
         if is_timed(self._controller):
-            figures.append(f"latency p99 {spell_ms(latency_percentiles(episode.steps)['p99'])}")
+            figures.append(f"latency p99 {spell_number(latency_percentiles(episode.steps)['p99'], unit=' ms')}")
         name = f"[bold]{escape(self._controller):<8}[/]"
-        self._console.print(f"{name} {'  '.join(figures)}", highlight=False, soft_wrap=True)
+        self.console.print(f"{name} {'  '.join(figures)}", highlight=False, soft_wrap=True)
 
 
 def results_table(result: DriveResult, summary: dict) -> Table:
     """The table of all controllers, for the terminal."""
     title = f"Bundle {escape(result.bundle_id)} in {escape(result.simulator)}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table(title)
     table.add_column("", style="bold", overflow="fold")
     for head in ("mean", "95 %", "scores", "off track", "p50 ms", "p99 ms", "missed"):
         table.add_column(head, justify="right", no_wrap=head != "scores")
@@ -91,7 +74,7 @@ def results_table(result: DriveResult, summary: dict) -> Table:
         table.add_row(
             name,
             f"{part['mean_score']:.1f}",
-            spell_interval(part["ci95"]),
+            spell_interval(*part["ci95"]),
             scores,
             f"{100 * drive.off_track_fraction:.1f} %",
             *timing_cells(name, drive),

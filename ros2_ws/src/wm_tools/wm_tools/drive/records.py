@@ -2,13 +2,14 @@
 
 Time: a StepResult, and the control inside vehicle_status, both stamped t+1, describe the interval t → t+1. So
 the step stamped t+1 carries the reward of the action that followed the camera frame stamped t. The frame of
-an episode's last stamp has no action, and is left out.
+an episode's last stamp has no action, and is skipped.
 """
 
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from wm_sim.world_facts import WorldFacts
 
 OFF_TRACK_WHEELS = 2  # this many wheels off the road, or more, is a step off the track
 EPISODE_GAP_NS = 500_000_000  # of simulated time; a longer one between two stamps is the start of an episode
@@ -116,6 +117,10 @@ class Episode:
         """Whether the task itself ended the episode; False for a time limit."""
         return any(step.terminated for step in self.steps)
 
+    def ending(self, world: WorldFacts) -> str:
+        """How it ended in this world of the built-in simulator, in words."""
+        return world.ending(self.steps[-1]) if self.steps else "no step"
+
     @property
     def off_track_fraction(self) -> float:
         """Share of the steps with two or more wheels off the road."""
@@ -134,12 +139,12 @@ class EpisodeCollector:
 
     ``begin`` names the track that the next episode is on; ``add_…`` take samples. The simulator stamps an
     episode's first tick, at which nothing has been driven yet, after a gap. An episode is over when a step
-    says so or after ``max_steps``. Steps between that and the next first tick are left out.
+    says so or after ``max_steps``. Steps between that and the next first tick are skipped.
     """
 
     def __init__(self, period_s: float, max_steps: int | None = None, joins: bool = False):
         """``period_s`` [s] is the control period. ``joins``: the simulator may be driving an episode already, whose
-        rest is left out."""
+        rest is skipped."""
         self.max_steps = max_steps
         self.episodes: list[Episode] = []
         self.ticks = 0  # all steps and first ticks that came: tells that the simulator lives
@@ -211,19 +216,15 @@ class EpisodeCollector:
         self._over = sample.terminated or sample.truncated or len(steps) == self.max_steps
 
     def add_motion(self, sample: MotionSample) -> None:
-        """Take the car's motion at a stamp."""
         self._motions[sample.stamp_ns] = sample
 
     def add_planner(self, sample: PlannerSample) -> None:
-        """Take the planner's word on a frame."""
         self._planner[sample.stamp_ns] = sample
 
     def add_imagined(self, sample: ImaginedSample) -> None:
-        """Take an imagined future."""
         self._imagined[sample.stamp_ns] = sample
 
     def add_frame(self, stamp_ns: int, frame: Frame) -> None:
-        """Take a camera frame."""
         self._frames[stamp_ns] = frame
 
     def close(self) -> list[Episode]:

@@ -3,7 +3,7 @@
 from wm_bundle import BundleManifest
 from wm_evaluation.report import Block, Chart, Facts, Head, Page, Section, Table, Tile, widget
 from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, scores
-from wm_evaluation.wording import counted
+from wm_evaluation.wording import counted, spell_interval, spell_number
 
 from wm_tools.drive.bundle_scores import open_loop_table
 from wm_tools.drive.imagination import Moment, moments_of, pick_moments, prediction_errors, strips
@@ -11,8 +11,7 @@ from wm_tools.drive.pictures import jpeg_uri
 from wm_tools.drive.records import Episode
 from wm_tools.drive.replay import ahead_labels, replay_section
 from wm_tools.drive.statistics import drive_figures, latencies_ms
-from wm_tools.drive.summary import DriveResult
-from wm_tools.drive.wording import spell_interval, spell_ms, timing_cells
+from wm_tools.drive.summary import DriveResult, timing_cells
 
 MOMENTS = 8  # imagined futures shown in the gallery
 
@@ -60,7 +59,7 @@ def _tiles(result: DriveResult, summary: dict) -> list[Tile]:
     if timed is not None:
         steps = sum(len(episode.steps) for episode in result.episodes[timed])
         p99 = summary["control"]["latency_ms"]["p99"]
-        tiles.append(Tile(spell_ms(p99), "p99 from image stamp to command", "command_latency"))
+        tiles.append(Tile(spell_number(p99, unit=" ms"), "p99 from image stamp to command", "command_latency"))
         missed = summary["control"]["deadline_misses"]
         tiles.append(Tile(str(missed), f"missed deadlines in {counted(steps, 'step')}", "deadline_misses"))
     return tiles
@@ -103,7 +102,7 @@ def _table(result: DriveResult, summary: dict) -> Table:
             [
                 name,
                 f"{part['mean_score']:.1f}",
-                spell_interval(part["ci95"]),
+                spell_interval(*part["ci95"]),
                 *(f"{episode.score:.1f}" for episode in episodes),
                 f"{100 * drive.off_track_fraction:.1f} %",
                 *timing_cells(name, drive),
@@ -165,7 +164,7 @@ def _latency(result: DriveResult) -> Section | None:
     if not values.size:
         return None
     drive = drive_figures(episodes, result.period_s)
-    spelled = ", ".join(f"{name} {spell_ms(value)}" for name, value in drive.latency_ms.items())
+    spelled = ", ".join(f"{name} {spell_number(value, unit=' ms')}" for name, value in drive.latency_ms.items())
     period_ms = 1000 * result.period_s
     chart = histogram(
         values, "image stamp to command [ms]", period_ms, f"control period {period_ms:.0f} ms", y_label="steps"

@@ -21,7 +21,7 @@ START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the firs
 RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
 STALL_TIMEOUT_S = 2.0 * EMBEDDED_WAIT_S  # without a step while driving
 FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
-DRAIN_S = 0.2  # after the last step, for what is still on its way
+DRAIN_S = 0.2  # after the last step, for messages that are still to come
 
 
 def executable(package: str, name: str) -> Path:
@@ -36,12 +36,12 @@ def executable(package: str, name: str) -> Path:
 
 
 class Session:
-    """Spins ``node`` while it waits for the graph and for steps, and notices children that end.
+    """Spins ``node`` while it waits for the graph and for steps, and notices children that end. A context manager.
 
     ``title`` names who drives, in messages and in the names of the files in ``logs``. ``slow_step_s`` [s of wall time]
-    is how long a step takes by intention. ``on_progress`` is called many times a second, ``tell`` with a line for
-    people while a wait is long. Every method raises DriveError, quoting what the processes wrote, when one of them has
-    ended, a message cannot be used, or a wait is in vain.
+    is how long a step is meant to take. ``on_progress`` is called many times a second, ``tell`` with a line for people
+    while a wait is long. Every method raises DriveError, quoting what the processes wrote, when one of them has ended,
+    a message cannot be used, or a wait is in vain.
     """
 
     def __init__(
@@ -64,14 +64,28 @@ class Session:
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(node)
 
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self._executor.shutdown()
+        self.node.destroy_node()
+
     def record_in(self, collector: EpisodeCollector) -> None:
         """Fill another collector from now on."""
         self.node.collector = self._collector = collector
 
-    def close(self) -> None:
-        """Give back what the ROS context holds."""
-        self._executor.shutdown()
-        self.node.destroy_node()
+    def start_simulator(self, parameters: Mapping) -> None:
+        """Start the built-in one. It waits until all is connected and it is reset: nothing is missed."""
+        self.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
+        self.wait(self.node.sees_simulator, "the simulator's topics")
+
+    def start_planner(self, parameters: Mapping, timeout_s: float) -> None:
+        """Start the planner, and wait until it is ready."""
+        self.node.listen_to_planner()
+        self.start("planner", [str(executable("wm_planner", "planner"))], parameters)
+        # Before the first image it says every second that it is ready, so one status means that we hear it, too.
+        self.wait(self.node.hears_planner, "the planner's first status", timeout_s)
 
     def start(self, name: str, command: Sequence[str], parameters: Mapping) -> None:
         """Start a child that is a ROS node with these parameters."""
@@ -130,13 +144,13 @@ class Session:
             self.spin_once()
 
     def drain(self) -> None:
-        """Take in what is still on its way after the last step."""
+        """Take what still comes after the last step."""
         drained = time.monotonic() + DRAIN_S
         while time.monotonic() < drained:
             self.spin_once()
 
     def spin_once(self) -> None:
-        """Take in a message, if one comes soon, and look after everything."""
+        """Take a message, if one comes soon, and look after everything."""
         with hold_signals():
             self._executor.spin_once(timeout_sec=0.05)
         if self.node.bad_message is not None:

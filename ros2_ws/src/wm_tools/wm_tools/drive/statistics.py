@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from statistics import NormalDist, mean, stdev
 
 import numpy as np
+from wm_evaluation.metrics.errors import percentiles
 
 from wm_tools.drive.records import Episode, StepSample
 
-# Two-sided 95 % quantiles of Student's t for 1 to 10 degrees of freedom; above, the series below is exact to
-# 0.001.
+# 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; above, the series below is exact to 0.001.
 _T_975 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 
 
 def t_quantile_975(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t, within 0.001 (Cornish-Fisher series above 10 degrees of
-    freedom)."""
+    """The 97.5 % quantile of Student's t, within 0.001 (Cornish-Fisher series above 10 degrees of freedom)."""
     if degrees < 1:
         raise ValueError(f"degrees of freedom must be 1 or more, got {degrees}")
     if degrees <= len(_T_975):
@@ -48,12 +47,8 @@ def latencies_ms(steps: list[StepSample]) -> np.ndarray:
 
 
 def latency_percentiles(steps: list[StepSample]) -> dict[str, float | None]:
-    """p50, p95, p99 and max [ms], linearly interpolated; each None when no step had a command."""
-    values = latencies_ms(steps)
-    if not values.size:
-        return {"p50": None, "p95": None, "p99": None, "max": None}
-    p50, p95, p99 = np.percentile(values, (50, 95, 99))
-    return {"p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(values.max())}
+    """p50, p95, p99 and max [ms]; each None when no step had a command."""
+    return {name: None if math.isnan(value) else value for name, value in percentiles(latencies_ms(steps)).items()}
 
 
 def deadline_misses(steps: list[StepSample], period_s: float) -> int:

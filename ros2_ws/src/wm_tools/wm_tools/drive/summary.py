@@ -6,17 +6,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wm_bundle.files import write_text
+from wm_evaluation.wording import spell_number
 from wm_planner.planning.solvers import SOLVERS
 
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.entries import REFERENCES
 from wm_tools.drive.records import Episode
-from wm_tools.drive.statistics import deadline_misses, latency_percentiles, mean_and_interval
+from wm_tools.drive.statistics import DriveFigures, drive_figures, mean_and_interval
 
 
 def is_timed(controller: str) -> bool:
     """Whether a controller computes in real time, so that its latency counts."""
     return controller not in REFERENCES
+
+
+def timing_cells(controller: str, figures: DriveFigures) -> list[str]:
+    """Latency p50 and p99 [ms] and missed deadlines; dashes for a controller that does not drive in real time."""
+    if not is_timed(controller):
+        return ["–"] * 3
+    return [*(spell_number(figures.latency_ms[key]) for key in ("p50", "p99")), str(figures.deadline_misses)]
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,12 @@ def _controller(episodes: list[Episode], policy_id: str | None) -> dict:
 
 def _control(result: DriveResult) -> dict:
     episodes = result.episodes.get(result.timed_controller, [])
-    steps = [step for episode in episodes for step in episode.steps]
+    figures = drive_figures(episodes, result.period_s)
     said = next((sample for episode in episodes for sample in episode.planner if not sample.braking), None)
     return {
         "rate_hz": 1.0 / result.period_s,
-        "latency_ms": latency_percentiles(steps),
-        "deadline_misses": deadline_misses(steps, result.period_s),
+        "latency_ms": figures.latency_ms,
+        "deadline_misses": figures.deadline_misses,
         "candidates": said.candidates if said else None,
         "horizon": said.horizon if said else None,
     }
