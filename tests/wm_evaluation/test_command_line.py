@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 import tyro
-from wm_evaluation.command_line import listed, option, parse, run, several
+from wm_evaluation.command_line import option, parse, run, several, words
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -30,8 +30,8 @@ def even(word: str) -> int:
     return int(word)
 
 
-def halves(text: str) -> tuple[int, ...]:
-    return tuple(even(word) // 2 for word in text.split(","))
+def halved(given: list[str]) -> tuple[int, ...]:
+    return tuple(even(word) // 2 for word in ",".join(given).split(","))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Given:
     """How."""
     numbers: Annotated[tuple[int, ...], several(even, "N"), option(name="even")] = ()
     """Even numbers."""
-    halves: Annotated[tuple[int, ...], listed(halves, "N,N…", lambda values: ",".join(map(str, values)))] = (1, 2)
+    halves: Annotated[tuple[int, ...], words(halved, "N,N…", lambda values: [",".join(map(str, values))])] = (1, 2)
     """Halves of even numbers."""
     shared: Shared = field(default_factory=Shared)
 
@@ -67,8 +67,8 @@ class Given:
             raise Refused(f"--frames: expected 1 or more, found {self.frames}")
 
 
-def given(*words: str) -> Given:
-    return parse(Given, "ros2 run wm_tools show", list(words), refused=Refused)
+def given(*typed: str) -> Given:
+    return parse(Given, "ros2 run wm_tools show", list(typed), refused=Refused)
 
 
 def test_options_are_taken_by_name_and_those_of_several_words_may_be_given_repeatedly():
@@ -82,7 +82,7 @@ def test_options_are_taken_by_name_and_those_of_several_words_may_be_given_repea
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("typed", "reason"),
     [
         (["--outptu", "x"], "unknown option --outptu; did you mean --output?"),
         (["bag", "--zzz", "--output", "o"], "unknown option --zzz"),
@@ -100,9 +100,9 @@ def test_options_are_taken_by_name_and_those_of_several_words_may_be_given_repea
         (["bag", "-o", "o", "--frames", "0"], "--frames: expected 1 or more, found 0"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line_with_exit_code_2(words, reason, capsys):
+def test_what_cannot_be_used_is_told_in_one_line_with_exit_code_2(typed, reason, capsys):
     with pytest.raises(SystemExit) as end:
-        given(*words)
+        given(*typed)
     assert (end.value.code, capsys.readouterr().err) == (2, f"show: {reason} (see --help)\n")
 
 

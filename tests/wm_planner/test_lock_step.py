@@ -9,10 +9,10 @@ from fake_planner import make_planner, observe
 from wm_bundle import lock_step
 from wm_planner.config import PlannerConfig
 from wm_sim.config import BridgeConfig
-from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
+from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.trial import wait_of
+from wm_tools.drive.drive_options import DriveOptions
 from wm_tools.drive.entries import Entry
-from wm_tools.drive.options import DriveOptions
 from wm_tools.drive.runner import parameters_of
 from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED, replay_config
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from wm_tools.benchmark.benchmark_options import BenchmarkOptions, parse_options
 from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.benchmark.gate import check_thresholds, judge_summary
-from wm_tools.benchmark.options import BenchmarkOptions, Entry, parse_options
 from wm_tools.benchmark.plan import plan_trials
-from wm_tools.common.errors import DriveError, EvaluationError
+from wm_tools.common.errors import EvaluationError
+from wm_tools.drive.entries import Entry
 
 
 def test_seeds_are_ranges_with_both_ends_and_lists():
@@ -60,7 +61,7 @@ def test_a_sweep_of_all_has_every_kind_with_its_usual_sizes():
         (["--controllers", "actor,actor"], "--controllers: expected one or more, each name once"),
         (["--modes", "fast"], "expected one of lock-step, real-time, found 'fast'"),
         (["--sweep", "fog"], "--sweep: expected all or one of camera_latency"),
-        (["--sweep", "brightness=a"], "--sweep brightness: expected sizes separated by commas, found 'a'"),
+        (["--sweep", "brightness=a"], "--sweep: brightness: expected sizes separated by commas, found 'a'"),
         (["--sweep", "dropped_frames=2"], "dropped_frames: expected a number from 0 to 0.95, found 2"),
         (["--sweep", "all", "--controllers", "expert"], "--sweep: expected a controller with a model"),
         (["--sweep", "all", "--set", "image_transport=compressed"], "--sweep: expected --set image_transport=raw"),
@@ -94,5 +95,5 @@ def test_a_threshold_over_a_figure_that_nobody_told_does_not_hold():
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DriveError, match="--output: expected a folder"):
+    with pytest.raises(ValueError, match="--output: expected a folder"):
         BenchmarkOptions(output=tmp_path / "file")

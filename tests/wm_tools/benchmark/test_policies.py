@@ -5,7 +5,7 @@ from tiny_bundle import make_tiny_bundle
 from tiny_policy import make_tiny_policy
 from wm_bundle import load_bundle
 from wm_planner.engine.policy import read_policy
-from wm_tools.benchmark.options import parse_options
+from wm_tools.benchmark.benchmark_options import parse_options
 from wm_tools.benchmark.runner import settings_of
 from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.common.errors import DriveError

@@ -9,8 +9,8 @@ from tiny_bundle import make_tiny_bundle
 from wm_bundle import CameraSpec, ImageSpec, load_bundle
 from wm_sim.config import BridgeConfig
 from wm_tools.common.errors import DriveError
+from wm_tools.drive.drive_options import DriveOptions
 from wm_tools.drive.embedded import check_cameras, simulator_parameters
-from wm_tools.drive.options import DriveOptions
 
 FOUR = Path(get_package_share_directory("wm_planner"), "launch", "wm_sim_four_cameras.json")
 

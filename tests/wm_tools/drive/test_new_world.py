@@ -15,10 +15,10 @@ from rich.console import Console
 from wm_sim.config import BridgeConfig
 from wm_sim.evaluate_expert import drive_expert
 from wm_sim.worlds import WORLDS
-from wm_tools.benchmark import options as benchmark_options
+from wm_tools.benchmark import benchmark_options
 from wm_tools.benchmark.episode import episode_figures
 from wm_tools.benchmark.trip import TripCollector
-from wm_tools.drive import options as drive_options
+from wm_tools.drive import drive_options
 from wm_tools.drive.progress import DriveProgress
 from wm_tools.drive.records import StepSample
 

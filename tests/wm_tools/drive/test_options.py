@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from wm_planner.planning.solvers import SOLVERS
+from wm_tools.drive.drive_options import DriveOptions, parse_options
 from wm_tools.drive.entries import Entry
-from wm_tools.drive.options import DriveOptions, parse_options
 
 
 def test_defaults_drive_three_unseen_tracks_with_all_controllers():
@@ -66,7 +66,7 @@ def test_a_policy_file_is_a_controller_that_drives_with_it_alone():
         (["--set", "candidates"], "found 'candidates'"),
         (["--set", "candidates=many"], "candidates: expected a value of type int, found 'many'"),
         (["--set", "candidates=0"], "parameter candidates: expected "),
-        (["--set", "risk=1", "risk=2"], "--set: expected every parameter once, found risk, risk"),
+        (["--set", "risk=1", "risk=2"], "--set: expected every parameter once, found risk several times"),
         (["--real-time-factor", "nan"], "--real-time-factor: expected 0 (as fast as possible) to 100, found nan"),
         (["--real-time-factor", "-1"], "found -1.0"),
         (["--max-steps", "0"], "--max-steps: expected 1 or more, found 0"),

@@ -45,36 +45,37 @@ def parse_some(options: type[Options], command: str, arguments: list[str] | None
     return _from_words(options, command, arguments, ValueError, add_help=False, return_unknown_args=True)[0]
 
 
-def option(metavar: str | None = None, name: str | None = None, *aliases: str, default: str | None = None) -> object:
+def option(
+    metavar: str | None = None,
+    name: str | None = None,
+    *aliases: str,
+    default: str | None = None,
+    meaning: str | None = None,
+) -> object:
     """For ``Annotated``: what --help calls the value, the option's name where it is not the field's, other spellings,
-    and how --help tells a default that the field spells as None or ()."""
+    how --help tells a default that the field spells as None or (), and the meaning where it is no constant text."""
     import tyro
 
     hint = None if default is None else f"(default: {default})"
-    return tyro.conf.arg(metavar=metavar, name=name, aliases=aliases or None, help_behavior_hint=hint)
+    return tyro.conf.arg(metavar=metavar, name=name, aliases=aliases or None, help_behavior_hint=hint, help=meaning)
 
 
 def several(read: Callable[[str], Any], metavar: str, spell: Callable[[Any], str] = str) -> object:
     """For ``Annotated``: a tuple of words, each of its own kind; ``read`` raises ValueError for one that is none,
     ``spell`` is its inverse, for the default in --help."""
-    return _words(
-        f"{metavar} [{metavar} ...]", lambda words: tuple(map(read, words)), lambda values: list(map(spell, values))
+    return words(
+        lambda given: tuple(map(read, given)), f"{metavar} [{metavar} ...]", lambda values: list(map(spell, values))
     )
 
 
-def listed(read: Callable[[str], tuple], metavar: str, spell: Callable[[tuple], str]) -> object:
-    """For ``Annotated``: a tuple that is written as one word, with commas, or as several, which ``read`` gets with
-    commas in between."""
-    return _words(metavar, lambda words: read(",".join(words)), lambda values: [spell(values)])
-
-
-def _words(metavar: str, read: Callable[[list[str]], tuple], spell: Callable[[tuple], list[str]]) -> object:
+def words(read: Callable[[list[str]], tuple], metavar: str, spell: Callable[[tuple], list[str]]) -> object:
+    """For ``Annotated``: a tuple that is read of all words together, where it is not one value for each word."""
     import tyro
 
-    def read_words(words: list[str]) -> tuple:
-        if not words:
+    def read_words(given: list[str]) -> tuple:
+        if not given:
             raise ValueError("expected one value or more")
-        return read(words)
+        return read(given)
 
     return tyro.constructors.PrimitiveConstructorSpec(
         nargs="*",

@@ -1,4 +1,4 @@
-"""`ros2 run wm_planner benchmark`: controllers over tracks, in closed loop. See docs/benchmark_driving.md."""
+"""`ros2 run wm_tools benchmark`: controllers over tracks, in closed loop. See docs/benchmark_driving.md."""
 
 import sys
 
@@ -6,14 +6,13 @@ from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_bundle.scores import SCORES_FILE
-from wm_bundle.stop_signals import raise_when_stopped
+from wm_evaluation.command_line import DONE, run
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
 from wm_evaluation.wording import counted
-from wm_planner.command_line import told_when_stopped
 
+from wm_tools.benchmark.benchmark_options import BenchmarkOptions, parse_options
 from wm_tools.benchmark.gate import check_thresholds, judge_summary, known_names
-from wm_tools.benchmark.options import BenchmarkOptions, parse_options
 from wm_tools.benchmark.plan import plan_trials
 from wm_tools.benchmark.report import build_page
 from wm_tools.benchmark.runner import drive_all, settings_of
@@ -28,34 +27,25 @@ from wm_tools.drive.entries import read_policies
 from wm_tools.drive.runner import shipped_bundle
 
 EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3
+CODES = {EvaluationError: EXIT_USAGE, **dict.fromkeys((BundleError, DriveError, OSError), EXIT_STOPPED)}
 
 
 def main() -> int:
-    """Drive, report, and return the exit code: 0; 1 a threshold fails; 2 wrong usage; 3 the benchmark could not go on;
-    128 + the signal when stopped by one."""
+    """Drive, report, and return the exit code, see --help."""
     options = parse_options(remove_ros_args(sys.argv)[1:])
-    raise_when_stopped()
-    try:
-        check_thresholds(options.thresholds, options)
-        if options.list_metrics:
-            print("\n".join(known_names(options)))
-            return 0
-        common = load_bundle(options.bundle or shipped_bundle())
-        if options.write_scores:
-            check_write_scores(options, common)
-        return _benchmark(options, common)
-    except EvaluationError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except (BundleError, DriveError, OSError) as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return EXIT_STOPPED
-    except KeyboardInterrupt as stop:
-        code, line = told_when_stopped(
-            "benchmark", stop, f"finished episodes are in {options.output}, the same command with --resume goes on"
-        )
-        print(line, file=sys.stderr)
-        return code
+    left = f"finished episodes are in {options.output}, the same command with --resume goes on"
+    return run("benchmark", lambda: _checked(options), CODES, left)
+
+
+def _checked(options: BenchmarkOptions) -> int:
+    check_thresholds(options.thresholds, options)
+    if options.list_metrics:
+        print("\n".join(known_names(options)))
+        return DONE
+    common = load_bundle(options.bundle or shipped_bundle())
+    if options.write_scores:
+        check_write_scores(options, common)
+    return _benchmark(options, common)
 
 
 def _load_bundles(options: BenchmarkOptions, common: Bundle) -> dict[str, Bundle]:
@@ -94,7 +84,7 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
     for verdict in verdicts:
         word = "holds" if verdict.holds else "FAILS"
         console.print(f"{word}: {verdict.threshold} (found {verdict.value:g})", highlight=False)
-    return 0 if all(verdict.holds for verdict in verdicts) else EXIT_THRESHOLD
+    return DONE if all(verdict.holds for verdict in verdicts) else EXIT_THRESHOLD
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from wm_tools.benchmark.benchmark_options import BenchmarkOptions
 from wm_tools.benchmark.metrics import FIGURES
-from wm_tools.benchmark.options import BenchmarkOptions
 from wm_tools.common.thresholds import Threshold, Verdict, check_names, judge
 
 LATENCIES = ("p50", "p95", "p99")

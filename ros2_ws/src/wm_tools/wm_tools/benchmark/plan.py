@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from wm_tools.benchmark.benchmark_options import BenchmarkOptions
 from wm_tools.benchmark.disturbance import Disturbance
-from wm_tools.benchmark.options import BenchmarkOptions, Entry
+from wm_tools.drive.entries import Entry
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, plai
 from wm_evaluation.report.palette import assign, colour
 from wm_evaluation.wording import counted
 
+from wm_tools.benchmark.benchmark_options import LOCK_STEP
 from wm_tools.benchmark.disturbance import KINDS
 from wm_tools.benchmark.metrics import BY_NAME, FIGURES, SCORE, Figure, score_interval
-from wm_tools.benchmark.options import LOCK_STEP
 from wm_tools.benchmark.summary import AT_SIZES, grouped
 from wm_tools.benchmark.terminal import difference_cells
 from wm_tools.drive.entries import REFERENCES

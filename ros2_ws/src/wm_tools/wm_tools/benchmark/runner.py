@@ -12,8 +12,8 @@ from wm_planner.engine.policy import PolicyFile
 from wm_sim.world_facts import STOPPED, TIME_LIMIT
 from wm_sim.worlds import world_of_map
 
+from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.episode import episode_figures
-from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.plan import Trial, plan_trials
 from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.benchmark.trial import Driven, drive_trial

@@ -9,7 +9,7 @@ from wm_bundle import Bundle, Estimate
 from wm_bundle.files import without_folders
 from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, ScoreDifference, add_scores
 
-from wm_tools.benchmark.options import EXTERNAL, BenchmarkOptions
+from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
 from wm_tools.common.errors import DriveError
 from wm_tools.drive.entries import REFERENCES
 

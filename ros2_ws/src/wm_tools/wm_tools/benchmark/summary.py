@@ -14,9 +14,9 @@ from wm_evaluation.metrics.bootstrap import mean_interval, paired_difference
 from wm_evaluation.metrics.errors import percentiles
 from wm_evaluation.wording import counted
 
+from wm_tools.benchmark.benchmark_options import LOCK_STEP
 from wm_tools.benchmark.disturbance import KINDS
 from wm_tools.benchmark.metrics import FIGURES
-from wm_tools.benchmark.options import LOCK_STEP
 
 FORMAT_VERSION = 1
 FEW_EPISODES = 10  # below which a bootstrap interval is too narrow

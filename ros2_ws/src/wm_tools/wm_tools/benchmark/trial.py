@@ -12,7 +12,7 @@ from wm_bundle import Bundle
 from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
 from wm_bundle.ros_distribution import local_environment
 
-from wm_tools.benchmark.options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
+from wm_tools.benchmark.benchmark_options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
 from wm_tools.benchmark.plan import Trial
 from wm_tools.benchmark.recorder_node import TripRecorderNode
 from wm_tools.benchmark.trip import StatusTripCollector, Trip, TripCollector

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import tyro
 from wm_evaluation.command_line import option, several
 from wm_planner.launching.assignments import NOT_SET, Assignment, assignment
 
@@ -21,9 +20,7 @@ PlannerParameters = Annotated[tuple[Assignment, ...], planner_parameters(), opti
 Thresholds = Annotated[
     tuple[Threshold, ...], several(Threshold.parse, "NAME<VALUE"), option(name="threshold", default="none")
 ]
-Resample = Annotated[
-    bool, tyro.conf.arg(help="Take the pictures nearest to the bundle's period from a bag that has more.")
-]
+Resample = Annotated[bool, option(meaning="Take the pictures nearest to the bundle's period from a bag that has more.")]
 
 
 def require_each_once(parameters: Sequence[Assignment]) -> None:

@@ -1,22 +1,21 @@
-"""`ros2 run wm_planner drive`: the command behind `make drive`. See docs and --help."""
+"""`ros2 run wm_tools drive`: what `make drive` runs. See docs and --help."""
 
 import sys
 
 from rclpy.utilities import remove_ros_args
 from rich.console import Console
-from wm_bundle import Bundle, BundleError, load_bundle
-from wm_bundle.stop_signals import raise_when_stopped
+from wm_bundle import BundleError, load_bundle
+from wm_evaluation.command_line import DONE, run
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
-from wm_planner.command_line import told_when_stopped
 from wm_sim.worlds import WORLDS
 
 from wm_tools.common.errors import DriveError
 from wm_tools.common.machine import machine_facts
 from wm_tools.drive.bundle_scores import KnownScores
+from wm_tools.drive.drive_options import DriveOptions, parse_options
 from wm_tools.drive.embedded import check_cameras
 from wm_tools.drive.entries import read_policies
-from wm_tools.drive.options import DriveOptions, parse_options
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report
 from wm_tools.drive.runner import check_planners, drive_controller, parameters_of, shipped_bundle
@@ -24,24 +23,13 @@ from wm_tools.drive.summary import DriveResult, build_summary, write_summary
 
 
 def main() -> int:
-    """Drive, report, and return the exit code: 0 done, 1 with a message, 128 + the signal when stopped by
-    one."""
+    """Drive, report, and return the exit code, see --help."""
     options = parse_options(remove_ros_args(sys.argv)[1:])
-    raise_when_stopped()
-    try:
-        _drive(options, load_bundle(options.bundle or shipped_bundle()))
-    except (BundleError, DriveError, OSError) as error:
-        print(f"drive: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        code, line = told_when_stopped("drive", stop, "no result was written")
-        print(line, file=sys.stderr)
-        return code
-    return 0
+    return run("drive", lambda: _drive(options), (BundleError, DriveError, OSError), "no result was written")
 
 
-def _drive(options: DriveOptions, bundle: Bundle) -> None:
-    console = Console()
+def _drive(options: DriveOptions) -> int:
+    console, bundle = Console(), load_bundle(options.bundle or shipped_bundle())
     period_s, world = bundle.manifest.control_period_s, WORLDS[options.world]
     known = KnownScores.of(bundle, world.map_name)
     entries, episodes = options.entries, {}
@@ -64,6 +52,7 @@ def _drive(options: DriveOptions, bundle: Bundle) -> None:
     if known.line:
         console.print(known.line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Wrote {summary_file} and {report_file}", highlight=False, soft_wrap=True)
+    return DONE
 
 
 if __name__ == "__main__":

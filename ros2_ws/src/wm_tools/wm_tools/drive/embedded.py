@@ -1,14 +1,15 @@
 """The built-in simulator as `drive` and `benchmark` start it: what the user may ask of it, and its parameters."""
 
-import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Literal
 
 from wm_bundle import Bundle, BundleManifest, lock_step
 from wm_bundle.spawn_file import SpawnFileError
+from wm_evaluation.command_line import option
 from wm_planner.launching.spawned_cameras import cameras_of_spec, require_embedded_cameras
-from wm_sim.worlds import WORLDS, worlds_described
+from wm_sim.worlds import DEFAULT_WORLD, WORLDS, worlds_described
 
 from wm_tools.common.errors import DriveError
 
@@ -16,46 +17,28 @@ LONGEST_START_S = 3600.0  # the simulator's own limit to its wait for a driver
 MARGIN_S = 60.0  # that the simulator waits beyond us: we give up before it goes on without a driver
 
 
-class EmbeddedOptions(Protocol):
-    """What options of a command say of the built-in simulator."""
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedOptions:
+    """What is asked of the built-in simulator."""
 
-    role_name: str
-    world: str
-    objects_definition_file: Path | None
-    start_timeout: float  # [s]
+    role_name: Annotated[str, option("NAME")] = "ego_vehicle"
+    """Name of the car in topic names."""
+    world: Annotated[
+        Literal[tuple(WORLDS)], option(meaning=f"World of the built-in simulator; {worlds_described()}.")
+    ] = DEFAULT_WORLD
+    objects_definition_file: Annotated[Path | None, option("FILE", default="one camera, rgb_front")] = None
+    """Spawn file of the built-in simulator's cameras and other sensors; a bundle of several cameras needs one."""
+    start_timeout: Annotated[float, option("SECONDS")] = 600.0
+    """Longest wait for the planner to be ready [s]: the first start on TensorRT takes some minutes."""
 
-
-def add_embedded_options(parser: argparse.ArgumentParser, defaults: dict) -> None:
-    """The options that ``EmbeddedOptions`` reads, but for the role_name."""
-    add = parser.add_argument
-    add(
-        "--world",
-        choices=WORLDS,
-        help=f"world of the built-in simulator; {worlds_described()} (default: {defaults['world']})",
-    )
-    add(
-        "--objects-definition-file",
-        type=Path,
-        metavar="FILE",
-        help="spawn file of the built-in simulator's cameras and other sensors; a bundle of several cameras needs one "
-        "(default: one camera, rgb_front)",
-    )
-    add(
-        "--start-timeout",
-        type=float,
-        metavar="SECONDS",
-        help="longest wait for the planner to be ready [s]: the first start on TensorRT takes some minutes (default: "
-        f"{defaults['start_timeout']:g})",
-    )
-
-
-def check_embedded_options(options: EmbeddedOptions) -> None:
-    """Raise DriveError where they make no sense."""
-    longest_s = LONGEST_START_S - MARGIN_S
-    if not (math.isfinite(options.start_timeout) and 0.0 < options.start_timeout <= longest_s):
-        raise DriveError(f"--start-timeout: expected above 0 to {longest_s:g} s, found {options.start_timeout:g}")
-    if options.world not in WORLDS:
-        raise DriveError(f"--world: expected one of {', '.join(WORLDS)}, found '{options.world}'")
+    def __post_init__(self):
+        role, longest_s = self.role_name, LONGEST_START_S - MARGIN_S
+        if not (role.isascii() and role.isidentifier() and not role.startswith("_")):
+            raise ValueError(f"--role-name: expected a ROS name (a letter, then letters, digits and _), found '{role}'")
+        if not (math.isfinite(self.start_timeout) and 0.0 < self.start_timeout <= longest_s):
+            raise ValueError(f"--start-timeout: expected above 0 to {longest_s:g} s, found {self.start_timeout:g}")
+        if self.world not in WORLDS:
+            raise ValueError(f"--world: expected one of {', '.join(WORLDS)}, found '{self.world}'")
 
 
 def check_cameras(options: EmbeddedOptions, bundle: Bundle) -> None:

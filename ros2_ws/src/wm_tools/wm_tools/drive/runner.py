@@ -12,9 +12,9 @@ from wm_planner.pilot.preflight import check
 
 from wm_tools.common.errors import DriveError
 from wm_tools.drive.domain import own_domain, ros_context
+from wm_tools.drive.drive_options import DriveOptions
 from wm_tools.drive.embedded import simulator_parameters
 from wm_tools.drive.entries import Entry
-from wm_tools.drive.options import DriveOptions
 from wm_tools.drive.pictures import FrameReader
 from wm_tools.drive.processes import ProcessGroup
 from wm_tools.drive.recorder_node import RecorderNode

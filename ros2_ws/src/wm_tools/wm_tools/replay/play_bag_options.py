@@ -16,7 +16,7 @@ from wm_tools.replay.controls import HELP
 CLOCK_TOPIC = "/clock"
 MAX_GAP_S = 60.0
 _CLOCK_HZ = 40  # of --clock without a number, as ros2 bag play has it
-_KEYBOARD = tyro.conf.arg(help=f"Leave the keyboard alone; otherwise, in a terminal, {HELP}.")
+_KEYBOARD = option(meaning=f"Leave the keyboard alone; otherwise, in a terminal, {HELP}.")
 
 
 def _renaming(word: str) -> tuple[str, str]:

@@ -1,0 +1,147 @@
+"""What the user may ask of `benchmark`, checked before anything starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from wm_evaluation.command_line import option, parse, words
+from wm_planner.config import PlannerConfig
+from wm_sim.worlds import DEFAULT_WORLD
+
+from wm_tools.benchmark.disturbance import KINDS, Disturbance
+from wm_tools.common.errors import DriveError
+from wm_tools.common.shared_options import Thresholds
+from wm_tools.drive.drive_options import DrivingOptions, Seeds, require
+from wm_tools.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
+
+LOCK_STEP, REAL_TIME = "lock-step", "real-time"
+MODES = (LOCK_STEP, REAL_TIME)
+AS_FOUND = "as-found"  # the mode of a simulator that was running before
+EMBEDDED, EXTERNAL = "embedded", "external"
+
+
+def _read_entries(given: list[str]) -> tuple[Entry, ...]:
+    return tuple(entry_of(part) for part in ",".join(given).split(","))
+
+
+def _read_modes(given: list[str]) -> tuple[str, ...]:
+    modes = tuple(",".join(given).split(","))
+    for mode in modes:
+        if mode not in MODES:
+            raise ValueError(f"expected one of {', '.join(MODES)}, found '{mode}'")
+    return modes
+
+
+def _read_sweep(given: list[str]) -> tuple[Disturbance, ...]:
+    return tuple(disturbance for text in given for disturbance in _disturbances(text))
+
+
+def _disturbances(text: str) -> list[Disturbance]:
+    """``NAME``, ``NAME=SIZE,SIZE`` or ``all``; without the size that disturbs nothing: every sweep has it anyway."""
+    if text == "all":
+        return [disturbance for name in KINDS for disturbance in _disturbances(name)]
+    name, equals, sizes = text.partition("=")
+    if name not in KINDS:
+        raise ValueError(f"expected all or one of {', '.join(KINDS)}, found '{name}'")
+    try:
+        wanted = [float(size) for size in sizes.split(",")] if equals else list(KINDS[name].sizes)
+    except ValueError:
+        raise ValueError(f"{name}: expected sizes separated by commas, found '{sizes}'") from None
+    return [Disturbance(name, size) for size in dict.fromkeys(wanted) if size != KINDS[name].none]
+
+
+_CONTROLLERS_HELP = (
+    f"Separated by commas: {', '.join(CONTROLLERS)}, as in drive, NAME=BUNDLE_DIR for the planner with another bundle, "
+    "or NAME=FILE.onnx for a policy file alone."
+)
+_KINDS = "; ".join(
+    f"{name} [{kind.unit}] {','.join(f'{size:g}' for size in kind.sizes)}" for name, kind in KINDS.items()
+)
+_SWEEP_HELP = (
+    "Also drive the controllers with a model under these disturbances; all: every one with its usual sizes. " + _KINDS
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions(DrivingOptions):
+    """Drives controllers over the same tracks through ROS topics, every episode in processes of its own, and compares
+    them: benchmark.json, report.html and episodes.jsonl. A controller or simulator that crashes makes its episode a
+    failure, which counts with what was driven until then.
+
+    Exit code: 0; 1 when a threshold fails; 2 for wrong usage; 3 when the benchmark cannot go on; 128 + the signal's
+    number when stopped by one.
+    """
+
+    output: Annotated[Path, option("DIR")] = Path("out/benchmark")
+    """Folder for the results."""
+    controllers: Annotated[
+        tuple[Entry, ...],
+        words(_read_entries, "NAME,NAME…", lambda entries: [",".join(entry.name for entry in entries)]),
+        option(meaning=_CONTROLLERS_HELP),
+    ] = tuple(Entry(name, name) for name in ("planner", "actor", *REFERENCES))
+    seeds: Seeds = tuple(range(3000, 3010))
+    """Tracks: 3000:3009 (both ends are driven), 1,5,7 or both mixed."""
+    episodes: Annotated[int | None, option("N", default="all")] = None
+    """Drive the first N seeds only."""
+    modes: Annotated[tuple[str, ...], words(_read_modes, "MODE,MODE", lambda modes: [",".join(modes)])] = MODES
+    """lock-step: simulated time waits for every command; real-time: it does not. expert and random drive in lock-step
+    only."""
+    simulator: Literal[EMBEDDED, EXTERNAL] = EMBEDDED
+    """embedded: the built-in one is started for every episode; external: one that runs already in this ROS domain, such
+    as CARLA with its bridge."""
+    sweep: Annotated[
+        tuple[Disturbance, ...],
+        words(_read_sweep, "NAME[=SIZE,SIZE…]", lambda sweep: list(map(str, sweep))),
+        option(default="none", meaning=_SWEEP_HELP),
+    ] = ()
+    resume: bool = False
+    """Go on with the benchmark in --output; finished episodes stay."""
+    thresholds: Thresholds = ()
+    """Exit with 1 unless means are so, as planner.real_time.score>800 (also <, <=, >=), for use in CI."""
+    list_metrics: bool = False
+    """Print the names that --threshold knows, and end."""
+    write_scores: bool = False
+    """Write the scores into the bundle's folder as scores.json, which belongs to it and which drive shows."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            self.simulator == EMBEDDED or (self.world == DEFAULT_WORLD and self.objects_definition_file is None),
+            "--simulator external",
+            "neither --world nor --objects-definition-file, which are the built-in one's",
+            "one of them",
+        )
+        check_entries(self.controllers, self.parameters)
+        names = [entry.name for entry in self.controllers]
+        require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode once", self.modes)
+        count, most = self.episodes, len(self.seeds)
+        require(count is None or 1 <= count <= most, "--episodes", f"1 to the number of seeds, {most}", count)
+        require(
+            not self.sweep or any(entry.has_model for entry in self.controllers),
+            "--sweep",
+            "a controller with a model: expert and random neither see pictures nor wait for them",
+            names,
+        )
+        transport = dict(self.parameters).get("image_transport", "raw")
+        require(not self.sweep or transport == "raw", "--sweep", "--set image_transport=raw", transport)
+
+    @property
+    def tracks(self) -> tuple[int, ...]:
+        """The seeds that are driven."""
+        return self.seeds[: self.episodes]
+
+    def modes_of(self, entry: Entry) -> tuple[str, ...]:
+        """How a controller drives: expert and random have no latency, so they drive in lock-step alone."""
+        if self.simulator == EXTERNAL:
+            return (AS_FOUND,)
+        return self.modes if entry.has_model else (LOCK_STEP,)
+
+
+def parse_options(words: list[str]) -> BenchmarkOptions:
+    """Read the command line, without ROS's own words."""
+    return parse(BenchmarkOptions, "ros2 run wm_tools benchmark", words, refused=DriveError)
+
+
+def planner_config(options: BenchmarkOptions) -> PlannerConfig:
+    """The planner's parameters that the user gave, checked; for the topics."""
+    return PlannerConfig.from_values({"role_name": options.role_name, **dict(options.parameters)})

@@ -1,0 +1,124 @@
+"""What the user may ask of `drive`, and what `benchmark` is asked in the same way; checked before anything starts."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from wm_evaluation.command_line import option, parse, several, words
+from wm_planner.config import PlannerConfig
+from wm_planner.errors import ConfigError
+
+from wm_tools.common.errors import DriveError
+from wm_tools.common.shared_options import PlannerParameters, require_each_once, require_folder
+from wm_tools.drive.embedded import EmbeddedOptions
+from wm_tools.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
+
+_MAX_SEED = 2**31 - 1
+
+
+def _read_seeds(given: list[str]) -> tuple[int, ...]:
+    """``3000:3009`` with both ends, ``1,5,7``, or both mixed."""
+    seeds: list[int] = []
+    for part in ",".join(given).split(","):
+        first, colon, last = part.partition(":")
+        begin = _whole_number(first)
+        end = _whole_number(last) if colon else begin
+        if end < begin or end - begin >= 100_000:
+            raise ValueError(f"expected FIRST:LAST with LAST not before FIRST, found '{part}'")
+        seeds += range(begin, end + 1)
+    return tuple(seeds)
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"expected a whole number, found '{text}'") from None
+
+
+def _spell_seeds(seeds: tuple[int, ...]) -> list[str]:
+    return [f"{seeds[0]}:{seeds[-1]}"] if seeds == tuple(range(seeds[0], seeds[-1] + 1)) else list(map(str, seeds))
+
+
+def _controller(text: str) -> str:
+    entry_of(text)  # refuses what is none
+    return text
+
+
+Seeds = Annotated[tuple[int, ...], words(_read_seeds, "SEED|FIRST:LAST [...]", _spell_seeds)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrivingOptions(EmbeddedOptions):
+    """What `drive` and `benchmark` are asked alike. Each has ``seeds`` and an ``output`` with defaults of its own."""
+
+    bundle: Annotated[Path | None, option("DIR", default="the one that ships with wm_planner")] = None
+    """Folder of the model bundle."""
+    parameters: PlannerParameters = ()
+    """Parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists them), for every
+    controller that has one."""
+    max_steps: Annotated[int | None, option("N", default="when the simulator ends it")] = None
+    """End every episode after N control steps."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        usable = all(0 <= seed <= _MAX_SEED for seed in self.seeds)
+        require(self.seeds and usable, "--seeds", f"whole numbers from 0 to {_MAX_SEED}", self.seeds or "none")
+        require(len(set(self.seeds)) == len(self.seeds), "--seeds", "every value once", self.seeds)
+        require_each_once(self.parameters)
+        try:
+            PlannerConfig.from_values(dict(self.parameters))
+        except ConfigError as error:
+            raise ValueError(f"the planner refuses: {error}") from None
+        require(self.max_steps is None or self.max_steps >= 1, "--max-steps", "1 or more", self.max_steps)
+        require_folder(self.output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriveOptions(DrivingOptions):
+    """Drives controllers through ROS topics in the built-in simulator, one episode for each seed, and writes
+    summary.json and report.html. Simulator and planner run as processes of their own, in a ROS domain of their own,
+    reachable from this machine only.
+
+    Exit code: 0; 1 when it cannot go on; 2 for wrong usage; 128 + the signal's number when stopped by one.
+    """
+
+    output: Annotated[Path, option("DIR")] = Path("out/drive")
+    """Folder for summary.json, report.html and logs/."""
+    seeds: Seeds = (2000, 2001, 2002)
+    """Tracks to drive, each once with every controller: numbers, or 3000:3009 with both ends."""
+    controllers: Annotated[tuple[str, ...], several(_controller, "NAME")] = ("planner", "actor", *REFERENCES)
+    """planner: the model imagines and plans, with the planner's own solver; shooting, cem, mppi: with that one; actor:
+    its actor alone; policy: the file of --set proposal_policy=FILE.onnx alone; NAME=FILE.onnx: that policy file alone;
+    expert: the simulator's script that sees the track; random: smooth random actions."""
+    real_time_factor: Annotated[float, option("X")] = 1.0
+    """Simulated seconds per second of wall time for planner and actor, 0 for as fast as commands come; expert and
+    random always drive as fast as possible."""
+
+    def __post_init__(self):
+        check_entries(self.entries, self.parameters)
+        others = [text for text, entry in zip(self.controllers, self.entries, strict=True) if entry.bundle]
+        known = f"some of {', '.join(CONTROLLERS)} or NAME=FILE.onnx (benchmark compares bundles)"
+        require(not others, "--controllers", known, others)
+        factor = self.real_time_factor
+        usable = math.isfinite(factor) and 0.0 <= factor <= 100.0
+        require(usable, "--real-time-factor", "0 (as fast as possible) to 100", factor)
+        super().__post_init__()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The controllers, read."""
+        return tuple(entry_of(text) for text in self.controllers)
+
+
+def require(holds, what: str, expected: str, found) -> None:
+    """Raise ValueError for an option, with what was ``expected`` and ``found``, unless it ``holds``."""
+    if not holds:
+        spelled = ", ".join(map(str, found)) if isinstance(found, list | tuple) else found
+        raise ValueError(f"{what}: expected {expected}, found {spelled}")
+
+
+def parse_options(words: list[str]) -> DriveOptions:
+    """Read the command line, without ROS's own words."""
+    return parse(DriveOptions, "ros2 run wm_tools drive", words, refused=DriveError)
