@@ -8,14 +8,6 @@ from wm_bundle.stop_signals import Stopped, hold_signals, raise_when_stopped
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@pytest.fixture(autouse=True)
-def handlers():
-    before = {number: signal.getsignal(number) for number in NUMBERS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
 def test_a_signal_ends_a_process_as_ctrl_c_does(number):
     for each in NUMBERS:

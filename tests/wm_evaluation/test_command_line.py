@@ -12,14 +12,6 @@ from wm_evaluation.command_line import option, parse, run, several, words
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@pytest.fixture(autouse=True)
-def handlers():
-    before = {number: signal.getsignal(number) for number in NUMBERS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 class Refused(Exception):
     pass
 
