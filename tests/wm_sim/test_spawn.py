@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 
 import pytest
-from wm_sim.spawn import SpawnError, built_in, read_spawn_file
+from wm_bundle.spawn_file import SpawnFileError
+from wm_sim.spawn import built_in, read_spawn_file
 from wm_sim.worlds import WORLDS
 
 LAUNCH = Path(__file__).parents[2] / "launch"
@@ -94,23 +95,23 @@ def test_what_is_not_simulated_is_named_and_left_out(tmp_path):
     ],
 )
 def test_values_that_cannot_be_used_are_refused_with_their_place(tmp_path, sensor, words):
-    with pytest.raises(SpawnError, match=words):
+    with pytest.raises(SpawnFileError, match=words):
         read_spawn_file(written(tmp_path, sensor), "ego_vehicle")
 
 
 def test_two_sensors_of_one_id_another_car_and_no_file_are_refused(tmp_path):
     path = written(tmp_path, *[{"type": "sensor.pseudo.odom", "id": "odometry"}] * 2)
-    with pytest.raises(SpawnError, match="different ids.*odometry"):
+    with pytest.raises(SpawnFileError, match="different ids.*odometry"):
         read_spawn_file(path, "ego_vehicle")
-    with pytest.raises(SpawnError, match=r"id 'hero' \(parameter role_name\), got \['ego_vehicle'\]"):
+    with pytest.raises(SpawnFileError, match=r"id 'hero' \(parameter role_name\), got \['ego_vehicle'\]"):
         read_spawn_file(path, "hero")
-    with pytest.raises(SpawnError, match="cannot be read"):
+    with pytest.raises(SpawnFileError, match="cannot be read"):
         read_spawn_file(str(tmp_path / "none.json"), "ego_vehicle")
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(SpawnError, match="broken.json is no JSON"):
+    with pytest.raises(SpawnFileError, match="broken.json is no JSON"):
         read_spawn_file(str(tmp_path / "broken.json"), "ego_vehicle")
     (tmp_path / "list.json").write_text("[1]")
-    with pytest.raises(SpawnError, match="objects: expected a list of objects"):
+    with pytest.raises(SpawnFileError, match="objects: expected a list of objects"):
         read_spawn_file(str(tmp_path / "list.json"), "ego_vehicle")
 
 

@@ -166,7 +166,7 @@ SENSORS: dict[str, Callable[[Links, SensorSpec], Sensor]] = {
     spawn.TRANSFORM: TransformSensor,
     spawn.MARKERS: MarkerSensor,
     spawn.NATIVE_VIEW: NativeView,
-    spawn.CAMERA: PinholeCamera,
+    spawn.RGB_CAMERA: PinholeCamera,
 }
 
 

@@ -12,10 +12,10 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wm_bundle.spawn_file import DEFAULT_SIZES, NATIVE_VIEW, RGB_CAMERA, SpawnFileError
+
 from wm_sim.pinhole import Mount
 
-CAMERA = "sensor.camera.rgb"
-NATIVE_VIEW = "sensor.camera.native"  # not CARLA's: the world's own picture, from above
 COLLISION = "sensor.other.collision"
 LANE_INVASION = "sensor.other.lane_invasion"
 IMU = "sensor.other.imu"
@@ -25,23 +25,17 @@ TRANSFORM = "sensor.pseudo.tf"
 MARKERS = "sensor.pseudo.markers"
 CONTROL = "actor.pseudo.control"
 EVENTS = (COLLISION, LANE_INVASION)
-CAMERAS = (CAMERA, NATIVE_VIEW)
-OF_THE_CAR = (*CAMERAS, *EVENTS, IMU, ODOMETRY, SPEEDOMETER, TRANSFORM, MARKERS, CONTROL)
+OF_THE_CAR = (*DEFAULT_SIZES, *EVENTS, IMU, ODOMETRY, SPEEDOMETER, TRANSFORM, MARKERS, CONTROL)
 OF_THE_WORLD = (MARKERS,)
 
-# CARLA's defaults
-IMAGE_SIZE_X, IMAGE_SIZE_Y, FOV_DEGREES = 800, 600, 90.0
-NATIVE_SIZE = 96
+FOV_DEGREES = 90.0  # CARLA's default
+NATIVE_SIZE = DEFAULT_SIZES[NATIVE_VIEW][0]
 KEYS = {
-    CAMERA: ("image_size_x", "image_size_y", "fov", "sensor_tick"),
+    RGB_CAMERA: ("image_size_x", "image_size_y", "fov", "sensor_tick"),
     NATIVE_VIEW: ("image_size_x", "image_size_y", "sensor_tick"),
     IMU: ("sensor_tick",),
 }
 MOUNT_KEYS = ("x", "y", "z", "roll", "pitch", "yaw")
-
-
-class SpawnError(ValueError):
-    """A spawn file cannot be used; the message says what was expected, what was found and where."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +68,14 @@ def built_in(camera: SensorSpec, width: int, height: int) -> list[SensorSpec]:
 def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[str]]:
     """Read the sensors of the car ``role_name``, in the file's order, and a warning for each thing skipped.
 
-    Raises SpawnError.
+    Raises SpawnFileError.
     """
     try:
         content = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
     except OSError as error:
-        raise SpawnError(f"parameter objects_definition_file: {path} cannot be read: {error.strerror}") from None
+        raise SpawnFileError(f"parameter objects_definition_file: {path} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise SpawnError(f"parameter objects_definition_file: {path} is no JSON: {error}") from None
+        raise SpawnFileError(f"parameter objects_definition_file: {path} is no JSON: {error}") from None
     return _Reader(path).read(content, role_name)
 
 
@@ -134,17 +128,16 @@ class _Reader:
             self._refuse(f"{where}.id", "a ROS name", name)
         self._note_unused(entry, KEYS.get(kind, ()), f"{kind} {name}")
         mount = self._mount(entry, f"{where}.spawn_point")
-        if kind == CAMERA and mount.z < 0.05:
+        if kind == RGB_CAMERA and mount.z < 0.05:
             self._refuse(f"{where}.spawn_point.z", "a height above the ground of 0.05 m or more", mount.z)
         tick = self._number(entry, "sensor_tick", 0.0, where, 0.0, 3600.0) if kind in KEYS else 0.0
-        if kind not in CAMERAS:
+        if kind not in DEFAULT_SIZES:
             return [SensorSpec(kind, name, known is OF_THE_CAR, mount, tick)]
-        default = (NATIVE_SIZE, NATIVE_SIZE) if kind == NATIVE_VIEW else (IMAGE_SIZE_X, IMAGE_SIZE_Y)
         width, height = (
             self._number(entry, key, value, where, 8, 4096, whole=True)
-            for key, value in zip(("image_size_x", "image_size_y"), default, strict=True)
+            for key, value in zip(("image_size_x", "image_size_y"), DEFAULT_SIZES[kind], strict=True)
         )
-        fov = self._number(entry, "fov", FOV_DEGREES, where, 1.0, 170.0) if kind == CAMERA else 0.0
+        fov = self._number(entry, "fov", FOV_DEGREES, where, 1.0, 170.0) if kind == RGB_CAMERA else 0.0
         return [SensorSpec(kind, name, True, mount, tick, width, height, math.radians(fov))]
 
     def _mount(self, entry: dict, where: str) -> Mount:
@@ -185,7 +178,7 @@ class _Reader:
 
     def _refuse(self, where: str, expected: str, found) -> None:
         text = repr(found)
-        raise SpawnError(
+        raise SpawnFileError(
             f"parameter objects_definition_file: {self._path}: {where}: expected {expected}, got "
             f"{text if len(text) <= 80 else text[:77] + '...'}"
         )

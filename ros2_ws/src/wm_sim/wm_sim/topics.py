@@ -21,7 +21,7 @@ from wm_sim import messages
 from wm_sim.config import BridgeConfig
 from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, header
 from wm_sim.simulation import Simulation, Tick
-from wm_sim.spawn import CAMERA, SensorSpec
+from wm_sim.spawn import RGB_CAMERA, SensorSpec
 
 TRANSFORMS_DEPTH = 100  # as tf2_ros has it
 
@@ -45,7 +45,7 @@ class BridgeTopics:
         self._expert_control = node.create_publisher(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
         self._step_result = node.create_publisher(StepResult, f"{base}/step_result", RELIABLE)
         # A native view is nowhere on the car: with it alone there is nothing to send.
-        seen_from_the_car = config.objects_definition_file or any(spec.type == CAMERA for spec in sensors)
+        seen_from_the_car = config.objects_definition_file or any(spec.type == RGB_CAMERA for spec in sensors)
         send_transform = _transform_sender(node) if seen_from_the_car else lambda transform: None
         links = Links(node, self._role, simulation.world, send_transform)
         self._sensors = [SENSORS[spec.type](links, spec) for spec in sensors if spec.type in SENSORS]

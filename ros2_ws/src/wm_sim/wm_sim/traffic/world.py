@@ -44,7 +44,7 @@ class TrafficWorld(World):
 
     car = BODY
     camera = SensorSpec(
-        spawn.CAMERA, "rgb_front", mount=FRONT, width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE, fov=FRONT_FOV
+        spawn.RGB_CAMERA, "rgb_front", mount=FRONT, width=spawn.NATIVE_SIZE, height=spawn.NATIVE_SIZE, fov=FRONT_FOV
     )
 
     def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
