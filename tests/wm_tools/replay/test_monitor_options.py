@@ -6,7 +6,7 @@ import pytest
 from wm_evaluation.command_line import parse as parse_command
 from wm_tools.common.errors import ReplayError
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
-from wm_tools.replay.monitor_node import evaluation_words
+from wm_tools.replay.judge import evaluation_words
 from wm_tools.replay.replay_monitor_options import MonitorOptions
 
 
