@@ -2,7 +2,7 @@
 
 import pytest
 from wm_planner.pilot.modes import Mode
-from wm_tools.replay.frames import Arrivals, Command, Moment, Status, header_stamp_ns, moments_of, percentiles
+from wm_tools.replay.frames import Arrivals, Command, Moment, Status, header_stamp_ns, moments_of
 
 MS = 1_000_000
 
@@ -74,8 +74,3 @@ def test_the_stamp_is_read_from_the_bytes_of_either_order(raw, stamp_ns):
 def test_bytes_without_a_header_are_refused():
     with pytest.raises(ValueError, match="3 bytes"):
         header_stamp_ns(b"abc")
-
-
-def test_percentiles_are_interpolated_and_unknown_without_values():
-    assert percentiles([0.0, 10.0])["p95"] == pytest.approx(9.5)
-    assert percentiles([]) == {"p50": None, "p95": None, "p99": None, "max": None}

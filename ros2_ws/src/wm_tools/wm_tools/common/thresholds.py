@@ -53,6 +53,13 @@ class Verdict:
     holds: bool
 
 
+def entries_of(verdicts: Sequence[Verdict]) -> list[dict]:
+    """As result files have them."""
+    return [
+        {"threshold": str(verdict.threshold), "value": verdict.value, "holds": verdict.holds} for verdict in verdicts
+    ]
+
+
 def spell_verdicts(verdicts: Sequence[Verdict]) -> str:
     """How many hold or fail, in words; nothing where nothing was asked."""
     failed, count = sum(not verdict.holds for verdict in verdicts), len(verdicts)

@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from wm_bundle.files import replacing, write_text
+from wm_bundle.files import replacing
 
+from wm_tools.common.json_values import without_nan, write_json
+from wm_tools.common.thresholds import entries_of
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.figures import Figure
 from wm_tools.evaluate_bag.moments import Moment
@@ -20,25 +22,21 @@ RESULT, LINES = "result.json", "result.jsonl"
 
 
 def write_results(folder: Path, comparison: Comparison) -> None:
-    """Write both files, each whole or not at all. Raises OSError."""
-    write_text(folder / RESULT, json.dumps(result_of(comparison), indent=1, allow_nan=False) + "\n")
+    """Write both files, each completely or not at all. Raises OSError."""
+    write_json(folder / RESULT, result_of(comparison))
     with replacing(folder / LINES) as partial, open(partial, "w", encoding="utf-8") as stream:
-        for frame in range(len(comparison.evaluations[0].frames)):
-            for evaluation in comparison.evaluations:
-                stream.write(json.dumps(line_of(evaluation, frame), allow_nan=False) + "\n")
+        for lines in zip(*map(_lines, comparison.evaluations), strict=True):
+            stream.writelines(json.dumps(line, allow_nan=False) + "\n" for line in lines)
 
 
 def result_of(comparison: Comparison) -> dict:
-    """All of result.json, plain values; None for what cannot be told."""
+    """All of result.json."""
     first = comparison.evaluations[0]
     return {
         "format_version": FORMAT_VERSION,
         "verdict": verdict(comparison),
         "passed": all(verdict.holds for verdict in comparison.verdicts),
-        "thresholds": [
-            {"threshold": str(verdict.threshold), "value": _number(verdict.value), "holds": verdict.holds}
-            for verdict in comparison.verdicts
-        ],
+        "thresholds": entries_of(comparison.verdicts),
         "bag": dict(comparison.bag),
         "options": _options(comparison),
         "machine": dict(comparison.machine),
@@ -57,30 +55,34 @@ def result_of(comparison: Comparison) -> dict:
     }
 
 
-def line_of(evaluation: Evaluation, frame: int) -> dict:
-    """One line of result.jsonl."""
-    frames, one_step = evaluation.frames, evaluation.frames.one_step
-    braked = not np.isfinite(frames.decided.planned[frame]).all()
-    return {
-        "bundle": evaluation.name,
-        "segment": int(frames.place.segment[frame]),
-        "episode": int(frames.place.episode[frame]),
-        "row": int(frames.place.row[frame]),
-        "stamp_ns": int(frames.place.stamp_ns[frame]),
-        "mode": frames.decided.mode_name(frame),
-        "reason": frames.decided.reason[frame],
-        "recorded": [_number(number) for number in frames.recorded[frame]],
-        "planned": None if braked else [_number(number) for number in frames.decided.planned[frame]],
-        "reward": _number(frames.reward[frame]),
-        "predicted_reward": _number(one_step.reward[frame]),
-        "surprise": _number(frames.decided.surprise[frame]),
-        "prior_psnr_db": _number(one_step.prior.psnr_db[frame]),
-        "posterior_psnr_db": _number(one_step.posterior.psnr_db[frame]),
-        "value": _number(one_step.value[frame]),
-        "epistemic": _number(one_step.epistemic[frame]),
-        "aleatoric": _number(one_step.aleatoric[frame]),
-        "latency_ms": dict(zip(LATENCIES, map(_number, frames.decided.latency_ms[frame]), strict=True)),
+def _lines(evaluation: Evaluation) -> Iterator[dict]:
+    """The lines of result.jsonl, one for each frame."""
+    place, decided, one_step = evaluation.frames.place, evaluation.frames.decided, evaluation.frames.one_step
+    columns = {
+        "segment": place.segment,
+        "episode": place.episode,
+        "row": place.row,
+        "stamp_ns": place.stamp_ns,
+        "mode": np.array([decided.mode_name(row) for row in range(len(evaluation.frames))]),
+        "reason": decided.reason,
+        "recorded": evaluation.frames.recorded,
+        "planned": decided.planned,
+        "reward": evaluation.frames.reward,
+        "predicted_reward": one_step.reward,
+        "surprise": decided.surprise,
+        "prior_psnr_db": one_step.prior.psnr_db,
+        "posterior_psnr_db": one_step.posterior.psnr_db,
+        "value": one_step.value,
+        "epistemic": one_step.epistemic,
+        "aleatoric": one_step.aleatoric,
+        "latency_ms": decided.latency_ms,
     }
+    for row in zip(*(column.tolist() for column in columns.values()), strict=True):
+        line = {"bundle": evaluation.name, **dict(zip(columns, row, strict=True))}
+        if math.isnan(line["planned"][0]):  # it braked
+            line["planned"] = None
+        line["latency_ms"] = dict(zip(LATENCIES, line["latency_ms"], strict=True))
+        yield without_nan(line)
 
 
 def _bundle(evaluation: Evaluation) -> dict:
@@ -121,14 +123,6 @@ def _options(comparison: Comparison) -> dict:
 
 def _figures(figures: Mapping[str, Figure]) -> dict:
     return {
-        name: {
-            "value": _number(figure.value),
-            "ci95": None if math.isnan(figure.low) else [_number(figure.low), _number(figure.high)],
-        }
+        name: {"value": figure.value, "ci95": None if math.isnan(figure.low) else [figure.low, figure.high]}
         for name, figure in figures.items()
     }
-
-
-def _number(value: float) -> float | None:
-    """A float that JSON can hold."""
-    return float(value) if math.isfinite(value) else None

@@ -9,7 +9,6 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from wm_bundle.times import NS_PER_S
 from wm_planner.pilot.modes import Mode
 
@@ -136,11 +135,3 @@ class Arrivals:
 
         arrivals = [self._pictures[stamp].popleft() for stamp in moment.stamps_ns if self._pictures.get(stamp)]
         return Frame(moment.stamps_ns[0], min(arrivals, default=None), next_of(self._commands), next_of(self._statuses))
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float | None]:
-    """p50, p95, p99 and max, interpolated linearly; each None without values."""
-    if not len(values):
-        return {"p50": None, "p95": None, "p99": None, "max": None}
-    p50, p95, p99 = np.percentile(values, (50, 95, 99))
-    return {"p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(np.max(values))}

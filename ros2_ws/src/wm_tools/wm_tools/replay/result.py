@@ -3,17 +3,20 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from wm_bundle.files import write_text
+from wm_evaluation.metrics.errors import percentiles
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
-from wm_tools.common.thresholds import Threshold, Verdict, judge
+from wm_tools.common.json_values import without_nan, write_json
+from wm_tools.common.thresholds import Threshold, Verdict, entries_of, judge
 from wm_tools.replay.agreement import WITHIN, Agreement
-from wm_tools.replay.frames import Frame, percentiles
+from wm_tools.replay.frames import Frame
 
 VERSION = 1
 _CHANNELS = ("steer", "throttle", "brake")
@@ -111,7 +114,7 @@ def figures(replay: Replay) -> dict[str, float]:
         ("latency_ms", replay.latencies_ms),
         ("planner_latency_ms", [status.latency_ms for status in statuses]),
     ):
-        values |= {f"{kind}.{name}": value for name, value in percentiles(latencies).items()}
+        values |= {f"{kind}.{name}": value for name, value in percentiles(np.array(latencies, float)).items()}
     return {name: math.nan if values[name] is None else float(values[name]) for name in FIGURES}
 
 
@@ -126,7 +129,7 @@ def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
     per_channel = agreement.differences.mean(axis=0) if joined else [math.nan] * 3
     statuses = [frame.status for frame in replay.answered if frame.status is not None]
     searches = [status for status in statuses if status.iterations]
-    return _without_nan(
+    return without_nan(
         {
             "version": VERSION,
             "bag": replay.bag,
@@ -143,8 +146,8 @@ def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
             "modes": dict(replay.modes),
             "reasons": dict(replay.reasons.most_common(10)),
             "search": {
-                "candidates": percentiles([status.candidates for status in searches]),
-                "iterations": percentiles([status.iterations for status in searches]),
+                "candidates": percentiles(np.array([status.candidates for status in searches], float)),
+                "iterations": percentiles(np.array([status.iterations for status in searches], float)),
             },
             "figures": figures(replay),
             "agreement": {
@@ -156,10 +159,7 @@ def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
                 "mean_difference": dict(zip(_CHANNELS, map(float, per_channel), strict=True)),
                 "largest_difference": float(agreement.differences.max()) if joined else None,
             },
-            "thresholds": [
-                {"threshold": str(verdict.threshold), "value": verdict.value, "holds": verdict.holds}
-                for verdict in judged
-            ],
+            "thresholds": entries_of(judged),
             "passed": all(verdict.holds for verdict in judged),
         }
     )
@@ -176,9 +176,9 @@ def longest_drop(frames: Sequence[Frame]) -> int:
 
 def write(folder: Path, replay: Replay, judged: Sequence[Verdict]) -> None:
     """Write replay.json and, a line for each frame, replay.jsonl. Raises OSError."""
-    write_text(folder / "replay.json", json.dumps(document(replay, judged), indent=2) + "\n")
+    write_json(folder / "replay.json", document(replay, judged))
     write_text(
-        folder / "replay.jsonl", "".join(json.dumps(_without_nan(_line(frame))) + "\n" for frame in replay.frames)
+        folder / "replay.jsonl", "".join(json.dumps(without_nan(_line(frame))) + "\n" for frame in replay.frames)
     )
 
 
@@ -203,12 +203,3 @@ def _line(frame: Frame) -> dict:
             }
         ),
     }
-
-
-def _without_nan(value):
-    """The same with None for every number that is not finite: JSON has none."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,12 +1,10 @@
 """result.json of a verification; docs/gpu.md documents it."""
 
-import json
-import math
 from pathlib import Path
 
 from wm_bundle import BundleManifest
-from wm_bundle.files import write_text
 
+from wm_tools.common.json_values import write_json
 from wm_tools.verify_bundle.verify import Verdict, Verification
 
 FORMAT_VERSION = 1
@@ -14,12 +12,12 @@ RESULT = "result.json"
 
 
 def write_result(folder: Path, verification: Verification) -> None:
-    """Write result.json, whole or not at all. Raises OSError."""
-    write_text(folder / RESULT, json.dumps(result_of(verification), indent=1, allow_nan=False) + "\n")
+    """Write result.json. Raises OSError."""
+    write_json(folder / RESULT, result_of(verification))
 
 
 def result_of(verification: Verification) -> dict:
-    """All of result.json, plain values; None for what is not finite."""
+    """All of result.json."""
     options = verification.options
     return {
         "format_version": FORMAT_VERSION,
@@ -78,7 +76,7 @@ def _self_check(verification: Verification) -> dict | None:
     return {
         "holds": not checked.failed,
         "reference": verification.manifest.self_check.reference,
-        "found": {name: _number(value) for name, value in checked.found.items()},
+        "found": dict(checked.found),
         "limits": dict(checked.limits),
     }
 
@@ -86,14 +84,10 @@ def _self_check(verification: Verification) -> dict | None:
 def _output(verdict: Verdict) -> dict:
     difference = verdict.difference
     return {
-        "largest": _number(difference.largest),
-        "p999": _number(difference.p999),
-        "p99": _number(difference.p99),
+        "largest": difference.largest,
+        "p999": difference.p999,
+        "p99": difference.p99,
         "measured": difference.measured,
         "tolerance": verdict.tolerance,
         "holds": verdict.holds,
     }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
