@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,16 +152,7 @@ class Collector:
     def _meta(self, planner: dict | None) -> dict:
         options = self.options
         meta = {
-            "cameras": [
-                {
-                    "name": camera.name,
-                    "source_height": camera.source_height,
-                    "source_width": camera.source_width,
-                    "crop": None,
-                    "letterbox": False,
-                }
-                for camera in self.node.cameras.specs
-            ],
+            "cameras": [asdict(camera) for camera in self.node.cameras.specs],
             "rate_hz": round(1e9 / self.node.period_ns, 6),
             "vector": [entry.told for entry in usual_inputs()],
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",

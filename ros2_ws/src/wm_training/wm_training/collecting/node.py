@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from carla_msgs.msg import (
     CarlaCollisionEvent,
@@ -85,18 +84,15 @@ class CollectNode(Node):
         self.failure = error
 
     def _subscribe(self, prefix: str) -> None:
+        def listen(kind: str, message_class: type, leaf: str):
+            return self.create_subscription(
+                message_class, f"{prefix}/{leaf}", lambda m: self._add(kind, ns_of(m.header.stamp), m), 10
+            )
+
         for topic in self._topics:
-            add = partial(self._add_message, topic.kind)
-            self.create_subscription(topic.message_class, f"{prefix}/{topic.leaf}", add, 10)
-        self._steps = self.create_subscription(
-            StepResult, f"{prefix}/step_result", lambda m: self._add("step", ns_of(m.header.stamp), m), 10
-        )
-        self._experts = self.create_subscription(
-            CarlaEgoVehicleControl,
-            f"{prefix}/expert_control",
-            lambda m: self._add("expert", ns_of(m.header.stamp), control_array(m)),
-            10,
-        )
+            listen(topic.kind, topic.message_class, topic.leaf)
+        self._steps = listen("step", StepResult, "step_result")
+        self._experts = listen("expert", CarlaEgoVehicleControl, "expert_control")
         # Events may carry an earlier frame's stamp, so they count for the next complete tick.
         self.create_subscription(CarlaCollisionEvent, f"{prefix}/collision", lambda m: self._event("collision", 1), 10)
         self.create_subscription(
@@ -189,22 +185,19 @@ class CollectNode(Node):
     def _event(self, kind: str, count: int) -> None:
         self._events[kind] += count
 
-    def _add_message(self, kind: str, message: Any) -> None:
-        self._add(kind, ns_of(message.header.stamp), message)
-
     def _add(self, kind: str, stamp: int, part: object) -> None:
         if self._assembler is None:
             return
         parts = self._assembler.add(kind, stamp, part)
         if parts is None:
             return
-        status, step, (picture, seen) = parts["status"], parts.get("step"), parts["image"]
+        status, step, expert, (picture, seen) = parts["status"], parts.get("step"), parts.get("expert"), parts["image"]
         tick = Tick(
             stamp,
             picture,
             {entry.name: entry.reading(source.read(parts[source.topic.kind])) for entry, source in self._vector},
             control_array(status.control),
-            expert=parts.get("expert"),
+            expert=None if expert is None else control_array(expert),
             planned=parts.get("planner"),
             seen=seen,
             collision=self._events["collision"] > 0,

@@ -1,6 +1,7 @@
 """From messages to episodes, without ROS: ticks assembled by stamp, rows aligned as docs/architecture.md draws them."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle.vector_inputs import SPEED
@@ -22,7 +23,7 @@ class Tick:
     """
 
     stamp_ns: int
-    image: np.ndarray | None
+    image: np.ndarray
     vector: dict[str, float]
     control: np.ndarray
     reward: float | None = None
@@ -94,17 +95,6 @@ class Standstill:
         return tick.stamp_ns - self._since_ns >= self._limit_ns
 
 
-@dataclass
-class _Rows:
-    """Columns of the episode being recorded; ``ticks`` has one more, the tick the last row led to."""
-
-    images: list = field(default_factory=list)
-    actions: list = field(default_factory=list)
-    experts: list = field(default_factory=list)
-    seen: list = field(default_factory=list)
-    ticks: list = field(default_factory=list)
-
-
 class EpisodeRecorder:
     """Ticks in, episodes out. A row is complete only when the tick after it says what its action led to."""
 
@@ -115,7 +105,7 @@ class EpisodeRecorder:
         self.meta = meta
         self.gaps = 0
         """Gaps in the stamps since the last ``discard``."""
-        self._begin(None)
+        self._ticks: list[tuple[Tick, bool]] = []  # each with whether the expert drives from it on
 
     def add(self, tick: Tick, expert_drives: bool = False) -> Episode | None:
         """Add the next tick; ``expert_drives``: the autopilot is in charge from this tick on (its action is a label).
@@ -123,73 +113,57 @@ class EpisodeRecorder:
         Returns an episode when this tick ended one: done, as long as wanted, or cut by a gap in the stamps or by what
         was driven in reverse gear. The tick after a gap begins the next episode; the tick of a done does not.
         """
-        previous = self._previous
-        if previous is None:
-            self._previous, self._expert_drives = tick, expert_drives
+        if self._ticks:
+            gap = not 0 < tick.stamp_ns - self._ticks[-1][0].stamp_ns <= 1.5 * self.period_ns
+            self.gaps += gap
+            if gap or tick.reverse:
+                return self._finish(next_ticks=[(tick, expert_drives)])
+        self._ticks.append((tick, expert_drives))
+        if len(self._ticks) < 2:
             return None
-        if tick.stamp_ns - previous.stamp_ns > 1.5 * self.period_ns or tick.stamp_ns <= previous.stamp_ns:
-            self.gaps += 1
-            return self._finish(terminal=False, restart=tick, expert_drives=expert_drives)
-        if tick.reverse:
-            return self._finish(terminal=False, restart=tick, expert_drives=expert_drives)
-        self._add_row(previous, tick)
         # Where nobody says when an episode ends, a collision does.
         terminated = tick.terminated or (tick.reward is None and tick.collision)
         if terminated or tick.truncated:
-            return self._finish(terminal=terminated, restart=None)
-        if len(self._rows.actions) == self.length:
-            return self._finish(terminal=False, restart=tick, expert_drives=expert_drives)
-        self._previous, self._expert_drives = tick, expert_drives
-        return None
+            return self._finish(terminated)
+        return self._finish(next_ticks=[(tick, expert_drives)]) if self.rows == self.length else None
 
     @property
     def rows(self) -> int:
         """Complete rows of the episode being recorded."""
-        return len(self._rows.actions)
+        return max(len(self._ticks) - 1, 0)
 
     def discard(self) -> None:
         """Throw away the unfinished episode; the next tick begins a new one."""
         self.gaps = 0
-        self._begin(None)
+        self._ticks = []
 
     def cut(self) -> Episode | None:
         """End the episode here, as one that could have gone on; None without a row. The next tick begins a new one."""
-        return self._finish(terminal=False, restart=None)
+        return self._finish()
 
-    def _begin(self, tick: Tick | None, expert_drives: bool = False) -> None:
-        self._rows = _Rows()
-        self._previous = tick
-        self._expert_drives = expert_drives
-
-    def _add_row(self, now: Tick, after: Tick) -> None:
-        rows = self._rows
-        label = after.control if self._expert_drives else now.expert
-        rows.images.append(now.image)
-        rows.seen.append(np.ones(len(now.image) // 3, bool) if now.seen is None else now.seen)
-        rows.actions.append(after.control)
-        rows.experts.append(np.full(3, np.nan) if label is None else label)
-        rows.ticks = rows.ticks or [now]
-        rows.ticks.append(replace(after, image=None))
-
-    def _finish(self, terminal: bool, restart: Tick | None, expert_drives: bool = False) -> Episode | None:
-        rows = self._rows
-        self._begin(restart, expert_drives)
-        if not rows.actions:
+    def _finish(self, terminal: bool = False, next_ticks: Sequence[tuple[Tick, bool]] = ()) -> Episode | None:
+        """The episode of the ticks so far, None without a row; ``next_ticks`` begin the next one."""
+        recorded, self._ticks = self._ticks, list(next_ticks)
+        if len(recorded) < 2:
             return None
-        count = len(rows.actions)
-        last = np.zeros(count, bool)
-        last[-1] = True
-        rewards, terms = self._rewards(rows.ticks)
-        seen = np.array(rows.seen)
+        ticks = [tick for tick, _ in recorded]
+        rows, results = ticks[:-1], ticks[1:]
+        labels = [
+            after.control if expert_drives else now.expert
+            for (now, expert_drives), after in zip(recorded, results, strict=False)
+        ]
+        last = np.arange(len(rows)) == len(rows) - 1
+        rewards, terms = self._rewards(ticks)
+        seen = np.array([np.ones(len(now.image) // 3, bool) if now.seen is None else now.seen for now in rows])
         return Episode(
-            observations=np.stack(rows.images),
-            actions=np.array(rows.actions, np.float32),
+            observations=np.stack([now.image for now in rows]),
+            actions=np.array([after.control for after in results], np.float32),
             rewards=rewards,
             dones=last,
             terminals=last & terminal,
-            vector=np.array([list(tick.vector.values()) for tick in rows.ticks[:-1]], np.float32),
-            expert_actions=np.array(rows.experts, np.float32),
-            stamps_ns=np.array([tick.stamp_ns for tick in rows.ticks[:-1]], np.int64),
+            vector=np.array([list(now.vector.values()) for now in rows], np.float32),
+            expert_actions=np.array([np.full(3, np.nan) if label is None else label for label in labels], np.float32),
+            stamps_ns=np.array([now.stamp_ns for now in rows], np.int64),
             camera_mask=None if seen.all() else seen,
             reward_terms=terms,
             meta=self.meta | _told_of_rewards(terms is not None),
