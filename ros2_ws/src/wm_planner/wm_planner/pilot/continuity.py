@@ -1,6 +1,6 @@
 """What the stamps of images, status and results say: new episodes, wrong camera rates, and which belongs to which."""
 
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass
 
 from wm_bundle.times import NS_PER_S
@@ -26,28 +26,24 @@ class SampleBuffer:
     """The last few samples of one vector input, found again by stamp."""
 
     def __init__(self, length: int = 16):
-        self._length = length
-        self._samples: OrderedDict[int, Sample] = OrderedDict()
+        self._samples: deque[Sample] = deque(maxlen=length)  # with rising stamps
 
     def add(self, sample: Sample) -> None:
-        """Keep a sample, drop the oldest beyond the length, and all of them when stamps jump back.
-
-        After a simulator began anew, what came before must not be taken for the new run's.
-        """
-        if self._samples and sample.stamp_ns < next(reversed(self._samples)):
+        """Keep a sample, in place of one of the same stamp. All are dropped when stamps jump back: after a simulator
+        began anew, what came before must not be taken for the new run's."""
+        if self._samples and sample.stamp_ns < self._samples[-1].stamp_ns:
             self._samples.clear()
-        self._samples[sample.stamp_ns] = sample
-        while len(self._samples) > self._length:
-            self._samples.popitem(last=False)
+        elif self._samples and sample.stamp_ns == self._samples[-1].stamp_ns:
+            self._samples.pop()
+        self._samples.append(sample)
 
     def at(self, stamp_ns: int) -> Sample | None:
         """The sample of exactly this stamp."""
-        return self._samples.get(stamp_ns)
+        return self.latest_before(stamp_ns, 0)
 
     def latest_before(self, stamp_ns: int, max_age_ns: int) -> Sample | None:
         """The newest sample at or before a stamp that is no older than ``max_age_ns``."""
-        fitting = [s for s in self._samples.values() if 0 <= stamp_ns - s.stamp_ns <= max_age_ns]
-        return max(fitting, key=lambda s: s.stamp_ns, default=None)
+        return next((s for s in reversed(self._samples) if 0 <= stamp_ns - s.stamp_ns <= max_age_ns), None)
 
     @property
     def empty(self) -> bool:

@@ -23,8 +23,7 @@ from wm_msgs.srv import Reset
 
 from wm_training.collecting.cameras import Cameras
 from wm_training.collecting.drivers import Decision
-from wm_training.collecting.messages import control_array
-from wm_training.collecting.planner_link import PlannerLink
+from wm_training.collecting.planner_link import PlannerLink, control_array
 from wm_training.collecting.recording import Tick, TickAssembler
 
 if TYPE_CHECKING:

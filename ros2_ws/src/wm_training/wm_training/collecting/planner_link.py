@@ -16,7 +16,6 @@ from rclpy.parameter import parameter_value_to_python
 from wm_bundle.times import ns_of
 from wm_msgs.msg import PlannerStatus
 
-from wm_training.collecting.messages import control_array
 from wm_training.errors import CollectError
 
 # Parameters that say nothing about how it drives: rclpy's own, and a folder whose content has a name of its own.
@@ -24,6 +23,11 @@ _NOT_TOLD = ("use_sim_time", "start_type_description_service", "autostart", "bun
 
 WaitFor = Callable[..., None]
 """``Collector.wait_for``: spins until a condition holds; raises CollectError naming what was waited for."""
+
+
+def control_array(message: CarlaEgoVehicleControl) -> np.ndarray:
+    """(steer, throttle, brake) float32 of a control message."""
+    return np.array([message.steer, message.throttle, message.brake], np.float32)
 
 
 class PlannerLink:
