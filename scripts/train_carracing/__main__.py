@@ -1,4 +1,4 @@
-"""`make train`: every step says what it does, is left out where it is done, and goes on where it was stopped."""
+"""`make train`: every step says what it does, is skipped where it is done, and goes on where it was stopped."""
 
 import shlex
 import sys

@@ -147,7 +147,7 @@ def is_trained(settings: Settings, number: int) -> bool:
 
 
 def is_exported(settings: Settings, number: int) -> bool:
-    """Whether the bundle is whole, and of this round's best checkpoint."""
+    """Whether the bundle is complete, and of this round's best checkpoint."""
     best = settings.run(number) / "best_model.pt"
     try:
         manifest = load_bundle(settings.bundle_of(number)).manifest

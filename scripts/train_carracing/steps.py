@@ -41,7 +41,7 @@ class Step:
 
 
 def steps_of(settings: Settings) -> list[Step]:
-    """The whole recipe, in order."""
+    """All steps of the recipe, in order."""
     return [
         _record_round_1(settings),
         _train(settings, 1),
@@ -62,7 +62,7 @@ def round_1_plan(settings: Settings) -> list[Recording]:
 
 
 def round_2_plan(settings: Settings) -> list[Recording]:
-    """The same with round 2's behind it, which the bundle of round 1 drives."""
+    """The same with round 2's after it, which the bundle of round 1 drives."""
     bundle = load_bundle(settings.bundle_of(1)).manifest.model_id
     each = [text for text in settings.planner_settings for _ in range(settings.planner_episodes)]
     driven = [Recording("noisy-planner", ROUND_2_TRACKS + number, bundle, text) for number, text in enumerate(each)]

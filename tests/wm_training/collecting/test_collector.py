@@ -277,17 +277,11 @@ def test_numbers_below_zero_are_refused(name):
         (
             0,
             2,
-            "holds 0 episodes, and 2 is the total it shall hold: records 2 new episodes, episode_000000 to "
-            "episode_000001",
+            "holds 0 episodes, and 2 is the total wanted: records 2 new episodes, episode_000000 to episode_000001",
             2,
         ),
-        (3, 4, "holds 3 episodes, and 4 is the total it shall hold: records 1 new episode, episode_000003", 1),
-        (
-            3,
-            2,
-            "holds 3 episodes already, and 2 is the total it shall hold; --episodes 5 (episodes:=5) records 2 more",
-            0,
-        ),
+        (3, 4, "holds 3 episodes, and 4 is the total wanted: records 1 new episode, episode_000003", 1),
+        (3, 2, "holds 3 episodes already, and 2 is the total wanted; --episodes 5 (episodes:=5) records 2 more", 0),
     ],
 )
 def test_what_is_there_what_is_new_and_what_will_be_done_is_said(tmp_path, there, episodes, said, new):

@@ -166,7 +166,7 @@ def test_episodes_of_another_kind_or_too_short_are_told(checkpoint, tmp_path, ca
     error = capsys.readouterr().err
     assert "has the vector inputs none (its meta names speed [m/s]), the training of the model has the vector" in error
     assert main([*flags, "--data-path", str(tmp_path / "mixed")]) == 0
-    assert "1 of 2 episodes are shorter than 11 rows and left out" in capsys.readouterr().err
+    assert "1 of 2 episodes are shorter than 11 rows and skipped" in capsys.readouterr().err
     assert main([*flags, "--data-path", str(tmp_path / "mixed"), "--index", "0"]) == 1
     assert "episode 1.npz has 7 rows, expected 11" in capsys.readouterr().err
 

@@ -30,7 +30,7 @@ class DrivingSettings:
     horizon: int = 50
     """Steps after which a drive is cut off (truncated)."""
     termination: Literal["sample", "threshold"] = "sample"
-    """A drive ends (terminated) by chance with the probability that the model says, or when its probability to go on
+    """A drive ends (terminated) at random, with the probability that the model says, or when its probability to go on
     falls below ``continue_threshold``."""
     continue_threshold: float = 0.5
     sample_latents: bool = True

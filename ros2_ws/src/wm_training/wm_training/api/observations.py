@@ -28,7 +28,7 @@ class Observations:
     image: Array
     """(…, C, H, W) or (…, H, W, C) uint8 RGB at the model's size, cameras stacked along C."""
     vector: Array | None = None
-    """(…, V) physical units; may be left out only where the model has V = 0."""
+    """(…, V) physical units; may be missing only where the model has V = 0."""
     previous_action: Array | None = None
     """(…, A): the command applied before the picture, a_{t-1}; the one before the first row is not needed."""
     camera_mask: Array | None = None

@@ -58,7 +58,7 @@ def checked_policy(
 ) -> Callable[[Tensor], Tensor]:
     """Somebody's policy as a function from beliefs (M, F) to commands (M, 3).
 
-    ``see`` makes what it is called with out of the belief and the command before (M, 3), at first
+    ``see`` makes what it is called with out of the belief and the previous command (M, 3), at first
     ``previous_action``.
     """
     last = previous_action

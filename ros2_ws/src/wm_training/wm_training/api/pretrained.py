@@ -158,7 +158,7 @@ class PretrainedWorldModel:
 
         ``policy`` is one of
 
-        - ``"actor"``, the model's own policy, or ``"actor_samples"``, chance included;
+        - ``"actor"``, the model's own policy, or ``"actor_samples"``, its actions sampled;
         - actions: (H, ·) for all, (B, H, ·), or (B·N, H, ·);
         - a function from states (M, F) to actions (M, ·), or with ``policy_sees="observations"`` from
           ``Observations`` of M imagined moments: decoded ``image``, ``vector`` (after ``fit_vector``) and

@@ -14,7 +14,7 @@ from wm_training.data.dataset import SequenceDataset
 
 
 class Starts(Protocol):
-    """Gives starts by chance."""
+    """Gives random starts."""
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> tuple[Tensor, list[dict]]:
         """A state for each generator, (N, F), and where each came from."""

@@ -2,7 +2,9 @@
 do, it ends.
 
 An imagined step is judged by the state it leads to. Steps are judged in blocks of BLOCK, by the mean of a block: single
-recorded rows surprise a model by ten times the usual now and then, and nothing is wrong with them.
+recorded rows surprise a model by ten times the usual now and then, and nothing is wrong with them. The filters:
+``surprise``, KL(posterior ‖ prior) of the decoded picture seen again [nats]; ``disagreement`` and
+``value_disagreement``, standard deviations over the ensembles of rewards and values, in their units.
 """
 
 from collections.abc import Mapping
@@ -15,9 +17,6 @@ BLOCK = 10
 """Steps that are judged together."""
 END_BELOW = 0.5
 """Probability that the drive goes on, below which it ends."""
-FILTERS = ("surprise", "disagreement", "value_disagreement")
-"""KL(posterior ‖ prior) of the decoded picture seen again [nats], and standard deviations over the ensembles of rewards
-and values, in their units."""
 
 
 @dataclass(frozen=True)

@@ -116,17 +116,17 @@ class Imaginer:
         vectors = self.model.predict_vector(states).clamp(*self._vector_range)
         context = self.options.context
 
-        def behind(part: np.ndarray | None, more: Tensor) -> Tensor:
+        def extended(part: np.ndarray | None, more: Tensor) -> Tensor:
             return torch.cat([torch.from_numpy(np.array(part[drives])).to(more), more], 1)
 
         mask = None
         if seen.camera_mask is not None:
             there = torch.ones(*states.shape[:1], actions.shape[1], seen.camera_mask.shape[-1], device=states.device)
-            mask = behind(seen.camera_mask, there)
+            mask = extended(seen.camera_mask, there)
         again = Observations(
-            behind(seen.image, pictures[:, 1:]),
-            behind(seen.vector, vectors[:, 1:]),
-            behind(seen.previous_action, actions),
+            extended(seen.image, pictures[:, 1:]),
+            extended(seen.vector, vectors[:, 1:]),
+            extended(seen.previous_action, actions),
             mask,
         )
         surprise = self.model.filter(again).surprise[:, context:].cpu().double().numpy()

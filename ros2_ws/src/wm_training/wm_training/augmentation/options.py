@@ -1,32 +1,32 @@
 """What `augment` can be asked for. Loads no torch."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-# What changes where and how fast a run computes, or where things lie, and not what comes out.
-_PLACES = ("checkpoint", "data_path", "output_dir", "device", "threads", "resume")
+from wm_training.configuration.run_options import RunOptions
 
 
 @dataclass(frozen=True)
-class AugmentOptions:
+class AugmentOptions(RunOptions):
     """Imagine variations of recorded episodes with a trained world model, and write what it knows well as ordinary
     episodes for other trainers. The same command continues a run that was stopped."""
+
+    FILES: ClassVar[tuple[str, ...]] = ("checkpoint", "data_path", "output_dir")
 
     checkpoint: str
     """Checkpoint of the world model, such as runs/carracing/round_2/best_model.pt."""
     data_path: str
     """Folder of recorded episodes: those for training are augmented, those for validation calibrate the filters."""
     output_dir: str
-    """Folder for the imagined episodes; manifest.json there says what was made, left out, and why."""
+    """Folder for the imagined episodes; manifest.json there says what was made, skipped, and why."""
     num_augmentations: int = 4
     """Imagined drives from every recorded episode [drives]."""
     horizon: int = 50
     """Length of an imagined drive [rows]."""
     policy: Literal["actor", "noisy-actions", "perturbed-actions"] = "actor"
-    """Who drives: the model's actor, with its chance; the recorded actions with noise that lasts for moments; or the
-    actor with one disturbance in each drive (a swerve, a late reaction, braking …), so that it is seen coming back."""
+    """Who drives: the model's actor, with sampled actions; the recorded actions with noise that lasts for moments; or
+    the actor with one disturbance in each drive (a swerve, a late reaction, braking …), and comes back."""
     noise: float = 0.2
     """Standard deviation of the noise of noisy-actions, in steer and in longitudinal."""
     context: int = 5
@@ -42,34 +42,17 @@ class AugmentOptions:
     """Shortest imagined drive that is kept [rows]; longer ones are cut where a filter says no."""
     episodes: int = 0
     """Take only the first so many training episodes [episodes]; 0 for all."""
-    seed: int = 0
-    """Seed of starts, actions and imagined chance."""
-    device: str = "auto"
-    """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
-    threads: int = 0
-    """Processor threads [threads]; 0 for all cores."""
-    resume: Literal["auto", "none"] = "auto"
-    """auto continues what was stopped, none removes what an earlier run made in output_dir and begins anew."""
 
     def __post_init__(self):
+        super().__post_init__()
         for name, least in (("num_augmentations", 1), ("horizon", 2), ("context", 1), ("min_rows", 2)):
             self._check(name, getattr(self, name) >= least, f"at least {least}")
-        for name in ("episodes", "threads"):
-            self._check(name, getattr(self, name) >= 0, "0 or more")
+        self._check("episodes", self.episodes >= 0, "0 or more")
         self._check("noise", 0.0 <= self.noise <= 2.0, "from 0 to 2")
         self._check("quantile", 0.0 < self.quantile <= 1.0, "above 0 and at most 1")
         self._check("min_rows", self.min_rows <= self.horizon, f"at most horizon, {self.horizon}")
-        self._check("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
-
-    def _check(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
 
     @property
     def output(self) -> Path:
         """Where the episodes go."""
         return Path(self.output_dir).expanduser()
-
-    def decisive(self) -> dict[str, Any]:
-        """The options that decide what comes out, by name."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _PLACES}

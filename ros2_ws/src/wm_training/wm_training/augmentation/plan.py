@@ -23,7 +23,7 @@ class Plan:
     horizon: int
     """H': fewer steps than asked for where recorded actions are needed and end before."""
     seed: int
-    """Of the imagined chance."""
+    """Of what is random in imagination."""
     actions: np.ndarray | None = None
     """float32 (K, H', 2): (steer, longitudinal) from the context's last row on; None where the actor drives."""
     disturbances: tuple[Disturbance, ...] | None = None

@@ -50,7 +50,7 @@ class PolicyGraph(nn.Module):
 
 
 def write_policy(file: Path, policy: ClonePolicy, data: CloneData, provenance: dict[str, Any]) -> PolicyManifest:
-    """Write ``policy`` (on the CPU, in evaluation mode) to ``file``, whole or not at all; returns its manifest.
+    """Write ``policy`` (on the CPU, in evaluation mode) to ``file``, completely or not at all; returns its manifest.
 
     Raises TrainingError when onnxruntime does not compute what torch does, OSError.
     """

@@ -13,16 +13,13 @@ VALIDATION_FRAMES = 10_000
 """Most validation rows looked at after an epoch."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CloneOptions(PolicyRun):
     """Train a policy by behaviour cloning, from one picture to one command without a world model, and write it as an
     ONNX file that the planner and the benchmark can drive. The same command continues a run that was stopped."""
 
     data_path: str
     """Folder of episodes, or of train/ and val/ folders of episodes."""
-    output: str
-    """The policy's file (*.onnx). What is needed to continue, metrics.csv and summary.json go into the folder of the
-    same name that ends with .training, beside it."""
     labels: Literal["expert", "actions"] = "expert"
     """What to imitate: expert_actions where they are known, or the actions that were driven."""
     imagined_path: str = "none"
@@ -35,7 +32,6 @@ class CloneOptions(PolicyRun):
     episodes: int = 0
     """Take only the first so many training episodes [episodes]; 0 for all. Validation is the same for any number."""
     name: str = "clone"
-    """First part of the policy's id; the hash of its weights follows."""
     num_epochs: int = 50
     """Length of the training [epochs]; one epoch draws as many rows as the training episodes have, and at least 20
     batches."""
@@ -43,8 +39,6 @@ class CloneOptions(PolicyRun):
     """Size of a batch [rows], an even number."""
     learning_rate: float = 6e-4
     """AdamW step size after the warm-up; it falls to a tenth along a cosine."""
-    weight_decay: float = 1e-6
-    """AdamW weight decay, times the learning rate [share per update]."""
     warmup_steps: int = 100
     """Time in which the learning rate rises from zero [updates]."""
     light_augmentation: float = 0.0
@@ -56,19 +50,9 @@ class CloneOptions(PolicyRun):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions and matrix products while training (autocast), as of `train`; the file is
     float32."""
-    device: str = "auto"
-    """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
-    threads: int = 0
-    """Processor threads [threads]; 0 for all cores."""
-    seed: int = 0
-    """Seed of the first weights and of the order of the data."""
-    validation_share: float = 0.1
-    """Part of the episodes kept for validation where data_path has no val/ folder [share], as of `train`."""
-    resume: Literal["auto", "none"] = "auto"
-    """auto continues a run of the same settings that was stopped, none begins anew."""
 
     def __post_init__(self):
-        self._check_names()
+        super().__post_init__()
         self._check("episodes", self.episodes >= 0, "0 or more")
         self._check("batch_size", self.batch_size > 0 and self.batch_size % WINDOW == 0, "an even number above 0")
         self.config(64)  # its checks are those of the fields that both have

@@ -62,7 +62,7 @@ def measures(means: Mapping[str, float]) -> dict[str, float]:
     """From means of what ``ClonePolicy.forward`` returns: ``loss`` (negative log-likelihood), and for each command
     ``<command>_mae`` and ``<command>_r2``, the share of the labels' variance that is explained.
 
-    The last is left out where all labels are equal. Empty where no row has a label.
+    The last is missing where all labels are equal. Empty where no row has a label.
     """
     weight = means["metric/weight"]
     if not weight > 0.0:

@@ -1,40 +1,42 @@
-"""What the options of every training of a policy have beside their fields. Loads no torch."""
+"""What the options of every training of a policy have in common. Loads no torch."""
 
 import dataclasses
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from wm_training.configuration.run_options import RunOptions
 from wm_training.errors import TrainingError
 
-_FILES = ("policy", "checkpoint", "data_path", "imagined_path", "output")
-# What changes where and how fast a run computes, or where its results go, and not what it learns.
-_PLACES = (*_FILES, "device", "threads", "resume")
 
+@dataclass(frozen=True, kw_only=True)
+class PolicyRun(RunOptions):
+    """A run that writes a policy."""
 
-class PolicyRun:
-    """A run that writes a policy: mixed into a frozen dataclass with the fields ``output`` (*.onnx) and ``name``."""
+    FILES: ClassVar[tuple[str, ...]] = ("policy", "checkpoint", "data_path", "imagined_path", "output")
 
     output: str
+    """The policy's file (*.onnx). What is needed to continue, metrics.csv and summary.json go into the folder of the
+    same name that ends with .training, beside it."""
     name: str
+    """First part of the policy's id; the hash of its weights follows."""
+    weight_decay: float = 1e-6
+    """AdamW weight decay, times the learning rate [share per update]."""
+    validation_share: float = 0.1
+    """Part of the episodes kept for validation where data_path has no val/ folder [share], as of `train`."""
 
-    def _check_names(self) -> None:
+    def __post_init__(self):
+        super().__post_init__()
         if Path(self.output).suffix != ".onnx" or not Path(self.output).stem:
             raise ValueError(f"output is {self.output!r}, expected a file's name that ends with .onnx")
         self._check("name", bool(re.fullmatch(r"[^\s/\\]+", self.name)), "a name without blanks and slashes")
-
-    def _check(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
-
-    def learned_from(self) -> dict[str, Any]:
-        """The options that decide what is learned, by name."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _PLACES}
+        self._check("validation_share", 0.0 <= self.validation_share < 1.0, "from 0 to below 1")
 
     def given_away(self) -> dict[str, Any]:
-        """All options, with files but without the way to them: they go into the policy's file."""
+        """All options, of files only their names: they go into the policy's file."""
         options = dataclasses.asdict(self)
-        return options | {name: Path(options[name]).name for name in _FILES if name in options}
+        return options | {name: Path(options[name]).name for name in self.FILES if name in options}
 
     @property
     def onnx_file(self) -> Path:

@@ -1,19 +1,29 @@
-"""What every training of a policy has beside its loop: it saves, continues where it was stopped, and keeps the best."""
+"""The loop of every training of a policy: it saves, continues where it was stopped, and keeps the best."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
+from torch import Tensor
+from wm_bundle.stop_signals import asked_to_stop
+
 from wm_training.errors import TrainingError
+from wm_training.monitoring.monitor import read
+from wm_training.monitoring.progress import TrainingProgress
+from wm_training.monitoring.tables import Table
 from wm_training.training import checkpoints
 from wm_training.training.run_record import check_data
 
 BEST, LAST = "best_model.pt", "last.pt"
 SAVE_EVERY_S = 120.0
+CHECK_EVERY = 10
+"""Updates between two looks at the device and the clock."""
 
 
 class PolicyTrainer:
-    """Needs ``options`` (a PolicyRun), ``made_of`` (the data's summary), ``device``, ``policy`` and ``learner``."""
+    """Needs ``options`` (a PolicyRun), ``made_of`` (the data's summary), ``device``, ``policy``, ``learner``, ``step``,
+    ``total_steps`` and ``validate()``."""
 
     kind = ""
     """What is trained, for messages."""
@@ -30,6 +40,41 @@ class PolicyTrainer:
     """Time of the training so far [s], without what stopped it in between."""
     _stop_requested = False
 
+    @property
+    def finished(self) -> bool:
+        """Whether the last update is done."""
+        return self.step >= self.total_steps
+
+    def train(self) -> None:
+        """Train to the end. SIGINT and SIGTERM save and stop in order.
+
+        Raises TrainingError when a loss or a gradient is not finite, OSError when the folder cannot be written.
+        """
+        self.options.folder.mkdir(parents=True, exist_ok=True)
+        table = Table(self.options.folder / "metrics.csv", self.step if self.trained_s else -1)
+        progress = TrainingProgress(self.total_steps, self.step, self.options.batch_size)
+        self._began, self._saved_at = time.monotonic() - self.trained_s, time.monotonic()
+        self._stop_requested = False
+        with asked_to_stop(self._request_stop), closing(self._updates()) as updates:
+            progress.start()
+            try:
+                self._begin(table, progress)
+                for found in updates:
+                    self.step += 1
+                    progress.advance(self.step)
+                    if progress.is_due():
+                        progress.show(read(found))
+                    if self._look_is_due():
+                        self._look(table, progress, read(found))
+                    elif self._stop_requested or self.step % CHECK_EVERY == 0:
+                        self._check_finite()
+                        if self._stop_requested or time.monotonic() - self._saved_at > SAVE_EVERY_S:
+                            self._save()
+                    if self._stop_requested:
+                        break
+            finally:
+                progress.stop()
+
     def resume(self) -> bool:
         """Continue from last.pt where there is one; returns whether there is.
 
@@ -40,7 +85,9 @@ class PolicyTrainer:
         if not saved:
             return False
         payload = checkpoints.read_checkpoint(path, self.device)
-        differing = [f"{name} {saved.get(name)} → {wanted[name]}" for name in wanted if saved.get(name) != wanted[name]]
+        differing = [
+            f"{name} {saved.get(name)} → {wanted[name]}" for name in sorted(wanted) if saved.get(name) != wanted[name]
+        ]
         if differing:
             raise TrainingError(
                 f"{path} is of a run with other settings: {', '.join(differing)}; take its settings, choose another "
@@ -75,16 +122,48 @@ class PolicyTrainer:
 
     def _made_from(self) -> dict[str, Any]:
         """What a run must agree on to continue another."""
-        return self.options.learned_from()
+        return self.options.decisive()
 
-    def _start_clock(self) -> None:
-        self._began, self._saved_at = time.monotonic() - self.trained_s, time.monotonic()
+    def _updates(self) -> Iterator[Mapping[str, Tensor]]:
+        """Does the updates that are left; yields what each of them found."""
+        raise NotImplementedError
+
+    def _begin(self, table: Table, progress: TrainingProgress) -> None:
+        """Before the first update."""
+
+    def _look_is_due(self) -> bool:
+        raise NotImplementedError
+
+    def _look(self, table: Table, progress: TrainingProgress, found: Mapping[str, float]) -> None:
+        """Measure, note, keep what is better, save. ``found``: the last update's losses and metrics."""
+        self._check_finite()
+        validation = self.validate()
+        self._read_clock()
+        where = self._where()
+        trained = {f"train/{name}": value for name, value in self._noted(found).items()}
+        validated = {f"validation/{name}": value for name, value in validation.items()}
+        place = {**where, "step": self.step, "seconds": round(self.trained_s, 1)}
+        table.append(place | trained | validated)
+        name, number = next(iter(where.items()), ("update", self.step))
+        progress.say(f"{name} {number}: {shown(validation) or 'no validation episodes'}")
+        self._judge(validation)
+        self._save()
+        progress.pause_over()
+
+    def _where(self) -> dict[str, int]:
+        """What else than updates is counted."""
+        return {}
+
+    def _noted(self, found: Mapping[str, float]) -> dict[str, float]:
+        """What the table tells of an update."""
+        raise NotImplementedError
+
+    def _judge(self, validation: Mapping[str, float]) -> None:
+        """Keep the weights if they are the best so far."""
+        raise NotImplementedError
 
     def _read_clock(self) -> None:
         self.trained_s = time.monotonic() - self._began
-
-    def _save_is_due(self) -> bool:
-        return self._stop_requested or time.monotonic() - self._saved_at > SAVE_EVERY_S
 
     def _keep_best(self, settings: Mapping[str, Any], **measured: Any) -> None:
         """Write the weights as the best ones, with the ``settings`` of the clone that they belong to."""

@@ -2,19 +2,40 @@
 
 import json
 import platform
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
 import torch
 from wm_bundle.files import write_text
 from wm_bundle.onnx_runtime import onnxruntime
+from wm_evaluation.command_line import say
+from wm_evaluation.wording import spell_duration
 
 from wm_training.cloning.onnx_file import write_policy
-from wm_training.cloning.policy_trainer import PolicyTrainer
+from wm_training.cloning.policy_trainer import LAST, PolicyTrainer
+from wm_training.data.notes import data_notes
 
 
-def write_result(trainer: PolicyTrainer, program: str, best: dict[str, Any], **made_of: Any) -> dict[str, Any]:
-    """Write the policy of a trainer with the weights of its ``best`` look; returns the summary.
+def trained(
+    trainer: PolicyTrainer, program: str, plan: Callable[[PolicyTrainer], Iterable[str]]
+) -> dict[str, Any] | None:
+    """Train, or go on with what was stopped; ``plan`` gives lines to say before. Returns what is told of the best
+    weights, which the policy then has; None where the training was stopped."""
+    if trainer.options.resume == "auto":
+        trainer.resume()
+    for line in (*data_notes(trainer.data.train, trainer.data.val), *plan(trainer)):
+        say(program, line)
+    trainer.train()
+    if trainer.finished:
+        return trainer.load_best()
+    last = trainer.options.folder / LAST
+    say(program, f"stopped at update {trainer.step}; the same command continues from {last}")
+    return None
+
+
+def write_result(trainer: PolicyTrainer, program: str, best: dict[str, Any], **made_of: Any) -> None:
+    """Write the policy of a trainer with the weights of its ``best`` look, and say so.
 
     ``made_of`` joins what every policy tells of its making. Raises OSError, TrainingError.
     """
@@ -37,4 +58,5 @@ def write_result(trainer: PolicyTrainer, program: str, best: dict[str, Any], **m
     manifest = write_policy(options.onnx_file, trainer.policy, trainer.data, provenance | made_of)
     summary = {"policy_id": manifest.policy_id, **manifest.provenance}
     write_text(options.folder / "summary.json", json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    return summary
+    spent = spell_duration(trainer.trained_s)
+    say(program, f"{summary['policy_id']} in {options.onnx_file}, trained for {spent}")

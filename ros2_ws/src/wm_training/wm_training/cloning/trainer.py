@@ -1,22 +1,19 @@
 """The training loop of a clone: sample, update, validate, save. A run that was stopped continues where it was."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from wm_bundle.stop_signals import asked_to_stop
+from torch import Tensor
 
 from wm_training import processes
 from wm_training.cloning.data import CloneData
 from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy, measures
-from wm_training.cloning.policy_trainer import PolicyTrainer, shown
+from wm_training.cloning.policy_trainer import PolicyTrainer
 from wm_training.data.summary import data_summary
 from wm_training.model.noise import draw_noise
-from wm_training.monitoring.monitor import read
-from wm_training.monitoring.progress import TrainingProgress
-from wm_training.monitoring.tables import Table
 from wm_training.training import distributed, precision
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Prefetch, Sample
@@ -24,8 +21,6 @@ from wm_training.training.validation import validate
 
 LEAST_UPDATES = 20
 """Updates in an epoch at least, so that a few episodes are learned as long as it takes."""
-CHECK_EVERY = 10
-"""Updates between two looks at the device and the clock."""
 
 
 class CloneTrainer(PolicyTrainer):
@@ -62,39 +57,6 @@ class CloneTrainer(PolicyTrainer):
         """Updates in the whole run."""
         return self.steps_per_epoch * self.options.num_epochs
 
-    @property
-    def stopped_early(self) -> bool:
-        """True after a SIGINT or SIGTERM ended train() before its last update."""
-        return self._stop_requested and self.step < self.total_steps
-
-    def train(self) -> None:
-        """Train to the last epoch. SIGINT and SIGTERM save and stop in order.
-
-        Raises TrainingError when a loss or a gradient is not finite, OSError when the folder cannot be written.
-        """
-        self._start_clock()
-        self.options.folder.mkdir(parents=True, exist_ok=True)
-        table = Table(self.options.folder / "metrics.csv", self.step)
-        progress = TrainingProgress(self.total_steps, self.step, self.options.batch_size)
-        steps = range(self.step, self.total_steps)
-        self._stop_requested = False
-        samples_ahead = Prefetch(self.sample, steps, self.config.prefetch_batches, self.device)
-        with asked_to_stop(self._request_stop), samples_ahead as samples:
-            progress.start()
-            try:
-                for sample in samples:
-                    found = self.learner.update(sample)
-                    self.step += 1
-                    progress.advance(self.step)
-                    if progress.is_due():
-                        progress.show(read(found))
-                    if self.step % self.steps_per_epoch == 0:
-                        self._finish_epoch(table, progress, read(found))
-                    if self._stop_or_save():
-                        break
-            finally:
-                progress.stop()
-
     def sample(self, step: int) -> Sample:
         """The batch of update ``step`` on the CPU. The noise is what the learner expects; a policy needs none."""
         batch = self.data.batch(*divmod(step, self.steps_per_epoch))
@@ -124,26 +86,23 @@ class CloneTrainer(PolicyTrainer):
             policy = policy.to(memory_format=torch.channels_last)
         return policy.to(self.device)
 
-    def _finish_epoch(self, table: Table, progress: TrainingProgress, found: Mapping[str, float]) -> None:
-        self._check_finite()
-        epoch, validation = self.step // self.steps_per_epoch, self.validate()
-        self._read_clock()
-        named = {f"validation/{name}": value for name, value in validation.items()}
-        loss = {"train/loss": found["behaviour_cloning"]}
-        table.append({"epoch": epoch, "step": self.step, "seconds": round(self.trained_s, 1), **loss, **named})
-        progress.say(f"epoch {epoch}: {shown(validation) or 'no validation episodes'}")
+    def _updates(self) -> Iterator[Mapping[str, Tensor]]:
+        steps = range(self.step, self.total_steps)
+        with Prefetch(self.sample, steps, self.config.prefetch_batches, self.device) as samples:
+            yield from map(self.learner.update, samples)
+
+    def _look_is_due(self) -> bool:
+        return self.step % self.steps_per_epoch == 0
+
+    def _where(self) -> dict[str, int]:
+        return {"epoch": self.step // self.steps_per_epoch}
+
+    def _noted(self, found: Mapping[str, float]) -> dict[str, float]:
+        return {"loss": found["behaviour_cloning"]}
+
+    def _judge(self, validation: Mapping[str, float]) -> None:
         # Without validation episodes the newest policy counts as the best.
         score = validation.get("loss", -math.inf)
         if score <= self.best:
             self.best = score
-            self._keep_best(self._made_from(), epoch=epoch, step=self.step, validation=validation)
-        self._save()
-        progress.pause_over()
-
-    def _stop_or_save(self) -> bool:
-        if self.step % CHECK_EVERY and not self._stop_requested:
-            return False
-        self._check_finite()
-        if self._save_is_due():
-            self._save()
-        return self._stop_requested
+            self._keep_best(self._made_from(), **self._where(), step=self.step, validation=validation)

@@ -61,12 +61,12 @@ class Collector:
             more = f"--episodes {there + wanted} (episodes:={there + wanted}) records {wanted} more"
             return (
                 f"nothing to record: {self.folder} holds {counted(there, 'episode')} already, and {wanted} is the "
-                f"total it shall hold; {more}"
+                f"total wanted; {more}"
             )
         first, last = (self.path(index).stem for index in (missing[0], missing[-1]))
         which = first if len(missing) == 1 else f"{first} to {last}"
         return (
-            f"{self.folder} holds {counted(there, 'episode')}, and {wanted} is the total it shall hold: records "
+            f"{self.folder} holds {counted(there, 'episode')}, and {wanted} is the total wanted: records "
             f"{counted(len(missing), 'new episode')}, {which}"
         )
 

@@ -130,7 +130,7 @@ class CollectNode(Node):
 
     @property
     def dropped(self) -> int:
-        """Images left out because a part of their tick never came."""
+        """Images dropped because a part of their tick never came."""
         return self._assembler.dropped if self._assembler else 0
 
     def send(self, decision: Decision) -> None:

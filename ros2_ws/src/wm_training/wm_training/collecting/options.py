@@ -13,7 +13,7 @@ class CollectOptions:
     """Record driving episodes from ROS topics."""
 
     episodes: int = 10
-    """Episodes the folder shall hold in the end: a total, so that the same call goes on where it was interrupted. Those
+    """Episodes that the folder holds in the end: a total, so that the same call goes on where it was interrupted. Those
     already there count; 3 there and 5 asked for records 2."""
     episode_length: int = 500
     """Longest episode [rows]."""

@@ -74,7 +74,7 @@ def _record_all(collector: Collector) -> None:
                 console.print(f"collect: episode {index + 1}/{total}: {note}", highlight=False)
     console.print(
         f"collect: {counted(len(missing), 'new episode')} in {collector.folder}, {total} in all; "
-        f"{counted(collector.node.dropped, 'image')} left out",
+        f"{counted(collector.node.dropped, 'image')} dropped",
         highlight=False,
         markup=False,
         soft_wrap=True,

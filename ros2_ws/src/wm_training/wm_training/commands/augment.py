@@ -75,12 +75,12 @@ def _augment(options: AugmentOptions) -> int:
     if not manifest["totals"]["kept_drives"]:
         say(PROGRAM, "no drive was kept: the model knows too little of what it imagines; train it longer")
     pace = f", {rows / (time.monotonic() - started):.0f} rows/s" if rows else ""
-    say(PROGRAM, f"wrote {options.output}{pace}; {options.output / MANIFEST} says what was left out and why")
+    say(PROGRAM, f"wrote {options.output}{pace}; {options.output / MANIFEST} says what was rejected and why")
     return DONE
 
 
 def summary_table(manifest: dict[str, Any]) -> "Table":
-    """What was imagined, kept and left out."""
+    """What was imagined, kept and rejected."""
     from rich.table import Table
 
     found = manifest["totals"]

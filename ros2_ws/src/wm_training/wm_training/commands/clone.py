@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from wm_evaluation.command_line import DONE, STOPPED, parse, say
-from wm_evaluation.wording import counted, spell_duration
+from wm_evaluation.wording import counted
 
 from wm_training.cloning.options import CloneOptions
 from wm_training.commands.running import run_on_episodes
@@ -26,26 +26,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _clone(options: CloneOptions) -> int:
     options.check_output()
     from wm_training.cloning.policy_trainer import shown
-    from wm_training.cloning.result import write_result
+    from wm_training.cloning.result import trained, write_result
     from wm_training.cloning.trainer import CloneTrainer
-    from wm_training.data.notes import data_notes
 
     trainer = CloneTrainer(options)
-    if options.resume == "auto":
-        trainer.resume()
-    for line in data_notes(trainer.data.train, trainer.data.val):
-        say(PROGRAM, line)
-    say(PROGRAM, _plan(trainer))
-    say(PROGRAM, trainer.arithmetic.text())
-    trainer.train()
-    if trainer.stopped_early:
-        say(PROGRAM, f"stopped at update {trainer.step}; the same command continues from {options.folder / 'last.pt'}")
+    best = trained(trainer, PROGRAM, lambda trainer: (_plan(trainer), trainer.arithmetic.text()))
+    if best is None:
         return STOPPED
-    best = trainer.load_best()
-    parameters = sum(weight.numel() for weight in trainer.policy.parameters())
-    summary = write_result(trainer, PROGRAM, best, parameters=parameters, precision=trainer.arithmetic.record())
     say(PROGRAM, f"best epoch {best['epoch']}: {shown(best['validation']) or 'no validation episodes'}")
-    say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {spell_duration(trainer.trained_s)}")
+    parameters = sum(weight.numel() for weight in trainer.policy.parameters())
+    write_result(trainer, PROGRAM, best, parameters=parameters, precision=trainer.arithmetic.record())
     return DONE
 
 

@@ -74,7 +74,7 @@ def _export(options: ExportOptions) -> int:
     from wm_training.exporting.provenance import training_data, training_summary
     from wm_training.exporting.scorecard import open_loop_scores
     from wm_training.exporting.self_check import add_self_check
-    from wm_training.imagination.recorded import model_traits
+    from wm_training.imagination.recorded import mean_reward, model_traits
     from wm_training.training.checkpoints import read_world_model
 
     check_destination(options.output)  # before the work, not after
@@ -107,7 +107,8 @@ def _export(options: ExportOptions) -> int:
         check_parity(options, differences)
         validation, surprise = score(model, data, options.frames)
         validation |= {f"parity_{name}": value for name, value in differences.items()}
-        card = open_loop_scores(model, data, _mean_reward(data_path, model.config, data.traits), options.seed)
+        usual = mean_reward(SequenceDataset(data_path, model.config, "train", like=data.traits))
+        card = open_loop_scores(model, data, usual, options.seed)
         measured = {"validation": validation, "surprise_threshold": surprise, "open_loop": card}
         manifest = _manifest(options, model, payload, made_of, measured)
         reference = f"float32 by torch {torch.__version__}, on validation frames"
@@ -117,16 +118,6 @@ def _export(options: ExportOptions) -> int:
     size = sum(spec.bytes for spec in bundle.manifest.files.values()) / 1e6
     print(f"export: {bundle.manifest.model_id} in {bundle.path}, {size:.1f} MB", file=sys.stderr)
     return 0
-
-
-def _mean_reward(data_path: str, config, like) -> float:
-    """Of the training episodes: what somebody who knows them alone would say."""
-    import numpy as np
-
-    from wm_training.data.dataset import SequenceDataset
-
-    episodes = SequenceDataset(data_path, config, "train", like=like).episodes
-    return float(np.concatenate([episode.rewards for episode in episodes]).mean(dtype=np.float64))
 
 
 def _quantized(file: Path) -> Path:

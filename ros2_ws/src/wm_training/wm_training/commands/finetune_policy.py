@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wm_evaluation.command_line import DONE, STOPPED, parse, say
-from wm_evaluation.wording import counted, spell_duration
+from wm_evaluation.wording import counted
 
 from wm_training.commands.running import run_on_episodes
 from wm_training.errors import TrainingError
@@ -30,31 +30,22 @@ def _finetune(options: FinetuneOptions) -> int:
     if options.onnx_file.resolve() == Path(options.policy).expanduser().resolve():
         raise TrainingError(f"--output {options.output} is the policy to begin with: choose another file")
     from wm_training.cloning.policy_trainer import shown
-    from wm_training.cloning.result import write_result
-    from wm_training.data.notes import data_notes
+    from wm_training.cloning.result import trained, write_result
     from wm_training.guidance.finetuning import SCORE
     from wm_training.guidance.trainer import FinetuneTrainer
 
     trainer = FinetuneTrainer(options)
-    if options.resume == "auto":
-        trainer.resume()
-    for line in data_notes(trainer.data.train, trainer.data.val):
-        say(PROGRAM, line)
-    say(PROGRAM, _plan(trainer))
-    trainer.train()
-    if not trainer.finished:
-        say(PROGRAM, f"stopped at update {trainer.step}; the same command continues from {options.folder / 'last.pt'}")
+    best = trained(trainer, PROGRAM, lambda trainer: (_plan(trainer),))
+    if best is None:
         return STOPPED
-    best = trainer.load_best()
     before, after = best["before"][SCORE], best["validation"][SCORE]
-    made_of = {"clone": trainer.clone_settings, "began_with": trainer.began_with, "world_model": trainer.world.sha256}
-    summary = write_result(trainer, PROGRAM, best, **made_of)
     if best["step"] == 0:
         say(PROGRAM, f"no update imagined better than the policy it began with ({before:.4g}), which is written again")
     else:
         gained = f"held-out score {before:.4g} → {after:.4g}"
         say(PROGRAM, f"best update {best['step']}: {gained}; {shown(best['validation'])}")
-    say(PROGRAM, f"{summary['policy_id']} in {options.onnx_file}, trained for {spell_duration(trainer.trained_s)}")
+    made_of = {"clone": trainer.clone_settings, "began_with": trainer.began_with, "world_model": trainer.world.sha256}
+    write_result(trainer, PROGRAM, best, **made_of)
     return DONE
 
 

@@ -41,7 +41,7 @@ class WorldModelTrainConfig:
     camera_weights: Literal["own", "shared"] = "own"
     """Whether every camera has convolutions of its own, or all share one set (several cameras only)."""
     camera_dropout: float = 0.1
-    """Chance that a camera is hidden from the encoder for a training sequence [probability] (several cameras only)."""
+    """How often a camera is hidden from the encoder for a training sequence [probability] (several cameras only)."""
     gru_blocks: int = 1
     """Division of the recurrent weight matrix [blocks]; more than 1 makes it block-diagonal, for large states."""
     scalar_head: Literal["two-hot", "mse"] = "two-hot"
@@ -83,7 +83,7 @@ class WorldModelTrainConfig:
     threads: int = 0
     """Processor threads [threads]; 0 for this process's share of the cores."""
     gradient_accumulation: int = 1
-    """Parts a batch is split into, one after the other, to save memory [parts]; the result is the whole batch's."""
+    """Parts a batch is split into, one after another, to save memory [parts]; the result is the complete batch's."""
     channels_last: Literal["auto", "yes", "no"] = "auto"
     """Memory layout of the convolutions with the channels innermost; auto decides by device and precision."""
     compile: bool = False
@@ -176,7 +176,7 @@ class WorldModelTrainConfig:
         for name, value in (plain | joined(sizes)).items():
             object.__setattr__(self, name, value)
         for expected, holds, names in _RANGES:
-            for name in names:
+            for name in names.split():
                 self._check(name, holds(getattr(self, name)), expected)
         self._check_combinations()
 
@@ -234,66 +234,32 @@ class WorldModelTrainConfig:
 
 
 _NAMES = tuple(field.name for field in dataclasses.fields(WorldModelTrainConfig))
-_RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
+_WEIGHTS = " ".join(name for name in _NAMES if name.endswith("_weight"))
+_RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "above 0",
         lambda value: value > 0,
-        (
-            "state_dim",
-            "hidden_dim",
-            "latent_dim",
-            "conv_depth",
-            "batch_size",
-            "num_epochs",
-            "learning_rate",
-            "max_grad_norm",
-            "imagination_horizon",
-            "num_imagination_samples",
-            "bin_limit",
-            "keep_checkpoints",
-            "checkpoint_minutes",
-            "gru_blocks",
-            "ensemble_size",
-            "actor_min_std",
-            "gradient_accumulation",
-            "validation_frames",
-            "log_every",
-            "open_loop_steps",
-        ),
+        "state_dim hidden_dim latent_dim conv_depth batch_size num_epochs learning_rate max_grad_norm "
+        "imagination_horizon num_imagination_samples bin_limit keep_checkpoints checkpoint_minutes gru_blocks "
+        "ensemble_size actor_min_std gradient_accumulation validation_frames log_every open_loop_steps",
     ),
     (
         "0 or more",
         lambda value: value >= 0,
-        (
-            "weight_decay",
-            "warmup_steps",
-            "kl_free_bits",
-            "kl_anneal_steps",
-            "threads",
-            "num_cameras",
-            "prefetch_batches",
-            "light_augmentation",
-            "policy_start_step",
-            "imagination_starts",
-            "open_loop_starts",
-            "video_epochs",
-            *(name for name in _NAMES if name.endswith("_weight")),
-        ),
+        "weight_decay warmup_steps kl_free_bits kl_anneal_steps threads num_cameras prefetch_batches "
+        f"light_augmentation policy_start_step imagination_starts open_loop_starts video_epochs {_WEIGHTS}",
     ),
-    ("from 0 to 4294967295", lambda value: 0 <= value < 2**32, ("seed",)),
+    ("from 0 to 4294967295", lambda value: 0 <= value < 2**32, "seed"),
     (
         "from 0 to 1",
         lambda value: 0 <= value <= 1,
-        ("kl_balance", "return_lambda", "unimix", "final_learning_rate", "imagined_share"),
+        "kl_balance return_lambda unimix final_learning_rate imagined_share",
     ),
-    ("between 0 and 1", lambda value: 0 < value < 1, ("discount", "target_decay")),
-    ("from 0 to below 1", lambda value: 0 <= value < 1, ("camera_dropout", "validation_share")),
-    (
-        "a name that is not empty",
-        lambda value: bool(value.strip()),
-        ("device", "data_path", "imagined_path", "output_dir"),
-    ),
+    ("between 0 and 1", lambda value: 0 < value < 1, "discount target_decay"),
+    ("from 0 to below 1", lambda value: 0 <= value < 1, "camera_dropout validation_share"),
+    ("a name that is not empty", lambda value: bool(value.strip()), "device data_path imagined_path output_dir"),
 )
+"""What is expected, whether a value is that, and the fields of which it is expected."""
 
 
 def check_names(names: Iterable[str]) -> None:

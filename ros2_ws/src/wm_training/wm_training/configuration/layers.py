@@ -33,22 +33,9 @@ _SECOND_NAMES = {second: first for first, second in ONE_SIZE}
 # YAML 1.1, which PyYAML follows, wants a point and a sign in 1.0e-4 and takes 1e-4 for text.
 _EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _MODEL_FIELDS = (
-    "state_dim",
-    "action_dim",
-    "hidden_dim",
-    "latent_dim",
-    "num_categories",
-    "latent",
-    "image_size",
-    "conv_depth",
-    "num_cameras",
-    "camera_weights",
-    "gru_blocks",
-    "scalar_head",
-    "ensemble_size",
-    "return_bins",
-    "bin_limit",
-)
+    "state_dim action_dim hidden_dim latent_dim num_categories latent image_size conv_depth num_cameras camera_weights "
+    "gru_blocks scalar_head ensemble_size return_bins bin_limit"
+).split()
 
 
 def build(*layers: Mapping[str, Any]) -> WorldModelTrainConfig:

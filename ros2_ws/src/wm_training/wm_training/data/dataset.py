@@ -65,7 +65,7 @@ class SequenceDataset:
         self.rows = int(self._lengths.sum())
         self._own_episodes = sum(i < own for i in usable)
         self._own_rows = int(self._lengths[: self._own_episodes].sum())
-        # Everything but the pictures, of all episodes behind each other: a hundredth of their size, and a batch takes
+        # Everything but the pictures, of all episodes one after another: a hundredth of their size, and a batch takes
         # its rows of all windows at once.
         columns = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
         keys = [key for key in Batch._fields if key != "image"] if usable else []
@@ -129,7 +129,7 @@ class SequenceDataset:
         return Batch(image=torch.from_numpy(pictures), **{k: torch.from_numpy(v) for k, v in numbers.items()})
 
     def _draw(self, random: np.random.Generator) -> np.ndarray:
-        """Rows (B,) of all episodes behind each other, those of ``imagined_path`` with their share."""
+        """Rows (B,) of all episodes one after another, those of ``imagined_path`` with their share."""
         size = self.config.batch_size
         draws = random.integers(0, self._own_rows, size)
         if self.imagined:

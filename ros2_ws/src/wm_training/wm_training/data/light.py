@@ -17,7 +17,7 @@ def draw_lights(random: np.random.Generator, sequences: int, strength: float) ->
 
 
 def change_light(pictures: np.ndarray, lights: np.ndarray) -> None:
-    """Multiply the colours of whole sequences, in place: pictures (B, T, 3K, H, W) uint8 RGB, lights (B, 3).
+    """Multiply the colours of sequences, in place: pictures (B, T, 3K, H, W) uint8 RGB, lights (B, 3).
 
     What gets too bright is white, as in a camera.
     """

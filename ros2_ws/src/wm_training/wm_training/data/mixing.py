@@ -28,7 +28,7 @@ class EpisodeWindows(Dataset):
         self, path: str | Path, rows: int, split: str = "train", validation_share: float = 0.1, stride: int = 1
     ):
         """Open the split of the folder ``path`` that `train` would use; a window of ``rows`` T begins every ``stride``
-        rows. Episodes that are too short are left out.
+        rows. Episodes that are too short are skipped.
 
         Raises ValueError for bad numbers; EpisodeError for unusable episodes, those that do not fit together, imagined
         ones in a folder ``val``, and where no episode is long enough.

@@ -17,7 +17,7 @@ def data_summary(path: str | Path, imagined: str | None = None) -> dict[str, Any
 
     ``episodes``, ``rows``; ``recordings``: for each way of recording its ``driver``, ``noise`` and ``planner`` where
     the episodes tell them, its number of ``episodes`` and the track ``seeds``; ``sha256`` over the sorted lines
-    "name sha256 of the file", those of ``imagined`` behind the others. Raises EpisodeError.
+    "name sha256 of the file", those of ``imagined`` after the others. Raises EpisodeError.
     """
     folder = Path(path).expanduser()
     # With a share of 0 every file is in one of the splits.

@@ -123,7 +123,7 @@ def dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
         (scales,) = [made_by[name] for name in scaling.input if name != cast.output[0]]
         (scale,) = [name for name in scales.input if name in tensors]
         weight = _float_weight(tensors, node.input[1], node.input[3], scale)
-        # The scaling comes behind the product in the graph, and nothing between the two reads its result.
+        # The scaling comes after the product in the graph, and nothing between the two reads its result.
         nodes.append(helper.make_node("MatMul", [rounding.input[0], weight], [scaling.output[0]], name=node.name))
         cast.op_type = scaling.op_type = ""
     _keep_what_is_read(model, [node for node in nodes if node.op_type], tensors)
@@ -153,7 +153,7 @@ def _keep_what_is_read(model: onnx.ModelProto, nodes: list, tensors: dict[str, o
 
 
 def _folded(source: Path) -> onnx.ModelProto:
-    """The model without what can be worked out beforehand: a weight behind another operator would not be found."""
+    """The model without what can be worked out beforehand: a weight after another operator would not be found."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3

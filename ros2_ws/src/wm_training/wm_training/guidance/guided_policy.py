@@ -33,7 +33,7 @@ class Choice:
     proposals: np.ndarray
     """(N, 3)."""
     returns: np.ndarray
-    """(N,) imagined return of each, in the reward's unit, with the value behind the horizon."""
+    """(N,) imagined return of each, in the reward's unit, with the value after the horizon."""
     scores: np.ndarray
     """(N,) what decides: the returns, and ``behaviour_weight`` times the log density of each under the actor."""
     state: Tensor
@@ -41,7 +41,7 @@ class Choice:
 
     @property
     def gain(self) -> float:
-        """Imagined return of the choice, less that of the policy's first proposal."""
+        """Imagined return of the choice minus that of the policy's first proposal."""
         return float(self.returns[self.index] - self.returns[0])
 
 

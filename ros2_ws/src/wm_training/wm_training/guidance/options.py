@@ -7,7 +7,7 @@ from typing import Literal
 from wm_training.cloning.policy_run import PolicyRun
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinetuneOptions(PolicyRun):
     """Improve a cloned policy: in recorded states a world model imagines what the policy's own proposals lead to, and
     the policy is drawn to those with the better returns (advantage-weighted regression). The same command continues a
@@ -20,18 +20,15 @@ class FinetuneOptions(PolicyRun):
     """Checkpoint of the world model (*.pt), made by `train` from drives with the same cameras."""
     data_path: str
     """Folder of episodes, or of train/ and val/ folders of episodes: where imagination begins."""
-    output: str
-    """The better policy's file (*.onnx). What is needed to continue, metrics.csv and summary.json go into the folder of
-    the same name that ends with .training, beside it."""
     proposals: int = 8
     """Actions of the policy that are compared in every state [actions]."""
     horizon: int = 6
-    """Length of what is imagined for each of them [steps]; the value behind it is the world model's."""
+    """Length of what is imagined for each of them [steps]; the value after it is the world model's."""
     hold: int = 3
     """Time for which a proposal is held before the drive goes on [steps]. One step changes the return by less than
     the model errs: held for three the better steering has the better return far more often."""
     continue_with: Literal["actor", "policy"] = "actor"
-    """Who drives on behind the proposal: the world model's actor, or the policy itself on decoded pictures, which asks
+    """Who drives on after the proposal: the world model's actor, or the policy itself on decoded pictures, which asks
     no actor and costs several times as much."""
     behaviour_weight: float = 1.0
     """What one nat of the actor's log density of a proposal counts beside its imagined return [reward per nat]. 0
@@ -55,8 +52,6 @@ class FinetuneOptions(PolicyRun):
     """States of an update [states]."""
     learning_rate: float = 1e-4
     """AdamW step size after the warm-up; it falls to a tenth along a cosine."""
-    weight_decay: float = 1e-6
-    """AdamW weight decay, times the learning rate [share per update]."""
     warmup_steps: int = 20
     """Time in which the learning rate rises from zero [updates]."""
     validate_every: int = 50
@@ -68,38 +63,17 @@ class FinetuneOptions(PolicyRun):
     patience: int = 4
     """Looks without a better held-out return after which the run ends [looks]."""
     name: str = "guided"
-    """First part of the policy's id; the hash of its weights follows."""
-    device: str = "auto"
-    """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
-    threads: int = 0
-    """Processor threads [threads]; 0 for all cores."""
-    seed: int = 0
-    """Seed of the proposals and of the order of the data."""
-    validation_share: float = 0.1
-    """Part of the episodes kept for validation where data_path has no val/ folder [share], as of `train`."""
-    resume: Literal["auto", "none"] = "auto"
-    """auto continues a run of the same settings that was stopped, none begins anew."""
 
     def __post_init__(self):
-        self._check_names()
-        for field in (
-            "horizon",
-            "hold",
-            "num_updates",
-            "batch_size",
-            "validate_every",
-            "validation_states",
-            "validation_horizon",
-            "patience",
-        ):
+        super().__post_init__()
+        counts = "horizon hold num_updates batch_size validate_every validation_states validation_horizon patience"
+        for field in counts.split():
             self._check(field, getattr(self, field) > 0, "above 0")
         for field in ("proposals", "context"):
             self._check(field, getattr(self, field) >= 2, "at least 2")
         for field in ("temperature", "largest_weight", "learning_rate"):
             self._check(field, 0.0 < getattr(self, field) < math.inf, "a number above 0")
-        for field in ("least_std", "behaviour_weight", "weight_decay", "warmup_steps", "threads"):
+        for field in ("least_std", "behaviour_weight", "weight_decay", "warmup_steps"):
             self._check(field, 0 <= getattr(self, field) < math.inf, "0 or more")
         self._check("hold", self.hold <= self.horizon, f"at most horizon, {self.horizon}")
         self._check("labelled_share", 0.0 <= self.labelled_share < 1.0, "from 0 to below 1")
-        self._check("validation_share", 0.0 <= self.validation_share < 1.0, "from 0 to below 1")
-        self._check("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")

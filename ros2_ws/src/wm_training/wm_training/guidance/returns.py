@@ -13,7 +13,7 @@ from wm_training.errors import TrainingError
 from wm_training.model.losses import lambda_returns
 
 Driver = Callable[[Tensor, Tensor], Tensor]
-"""From states (M, F) and the commands before (M, 3) to actions (M, 3), or (M, 2) of steer and longitudinal."""
+"""From states (M, F) and the previous commands (M, 3) to actions (M, 3), or (M, 2) of steer and longitudinal."""
 
 
 def imagined_returns(
@@ -22,7 +22,7 @@ def imagined_returns(
     """Returns (M,) of drives that begin in ``states`` (M, F) with ``hold`` times the commands ``first`` (M, 3) and go
     on with ``driver`` up to ``horizon`` steps.
 
-    Every drive is the model's mean future: chance that is the same for all would be more work, and chance that is not
+    Every drive is the model's mean future: noise that is the same for all would be more work, and noise that is not
     would drown what proposals differ by.
     """
     step, last = 0, first
@@ -39,7 +39,7 @@ def imagined_returns(
 
 def total_returns(imagined: Mapping[str, Tensor], discount: float) -> Tensor:
     """Returns (M,) of imagined drives, ``rewards``, ``continues`` and ``values`` (M, H): the discounted rewards, each
-    as likely as the drive gets there, and the value behind the last."""
+    as likely as the drive gets there, and the value after the last."""
     numbers = (imagined[name] for name in ("rewards", "continues", "values"))
     return lambda_returns(*numbers, discount, 1.0)[:, 0]
 
@@ -76,7 +76,7 @@ def advantage_weights(returns: Tensor, temperature: float, largest: float) -> Te
     """Weights (M, N), exp(advantage / temperature) and at most ``largest`` (Peng et al. 2019, "Advantage-weighted
     regression", algorithm 1).
 
-    The advantage of a proposal is its return (M, N) less the mean of its state's proposals, which are the policy's own
+    The advantage of a proposal is its return (M, N) minus the mean of its state's proposals, which are the policy's own
     and so estimate the policy's value. ``temperature`` counts in standard deviations of all advantages.
     """
     advantages = returns - returns.mean(1, keepdim=True)

@@ -5,14 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from wm_bundle.stop_signals import asked_to_stop
 from wm_data.episodes import EpisodeError
 
 from wm_training import processes
 from wm_training.api import load_world_model
 from wm_training.cloning.onnx_file import weights_hash
 from wm_training.cloning.policy import measures as clone_measures
-from wm_training.cloning.policy_trainer import PolicyTrainer, shown
+from wm_training.cloning.policy_trainer import PolicyTrainer
 from wm_training.data.dataset import SequenceDataset, stack, window
 from wm_training.data.summary import data_summary
 from wm_training.guidance import finetuning
@@ -22,7 +21,6 @@ from wm_training.guidance.returns import check_actor
 from wm_training.imagination.recorded import open_split
 from wm_training.model.batch import Batch
 from wm_training.model.noise import draw_noise
-from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
 from wm_training.monitoring.tables import Table
 from wm_training.training import distributed
@@ -70,37 +68,15 @@ class FinetuneTrainer(PolicyTrainer):
     @property
     def finished(self) -> bool:
         """Whether the last update is done, or the held-out return has stopped improving."""
-        return self.step >= self.options.num_updates or self.stale >= self.options.patience
+        return super().finished or self.stale >= self.options.patience
 
-    def train(self) -> None:
-        """Train to the end. SIGINT and SIGTERM save and stop in order.
-
-        Raises TrainingError when a loss or a gradient is not finite, OSError when the folder cannot be written.
-        """
-        self._start_clock()
-        self.options.folder.mkdir(parents=True, exist_ok=True)
-        table = Table(self.options.folder / "metrics.csv", self.step if self.before else -1)
-        progress = TrainingProgress(self.options.num_updates, self.step, self.options.batch_size)
-        self._stop_requested = False
-        with asked_to_stop(self._request_stop):
-            progress.start()
-            try:
-                if not self.before:
-                    self._look(table, progress, {})
-                while not self.finished and not self._stop_requested:
-                    found = self.update()
-                    progress.advance(self.step)
-                    if progress.is_due():
-                        progress.show(read(found))
-                    if self.step % self.options.validate_every == 0 or self.step == self.options.num_updates:
-                        self._look(table, progress, read(found))
-                    elif self._save_is_due():
-                        self._save()
-            finally:
-                progress.stop()
+    @property
+    def total_steps(self) -> int:
+        """Most updates in the run."""
+        return self.options.num_updates
 
     def update(self) -> dict[str, Tensor]:
-        """One update; returns its losses and metrics."""
+        """Update number ``step``; returns its losses and metrics."""
         options = self.options
         batch = self.data.labelled(self.states.batch(*divmod(self.step, self.states.batches()))).to(self.device)
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + self.step)
@@ -110,7 +86,6 @@ class FinetuneTrainer(PolicyTrainer):
         found = self.learner.update(Sample(self.step, rows, unused))
         if options.labelled_share == 0.0:
             del found["behaviour_cloning"]  # its labels are those of nobody
-        self.step += 1
         return found
 
     def validate(self) -> dict[str, float]:
@@ -167,24 +142,28 @@ class FinetuneTrainer(PolicyTrainer):
         for first in range(0, len(self.held_out.reward), self.options.batch_size):
             yield self.held_out.part(slice(first, first + self.options.batch_size)).to(self.device)
 
-    def _look(self, table: Table, progress: TrainingProgress, found: Mapping[str, float]) -> None:
-        """Measure, note, keep what is better, save."""
-        self._check_finite()
-        validation = self.validate()
-        self._read_clock()
-        self.before = self.before or validation
+    def _updates(self) -> Iterator[Mapping[str, Tensor]]:
+        while not (self.finished or self._stop_requested):
+            yield self.update()
+
+    def _begin(self, table: Table, progress: TrainingProgress) -> None:
+        if not self.before:
+            self._look(table, progress, {})
+
+    def _look_is_due(self) -> bool:
+        return self.step % self.options.validate_every == 0 or self.step == self.options.num_updates
+
+    def _noted(self, found: Mapping[str, float]) -> dict[str, float]:
         names = ("actor", "behaviour_cloning", "metric/advantage_std", "metric/mean_weight", "metric/policy_std")
-        row = {f"train/{name.removeprefix('metric/')}": found[name] for name in names if name in found}
-        row |= {f"validation/{name}": value for name, value in validation.items()}
-        table.append({"step": self.step, "seconds": round(self.trained_s, 1)} | row)
-        progress.say(f"update {self.step}: {shown(validation)}")
+        return {name.removeprefix("metric/"): found[name] for name in names if name in found}
+
+    def _judge(self, validation: Mapping[str, float]) -> None:
+        self.before = self.before or validation
         if validation[finetuning.SCORE] > self.best:
             self.best, self.stale = validation[finetuning.SCORE], 0
             self._keep_best(self.clone_settings, step=self.step, validation=validation, before=self.before)
         else:
             self.stale += 1
-        self._save()
-        progress.pause_over()
 
     def _made_from(self) -> dict[str, Any]:
         return super()._made_from() | {"world_model": self.world.sha256, "policy": self.began_with}

@@ -24,7 +24,7 @@ from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
 from wm_training.imagination.options import WindowSettings
-from wm_training.imagination.recorded import open_split
+from wm_training.imagination.recorded import mean_reward, open_split
 from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_page import build_page
 from wm_training.model.objective import WorldModelObjective
@@ -59,7 +59,7 @@ def report(options: "VisualizeOptions") -> None:
     windows = plan_windows(data.episodes, options)
     short = len(data.files) - len({window.episode for window in windows})
     if short:
-        say(PROGRAM, f"{short} of {len(data.files)} episodes are shorter than {options.rows} rows and left out")
+        say(PROGRAM, f"{short} of {len(data.files)} episodes are shorter than {options.rows} rows and skipped")
     episode = asked_episode(options, data)
     asked = None if options.start is None else asked_window(data, episode or 0, options.start, options)
     measurements = _measure(model, data, windows, options, samples)
@@ -69,7 +69,7 @@ def report(options: "VisualizeOptions") -> None:
 
     first_row = data.first_rows[shown.episode] + shown.start
     settings = {field.name: getattr(options, field.name) for field in fields(WindowSettings)}
-    card = summarise(measurements, options, _mean_reward(path, model)) | {
+    card = summarise(measurements, options, mean_reward(open_split(path, model, "train"))) | {
         "settings": settings | {"samples": samples},
         "model": {
             "checkpoint": str(options.checkpoint),
@@ -156,12 +156,6 @@ def _measure(
             settings,
             lambda count: progress.advance(task, count),
         )
-
-
-def _mean_reward(path: str, model: WorldModel) -> float:
-    """Of the training split, whatever split is scored: what somebody who knows the training data would say."""
-    episodes = open_split(path, model, "train").episodes
-    return float(np.concatenate([episode.rewards for episode in episodes]).mean(dtype=np.float64))
 
 
 def _write(output: Path, card: dict, trajectory: pictures.Trajectory) -> None:

@@ -24,7 +24,7 @@ class WindowSettings(ScoreSettings):
 
     @property
     def rows(self) -> int:
-        """Rows of a whole window."""
+        """Rows of a complete window."""
         return self.context + self.horizon
 
 

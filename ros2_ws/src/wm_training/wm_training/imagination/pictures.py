@@ -90,7 +90,7 @@ def trajectory_figure(trajectory: Trajectory) -> Figure:
 
 
 def write_png(path: Path, figure: Figure) -> None:
-    """Write a figure, whole or not at all. Raises OSError."""
+    """Write a figure, completely or not at all. Raises OSError."""
     with replacing(path) as partial:
         FigureCanvasAgg(figure).print_png(str(partial), metadata={"Software": None})
 
@@ -128,7 +128,7 @@ def video_frames(trajectory: Trajectory) -> Iterator[np.ndarray]:
 
 
 def save_video(path: Path, trajectory: Trajectory) -> None:
-    """Write ``video_frames`` at the data's rate, whole or not at all. Raises OSError."""
+    """Write ``video_frames`` at the data's rate, completely or not at all. Raises OSError."""
     write_video(path, video_frames(trajectory), trajectory.rate_hz, HOLD_S)
 
 
@@ -171,7 +171,7 @@ def _draw_rewards(axes: Axes, trajectory: Trajectory) -> None:
     axes.plot(*trajectory.real_rewards(), color=INK, linewidth=1.4, label="real")
     axes.plot(steps, result.rewards[0], color=MODEL, linewidth=1.4, label="imagined (mean)")
     if result.disagreement is not None:
-        # A line of its own: what the heads do not know is something else than the chance that the samples show.
+        # A line of its own: what the heads do not know is something else than the randomness that the samples show.
         axes.plot(steps, result.disagreement[0], color="#b46a00", linestyle="--", label="heads disagree by")
     axes.legend(fontsize=8, frameon=False, labelcolor=SOFT)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+import numpy as np
 from wm_data.agreement import Traits
 from wm_data.episodes import Episode, EpisodeError
 
@@ -35,6 +36,11 @@ def model_traits(model: WorldModel) -> Traits:
     return Traits(
         "the training of the model", (size, size), model.cameras, vector_size, model.config.action_dim, model.trained_on
     )
+
+
+def mean_reward(data: SequenceDataset) -> float:
+    """Of all recorded rows: of the training split it is what somebody who knows the training data would say."""
+    return float(np.concatenate([episode.rewards for episode in data.episodes]).mean(dtype=np.float64))
 
 
 def spread_windows(episodes: Sequence[Episode], rows: int, longest: int = 60) -> list[tuple[Episode, slice]]:

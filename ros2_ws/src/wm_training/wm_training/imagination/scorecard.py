@@ -35,7 +35,7 @@ def plan_windows(episodes: Sequence[Episode], settings: WindowSettings) -> list[
     """About ``settings.frames`` rows in windows spread evenly over all episodes, one drive each, that are long enough.
 
     Starts are evenly spaced from a random phase and reach up to a drive's last row, so that its end comes at every
-    step ahead as often as it does in the data; windows there are cut short. Each drive's first window is whole.
+    step ahead as often as it does in the data; windows there are cut short. Each drive's first window is complete.
     Raises EpisodeError when no drive is long enough.
     """
     long_enough = {index: len(episode) for index, episode in enumerate(episodes) if len(episode) >= settings.rows}
@@ -59,7 +59,7 @@ def plan_windows(episodes: Sequence[Episode], settings: WindowSettings) -> list[
 
 
 def read_windows(episodes: Sequence[Episode], windows: Sequence[Window], rows: int) -> Batch:
-    """Windows as a batch of ``rows`` rows; short ones repeat their last row, which the measurements leave out."""
+    """Windows as a batch of ``rows`` rows; short ones repeat their last row, which the measurements skip."""
     parts = []
     for piece in windows:
         arrays = window(episodes[piece.episode], piece.start, piece.rows)
@@ -69,15 +69,15 @@ def read_windows(episodes: Sequence[Episode], windows: Sequence[Window], rows: i
 
 
 def action_donors(windows: Sequence[Window], rows: int, seed: int) -> np.ndarray:
-    """For every window the number of another, whole one whose actions it gets in the shuffled run.
+    """For every window the number of another, complete one whose actions it gets in the shuffled run.
 
-    The only whole window there is keeps its own actions.
+    The only complete window there is keeps its own actions.
     """
     whole = np.array([i for i, piece in enumerate(windows) if piece.rows == rows])
     random = np.random.default_rng(seed)
     order = random.permutation(whole)
     donors = random.choice(whole, len(windows))
-    donors[order] = np.roll(order, 1)  # a cycle through all whole windows: nobody keeps its own
+    donors[order] = np.roll(order, 1)  # a cycle through all complete windows: nobody keeps its own
     return donors
 
 
@@ -145,7 +145,7 @@ def _measure(
 
 
 def typical_window(windows: Sequence[Window], measurements: Measurements, episode: int | None = None) -> Window:
-    """The whole window with the median picture error at the horizon, of all or of one episode's: neither the best nor
+    """The complete window with the median picture error at the horizon, of all or of one episode's: not the best or
     the worst to show. Raises EpisodeError when no such window has a picture at the horizon."""
     errors = measurements.squared_errors["imagined"][:, -1]
     whole = [i for i in np.argsort(errors, kind="stable") if np.isfinite(errors[i])]

@@ -1,4 +1,4 @@
-"""A matrix inside a loop over time whose gradient is computed once, behind the loop."""
+"""A matrix inside a loop over time whose gradient is computed once, after the loop."""
 
 import torch
 from torch import Tensor

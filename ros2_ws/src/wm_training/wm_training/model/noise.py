@@ -1,6 +1,6 @@
 """All random numbers of a training update, drawn at once as a pure function of seed and update.
 
-A resumed run needs no generator state, and a rank or a part of a batch takes its slice of what the whole batch gets.
+A resumed run needs no generator state, and a rank or a part of a batch takes its slice of what all of the batch gets.
 """
 
 from typing import NamedTuple

@@ -30,7 +30,7 @@ from wm_training.monitoring.issues import (
 from wm_training.monitoring.tables import NO_CURVE, read_curves
 
 HEALTHY, WARNED, TOO_FEW = "healthy", "warnings", TOO_FEW_UPDATES
-"""What is made of a run as a whole."""
+"""The verdict on a run."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _verdict(findings: list[Finding], judged: bool) -> str:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write a report as JSON, whole or not at all. Raises OSError."""
+    """Write a report as JSON, completely or not at all. Raises OSError."""
     write_text(path, json.dumps(asdict(report), indent=1, allow_nan=False) + "\n")
 
 

@@ -33,7 +33,7 @@ class Table:
     """A CSV file with a column ``step`` that rises from row to row; every other cell is a number or empty.
 
     A row is appended by a single write, so a kill leaves at most one unfinished last line, which the next opening
-    removes. A column that first appears in a later row rewrites the file with the longer header, whole or not at all.
+    removes. A column that first appears in a later row rewrites the file with the longer header.
     """
 
     def __init__(self, path: Path, last_step: float = math.inf):

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running any code from them."""
+"""Checkpoints: written completely or not at all, read without running any code from them."""
 
 import json
 import os
