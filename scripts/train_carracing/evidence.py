@@ -20,7 +20,7 @@ from wm_training.configuration import layers
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.configuration.presets import PRESETS
 from wm_training.data.summary import data_summary
-from wm_training.training.run_record import read_record
+from wm_training.monitoring.run_record import read_record
 
 from train_carracing.errors import RecipeError
 from train_carracing.settings import NAME, Settings

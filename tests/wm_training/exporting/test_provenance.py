@@ -13,7 +13,7 @@ from wm_training.commands import train
 from wm_training.commands.export import main as export
 from wm_training.data.summary import data_summary, spell_seeds
 from wm_training.exporting.provenance import training_summary
-from wm_training.training.run_record import RUN_FILE
+from wm_training.monitoring.run_record import RUN_FILE
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from wm_bundle import ImagePreprocessor
 from wm_data.episodes import Episode
 
 from wm_training.configuration.values import nearest
+from wm_training.data.dataset import window
 from wm_training.exporting.cameras import cameras_of_meta
 from wm_training.model.world_model import WorldModel
 
@@ -38,13 +39,9 @@ class Observations:
     def of_episode(cls, episode: Episode, rows: slice = slice(None)) -> "Observations":
         """Rows of a recorded drive, (T, …). The command before the first of them is zero where none was recorded."""
         first, end, _ = rows.indices(len(episode))
-        before = np.zeros_like(episode.actions[:1]) if first == 0 else episode.actions[first - 1 : first]
-        return cls(
-            image=episode.observations[first:end],
-            vector=episode.vector[first:end],
-            previous_action=np.concatenate([before, episode.actions[first : end - 1]]),
-            camera_mask=None if episode.camera_mask is None else episode.camera_mask[first:end],
-        )
+        seen = window(episode, first, end - first)
+        mask = None if episode.camera_mask is None else seen["camera_mask"]
+        return cls(seen["image"], seen["vector"], seen["previous_action"], mask)
 
     @classmethod
     def stack(cls, drives: Sequence["Observations"]) -> "Observations":

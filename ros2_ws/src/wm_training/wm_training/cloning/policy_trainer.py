@@ -11,9 +11,9 @@ from wm_bundle.stop_signals import asked_to_stop
 from wm_training.errors import TrainingError
 from wm_training.monitoring.monitor import read
 from wm_training.monitoring.progress import TrainingProgress
+from wm_training.monitoring.run_record import check_data
 from wm_training.monitoring.tables import Table
 from wm_training.training import checkpoints
-from wm_training.training.run_record import check_data
 
 BEST, LAST = "best_model.pt", "last.pt"
 SAVE_EVERY_S = 120.0

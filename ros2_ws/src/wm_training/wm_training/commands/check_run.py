@@ -36,7 +36,7 @@ def _check(options: CheckOptions) -> int:
     from wm_evaluation.report import write_page
 
     from wm_training.monitoring.report import build_page
-    from wm_training.training.run_record import read_record
+    from wm_training.monitoring.run_record import read_record
 
     folder = Path(options.run).expanduser()
     config = build(load(folder / "config.yaml"))

@@ -10,8 +10,8 @@ from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError
 from wm_training.monitoring.health import HEALTHY, TOO_FEW, WARNED, WARNING, needed_updates
+from wm_training.monitoring.run_record import check_data, read_record
 from wm_training.monitoring.tables import read_curves
-from wm_training.training.run_record import check_data, read_record
 
 FOLDERS = ("data_path", "imagined_path", "output_dir")
 

@@ -21,8 +21,8 @@ from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.monitoring import health
 from wm_training.monitoring.event_files import EventFiles
 from wm_training.monitoring.progress import TrainingProgress
+from wm_training.monitoring.run_record import read_record
 from wm_training.monitoring.tables import Curve, Table
-from wm_training.training.run_record import read_record
 
 
 class Monitor:

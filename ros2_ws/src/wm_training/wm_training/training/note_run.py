@@ -1,4 +1,4 @@
-"""``run.json`` in the folder of a training run: its data, what validates, devices, and how its precision was chosen."""
+"""Writes ``run.json`` in the folder of a training run before it begins."""
 
 import json
 import platform
@@ -6,28 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wm_bundle.files import write_text
-from wm_evaluation.wording import counted
 
 from wm_training.errors import TrainingError
+from wm_training.monitoring.run_record import RUN_FILE, check_data, read_record
 
 if TYPE_CHECKING:
     from wm_training.training.trainer import WorldModelTrainer
-
-RUN_FILE = "run.json"
-
-
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """What ``note_run`` wrote, None where it never did. Raises TrainingError for a damaged file."""
-    file = folder / RUN_FILE
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or not {"data", "devices"} <= record.keys():
-            raise ValueError("expected an object with data and devices")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise TrainingError(f"{file} cannot be used ({error}): remove it, or train anew") from None
-    return record
 
 
 def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]:
@@ -73,16 +57,6 @@ def _check_unchanged(before: dict[str, Any], now: dict[str, Any], folder: Path) 
         raise TrainingError(
             f"other drives would validate than when the run {folder} began, {odd[0]} among them: expected "
             f"{len(expected)}, found {len(now['validates'])}; keep --validation-share, or begin anew with --resume none"
-        )
-
-
-def check_data(expected: dict[str, Any], found: dict[str, Any], whose: str, otherwise: str) -> None:
-    """Raise TrainingError where two summaries of ``data_summary`` are not of the same episodes."""
-    if expected["sha256"] != found["sha256"]:
-        told = [f"{counted(data['episodes'], 'episode')}, sha256 {data['sha256'][:12]}…" for data in (expected, found)]
-        raise TrainingError(
-            f"the episodes of {whose} have changed since it began: expected {told[0]}, found {told[1]}; bring them "
-            f"back, or {otherwise}"
         )
 
 
