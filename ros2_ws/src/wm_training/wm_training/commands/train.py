@@ -85,7 +85,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldMode
 
 
 def _train(options: Options, config: WorldModelTrainConfig) -> int:
-    from wm_training.training.run_record import note_run
+    from wm_training.training.note_run import note_run
     from wm_training.training.trainer import WorldModelTrainer
 
     last = Path(config.output_dir).expanduser() / "last.pt"
