@@ -1,6 +1,6 @@
 """What episodes must have in common to make one model: the same for all who read several, and for `inspect`.
 
-A number, a picture or an action that means something else in one file teaches a wrong model without a word. What a
+A number, a picture or an action that means something else in one file silently teaches a wrong model. What a
 meta does not tell is taken for that of the others, except for the rate and the names of the vector inputs.
 """
 

@@ -1,4 +1,4 @@
-"""Episode files: written whole, uncompressed, and read through the page cache without copying.
+"""Episode files: written completely or not at all, uncompressed, and read through the page cache without copying.
 
 The format is described in docs/architecture.md and docs/episodes.md; files with only the seed's four keys load too.
 """

@@ -76,7 +76,7 @@ class Line(Generic[Item]):
 
     def _is_set_back(self, first: int, second: int, third: int) -> bool:
         """Whether the clock was set back by so little that only one stamp tells it: from there the steps are the usual
-        ones, and with that one left out they are not."""
+        ones, and without that one they are not."""
         in_step = abs(third - second - self._period_ns) < _IN_STEP * self._period_ns
         return in_step and third - first < (1.0 - _IN_STEP) * self._period_ns
 

@@ -9,14 +9,14 @@ def printable(text: str) -> str:
 
 
 class Notes:
-    """``skipped`` counts what was left out, by reason; ``notes`` tell of fallbacks and choices, each once."""
+    """``skipped`` counts what was skipped, by reason; ``notes`` tell of fallbacks and choices, each once."""
 
     def __init__(self):
         self.skipped: Counter = Counter()
         self.notes: list[str] = []
 
     def leave_out(self, reason: str, number: int = 1) -> None:
-        """Count what was left out; a reason that nothing was left out for stays unnamed."""
+        """Count what was skipped; a reason that did not occur is not named."""
         if number:
             self.skipped[reason] += number
 

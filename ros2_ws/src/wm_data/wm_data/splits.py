@@ -50,7 +50,7 @@ def drives_of(files: Iterable[Path]) -> list[list[Path]]:
     """
     files = sorted(files)
     first_with: dict[tuple, Path] = {}
-    before = {file: file for file in files}  # the first file of its drive, or one on the way there
+    before = {file: file for file in files}  # the first file of its drive, or one that leads to it
 
     def first(file: Path) -> Path:
         while before[file] != file:
@@ -103,8 +103,8 @@ def _validating(drives: list[list[Path]], share: float) -> list[Path]:
     """The files of the drives that validate: the n-th, 2n-th … drive, or the first after it that is not too large.
 
     None is taken by which more than a share of the files so far would validate; where that leaves none, the smallest
-    drive validates, of equal ones the last. Which of a folder's first drives do depends on none behind them, unless
-    they are fewer than n.
+    drive validates, of equal ones the last. Which of a folder's first drives validate does not depend on later
+    ones, unless there are fewer than n.
     """
     every = max(2, round(1.0 / share))
     chosen: list[list[Path]] = []

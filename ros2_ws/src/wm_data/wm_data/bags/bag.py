@@ -169,8 +169,8 @@ class Bag:
 
 @contextmanager
 def open_bag(paths: list[Path], report: Notes, recover: bool) -> Iterator[Bag]:
-    """Open the bag that lies in ``paths``: its folder, or its files. With ``recover``, what is damaged is left out as
-    far as can be, with notes. Raises ConversionError."""
+    """Open the bag that lies in ``paths``: its folder, or its files. With ``recover``, what is damaged is skipped as
+    far as possible, with notes. Raises ConversionError."""
     place = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     with ExitStack() as stack:
         try:
@@ -188,7 +188,7 @@ def open_bag(paths: list[Path], report: Notes, recover: bool) -> Iterator[Bag]:
                     advice = "" if isinstance(error, _NotABag) else _advice(path, recover)
                     told = f"{path} cannot be read as a bag: {_short(error)}{advice}"
                     raise ConversionError(told) from None
-                report.note(f"{path.name} is left out: {_short(error)}")
+                report.note(f"{path.name} is skipped: {_short(error)}")
         if not files:
             raise ConversionError(f"{place} cannot be read as a bag: none of its files can be read")
         yield Bag(place, files, Layout(read, layout.promised), report, recover)
@@ -234,7 +234,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
         while part := source.read(1 << 20):
             target.write(unpacker.decompress(part))
     if not unpacker.eof:
-        raise ConversionError("its end is missing: it is no whole zstd file")
+        raise ConversionError("its end is missing: it is not a complete zstd file")
     return unpacked
 
 
@@ -247,7 +247,7 @@ def _topics_of(connections: list[Connection], report: Notes) -> dict[str, Topic]
     counts: Counter = Counter()
     for connection in connections:
         if not (connection.topic.isprintable() and connection.msgtype.isprintable()):
-            report.note("a topic is left out whose name or type is damaged")
+            report.note("a topic whose name or type is damaged is skipped")
         elif connection.encoding not in (CDR, ROS1):
             report.note(f"not used: {connection.topic}, whose messages are {connection.encoding}")
         else:

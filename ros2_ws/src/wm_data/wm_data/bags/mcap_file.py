@@ -1,7 +1,7 @@
-"""One mcap file of a bag: by its index where that is whole, else from the front, up to where it breaks off.
+"""One mcap file of a bag: by its index where that is complete, else from the front, up to where it breaks off.
 
 No record is needed but the messages and what they refer to: indexes, statistics and the summary are all optional, and
-a file whose writer left out one of them must not seem to hold less.
+a file whose writer skipped one of them must not seem to hold less.
 """
 
 import struct
@@ -30,7 +30,7 @@ _INDEX_HEAD = struct.Struct("<BQHI")  # of a record of message indexes: kind, le
 
 
 class McapFile(BagFile):
-    """Topics and messages of an mcap file. With ``recover``, what is damaged is left out, with a note."""
+    """Topics and messages of an mcap file. With ``recover``, what is damaged is skipped, with a note."""
 
     def __init__(self, path: Path, report: Notes, recover: bool):
         super().__init__(path, report)
@@ -140,7 +140,7 @@ class McapFile(BagFile):
             if not self._recover:
                 raise
             self._report.note(
-                f"{self._path.name}: the damaged chunk at byte {index.chunk_start_offset} is left out "
+                f"{self._path.name}: the damaged chunk at byte {index.chunk_start_offset} is skipped "
                 f"({type(error).__name__})"
             )
             return []

@@ -68,5 +68,5 @@ def _topics_of(database: sqlite3.Connection, path: Path, report: Notes) -> dict[
     }
     if counts:
         missing = counted(sum(counts.values()), "message")
-        report.note(f"of topics that {path.name} does not name {missing} are left out")
+        report.note(f"{missing} of topics that {path.name} does not name are skipped")
     return topics

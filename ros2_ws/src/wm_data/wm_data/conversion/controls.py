@@ -4,7 +4,7 @@ Steer is the road wheel's angle as a fraction of ``max_steer_rad``, positive rig
 left (REP-103). Pedals are what would give the acceleration to a vehicle that reaches ``THROTTLE_MPS2`` with a full
 throttle and ``BRAKE_MPS2`` with a full brake and is slowed by drag: inverse dynamics, not the driver's feet.
 
-Whatever drives backwards or turns on the spot does what no such action can tell: rows of it are to be left out.
+Whatever drives backwards or turns on the spot does what no such action can tell: such rows are skipped.
 """
 
 import math
@@ -30,8 +30,8 @@ def steer_of_angle(angle_rad, max_steer_rad: float = math.radians(DEFAULT_MAX_ST
 
 
 def steady_speed_mps(wheelbase_m: float) -> float:
-    """The speed [m/s] from which on a measured yaw rate tells the steering: the noise counts for less at a wheelbase
-    that is shorter."""
+    """The speed [m/s] above which a measured yaw rate tells the steering; the shorter the wheelbase, the less its
+    noise matters."""
     return min(STEADY_SPEED_MPS, _STEADY_PER_S * wheelbase_m)
 
 

@@ -164,7 +164,7 @@ class Drive:
     bag) or they are all there from the beginning, and the reader counts things in ``report``.
     ``picture_period_ns`` is the usual time between two pictures of the first camera. ``action_source`` names where the
     control comes from, in the words of the source ("vehicle_status.control", "can_bus", ...); "derived" where it
-    is computed. ``wheelbase_m`` [m] is for that. ``reverse_told``: the reader itself leaves out what was driven in
+    is computed. ``wheelbase_m`` [m] is for that. ``reverse_told``: the reader itself skips what was driven in
     reverse gear; otherwise a speed below zero tells it. ``meta`` is added to the meta of the episodes.
     ``expected_pictures`` says how many will come, of all cameras, where that is known; only the progress bar asks.
     """

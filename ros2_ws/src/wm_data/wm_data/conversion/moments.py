@@ -17,8 +17,8 @@ def time_of_text(text: str) -> int | None:
     moment = _utc_ns(match.groups()[:6], match[7] or "0")
     if moment is None or match[9] is None:
         return moment
-    behind_s = 60 * (60 * int(match[10]) + int(match[11]))
-    return moment + NS_PER_S * (behind_s if match[9] == "-" else -behind_s)
+    ahead_s = 60 * (60 * int(match[10]) + int(match[11]))
+    return moment + NS_PER_S * (ahead_s if match[9] == "-" else -ahead_s)
 
 
 def time_of_name(name: str) -> int | None:
@@ -28,7 +28,7 @@ def time_of_name(name: str) -> int | None:
 
 
 def _utc_ns(parts: tuple[str, ...], fraction: str) -> int | None:
-    """Of year, month, day, hour, minute, second and the digits behind the second's point."""
+    """Of year, month, day, hour, minute, second and the decimals of the second."""
     if not 1970 <= int(parts[0]) < 2200:
         return None
     try:

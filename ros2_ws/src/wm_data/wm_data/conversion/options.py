@@ -86,7 +86,7 @@ class ConvertOptions(BagReading):
     """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; it counts instead
     of a time that they tell. Default: 20, Bench2Drive 10, carla_garage 4, where they tell none."""
     min_rows: int = 10
-    """Episodes shorter than this are left out [rows]."""
+    """Episodes shorter than this are skipped [rows]."""
     max_rows: int = 2000
     """Longer drives are cut into episodes of at most this [rows]; it bounds the memory needed."""
     workers: int = 1
@@ -94,9 +94,9 @@ class ConvertOptions(BagReading):
     executor: Literal["local", "ray"] = "local"
     """Where the workers run: on this machine, or on the Ray cluster at RAY_ADDRESS (without it: a local one)."""
     shard: str = "0/1"
-    """I/N: convert only every N-th recording, beginning with the I-th; for job arrays."""
+    """I/N: convert only every N-th recording, starting with the I-th; for job arrays."""
     resume: bool = False
-    """Go on with a conversion that was stopped: recordings that are whole in DEST are not converted again."""
+    """Go on with a conversion that was stopped: recordings that are complete in DEST are not converted again."""
     report: str | None = None
     """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
 

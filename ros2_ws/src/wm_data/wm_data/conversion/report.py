@@ -1,4 +1,4 @@
-"""What a conversion found, kept and left out, drive by drive."""
+"""What a conversion found, kept and skipped, drive by drive."""
 
 from array import array
 

@@ -69,7 +69,7 @@ def problems(
     found += _large_rewards(survey.episodes, bin_limit, discount)
     short = sum(episode.rows < rows_needed for episode in survey.episodes)
     if short:
-        told = f"{counted(short, 'episode')} of fewer than {rows_needed} rows: training leaves out what is so short"
+        told = f"{counted(short, 'episode')} of fewer than {rows_needed} rows: training skips them"
         found.append(("the folder", told))
     found += [(episode.name, text) for episode in survey.episodes for text in episode.findings]
     return found
@@ -92,7 +92,7 @@ def _imagined(episodes: list[EpisodeSummary]) -> list[tuple[str, str]]:
 def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What `convert` said of its work in the report.json of ``folders``.
 
-    Returns (what was left out, how often) and (failed drive, why).
+    Returns (what was skipped, how often) and (failed drive, why).
     """
     skipped: Counter = Counter()
     failed = []

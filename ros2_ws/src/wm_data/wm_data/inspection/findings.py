@@ -18,8 +18,8 @@ def find(episode: Episode, pictures: np.ndarray) -> list[str]:
 
 
 def usual_step_ns(steps_ns: np.ndarray) -> float:
-    """Mean time between two rows [ns], without the long ones; 0 where no time passes. Rows that were chosen from
-    pictures of another rate are apart by two times in turns, so the median is none of their rate."""
+    """Mean time between two rows [ns], without the long ones; 0 where no time passes. The steps of
+    rows that were chosen from pictures of another rate alternate, so the median is not that of their rate."""
     forward = steps_ns[steps_ns > 0]
     return float(forward[forward <= 2 * np.median(forward)].mean()) if len(forward) else 0.0
 

@@ -16,7 +16,7 @@ class Histogram:
         self.low = self.high = 0.0
 
     def add(self, values: np.ndarray) -> None:
-        """Take in numbers of any shape; those that are not finite are left out."""
+        """Take in numbers of any shape; those that are not finite do not count."""
         values = np.asarray(values, np.float64).reshape(-1)
         values = values[np.isfinite(values)]
         if not len(values):

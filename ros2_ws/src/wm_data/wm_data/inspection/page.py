@@ -33,7 +33,7 @@ def build_page(name: str, survey: Survey, problems: Lines, skipped: Lines, faile
     sections.append(Section("Longest gaps", [Table((Head("time", "gap"), "where"), gaps) if gaps else none]))
     if skipped:
         blocks = [Table(("what", "how often"), skipped)]
-        sections.append(Section("Left out by the conversion", blocks, "From report.json."))
+        sections.append(Section("Skipped by the conversion", blocks, "From report.json."))
     if failed:
         blocks = [Table(("recording", "reason"), failed)]
         sections.append(Section("Recordings that could not be converted", blocks, "From report.json."))

@@ -15,7 +15,7 @@ def tables(survey: Survey, problems: list[tuple[str, str]], skipped: list[tuple[
     lines = [*facts.overview(survey), ("longest gap", facts.worst_gap(survey))]
     parts: list = [_plain("Dataset", lines), _histograms(survey)]
     if skipped:
-        parts.append(_plain("Left out by the conversion", skipped))
+        parts.append(_plain("Skipped by the conversion", skipped))
     shown = problems[:PROBLEMS_SHOWN]
     if len(problems) > len(shown):
         shown.append(("…", f"and {len(problems) - len(shown)} more, all on the page"))

@@ -68,7 +68,7 @@ class DatasetWriter:
         self._rows += rows
 
     def finish(self, splits: dict[str, str]) -> None:
-        """Write what describes the whole. ``splits``: "first:end" of the episodes of each."""
+        """Write what describes the dataset. ``splits``: "first:end" of the episodes of each."""
         self._close()
         meta = self._root / "meta"
         meta.mkdir()

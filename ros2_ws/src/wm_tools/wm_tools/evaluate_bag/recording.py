@@ -28,7 +28,7 @@ from wm_data.conversion.options import BagReading, ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources import rosbag
-from wm_data.conversion.sources.rosbag.whole import stored_episode
+from wm_data.conversion.sources.rosbag.episode_bags import stored_episode
 from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode
 from wm_data.errors import ConversionError
 from wm_planner.pilot.preflight import for_preprocessed_images

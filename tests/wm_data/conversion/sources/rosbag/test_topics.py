@@ -317,7 +317,7 @@ def test_the_vehicle_of_the_camera_is_preferred_and_others_are_ambiguous(tmp_pat
         ({"topics": ("status",)}, "expected KIND=TOPIC"),
         ({"topics": ("status=/carla/ego_vehicle/vehicle_statos",)}, "did you mean /carla/ego_vehicle/vehicle_status"),
         ({"topics": (f"control={STATUS}",)}, "expected carla_msgs/msg/CarlaEgoVehicleControl or"),
-        ({"topics": (f"stauts={STATUS}",)}, "'stauts' is none of status, control"),
+        ({"topics": (f"stauts={STATUS}",)}, "'stauts' is not one of status, control"),
         ({"topics": (f"imu={STATUS}", f"imu={STATUS}")}, "expected sensor_msgs/msg/Imu"),
         ({"topics": (f"a={CAMERA}",), "cameras": ("rgb_front",)}, "camera a that --cameras lacks"),
         ({"cameras": ("rgb_rear",)}, "no camera 'rgb_rear'"),

@@ -59,7 +59,7 @@ _ON_THE_SPOT = _Lack("row that turns on the spot, which no action tells", "the v
 
 
 def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:
-    """All episodes of a drive, in order. What is left out is counted in ``drive.report``.
+    """All episodes of a drive, in order. What is skipped is counted in ``drive.report``.
 
     Raises ConversionError where nothing can be made of the drive as a whole.
     """

@@ -15,7 +15,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 def summary_table(report: dict) -> Table:
     """One line for each drive, and the sums."""
     table = Table(title="Converted")
-    for name in ("drive", "episodes", "rows", "minutes", "cuts", "left out", "mean reward"):
+    for name in ("drive", "episodes", "rows", "minutes", "cuts", "skipped", "mean reward"):
         table.add_column(name, justify="left" if name == "drive" else "right", overflow="fold")
     for drive in report["drives"]:
         if drive["error"] is not None:
@@ -61,7 +61,7 @@ def readable(report: dict) -> str:
         for split in drive["splits"]:
             console.print(f"cut before {_moment(split['stamp_ns'])}: {split['reason']}")
         for reason, count in drive["skipped"].items():
-            console.print(f"left out: {count} x {reason}")
+            console.print(f"skipped: {count} x {reason}")
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 

@@ -53,7 +53,7 @@ def convert_unit(
 ) -> dict:
     """Write one drive's episodes to ``options.dest``; returns its record, plain values only.
 
-    Whatever is wrong with the drive is told in the record's "error", and nothing of the drive is left behind then.
+    Whatever is wrong with the drive is told in the record's "error", and then nothing of the drive is left.
     OSError only for the destination.
     """
     dest = Path(options.dest)

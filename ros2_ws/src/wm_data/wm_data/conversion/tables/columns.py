@@ -35,7 +35,7 @@ ALIASES = {
 }
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 LEFT_OUT = "\0left_out"
-"""A column of readers' own, no file has it: why a row is left out, as "in reverse gear"; None where it is not."""
+"""A column that readers add and no file has: why a row is skipped, as "in reverse gear"; None where it is not."""
 _FRONT_COLUMNS = (
     "image",
     "image_name",

@@ -9,7 +9,7 @@ from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.naming import uniquely_named
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources import rosbag
-from wm_data.conversion.sources.carla import finding, folders, whole
+from wm_data.conversion.sources.carla import episode_files, finding, folders
 from wm_data.errors import ConversionError
 
 
@@ -31,7 +31,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> AbstractContextManager
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator:
     """Episodes that are whole already: an episode file, or a bag that `to_bag` wrote."""
-    return (rosbag if ref.locator.get("bag") else whole).episodes(ref, options)
+    return (rosbag if ref.locator.get("bag") else episode_files).episodes(ref, options)
 
 
 def _bags(options: ConvertOptions) -> list[DriveRef]:

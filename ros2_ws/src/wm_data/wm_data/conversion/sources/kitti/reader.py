@@ -42,7 +42,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     """The drives of a KITTI raw root, of one of its dates, or one drive.
 
     An unsynchronised drive is listed only where its synchronised twin is missing; open_drive refuses it with the
-    reason. Raises ConversionError where the source is none of these, and for camera names KITTI does not have.
+    reason. Raises ConversionError where the source is not one of these, and for camera names KITTI does not have.
     """
     _camera_names(options.cameras)
     source = Path(options.source).expanduser()
@@ -107,7 +107,7 @@ def _camera_names(asked: tuple[str, ...]) -> tuple[str, ...]:
     for name in asked or (DEFAULT_CAMERA,):
         folder = f"image_{name.lower().removeprefix('image_').zfill(2)}"
         if folder not in CAMERAS:
-            raise ConversionError(f"camera '{name}' is none of KITTI's cameras, expected one of {', '.join(CAMERAS)}")
+            raise ConversionError(f"camera '{name}' is not one of KITTI's: {', '.join(CAMERAS)}")
         names.append(folder)
     if len(set(names)) < len(names):
         raise ConversionError(f"cameras are {', '.join(asked)}, expected each once")

@@ -2,7 +2,7 @@
 
 CarlaEgoVehicleControl has them as they are, the steer as a fraction of the vehicle's own largest angle; the hand brake
 is no part of an action. What is commanded in reverse gear, for a speed below zero, or to turn on the spot, is no action
-either: it is left out together with the pictures taken meanwhile.
+either: it is skipped together with the pictures taken meanwhile.
 
 AckermannDrive has the road wheel's angle, positive left, and a wanted speed; its acceleration, where it is not zero,
 is the most that may be used to reach it. Twist has a wanted speed and yaw rate: the angle is that of the kinematic

@@ -121,7 +121,7 @@ def _named(topics: dict[str, Topic], options: ConvertOptions) -> dict[str, str]:
             raise ConversionError(f"--topics names {topic}, the bag has {_listed(topics.values())}{hint}")
         allowed = types.get(kind, IMAGES)
         if topics[topic].type not in allowed:
-            kinds = "" if kind in types else f" ('{kind}' is none of {', '.join(types)}, so it is a camera's name)"
+            kinds = "" if kind in types else f" ('{kind}' is not one of {', '.join(types)}, so it is a camera's name)"
             raise ConversionError(
                 f"--topics has {entry}, which is of type {topics[topic].type}, expected {' or '.join(allowed)}{kinds}"
             )

@@ -83,7 +83,7 @@ class _Tensors:
         if feature.HasField("int64_list"):
             values = np.array(feature.int64_list.value, np.int64)
         else:
-            with np.errstate(invalid="ignore"):  # what is not finite is left out later
+            with np.errstate(invalid="ignore"):  # what is not finite is skipped later
                 values = np.array(feature.float_list.value, np.float64)
         if len(values) % columns:
             raise ConversionError(f"{self._place}: {name} has {len(values)} values, expected a multiple of {columns}")

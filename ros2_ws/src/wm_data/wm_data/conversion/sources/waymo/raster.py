@@ -27,7 +27,7 @@ SIGNALS = {"unknown": 64, "go": 96, "caution": 144, "stop_sign": 176, "stop": 20
 
 _DRAWN_PX = 256  # at least; the picture is drawn in a whole multiple of its size
 _SHIFT = 4  # fractional bits of a pixel in OpenCV's coordinates
-_CHUNK = 32  # points of a polyline that are kept or left out together
+_CHUNK = 32  # points of a polyline that are kept or skipped together
 _MIN_SIDE_PX = 1.5  # of an agent: a pedestrian must not vanish
 
 

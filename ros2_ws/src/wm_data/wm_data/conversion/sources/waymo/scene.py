@@ -54,7 +54,7 @@ class Scene:
     lights: tuple[dict[str, list[tuple[float, float]]], ...]
     """For each of T steps: stop points [m] by state (stop, caution, go, unknown)."""
     left_out: Counter
-    """How much was left out as it made no sense, by reason."""
+    """How much was skipped because it made no sense, by reason."""
 
 
 def sensible_stamps_ns(stamps_s: np.ndarray, place: str) -> np.ndarray:

@@ -33,6 +33,6 @@ def _check_bytes(file: Path) -> None:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
     except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ConversionError(f"{file} is no whole, undamaged npz file ({error})") from None
+        raise ConversionError(f"{file} is not a complete, undamaged npz file ({error})") from None
     if damaged is not None:
-        raise ConversionError(f"{file} is damaged: {damaged} has another checksum than its bytes")
+        raise ConversionError(f"{file} is damaged: {damaged} does not have the checksum of its bytes")

@@ -37,7 +37,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
-    """The one episode of a bag that is marked so. Raises ConversionError where it is not whole any more."""
+    """The one episode of a bag that is marked so. Raises ConversionError where it is not complete any more."""
     episode = stored_episode(ref)
     size = (options.image_size, options.image_size)
     as_it_is = not options.cameras and options.crop is None and episode.observations.shape[2:] == size
@@ -45,7 +45,7 @@ def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
 
 
 def stored_episode(ref: DriveRef) -> Episode:
-    """The episode of such a bag as `to_bag` got it. Raises ConversionError where it is not whole any more."""
+    """The episode of such a bag as `to_bag` got it. Raises ConversionError where it is not complete any more."""
     with open_bag([Path(path) for path in ref.locator["paths"]], DriveReport(ref.name), recover=False) as bag:
         try:
             return _Content(bag).episode()
@@ -53,7 +53,7 @@ def stored_episode(ref: DriveRef) -> Episode:
             if isinstance(error, ConversionError):
                 raise
             raise ConversionError(
-                f"{bag.place} is no whole bag of to_bag ({type(error).__name__}: {error}): write it again"
+                f"{bag.place} is not a complete bag of to_bag ({type(error).__name__}: {error}): write it again"
             ) from None
 
 
@@ -99,7 +99,7 @@ class _Content:
         stamps = sorted(statuses)
         if len(stamps) != rows + 1 or sorted(results) != stamps:
             raise ConversionError(
-                f"{self._bag.place} is not whole: it has {len(stamps)} vehicle statuses and {len(results)} step "
+                f"{self._bag.place} is not complete: it has {len(stamps)} vehicle statuses and {len(results)} step "
                 f"results, expected {rows + 1} of each: write it again, or give --rate to read it as any other bag"
             )
         before, after = stamps[:-1], stamps[1:]
@@ -164,7 +164,7 @@ class _Content:
         """(T, C, H, W), zeros where a picture was not sent, and which were (T, K)."""
         mask = np.array([[stamp in self._kept[topic] for topic in self._cameras] for stamp in stamps])
         if not (mask.all() or self._told["has"]["camera_mask"]):
-            raise ConversionError(f"{self._bag.place} is not whole: {int((~mask).sum())} pictures are missing")
+            raise ConversionError(f"{self._bag.place} is not complete: {int((~mask).sum())} pictures are missing")
         empty = np.zeros((3, self._told["height"], self._told["width"]), np.uint8)
         pictures = [np.concatenate([self._kept[t].get(stamp, empty) for t in self._cameras]) for stamp in stamps]
         return np.stack(pictures), mask
