@@ -14,7 +14,7 @@ PublisherEventCallbacks, SubscriptionEventCallbacks = event_callbacks()
 
 
 def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile:
-    """Volatile. What else there is has its default, but written out: only so it can be compared with others'."""
+    """Volatile. Defaults are written out: else they could not be compared with those of others."""
     return QoSProfile(
         depth=depth,
         reliability=reliability,
@@ -25,10 +25,10 @@ def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile
 
 
 RELIABLE = _keep_last(10)
-# For commands: the newest counts, and DDS asks for the receipt of the last one at once, not within seconds.
+# For commands: only the newest counts, and DDS asks for the last one's receipt at once, not after seconds.
 LATEST = _keep_last(1)
 RECENT = _keep_last(2)  # for what is large and soon out of date
-# For pictures: only the newest matters, and a lost one is not worth a delay. Matches reliable publishers too.
+# For pictures: only the newest counts, and a lost one is not worth a delay. Matches reliable publishers too.
 NEWEST = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
 
 _UNNAMED = "_NODE_NAME_UNKNOWN_"  # what rmw says of an endpoint whose node it has not heard of yet
@@ -39,8 +39,7 @@ class Endpoints:
     """Makes entities, destroys them all, and finds faults on the other side of their topics.
 
     Faults are publishers and subscribers of another type or of a quality of service that does not fit, so that nothing
-    arrives, and other publishers on the topics that are to be this node's alone. The command watchdog is none of these:
-    it brakes when this node's commands stop.
+    arrives, and other publishers on the topics that are to be this node's alone, except the command watchdog.
     """
 
     def __init__(self, node: Node):
@@ -118,7 +117,7 @@ class Endpoints:
         return found
 
     def _known(self, endpoints) -> list:
-        """Without those whose node's name has not arrived yet; one that never gets a name is no ROS node."""
+        """All but those whose node's name has not arrived yet; one that never gets a name is no ROS node."""
         known = []
         for endpoint in endpoints:
             if endpoint.node_name == _UNNAMED:
@@ -133,8 +132,7 @@ class Endpoints:
 
 def _misfit(other, kind: type, offered: QoSProfile, requested: QoSProfile) -> str:
     """Why the endpoint ``other`` does not match ours; empty if it does."""
-    package = kind.__module__.split(".")[0]
-    expected = f"{package}/msg/{kind.__name__}"
+    expected = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
     if other.topic_type != expected:
         return f"{other.topic_type}, expected {expected}"
     compatibility, reason = qos_check_compatible(offered, requested)

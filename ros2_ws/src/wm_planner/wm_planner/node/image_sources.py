@@ -1,4 +1,4 @@
-"""Who publishes the cameras' topics: what to say while no image comes."""
+"""Says who publishes the cameras' topics, for when no image comes."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class ImageSources:
         self._kind = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
 
     def tell(self) -> str:
-        """One line on all topics; those without a publisher are followed by the image topics that have one."""
+        """One line on all topics; where one has no publisher, also on the image topics that do."""
         lonely = [topic for topic in self._topics if not self._node.count_publishers(topic)]
         told = []
         for topic in self._topics:

@@ -31,7 +31,7 @@ _LONGEST_WAIT_S = 10.0  # of a message in the middleware, the longest deadline
 
 
 class Inputs:
-    """Brings pictures together to frames, holds a frame for its tick's vehicle_status, and gives it to ``decide``."""
+    """Joins pictures to frames, holds a frame until its tick's vehicle_status came, and gives it to ``decide``."""
 
     def __init__(
         self,
@@ -188,6 +188,6 @@ class Inputs:
 
 def arrival_s(info: Mapping[str, int]) -> float:
     """When a message reached this process's middleware [s of the steady clock], by ``with_times``: it may have waited
-    there while the frame before was decided. Now, where the middleware's time makes no sense: its clock was set."""
+    there while the previous frame was decided. Now, where the middleware's time makes no sense: its clock was set."""
     now_s, age_s = time.monotonic(), 1e-9 * (time.time_ns() - info["received_timestamp"])
     return now_s - age_s if 0.0 <= age_s <= _LONGEST_WAIT_S else now_s

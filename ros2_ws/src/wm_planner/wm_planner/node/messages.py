@@ -24,7 +24,7 @@ from wm_planner.pilot.continuity import Sample
 from wm_planner.planning.plan import Plan
 
 MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object
-_MARKER_LIFETIME = Duration(sec=1)  # so that old plans do not stand around after the planner has gone
+_MARKER_LIFETIME = Duration(sec=1)  # so that no old plans remain after the planner has gone
 
 
 def time_message(nanoseconds: int) -> Time:
@@ -34,7 +34,7 @@ def time_message(nanoseconds: int) -> Time:
 
 
 def raw_image_of(message: Image | CompressedImage) -> RawImage:
-    """A view of a camera's message, nothing is copied and nothing is checked.
+    """A view of a camera's message: nothing is copied, and nothing is checked.
 
     The encoding of a compressed one is its format, as it was written: ``foreign_encodings.readable`` understands it.
     """
@@ -53,8 +53,7 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
 
 def sample_of(source: Source, message: Any) -> Sample:
     """What a message tells of a vector input, and the command that was applied until then where it tells that, clipped
-    to its limits. The value is not finite where one of these numbers is not: such a message is as good as none.
-    """
+    to its limits. The value is not finite where one of these numbers is not: such a message does not count."""
     stamp, value = ns_of(message.header.stamp), source.read(message)
     if not isinstance(message, CarlaEgoVehicleStatus):
         return Sample(stamp, value)
@@ -105,7 +104,7 @@ def rollouts_message(plan: Plan, future: Image, period_s: float, stamp: Time) ->
 def markers_message(paths: np.ndarray, returns: np.ndarray, best: int, frame: str, stamp: Time) -> MarkerArray:
     """Paths (N, points, 2) [m] as lines: thin ones from red (least return) to green, the best one thick and white.
 
-    Not more than ``MOST_MARKED`` candidates, evenly chosen by return, beside the best. ``returns`` (N,) may be NaN.
+    At most ``MOST_MARKED`` candidates, evenly chosen by return, beside the best. ``returns`` (N,) may be NaN.
     """
     order = np.argsort(returns)
     shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_MARKED)).astype(int))]

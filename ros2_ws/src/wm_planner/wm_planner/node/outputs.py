@@ -83,8 +83,8 @@ class Outputs:
         )
 
     def readiness(self, reason: str) -> None:
-        """Tell that the node is active and has no image yet, in a status without a command: a simulator that waits for
-        its driver takes a command for an answer."""
+        """Tell that the node is active and has no image yet. Without a command: a simulator that waits for its driver
+        would take that for an answer."""
         self._status.publish(self._status_of(Decision(BRAKE, reason)))
 
     def _status_of(self, decision: Decision, **values) -> PlannerStatus:
@@ -97,7 +97,7 @@ class Outputs:
         )
 
     def imagination(self, plan: Plan, stamp: Time, speed_mps: float) -> None:
-        """What the plan was chosen from, at most at the rate of the parameter, to those who listen."""
+        """What the plan was chosen from, to those who listen, at most at the rate of the parameter."""
         pictured = self._imagined.get_subscription_count() + self._future.get_subscription_count() > 0
         marked = self._candidates.get_subscription_count() > 0
         now_s = time.monotonic()
@@ -127,7 +127,7 @@ class Outputs:
         self._diagnostics.publish(diagnostics_message(lines, self._manifest.model_id, stamp))
 
     def wait_until_received(self, timeout_s: float) -> None:
-        """Wait until every subscriber has the last command: the vehicle keeps it for ever."""
+        """Wait until every subscriber has the last command, which the vehicle keeps for ever."""
         if not self._control.wait_for_all_acked(Duration(seconds=timeout_s)):
             self._node.get_logger().warning(
                 f"{self._control.topic_name}: no receipt for the last brake command within {timeout_s} s"

@@ -1,7 +1,7 @@
 """The lifecycle node ``wm_planner``: exactly one command for every frame of the cameras, and the brake on any fault.
 
-Only wiring: what to command is decided in ``pilot``, when images have stopped in ``watchdog``. A command that no
-image asked for (the watchdog's, and the one at deactivation) carries the stamp zero.
+Only wiring: ``pilot`` decides what to command, and ``watchdog`` when images have stopped. A command that answers no
+image (the watchdog's, and the one at deactivation) carries the stamp zero.
 """
 
 import functools
@@ -45,8 +45,8 @@ _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def _told(transition):
-    """A transition's callback whose exceptions are told with their traceback: rclpy turns them into an error state
-    without a word."""
+    """A transition's callback whose exceptions are logged with their traceback: rclpy only makes an error state of
+    them."""
 
     @functools.wraps(transition)
     def tell(node, state):
@@ -104,14 +104,14 @@ class PlannerNode(LifecycleNode):
         manifest = parts.bundle.manifest
         self._watchdog = Watchdog(config.image_timeout_s)
         facts = EngineFacts(
-            manifest.model_id,
-            parts.engine.provider,
-            config.threads,
-            manifest.horizon,
-            manifest.surprise_threshold,
-            "none" if parts.policy is None else parts.policy.manifest.policy_id,
-            str(parts.engine.self_check or NONE),
-            tuple(parts.engine.unsound),
+            bundle_id=manifest.model_id,
+            provider=parts.engine.provider,
+            threads=config.threads,
+            horizon=manifest.horizon,
+            surprise_threshold=manifest.surprise_threshold,
+            policy_id="none" if parts.policy is None else parts.policy.manifest.policy_id,
+            self_check=str(parts.engine.self_check or NONE),
+            unsound=tuple(parts.engine.unsound),
         )
         self._diagnostics = Diagnostics(self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
         self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)
@@ -127,7 +127,7 @@ class PlannerNode(LifecycleNode):
             self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady),
             self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=steady),
         ]
-        # What lives now lives until cleanup: keep the garbage collector from walking through it between two frames.
+        # What exists now stays until cleanup: keep the garbage collector from walking through it between two frames.
         gc.collect()
         gc.freeze()
         self._watchdog.start()
@@ -209,14 +209,12 @@ class PlannerNode(LifecycleNode):
 
     def _silence(self, fault: str) -> Decision:
         """The brake for want of images; before the first one and between two episodes that is normal for a while."""
-        if self._watchdog.seen_any and self._parts.pilot.between_episodes:
-            return Decision(
-                BRAKE,
-                f"the episode is over, the next one has not begun: {fault}",
-                expected=self._watchdog.silent_s < _EXPECTED_S["next"],
-            )
-        expected = not self._watchdog.seen_any and self._watchdog.silent_s < _EXPECTED_S["first"]
-        return Decision(BRAKE, f"{fault}; {self._inputs.where()}", expected=expected)
+        seen_any, silent_s = self._watchdog.seen_any, self._watchdog.silent_s
+        if seen_any and self._parts.pilot.between_episodes:
+            reason = f"the episode is over, the next one has not begun: {fault}"
+            return Decision(BRAKE, reason, expected=silent_s < _EXPECTED_S["next"])
+        reason = f"{fault}; {self._inputs.where()}"
+        return Decision(BRAKE, reason, expected=not seen_any and silent_s < _EXPECTED_S["first"])
 
     def _tell_readiness(self) -> None:
         self._outputs.readiness(f"ready, and waits for the first image; {self._inputs.where()}")
@@ -241,19 +239,13 @@ class PlannerNode(LifecycleNode):
     def _on_diagnostics(self) -> None:
         self._endpoints.look()
         if self._active and not self._watchdog.seen_any:
-            self._tell_readiness()  # again, for who did not hear the first one
-        config = self.config
+            self._tell_readiness()  # again, for those who missed the first one
+        inputs, config = self._inputs, self.config
         plans = plans_asked_for(config, self._parts.has_ensemble)
-        self._outputs.diagnostics(
-            self._diagnostics.report(
-                self._inputs.counts,
-                plans,
-                config.deadline_ms,
-                config.image_timeout_s,
-                self._endpoints.faults,
-                self._inputs.where,
-            )
+        lines = self._diagnostics.report(
+            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, self._endpoints.faults, inputs.where
         )
+        self._outputs.diagnostics(lines)
 
 
 def main(argv: list[str] | None = None) -> int:

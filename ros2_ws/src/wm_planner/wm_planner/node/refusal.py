@@ -1,4 +1,4 @@
-"""Tells /diagnostics why a planner could not be configured: it has no publishers of its own then."""
+"""Tells /diagnostics why a planner could not be configured, when it has no publishers of its own."""
 
 import time
 

@@ -16,14 +16,14 @@ _Signature = tuple[int, int, int] | None
 
 
 class BundleGuard:
-    """Looks at size, time and inode now and then, and at the content where one of them is another one.
+    """Looks at size, time and inode now and then, and at the content where one of them changed.
 
-    The model that drives is in memory and does not change with its files. But what drives is then no longer what lies
-    on the disk, and nobody could say later which model it was.
+    The model that drives is in memory and does not change with its files. But then nobody could say later which model
+    it was.
     """
 
     def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic, policy: PolicyFile | None = None):
-        """``bundle`` and ``policy`` were loaded and checked just now; ``clock`` is monotonic [s]."""
+        """``bundle`` and ``policy`` have just been checked; ``clock`` is monotonic [s]."""
         self._clock = clock
         self._next_s = clock() + CHECK_S
         self._expected = {bundle.file(name): entry.sha256 for name, entry in bundle.manifest.files.items()}

@@ -1,18 +1,18 @@
-"""From the pictures of all cameras to the one the model sees, and what is wrong with them.
+"""From all cameras' pictures to the one that the model sees, and what is wrong with them.
 
 Shapes: K cameras, C = 3 K channels.
 """
 
 import numpy as np
 from wm_bundle import ImagePreprocessor, ImageSpec
+from wm_bundle.foreign_encodings import readable
 from wm_bundle.frames import RawImage
 
 from wm_planner.pilot.continuity import FrozenPicture
-from wm_planner.pilot.foreign_encodings import readable
 
 
 class Cameras:
-    """Preprocesses and stacks pictures, and compares each camera's with the ones before."""
+    """Preprocesses and stacks pictures, and compares each camera's with its last ones."""
 
     def __init__(self, spec: ImageSpec, frozen_frames: int):
         """``frozen_frames``: see ``FrozenPicture``."""
@@ -22,7 +22,7 @@ class Cameras:
         self._picture = np.zeros((spec.channels, spec.height, spec.width), np.uint8)
         self._seen = np.ones(len(spec.cameras), np.float32)
         self.ever_fitted = False
-        """Whether there was ever a frame whose pictures were as the bundle wants them."""
+        """Whether a frame ever had pictures as the bundle wants them."""
 
     @property
     def mask(self) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""What the stamps of images, status and results say: new episodes, wrong camera rates, and which belongs to which."""
+"""What the stamps of images, samples and results say: new episodes, wrong camera rates, and which belong together."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class SampleBuffer:
 
     @property
     def empty(self) -> bool:
-        """Whether none has ever come."""
+        """Whether none ever came."""
         return not self._samples
 
 
@@ -60,12 +60,12 @@ class Beginning:
 
 
 class EpisodeTracker:
-    """Says which images begin an episode: the first, the first after a result that ended one, and after a jump."""
+    """Says which images begin an episode: the first one, and the first after an episode's end or a jump of stamps."""
 
     def __init__(self, period_s: float):
         """``period_s``: the bundle's control period."""
         self.gap_s = max(5.0 * period_s, 0.5)
-        """Longest time between two images, by their stamps, after which the belief still holds."""
+        """Longest time between two images, by their stamps, that a belief survives."""
         self._gap_ns = int(self.gap_s * NS_PER_S)
         self._last_ns: int | None = None
         self._ended_ns: int | None = None
@@ -104,10 +104,10 @@ def lost_between(last_ns: int, stamp_ns: int, period_s: float) -> list[int]:
 
 
 class RateCheck:
-    """Compares the images' period with the bundle's control period over several frames.
+    """Compares the images' period with the bundle's control period.
 
-    The period is the mean of the last gaps: jitter of single stamps hardly shows in it. Images may be lost on the way,
-    so a long gap counts as the number of periods nearest to it, unless all gaps are long.
+    The period is the mean of the last gaps, in which the jitter of single stamps hardly shows. Images may be lost, so a
+    long gap counts as the number of periods nearest to it, unless all gaps are long.
     """
 
     def __init__(self, period_s: float):
@@ -120,8 +120,7 @@ class RateCheck:
     def fault(self, stamp_ns: int, comparable: bool) -> str | None:
         """Take in the next stamp; returns what is wrong, None if nothing is.
 
-        ``comparable``: the image before was of the same episode, and none between can have been dropped because the
-        planner itself was busy.
+        ``comparable``: the last image was of the same episode, and none since was dropped because the planner was busy.
         """
         if comparable and self._last_ns is not None and stamp_ns > self._last_ns:
             self._gaps_s.append((stamp_ns - self._last_ns) / NS_PER_S)
@@ -148,15 +147,14 @@ class RateCheck:
 
 
 class CommandedMotion:
-    """Whether a vehicle whose speed nobody tells must be moving, by the commands it was sent.
+    """Whether a vehicle of unknown speed must be moving, by the commands it was sent.
 
-    Throttle is added up over time; a command that brakes more than it drives ends that, for the vehicle may stand
-    after it. One that rolls on without throttle keeps what was added up: it only ever becomes slower by itself, and
-    to go on moving it needs throttle again.
+    Throttle is added up over time, until a command brakes more than it drives: then the vehicle may stand. One that
+    rolls on without throttle only becomes slower, and needs throttle again to go on moving.
     """
 
     def __init__(self, period_s: float, throttle_s: float):
-        """``period_s`` a command acts for; ``throttle_s`` [s of full throttle] after which the vehicle must move."""
+        """``period_s``: how long a command acts; ``throttle_s`` [s of full throttle] makes the vehicle move."""
         self._period_s = period_s
         self._limit_s = throttle_s
         self._throttle_s = 0.0
@@ -174,9 +172,9 @@ class CommandedMotion:
 class FrozenPicture:
     """Notices a camera that sends the same picture again and again, with new stamps, while the vehicle moves.
 
-    Only to the last bit: a real camera's noise, or a moving vehicle's view, never repeats a picture, while a simulated
-    vehicle that stands sees the same for ever. Once found frozen, a camera stays so until another picture comes: the
-    brake stops the vehicle, and standing must not be taken for a cure.
+    The same means bit-identical: no moving vehicle's view repeats so, while a simulated vehicle that stands sees the
+    same for ever. A frozen camera stays so until another picture comes: the brake stops the vehicle, and standing must
+    not be taken for a cure.
     """
 
     def __init__(self, frames: int):

@@ -1,9 +1,9 @@
-"""Which commands, sent already, will act before the next one can.
+"""Which commands that were sent will act before the next one can.
 
 A simulator that waits for a command applies it to the interval that begins with the image it answers: nothing is in
-flight. One that does not wait goes on with the command before until the new one has arrived: the answer to image t
-acts from t + d periods on, where d is the delay. It is measured, by finding the commands sent again among those that
-the vehicle says it applied.
+flight. One that does not wait goes on with the previous command until the new one has arrived: the answer to image t
+acts from t + d periods on. The delay d is measured, by finding the sent commands among those that the vehicle says it
+applied.
 """
 
 from collections import deque
@@ -16,16 +16,14 @@ _TOLERANCE = 1e-4  # a vehicle may keep its command in another number format
 
 
 class CommandsInFlight:
-    """Told what is sent and what is applied, says what acts in between.
+    """Hears what is sent and what is applied, and says what acts in between.
 
-    Time: a command answers the image stamped t. A vehicle_status stamped t says what was applied in the period that
-    ended at t.
+    A command answers the image stamped t. A vehicle_status stamped t says what was applied in the period before t.
     """
 
     def __init__(self, period_s: float, most: int, assumed: int = 0):
         """``period_s``: control period; ``most``: longest delay to believe in (the bundle's horizon), and ``assumed``:
-        the delay as long as nothing was measured, both in periods.
-        """
+        the delay until one was measured, both in periods."""
         self._period_ns = period_s * 1e9
         self._most = most
         self._assumed = assumed
@@ -33,7 +31,7 @@ class CommandsInFlight:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the commands: a new episode, or one was sent that answers no image. The measured delay stays."""
+        """Forget the commands, not the measured delay: a new episode, or a command that answers no image."""
         self._sent: deque[tuple[int, np.ndarray]] = deque(maxlen=_REMEMBERED)
         self._last_applied: np.ndarray | None = None
 
@@ -47,10 +45,8 @@ class CommandsInFlight:
         self._sent.append((stamp_ns, np.array(command, np.float32)))
 
     def applied(self, stamp_ns: int, command: np.ndarray) -> None:
-        """The vehicle says that ``command`` (3,) acted in the period that ended at ``stamp_ns``.
-
-        Measures a delay where that command is new, and was sent for one image only: a steady command tells nothing.
-        """
+        """``command`` (3,) acted in the period that ended at ``stamp_ns``. A delay is measured where it is new, and was
+        sent for one image only: a steady command tells nothing."""
         command = np.asarray(command, np.float32)
         new = self._last_applied is not None and not _same(command, self._last_applied)
         self._last_applied = command
@@ -65,8 +61,7 @@ class CommandsInFlight:
     def before(self, stamp_ns: int) -> list[np.ndarray]:
         """The commands (3,) that act between the image stamped ``stamp_ns`` and its answer's first period, in order.
 
-        One for each period of the delay: the last one sent for an image early enough, which stays in force where a
-        frame was left out.
+        For each period the last one sent for an image early enough; it stays in force where a frame was skipped.
         """
         commands = []
         for step in range(self.delay):

@@ -25,23 +25,19 @@ class Judgement:
 class SurpriseMonitor:
     """DEGRADED, then BRAKING, while the model is surprised by what it sees.
 
-    One number decides while driving: a surprise above the threshold adds one to it, any other takes one away, down to
+    A count decides while driving: a surprise above the threshold adds one to it, any other takes one away, down to
     zero. At ``surprise_frames`` the mode becomes DEGRADED, ``degraded_frames`` later BRAKING; DEGRADED ends at zero.
     So a single expected picture among surprising ones neither hides a fault nor lets the mode flap.
 
     BRAKING ends after ``recovery_frames`` calm observations in a row. Calm is stricter than not surprising: a belief
-    that began on a wrong picture, or that has grown used to one, is seldom above the threshold, but it never becomes
-    as sure of what comes next as it is in the world it was trained for. Nor is it too strict: a vehicle that stands
-    sees what the model knows less of than driving. docs/safety.md has the figures between which ``calm_share`` lies.
+    that began on a wrong picture, or has grown used to one, is seldom above the threshold, but never as sure of what
+    comes next as in the world it was trained for. docs/safety.md has the figures between which ``calm_share`` lies.
     """
 
     def __init__(
         self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int, calm_share: float
     ):
-        """``threshold`` [nats] is the bundle's, ``calm_share`` the part of it below which an observation is calm.
-
-        The numbers of images are at least 1.
-        """
+        """``threshold`` [nats] is the bundle's, ``calm_share`` the part of it below which an observation is calm."""
         self.threshold = threshold
         self._calm_below = calm_share * threshold
         self._degraded_at = surprise_frames
@@ -53,10 +49,10 @@ class SurpriseMonitor:
         self._surprise = 0.0
 
     def take(self, surprise: float) -> None:
-        """Take in one observation's surprise [nats]. Not the first one of a belief: that knew nothing to expect."""
+        """Take in one observation's surprise [nats]; not a belief's first one, which had nothing to expect."""
         surprising = surprise > self.threshold
         if surprising:
-            self._surprise = surprise  # the reason names the last one that was too large
+            self._surprise = surprise  # for the reason
         if self._mode is Mode.BRAKING:
             self._calm = self._calm + 1 if surprise < self._calm_below else 0
             if self._calm >= self._recovery:
@@ -85,7 +81,7 @@ class SurpriseMonitor:
 
 
 class LatenessMonitor:
-    """BRAKING when plans keep coming too late, until a row of them is in time again."""
+    """BRAKING when several plans in a row came too late, until several are in time again."""
 
     def __init__(self, deadline_frames: int, recovery_frames: int):
         """``deadline_frames`` plans too late in a row are a fault, 0 for never; ``recovery_frames`` in time end it."""

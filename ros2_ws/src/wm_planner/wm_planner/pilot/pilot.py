@@ -1,4 +1,4 @@
-"""From one moment's camera pictures to one command, whatever happens: the node's logic without ROS.
+"""From one moment's camera pictures to one command, whatever happens; without ROS.
 
 docs/safety.md lists every fault, how it is noticed and how driving resumes. Shapes: K cameras, H horizon.
 """
@@ -32,8 +32,8 @@ from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
-# Times the surprise threshold, above which a picture is not taken in. A rare but true view is somewhat above the
-# threshold and must be taken in: without it, all that follow surprise too. Wrong pictures were at 7 times or more.
+# A picture is not taken in above so many times the surprise threshold. A rare but true view is somewhat above the
+# threshold and must be taken in, else all that follow surprise too. Wrong pictures were at 7 times or more.
 _DISBELIEF = 3.0
 _UNFIT_FRAMES = 8  # wrong images in a row, and never a right one: the camera is set up for another model
 
@@ -44,7 +44,7 @@ BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 class Decision:
     """What to command for one frame.
 
-    ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING and is empty where it is. ``fatal``: no
+    ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING, and is empty where it is. ``fatal``: no
     later frame can be better, the node ends. ``expected``: a brake that belongs to every healthy drive.
     """
 
@@ -89,7 +89,7 @@ class Pilot:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was received: the node was activated."""
+        """Forget all that was received: the node is being activated."""
         config, period_s = self._config, self._period_s
         self._begin_belief()
         self._speeds = SampleBuffer()  # and the commands that were applied
@@ -118,7 +118,7 @@ class Pilot:
         self._config = config
 
     def take(self, name: str, sample: Sample) -> None:
-        """A vector input was told; of no account where the bundle lacks it, but for the speed."""
+        """A vector input came; only the speed matters where the bundle lacks it."""
         if name in self._samples:
             self._samples[name].add(sample)
 
@@ -138,13 +138,13 @@ class Pilot:
         return expected and self._speeds.at(stamp_ns) is None
 
     def note_command(self, command: np.ndarray) -> None:
-        """A command (3,) was sent that no image asked for: the watchdog's brake."""
+        """A command (3,) was sent that answers no image: the watchdog's brake."""
         self._planner.note_command(command)
         self._motion.sent(command[1], command[2])
         self._in_flight.reset()
 
     def decide(self, frame: Frame) -> Decision:
-        """The command for one frame. Call it once for each, in the order of arrival."""
+        """The command for one frame; for each frame once, in the order of arrival."""
         try:
             decision = self._drive(frame)
             self._unfit = 0
@@ -152,7 +152,7 @@ class Pilot:
             decision = Decision(BRAKE, str(error), fatal=self._never_fits(error))
         except PlannerError as error:
             decision = Decision(BRAKE, str(error))
-        except Exception as error:  # the vehicle must brake on any fault, also on those nobody thought of
+        except Exception as error:  # the vehicle must brake on any fault, also on one that nobody thought of
             decision = Decision(BRAKE, f"internal error: {type(error).__name__}: {error}")
         if self._belief_lost:
             self._begin_belief()
@@ -164,7 +164,7 @@ class Pilot:
         return decision
 
     def _drive(self, frame: Frame) -> Decision:
-        """Decide a frame. What raises here leaves a belief that lacks this frame: the next one begins afresh."""
+        """Decide a frame. An exception leaves a belief without this frame: the next frame begins another one."""
         self._belief_lost = True
         beginning = self._check_stamp(frame.stamp_ns)
         wrong_rate = self._rate.fault(frame.stamp_ns, comparable=beginning is None and not self._was_busy)
@@ -197,13 +197,12 @@ class Pilot:
             return None
         self._in_flight.reset()
         if beginning.fault:
-            raise PlannerError(
-                f"{beginning.reason} to {stamp_ns / NS_PER_S:.3f} s: a new belief begins with the next image"
-            )
+            where = f"{stamp_ns / NS_PER_S:.3f} s"
+            raise PlannerError(f"{beginning.reason} to {where}: a new belief begins with the next image")
         return beginning.reason
 
     def _never_fits(self, error: Exception) -> bool:
-        """Whether images are wrong because the camera is set up for another model, not because of a passing fault."""
+        """Whether images are wrong because the camera is set up for another model, and not for a while only."""
         ever_right = self._rate.confirmed if isinstance(error, _Unfit) else self._cameras.ever_fitted
         self._unfit += 1
         return self._unfit >= _UNFIT_FRAMES and not ever_right
@@ -227,18 +226,15 @@ class Pilot:
             return True
         if self._surprise.judgement.mode is Mode.BRAKING:
             return False
-        # The model would soon grow used to a wrong picture and find it no longer surprising. So what surprises is
-        # not taken in: the belief goes on by prediction, and the next picture has to fit to that.
+        # The model would soon grow used to a wrong picture. So what surprises is not taken in: the belief goes on by
+        # prediction, and the next picture has to fit to that.
         self._planner.discard_observation()
         return True
 
     def _acted_unseen(self, last_ns: int, stamp_ns: int) -> list[tuple[float, float, float] | None]:
-        """The commands of the periods between two observations whose images were lost; None where nobody told."""
-        near_ns = int(0.25 * self._period_s * NS_PER_S)
-        samples = [
-            self._speeds.latest_before(lost_ns + near_ns, 2 * near_ns)
-            for lost_ns in lost_between(last_ns, stamp_ns, self._period_s)
-        ]
+        """The commands of the periods between two observations whose images were lost; None where unknown."""
+        near_ns, lost = int(0.25 * self._period_s * NS_PER_S), lost_between(last_ns, stamp_ns, self._period_s)
+        samples = [self._speeds.latest_before(lost_ns + near_ns, 2 * near_ns) for lost_ns in lost]
         return [None if sample is None else sample.command for sample in samples]
 
     def _plan(self, frame: Frame) -> Decision:
@@ -263,15 +259,13 @@ class Pilot:
         return Decision(plan.action, judgement.reason, plan, mode=judgement.mode)
 
     def _newest(self, entry: VectorInput, stamp_ns: int) -> Sample | None:
-        """What was told last of a vector input at an image's stamp, where it still holds."""
+        """The newest sample of a vector input at an image's stamp, where it still holds."""
         oldest_ns = int(entry.hold_periods * self._period_s * NS_PER_S)
         return self._samples[entry.name].latest_before(stamp_ns, oldest_ns)
 
     def _vector_at(self, stamp_ns: int) -> np.ndarray:
-        """The bundle's vector inputs (V,) at an image's stamp; the command that was applied until then is noted.
-
-        Raises PlannerError where nothing told one of them.
-        """
+        """The bundle's vector inputs (V,) at an image's stamp; notes the command that was applied until then. Raises
+        PlannerError where one of them is missing."""
         status = self._speeds.at(stamp_ns)
         if status is not None and status.command is not None:
             applied = np.array(status.command, np.float32)
@@ -292,7 +286,7 @@ class Pilot:
         return self._motion.moving if speed is None else abs(speed.value) > self._config.frozen_speed
 
     def _log_recovery(self, decision: Decision) -> None:
-        """Say what is over; that a fault began is said by the decision's reason."""
+        """Say that a fault is over; that it began is the decision's reason."""
         last, self._last = self._last, Judgement(decision.mode, decision.reason)
         if decision.mode is not last.mode and decision.mode in (Mode.DRIVING, Mode.DEGRADED) and last.reason:
             self._log(f"this is over: {last.reason}")

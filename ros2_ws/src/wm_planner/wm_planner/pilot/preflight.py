@@ -1,5 +1,5 @@
-"""What can be said against a planner's parameters and its model before anything runs: what is wrong is told in the one
-place where the user looks, not by one of several processes that have started."""
+"""Checks a planner's parameters and its model before anything runs, so that a fault is told where the user looks, and
+not by one of several processes that have started."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
     """Check the planner's parameters as far as that is possible without running a model; returns the bundle's manifest.
 
-    Raises ConfigError for what the node would refuse: a parameter, a bundle that is missing, damaged or asks for what
-    there is not, a policy that does not fit it, topics that cannot be told apart.
+    Raises ConfigError for what the node would refuse.
     """
     config = PlannerConfig.from_values(dict(values))
     manifest = _bundle(config).manifest
     try:
         _policy(config, manifest)
     except ModuleNotFoundError as error:
-        # A real `ros2 launch` runs in ROS's own Python, without onnxruntime: there the node tells.
+        # A real `ros2 launch` runs in ROS's own Python, without onnxruntime: then the node checks the policy.
         if error.name != "onnxruntime":
             raise
     check_inputs(manifest)
@@ -39,10 +38,7 @@ def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
 
 
 def load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
-    """The bundle, for preprocessed images where it drives with those, and the policy, which fits it.
-
-    Raises ConfigError.
-    """
+    """The bundle, for preprocessed images where those are announced, and the fitting policy. Raises ConfigError."""
     bundle = _bundle(config)
     policy = _policy(config, bundle.manifest)
     if config.preprocessed_images:
@@ -98,8 +94,8 @@ def check_inputs(manifest: BundleManifest) -> None:
 def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:
     """The topic of each camera, without the transport's ending.
 
-    Raises ConfigError where several cameras share a topic, and where the tolerance lets their pictures of one moment
-    be mixed with those of the next, ``period_s`` later.
+    Raises ConfigError where several cameras share a topic, and for a tolerance that mixes pictures of one moment with
+    those of the next, ``period_s`` later.
     """
     pattern = config.topic("image_topic", "{camera}/image")
     if len(cameras) > 1 and "{camera}" not in pattern:

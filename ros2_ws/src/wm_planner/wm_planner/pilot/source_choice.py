@@ -17,7 +17,7 @@ SILENT_AFTER_S = 0.5
 class SourceChoice:
     """Takes in what all sources of one vector input tell, and says what of it the pilot is to know, as models get it.
 
-    The first source that was heard of lately counts. One without stamps tells of the stamp of the next image.
+    The first source that was heard lately counts. What one without stamps tells is taken for the next image's stamp.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SourceChoice:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the node was activated."""
+        """Forget everything: the node is being activated."""
         self._heard_s: dict[str, float] = {}
         self._unstamped: tuple[str, float] | None = None
         self.kind: str | None = None
@@ -59,8 +59,7 @@ class SourceChoice:
 
     def at_image(self, stamp_ns: int) -> Sample | None:
         """What a source without stamps says of the moment of an image, if it is the one that counts and has spoken
-        since the image before: how long an older word may serve is for the pilot to decide, as for the others.
-        """
+        since the previous image: how long an older sample may serve is for the pilot to decide."""
         if self._unstamped is None or not self._counts(*self._unstamped):
             return None
         (_, value), self._unstamped = self._unstamped, None

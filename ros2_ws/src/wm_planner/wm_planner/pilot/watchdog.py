@@ -10,8 +10,8 @@ REPEAT_S = 0.5
 class Watchdog:
     """Says when the vehicle must brake because nothing was seen for too long.
 
-    The time runs from ``start`` (so a camera that never begins is noticed too) and from every ``feed``. Only the
-    injected monotonic clock counts: a paused or jumping simulated clock must not keep the brake off.
+    The time runs from ``start``, so that a camera that never begins is noticed too, and from every ``feed``. The clock
+    is monotonic: a paused or jumping simulated one must not keep the brake off.
     """
 
     def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic):
@@ -24,7 +24,7 @@ class Watchdog:
 
     @property
     def silent_s(self) -> float:
-        """For how long nothing was seen [s]; 0 where it does not watch."""
+        """For how long nothing was seen [s]; 0 while it does not watch."""
         return 0.0 if self._last_s is None else self._clock() - self._last_s
 
     def start(self) -> None:
@@ -45,7 +45,7 @@ class Watchdog:
             self.seen_any = True
 
     def brake_due(self) -> str | None:
-        """Why a brake command must be sent now; None while all is well, and until it is time to repeat the last one."""
+        """Why a brake must be sent now; None while all is well, and until it is time to repeat the last one."""
         now_s = self._clock()
         if self._last_s is None or now_s - self._last_s <= self._timeout_s:
             return None

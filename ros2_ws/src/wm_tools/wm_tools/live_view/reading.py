@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor, decompress_image
+from wm_bundle.foreign_encodings import readable
 from wm_msgs.msg import ImaginedRollouts
 from wm_planner.node.messages import raw_image_of
-from wm_planner.pilot.foreign_encodings import readable
 
 from wm_tools.live_view.pictures import CAMERA_WIDTH, Imagined
 

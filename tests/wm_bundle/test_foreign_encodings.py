@@ -6,11 +6,10 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from wm_bundle import CameraSpec, ImageError, ImageSpec
+from wm_bundle import CameraSpec, ImageError, ImageSpec, foreign_encodings
+from wm_bundle.foreign_encodings import readable
 from wm_bundle.frames import RawImage
-from wm_planner.pilot import foreign_encodings
 from wm_planner.pilot.cameras import Cameras
-from wm_planner.pilot.foreign_encodings import readable
 
 STAND_IN = """
 import numpy as np

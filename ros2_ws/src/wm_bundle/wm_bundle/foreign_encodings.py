@@ -1,4 +1,4 @@
-"""Encodings that wm_bundle does not read itself are handed to cv_bridge, where that is installed and works."""
+"""Hands encodings that ``images`` does not read to cv_bridge, where that is installed and works."""
 
 import functools
 import importlib.util
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+
 from wm_bundle import ENCODINGS, ImageError, compressed_encoding
 from wm_bundle.frames import RawImage
 
@@ -20,11 +21,11 @@ _TRIAL_TIMEOUT_S = 20.0
 
 
 def readable(image: RawImage) -> RawImage:
-    """The image itself where wm_bundle reads its encoding, else cv_bridge's conversion of it to rgb8. A compressed one
+    """The image itself where ``images`` reads its encoding, else cv_bridge's conversion of it to rgb8. A compressed one
     gets the encoding that its file and the message's format tell.
 
     Raises ImageError where there is no cv_bridge that works, and where it makes no colours of this encoding or data.
-    The first such image takes about a second, and those after it what a conversion takes.
+    The first such image takes about a second more than a conversion.
     """
     if image.compressed:
         return replace(image, encoding=compressed_encoding(image.encoding, image.data))
