@@ -9,9 +9,9 @@ from wm_bundle import Bundle, BundleManifest
 from wm_bundle.doubts import doubts
 
 from wm_planner.config import PlannerConfig
-from wm_planner.engine.engine import Engine, EngineSettings
+from wm_planner.engine.engine import Engine
 from wm_planner.engine.policy import Policy, PolicyFile
-from wm_planner.engine.providers import CHOICES
+from wm_planner.engine.providers import CHOICES, EngineSettings
 from wm_planner.pilot.bundle_guard import BundleGuard
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import load_models
@@ -21,8 +21,8 @@ from wm_planner.planning.tuning import make_tuning
 
 @dataclass(frozen=True)
 class Parts:
-    """What a node needs to drive. ``guard`` watches the files in use, ``has_ensemble``: the model says what its members
-    disagree by, ``policy`` is the file that proposes actions, None without one."""
+    """What a node needs to drive. ``guard`` watches the files in use; ``has_ensemble``: whether the model has one;
+    ``policy``: the file that proposes actions, None without one."""
 
     bundle: Bundle
     engine: Engine
@@ -42,12 +42,17 @@ def build(
 ) -> Parts:
     """Load and check the bundle and the policy, open and warm up their engines, and put the parts together.
 
-    Raises ConfigError (also for a bundle that is missing, damaged or asks for inputs there are not, and for a policy
-    that does not fit it) and EngineError, also for a self-check that fails unless ``enforce`` is off.
+    Raises ConfigError, and EngineError, also for a self-check that fails unless ``enforce`` is off.
     """
     bundle, file = load_models(config)
     manifest = bundle.manifest
-    settings = engine_settings(config)
+    settings = EngineSettings(
+        threads=config.threads,
+        providers=CHOICES[config.provider],
+        fp16=config.fp16,
+        engine_cache=config.engine_cache,
+        engine_workspace_mb=config.engine_workspace_mb,
+    )
     engine = Engine(bundle, settings, log, enforce)
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
@@ -72,19 +77,8 @@ def build(
     return Parts(bundle, engine, planner, pilot, guard, has_ensemble, file)
 
 
-def engine_settings(config: PlannerConfig) -> EngineSettings:
-    """How the engines of the bundle and of the policy run."""
-    return EngineSettings(
-        threads=config.threads,
-        providers=CHOICES[config.provider],
-        fp16=config.fp16,
-        engine_cache=config.engine_cache,
-        engine_workspace_mb=config.engine_workspace_mb,
-    )
-
-
 def _open_policy(file: PolicyFile, settings: EngineSettings, provider: str, log: Callable[[str], None]) -> Policy:
-    """The policy on the provider that runs the bundle, or one behind it."""
+    """The policy on the provider that runs the bundle, or on a later one."""
     rest = settings.providers[settings.providers.index(provider) :]
     return Policy(file, replace(settings, providers=rest), lambda line: log(f"policy: {line}"))
 
@@ -113,6 +107,6 @@ def retune(parts: Parts, config: PlannerConfig) -> None:
 
 
 def _has_ensemble(engine: Engine, manifest: BundleManifest) -> bool:
-    """Whether imagined futures come with the disagreement of an ensemble, seen by imagining one."""
+    """Whether imagined futures come with the disagreement of an ensemble, found by imagining one."""
     actions = np.zeros((1, manifest.horizon, 3), np.float32)
     return engine.imagine(engine.initial_belief(), actions, engine.zero_noise(1)).disagreement is not None

@@ -1,7 +1,7 @@
 """The node ``wm_command_watchdog``: brakes when the planner's commands stop, in a process of its own.
 
-What it decides is in ``command_watchdog``. Needs no simulated time, no model and no numpy, so that it starts at once
-and goes on whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
+``watchdog`` decides. Needs no simulated time, no model and no numpy, so that it starts at once and goes on whatever
+happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
 """
 
 import collections
@@ -37,12 +37,6 @@ _MOST_FAILURES, _FAILURES_S = 10, 10.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
 _LATEST = QoSProfile(depth=1)  # as the planner's commands
-_LEVELS = {
-    "disarmed": DiagnosticStatus.OK,
-    "watching": DiagnosticStatus.OK,
-    "resting": DiagnosticStatus.OK,
-    "braking": DiagnosticStatus.ERROR,
-}
 _BRAKES = ("braking", "resting")
 
 
@@ -69,7 +63,7 @@ class CommandWatchdogNode(Node):
     """Topics and timers only."""
 
     def __init__(self):
-        """Raises ValueError for a parameter that is unknown or not allowed."""
+        """Raises ParameterError."""
         super().__init__(NODE_NAME, automatically_declare_parameters_from_overrides=True)
         self.config = config = declare(self, WatchdogConfig)
         self._watchdog = CommandWatchdog(config.timeout_s)
@@ -109,7 +103,7 @@ class CommandWatchdogNode(Node):
             self._report()
 
     def brake_for(self, error: Exception) -> None:
-        """A callback raised ``error``: brake before anything else, then tell it with its traceback. Raises nothing."""
+        """A callback raised ``error``: brake first, then log it with its traceback. Raises nothing."""
         fault = f"internal error of the command watchdog: {type(error).__name__}: {error}"
         with contextlib.suppress(Exception):  # the first error is what is told
             self._watchdog.failed(fault)
@@ -118,7 +112,7 @@ class CommandWatchdogNode(Node):
         self.get_logger().error("".join(traceback.format_exception(error)))
 
     def brake_at_end(self) -> None:
-        """Leave no moving vehicle behind: who ends the watchdog may have ended the planner as well, in any way."""
+        """Leave no moving vehicle: whoever ends the watchdog may have ended the planner as well."""
         reason = self._watchdog.brake_at_end()
         if reason is not None:
             try:
@@ -153,7 +147,7 @@ class CommandWatchdogNode(Node):
     def _publish_diagnostics(self) -> None:
         state = self._watchdog.state
         status = DiagnosticStatus(
-            level=_LEVELS[state.name],
+            level=DiagnosticStatus.ERROR if state.name == "braking" else DiagnosticStatus.OK,
             name=f"{NODE_NAME}: commands",
             message=f"{state.name}: {state.reason}",
             hardware_id=self._control.topic_name,
@@ -165,7 +159,7 @@ class CommandWatchdogNode(Node):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused."""
+    """Run the node until a signal; returns the exit code."""
     stop_signals = note_stop_signals()
     node = start_node("ros2 run wm_planner command_watchdog", WatchdogConfig, CommandWatchdogNode, argv)
     try:
@@ -177,8 +171,8 @@ def main(argv: list[str] | None = None) -> int:
 def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
     """Serve the node until a signal; returns the exit code.
 
-    An exception of a callback brakes, and the node goes on guarding, unless it was the last of ``_MOST_FAILURES``
-    within ``_FAILURES_S``: then nothing works, and the launch is to end.
+    An exception of a callback brakes, and the node goes on guarding. After ``_MOST_FAILURES`` within ``_FAILURES_S``
+    nothing works, and the launch is to end.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)

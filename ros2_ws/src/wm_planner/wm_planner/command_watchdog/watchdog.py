@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_LATEST_NS = 1_000_000_000  # so long before an episode's end the image may be that the last command of it answers
+_LATEST_NS = 1_000_000_000  # most time from the image that an episode's last command answers to the episode's end
 REPEAT_S = 0.5  # of the brake, for a simulator that begins anew
 
 
 @dataclass(frozen=True)
 class WatchState:
-    """What the watchdog does now, and why: ``name`` is disarmed, watching, braking, or resting: it brakes between two
-    episodes, when nothing else is to be expected."""
+    """What the watchdog does now, and why: ``name`` is disarmed, watching, braking, or resting, the brake between two
+    episodes, when no command is to be expected."""
 
     name: str
     reason: str
@@ -21,9 +21,8 @@ class WatchState:
 class CommandWatchdog:
     """Watches commands by an injected monotonic clock.
 
-    Armed by the first command. A vehicle keeps its last command for ever, so where that one is a full brake nothing
-    has to be done, however long no other comes: the planner has stopped the vehicle itself, because its images
-    stopped, or has left. Only after a command that lets the vehicle move another one must follow in time.
+    Armed by the first command. A vehicle keeps its last command for ever: after a full brake nothing has to be done,
+    however long no other comes. Only after a command that lets the vehicle move another one must follow in time.
     """
 
     def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic):
@@ -43,9 +42,8 @@ class CommandWatchdog:
     def step_result(self, stamp_ns: int, ended: bool) -> None:
         """The simulator told of the tick with this stamp [ns], and whether the episode ended with it.
 
-        Only an end that commands led up to explains that no other follows: an end told again later, one of another
-        clock and one long after the last command are none. Whatever tick is told of after it belongs to the next
-        episode, or to a simulator that goes on.
+        Only an end that commands led up to explains that no other follows: not one told again later, of another clock,
+        or long after the last command. Any later tick belongs to the next episode, or to a simulator that goes on.
         """
         if self._ended_ns is None:
             if ended and 0 <= stamp_ns - self._answered_ns <= _LATEST_NS:
@@ -54,15 +52,14 @@ class CommandWatchdog:
             self._begins()
 
     def _begins(self) -> None:
-        """Another episode: a simulator sets the vehicle to its start, without the brake it was told last."""
+        """Another episode: a simulator moves the vehicle to the start, and forgets the last brake."""
         self._ended_ns = None
         self._begun_s = self._clock()
         if not (self._moving or self._left):
             self._moving, self._last_s = True, self._begun_s
 
     def command(self, throttle: float, brake: float, stamp_ns: int = 0) -> None:
-        """A command of somebody else came; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0 for
-        none."""
+        """Another node's command came; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0: none."""
         self._last_s = self._clock()
         if stamp_ns > 0:  # the brake of a planner that leaves answers none
             self._left, self._answered_ns = False, stamp_ns
@@ -75,13 +72,13 @@ class CommandWatchdog:
 
     def planner_left(self) -> None:
         """The planner said that it braked and is no longer active. Only the brake itself counts, which comes on another
-        topic: before this word or after it."""
+        topic, before or after this."""
         self._left = True
         if not self._moving:
             self.state = WatchState("disarmed", "the planner has braked and is inactive")
 
     def failed(self, fault: str) -> None:
-        """The watchdog itself failed at something, and may have missed a command: brakes until the next one comes."""
+        """The watchdog itself failed, and may have missed a command: it brakes until the next one comes."""
         self._moving = True
         self._braked_s = None
         self._fault = fault
@@ -101,9 +98,8 @@ class CommandWatchdog:
         if self._fault is None and resting:
             self.state = WatchState("resting", f"{silence}: the episode is over, the next one has not begun")
         else:
-            self.state = WatchState(
-                "braking", self._fault or f"{silence}: the planner has no images, hangs or was killed"
-            )
+            reason = self._fault or f"{silence}: the planner has no images, hangs or was killed"
+            self.state = WatchState("braking", reason)
         return self.state.reason
 
     def brake_at_end(self) -> str | None:

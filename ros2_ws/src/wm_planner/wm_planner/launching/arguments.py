@@ -34,8 +34,8 @@ def value(context, name, kind=str):
 
 
 def check_planner(parameters: Mapping, period_s: float | None = None) -> None:
-    """Raise RuntimeError for what the planner would refuse of these parameters, its bundle among them, before anything
-    is started; also where the simulator ticks every ``period_s`` [s], and the bundle was made for another time."""
+    """Raise RuntimeError, before anything is started, for what the planner would refuse of these parameters, also for
+    a bundle of another control period than the simulator's ``period_s`` [s]."""
     try:
         manifest = check(parameters)
     except PlannerError as error:

@@ -5,6 +5,7 @@ error when the bridge fails.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
@@ -20,8 +21,8 @@ LONGEST_TICK_S = 0.1  # CARLA's physics wants less
 
 @dataclass(frozen=True)
 class Bridge:
-    """What the bridge is told. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs by
-    the clock on the wall, and only the cameras keep that time. Raises RuntimeError for a tick that CARLA refuses."""
+    """What the bridge is told. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs in
+    real time, and only the cameras keep that tick. Raises RuntimeError for a tick that CARLA refuses."""
 
     host: str
     port: int
@@ -62,31 +63,25 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
     from launch_ros.actions import Node  # only launch files have it
 
     _require_installed()
-    objects = spawned_objects(bridge, spawn, bundle)
+    objects = temporary_json("carla_spawn_", {"objects": spawned_objects(bridge, spawn, bundle)})
     return [
         Node(
-            package="carla_ros_bridge",
-            executable="bridge",
-            name="carla_ros_bridge",
+            package=package,
+            executable=executable,
+            name=package,
             output="screen",
-            parameters=[parameter_file(bridge.parameters())],
-            on_exit=lambda event, context: unexpected_end("CARLA bridge", event, context),
-        ),
-        Node(
-            package="carla_spawn_objects",
-            executable="carla_spawn_objects",
-            name="carla_spawn_objects",
-            output="screen",
-            parameters=[
-                parameter_file(
-                    {
-                        "objects_definition_file": temporary_json("carla_spawn_", {"objects": objects}),
-                        "spawn_sensors_only": False,
-                    }
-                )
-            ],
-            on_exit=lambda event, context: unexpected_end("spawner of the car", event, context),
-        ),
+            parameters=[parameter_file(parameters)],
+            on_exit=partial(unexpected_end, part),
+        )
+        for package, executable, part, parameters in (
+            ("carla_ros_bridge", "bridge", "CARLA bridge", bridge.parameters()),
+            (
+                "carla_spawn_objects",
+                "carla_spawn_objects",
+                "spawner of the car",
+                {"objects_definition_file": objects, "spawn_sensors_only": False},
+            ),
+        )
     ]
 
 

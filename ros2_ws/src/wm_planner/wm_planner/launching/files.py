@@ -1,4 +1,4 @@
-"""Files that a launch makes for its nodes; they go when it ends."""
+"""Files that a launch makes for its nodes, and deletes when it ends."""
 
 import atexit
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def temporary_json(prefix: str, content) -> str:
-    """Writes a file that goes with the process; returns its path."""
+    """Write a file that is deleted when the process ends; returns its path."""
     with tempfile.NamedTemporaryFile("w", prefix=prefix, suffix=".json", delete=False) as file:
         json.dump(content, file, indent=2)
     atexit.register(Path(file.name).unlink, missing_ok=True)

@@ -1,6 +1,7 @@
 """Nodes that several launch files start, and what happens when one ends."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from wm_planner.launching.files import parameter_file
@@ -28,7 +29,7 @@ def planner(parameters: Mapping[str, bool | int | float | str]):
         namespace="",
         output="screen",
         parameters=[parameter_file({**parameters, "use_sim_time": False, "autostart": True})],
-        on_exit=lambda event, context: unexpected_end("planner", event, context),
+        on_exit=partial(unexpected_end, "planner"),
     )
 
 

@@ -24,7 +24,7 @@ def role_name_of(simulator: str, given: str) -> str:
 def node_parameters(simulator: str, role_name: str, file: str = "") -> dict[str, dict]:
     """Parameters by the names of ``NODES``, of ``file`` or, where that is empty, of the simulator's own.
 
-    Raises RuntimeError for a file that cannot be used. What the parameters are worth the nodes check themselves.
+    Raises RuntimeError for a file that cannot be used; the nodes check the values themselves.
     """
     if not file and simulator not in FILES:
         raise RuntimeError(
@@ -37,12 +37,8 @@ def node_parameters(simulator: str, role_name: str, file: str = "") -> dict[str,
         content = yaml.safe_load(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RuntimeError(f"topics:={path}: cannot be read: {error}") from None
-    _require(
-        path,
-        isinstance(content, dict) and content and set(content) <= set(NODES),
-        f"the nodes {' and '.join(NODES)}",
-        content,
-    )
+    of_nodes = isinstance(content, dict) and content and set(content) <= set(NODES)
+    _require(path, of_nodes, f"the nodes {' and '.join(NODES)}", content)
     found = {}
     for node in NODES:
         values = (content.get(node) or {}).get("ros__parameters") or {}

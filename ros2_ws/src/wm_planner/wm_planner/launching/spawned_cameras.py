@@ -19,7 +19,7 @@ def cameras_of_spec(image: ImageSpec) -> dict[str, tuple[int, int]]:
 
 
 def cameras_of_bundle(folder: str) -> dict[str, tuple[int, int]]:
-    """The cameras of the bundle in a folder, none for one that cannot be read: that is the planner's to tell."""
+    """The cameras of the bundle in a folder; none for one that cannot be read, which the planner will refuse."""
     try:
         cameras = json.loads(Path(folder).expanduser().joinpath("bundle.json").read_text())["image"]["cameras"]
         return {camera["name"]: (camera["source_width"], camera["source_height"]) for camera in cameras}

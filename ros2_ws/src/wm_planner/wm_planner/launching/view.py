@@ -1,6 +1,6 @@
 """The live view in launch files: the arguments ``view`` and ``view_port``, and what they start.
 
-A drive does not depend on who watches it: the end of the view is told, and the launch goes on.
+A drive does not depend on who watches it: when the view ends, the launch says so and goes on.
 """
 
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
+from wm_planner.launching.arguments import value
 from wm_planner.launching.files import parameter_file
 
 CHOICES = ("false", "true", "web", "foxglove", "rviz")
@@ -38,20 +39,22 @@ def view(context, role_name: str, **parameters: str) -> list:
     ``parameters`` are further ones of the page's node (camera, image_topic, …). Raises RuntimeError for a port that is
     none, and where what was asked for is not installed.
     """
-    from launch.substitutions import LaunchConfiguration
+    from launch_ros.actions import Node  # only launch files have it
 
-    text = LaunchConfiguration("view_port").perform(context)
+    text, asked = value(context, "view_port"), value(context, "view")
     if not text.isdecimal() or int(text) > 65535:
         raise RuntimeError(f"view_port:={text}: expected a number from 0 to 65535")
-    asked = LaunchConfiguration("view").perform(context)
     kind = _best_kind(os.environ) if asked == "true" else asked
     if kind == "false":
         return []
     if kind == "rviz":
-        return [_rviz(role_name)]
-    if kind == "foxglove":
-        return [_foxglove(int(text))]
-    return [_web(role_name, int(text), parameters)]
+        program = _rviz(role_name)
+    elif kind == "foxglove":
+        program = _foxglove(int(text))
+    else:
+        page = parameter_file({"role_name": role_name, "port": int(text), **parameters})
+        program = {"package": "wm_tools", "executable": "live_view", "name": "wm_live_view", "parameters": [page]}
+    return [Node(**program, output="screen", on_exit=_tell_end)]
 
 
 def _best_kind(environment: Mapping[str, str]) -> str:
@@ -75,52 +78,24 @@ def _need(package: str, debian: str) -> None:
         )
 
 
-def _web(role_name: str, port: int, parameters: Mapping[str, str]):
-    from launch_ros.actions import Node
-
-    return Node(
-        package="wm_tools",
-        executable="live_view",
-        name="wm_live_view",
-        output="screen",
-        parameters=[parameter_file({"role_name": role_name, "port": port, **parameters})],
-        on_exit=_tell_end,
-    )
-
-
-def _foxglove(port: int):
-    from launch_ros.actions import Node
-
+def _foxglove(port: int) -> dict:
     _need("foxglove_bridge", "foxglove-bridge")
     layout = Path(get_package_share_directory("wm_planner"), "config", "planner.foxglove.json")
     print(f"live view: connect Foxglove to ws://127.0.0.1:{port} and import the layout {layout}", flush=True)
     # Its own defaults let everybody in the network watch, and publish commands.
     safe = ("-p", "address:=127.0.0.1", "-p", f"port:={port}", "-p", "capabilities:=[connectionGraph]")
-    return Node(
-        package="foxglove_bridge",
-        executable="foxglove_bridge",
-        output="screen",
-        arguments=["--ros-args", *safe],
-        on_exit=_tell_end,
-    )
+    return {"package": "foxglove_bridge", "executable": "foxglove_bridge", "arguments": ["--ros-args", *safe]}
 
 
-def _rviz(role_name: str):
-    from launch_ros.actions import Node
-
+def _rviz(role_name: str) -> dict:
     _need("rviz2", "rviz2")
     layout = Path(get_package_share_directory("wm_planner"), "config", "planner.rviz")
     renamed = []
     if role_name != _TOPICS_OF:
         for topic in _RVIZ_TOPICS:
             renamed += ["-r", f"/carla/{_TOPICS_OF}/{topic}:=/carla/{role_name}/{topic}"]
-    return Node(
-        package="rviz2",
-        executable="rviz2",
-        output="screen",
-        on_exit=_tell_end,
-        arguments=["-d", str(layout), *(["--ros-args", *renamed] if renamed else [])],
-    )
+    arguments = ["-d", str(layout), *(["--ros-args", *renamed] if renamed else [])]
+    return {"package": "rviz2", "executable": "rviz2", "arguments": arguments}
 
 
 def _tell_end(event, context) -> None:

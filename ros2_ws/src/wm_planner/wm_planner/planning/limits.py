@@ -1,4 +1,4 @@
-"""How fast and how far an action may change, whatever the search would like.
+"""How fast and how far an action may change.
 
 Shapes: N candidates, H horizon. Plans are search actions (steer, longitudinal), each in [-1, 1].
 """
@@ -16,9 +16,8 @@ _SLACK = 1e-5  # float32 rounding
 class ActionLimits:
     """Limits of a plan beside the range of an action.
 
-    ``slew``: largest change of (steer, longitudinal) in one period, the first step counted from the action before the
-    plan. ``ceiling``: largest longitudinal; where the slew does not allow to come down to it at once, it is approached
-    as fast as the slew allows.
+    ``slew``: largest change of (steer, longitudinal) in one period, also from the action before the plan to its first.
+    ``ceiling``: largest longitudinal; it is approached as fast as the slew allows.
     """
 
     slew: tuple[float, float] = (2.0, 2.0)

@@ -56,7 +56,7 @@ class Planner:
         tuning.solver.reset()
 
     def reset(self) -> None:
-        """Forget everything about the past: the next observation begins an episode."""
+        """Forget the past: the next observation begins an episode."""
         self._belief[:] = self._engine.initial_belief()
         self._stamp_ns: int | None = None
         self._command = np.zeros(3, np.float32)
@@ -68,15 +68,15 @@ class Planner:
 
     @property
     def belief(self) -> np.ndarray:
-        """The belief (1, F) now, the caller's own; that before the first observation after a reset says nothing."""
+        """The belief (1, F) now, the caller's own; it says nothing between a reset and the next observation."""
         return self._belief.copy()
 
     def expect(self, imagine_s: float, candidates: int) -> None:
-        """Tell how long imagining takes on this machine, so that the first frames keep their deadline too."""
+        """How long imagining takes on this machine, so that the first frames keep their deadline too."""
         self._timer.record(imagine_s, candidates)
 
     def note_command(self, command: np.ndarray) -> None:
-        """Tell which command (3,) was really sent or applied last; the next ``observe`` uses it."""
+        """Which command (3,) was really sent or applied last; the next ``observe`` uses it."""
         self._command = np.array(command, np.float32)
 
     def observe(
@@ -85,9 +85,9 @@ class Planner:
         """Update the belief; returns the surprise [nats].
 
         ``image`` (C, height, width) uint8 at the model's size, ``vector`` (V,) in physical units, ``stamp_ns`` later
-        than that of the observation before, ``camera_mask`` (K,) 0.0 where a camera's picture is missing. The previous
-        action is the one of ``note_command``. ``image`` is looked at again by ``plan``, for the policy. Raises
-        EngineError, and PlannerError for a stamp that did not advance; call ``reset`` after either.
+        than that of the last observation, ``camera_mask`` (K,) 0.0 where a camera's picture is missing. The previous
+        action is the one of ``note_command``. ``plan`` looks at ``image`` again, for the policy. Raises EngineError,
+        and PlannerError for a stamp that did not advance; call ``reset`` after either.
         """
         if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
             raise PlannerError(
@@ -98,17 +98,15 @@ class Planner:
         is_first = self._stamp_ns is None
         belief, self._surprise = self._engine.observe(image, vector, self._command, self._belief, is_first, camera_mask)
         self._belief[:] = belief
-        whole = camera_mask is None or camera_mask.all()  # a policy is told of no missing camera
-        self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if whole else None
+        complete = camera_mask is None or camera_mask.all()  # a policy knows nothing of missing cameras
+        self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if complete else None
         self._stamp_ns = stamp_ns
         self._vector = dict(zip(self._inputs, map(float, vector), strict=False))
         return self._surprise
 
     def predict(self, commands: Sequence[np.ndarray | None]) -> None:
-        """Put the belief where ``commands`` (3,), one for each period whose image was lost, oldest first, lead to.
-
-        None stands for the command of ``note_command``. Call it before ``observe``. Raises EngineError; call ``reset``
-        after that.
+        """Put the belief where ``commands`` (3,) lead to, one for each period whose image was lost, oldest first; None
+        stands for that of ``note_command``. Call it before ``observe``, and ``reset`` after the EngineError it raises.
         """
         horizon = self._noise.shape[1]
         acted = np.array([self._command if command is None else command for command in commands], np.float32)
@@ -116,10 +114,8 @@ class Planner:
             self._belief[:] = self._engine.advance(self._belief, acted[first : first + horizon])
 
     def discard_observation(self) -> None:
-        """Put a prediction in the place of the last observation, whose picture is not to be believed.
-
-        Call it after ``observe``, not after the first one of a belief. Raises EngineError; call ``reset`` after that.
-        """
+        """Put a prediction in the place of the last observation, whose picture is not to be believed. Not of a belief's
+        first one. Call ``reset`` after the EngineError it raises."""
         self._belief[:] = self._engine.advance(self._before, self._command[None])
         self._for_policy = None
 
@@ -127,10 +123,10 @@ class Planner:
         """Plan from the belief; ``deadline_s`` is a time of the injected clock.
 
         ``cautious`` judges and limits plans in the cautious manner. ``in_flight``: commands (3,), oldest first, that
-        act before this plan's first action does: the plan begins where they lead to. Only the H newest count.
-        The actor's plan is there in any case; the search takes as many candidates and iterations as should fit. A plan
-        that fails its checks is searched for again, with fresh random numbers and without a warm start.
-        Raises PlanError when all those searches failed, and EngineError; call ``reset`` after either.
+        act before this plan's first action: the plan begins where they lead to. Only the H newest count. The search
+        takes as many candidates and iterations as should fit. A plan that fails its checks is searched for again, with
+        fresh random numbers and without a warm start. Raises PlanError when all these searches failed, and
+        EngineError; call ``reset`` after either.
         """
         if self._stamp_ns is None:
             raise PlannerError("a plan without an observation since the last reset: call observe first")

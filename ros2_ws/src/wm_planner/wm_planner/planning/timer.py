@@ -2,7 +2,7 @@
 
 
 class CandidateTimer:
-    """How long it takes to imagine and score one candidate, to know how many fit before a deadline."""
+    """Learns how long it takes to imagine and score one candidate."""
 
     def __init__(self):
         self.expected_s = 0.0
@@ -19,5 +19,5 @@ class CandidateTimer:
         return int(min(seconds / max(self.expected_s, 1e-9), 1e9))
 
     def skipped(self) -> None:
-        """A frame had no time for any evaluation: doubt the estimate, or one slow call would end planning for good."""
+        """A frame had no time for any evaluation: doubt the estimate, or one slow call would end planning for ever."""
         self.expected_s *= 0.5

@@ -1,9 +1,9 @@
 """What random shooting, CEM and MPPI share: sample plans around the actor's and the last plan, score, improve, repeat.
 
 The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
-plans it is wrong about. So the noise is small, correlated in time, never grows beyond its starting width, and no plan
-leaves the trust region around the actor's: without that, warm starts drift away from it frame by frame. A policy's
-plan, where there is one, is sampled around too, and the region reaches to it.
+plans it is wrong about. So the noise is small, correlated in time and never wider than at the start, and no plan leaves
+the trust region around the actor's, from which warm starts would drift away frame by frame. A policy's plan is sampled
+around too, and the region reaches to it.
 
 Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
 """
@@ -30,8 +30,8 @@ class SamplingSettings:
     """How to sample.
 
     ``candidates`` N per iteration and ``iterations``, both at most; ``std`` of (steer, longitudinal) noise at the
-    start; ``correlation`` of the noise from one step to the next, 0 to below 1; ``trust``: how many
-    ``std`` a plan may be away from the actor's; ``seed`` of the random numbers.
+    start; ``correlation`` of the noise from one step to the next, 0 to below 1; ``trust``: how many ``std`` a plan may
+    be away from the actor's; ``seed`` of the random numbers.
     """
 
     candidates: int
@@ -136,7 +136,7 @@ class SamplingSolver(Solver):
     def _shifted_last_plan(self, proposal: np.ndarray) -> np.ndarray:
         if self._last_plan is None:
             return proposal
-        # One step has passed; for the step that comes new into view the actor knows best.
+        # One step has passed; the new last step is the actor's.
         return np.concatenate([self._last_plan[1:], proposal[-1:]])
 
     def _sample(self, count: int, around: list[np.ndarray], centre, std) -> np.ndarray:
