@@ -15,10 +15,8 @@ NAME = "driving-1"
 TERMS = ("efficiency", "jerk", "lateral_acceleration", "lane_invasion", "collision")
 
 EFFICIENCY, JERK, LATERAL, LANE, COLLISION = 1.0, 0.1, 0.1, 1.0, 10.0
-FULL_JERK_MPS3 = 10.0  # where the term ends to grow: an emergency brake, and the noise of most logs
+FULL_JERK_MPS3 = 10.0  # where the term stops growing: an emergency brake, and the noise of most logs
 FULL_LATERAL_MPS2 = 4.0
-
-
 TARGET_SPEED_MPS = 8.0
 
 
@@ -30,18 +28,16 @@ class DrivingReward(NamedTuple):
     terms: np.ndarray
 
 
+Known = np.ndarray | None
+
+
 def driving_reward(
-    stamps_s: np.ndarray,
-    speed: np.ndarray | None,
-    yaw_rate: np.ndarray | None,
-    lane_invasions: np.ndarray | None,
-    collisions: np.ndarray | None,
-    target_speed: float = TARGET_SPEED_MPS,
+    stamps_s: np.ndarray, speed: Known, yaw_rate: Known, lanes: Known, collisions: Known, target_speed=TARGET_SPEED_MPS
 ) -> DrivingReward:
     """Reward of n intervals, version ``driving-1``, between about -11 and 1.
 
     stamps_s (n + 1,) [s] of the intervals' ends; speed (n + 1,) [m/s] and yaw_rate (n + 1,) [rad/s] there;
-    lane_invasions and collisions (n,), how many in each interval. None where nobody recorded them.
+    lanes (crossed) and collisions (n,), how many in each interval. None where nobody recorded them.
 
     efficiency: the mean speed as a share of ``target_speed`` [m/s], in [0, 1]; jerk: minus 0.1 at 10 m/s^3 and above,
     from the speed's second difference, unknown in the first interval; lateral_acceleration: minus 0.1 at 4 m/s^2 and
@@ -58,8 +54,8 @@ def driving_reward(
         if yaw_rate is not None:
             lateral = driving.lateral_acceleration(mean_speed, 0.5 * (yaw_rate[1:] + yaw_rate[:-1]))
             terms[:, 2] = -LATERAL * np.minimum(np.abs(lateral) / FULL_LATERAL_MPS2, 1.0)
-    if lane_invasions is not None:
-        terms[:, 3] = -LANE * lane_invasions
+    if lanes is not None:
+        terms[:, 3] = -LANE * lanes
     if collisions is not None:
         terms[:, 4] = -COLLISION * (np.asarray(collisions) > 0)
     return DrivingReward(np.nansum(terms, axis=1).astype(np.float32), terms.astype(np.float32))

@@ -9,6 +9,7 @@ from pathlib import Path
 from wm_evaluation.wording import counted, spell_duration
 
 from wm_data import agreement
+from wm_data.agreement import names_of
 from wm_data.inspection.survey import EpisodeSummary, Survey
 from wm_data.rates import same_rate
 from wm_data.rewards import beyond
@@ -32,18 +33,19 @@ def overview(survey: Survey) -> list[tuple[str, str]]:
     ]
     if not episodes:
         return lines
+    traits = [episode.traits for episode in episodes]
     labelled = sum(episode.labelled * episode.rows for episode in episodes) / survey.rows
     return [
         *lines,
         ("rows of an episode", f"{lengths[0]} to {lengths[-1]}, half of them up to {lengths[len(lengths) // 2]}"),
         ("splits", _groups(Counter(episode.split for episode in episodes))),
         ("rate", _values(rates(episodes))),
-        ("cameras", _values(", ".join(e.cameras) for e in episodes)),
-        ("picture", _values(f"{e.size[1]} x {e.size[0]} px" for e in episodes)),
-        ("vector", _values(", ".join(e.vector) or "none" for e in episodes)),
+        ("cameras", _values(", ".join(names_of(one.meta.get("cameras"), one.cameras)) for one in traits)),
+        ("picture", _values(f"{one.size[1]} x {one.size[0]} px" for one in traits)),
+        ("vector", _values(", ".join(names_of(one.meta.get("vector"), one.vector)) or "none" for one in traits)),
         ("action source", _values(e.action_source for e in episodes)),
         *_imagined(episodes),
-        ("reward", _values(e.reward for e in episodes)),
+        ("reward", _values(str(one.meta.get("reward") or "not told") for one in traits)),
         ("ends", _values(e.ends for e in episodes)),
         ("rows with an expert's action", f"{labelled:.0%}"),
     ]

@@ -33,13 +33,8 @@ class EpisodeSummary:
     split: str
     rows: int
     seconds: float | None
-    size: tuple[int, int]
-    cameras: tuple[str, ...]
-    rate_hz: float | None
-    vector: tuple[str, ...]
     action_source: str
     imagined: bool
-    reward: str
     total_reward: float
     mean_speed: float | None
     ends: str
@@ -52,6 +47,10 @@ class EpisodeSummary:
     largest_return: float
     """Discounted, see ``wm_data.rewards``."""
     thumbnails: tuple[bytes, ...] = ()
+
+    @property
+    def rate_hz(self) -> float | None:
+        return rate_of(self.traits.meta)
 
 
 @dataclass
@@ -133,8 +132,7 @@ def _sample(episode: Episode) -> np.ndarray:
 def _summary(
     name: str, split: str, episode: Episode, findings: list[str], size: int, discount: float
 ) -> EpisodeSummary:
-    meta, count = episode.meta, episode.observations.shape[1] // 3
-    rate = rate_of(meta)
+    meta, rate = episode.meta, rate_of(episode.meta)
     seconds = None if rate is None else len(episode) / rate
     stamps = episode.stamps_ns
     if stamps is not None and len(stamps) > 1 and stamps[-1] > stamps[0]:
@@ -147,13 +145,8 @@ def _summary(
         split=split,
         rows=len(episode),
         seconds=seconds,
-        size=episode.observations.shape[2:],
-        cameras=names_of(meta.get("cameras"), count),
-        rate_hz=rate,
-        vector=names_of(meta.get("vector"), episode.vector.shape[1]),
         action_source=_action_source(meta),
         imagined=is_imagined(meta),
-        reward=str(meta.get("reward") or "not told"),
         total_reward=float(np.sum(episode.rewards, dtype=np.float64)),
         mean_speed=None if speed is None else float(np.mean(speed)),
         ends=ends,

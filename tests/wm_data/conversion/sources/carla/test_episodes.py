@@ -119,7 +119,7 @@ def test_a_flipped_bit_in_a_picture_is_found_by_its_checksum(tmp_path):
     data = bytearray(file.read_bytes())
     data[20_000] ^= 1
     file.write_bytes(data)
-    with pytest.raises(ConversionError, match="observations.npy has another checksum"):
+    with pytest.raises(ConversionError, match="observations.npy does not have the checksum"):
         convert(file)
 
 

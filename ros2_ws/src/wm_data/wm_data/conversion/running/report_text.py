@@ -22,23 +22,13 @@ def summary_table(report: dict) -> Table:
             table.add_row(drive["name"], "failed")
             continue
         reward = drive["actions"]["mean_reward"]
-        table.add_row(
-            drive["name"],
-            str(drive["episodes"]),
-            str(drive["rows"]),
-            f"{60 * drive['actions']['hours']:.1f}",
-            str(len(drive["splits"])),
-            str(sum(drive["skipped"].values())),
-            "" if reward is None else f"{reward:.3f}",
-        )
+        cells = [str(drive["episodes"]), str(drive["rows"]), f"{60 * drive['actions']['hours']:.1f}"]
+        cells += [str(len(drive["splits"])), str(sum(drive["skipped"].values()))]
+        table.add_row(drive["name"], *cells, "" if reward is None else f"{reward:.3f}")
     totals = report["totals"]
     table.add_section()
-    table.add_row(
-        f"{counted(totals['drives'], 'drive')}, {totals['failed']} failed",
-        str(totals["episodes"]),
-        str(totals["rows"]),
-        f"{60 * totals['hours']:.1f}",
-    )
+    what = f"{counted(totals['drives'], 'drive')}, {totals['failed']} failed"
+    table.add_row(what, str(totals["episodes"]), str(totals["rows"]), f"{60 * totals['hours']:.1f}")
     return table
 
 

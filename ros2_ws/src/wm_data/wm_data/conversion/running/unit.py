@@ -26,13 +26,14 @@ _PEDAL_EDGES = np.linspace(0.0, 1.0, 21)
 _EVERY = 50  # pictures between two words about the progress
 
 
+Progress = Callable[[int, int | None], None]
+"""Told the pictures read, and of how many where that is known."""
+
+
 def episodes_of(
-    ref: DriveRef,
-    options: ConvertOptions,
-    report: DriveReport | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    ref: DriveRef, options: ConvertOptions, report: DriveReport | None = None, progress: Progress | None = None
 ) -> Iterator[Episode]:
-    """The episodes of one drive. ``report`` is filled; ``progress`` is told pictures read, and of how many if known.
+    """The episodes of one drive. ``report`` is filled.
 
     Raises ConversionError, ImageError.
     """
@@ -48,9 +49,7 @@ def episodes_of(
         yield from episodes_of_drive(drive, options)
 
 
-def convert_unit(
-    ref: DriveRef, options: ConvertOptions, progress: Callable[[int, int | None], None] | None = None
-) -> dict:
+def convert_unit(ref: DriveRef, options: ConvertOptions, progress: Progress | None = None) -> dict:
     """Write one drive's episodes to ``options.dest``; returns its record, plain values only.
 
     Whatever is wrong with the drive is told in the record's "error", and then nothing of the drive is left.
@@ -64,14 +63,10 @@ def convert_unit(
     try:
         if not is_safe_name(ref.name):
             raise ConversionError(f"the drive's name is {ref.name!r}: such a file could leave the destination")
-        while True:
-            episode = _next(episodes)
-            if episode is None:
-                break
+        while (episode := _next(episodes)) is not None:
             path = write_episode(dest / f"{ref.name}_{len(record['files']):03d}.npz", episode)
-            record["files"].append(
-                {"file": path.name, "rows": len(episode), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
-            )
+            told = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+            record["files"].append({"file": path.name, "rows": len(episode), **told})
             histograms.add(episode)
         if not record["files"]:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in report.skipped.most_common(3))
@@ -100,9 +95,7 @@ def _next(episodes: Iterator[Episode]) -> Episode | None:
         ) from error
 
 
-def _counted(
-    pictures: Iterator[Picture], expected: int | None, progress: Callable[[int, int | None], None]
-) -> Iterator[Picture]:
+def _counted(pictures: Iterator[Picture], expected: int | None, progress: Progress) -> Iterator[Picture]:
     for count, picture in enumerate(pictures):
         if count % _EVERY == 0:
             progress(count, expected)

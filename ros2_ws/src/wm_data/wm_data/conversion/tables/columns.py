@@ -36,25 +36,10 @@ ALIASES = {
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 LEFT_OUT = "\0left_out"
 """A column that readers add and no file has: why a row is skipped, as "in reverse gear"; None where it is not."""
-_FRONT_COLUMNS = (
-    "image",
-    "image_name",
-    "image_file",
-    "image_path",
-    "filename",
-    "file_name",
-    "file",
-    "path",
-    "img",
-    "img_name",
-)
+_FRONT_COLUMNS = "image image_name image_file image_path filename file_name file path img img_name".split()
 _WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0", "on": "1", "off": "0"}
-_GEARS = {
-    "r": -1.0,
-    "reverse": -1.0,
-    **dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0),
-    **dict.fromkeys(("d", "drive", "forward", "f"), 1.0),
-}
+_GEARS = dict.fromkeys(("r", "reverse"), -1.0) | dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0)
+_GEARS |= dict.fromkeys(("d", "drive", "forward", "f"), 1.0)
 _SLOWEST_S, _FASTEST_NS = 2.0, 2e6  # steps of a time without a unit that may be seconds, or nanoseconds
 _LISTED = 12
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")

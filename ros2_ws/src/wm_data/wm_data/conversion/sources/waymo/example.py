@@ -12,16 +12,8 @@ from wm_data.errors import ConversionError
 
 _PERIODS = ("past", "current", "future")
 _STATES = ("x", "y", "length", "width", "bbox_yaw", "velocity_x", "velocity_y")
-_MAP = {
-    **dict.fromkeys((1, 2), "lane"),
-    3: "bike_lane",
-    **dict.fromkeys(range(6, 14), "road_line"),
-    **dict.fromkeys((15, 16), "road_edge"),
-    17: "stop_sign",
-    18: "crosswalk",
-    19: "speed_bump",
-    20: "driveway",
-}
+_MAP = {1: "lane", 2: "lane", 3: "bike_lane", **dict.fromkeys(range(6, 14), "road_line"), 15: "road_edge"}
+_MAP |= {16: "road_edge", 17: "stop_sign", 18: "crosswalk", 19: "speed_bump", 20: "driveway"}
 
 
 def is_example(payload: bytes) -> bool:

@@ -10,64 +10,44 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _PACKAGE = "wm_training.waymo_motion"
 
-# message: {field: (number, type)}; a type in brackets repeats; a capital letter begins the name of a message.
+# message: "type field = number, ..."; a type in brackets repeats; a capital letter begins the name of a message.
 _MESSAGES = {
-    "MapPoint": {"x": (1, "double"), "y": (2, "double")},
-    "LaneCenter": {"type": (2, "int32"), "polyline": (8, "[MapPoint]")},
-    "RoadLine": {"type": (1, "int32"), "polyline": (2, "[MapPoint]")},
-    "RoadEdge": {"type": (1, "int32"), "polyline": (2, "[MapPoint]")},
-    "StopSign": {"position": (2, "MapPoint")},
-    "Crosswalk": {"polygon": (1, "[MapPoint]")},
-    "SpeedBump": {"polygon": (1, "[MapPoint]")},
-    "Driveway": {"polygon": (1, "[MapPoint]")},
+    "MapPoint": "double x = 1, double y = 2",
+    "LaneCenter": "int32 type = 2, [MapPoint] polyline = 8",
+    "RoadLine": "int32 type = 1, [MapPoint] polyline = 2",
+    "RoadEdge": "int32 type = 1, [MapPoint] polyline = 2",
+    "StopSign": "MapPoint position = 2",
+    "Crosswalk": "[MapPoint] polygon = 1",
+    "SpeedBump": "[MapPoint] polygon = 1",
+    "Driveway": "[MapPoint] polygon = 1",
     # In the original these are a oneof, which reads the same where only one of them is there.
-    "MapFeature": {
-        "lane": (3, "LaneCenter"),
-        "road_line": (4, "RoadLine"),
-        "road_edge": (5, "RoadEdge"),
-        "stop_sign": (7, "StopSign"),
-        "crosswalk": (8, "Crosswalk"),
-        "speed_bump": (9, "SpeedBump"),
-        "driveway": (10, "Driveway"),
-    },
-    "ObjectState": {
-        "center_x": (2, "double"),
-        "center_y": (3, "double"),
-        "length": (5, "float"),
-        "width": (6, "float"),
-        "heading": (8, "float"),
-        "velocity_x": (9, "float"),
-        "velocity_y": (10, "float"),
-        "valid": (11, "bool"),
-    },
-    "Track": {"id": (1, "int32"), "object_type": (2, "int32"), "states": (3, "[ObjectState]")},
-    "TrafficSignalLaneState": {"state": (2, "int32"), "stop_point": (3, "MapPoint")},
-    "DynamicMapState": {"lane_states": (1, "[TrafficSignalLaneState]")},
-    "Scenario": {
-        "timestamps_seconds": (1, "[double]"),
-        "tracks": (2, "[Track]"),
-        "scenario_id": (5, "bytes"),
-        "sdc_track_index": (6, "int32"),
-        "dynamic_map_states": (7, "[DynamicMapState]"),
-        "map_features": (8, "[MapFeature]"),
-    },
-    "BytesList": {"value": (1, "[bytes]")},
-    "FloatList": {"value": (1, "[float]")},
-    "Int64List": {"value": (1, "[int64]")},
-    "Feature": {"bytes_list": (1, "BytesList"), "float_list": (2, "FloatList"), "int64_list": (3, "Int64List")},
-    "FeatureEntry": {"key": (1, "bytes"), "value": (2, "Feature")},  # a map's entry, as it is on the wire
-    "Features": {"feature": (1, "[FeatureEntry]")},
-    "Example": {"features": (1, "Features")},
+    "MapFeature": "LaneCenter lane = 3, RoadLine road_line = 4, RoadEdge road_edge = 5, StopSign stop_sign = 7, "
+    "Crosswalk crosswalk = 8, SpeedBump speed_bump = 9, Driveway driveway = 10",
+    "ObjectState": "double center_x = 2, double center_y = 3, float length = 5, float width = 6, "
+    "float heading = 8, float velocity_x = 9, float velocity_y = 10, bool valid = 11",
+    "Track": "int32 id = 1, int32 object_type = 2, [ObjectState] states = 3",
+    "TrafficSignalLaneState": "int32 state = 2, MapPoint stop_point = 3",
+    "DynamicMapState": "[TrafficSignalLaneState] lane_states = 1",
+    "Scenario": "[double] timestamps_seconds = 1, [Track] tracks = 2, bytes scenario_id = 5, "
+    "int32 sdc_track_index = 6, [DynamicMapState] dynamic_map_states = 7, [MapFeature] map_features = 8",
+    "BytesList": "[bytes] value = 1",
+    "FloatList": "[float] value = 1",
+    "Int64List": "[int64] value = 1",
+    "Feature": "BytesList bytes_list = 1, FloatList float_list = 2, Int64List int64_list = 3",
+    "FeatureEntry": "bytes key = 1, Feature value = 2",  # a map's entry, as it is on the wire
+    "Features": "[FeatureEntry] feature = 1",
+    "Example": "Features features = 1",
 }
-SCENARIO_ID_FIELD = _MESSAGES["Scenario"]["scenario_id"][0]
+SCENARIO_ID_FIELD = 5
 
 
 def file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name=f"{_PACKAGE}.proto", package=_PACKAGE, syntax="proto2")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
-        for field_name, (number, kind) in fields.items():
-            field = message.field.add(name=field_name, number=number)
+        for told in fields.split(", "):
+            kind, field_name, _, number = told.split()
+            field = message.field.add(name=field_name, number=int(number))
             repeated, kind = kind.startswith("["), kind.strip("[]")
             field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
             if kind[0].isupper():
