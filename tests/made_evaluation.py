@@ -10,7 +10,7 @@ from wm_evaluation.scorecard.summary import summarise
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.thresholds import Threshold
 from wm_tools.common.thresholds import judge as judge_thresholds
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, differences_of
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, difference_of
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place
@@ -115,17 +115,14 @@ def made_evaluation(name: str, seed=0, reward=True, cameras=1, level=200, open_l
 
 def made_comparison(evaluations, thresholds=()) -> Comparison:
     first = evaluations[0]
-    pairs = [differences_of(first, other) for other in evaluations[1:]]
     parsed = [Threshold.parse(text) for text in thresholds]
     return Comparison(
         options=EvaluateOptions(bag=Path("bag"), bundle=Path("one"), output=Path("out"), steps=6),
         bag={"name": "bag", "frames": 2 * ROWS, "seconds": 6.4},
         machine={"cpu": "some"},
         evaluations=evaluations,
-        differences=[figures for figures, _ in pairs],
-        difference_cards=[card for _, card in pairs],
+        differences=[difference_of(first, other) for other in evaluations[1:]],
         verdicts=judge_thresholds(parsed, {name: figure.value for name, figure in first.figures.items()}),
-        segments=10,
         frames_per_s=100.0,
         times_real_time=8.0,
     )

@@ -8,7 +8,7 @@ from known_engine import KnownEngine, known_drive
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import summarise
 from wm_planner.pilot.modes import Mode
-from wm_tools.evaluate_bag.comparison import Evaluation, differences_of
+from wm_tools.evaluate_bag.comparison import Evaluation, difference_of
 from wm_tools.evaluate_bag.figures import figure_names, figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place
 from wm_tools.evaluate_bag.one_step import OneStep, PictureScores, predict_next
@@ -159,7 +159,8 @@ def test_open_loop_figures_are_the_scorecards_by_name():
 
 def test_differences_are_paired_over_what_both_can_tell():
     ours, baseline = evaluation(0), evaluation(0, dimmer=0.3, lost=slice(20, 30))
-    found, card = differences_of(ours, baseline)
+    difference = difference_of(ours, baseline)
+    found, card = difference.figures, difference.card
     figure = found["action.steer.mae"]
     # The same error in every frame: the paired interval has no width, though frames differ.
     assert figure.value == pytest.approx(-0.3) and figure.high - figure.low < 1e-12

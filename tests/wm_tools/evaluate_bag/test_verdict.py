@@ -10,6 +10,7 @@ from wm_evaluation.terminal import print_whole
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.console import make_console
 from wm_tools.common.thresholds import DEFAULT, judge
+from wm_tools.evaluate_bag.comparison import Difference
 from wm_tools.evaluate_bag.figures import Figure, figures_of
 from wm_tools.evaluate_bag.report import build_page
 from wm_tools.evaluate_bag.report_tables import apart
@@ -101,20 +102,22 @@ def test_another_bundle_is_what_a_bundle_is_better_or_worse_than(steer, brakes, 
         braking(made_evaluation("new"), 0.0), picture_against_copy_last=ALWAYS, return_against_last_seen=ALWAYS
     )
     figures = {"action.steer.mae": steer, "mode.braking_share": brakes}
-    comparison = made([first, made_evaluation("old", seed=1)], differences=[figures])
+    old = made_evaluation("old", seed=1)
+    comparison = made([first, old], differences=[Difference(first, old, figures, {})])
     assert verdict(comparison) == f"new: {text}"
 
 
 def test_a_difference_that_is_not_that_of_the_columns_is_marked_and_one_that_is_is_not():
     ours, theirs = braking(made_evaluation("new"), 0.5), made_evaluation("old", seed=1)
     comparison = made([ours, theirs])
+    (difference,) = comparison.differences
     # 40 of 80 frames braked: the planned steer is compared over the others, the share of braking over all.
-    steer, brakes = (comparison.differences[0][name].value for name in ("action.steer.mae", "mode.braking_share"))
+    steer, brakes = (difference.figures[name].value for name in ("action.steer.mae", "mode.braking_share"))
     columns = [
         [entry.figures[name].value for entry in (ours, theirs)] for name in ("action.steer.mae", "mode.braking_share")
     ]
-    assert steer != pytest.approx(columns[0][0] - columns[0][1]) and apart(comparison, 0, "action.steer.mae") == "*"
-    assert brakes == pytest.approx(columns[1][0] - columns[1][1]) and apart(comparison, 0, "mode.braking_share") == ""
+    assert steer != pytest.approx(columns[0][0] - columns[0][1]) and apart(difference, "action.steer.mae") == "*"
+    assert brakes == pytest.approx(columns[1][0] - columns[1][1]) and apart(difference, "mode.braking_share") == ""
     table = table_of(comparison)
     assert "* over the frames and windows that both can tell" in table
     assert "* over the frames" not in table_of(made([ours, replace(ours, name="other")]))

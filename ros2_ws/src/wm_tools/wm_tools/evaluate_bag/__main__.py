@@ -41,7 +41,7 @@ def _evaluate(options: EvaluateOptions) -> int:
         comparison = evaluate(options, progress)
     write_results(options.output, comparison)
     video = b""
-    if comparison.evaluations[0].moments:
+    if comparison.first.moments:
         write_video(options.output / VIDEO, comparison.evaluations)
         video = (options.output / VIDEO).read_bytes()
     else:

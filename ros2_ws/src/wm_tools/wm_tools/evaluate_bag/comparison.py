@@ -47,32 +47,46 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A bundle's figures minus those of a baseline, over the frames and windows that both know; intervals are paired
+    over the segments. ``card`` has the open loop's as ``wm_evaluation.scorecard.summary.compare`` gives them."""
+
+    ours: Evaluation
+    baseline: Evaluation
+    figures: Mapping[str, Figure]
+    card: Mapping
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All of a run: the bundle first, then the baselines, on the same frames.
 
-    ``verdicts`` are of the first bundle. ``differences[i]`` are the figures of evaluations[0] minus those of
-    evaluations[i + 1], intervals paired over the segments. ``bag`` and ``machine`` are facts for people;
-    ``frames_per_s`` and ``times_real_time`` are of the whole run.
+    ``verdicts`` are of the first bundle, ``differences`` between it and each of the others. ``bag`` and ``machine`` are
+    facts for people; ``frames_per_s`` and ``times_real_time`` are of the complete run.
     """
 
     options: EvaluateOptions
     bag: Mapping[str, object]
     machine: Mapping[str, object]
     evaluations: Sequence[Evaluation]
-    differences: Sequence[Mapping[str, Figure]] = ()
-    difference_cards: Sequence[Mapping] = ()
-    """The open loop's differences as ``wm_evaluation.scorecard.summary.compare`` gives them."""
+    differences: Sequence[Difference] = ()
     verdicts: Sequence[Verdict] = ()
-    segments: int = 0
     frames_per_s: float = float("nan")
     times_real_time: float = float("nan")
 
+    @property
+    def first(self) -> Evaluation:
+        """The bundle that is judged."""
+        return self.evaluations[0]
 
-def differences_of(ours: Evaluation, baseline: Evaluation) -> tuple[dict[str, Figure], dict]:
-    """Figures of ``ours`` minus those of ``baseline`` by name, and the open loop's as `compare` gives them.
+    @property
+    def segments(self) -> int:
+        """How many segments the intervals are made of."""
+        return int(self.first.frames.place.segment[-1]) + 1
 
-    Only over frames and windows that both know, with intervals paired over the segments.
-    """
+
+def difference_of(ours: Evaluation, baseline: Evaluation) -> Difference:
+    """The difference between two bundles on the same frames."""
     found = mean_figures(
         both_known(ours.frames, baseline.frames), both_known(baseline.frames, ours.frames), settings=ours.settings
     )
@@ -80,7 +94,7 @@ def differences_of(ours: Evaluation, baseline: Evaluation) -> tuple[dict[str, Fi
     card = {}
     if len(both):
         card = compare(_chosen(ours.measurements, here), _chosen(baseline.measurements, there), ours.settings)
-    return found | dict(figures_of_card(card, ours.settings)), card
+    return Difference(ours, baseline, found | dict(figures_of_card(card, ours.settings)), card)
 
 
 def _chosen(measurements: Measurements, windows: np.ndarray) -> Measurements:

@@ -29,7 +29,7 @@ KINDS = {
 
 def build_page(comparison: Comparison, video: bytes = b"") -> Page:
     """The page; ``video`` are the bytes of worst_moments.mp4, none where there is no moment worth watching."""
-    step = nearest(comparison.evaluations[0].settings.steps)
+    step = nearest(comparison.first.settings.steps)
     sections = [
         _verdicts(comparison),
         Section("The figures", tables(comparison, step), lead=_about_figures(comparison)),
@@ -43,7 +43,7 @@ def build_page(comparison: Comparison, video: bytes = b"") -> Page:
 
 
 def _lead(comparison: Comparison) -> str:
-    first = comparison.evaluations[0]
+    first = comparison.first
     braking, degraded = (first.figures[f"mode.{mode}_share"] for mode in ("braking", "degraded"))
     period_ms = 1e3 * first.manifest.control_period_s
     text = (
@@ -61,7 +61,7 @@ def _lead(comparison: Comparison) -> str:
 
 
 def _tiles(comparison: Comparison, step: int) -> list[Tile]:
-    first = comparison.evaluations[0]
+    first = comparison.first
     figures = first.figures
     tiles = []
     if comparison.verdicts:
@@ -118,7 +118,7 @@ def _about_figures(comparison: Comparison) -> str:
 
 def _along(comparison: Comparison) -> Section:
     blocks = [Chart(along_the_drive(comparison), "Frame by frame", "surprise")]
-    frames = comparison.evaluations[0].frames
+    frames = comparison.first.frames
     missing = []
     if not np.isfinite(frames.reward).any():
         missing.append("The recording holds no rewards of the kind that the bundle predicts.")
@@ -139,7 +139,7 @@ def _along(comparison: Comparison) -> Section:
 
 
 def _moments(comparison: Comparison, video: bytes) -> Section:
-    first = comparison.evaluations[0]
+    first = comparison.first
     if not first.moments:
         return Section("Moments worth watching", [Prose("There are none.")])
     times = first.frames.times_s(first.manifest.control_period_s)
@@ -206,15 +206,15 @@ def _picture(picture: np.ndarray, alt: str) -> Picture:
 
 
 def _open_loop(comparison: Comparison) -> list[Section]:
-    first = comparison.evaluations[0]
+    first = comparison.first
     if first.card is None:
         why = "; ".join(first.notes) or "no stretch was long enough"
         return [Section("Imagined further ahead", [Prose(f"Not measured: {why}.")])]
     measured = [evaluation for evaluation in comparison.evaluations if evaluation.card is not None]
     differences = {
-        baseline.name: dict(card)
-        for baseline, card in zip(comparison.evaluations[1:], comparison.difference_cards, strict=True)
-        if baseline.card is not None
+        difference.baseline.name: dict(difference.card)
+        for difference in comparison.differences
+        if difference.baseline.card is not None
     }
     return scorecard_sections(Cards({evaluation.name: evaluation.card for evaluation in measured}, differences))
 

@@ -22,7 +22,7 @@ def along_the_drive(comparison: Comparison) -> go.Figure:
 
     A click in the legend hides or shows a bundle in all of them.
     """
-    first = comparison.evaluations[0]
+    first = comparison.first
     frames = first.frames
     times = frames.times_s(first.manifest.control_period_s)
     drawn = _Lines(comparison.evaluations, times)

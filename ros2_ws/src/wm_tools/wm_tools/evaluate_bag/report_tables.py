@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from wm_evaluation.report import Head, Table
 
-from wm_tools.evaluate_bag.comparison import Comparison
+from wm_tools.evaluate_bag.comparison import Comparison, Difference
 from wm_tools.evaluate_bag.figures import Figure
 from wm_tools.evaluate_bag.replay import LATENCIES
 
@@ -109,8 +109,8 @@ def tables(comparison: Comparison, step: int) -> list[Table]:
         for row in group.rows:
             cells = [spell(evaluation.figures.get(row.name), row.how) for evaluation in evaluations]
             cells += [
-                spell_difference(figures.get(row.name), row) + apart(comparison, other, row.name)
-                for other, figures in enumerate(comparison.differences)
+                spell_difference(difference.figures.get(row.name), row) + apart(difference, row.name)
+                for difference in comparison.differences
             ]
             rows.append((row.label, *cells))
         found.append(Table([Head(group.title, group.metric), *names], rows))
@@ -158,16 +158,12 @@ APART = "*"
 ABOUT_APART = f"{APART} over the frames and windows that both can tell, so not the difference of the columns"
 
 
-def apart(comparison: Comparison, baseline: int, name: str) -> str:
-    """A mark where a difference is not that of the columns, as where one of the two braked; else nothing.
-
-    ``baseline`` is the place in ``differences``, ``name`` that of the figure.
-    """
-    ours, theirs = (comparison.evaluations[place].figures.get(name) for place in (0, baseline + 1))
-    difference = comparison.differences[baseline].get(name)
-    if not (told(ours) and told(theirs) and told(difference)):
+def apart(difference: Difference, name: str) -> str:
+    """A mark where a figure's difference is not that of the columns, as where one of the two braked; else nothing."""
+    ours, theirs, found = (of.figures.get(name) for of in (difference.ours, difference.baseline, difference))
+    if not (told(ours) and told(theirs) and told(found)):
         return ""
-    return "" if math.isclose(difference.value, ours.value - theirs.value, rel_tol=1e-6, abs_tol=1e-9) else APART
+    return "" if math.isclose(found.value, ours.value - theirs.value, rel_tol=1e-6, abs_tol=1e-9) else APART
 
 
 def spell_difference(figure: Figure | None, row: Row) -> str:

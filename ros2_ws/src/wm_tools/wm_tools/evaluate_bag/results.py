@@ -31,7 +31,6 @@ def write_results(folder: Path, comparison: Comparison) -> None:
 
 def result_of(comparison: Comparison) -> dict:
     """All of result.json."""
-    first = comparison.evaluations[0]
     return {
         "format_version": FORMAT_VERSION,
         "verdict": verdict(comparison),
@@ -47,10 +46,13 @@ def result_of(comparison: Comparison) -> dict:
         "segments": comparison.segments,
         "bundles": [_bundle(evaluation) for evaluation in comparison.evaluations],
         "differences": [
-            {"bundle": first.name, "baseline": baseline.name, "figures": _figures(figures), "open_loop": card}
-            for baseline, figures, card in zip(
-                comparison.evaluations[1:], comparison.differences, comparison.difference_cards, strict=True
-            )
+            {
+                "bundle": difference.ours.name,
+                "baseline": difference.baseline.name,
+                "figures": _figures(difference.figures),
+                "open_loop": difference.card,
+            }
+            for difference in comparison.differences
         ],
     }
 

@@ -15,7 +15,7 @@ from wm_tools.common.errors import BagError, BundleRefused
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.thresholds import DEFAULT, check_names, judge
 from wm_tools.evaluate_bag.bundle_run import BundleRun, first_rows
-from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, differences_of
+from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, difference_of
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import figure_names, figures_of
 from wm_tools.evaluate_bag.frames import Frames
@@ -46,7 +46,6 @@ def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> C
         _check_same_frames(evaluations)
     took_s = time.perf_counter() - began_s
     first = evaluations[0]
-    pairs = [differences_of(first, baseline) for baseline in evaluations[1:]]
     period_s = first.manifest.control_period_s
     seconds = float(first.frames.times_s(period_s)[-1]) + period_s
     frames = len(first.frames) * len(evaluations)
@@ -55,10 +54,8 @@ def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> C
         bag=_bag_facts(recording, first.frames, seconds),
         machine={**machine_facts(), "inference": replay.parts.engine.provider},
         evaluations=evaluations,
-        differences=[figures for figures, _ in pairs],
-        difference_cards=[card for _, card in pairs],
+        differences=[difference_of(first, baseline) for baseline in evaluations[1:]],
         verdicts=judge(options.thresholds or DEFAULT, {name: figure.value for name, figure in first.figures.items()}),
-        segments=int(first.frames.place.segment[-1]) + 1,
         frames_per_s=frames / took_s,
         times_real_time=seconds * len(evaluations) / took_s,
     )

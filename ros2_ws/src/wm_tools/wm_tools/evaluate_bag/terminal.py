@@ -43,8 +43,7 @@ def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
         cells = [_spell_of(evaluation, name) for evaluation in evaluations]
         cells += [
-            _spell(difference.get(name)) + apart(comparison, other, name)
-            for other, difference in enumerate(comparison.differences)
+            _spell(difference.figures.get(name)) + apart(difference, name) for difference in comparison.differences
         ]
         rows.append([name, *cells])
     if sum(column + _BETWEEN for column in _widths(rows)) > width:

@@ -19,13 +19,13 @@ _LENGTH = 100  # of a reason for braking
 
 def verdict(comparison: Comparison) -> str:
     """The line, without an end: 'NAME: worse than BASELINE in braking (+83.2%); …'."""
-    first = comparison.evaluations[0]
+    first = comparison.first
     failed = not all(entry.holds for entry in comparison.verdicts)
     parts = [spell_verdicts(comparison.verdicts)] if failed or comparison.options.thresholds else []
     step = nearest(first.settings.steps)
     parts += [
-        _against(baseline.name, figures, step, comparison.segments)
-        for baseline, figures in zip(comparison.evaluations[1:], comparison.differences, strict=True)
+        _against(difference.baseline.name, difference.figures, step, comparison.segments)
+        for difference in comparison.differences
     ]
     doubts, facts = _by_itself(first)
     if doubts:
