@@ -45,6 +45,10 @@ class Evaluation:
     notes: Sequence[str] = ()
     """What somebody who reads the figures should know."""
 
+    def moment_at(self, frame: int) -> Moment | None:
+        """The moment at this frame."""
+        return next((moment for moment in self.moments if moment.frame == frame), None)
+
 
 @dataclass(frozen=True)
 class Difference:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from wm_bundle.times import NS_PER_S
 
-KINDS = ("surprise", "action", "prediction")
+KINDS = {
+    "surprise": "surprise of {:.1f} nats",
+    "action": "planned {:.2f} away from the recorded command",
+    "prediction": "imagined picture off by {:.4f} (mean squared error)",
+}
 APART_S = 2.0  # between two moments of one recording
 LEAD_S = 1.0  # from the clip's beginning to a moment of surprise or action
 
@@ -39,11 +43,12 @@ class Moment:
         """Frames from the clip's beginning to the moment."""
         return self.frame - self.first
 
+    def __str__(self) -> str:
+        return KINDS[self.kind].format(self.value)
+
 
 @dataclass(frozen=True)
 class _Candidate:
-    kind: str
-    value: float
     drive: int
     stamp_ns: int
     moment: Moment
@@ -91,15 +96,13 @@ class MomentKeeper:
                     worst.append(int(row))
             found = [
                 _Candidate(
-                    kind,
-                    float(values[row]),
                     scores.drive,
                     int(scores.stamps_ns[row]),
                     clip(kind, float(values[row]), row, int(scores.clip_starts[kind][row])),
                 )
                 for row in worst
             ]
-            self._kept[kind] = sorted(self._kept[kind] + found, key=lambda c: -c.value)[: self._count]
+            self._kept[kind] = sorted(self._kept[kind] + found, key=lambda c: -c.moment.value)[: self._count]
 
     def chosen(self) -> list[Moment]:
         """The moments: in turn the worst of every kind that is far enough from all before it, in the order of time."""
@@ -115,8 +118,14 @@ class MomentKeeper:
 
     def _is_beaten(self, kind: str, value: float) -> bool:
         kept = self._kept[kind]
-        return len(kept) == self._count and kept[-1].value >= value
+        return len(kept) == self._count and kept[-1].moment.value >= value
 
 
 def _near(one: _Candidate, other: _Candidate) -> bool:
     return one.drive == other.drive and abs(one.stamp_ns - other.stamp_ns) < APART_S * NS_PER_S
+
+
+def side_by_side(picture: np.ndarray) -> np.ndarray:
+    """A picture (C, H, W) of K cameras as (H, K·W, 3)."""
+    channels, height, _ = picture.shape
+    return picture.reshape(channels // 3, 3, height, -1).transpose(2, 0, 3, 1).reshape(height, -1, 3)

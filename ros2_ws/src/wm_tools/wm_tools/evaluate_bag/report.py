@@ -1,7 +1,5 @@
 """report.html of `evaluate_bag`: is this model better, is it safe, and where should one look?"""
 
-import math
-
 import numpy as np
 from wm_evaluation.report import Chart, Facts, Head, Page, Picture, Prose, Section, Table, Tile, Video
 from wm_evaluation.report.charts import histogram
@@ -9,8 +7,9 @@ from wm_evaluation.scorecard.sections import scorecard_sections
 from wm_evaluation.scorecard.tables import Cards
 from wm_evaluation.wording import counted
 
+from wm_tools.common.verdict_table import verdict_table
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
-from wm_tools.evaluate_bag.moments import Moment
+from wm_tools.evaluate_bag.moments import Moment, side_by_side
 from wm_tools.evaluate_bag.report_charts import along_the_drive
 from wm_tools.evaluate_bag.report_tables import ABOUT_APART, latency_table, nearest, tables, told
 from wm_tools.evaluate_bag.results import result_of
@@ -20,18 +19,17 @@ TITLE = "Evaluation on a recorded drive"
 FEW_SEGMENTS = 10  # below which the intervals are rough
 STRIP = 7  # pictures of a moment, about
 PICTURE_WIDTH = 72  # [px] of a camera's picture in a strip
-KINDS = {
-    "surprise": "surprise of {:.1f} nats",
-    "action": "planned {:.2f} away from the recorded command",
-    "prediction": "imagined picture off by {:.4f} (mean squared error)",
-}
 
 
 def build_page(comparison: Comparison, video: bytes = b"") -> Page:
     """The page; ``video`` are the bytes of worst_moments.mp4, none where there is no moment worth watching."""
     step = nearest(comparison.first.settings.steps)
     sections = [
-        _verdicts(comparison),
+        Section(
+            "Thresholds",
+            [verdict_table(comparison.verdicts)],
+            lead="" if comparison.options.thresholds else "None were given, so this is the default.",
+        ),
         Section("The figures", tables(comparison, step), lead=_about_figures(comparison)),
         _along(comparison),
         _moments(comparison, video),
@@ -92,19 +90,6 @@ def _short(figure, how: str, unit: str = "") -> str:
     return f"{figure.value:{how}}{unit}" if told(figure) else "–"
 
 
-def _verdicts(comparison: Comparison) -> Section:
-    rows = [
-        (
-            str(verdict.threshold),
-            "holds" if verdict.holds else "fails",
-            "not measured" if math.isnan(verdict.value) else f"{verdict.value:.6g}",
-        )
-        for verdict in comparison.verdicts
-    ]
-    lead = "" if comparison.options.thresholds else "None were given, so this is the default."
-    return Section("Thresholds", [Table(["threshold", "verdict", "found"], rows)], lead=lead)
-
-
 def _about_figures(comparison: Comparison) -> str:
     segments = comparison.segments
     text = f"In brackets 95 % intervals by resampling {counted(segments, 'segment')} of the drive."
@@ -152,7 +137,7 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
                 str(first.frames.place.episode[moment.frame]),
                 str(first.frames.place.row[moment.frame]),
                 _mode(first, moment),
-                KINDS[moment.kind].format(moment.value),
+                str(moment),
             )
             for number, moment in enumerate(first.moments, 1)
         ],
@@ -183,7 +168,7 @@ def _strips(comparison: Comparison, number: int, moment: Moment) -> Table:
     steps = sorted({*np.linspace(0, last, min(STRIP, last + 1)).round().astype(int).tolist(), min(moment.offset, last)})
     rows = [("real", [_picture(moment.pictures[step], f"real, {step} steps ahead") for step in steps])]
     for evaluation in comparison.evaluations:
-        other = next((other for other in evaluation.moments if other.frame == moment.frame), None)
+        other = evaluation.moment_at(moment.frame)
         name = "imagined" if len(comparison.evaluations) == 1 else f"imagined: {evaluation.name}"
         if other is None or other.first != moment.first:
             rows.append((name, "not measured from the same frame"))
@@ -193,16 +178,12 @@ def _strips(comparison: Comparison, number: int, moment: Moment) -> Table:
             (name, [_picture(whole[step], f"{name}, {step} steps ahead") for step in steps if step < len(whole)])
         )
     shown = ", ".join(f"{step}{' (the moment)' if step == moment.offset else ''}" for step in steps)
-    return Table(
-        ["", f"{shown} steps ahead"], rows, caption=f"Moment {number}: {KINDS[moment.kind].format(moment.value)}"
-    )
+    return Table(["", f"{shown} steps ahead"], rows, caption=f"Moment {number}: {moment}")
 
 
 def _picture(picture: np.ndarray, alt: str) -> Picture:
-    """uint8 (C, H, W), the cameras side by side."""
-    channels, height, _ = picture.shape
-    cameras = picture.reshape(channels // 3, 3, height, -1).transpose(2, 0, 3, 1).reshape(height, -1, 3)
-    return Picture(np.ascontiguousarray(cameras), alt, width=PICTURE_WIDTH * channels // 3)
+    """Of uint8 (C, H, W)."""
+    return Picture(np.ascontiguousarray(side_by_side(picture)), alt, width=PICTURE_WIDTH * len(picture) // 3)
 
 
 def _open_loop(comparison: Comparison) -> list[Section]:

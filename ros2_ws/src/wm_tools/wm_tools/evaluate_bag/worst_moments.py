@@ -13,7 +13,7 @@ from wm_evaluation.video import write_video as write_frames
 
 from wm_tools.evaluate_bag.clip_plots import ALARM, INK, PAPER, SOFT, Curve, Plot, PlotStrip
 from wm_tools.evaluate_bag.comparison import Evaluation
-from wm_tools.evaluate_bag.moments import Moment
+from wm_tools.evaluate_bag.moments import Moment, side_by_side
 
 SEEN, IMAGINED, REAL = (110, 118, 130), (240, 140, 20), (60, 196, 174)
 BUNDLES = ((110, 163, 255), (179, 148, 255), (226, 160, 67), (242, 127, 184))  # colours, in turn
@@ -23,11 +23,6 @@ LEAST_WIDTH = 640  # [px] of the video, for the text
 BORDER, GAP, LABEL, HEADER, PLOT = 3, 8, 22, 58, 84  # [px]
 PAUSE_S = 0.8  # at the moment itself, and after a clip's last frame
 FAR = 3.0  # times the largest surprise of a clip, above which the threshold is not drawn
-KINDS = {
-    "surprise": "surprise {:.1f} nats",
-    "action": "planned {:.2f} from the recorded command",
-    "prediction": "imagined picture off by {:.4f} (mean squared)",
-}
 
 
 def write_video(path: Path, evaluations: Sequence[Evaluation]) -> None:
@@ -87,10 +82,7 @@ class _Clip:
 
     def __init__(self, evaluations: Sequence[Evaluation], number: int, moment: Moment):
         self._evaluations, self._number, self._moment = evaluations, number, moment
-        self._others = [
-            next((other for other in evaluation.moments if other.frame == moment.frame), None)
-            for evaluation in evaluations
-        ]
+        self._others = [evaluation.moment_at(moment.frame) for evaluation in evaluations]
         self._layout = _layout(moment.pictures[0], len(evaluations) + 2)
         rows = slice(moment.first, moment.first + len(moment.pictures))
         self._plots = PlotStrip(_plots(evaluations, rows), self._layout.video_width, PLOT, moment.offset)
@@ -108,7 +100,9 @@ class _Clip:
             area = canvas[top + LABEL : top + layout.height, left : left + layout.width]
             area[:] = colour
             if picture is not None:
-                area[BORDER:-BORDER, BORDER:-BORDER] = _enlarged(picture, layout.scale)
+                area[BORDER:-BORDER, BORDER:-BORDER] = (
+                    side_by_side(picture).repeat(layout.scale, 0).repeat(layout.scale, 1)
+                )
         self._plots.draw(canvas[HEADER + layout.pictures_height :], step)
         return canvas
 
@@ -125,7 +119,7 @@ class _Clip:
         first, moment = self._evaluations[0], self._moment
         frames, frame = first.frames, moment.first + step
         width = canvas.shape[1] - 2 * GAP
-        title = f"{self._number + 1} of {len(first.moments)}: {KINDS[moment.kind].format(moment.value)}"
+        title = f"{self._number + 1} of {len(first.moments)}: {moment}"
         _write(canvas, title, (GAP, 22), width, ALARM if step == moment.offset else INK, 0.6)
         begin = np.flatnonzero(frames.place.drive == frames.place.drive[frame])[0]
         seconds = float(frames.place.stamp_ns[frame] - frames.place.stamp_ns[begin]) * 1e-9
@@ -170,13 +164,6 @@ def _imagined(other: Moment | None, moment: Moment, step: int) -> tuple[np.ndarr
     if place <= 0:
         return moment.pictures[step], SEEN
     return (other.imagined[place - 1], IMAGINED) if place <= len(other.imagined) else (None, SEEN)
-
-
-def _enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
-    """uint8 (C, H, W) of K cameras as (H·scale, K·W·scale, 3)."""
-    channels, height, width = picture.shape
-    cameras = picture.reshape(channels // 3, 3, height, width).transpose(2, 0, 3, 1).reshape(height, -1, 3)
-    return cameras.repeat(scale, 0).repeat(scale, 1)
 
 
 def _write(

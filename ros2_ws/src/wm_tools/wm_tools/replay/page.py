@@ -10,6 +10,7 @@ from wm_evaluation.report.charts import Panel, Series, bars, histogram, lines, p
 from wm_evaluation.wording import counted
 
 from wm_tools.common.thresholds import Verdict, spell_verdicts
+from wm_tools.common.verdict_table import verdict_table
 from wm_tools.replay.agreement import CAUSES, WITHIN
 from wm_tools.replay.frames import Frame
 from wm_tools.replay.result import FIGURES, Replay, figures, longest_drop
@@ -21,7 +22,7 @@ def build_page(replay: Replay, judged: Sequence[Verdict]) -> Page:
     """The whole page. ``judged``: the thresholds' verdicts."""
     values = figures(replay)
     sections = [
-        _thresholds(judged),
+        Section("Thresholds", [verdict_table(judged)]) if judged else None,
         _latency(replay),
         _agreement(replay),
         _commands(replay),
@@ -59,15 +60,6 @@ def _tiles(replay: Replay, values: dict[str, float]) -> list[Tile]:
         ),
         Tile(str(unasked), "unasked brakes", "replay_unasked", "bad" if unasked else ""),
     ]
-
-
-def _thresholds(judged: Sequence[Verdict]) -> Section | None:
-    if not judged:
-        return None
-    rows = [
-        [str(verdict.threshold), _number(verdict.value), "holds" if verdict.holds else "fails"] for verdict in judged
-    ]
-    return Section("Thresholds", [Table(["threshold", "found", "verdict"], rows)])
 
 
 def _latency(replay: Replay) -> Section:
