@@ -8,7 +8,7 @@ import pytest
 from wm_bundle import CameraSpec, from_command, to_command
 from wm_data.episodes import read_episode
 from wm_training.collecting.collector import Collector
-from wm_training.collecting.drivers import BurstNoise, PlannerFollower
+from wm_training.collecting.drivers import BurstNoise, Follower
 from wm_training.collecting.options import CollectOptions
 from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
 from wm_training.errors import CollectError
@@ -136,7 +136,7 @@ def test_without_an_expert_the_planners_drive_has_no_labels(tmp_path):
 
 
 def test_bursts_push_the_planners_command_as_they_push_the_experts():
-    driver, noise = PlannerFollower(BurstNoise(0.08, 0.5, 0.4)), BurstNoise(0.08, 0.5, 0.4)
+    driver, noise = Follower("planned", BurstNoise(0.08, 0.5, 0.4)), BurstNoise(0.08, 0.5, 0.4)
     driver.begin(9)
     noise.begin(9)
     pushes = [noise.next() for _ in range(300)]

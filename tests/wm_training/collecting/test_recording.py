@@ -1,6 +1,6 @@
 import numpy as np
 from wm_bundle import from_command
-from wm_training.collecting.drivers import AutopilotWithBursts, BurstNoise, ExpertFollower, RandomDriver
+from wm_training.collecting.drivers import AutopilotWithBursts, BurstNoise, Follower, RandomDriver
 from wm_training.collecting.recording import EpisodeRecorder, Tick, TickAssembler
 
 PERIOD = 80_000_000
@@ -124,7 +124,7 @@ def test_the_assembler_holds_only_so_many_incomplete_ticks():
 
 def test_noise_comes_in_bursts_and_repeats_with_its_seed():
     def drive(seed):
-        driver = ExpertFollower(BurstNoise(period_s=0.08, every_s=2.0, strength=0.4))
+        driver = Follower("expert", BurstNoise(period_s=0.08, every_s=2.0, strength=0.4))
         driver.begin(seed)
         return np.stack([from_command(driver.drive(tick(0)).command) for _ in range(2000)])
 

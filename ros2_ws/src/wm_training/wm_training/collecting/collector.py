@@ -17,8 +17,7 @@ from wm_training.collecting.drivers import (
     BurstNoise,
     Decision,
     Driver,
-    ExpertFollower,
-    PlannerFollower,
+    Follower,
     RandomDriver,
 )
 from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
@@ -146,8 +145,8 @@ class Collector:
             return RandomDriver(period_s)
         noise = BurstNoise(period_s, options.noise_every, options.noise_strength) if options.with_noise else None
         if self.node.planner:
-            return PlannerFollower(noise)
-        return ExpertFollower(noise) if with_expert else AutopilotWithBursts(noise)
+            return Follower("planned", noise)
+        return Follower("expert", noise) if with_expert else AutopilotWithBursts(noise)
 
     def _meta(self, planner: dict | None) -> dict:
         options = self.options

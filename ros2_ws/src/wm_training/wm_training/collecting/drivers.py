@@ -1,7 +1,7 @@
 """Who drives while episodes are recorded. Plain classes: a tick in, a decision out."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from wm_bundle import from_command, to_command
@@ -66,12 +66,14 @@ class BurstNoise:
         return self.push
 
 
-class _Follower:
-    """Sends the command that comes with the tick, disturbed or not."""
+class Follower:
+    """Sends the command that comes with the tick, disturbed or not: the ``expert``'s, where the simulator publishes it
+    (expert_control), or the one ``planned``; what the expert would do stays the label of its row."""
 
     wants_autopilot = False
 
-    def __init__(self, noise: BurstNoise | None):
+    def __init__(self, told: Literal["expert", "planned"], noise: BurstNoise | None):
+        self.told = told
         self.noise = noise
 
     def begin(self, seed: int) -> None:
@@ -82,27 +84,8 @@ class _Follower:
     def drive(self, tick: Tick) -> Decision:
         """The command plus the push of the moment."""
         push = self.noise.next() if self.noise else None
-        command = self._command(tick)
-        if push is None:
-            return Decision(command)
-        return Decision(to_command(from_command(command) + push))
-
-    def _command(self, tick: Tick) -> np.ndarray:
-        raise NotImplementedError
-
-
-class ExpertFollower(_Follower):
-    """Sends the expert's own command; needs a simulator that publishes it (expert_control)."""
-
-    def _command(self, tick: Tick) -> np.ndarray:
-        return tick.expert
-
-
-class PlannerFollower(_Follower):
-    """Sends what the planner commands for the tick; what the expert would do stays the label of its row."""
-
-    def _command(self, tick: Tick) -> np.ndarray:
-        return tick.planned
+        command = getattr(tick, self.told)
+        return Decision(command if push is None else to_command(from_command(command) + push))
 
 
 class AutopilotWithBursts:
