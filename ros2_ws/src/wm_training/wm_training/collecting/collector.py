@@ -178,9 +178,8 @@ class Collector:
                 recorder.meta["seed"] = seed
             episode = self._drive(recorder, driver)
             # A camera that lacks now and then was late on this machine, and the next attempt has it.
-            whole = recorder.gaps == 0 and episode.camera_mask is None
-            repeatable = whole and self._all_began_with(episode)
-            if not repeatable and resettable and attempt < ATTEMPTS:
+            complete = recorder.gaps == 0 and episode.camera_mask is None and self._all_began_with(episode)
+            if not complete and resettable and attempt < ATTEMPTS:
                 continue
             if len(episode) >= self.options.min_rows:
                 write_episode(self.path(index), episode)
