@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import argparse  # set-up runs before anything is installed: Python alone
 import contextlib
 import fcntl
 import os

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import argparse  # as the `ros2` that it stands for
 import asyncio
 import os
 import sys

@@ -9,6 +9,10 @@ from wm_evaluation.command_line import option
 from wm_data.conversion.pictures import CameraView, Fit
 from wm_data.conversion.sources import SOURCES
 
+_WHEELBASE = (
+    "that of the source's vehicle where it is known (docs/conversion_datasets.md), else 2.85, a passenger car's"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BagRecovery:
@@ -29,15 +33,13 @@ class BagReading(BagRecovery):
     actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
     """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
     auto: the first of these that the source has."""
-    max_steer_deg: Annotated[float, tyro.conf.arg(aliases=("--max-steer",))] = 70.0
+    max_steer_deg: Annotated[float, option("DEGREES", None, "--max-steer")] = 70.0
     """Road wheel angle that steer 1 stands for [degrees], above 0 and below 90; 70 is that of CARLA's usual vehicle.
     One for all data that are used together."""
-    wheelbase: float | None = None
-    """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn. Default: that of the
-    source's vehicle where it is known (docs/conversion_datasets.md), else 2.85, a passenger car's."""
-    tolerance_ms: float | None = None
-    """Longest time between a picture of the first camera and those of the others in a row [ms]. Default: half a
-    period."""
+    wheelbase: Annotated[float | None, option("METRES", default=_WHEELBASE)] = None
+    """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn."""
+    tolerance_ms: Annotated[float | None, option("MS", default="half a period")] = None
+    """Longest time between a picture of the first camera and those of the others in a row [ms]."""
     target_speed: float = 8.0
     """Speed at which the reward for efficiency is full [m/s]."""
 
@@ -68,23 +70,25 @@ class ConvertOptions(BagReading):
 
     kind: Annotated[Literal[tuple(SOURCES)], tyro.conf.Positional]
     """What the source is."""
-    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    source: Annotated[str, tyro.conf.Positional, option("SOURCE")]
     """File or folder that is read; a folder may hold many recordings. It is never written to."""
-    dest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
+    dest: Annotated[str, tyro.conf.Positional, option("DEST")]
     """Folder for the episodes (*.npz), manifest.json and report.json."""
-    rate: float | None = None
-    """Rows per second [Hz]. Default: as the first camera's pictures come."""
+    rate: Annotated[float | None, option("HZ", default="as the first camera's pictures come")] = None
+    """Rows per second [Hz]."""
     image_size: int = 64
     """Height and width of the pictures [px]."""
-    cameras: tuple[str, ...] = ()
-    """Cameras by name, in the order in which they are stacked. Default: the source's usual front camera."""
+    cameras: Annotated[tuple[str, ...], option("NAME [NAME ...]", default="the source's usual front camera")] = ()
+    """Cameras by name, in the order in which they are stacked."""
     fit: Fit = "stretch"
     """How pictures get square: each side scaled on its own, the middle cut out, or black bars."""
-    crop: tuple[int, int, int, int] | None = None
-    """TOP LEFT HEIGHT WIDTH of the source's pictures to cut out first [px]."""
-    frame_rate: float | None = None
+    crop: Annotated[tuple[int, int, int, int] | None, option("TOP LEFT HEIGHT WIDTH", default="none")] = None
+    """Part of the source's pictures to cut out first [px]."""
+    frame_rate: Annotated[
+        float | None, option("HZ", default="20, Bench2Drive 10, carla_garage 4, where they tell none")
+    ] = None
     """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; it counts instead
-    of a time that they tell. Default: 20, Bench2Drive 10, carla_garage 4, where they tell none."""
+    of a time that they tell."""
     min_rows: int = 10
     """Episodes shorter than this are skipped [rows]."""
     max_rows: int = 2000
@@ -97,8 +101,8 @@ class ConvertOptions(BagReading):
     """I/N: convert only every N-th recording, starting with the I-th; for job arrays."""
     resume: bool = False
     """Go on with a conversion that was stopped: recordings that are complete in DEST are not converted again."""
-    report: str | None = None
-    """File for the report (*.json); a readable one is written beside it, as .txt. Default: DEST/report.json."""
+    report: Annotated[str | None, option("FILE.json", default="DEST/report.json")] = None
+    """File for the report (*.json); a readable one is written beside it, as .txt."""
 
     def __post_init__(self):
         super().__post_init__()
