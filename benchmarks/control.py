@@ -89,10 +89,8 @@ class Stages:
 
 
 def measure(bundle: Path, quick: bool, say: Callable[[str], None]) -> dict:
-    """Latency of every command of one drive, and of the table's searches, by candidates x horizon x iterations.
-
-    Raises PlannerError for a bundle that cannot be used, BenchmarkError when the planner brakes.
-    """
+    """Latency of every command of one drive, and of the table's searches, by candidates x horizon x iterations. Raises
+    PlannerError for a bundle that cannot be used, BenchmarkError when the planner brakes."""
     say("control, a drive")
     result = _drive(bundle, steps=10 if quick else 190)
     table, bundles, sizes = {}, {}, untrained.sizes_of(bundle)

@@ -62,10 +62,8 @@ class _Latencies:
 
 
 def measure(options: Options, say: Callable[[str], None]) -> dict:
-    """Percentiles of each kind of drive, and what the view adds to them with 95 % intervals.
-
-    Raises BundleError, and BenchmarkError where there is no browser and where a process ends.
-    """
+    """Percentiles of each kind of drive, and what the view adds to them with 95 % intervals. Raises BundleError, and
+    BenchmarkError where there is no browser and where a process ends."""
     browser = shutil.which(options.chromium)
     if browser is None:
         raise BenchmarkError(f"no browser {options.chromium!r} on the PATH: give one with --chromium")

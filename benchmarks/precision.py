@@ -45,10 +45,8 @@ class Options:
 
 
 def measure(options: Options, say: Callable[[str], None]) -> dict:
-    """Validation losses of both precisions and their ratio, bfloat16 over float32.
-
-    Raises EpisodeError for unusable data, and BenchmarkError without episodes for validation.
-    """
+    """Validation losses of both precisions and their ratio, bfloat16 over float32. Raises EpisodeError for unusable
+    data, and BenchmarkError without episodes for validation."""
     runs = {precision: [_losses(options, precision, seed, say) for seed in options.seeds] for precision in PRECISIONS}
     means = {precision: {name: _mean(found, name) for name in found[0]} for precision, found in runs.items()}
     full, reduced = (means[precision] for precision in PRECISIONS)

@@ -41,8 +41,7 @@ def measure(
 
     ``peer`` is a clone of NM512/dreamerv3-torch. Its update has no value head and no actor, so the ratio is that of our
     update without them. Each of the ``rounds`` is a process of ours (but in a quick run), and with a peer one for each
-    side of the ratio.
-    Raises BenchmarkError.
+    side of the ratio. Raises BenchmarkError.
     """
     sizes, updates, peer_updates = (QUICK_SIZES, 2, 1) if quick else (SIZES, _UPDATES, _PEER_UPDATES)
     ours, alone, theirs = [], [], []

@@ -46,11 +46,8 @@ def sizes_of(bundle: Path) -> dict:
 
 
 def write_untrained(folder: Path, sizes: dict, horizon: int, head_layers: int = 1) -> Bundle:
-    """Write a bundle into ``folder``.
-
-    ``sizes`` are fields of WorldModelTrainConfig; ``head_layers`` hidden layers of the heads for reward, value and
-    continue.
-    """
+    """Write a bundle into ``folder``. ``sizes`` are fields of WorldModelTrainConfig; ``head_layers`` hidden layers of
+    the heads for reward, value and continue."""
     torch.manual_seed(0)
     config = WorldModelTrainConfig(**sizes, imagination_horizon=horizon)
     model = WorldModel(config, channels=3, vector_size=1)

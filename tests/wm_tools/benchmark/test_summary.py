@@ -114,7 +114,7 @@ def test_a_controller_that_braked_often_is_not_called_fast():
         driven = [episode("planner", 1, 3.0, braking_share=share), episode("random", 1, 3.0, braking_share=None)]
         return " ".join(build_summary(SETTINGS, driven, {}, planned=2)["caveats"])
 
-    assert "planner braked in 84% of its frames (lock-step): to brake is fast" in caveats(0.84)
+    assert "planner braked in 84% of its frames (lock-step): braking is fast" in caveats(0.84)
     assert "braked" not in caveats(0.04) and "braked" not in caveats(None)
 
 

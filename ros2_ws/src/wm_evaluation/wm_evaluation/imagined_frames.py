@@ -17,11 +17,8 @@ _PERSISTENCE = 0.9  # of that, and of the vector inputs, from frame to frame
 
 @dataclass(frozen=True)
 class Observation:
-    """One frame.
-
-    ``image`` (C, height, width) uint8, ``vector`` (V,) in physical units, ``previous_action`` (3,) the command that
-    acted until it, ``camera_mask`` (K,) or None for all, ``is_first``: a belief begins with it.
-    """
+    """One frame. ``image`` (C, height, width) uint8, ``vector`` (V,) in physical units, ``previous_action`` (3,) the
+    command that acted until it, ``camera_mask`` (K,) or None for all, ``is_first``: a belief begins with it."""
 
     image: np.ndarray
     vector: np.ndarray

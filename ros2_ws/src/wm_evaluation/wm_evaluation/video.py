@@ -1,6 +1,5 @@
 """The one writer of moving pictures, the same bytes for the same frames: videos as H.264 in MP4, which every browser
-plays, and pictures that loop as animated WebP, which pages show where they show a picture.
-"""
+plays, and pictures that loop as animated WebP, which pages show where they show a picture."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ WEBP = {"lossless": True, "method": 4, "quality": 50}
 
 
 def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], rate_hz: float, hold_s: float = 0.0) -> None:
-    """Write frames uint8 RGB (H, W, 3) as a video, whole or not at all; the last one stays for ``hold_s`` more.
+    """Write frames uint8 RGB (H, W, 3) as a video, completely or not at all; the last one stays for ``hold_s`` more.
 
     Raises ValueError without any frame, for frames of several sizes, or of an odd one, which H.264 cannot hold;
     OSError, also where PyAV has no such encoder.
@@ -43,8 +42,8 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], rate_hz: 
 
 
 def write_loop(path: str | os.PathLike, frames: Iterable[np.ndarray], durations_ms: Sequence[int]) -> None:
-    """Write frames uint8 RGB (H, W, 3), each shown for its duration [ms], as a picture that loops for ever, whole or
-    not at all. All frames are in memory at once.
+    """Write frames uint8 RGB (H, W, 3), each shown for its duration [ms], as a picture that loops for ever, completely
+    or not at all. All frames are in memory at once.
 
     Raises ValueError without any frame, for frames of several sizes, or other than one for each duration; OSError.
     """

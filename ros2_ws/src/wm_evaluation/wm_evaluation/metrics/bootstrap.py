@@ -11,7 +11,7 @@ BLOCK_NUMBERS = 2**22  # numbers of the weights that are computed at a time
 
 
 class SegmentBootstrap:
-    """Resamples whole segments with replacement: windows of one drive, or of one piece of it, are not independent.
+    """Resamples entire segments with replacement: windows of one drive, or of one piece of it, are not independent.
 
     Every result has 1 + R rows: the data as they are, then R resamples of it. Two of the same segments, resamples and
     seed draw the same segments, so that rows of two models on the same data can be subtracted: ``interval`` of the
@@ -29,10 +29,8 @@ class SegmentBootstrap:
         self._weights = np.concatenate([np.ones((1, self.segments)), counts])  # (1 + R, segments)
 
     def ratio(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-        """Sum of ``above`` over sum of ``below``, both (M, K); (1 + R, K), NaN where the second is 0.
-
-        Resamples are NaN where fewer than two segments have a part in the second: one says nothing about others.
-        """
+        """Sum of ``above`` over sum of ``below``, both (M, K); (1 + R, K), NaN where the second is 0. Resamples are NaN
+        where fewer than two segments have a part in the second: one says nothing about others."""
         parts = self._sums(below)
         with np.errstate(invalid="ignore", divide="ignore"):
             rows = (self._weights @ self._sums(above)) / (self._weights @ parts)
@@ -99,9 +97,7 @@ def paired_difference(
     ours: np.ndarray, baseline: np.ndarray, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float, float]:
     """Mean of ``ours - baseline`` over pairs (M,), and its 95 % interval (low, high); a pair with a NaN does not count.
-
-    Raises ValueError for arrays of different lengths.
-    """
+    Raises ValueError for arrays of different lengths."""
     ours, baseline = np.asarray(ours, np.float64), np.asarray(baseline, np.float64)
     if ours.shape != baseline.shape:
         raise ValueError(f"expected pairs, got {len(ours)} values against {len(baseline)}")

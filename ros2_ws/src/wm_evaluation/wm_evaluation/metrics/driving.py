@@ -35,11 +35,8 @@ def lateral_acceleration(speeds: np.ndarray, yaw_rates: np.ndarray) -> np.ndarra
 
 
 def jerk(accelerations: np.ndarray, seconds: float | np.ndarray) -> np.ndarray:
-    """Change [m/s³] of ``accelerations`` [m/s²], (M,) to (M - 1,) or vectors (M, 2) to (M - 1, 2).
-
-    They are ``seconds`` apart, one number or (M - 1,). Vectors must be in the map's frame: one that turns has a jerk of
-    its own.
-    """
+    """Change [m/s³] of ``accelerations`` [m/s²], (M,) to (M - 1,) or vectors (M, 2) to (M - 1, 2). They are ``seconds``
+    apart, one number or (M - 1,). Vectors must be in the map's frame: one that turns has a jerk of its own."""
     changes = np.diff(accelerations, axis=0)
     return (changes.T / seconds).T
 

@@ -21,10 +21,8 @@ def psnr(squared_error: np.ndarray) -> np.ndarray:
 
 
 def squared_error(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Mean squared error of every camera's picture, on the scale [0, 1]: uint8 (…, 3K, H, W) twice to (…, K).
-
-    Raises ValueError for pictures of other types, or of shapes that differ.
-    """
+    """Mean squared error of every camera's picture, on the scale [0, 1]: uint8 (…, 3K, H, W) twice to (…, K). Raises
+    ValueError for pictures of other types, or of shapes that differ."""
     cameras = _cameras(predicted, truth)
     errors = np.empty(cameras)
     for place, one, two in _blocks(predicted, truth):
@@ -68,11 +66,8 @@ def _ssim_of_block(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def _smooth(pictures: np.ndarray) -> np.ndarray:
-    """Gaussian means of float32 (P, 3, H, W), right wherever the window lies inside the picture.
-
-    The pictures are filtered as one tall picture: what the window mixes in from a neighbour lies in the border that
-    does not count.
-    """
+    """Gaussian means of float32 (P, 3, H, W), right wherever the window lies inside the picture. The pictures are
+    filtered as one tall picture: what the window mixes in from a neighbour lies in the border that does not count."""
     tall = pictures.reshape(-1, pictures.shape[-1])
     smooth = cv2.GaussianBlur(tall, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT)
     return smooth.reshape(pictures.shape)

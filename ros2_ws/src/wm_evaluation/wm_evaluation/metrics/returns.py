@@ -6,10 +6,8 @@ import numpy as np
 
 
 def imagined_returns(rewards: np.ndarray, continues: np.ndarray) -> np.ndarray:
-    """Return over the first k steps for every k, (…, K) from rewards and continue probabilities (…, K).
-
-    As the planner sums it, without its discount: a reward counts by the probability that the episode got that far.
-    """
+    """Return over the first k steps for every k, (…, K) from rewards and continue probabilities (…, K). As the planner
+    sums it, without its discount: a reward counts by the probability that the episode got that far."""
     alive = np.cumprod(continues, axis=-1)
     alive = np.concatenate([np.ones_like(alive[..., :1]), alive[..., :-1]], axis=-1)
     return np.cumsum(alive * rewards, axis=-1)

@@ -77,10 +77,8 @@ def panels(
 def histogram(
     values: Sequence[float], x_label: str, limit: float | None = None, limit_label: str = "", y_label: str = "count"
 ) -> go.Figure:
-    """How often each finite value came, with a mark at ``limit``, or a note where that is far beyond them all.
-
-    Raises ValueError without any finite value.
-    """
+    """How often each finite value came, with a mark at ``limit``, or a note where that is far beyond them all. Raises
+    ValueError without any finite value."""
     known = np.asarray(values, np.float64)
     known = known[np.isfinite(known)]
     if not known.size:

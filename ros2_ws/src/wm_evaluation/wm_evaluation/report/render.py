@@ -54,7 +54,7 @@ class _Parts:
 
 
 def write_page(path: str | os.PathLike, page: blocks.Page) -> None:
-    """Write a page to ``path``, whole or not at all. Raises ValueError as of ``render``, OSError."""
+    """Write a page to ``path``, completely or not at all. Raises ValueError as of ``render``, OSError."""
     write_text(path, render(page))
 
 

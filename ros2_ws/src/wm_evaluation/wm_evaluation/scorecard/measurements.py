@@ -10,9 +10,7 @@ BASELINES = ("copy_last", "last_seen", "data_mean")  # predictions that are the 
 
 class Measurements(NamedTuple):
     """What was predicted and what happened: M windows, K steps ahead, G of them printed; NaN where it is not known.
-
-    Step k shows the picture that action k led to, its reward, and whether the episode went on after it.
-    """
+    Step k shows the picture that action k led to, its reward, and whether the episode went on after it."""
 
     segment: np.ndarray
     """(M,): which drive, or which piece of one, the window is of; windows of one are not independent."""

@@ -14,11 +14,8 @@ FEWEST_TERMINALS = 20  # ends below which the calibration of the continue head c
 
 
 class _Summary:
-    """Holds what the sections share: the measurements, the resampling and the printed steps.
-
-    Sections are trees of dictionaries. An array in them is a figure before it is told: (1 + R, K) rows, the data and
-    its resamples.
-    """
+    """Holds what the sections share: the measurements, the resampling and the printed steps. Sections are trees of
+    dictionaries. An array in them is a figure before it is told: (1 + R, K) rows, the data and its resamples."""
 
     def __init__(self, measurements: Measurements, settings: ScoreSettings, mean_reward: float):
         self.m = measurements
@@ -157,10 +154,8 @@ class _Summary:
 
 
 def summarise(measurements: Measurements, settings: ScoreSettings, mean_reward: float) -> dict:
-    """Every figure of the scorecard, as plain numbers for JSON: None where a figure cannot be told.
-
-    ``mean_reward`` is the training data's, one of the constant baselines; NaN where it is not known.
-    """
+    """Every figure of the scorecard, as plain numbers for JSON: None where a figure cannot be told. ``mean_reward`` is
+    the training data's, one of the constant baselines; NaN where it is not known."""
     summary = _Summary(measurements, settings, mean_reward)
     return {
         "version": SCORECARD_VERSION,

@@ -25,10 +25,8 @@ BREAK_EVENS = {
 
 @dataclass(frozen=True)
 class Cards:
-    """Scorecards by the name of their model, the one that is judged first, all of the same windows.
-
-    ``differences`` are what ``summary.compare`` made of the first one and the model of that name.
-    """
+    """Scorecards by the name of their model, the one that is judged first, all of the same windows. ``differences`` are
+    what ``summary.compare`` made of the first one and the model of that name."""
 
     cards: Mapping[str, dict]
     differences: Mapping[str, dict] = field(default_factory=dict)

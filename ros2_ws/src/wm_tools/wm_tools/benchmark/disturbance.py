@@ -10,11 +10,8 @@ from wm_tools.common.errors import DriveError
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of disturbance.
-
-    ``none`` is the size at which it disturbs nothing, ``sizes`` are what a sweep takes unless told otherwise; sizes
-    from ``low`` to ``high`` make sense.
-    """
+    """One kind of disturbance. ``none`` is the size at which it disturbs nothing, ``sizes`` are what a sweep takes
+    unless told otherwise; sizes from ``low`` to ``high`` make sense."""
 
     label: str
     unit: str

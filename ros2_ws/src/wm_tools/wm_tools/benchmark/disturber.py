@@ -6,7 +6,7 @@ are one frame, and are lost or late together. A frame never overtakes an earlier
 ``LockStepDisturber`` is for a simulator that waits for one command in every tick. Delays are counted in its ticks, to
 the nearest one, and each tick gets exactly one command: the answer to the frame that the planner was given in it, or
 the last command where it was given none. ``RealTimeDisturber`` is for one that does not wait: delays are of wall time,
-and a command that does not come leaves the one before in force.
+and without a new command the last one stays in force.
 """
 
 import time
@@ -53,7 +53,7 @@ class LockStepDisturber:
         self._command = BRAKE  # the last one that got as far as the vehicle's actuators
         self._count = 0
         delay = round(effects.command_delay_s / period_s)
-        self._line = deque([BRAKE] * delay)  # commands on their way to the wheels
+        self._line = deque([BRAKE] * delay)  # commands that have not reached the wheels yet
 
     def image(self, camera: int, stamp_ns: int, image: Any) -> Passed:
         """A picture of a camera came from the simulator."""
@@ -86,7 +86,7 @@ class LockStepDisturber:
         return Passed(commands=(self._through_actuators(),))
 
     def _newest_due(self, now_ns: int) -> tuple[int, float, list] | None:
-        """The newest frame that is due; older ones are left out, as by a queue that holds only the newest."""
+        """The newest frame that is due; older ones are dropped, as by a queue that holds only the newest."""
         due = [frame for frame in self._frames if frame[1] < now_ns + 0.5 * self._period_ns]
         if not due:
             return None

@@ -1,8 +1,8 @@
 """`python -m wm_tools.benchmark.disturber_node`: the relay between a simulator and a planner. Wiring only.
 
-It takes the simulator's pictures and gives them to the planner on topics of its own, and the planner's commands the
-other way. What it does to them is in ``disturber``. The planner's side is connected first, so that the simulator finds
-a driver only when there is one.
+It passes the simulator's pictures to the planner on topics of its own, and the planner's commands back. What it does to
+them is in ``disturber``. The planner's side is connected first, so that the simulator finds a driver only when there is
+one.
 """
 
 import array
@@ -29,7 +29,7 @@ from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
 from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
 from wm_tools.common.errors import DriveError
 
-LONGEST_WAIT_S = 0.05  # without a look at what is due
+LONGEST_WAIT_S = 0.05  # between two checks of what is due
 _RELIABLE = QoSProfile(depth=10)
 _ENCODINGS = ("bgra8", "rgba8", "bgr8", "rgb8", "mono8")
 _COLOURS = 3  # of the channels: alpha is no picture

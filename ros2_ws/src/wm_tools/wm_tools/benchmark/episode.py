@@ -20,7 +20,7 @@ def episode_figures(
     """Every one of metrics.FIGURES, None where the simulator does not tell what it needs; ``latency_ms``, a list; and
     ``braking_reasons``, how many frames the planner braked for what.
 
-    ``period_s`` [s] is the control period; ``map_name`` the simulator's own word.
+    ``period_s`` [s] is the control period; ``map_name`` the simulator's own.
     """
     motions = trip.motions
     stamps = np.array([sample.stamp_ns for sample in motions]) * 1e-9
@@ -83,8 +83,8 @@ def _comfort(trip: Trip, stamps: np.ndarray) -> dict:
 def _control(trip: Trip, period_s: float, disturbed: bool, has_model: bool) -> dict:
     """Latency and modes of the planner. All None where none drove.
 
-    Latency is the simulator's word, from the image to the command for it. Without one, and where a disturbance lies in
-    between, it is the planner's own, which leaves out the way there and back.
+    Latency is measured by the simulator, from the image to the command for it. Without that, and where a disturbance
+    lies in between, it is the planner's own, without the transport.
     """
     if not has_model:
         return dict.fromkeys(("latency_ms", "deadline_misses", "braking_share", "degraded_share", "braking_reasons"))

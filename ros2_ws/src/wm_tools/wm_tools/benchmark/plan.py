@@ -18,7 +18,7 @@ class Trial:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What tells it from all others, also in a file: controller, mode, disturbance and seed."""
+        """Its identity, also in a file: controller, mode, disturbance and seed."""
         return self.entry.name, self.mode, str(self.disturbance or ""), self.seed
 
     @property
@@ -29,10 +29,8 @@ class Trial:
 
 
 def plan_trials(options: BenchmarkOptions) -> list[Trial]:
-    """All trials: first the controllers without disturbance, then the sweeps, each track by track.
-
-    Whoever is compared drives a track one after the other, so that what a machine is busy with meets them alike.
-    """
+    """All trials: first the controllers without disturbance, then the sweeps, each track by track. Controllers
+    that are compared drive a track one after another, so that a busy machine affects them alike."""
     undisturbed = [
         Trial(entry, mode, None, seed)
         for seed in options.tracks

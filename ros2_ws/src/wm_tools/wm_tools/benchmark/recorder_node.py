@@ -3,13 +3,13 @@
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent, CarlaWorldInfo
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from wm_bundle.times import ns_of
 
 from wm_tools.benchmark.trip import TripCollector
-from wm_tools.drive.recorder_node import RecorderNode, reliable
+from wm_tools.drive.recorder_node import DEEP, RecorderNode
 
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class TripRecorderNode(RecorderNode):
@@ -19,9 +19,9 @@ class TripRecorderNode(RecorderNode):
         super().__init__(context, role_name, camera, collector, reader=None)
         self.map_name: str | None = None
         listen = self.create_subscription
-        listen(Odometry, f"{self._car}/odometry", self._on_odometry, reliable(50))
-        listen(CarlaCollisionEvent, f"{self._car}/collision", self._on_collision, reliable(50))
-        listen(CarlaLaneInvasionEvent, f"{self._car}/lane_invasion", self._on_lane_invasion, reliable(50))
+        listen(Odometry, f"{self._car}/odometry", self._on_odometry, DEEP)
+        listen(CarlaCollisionEvent, f"{self._car}/collision", self._on_collision, DEEP)
+        listen(CarlaLaneInvasionEvent, f"{self._car}/lane_invasion", self._on_lane_invasion, DEEP)
         listen(CarlaWorldInfo, "/carla/world_info", self._on_world_info, _LATCHED)
 
     def sees_car(self) -> bool:
@@ -33,11 +33,9 @@ class TripRecorderNode(RecorderNode):
         return self.count_publishers(f"{self._car}/step_result") > 0
 
     def sees_expert(self) -> bool:
-        """Whether somebody says what the expert would do."""
         return self.count_publishers(f"{self._car}/expert_control") > 0
 
     def can_reset(self) -> bool:
-        """Whether the simulator can be asked for a track."""
         return self._reset.service_is_ready()
 
     def other_drivers(self) -> list[str]:

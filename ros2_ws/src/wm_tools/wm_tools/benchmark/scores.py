@@ -29,10 +29,8 @@ def check_write_scores(options: BenchmarkOptions, bundle: Bundle) -> None:
 
 
 def write_scores(summary: dict, bundle: Bundle) -> BundleScores:
-    """Write the scores of a benchmark that is driven to its end, a mode each, into the bundle's folder.
-
-    ``summary`` is what ``build_summary`` made of it. Raises OSError.
-    """
+    """Write the scores of a benchmark that is driven to its end, a mode each, into the bundle's folder. ``summary`` is
+    what ``build_summary`` made of it. Raises OSError."""
     scores = None
     for mode in dict.fromkeys(group["mode"] for group in summary["groups"]):
         scores = add_scores(bundle, scores_of(summary, mode))

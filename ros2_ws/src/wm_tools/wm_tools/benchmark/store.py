@@ -1,7 +1,7 @@
 """``episodes.jsonl``: a line for the benchmark's settings, then one for every finished episode, as it happens.
 
-A line is written with one call and is on disk before the next episode begins, so whoever kills the benchmark loses the
-episode that was being driven and nothing else.
+A line is written with one call and is on disk before the next episode begins, so a benchmark that is killed loses only
+the episode that was being driven.
 """
 
 import fcntl
@@ -19,10 +19,8 @@ class EpisodeStore:
     """The file in ``folder``, held for this process alone until ``close``. A context manager."""
 
     def __init__(self, folder: Path, settings: dict, resume: bool):
-        """Begin a file, or read it with ``resume``; ``settings`` is all that the episodes depend on, plain JSON.
-
-        Raises DriveError where there is a benchmark already, or to resume one with other settings; OSError.
-        """
+        """Begin a file, or read it with ``resume``; ``settings`` is all that the episodes depend on, plain JSON. Raises
+        DriveError where there is a benchmark already, or to resume one with other settings; OSError."""
         self.path = folder / FILE_NAME
         self.episodes: list[dict] = []  # finished before, in the order of the file
         header = {"format_version": FORMAT_VERSION, "settings": settings}
@@ -70,12 +68,12 @@ class EpisodeStore:
             raise DriveError(f"another benchmark is writing to {self.path}: wait for its end, or end it") from None
 
     def _complete_lines(self) -> list[bytes]:
-        """All lines; what follows the last end of a line was being written when the benchmark was killed, and goes."""
+        """All lines; an unfinished one, of a benchmark that was killed while it wrote, is cut off."""
         self._stream.seek(0)
         content = self._stream.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        self._stream.truncate(len(whole))
-        return whole.splitlines()
+        complete = content[: content.rfind(b"\n") + 1]
+        self._stream.truncate(len(complete))
+        return complete.splitlines()
 
 
 def _require_same(found: dict, wanted: dict, path: Path) -> None:

@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,24 +85,16 @@ def _group(episodes: Sequence[dict]) -> dict:
 def _comparisons(episodes: Sequence[dict]) -> list[dict]:
     """Every pair of controllers that drove the same tracks, in the same mode; expert and random, which drive in
     lock-step only, are compared there. What failed takes part with the score it had."""
-    found = []
-    for same_mode in grouped(episodes, "mode"):
-        for first, second in itertools.combinations(grouped(same_mode, "controller"), 2):
-            compared = _compare(first, second)
-            if compared is not None:
-                found.append(
-                    {
-                        "mode": first[0]["mode"],
-                        "first": first[0]["controller"],
-                        "second": second[0]["controller"],
-                        **compared,
-                    }
-                )
-    return found
+    return [
+        {"mode": first[0]["mode"], "first": first[0]["controller"], "second": second[0]["controller"], **compared}
+        for same_mode in grouped(episodes, "mode")
+        for first, second in itertools.combinations(grouped(same_mode, "controller"), 2)
+        if (compared := _compare(first, second)) is not None
+    ]
 
 
 def _compare(first: Sequence[dict], second: Sequence[dict]) -> dict | None:
-    """Score of the first less that of the second; None without a track that both are known to have driven."""
+    """Score of the first minus that of the second; None without a track that both are known to have driven."""
     others = {episode["seed"]: episode["score"] for episode in second if episode["seed"] is not None}
     pairs = [
         (episode["score"], others[episode["seed"]])
@@ -181,13 +173,13 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
         said.append(f"{failed} of {counted(len(episodes), 'episode')} failed; each counts with what it had driven.")
     fewest = min((len(some) for some in grouped(undisturbed, "controller", "mode")), default=0)
     if fewest < 2:
-        said.append("One episode each: no interval can be given, and a difference may be chance.")
+        said.append("One episode each: no interval can be given, and a difference may be random.")
     elif fewest < FEW_EPISODES:
         said.append(f"Only {fewest} episodes each: bootstrap intervals of fewer than {FEW_EPISODES} are too narrow.")
     slow = sum(episode["slow_steps"] for episode in episodes if episode["mode"] == LOCK_STEP)
     if slow:
         said.append(
-            f"In lock-step the simulator goes on without a command when its wait is over "
+            "In lock-step the simulator goes on without a command when its wait is over "
             f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
             f"happened {slow} times: these episodes depend on how busy this machine was."
         )
@@ -195,27 +187,16 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
         share = interval_of([episode["braking_share"] for episode in some])["mean"] or 0.0
         if share > OFTEN:
             said.append(
-                f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): to brake is "
-                f"fast, so its latencies are not those of driving."
+                f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): braking is fast, so "
+                "its latencies are not those of driving."
             )
-    _say(
-        said,
-        episodes,
-        lambda episode: episode["seed"] is None,
-        "The simulator has no reset service, so its tracks are not known: controllers are not compared by track.",
-    )
-    _say(
-        said,
-        episodes,
-        lambda episode: episode["score"] is None and episode["failure"] is None,
-        "The simulator sends no step results: there is no score, no progress and no off-track share.",
-    )
+    if any(episode["seed"] is None for episode in episodes):
+        said.append(
+            "The simulator has no reset service, so its tracks are not known: controllers are not compared by track."
+        )
+    if any(episode["score"] is None and episode["failure"] is None for episode in episodes):
+        said.append("The simulator sends no step results: there is no score, no progress and no off-track share.")
     return said
-
-
-def _say(said: list[str], episodes: Sequence[dict], holds: Callable[[dict], bool], text: str) -> None:
-    if any(map(holds, episodes)):
-        said.append(text)
 
 
 def _plain(value: float) -> float | None:

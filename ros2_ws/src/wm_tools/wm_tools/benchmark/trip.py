@@ -12,9 +12,7 @@ from wm_tools.drive.records import Episode, EpisodeCollector, MotionSample, Step
 @dataclass
 class Trip(Episode):
     """An episode with the vehicle's ``positions`` (x, y) [m] in the map by stamp [ns], and the stamps of events.
-
-    ``slow_steps`` took longer than a simulator in lock-step waits for a command.
-    """
+    ``slow_steps`` took longer than a simulator in lock-step waits for a command."""
 
     positions: dict[int, tuple[float, float]] = field(default_factory=dict)
     collisions: list[int] = field(default_factory=list)
@@ -47,7 +45,6 @@ class TripCollector(EpisodeCollector):
         return Trip(seed)
 
     def add_step(self, sample: StepSample) -> None:
-        """As EpisodeCollector's, timed."""
         self._time_tick()
         super().add_step(sample)
 
@@ -57,19 +54,15 @@ class TripCollector(EpisodeCollector):
             self.current.slow_steps += 1
 
     def add_position(self, stamp_ns: int, x: float, y: float) -> None:
-        """Take the vehicle's position [m] at a stamp."""
         self._positions[stamp_ns] = (x, y)
 
     def add_collision(self, stamp_ns: int) -> None:
-        """Take a collision."""
         self._collisions.append(stamp_ns)
 
     def add_lane_invasion(self, stamp_ns: int) -> None:
-        """Take a lane invasion."""
         self._lane_invasions.append(stamp_ns)
 
     def close(self) -> list[Trip]:
-        """As EpisodeCollector's."""
         trips = super().close()
         for trip in trips:
             start, end = trip.start_ns, trip.end_ns
@@ -84,15 +77,13 @@ class StatusTripCollector(TripCollector):
     """For a simulator without step results: a vehicle_status is a step, and only ``max_steps`` ends a trip."""
 
     def __init__(self, period_s: float, max_steps: int, slow_step_s: float = BRIDGE_WAIT_S):
-        """As TripCollector's."""
         super().__init__(period_s, max_steps, slow_step_s=slow_step_s)
         self._steps = 0
 
     def add_step(self, sample: StepSample) -> None:
-        """There are none."""
+        pass
 
     def add_motion(self, sample: MotionSample) -> None:
-        """Take the car's motion at a stamp, and that for a step of the trip."""
         super().add_motion(sample)
         self._time_tick()
         self.ticks += 1

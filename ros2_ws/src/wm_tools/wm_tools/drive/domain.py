@@ -14,9 +14,8 @@ from wm_bundle.ros_errors import reason_of
 
 from wm_tools.common.errors import DriveError
 
-# DDS derives its UDP ports from the domain id: 7400 + 250 * id + an offset. Ids up to 101 stay below the
-# ports that Linux gives to clients; the lowest are the ones people use by hand, those from 50 on belong to
-# the tests.
+# DDS derives its UDP ports from the domain id: 7400 + 250 * id + an offset. Ids up to 101 stay below the ports that
+# Linux gives to clients; the lowest are the ones people use by hand, those from 50 on belong to the tests.
 DOMAIN_IDS = range(10, 50)
 _FIRST_PARTICIPANT = 10  # offset of the port that the first participant of a domain on a machine listens on
 _MARK = 248  # offset of a port no participant reaches: holding it tells other drives that the domain is taken
@@ -24,18 +23,14 @@ _MARK = 248  # offset of a port no participant reaches: holding it tells other d
 
 @contextlib.contextmanager
 def own_domain() -> Iterator[int]:
-    """Yields a domain id that nobody on this machine uses, held until the end. Raises DriveError when all are
-    taken.
-
-    The hold is a bound socket: the kernel gives it back even when we are killed.
-    """
+    """Yields a domain id that nobody on this machine uses, held until the end. Raises DriveError when all are taken.
+    The hold is a bound socket: the kernel gives it back even when we are killed."""
     for domain_id in random.sample(DOMAIN_IDS, len(DOMAIN_IDS)):
         if not is_unused(domain_id):
             continue
-        base = _port_base(domain_id)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mark:
             try:
-                mark.bind(("127.0.0.1", base + _MARK))
+                mark.bind(("127.0.0.1", _port(domain_id, _MARK)))
             except OSError:
                 continue
             yield domain_id
@@ -47,20 +42,16 @@ def own_domain() -> Iterator[int]:
 
 def is_unused(domain_id: int) -> bool:
     """Whether no participant of this domain runs on this machine."""
-    return _is_free(_port_base(domain_id) + _FIRST_PARTICIPANT)
-
-
-def _port_base(domain_id: int) -> int:
-    return 7400 + 250 * domain_id
-
-
-def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(("", port))
+            probe.bind(("", _port(domain_id, _FIRST_PARTICIPANT)))
         except OSError:
             return False
     return True
+
+
+def _port(domain_id: int, offset: int) -> int:
+    return 7400 + 250 * domain_id + offset
 
 
 @contextlib.contextmanager

@@ -1,5 +1,4 @@
-"""Who answers the camera when no planner does: one command for every frame, in waiting mode. No ROS in
-here."""
+"""Who answers the camera when no planner does: one command for every frame, in waiting mode. No ROS in here."""
 
 from typing import Protocol
 
@@ -14,19 +13,16 @@ class Driver(Protocol):
         """A new episode, on the track of ``seed``, begins."""
 
     def command(self, expert: tuple[float, float, float] | None) -> tuple[float, float, float]:
-        """(steer, throttle, brake); ``expert`` is what the scripted expert would do, None before its first
-        word."""
+        """(steer, throttle, brake); ``expert`` is what the scripted expert would do, None before its first message."""
 
 
 class EchoDriver:
-    """Acknowledges what the simulator's autopilot does: the simulator waits for a command, and ignores what
-    it says."""
+    """Gives the expert's own command, the brake before its first: the simulator waits for one, and ignores it."""
 
     def begin(self, seed: int) -> None:
-        """Nothing to remember."""
+        pass
 
     def command(self, expert: tuple[float, float, float] | None) -> tuple[float, float, float]:
-        """The expert's own command, the brake before its first."""
         return expert if expert is not None else (0.0, 0.0, 1.0)
 
 
@@ -37,9 +33,7 @@ class RandomDriver:
         self._walk = RandomWalk(keep=0.9, spread=0.3, limit=1.0)
 
     def begin(self, seed: int) -> None:
-        """Restart the walk for this seed."""
         self._walk.begin(seed)
 
     def command(self, expert: tuple[float, float, float] | None) -> tuple[float, float, float]:
-        """The walk's next action."""
         return tuple(to_command(self._walk.next()).tolist())

@@ -60,9 +60,7 @@ def simulator_parameters(
     manifest: BundleManifest, options: EmbeddedOptions, seed: int, real_time_factor: float, autopilot: bool
 ) -> dict:
     """Parameters of the built-in simulator that fit a bundle; a ``real_time_factor`` of 0 makes it wait for commands.
-
-    It stands until a driver is connected and it is reset, and again after each episode.
-    """
+    It stands until a driver is connected and it is reset, and again after each episode."""
     camera, file = manifest.image.cameras[0], options.objects_definition_file
     return {
         "role_name": options.role_name,

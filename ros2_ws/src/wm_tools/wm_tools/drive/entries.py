@@ -91,10 +91,8 @@ def check_entries(entries: Sequence[Entry], parameters: Sequence[tuple[str, obje
 def read_policies(
     entries: Sequence[Entry], parameters: Sequence[tuple[str, object]], bundles: Mapping[str, Bundle]
 ) -> dict[str, PolicyFile]:
-    """The policy file of each controller that asks one, checked against its bundle; all by controller's name.
-
-    Raises DriveError.
-    """
+    """The policy file of each controller that asks one, checked against its bundle; all by controller's name. Raises
+    DriveError."""
     policies = {}
     for entry in entries:
         path = _policy_of(entry, parameters)

@@ -56,8 +56,7 @@ def _frame_near(episode: Episode, stamps: np.ndarray, stamp_ns: float, tolerance
 
 
 def pick_moments(moments: Sequence[Moment], count: int) -> list[Moment]:
-    """At most ``count`` complete moments: of each stretch of the drive the one with the hardest imagined
-    steering."""
+    """At most ``count`` complete moments: of each stretch of the drive the one with the hardest imagined steering."""
     complete = [moment for moment in moments if moment.complete]
     shown = [moment for moment in complete if moment.time_s >= SETTLED_S] or complete
     if len(shown) <= count:

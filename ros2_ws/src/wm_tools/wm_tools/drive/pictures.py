@@ -35,11 +35,7 @@ class FrameReader:
 
 
 def split_frames(height: int, width: int, encoding: str, step: int, data, count: int) -> np.ndarray:
-    """``count`` rgb8 frames that stand side by side in one message, as uint8 (count, height, width / count,
-    3).
-
-    Raises ImageError.
-    """
+    """``count`` rgb8 frames side by side in a message, uint8 (count, height, width / count, 3). Raises ImageError."""
     if encoding != "rgb8":
         raise ImageError(f"frames side by side: encoding is '{encoding}', expected rgb8")
     if count < 1 or width % count:

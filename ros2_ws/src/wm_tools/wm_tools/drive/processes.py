@@ -1,5 +1,4 @@
-"""Child processes that never outlive us: each in a group of its own, its output kept, ended on every way
-out."""
+"""Child processes that never outlive us: each in a group of its own, its output kept, ended however we end."""
 
 import ctypes
 import os
@@ -18,12 +17,12 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def _die_with_parent() -> None:
-    """Runs in the child before exec: the kernel ends it should we be killed without a chance to clean up."""
+    """Runs in the child before exec: the kernel ends it should we be killed before we can clean up."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class ManagedProcess:
-    """One running child. Its stdout and stderr go to ``log``."""
+    """A child. Its stdout and stderr go to ``log``."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path):
         self.name = name
@@ -58,33 +57,24 @@ class ManagedProcess:
     def stop(self) -> None:
         """End its whole group: ask, then insist, then kill. Returns after at most 8 s."""
         for signal_number, patience_s in _STOP_SIGNALS:
-            if not self._group_lives():
+            if not self._signal_group(signal_number):
                 return
-            try:
-                os.killpg(self._popen.pid, signal_number)
-            except ProcessLookupError:
-                return
-            self._wait_for_group(patience_s)
+            deadline = time.monotonic() + patience_s
+            while self._signal_group(0) and time.monotonic() < deadline:
+                time.sleep(0.02)
 
-    def _group_lives(self) -> bool:
+    def _signal_group(self, number: int) -> bool:
+        """Send a signal, 0 for none; False where nobody of the group lives."""
         self._popen.poll()  # reaps the child, else its zombie would keep the group alive
         try:
-            os.killpg(self._popen.pid, 0)
+            os.killpg(self._popen.pid, number)
         except ProcessLookupError:
             return False
         return True
 
-    def _wait_for_group(self, patience_s: float) -> None:
-        deadline = time.monotonic() + patience_s
-        while self._group_lives() and time.monotonic() < deadline:
-            time.sleep(0.02)
-
 
 class ProcessGroup:
-    """Context manager that starts children and ends them all, whatever happens inside.
-
-    Usage: ``with ProcessGroup() as group: group.start(…); group.check()``.
-    """
+    """Context manager that starts children and ends them all, whatever happens inside."""
 
     def __init__(self):
         self._processes: list[ManagedProcess] = []
@@ -104,8 +94,7 @@ class ProcessGroup:
     def check(self) -> None:
         """Raise DriveError, quoting the last lines of its output, if a child has ended."""
         for process in self._processes:
-            code = process.exit_code
-            if code is not None:
+            if (code := process.exit_code) is not None:
                 raise DriveError(
                     f"the {process.name} ended by itself ({_describe(code)}) while it was needed.\n"
                     f"{self.quote([process])}"

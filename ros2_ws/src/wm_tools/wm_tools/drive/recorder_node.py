@@ -1,11 +1,9 @@
-"""The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one
-client."""
+"""The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one client."""
 
 import numpy as np
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from rclpy.context import Context
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
 from wm_bundle.rotation import yaw_of
@@ -25,10 +23,7 @@ from wm_tools.drive.records import (
     begins_episode,
 )
 
-
-def reliable(depth: int) -> QoSProfile:
-    """The bridge's own quality of service; deep enough that a busy moment loses nothing."""
-    return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+DEEP = 50  # messages that may wait: enough that a busy moment loses nothing
 
 
 class RecorderNode(Node):
@@ -54,9 +49,9 @@ class RecorderNode(Node):
         self._expert: tuple[float, float, float] | None = None
         self._reset = self.create_client(Reset, f"{self._car}/reset")
         listen = self.create_subscription
-        listen(StepResult, f"{self._car}/step_result", self._on_step, reliable(50))
-        listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, reliable(50))
-        listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, reliable(10))
+        listen(StepResult, f"{self._car}/step_result", self._on_step, DEEP)
+        listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, DEEP)
+        listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, 10)
         guard_services(self)
 
     def sees_simulator(self) -> bool:
@@ -65,23 +60,21 @@ class RecorderNode(Node):
         return all(self.count_publishers(topic) for topic in topics) and self._reset.service_is_ready()
 
     def hears_planner(self) -> bool:
-        """Whether a status of the planner has come."""
         return self._planner_heard
 
     def listen_to_camera(self) -> None:
-        """Receive frames. Call it last: the simulator takes the camera's subscriber for the sign to begin,
-        and it hears of our other subscriptions, made earlier, before it hears of this one."""
-        self.create_subscription(Image, self._images, self._on_image, reliable(10))
+        """Receive frames. Call it last: the simulator begins when the camera has a subscriber, and hears of our earlier
+        subscriptions before it hears of this one."""
+        self.create_subscription(Image, self._images, self._on_image, 10)
 
     def listen_to_planner(self) -> None:
-        """Record what the planner says, too."""
-        self.create_subscription(PlannerStatus, f"{self._car}/planner/status", self._on_planner, reliable(50))
-        self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, reliable(2))
+        self.create_subscription(PlannerStatus, f"{self._car}/planner/status", self._on_planner, DEEP)
+        self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, 2)
 
     def drive_with(self, driver: Driver) -> None:
-        """From now on, answer every frame with one command of ``driver``."""
+        """From now on, answer every frame with one command."""
         self._driver = driver
-        self._commands = self.create_publisher(CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", reliable(10))
+        self._commands = self.create_publisher(CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", 10)
 
     def ask_reset(self, seed: int):
         """Ask the simulator for a new episode; returns the future of a wm_msgs/srv/Reset response."""
@@ -111,33 +104,18 @@ class RecorderNode(Node):
         self._expert = (message.steer, message.throttle, message.brake)
 
     def _on_step(self, message: StepResult) -> None:
+        stamp, wheels, latency_ms = ns_of(message.header.stamp), message.wheels_off_road, message.command_latency_ms
+        ends = message.terminated, message.truncated
         try:
-            self.collector.add_step(
-                StepSample(
-                    ns_of(message.header.stamp),
-                    message.reward,
-                    message.wheels_off_road,
-                    message.command_latency_ms,
-                    message.terminated,
-                    message.truncated,
-                )
-            )
+            self.collector.add_step(StepSample(stamp, message.reward, wheels, latency_ms, *ends))
         except ValueError as error:
             self.bad_message = f"step result: {error}"
 
     def _on_status(self, message: CarlaEgoVehicleStatus) -> None:
         control, linear, turn = message.control, message.acceleration.linear, message.orientation
-        self.collector.add_motion(
-            MotionSample(
-                ns_of(message.header.stamp),
-                message.velocity,
-                control.steer,
-                control.throttle,
-                control.brake,
-                (linear.x, linear.y),
-                yaw_of(turn.x, turn.y, turn.z, turn.w),
-            )
-        )
+        command, yaw = (control.steer, control.throttle, control.brake), yaw_of(turn.x, turn.y, turn.z, turn.w)
+        stamp = ns_of(message.header.stamp)
+        self.collector.add_motion(MotionSample(stamp, message.velocity, *command, (linear.x, linear.y), yaw))
 
     def _on_planner(self, message: PlannerStatus) -> None:
         self._planner_heard = True
@@ -156,21 +134,14 @@ class RecorderNode(Node):
         )
 
     def _on_imagined(self, message: ImaginedRollouts) -> None:
-        count, horizon = message.candidates, message.horizon
-        future = message.future
+        future, horizon = message.future, message.horizon
         try:
             frames = split_frames(future.height, future.width, future.encoding, future.step, future.data, horizon)
-            actions = np.asarray(message.actions, np.float32).reshape(count, horizon, 3)
+            actions = np.asarray(message.actions, np.float32).reshape(message.candidates, horizon, 3)
         except ValueError as error:  # ImageError is one
             self.bad_message = f"imagined rollouts: {error}"
             return
+        stamp, returns = ns_of(message.header.stamp), np.asarray(message.returns, np.float32)
         self.collector.add_imagined(
-            ImaginedSample(
-                ns_of(message.header.stamp),
-                message.period_s,
-                frames,
-                np.asarray(message.returns, np.float32),
-                actions[:, :, 0],
-                message.best,
-            )
+            ImaginedSample(stamp, message.period_s, frames, returns, actions[:, :, 0], message.best)
         )

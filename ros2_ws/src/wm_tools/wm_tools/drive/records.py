@@ -34,9 +34,7 @@ class StepSample:
 @dataclass(frozen=True)
 class MotionSample:
     """The car at ``stamp_ns``: ``speed`` [m/s] now, and the command that was applied in the interval before.
-
-    ``acceleration`` [m/s²] along the map's x and y, and ``yaw`` [rad] anticlockwise from its x.
-    """
+    ``acceleration`` [m/s²] along the map's x and y, and ``yaw`` [rad] anticlockwise from its x."""
 
     stamp_ns: int
     speed: float
@@ -68,11 +66,8 @@ class PlannerSample:
 
 @dataclass(frozen=True)
 class ImaginedSample:
-    """The best future imagined at ``stamp_ns``: ``future`` uint8 RGB (H, h, w, 3), one frame each
-    ``period_s`` [s].
-
-    ``returns`` (N,) are the scores of all candidates, ``steering`` (N, H) their steering.
-    """
+    """The best future imagined at ``stamp_ns``: ``future`` uint8 RGB (H, h, w, 3), one frame each ``period_s`` [s].
+    ``returns`` (N,) are the scores of all candidates, ``steering`` (N, H) their steering."""
 
     stamp_ns: int
     period_s: float
@@ -84,8 +79,7 @@ class ImaginedSample:
 
 @dataclass(frozen=True)
 class Frame:
-    """One camera frame, twice: as the ``camera`` gave it and as the ``model`` sees it, both uint8 RGB (h, w,
-    3)."""
+    """One camera frame, twice: as the ``camera`` gave it and as the ``model`` sees it, both uint8 RGB (h, w, 3)."""
 
     camera: np.ndarray
     model: np.ndarray
@@ -93,10 +87,8 @@ class Frame:
 
 @dataclass
 class Episode:
-    """One episode of one controller, on the track of ``seed``, None where nobody knows it.
-
-    ``start_ns`` stamps its first frame, ``end_ns`` its last step; lists are in the order of their stamps.
-    """
+    """One episode of one controller, on the track of ``seed``, None where nobody knows it. ``start_ns`` stamps its
+    first frame, ``end_ns`` its last step; lists are in the order of their stamps."""
 
     seed: int | None
     start_ns: int = 0
@@ -159,8 +151,7 @@ class EpisodeCollector:
         self._over = True
 
     def begin(self, seed: int | None) -> None:
-        """The next first tick belongs to the track of ``seed``. Call it before the simulator can send
-        that."""
+        """The next first tick belongs to the track of ``seed``. Call it before the simulator can send that."""
         self.episodes.append(self._new_episode(seed))
         self._over = self._driving = False
 

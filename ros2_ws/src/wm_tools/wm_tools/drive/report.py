@@ -17,7 +17,7 @@ MOMENTS = 8  # imagined futures shown in the gallery
 
 
 def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -> Page:
-    """The whole page. ``summary`` is what ``build_summary`` made of ``result``."""
+    """The page. ``summary`` is what ``build_summary`` made of ``result``."""
     timed = result.timed_controller
     episodes = result.episodes.get(timed, [])
     sections = [

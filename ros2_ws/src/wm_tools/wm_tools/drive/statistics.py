@@ -27,10 +27,8 @@ def t_quantile_975(degrees: int) -> float:
 
 
 def mean_and_interval(scores: list[float]) -> tuple[float, list[float | None]]:
-    """Mean and its 95 % Student-t interval [low, high] over episodes; [None, None] with fewer than two.
-
-    Raises ValueError without any score.
-    """
+    """Mean and its 95 % Student-t interval [low, high] over episodes; [None, None] with fewer than two. Raises
+    ValueError without any score."""
     if not scores:
         raise ValueError("a mean needs at least one episode")
     centre = mean(scores)

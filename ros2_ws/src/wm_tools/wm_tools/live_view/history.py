@@ -17,7 +17,7 @@ class History:
         self.total = 0
 
     def add(self, time_s: float, *values) -> None:
-        """Add a point, unless it is too near to the one before; drop those that are too old."""
+        """Add a point, unless it is too near to the last one; drop those that are too old."""
         if self._points and time_s - self._points[-1][0] < _CLOSEST_S:
             return
         self._points.append((round(time_s, 3), *values))

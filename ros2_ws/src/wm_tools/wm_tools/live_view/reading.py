@@ -12,10 +12,8 @@ from wm_tools.live_view.pictures import CAMERA_WIDTH, Imagined
 
 
 def picture_of(message: Image | CompressedImage) -> np.ndarray:
-    """A camera's picture as RGB (height, width, 3) uint8, scaled down where it is wider than the page shows.
-
-    Raises ImageError for one that cannot be read.
-    """
+    """A camera's picture as RGB (height, width, 3) uint8, scaled down where it is wider than the page shows. Raises
+    ImageError for one that cannot be read."""
     raw = readable(raw_image_of(message))
     if raw.encoding in COMPRESSIONS:
         return cv2.cvtColor(decompress_image(raw.encoding, raw.data), cv2.COLOR_BGR2RGB)

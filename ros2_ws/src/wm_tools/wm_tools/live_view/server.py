@@ -83,9 +83,7 @@ class ViewServer:
 
     def planner_rests(self) -> None:
         """The planner has just sent a command, and waits for the next picture: the time to send and draw an update.
-
-        From any thread. On a machine with few cores a browser that draws while the planner plans makes it late.
-        """
+        From any thread. On a machine with few cores a browser that draws while the planner plans makes it late."""
         if self._rest is not None and self._thread.is_alive():
             self._in_its_loop(self._wake)
 

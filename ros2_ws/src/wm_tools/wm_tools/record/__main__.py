@@ -89,7 +89,7 @@ def _summary(options: RecordOptions, totals: Totals, lost: int) -> str:
         of_topics = ", ".join(f"{count} of {topic}" for topic, count in sorted(totals.dropped.items()))
         lines.append(f"record: dropped because the disk was too slow: {of_topics}")
     if lost:
-        lines.append(f"record: {counted(lost, 'message')} lost on the way to the recorder")
+        lines.append(f"record: {counted(lost, 'message')} lost before they reached the recorder")
     return "\n".join(lines)
 
 

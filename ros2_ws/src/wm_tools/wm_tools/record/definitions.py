@@ -37,10 +37,8 @@ def message_class(kind: str) -> type:
 
 
 def definition(kind: str) -> tuple[str, str]:
-    """The definition of a message type with all that it is made of, as text, and its type hash (RIHS01).
-
-    Raises RecordError where the text of a definition is not installed.
-    """
+    """The definition of a message type with all that it is made of, as text, and its type hash (RIHS01). Raises
+    RecordError where the text of a definition is not installed."""
     store = jazzy_typestore()
     _learn(kind)
     try:

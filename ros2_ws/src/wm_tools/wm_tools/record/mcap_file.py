@@ -101,10 +101,8 @@ class McapRecording:
         self._waiting.put(message)
 
     def close(self) -> Totals:
-        """Write what waits, finish the file and give it its name; a file without messages is removed.
-
-        Raises RecordError where it could not be written; what was written keeps its other name.
-        """
+        """Write what waits, finish the file and give it its name; a file without messages is removed. Raises
+        RecordError where it could not be written; what was written keeps its other name."""
         self._waiting.put(None)
         self._thread.join()
         if self._failure is not None:

@@ -4,7 +4,7 @@ from wm_evaluation.report.glossary.metric import Metric
 
 DRIVING = {
     "score": Metric(
-        "Score", "Sum of the rewards of an episode. On CarRacing a whole lap gives about 900.", better="higher"
+        "Score", "Sum of the rewards of an episode. On CarRacing a complete lap gives about 900.", better="higher"
     ),
     "score_interval": Metric(
         "95 % interval of the mean score",

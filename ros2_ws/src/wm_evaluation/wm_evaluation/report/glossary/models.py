@@ -111,7 +111,7 @@ IMAGINATION = {
     ),
     "interval": Metric(
         "95 % interval",
-        "Percentile bootstrap: the figure again for many draws, with replacement, of whole segments of the drive, "
+        "Percentile bootstrap: the figure again for many draws, with replacement, of entire segments of the drive, "
         "since neighbouring frames are not independent. Of two models the same segments are drawn. Wide with few "
         "segments.",
         source="Efron & Tibshirani, An introduction to the bootstrap, 1993",
