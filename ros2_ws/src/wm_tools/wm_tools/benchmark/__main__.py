@@ -2,7 +2,6 @@
 
 import sys
 
-from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_bundle.scores import SCORES_FILE
@@ -22,6 +21,7 @@ from wm_tools.benchmark.summary import build_summary, write_summary
 from wm_tools.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
 from wm_tools.common.errors import DriveError, EvaluationError
 from wm_tools.common.machine import machine_facts
+from wm_tools.common.ros_words import own_words
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.entries import read_policies
 from wm_tools.drive.runner import shipped_bundle
@@ -32,7 +32,7 @@ CODES = {EvaluationError: EXIT_USAGE, **dict.fromkeys((BundleError, DriveError, 
 
 def main() -> int:
     """Drive, report, and return the exit code, see --help."""
-    options = parse_options(remove_ros_args(sys.argv)[1:])
+    options = parse_options(own_words("benchmark"))
     left = f"finished episodes are in {options.output}, the same command with --resume goes on"
     return run("benchmark", lambda: _checked(options), CODES, left)
 

@@ -2,7 +2,6 @@
 
 import sys
 
-from rclpy.utilities import remove_ros_args
 from rich.console import Console
 from wm_bundle import BundleError, load_bundle
 from wm_evaluation.command_line import DONE, run
@@ -12,6 +11,7 @@ from wm_sim.worlds import WORLDS
 
 from wm_tools.common.errors import DriveError
 from wm_tools.common.machine import machine_facts
+from wm_tools.common.ros_words import own_words
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.drive_options import DriveOptions, parse_options
 from wm_tools.drive.embedded import check_cameras
@@ -24,7 +24,7 @@ from wm_tools.drive.summary import DriveResult, build_summary, write_summary
 
 def main() -> int:
     """Drive, report, and return the exit code, see --help."""
-    options = parse_options(remove_ros_args(sys.argv)[1:])
+    options = parse_options(own_words("drive"))
     return run("drive", lambda: _drive(options), (BundleError, DriveError, OSError), "no result was written")
 
 

@@ -2,13 +2,13 @@
 
 import sys
 
-from rclpy.utilities import remove_ros_args
 from wm_evaluation.command_line import parse, run
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
 
 from wm_tools.common.console import ProgressBar, make_console
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
+from wm_tools.common.ros_words import own_words
 from wm_tools.evaluate_bag.comparison import Comparison
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import FIGURES
@@ -26,7 +26,7 @@ CODES = {BagError: NO_BAG, BundleRefused: NO_BUNDLE, EvaluationError: USAGE, OSE
 
 def main() -> int:
     """Evaluate, report, and return the exit code, see --help."""
-    words = remove_ros_args(sys.argv)[1:]
+    words = own_words("evaluate_bag")
     if "--list-metrics" in words:
         for name, meaning in FIGURES.items():
             print(f"{name:<44} {meaning}")

@@ -10,7 +10,6 @@ what it makes up beyond that is there to compare.
 
 import sys
 
-from rclpy.utilities import remove_ros_args
 from wm_bundle import BundleError, load_bundle
 from wm_evaluation.command_line import DONE, parse, run
 from wm_evaluation.video import write_loop
@@ -18,6 +17,7 @@ from wm_planner.errors import ConfigError, EngineError
 
 from wm_tools.common.console import ProgressBar, make_console
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
+from wm_tools.common.ros_words import own_words
 from wm_tools.evaluate_bag.replay import Replay
 from wm_tools.loop_picture.clip import make_clip
 from wm_tools.loop_picture.drawing import draw_frames, durations_ms
@@ -29,7 +29,7 @@ CODES = {BagError: NO_RECORDING, BundleRefused: NO_BUNDLE, EvaluationError: USAG
 
 def main() -> int:
     """Make the picture; returns the exit code, see --help."""
-    options = parse(LoopOptions, "ros2 run wm_tools loop_picture", remove_ros_args(sys.argv)[1:])
+    options = parse(LoopOptions, "ros2 run wm_tools loop_picture", own_words("loop_picture"))
     return run("loop_picture", lambda: _make(options), CODES, "nothing is written", options.output)
 
 

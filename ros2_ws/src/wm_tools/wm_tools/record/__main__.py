@@ -5,9 +5,6 @@ import time
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
-from wm_bundle.ros_errors import reason_of
 from wm_bundle.stop_signals import note_stop_signals
 from wm_data.bags.message_types import jazzy_typestore
 from wm_data.errors import ConversionError
@@ -15,12 +12,12 @@ from wm_evaluation.command_line import parse
 from wm_evaluation.wording import counted
 
 from wm_tools.common.errors import RecordError
+from wm_tools.common.ros_words import own_words, start_ros
 from wm_tools.record.mcap_file import McapRecording, Totals
 from wm_tools.record.node import RecorderNode
 from wm_tools.record.record_options import RecordOptions
 
 _EXIT_FAILED = 1
-_EXIT_REFUSED = 2
 _PAUSE_S = 0.05  # between two looks for messages: most of what a look costs does not depend on how many there are
 
 
@@ -28,13 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     """Record until the end; returns the exit code: 0 with a complete file, 1 without one, 2 for bad arguments."""
     argv = sys.argv if argv is None else argv
     stop_signals = note_stop_signals()
-    try:
-        options = parse(RecordOptions, "ros2 run wm_tools record", remove_ros_args(argv)[1:])
-        # Our own handlers: the file is to be finished first.
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # rclpy about bad --ros-args
-        print(f"record: {reason_of(error)}", file=sys.stderr)
-        return _EXIT_REFUSED
+    options = parse(RecordOptions, "ros2 run wm_tools record", own_words("record", argv))
+    start_ros("record", argv)
     try:
         totals, lost = _record(options, stop_signals)
     except (RecordError, ConversionError, OSError) as error:

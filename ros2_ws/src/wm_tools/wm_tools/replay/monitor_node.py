@@ -10,11 +10,8 @@ import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 from wm_bundle import BundleError, load_bundle
 from wm_bundle.ros_distribution import with_times
-from wm_bundle.ros_errors import reason_of
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
@@ -24,6 +21,7 @@ from wm_planner.errors import PlannerError
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
+from wm_tools.common.ros_words import own_words, start_ros
 from wm_tools.replay.bag import PlayedTopic
 from wm_tools.replay.frames import Arrivals, Command, Status, header_stamp_ns
 from wm_tools.replay.judge import EvaluationFailed, judge
@@ -31,7 +29,6 @@ from wm_tools.replay.played_bag import camera_topics, check_gaps, planner_topics
 from wm_tools.replay.replay_monitor_options import MonitorOptions
 from wm_tools.replay.waiting import MONITOR, PLANNER_WAIT_S, Spinning, Stopped, let_planner_rest, wait_for_planner
 
-EXIT_USAGE = 2
 EXIT_REPLAY = 3
 EXIT_EVALUATION = 4
 _PLAYER_WAIT_S = 120.0  # for the first picture
@@ -99,13 +96,9 @@ def main(argv: list[str] | None = None) -> int:
     """Measure one replay; returns the exit code, see --help. 128 + a signal's number when one ended it."""
     argv = sys.argv if argv is None else argv
     signals = note_stop_signals()
-    try:
-        options = parse(
-            MonitorOptions, "ros2 run wm_tools replay_monitor", remove_ros_args(argv)[1:], refused=ReplayError
-        )
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # rclpy about bad --ros-args
-        return _refuse(reason_of(error), EXIT_USAGE)
+    words = own_words("replay_monitor", argv)
+    options = parse(MonitorOptions, "ros2 run wm_tools replay_monitor", words, refused=ReplayError)
+    start_ros("replay_monitor", argv)
     try:
         manifest = load_bundle(options.bundle).manifest
         if options.wait_for_planner:

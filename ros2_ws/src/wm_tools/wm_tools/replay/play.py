@@ -15,14 +15,13 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
-from wm_bundle.ros_errors import reason_of
 from wm_bundle.times import NS_PER_S
 from wm_data.bags.bag import Message
 from wm_planner.node.messages import time_message
 
 from wm_tools.common.errors import ReplayError
+from wm_tools.common.ros_words import start_ros
 from wm_tools.record.topics import IMAGES, OF_THE_PLANNER
 from wm_tools.replay.bag import ReplayBag, open_replay
 from wm_tools.replay.controls import HELP, Controls, has_keyboard, listening_to_keys, offer_services
@@ -31,7 +30,6 @@ from wm_tools.replay.play_bag_options import CLOCK_TOPIC, PlayOptions, parse_opt
 from wm_tools.replay.recorded_time import RecordedTime
 
 _EXIT_FAILED = 1
-_EXIT_REFUSED = 2
 _LOOK_S = 0.05
 _SETTLE_S = 0.5  # discovery takes its time, each way and for each topic its own
 _ACK_TIMEOUT_S = 1.0
@@ -207,13 +205,9 @@ def main(argv: list[str] | None = None) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    try:
-        words, for_ros = split_arguments(argv[1:])
-        options = parse_options(words)
-        rclpy.init(args=[argv[0], *for_ros], signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # rclpy about bad --ros-args
-        print(f"play_bag: {reason_of(error)}", file=sys.stderr)
-        return _EXIT_REFUSED
+    words, for_ros = split_arguments(argv[1:])
+    options = parse_options(words)
+    start_ros("play_bag", [argv[0], *for_ros])
     try:
         with open_replay(options.bag, options.recover) as bag:
             _play(bag, options, stop)

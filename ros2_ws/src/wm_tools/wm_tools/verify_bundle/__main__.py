@@ -2,11 +2,11 @@
 
 import sys
 
-from rclpy.utilities import remove_ros_args
 from wm_evaluation.command_line import parse, run
 
 from wm_tools.common.console import ProgressBar, make_console, say
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
+from wm_tools.common.ros_words import own_words
 from wm_tools.verify_bundle.results import RESULT, write_result
 from wm_tools.verify_bundle.terminal import show
 from wm_tools.verify_bundle.verify import Verification, verify
@@ -18,7 +18,7 @@ CODES = {ParityError: FAILED, ProviderError: NO_PROVIDER, VerificationError: USA
 
 def main() -> int:
     """Verify, report, and return the exit code, see --help."""
-    options = parse(VerifyOptions, "ros2 run wm_tools verify_bundle", remove_ros_args(sys.argv)[1:])
+    options = parse(VerifyOptions, "ros2 run wm_tools verify_bundle", own_words("verify_bundle"))
     return run("verify_bundle", lambda: _verify(options), CODES, "nothing is written", options.output)
 
 
