@@ -24,7 +24,7 @@ class InputTopic:
     other_types: tuple[str, ...] = ()
     """Accepted from bags too, but only where the topic is named: they may as well be something else."""
     stamped: bool = True
-    """False: a message is taken to tell of the moment of the next image; only the node listens to it."""
+    """False: a message tells of the moment of the next image; in a bag, of when it was recorded, where it is named."""
 
     @property
     def message_class(self) -> type:

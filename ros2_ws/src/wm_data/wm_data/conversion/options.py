@@ -28,8 +28,8 @@ class BagReading(BagRecovery):
     """How a bag is read, whatever becomes of it."""
 
     topics: Annotated[tuple[str, ...], option("KIND=TOPIC [KIND=TOPIC ...]", default="found by type")] = ()
-    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, collision, lane_invasion, step_result, expert; or
-    as CAMERA=TOPIC."""
+    """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, speedometer, collision, lane_invasion,
+    step_result, expert; or as CAMERA=TOPIC."""
     actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
     """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
     auto: the first of these that the source has."""

@@ -121,10 +121,9 @@ def _advice(entry: VectorInput | None) -> str:
     """Where a bag has an input, and what must be named to read it."""
     if entry is None:
         return "the recording"
-    topics = [source.topic for source in entry.sources if source.topic.stamped]
     if entry.usual:
-        return " or ".join(topic.leaf.replace("_", " ") for topic in topics)
-    return "--topics " + " or ".join(f"{topic.kind}=TOPIC" for topic in topics)
+        return " or ".join(source.topic.leaf.replace("_", " ") for source in entry.sources)
+    return "--topics " + " or ".join(f"{kind}=TOPIC" for kind in entry.kinds)
 
 
 def _rewards(episode: Episode, manifest: BundleManifest, notes: list[str]) -> np.ndarray:

@@ -159,6 +159,17 @@ def test_wanted_speeds_without_a_measured_speed_are_refused(tmp_path):
     assert "measured speed" in error_of(tmp_path, ordered(commands, pictures()))
 
 
+def test_a_speedometer_is_read_where_it_is_named_and_counts_from_when_it_was_recorded(tmp_path):
+    told = every_tick("/speedometer", "std_msgs/msg/Float32", lambda t, _: {"data": -2.0 - t})
+    imu = every_tick("/imu", "sensor_msgs/msg/Imu", lambda t, stamp: {"header": stamped(stamp)})
+    commands = every_tick(COMMANDS, CONTROL_TYPE, lambda t, stamp: control(0.1, stamp_ns=stamp))
+    bag = write_bag(tmp_path / "bag", ordered(told, imu, commands, pictures()))
+    for topics, names in (((), ["yaw_rate"]), (("speedometer=/speedometer",), ["speed", "yaw_rate"])):
+        (episode,), _ = converted(bag, topics=topics)
+        assert [column["name"] for column in episode.meta["vector"]] == names
+    np.testing.assert_allclose(episode.vector[:, 0], [2.0 + t for t in range(TICKS - 1)])
+
+
 def test_a_measured_twist_is_not_taken_for_a_command(tmp_path):
     velocity = every_tick(
         "/vehicle/velocity",

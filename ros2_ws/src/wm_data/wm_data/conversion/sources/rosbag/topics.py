@@ -69,7 +69,7 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
         asked = {source.topic.kind for source in entry.sources} & {*named, *kinds}
         if entry.usual or asked or actions == "derived" or "step_result" not in kinds:
             sources = sorted(entry.sources, key=lambda one: not (one.if_named and one.topic.kind in named))
-            source = next((one for one in sources if one.topic.stamped and use(one.topic.kind)), None)
+            source = next((one for one in sources if use(one.topic.kind)), None)
             inputs |= {} if source is None else {name: source}
     if actions == "derived" and not {SPEED.name, YAW_RATE.name} <= inputs.keys():
         raise ConversionError(
@@ -81,8 +81,10 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
 
 def _types(named: bool = False) -> dict[str, tuple[str, ...]]:
     """What is looked for by type, by kind; of ``named`` topics more may be accepted."""
-    topics = {kind: topic for kind, topic in input_topics().items() if topic.stamped}
-    return _TYPES | {kind: (topic.type, *(topic.other_types if named else ())) for kind, topic in topics.items()}
+    return _TYPES | {
+        kind: (topic.type, *topic.other_types) if named else (topic.type,) if topic.stamped else ()
+        for kind, topic in input_topics().items()
+    }
 
 
 def _actions(wanted: str, has_status: bool, use_control: Callable[[], bool], topics: dict[str, Topic]) -> str:
