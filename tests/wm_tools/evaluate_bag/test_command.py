@@ -114,7 +114,7 @@ def test_thresholds_make_the_exit_code_and_the_failing_one_is_named_with_its_val
     printed = capsys.readouterr()
     assert printed.err.strip() == "FAILS: mode.driving_share<0.5, found 1"
     assert run(monkeypatch, *arguments, "uncertainty.epistemic<1000") == 1
-    assert "FAILS: uncertainty.epistemic<1000, found cannot be told" in capsys.readouterr().err
+    assert "FAILS: uncertainty.epistemic<1000, found not known" in capsys.readouterr().err
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["passed"] is False and result["bag"]["frames"] == 30
     assert result["thresholds"] == [{"threshold": "uncertainty.epistemic<1000", "value": None, "holds": False}]

@@ -119,7 +119,7 @@ def test_a_difference_that_is_not_that_of_the_columns_is_marked_and_one_that_is_
     assert steer != pytest.approx(columns[0][0] - columns[0][1]) and apart(difference, "action.steer.mae") == "*"
     assert brakes == pytest.approx(columns[1][0] - columns[1][1]) and apart(difference, "mode.braking_share") == ""
     table = table_of(comparison)
-    assert "* over the frames and windows that both can tell" in table
+    assert "* over the frames and windows that both know" in table
     assert "* over the frames" not in table_of(made([ours, replace(ours, name="other")]))
 
 

@@ -82,7 +82,7 @@ def test_a_damaged_bag_and_a_folder_of_several_give_one_line(tmp_path):
             pass
     with open_replay(tmp_path / "cut.mcap", recover=True) as bag:
         assert len(list(bag.messages([CAMERA]))) == TICKS
-        assert [note for note in bag.told() if "breaks off" in note] and bag.told() == []
+        assert [note for note in bag.news() if "breaks off" in note] and bag.news() == []
     with pytest.raises(ReplayError, match=r"holds 2 bags \(a, cut\): name one"):
         with open_replay(tmp_path):
             pass

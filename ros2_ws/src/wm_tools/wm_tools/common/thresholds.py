@@ -33,7 +33,7 @@ class Threshold:
         return cls(found.group(1), found.group(2), limit)
 
     def holds(self, value: float) -> bool:
-        """Whether a figure keeps it; one that cannot be told, NaN, does not."""
+        """Whether a figure keeps it; one that is not known, NaN, does not."""
         return not math.isnan(value) and _RELATIONS[self.relation](value, self.limit)
 
     def __str__(self) -> str:

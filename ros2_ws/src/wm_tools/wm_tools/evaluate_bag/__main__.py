@@ -45,7 +45,7 @@ def _evaluate(options: EvaluateOptions) -> int:
         write_video(options.output / VIDEO, comparison.evaluations)
         video = (options.output / VIDEO).read_bytes()
     else:
-        (options.output / VIDEO).unlink(missing_ok=True)  # of an evaluation before
+        (options.output / VIDEO).unlink(missing_ok=True)  # of an earlier evaluation
     write_page(options.output / REPORT, build_page(comparison, video))
     console.print(verdict(comparison), highlight=False, markup=False, soft_wrap=True)
     print_whole(console, summary_table(comparison, console.width))
@@ -62,7 +62,7 @@ def _evaluate(options: EvaluateOptions) -> int:
 def _judge(comparison: Comparison) -> int:
     """Say which thresholds hold; the exit code."""
     for entry in comparison.verdicts:
-        found = "cannot be told" if entry.value != entry.value else f"{entry.value:.6g}"
+        found = "not known" if entry.value != entry.value else f"{entry.value:.6g}"
         asked = "" if comparison.options.thresholds else " (the default)"
         line = f"{'holds' if entry.holds else 'FAILS'}: {entry.threshold}{asked}, found {found}"
         print(line, file=sys.stdout if entry.holds else sys.stderr)

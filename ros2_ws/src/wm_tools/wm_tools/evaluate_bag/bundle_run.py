@@ -1,4 +1,4 @@
-"""One bundle over a whole recording: what the planner decides, what the model predicts, and what of it is kept.
+"""One bundle over all of a recording: what the planner decides, what the model predicts, and what is kept of both.
 
 Shapes: T frames, K steps ahead, C picture channels.
 """

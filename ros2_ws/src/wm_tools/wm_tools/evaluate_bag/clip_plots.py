@@ -31,7 +31,7 @@ class Plot(NamedTuple):
 
 
 class PlotStrip:
-    """Plots one below the other. All but the mark of the present frame is drawn once."""
+    """Plots, one under another. All but the mark of the current frame is drawn once."""
 
     def __init__(self, plots: Sequence[Plot], width: int, plot_height: int, moment: int):
         """``width`` and ``plot_height`` [px]; ``moment`` is the frame that gets a mark of its own."""

@@ -30,7 +30,7 @@ class Evaluation:
     """
 
     name: str
-    """The bundle's model_id, with a number behind it where two have the same."""
+    """The bundle's model_id, with a number after it where two have the same."""
     path: str
     """Name of the bundle's folder."""
     manifest: BundleManifest

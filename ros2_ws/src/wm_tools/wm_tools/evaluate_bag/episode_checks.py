@@ -142,7 +142,7 @@ def _stamps(episode: Episode, manifest: BundleManifest, place: str, notes: list[
     if episode.stamps_ns is None:
         rate = rate_of(episode.meta)
         if rate is None:
-            notes.append("the recording does not tell its rate: taken to be the bundle's")
+            notes.append("the recording does not state its rate: taken to be the bundle's")
         else:
             check_period(1.0 / rate, manifest, place, resample=False)
         return np.arange(1, len(episode) + 1, dtype=np.int64) * round(manifest.control_period_s * NS_PER_S)

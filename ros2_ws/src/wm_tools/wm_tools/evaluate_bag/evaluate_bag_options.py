@@ -39,8 +39,8 @@ class EvaluateOptions:
     baselines: Annotated[tuple[Path, ...], several(Path, "DIR"), option(name="baseline", default="none")] = ()
     """Other bundles, evaluated on the same frames and compared."""
     thresholds: Thresholds = ()
-    """The bundle passes only if these hold, as 'action.steer.mae<0.1'; also >, <= and >=; a figure that cannot be told
-    fails. --list-metrics prints the names."""
+    """The bundle passes only if these hold, as 'action.steer.mae<0.1'; also >, <= and >=; a figure that is not
+    known fails. --list-metrics prints the names."""
     parameters: Annotated[tuple[Assignment, ...], planner_parameters(DECIDED), option(name="set", default="none")] = ()
     """Parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists them);
     preprocessed_images=true: the pictures are at the model's size already."""
@@ -51,7 +51,7 @@ class EvaluateOptions:
     steps: Annotated[int, option("K")] = 25
     """Frames to predict open loop."""
     samples: Annotated[int, option("N")] = 8
-    """Sampled futures beside the mean one."""
+    """Sampled futures besides the mean one."""
     frames: Annotated[int | None, option("N", default="all")] = None
     """Evaluate only the first N frames."""
     segment_s: Annotated[float, option("S", "segment")] = 10.0

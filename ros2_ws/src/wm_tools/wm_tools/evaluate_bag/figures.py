@@ -103,7 +103,7 @@ _PLAIN = {
     "surprise.p99": "[nats] 99th percentile of the surprise",
     "surprise.max": "[nats] the largest surprise",
     **{
-        f"latency_ms.{name}.{at}": f"[ms] {at} of {'a whole decision' if name == 'total' else name} on this machine"
+        f"latency_ms.{name}.{at}": f"[ms] {at} of {'a complete decision' if name == 'total' else name} on this machine"
         for name in LATENCIES
         for at in _PERCENTILES
     },

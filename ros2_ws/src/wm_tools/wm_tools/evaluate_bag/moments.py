@@ -24,7 +24,7 @@ class Moment:
 
     ``frame`` is its place in Frames. The clip begins at frame ``first`` = ``frame - offset``: ``pictures`` are those
     of the frames first … first + k, ``imagined`` what the belief at ``first`` expected of the frames first + 1 …
-    first + k along the recorded actions; k at most K, less near the end of an episode.
+    first + k along the recorded actions; k at most K, fewer near the end of an episode.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class Scores:
-    """How bad every row of a stretch was, (T,) each, NaN where it cannot be told; ``clip_starts`` (T,) int is where a
+    """How bad every row of a stretch was, (T,) each, NaN where it is not known; ``clip_starts`` (T,) int is where a
     clip around it begins, -1 where there is no belief to imagine it from."""
 
     drive: int

@@ -30,7 +30,7 @@ class PictureScores:
 
 @dataclass(frozen=True)
 class OneStep:
-    """What the model expected of T rows, (T,) each, NaN where it cannot be told."""
+    """What the model expected of T rows, (T,) each, NaN where it is not known."""
 
     reward: np.ndarray
     """What the recorded action should lead to."""

@@ -22,7 +22,7 @@ class OpenLoop:
     """Predicts windows of one bundle's stretches, in order."""
 
     def __init__(self, engine: Engine, settings: ScoreSettings, samples: int, stride: int):
-        """``samples`` N futures beside the mean one; a window begins at every ``stride``-th row of a stretch."""
+        """``samples`` N futures besides the mean one; a window begins at every ``stride``-th row of a stretch."""
         self._engine = engine
         self._settings = settings
         self._samples = samples
@@ -55,9 +55,9 @@ class OpenLoop:
         return join(parts) if parts else None
 
     def _donors(self, actions: np.ndarray, starts: np.ndarray, seed: tuple[int, ...]) -> list[np.ndarray | None]:
-        """For each window the recorded actions (K, 3) of another, whole one; None where there is no other.
+        """For each window the recorded actions (K, 3) of another complete one; None where there is no other.
 
-        One of the same stretch that does not overlap it is best, then one of a stretch before.
+        One of the same stretch that does not overlap it is best, then one of an earlier stretch.
         """
         steps = self._settings.horizon
         whole = [int(start) for start in starts if start + steps <= len(actions)]

@@ -45,7 +45,7 @@ class Stretch:
     """Rows of one drive without a gap; ``drive`` is its number.
 
     ``ended``: a result ended the episode after the last row. ``knows_ends``: the recording would tell if one had.
-    ``applied_before`` (3,): the action that was applied until the first row, None where that is not told.
+    ``applied_before`` (3,): the action that was applied until the first row, None where that is not known.
     """
 
     drive: int
@@ -57,7 +57,7 @@ class Stretch:
 
 @dataclass
 class Recording:
-    """Everything under one path, read anew by every call of ``stretches``, at most some 256 MiB at a time."""
+    """Everything under one path, read again by every call of ``stretches``, at most some 256 MiB at a time."""
 
     source: Path
     manifest: BundleManifest
@@ -70,7 +70,7 @@ class Recording:
     notes: list[str] = field(default_factory=list)
     """What somebody who reads the figures should know; filled while it is read."""
     skipped: dict[str, int] = field(default_factory=dict)
-    """Pictures and rows of bags that were left out, by reason; filled while it is read."""
+    """Pictures and rows of bags that were skipped, by reason; filled while it is read."""
     choices: list[str] = field(default_factory=list)
     """What the converter took from bags, and what it had to decide; filled while it is read."""
 
@@ -140,7 +140,7 @@ class Recording:
                 self._take_report(drive.report)
 
     def _whole(self, number: int, episode: Episode, place: str) -> Iterator[Stretch]:
-        """An episode file's drive; several, where another tool wrote them one behind the other."""
+        """The drives of an episode file: another tool may have written several into one."""
         episode = self._checked(episode, place)
         for _, part in drives_in(episode):
             yield Stretch(number, part, ended=bool(part.dones[-1]), knows_ends=True)
@@ -180,14 +180,14 @@ class Recording:
 
 
 def _holds_episodes(source: Path) -> bool:
-    """Whether it is an episode file, or a folder with such and without a bag beside them."""
+    """Whether it is an episode file, or a folder of episode files without a bag."""
     if source.is_file():
         return source.suffix == ".npz"
     return source.is_dir() and not (source / "metadata.yaml").exists() and any(source.glob("*.npz"))
 
 
 def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
-    """Whether a step result ended the episode after its last row, and whether the recording tells of ends at all.
+    """Whether a step result ended the episode after its last row, and whether the recording says anything about ends.
 
     What a collision ends in the converter's reward goes on for the planner, which knows of step results only.
     """
@@ -201,7 +201,7 @@ def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
 
 
 def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
-    """What a vehicle status of the first row's own stamp tells."""
+    """What a vehicle status with the first row's own stamp says."""
     control = drive.present.control
     if control is None or control.holds != "before":
         return None
@@ -211,7 +211,7 @@ def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
 
 @contextmanager
 def _as_bag_error() -> Iterator[None]:
-    """Everything that goes wrong with reading is told in one line."""
+    """Everything that goes wrong while reading becomes one line."""
     try:
         yield
     except EvaluationError:
@@ -240,7 +240,7 @@ class _BundleCamera(CameraView):
         spec = self._preprocess.camera
         if (height, width) != (spec.source_height, spec.source_width):
             at_size = (height, width) == (self._preprocess.height, self._preprocess.width)
-            advice = ", or, as this is the model's own size, tell so with --set preprocessed_images=true"
+            advice = ", or, as this is the model's own size, say so with --set preprocessed_images=true"
             raise BagError(
                 f"camera '{self.name}' of the recording has pictures of {width}x{height} pixels, the bundle expects "
                 f"{spec.source_width}x{spec.source_height}: evaluate a bundle that was trained for this camera"

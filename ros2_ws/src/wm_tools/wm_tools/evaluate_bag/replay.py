@@ -1,4 +1,4 @@
-"""Recorded rows through the planner node's own logic, one after the other, with a clock that stands still.
+"""Recorded rows through the planner node's own logic, one after another, with a clock that stands still.
 
 Shapes: T rows, F belief features, K cameras, C = 3 K channels.
 """
@@ -61,9 +61,9 @@ class Beliefs:
     seen: np.ndarray
     """(T, F): right after the observation, NaN where there was none."""
     kept: np.ndarray
-    """(T, F): what the planner went on with, NaN where it began anew."""
+    """(T, F): what the planner went on with, NaN where it starts again."""
     age: np.ndarray
-    """(T,) int: observations since the belief began, 0 where it begins anew with the next row."""
+    """(T,) int: observations since the belief began, 0 where the next row begins another one."""
     first: np.ndarray
     """(T,) bool: the observation began a belief."""
 

@@ -11,7 +11,7 @@ from wm_tools.common.verdict_table import verdict_table
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.moments import Moment, side_by_side
 from wm_tools.evaluate_bag.report_charts import along_the_drive
-from wm_tools.evaluate_bag.report_tables import ABOUT_APART, latency_table, nearest, tables, told
+from wm_tools.evaluate_bag.report_tables import ABOUT_APART, is_known, latency_table, nearest, tables
 from wm_tools.evaluate_bag.results import result_of
 from wm_tools.evaluate_bag.verdict import spell_driven, verdict
 
@@ -49,7 +49,7 @@ def _lead(comparison: Comparison) -> str:
         f"have braked in {braking.value:.1%} and driven degraded in {degraded.value:.1%} of the frames"
     )
     latency = first.figures["latency_ms.total.p99"]
-    if told(latency):
+    if is_known(latency):
         text += f"; 99 of 100 searches took at most {latency.value:.0f} ms of a period of {period_ms:.0f} ms"
     if comparison.differences and comparison.segments < FEW_SEGMENTS:
         text += f". Only {counted(comparison.segments, 'segment')} recorded, so better and worse are rough"
@@ -68,10 +68,10 @@ def _tiles(comparison: Comparison, step: int) -> list[Tile]:
         tiles.append(Tile(f"{holding} of {len(comparison.verdicts)}", "thresholds hold", tone=tone))
     steer, braking = figures["action.steer.mae"], figures["mode.braking_share"]
     imagined, copied = (figures.get(f"open_loop.psnr_db.{name}.{step}") for name in ("imagined", "copy_last"))
-    gained = f"{imagined.value - copied.value:+.1f} dB" if told(imagined) and told(copied) else "–"
+    gained = f"{imagined.value - copied.value:+.1f} dB" if is_known(imagined) and is_known(copied) else "–"
     correlation = figures.get(f"open_loop.return_rank_correlation.imagined.{step}")
     latency = figures["latency_ms.total.p99"]
-    late = told(latency) and latency.value > 1e3 * first.manifest.control_period_s
+    late = is_known(latency) and latency.value > 1e3 * first.manifest.control_period_s
     return [
         *tiles,
         Tile(_short(steer, ".3f"), "mean distance of planned from recorded steer", "action_mae"),
@@ -87,7 +87,7 @@ def _tiles(comparison: Comparison, step: int) -> list[Tile]:
 
 
 def _short(figure, how: str, unit: str = "") -> str:
-    return f"{figure.value:{how}}{unit}" if told(figure) else "–"
+    return f"{figure.value:{how}}{unit}" if is_known(figure) else "–"
 
 
 def _about_figures(comparison: Comparison) -> str:
@@ -96,7 +96,7 @@ def _about_figures(comparison: Comparison) -> str:
     if segments < FEW_SEGMENTS:
         text += " That few make them rough." if segments > 1 else " One segment has none: record more."
     if comparison.differences:
-        text += " A difference is called better or worse where its interval leaves out zero."
+        text += " A difference is called better or worse where its interval excludes zero."
         text += f" {ABOUT_APART}."
     return text + " A dash stands for what was not measured."
 
@@ -163,7 +163,7 @@ def _mode(evaluation: Evaluation, moment: Moment) -> str:
 
 
 def _strips(comparison: Comparison, number: int, moment: Moment) -> Table:
-    """Real and imagined pictures of a moment, one below the other; the moment itself is among them."""
+    """Real and imagined pictures of a moment, in rows; the moment itself is among them."""
     last = len(moment.imagined)
     steps = sorted({*np.linspace(0, last, min(STRIP, last + 1)).round().astype(int).tolist(), min(moment.offset, last)})
     rows = [("real", [_picture(moment.pictures[step], f"real, {step} steps ahead") for step in steps])]
@@ -215,7 +215,7 @@ def _latency(comparison: Comparison) -> Section:
         "Latency",
         [*charts, latency_table(comparison)],
         lead=f"Of the frames with a search ({_searched(comparison)}), measured in this process, on the machine named "
-        "below, without a camera or a ROS graph beside it.",
+        "below, without a camera or a ROS graph running.",
     )
 
 

@@ -18,7 +18,7 @@ Values = Callable[[Frames], np.ndarray]
 
 
 def along_the_drive(comparison: Comparison) -> go.Figure:
-    """Everything that is told of each frame, one plot below the other over the same time.
+    """Everything that is known of each frame, in plots over the same time, one under another.
 
     A click in the legend hides or shows a bundle in all of them.
     """

@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A table of figures that are told by one definition."""
+    """A table of figures that share a definition in the glossary."""
 
     title: str
     metric: str
@@ -130,14 +130,14 @@ def latency_table(comparison: Comparison) -> Table:
     return Table([Head("latency [ms]", "planner_latency"), "p50", "p95", "p99", "max"], rows)
 
 
-def told(figure: Figure | None) -> bool:
+def is_known(figure: Figure | None) -> bool:
     """Whether there is a value."""
     return figure is not None and math.isfinite(figure.value)
 
 
 def spell(figure: Figure | None, how: str) -> str:
     """A value with its interval; a dash for what was not measured."""
-    if not told(figure):
+    if not is_known(figure):
         return "–"
     interval = f" ({_number(figure.low, how)}, {_number(figure.high, how)})" if math.isfinite(figure.low) else ""
     return f"{_number(figure.value, how)}{interval}"
@@ -155,20 +155,20 @@ def signed(value: float, how: str) -> str:
 
 
 APART = "*"
-ABOUT_APART = f"{APART} over the frames and windows that both can tell, so not the difference of the columns"
+ABOUT_APART = f"{APART} over the frames and windows that both know, so not the difference of the columns"
 
 
 def apart(difference: Difference, name: str) -> str:
     """A mark where a figure's difference is not that of the columns, as where one of the two braked; else nothing."""
     ours, theirs, found = (of.figures.get(name) for of in (difference.ours, difference.baseline, difference))
-    if not (told(ours) and told(theirs) and told(found)):
+    if not (is_known(ours) and is_known(theirs) and is_known(found)):
         return ""
     return "" if math.isclose(found.value, ours.value - theirs.value, rel_tol=1e-6, abs_tol=1e-9) else APART
 
 
 def spell_difference(figure: Figure | None, row: Row) -> str:
     """A signed difference, and whether it is for the better where the interval says so."""
-    if not told(figure):
+    if not is_known(figure):
         return "–"
     text = spell(figure, f"+{row.how}")
     verdict = judge(figure, row)
@@ -176,8 +176,8 @@ def spell_difference(figure: Figure | None, row: Row) -> str:
 
 
 def judge(figure: Figure | None, row: Row) -> str:
-    """One of "better" and "worse" where the 95 % interval of a difference leaves out zero, else nothing."""
-    if not told(figure) or not math.isfinite(figure.low) or not row.better or figure.low <= 0.0 <= figure.high:
+    """One of "better" and "worse" where the 95 % interval of a difference excludes zero, else nothing."""
+    if not is_known(figure) or not math.isfinite(figure.low) or not row.better or figure.low <= 0.0 <= figure.high:
         return ""
     return "better" if (figure.low > 0.0) == (row.better == "higher") else "worse"
 

@@ -36,8 +36,8 @@ _BETWEEN = 2  # blanks from one column to the next
 
 
 def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
-    """The figures that matter most, for the terminal; a column for each bundle and each difference. Intervals are below
-    their figures where they have no room beside them in ``width`` characters; no figure is cut."""
+    """The figures that matter most, for the terminal; a column for each bundle and each difference. Intervals stand
+    under their figures where ``width`` characters have no room for both in a line; no figure is cut."""
     evaluations, last = comparison.evaluations, comparison.options.steps
     rows = []
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
@@ -50,7 +50,7 @@ def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
         rows = [[name, *(cell.replace(" [", "\n[") for cell in cells)] for name, *cells in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", overflow="fold")
-    heads = [evaluation.name for evaluation in evaluations] + [f"less {other.name}" for other in evaluations[1:]]
+    heads = [evaluation.name for evaluation in evaluations] + [f"minus {other.name}" for other in evaluations[1:]]
     for head, least in zip(heads, _widths(rows)[1:], strict=True):
         table.add_column(escape(head), justify="right", overflow="fold", min_width=least)
     for row in rows:

@@ -10,7 +10,7 @@ from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.thresholds import spell_verdicts
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
-from wm_tools.evaluate_bag.report_tables import deciding, judge, nearest, signed, told
+from wm_tools.evaluate_bag.report_tables import deciding, is_known, judge, nearest, signed
 
 _RARELY = 0.05  # share of frames up to which braking is no reason to doubt
 _NAMED = 3  # figures that a comparison names
@@ -43,7 +43,7 @@ def spell_driven(comparison: Comparison) -> str:
 
 
 def _against(name: str, figures, step: int, segments: int) -> str:
-    rows = [row for row in deciding(step) if told(figures.get(row.name))]
+    rows = [row for row in deciding(step) if is_known(figures.get(row.name))]
     if not any(math.isfinite(figures[row.name].low) for row in rows):
         return (
             f"cannot be told from {name}: no interval comes of {counted(segments, 'segment')}; evaluate more, or "
@@ -68,7 +68,7 @@ def _against(name: str, figures, step: int, segments: int) -> str:
 
 
 def _by_itself(evaluation: Evaluation) -> tuple[list[str], list[str]]:
-    """What speaks against a bundle, and what there is to say of it anyway, each to stand behind 'it'."""
+    """What speaks against a bundle, and what else there is to say of it; each follows the word 'it'."""
     share = evaluation.figures["mode.braking_share"].value
     braked = f"braked in {share:.1%} of the frames"
     doubts, facts = [], [braked]

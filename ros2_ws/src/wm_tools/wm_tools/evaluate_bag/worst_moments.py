@@ -26,7 +26,7 @@ FAR = 3.0  # times the largest surprise of a clip, above which the threshold is 
 
 
 def write_video(path: Path, evaluations: Sequence[Evaluation]) -> None:
-    """Write the clips of all moments of the first bundle as H.264, at the bundle's rate, whole or not at all.
+    """Write the clips of all moments of the first bundle as H.264, at the bundle's rate, completely or not at all.
 
     Raises ValueError where there is no moment, OSError.
     """
@@ -65,7 +65,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(picture: np.ndarray, panels: int) -> _Layout:
-    """Pictures of one camera stand side by side; those of several are wide already, and stand below each other."""
+    """Pictures of one camera stand side by side; those of several are wide already, and stand one under another."""
     channels, height, width = picture.shape
     cameras = channels // 3
     columns, rows = (panels, 1) if cameras == 1 else (1, panels)

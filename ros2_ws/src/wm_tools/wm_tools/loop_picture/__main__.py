@@ -2,8 +2,8 @@
 
 The picture shows the drive as it went on, and hides the camera from the model in turns. Two other ways were tried. With
 "imagined one second ago" running beside "now", every frame is the end of another imagination: in CarRacing the car
-passes in a second all that it had seen of the road, so the pictures were those in which nothing could be known, and how
-they came about was not to be seen. Frozen at a moment, with 12 imagined pictures beside 12 real ones, nobody saw a
+passes in a second all that it had seen of the road, so the pictures were those in which nothing could be known, and
+nobody could see how they came about. Frozen at a moment, with 12 imagined pictures beside 12 real ones, nobody saw a
 drive. Here the imagination begins where the viewer has just seen that the model knows, is right as far as it saw, and
 what it makes up beyond that is there to compare.
 """

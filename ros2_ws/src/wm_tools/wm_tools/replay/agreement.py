@@ -1,7 +1,7 @@
 """Whether the running planner commands what the evaluation of the same bag in one process says it would.
 
-Both see the same pictures and draw the same random numbers, so where nothing is late or lost they agree to the last
-bit. Where they differ, a frame's cause is the first of ``CAUSES`` that holds for it.
+Both see the same pictures and draw the same random numbers, so where nothing is late or lost they are
+bit-identical. Where they differ, a frame's cause is the first of ``CAUSES`` that holds for it.
 """
 
 import json
@@ -26,8 +26,8 @@ CAUSES = {
     "commands in flight": "here or earlier in the episode, the running planner found that its commands act late, and "
     "planned ahead of them; the evaluation measures that by its own commands",
     "beginning": "the first command of the episode differs already: a drive that was recorded from its middle begins "
-    "with a command that its rows do not tell, and the search goes on from the last plan",
-    "unexplained": "none of these",
+    "with a command that its rows do not hold, and the search goes on from the last plan",
+    "unexplained": "none of the above",
 }
 
 

@@ -21,7 +21,7 @@ from wm_data.errors import ConversionError
 from wm_tools.common.errors import RecordError, ReplayError
 from wm_tools.record.definitions import message_class
 
-_DEPTH = 10  # where the bag does not tell; rosbag2 cannot see a publisher's depth
+_DEPTH = 10  # where the bag does not say; rosbag2 cannot see a publisher's depth
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class ReplayBag:
             except (RecordError, ReplayError) as error:
                 self.left_out[topic.name] = str(error)
 
-    def told(self) -> list[str]:
-        """What was found out about the bag since the last call: damage that was passed over, messages left out."""
-        texts = [*self._report.notes, *(f"left out: {count} x {why}" for why, count in self._report.skipped.items())]
+    def news(self) -> list[str]:
+        """What was found out about the bag since the last call: damage that was passed over, skipped messages."""
+        texts = [*self._report.notes, *(f"skipped: {count} x {why}" for why, count in self._report.skipped.items())]
         new = [text for text in texts if text not in self._told]
         self._told.update(new)
         return new
@@ -76,7 +76,7 @@ class ReplayBag:
 
     def _offered(self, topic: str) -> QoSProfile:
         profiles = self._bag.offered_qos(topic)
-        # What one publisher offers for several hears every subscriber that one of them was heard by.
+        # One publisher stands for several: it must reach every subscriber that any of them reached.
         effort = profiles and all(qos.reliability == QosReliability.BEST_EFFORT for qos in profiles)
         latched = profiles and all(qos.durability == QosDurability.TRANSIENT_LOCAL for qos in profiles)
         return QoSProfile(

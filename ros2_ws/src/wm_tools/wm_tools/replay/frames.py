@@ -1,6 +1,6 @@
 """What became of every frame of a played bag: joined by stamp, when the replay is over.
 
-A frame is one moment of the cameras. Stamps may come again (a simulator that starts anew), so what came for a stamp is
+A frame is one moment of the cameras. Stamps may come again (a simulator that starts again), so what came for a stamp is
 taken in order.
 """
 

@@ -19,7 +19,7 @@ _CHANNELS = ("steer", "throttle", "brake")
 
 
 def build_page(replay: Replay, judged: Sequence[Verdict]) -> Page:
-    """The whole page. ``judged``: the thresholds' verdicts."""
+    """The page. ``judged``: the thresholds' verdicts."""
     values = figures(replay)
     sections = [
         Section("Thresholds", [verdict_table(judged)]) if judged else None,
@@ -79,7 +79,7 @@ def _latency(replay: Replay) -> Section:
             ),
             Chart(lines([over_time, planner], "time since the first picture [s]", "latency [ms]")),
         ],
-        "The difference between the two is the way through the middleware, there and back.",
+        "The difference between the two is the path through the middleware and back.",
     )
 
 

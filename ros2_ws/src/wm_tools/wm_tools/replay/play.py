@@ -1,4 +1,4 @@
-"""`ros2 run wm_planner play_bag`: plays a bag where `ros2 bag play` does not exist; see docs/replay.md and --help."""
+"""`ros2 run wm_tools play_bag`: plays a bag where `ros2 bag play` does not exist; see docs/replay.md and --help."""
 
 import signal
 import sys
@@ -221,8 +221,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
     for topic, reason in bag.left_out.items():
-        print(f"play_bag: {topic} is left out: {reason}", flush=True)
-    for note in bag.told():
+        print(f"play_bag: {topic} is skipped: {reason}", flush=True)
+    for note in bag.news():
         print(f"play_bag: {note}", flush=True)
     controls = Controls(options.start_paused)
     node = rclpy.create_node("play_bag")
@@ -232,7 +232,7 @@ def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
         print(f"play_bag: playing {player.topics} topics of {options.bag} at rate {options.rate:g}", flush=True)
         with _controlled(node, controls, has_keyboard() and not options.disable_keyboard_controls):
             played = player.play()
-        for note in bag.told():
+        for note in bag.news():
             print(f"play_bag: {note}", flush=True)
         print(
             f"play_bag: {played.messages} messages in {played.took_s:.2f} s, at most {1000 * played.worst_s:.1f} ms "

@@ -27,7 +27,7 @@ def camera_topics(
 ) -> list[PlayedTopic]:
     """The bag's topics that the planner hears its cameras on; ``recover``: of a damaged bag, what is left.
 
-    Raises ReplayError where one is missing, of another type, or of another size than the planner is told.
+    Raises ReplayError where one is missing, of another type, or of another size than the planner expects.
     """
     kind = _TYPES[config.image_transport][0]
     with open_replay(bag, recover) as played:

@@ -1,4 +1,4 @@
-"""What the replay monitor is told, checked before anything starts."""
+"""What the replay monitor is given, checked before anything starts."""
 
 from dataclasses import dataclass
 from pathlib import Path

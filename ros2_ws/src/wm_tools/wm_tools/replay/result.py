@@ -90,7 +90,7 @@ def check_thresholds(thresholds: Sequence[Threshold]) -> None:
 
 
 def figures(replay: Replay) -> dict[str, float]:
-    """Every figure of FIGURES; NaN where it cannot be told."""
+    """Every figure of FIGURES; NaN where it is not known."""
     answered, statuses = replay.answered, [frame.status for frame in replay.answered if frame.status is not None]
     dropped, agreement = len(replay.frames) - len(answered), replay.agreement
     misses = sum(status.missed for status in statuses)

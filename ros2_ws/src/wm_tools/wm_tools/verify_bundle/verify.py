@@ -131,7 +131,7 @@ def _opened_reference(options: VerifyOptions) -> Parts:
 
 def _opened_candidate(options: VerifyOptions, log: Callable[[str], None]) -> Parts:
     try:
-        return build(options.config(), log, enforce=False)  # what fails is told with the rest
+        return build(options.config(), log, enforce=False)  # what fails is reported with the rest
     except ConfigError as error:
         raise VerificationError(str(error)) from error
     except EngineError as error:
@@ -160,8 +160,8 @@ def _judged(
 ) -> list[Verdict]:
     """Each difference with its tolerance.
 
-    Where the precision is another one than the reference's, only what is driven counts, unless told otherwise: the
-    numbers before it are those of another arithmetic.
+    Where the precision is not the reference's, only what is driven counts, unless --tolerance says otherwise: the other
+    numbers come of another arithmetic.
     """
     precisions = [one.provenance.get("precision", "float32") for one in (manifest, reference)]
     reduced = options.fp16 or precisions[0] != precisions[1]

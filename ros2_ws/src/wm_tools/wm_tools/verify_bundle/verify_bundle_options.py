@@ -23,7 +23,7 @@ _TOLERANCE = (
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """Runs a bundle on a provider of this machine and, beside it, on the processor with one thread; shows how far their
+    """Runs a bundle on a provider of this machine and on the processor with one thread; shows how far their
     outputs are apart, how long every call takes, and whether a complete frame fits the bundle's control period. Builds
     TensorRT's engines, which later starts of the planner find. See docs/gpu.md.
 
