@@ -50,12 +50,17 @@ def hold_signals() -> Iterator[None]:
             raise Stopped(waiting[0])
 
 
-def note_stop_signals() -> list[int]:
-    """From now on SIGINT and SIGTERM only add their number to the list returned: what runs looks at it, and ends in
-    its own order."""
+def note_stop_signals(then: Callable[[], None] = lambda: None) -> list[int]:
+    """From now on SIGINT and SIGTERM only add their number to the list returned, and call ``then``: what runs looks at
+    it, and ends in its own order."""
     noted: list[int] = []
+
+    def note(number: int, _frame) -> None:
+        noted.append(number)
+        then()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: noted.append(received))
+        signal.signal(number, note)
     return noted
 
 

@@ -88,10 +88,12 @@ def words(read: Callable[[list[str]], tuple], metavar: str, spell: Callable[[tup
 
 def is_main_process() -> bool:
     """Whether this process is the one of its run that speaks: of those of torchrun or srun all but one are silent."""
+    rank = "0"
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
-        return int(os.environ["RANK"]) == 0
-    # Not SLURM_NTASKS: a batch script that runs the command without srun has it too.
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) <= 1 or int(os.environ["SLURM_PROCID"]) == 0
+        rank = os.environ["RANK"]
+    elif "SLURM_STEP_NUM_TASKS" in os.environ:  # not SLURM_NTASKS, which a batch script without srun has too
+        rank = os.environ.get("SLURM_PROCID", "0")
+    return not rank.isdecimal() or int(rank) == 0  # who cannot tell speaks
 
 
 def say(program: str, text: str) -> None:

@@ -46,7 +46,7 @@ class RecordOptions:
             )
         for topic in self.topics:
             if not topic.startswith("/"):
-                raise ValueError(f"--topics: expected whole names that begin with /, found '{topic}'")
+                raise ValueError(f"--topics: expected full names that begin with /, found '{topic}'")
         for name, number in (("--max-seconds", self.max_seconds), ("--queue-mb", self.queue_mb)):
             if number is not None and not (math.isfinite(number) and number > 0.0):
                 raise ValueError(f"{name}: expected above 0, found {number:g}")

@@ -1,6 +1,5 @@
 """`ros2 run wm_tools play_bag`: plays a bag where `ros2 bag play` does not exist; see docs/replay.md and --help."""
 
-import signal
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
+from wm_bundle.stop_signals import note_stop_signals
 from wm_bundle.times import NS_PER_S
 from wm_data.bags.bag import Message
 from wm_planner.node.messages import time_message
@@ -197,14 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     """Play; returns the exit code: 0 at the end, 1 with a message, 2 for bad arguments, 128 + a signal's number."""
     argv = sys.argv if argv is None else argv
     stop = threading.Event()
-    signals: list[int] = []
-
-    def on_signal(number: int, _frame) -> None:
-        signals.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    signals = note_stop_signals(stop.set)
     words, for_ros = split_arguments(argv[1:])
     options = parse_options(words)
     start_ros("play_bag", [argv[0], *for_ros])
