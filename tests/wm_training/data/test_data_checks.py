@@ -274,5 +274,5 @@ def test_a_meta_that_does_not_tell_what_a_policy_is_given_is_refused_in_one_line
     for i in range(2):
         write_episode(tmp_path / "data" / f"{i}.npz", replace(usual(i), meta={**usual(i).meta, **meta}))
     assert clone(clone_words(tmp_path, tmp_path / "data", tmp_path / "clone.onnx")) == 1
-    assert "write the episodes anew" in capsys.readouterr().err.splitlines()[-1]
+    assert "write the episodes again" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "clone.onnx").exists()

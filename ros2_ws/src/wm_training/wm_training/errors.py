@@ -11,3 +11,7 @@ class CollectError(RuntimeError):
 
 class ConfigurationError(ValueError):
     """A configuration that cannot be used: the field, its value and what was expected."""
+
+
+class ExportError(RuntimeError):
+    """A model that is not exported, and why."""

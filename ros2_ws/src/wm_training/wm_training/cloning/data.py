@@ -90,6 +90,6 @@ class CloneData:
                 f"`ros2 run wm_training convert`"
             )
         if rate_of(self.train.meta) is None:
-            raise EpisodeError(f"episode {self.train.files[0]}: expected a rate_hz above 0: write the episodes anew")
+            raise EpisodeError(f"episode {self.train.files[0]}: expected a rate_hz above 0: write the episodes again")
         for contradiction in contradictions(self.train.traits[0]):
-            raise EpisodeError(f"{contradiction}: write the episodes anew")
+            raise EpisodeError(f"{contradiction}: write the episodes again")

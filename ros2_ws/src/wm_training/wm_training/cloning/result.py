@@ -1,12 +1,9 @@
 """What a training of a policy leaves: the policy's file, and summary.json in its folder."""
 
 import json
-import platform
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy
-import torch
 from wm_bundle.files import write_text
 from wm_bundle.onnx_runtime import onnxruntime
 from wm_evaluation.command_line import say
@@ -15,6 +12,7 @@ from wm_evaluation.wording import spell_duration
 from wm_training.cloning.onnx_file import write_policy
 from wm_training.cloning.policy_trainer import LAST, PolicyTrainer
 from wm_training.data.notes import data_notes
+from wm_training.training.note_run import versions
 
 
 def trained(
@@ -48,12 +46,7 @@ def write_result(trainer: PolicyTrainer, program: str, best: dict[str, Any], **m
         "best": best,
         "updates": trainer.step,
         "trained_s": round(trainer.trained_s, 1),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        },
+        "versions": versions() | {"onnxruntime": onnxruntime.__version__},
     }
     manifest = write_policy(options.onnx_file, trainer.policy, trainer.data, provenance | made_of)
     summary = {"policy_id": manifest.policy_id, **manifest.provenance}

@@ -92,7 +92,7 @@ class Collector:
                 said = f"{missing}; the planner says: {reason}" if reason else missing
                 if late:
                     raise CollectError(f"waited {limit_s:g} s for {said}")
-                say("collect", f"{waited_s:.0f} s of at most {limit_s:g} s waited for {said}")
+                say("collect", f"waited {waited_s:.0f} s of at most {limit_s:g} s for {said}")
             self.spin(0.1)
 
     def connect(self) -> tuple[EpisodeRecorder, Driver]:

@@ -56,7 +56,7 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
     files = [file for part in splits.values() for file in part]
     layout = Layout.of(files)
     if not layout.rates_hz:
-        say("to_lerobot", f"the episodes do not say their rate, {layout.rate_hz:g} Hz is taken for it")
+        say("to_lerobot", f"the episodes do not say their rate, so {layout.rate_hz:g} Hz is taken")
     elif layout.rates_hz[0] < layout.rates_hz[1]:
         low, high = layout.rates_hz
         say("to_lerobot", f"the episodes are at {low:g} to {high:g} Hz, {layout.rate_hz:g} Hz is taken for all")

@@ -24,5 +24,5 @@ def cameras_of_meta(meta: dict) -> tuple:
         told = f"{meta['cameras']!r}"[:200]
         raise EpisodeError(
             f"the episodes' meta has the cameras {told}, expected for each an object with name, source_height and "
-            f"source_width ({type(error).__name__}: {error}): write the episodes anew"
+            f"source_width ({type(error).__name__}: {error}): write the episodes again"
         ) from None

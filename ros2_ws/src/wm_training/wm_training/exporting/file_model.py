@@ -30,11 +30,28 @@ def open_file(file: Path) -> onnxruntime.InferenceSession:
         raise ValueError(f"onnxruntime cannot open {file.name}: {str(error).splitlines()[0]}") from error
 
 
-class FileModel:
+class Sizes:
+    """What goes in where nothing is known yet."""
+
+    def __init__(self, belief: int, horizon: int, stochastic: int):
+        """The sizes F, H and S."""
+        self._belief, self._noise = belief, (horizon, stochastic)
+
+    def initial_belief(self) -> np.ndarray:
+        """What goes before the first observation, (1, F)."""
+        return np.zeros((1, self._belief), np.float32)
+
+    def zero_noise(self, candidates: int) -> np.ndarray:
+        """Noise (N, H, S) for the mean prediction."""
+        return np.zeros((candidates, *self._noise), np.float32)
+
+
+class FileModel(Sizes):
     """The four functions."""
 
     def __init__(self, manifest: BundleManifest, files: dict[str, Path]):
         """``files`` by their names in a bundle; of ``manifest`` the sizes count."""
+        super().__init__(manifest.latent.belief, manifest.horizon, manifest.latent.stochastic)
         self.manifest = manifest
         self._sessions = {
             name.removesuffix(".onnx"): open_file(file) for name, file in files.items() if name in BUNDLE_FILES
@@ -70,14 +87,6 @@ class FileModel:
     def decode(self, beliefs) -> np.ndarray:
         """Pictures (M, C, height, width) uint8 of beliefs (M, F)."""
         return self._sessions["decode"].run(["image"], {"belief": beliefs})[0]
-
-    def initial_belief(self) -> np.ndarray:
-        """What goes before the first observation, (1, F)."""
-        return np.zeros((1, self.manifest.latent.belief), np.float32)
-
-    def zero_noise(self, candidates: int) -> np.ndarray:
-        """Noise (N, H, S) for the mean prediction."""
-        return np.zeros((candidates, self.manifest.horizon, self.manifest.latent.stochastic), np.float32)
 
     def _imagine(self, outputs: list[str], belief, actions, noise) -> list[np.ndarray]:
         return self._sessions["imagine"].run(outputs, {"belief": belief, "actions": actions, "noise": noise})

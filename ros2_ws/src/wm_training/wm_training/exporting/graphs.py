@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_training.exporting.file_model import Said
+from wm_training.exporting.file_model import Said, Sizes
 from wm_training.exporting.tracing import write_graph
 from wm_training.model.heads import search_to_command
 from wm_training.model.world_model import WorldModel
@@ -87,11 +87,12 @@ class DecodeGraph(_Graph):
         return (self.model.decode(belief) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
 
 
-class TorchModel:
+class TorchModel(Sizes):
     """The graphs as functions of arrays, in torch's float32: as wm_planner.engine has them of the files."""
 
     def __init__(self, model: WorldModel):
-        self._config = model.config
+        config = model.config
+        super().__init__(config.belief_size, config.imagination_horizon, config.stochastic_size)
         self._observe, self._imagine = ObserveGraph(model).eval(), ImagineGraph(model).eval()
         self._actor, self._decode = ActorGraph(model).eval(), DecodeGraph(model).eval()
 
@@ -118,14 +119,6 @@ class TorchModel:
     def decode(self, beliefs) -> np.ndarray:
         """Pictures (M, C, height, width) uint8 of beliefs (M, F)."""
         return self._decode(torch.from_numpy(beliefs)).numpy()
-
-    def initial_belief(self) -> np.ndarray:
-        """What goes before the first observation, (1, F)."""
-        return np.zeros((1, self._config.belief_size), np.float32)
-
-    def zero_noise(self, candidates: int) -> np.ndarray:
-        """Noise (N, H, S) for the mean prediction."""
-        return np.zeros((candidates, self._config.imagination_horizon, self._config.stochastic_size), np.float32)
 
 
 def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:

@@ -59,7 +59,7 @@ def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
     }
     curves = read_curves(run / "metrics.csv")
     if not curves:
-        say("export", f"{run} has no metrics.csv: bundle.json will not tell losses and time of the training")
+        say("export", f"{run} has no metrics.csv: bundle.json will have no losses and no duration of the training")
     if "seconds" in curves:
         summary["wall_time_s"] = round(_wall_time(curves["seconds"].values.tolist()), 1)
     losses: dict[str, dict[str, float]] = {"training": {}, "validation": {}}
@@ -94,7 +94,7 @@ def _health(file: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{file} is damaged ({error!r}): make it anew with `ros2 run wm_training train`") from None
+        raise TrainingError(f"{file} is damaged ({error!r}): `ros2 run wm_training train` makes it again") from None
     warned = any(found["severity"] == WARNING for found in findings)
     verdict = report.get("verdict", WARNED if warned else HEALTHY)
     return {"verdict": verdict, "findings": findings, "expected_ranges": states}

@@ -44,7 +44,7 @@ class OnnxPolicy:
         self._has_std = "std" in outputs
         self._std = std
         if std is None and not self._has_std:
-            raise TrainingError(f"policy {self.path} says no std: give one with std=(steer, longitudinal)")
+            raise TrainingError(f"policy {self.path} has no output std: give one with std=(steer, longitudinal)")
 
     def __call__(self, observation: Observations) -> tuple[np.ndarray, np.ndarray]:
         """The most likely command (…, 3) and the standard deviation (…, 2) of (steer, longitudinal), for one moment or

@@ -6,7 +6,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -63,8 +62,6 @@ def report(options: "VisualizeOptions") -> None:
     episode = asked_episode(options, data)
     asked = None if options.start is None else asked_window(data, episode or 0, options.start, options)
     measurements = _measure(model, data, windows, options, samples)
-    if not (np.isfinite(measurements.rewards).all() and np.isfinite(measurements.continues).all()):
-        raise TrainingError(f"the model of {checkpoint} imagines numbers that are not finite: its training diverged")
     shown = asked or typical_window(windows, measurements, episode)
 
     first_row = data.first_rows[shown.episode] + shown.start
@@ -137,7 +134,7 @@ def _rate_hz(data: SequenceDataset) -> float:
     rate = data.meta.get("rate_hz")
     if isinstance(rate, int | float) and rate > 0:
         return float(rate)
-    say(PROGRAM, f"the rate_hz of the episodes is {rate}, {UNKNOWN_RATE_HZ:g} is taken")
+    say(PROGRAM, f"the rate_hz of the episodes is {rate}, so {UNKNOWN_RATE_HZ:g} is taken")
     return UNKNOWN_RATE_HZ
 
 

@@ -12,6 +12,7 @@ from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
 from wm_evaluation.scorecard.measurements import Measurements, join
 
 from wm_training.data.dataset import stack, window
+from wm_training.errors import TrainingError
 from wm_training.imagination.options import WindowSettings
 from wm_training.model.batch import Batch
 from wm_training.model.open_loop import OpenLoop
@@ -88,7 +89,10 @@ def measure(
     settings: WindowSettings,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Measurements:
-    """Predict every window twice, with its own and with another window's actions; ``advance`` hears of progress."""
+    """Predict every window twice, with its own and with another window's actions; ``advance`` hears of progress.
+
+    Raises TrainingError for a model that imagines numbers that are not finite.
+    """
     donors = action_donors(windows, settings.rows, settings.seed)
     exchanged = bool((donors != np.arange(len(windows))).all())
     size = max(1, BATCH_NUMBERS // (settings.rows * int(np.prod(episodes[0].observations.shape[1:]))))
@@ -102,7 +106,10 @@ def measure(
         own, shuffled = predict(batch, seed), predict(batch._replace(action=foreign), seed)
         parts.append(_measure(chosen, batch, own, shuffled if exchanged else None, settings))
         advance(len(chosen))
-    return join(parts)
+    measurements = join(parts)
+    if not (np.isfinite(measurements.rewards).all() and np.isfinite(measurements.continues).all()):
+        raise TrainingError("the model imagines numbers that are not finite: its training diverged")
+    return measurements
 
 
 def _measure(

@@ -65,7 +65,9 @@ class Monitor:
             self.progress.start()
             for table in (self.updates, self.epochs):
                 if table.damaged_line:
-                    self.progress.say(f"{table.path}: line {table.damaged_line} was damaged, dropped from there on")
+                    self.progress.say(
+                        f"{table.path}: line {table.damaged_line} was damaged; it and what follows it is dropped"
+                    )
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *error: object) -> None:

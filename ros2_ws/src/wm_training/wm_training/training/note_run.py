@@ -5,8 +5,12 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy
+import torch
 from wm_bundle.files import write_text
 
+from wm_training.data.notes import validating_drives
+from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError
 from wm_training.monitoring.run_record import RUN_FILE, check_data, read_record
 
@@ -21,9 +25,6 @@ def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]
     neither its validation nor what is told of it would be true. A run that goes on from a checkpoint of elsewhere may
     have others; both are noted. The one reading of all episodes that this takes is small beside an epoch.
     """
-    from wm_training.data.notes import validating_drives
-    from wm_training.data.summary import data_summary
-
     found = {
         "data": data_summary(trainer.config.data_path, trainer.config.imagined_folder),
         "validates": validating_drives(trainer.val_data),
@@ -43,7 +44,7 @@ def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]
     if before.get("precision", {}).get("used") == arithmetic["used"]:
         arithmetic = before["precision"]  # how it was chosen when the run began
     devices = list(dict.fromkeys([*before.get("devices", []), _device(trainer)]))
-    record = {**before, **found, "devices": devices, "versions": _versions(), "precision": arithmetic}
+    record = {**before, **found, "devices": devices, "versions": versions(), "precision": arithmetic}
     write_text(trainer.output / RUN_FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
     return said
 
@@ -61,8 +62,6 @@ def _check_unchanged(before: dict[str, Any], now: dict[str, Any], folder: Path) 
 
 
 def _device(trainer: "WorldModelTrainer") -> str:
-    import torch
-
     several = f"{trainer.ranks.world_size} × " if trainer.ranks.world_size > 1 else ""
     if trainer.device.type == "cuda":
         return several + torch.cuda.get_device_name(trainer.device)
@@ -70,8 +69,6 @@ def _device(trainer: "WorldModelTrainer") -> str:
     return f"{several}{trainer.device.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def _versions() -> dict[str, str]:
-    import numpy
-    import torch
-
+def versions() -> dict[str, str]:
+    """Of what computes."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
