@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from wm_bundle import VectorSpec
-from wm_planner.assembly import build
+from wm_planner.assembly import build, make_scorer, make_tuning
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
 from wm_planner.planning.costs import check_costs, make_costs
@@ -18,7 +18,6 @@ from wm_planner.planning.solvers.cem import CEM
 from wm_planner.planning.solvers.mppi import MPPI
 from wm_planner.planning.solvers.policy_only import PolicyOnly
 from wm_planner.planning.solvers.shooting import RandomShooting
-from wm_planner.planning.tuning import make_scorer, make_tuning
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_an_episode_ends_with_a_step_result(pilot, clock, engine):
     pilot.take_step_result(4 * PERIOD_NS, ended=False)
     drive(pilot, clock, 4)
     assert [seen.is_first for seen in engine.observed] == [True, False, True, False]
-    assert len(pilot.lines) == 2 and "the episode before ended" in pilot.lines[1]
+    assert len(pilot.lines) == 2 and "the previous episode ended" in pilot.lines[1]
 
 
 @pytest.mark.parametrize("tick, message", [(10, "jumped back by"), (110, "jumped forward by")])

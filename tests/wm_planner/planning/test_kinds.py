@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from fake_planner import HORIZON, make_planner, observe
 from gradient_solver import GradientSolver
+from wm_planner.assembly import make_tuning
 from wm_planner.config import PlannerConfig
 from wm_planner.planning.costs import COSTS
 from wm_planner.planning.costs.base import Cost, CostContext, Futures
 from wm_planner.planning.kinds import kinds_in, with_parameters_of
 from wm_planner.planning.solvers import SOLVERS
-from wm_planner.planning.tuning import make_tuning
 
 BRAKING_COST = """
 from wm_bundle.node_parameters import parameter

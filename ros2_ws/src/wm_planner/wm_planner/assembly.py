@@ -1,5 +1,6 @@
 """Builds every part of the planner from its parameters, in one place."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from wm_bundle import Bundle, BundleManifest
 from wm_bundle.doubts import doubts
+from wm_bundle.vector_inputs import SPEED
 
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.engine import Engine
@@ -15,8 +17,12 @@ from wm_planner.engine.providers import CHOICES, EngineSettings
 from wm_planner.pilot.bundle_guard import BundleGuard
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import load_models
+from wm_planner.planning.costs import check_costs, make_costs
+from wm_planner.planning.limits import ActionLimits
 from wm_planner.planning.planner import Planner
-from wm_planner.planning.tuning import make_tuning
+from wm_planner.planning.scoring import Scorer
+from wm_planner.planning.solvers import SOLVERS
+from wm_planner.planning.tuning import Manner, Tuning
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,31 @@ def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float
             f"{rest_ms:.0f} ms, the deadline is {config.deadline_ms:g} ms: the search will be cut short; consider "
             f"fewer candidates"
         )
+
+
+def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
+    """What the parameters ask for. Raises ConfigError for a cost that the bundle cannot serve."""
+    check_costs(config, manifest, has_ensemble)
+    slew = (config.steer_slew, config.longitudinal_slew)
+    speed = manifest.column(SPEED)
+    no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
+    return Tuning(
+        solver=SOLVERS[config.solver].from_config(config, manifest.horizon),
+        normal=Manner(make_scorer(config, manifest, has_ensemble), ActionLimits(slew)),
+        cautious=Manner(
+            make_scorer(config, manifest, has_ensemble, cautious=True),
+            ActionLimits(slew, config.cautious_throttle),
+            no_throttle_above,
+        ),
+        model_noise=config.model_noise,
+        retries=config.plan_retries,
+    )
+
+
+def make_scorer(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool, cautious: bool = False) -> Scorer:
+    """The imagined return, and the costs that are on."""
+    costs = make_costs(config, has_ensemble, cautious)
+    return Scorer(manifest.discount, config.return_lambda, costs, config.futures_per_plan(costs))
 
 
 def retune(parts: Parts, config: PlannerConfig) -> None:

@@ -28,9 +28,7 @@ class PlannerConfig(VehicleParameters):
 
     bundle: str = parameter("", "folder of the model bundle to drive with")
     proposal_policy: str = parameter(
-        "",
-        "policy file (.onnx) whose action is among the candidates, or is the command "
-        "with the solver policy; empty: none",
+        "", "policy file (.onnx) whose action is a candidate, or the command with the solver policy; empty: none"
     )
     role_name: str = role_name_parameter()
     image_topic: str = parameter(
@@ -70,7 +68,7 @@ class PlannerConfig(VehicleParameters):
     return_lambda: float = _live(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)
     model_noise: float = _live(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
     steer_slew: float = _live(0.4, "largest change of steer in one period", "of -1..1", 0.01, 2.0)
-    longitudinal_slew: float = _live(1.0, "largest change of throttle less brake in one period", "of -1..1", 0.01, 2.0)
+    longitudinal_slew: float = _live(1.0, "largest change of throttle minus brake in one period", "of -1..1", 0.01, 2.0)
     plan_retries: int = _live(1, "searches begun afresh when a plan fails its checks, before the brake", low=0, high=5)
     cautious_costs: float = _live(3.0, "degraded: factor on the weight of every cost", "", 1.0, 100.0)
     cautious_throttle: float = _live(0.2, "degraded: largest throttle", "of 0..1", 0.0, 1.0)

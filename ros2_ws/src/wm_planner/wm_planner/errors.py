@@ -1,4 +1,4 @@
-"""What can go wrong between an image and a command. All of them make the vehicle brake."""
+"""What can go wrong between an image and a command; all of it makes the vehicle brake."""
 
 
 class PlannerError(RuntimeError):

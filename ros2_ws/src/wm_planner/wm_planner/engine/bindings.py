@@ -16,14 +16,14 @@ from wm_planner.errors import EngineError, NonFiniteError
 
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 _NO_GRAPH = -1  # onnxruntime's number for it
-_GRAPHS = itertools.count(1)  # several functions may share a session: the same number would replay another's graph
+_GRAPHS = itertools.count(1)  # functions that share a session must not replay one another's graph
 
 
 def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], device: str):
-    """What calls ``session`` for ``outputs``: in host memory for the device ``cpu``, else in the device's own.
+    """What calls ``session`` for ``outputs``, in host memory or in the device's own.
 
-    Both kinds are called with all inputs by name and N, and return the outputs in order. The arrays belong to the
-    function: its next call overwrites them. An input of another type or shape is an EngineError.
+    It takes all inputs by name, and N, and returns the outputs in order; its next call overwrites them. An input of
+    another type or shape is an EngineError.
     """
     return HostFunction(session, outputs) if device == "cpu" else DeviceFunction(session, outputs, device)
 

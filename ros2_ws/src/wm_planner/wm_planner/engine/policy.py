@@ -44,7 +44,10 @@ class PolicyFile:
             "period": (f"{bundle.control_period_s:g} s", f"{ours.control_period_s:g} s"),
         }
         if "vector" in self.inputs:
-            asked["vector inputs"] = _spell_vector(bundle.vector), _spell_vector(ours.vector)
+            asked["vector inputs"] = tuple(
+                ", ".join(f"{entry.name} [{entry.unit}]" for entry in entries) or "none"
+                for entries in (bundle.vector, ours.vector)
+            )
         for what, (expected, found) in asked.items():
             if expected != found:
                 raise ConfigError(
@@ -142,10 +145,6 @@ def _check_interface(file: Path, session: ort.InferenceSession, manifest: Policy
                     f"({', '.join(map(str, ('N', *rest)))}), found {entry.type} "
                     f"({', '.join(map(str, entry.shape))}); {_REMEDY}"
                 )
-
-
-def _spell_vector(entries) -> str:
-    return ", ".join(f"{entry.name} [{entry.unit}]" for entry in entries) or "none"
 
 
 def _spell_image(image: ImageSpec) -> str:

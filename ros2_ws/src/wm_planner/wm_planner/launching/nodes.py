@@ -52,4 +52,4 @@ def recorder(file: str, role_name: str):
 
 def _after_recorder(event, context) -> None:
     if event.returncode != 0:
-        raise RuntimeError(f"the recorder ended with exit code {event.returncode}: the recording is not whole")
+        raise RuntimeError(f"the recorder ended with exit code {event.returncode}: the recording is incomplete")

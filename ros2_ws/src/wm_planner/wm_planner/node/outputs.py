@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Time
 from carla_msgs.msg import CarlaEgoVehicleControl
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
@@ -16,7 +17,7 @@ from wm_msgs.msg import ImaginedRollouts, PlannerStatus
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
-from wm_planner.node.diagnostics import CommandRecord, Diagnosis
+from wm_planner.node.diagnostics import CommandRecord, Diagnosis, Level
 from wm_planner.node.endpoints import LATEST, RECENT, RELIABLE, Endpoints
 from wm_planner.node.messages import (
     control_message,
@@ -29,6 +30,9 @@ from wm_planner.pilot.pilot import BRAKE, Decision
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.sketch import sketch_paths
+
+_RECEIPT_S = 0.5  # for a last message to reach its subscribers
+_DISCOVERY_S = 0.3  # for those who listen to a refusal to be found: the node itself is known by then
 
 
 class Outputs:
@@ -126,9 +130,24 @@ class Outputs:
         stamp = self._node.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostics_message(lines, self._manifest.model_id, stamp))
 
-    def wait_until_received(self, timeout_s: float) -> None:
+    def wait_until_received(self) -> None:
         """Wait until every subscriber has the last command, which the vehicle keeps for ever."""
-        if not self._control.wait_for_all_acked(Duration(seconds=timeout_s)):
+        if not self._control.wait_for_all_acked(Duration(seconds=_RECEIPT_S)):
             self._node.get_logger().warning(
-                f"{self._control.topic_name}: no receipt for the last brake command within {timeout_s} s"
+                f"{self._control.topic_name}: no receipt for the last brake command within {_RECEIPT_S} s"
             )
+
+
+def tell_refusal(node: LifecycleNode, topic: str, reason: str) -> None:
+    """Publish on ``topic`` once why a planner, which has no publishers then, could not be configured."""
+    try:
+        publisher = node.create_publisher(DiagnosticArray, topic, RELIABLE)
+    except InvalidTopicNameException:
+        return  # the log has the reason
+    deadline_s = time.monotonic() + _DISCOVERY_S
+    while publisher.get_subscription_count() == 0 and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    line = Diagnosis(f"{node.get_name()}: engine", Level.ERROR, f"not configured: {reason}")
+    publisher.publish(diagnostics_message([line], "", node.get_clock().now().to_msg()))
+    publisher.wait_for_all_acked(Duration(seconds=_RECEIPT_S))
+    node.destroy_publisher(publisher)

@@ -30,8 +30,7 @@ from wm_planner.node.diagnostics import Diagnostics, EngineFacts, plans_asked_fo
 from wm_planner.node.endpoints import Endpoints
 from wm_planner.node.inputs import Inputs
 from wm_planner.node.messages import time_message
-from wm_planner.node.outputs import Outputs
-from wm_planner.node.refusal import tell_refusal
+from wm_planner.node.outputs import Outputs, tell_refusal
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.pilot import BRAKE, Decision
 from wm_planner.pilot.watchdog import Watchdog
@@ -40,7 +39,6 @@ EXIT_CRASHED = 1
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
 _EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
-_ACK_TIMEOUT_S = 0.5  # for the last brake command to reach its subscribers
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
 
@@ -181,7 +179,7 @@ class PlannerNode(LifecycleNode):
             for timer in self._timers_made:
                 self.destroy_timer(timer)
             self._timers_made.clear()
-            self._outputs.wait_until_received(_ACK_TIMEOUT_S)
+            self._outputs.wait_until_received()
         self._on_diagnostics()
 
     def _retune(self, config: PlannerConfig) -> None:
@@ -249,8 +247,8 @@ class PlannerNode(LifecycleNode):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused, or 1
-    with a traceback when it crashed; it brakes before that."""
+    """Run the node until a signal; returns the exit code: 0, 2 with one message when something was refused, or 1 with
+    a traceback when it crashed, after a brake."""
     stop_signals = note_stop_signals()
     node = start_node("ros2 run wm_planner planner", PlannerConfig, PlannerNode, argv)
     try:

@@ -11,9 +11,6 @@ from wm_planner.engine.policy import PolicyFile
 
 CHECK_S = 0.1  # a look costs a few microseconds as long as nothing has changed
 
-# Size [bytes], time of the last change [ns] and inode; None for a file that is not there.
-_Signature = tuple[int, int, int] | None
-
 
 class BundleGuard:
     """Looks at size, time and inode now and then, and at the content where one of them changed.
@@ -63,7 +60,8 @@ class BundleGuard:
             )
 
 
-def _signature(file: Path) -> _Signature:
+def _signature(file: Path) -> tuple[int, int, int] | None:
+    """Size [bytes], time of the last change [ns] and inode; None for a file that is not there."""
     try:
         found = file.stat()
     except OSError:

@@ -89,7 +89,7 @@ class EpisodeTracker:
         if ended or back:
             self._ended_ns = None
         if ended:
-            return Beginning("the episode before ended", fault=False)
+            return Beginning("the previous episode ended", fault=False)
         if back:
             return Beginning(f"stamps jumped back by {(last_ns - stamp_ns) / NS_PER_S:.3f} s", fault=True)
         if stamp_ns - last_ns > self._gap_ns:

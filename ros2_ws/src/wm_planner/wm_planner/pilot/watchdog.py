@@ -38,7 +38,7 @@ class Watchdog:
         self._last_s = None
 
     def feed(self) -> None:
-        """An image came, or the work on one was just finished."""
+        """An image came, or has just been answered."""
         if self._last_s is not None:
             self._last_s = self._clock()
             self._braked_s = None

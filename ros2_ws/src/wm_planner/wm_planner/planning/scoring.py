@@ -12,10 +12,10 @@ from wm_planner.planning.costs.base import Cost, CostContext, Futures
 
 
 def return_weights(continues: np.ndarray, discount: float, lambda_: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """What the reward and the value of every step count in ``imagined_returns``: two (N, H), by ``continues`` (N, H).
+    """The weights of every step's reward and value in ``imagined_returns``: two (N, H), by ``continues`` (N, H).
 
     reward_h counts lambda_^h · discount^h · prod(continue before h); value_h what the reward of the next step would,
-    times (1 - lambda_) / lambda_, and at the end, where there is no next step, without that factor.
+    times (1 - lambda_) / lambda_, and the last value without that factor.
     """
     reached = np.cumprod(discount * continues, axis=1, dtype=np.float32)  # discount^(h+1) · prod(continue to h)
     powers = np.float32(lambda_) ** np.arange(continues.shape[1], dtype=np.float32)
@@ -44,7 +44,7 @@ class Scorer:
     """Imagined return, the mean over ``samples`` futures of each plan, minus all costs."""
 
     def __init__(self, discount: float, lambda_: float, costs: Sequence[Cost] = (), samples: int = 1):
-        """``samples`` M: how many futures of each plan, with other noise, the costs need."""
+        """``samples`` M: how many futures of each plan, with different noise, the costs need."""
         self.samples = samples
         self._discount = discount
         self._lambda = lambda_
