@@ -8,7 +8,7 @@ from tiny_bundle import make_tiny_bundle
 from wm_bundle import Estimate, load_bundle
 from wm_bundle.scores import read_scores
 from wm_tools.benchmark.benchmark_options import BenchmarkOptions, parse_options
-from wm_tools.benchmark.metrics import FIGURES
+from wm_tools.benchmark.figures import FIGURES
 from wm_tools.benchmark.scores import check_write_scores, write_scores
 from wm_tools.benchmark.summary import build_summary
 from wm_tools.common.errors import DriveError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser import browser, check_report, visit  # noqa: F401
 from wm_evaluation.report import write_page
-from wm_tools.benchmark.metrics import FIGURES
+from wm_tools.benchmark.figures import FIGURES
 from wm_tools.benchmark.report import build_page
 from wm_tools.benchmark.summary import build_summary, write_summary
 from wm_tools.benchmark.terminal import comparisons_table, difference_cells, results_table, sweeps_table

@@ -16,11 +16,10 @@ from wm_sim.config import BridgeConfig
 from wm_sim.evaluate_expert import drive_expert
 from wm_sim.worlds import WORLDS
 from wm_tools.benchmark import benchmark_options
-from wm_tools.benchmark.episode import episode_figures
-from wm_tools.benchmark.trip import TripCollector
+from wm_tools.benchmark.episode_figures import episode_figures
 from wm_tools.drive import drive_options
 from wm_tools.drive.progress import DriveProgress
-from wm_tools.drive.records import StepSample
+from wm_tools.drive.records import EpisodeCollector, StepSample
 
 
 def help_of(options):
@@ -29,7 +28,7 @@ def help_of(options):
         options.parse_options(["--help"])
     return " ".join(text.getvalue().split())
 
-collector = TripCollector(0.08)
+collector = EpisodeCollector(0.08)
 collector.begin(3)
 for k in range(4):
     collector.add_step(StepSample(k * 80_000_000, float(k == 3), 0, 20.0, terminated=k == 3))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from wm_tools.benchmark.benchmark_options import BenchmarkOptions
-from wm_tools.benchmark.metrics import FIGURES
+from wm_tools.benchmark.figures import FIGURES
 from wm_tools.common.thresholds import Threshold, Verdict, check_names, judge
 
 LATENCIES = ("p50", "p95", "p99")

@@ -1,4 +1,4 @@
-"""The wiring between the topics of any simulator and a trip."""
+"""The wiring between the topics of any simulator and an episode."""
 
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent, CarlaWorldInfo
 from nav_msgs.msg import Odometry
@@ -6,16 +6,16 @@ from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from wm_bundle.times import ns_of
 
-from wm_tools.benchmark.trip import TripCollector
 from wm_tools.drive.recorder_node import DEEP, RecorderNode
+from wm_tools.drive.records import EpisodeCollector
 
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-class TripRecorderNode(RecorderNode):
+class EventRecorderNode(RecorderNode):
     """Also hears odometry, collisions and lane invasions. ``map_name`` is the simulator's, None until it says it."""
 
-    def __init__(self, context: Context, role_name: str, camera: str, collector: TripCollector):
+    def __init__(self, context: Context, role_name: str, camera: str, collector: EpisodeCollector):
         super().__init__(context, role_name, camera, collector, reader=None)
         self.map_name: str | None = None
         listen = self.create_subscription
@@ -25,7 +25,7 @@ class TripRecorderNode(RecorderNode):
         listen(CarlaWorldInfo, "/carla/world_info", self._on_world_info, _LATCHED)
 
     def sees_car(self) -> bool:
-        """Whether the least that a trip needs is there: the car's status and its camera."""
+        """Whether the least that an episode needs is there: the car's status and its camera."""
         return all(self.count_publishers(topic) for topic in (self._images, f"{self._car}/vehicle_status"))
 
     def sees_step_results(self) -> bool:

@@ -1,5 +1,6 @@
 """``report.html`` of a benchmark: which controller is better, by how much, how sure that is, and what breaks it."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -7,11 +8,11 @@ import plotly.graph_objects as go
 from wm_evaluation.report import Chart, Facts, Head, Page, Prose, Section, Table, Tile
 from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, plain, scores
 from wm_evaluation.report.palette import assign, colour
-from wm_evaluation.wording import counted
+from wm_evaluation.wording import counted, spell_number
 
 from wm_tools.benchmark.benchmark_options import LOCK_STEP
 from wm_tools.benchmark.disturbance import KINDS
-from wm_tools.benchmark.metrics import BY_NAME, FIGURES, SCORE, Figure, score_interval
+from wm_tools.benchmark.figures import BY_NAME, FIGURES, SCORE, Figure, score_interval
 from wm_tools.benchmark.summary import AT_SIZES, grouped
 from wm_tools.benchmark.terminal import difference_cells
 from wm_tools.drive.entries import REFERENCES
@@ -228,7 +229,7 @@ def _failures(episodes: Sequence[dict]) -> Section | None:
     rows = [
         [
             f"{_name(episode)}{_under(episode)}",
-            str(episode["seed"] if episode["seed"] is not None else "–"),
+            spell_number(episode["seed"], "d"),
             str(episode["steps"]),
             SCORE.spell(episode["score"]),
             episode["failure"].splitlines()[0],
@@ -252,12 +253,13 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
     timed = [group for group in summary["groups"] if group["latency_ms"]]
     if not timed:
         return None
-    heads = [Head("Latency [ms]", "command_latency"), "p50", "p95", "p99", "max", Head("Missed", "deadline_misses")]
+    misses = BY_NAME["deadline_misses"]
+    heads = [Head("Latency [ms]", "command_latency"), *timed[0]["latency_ms"], Head("Missed", misses.metric)]
     rows = [
         [
             _name(group),
-            *(f"{group['latency_ms'][name]:.1f}" for name in ("p50", "p95", "p99", "max")),
-            BY_NAME["deadline_misses"].spell(group["figures"]["deadline_misses"]["mean"]),
+            *map(spell_number, group["latency_ms"].values()),
+            misses.spell(group["figures"][misses.name]["mean"]),
         ]
         for group in timed
     ]
@@ -278,20 +280,12 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
 
 def _all_figures(summary: dict) -> Section:
     """A table for each topic, without the figures that this simulator does not give."""
-    tables = []
-    for topic in dict.fromkeys(figure.topic for figure in FIGURES):
-        known = [
-            figure
-            for figure in FIGURES
-            if figure.topic == topic
-            and any(group["figures"][figure.name]["mean"] is not None for group in summary["groups"])
-        ]
-        rows = [
-            [_name(group), *(_cell(figure, group["figures"][figure.name]) for figure in known)]
-            for group in summary["groups"]
-        ]
-        if known:
-            tables.append(Table(["", *(Head(figure.head, figure.metric) for figure in known)], rows, topic))
+    groups, tables = summary["groups"], []
+    known = [one for one in FIGURES if any(group["figures"][one.name]["mean"] is not None for group in groups)]
+    for topic, some in itertools.groupby(known, lambda figure: figure.topic):
+        figures = list(some)
+        rows = [[_name(group), *(_cell(one, group["figures"][one.name]) for one in figures)] for group in groups]
+        tables.append(Table(["", *(Head(one.head, one.metric) for one in figures)], rows, topic))
     return Section("All figures", tables, lead="Means over episodes, with 95 % intervals.")
 
 

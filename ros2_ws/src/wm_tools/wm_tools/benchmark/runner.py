@@ -13,7 +13,7 @@ from wm_sim.world_facts import STOPPED, TIME_LIMIT
 from wm_sim.worlds import world_of_map
 
 from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
-from wm_tools.benchmark.episode import episode_figures
+from wm_tools.benchmark.episode_figures import episode_figures
 from wm_tools.benchmark.plan import Trial, plan_trials
 from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.benchmark.trial import Driven, drive_trial
@@ -115,7 +115,7 @@ def episode_entry(
         "controller": trial.entry.name,
         "mode": trial.mode,
         "disturbance": None if disturbance is None else {"name": disturbance.name, "size": disturbance.size},
-        "seed": driven.trip.seed if options.simulator == EXTERNAL else trial.seed,
+        "seed": driven.episode.seed if options.simulator == EXTERNAL else trial.seed,
         "bundle": bundle.manifest.model_id if trial.entry.has_model else None,
         "policy": policy_id,
         "map": driven.map_name,
@@ -123,7 +123,7 @@ def episode_entry(
         "ended": _ending(driven),
         "wall_s": round(driven.wall_s, 2),
         **episode_figures(
-            driven.trip,
+            driven.episode,
             bundle.manifest.control_period_s,
             driven.map_name,
             disturbance is not None,
@@ -135,9 +135,9 @@ def episode_entry(
 def _ending(driven: Driven) -> str:
     if driven.failure is not None:
         return "failed"
-    steps, world = driven.trip.steps, world_of_map(driven.map_name)
+    steps, world = driven.episode.steps, world_of_map(driven.map_name)
     if not steps:
         return STOPPED
     if world is not None:
-        return driven.trip.ending(world)
-    return "terminated" if driven.trip.terminated else TIME_LIMIT if steps[-1].truncated else STOPPED
+        return driven.episode.ending(world)
+    return "terminated" if driven.episode.terminated else TIME_LIMIT if steps[-1].truncated else STOPPED

@@ -16,7 +16,7 @@ from wm_evaluation.wording import counted
 
 from wm_tools.benchmark.benchmark_options import LOCK_STEP
 from wm_tools.benchmark.disturbance import KINDS
-from wm_tools.benchmark.metrics import FIGURES
+from wm_tools.benchmark.figures import FIGURES
 
 FORMAT_VERSION = 1
 FEW_EPISODES = 10  # below which a bootstrap interval is too narrow

@@ -9,7 +9,7 @@ from rich.table import Table
 from wm_evaluation.terminal import PassingBar, plain_table
 from wm_evaluation.wording import counted, spell_duration, spell_interval, spell_number
 
-from wm_tools.benchmark.metrics import BY_NAME, SCORE, score_interval
+from wm_tools.benchmark.figures import BY_NAME, SCORE, score_interval
 from wm_tools.benchmark.plan import Trial
 from wm_tools.drive.records import EpisodeCollector
 
@@ -31,9 +31,9 @@ class BenchmarkProgress(PassingBar):
         """Show where a trial is; cheap enough for every tick."""
         text = f"{escape(trial.title)}: starting"
         if collector.episodes and collector.ticks:
-            trip = collector.current
-            score = f", score {trip.score:.0f}" if trip.steps else ""
-            text = f"{escape(trial.title)}: step {len(trip.steps) or collector.ticks}{score}"
+            episode = collector.current
+            score = f", score {episode.score:.0f}" if episode.steps else ""
+            text = f"{escape(trial.title)}: step {len(episode.steps) or collector.ticks}{score}"
         self.bar.update(self._task, text=text)
 
     def tell(self, trial: Trial, episode: dict) -> None:

@@ -14,13 +14,13 @@ from wm_bundle.ros_distribution import local_environment
 
 from wm_tools.benchmark.benchmark_options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
 from wm_tools.benchmark.plan import Trial
-from wm_tools.benchmark.recorder_node import TripRecorderNode
-from wm_tools.benchmark.trip import StatusTripCollector, Trip, TripCollector
+from wm_tools.benchmark.recorder_node import EventRecorderNode
+from wm_tools.benchmark.status_collector import StatusCollector
 from wm_tools.common.errors import DriveError
 from wm_tools.drive.domain import own_domain, ros_context
 from wm_tools.drive.embedded import simulator_parameters
 from wm_tools.drive.processes import ProcessGroup
-from wm_tools.drive.records import EpisodeCollector
+from wm_tools.drive.records import Episode, EpisodeCollector
 from wm_tools.drive.session import Session
 
 EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
@@ -35,7 +35,7 @@ class CannotBenchmark(DriveError):
 class Driven:
     """What a trial gave. ``failure`` says why it could not be driven to its end, None where it was."""
 
-    trip: Trip
+    episode: Episode
     failure: str | None
     map_name: str | None
     wall_s: float
@@ -57,11 +57,11 @@ def drive_trial(
     """
     begun_s, period_s = time.monotonic(), bundle.manifest.control_period_s
     external = options.simulator == EXTERNAL
-    collector = TripCollector(period_s, options.max_steps, joins=external, slow_step_s=wait_of(options))
+    collector = EpisodeCollector(period_s, options.max_steps, joins=external, slow_step_s=wait_of(options))
     failure = None
     with _graph(external) as (context, environment), ProcessGroup() as processes:
         camera = bundle.manifest.image.cameras[0].name
-        node = TripRecorderNode(context, options.role_name, camera, collector)
+        node = EventRecorderNode(context, options.role_name, camera, collector)
         with Session(
             trial.entry.name, context, node, collector, processes, environment, logs, period_s, on_progress, tell
         ) as session:
@@ -72,8 +72,8 @@ def drive_trial(
                 raise
             except DriveError as error:
                 failure = str(error)
-    trips = node.collector.close() or [Trip(None)]
-    return Driven(trips[0], failure, node.map_name, time.monotonic() - begun_s)
+    episodes = node.collector.close() or [Episode(None)]
+    return Driven(episodes[0], failure, node.map_name, time.monotonic() - begun_s)
 
 
 def wait_of(options: BenchmarkOptions) -> float:
@@ -95,7 +95,7 @@ def _graph(external: bool) -> Iterator[tuple]:
 class _Trial:
     def __init__(self, trial: Trial, options: BenchmarkOptions, bundle: Bundle, session: Session):
         self._trial, self._options, self._bundle, self._session = trial, options, bundle, session
-        self._node: TripRecorderNode = session.node
+        self._node: EventRecorderNode = session.node
 
     def embedded(self) -> None:
         """Start the simulator and drive one episode."""
@@ -143,9 +143,7 @@ class _Trial:
             if options.max_steps is None:
                 raise CannotBenchmark("this simulator sends no step results: nothing ends an episode, give --max-steps")
             session.record_in(
-                StatusTripCollector(
-                    self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options)
-                )
+                StatusCollector(self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options))
             )
 
     def _start_driver(self) -> None:

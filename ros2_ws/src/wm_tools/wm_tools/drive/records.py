@@ -6,9 +6,12 @@ an episode's last stamp has no action, and is skipped.
 """
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from wm_bundle.lock_step import BRIDGE_WAIT_S
 from wm_sim.world_facts import WorldFacts
 
 OFF_TRACK_WHEELS = 2  # this many wheels off the road, or more, is a step off the track
@@ -88,7 +91,8 @@ class Frame:
 @dataclass
 class Episode:
     """One episode of one controller, on the track of ``seed``, None where nobody knows it. ``start_ns`` stamps its
-    first frame, ``end_ns`` its last step; lists are in the order of their stamps."""
+    first frame, ``end_ns`` its last step; lists are in the order of their stamps. ``slow_steps`` took longer than a
+    simulator in lock-step waits for a command."""
 
     seed: int | None
     start_ns: int = 0
@@ -98,6 +102,10 @@ class Episode:
     planner: list[PlannerSample] = field(default_factory=list)
     imagined: list[ImaginedSample] = field(default_factory=list)
     frames: dict[int, Frame] = field(default_factory=dict)  # by stamp [ns]
+    positions: dict[int, tuple[float, float]] = field(default_factory=dict)  # x, y in the map [m] by stamp [ns]
+    collisions: list[int] = field(default_factory=list)  # stamps [ns]
+    lane_invasions: list[int] = field(default_factory=list)  # stamps [ns]
+    slow_steps: int = 0
 
     @property
     def score(self) -> float:
@@ -121,8 +129,8 @@ class Episode:
 
 
 def begins_episode(stamp_ns: int, last_ns: int | None) -> bool:
-    """Whether the simulator began an episode between two stamps: it leaves 1 s of simulated time there, much
-    more than a control period."""
+    """Whether the simulator began an episode between two stamps: it leaves 1 s of simulated time there, much more than
+    a control period."""
     return last_ns is None or stamp_ns - last_ns >= EPISODE_GAP_NS
 
 
@@ -134,9 +142,16 @@ class EpisodeCollector:
     says so or after ``max_steps``. Steps between that and the next first tick are skipped.
     """
 
-    def __init__(self, period_s: float, max_steps: int | None = None, joins: bool = False):
+    def __init__(
+        self,
+        period_s: float,
+        max_steps: int | None = None,
+        joins: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        slow_step_s: float = BRIDGE_WAIT_S,
+    ):
         """``period_s`` [s] is the control period. ``joins``: the simulator may be driving an episode already, whose
-        rest is skipped."""
+        rest is skipped. A step that takes more than ``slow_step_s`` of the ``clock``'s wall time [s] is slow."""
         self.max_steps = max_steps
         self.episodes: list[Episode] = []
         self.ticks = 0  # all steps and first ticks that came: tells that the simulator lives
@@ -148,16 +163,16 @@ class EpisodeCollector:
         self._planner: dict[int, PlannerSample] = {}
         self._imagined: dict[int, ImaginedSample] = {}
         self._frames: dict[int, Frame] = {}
+        self._positions: dict[int, tuple[float, float]] = {}
+        self._collisions: list[int] = []
+        self._lane_invasions: list[int] = []
+        self._slow_step_s, self._clock, self._ticked_s = slow_step_s, clock, clock()
         self._over = True
 
     def begin(self, seed: int | None) -> None:
         """The next first tick belongs to the track of ``seed``. Call it before the simulator can send that."""
-        self.episodes.append(self._new_episode(seed))
+        self.episodes.append(Episode(seed))
         self._over = self._driving = False
-
-    def _new_episode(self, seed: int | None) -> Episode:
-        """What ``begin`` adds; a collector that keeps more overrides it."""
-        return Episode(seed)
 
     @property
     def episode_over(self) -> bool:
@@ -170,8 +185,9 @@ class EpisodeCollector:
         return self.episodes[-1]
 
     def add_step(self, sample: StepSample) -> None:
-        """Take a step; it ends the current episode when it is its last. Raises ValueError when one before is
-        missing or its reward is not finite: the score would be wrong."""
+        """Take a step; it ends the current episode when it is its last. Raises ValueError when an earlier
+        one is missing or its reward is not finite: the score would be wrong."""
+        self._time_tick()
         if not math.isfinite(sample.reward):
             raise ValueError(f"the step's reward is {sample.reward}, expected a finite number")
         last_ns, self._last_ns = self._last_ns, sample.stamp_ns
@@ -194,6 +210,11 @@ class EpisodeCollector:
             self._driving = True
         elif self._driving:
             self._take(sample, last_ns)
+
+    def _time_tick(self) -> None:
+        last_s, self._ticked_s = self._ticked_s, self._clock()
+        if self._driving and not self.episode_over and self._ticked_s - last_s > self._slow_step_s:
+            self.current.slow_steps += 1
 
     def _take(self, sample: StepSample, last_ns: int) -> None:
         if abs(sample.stamp_ns - last_ns - self._period_ns) > 0.5 * self._period_ns:
@@ -218,6 +239,15 @@ class EpisodeCollector:
     def add_frame(self, stamp_ns: int, frame: Frame) -> None:
         self._frames[stamp_ns] = frame
 
+    def add_position(self, stamp_ns: int, x: float, y: float) -> None:
+        self._positions[stamp_ns] = (x, y)
+
+    def add_collision(self, stamp_ns: int) -> None:
+        self._collisions.append(stamp_ns)
+
+    def add_lane_invasion(self, stamp_ns: int) -> None:
+        self._lane_invasions.append(stamp_ns)
+
     def close(self) -> list[Episode]:
         """Hand every sample to its episode and return the episodes."""
         for episode in self.episodes:
@@ -228,4 +258,8 @@ class EpisodeCollector:
             episode.planner = [s for t, s in sorted(self._planner.items()) if start <= t < end]
             episode.imagined = [s for t, s in sorted(self._imagined.items()) if start <= t < end]
             episode.frames = {t: f for t, f in sorted(self._frames.items()) if start <= t < end}
+            episode.positions = {t: place for t, place in sorted(self._positions.items()) if start <= t <= end}
+            # An event may carry the stamp of an earlier tick: CARLA's bridge does not wait for these sensors.
+            episode.collisions = [t for t in self._collisions if start < t <= end]
+            episode.lane_invasions = [t for t in self._lane_invasions if start < t <= end]
         return self.episodes

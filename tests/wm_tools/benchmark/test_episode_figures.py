@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from wm_sim.carracing.world import CarRacingWorld
 from wm_sim.worlds import WORLDS
-from wm_tools.benchmark.episode import episode_figures
-from wm_tools.benchmark.metrics import FIGURES
-from wm_tools.benchmark.trip import StatusTripCollector, TripCollector
-from wm_tools.drive.records import MotionSample, PlannerSample, StepSample
+from wm_tools.benchmark.episode_figures import episode_figures
+from wm_tools.benchmark.figures import FIGURES
+from wm_tools.benchmark.status_collector import StatusCollector
+from wm_tools.drive.records import EpisodeCollector, MotionSample, PlannerSample, StepSample
 
 CARRACING = WORLDS["carracing"]
 PERIOD_S = 0.08
@@ -21,7 +21,7 @@ def stamp(step: int) -> int:
     return START_NS + step * PERIOD_NS
 
 
-def fill(collector: TripCollector, steps: int = 25) -> None:
+def fill(collector: EpisodeCollector, steps: int = 25) -> None:
     """A car that begins at 10 m/s along the map's x, gains 1 m/s a step and sways: 0.1 of steering to and fro.
 
     It heads along y, so the map's x is to its right: 12.5 m/s² of acceleration across it.
@@ -42,7 +42,7 @@ def fill(collector: TripCollector, steps: int = 25) -> None:
 
 @pytest.fixture
 def figures():
-    collector = TripCollector(PERIOD_S)
+    collector = EpisodeCollector(PERIOD_S)
     collector.begin(3)
     fill(collector)
     (trip,) = collector.close()
@@ -74,7 +74,7 @@ def test_every_figure_is_there_and_has_its_known_value(figures):
 
 
 def test_a_disturbed_trip_has_the_planners_own_latency():
-    collector = TripCollector(PERIOD_S)
+    collector = EpisodeCollector(PERIOD_S)
     collector.begin(3)
     fill(collector)
     (trip,) = collector.close()
@@ -82,7 +82,7 @@ def test_a_disturbed_trip_has_the_planners_own_latency():
 
 
 def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_for_the_rest():
-    collector = StatusTripCollector(PERIOD_S, 10)
+    collector = StatusCollector(PERIOD_S, 10)
     collector.begin(None)
     fill(collector)
     assert collector.episode_over
@@ -97,7 +97,7 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_fo
 
 
 def test_a_trip_that_never_began_has_figures_too():
-    collector = TripCollector(PERIOD_S)
+    collector = EpisodeCollector(PERIOD_S)
     collector.begin(3)
     (trip,) = collector.close()
     figures = episode_figures(trip, PERIOD_S, None)
@@ -106,7 +106,7 @@ def test_a_trip_that_never_began_has_figures_too():
 
 def test_steps_of_more_than_a_second_are_counted():
     times = iter([0.0, 100.0, 100.9, 102.0, 102.1, 104.0])  # made; first tick after 100 s; steps after 0.9, 1.1, 0.1 s
-    collector = TripCollector(PERIOD_S, 3, clock=lambda: next(times))
+    collector = EpisodeCollector(PERIOD_S, 3, clock=lambda: next(times))
     collector.begin(3)
     for k in range(5):
         collector.add_step(StepSample(stamp(k), 0.0, 0, 20.0))
@@ -114,7 +114,7 @@ def test_steps_of_more_than_a_second_are_counted():
 
 
 def test_the_distance_is_that_of_the_speed_where_there_is_no_odometry():
-    collector = TripCollector(PERIOD_S)
+    collector = EpisodeCollector(PERIOD_S)
     collector.begin(3)
     for k in range(6):
         collector.add_step(StepSample(stamp(k), 0.0, 0, 20.0, truncated=k == 5))
@@ -130,7 +130,7 @@ def test_the_distance_is_that_of_the_speed_where_there_is_no_odometry():
 )
 def test_progress_is_the_share_of_the_tiles_that_carracing_itself_counts(action, steps, ending):
     """Straight on for a while, straight off the field, and in circles until the time is over."""
-    world, collector = CarRacingWorld(PERIOD_S), TripCollector(PERIOD_S, steps)
+    world, collector = CarRacingWorld(PERIOD_S), EpisodeCollector(PERIOD_S, steps)
     world.reset(3000)
     collector.begin(3000)
     collector.add_step(StepSample(stamp(0), 0.0, 0, 20.0))

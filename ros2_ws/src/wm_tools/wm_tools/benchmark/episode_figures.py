@@ -1,4 +1,4 @@
-"""What one trip amounts to: the figures of an episode, as plain JSON values."""
+"""The figures of one episode, as plain JSON values."""
 
 import math
 import re
@@ -8,68 +8,68 @@ import numpy as np
 from wm_evaluation.metrics import driving
 from wm_sim.worlds import world_of_map
 
-from wm_tools.benchmark.trip import Trip
+from wm_tools.drive.records import Episode
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # where only a number differs, it is the same reason
 
 
 def episode_figures(
-    trip: Trip, period_s: float, map_name: str | None, disturbed: bool = False, has_model: bool = True
+    episode: Episode, period_s: float, map_name: str | None, disturbed: bool = False, has_model: bool = True
 ) -> dict:
-    """Every one of metrics.FIGURES, None where the simulator does not tell what it needs; ``latency_ms``, a list; and
+    """Every one of figures.FIGURES, None where the simulator does not tell what it needs; ``latency_ms``, a list; and
     ``braking_reasons``, how many frames the planner braked for what.
 
     ``period_s`` [s] is the control period; ``map_name`` the simulator's own.
     """
-    motions = trip.motions
+    motions = episode.motions
     stamps = np.array([sample.stamp_ns for sample in motions]) * 1e-9
     speeds = np.array([sample.speed for sample in motions])
-    steps = len(trip.steps) or len(motions)
-    seconds = (trip.end_ns - trip.start_ns) * 1e-9
-    metres = _metres(trip, speeds, stamps)
+    steps = len(episode.steps) or len(motions)
+    seconds = (episode.end_ns - episode.start_ns) * 1e-9
+    metres = _metres(episode, speeds, stamps)
     figures = {
         "steps": steps,
         "time_s": seconds,
         "distance_m": metres,
         "mean_speed_mps": float(speeds.mean()) if len(speeds) else math.nan,
         "max_speed_mps": float(speeds.max()) if len(speeds) else math.nan,
-        "collisions": len(trip.collisions),
-        "lane_invasions_per_min": driving.per_minute(len(trip.lane_invasions), seconds),
-        "lane_invasions_per_km": driving.per_kilometre(len(trip.lane_invasions), metres),
+        "collisions": len(episode.collisions),
+        "lane_invasions_per_min": driving.per_minute(len(episode.lane_invasions), seconds),
+        "lane_invasions_per_km": driving.per_kilometre(len(episode.lane_invasions), metres),
         "steering_change": driving.mean_change(np.array([sample.steer for sample in motions])),
-        "slow_steps": trip.slow_steps,
-        **_task(trip, period_s, map_name),
-        **_comfort(trip, stamps),
-        **_control(trip, period_s, disturbed, has_model),
+        "slow_steps": episode.slow_steps,
+        **_task(episode, period_s, map_name),
+        **_comfort(episode, stamps),
+        **_control(episode, period_s, disturbed, has_model),
     }
     return {name: _plain(value) for name, value in figures.items()}
 
 
-def _metres(trip: Trip, speeds: np.ndarray, stamps: np.ndarray) -> float:
+def _metres(episode: Episode, speeds: np.ndarray, stamps: np.ndarray) -> float:
     """Length of the way, by odometry where there is one for every moment, else by the speed."""
-    if len(trip.positions) > len(trip.motions):  # the start has a position, but no motion that led to it
-        return driving.distance(np.array(list(trip.positions.values())))
+    if len(episode.positions) > len(episode.motions):  # the start has a position, but no motion that led to it
+        return driving.distance(np.array(list(episode.positions.values())))
     return driving.distance_from_speed(speeds, stamps) if len(speeds) else 0.0
 
 
-def _task(trip: Trip, period_s: float, map_name: str | None) -> dict:
+def _task(episode: Episode, period_s: float, map_name: str | None) -> dict:
     """What step results tell: the score, and how it went. All None without any."""
-    if not trip.steps:
+    if not episode.steps:
         return dict.fromkeys(("score", "progress", "lap_finished", "off_track_share"))
     world = world_of_map(map_name)
     success = world.success if world else ""
     return {
-        "score": trip.score,
-        "progress": world.progress(trip.steps, period_s) if world else None,
-        "lap_finished": float(trip.ending(world) == success) if success else None,
-        "off_track_share": trip.off_track_fraction,
+        "score": episode.score,
+        "progress": world.progress(episode.steps, period_s) if world else None,
+        "lap_finished": float(episode.ending(world) == success) if success else None,
+        "off_track_share": episode.off_track_fraction,
     }
 
 
-def _comfort(trip: Trip, stamps: np.ndarray) -> dict:
-    accelerations = np.array([sample.acceleration for sample in trip.motions]).reshape(-1, 2)
-    yaw = np.array([sample.yaw for sample in trip.motions])
+def _comfort(episode: Episode, stamps: np.ndarray) -> dict:
+    accelerations = np.array([sample.acceleration for sample in episode.motions]).reshape(-1, 2)
+    yaw = np.array([sample.yaw for sample in episode.motions])
     sideways = np.abs(driving.in_vehicle_frame(accelerations, yaw)[:, 1])
     jerks = np.linalg.norm(driving.jerk(accelerations, np.diff(stamps)), axis=1) if len(stamps) > 1 else np.zeros(0)
     return {
@@ -80,7 +80,7 @@ def _comfort(trip: Trip, stamps: np.ndarray) -> dict:
     }
 
 
-def _control(trip: Trip, period_s: float, disturbed: bool, has_model: bool) -> dict:
+def _control(episode: Episode, period_s: float, disturbed: bool, has_model: bool) -> dict:
     """Latency and modes of the planner. All None where none drove.
 
     Latency is measured by the simulator, from the image to the command for it. Without that, and where a disturbance
@@ -88,18 +88,20 @@ def _control(trip: Trip, period_s: float, disturbed: bool, has_model: bool) -> d
     """
     if not has_model:
         return dict.fromkeys(("latency_ms", "deadline_misses", "braking_share", "degraded_share", "braking_reasons"))
-    if trip.steps and not disturbed:
-        latencies, misses = latencies_ms(trip.steps), deadline_misses(trip.steps, period_s)
+    if episode.steps and not disturbed:
+        latencies, misses = latencies_ms(episode.steps), deadline_misses(episode.steps, period_s)
     else:
-        latencies = np.array([sample.latency_ms for sample in trip.planner])
+        latencies = np.array([sample.latency_ms for sample in episode.planner])
         misses = int((latencies > 1000.0 * period_s).sum())
-    words = len(trip.planner) or math.nan  # what it said before it was heard is not known
+    words = len(episode.planner) or math.nan  # what it said before it was heard is not known
     return {
         "latency_ms": [round(float(value), 2) for value in latencies],
         "deadline_misses": misses,
-        "braking_share": sum(sample.braking for sample in trip.planner) / words,
-        "degraded_share": sum(sample.degraded for sample in trip.planner) / words,
-        "braking_reasons": dict(Counter(_NUMBER.sub("…", sample.reason) for sample in trip.planner if sample.braking)),
+        "braking_share": sum(sample.braking for sample in episode.planner) / words,
+        "degraded_share": sum(sample.degraded for sample in episode.planner) / words,
+        "braking_reasons": dict(
+            Counter(_NUMBER.sub("…", sample.reason) for sample in episode.planner if sample.braking)
+        ),
     }
 
 
