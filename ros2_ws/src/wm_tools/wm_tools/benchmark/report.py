@@ -89,11 +89,10 @@ def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
         _name(some[0]): [episode["score"] for episode in some if episode["score"] is not None]
         for some in grouped(episodes, "controller", "mode")
     }
-    figures = {_name(group): group["figures"]["score"] for group in summary["groups"]}
     rows = [
-        ScoreRow(name, found, figures[name]["mean"], figures[name]["low"], figures[name]["high"])
-        for name, found in known.items()
-        if found
+        ScoreRow(_name(group), found, *(group["figures"]["score"][key] for key in ("mean", "low", "high")))
+        for group in summary["groups"]
+        if (found := known[_name(group)])
     ]
     heads = ["", Head("Score", "score"), _INTERVAL, "Episodes", _FAILED, "Ended"]
     table = [
