@@ -1,9 +1,10 @@
 """How every node with parameters begins: its help, one line for what cannot be used, and an orderly end by a signal."""
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from wm_bundle.node_parameters import NodeParameters, help_text
@@ -38,6 +39,20 @@ def start_node(
     except (ValueError, RuntimeError, ParameterException, NameValidationException) as error:
         rclpy.try_shutdown()
         _refuse(program, reason_of(error))
+
+
+@contextlib.contextmanager
+def serving(node) -> Iterator:
+    """An executor that serves the node; both end with the block."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
 
 
 def _refuse_words(words: list[str], program: str, parameters: type[NodeParameters], about: str) -> None:

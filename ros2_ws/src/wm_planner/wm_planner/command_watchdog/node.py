@@ -16,11 +16,10 @@ from carla_msgs.msg import CarlaEgoVehicleControl
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from wm_bundle.node_parameters import VehicleParameters, declare, parameter, role_name_parameter
-from wm_bundle.node_start import start_node
+from wm_bundle.node_start import serving, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
@@ -174,23 +173,20 @@ def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
     An exception of a callback brakes, and the node goes on guarding. After ``_MOST_FAILURES`` within ``_FAILURES_S``
     nothing works, and the launch is to end.
     """
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
     failed_s = collections.deque(maxlen=_MOST_FAILURES)
-    try:
-        while not stop_signals:
-            try:
-                executor.spin_once(timeout_sec=0.1)
-            except Exception as error:
-                node.brake_for(error)
-                failed_s.append(time.monotonic())
-                if len(failed_s) == _MOST_FAILURES and failed_s[-1] - failed_s[0] < _FAILURES_S:
-                    return EXIT_FAILED
-        return 0
-    finally:
-        node.brake_at_end()
-        executor.shutdown(timeout_sec=1.0)
-        node.destroy_node()
+    with serving(node) as executor:
+        try:
+            while not stop_signals:
+                try:
+                    executor.spin_once(timeout_sec=0.1)
+                except Exception as error:
+                    node.brake_for(error)
+                    failed_s.append(time.monotonic())
+                    if len(failed_s) == _MOST_FAILURES and failed_s[-1] - failed_s[0] < _FAILURES_S:
+                        return EXIT_FAILED
+            return 0
+        finally:
+            node.brake_at_end()
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
 from wm_bundle.images import decode_image
 from wm_bundle.node_parameters import NodeParameters, declare, parameter
-from wm_bundle.node_start import EXIT_REFUSED, start_node
+from wm_bundle.node_start import EXIT_REFUSED, serving, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
@@ -140,16 +139,11 @@ def main() -> int:
     """Relay until a signal: exit code 0, or 2 with one message for what cannot be relayed."""
     stop = note_stop_signals()
     node = start_node("python -m wm_tools.benchmark.disturber_node", Relay, DisturberNode)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
+    with serving(node) as executor:
         while not stop and node.fault is None:
             executor.spin_once(timeout_sec=node.wait_s())
             node.look()
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
+    rclpy.try_shutdown()
     if node.fault is not None:
         print(f"disturber: {node.fault}", file=sys.stderr)
         return EXIT_REFUSED

@@ -15,13 +15,12 @@ import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.exceptions import InvalidTopicNameException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle.node_parameters import declare
-from wm_bundle.node_start import EXIT_REFUSED, start_node
+from wm_bundle.node_start import EXIT_REFUSED, serving, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
 from wm_bundle.times import NS_PER_S, ns_of
@@ -159,7 +158,6 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_REFUSED
     finally:
         server.stop()
-        node.destroy_node()
         rclpy.try_shutdown()
 
 
@@ -182,10 +180,8 @@ def _announce(node: LiveViewNode, port: int) -> None:
 
 
 def _run(node: LiveViewNode, server: ViewServer, stop_signals: list[int]) -> int:
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
     watched_s = -_LINGER_S
-    try:
+    with serving(node) as executor:
         while not stop_signals:
             if not server.alive:
                 raise ViewError("the server has ended")
@@ -198,8 +194,6 @@ def _run(node: LiveViewNode, server: ViewServer, stop_signals: list[int]) -> int
             elif node.listens and now_s - watched_s > _LINGER_S:
                 node.leave()
             executor.spin_once(timeout_sec=0.1)
-    finally:
-        executor.shutdown(timeout_sec=1.0)
     return 0
 
 
