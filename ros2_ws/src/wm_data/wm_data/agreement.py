@@ -47,7 +47,11 @@ class _Trait(NamedTuple):
     """In words; None where it is not told."""
     verb: str
     advice: str
-    alike: Callable[[Traits, Traits], bool]
+    compared: Callable[[Traits, Traits], bool] | None = None
+    """Whether two are alike; None: where their words are."""
+
+    def alike(self, one: Traits, other: Traits) -> bool:
+        return self.compared(one, other) if self.compared else self.words(one) == self.words(other)
 
 
 def traits_of(whose: str, episode: Episode) -> Traits:
@@ -194,12 +198,16 @@ def _name(entry: Any) -> str:
     return str(entry.get("name")) if isinstance(entry, dict) else str(entry)
 
 
-def _told(key: str, unit: str = "") -> Callable[[Traits], str | None]:
+def _told(key: str) -> Callable[[Traits], str | None]:
     def words(traits: Traits) -> str | None:
         value = traits.meta.get(key)
-        return None if value is None else f"{value:g}{unit}" if isinstance(value, float) else f"{value}{unit}"
+        return f"{value:g}" if isinstance(value, float) else None if value is None else str(value)
 
     return words
+
+
+def _same_rates(one: Traits, other: Traits) -> bool:
+    return same_rate(rate_of(one.meta), rate_of(other.meta))
 
 
 def _rate_in_words(traits: Traits) -> str:
@@ -207,33 +215,18 @@ def _rate_in_words(traits: Traits) -> str:
     return "a rate that is not told" if rate is None else f"{rate:g} Hz"
 
 
-def _trait(
-    words: Callable[[Traits], str | None], verb: str, advice: str, alike: Callable[[Traits, Traits], bool] | None = None
-) -> _Trait:
-    return _Trait(words, verb, advice, alike or (lambda one, other: words(one) == words(other)))
-
-
 _APART = "keep them in separate folders"
 _VIEW = "cameras"
 _TRAITS: dict[str, _Trait] = {
-    "picture size": _trait(lambda one: f"{one.size[1]} x {one.size[0]} px", "has pictures of", "convert them to one"),
-    "number of cameras": _trait(lambda one: f"{one.cameras} camera{'s' * (one.cameras != 1)}", "has", _APART),
-    "length of an action": _trait(lambda one: f"{one.action} numbers in an action", "has", _APART),
-    "vector": _trait(_vector_in_words, "has the vector inputs", _APART),
-    "rate": _trait(
-        _rate_in_words,
-        "is at",
-        "keep rates in separate folders",
-        lambda one, other: same_rate(rate_of(one.meta), rate_of(other.meta)),
-    ),
-    _VIEW: _trait(
-        _views_in_words, "is of the cameras", f"{_APART}, or convert them from one set of cameras", _same_views
-    ),
-    "max_steer_deg": _trait(_told("max_steer_deg"), "has max_steer_deg", "convert them with one --max-steer-deg"),
-    "action convention": _trait(_told("action_convention"), "has the action convention", _APART),
-    "reward": _trait(_told("reward"), "has the reward", f"{_APART}, or convert them to one reward"),
-    "target_speed_mps": _trait(
-        _told("target_speed_mps"), "has target_speed_mps", "convert them with one --target-speed"
-    ),
+    "picture size": _Trait(lambda one: f"{one.size[1]} x {one.size[0]} px", "has pictures of", "convert them to one"),
+    "number of cameras": _Trait(lambda one: f"{one.cameras} camera{'s' * (one.cameras != 1)}", "has", _APART),
+    "length of an action": _Trait(lambda one: f"{one.action} numbers in an action", "has", _APART),
+    "vector": _Trait(_vector_in_words, "has the vector inputs", _APART),
+    "rate": _Trait(_rate_in_words, "is at", "keep rates in separate folders", _same_rates),
+    _VIEW: _Trait(_views_in_words, "is of the cameras", f"{_APART}, or convert them from one set", _same_views),
+    "max_steer_deg": _Trait(_told("max_steer_deg"), "has max_steer_deg", "convert them with one --max-steer-deg"),
+    "action convention": _Trait(_told("action_convention"), "has the action convention", _APART),
+    "reward": _Trait(_told("reward"), "has the reward", f"{_APART}, or convert them to one reward"),
+    "target_speed_mps": _Trait(_told("target_speed_mps"), "has target_speed_mps", "convert to one --target-speed"),
 }
 _MAY_BE_UNTOLD = (_VIEW, "max_steer_deg", "action convention", "reward")

@@ -146,9 +146,7 @@ def rows_of(episode: Episode, begin: int, end: int) -> Episode:
 
 def read_meta(path: str | os.PathLike) -> dict:
     """An episode's meta alone, without looking at its arrays; empty where there is none or the file is damaged.
-
-    ``read_episode`` says what is wrong with a damaged one.
-    """
+    ``read_episode`` says what is wrong with a damaged one."""
     try:
         with open_regular(path, "rb") as file, zipfile.ZipFile(file) as archive, archive.open("meta.npy") as member:
             meta = json.loads(str(np.lib.format.read_array(member, allow_pickle=False)))

@@ -13,10 +13,8 @@ from wm_data.errors import ConversionError
 
 @contextmanager
 def appearing(dest: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``dest`` to work in; what is made in it under dest's name becomes ``dest``.
-
-    An exception leaves nothing behind. Raises ConversionError where ``dest`` exists already or cannot be written.
-    """
+    """Give an empty folder beside ``dest`` to work in; what is made in it under dest's name becomes ``dest``. An
+    exception leaves nothing behind. Raises ConversionError where ``dest`` exists already or cannot be written."""
     if os.path.lexists(dest):
         raise ConversionError(f"{dest} exists already: name another destination, or delete it")
     work = dest.parent / f".{dest.name}.part-{os.getpid()}"
@@ -32,11 +30,8 @@ def appearing(dest: Path) -> Iterator[Path]:
 
 
 def read_small_file(path: Path, limit: int) -> bytes:
-    """The bytes of a file of at most ``limit`` bytes.
-
-    Raises ConversionError for one that is missing, cannot be read, or is larger: what was taken for a small file must
-    not fill the memory.
-    """
+    """The bytes of a file of at most ``limit`` bytes. Raises ConversionError for one that is missing, cannot be read,
+    or is larger: what was taken for a small file must not fill the memory."""
     try:
         with open_regular(path, "rb") as file:
             data = file.read(limit + 1)

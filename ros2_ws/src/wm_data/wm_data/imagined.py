@@ -54,10 +54,8 @@ def without_sources(files: Iterable[Path], held_out: Collection[str]) -> list[Pa
 
 
 def imagined_files(folder: str | os.PathLike, held_out: Collection[str]) -> list[Path]:
-    """The episodes of a folder of imagined ones, without those that began from a drive in ``held_out``.
-
-    Raises EpisodeError for a missing or empty folder, for recorded episodes in it, and when none is left.
-    """
+    """The episodes of a folder of imagined ones, without those that began from a drive in ``held_out``. Raises
+    EpisodeError for a missing or empty folder, for recorded episodes in it, and when none is left."""
     files = find_episodes(folder)
     for file in files:
         if not is_imagined(read_meta(file)):

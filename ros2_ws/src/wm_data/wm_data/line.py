@@ -95,10 +95,8 @@ class Line(Generic[Item]):
 
 
 def out_of_line(stamps: np.ndarray, late: np.ndarray | None = None) -> np.ndarray:
-    """Which of the stamps (n,) of one run are odd, bool (n,): far from where the others, which grow, put them.
-
-    ``late`` (n,): how far they are from another clock, where one is known. It decides which of two at an end is odd.
-    """
+    """Which of the stamps (n,) of one run are odd, bool (n,): far from where the others, which grow, put them. ``late``
+    (n,): how far they are from another clock, where one is known. It decides which of two at an end is odd."""
     steps = np.diff(stamps)
     if (steps >= 0).all():
         return np.zeros(len(stamps), bool)

@@ -70,11 +70,8 @@ class Bag:
         self._definitions = Definitions(self._connections, report)
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
-        """The messages of ``topics``, file by file, each in the order in which they were recorded.
-
-        Those that the bag promises and does not hold are counted at the end. Raises ConversionError where the bag
-        breaks off.
-        """
+        """The messages of ``topics``, file by file, each in the order in which they were recorded. Those that the bag
+        promises and does not hold are counted at the end. Raises ConversionError where the bag breaks off."""
         read: Counter = Counter()
         for file, path in zip(self._files, self._layout.files, strict=True):
             wanted = [

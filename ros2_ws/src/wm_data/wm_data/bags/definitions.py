@@ -25,10 +25,8 @@ class Definitions:
                 self._texts.setdefault(connection.msgtype, (connection.definition_kind, connection.definition))
 
     def store_of(self, msgtype: str) -> Typestore | None:
-        """A store that knows the type and those within it, None where nobody defines it.
-
-        Raises ConversionError where the bag does not define it, and the workspace is not in use.
-        """
+        """A store that knows the type and those within it, None where nobody defines it. Raises ConversionError where
+        the bag does not define it, and the workspace is not in use."""
         if msgtype not in self._stores:
             self._stores[msgtype] = self._from_bag(msgtype) or self._of_jazzy(msgtype)
         return self._stores[msgtype]

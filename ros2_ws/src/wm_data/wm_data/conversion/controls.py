@@ -42,10 +42,8 @@ def angle_of_curvature(yaw_rate: float, speed: float, wheelbase_m: float) -> flo
 
 
 def angle_of_yaw_rate(yaw_rate, speed, wheelbase_m: float):
-    """Road wheel's angle [rad], positive left, that measured motion tells: atan(wheelbase * yaw rate / speed).
-
-    yaw_rate (n,) [rad/s], speed (n,) [m/s]. Below ``steady_speed_mps`` the angle before is held, 0 at the beginning.
-    """
+    """Road wheel's angle [rad], positive left, that measured motion tells: atan(wheelbase * yaw rate / speed). yaw_rate
+    (n,) [rad/s], speed (n,) [m/s]. Below ``steady_speed_mps`` the angle before is held, 0 at the beginning."""
     yaw_rate, speed = np.asarray(yaw_rate, np.float64), np.asarray(speed, np.float64)
     steady = np.abs(speed) >= steady_speed_mps(wheelbase_m)
     angle = np.arctan(wheelbase_m * yaw_rate / np.where(steady, speed, 1.0))

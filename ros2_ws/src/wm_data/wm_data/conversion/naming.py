@@ -28,10 +28,8 @@ def same_name(name: str) -> str:
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:
-    """A safe name for each text, in order; one that an earlier text took gets _2, _3, ... appended.
-
-    Names that are the same to some file system count as the same.
-    """
+    """A safe name for each text, in order; one that an earlier text took gets _2, _3, ... appended. Names that are the
+    same to some file system count as the same."""
     taken: set[str] = set()
     names = []
     for text in texts:

@@ -56,10 +56,8 @@ def merged_pictures(
 
 
 def usual_period_ns(stamps_ns: list[int], default_ns: int) -> int:
-    """The mean of the gaps between consecutive stamps [ns] without those of drops; ``default_ns`` without any.
-
-    Not the median: a camera of 12 Hz that waits for a lidar of 20 Hz has gaps of 100, 100 and 50 ms.
-    """
+    """The mean of the gaps between consecutive stamps [ns] without those of drops; ``default_ns`` without any. Not the
+    median: a camera of 12 Hz that waits for a lidar of 20 Hz has gaps of 100, 100 and 50 ms."""
     gaps = np.diff(np.asarray(stamps_ns, np.int64))
     forward = gaps[gaps > 0]
     if not len(forward):

@@ -42,10 +42,8 @@ class CameraView:
         self._preprocess: ImagePreprocessor | None = None
 
     def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
-        """(3, size, size) uint8 RGB from a picture as a sensor_msgs/Image has it.
-
-        For the encodings "jpeg" and "png", whole files, height, width and step are not looked at. Raises ImageError.
-        """
+        """(3, size, size) uint8 RGB from a picture as a sensor_msgs/Image has it. For the encodings "jpeg" and "png",
+        whole files, height, width and step are not looked at. Raises ImageError."""
         if self._preprocess is None:
             if encoding in COMPRESSIONS:
                 height, width = decompress_image(encoding, data).shape[:2]

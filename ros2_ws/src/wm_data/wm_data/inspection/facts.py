@@ -92,10 +92,8 @@ def _imagined(episodes: list[EpisodeSummary]) -> list[tuple[str, str]]:
 
 
 def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """What `convert` said of its work in the report.json of ``folders``.
-
-    Returns (what was skipped, how often) and (failed drive, why).
-    """
+    """What `convert` said of its work in the report.json of ``folders``. Returns (what was skipped, how often) and
+    (failed drive, why)."""
     skipped: Counter = Counter()
     failed = []
     for file in (folder / "report.json" for folder in folders):

@@ -3,6 +3,7 @@
 import numpy as np
 
 HALF = 512  # bins on each side of zero
+MOST_BARS = 60
 
 
 class Histogram:
@@ -34,13 +35,13 @@ class Histogram:
     def mean(self) -> float:
         return self._sum / self.count if self.count else 0.0
 
-    def bars(self, at_most: int = 60) -> tuple[np.ndarray, np.ndarray]:
-        """Edges (n + 1,) and counts (n,) of at most so many bars that cover all numbers. Only where there are some."""
+    def bars(self) -> tuple[np.ndarray, np.ndarray]:
+        """Edges (n + 1,) and counts (n,) of at most MOST_BARS bars that cover all numbers; not for none."""
         counts, width = self._counts, self._width
         first = -HALF
         while True:
             taken = np.flatnonzero(counts)
-            if taken[-1] - taken[0] < at_most:
+            if taken[-1] - taken[0] < MOST_BARS:
                 break
             counts, first, width = counts.reshape(-1, 2).sum(axis=1), first // 2, width * 2
         counts = counts[taken[0] : taken[-1] + 1]

@@ -40,10 +40,8 @@ class Layout:
 
     @classmethod
     def of(cls, files: list[Path]) -> "Layout":
-        """The layout of episode files, read one at a time: compressed ones take memory.
-
-        Raises EpisodeError, and ConversionError where they do not fit together.
-        """
+        """The layout of episode files, read one at a time: compressed ones take memory. Raises EpisodeError, and
+        ConversionError where they do not fit together."""
         agreed, traits = None, []
         expert = stamps = mask = 0
         rates = []

@@ -15,9 +15,7 @@ UNKNOWN_PERIOD_NS = 100_000_000  # for one row without a rate
 
 def period_of(episode: Episode) -> int:
     """Time between two rows [ns]: the usual one of the stamps, else of ``meta["rate_hz"]``, else a tenth of a second.
-
-    Raises ConversionError for a rate that is none.
-    """
+    Raises ConversionError for a rate that is none."""
     rate = episode.meta.get("rate_hz")
     if rate is not None and not (type(rate) in (int, float) and 0.0 < rate <= 1e6):
         raise ConversionError(f"the episode's rate_hz is {rate!r}, expected a number of rows per second above 0")

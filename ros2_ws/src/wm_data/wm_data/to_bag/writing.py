@@ -35,10 +35,8 @@ LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
 
 
 def write_bag(folder: Path, episode: Episode, role_name: str = "ego_vehicle") -> None:
-    """Write ``episode`` as the rosbag2 ``folder`` (mcap and metadata.yaml), which must not exist yet.
-
-    Raises ConversionError for an episode that no bag can hold, OSError.
-    """
+    """Write ``episode`` as the rosbag2 ``folder`` (mcap and metadata.yaml), which must not exist yet. Raises
+    ConversionError for an episode that no bag can hold, OSError."""
     check_numbers(episode)
     stamps = tick_stamps(episode)
     with Writer(folder, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:

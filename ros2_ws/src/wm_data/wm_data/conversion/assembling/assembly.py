@@ -59,10 +59,8 @@ _ON_THE_SPOT = _Lack("row that turns on the spot, which no action tells", "the v
 
 
 def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:
-    """All episodes of a drive, in order. What is skipped is counted in ``drive.report``.
-
-    Raises ConversionError where nothing can be made of the drive as a whole.
-    """
+    """All episodes of a drive, in order. What is skipped is counted in ``drive.report``. Raises ConversionError where
+    nothing can be made of the drive as a whole."""
     tolerance_ns = None if options.tolerance_ms is None else round(options.tolerance_ms * 1e6)
     chooser = RowChooser(drive, options.rate, tolerance_ns)
     build = _EpisodeBuilder(drive, options, chooser)

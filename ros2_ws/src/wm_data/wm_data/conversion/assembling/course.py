@@ -88,10 +88,8 @@ class Course:
         return np.array(self._track.places[part], np.int64), np.array(self._track.stamps[part], np.int64)
 
     def signals(self, signals: Signals[Signal], first: int, last: int) -> Signals[Samples]:
-        """What is known at and between the moments of two pictures of one run. What does not fit is counted.
-
-        Raises ConversionError where two sources write one signal.
-        """
+        """What is known at and between the moments of two pictures of one run. What does not fit is counted. Raises
+        ConversionError where two sources write one signal."""
         for name, signal in signals.named().items():
             if name not in self._beside:
                 self._beside[name] = _Beside(name, signal, self._report)
@@ -155,10 +153,8 @@ class _Beside:
         return self._fitting(numbers, places, stamps, course.pictures_of(course.run_of(first)))
 
     def _fitting(self, numbers, places, stamps, track) -> Samples:
-        """The samples without those that are out of line, or in another line than the pictures tell.
-
-        numbers, places, stamps (n,); track: places and stamps of the run's pictures. Signals of no places have neither.
-        """
+        """The samples without those that are out of line, or in another line than the pictures tell. numbers, places,
+        stamps (n,); track: places and stamps of the run's pictures. Signals of no places have neither."""
         back = drops(stamps)
         if back > max(_ENOUGH, _MUDDLED * len(stamps)):
             raise ConversionError(to_and_fro(self._name, back, len(stamps)))

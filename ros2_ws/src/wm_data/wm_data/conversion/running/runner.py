@@ -40,10 +40,8 @@ class Conversion:
         self.refs: list[DriveRef] = []
 
     def begin(self) -> list[DriveRef]:
-        """Find the drives of this shard, look at what is there already, and return those still to be converted.
-
-        Raises ConversionError, OSError.
-        """
+        """Find the drives of this shard, look at what is there already, and return those still to be converted. Raises
+        ConversionError, OSError."""
         options = self.options
         found = source_module(options.kind).find_drives(options)
         twice = [name for name, count in Counter(same_name(ref.name) for ref in found).items() if count > 1]
@@ -60,10 +58,8 @@ class Conversion:
         return [ref for ref in self.refs if not self._is_done(ref)]
 
     def run(self, todo: list[DriveRef], on_record: Callable[[dict], None], on_progress=None) -> None:
-        """Convert; ``on_record`` gets every drive's record, ``on_progress`` (name, pictures, of how many).
-
-        Raises ConversionError where workers cannot work, OSError where the destination cannot be written.
-        """
+        """Convert; ``on_record`` gets every drive's record, ``on_progress`` (name, pictures, of how many). Raises
+        ConversionError where workers cannot work, OSError where the destination cannot be written."""
         for record in self._work(todo, on_progress):
             write_text(self._record_file(record["name"]), _json(record))
             on_record(record)

@@ -33,10 +33,7 @@ Progress = Callable[[int, int | None], None]
 def episodes_of(
     ref: DriveRef, options: ConvertOptions, report: DriveReport | None = None, progress: Progress | None = None
 ) -> Iterator[Episode]:
-    """The episodes of one drive. ``report`` is filled.
-
-    Raises ConversionError, ImageError.
-    """
+    """The episodes of one drive. ``report`` is filled. Raises ConversionError, ImageError."""
     source = source_module(options.kind)
     if ref.locator.get("whole_episode"):
         yield from source.episodes(ref, options)
@@ -50,11 +47,8 @@ def episodes_of(
 
 
 def convert_unit(ref: DriveRef, options: ConvertOptions, progress: Progress | None = None) -> dict:
-    """Write one drive's episodes to ``options.dest``; returns its record, plain values only.
-
-    Whatever is wrong with the drive is told in the record's "error", and then nothing of the drive is left.
-    OSError only for the destination.
-    """
+    """Write one drive's episodes to ``options.dest``; returns its record, plain values only. Whatever is wrong with the
+    drive is told in the record's "error", and then nothing of the drive is left. OSError only for the destination."""
     dest = Path(options.dest)
     report = DriveReport(ref.name)
     record = {"name": ref.name, "files": [], "error": None, "sources": [_source_of(path) for path in ref.paths]}

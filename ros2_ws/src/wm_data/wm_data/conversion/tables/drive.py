@@ -41,10 +41,8 @@ class Frames(NamedTuple):
 def drive_of(
     table: Table, folder: Path, name: str, options: ConvertOptions, frames: Frames, meta: dict | None = None
 ) -> Drive:
-    """The drive ``name`` of a table whose pictures are in ``folder``; ``meta`` is for the episodes.
-
-    Raises ConversionError for what cannot be a drive.
-    """
+    """The drive ``name`` of a table whose pictures are in ``folder``; ``meta`` is for the episodes. Raises
+    ConversionError for what cannot be a drive."""
     with readable(folder):
         return _TableDrive(table, folder, name, options, frames).drive(meta or {})
 

@@ -25,10 +25,8 @@ FRAME_FILE = re.compile(r"(\d{1,15})\.json(\.gz)?$")
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its file or folder, for messages, and a function that reads its rows as a stream.
-
-    The function raises ConversionError, naming the place, for a damaged table.
-    """
+    """A table: its file or folder, for messages, and a function that reads its rows as a stream. The function raises
+    ConversionError, naming the place, for a damaged table."""
 
     path: Path
     rows: Callable[[], Iterator[Row]]

@@ -35,10 +35,8 @@ _SPEEDS = ("enc/speed", "pos/speed")  # [m/s], of cars with an encoder and of th
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """One for each tub: the source, or the folders below it, in the order of their paths.
-
-    Raises ConversionError where there is none.
-    """
+    """One for each tub: the source, or the folders below it, in the order of their paths. Raises ConversionError where
+    there is none."""
     source = Path(options.source).expanduser()
     if not source.is_dir():
         raise ConversionError(f"{source} is no folder, expected a DonkeyCar tub or a folder of such")

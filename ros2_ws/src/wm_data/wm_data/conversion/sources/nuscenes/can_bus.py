@@ -48,11 +48,8 @@ class SteeringRatio:
 
 
 def read_messages(root: Path, scene: str, message: str, columns: tuple, report: DriveReport) -> Samples | None:
-    """A scene's messages of a kind; None where there are none that can be used.
-
-    ``columns`` are names, or (name, place) for one number of a list. Raises ConversionError for a damaged file.
-    Messages that cannot be used are counted.
-    """
+    """A scene's messages of a kind; None where there are none that can be used. ``columns`` are names, or (name, place)
+    for one number of a list. Raises ConversionError for a damaged file. Messages that cannot be used are counted."""
     path = root / "can_bus" / f"{scene}_{message}.json"
     if not re.fullmatch(r"[\w-]+", scene, re.ASCII) or not path.is_file():
         return None
@@ -91,10 +88,8 @@ def read_motion(root: Path, scene: str, report: DriveReport) -> Samples | None:
 
 
 def read_control(root: Path, scene: str, ratio: float, max_steer_rad: float, report: DriveReport) -> Signal | None:
-    """Steer, throttle and brake at the stamps of the steering, 100 Hz; None where the scene lacks one of them.
-
-    Raises ConversionError for a damaged file.
-    """
+    """Steer, throttle and brake at the stamps of the steering, 100 Hz; None where the scene lacks one of them. Raises
+    ConversionError for a damaged file."""
     steering = read_messages(root, scene, "steeranglefeedback", ("value",), report)
     throttle = _pedal(read_messages(root, scene, "zoe_veh_info", ("pedal_cc",), report), (0.0, _THROTTLE_FULL))
     if throttle is None:
@@ -129,11 +124,8 @@ def _latest(samples: Samples, times: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 @lru_cache(maxsize=256)
 def steering_ratio(root: str, scenes: tuple[str, ...], wheelbase_m: float = WHEELBASE_M) -> SteeringRatio:
-    """The ratio of a log with these scenes, once per process.
-
-    The usual one where the log has no CAN data, drives too straight, or gives an implausible ratio. Scenes with
-    damaged files count as those without.
-    """
+    """The ratio of a log with these scenes, once per process. The usual one where the log has no CAN data, drives too
+    straight, or gives an implausible ratio. Scenes with damaged files count as those without."""
     angles, roads, usable = [], [], 0
     for scene in scenes:
         pair = _angles_of_scene(Path(root), scene, wheelbase_m)

@@ -47,10 +47,8 @@ def read_cameras(folder: Path) -> dict[bytes, str]:
 
 
 class PictureIndex:
-    """The rows of sample_data of a few cameras, as arrays over n rows.
-
-    ``stamps`` int64 (n,) [ns]; ``ego_poses`` S16 (n,), tokens; ``scenes`` the version's scenes by token.
-    """
+    """The rows of sample_data of a few cameras, as arrays over n rows. ``stamps`` int64 (n,) [ns]; ``ego_poses`` S16
+    (n,), tokens; ``scenes`` the version's scenes by token."""
 
     def __init__(self, folder: Path, cameras: tuple[str, ...]):
         """Reads the tables of a version's folder. Raises ConversionError for damaged ones."""
@@ -182,9 +180,7 @@ def _index_or_error(folder: str, cameras: tuple[str, ...]) -> PictureIndex | Con
 
 def picture_index(folder: str, cameras: tuple[str, ...]) -> PictureIndex:
     """The index of a version's folder, read once per process, as every scene needs it; so is what is wrong with it.
-
-    Raises ConversionError for damaged tables.
-    """
+    Raises ConversionError for damaged tables."""
     index = _index_or_error(folder, cameras)
     if isinstance(index, ConversionError):
         raise ConversionError(str(index))

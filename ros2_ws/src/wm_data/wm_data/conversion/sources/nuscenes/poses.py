@@ -19,10 +19,8 @@ _BATCH_ROWS = 4096
 
 
 def read_poses(folder: Path, tokens: np.ndarray) -> np.ndarray:
-    """x [m], y [m] and yaw [rad] of the ego poses with the tokens S16 (n,): (n, 3), NaN where the table has none.
-
-    Reads the table in one pass, of which only these rows are kept. Raises ConversionError for a damaged table.
-    """
+    """x [m], y [m] and yaw [rad] of the ego poses with the tokens S16 (n,): (n, 3), NaN where the table has none. Reads
+    the table in one pass, of which only these rows are kept. Raises ConversionError for a damaged table."""
     poses = np.full((len(tokens), 3), np.nan)
     find = TokenFinder(tokens)
     table = Table(folder, "ego_pose")
@@ -46,10 +44,8 @@ def _poses_or_error(folder: str, cameras: tuple[str, ...]) -> np.ndarray | Conve
 
 
 def picture_poses(folder: str, cameras: tuple[str, ...]) -> np.ndarray:
-    """The poses (n, 3) of all rows of ``picture_index``, read once per process when the first scene needs them.
-
-    Raises ConversionError for a damaged table.
-    """
+    """The poses (n, 3) of all rows of ``picture_index``, read once per process when the first scene needs them. Raises
+    ConversionError for a damaged table."""
     poses = _poses_or_error(folder, cameras)
     if isinstance(poses, ConversionError):
         raise ConversionError(str(poses))

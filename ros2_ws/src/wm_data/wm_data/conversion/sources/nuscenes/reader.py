@@ -25,10 +25,8 @@ _PREFERRED = ("v1.0-trainval", "v1.0-test", "v1.0-mini")
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """The scenes of all versions below a root, or of one version's folder, by name; each scene once.
-
-    Raises ConversionError where the source is neither, for missing or damaged tables, and for unknown cameras.
-    """
+    """The scenes of all versions below a root, or of one version's folder, by name; each scene once. Raises
+    ConversionError where the source is neither, for missing or damaged tables, and for unknown cameras."""
     source = Path(options.source).expanduser()
     if not source.is_dir():
         raise ConversionError(f"{source} is no folder, expected the nuScenes root, which holds v1.0-mini or alike")
@@ -158,9 +156,7 @@ def _signals(
     index: PictureIndex, scene: str, rows: list[int], period_ns: int, options: ConvertOptions, report: DriveReport
 ) -> tuple[Signals, dict]:
     """Control, speed and yaw rate from the CAN bus where they are there and wanted, else from ego_pose; and the meta.
-
-    ``rows``: those of the first camera.
-    """
+    ``rows``: those of the first camera."""
     if options.actions == "commanded":
         raise ConversionError("nuScenes has no commanded actions: use --actions applied (CAN bus) or derived")
     found = _CanBus() if options.actions == "derived" else _from_can_bus(index, scene, options, report)

@@ -12,10 +12,8 @@ _KEPT = 3
 
 
 def header_ns(message) -> int | None:
-    """Stamp of a message's header [ns], None without a header or where the stamp is zero.
-
-    Raises AttributeError, TypeError or ValueError where the header is not as that of ROS.
-    """
+    """Stamp of a message's header [ns], None without a header or where the stamp is zero. Raises AttributeError,
+    TypeError or ValueError where the header is not as that of ROS."""
     header = getattr(message, "header", None)
     if header is None:
         return None

@@ -91,9 +91,7 @@ class _Content:
 
     def episode(self) -> Episode:
         """Raises ConversionError where a part is missing; ValueError and the like where one is not what it should be.
-
-        Row t has the observation of tick t, and the action, the reward and the end that tick t + 1 tells.
-        """
+        Row t has the observation of tick t, and the action, the reward and the end that tick t + 1 tells."""
         told, has, rows = self._told, self._told["has"], self._told["rows"]
         statuses, results = self._of("status"), self._of("step")
         stamps = sorted(statuses)

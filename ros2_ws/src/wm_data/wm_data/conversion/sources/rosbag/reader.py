@@ -39,10 +39,8 @@ _NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
 def open_drive(
     ref: DriveRef, options: ConvertOptions, view_of: Callable[[str], CameraView] | None = None
 ) -> Iterator[Drive]:
-    """Open a bag that ``find_drives`` found. ``view_of`` gives a camera's view in place of the options' own.
-
-    Raises ConversionError where it cannot be read, or has no pictures.
-    """
+    """Open a bag that ``find_drives`` found. ``view_of`` gives a camera's view in place of the options' own. Raises
+    ConversionError where it cannot be read, or has no pictures."""
     report = DriveReport(ref.name)
     with open_bag([Path(path) for path in ref.locator["paths"]], report, options.recover) as bag:
         selection = _selected(bag, options)

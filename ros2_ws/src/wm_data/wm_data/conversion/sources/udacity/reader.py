@@ -32,10 +32,8 @@ _STANDING_MPH = 1.0
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """One for each driving_log.csv at or below the source, in the order of their paths.
-
-    Raises ConversionError where there is none.
-    """
+    """One for each driving_log.csv at or below the source, in the order of their paths. Raises ConversionError where
+    there is none."""
     source = Path(options.source).expanduser()
     with readable(source):
         found = [source] if source.is_file() else sorted(_tables_below(source))

@@ -65,10 +65,8 @@ def sensible_stamps_ns(stamps_s: np.ndarray, place: str) -> np.ndarray:
 
 
 def sensible_agents(kinds: tuple[str, ...], valid: np.ndarray, states: np.ndarray, left_out: Counter) -> Agents:
-    """Agents without the states whose numbers make no sense, which are counted.
-
-    valid bool (A, T); states float64 (A, T, 7): x, y, length, width, heading, velocity along x and y.
-    """
+    """Agents without the states whose numbers make no sense, which are counted. valid bool (A, T); states float64 (A,
+    T, 7): x, y, length, width, heading, velocity along x and y."""
     with np.errstate(invalid="ignore"):
         sensible = (
             np.isfinite(states).all(axis=2)

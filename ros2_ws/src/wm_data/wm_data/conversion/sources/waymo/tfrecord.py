@@ -24,9 +24,7 @@ def masked_crc(data: bytes) -> int:
 
 def frames(stream: BinaryIO, path: Path) -> Iterator[tuple[int, int, int]]:
     """Number, offset and payload length [bytes] of each record; payloads are skipped, only the lengths are checked.
-
-    Raises ConversionError, naming record and offset, where a length is damaged or the file is cut.
-    """
+    Raises ConversionError, naming record and offset, where a length is damaged or the file is cut."""
     end = os.fstat(stream.fileno()).st_size
     offset = number = 0
     while offset < end:
@@ -37,10 +35,8 @@ def frames(stream: BinaryIO, path: Path) -> Iterator[tuple[int, int, int]]:
 
 
 def payload(path: Path, number: int, offset: int) -> bytes:
-    """The payload of the record at ``offset`` [bytes]; ``number`` is for messages.
-
-    Raises ConversionError for a damaged length or payload, and OSError.
-    """
+    """The payload of the record at ``offset`` [bytes]; ``number`` is for messages. Raises ConversionError for a damaged
+    length or payload, and OSError."""
     with open_regular(path, "rb") as stream:
         length = _length(stream, path, number, offset, os.fstat(stream.fileno()).st_size)
         data = stream.read(length)
