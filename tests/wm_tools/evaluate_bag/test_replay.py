@@ -16,7 +16,6 @@ from wm_planner.pilot.modes import Mode
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
 from wm_tools.evaluate_bag import recording
-from wm_tools.evaluate_bag.bundle_run import first_rows
 from wm_tools.evaluate_bag.replay import Replay
 
 SHIPPED = Path(__file__).parents[3] / "models" / "carracing"
@@ -48,14 +47,14 @@ def test_the_search_is_never_cut_short_however_slow_the_machine(options, bundle,
     (stretch,) = read(raw_bag, bundle)
     replay = Replay(config, print)
     replay.parts.planner.expect(0.1, 1)  # [s] for one plan: 600 of them in a minute
-    slow = replay.decide(first_rows(stretch, 30))[0].planned
-    assert (slow == Replay(config, print).decide(first_rows(stretch, 30))[0].planned).all()
+    slow = replay.decide(stretch.first_rows(30))[0].planned
+    assert (slow == Replay(config, print).decide(stretch.first_rows(30))[0].planned).all()
 
 
 def test_an_ended_episode_begins_a_new_belief_and_an_uninterrupted_one_goes_on_with_it(options, bundle, raw_bag):
     (stretch,) = read(raw_bag, bundle)
     _, whole = Replay(options().config(bundle), print).decide(stretch)
-    head = first_rows(stretch, 40)
+    head = stretch.first_rows(40)
     tail = replace(stretch, episode=rows_of(stretch.episode, 40, 99), applied_before=None)
     for ended, begins in ((False, False), (True, True)):
         replay = Replay(options().config(bundle), print)
@@ -67,7 +66,7 @@ def test_an_ended_episode_begins_a_new_belief_and_an_uninterrupted_one_goes_on_w
 
 def test_another_drive_begins_anew_though_its_stamps_are_those_of_the_first(options, bundle, raw_bag):
     (stretch,) = read(raw_bag, bundle)
-    stretch = first_rows(stretch, 20)
+    stretch = stretch.first_rows(20)
     replay = Replay(options().config(bundle), print)
     one, _ = replay.decide(stretch)
     other, beliefs = replay.decide(replace(stretch, drive=1))

@@ -50,7 +50,7 @@ class PassingBar:
 
     def __init__(self, console: Console, *columns: ProgressColumn | str):
         self.console = console
-        self.bar = Progress(*columns, console=console, transient=True)
+        self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     def __enter__(self):
         self.bar.start()

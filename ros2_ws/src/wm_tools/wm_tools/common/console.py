@@ -4,7 +4,8 @@ import sys
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from wm_evaluation.terminal import PassingBar
 
 LOG_WIDTH = 140
 
@@ -19,40 +20,31 @@ def say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class ProgressBar:
+class ProgressBar(PassingBar):
     """Shows how many frames of something are done, where the console is a terminal. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None):
-        self._bar = Progress(
+        super().__init__(
+            console or Console(quiet=True),
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=28),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=console is None or not console.is_terminal,
         )
         self._task = None
-
-    def __enter__(self) -> "ProgressBar":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self._bar.stop()
 
     def begin(self, what: str, frames: int | None = None) -> None:
         """Something begins, of so many frames, if that is known."""
         if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(escape(what), total=frames, note="")
+            self.bar.remove_task(self._task)
+        self._task = self.bar.add_task(escape(what), total=frames, note="")
 
     def expect(self, frames: float | None, note: str = "") -> None:
         """There are so many frames in all, as far as is known."""
-        self._bar.update(self._task, total=frames, note=note)
+        self.bar.update(self._task, total=frames, note=note)
 
     def advance(self, frames: int) -> None:
         """So many more are done."""
-        self._bar.advance(self._task, frames)
+        self.bar.advance(self._task, frames)

@@ -3,27 +3,30 @@
 Shapes: T frames, K steps ahead, C picture channels.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_data.episodes import Episode, rows_of
+from wm_data.episodes import Episode
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
+from wm_evaluation.scorecard.summary import summarise
 
+from wm_tools.common.console import ProgressBar
+from wm_tools.evaluate_bag.comparison import Evaluation
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
+from wm_tools.evaluate_bag.figures import figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place, joined
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.moments import LEAD_S, Moment, MomentKeeper, Scores, clip_starts
 from wm_tools.evaluate_bag.one_step import predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop
-from wm_tools.evaluate_bag.recording import Stretch
+from wm_tools.evaluate_bag.recording import Recording, Stretch
 from wm_tools.evaluate_bag.replay import Beliefs, Replay
 
 
 class BundleRun:
-    """Takes stretch after stretch; ``frames``, ``measurements`` and ``moments`` in the end."""
+    """Takes in a recording; ``evaluation`` is what was found."""
 
     def __init__(
         self, options: EvaluateOptions, replay: Replay, settings: ScoreSettings, wanted: Sequence[Moment] | None = None
@@ -42,10 +45,53 @@ class BundleRun:
         self._windows: list[np.ndarray] = []
         self._count = self._segments = 0
 
-    def take(self, stretch: Stretch, advance: Callable[[int], None] = lambda rows: None) -> None:
-        """The next stretch, in order; ``advance`` hears of every row decided. Raises EngineError."""
+    def take_all(self, recording: Recording, progress: ProgressBar) -> None:
+        """Up to the frames that were asked for. Raises BagError, EngineError."""
+        left, known = self._options.frames, 0
+
+        def opened(number: int, pictures: int | None) -> None:
+            nonlocal known
+            known += pictures or 0
+            expected = known * recording.drives / (number + 1)  # those to come count as those so far
+            note = f"recording {number + 1} of {recording.drives}" if recording.drives > 1 else ""
+            progress.expect(None if pictures is None else min(expected, left or expected), note)
+
+        for stretch in recording.stretches(opened):
+            stretch = stretch.first_rows(left - self._count) if left else stretch
+            self._take(stretch, progress)
+            if self._count == left:
+                break
+
+    def evaluation(self, name: str, folder: str, notes: Sequence[str]) -> Evaluation:
+        """Of all that was taken; ``notes`` of the recording."""
+        frames, manifest = joined(self._parts), self._engine.manifest
+        measurements = card = None
+        if self._measured:
+            measurements = join(self._measured)
+            known = np.isfinite(frames.reward)
+            card = summarise(
+                measurements, self._settings, float(frames.reward[known].mean()) if known.any() else np.nan
+            )
+        else:
+            why = "no stretch of rows was long enough, or no belief old enough, to imagine from: no open loop"
+            notes = [*notes, why]
+        return Evaluation(
+            name=name,
+            path=folder,
+            manifest=manifest,
+            settings=self._settings,
+            frames=frames,
+            measurements=measurements,
+            windows=np.concatenate(self._windows) if self._windows else np.zeros(0, int),
+            card=card,
+            moments=self._keeper.chosen() if self._wanted is None else self._shown,
+            notes=list(notes),
+            figures=figures_of(frames, card, self._settings),
+        )
+
+    def _take(self, stretch: Stretch, progress: ProgressBar) -> None:
         episode, seed = stretch.episode, (self._options.seed, len(self._parts))
-        decided, beliefs = self._replay.decide(stretch, advance)
+        decided, beliefs = self._replay.decide(stretch, progress.advance)
         one_step = predict_next(self._engine, episode, beliefs, self._options.samples, seed)
         rows = len(episode)
         place = Place(
@@ -65,26 +111,6 @@ class BundleRun:
         self._parts.append(frames)
         self._count += rows
         self._segments = int(place.segment[-1]) + 1
-
-    @property
-    def frames(self) -> Frames:
-        """Of all stretches."""
-        return joined(self._parts)
-
-    @property
-    def measurements(self) -> Measurements | None:
-        """Of all windows, None without any."""
-        return join(self._measured) if self._measured else None
-
-    @property
-    def windows(self) -> np.ndarray:
-        """int (M,): the frames at which the windows begin."""
-        return np.concatenate(self._windows) if self._windows else np.zeros(0, int)
-
-    @property
-    def moments(self) -> list[Moment]:
-        """In the order of time."""
-        return self._keeper.chosen() if self._wanted is None else self._shown
 
     def _take_moments(self, stretch: Stretch, beliefs: Beliefs, frames: Frames, measured: Measurements | None) -> None:
         episode, usable = stretch.episode, beliefs.age > 0
@@ -107,7 +133,7 @@ class BundleRun:
             window_errors[self._open_loop.starts(beliefs)] = measured.squared_errors["imagined"].mean(1)
         values = {
             "surprise": frames.decided.judged_surprise,
-            "action": action_distance(frames),
+            "action": np.abs(frames.decided.planned - frames.recorded).max(1),
             "prediction": window_errors,
         }
         starts = {"surprise": around, "action": around, "prediction": np.where(usable, rows, -1)}
@@ -132,15 +158,3 @@ def segments_of(stamps_ns: np.ndarray, segment_s: float) -> np.ndarray:
     since_s = (stamps_ns - stamps_ns[0]) / NS_PER_S
     count = max(1, round(float(since_s[-1]) / segment_s))
     return np.minimum((since_s / segment_s).astype(int), count - 1)
-
-
-def action_distance(frames: Frames) -> np.ndarray:
-    """(T,): the largest difference of planned and recorded steer, throttle and brake, NaN where it braked."""
-    return np.abs(frames.decided.planned - frames.recorded).max(1)
-
-
-def first_rows(stretch: Stretch, count: int) -> Stretch:
-    """The first ``count`` rows of a stretch, all where it has no more."""
-    if len(stretch.episode) <= count:
-        return stretch
-    return replace(stretch, episode=rows_of(stretch.episode, 0, count), ended=False)

@@ -7,7 +7,7 @@ are brought to the model's size by the bundle's own preprocessing, and what does
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources import rosbag
 from wm_data.conversion.sources.rosbag.episode_bags import stored_episode
-from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode
+from wm_data.episodes import Episode, EpisodeError, drives_in, find_episodes, read_episode, rows_of
 from wm_data.errors import ConversionError
 from wm_planner.pilot.preflight import for_preprocessed_images
 
@@ -53,6 +53,12 @@ class Stretch:
     ended: bool
     knows_ends: bool
     applied_before: np.ndarray | None = None
+
+    def first_rows(self, count: int) -> "Stretch":
+        """The first ``count`` rows, all where it has no more."""
+        if len(self.episode) <= count:
+            return self
+        return replace(self, episode=rows_of(self.episode, 0, count), ended=False)
 
 
 @dataclass

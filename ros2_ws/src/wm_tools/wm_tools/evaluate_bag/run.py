@@ -7,19 +7,17 @@ import numpy as np
 from wm_bundle import Bundle, BundleError, BundleManifest, load_bundle
 from wm_evaluation.metrics.pictures import WINDOW
 from wm_evaluation.scorecard.settings import ScoreSettings
-from wm_evaluation.scorecard.summary import summarise
 from wm_planner.errors import ConfigError, EngineError
 
 from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import BagError, BundleRefused
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.thresholds import DEFAULT, check_names, judge
-from wm_tools.evaluate_bag.bundle_run import BundleRun, first_rows
+from wm_tools.evaluate_bag.bundle_run import BundleRun
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, difference_of
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
-from wm_tools.evaluate_bag.figures import figure_names, figures_of
+from wm_tools.evaluate_bag.figures import figure_names
 from wm_tools.evaluate_bag.frames import Frames
-from wm_tools.evaluate_bag.moments import Moment
 from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.replay import Replay
 
@@ -38,11 +36,11 @@ def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> C
         try:
             replay = Replay(options.config(folder))
             recording = _recording(options, bundle.manifest)
-            wanted = evaluations[0].moments if evaluations else None
-            run = _run(options, settings, replay, recording, wanted, progress)
+            run = BundleRun(options, replay, settings, evaluations[0].moments if evaluations else None)
+            run.take_all(recording, progress)
         except (ConfigError, EngineError) as error:
             raise BundleRefused(str(error)) from error
-        evaluations.append(_evaluation(name, folder.resolve().name, replay, run, settings, recording.notes))
+        evaluations.append(run.evaluation(name, folder.resolve().name, recording.notes))
         _check_same_frames(evaluations)
     took_s = time.perf_counter() - began_s
     first = evaluations[0]
@@ -87,61 +85,6 @@ def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
             f"compared: structural similarity takes at least {WINDOW}x{WINDOW}"
         )
     return Recording(options.bag, manifest, options.reading, options.preprocessed, options.resample)
-
-
-def _run(
-    options: EvaluateOptions,
-    settings: ScoreSettings,
-    replay: Replay,
-    recording: Recording,
-    wanted: Sequence[Moment] | None,
-    progress: ProgressBar,
-) -> BundleRun:
-    run = BundleRun(options, replay, settings, wanted)
-    left, known = options.frames, 0
-
-    def opened(number: int, pictures: int | None) -> None:
-        nonlocal known
-        known += pictures or 0
-        expected = known * recording.drives / (number + 1)  # those to come count as those so far
-        note = f"recording {number + 1} of {recording.drives}" if recording.drives > 1 else ""
-        progress.expect(None if pictures is None else min(expected, options.frames or expected), note)
-
-    for stretch in recording.stretches(opened):
-        if left is not None:
-            stretch = first_rows(stretch, left)
-            left -= len(stretch.episode)
-        run.take(stretch, progress.advance)
-        if left == 0:
-            break
-    return run
-
-
-def _evaluation(
-    name: str, folder: str, replay: Replay, run: BundleRun, settings: ScoreSettings, notes: Sequence[str]
-) -> Evaluation:
-    frames, measurements, manifest = run.frames, run.measurements, replay.parts.bundle.manifest
-    card = None
-    if measurements is not None:
-        known = np.isfinite(frames.reward)
-        mean_reward = float(frames.reward[known].mean()) if known.any() else float("nan")
-        card = summarise(measurements, settings, mean_reward)
-    told = list(notes)
-    if card is None:
-        told.append("no stretch of rows was long enough, or no belief old enough, to imagine from: no open loop")
-    return Evaluation(
-        name=name,
-        path=folder,
-        manifest=manifest,
-        settings=settings,
-        frames=frames,
-        measurements=measurements,
-        windows=run.windows,
-        card=card,
-        moments=run.moments,
-        notes=told,
-        figures=figures_of(frames, card, settings),
-    )
 
 
 def _check_same_frames(evaluations: Sequence[Evaluation]) -> None:

@@ -1,9 +1,9 @@
 """The table of the figures that matter most, for the terminal."""
 
-from rich import box
 from rich.markup import escape
 from rich.table import Table
 from wm_evaluation.scorecard.tables import spell_break_even
+from wm_evaluation.terminal import plain_table
 
 from wm_tools.common.console import LOG_WIDTH
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
@@ -48,7 +48,7 @@ def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
         rows.append([name, *cells])
     if sum(column + _BETWEEN for column in _widths(rows)) > width:
         rows = [[name, *(cell.replace(" [", "\n[") for cell in cells)] for name, *cells in rows]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table("")
     table.add_column("", overflow="fold")
     heads = [evaluation.name for evaluation in evaluations] + [f"minus {other.name}" for other in evaluations[1:]]
     for head, least in zip(heads, _widths(rows)[1:], strict=True):

@@ -25,7 +25,7 @@ def main() -> int:
 def _verify(options: VerifyOptions) -> int:
     console = make_console()
     with ProgressBar(console) as progress:
-        verification = verify(options, progress, lambda line: say(console, line))
+        verification = verify(options, progress)
     show(console, verification)
     if options.output is not None:
         write_result(options.output, verification)

@@ -68,15 +68,15 @@ class Verification:
         return self.frame.p99_ms <= 1000.0 * self.manifest.control_period_s
 
 
-def verify(options: VerifyOptions, progress: ProgressBar, log: Callable[[str], None]) -> Verification:
-    """Verify; ``log`` gets the lines of the engine on the provider.
+def verify(options: VerifyOptions, progress: ProgressBar) -> Verification:
+    """Verify; ``progress`` also says the lines of the engine on the provider.
 
     Raises VerificationError: ProviderError where the provider does not run the bundle, ParityError where a frame gives
     no numbers.
     """
     raw = _checked_manifests(options)
     reference = _opened_reference(options)
-    candidate = _opened_candidate(options, log)
+    candidate = _opened_candidate(options, progress.say)
     try:
         frames, source = _frames(options, raw, reference)
         run = ParityRun(reference, candidate, options.seed)
