@@ -5,7 +5,7 @@ or the clock was set back and all that follow go on from the new time. Only what
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -128,6 +128,12 @@ def drops(stamps: np.ndarray) -> int:
         return 0
     low, high = np.percentile(stamps, (10, 90))  # an odd one makes no step longer
     return int((np.diff(stamps) < -_JITTER_STEPS * (high - low) / (0.8 * len(stamps))).sum())
+
+
+def usual_step_ns(stamps: Iterable[int]) -> int:
+    """The median of the steps forward, 0 without one."""
+    steps = np.diff(np.asarray(stamps, np.int64))
+    return round(float(np.median(steps[steps > 0]))) if (steps > 0).any() else 0
 
 
 def _longest_growing(stamps: list[int]) -> np.ndarray:

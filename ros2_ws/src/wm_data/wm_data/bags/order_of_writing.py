@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from wm_bundle.times import NS_PER_S
 
-from wm_data.line import ANEW, Line
+from wm_data.line import ANEW, Line, usual_step_ns
 from wm_data.notes import Notes
 
 _AROUND = 4  # messages around a step back that tell what it was
@@ -23,7 +23,7 @@ def set_back_ns(of_topics: Iterable[np.ndarray]) -> int:
     farthest = 0
     for times in of_topics:
         steps = np.diff(times)
-        usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 0
+        usual = usual_step_ns(times)
         for place in np.flatnonzero(steps < 0).tolist():
             around = times[max(0, place - _AROUND) : place + _AROUND].tolist()
             line: Line[int] = Line(usual)

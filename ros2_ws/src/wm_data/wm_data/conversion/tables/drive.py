@@ -23,6 +23,7 @@ from wm_data.conversion.tables.columns import Clock, Columns
 from wm_data.conversion.tables.reading import Row, Table
 from wm_data.errors import ConversionError
 from wm_data.files import readable
+from wm_data.line import usual_step_ns
 
 _BY_OPTION = "--frame-rate"
 _UDACITY = {"center", "left", "right", "steering", "throttle", "speed"}
@@ -134,7 +135,7 @@ class _TableDrive:
                 f"{self._table.path}: no row has its steer in [-1, 1] and throttle and brake in [0, 1]; expected "
                 f"CARLA's fractions, steer positive right, no angles and no percentages"
             )
-        period_s = _usual_step(stamps) / NS_PER_S
+        period_s = usual_step_ns(stamps) / NS_PER_S
         for signal in signals.named().values():
             signal.max_hold_s = max(signal.max_hold_s, 1.5 * period_s)  # tables at two rows per second are common
         return signals
@@ -169,13 +170,13 @@ class _TableDrive:
         stamps = [self._clock.stamp_ns(row) for row in self._first_rows]
         timed = [(path, stamp_ns) for path, stamp_ns in zip(paths, stamps, strict=True) if stamp_ns is not None]
         there = [stamp_ns for path, stamp_ns in timed if path is not None and os.path.isfile(path)]
-        if not (usual_ns := _usual_step(there)):
+        if not (usual_ns := usual_step_ns(there)):
             raise ConversionError(
                 f"{self._table.path}: of the first {len(paths)} rows, {len(timed)} have a time or frame number and "
                 f"{len(there)} of these a picture of {name} that is there, expected two or more at different times; "
                 f"looked for {paths[0]}"
             )
-        return int(usual_ns)
+        return usual_ns
 
     def _pictures(self, views: tuple[CameraView, ...]) -> Iterator[Picture]:
         report, used = self._report, [set() for _ in views]
@@ -198,12 +199,6 @@ class _TableDrive:
         for view, files, seen in zip(views, self._cameras.values(), used, strict=True):
             if isinstance(files, NumberedFiles):
                 report.leave_out(f"picture of {view.name} without a row", max(files.count - len(seen), 0))
-
-
-def _usual_step(stamps) -> float:
-    """The median of the steps forward, 0 without one."""
-    steps = np.diff(np.array(stamps, np.int64))
-    return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
 
 
 def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> str:

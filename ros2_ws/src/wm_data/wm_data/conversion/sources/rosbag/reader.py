@@ -23,7 +23,7 @@ from wm_data.conversion.sources.rosbag.publishers import OnePublisher
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry
 from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
 from wm_data.errors import ConversionError
-from wm_data.line import drops, to_and_fro
+from wm_data.line import drops, to_and_fro, usual_step_ns
 
 # How far a bag is read before the drive begins, to learn its clocks and the rate of its pictures.
 _PEEKED_PICTURES = 50
@@ -155,9 +155,9 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
     by_recording = epochs_differ({topic: known or [0] * unstamped[topic] for topic, known in offsets.items()})
     if by_recording:
         report.note("the topics' stamps are of clocks with different beginnings: the times of recording are used")
-    period_ns = 0 if by_recording else _usual_period_ns([header or log for header, log in pictures])
+    period_ns = 0 if by_recording else usual_step_ns([header or log for header, log in pictures])
     if not period_ns:
-        period_ns = _usual_period_ns([log for _, log in pictures])
+        period_ns = usual_step_ns([log for _, log in pictures])
         if not by_recording and period_ns:
             by_recording = True
             report.note(f"the stamps of {camera} do not advance: the times of recording are used")
@@ -175,13 +175,6 @@ def _safe_header_ns(message) -> int | None:
         return header_ns(message)
     except _NOT_OF_ITS_TYPE:  # counted when the drive itself is read
         return None
-
-
-def _usual_period_ns(stamps: list[int]) -> int:
-    """The median of the steps forward [ns], 0 without one."""
-    steps = np.diff(np.array(stamps, np.int64))
-    forward = steps[steps > 0]
-    return round(float(np.median(forward))) if len(forward) else 0
 
 
 def _note_choices(bag: Bag, selection: Selection, report: DriveReport) -> None:

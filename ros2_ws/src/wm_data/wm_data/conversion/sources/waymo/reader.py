@@ -25,6 +25,7 @@ from wm_data.conversion.sources.waymo.scenario import scene_of_scenario
 from wm_data.conversion.sources.waymo.scene import Scene
 from wm_data.errors import ConversionError
 from wm_data.files import readable
+from wm_data.line import usual_step_ns
 
 CAMERA = "bev"
 WHEELBASE_PER_LENGTH = 0.57  # of the Jaguar I-Pace: 2.99 m of wheelbase, about 5.29 m long with its sensors
@@ -105,10 +106,9 @@ def _drive(scene: Scene, place: str, name: str, options: ConvertOptions) -> Driv
     report.leave_out("step without a valid state of the self-driving car", int((~valid).sum()))
     if not valid.any():
         raise ConversionError(f"{place}: the self-driving car has no valid state")
-    gaps = np.diff(scene.stamps_ns)
-    if not (gaps > 0).any():
+    period_ns = usual_step_ns(scene.stamps_ns)
+    if not period_ns:
         raise ConversionError(f"{place}: {len(scene.stamps_ns)} timestamps, expected at least two that grow")
-    period_ns = int(np.median(gaps[gaps > 0]))
     statistics = report.topic("sdc_track", "Waymo Track")
     for stamp_ns in scene.stamps_ns[valid].tolist():
         statistics.add(stamp_ns)
