@@ -2,10 +2,9 @@
 
 import os
 import platform
-import re
-from pathlib import Path
 
 import torch
+from wm_tools.common.machine import machine_facts
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.training.precision import choose
 
@@ -21,14 +20,14 @@ def cores() -> int:
 
 def describe() -> dict:
     """Processor, memory [GB], GPU, versions, and the load average of the last minute (others share the machine)."""
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    facts, gpu = machine_facts(), torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {
-        "processor": _processor_name(),
-        "cores": cores(),
+        "processor": facts["cpu"],
+        "cores": facts["cores"],
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "gpu": gpu,
         "system": platform.platform(),
-        "python": platform.python_version(),
+        "python": facts["python"],
         "torch": torch.__version__,
         "load_average": round(os.getloadavg()[0], 2),
     }
@@ -58,11 +57,3 @@ def best_precision() -> str:
     """What a training takes on this machine for precision auto."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return choose(WorldModelTrainConfig(), device).used
-
-
-def _processor_name() -> str:
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor() or platform.machine()

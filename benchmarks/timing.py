@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from wm_evaluation.metrics.errors import percentiles
 
 
 def timed(call: Callable[[], object], most: int, budget_s: float) -> list[float]:
-    """Seconds of each of up to ``most`` calls, one after the other; fewer, but one at least, where they take longer
+    """Seconds of each of up to ``most`` calls, one after another; fewer, but one at least, where they take longer
     than ``budget_s`` together: a slow processor measures less, not longer."""
     seconds: list[float] = []
     while not seconds or (len(seconds) < most and sum(seconds) < budget_s):
@@ -24,9 +25,4 @@ def median(values: Sequence[float]) -> float:
 
 def latency_ms(seconds: Sequence[float]) -> dict[str, float]:
     """p50, p95, p99 and the largest, in milliseconds."""
-    milliseconds = 1000.0 * np.asarray(seconds)
-    p50, p95, p99 = np.percentile(milliseconds, (50, 95, 99))
-    return {
-        name: round(float(value), 3)
-        for name, value in (("p50", p50), ("p95", p95), ("p99", p99), ("max", milliseconds.max()))
-    }
+    return {name: round(value, 3) for name, value in percentiles(1000.0 * np.asarray(seconds)).items()}
