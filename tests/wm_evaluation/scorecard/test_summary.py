@@ -10,7 +10,7 @@ from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.sections import scorecard_sections
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import compare, summarise
-from wm_evaluation.scorecard.tables import Cards, break_even_rows, picture_tables, spell_break_even, uncertainty_tables
+from wm_evaluation.scorecard.tables import Cards, break_even_rows, measure_tables, spell_break_even
 from wm_evaluation.scorecard.terminal import terminal_tables
 
 SETTINGS = ScoreSettings(horizon=6, resamples=100)
@@ -70,7 +70,7 @@ def test_what_was_not_recorded_is_not_measured_and_never_zero():
     assert card["uncertainty"]["sample_spread"]["size"]["value"] == pytest.approx([2 / 3] * 3)  # needs no reward
     cards = Cards({"model": card})
     assert ("reward, against the last one seen", "not measured") in break_even_rows(cards)
-    assert [rows.title for rows in uncertainty_tables(cards)] == ["aleatoric", "samples"]
+    assert [rows.title for rows in measure_tables(cards)["uncertainty"]] == ["aleatoric", "samples"]
     said = [block.text for section in scorecard_sections(cards) for block in section.blocks if hasattr(block, "text")]
     assert len(said) == 3 and "no ensemble" in said[1] and "holds no rewards" in said[0]
 
@@ -98,7 +98,7 @@ def test_a_table_of_two_models_names_both_and_their_difference():
         {"new": summarise(ours, SETTINGS, 0.0), "old": summarise(theirs, SETTINGS, 0.0)},
         {"old": compare(ours, theirs, SETTINGS)},
     )
-    rows = dict(picture_tables(cards)[0].rows)
+    rows = dict(measure_tables(cards)["picture"][0].rows)
     assert str(rows["imagined: new"][0]) == "23.0 (23.0, 23.0)"
     assert str(rows["imagined: new minus old"][0]) == "+3.0 (+3.0, +3.0)"
     assert [name for name in rows if "copy" in name] == ["copy of the last frame"]  # the same for both

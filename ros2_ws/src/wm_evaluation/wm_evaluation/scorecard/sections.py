@@ -7,17 +7,7 @@ import numpy as np
 from wm_evaluation.report import Block, Chart, Grid, Head, Prose, Section, Table
 from wm_evaluation.report.charts import Series, lines, reliability
 from wm_evaluation.scorecard.measurements import BASELINES
-from wm_evaluation.scorecard.tables import (
-    NAMES,
-    Cards,
-    Rows,
-    break_even_rows,
-    continue_rows,
-    gap_tables,
-    picture_tables,
-    reward_tables,
-    uncertainty_tables,
-)
+from wm_evaluation.scorecard.tables import NAMES, Cards, break_even_rows, continue_rows, measure_tables
 
 COLOURS = {
     "imagined": "blue",
@@ -53,7 +43,7 @@ def _pictures(cards: Cards) -> Section:
     ]
     return Section(
         "Pictures",
-        [Grid(charts, LEAST_WIDTH), *map(_table, picture_tables(cards))],
+        [Grid(charts, LEAST_WIDTH), *_tables(cards, "picture")],
         lead="PSNR and SSIM favour blurred pictures: read them against the reconstruction, which has seen the picture, "
         "and the copy. Bands and brackets are 95 % intervals by resampling segments.",
     )
@@ -74,7 +64,7 @@ def _rewards(cards: Cards) -> Section:
     ]
     return Section(
         "Rewards and returns",
-        [Grid(charts, LEAST_WIDTH), *map(_table, reward_tables(cards))],
+        [Grid(charts, LEAST_WIDTH), *_tables(cards, "reward")],
         lead="The return is the sum of the rewards of the first k steps, as the planner compares plans by it. Single "
         "rewards come in jolts that a mean cannot follow; the return and its ranking matter more.",
     )
@@ -82,7 +72,7 @@ def _rewards(cards: Cards) -> Section:
 
 def _gap(cards: Cards) -> Section:
     lead = "The same windows imagined with the actions of other windows. A model that ignores actions loses nothing."
-    return Section("Does it listen to the actions?", [_table(rows) for rows in gap_tables(cards)], lead=lead)
+    return Section("Does it listen to the actions?", _tables(cards, "gap"), lead=lead)
 
 
 def _uncertainty(cards: Cards) -> Section:
@@ -100,7 +90,7 @@ def _uncertainty(cards: Cards) -> Section:
     if without:
         who = "The model has" if len(cards.cards) == 1 else f"{', '.join(without)}:"
         blocks.append(Prose(f"{who} no ensemble, so what was not learned (epistemic) was not measured."))
-    blocks += map(_table, uncertainty_tables(cards))
+    blocks += _tables(cards, "uncertainty")
     return Section(
         "Does it know what it does not know?",
         blocks,
@@ -134,9 +124,12 @@ def _columns(cards: Cards, alone: str) -> list[str]:
     return list(cards.cards) if len(cards.cards) > 1 else [alone]
 
 
-def _table(rows: Rows) -> Table:
-    heads = [Head(rows.title, rows.metric), *(f"k = {step}" for step in rows.heads)]
-    return Table(heads, [(name, *map(str, cells)) for name, cells in rows.rows])
+def _tables(cards: Cards, group: str) -> list[Table]:
+    heads = [f"k = {step}" for step in cards.steps]
+    return [
+        Table([Head(measure.title, measure.metric), *heads], [(name, *map(str, cells)) for name, cells in measure.rows])
+        for measure in measure_tables(cards)[group]
+    ]
 
 
 def _model_colour(number: int) -> str:

@@ -62,58 +62,50 @@ class Rows(NamedTuple):
     title: str
     metric: str
     """Key of the definition in ``report.glossary``."""
-    heads: list[str]
     rows: list[tuple[str, list[Cell]]]
 
 
-def picture_tables(cards: Cards) -> list[Rows]:
-    """PSNR and SSIM."""
-    return [
-        _named(cards, "PSNR [dB]", "psnr", ("picture", "psnr_db"), 1),
-        _named(cards, "SSIM", "ssim", ("picture", "ssim"), 3),
-    ]
-
-
-def reward_tables(cards: Cards) -> list[Rows]:
-    """Errors of rewards and of returns, and how returns are ranked."""
-    return [
-        _named(cards, "reward error", "reward_error", ("reward", "mean_absolute_error"), 2),
-        _named(cards, "return error", "return_error", ("return", "mean_absolute_error"), 2),
-        _named(cards, "return rank corr.", "rank_correlation", ("return", "rank_correlation"), 2),
-    ]
-
-
-def gap_tables(cards: Cards) -> list[Rows]:
-    """How much worse the actions of other windows make it."""
-    return [
-        _single(cards, "PSNR lost [dB]", "action_gap", {"with other actions": ("action_gap", "psnr_db")}, 2),
+def measure_tables(cards: Cards) -> dict[str, list[Rows]]:
+    """The tables of each group of measures: ``picture``, ``reward`` (and returns), ``gap`` (what the actions of other
+    windows lose) and ``uncertainty`` (how large it is, and whether it is large where the error is)."""
+    lost, added = ({"with other actions": ("action_gap", name)} for name in ("psnr_db", "reward_mean_absolute_error"))
+    uncertainty = [
         _single(
             cards,
-            "reward error added",
-            "action_gap",
-            {"with other actions": ("action_gap", "reward_mean_absolute_error")},
-            2,
-        ),
+            title,
+            title,
+            {
+                name: ("uncertainty", key, "size"),
+                "rank corr. with the error": ("uncertainty", key, "rank_correlation_with_error"),
+            },
+            3,
+        )
+        for key, title, name in (
+            ("sample_spread", "aleatoric", "spread of the samples"),
+            ("disagreement", "epistemic", "disagreement of the heads"),
+        )
     ]
-
-
-def uncertainty_tables(cards: Cards) -> list[Rows]:
-    """Spread of the samples, disagreement of the ensemble, and whether they are large where the error is."""
-    inside = cards.first["return"]["inside_samples"]["expected"]
-    tables = []
-    for key, title, name in (
-        ("sample_spread", "aleatoric", "spread of the samples"),
-        ("disagreement", "epistemic", "disagreement of the heads"),
-    ):
-        parts = {
-            name: ("uncertainty", key, "size"),
-            "rank corr. with the error": ("uncertainty", key, "rank_correlation_with_error"),
-        }
-        table = _single(cards, title, title, parts, 3)
-        if table.rows:
-            tables.append(table)
-    share = {f"real return inside ({inside:.2f} if right)": ("return", "inside_samples", "share")}
-    return [*tables, _single(cards, "samples", "inside_samples", share, 2)]
+    right = cards.first["return"]["inside_samples"]["expected"]
+    inside = {f"real return inside ({right:.2f} if right)": ("return", "inside_samples", "share")}
+    return {
+        "picture": [
+            _named(cards, "PSNR [dB]", "psnr", ("picture", "psnr_db"), 1),
+            _named(cards, "SSIM", "ssim", ("picture", "ssim"), 3),
+        ],
+        "reward": [
+            _named(cards, "reward error", "reward_error", ("reward", "mean_absolute_error"), 2),
+            _named(cards, "return error", "return_error", ("return", "mean_absolute_error"), 2),
+            _named(cards, "return rank corr.", "rank_correlation", ("return", "rank_correlation"), 2),
+        ],
+        "gap": [
+            _single(cards, "PSNR lost [dB]", "action_gap", lost, 2),
+            _single(cards, "reward error added", "action_gap", added, 2),
+        ],
+        "uncertainty": [
+            *(table for table in uncertainty if table.rows),
+            _single(cards, "samples", "inside_samples", inside, 2),
+        ],
+    }
 
 
 def break_even_rows(cards: Cards) -> list[tuple[str, ...]]:
@@ -169,7 +161,7 @@ def _named(cards: Cards, title: str, metric: str, path: Sequence[str], digits: i
             continue
         parts = _single(cards, title, metric, {NAMES[kind]: (*path, kind)}, digits).rows
         rows += [(NAMES[kind], parts[0][1])] if kind in BASELINES else parts
-    return Rows(title, metric, [str(step) for step in cards.steps], rows)
+    return Rows(title, metric, rows)
 
 
 def _single(cards: Cards, title: str, metric: str, parts: Mapping[str, Sequence[str]], digits: int) -> Rows:
@@ -183,7 +175,7 @@ def _single(cards: Cards, title: str, metric: str, parts: Mapping[str, Sequence[
         for model, difference in cards.differences.items():
             if (figure := _at(difference, path)) is not None:
                 rows.append((f"{name}: {judged} minus {model}", _cells(figure, digits, signed=True)))
-    return Rows(title, metric, [str(step) for step in cards.steps], rows)
+    return Rows(title, metric, rows)
 
 
 def _at(tree: dict, path: Sequence[str]) -> dict | None:

@@ -5,28 +5,20 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from wm_evaluation.scorecard.tables import (
-    Cards,
-    break_even_rows,
-    continue_rows,
-    gap_tables,
-    picture_tables,
-    reward_tables,
-    uncertainty_tables,
-)
+from wm_evaluation.scorecard.tables import Cards, break_even_rows, continue_rows, measure_tables
 
 
 def terminal_tables(cards: Cards) -> Group:
     """All of it, for a rich console."""
-    groups = {
-        "Pictures": picture_tables(cards),
-        "Rewards, and returns over k steps": reward_tables(cards),
-        "Gap made by shuffled actions": gap_tables(cards),
-        "Uncertainty of the reward": uncertainty_tables(cards),
+    titles = {
+        "picture": "Pictures",
+        "reward": "Rewards, and returns over k steps",
+        "gap": "Gap made by shuffled actions",
+        "uncertainty": "Uncertainty of the reward",
     }
     parts = []
-    for title, tables in groups.items():
-        table = _table(title, "k steps ahead", *map(str, cards.steps))
+    for group, tables in measure_tables(cards).items():
+        table = _table(titles[group], "k steps ahead", *map(str, cards.steps))
         for measure in tables:
             for name, cells in measure.rows:
                 table.add_row(Text(f"{measure.title}, {name}"), *(cell.value for cell in cells))
