@@ -20,8 +20,8 @@ from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.fitting import fitted
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag import finding
 from wm_data.conversion.sources.rosbag.clock import header_ns
+from wm_data.conversion.sources.rosbag.finding import find_drives as find_bags
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError
 
@@ -30,7 +30,7 @@ _UNKNOWN = np.full(3, np.nan, np.float32)
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
     """All bags. Those that `to_bag` wrote are marked as whole episodes, unless other rows or topics are asked for."""
-    found = finding.find_drives(options)
+    found = find_bags(options)
     if options.rate is not None or options.topics or options.recover or options.actions not in ("auto", "applied"):
         return found
     return [replace(ref, locator={**ref.locator, "whole_episode": True}) if _is_episode(ref) else ref for ref in found]

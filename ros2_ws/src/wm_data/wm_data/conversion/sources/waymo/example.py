@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from wm_data.conversion.sources.waymo import scene as parts
+import wm_data.conversion.sources.waymo.scene as parts
 from wm_data.conversion.sources.waymo.scene import Scene
 from wm_data.conversion.sources.waymo.schema import message_class
 from wm_data.errors import ConversionError

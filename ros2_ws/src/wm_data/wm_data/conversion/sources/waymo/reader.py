@@ -11,13 +11,13 @@ from wm_bundle.files import open_regular
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
+import wm_data.conversion.sources.waymo.tfrecord as tfrecord
 from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, drives_backwards, held_steer_note
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.naming import uniquely_named
 from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.waymo import tfrecord
 from wm_data.conversion.sources.waymo.example import is_example, scene_of_example
 from wm_data.conversion.sources.waymo.ids import scenario_id
 from wm_data.conversion.sources.waymo.raster import ACROSS_M, EGO_DOWN, BirdsEyeView
