@@ -15,6 +15,7 @@ from wm_bundle.node_parameters import (
     help_text,
     parameter,
     role_name_parameter,
+    topic_parameter,
 )
 
 
@@ -24,7 +25,7 @@ class Toy(VehicleParameters):
     timeout_s: float = parameter(0.2, "brake after so long", "s", 0.02, 60.0)
     count: int = parameter(3, "how many", low=1, high=9, live=True)
     kind: str = parameter("a", "which one", choices=("a", "b"))
-    topic_name: str = parameter("", "a topic")
+    topic_name: str = topic_parameter("a topic", "its/leaf")
     loud: bool = parameter(False, "whether it is loud")
     cameras: tuple[str, ...] = parameter((), "several words")
 
@@ -71,8 +72,9 @@ def test_a_whole_number_is_accepted_for_a_float():
 
 
 def test_topics_follow_the_role_name_unless_given():
-    assert Toy(role_name="fleet/car_1").topic("topic_name", "odometry") == "/carla/fleet/car_1/odometry"
-    assert Toy(topic_name="/mine").topic("topic_name", "odometry") == "/mine"
+    assert Toy(role_name="fleet/car_1").topic("topic_name") == "/carla/fleet/car_1/its/leaf"
+    assert Toy(role_name="hero").topic("none_such", "odometry") == "/carla/hero/odometry"
+    assert Toy(topic_name="/mine").topic("topic_name") == "/mine"
 
 
 def test_a_node_declares_what_was_given_and_the_defaults(make):

@@ -39,10 +39,11 @@ def parameter(
 ) -> Any:
     """A field of a ``NodeParameters``; its type is that of ``default``. ``live``: it may change while the node works,
     see ``ChangingParameters``."""
-    return field(
-        default=default,
-        metadata={"description": description, "unit": unit, "low": low, "high": high, "choices": choices, "live": live},
-    )
+    return field(default=default, metadata=_about(description, unit, low, high, choices, live))
+
+
+def _about(description: str, unit: str = "", low=None, high=None, choices=(), live: bool = False) -> dict[str, Any]:
+    return {"description": description, "unit": unit, "low": low, "high": high, "choices": choices, "live": live}
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ def role_name_parameter() -> Any:
     return parameter("ego_vehicle", "the vehicle's name in the topics")
 
 
+def topic_parameter(what: str, leaf: str) -> Any:
+    """A field of ``VehicleParameters``: the topic of ``what``, by default ``leaf`` among the vehicle's."""
+    return field(default="", metadata={**_about(f"{what}; empty: /carla/<role_name>/{leaf}"), "leaf": leaf})
+
+
 class VehicleParameters(NodeParameters):
     """Of a node that uses the topics of one vehicle, /carla/<role_name>/..."""
 
@@ -114,9 +120,11 @@ class VehicleParameters(NodeParameters):
                 f"'{self.role_name}'"
             )
 
-    def topic(self, name: str, default_leaf: str) -> str:
-        """The topic of parameter ``name``, ``/carla/<role_name>/<default_leaf>`` where it is empty or there is none."""
-        return getattr(self, name, "") or f"/carla/{self.role_name}/{default_leaf}"
+    def topic(self, name: str, leaf: str = "") -> str:
+        """The topic of parameter ``name``; where it is empty, or there is none, the vehicle's topic of that parameter's
+        leaf, else of ``leaf``."""
+        about = {entry.name: entry.metadata for entry in fields(self)}
+        return getattr(self, name, "") or f"/carla/{self.role_name}/{about.get(name, {}).get('leaf', leaf)}"
 
 
 def declare(node, kind: type[P], read_only: bool = True) -> P:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter
+from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
 from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
 
 from wm_planner.errors import ConfigError
@@ -31,9 +31,7 @@ class PlannerConfig(VehicleParameters):
         "", "policy file (.onnx) whose action is a candidate, or the command with the solver policy; empty: none"
     )
     role_name: str = role_name_parameter()
-    image_topic: str = parameter(
-        "", "camera images, {camera} stands for a camera's name; empty: /carla/<role_name>/{camera}/image"
-    )
+    image_topic: str = topic_parameter("camera images, {camera} stands for a camera's name", "{camera}/image")
     image_transport: str = parameter(
         "raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed", choices=IMAGE_TRANSPORTS
     )
@@ -50,16 +48,16 @@ class PlannerConfig(VehicleParameters):
     preprocessed_images: bool = parameter(
         False, "images are cropped and resized to the model's size already, as in bags of to_bag"
     )
-    status_topic: str = parameter("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
-    odometry_topic: str = parameter("", "odometry; empty: /carla/<role_name>/odometry")
-    imu_topic: str = parameter("", "IMU; empty: /carla/<role_name>/imu")
-    speedometer_topic: str = parameter("", "speedometer; empty: /carla/<role_name>/speedometer")
-    step_result_topic: str = parameter("", "step results; empty: /carla/<role_name>/step_result")
-    control_topic: str = parameter("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
-    planner_status_topic: str = parameter("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
-    imagined_topic: str = parameter("", "ImaginedRollouts; empty: /carla/<role_name>/planner/imagined")
-    future_topic: str = parameter("", "pictures of the imagined best future; empty: /carla/<role_name>/planner/future")
-    candidates_topic: str = parameter("", "candidates as markers; empty: /carla/<role_name>/planner/candidates")
+    status_topic: str = topic_parameter("vehicle status", "vehicle_status")
+    odometry_topic: str = topic_parameter("odometry", "odometry")
+    imu_topic: str = topic_parameter("IMU", "imu")
+    speedometer_topic: str = topic_parameter("speedometer", "speedometer")
+    step_result_topic: str = topic_parameter("step results", "step_result")
+    control_topic: str = topic_parameter("commands", "vehicle_control_cmd")
+    planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
+    imagined_topic: str = topic_parameter("ImaginedRollouts", "planner/imagined")
+    future_topic: str = topic_parameter("pictures of the imagined best future", "planner/future")
+    candidates_topic: str = topic_parameter("candidates as markers", "planner/candidates")
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
     vehicle_frame: str = parameter("base_link", "coordinate frame of the markers; CARLA's bridge calls it <role_name>")
     solver: str = _live("mppi", "how to search for a plan", choices=SOLVERS)

@@ -18,7 +18,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from wm_bundle.node_parameters import VehicleParameters, declare, parameter, role_name_parameter
+from wm_bundle.node_parameters import VehicleParameters, declare, parameter, role_name_parameter, topic_parameter
 from wm_bundle.node_start import serving, start_node
 from wm_bundle.service_guard import guard_services
 from wm_bundle.stop_signals import note_stop_signals
@@ -42,11 +42,9 @@ _BRAKES = ("braking", "resting")
 @dataclass(frozen=True)
 class WatchdogConfig(VehicleParameters):
     role_name: str = role_name_parameter()
-    control_topic: str = parameter("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
-    planner_status_topic: str = parameter("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
-    step_result_topic: str = parameter(
-        "", "step results, which tell the end of an episode; empty: /carla/<role_name>/step_result"
-    )
+    control_topic: str = topic_parameter("commands", "vehicle_control_cmd")
+    planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
+    step_result_topic: str = topic_parameter("step results, which tell the end of an episode", "step_result")
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
     timeout_s: float = parameter(
         0.2,
@@ -67,9 +65,9 @@ class CommandWatchdogNode(Node):
         self.config = config = declare(self, WatchdogConfig)
         self._watchdog = CommandWatchdog(config.timeout_s)
         self._reported = self._watchdog.state.name
-        control_topic = config.topic("control_topic", "vehicle_control_cmd")
-        status_topic = config.topic("planner_status_topic", "planner/status")
-        step_topic = config.topic("step_result_topic", "step_result")
+        control_topic = config.topic("control_topic")
+        status_topic = config.topic("planner_status_topic")
+        step_topic = config.topic("step_result_topic")
         self._control = self.create_publisher(CarlaEgoVehicleControl, control_topic, _LATEST)
         self._status = self.create_publisher(PlannerStatus, status_topic, _RELIABLE)
         self._diagnostics = self.create_publisher(DiagnosticArray, config.diagnostics_topic, _RELIABLE)

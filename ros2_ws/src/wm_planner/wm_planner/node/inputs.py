@@ -63,7 +63,7 @@ class Inputs:
         self._waiting: Frame | None = None  # for its vehicle_status
         # In this order the executor serves what is ready at once, so an image finds its tick's status taken in.
         listen = endpoints.subscription
-        listen(StepResult, config.topic("step_result_topic", "step_result"), self._on_step_result, RELIABLE)
+        listen(StepResult, config.topic("step_result_topic"), self._on_step_result, RELIABLE)
         for topic in dict.fromkeys(topic for choice in self._vector.values() for topic in choice.sources):
             name = config.topic(f"{topic.kind}_topic", topic.leaf)
             listen(topic.message_class, name, partial(self._on_told, topic), RELIABLE)

@@ -53,13 +53,11 @@ class Outputs:
         self._planner = planner
         self._next_imagined_s = 0.0
         publisher = endpoints.publisher
-        self._control = publisher(
-            CarlaEgoVehicleControl, config.topic("control_topic", "vehicle_control_cmd"), LATEST, alone=True
-        )
-        self._status = publisher(PlannerStatus, config.topic("planner_status_topic", "planner/status"), RELIABLE)
-        self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic", "planner/imagined"), RECENT)
-        self._future = publisher(Image, config.topic("future_topic", "planner/future"), RECENT)
-        self._candidates = publisher(MarkerArray, config.topic("candidates_topic", "planner/candidates"), RECENT)
+        self._control = publisher(CarlaEgoVehicleControl, config.topic("control_topic"), LATEST, alone=True)
+        self._status = publisher(PlannerStatus, config.topic("planner_status_topic"), RELIABLE)
+        self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic"), RECENT)
+        self._future = publisher(Image, config.topic("future_topic"), RECENT)
+        self._candidates = publisher(MarkerArray, config.topic("candidates_topic"), RECENT)
         self._diagnostics = publisher(DiagnosticArray, config.diagnostics_topic, RELIABLE)
 
     def retune(self, config: PlannerConfig) -> None:

@@ -97,7 +97,7 @@ def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> 
     Raises ConfigError where several cameras share a topic, and for a tolerance that mixes pictures of one moment with
     those of the next, ``period_s`` later.
     """
-    pattern = config.topic("image_topic", "{camera}/image")
+    pattern = config.topic("image_topic")
     if len(cameras) > 1 and "{camera}" not in pattern:
         raise ConfigError(
             f"parameter image_topic: expected {{camera}} in it, for the bundle's cameras "

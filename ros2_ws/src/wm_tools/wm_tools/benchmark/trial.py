@@ -170,11 +170,11 @@ class _Trial:
     def _disturber_parameters(self) -> dict:
         config = planner_config(self._options)
         cameras = [camera.name for camera in self._bundle.manifest.image.cameras]
-        images, disturbed = config.topic("image_topic", "{camera}/image"), self._disturbed("{camera}/image")
+        images, disturbed = config.topic("image_topic"), self._disturbed("{camera}/image")
         return {
             "simulator_images": [images.replace("{camera}", camera) for camera in cameras],
             "planner_images": [disturbed.replace("{camera}", camera) for camera in cameras],
-            "simulator_control": config.topic("control_topic", "vehicle_control_cmd"),
+            "simulator_control": config.topic("control_topic"),
             "planner_control": self._disturbed("control"),
             "disturbance": self._trial.disturbance.name,
             "size": float(self._trial.disturbance.size),

@@ -59,10 +59,10 @@ class LiveViewNode(Node):
     def listen(self) -> None:
         """Subscribe, but for the pictures, see ``look``."""
         topic = self.config.topic
-        self._subscribe(PlannerStatus, topic("planner_status_topic", "planner/status"), self._on_status, _RELIABLE)
-        self._subscribe(CarlaEgoVehicleControl, topic("control_topic", "vehicle_control_cmd"), self._on_command, _EVERY)
-        self._subscribe(CarlaEgoVehicleStatus, topic("status_topic", "vehicle_status"), self._on_vehicle, _EVERY)
-        self._subscribe(StepResult, topic("step_result_topic", "step_result"), self._on_step, _EVERY)
+        self._subscribe(PlannerStatus, topic("planner_status_topic"), self._on_status, _RELIABLE)
+        self._subscribe(CarlaEgoVehicleControl, topic("control_topic"), self._on_command, _EVERY)
+        self._subscribe(CarlaEgoVehicleStatus, topic("status_topic"), self._on_vehicle, _EVERY)
+        self._subscribe(StepResult, topic("step_result_topic"), self._on_step, _EVERY)
         self._subscribe(DiagnosticArray, self.config.diagnostics_topic, self._on_diagnostics, _EVERY)
 
     def look(self) -> None:
@@ -71,7 +71,7 @@ class LiveViewNode(Node):
         if self._sees_pictures or not self._made or not self.state.heard_anything():
             return
         self._sees_pictures = True
-        imagined = self.config.topic("imagined_topic", "planner/imagined")
+        imagined = self.config.topic("imagined_topic")
         kind = CompressedImage if self.config.image_transport == "compressed" else Image
         self._subscribe(ImaginedRollouts, imagined, self._on_imagined, _NEWEST, raw=True)
         self._subscribe(kind, self.config.camera_topic, lambda data: self._on_camera(kind, data), _NEWEST, raw=True)

@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 
-from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter
+from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
 
 
 @dataclass(frozen=True)
@@ -14,17 +14,15 @@ class ViewConfig(VehicleParameters):
     port: int = parameter(8765, "port to listen on; 0 takes any free one", "", 0, 65535)
     role_name: str = role_name_parameter()
     camera: str = parameter("rgb_front", "camera to show")
-    image_topic: str = parameter(
-        "", "camera images, {camera} stands for the camera's name; empty: /carla/<role_name>/{camera}/image"
-    )
+    image_topic: str = topic_parameter("camera images, {camera} stands for the camera's name", "{camera}/image")
     image_transport: str = parameter(
         "raw", "raw, or compressed for <image_topic>/compressed", choices=("raw", "compressed")
     )
-    control_topic: str = parameter("", "commands; empty: /carla/<role_name>/vehicle_control_cmd")
-    planner_status_topic: str = parameter("", "PlannerStatus; empty: /carla/<role_name>/planner/status")
-    imagined_topic: str = parameter("", "ImaginedRollouts; empty: /carla/<role_name>/planner/imagined")
-    status_topic: str = parameter("", "vehicle status; empty: /carla/<role_name>/vehicle_status")
-    step_result_topic: str = parameter("", "step results; empty: /carla/<role_name>/step_result")
+    control_topic: str = topic_parameter("commands", "vehicle_control_cmd")
+    planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
+    imagined_topic: str = topic_parameter("ImaginedRollouts", "planner/imagined")
+    status_topic: str = topic_parameter("vehicle status", "vehicle_status")
+    step_result_topic: str = topic_parameter("step results", "step_result")
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
 
     def check(self) -> None:
@@ -43,5 +41,5 @@ class ViewConfig(VehicleParameters):
     @property
     def camera_topic(self) -> str:
         """The topic of the camera's images."""
-        topic = self.topic("image_topic", "{camera}/image").replace("{camera}", self.camera)
+        topic = self.topic("image_topic").replace("{camera}", self.camera)
         return f"{topic}/compressed" if self.image_transport == "compressed" else topic

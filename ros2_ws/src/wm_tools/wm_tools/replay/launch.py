@@ -12,13 +12,7 @@ RECORDED = "/recorded"  # what the bag has of the planner's own topics is played
 _DELAY_S = 2.0  # for ros2 bag play's publishers to find their subscribers
 _OURS_ALONE = (".bag.active", ".mcap.part", ".zstd")  # files that only play_bag reads
 _LISTENERS = 2  # of a camera: the planner and the monitor
-_OWN_TOPICS = (
-    ("control_topic", "vehicle_control_cmd"),
-    ("planner_status_topic", "planner/status"),
-    ("imagined_topic", "planner/imagined"),
-    ("future_topic", "planner/future"),
-    ("candidates_topic", "planner/candidates"),
-)
+_OWN_TOPICS = ("control_topic", "planner_status_topic", "imagined_topic", "future_topic", "candidates_topic")
 
 
 def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float | str]:
@@ -36,7 +30,7 @@ def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float |
 def remaps(role_name: str, parameters: dict) -> list[str]:
     """/old:=/new for each of the planner's own topics. Raises ConfigError for parameters that the planner refuses."""
     config = PlannerConfig.from_values({**parameters, "role_name": role_name})
-    topics = [config.topic(parameter, leaf) for parameter, leaf in _OWN_TOPICS] + [config.diagnostics_topic]
+    topics = [*map(config.topic, _OWN_TOPICS), config.diagnostics_topic]
     return [f"{topic}:={RECORDED}{topic}" for topic in topics]
 
 

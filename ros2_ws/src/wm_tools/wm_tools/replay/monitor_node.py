@@ -51,14 +51,9 @@ class ReplayMonitor(Node):
             self.create_subscription(topic.message_class, topic.name, with_times(self._on_picture), qos, raw=True)
         deep = QoSProfile(depth=_DEEP)
         self.create_subscription(
-            CarlaEgoVehicleControl,
-            config.topic("control_topic", "vehicle_control_cmd"),
-            with_times(self._on_command),
-            deep,
+            CarlaEgoVehicleControl, config.topic("control_topic"), with_times(self._on_command), deep
         )
-        self.create_subscription(
-            PlannerStatus, config.topic("planner_status_topic", "planner/status"), self._on_status, deep
-        )
+        self.create_subscription(PlannerStatus, config.topic("planner_status_topic"), self._on_status, deep)
         guard_services(self)
 
     @property
