@@ -91,7 +91,7 @@ def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[b
 
 
 class _Field(NamedTuple):
-    """A field of a protobuf message: its number, where its key is, and where its value begins and ends."""
+    """A field of a protobuf message: its number, and where its key, its value and its end are."""
 
     number: int
     at: int
@@ -105,7 +105,7 @@ def _values(content: bytes, message: _Field, number: int) -> list[bytes]:
 
 
 def _fields(content: bytes, message: _Field) -> Iterator[_Field]:
-    """All fields of a message."""
+    """A message's fields."""
     at = message.begin
     while at < message.end:
         key, begin = _varint(content, at)

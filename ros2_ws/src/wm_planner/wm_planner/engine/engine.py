@@ -161,7 +161,7 @@ class Engine:
             free, recorded = _free_inputs(name, self.manifest), graph and name == "imagine.onnx"
             sessions[name] = open_session(file, provider, settings, graph=recorded, free=free, log=self._log)
             _check_interface(file, sessions[name], self.manifest)
-        ensemble = set(_DISAGREEMENT) <= _names(sessions["imagine.onnx"].get_outputs())
+        ensemble = set(_DISAGREEMENT) <= {entry.name for entry in sessions["imagine.onnx"].get_outputs()}
         scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
         wanted = {
             "observe": ("observe.onnx", ("next_belief", "surprise")),
@@ -207,10 +207,6 @@ def _row(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float32).reshape(1, -1)
 
 
-def _names(entries) -> set[str]:
-    return {entry.name for entry in entries}
-
-
 def _free_inputs(file: str, manifest: BundleManifest) -> dict[str, tuple[int, ...]]:
     """The inputs of a file with any number of rows, and the dimensions of a row."""
     return {
@@ -224,12 +220,12 @@ def _check_interface(file: Path, session: ort.InferenceSession, manifest: Bundle
     inputs, outputs = _INTERFACE[file.name]
     if file.name == "observe.onnx" and len(manifest.image.cameras) > 1:
         inputs = (*inputs, "camera_mask")
-    found = {"inputs": _names(session.get_inputs()), "outputs": _names(session.get_outputs())}
-    if file.name == "imagine.onnx" and set(_DISAGREEMENT) <= found["outputs"]:
+    given, told = ({entry.name for entry in entries} for entries in (session.get_inputs(), session.get_outputs()))
+    if file.name == "imagine.onnx" and set(_DISAGREEMENT) <= told:
         outputs += _DISAGREEMENT
-    for kind, expected in (("inputs", inputs), ("outputs", outputs)):
-        if set(expected) != found[kind]:
+    for kind, expected, found in (("inputs", inputs, given), ("outputs", outputs, told)):
+        if set(expected) != found:
             raise EngineError(
                 f"{file}: expected the {kind} {', '.join(sorted(expected))}, "
-                f"found {', '.join(sorted(found[kind]))}; export the bundle again"
+                f"found {', '.join(sorted(found))}; export the bundle again"
             )

@@ -23,10 +23,10 @@ _JETSON = Path("/etc/nv_tegra_release")
 class EngineSettings:
     """How onnxruntime runs.
 
-    ``threads`` compute threads per call. ``spin`` keeps idle threads in a busy loop: faster alone, slower when the
-    cores are shared with a simulator. ``providers`` are tried in this order. The others are TensorRT's: ``fp16`` lets
-    it compute in half precision, ``engine_cache`` is the folder for its engines, "auto" or "off",
-    ``engine_workspace_mb`` [MiB] the memory that it may use for one layer.
+    ``threads`` per call. ``spin`` keeps idle threads busy: faster alone, slower when the cores are shared with a
+    simulator. ``providers`` are tried in this order. The others are TensorRT's: ``fp16`` lets it compute in half
+    precision, ``engine_cache`` is the folder for its engines, "auto" or "off", ``engine_workspace_mb`` [MiB] the
+    memory that it may use for one layer.
     """
 
     threads: int = 1
@@ -41,9 +41,9 @@ class EngineSettings:
 class Provider:
     """What onnxruntime must be told of one execution provider.
 
-    ``device`` is onnxruntime's name of the memory its tensors live in. ``options`` go with every file;
-    ``graph_options`` are added for imagine.onnx, which is called again and again at the same shapes, so that its
-    kernels are recorded once and replayed as one (a CUDA graph). Empty where the provider has no such thing.
+    ``device`` is onnxruntime's name of the memory its tensors live in. ``options`` go with every file. With
+    ``graph_options`` the kernels of imagine.onnx, which is called again and again at the same shapes, are recorded once
+    and replayed as one (a CUDA graph).
     """
 
     device: str = "cpu"

@@ -88,9 +88,9 @@ def open_session(
 
 def _model(file: Path, on_gpu: bool) -> str | bytes:
     """What onnxruntime opens: the file, or its bytes with eight-bit weights that the processor multiplies exactly."""
-    content = b"" if on_gpu else file.read_bytes()
-    changed = suited(content)
-    return str(file) if changed == content else changed
+    if on_gpu or (changed := suited(content := file.read_bytes())) == content:
+        return str(file)
+    return changed
 
 
 def first_line(error: Exception) -> str:

@@ -52,11 +52,12 @@ class Cameras:
 
     def frozen(self, moving: bool) -> str | None:
         """Which camera repeats its picture while the vehicle moves, None if none does; call it once for each frame."""
-        faults = []
-        for index, (name, camera) in enumerate(zip(self._names, self._frozen, strict=True)):
-            picture = self._picture[3 * index : 3 * index + 3].tobytes()
-            if self._seen[index] and camera.seen(picture, moving):
-                faults.append(name)
+        pictures = self._picture.reshape(len(self._names), -1)
+        faults = [
+            name
+            for name, camera, seen, picture in zip(self._names, self._frozen, self._seen, pictures, strict=True)
+            if seen and camera.seen(picture.tobytes(), moving)
+        ]
         if not faults:
             return None
         return f"camera {', '.join(faults)} repeats the same picture with new stamps while the vehicle moves: frozen"

@@ -64,11 +64,9 @@ class CommandsInFlight:
         For each period the last one sent for an image early enough; it stays in force where a frame was skipped.
         """
         commands = []
-        for step in range(self.delay):
-            newest_ns = stamp_ns - (self.delay - step - 0.5) * self._period_ns
-            acting = [command for sent_ns, command in self._sent if sent_ns <= newest_ns]
-            if acting:
-                commands.append(acting[-1])
+        for periods in range(self.delay, 0, -1):
+            newest_ns = stamp_ns - (periods - 0.5) * self._period_ns
+            commands += [command for sent_ns, command in self._sent if sent_ns <= newest_ns][-1:]
         return commands
 
 

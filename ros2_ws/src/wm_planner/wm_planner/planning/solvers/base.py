@@ -74,7 +74,7 @@ class Solver:
     name: ClassVar[str]
     """Its value of the parameter ``solver``."""
     place: ClassVar[int] = 100
-    """Where it stands in lists, the lowest first."""
+    """Its place in lists, the lowest first."""
     parameters: ClassVar[dict[str, Any]] = {}
     """What it can be told beside ``candidates`` and ``iterations``, as ``wm_bundle.node_parameters.parameter``
     describes it."""
