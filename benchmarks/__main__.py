@@ -1,6 +1,5 @@
 """`python -m benchmarks`, or `make bench`: measures everything and writes bench.json."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure(options: Options) -> int:
-    from wm_bundle.files import write_text
+    from wm_bundle.files import write_json
 
     from benchmarks import control, convert, imagination, machine, peers, sampling, training
 
@@ -78,7 +77,7 @@ def _measure(options: Options) -> int:
             continue
         _say(f"{name} …")
         result[name] = measure()
-    write_text(options.output / "bench.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
+    write_json(options.output / "bench.json", result)
     _print(result)
     _say(f"written to {options.output / 'bench.json'}")
     return DONE

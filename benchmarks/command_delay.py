@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import ImagePreprocessor
-from wm_bundle.files import write_text
+from wm_bundle.files import write_json
 from wm_evaluation.command_line import DONE, parse, run
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     rows = measure(options, lambda line: print(f"command_delay: {line}", file=sys.stderr, flush=True))
-    write_text(options.output / "command_delay.json", json.dumps(rows, indent=1, allow_nan=False) + "\n")
+    write_json(options.output / "command_delay.json", rows)
     return DONE
 
 

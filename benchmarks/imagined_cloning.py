@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import ImagePreprocessor
-from wm_bundle.files import write_text
+from wm_bundle.files import write_json, write_text
 from wm_data.episodes import EpisodeError
 from wm_data.splits import split_files
 from wm_evaluation.command_line import DONE, STOPPED, parse, run
@@ -95,7 +95,7 @@ def _compare(options: Options) -> int:
                     name = _name(count, seed, imagined)
                     if name not in results["scores"]:
                         results["scores"][name] = _measure(options, count, seed, imagined)
-                        write_text(file, json.dumps(results, indent=1) + "\n")
+                        write_json(file, results)
                     _say(f"{name}: mean score {np.mean(results['scores'][name]):.1f}")
     except Stopped:
         _say(f"stopped; the same command continues in {options.output}")

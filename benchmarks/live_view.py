@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import BundleError, load_bundle
-from wm_bundle.files import write_text
+from wm_bundle.files import write_json
 from wm_evaluation.command_line import DONE, parse, run
 
 from benchmarks.children import ROOT
@@ -251,9 +251,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     result = measure(options, lambda line: print(f"live_view: {line}", file=sys.stderr, flush=True))
-    text = json.dumps(result, indent=1, allow_nan=False)
-    write_text(options.output / "live_view.json", text + "\n")
-    print(text)
+    write_json(options.output / "live_view.json", result)
+    print(json.dumps(result, indent=1))
     return DONE
 
 

@@ -110,12 +110,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: Options) -> int:
-    from wm_bundle.files import write_text
+    from wm_bundle.files import write_json
 
     result = measure(options, lambda line: print(f"precision: {line}", file=sys.stderr, flush=True))
-    text = json.dumps(result, indent=1, allow_nan=False)
-    write_text(options.output / "precision.json", text + "\n")
-    print(text)
+    write_json(options.output / "precision.json", result)
+    print(json.dumps(result, indent=1))
     return DONE
 
 

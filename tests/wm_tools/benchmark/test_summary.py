@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 from browser import browser, check_report, visit  # noqa: F401
+from wm_bundle.files import write_json
 from wm_evaluation.report import write_page
 from wm_tools.benchmark.figures import FIGURES
 from wm_tools.benchmark.report import build_page
-from wm_tools.benchmark.summary import build_summary, write_summary
+from wm_tools.benchmark.summary import build_summary
 from wm_tools.benchmark.terminal import comparisons_table, difference_cells, results_table, sweeps_table
 
 SETTINGS = {
@@ -132,7 +133,7 @@ def test_what_is_missing_is_said(summary, episodes):
 
 
 def test_the_file_is_json_without_nan(summary, tmp_path):
-    write_summary(tmp_path / "benchmark.json", summary)
+    write_json(tmp_path / "benchmark.json", summary)
     read = json.loads((tmp_path / "benchmark.json").read_text(), parse_constant=lambda word: pytest.fail(word))
     assert read == summary
 

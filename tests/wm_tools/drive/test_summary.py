@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from wm_tools.drive.summary import build_summary, write_summary
+from wm_bundle.files import write_json
+from wm_tools.drive.summary import build_summary
 
 
 def test_format(result):
@@ -57,7 +58,7 @@ def test_a_frame_without_a_plan_does_not_hide_how_many_candidates_there_were(res
 
 def test_a_number_that_is_not_finite_is_refused_and_the_old_file_stays(tmp_path):
     file = tmp_path / "deep" / "summary.json"
-    write_summary(file, {"a": 1.5})
+    write_json(file, {"a": 1.5})
     with pytest.raises(ValueError):
-        write_summary(file, {"a": float("nan")})
+        write_json(file, {"a": float("nan")})
     assert json.loads(file.read_text()) == {"a": 1.5}

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -72,9 +73,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file, UTF-8, whole or not at all. Raises OSError."""
+    """Write a text file, UTF-8, completely or not at all. Raises OSError."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """As ``write_text``. Raises ValueError for a number that is not finite, which JSON has none of."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def sha256_of(file: Path) -> str:

@@ -4,6 +4,7 @@ import sys
 
 from rich.console import Console
 from wm_bundle import Bundle, BundleError, load_bundle
+from wm_bundle.files import write_json
 from wm_bundle.scores import SCORES_FILE
 from wm_evaluation.command_line import DONE, run
 from wm_evaluation.report import write_page
@@ -17,7 +18,7 @@ from wm_tools.benchmark.report import build_page
 from wm_tools.benchmark.runner import drive_all, settings_of
 from wm_tools.benchmark.scores import check_write_scores, write_scores
 from wm_tools.benchmark.store import EpisodeStore
-from wm_tools.benchmark.summary import build_summary, write_summary
+from wm_tools.benchmark.summary import build_summary
 from wm_tools.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
 from wm_tools.common.errors import DriveError, EvaluationError
 from wm_tools.common.machine import machine_facts
@@ -67,7 +68,7 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
         page = build_page(summary, store.episodes)
     verdicts = judge_summary(options.thresholds, summary)
     summary["thresholds"] = [{"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts]
-    write_summary(options.output / "benchmark.json", summary)
+    write_json(options.output / "benchmark.json", summary)
     write_page(options.output / "report.html", page)
     for table, rows in ((results_table, "groups"), (comparisons_table, "comparisons"), (sweeps_table, "sweeps")):
         if summary[rows]:

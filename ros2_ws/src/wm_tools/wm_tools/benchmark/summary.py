@@ -1,14 +1,11 @@
 """``benchmark.json``: what the episodes of a benchmark amount to, with intervals and paired comparisons."""
 
 import itertools
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from wm_bundle.files import write_text
 from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
 from wm_evaluation.metrics.bootstrap import mean_interval, paired_difference
 from wm_evaluation.metrics.errors import percentiles
@@ -42,11 +39,6 @@ def build_summary(settings: dict, episodes: Sequence[dict], machine: dict, plann
         "sweeps": _sweeps(episodes),
         "caveats": _caveats(undisturbed, episodes, planned),
     }
-
-
-def write_summary(path: Path, summary: dict) -> None:
-    """Write benchmark.json. Raises ValueError for a number that is not finite, OSError."""
-    write_text(path, json.dumps(summary, indent=1, allow_nan=False) + "\n")
 
 
 def grouped(episodes: Sequence[dict], *keys: str) -> list[list[dict]]:

@@ -1,16 +1,15 @@
 """Result files in JSON, which has no number that is not finite."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from wm_bundle.files import write_text
+from wm_bundle import files
 
 
 def write_json(path: Path, value) -> None:
     """Write a file, completely or not at all; None for every number that is not finite. Raises OSError."""
-    write_text(path, json.dumps(without_nan(value), indent=1, allow_nan=False) + "\n")
+    files.write_json(path, without_nan(value))
 
 
 def without_nan(value):

@@ -4,6 +4,7 @@ import sys
 
 from rich.console import Console
 from wm_bundle import BundleError, load_bundle
+from wm_bundle.files import write_json
 from wm_evaluation.command_line import DONE, run
 from wm_evaluation.report import write_page
 from wm_evaluation.terminal import print_whole
@@ -19,7 +20,7 @@ from wm_tools.drive.entries import read_policies
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report
 from wm_tools.drive.runner import check_planners, drive_controller, parameters_of, shipped_bundle
-from wm_tools.drive.summary import DriveResult, build_summary, write_summary
+from wm_tools.drive.summary import DriveResult, build_summary
 
 
 def main() -> int:
@@ -46,7 +47,7 @@ def _drive(options: DriveOptions) -> int:
     )
     summary = build_summary(result)
     summary_file, report_file = options.output / "summary.json", options.output / "report.html"
-    write_summary(summary_file, summary)
+    write_json(summary_file, summary)
     write_page(report_file, build_report(result, summary, bundle.manifest))
     print_whole(console, results_table(result, summary))
     if known.line:

@@ -1,11 +1,8 @@
 """`summary.json`: what a drive measured, as numbers."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from wm_bundle.files import write_text
 from wm_evaluation.wording import spell_number
 from wm_planner.planning.solvers import SOLVERS
 
@@ -93,8 +90,3 @@ def _control(result: DriveResult) -> dict:
         "candidates": said.candidates if said else None,
         "horizon": said.horizon if said else None,
     }
-
-
-def write_summary(path: Path, summary: dict) -> None:
-    """Write summary.json. Raises ValueError for a number that is not finite, OSError."""
-    write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")
