@@ -54,7 +54,7 @@ class Episode:
     dones: np.ndarray
     """bool (T,): the episode ended after this row."""
     terminals: np.ndarray
-    """bool (T,): it ended for good; a done that is no terminal is a truncation."""
+    """bool (T,): it ended for good; a done that is not terminal is a truncation."""
     vector: np.ndarray
     """float32 (T, V), names and units in ``meta["vector"]``."""
     expert_actions: np.ndarray
@@ -167,7 +167,7 @@ def content_of(path: str | os.PathLike) -> tuple[int, ...] | None:
 
 
 def find_episodes(folder: str | os.PathLike) -> list[Path]:
-    """The episode files of a folder, sorted by name. Raises EpisodeError when there is no such folder or no file."""
+    """The episode files of a folder, sorted by name. Raises EpisodeError where there are none."""
     folder = Path(folder).expanduser()
     if folder.is_file():
         raise EpisodeError(f"{folder} is a file, expected a folder of *.npz episodes")

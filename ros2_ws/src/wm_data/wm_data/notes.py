@@ -4,7 +4,7 @@ from collections import Counter
 
 
 def printable(text: str) -> str:
-    """``text`` with marks for what of a file's name is no UTF-8: nothing could be written with it."""
+    """``text`` with marks for the parts of a file name that are not UTF-8 and could not be written."""
     return text.encode("utf-8", "replace").decode()
 
 

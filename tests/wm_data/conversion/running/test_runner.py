@@ -151,7 +151,7 @@ def test_what_is_there_already_is_never_overwritten_by_something_else(source, wh
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["kitti", "nowhere", "dest"], 1, "nowhere is no folder"),
+        (["kitti", "nowhere", "dest"], 1, "nowhere is not a folder"),
         (["kitti", "."], 2, "DEST"),
         (["lidar", ".", "dest"], 2, "rosbag"),
         (["kitti", ".", "dest", "--rate", "-1"], 2, "rate is -1 Hz"),

@@ -174,7 +174,7 @@ def read_summary(path: Path) -> Summary | None:
     with open_regular(path, "rb") as stream:
         stream.seek(max(path.stat().st_size - MAGIC_SIZE, 0))
         if stream.read() != MCAP0_MAGIC:
-            raise ConversionError("its end is missing: it was cut short or never closed, or it is no mcap")
+            raise ConversionError("its end is missing: it was cut short or never closed, or it is not an mcap")
         stream.seek(0)
         return SeekingReader(stream, record_size_limit=_LARGEST_RECORD).get_summary()
 

@@ -44,7 +44,7 @@ class RecoveredRos1File(BagFile):
         size = self._path.stat().st_size
         with open_regular(self._path, "rb") as stream:
             if stream.readline() != _MAGIC:
-                raise ConversionError("it is no ROS 1 bag of version 2.0")
+                raise ConversionError("it is not a ROS 1 bag of version 2.0")
             while stream.tell() < size:
                 begin = stream.tell()
                 try:

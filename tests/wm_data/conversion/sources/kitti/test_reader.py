@@ -168,7 +168,7 @@ def test_a_drive_with_a_part_missing_is_refused_by_the_name_of_the_part(tmp_path
 
 
 def test_sources_cameras_and_actions_that_kitti_does_not_have_are_refused(tmp_path):
-    with pytest.raises(ConversionError, match="is no folder"):
+    with pytest.raises(ConversionError, match="is not a folder"):
         kitti.find_drives(options(tmp_path / "nothing"))
     with pytest.raises(ConversionError, match="has no KITTI raw drive"):
         kitti.find_drives(options(tmp_path))

@@ -151,7 +151,7 @@ def test_a_damaged_table_is_told_with_its_row(tmp_path, table, damage, message):
 
 
 def test_sources_cameras_and_actions_that_nuscenes_does_not_have_are_refused(tmp_path):
-    with pytest.raises(ConversionError, match="is no folder"):
+    with pytest.raises(ConversionError, match="is not a folder"):
         nuscenes.find_drives(options(tmp_path / "nothing"))
     with pytest.raises(ConversionError, match="has no folder v1.0-mini"):
         nuscenes.find_drives(options(tmp_path))

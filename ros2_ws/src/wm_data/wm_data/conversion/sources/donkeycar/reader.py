@@ -39,7 +39,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     there is none."""
     source = Path(options.source).expanduser()
     if not source.is_dir():
-        raise ConversionError(f"{source} is no folder, expected a DonkeyCar tub or a folder of such")
+        raise ConversionError(f"{source} is not a folder, expected a DonkeyCar tub or a folder of such")
     with readable(source):
         found = list(_tubs_below(source))
     if not found:

@@ -47,7 +47,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     _camera_names(options.cameras)
     source = Path(options.source).expanduser()
     if not source.is_dir():
-        raise ConversionError(f"{source} is no folder, expected the KITTI raw root, one of its dates, or one drive")
+        raise ConversionError(f"{source} is not a folder, expected the KITTI raw root, one of its dates, or one drive")
     source = source.resolve()
     with readable(source):
         found = sorted(_drives_below(source))

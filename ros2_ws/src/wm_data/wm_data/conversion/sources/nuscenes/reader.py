@@ -29,7 +29,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     ConversionError where the source is neither, for missing or damaged tables, and for unknown cameras."""
     source = Path(options.source).expanduser()
     if not source.is_dir():
-        raise ConversionError(f"{source} is no folder, expected the nuScenes root, which holds v1.0-mini or alike")
+        raise ConversionError(f"{source} is not a folder, expected the nuScenes root, which holds v1.0-mini or alike")
     source = source.resolve()
     folders = [path for path in source.glob("v1.0-*") if path.is_dir()]
     if not folders and any((source / f"{name}.json").is_file() for name in NEEDED):

@@ -37,7 +37,7 @@ def apart_note(offsets: dict[str, list[int]]) -> str | None:
     (behind_ns, late), *_, (ahead_ns, other) = usual
     return (
         f"{late} is recorded {(ahead_ns - behind_ns) / NS_PER_S:.2f} s later after its stamps than {other}; where that "
-        f"is no delay but the clocks of two machines that differ, actions and pictures are of different moments"
+        f"is not a delay but two clocks that differ, actions and pictures are of different moments"
     )
 
 

@@ -2,7 +2,7 @@
 
 from wm_data.errors import ConversionError
 
-_OFTEN = 20  # pictures, from which on it is no accident
+_OFTEN = 20  # from so many pictures on it is not an accident
 
 
 class OnePublisher:

@@ -48,7 +48,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 @contextmanager
 def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
-    """Read a complete scenario. Raises ConversionError for a damaged record and one that is no scenario."""
+    """Read a complete scenario. Raises ConversionError for a damaged record and for one that is not a scenario."""
     locator = ref.locator
     if "damage" in locator:
         raise ConversionError(locator["damage"])
