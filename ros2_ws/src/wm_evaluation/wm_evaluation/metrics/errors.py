@@ -9,25 +9,10 @@ def known_mean(values: np.ndarray) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def mae(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Mean absolute error, in the numbers' own unit."""
-    return known_mean(np.abs(predicted - truth))
-
-
-def rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Root mean squared error, in the numbers' own unit."""
-    return float(np.sqrt(known_mean(np.square(predicted - truth))))
-
-
 def sign_agreements(predicted: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
     """1.0 where both have the same sign, 0.0 where not (a zero agrees with nothing), NaN where |truth| <= threshold."""
     counts = np.isfinite(predicted) & (np.abs(truth) > threshold)
     return np.where(counts, np.sign(predicted) == np.sign(truth), np.nan)
-
-
-def sign_agreement(predicted: np.ndarray, truth: np.ndarray, threshold: float) -> float:
-    """Share of the entries with |truth| > threshold that have the sign of the truth."""
-    return known_mean(sign_agreements(predicted, truth, threshold))
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:

@@ -6,7 +6,6 @@ Shapes: B futures, K steps, H the bundle's horizon, F belief features, S stochas
 from typing import NamedTuple
 
 import numpy as np
-from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
 from wm_planner.engine.engine import Engine
 
 _DECODED = 25  # pictures decoded at once
@@ -52,16 +51,6 @@ def pictures_of(engine: Engine, beliefs: np.ndarray) -> np.ndarray:
     for first in range(0, len(beliefs), _DECODED):
         pictures[first : first + _DECODED] = engine.decode(np.ascontiguousarray(beliefs[first : first + _DECODED]))
     return pictures
-
-
-def picture_errors(predicted: np.ndarray, truth: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Mean squared error (n,) of pictures (n, C, H, W) over the cameras that are ``present`` (n, cameras)."""
-    return camera_mean(squared_error(predicted, truth), present)
-
-
-def picture_similarities(predicted: np.ndarray, truth: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """The same of SSIM."""
-    return camera_mean(ssim(predicted, truth), present)
 
 
 def _chunk(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Futures:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_data.episodes import Episode
-from wm_evaluation.metrics.pictures import psnr
+from wm_evaluation.metrics.pictures import camera_mean, psnr, squared_error, ssim
 from wm_planner.engine.engine import Engine
 
-from wm_tools.evaluate_bag.imagination import imagine, picture_errors, picture_similarities, pictures_of
+from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.replay import Beliefs
 
 
@@ -82,9 +82,9 @@ def present_cameras(episode: Episode) -> np.ndarray:
 def _scores(engine: Engine, episode: Episode, beliefs: np.ndarray, known: np.ndarray) -> PictureScores:
     """Of the decoded beliefs (T, F), NaN where not ``known`` (T,)."""
     scores = np.full((2, len(episode)), np.nan)
-    places = np.flatnonzero(known)
+    places, there = np.flatnonzero(known), present_cameras(episode)
     for part in np.array_split(places, -(-len(places) // 100) or 1):  # some pictures at a time
         if len(part):
-            compared = pictures_of(engine, beliefs[part]), episode.observations[part], present_cameras(episode)[part]
-            scores[:, part] = picture_errors(*compared), picture_similarities(*compared)
+            pictures, truth, present = pictures_of(engine, beliefs[part]), episode.observations[part], there[part]
+            scores[:, part] = [camera_mean(of(pictures, truth), present) for of in (squared_error, ssim)]
     return PictureScores(*scores)

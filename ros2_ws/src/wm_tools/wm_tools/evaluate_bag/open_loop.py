@@ -5,11 +5,12 @@ Shapes: T rows, M windows, K steps ahead, N sampled futures, S stochastic size.
 
 import numpy as np
 from wm_data.episodes import Episode
+from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_planner.engine.engine import Engine
 
-from wm_tools.evaluate_bag.imagination import Futures, imagine, picture_errors, picture_similarities, pictures_of
+from wm_tools.evaluate_bag.imagination import Futures, imagine, pictures_of
 from wm_tools.evaluate_bag.one_step import OneStep, present_cameras
 from wm_tools.evaluate_bag.recording import Stretch
 from wm_tools.evaluate_bag.replay import Beliefs
@@ -106,9 +107,9 @@ class OpenLoop:
                 pictures = np.repeat(episode.observations[row : row + 1], count, axis=0)
             else:
                 pictures = pictures_of(self._engine, futures.beliefs[future, :count])
-            errors[name][:count] = picture_errors(pictures, truth, present)
+            errors[name][:count] = camera_mean(squared_error(pictures, truth), present)
             shown = printed[told]
-            similarities[name][told] = picture_similarities(pictures[shown], truth[shown], present[shown])
+            similarities[name][told] = camera_mean(ssim(pictures[shown], truth[shown]), present[shown])
         return errors, similarities
 
     def _reconstructed(self, one_step: OneStep, row: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,8 @@ class Row(NamedTuple):
     how: str = ".3f"
     better: str = ""
     """"higher", "lower", or nothing where neither is."""
+    decides: bool = False
+    """Whether one bundle is called better than another by it."""
 
 
 class Group(NamedTuple):
@@ -32,7 +34,13 @@ class Group(NamedTuple):
 def groups(step: int) -> list[Group]:
     """All tables; ``step`` is the number of steps ahead of the open loop's figures."""
     errors = [
-        Row(f"action.{name}.{measure}", f"{name}, {measure.upper()}", ".3f", "lower")
+        Row(
+            f"action.{name}.{measure}",
+            f"{name}, {measure.upper()}",
+            ".3f",
+            "lower",
+            (name, measure) == ("steer", "mae"),
+        )
         for measure in ("mae", "rmse")
         for name in ("steer", "throttle", "brake")
     ]
@@ -43,7 +51,7 @@ def groups(step: int) -> list[Group]:
             "one step",
             "one_step",
             (
-                Row("prior.psnr_db", "expected picture (prior), PSNR [dB]", ".2f", "higher"),
+                Row("prior.psnr_db", "expected picture (prior), PSNR [dB]", ".2f", "higher", True),
                 Row("posterior.psnr_db", "reconstructed picture (posterior), PSNR [dB]", ".2f", "higher"),
                 Row("prior.ssim", "expected picture, SSIM", ".3f", "higher"),
                 Row("posterior.ssim", "reconstructed picture, SSIM", ".3f", "higher"),
@@ -54,12 +62,18 @@ def groups(step: int) -> list[Group]:
             f"imagined, k = {step}",
             "psnr",
             (
-                Row(f"open_loop.psnr_db.imagined.{step}", "picture, PSNR [dB]", ".2f", "higher"),
+                Row(f"open_loop.psnr_db.imagined.{step}", "picture, PSNR [dB]", ".2f", "higher", True),
                 Row(f"open_loop.ssim.imagined.{step}", "picture, SSIM", ".3f", "higher"),
-                Row(f"open_loop.return_mae.imagined.{step}", "return error (MAE)", ".2f", "lower"),
-                Row(f"open_loop.return_rank_correlation.imagined.{step}", "return, rank correlation", ".2f", "higher"),
+                Row(f"open_loop.return_mae.imagined.{step}", "return error (MAE)", ".2f", "lower", True),
+                Row(
+                    f"open_loop.return_rank_correlation.imagined.{step}",
+                    "return, rank correlation",
+                    ".2f",
+                    "higher",
+                    True,
+                ),
                 Row(f"open_loop.action_gap.psnr_db.{step}", "lost with other actions [dB]", ".2f", "higher"),
-                Row("open_loop.continue.brier", "going on, Brier score", ".5f", "lower"),
+                Row("open_loop.continue.brier", "going on, Brier score", ".5f", "lower", True),
             ),
         ),
         Group(
@@ -78,7 +92,7 @@ def groups(step: int) -> list[Group]:
             (
                 Row("mode.driving_share", "driving", ".2%", "higher"),
                 Row("mode.degraded_share", "degraded", ".2%", "lower"),
-                Row("mode.braking_share", "braking", ".2%", "lower"),
+                Row("mode.braking_share", "braking", ".2%", "lower", True),
             ),
         ),
     ]
@@ -86,16 +100,7 @@ def groups(step: int) -> list[Group]:
 
 def deciding(step: int) -> list[Row]:
     """The figures by which one bundle is called better than another."""
-    wanted = {
-        "action.steer.mae",
-        "prior.psnr_db",
-        f"open_loop.psnr_db.imagined.{step}",
-        f"open_loop.return_mae.imagined.{step}",
-        f"open_loop.return_rank_correlation.imagined.{step}",
-        "open_loop.continue.brier",
-        "mode.braking_share",
-    }
-    return [row for group in groups(step) for row in group.rows if row.name in wanted]
+    return [row for group in groups(step) for row in group.rows if row.decides]
 
 
 def tables(comparison: Comparison, step: int) -> list[Table]:

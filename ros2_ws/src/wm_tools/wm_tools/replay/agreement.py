@@ -7,7 +7,7 @@ bit-identical. Where they differ, a frame's cause is the first of ``CAUSES`` tha
 import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,23 +41,49 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """A frame that the replay and the evaluation have, and the ``cause`` where their commands differ by more than
+    WITHIN."""
+
+    frame: Frame
+    evaluated: Evaluated
+    cause: str | None
+
+    @property
+    def same_mode(self) -> bool:
+        """Whether both were in one mode."""
+        return self.frame.status is not None and self.frame.status.mode.name.lower() == self.evaluated.mode
+
+
+@dataclass(frozen=True)
 class Agreement:
-    """How alike the commands are.
+    """How alike the commands are. Frames that only one of the two has: ``only_live`` (a recording's rows lack its last
+    frame, for one), ``only_evaluated`` (dropped)."""
 
-    The ``joined`` frames have both; ``evaluated`` (joined, 3) are the evaluation's commands. ``share`` of them differs
-    by at most WITHIN in every number; ``differences`` (joined, 3) are absolute; ``causes`` counts the others;
-    ``modes_alike`` is the share with the same mode. Frames that only one of the two has: ``only_live`` (a recording's
-    rows lack its last frame, for one), ``only_evaluated`` (dropped).
-    """
-
-    joined: Sequence[Frame]
-    evaluated: np.ndarray
+    joined: Sequence[Joined]
     only_live: int
     only_evaluated: int
-    share: float | None
-    differences: np.ndarray
-    modes_alike: float | None
-    causes: dict[str, int]
+
+    @property
+    def differences(self) -> np.ndarray:
+        """(joined, 3): absolute differences of the commands."""
+        apart = [np.subtract(one.frame.command.values, one.evaluated.command) for one in self.joined]
+        return np.abs(apart).reshape(-1, 3)
+
+    @property
+    def share(self) -> float | None:
+        """Of the commands that are alike."""
+        return sum(one.cause is None for one in self.joined) / len(self.joined) if self.joined else None
+
+    @property
+    def modes_alike(self) -> float | None:
+        """Share of the frames with the same mode."""
+        return sum(one.same_mode for one in self.joined) / len(self.joined) if self.joined else None
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """How often each."""
+        return dict(Counter(one.cause for one in self.joined if one.cause is not None))
 
 
 def check_bag(folder: Path, bag: Path) -> None:
@@ -110,6 +136,24 @@ class _Past:
             self.shortened = self.shortened or status.candidates * status.iterations < widest
             self.in_flight = self.in_flight or status.in_flight > 0
 
+    def join(self, frame: Frame, evaluated: Evaluated) -> Joined:
+        """The frame that was taken last, with its evaluation."""
+        joined = Joined(frame, evaluated, None)
+        apart = float(np.abs(np.subtract(frame.command.values, evaluated.command)).max())
+        if self.apart_at_first is None:
+            self.apart_at_first = apart > _ROUNDING
+        if apart <= WITHIN:
+            return joined
+        facts = {
+            "mode": not joined.same_mode,
+            "after a drop": self.dropped,
+            "shorter search": self.shortened,
+            "commands in flight": self.in_flight,
+            "beginning": self.apart_at_first,
+            "unexplained": True,
+        }
+        return replace(joined, cause=next(cause for cause in CAUSES if facts[cause]))
+
 
 def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> Agreement:
     """Join the frames of a replay with those of an evaluation, by their order and their stamps: the same stamp may come
@@ -118,7 +162,7 @@ def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> A
     entries_of = {stamp: deque(entries) for stamp, entries in evaluated.items()}
     to_come = Counter(frame.stamp_ns for frame in frames)
     widest = max((frame.status.candidates * frame.status.iterations for frame in frames if frame.status), default=0)
-    joined, commands, causes, alike = [], [], Counter(), 0
+    joined: list[Joined] = []
     only_live = only_evaluated = 0
     episode, past = None, _Past()
     for frame in frames:
@@ -133,40 +177,8 @@ def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> A
         past.take(frame, widest)
         if frame.command is None:
             only_evaluated += entry is not None
-            continue
-        status = frame.status
-        if entry is None:
+        elif entry is None:
             only_live += 1
-            continue
-        difference = np.abs(np.subtract(frame.command.values, entry.command))
-        joined.append(frame)
-        commands.append(entry.command)
-        same_mode = status is not None and status.mode.name.lower() == entry.mode
-        alike += same_mode
-        if past.apart_at_first is None:
-            past.apart_at_first = bool(difference.max() > _ROUNDING)
-        if difference.max() > WITHIN:
-            facts = {
-                "mode": not same_mode,
-                "after a drop": past.dropped,
-                "shorter search": past.shortened,
-                "commands in flight": past.in_flight,
-                "beginning": past.apart_at_first,
-                "unexplained": True,
-            }
-            causes[next(cause for cause in CAUSES if facts[cause])] += 1
-    only_evaluated += len(waiting)
-    table = np.array(commands, np.float64).reshape(len(joined), 3)
-    live = np.array([frame.command.values for frame in joined], np.float64).reshape(len(joined), 3)
-    differences = np.abs(live - table)
-    share = float((differences.max(axis=1) <= WITHIN).mean()) if joined else None
-    return Agreement(
-        joined,
-        table,
-        only_live,
-        only_evaluated,
-        share,
-        differences,
-        alike / len(joined) if joined else None,
-        dict(causes),
-    )
+        else:
+            joined.append(past.join(frame, entry))
+    return Agreement(joined, only_live, only_evaluated + len(waiting))

@@ -7,7 +7,7 @@ taken in order.
 import struct
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from wm_bundle.times import NS_PER_S
 from wm_planner.pilot.modes import Mode
@@ -31,11 +31,16 @@ class Status:
     mode: Mode
     reason: str
     latency_ms: float
-    missed: bool
+    deadline_missed: bool
     candidates: int
     iterations: int
     surprise: float
     in_flight: int
+
+    @classmethod
+    def of(cls, message) -> "Status":
+        """Of such a message. Raises ValueError for a mode that does not exist."""
+        return cls(Mode(message.mode), *(getattr(message, field.name) for field in fields(cls)[1:]))
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,6 @@ class Arrivals:
         """When the first picture arrived."""
         self.last_ns: int | None = None
         """When the last picture arrived."""
-        self.commands = 0
-        """Commands that answer a picture."""
 
     def picture(self, stamp_ns: int, arrival_ns: int) -> None:
         """A picture of some camera came."""
@@ -110,7 +113,6 @@ class Arrivals:
         if stamp_ns == 0:
             self._unasked_ns.append(command.arrival_ns)
         else:
-            self.commands += 1
             self._commands[stamp_ns].append(command)
 
     def status(self, stamp_ns: int, status: Status) -> None:

@@ -18,7 +18,6 @@ from wm_bundle.times import ns_of
 from wm_evaluation.command_line import parse
 from wm_msgs.msg import PlannerStatus
 from wm_planner.errors import PlannerError
-from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
 from wm_tools.common.ros_words import own_words, start_ros
@@ -69,22 +68,10 @@ class ReplayMonitor(Node):
         self.arrivals.command(ns_of(message.header.stamp), Command(info["received_timestamp"], values))
 
     def _on_status(self, message: PlannerStatus) -> None:
-        if message.mode not in list(Mode):
+        try:
+            self.arrivals.status(ns_of(message.header.stamp), Status.of(message))
+        except ValueError:
             self.get_logger().warning(f"a planner status of the unknown mode {message.mode}", throttle_duration_sec=5.0)
-            return
-        self.arrivals.status(
-            ns_of(message.header.stamp),
-            Status(
-                Mode(message.mode),
-                message.reason,
-                message.latency_ms,
-                message.deadline_missed,
-                message.candidates,
-                message.iterations,
-                message.surprise,
-                message.in_flight,
-            ),
-        )
 
 
 def main(argv: list[str] | None = None) -> int:

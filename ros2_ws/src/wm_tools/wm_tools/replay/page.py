@@ -110,24 +110,19 @@ def _agreement(replay: Replay) -> Section:
 
 
 def _commands(replay: Replay) -> Section | None:
-    answered, agreement = replay.answered, replay.agreement
+    answered = replay.answered
     if not answered:
         return None
     first_ns = replay.frames[0].stamp_ns
 
-    def series(name: str, frames: Sequence[Frame], commands, index: int, **look) -> Series:
-        seconds = [(frame.stamp_ns - first_ns) / NS_PER_S for frame in frames]
-        return Series(name, seconds, [command[index] for command in commands], **look)
+    def series(name: str, commands: Sequence[tuple[Frame, tuple]], index: int, **look) -> Series:
+        seconds = [(frame.stamp_ns - first_ns) / NS_PER_S for frame, _ in commands]
+        return Series(name, seconds, [command[index] for _, command in commands], **look)
 
-    live = [frame.command.values for frame in answered]
+    live = [(frame, frame.command.values) for frame in answered]
+    evaluated = [(one.frame, one.evaluated.command) for one in replay.agreement.joined]
     parts = [
-        Panel(
-            channel,
-            [
-                series("running planner", answered, live, index),
-                series("evaluation", agreement.joined, agreement.evaluated, index, dash=True),
-            ],
-        )
+        Panel(channel, [series("running planner", live, index), series("evaluation", evaluated, index, dash=True)])
         for index, channel in enumerate(_CHANNELS)
     ]
     return Section("Commands", [Chart(panels(parts, "stamp since the first frame [s]"))])

@@ -4,7 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,7 @@ def figures(replay: Replay) -> dict[str, float]:
     """Every figure of FIGURES; NaN where it is not known."""
     answered, statuses = replay.answered, [frame.status for frame in replay.answered if frame.status is not None]
     dropped, agreement = len(replay.frames) - len(answered), replay.agreement
-    misses = sum(status.missed for status in statuses)
+    misses = sum(status.deadline_missed for status in statuses)
 
     def share(count: int, of: int) -> float:
         return count / of if of else math.nan
@@ -183,23 +183,9 @@ def write(folder: Path, replay: Replay, judged: Sequence[Verdict]) -> None:
 
 
 def _line(frame: Frame) -> dict:
-    status = frame.status
-    return {
-        "stamp_ns": frame.stamp_ns,
-        "latency_ms": frame.latency_ms,
-        "command": None if frame.command is None else list(frame.command.values),
-        **(
-            {}
-            if status is None
-            else {
-                "mode": status.mode.name.lower(),
-                "reason": status.reason,
-                "planner_latency_ms": status.latency_ms,
-                "deadline_missed": status.missed,
-                "candidates": status.candidates,
-                "iterations": status.iterations,
-                "surprise": status.surprise,
-                "in_flight": status.in_flight,
-            }
-        ),
-    }
+    command = None if frame.command is None else list(frame.command.values)
+    line = {"stamp_ns": frame.stamp_ns, "latency_ms": frame.latency_ms, "command": command}
+    if frame.status is not None:
+        status = asdict(frame.status)
+        line |= {"mode": status.pop("mode").name.lower(), "planner_latency_ms": status.pop("latency_ms"), **status}
+    return line
