@@ -42,7 +42,7 @@ def jerk(accelerations: np.ndarray, seconds: float | np.ndarray) -> np.ndarray:
 
 
 def root_mean_square(values: np.ndarray) -> float:
-    """Root of the mean of the squares; NaN without any value."""
+    """NaN without any value."""
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else float("nan")
 
 

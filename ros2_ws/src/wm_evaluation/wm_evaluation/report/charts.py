@@ -180,7 +180,6 @@ def scores(rows: Sequence[ScoreRow], x_label: str) -> go.Figure:
 
 
 def bars(names: Sequence[str], values: Sequence[float], x_label: str) -> go.Figure:
-    """A horizontal bar for each name."""
     colours = assign(names)
     figure = go.Figure(
         go.Bar(

@@ -33,12 +33,10 @@ class Cards:
 
     @property
     def first(self) -> dict:
-        """The card of the model that is judged."""
         return next(iter(self.cards.values()))
 
     @property
     def steps(self) -> list[int]:
-        """Steps ahead of the figures."""
         return self.first["steps"]
 
     def label(self, what: str, model: str) -> str:

@@ -52,7 +52,6 @@ class Disturbance:
 
     @property
     def kind(self) -> Kind:
-        """What is known about its kind."""
         return KINDS[self.name]
 
     def __str__(self) -> str:
@@ -67,7 +66,6 @@ class Effects:
         self._random = np.random.default_rng(seed)
 
     def loses_frame(self) -> bool:
-        """Whether the next frame is lost."""
         return self._name == "dropped_frames" and bool(self._random.random() < self._size)
 
     def frame_delay_s(self) -> float:

@@ -56,7 +56,6 @@ class LockStepDisturber:
         self._line = deque([BRAKE] * delay)  # commands that have not reached the wheels yet
 
     def image(self, camera: int, stamp_ns: int, image: Any) -> Passed:
-        """A picture of a camera came from the simulator."""
         if stamp_ns == self._stamp_ns:
             if self._given_ns == stamp_ns:
                 return Passed(images=((camera, image),))
@@ -114,7 +113,6 @@ class RealTimeDisturber:
         self._commands: deque[tuple[float, Command]] = deque()
 
     def image(self, camera: int, stamp_ns: int, image: Any) -> Passed:
-        """A picture of a camera came from the simulator."""
         if stamp_ns != self._frame_ns:
             self._frame_ns = stamp_ns
             self._frame_lost = self._effects.loses_frame()
@@ -124,7 +122,6 @@ class RealTimeDisturber:
         return self.due()
 
     def command(self, command: Command) -> Passed:
-        """The planner sent a command."""
         if self._count % self._effects.command_divisor == 0:
             disturbed = replace(command, steer=self._effects.steer(command.steer))
             self._commands.append((self._clock() + self._effects.command_delay_s, disturbed))

@@ -26,7 +26,6 @@ class Figure:
 
     @property
     def head(self) -> str:
-        """Label and unit."""
         return f"{self.label} [{self.unit}]" if self.unit else self.label
 
 

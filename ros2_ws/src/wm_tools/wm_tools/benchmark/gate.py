@@ -26,12 +26,10 @@ def judge_summary(thresholds: Sequence[Threshold], summary: dict) -> list[Verdic
     """A verdict for each threshold; a figure that is not there keeps none."""
     values = {}
     for group in summary["groups"]:
-        name = f"{group['controller']}.{_word(group['mode'])}"
+        name, latencies = f"{group['controller']}.{_word(group['mode'])}", group["latency_ms"] or {}
         values[f"{name}.failed"] = float(group["failed"])
-        for figure in FIGURES:
-            values[f"{name}.{figure.name}"] = _number(group["figures"][figure.name]["mean"])
-        for leaf in LATENCIES:
-            values[f"{name}.latency_ms.{leaf}"] = _number((group["latency_ms"] or {}).get(leaf))
+        values |= {f"{name}.{figure.name}": _number(group["figures"][figure.name]["mean"]) for figure in FIGURES}
+        values |= {f"{name}.latency_ms.{leaf}": _number(latencies.get(leaf)) for leaf in LATENCIES}
     missing = {threshold.name: math.nan for threshold in thresholds if threshold.name not in values}
     return judge(thresholds, values | missing)
 

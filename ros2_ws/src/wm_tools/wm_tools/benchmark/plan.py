@@ -23,7 +23,6 @@ class Trial:
 
     @property
     def title(self) -> str:
-        """For people."""
         under = f", {self.disturbance}" if self.disturbance else ""
         return f"{self.entry.name}, {self.mode}{under}, track {self.seed}"
 

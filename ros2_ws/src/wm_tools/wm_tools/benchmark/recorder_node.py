@@ -39,7 +39,6 @@ class EventRecorderNode(RecorderNode):
         return self._reset.service_is_ready()
 
     def other_drivers(self) -> list[str]:
-        """Names of the nodes that send commands."""
         publishers = self.get_publishers_info_by_topic(f"{self._car}/vehicle_control_cmd")
         return sorted({entry.node_name for entry in publishers} - {self.get_name()})
 

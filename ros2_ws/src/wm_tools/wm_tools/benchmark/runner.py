@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from wm_bundle import Bundle
 from wm_bundle.files import sha256_of
@@ -24,13 +23,10 @@ from wm_tools.drive.session import executable
 
 LOGS = "logs"  # folder for the logs of trials that failed
 
-OnProgress = Callable[[Trial, EpisodeCollector], None]
-OnEpisode = Callable[[Trial, dict], None]
-Tell = Callable[[str], None]
-
 
 def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]) -> dict:
-    """All that the episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller's name."""
+    """All that episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller's name. Raises OSError."""
+    spawn_file = options.objects_definition_file
     return {
         "controllers": [
             {
@@ -48,14 +44,9 @@ def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], polici
         "simulator": options.simulator,
         "role_name": options.role_name,
         "world": options.world,
-        "spawn_file": _hash_of(options.objects_definition_file),
+        "spawn_file": spawn_file and sha256_of(spawn_file.expanduser()),
         "sweep": [str(disturbance) for disturbance in options.sweep],
     }
-
-
-def _hash_of(file: Path | None) -> str | None:
-    """The SHA-256 of a file, None for none. Raises OSError."""
-    return None if file is None else sha256_of(file.expanduser())
 
 
 def identity_of(bundle: Bundle) -> str:
@@ -69,9 +60,9 @@ def drive_all(
     bundles: Mapping[str, Bundle],
     policies: Mapping[str, PolicyFile],
     store: EpisodeStore,
-    on_progress: OnProgress,
-    on_episode: OnEpisode,
-    tell: Tell,
+    on_progress: Callable[[Trial, EpisodeCollector], None],
+    on_episode: Callable[[Trial, dict], None],
+    tell: Callable[[str], None],
 ) -> None:
     """Drive what is missing, trial by trial. A trial that fails is stored as a failure, and the next one begins.
     ``tell`` takes a line for people where a wait is long.
@@ -109,7 +100,7 @@ def episode_entry(
     trial: Trial, driven: Driven, options: BenchmarkOptions, bundle: Bundle, policy_id: str | None
 ) -> dict:
     """A line of episodes.jsonl."""
-    disturbance = trial.disturbance
+    disturbance, period_s = trial.disturbance, bundle.manifest.control_period_s
     return {
         "trial": list(trial.key),
         "controller": trial.entry.name,
@@ -122,13 +113,7 @@ def episode_entry(
         "failure": driven.failure,
         "ended": _ending(driven),
         "wall_s": round(driven.wall_s, 2),
-        **episode_figures(
-            driven.episode,
-            bundle.manifest.control_period_s,
-            driven.map_name,
-            disturbance is not None,
-            trial.entry.has_model,
-        ),
+        **episode_figures(driven.episode, period_s, driven.map_name, disturbance is not None, trial.entry.has_model),
     }
 
 

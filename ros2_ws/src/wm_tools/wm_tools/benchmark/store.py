@@ -77,7 +77,6 @@ class EpisodeStore:
 
 
 def _require_same(found: dict, wanted: dict, path: Path) -> None:
-    """Raise DriveError naming what differs."""
     if found.get("format_version") != FORMAT_VERSION:
         raise DriveError(
             f"{path}: expected format version {FORMAT_VERSION}, found {found.get('format_version')}; "

@@ -50,7 +50,6 @@ class BenchmarkProgress(PassingBar):
 
 
 def results_table(summary: dict) -> Table:
-    """The controllers, a line each."""
     table = plain_table(f"{summary['driven']} of {counted(summary['planned'], 'episode')}, {summary['failed']} failed")
     table.add_column("", overflow="fold")
     table.add_column("mode", no_wrap=True)
@@ -71,7 +70,6 @@ def results_table(summary: dict) -> Table:
 
 
 def comparisons_table(summary: dict) -> Table:
-    """Every pair of controllers, a line each."""
     table = plain_table("Score by track: the first minus the second")
     for head in ("first", "second", "mode", "difference", "95 %", "won", "lost", "tied"):
         named = head in ("first", "second")
@@ -84,7 +82,6 @@ def comparisons_table(summary: dict) -> Table:
 
 
 def sweeps_table(summary: dict) -> Table:
-    """Score at every size of every disturbance."""
     table = plain_table("Score under disturbances")
     for head in ("disturbance", "", "mode", "score at size"):
         table.add_column(head)

@@ -98,7 +98,6 @@ class _Trial:
         self._node: EventRecorderNode = session.node
 
     def embedded(self) -> None:
-        """Start the simulator and drive one episode."""
         session, trial = self._session, self._trial
         factor = 0.0 if trial.mode == LOCK_STEP else 1.0
         session.start_simulator(

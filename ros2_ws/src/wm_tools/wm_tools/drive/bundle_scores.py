@@ -62,10 +62,9 @@ class KnownScores(NamedTuple):
         """All benchmarks for the page; None without any."""
         if self.scores is None or not self.scores.benchmarks:
             return None
+        tables = [table for benchmark in self.scores.benchmarks for table in _tables(benchmark)]
         return Section(
-            "Benchmarks of this bundle",
-            [block for benchmark in self.scores.benchmarks for block in _tables(benchmark)],
-            f"{self.line[0].upper()}{self.line[1:]}." if self.line else "",
+            "Benchmarks of this bundle", tables, f"{self.line[0].upper()}{self.line[1:]}." if self.line else ""
         )
 
 

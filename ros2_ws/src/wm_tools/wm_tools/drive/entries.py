@@ -29,7 +29,6 @@ class Entry:
 
     @property
     def has_model(self) -> bool:
-        """Whether a planner node drives."""
         return self.kind not in REFERENCES
 
     @property

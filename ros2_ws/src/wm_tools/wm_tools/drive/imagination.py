@@ -25,7 +25,6 @@ class Moment:
 
     @property
     def complete(self) -> bool:
-        """Whether all of the real future was driven."""
         return all(frame is not None for frame in self.real)
 
 

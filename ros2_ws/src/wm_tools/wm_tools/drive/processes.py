@@ -50,7 +50,6 @@ class ManagedProcess:
         return self._popen.poll()
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """The last lines of its output."""
         text = self.log.read_text(encoding="utf-8", errors="replace").rstrip()
         return "\n".join(text.splitlines()[-lines:])
 

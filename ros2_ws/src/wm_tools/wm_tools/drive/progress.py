@@ -26,7 +26,6 @@ class DriveProgress(PassingBar):
         self._told = 0
 
     def begin(self, controller: str) -> None:
-        """A controller's processes start now."""
         if self._task is not None:
             self.bar.remove_task(self._task)
         self._task = self.bar.add_task(controller, total=self._total, text="starting")
@@ -62,7 +61,6 @@ class DriveProgress(PassingBar):
 
 
 def results_table(result: DriveResult, summary: dict) -> Table:
-    """The table of all controllers, for the terminal."""
     title = f"Bundle {escape(result.bundle_id)} in {escape(result.simulator)}"
     table = plain_table(title)
     table.add_column("", style="bold", overflow="fold")

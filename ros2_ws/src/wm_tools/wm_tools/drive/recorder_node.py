@@ -72,7 +72,6 @@ class RecorderNode(Node):
         self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, 2)
 
     def drive_with(self, driver: Driver) -> None:
-        """From now on, answer every frame with one command."""
         self._driver = driver
         self._commands = self.create_publisher(CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", 10)
 

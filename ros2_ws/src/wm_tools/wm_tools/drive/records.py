@@ -109,7 +109,6 @@ class Episode:
 
     @property
     def score(self) -> float:
-        """Sum of the rewards."""
         return float(sum(step.reward for step in self.steps))
 
     @property
@@ -181,7 +180,6 @@ class EpisodeCollector:
 
     @property
     def current(self) -> Episode:
-        """The episode begun last."""
         return self.episodes[-1]
 
     def add_step(self, sample: StepSample) -> None:

@@ -86,7 +86,6 @@ def drive_controller(
 
 
 def parameters_of(options: DriveOptions, bundle: Bundle, entry: Entry) -> dict:
-    """The planner's parameters."""
     wait_s = EMBEDDED_WAIT_S if options.real_time_factor == 0.0 else None
     rate_hz = 1.0 / (IMAGINED_EVERY * bundle.manifest.control_period_s)
     return entry.planner_parameters(bundle, options.role_name, options.parameters, wait_s, imagined_rate_hz=rate_hz)

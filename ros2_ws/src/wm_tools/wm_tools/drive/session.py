@@ -72,7 +72,6 @@ class Session:
         self.node.destroy_node()
 
     def record_in(self, collector: EpisodeCollector) -> None:
-        """Fill another collector from now on."""
         self.node.collector = self._collector = collector
 
     def start_simulator(self, parameters: Mapping) -> None:
@@ -81,14 +80,12 @@ class Session:
         self.wait(self.node.sees_simulator, "the simulator's topics")
 
     def start_planner(self, parameters: Mapping, timeout_s: float) -> None:
-        """Start the planner, and wait until it is ready."""
         self.node.listen_to_planner()
         self.start("planner", [str(executable("wm_planner", "planner"))], parameters)
         # Before the first image it says every second that it is ready, so one status means that we hear it, too.
         self.wait(self.node.hears_planner, "the planner's first status", timeout_s)
 
     def start(self, name: str, command: Sequence[str], parameters: Mapping) -> None:
-        """Start a child that is a ROS node with these parameters."""
         # JSON is YAML, and a file needs none of the quoting that values on a command line do.
         file = self._logs / f"{self._title}-{name}.yaml"
         write_text(file, json.dumps({"/**": {"ros__parameters": parameters}}, indent=2) + "\n")
@@ -117,7 +114,6 @@ class Session:
             self.spin_once()
 
     def reset(self, seed: int) -> None:
-        """Make the simulator begin an episode on the track of ``seed``."""
         self._collector.begin(seed)
         future = self.node.ask_reset(seed)
         self.wait(future.done, f"the simulator's answer to the reset to track {seed}", RESET_TIMEOUT_S)
@@ -126,7 +122,6 @@ class Session:
             raise DriveError(f"the simulator refused the reset to track {seed}: {answer.message}")
 
     def wait_for_first_tick(self) -> None:
-        """Spin until the simulator has ticked."""
         self.wait(lambda: self._collector.ticks > 0, "the first tick of the simulator")
 
     def finish_episode(self) -> None:

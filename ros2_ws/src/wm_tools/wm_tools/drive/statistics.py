@@ -39,7 +39,6 @@ def mean_and_interval(scores: list[float]) -> tuple[float, list[float | None]]:
 
 
 def latencies_ms(steps: list[StepSample]) -> np.ndarray:
-    """The latencies [ms] of the steps that had a command."""
     values = np.array([step.command_latency_ms for step in steps], np.float64)
     return values[np.isfinite(values)]
 

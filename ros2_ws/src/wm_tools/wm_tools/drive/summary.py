@@ -64,13 +64,8 @@ def _controller(episodes: list[Episode], policy_id: str | None) -> dict:
     mean_score, interval = mean_and_interval([episode.score for episode in episodes])
     return {
         "episodes": [
-            {
-                "seed": episode.seed,
-                "score": episode.score,
-                "steps": len(episode.steps),
-                "terminated": episode.terminated,
-                "off_track_fraction": episode.off_track_fraction,
-            }
+            {name: getattr(episode, name) for name in ("seed", "score", "terminated", "off_track_fraction")}
+            | {"steps": len(episode.steps)}
             for episode in episodes
         ],
         "mean_score": mean_score,

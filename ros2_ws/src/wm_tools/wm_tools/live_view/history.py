@@ -39,7 +39,6 @@ class Arrivals:
         self._times_s: deque[float] = deque(maxlen=256)
 
     def add(self) -> None:
-        """One came."""
         self._times_s.append(self._clock())
 
     def age_s(self) -> float | None:
@@ -71,7 +70,6 @@ class FrameCount:
         self._last_frame_ns = -1
 
     def take_frame(self, stamp_ns: int) -> None:
-        """A camera frame of this stamp came."""
         if stamp_ns < self._last_frame_ns:  # another clock: a new simulation, or a recording begun afresh
             self._pending.clear()
             self._answered.clear()
@@ -83,7 +81,6 @@ class FrameCount:
             self.unanswered += 1
 
     def take_answer(self, stamp_ns: int) -> None:
-        """The planner's status of this frame came."""
         if self._answered and stamp_ns < self._answered[-1]:
             self._answered.clear()
         self._answered.append(stamp_ns)

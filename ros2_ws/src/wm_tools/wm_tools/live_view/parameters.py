@@ -26,7 +26,6 @@ class ViewConfig(VehicleParameters):
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
 
     def check(self) -> None:
-        """See NodeParameters."""
         super().check()
         try:
             ipaddress.ip_address(self.address)
@@ -40,6 +39,5 @@ class ViewConfig(VehicleParameters):
 
     @property
     def camera_topic(self) -> str:
-        """The topic of the camera's images."""
         topic = self.topic("image_topic").replace("{camera}", self.camera)
         return f"{topic}/compressed" if self.image_transport == "compressed" else topic

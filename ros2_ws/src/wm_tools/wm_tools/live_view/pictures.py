@@ -61,7 +61,6 @@ def show_camera(picture: np.ndarray) -> Shown:
 
 
 def show_imagined(imagined: Imagined) -> Shown:
-    """The returns' distribution and the best future's pictures."""
     facts = {
         "best": None,
         "horizon": imagined.horizon,

@@ -76,7 +76,6 @@ class ViewServer:
         return self._port
 
     def stop(self) -> None:
-        """Close all connections and end the thread."""
         if self._thread.is_alive():
             self._in_its_loop(self._stopping.set)
             self._thread.join(_STOP_TIMEOUT_S)
@@ -97,7 +96,6 @@ class ViewServer:
 
     @property
     def watchers(self) -> int:
-        """How many browsers look at this moment."""
         return len(self._clients)
 
     # In the server's thread

@@ -164,7 +164,6 @@ class LiveState:
             heard.statuses.add(self._now_s(), latency_ms, missed, *map(_number, planned))
 
     def take_command(self, steer: float, throttle: float, brake: float) -> None:
-        """A command to the vehicle."""
         with self._lock:
             self._heard.arrivals["command"].add()
             self._heard.command = (steer, throttle, brake)
@@ -209,7 +208,6 @@ class LiveState:
         return self._heard.imagined
 
     def heard_anything(self) -> bool:
-        """Whether anything of the vehicle or its planner was heard."""
         with self._lock:
             return any(arrivals.age_s() is not None for arrivals in self._heard.arrivals.values())
 

@@ -84,7 +84,6 @@ class McapRecording:
 
     @property
     def dropped(self) -> int:
-        """Messages dropped so far because the disk was too slow."""
         return sum(self._dropped.values())
 
     def add_topic(self, topic: RecordedTopic) -> None:
