@@ -30,10 +30,10 @@ class ToyWorld(World):
     car = CarBody("vehicle.toy", 1.0, (1.0, 1.0, 1.0), 0.5, 0.1, ((0.5, 0.0),))
     camera = SensorSpec(NATIVE_VIEW, "rgb_front", width=8, height=8)
 
-    def reset(self, seed):
+    def _begin(self, seed):
         self.x = 0.0
 
-    def step(self, steer, throttle, brake):
+    def _advance(self, steer, throttle, brake):
         self.x += throttle
         home = self.x >= 3.0
         return StepOutcome(float(home), home, False, self.frames_per_tick, HOME if home else "")

@@ -111,6 +111,7 @@ class World(ABC):
 
     car: CarBody
     camera: SensorSpec  # the built-in one, at a size of its own
+    _over = True  # no episode runs
 
     def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
         """``fixed_delta_seconds``: length of a control tick [s], see ``frames_per_tick``, which raises ValueError;
@@ -119,13 +120,26 @@ class World(ABC):
         self._period_s = self.frames_per_tick * PHYSICS_PERIOD_S
         self._cars = cars
 
-    @abstractmethod
     def reset(self, seed: int) -> None:
         """Begin the episode of ``seed`` (0 to 2**63 - 1)."""
+        if seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {seed}")
+        self._begin(int(seed))
+        self._over = False
 
-    @abstractmethod
     def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
         """Hold one command for a control tick; raises RuntimeError before ``reset`` and after the end."""
+        if self._over:
+            raise RuntimeError("step() needs a running episode: call reset(seed) first")
+        outcome = self._advance(steer, throttle, brake)
+        self._over = outcome.terminated or outcome.truncated
+        return outcome
+
+    @abstractmethod
+    def _begin(self, seed: int) -> None: ...
+
+    @abstractmethod
+    def _advance(self, steer: float, throttle: float, brake: float) -> StepOutcome: ...
 
     @abstractmethod
     def state(self) -> CarState:
@@ -158,9 +172,3 @@ class World(ABC):
     @abstractmethod
     def expert(self) -> Expert:
         """An expert for the episode that has just begun."""
-
-
-def check_seed(seed: int) -> None:
-    """Raise ValueError for a seed below 0."""
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, got {seed}")

@@ -16,7 +16,7 @@ from wm_sim.carracing.expert import Expert
 from wm_sim.carracing.facts import FRAME_LIMIT, LAP_FINISHED, LEFT_FIELD
 from wm_sim.ground_view import Layer
 from wm_sim.spawn import SensorSpec
-from wm_sim.world import CarState, Collision, Marking, StepOutcome, World, check_seed
+from wm_sim.world import CarState, Collision, Marking, StepOutcome, World
 from wm_sim.world_facts import PHYSICS_PERIOD_S, TIME_LIMIT
 
 
@@ -28,27 +28,22 @@ class CarRacingWorld(World):
 
     _env: LazyCarRacing | None = None
 
-    def reset(self, seed: int) -> None:
-        """Begin an episode on the track of ``seed`` (0 to 2**63 - 1) with the car at rest on the start line."""
-        check_seed(seed)
+    def _begin(self, seed: int) -> None:
         # A new environment each time: Box2D's inner orders depend on what was in a world before, and an episode must
         # be a function of its seed and actions alone.
         self._env = LazyCarRacing()
-        self._env.reset(seed=int(seed))
+        self._env.reset(seed=seed)
         self._image = None
         self._frames = 0
-        self._over = False
         self._velocity = self._current_velocity()
         self._acceleration = (0.0, 0.0)
         self._wheels_off = self._wheels_off_road()
 
-    def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
+    def _advance(self, steer: float, throttle: float, brake: float) -> StepOutcome:
         """A lap is finished with the last tile of the road, not at the start line (gymnasium's rule). It is
         ``terminated``, as in gymnasium, since no reward follows it. The edge of the field is what the car can collide
         with, and the edge of the road the marking that it can cross.
         """
-        if self._env is None or self._over:
-            raise RuntimeError("step() needs a running episode: call reset(seed) first")
         action = np.array([steer, throttle, brake], np.float64)
         reward, terminated, lap_finished, frames = 0.0, False, False, 0
         while frames < self.frames_per_tick and self._frames < FRAME_LIMIT and not terminated:
@@ -62,7 +57,6 @@ class CarRacingWorld(World):
         self._acceleration = tuple((new - old) / period for new, old in zip(velocity, self._velocity, strict=True))
         self._velocity = velocity
         truncated = self._frames >= FRAME_LIMIT and not terminated
-        self._over = terminated or truncated
         before, self._wheels_off = self._wheels_off, self._wheels_off_road()
         left_field = terminated and not lap_finished
         return StepOutcome(

@@ -21,7 +21,7 @@ from wm_sim.traffic.expert import TrafficExpert
 from wm_sim.traffic.facts import ALL_WHEELS, COLLISION, LEFT_ROAD, TrafficFacts
 from wm_sim.traffic.placing import place_cars
 from wm_sim.traffic.road import LANES, MARKINGS, ROAD_HALF_WIDTH_M, SPEED_LIMIT, Curve, CurvedRoad, Surface, lane_offset
-from wm_sim.world import CarState, Collision, StepOutcome, World, check_seed
+from wm_sim.world import CarState, Collision, StepOutcome, World
 from wm_sim.world_facts import TIME_LIMIT
 
 POINTS_PER_M = 0.9
@@ -53,8 +53,7 @@ class TrafficWorld(World):
         self._above = GroundView(ABOVE)
         self._road: CurvedRoad | None = None
 
-    def reset(self, seed: int) -> None:
-        check_seed(seed)
+    def _begin(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self._curve = Curve(rng)
         self._surface = Surface(self._curve)
@@ -64,13 +63,11 @@ class TrafficWorld(World):
         self._ego = EgoCar(self._road, place, self._curve.heading(START_M), START_SPEED)
         self._others = place_cars(self._road, self._cars, START_M, self._lane, rng)
         self._road.vehicles = [self._ego, *self._others]
-        self._tick, self._over, self._image = 0, False, None
+        self._tick, self._image = 0, None
         self._velocity, self._acceleration = self._ego.velocity, np.zeros(2)
         self._settle()
 
-    def step(self, steer: float, throttle: float, brake: float) -> StepOutcome:
-        if self._road is None or self._over:
-            raise RuntimeError("step() needs a running episode: call reset(seed) first")
+    def _advance(self, steer: float, throttle: float, brake: float) -> StepOutcome:
         before_m, lying_on = self._along_m, self._lying_on
         for vehicle in self._others:
             vehicle.act()
@@ -185,7 +182,6 @@ class TrafficWorld(World):
         left_road = self._wheels_off_road == ALL_WHEELS
         failed = left_road or bool(collisions)
         truncated = self._tick >= self._ticks and not failed
-        self._over = failed or truncated
         reward = POINTS_PER_M * min(progress_m, SPEED_LIMIT * self._period_s) + (FAILURE_POINTS if failed else 0.0)
         ending = COLLISION if collisions else LEFT_ROAD if left_road else TIME_LIMIT if truncated else ""
         markings = tuple(MARKINGS[number][1] for number in sorted(crossed))
