@@ -66,7 +66,7 @@ class ImaginedDrives:
     def begin(
         self, which: Sequence[int], randoms: Sequence[np.random.Generator], state: Any = None
     ) -> list[dict[str, Any]]:
-        """Begin the drives ``which`` anew, in ``state`` (F,) where it is given. Returns where each begins."""
+        """Begin the drives ``which`` again, in ``state`` (F,) where it is given. Returns where each begins."""
         if state is None:
             found, places = self.starts.draw(randoms)
         else:
@@ -83,7 +83,7 @@ class ImaginedDrives:
         self, which: Sequence[int], actions: np.ndarray, randoms: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """One step of the drives ``which`` by actions (n, ·). Returns rewards, terminated, truncated, each (n,), and
-        infos. Raises ValueError for actions that are none."""
+        infos. Raises ValueError for invalid actions."""
         index = list(which)
         command = commands(np.asarray(actions, np.float32), "action", (len(index),), self.model.device)
         noise = None

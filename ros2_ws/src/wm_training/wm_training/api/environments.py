@@ -26,7 +26,7 @@ def _metadata(model: PretrainedWorldModel, **more: Any) -> dict[str, Any]:
 
 
 def _start_of(options: dict[str, Any] | None) -> Any:
-    """The state that a reset asks for, None for any. Raises ValueError for options that are none."""
+    """The state that a reset asks for, None for any. Raises ValueError for unknown options."""
     unknown = set(options or {}) - {"state"}
     if unknown:
         raise ValueError(f"unknown reset option {sorted(unknown)[0]!r}, expected 'state': a state (F,) to begin in")
@@ -79,7 +79,7 @@ class ImaginedDriving(gymnasium.Env):
         return self.drives.observations([0])[0], place
 
     def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One step; see the class. Raises ValueError for an action that is none, and before the first reset."""
+        """One step; see the class. Raises ValueError for an invalid action, ResetNeeded before the first reset."""
         if not self._going:
             raise gymnasium.error.ResetNeeded("call reset() first: no drive has begun, or the last one has ended")
         action = np.asarray(action, np.float32)
@@ -94,7 +94,7 @@ class ImaginedDriving(gymnasium.Env):
 
 
 class ImaginedDrivingVector(VectorEnv):
-    """N imagined drives in one batch: much faster than N environments. A drive that has ended begins anew in the step
+    """N imagined drives in one batch: much faster than N environments. A drive that has ended begins again in the step
     after (gymnasium's NEXT_STEP), whose action is not used and whose reward is 0."""
 
     metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -145,7 +145,7 @@ class ImaginedDrivingVector(VectorEnv):
         return self._observations(), self._infos(everything, places)
 
     def step(self, actions: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """One step of all drives. Raises ValueError for actions that are none."""
+        """One step of all drives. Raises ValueError for invalid actions."""
         if not self._randoms:
             raise gymnasium.error.ResetNeeded("call reset() first: no drive has begun")
         actions = np.asarray(actions, np.float32)

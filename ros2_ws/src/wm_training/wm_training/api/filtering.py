@@ -17,7 +17,7 @@ class Filtered(NamedTuple):
     states: Tensor
     """(B, T, F)."""
     surprise: Tensor
-    """(B, T): KL(posterior ‖ prior) of each row [nats]; in the first row of a new belief it is of no use."""
+    """(B, T): KL(posterior ‖ prior) of each row [nats]; in the first row of a new belief it means nothing."""
 
 
 def normal(seed: int, shape: tuple[int, ...], device: torch.device) -> Tensor:

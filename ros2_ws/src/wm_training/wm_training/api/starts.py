@@ -53,7 +53,7 @@ class GivenStarts:
     """Given states (M, F), all equally likely."""
 
     def __init__(self, model: PretrainedWorldModel, states: Tensor | np.ndarray):
-        """Raises ValueError for states that are none of the model."""
+        """Raises ValueError for states that do not fit the model."""
         self._states = model.checked_state(torch.as_tensor(states))
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> tuple[Tensor, list[dict]]:

@@ -110,7 +110,7 @@ class Imaginer:
         self, seen: Observations, imagined: dict[str, Tensor], drives: slice
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Decoded pictures (k, H + 1, C, H, W) and vectors (k, H + 1, V) of some drives, and the surprise (k, H) of
-        whoever saw the context and then these instead of what was really there."""
+        a model that saw the context and then these instead of what was really there."""
         states, actions = imagined["states"][drives], imagined["actions"][drives]
         pictures = self.model.decode(states)
         vectors = self.model.predict_vector(states).clamp(*self._vector_range)

@@ -11,7 +11,7 @@ from wm_training.augmentation.disturbances import Disturbance, draw_disturbance,
 from wm_training.augmentation.options import AugmentOptions
 
 USUAL_RATE_HZ = 10.0
-"""Rate of episodes that do not tell theirs: noise and disturbances need some length."""
+"""Rate of episodes that do not name theirs: noise and disturbances need some length."""
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ class PolicyTrainer:
     advice = ""
     """What to begin anew with when a number is not finite."""
     progress_of = ("step", "best", "trained_s")
-    """The attributes that tell how far a run is; last.pt holds them."""
+    """The attributes that say how far a run is; last.pt holds them."""
     measured = ("step", "validation")
-    """What is told of the best weights."""
+    """What is kept with the best weights."""
 
     trained_s = 0.0
     """Time of the training so far [s], without what stopped it in between."""
@@ -151,11 +151,11 @@ class PolicyTrainer:
         progress.pause_over()
 
     def _where(self) -> dict[str, int]:
-        """What else than updates is counted."""
+        """What is counted besides updates."""
         return {}
 
     def _noted(self, found: Mapping[str, float]) -> dict[str, float]:
-        """What the table tells of an update."""
+        """What the table notes of an update."""
         raise NotImplementedError
 
     def _judge(self, validation: Mapping[str, float]) -> None:

@@ -18,8 +18,8 @@ from wm_training.training.note_run import versions
 def trained(
     trainer: PolicyTrainer, program: str, plan: Callable[[PolicyTrainer], Iterable[str]]
 ) -> dict[str, Any] | None:
-    """Train, or go on with what was stopped; ``plan`` gives lines to say before. Returns what is told of the best
-    weights, which the policy then has; None where the training was stopped."""
+    """Train, or go on with what was stopped; ``plan`` gives lines to print first. Returns what was measured of
+    the best weights, which the policy then has; None where the training was stopped."""
     if trainer.options.resume == "auto":
         trainer.resume()
     for line in (*data_notes(trainer.data.train, trainer.data.val), *plan(trainer)):

@@ -33,7 +33,7 @@ class Cameras:
         on_error: Callable[[Exception], None],
     ):
         """``names`` are the sensor ids below the topic ``prefix``, ``image_size`` [px] what pictures are resized to;
-        ``tolerance_s`` and ``deadline_s`` [s] are the synchroniser's. ``on_error`` takes why a picture is none."""
+        ``tolerance_s`` and ``deadline_s`` [s] are the synchroniser's. ``on_error`` takes why a picture is unusable."""
         self._node = node
         self._names = tuple(names)
         self._size = image_size

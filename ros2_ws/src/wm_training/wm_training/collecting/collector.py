@@ -203,7 +203,7 @@ class Collector:
         self.node.send(Decision(BRAKE))
 
     def _begin_on_track(self, seed: int) -> None:
-        """Begin an episode on the track of ``seed``, with everybody as if started anew.
+        """Begin an episode on the track of ``seed``, with everything as if just started.
 
         The simulator stands still meanwhile: so no tick of the old episode is taken for one of the new, and a planner
         sees the new one's first image first.

@@ -72,7 +72,7 @@ class TickAssembler:
         return parts
 
     def restart(self) -> None:
-        """Forget everything, also the newest stamp: the clock may begin anew."""
+        """Forget everything, also the newest stamp: the clock may start again."""
         self._parts.clear()
         self._last = -1
 
@@ -81,7 +81,7 @@ class Standstill:
     """Notices that a car has stood for long: a planner that only brakes would fill an episode with one picture."""
 
     def __init__(self, limit_s: float):
-        """``limit_s`` of simulated time [s]; 0: a car may stand for ever."""
+        """``limit_s`` of simulated time [s]; 0: a car may stand forever."""
         self._limit_ns = limit_s * 1e9
         self._since_ns: int | None = None
 

@@ -47,7 +47,7 @@ class Options(Layers):
     """Train an RSSM world model on episodes. The defaults shown are those of --preset and --config."""
 
     resume: str = "auto"
-    """Checkpoint to continue from; auto takes output_dir/last.pt where it exists, none starts anew."""
+    """Checkpoint to continue from; auto takes output_dir/last.pt where it exists, none starts from scratch."""
     dry_run: bool = False
     """Print the resolved configuration, the size of every part of the model and the data, and train nothing."""
     settings: Settings = Settings()
@@ -111,7 +111,7 @@ def _train(options: Options, config: WorldModelTrainConfig) -> int:
 
 
 def _checkpoint(resume: str, last: Path) -> Path | None:
-    """The checkpoint to continue from, None to start anew."""
+    """The checkpoint to continue from, None to start from scratch."""
     if resume == "auto":
         return last if last.is_file() else None
     return None if resume == "none" else Path(resume).expanduser()

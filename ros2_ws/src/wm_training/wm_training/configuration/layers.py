@@ -97,7 +97,7 @@ def dump(config: WorldModelTrainConfig) -> str:
 
 def differences(saved: WorldModelTrainConfig, wanted: WorldModelTrainConfig) -> tuple[list[str], list[str]]:
     """Fields that differ, as "name saved → wanted": those that make another model, and the others. A wanted precision
-    auto is none of them: it takes the saved one."""
+    auto does not count: it takes the saved one."""
     model, others = [], []
     for name in FIELDS:
         one, two = getattr(saved, name), getattr(wanted, name)

@@ -14,7 +14,7 @@ ONE_SIZE = (("state_dim", "deterministic_dim"), ("latent_dim", "stochastic_dim")
 
 
 class NotSet(int):
-    """A default that nobody chose, told apart from the same number given on purpose; a plain int once checked."""
+    """A default that nobody chose, distinct from the same number given on purpose; a plain int once checked."""
 
 
 def typed(field: dataclasses.Field, value: Any) -> Any:

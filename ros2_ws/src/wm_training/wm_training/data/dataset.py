@@ -170,7 +170,7 @@ class SequenceDataset:
         self.imagined = sum(map(len, drives[own:]))
 
     def _check_agreement(self, like: Sequence[Traits]) -> None:
-        """Raise EpisodeError where the episodes are none for these settings, or do not fit each other and ``like``."""
+        """Raise EpisodeError where the episodes do not fit the settings, each other, or ``like``."""
         size, config = self.config.image_size, self.config
         for one in self.traits:
             for found, wanted, what, setting in (

@@ -51,7 +51,7 @@ def spell_seeds(seeds: list[int]) -> str:
 
 
 def _recording(meta: dict[str, Any]) -> dict[str, Any]:
-    """What an episode tells of who drove it."""
+    """What an episode says about who drove it."""
     told = {key: meta[key] for key in ("driver", "noise") if key in meta}
     planner = meta.get("planner")
     if isinstance(planner, dict):

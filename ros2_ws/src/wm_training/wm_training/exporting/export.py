@@ -100,7 +100,7 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
 
 
 def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measured: dict):
-    """``made_of``: the part of the provenance that the run tells; ``measured``: the fields that it measured itself."""
+    """``made_of``: the part of the provenance that comes from the run; ``measured``: the fields measured here."""
     meta = json.loads(payload["meta"])
     for key in ("cameras", "rate_hz", "vector"):
         if key not in meta:

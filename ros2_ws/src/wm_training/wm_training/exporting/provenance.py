@@ -1,4 +1,4 @@
-"""What ``bundle.json`` tells of how its model was made: the data, and the training run in figures."""
+"""What ``bundle.json`` says about how its model was made: the data, and the training run in figures."""
 
 import json
 from pathlib import Path
@@ -17,8 +17,8 @@ FOLDERS = ("data_path", "imagined_path", "output_dir")
 
 
 def training_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The checkpoint's settings; of folders only their names: bundles are given away, the machine is nobody's
-    business."""
+    """The checkpoint's settings; of folders only their names: bundles are given away, and paths of the machine are
+    private."""
     return config | {key: Path(config[key]).name for key in FOLDERS if key in config}
 
 
@@ -81,7 +81,7 @@ def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wall_time(seconds: list[float]) -> float:
-    """Seconds of a run whose clock begins anew each time that it is continued."""
+    """Seconds of a run whose clock starts at zero each time it is continued."""
     last_of_each = [now for now, after in zip(seconds, [*seconds[1:], 0.0], strict=True) if after < now]
     return sum(last_of_each)
 

@@ -12,7 +12,7 @@ from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
 
 STEPS = (1, 5, 15)
-"""Steps ahead that a bundle tells of."""
+"""Steps ahead for which a bundle has figures."""
 
 
 def open_loop_scores(

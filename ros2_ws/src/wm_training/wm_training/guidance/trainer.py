@@ -85,7 +85,7 @@ class FinetuneTrainer(PolicyTrainer):
         unused = draw_noise(self.data.config, options.batch_size, 1, self.world.model.cameras, 0, 0, self.device)
         found = self.learner.update(Sample(self.step, rows, unused))
         if options.labelled_share == 0.0:
-            del found["behaviour_cloning"]  # its labels are those of nobody
+            del found["behaviour_cloning"]  # there are no labels
         return found
 
     def validate(self) -> dict[str, float]:

@@ -12,9 +12,9 @@ from wm_training.model.world_model import WorldModel
 
 
 def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> SequenceDataset:
-    """The episodes of a split. Raises EpisodeError where there are none, or others than the model was made for."""
+    """The episodes of a split. Raises EpisodeError where there are none, or where they do not fit the model."""
     like = [model_traits(model)] if model.trained_on else []
-    # Windows are cut by whoever needs them, so that an episode need not be as long as those of training.
+    # Callers cut their own windows, so an episode need not be as long as those of training.
     data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split, like=like)
     if not data.files:
         raise EpisodeError(
@@ -39,7 +39,7 @@ def model_traits(model: WorldModel) -> Traits:
 
 
 def mean_reward(data: SequenceDataset) -> float:
-    """Of all recorded rows: of the training split it is what somebody who knows the training data would say."""
+    """Of all recorded rows: that of the training split is the guess of a model that knows nothing but the data."""
     return float(np.concatenate([episode.rewards for episode in data.episodes]).mean(dtype=np.float64))
 
 

@@ -22,7 +22,7 @@ class Batch(NamedTuple):
     terminal: Tensor
     """(B, T): 1.0 where a_t ended the episode for good."""
     is_first: Tensor
-    """(B, T): 1.0 where the belief must start anew."""
+    """(B, T): 1.0 where a new belief begins."""
     expert: Tensor
     """(B, T, 2): the expert's (steer, longitudinal) at o_t."""
     expert_weight: Tensor

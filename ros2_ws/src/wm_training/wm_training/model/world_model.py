@@ -23,7 +23,7 @@ class WorldModel(nn.Module):
         self.channels = channels
         self.cameras = channels // 3
         self.trained_on: dict[str, Any] = {}
-        """Meta of the episodes it was trained on; empty where nobody told."""
+        """Meta of the episodes it was trained on; empty where that is unknown."""
         hidden = config.hidden_dim
         self.encoder = Encoder(config, self.cameras, vector_size, hidden)
         self.rssm = RSSM(config, embedding=hidden)

@@ -31,7 +31,7 @@ class EventFiles:
         elif any(file.stat().st_ctime >= int(time.time()) for file in older):
             # TensorBoard reads files by the second in their names, and this one must be read after the older ones.
             time.sleep(1.0)
-        # Steps count updates done, so the first step that is to be shown anew is the next one.
+        # Steps count updates done, so the first step to be shown again is the next one.
         self._writer = SummaryWriter(str(folder), purge_step=first_update + 1)
         if is_dataclass(config):
             lines = [f"| {name} | {value} |" for name, value in asdict(config).items()]

@@ -1,4 +1,4 @@
-"""The Monitor: one place that the trainer tells everything to, and that shows, stores and judges it.
+"""The Monitor: one place to which the trainer reports everything; it shows, stores and judges it.
 
 Files, all in the run's folder; docs/monitoring.md describes them:
 

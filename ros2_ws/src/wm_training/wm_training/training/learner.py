@@ -69,7 +69,7 @@ class Learner:
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Losses and metrics of a batch on the CPU or the device, without gradients."""
         device = self.ranks.device
-        # Not compiled: every new batch size would be compiled anew.
+        # Not compiled: every new batch size would be compiled again.
         with torch.no_grad(), self._autocast(), torch.compiler.set_stance("force_eager"):
             return self.objective(batch.to(device), noise.to(device))
 

@@ -75,7 +75,7 @@ class WorldModelTrainer:
 
     @property
     def asked(self) -> WorldModelTrainConfig:
-        """The configuration as it was given, with precision auto where nobody chose: other machines may."""
+        """The configuration as it was given, with precision auto where none was chosen: other machines may choose."""
         return self.config.with_changes(precision=self.arithmetic.asked)
 
     @property
@@ -181,7 +181,7 @@ class WorldModelTrainer:
         return Sample(step, batch.channels_last() if self._channels_last() else batch, noise.part(rows))
 
     def _shared(self, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Means over the processes where somebody reads them, this process's own numbers in between."""
+        """Means over the processes where they are read, this process's own numbers in between."""
         read = self.step % self.config.log_every == 0 or self.step % self.steps_per_epoch == 0
         return self.ranks.mean(metrics) if read else metrics
 
