@@ -185,7 +185,11 @@ def test_a_watchdog_that_is_ended_brakes_first_if_the_vehicle_may_move(rig, doma
     with start_watchdog(domain, "timeout_s:=30.0") as watchdog:
         rig.until(lambda: control.get_subscription_count() == 2, START_S)  # the rig's own and the watchdog's
         rig.run_for(SETTLE_S)
-        control.publish(CarlaEgoVehicleControl(throttle=0.0, brake=brake))
+        deadline_s = time.monotonic() + START_S
+        while "watching: " not in watchdog.output() and time.monotonic() < deadline_s:
+            # More than once: that we know of the watchdog does not mean that it knows of us.
+            control.publish(CarlaEgoVehicleControl(throttle=0.0, brake=brake))
+            rig.run_for(SETTLE_S)
         until_watching(rig, watchdog)
         rig.commands.clear()
         watchdog.process.send_signal(signal.SIGTERM)
