@@ -177,9 +177,10 @@ OFFSETS = st.builds(lambda ms, ahead: ms if ahead else -ms, FAR_MS, st.booleans(
 @settings(max_examples=60, deadline=None)
 def test_an_odd_stamp_costs_its_own_row_at_most_and_is_counted(runs, ahead, steps, data):
     name = data.draw(st.sampled_from([*SIGNALS[:5], "front", "left"]))
-    # At the edge of a run a stamp is not out of line, only early or late: no row is near it.
+    # At the edge of a run a stamp is not out of line, only early or late: no row is near it. Of the first two pictures
+    # of a short run, the second set back, nothing tells which is the odd one.
     ends = np.cumsum([pictures for _, pictures in runs]).tolist()
-    inner = [end - back for end, (_, pictures) in zip(ends, runs, strict=True) for back in range(2, pictures)]
+    inner = [end - back for end, (_, pictures) in zip(ends, runs, strict=True) for back in range(2, pictures - 1)]
     number = data.draw(st.sampled_from(inner))
     world = World(runs, {(name, number): data.draw(OFFSETS)})
     made = world.drive(ahead, without=() if steps else ("step",))
