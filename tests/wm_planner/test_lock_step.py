@@ -11,8 +11,8 @@ from wm_planner.config import PlannerConfig
 from wm_sim.config import BridgeConfig
 from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.trial import wait_of
+from wm_tools.drive.controllers import Controller
 from wm_tools.drive.drive_options import DriveOptions
-from wm_tools.drive.entries import Entry
 from wm_tools.drive.runner import parameters_of
 from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED, replay_config
 
@@ -39,9 +39,9 @@ def test_the_built_in_simulator_waits_as_long_as_the_others_are_told():
 
 def test_all_who_decide_in_lock_step_take_the_same_parameters(manifest):
     bundle = SimpleNamespace(manifest=manifest, path=Path("bundle"))
-    drive = parameters_of(DriveOptions(real_time_factor=0.0), bundle, Entry("planner", "planner"))
+    drive = parameters_of(DriveOptions(real_time_factor=0.0), bundle, Controller("planner", "planner"))
     assert ALL_OF_IT.items() <= drive.items()
-    assert not ALL_OF_IT.keys() & parameters_of(DriveOptions(), bundle, Entry("planner", "planner")).keys()
+    assert not ALL_OF_IT.keys() & parameters_of(DriveOptions(), bundle, Controller("planner", "planner")).keys()
     assert wait_of(BenchmarkOptions()) == lock_step.EMBEDDED_WAIT_S
     assert wait_of(BenchmarkOptions(simulator=EXTERNAL, max_steps=1)) == lock_step.BRIDGE_WAIT_S
     config = replay_config(bundle.path, ())

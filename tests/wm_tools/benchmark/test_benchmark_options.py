@@ -8,7 +8,7 @@ from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.benchmark.gate import check_thresholds, judge_summary
 from wm_tools.benchmark.plan import plan_trials
 from wm_tools.common.errors import EvaluationError
-from wm_tools.drive.entries import Entry
+from wm_tools.drive.controllers import Controller
 
 
 def test_seeds_are_ranges_with_both_ends_and_lists():
@@ -19,17 +19,17 @@ def test_seeds_are_ranges_with_both_ends_and_lists():
 
 def test_a_controller_is_one_of_drives_or_a_bundle_of_its_own():
     options = parse_options(["--controllers", "planner,old=some/bundle,expert"])
-    old = Entry("old", "planner", Path("some/bundle"))
-    assert options.controllers == (Entry("planner", "planner"), old, Entry("expert", "expert"))
+    old = Controller("old", "planner", Path("some/bundle"))
+    assert options.controllers == (Controller("planner", "planner"), old, Controller("expert", "expert"))
     assert [entry.has_model for entry in options.controllers] == [True, True, False]
 
 
 def test_a_file_is_a_policy_that_drives_alone_in_every_mode():
     options = parse_options(["--controllers", "planner,clone=runs/clone.onnx"])
-    clone = Entry("clone", "policy", policy=Path("runs/clone.onnx"))
+    clone = Controller("clone", "policy", policy=Path("runs/clone.onnx"))
     assert options.controllers[1] == clone and options.modes_of(clone) == ("lock-step", "real-time")
     named = parse_options(["--controllers", "policy", "--set", "proposal_policy=clone.onnx"])
-    assert named.controllers == (Entry("policy", "policy"),)
+    assert named.controllers == (Controller("policy", "policy"),)
 
 
 def test_expert_and_random_drive_in_lock_step_only_and_are_not_swept():

@@ -9,7 +9,7 @@ from wm_tools.benchmark.benchmark_options import parse_options
 from wm_tools.benchmark.runner import settings_of
 from wm_tools.benchmark.store import EpisodeStore
 from wm_tools.common.errors import DriveError
-from wm_tools.drive.entries import read_policies
+from wm_tools.drive.controllers import read_policies
 
 
 @pytest.fixture(scope="module")

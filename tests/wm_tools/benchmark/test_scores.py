@@ -12,7 +12,7 @@ from wm_tools.benchmark.figures import FIGURES
 from wm_tools.benchmark.scores import check_write_scores, write_scores
 from wm_tools.benchmark.summary import build_summary
 from wm_tools.common.errors import DriveError
-from wm_tools.drive.entries import Entry
+from wm_tools.drive.controllers import Controller
 
 ENTRIES = [
     {"name": "planner", "kind": "planner", "bundle": "tiny-test (0123456789ab)"},
@@ -93,8 +93,11 @@ def test_a_single_track_gives_a_figure_without_an_interval(bundle):
     "changes, words",
     [
         ({"simulator": "external"}, "expected --simulator embedded, found external"),
-        ({"controllers": (Entry("expert", "expert"),)}, "expected planner or another that drives the bundle, found e"),
-        ({"controllers": (Entry("old", "planner", Path("b")),)}, "drives the bundle, found old"),
+        (
+            {"controllers": (Controller("expert", "expert"),)},
+            "expected planner or another that drives the bundle, found e",
+        ),
+        ({"controllers": (Controller("old", "planner", Path("b")),)}, "drives the bundle, found old"),
     ],
 )
 def test_a_benchmark_whose_scores_are_not_the_bundles_is_refused_before_it_drives(bundle, changes, words):

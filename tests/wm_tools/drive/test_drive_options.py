@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from wm_planner.planning.solvers import SOLVERS
+from wm_tools.drive.controllers import Controller
 from wm_tools.drive.drive_options import DriveOptions, parse_options
-from wm_tools.drive.entries import Entry
 
 
 def test_defaults_drive_three_unseen_tracks_with_all_controllers():
@@ -46,7 +46,10 @@ def test_every_solver_is_a_controller():
 
 def test_a_policy_file_is_a_controller_that_drives_with_it_alone():
     options = parse_options(["--controllers", "actor", "clone=runs/clone.onnx"])
-    assert options.entries == (Entry("actor", "actor"), Entry("clone", "policy", policy=Path("runs/clone.onnx")))
+    assert options.entries == (
+        Controller("actor", "actor"),
+        Controller("clone", "policy", policy=Path("runs/clone.onnx")),
+    )
     parameters = options.entries[1].planner_parameters(SimpleNamespace(path=Path("bundle")), "ego_vehicle", ())
     wanted = {"solver": "policy", "proposal_policy": str(Path.cwd() / "runs" / "clone.onnx")}
     assert wanted.items() <= parameters.items()

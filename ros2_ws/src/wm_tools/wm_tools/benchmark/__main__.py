@@ -24,7 +24,7 @@ from wm_tools.common.errors import DriveError, EvaluationError
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.ros_words import own_words
 from wm_tools.drive.bundle_scores import KnownScores
-from wm_tools.drive.entries import read_policies
+from wm_tools.drive.controllers import read_policies
 from wm_tools.drive.runner import shipped_bundle
 
 EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3

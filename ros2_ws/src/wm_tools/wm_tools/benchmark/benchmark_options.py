@@ -11,8 +11,8 @@ from wm_sim.worlds import DEFAULT_WORLD
 from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.common.errors import DriveError
 from wm_tools.common.shared_options import Thresholds
+from wm_tools.drive.controllers import CONTROLLERS, REFERENCES, Controller, check_controllers, controller_of
 from wm_tools.drive.drive_options import DrivingOptions, Seeds, require
-from wm_tools.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 
 LOCK_STEP, REAL_TIME = "lock-step", "real-time"
 MODES = (LOCK_STEP, REAL_TIME)
@@ -20,8 +20,8 @@ AS_FOUND = "as-found"  # the mode of a simulator that was running before
 EMBEDDED, EXTERNAL = "embedded", "external"
 
 
-def _read_entries(given: list[str]) -> tuple[Entry, ...]:
-    return tuple(entry_of(part) for part in ",".join(given).split(","))
+def _read_entries(given: list[str]) -> tuple[Controller, ...]:
+    return tuple(controller_of(part) for part in ",".join(given).split(","))
 
 
 def _read_modes(given: list[str]) -> tuple[str, ...]:
@@ -75,10 +75,10 @@ class BenchmarkOptions(DrivingOptions):
     output: Annotated[Path, option("DIR")] = Path("out/benchmark")
     """Folder for the results."""
     controllers: Annotated[
-        tuple[Entry, ...],
+        tuple[Controller, ...],
         words(_read_entries, "NAME,NAME…", lambda entries: [",".join(entry.name for entry in entries)]),
         option(meaning=_CONTROLLERS_HELP),
-    ] = tuple(Entry(name, name) for name in ("planner", "actor", *REFERENCES))
+    ] = tuple(Controller(name, name) for name in ("planner", "actor", *REFERENCES))
     seeds: Seeds = tuple(range(3000, 3010))
     """Tracks: 3000:3009 (both ends are driven), 1,5,7 or both mixed."""
     episodes: Annotated[int | None, option("N", default="all")] = None
@@ -111,7 +111,7 @@ class BenchmarkOptions(DrivingOptions):
             "neither --world nor --objects-definition-file, which are the built-in one's",
             "one of them",
         )
-        check_entries(self.controllers, self.parameters)
+        check_controllers(self.controllers, self.parameters)
         names = [entry.name for entry in self.controllers]
         require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode once", self.modes)
         count, most = self.episodes, len(self.seeds)
@@ -130,7 +130,7 @@ class BenchmarkOptions(DrivingOptions):
         """The seeds that are driven."""
         return self.seeds[: self.episodes]
 
-    def modes_of(self, entry: Entry) -> tuple[str, ...]:
+    def modes_of(self, entry: Controller) -> tuple[str, ...]:
         """How a controller drives: expert and random have no latency, so they drive in lock-step alone."""
         if self.simulator == EXTERNAL:
             return (AS_FOUND,)

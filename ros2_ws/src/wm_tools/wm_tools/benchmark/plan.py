@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from wm_tools.benchmark.benchmark_options import BenchmarkOptions
 from wm_tools.benchmark.disturbance import Disturbance
-from wm_tools.drive.entries import Entry
+from wm_tools.drive.controllers import Controller
 
 
 @dataclass(frozen=True)
 class Trial:
     """One episode to drive: ``seed`` is its track, where the simulator can be told; ``mode`` as in options."""
 
-    entry: Entry
+    entry: Controller
     mode: str
     disturbance: Disturbance | None
     seed: int

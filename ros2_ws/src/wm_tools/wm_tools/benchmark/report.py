@@ -15,7 +15,7 @@ from wm_tools.benchmark.disturbance import KINDS
 from wm_tools.benchmark.figures import BY_NAME, FIGURES, SCORE, Figure, score_interval
 from wm_tools.benchmark.summary import AT_SIZES, grouped
 from wm_tools.benchmark.terminal import difference_cells
-from wm_tools.drive.entries import REFERENCES
+from wm_tools.drive.controllers import REFERENCES
 
 TRACKS_HEIGHT = 320  # [px]
 _INTERVAL, _FAILED = Head("95 %", "bootstrap_interval"), Head("Failed", "failed_episodes")

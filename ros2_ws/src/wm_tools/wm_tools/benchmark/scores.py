@@ -11,7 +11,7 @@ from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, Sco
 
 from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
 from wm_tools.common.errors import DriveError
-from wm_tools.drive.entries import REFERENCES
+from wm_tools.drive.controllers import REFERENCES
 
 
 def check_write_scores(options: BenchmarkOptions, bundle: Bundle) -> None:

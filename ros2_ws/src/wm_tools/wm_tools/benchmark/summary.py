@@ -112,31 +112,26 @@ def _compare(first: Sequence[dict], second: Sequence[dict]) -> dict | None:
 def _sweeps(episodes: Sequence[dict]) -> list[dict]:
     """For every disturbance that was swept, controller and mode: the score at each size, and at none."""
     found = []
-    for name in dict.fromkeys(episode["disturbance"]["name"] for episode in episodes if episode["disturbance"]):
-        swept = [episode for episode in episodes if (episode["disturbance"] or {}).get("name") == name]
-        for some in grouped(swept, "controller", "mode"):
-            controller, mode = some[0]["controller"], some[0]["mode"]
-            without = [
-                episode
-                for episode in episodes
-                if not episode["disturbance"] and (episode["controller"], episode["mode"]) == (controller, mode)
-            ]
-            kind = KINDS[name]
-            sizes = {kind.none: without} if without else {}
-            for episode in some:
-                sizes.setdefault(episode["disturbance"]["size"], []).append(episode)
-            points = [_point(size, sizes[size]) for size in sorted(sizes)]
-            found.append(
-                {
-                    "disturbance": name,
-                    "label": kind.label,
-                    "unit": kind.unit,
-                    "none": kind.none,
-                    "controller": controller,
-                    "mode": mode,
-                    "points": points,
-                }
-            )
+    swept = [{**episode, "kind": episode["disturbance"]["name"]} for episode in episodes if episode["disturbance"]]
+    for some in grouped(swept, "kind", "controller", "mode"):
+        name, controller, mode = (some[0][key] for key in ("kind", "controller", "mode"))
+        kind, sizes = KINDS[name], {}
+        for episode in episodes:
+            if (episode["controller"], episode["mode"]) == (controller, mode) and not episode["disturbance"]:
+                sizes.setdefault(kind.none, []).append(episode)
+        for episode in some:
+            sizes.setdefault(episode["disturbance"]["size"], []).append(episode)
+        found.append(
+            {
+                "disturbance": name,
+                "label": kind.label,
+                "unit": kind.unit,
+                "none": kind.none,
+                "controller": controller,
+                "mode": mode,
+                "points": [_point(size, sizes[size]) for size in sorted(sizes)],
+            }
+        )
     return found
 
 

@@ -14,9 +14,9 @@ from wm_tools.common.errors import DriveError
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.ros_words import own_words
 from wm_tools.drive.bundle_scores import KnownScores
+from wm_tools.drive.controllers import read_policies
 from wm_tools.drive.drive_options import DriveOptions, parse_options
 from wm_tools.drive.embedded import check_cameras
-from wm_tools.drive.entries import read_policies
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report
 from wm_tools.drive.runner import check_planners, drive_controller, parameters_of, shipped_bundle

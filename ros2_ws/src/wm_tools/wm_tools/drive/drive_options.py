@@ -11,8 +11,8 @@ from wm_planner.errors import ConfigError
 
 from wm_tools.common.errors import DriveError
 from wm_tools.common.shared_options import PlannerParameters, require_each_once, require_folder
+from wm_tools.drive.controllers import CONTROLLERS, REFERENCES, Controller, check_controllers, controller_of
 from wm_tools.drive.embedded import EmbeddedOptions
-from wm_tools.drive.entries import CONTROLLERS, REFERENCES, Entry, check_entries, entry_of
 
 _MAX_SEED = 2**31 - 1
 
@@ -42,7 +42,7 @@ def _spell_seeds(seeds: tuple[int, ...]) -> list[str]:
 
 
 def _controller(text: str) -> str:
-    entry_of(text)  # refuses what is none
+    controller_of(text)  # refuses what is none
     return text
 
 
@@ -97,7 +97,7 @@ class DriveOptions(DrivingOptions):
     random always drive as fast as possible."""
 
     def __post_init__(self):
-        check_entries(self.entries, self.parameters)
+        check_controllers(self.entries, self.parameters)
         others = [text for text, entry in zip(self.controllers, self.entries, strict=True) if entry.bundle]
         known = f"some of {', '.join(CONTROLLERS)} or NAME=FILE.onnx (benchmark compares bundles)"
         require(not others, "--controllers", known, others)
@@ -107,9 +107,9 @@ class DriveOptions(DrivingOptions):
         super().__post_init__()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[Controller, ...]:
         """The controllers, read."""
-        return tuple(entry_of(text) for text in self.controllers)
+        return tuple(controller_of(text) for text in self.controllers)
 
 
 def require(holds, what: str, expected: str, found) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from wm_evaluation.report import Chart, Section, widget
 from wm_evaluation.report.charts import Panel, Series, panels
 
-from wm_tools.drive.imagination import Moment, moments_of, strip_steps, strips
+from wm_tools.drive.imagined_moments import Moment, moments_of, strip_steps, strips
 from wm_tools.drive.pictures import jpeg_uri, tile
 from wm_tools.drive.records import Episode
 

@@ -6,7 +6,7 @@ from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, scor
 from wm_evaluation.wording import counted, spell_interval, spell_number
 
 from wm_tools.drive.bundle_scores import open_loop_table
-from wm_tools.drive.imagination import Moment, moments_of, pick_moments, prediction_errors, strips
+from wm_tools.drive.imagined_moments import Moment, moments_of, pick_moments, prediction_errors, strips
 from wm_tools.drive.pictures import jpeg_uri
 from wm_tools.drive.records import Episode
 from wm_tools.drive.replay import ahead_labels, replay_section

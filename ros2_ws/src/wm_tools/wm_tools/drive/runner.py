@@ -11,10 +11,10 @@ from wm_planner.errors import PlannerError
 from wm_planner.pilot.preflight import check
 
 from wm_tools.common.errors import DriveError
+from wm_tools.drive.controllers import Controller
 from wm_tools.drive.domain import own_domain, ros_context
 from wm_tools.drive.drive_options import DriveOptions
 from wm_tools.drive.embedded import simulator_parameters
-from wm_tools.drive.entries import Entry
 from wm_tools.drive.pictures import FrameReader
 from wm_tools.drive.processes import ProcessGroup
 from wm_tools.drive.recorder_node import RecorderNode
@@ -42,7 +42,7 @@ def shipped_bundle() -> Path:
 
 
 def drive_controller(
-    entry: Entry,
+    entry: Controller,
     options: DriveOptions,
     bundle: Bundle,
     on_progress: Callable[[EpisodeCollector], None],
@@ -85,7 +85,7 @@ def drive_controller(
     return collector.close()
 
 
-def parameters_of(options: DriveOptions, bundle: Bundle, entry: Entry) -> dict:
+def parameters_of(options: DriveOptions, bundle: Bundle, entry: Controller) -> dict:
     wait_s = EMBEDDED_WAIT_S if options.real_time_factor == 0.0 else None
     rate_hz = 1.0 / (IMAGINED_EVERY * bundle.manifest.control_period_s)
     return entry.planner_parameters(bundle, options.role_name, options.parameters, wait_s, imagined_rate_hz=rate_hz)

@@ -7,7 +7,7 @@ from wm_evaluation.wording import spell_number
 from wm_planner.planning.solvers import SOLVERS
 
 from wm_tools.drive.bundle_scores import KnownScores
-from wm_tools.drive.entries import REFERENCES
+from wm_tools.drive.controllers import REFERENCES
 from wm_tools.drive.records import Episode
 from wm_tools.drive.statistics import DriveFigures, drive_figures, mean_and_interval
 

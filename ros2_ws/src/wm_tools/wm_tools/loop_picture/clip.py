@@ -13,7 +13,7 @@ from wm_planner.engine.engine import Engine
 
 from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import BagError, EvaluationError
-from wm_tools.drive.imagination import SETTLED_S
+from wm_tools.drive.imagined_moments import SETTLED_S
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.recording import Recording, Stretch
 from wm_tools.evaluate_bag.replay import Beliefs, Replay

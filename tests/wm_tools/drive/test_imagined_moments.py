@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from wm_tools.drive.imagination import moments_of, pick_moments, prediction_errors, strip_steps, strips
+from wm_tools.drive.imagined_moments import moments_of, pick_moments, prediction_errors, strip_steps, strips
 
 
 def test_real_frames_are_those_of_the_imagined_times(episode):

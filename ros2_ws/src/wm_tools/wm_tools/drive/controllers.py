@@ -18,7 +18,7 @@ CONTROLLERS = ("planner", *SOLVERS, *REFERENCES)
 
 
 @dataclass(frozen=True)
-class Entry:
+class Controller:
     """One controller: ``kind`` is one of CONTROLLERS, ``bundle`` None for the common one, ``policy`` None for the
     planner's parameter ``proposal_policy``."""
 
@@ -57,11 +57,11 @@ class Entry:
         }
 
 
-def entry_of(text: str) -> Entry:
+def controller_of(text: str) -> Controller:
     """``NAME`` of CONTROLLERS, ``NAME=BUNDLE_DIR`` or ``NAME=FILE.onnx`` with another name. Raises DriveError."""
     name, equals, place = text.partition("=")
     if not equals and name in CONTROLLERS:
-        return Entry(name, name)
+        return Controller(name, name)
     usable = name.isascii() and name.isidentifier() and name not in CONTROLLERS
     if not equals or not place or not usable:
         raise DriveError(
@@ -69,11 +69,11 @@ def entry_of(text: str) -> Entry:
             f"NAME=FILE.onnx with another name, found '{text}'{did_you_mean(name, CONTROLLERS)}"
         )
     if place.endswith(".onnx"):
-        return Entry(name, "policy", policy=Path(place))
-    return Entry(name, "planner", bundle=Path(place))
+        return Controller(name, "policy", policy=Path(place))
+    return Controller(name, "planner", bundle=Path(place))
 
 
-def check_entries(entries: Sequence[Entry], parameters: Sequence[tuple[str, object]]) -> None:
+def check_controllers(entries: Sequence[Controller], parameters: Sequence[tuple[str, object]]) -> None:
     """Raise DriveError for a name that occurs twice, or a policy without a file; ``parameters`` are the planner's."""
     names = [entry.name for entry in entries]
     if not names or len(set(names)) < len(names):
@@ -88,7 +88,7 @@ def check_entries(entries: Sequence[Entry], parameters: Sequence[tuple[str, obje
 
 
 def read_policies(
-    entries: Sequence[Entry], parameters: Sequence[tuple[str, object]], bundles: Mapping[str, Bundle]
+    entries: Sequence[Controller], parameters: Sequence[tuple[str, object]], bundles: Mapping[str, Bundle]
 ) -> dict[str, PolicyFile]:
     """The policy file of each controller that asks one, checked against its bundle; all by controller's name. Raises
     DriveError."""
@@ -105,7 +105,7 @@ def read_policies(
     return policies
 
 
-def _policy_of(entry: Entry, parameters: Sequence[tuple[str, object]]) -> Path | None:
+def _policy_of(entry: Controller, parameters: Sequence[tuple[str, object]]) -> Path | None:
     """The file of the policy that a controller asks: the actor's plan is nobody else's."""
     if not entry.has_model or entry.kind == "actor":
         return None
