@@ -10,8 +10,8 @@ from wm_planner.errors import ConfigError
 from wm_planner.planning.costs import check_costs, make_costs
 from wm_planner.planning.costs.action_rate import ActionRateCost
 from wm_planner.planning.costs.deviation import DeviationCost
-from wm_planner.planning.costs.risk import DisagreementCost, SpreadCost
 from wm_planner.planning.costs.steering_speed import SteeringSpeedCost
+from wm_planner.planning.costs.uncertainty import DisagreementCost, SpreadCost
 from wm_planner.planning.solvers import SOLVERS
 from wm_planner.planning.solvers.actor_only import ActorOnly
 from wm_planner.planning.solvers.cem import CEM

@@ -7,7 +7,7 @@ import pytest
 from fake_planner import HORIZON, IMAGE, SPEED, cem, make_planner, observe, settings
 from wm_planner.engine.imagined import Imagined
 from wm_planner.errors import NonFiniteError, PlanError, PlannerError
-from wm_planner.planning.costs.risk import SpreadCost
+from wm_planner.planning.costs.uncertainty import SpreadCost
 from wm_planner.planning.limits import ActionLimits
 from wm_planner.planning.plan import check_actions
 from wm_planner.planning.planner import Planner

@@ -8,8 +8,8 @@ from wm_planner.engine.imagined import Imagined
 from wm_planner.planning.costs.action_rate import ActionRateCost
 from wm_planner.planning.costs.base import CostContext, Futures
 from wm_planner.planning.costs.deviation import DeviationCost
-from wm_planner.planning.costs.risk import DisagreementCost, SpreadCost
 from wm_planner.planning.costs.steering_speed import SteeringSpeedCost
+from wm_planner.planning.costs.uncertainty import DisagreementCost, SpreadCost
 from wm_planner.planning.scoring import Scorer, imagined_returns, return_weights
 
 

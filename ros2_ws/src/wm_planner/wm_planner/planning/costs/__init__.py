@@ -1,4 +1,4 @@
-"""The costs of a plan: what each file of this folder adds to the choice."""
+"""The costs of a plan, one or more in each file of this folder; they are subtracted in the files' order."""
 
 from __future__ import annotations
 
