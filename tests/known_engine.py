@@ -7,8 +7,8 @@ import numpy as np
 from make_episodes import make_episode
 from wm_bundle import BundleManifest, CameraSpec, ImageSpec, LatentSpec, VectorSpec
 from wm_planner.engine.imagined import Imagined
+from wm_tools.evaluate_bag.offline_pilot import Beliefs
 from wm_tools.evaluate_bag.recording import Stretch
-from wm_tools.evaluate_bag.replay import Beliefs
 
 
 class KnownEngine:

@@ -15,8 +15,8 @@ from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place
 from wm_tools.evaluate_bag.moments import Moment
+from wm_tools.evaluate_bag.offline_pilot import Decided
 from wm_tools.evaluate_bag.one_step import OneStep, PictureScores
-from wm_tools.evaluate_bag.replay import Decided
 
 NAN = float("nan")
 SETTINGS = ScoreSettings(horizon=6, resamples=40)

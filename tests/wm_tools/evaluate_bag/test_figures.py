@@ -11,9 +11,9 @@ from wm_planner.pilot.modes import Mode
 from wm_tools.evaluate_bag.comparison import Evaluation, difference_of
 from wm_tools.evaluate_bag.figures import figure_names, figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place
+from wm_tools.evaluate_bag.offline_pilot import Decided
 from wm_tools.evaluate_bag.one_step import OneStep, PictureScores, predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop
-from wm_tools.evaluate_bag.replay import Decided
 
 SETTINGS = ScoreSettings(horizon=5, resamples=200)
 

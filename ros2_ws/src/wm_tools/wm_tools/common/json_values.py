@@ -1,19 +1,11 @@
-"""Result files in JSON, which has no number that is not finite."""
+"""What JSON can hold."""
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
-
-from wm_bundle import files
-
-
-def write_json(path: Path, value) -> None:
-    """Write a file, completely or not at all; None for every number that is not finite. Raises OSError."""
-    files.write_json(path, without_nan(value))
 
 
 def without_nan(value):
-    """The same with None for every number that is not finite. Tuples become lists."""
+    """The same with None for every number that is not finite, of which JSON has none. Tuples become lists."""
     if isinstance(value, Mapping):
         return {key: without_nan(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

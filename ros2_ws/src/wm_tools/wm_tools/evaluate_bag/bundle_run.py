@@ -19,23 +19,27 @@ from wm_tools.evaluate_bag.figures import figures_of
 from wm_tools.evaluate_bag.frames import Frames, Place, joined
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.moments import LEAD_S, Moment, MomentKeeper, Scores, clip_starts
+from wm_tools.evaluate_bag.offline_pilot import Beliefs, OfflinePilot
 from wm_tools.evaluate_bag.one_step import predict_next
 from wm_tools.evaluate_bag.open_loop import OpenLoop
 from wm_tools.evaluate_bag.recording import Recording, Stretch
-from wm_tools.evaluate_bag.replay import Beliefs, Replay
 
 
 class BundleRun:
     """Takes in a recording; ``evaluation`` is what was found."""
 
     def __init__(
-        self, options: EvaluateOptions, replay: Replay, settings: ScoreSettings, wanted: Sequence[Moment] | None = None
+        self,
+        options: EvaluateOptions,
+        pilot: OfflinePilot,
+        settings: ScoreSettings,
+        wanted: Sequence[Moment] | None = None,
     ):
         """``wanted``: moments of another bundle whose frames are to be shown; None: find the worst of this one."""
         self._options = options
-        self._replay = replay
+        self._pilot = pilot
         self._settings = settings
-        self._engine = replay.parts.engine
+        self._engine = pilot.parts.engine
         self._open_loop = OpenLoop(self._engine, settings, options.samples, options.stride)
         self._wanted = wanted
         self._shown: list[Moment] = []
@@ -91,7 +95,7 @@ class BundleRun:
 
     def _take(self, stretch: Stretch, progress: ProgressBar) -> None:
         episode, seed = stretch.episode, (self._options.seed, len(self._parts))
-        decided, beliefs = self._replay.decide(stretch, progress.advance)
+        decided, beliefs = self._pilot.decide(stretch, progress.advance)
         one_step = predict_next(self._engine, episode, beliefs, self._options.samples, seed)
         rows = len(episode)
         place = Place(

@@ -16,7 +16,7 @@ from wm_evaluation.scorecard.settings import STEPS, ScoreSettings
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.evaluate_bag.frames import Frames
-from wm_tools.evaluate_bag.replay import LATENCIES
+from wm_tools.evaluate_bag.offline_pilot import LATENCIES
 
 COMMANDS = ("steer", "throttle", "brake")
 CURVE = 0.1  # of steer, above which a frame counts as in a curve

@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 from wm_bundle.times import NS_PER_S
 
+from wm_tools.evaluate_bag.offline_pilot import Decided
 from wm_tools.evaluate_bag.one_step import OneStep
-from wm_tools.evaluate_bag.replay import Decided
 
 Columns = TypeVar("Columns")
 

@@ -11,7 +11,7 @@ from wm_evaluation.metrics.pictures import camera_mean, psnr, squared_error, ssi
 from wm_planner.engine.engine import Engine
 
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
-from wm_tools.evaluate_bag.replay import Beliefs
+from wm_tools.evaluate_bag.offline_pilot import Beliefs
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from wm_evaluation.report import Head, Table
 
 from wm_tools.evaluate_bag.comparison import Comparison, Difference
 from wm_tools.evaluate_bag.figures import Figure
-from wm_tools.evaluate_bag.replay import LATENCIES
+from wm_tools.evaluate_bag.offline_pilot import LATENCIES
 
 
 class Row(NamedTuple):

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from wm_bundle.files import replacing
+from wm_bundle.files import replacing, write_json
 
-from wm_tools.common.json_values import without_nan, write_json
+from wm_tools.common.json_values import without_nan
 from wm_tools.common.thresholds import entries_of
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.figures import Figure
 from wm_tools.evaluate_bag.moments import Moment
-from wm_tools.evaluate_bag.replay import LATENCIES
+from wm_tools.evaluate_bag.offline_pilot import LATENCIES
 from wm_tools.evaluate_bag.verdict import verdict
 
 FORMAT_VERSION = 1
@@ -23,7 +23,7 @@ RESULT, LINES = "result.json", "result.jsonl"
 
 def write_results(folder: Path, comparison: Comparison) -> None:
     """Write both files, each completely or not at all. Raises OSError."""
-    write_json(folder / RESULT, result_of(comparison))
+    write_json(folder / RESULT, without_nan(result_of(comparison)))
     with replacing(folder / LINES) as partial, open(partial, "w", encoding="utf-8") as stream:
         for lines in zip(*map(_lines, comparison.evaluations), strict=True):
             stream.writelines(json.dumps(line, allow_nan=False) + "\n" for line in lines)

@@ -18,8 +18,8 @@ from wm_tools.evaluate_bag.comparison import Comparison, Evaluation, difference_
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.evaluate_bag.figures import figure_names
 from wm_tools.evaluate_bag.frames import Frames
+from wm_tools.evaluate_bag.offline_pilot import OfflinePilot
 from wm_tools.evaluate_bag.recording import Recording
-from wm_tools.evaluate_bag.replay import Replay
 
 
 def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> Comparison:
@@ -34,9 +34,9 @@ def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> C
     for folder, name, bundle in zip(options.bundles, _names(bundles), bundles, strict=True):
         progress.begin(name)
         try:
-            replay = Replay(options.config(folder))
+            pilot = OfflinePilot(options.config(folder))
             recording = _recording(options, bundle.manifest)
-            run = BundleRun(options, replay, settings, evaluations[0].moments if evaluations else None)
+            run = BundleRun(options, pilot, settings, evaluations[0].moments if evaluations else None)
             run.take_all(recording, progress)
         except (ConfigError, EngineError) as error:
             raise BundleRefused(str(error)) from error
@@ -50,7 +50,7 @@ def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> C
     return Comparison(
         options=options,
         bag=_bag_facts(recording, first.frames, seconds),
-        machine={**machine_facts(), "inference": replay.parts.engine.provider},
+        machine={**machine_facts(), "inference": pilot.parts.engine.provider},
         evaluations=evaluations,
         differences=[difference_of(first, baseline) for baseline in evaluations[1:]],
         verdicts=judge(options.thresholds or DEFAULT, {name: figure.value for name, figure in first.figures.items()}),
@@ -77,7 +77,7 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
-    """What is to be read. ``manifest`` is the bundle's own: the replay's speaks of preprocessed pictures."""
+    """What is to be read. ``manifest`` is the bundle's own: the pilot's speaks of preprocessed pictures."""
     height, width = manifest.image.height, manifest.image.width
     if min(height, width) < WINDOW:
         raise BundleRefused(

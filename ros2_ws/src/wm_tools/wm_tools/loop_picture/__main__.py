@@ -18,7 +18,7 @@ from wm_planner.errors import ConfigError, EngineError
 from wm_tools.common.console import ProgressBar, make_console
 from wm_tools.common.errors import BagError, BundleRefused, EvaluationError
 from wm_tools.common.ros_words import own_words
-from wm_tools.evaluate_bag.replay import Replay
+from wm_tools.evaluate_bag.offline_pilot import OfflinePilot
 from wm_tools.loop_picture.clip import make_clip
 from wm_tools.loop_picture.drawing import draw_frames, durations_ms
 from wm_tools.loop_picture.loop_picture_options import LoopOptions
@@ -38,9 +38,9 @@ def _make(options: LoopOptions) -> int:
     with ProgressBar(console) as progress:
         try:
             manifest = load_bundle(options.bundle).manifest
-            replay = Replay(options.config())
+            pilot = OfflinePilot(options.config())
             progress.begin(manifest.model_id)
-            clip = make_clip(options, replay, manifest, progress)
+            clip = make_clip(options, pilot, manifest, progress)
         except (BundleError, ConfigError, EngineError) as error:
             raise BundleRefused(str(error)) from error
     with console.status(f"writing {options.output}"):

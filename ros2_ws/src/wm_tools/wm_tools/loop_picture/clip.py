@@ -15,8 +15,8 @@ from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import BagError, EvaluationError
 from wm_tools.drive.imagined_moments import SETTLED_S
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
+from wm_tools.evaluate_bag.offline_pilot import Beliefs, OfflinePilot
 from wm_tools.evaluate_bag.recording import Recording, Stretch
-from wm_tools.evaluate_bag.replay import Beliefs, Replay
 from wm_tools.loop_picture.loop_picture_options import LoopOptions
 
 
@@ -53,7 +53,7 @@ def steps_ahead(turns: int, look: int, horizon: int) -> np.ndarray:
     return np.tile(np.concatenate([np.zeros(look, int), np.arange(1, horizon + 1)]), turns)
 
 
-def make_clip(options: LoopOptions, replay: Replay, manifest: BundleManifest, progress: ProgressBar) -> Clip:
+def make_clip(options: LoopOptions, pilot: OfflinePilot, manifest: BundleManifest, progress: ProgressBar) -> Clip:
     """Read the recording, run the bundle over it, and imagine. ``manifest`` is the bundle's own.
 
     Raises EvaluationError for a turn longer than the clip and for an unknown camera, BagError for a recording that
@@ -72,13 +72,13 @@ def make_clip(options: LoopOptions, replay: Replay, manifest: BundleManifest, pr
     recording = Recording(options.recording, manifest, options.reading, options.preprocessed, options.resample)
     if recording.drives != 1:
         raise BagError(f"{options.recording} holds {recording.drives} recordings: name one of them")
-    found = _find(options, replay, recording, len(ahead), progress)
+    found = _find(options, pilot, recording, len(ahead), progress)
     rows = slice(found.begin, found.begin + len(ahead))
     episode = found.stretch.episode
     shown = np.array(episode.observations[rows])
     return Clip(
         camera=_recorded_pictures(recording, camera, episode.stamps_ns[rows], shown),
-        model=_one_camera(_model_pictures(replay.parts.engine, found, ahead), camera),
+        model=_one_camera(_model_pictures(pilot.parts.engine, found, ahead), camera),
         ahead=ahead,
         commands=np.array(episode.actions[rows], np.float64),
         start_s=found.start_s,
@@ -93,14 +93,14 @@ def _camera_index(options: LoopOptions, manifest: BundleManifest) -> int:
     return names.index(options.camera or names[0])
 
 
-def _find(options: LoopOptions, replay: Replay, recording: Recording, count: int, progress: ProgressBar) -> _Found:
+def _find(options: LoopOptions, pilot: OfflinePilot, recording: Recording, count: int, progress: ProgressBar) -> _Found:
     """The stretch and the place in it of ``count`` rows. Raises BagError where there is none."""
     first_ns, best, longest = None, None, 0
     for stretch in recording.stretches(lambda number, pictures: progress.expect(pictures)):
         stamps_ns = stretch.episode.stamps_ns
         first_ns = int(stamps_ns[0]) if first_ns is None else first_ns
         since_s = (stamps_ns - first_ns) / NS_PER_S
-        _, beliefs = replay.decide(stretch, progress.advance)
+        _, beliefs = pilot.decide(stretch, progress.advance)
         longest = max(longest, len(since_s))
         for begin in _beginnings(options.start_s, since_s, beliefs, count):
             steering = float(np.abs(stretch.episode.actions[begin : begin + count, 0]).mean())
@@ -109,7 +109,7 @@ def _find(options: LoopOptions, replay: Replay, recording: Recording, count: int
         if options.start_s is not None and since_s[-1] >= options.start_s:
             break
     if best is None:
-        period_s = replay.parts.bundle.manifest.control_period_s
+        period_s = pilot.parts.bundle.manifest.control_period_s
         where = "anywhere" if options.start_s is None else f"from --start {options.start_s:g} s on"
         raise BagError(
             f"{options.recording} has no {count * period_s:.2f} s ({count} pictures) {where} that the model saw "

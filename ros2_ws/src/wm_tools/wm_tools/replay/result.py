@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from wm_bundle.files import write_text
+from wm_bundle.files import write_json, write_text
 from wm_evaluation.metrics.errors import percentiles
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
-from wm_tools.common.json_values import without_nan, write_json
+from wm_tools.common.json_values import without_nan
 from wm_tools.common.thresholds import Threshold, Verdict, entries_of, judge
 from wm_tools.replay.agreement import WITHIN, Agreement
 from wm_tools.replay.frames import Frame

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from wm_bundle import BundleManifest
+from wm_bundle.files import write_json
 
-from wm_tools.common.json_values import write_json
+from wm_tools.common.json_values import without_nan
 from wm_tools.verify_bundle.verify import Verdict, Verification
 
 FORMAT_VERSION = 1
@@ -13,7 +14,7 @@ RESULT = "result.json"
 
 def write_result(folder: Path, verification: Verification) -> None:
     """Write result.json. Raises OSError."""
-    write_json(folder / RESULT, result_of(verification))
+    write_json(folder / RESULT, without_nan(result_of(verification)))
 
 
 def result_of(verification: Verification) -> dict:

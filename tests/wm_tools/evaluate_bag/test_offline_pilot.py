@@ -16,7 +16,7 @@ from wm_planner.pilot.modes import Mode
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
 from wm_tools.evaluate_bag import recording
-from wm_tools.evaluate_bag.replay import Replay
+from wm_tools.evaluate_bag.offline_pilot import OfflinePilot
 
 SHIPPED = Path(__file__).parents[3] / "models" / "carracing"
 UNHURRIED = {"bundle": str(SHIPPED), "deadline_ms": 10_000.0, "deadline_frames": 0}  # a whole search on any machine
@@ -29,7 +29,7 @@ def read(source, bundle):
 def test_planned_commands_are_those_of_a_pilot_that_is_fed_by_hand(options, bundle, raw_bag):
     config = options().config(bundle)
     (stretch,) = read(raw_bag, bundle)
-    decided, _ = Replay(config, print).decide(stretch)
+    decided, _ = OfflinePilot(config, print).decide(stretch)
     pilot = build(config, print, clock=lambda: 7.0).pilot
     episode = stretch.episode
     for row in range(len(episode)):
@@ -45,19 +45,19 @@ def test_planned_commands_are_those_of_a_pilot_that_is_fed_by_hand(options, bund
 def test_the_search_is_never_cut_short_however_slow_the_machine(options, bundle, raw_bag):
     config = options().config(bundle)
     (stretch,) = read(raw_bag, bundle)
-    replay = Replay(config, print)
+    replay = OfflinePilot(config, print)
     replay.parts.planner.expect(0.1, 1)  # [s] for one plan: 600 of them in a minute
     slow = replay.decide(stretch.first_rows(30))[0].planned
-    assert (slow == Replay(config, print).decide(stretch.first_rows(30))[0].planned).all()
+    assert (slow == OfflinePilot(config, print).decide(stretch.first_rows(30))[0].planned).all()
 
 
 def test_an_ended_episode_begins_a_new_belief_and_an_uninterrupted_one_goes_on_with_it(options, bundle, raw_bag):
     (stretch,) = read(raw_bag, bundle)
-    _, whole = Replay(options().config(bundle), print).decide(stretch)
+    _, whole = OfflinePilot(options().config(bundle), print).decide(stretch)
     head = stretch.first_rows(40)
     tail = replace(stretch, episode=rows_of(stretch.episode, 40, 99), applied_before=None)
     for ended, begins in ((False, False), (True, True)):
-        replay = Replay(options().config(bundle), print)
+        replay = OfflinePilot(options().config(bundle), print)
         replay.decide(replace(head, ended=ended))
         _, second = replay.decide(tail)
         assert second.first[0] == begins and second.age[0] == (1 if begins else 41)
@@ -67,7 +67,7 @@ def test_an_ended_episode_begins_a_new_belief_and_an_uninterrupted_one_goes_on_w
 def test_another_drive_begins_anew_though_its_stamps_are_those_of_the_first(options, bundle, raw_bag):
     (stretch,) = read(raw_bag, bundle)
     stretch = stretch.first_rows(20)
-    replay = Replay(options().config(bundle), print)
+    replay = OfflinePilot(options().config(bundle), print)
     one, _ = replay.decide(stretch)
     other, beliefs = replay.decide(replace(stretch, drive=1))
     assert (one.planned == other.planned).all() and (other.mode == Mode.DRIVING).all() and beliefs.first[0]
@@ -78,7 +78,7 @@ def test_surprise_brakes_and_the_rows_after_it_have_no_belief_to_predict_from(op
 
     jumpy = make_tiny_bundle(tmp_path / "jumpy", surprise_threshold=0.1)
     (stretch,) = read(raw_bag, jumpy)
-    decided, beliefs = Replay(options(bundle=jumpy).config(jumpy), print).decide(stretch)
+    decided, beliefs = OfflinePilot(options(bundle=jumpy).config(jumpy), print).decide(stretch)
     braking = decided.mode == Mode.BRAKING
     assert braking.any() and np.isnan(decided.planned[braking]).all()
     assert all(
@@ -118,7 +118,7 @@ def own_drive(tmp_path_factory) -> Path:
 
 def test_the_planners_own_drive_is_planned_again_as_it_was_driven(own_drive):
     (stretch,) = read(own_drive, SHIPPED)
-    decided, _ = Replay(PlannerConfig(**UNHURRIED, preprocessed_images=True), print).decide(stretch)
+    decided, _ = OfflinePilot(PlannerConfig(**UNHURRIED, preprocessed_images=True), print).decide(stretch)
     assert len(stretch.episode) == 62 and (decided.mode == Mode.DRIVING).all()
     distance = np.abs(decided.planned - stretch.episode.actions).max()
     assert distance < 1e-5, distance

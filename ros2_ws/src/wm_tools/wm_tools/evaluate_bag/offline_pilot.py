@@ -96,7 +96,7 @@ class _TimedPlanner(Planner):
             self.plan_s = time.perf_counter() - begin
 
 
-class Replay:
+class OfflinePilot:
     """One bundle's pilot, fed with recorded rows."""
 
     def __init__(self, config: PlannerConfig, log: Callable[[str], None] = lambda line: None):
