@@ -17,7 +17,7 @@ def imagined(reward, continues, value) -> Imagined:
     return Imagined(*(np.array(rows, np.float32) for rows in (reward, continues, value)))
 
 
-def test_return_discounts_by_steps_and_by_the_chance_to_get_there():
+def test_return_discounts_by_steps_and_by_the_probability_to_get_there():
     future = imagined([[1.0, 2.0, 4.0]], [[0.5, 1.0, 0.5]], [[9.0, 9.0, 10.0]])
     # 1 + 0.9 * 0.5 * 2 + 0.81 * 0.5 * 4 + 0.729 * (0.5 * 1 * 0.5) * 10 = 1 + 0.9 + 1.62 + 1.8225
     assert imagined_returns(future, 0.9) == pytest.approx([5.3425])
@@ -54,7 +54,7 @@ def test_deviation_cost_is_the_squared_distance_from_the_actor():
     assert DeviationCost(4.0)(plans, NOTHING, CONTEXT) == pytest.approx([2.0, 0.0])  # 4 weight * (0.25 + 0.25)
 
 
-def test_score_is_return_less_costs():
+def test_score_is_return_minus_costs():
     future = imagined([[1.0, 1.0]], [[1.0, 1.0]], [[0.0, 0.0]])
     plans = np.array([[[0.5, 0.0], [0.5, 0.0]]], np.float32)
     score = Scorer(1.0, 1.0, [ActionRateCost(1.0), DeviationCost(1.0)])(plans, future, CONTEXT)
@@ -96,7 +96,7 @@ def test_the_weights_are_those_of_the_return(horizon, discount, lambda_, seed):
     np.testing.assert_allclose(weighted, imagined_returns(future, discount, lambda_), rtol=1e-4)
 
 
-def test_mean_less_spread_prefers_the_sure_plan():
+def test_mean_minus_spread_prefers_the_sure_plan():
     # two plans, two futures each, sample by sample: the first plan brings 10 or 0, the second 4 for sure
     future = imagined([[10.0], [4.0], [0.0], [4.0]], [[1.0]] * 4, [[0.0]] * 4)
     plans = np.zeros((2, 1, 2), np.float32)

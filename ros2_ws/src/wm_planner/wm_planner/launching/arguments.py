@@ -23,7 +23,7 @@ def declared(entries: Sequence[tuple[str, object, str]]) -> list:
 
 
 def value(context, name, kind=str):
-    """A launch argument's value as a `kind`; raises RuntimeError if it is none."""
+    """A launch argument's value as a `kind`; raises RuntimeError where that cannot be."""
     from launch.substitutions import LaunchConfiguration  # only launch files have it
 
     text = LaunchConfiguration(name).perform(context)
