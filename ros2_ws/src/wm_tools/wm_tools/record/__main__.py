@@ -1,4 +1,4 @@
-"""`ros2 run wm_planner record`: see docs/replay.md and --help."""
+"""`ros2 run wm_tools record`: see docs/replay.md and --help."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from rclpy.executors import SingleThreadedExecutor
 from wm_bundle.stop_signals import note_stop_signals
 from wm_data.bags.message_types import jazzy_typestore
 from wm_data.errors import ConversionError
-from wm_evaluation.command_line import parse
+from wm_evaluation.command_line import DONE, parse, run
 from wm_evaluation.wording import counted
 
 from wm_tools.common.errors import RecordError
@@ -17,7 +17,6 @@ from wm_tools.record.mcap_file import McapRecording, Totals
 from wm_tools.record.node import RecorderNode
 from wm_tools.record.record_options import RecordOptions
 
-_EXIT_FAILED = 1
 _PAUSE_S = 0.05  # between two looks for messages: most of what a look costs does not depend on how many there are
 
 
@@ -28,25 +27,13 @@ def main(argv: list[str] | None = None) -> int:
     options = parse(RecordOptions, "ros2 run wm_tools record", own_words("record", argv))
     start_ros("record", argv)
     try:
-        totals, lost = _record(options, stop_signals)
-    except (RecordError, ConversionError, OSError) as error:
-        print(f"record: {error}", file=sys.stderr)
-        return _EXIT_FAILED
+        return run("record", lambda: _record(options, stop_signals), (RecordError, ConversionError, OSError))
     finally:
         rclpy.try_shutdown()
-    if not totals.written:
-        print(
-            "record: no message came, so no file was written; `ros2 topic list` shows what there is, --role-name "
-            "and --topics choose",
-            file=sys.stderr,
-        )
-        return _EXIT_FAILED
-    print(_summary(options, totals, lost), flush=True)
-    return 0
 
 
-def _record(options: RecordOptions, stop_signals: list[int]) -> tuple[Totals, int]:
-    """Record until a signal, the end of the drive or a failure; returns what there is and how many were lost."""
+def _record(options: RecordOptions, stop_signals: list[int]) -> int:
+    """Record until a signal, the end of the drive or a failure."""
     jazzy_typestore()  # takes a while, in which the first messages would be lost
     recording = McapRecording(options.output, options.partial, int(options.queue_mb * 1e6))
     try:
@@ -62,7 +49,13 @@ def _record(options: RecordOptions, stop_signals: list[int]) -> tuple[Totals, in
         node.destroy_node()
     finally:
         totals = recording.close()
-    return totals, node.lost
+    if not totals.written:
+        raise RecordError(
+            "no message came, so no file was written; `ros2 topic list` shows what there is, --role-name and --topics "
+            "choose"
+        )
+    print(_summary(options, totals, node.lost), flush=True)
+    return DONE
 
 
 def _take_all(node: RecorderNode, executor: SingleThreadedExecutor) -> None:

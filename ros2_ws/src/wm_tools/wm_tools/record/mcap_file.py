@@ -18,7 +18,7 @@ from mcap.writer import CompressionType, Writer
 from wm_tools.common.errors import RecordError
 
 PROFILE = "ros2"
-_LIBRARY = "wm_planner record"
+_LIBRARY = "wm_tools record"
 _CHUNK_BYTES = 4 * 1024 * 1024
 _FLUSH_S = 1.0
 
