@@ -117,4 +117,4 @@ def test_a_bundle_that_cuts_its_pictures_otherwise_is_told_so(tmp_path, bundle, 
     cutting = make_tiny_bundle(tmp_path / "cutting", image=replace(manifest.image, cameras=(camera,)))
     found = evaluate(options(bag=tmp_path / "bag", bundle=cutting, baselines=(bundle,), moments=0))
     ours, baseline = found.evaluations
-    assert any("cut out or framed otherwise" in note for note in ours.notes) and not baseline.notes
+    assert any("cropped or framed differently" in note for note in ours.notes) and not baseline.notes

@@ -41,8 +41,8 @@ def test_every_gap_and_step_back_is_told_with_its_length_and_place():
         (0.0, None),
         (1.0, None),
         (1.0, "at 1.00 s nothing was recorded for 54 years, more than --max-gap: skipped"),
-        (11.0, "at 1.00 s nothing was recorded for 10 s: waiting; --max-gap skips such"),
-        (11.0, "at 11.00 s the times of recording go back by 2 s: played on"),
+        (11.0, "at 1.00 s nothing was recorded for 10 s: waiting; --max-gap skips such gaps"),
+        (11.0, "at 11.00 s the times of recording go back by 2 s: playing on"),
         (11.0, "at 11.00 s nothing was recorded for 200 days, more than --max-gap: skipped"),
         (11.0, "at 11.00 s nothing was recorded for 238 years, more than --max-gap: skipped"),
     ]

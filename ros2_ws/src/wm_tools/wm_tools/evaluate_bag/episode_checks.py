@@ -92,8 +92,8 @@ def _note_other_views(told: list[dict], manifest: BundleManifest, notes: list[st
         crop = tuple(crop) if isinstance(crop, list) else None
         if (crop, bool(camera.get("letterbox", False))) != (spec.crop, spec.letterbox):
             notes.append(
-                f"the recording's pictures of {spec.name} were cut out or framed otherwise than the bundle "
-                f"does it: its figures are of pictures it was not trained for"
+                f"the recording's pictures of {spec.name} were cropped or framed differently from the bundle's: "
+                f"its figures are of pictures that it was not trained for"
             )
 
 

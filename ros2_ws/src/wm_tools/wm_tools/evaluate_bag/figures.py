@@ -13,6 +13,7 @@ from wm_evaluation.metrics.bootstrap import SegmentBootstrap
 from wm_evaluation.metrics.errors import percentiles, sign_agreements
 from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.scorecard.settings import STEPS, ScoreSettings
+from wm_evaluation.wording import counted
 from wm_planner.pilot.modes import Mode
 
 from wm_tools.evaluate_bag.frames import Frames
@@ -40,12 +41,31 @@ class _Mean(NamedTuple):
     finish: Callable[[np.ndarray], np.ndarray] = lambda means: means
 
 
+class _Single(NamedTuple):
+    """A figure without an interval."""
+
+    meaning: str
+    value: Callable[[Frames], float]
+
+
 def _error(column: int, of: Callable[[np.ndarray], np.ndarray]) -> Callable[[Frames], np.ndarray]:
     return lambda frames: of(frames.decided.planned[:, column] - frames.recorded[:, column])
 
 
 def _share(mode: Mode) -> Callable[[Frames], np.ndarray]:
     return lambda frames: (frames.decided.mode == mode).astype(float)
+
+
+def _judged_surprise(frames: Frames) -> np.ndarray:
+    return frames.decided.judged_surprise
+
+
+def _latency(column: int) -> Callable[[Frames], np.ndarray]:
+    return lambda frames: frames.decided.searched_latency_ms[:, column]
+
+
+def _percentile(values: Callable[[Frames], np.ndarray], at: str) -> Callable[[Frames], float]:
+    return lambda frames: percentiles(values(frames))[at]
 
 
 _MEANS = {
@@ -56,11 +76,11 @@ _MEANS = {
         for i, name in enumerate(COMMANDS)
     },
     **{
-        f"action.{name}.rmse": _Mean(f"the same of {name}, root of the mean square", _error(i, np.square), np.sqrt)
+        f"action.{name}.rmse": _Mean(f"the same of {name}, as a root mean square", _error(i, np.square), np.sqrt)
         for i, name in enumerate(COMMANDS)
     },
     "action.steer.sign_agreement": _Mean(
-        f"share of frames with a recorded |steer| above {CURVE:g} that plan the same side",
+        f"share of frames with a recorded |steer| above {CURVE:g} that plan to steer to the same side",
         lambda frames: sign_agreements(frames.decided.planned[:, 0], frames.recorded[:, 0], CURVE),
     ),
     "prior.psnr_db": _Mean(
@@ -86,8 +106,7 @@ _MEANS = {
         lambda frames: frames.one_step.epistemic,
     ),
     "surprise.mean": _Mean(
-        "[nats] KL of posterior and prior, without the first observation of a belief",
-        lambda frames: frames.decided.judged_surprise,
+        "[nats] KL of posterior and prior, without the first observation of a belief", _judged_surprise
     ),
     "surprise.above_threshold_share": _Mean(
         "share of these observations above the bundle's threshold", lambda frames: frames.decided.above_threshold
@@ -98,27 +117,22 @@ _MEANS = {
     },
 }
 
-# Figures without an interval, and what they mean.
-_PLAIN = {
-    "surprise.p99": "[nats] 99th percentile of the surprise",
-    "surprise.max": "[nats] the largest surprise",
+_SINGLES = {
+    "surprise.p99": _Single("[nats] 99th percentile of the surprise", _percentile(_judged_surprise, "p99")),
+    "surprise.max": _Single("[nats] the largest surprise", _percentile(_judged_surprise, "max")),
     **{
-        f"latency_ms.{name}.{at}": f"[ms] {at} of {'a complete decision' if name == 'total' else name} on this machine"
-        for name in LATENCIES
+        f"latency_ms.{name}.{at}": _Single(
+            f"[ms] {at} of {'a complete decision' if name == 'total' else name} on this machine",
+            _percentile(_latency(column), at),
+        )
+        for column, name in enumerate(LATENCIES)
         for at in _PERCENTILES
     },
-    "latency_ms.frames": "frames that these latencies are of: those with a search",
+    "latency_ms.frames": _Single(
+        "frames that these latencies are of: those with a search",
+        lambda frames: float(len(frames.decided.searched_latency_ms)),
+    ),
 }
-
-
-def _plain(frames: Frames) -> Iterator[tuple[str, float]]:
-    surprise = percentiles(frames.decided.judged_surprise)
-    yield from ((f"surprise.{at}", surprise[at]) for at in ("p99", "max"))
-    searched = frames.decided.searched_latency_ms
-    yield "latency_ms.frames", float(len(searched))
-    for column, name in enumerate(LATENCIES):
-        yield from ((f"latency_ms.{name}.{at}", value) for at, value in percentiles(searched[:, column]).items())
-
 
 # Figures at every printed step: their name, where the scorecard has them, and what they mean.
 _PICTURES = ("imagined", "posterior", "copy_last", "shuffled")
@@ -171,9 +185,9 @@ def figure_names(steps: list[int]) -> dict[str, str]:
     """Every figure's name and meaning, with these printed steps."""
     return {
         **{name: figure.meaning for name, figure in _MEANS.items()},
-        **_PLAIN,
+        **{name: figure.meaning for name, figure in _SINGLES.items()},
         **{
-            f"open_loop.{name}.{step}": f"{meaning}, {step} steps ahead"
+            f"open_loop.{name}.{step}": f"{meaning}, {counted(step, 'step')} ahead"
             for name, (_, meaning) in _AT_STEPS.items()
             for step in steps
         },
@@ -193,7 +207,7 @@ def figures_of(frames: Frames, card: dict | None, settings: ScoreSettings) -> di
     """All figures by name; NaN where one is not known."""
     found = dict.fromkeys(figure_names(settings.steps), Figure(float("nan")))
     found |= mean_figures(frames, settings=settings)
-    found |= {name: Figure(value) for name, value in _plain(frames)}
+    found |= {name: Figure(figure.value(frames)) for name, figure in _SINGLES.items()}
     return found | dict(figures_of_card(card or {}, settings))
 
 

@@ -45,7 +45,7 @@ def _lead(comparison: Comparison) -> str:
     braking, degraded = (first.figures[f"mode.{mode}_share"] for mode in ("braking", "degraded"))
     period_ms = 1e3 * first.manifest.control_period_s
     text = (
-        f"{spell_driven(comparison)}. On them the planner would "
+        f"{spell_driven(comparison)}. There the planner would "
         f"have braked in {braking.value:.1%} and driven degraded in {degraded.value:.1%} of the frames"
     )
     latency = first.figures["latency_ms.total.p99"]
@@ -94,7 +94,7 @@ def _about_figures(comparison: Comparison) -> str:
     segments = comparison.segments
     text = f"In brackets 95 % intervals by resampling {counted(segments, 'segment')} of the drive."
     if segments < FEW_SEGMENTS:
-        text += " That few make them rough." if segments > 1 else " One segment has none: record more."
+        text += " So few make them rough." if segments > 1 else " One segment has none: record more."
     if comparison.differences:
         text += " A difference is called better or worse where its interval excludes zero."
         text += f" {ABOUT_APART}."
@@ -151,8 +151,8 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
     return Section(
         "Moments worth watching",
         [summary, *films, *clips],
-        lead="The worst by surprise, by distance from the recorded command and by imagined picture. From the first "
-        "picture of a strip on, which the model has seen, it imagines the others from the recorded actions alone.",
+        lead="The worst by surprise, by distance from the recorded command and by imagined picture. The model has seen "
+        "the first picture of a strip; it imagines the others from the recorded actions alone.",
     )
 
 

@@ -96,7 +96,8 @@ def _check_same_frames(evaluations: Sequence[Evaluation]) -> None:
     ):
         raise BagError(
             f"{first.name} sees {len(first.frames)} frames of the recording and {last.name} {len(last.frames)}, or "
-            f"others: bundles with other cameras, inputs or periods cannot be compared on it; evaluate them apart"
+            f"different ones: bundles with other cameras, inputs or periods cannot be compared on it; evaluate them "
+            f"separately"
         )
 
 

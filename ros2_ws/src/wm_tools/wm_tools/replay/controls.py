@@ -13,7 +13,7 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 from wm_bundle.service_guard import guard_services
 
-HELP = "space pauses and goes on, the right arrow plays up to the next picture while it is paused"
+HELP = "space pauses and resumes; while paused, the right arrow plays up to the next picture"
 _SPACE, _RIGHT = b" ", (b"\x1b[C", b"\x1bOC")  # the right arrow as terminals send it in their two modes
 _LOOK_S = 0.2
 _MOST_BYTES = 32  # of keys that are read at once

@@ -38,9 +38,9 @@ class RecordedTime:
         if is_gap:
             self.note = f"{where} nothing was recorded for {_spelt(step_ns)}, more than --max-gap: skipped"
         elif self.skipped:
-            self.note = f"{where} the times of recording go back by {_spelt(-step_ns)}: played on"
+            self.note = f"{where} the times of recording go back by {_spelt(-step_ns)}: playing on"
         elif step_ns > _TOLD_NS:
-            self.note = f"{where} nothing was recorded for {_spelt(step_ns)}: waiting; --max-gap skips such"
+            self.note = f"{where} nothing was recorded for {_spelt(step_ns)}: waiting; --max-gap skips such gaps"
         if not self.skipped:
             self.at_ns += step_ns
 

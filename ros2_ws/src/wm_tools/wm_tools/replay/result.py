@@ -40,7 +40,7 @@ FIGURES = {
     "braking_share": "answered frames in the mode BRAKING",
     "unasked_brakes": "brakes while the bag played that no picture asked for",
     "agreement.share": f"commands that differ by at most {WITHIN} from those of the evaluation in one process",
-    "agreement.mean_difference": "mean absolute difference to them, over steer, throttle and brake",
+    "agreement.mean_difference": "mean absolute difference from them, over steer, throttle and brake",
     "agreement.modes": "frames with the same mode as in that evaluation",
 }
 

@@ -82,7 +82,7 @@ def wait_for_planner(cameras: list[str], signals: list[int]) -> None:
             spinning.once()
         raise ReplayError(
             f"somebody publishes on {', '.join(live)} already: a replay beside a live camera would "
-            f"drive its vehicle by a recording; end it, or use another ROS_DOMAIN_ID"
+            f"drive its vehicle from a recording; end it, or use another ROS_DOMAIN_ID"
         )
 
 
