@@ -5,7 +5,7 @@ are brought to the model's size by the bundle's own preprocessing, and what does
 """
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,23 +85,21 @@ class Recording:
         self.source = self.source.expanduser()
         self._options = self._convert_options()
         with _as_bag_error():
-            if _holds_episodes(self.source):
-                self._episode_files = [self.source] if self.source.is_file() else find_episodes(self.source)
-                self._bags: list[DriveRef] = []
+            self._drives: Sequence[Path | DriveRef]
+            if not _holds_episodes(self.source):
+                self._drives = rosbag.find_drives(self._options)
             else:
-                self._episode_files = []
-                self._bags = rosbag.find_drives(self._options)
+                self._drives = [self.source] if self.source.is_file() else find_episodes(self.source)
 
     @property
     def drives(self) -> int:
         """How many recordings there are."""
-        return len(self._bags) + len(self._episode_files)
+        return len(self._drives)
 
     @property
     def has_camera_pictures(self) -> bool:
         """Whether its pictures are as the cameras sent them, not at the model's size already."""
-        whole = any(ref.locator.get("whole_episode") for ref in self._bags)
-        return bool(self._bags) and not self.preprocessed and not whole
+        return not self.preprocessed and not any(map(_is_episode, self._drives))
 
     def stretches(
         self, progress: Callable[[int, int | None], None] = lambda drive, pictures: None
@@ -123,17 +121,12 @@ class Recording:
             raise BagError(f"{self.source} holds no rows to evaluate: {reasons or 'it has no pictures'}")
 
     def _of_drive(self, number: int, progress) -> Iterator[Stretch]:
-        if self._episode_files:
-            file = self._episode_files[number]
-            episode = read_episode(file)
-            progress(number, len(episode))
-            yield from self._whole(number, episode, str(file))
-            return
-        ref = self._bags[number]
-        if ref.locator.get("whole_episode"):
-            episode = stored_episode(ref)
-            progress(number, len(episode))
-            yield from self._whole(number, episode, ref.paths[0])
+        ref = self._drives[number]
+        if _is_episode(ref):
+            stored, place = (read_episode(ref), ref) if isinstance(ref, Path) else (stored_episode(ref), ref.paths[0])
+            progress(number, len(stored))
+            for _, part in drives_in(self._checked(stored, str(place))):  # another tool may have put several into one
+                yield Stretch(number, part, ended=bool(part.dones[-1]), knows_ends=True)
             return
         with rosbag.open_drive(ref, self._options, self._view) as drive:
             progress(number, drive.expected_pictures)
@@ -144,12 +137,6 @@ class Recording:
                     yield Stretch(number, checked, *_ending(drive, episode), _applied_before(drive, episode))
             finally:  # also where no more rows are asked for
                 self._take_report(drive.report)
-
-    def _whole(self, number: int, episode: Episode, place: str) -> Iterator[Stretch]:
-        """The drives of an episode file: another tool may have written several into one."""
-        episode = self._checked(episode, place)
-        for _, part in drives_in(episode):
-            yield Stretch(number, part, ended=bool(part.dones[-1]), knows_ends=True)
 
     def _checked(self, episode: Episode, place: str) -> Episode:
         episode, notes = checked_episode(episode, self.manifest, place)
@@ -190,6 +177,11 @@ def _holds_episodes(source: Path) -> bool:
     if source.is_file():
         return source.suffix == ".npz"
     return source.is_dir() and not (source / "metadata.yaml").exists() and any(source.glob("*.npz"))
+
+
+def _is_episode(ref: Path | DriveRef) -> bool:
+    """Whether it holds rows already, as an episode file or as a bag of one."""
+    return isinstance(ref, Path) or bool(ref.locator.get("whole_episode"))
 
 
 def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:

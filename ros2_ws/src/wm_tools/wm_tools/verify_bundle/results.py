@@ -1,5 +1,6 @@
 """result.json of a verification; docs/gpu.md documents it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from wm_bundle import BundleManifest
@@ -83,12 +84,5 @@ def _self_check(verification: Verification) -> dict | None:
 
 
 def _output(verdict: Verdict) -> dict:
-    difference = verdict.difference
-    return {
-        "largest": difference.largest,
-        "p999": difference.p999,
-        "p99": difference.p99,
-        "measured": difference.measured,
-        "tolerance": verdict.tolerance,
-        "holds": verdict.holds,
-    }
+    found = {**asdict(verdict.difference), "tolerance": verdict.tolerance, "holds": verdict.holds}
+    return {name: value for name, value in found.items() if name != "output"}
