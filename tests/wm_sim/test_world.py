@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 from wm_sim.carracing.world import CarRacingWorld
-from wm_sim.world_facts import frames_per_tick
+from wm_sim.ticks import frames_per_tick
 
 
 def random_actions(count, seed):

@@ -15,7 +15,7 @@ from rich.progress import track
 
 from wm_sim.commands import Command
 from wm_sim.simulation import EpisodeResult, Simulation
-from wm_sim.world_facts import frames_per_tick
+from wm_sim.ticks import frames_per_tick
 from wm_sim.worlds import DEFAULT_WORLD, WORLDS
 
 Z_95 = 1.96  # half-width of a 95 % interval of the mean, in standard errors

@@ -16,7 +16,7 @@ import numpy as np
 from wm_sim.ground_view import Layer
 from wm_sim.solids import Box
 from wm_sim.spawn import SensorSpec
-from wm_sim.world_facts import PHYSICS_PERIOD_S, frames_per_tick
+from wm_sim.ticks import PHYSICS_PERIOD_S, frames_per_tick
 
 
 class Marking(IntEnum):

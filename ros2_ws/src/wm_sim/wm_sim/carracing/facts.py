@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from wm_sim.world_facts import PHYSICS_PERIOD_S, Step, WorldFacts
+from wm_sim.ticks import PHYSICS_PERIOD_S
+from wm_sim.world_facts import Step, WorldFacts
 
 FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
 LAP_FINISHED, LEFT_FIELD = "lap finished", "left the field"

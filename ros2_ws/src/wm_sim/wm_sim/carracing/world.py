@@ -16,8 +16,9 @@ from wm_sim.carracing.expert import Expert
 from wm_sim.carracing.facts import FRAME_LIMIT, LAP_FINISHED, LEFT_FIELD
 from wm_sim.ground_view import Layer
 from wm_sim.spawn import SensorSpec
+from wm_sim.ticks import PHYSICS_PERIOD_S
 from wm_sim.world import CarState, Collision, Marking, StepOutcome, World
-from wm_sim.world_facts import PHYSICS_PERIOD_S, TIME_LIMIT
+from wm_sim.world_facts import TIME_LIMIT
 
 
 class CarRacingWorld(World):

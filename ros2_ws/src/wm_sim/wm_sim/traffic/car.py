@@ -11,9 +11,9 @@ import numpy as np
 from highway_env.road.road import Road
 from highway_env.vehicle.kinematics import Vehicle
 
+from wm_sim.ticks import PHYSICS_PERIOD_S
 from wm_sim.traffic.road import SPEED_LIMIT
 from wm_sim.world import CarBody
-from wm_sim.world_facts import PHYSICS_PERIOD_S
 
 LENGTH_M, WIDTH_M, HEIGHT_M = Vehicle.LENGTH, Vehicle.WIDTH, 1.5  # of all cars
 MASS_KG = 1500.0  # of all cars

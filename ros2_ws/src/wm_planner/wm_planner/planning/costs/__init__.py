@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wm_bundle import BundleManifest
+from wm_bundle.node_parameters import NodeParameters
 
 from wm_planner.planning.costs.base import Cost
 from wm_planner.planning.kinds import kinds_in
 
-if TYPE_CHECKING:
-    from wm_planner.config import PlannerConfig
-
 COSTS = kinds_in(__name__, __path__, Cost)
 
 
-def check_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool | None = None) -> None:
+def check_costs(config: NodeParameters, manifest: BundleManifest, has_ensemble: bool | None = None) -> None:
     """Raise ConfigError for a cost that a bundle cannot serve.
 
     ``has_ensemble``: whether its model has an ensemble; None: not known yet, only costs for both kinds are checked.
@@ -25,7 +21,7 @@ def check_costs(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
             kind.check(config, manifest)
 
 
-def make_costs(config: PlannerConfig, has_ensemble: bool, cautious: bool = False) -> list[Cost]:
+def make_costs(config: NodeParameters, has_ensemble: bool, cautious: bool = False) -> list[Cost]:
     """The costs with a weight above 0 that suit a model, with or without an ensemble."""
     costs = []
     for kind in COSTS:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from wm_bundle import BundleManifest
+from wm_bundle.node_parameters import NodeParameters
 from wm_bundle.vector_inputs import VectorInput
 
 from wm_planner.engine.imagined import Imagined
 from wm_planner.errors import ConfigError
-
-if TYPE_CHECKING:
-    from wm_planner.config import PlannerConfig
 
 
 @dataclass(frozen=True)
@@ -71,12 +69,12 @@ class Cost:
         raise NotImplementedError
 
     @classmethod
-    def cautious_weight(cls, config: PlannerConfig) -> float:
+    def cautious_weight(cls, config: NodeParameters) -> float:
         """The weight in the mode DEGRADED."""
         return config.cautious_costs * getattr(config, cls.name)
 
     @classmethod
-    def check(cls, config: PlannerConfig, manifest: BundleManifest) -> None:
+    def check(cls, config: NodeParameters, manifest: BundleManifest) -> None:
         """Raise ConfigError where this cost is on and cannot be computed with a bundle."""
         missing = [entry for entry in cls.inputs if manifest.column(entry) is None]
         if getattr(config, cls.name) > 0.0 and missing:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from wm_bundle.node_parameters import NodeParameters
 
 if TYPE_CHECKING:
-    from wm_planner.config import PlannerConfig
     from wm_planner.engine.engine import Engine
 
 
@@ -85,11 +85,11 @@ class Solver:
     """Most plans given to one call of ``evaluate``."""
 
     @classmethod
-    def check(cls, config: PlannerConfig) -> None:
+    def check(cls, config: NodeParameters) -> None:
         """Raise ConfigError for parameters that it cannot work with."""
 
     @classmethod
-    def from_config(cls, config: PlannerConfig, horizon: int) -> Solver:
+    def from_config(cls, config: NodeParameters, horizon: int) -> Solver:
         """What the parameters ask for."""
         return cls()
 

@@ -11,15 +11,11 @@ Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from wm_bundle.node_parameters import parameter
+from wm_bundle.node_parameters import NodeParameters, parameter
 
 from wm_planner.planning.solvers.base import Problem, Solution, Solver, unscored
-
-if TYPE_CHECKING:
-    from wm_planner.config import PlannerConfig
 
 FEWEST_CANDIDATES = 8  # candidates below which an iteration is not worth its time
 _FIXED = 3  # unperturbed candidates in every iteration, at least: the actor's plan, the last one shifted, the centre
@@ -49,7 +45,7 @@ class SamplingSettings:
             raise ValueError(f"iterations and horizon: expected at least 1, found {self.iterations} and {self.horizon}")
 
     @classmethod
-    def from_config(cls, config: PlannerConfig, horizon: int) -> SamplingSettings:
+    def from_config(cls, config: NodeParameters, horizon: int) -> SamplingSettings:
         """What the parameters ask for."""
         return cls(
             candidates=config.candidates,
@@ -93,7 +89,7 @@ class SamplingSolver(Solver):
         self.reset()
 
     @classmethod
-    def from_config(cls, config: PlannerConfig, horizon: int) -> SamplingSolver:
+    def from_config(cls, config: NodeParameters, horizon: int) -> SamplingSolver:
         """See Solver."""
         return cls(SamplingSettings.from_config(config, horizon))
 
