@@ -77,7 +77,7 @@ def _read_and_resize(bag: Path) -> None:
 
 def _convert(source: Path, folder: Path, workers: int = 1) -> float:
     """Seconds of a conversion as the command does it."""
-    from wm_data.conversion.options import ConvertOptions
+    from wm_data.conversion.convert_options import ConvertOptions
     from wm_data.conversion.running.runner import Conversion
 
     from benchmarks.errors import BenchmarkError

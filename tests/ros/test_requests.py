@@ -30,8 +30,8 @@ from wm_tools.record.record_options import RecordOptions
 from wm_tools.replay.controls import Controls, offer_services
 from wm_tools.replay.monitor_node import ReplayMonitor
 from wm_tools.replay.replay_monitor_options import MonitorOptions
+from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.node import CollectNode
-from wm_training.collecting.options import CollectOptions
 
 SOURCES = Path(__file__).parents[2] / "ros2_ws" / "src"
 

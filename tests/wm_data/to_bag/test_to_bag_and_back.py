@@ -9,7 +9,7 @@ from make_episodes import META, make_episode
 from rosbags.highlevel import AnyReader
 from wm_data.conversion.api import convert_rosbag
 from wm_data.conversion.assembling.assembly import episodes_of_drive
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources.rosbag import find_drives, open_drive
 from wm_data.episodes import Episode, read_episode, write_episode
 from wm_data.errors import ConversionError

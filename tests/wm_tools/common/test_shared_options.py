@@ -1,7 +1,7 @@
 """Commands that read bags have the options of `convert`, by its own definition of them."""
 
 import pytest
-from wm_data.conversion.options import BagReading, ConvertOptions
+from wm_data.conversion.convert_options import BagReading, ConvertOptions
 from wm_evaluation.command_line import parse
 from wm_tools.evaluate_bag.evaluate_bag_options import EvaluateOptions
 from wm_tools.replay.play_bag_options import parse_options as parse_play

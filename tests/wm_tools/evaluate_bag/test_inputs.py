@@ -9,7 +9,7 @@ from fixtures_rosbag import CAMERA, MS, VEHICLE, drive, image, stamped, write_ba
 from make_episodes import META, make_episode
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import CameraSpec, VectorSpec, load_bundle
-from wm_data.conversion.options import BagReading
+from wm_data.conversion.convert_options import BagReading
 from wm_data.episodes import write_episode
 from wm_data.to_bag.writing import write_bag as write_episode_bag
 from wm_planner.pilot.modes import Mode

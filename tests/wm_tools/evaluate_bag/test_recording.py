@@ -9,7 +9,7 @@ from fixtures_rosbag import CAMERA, MS, SPEED_MPS, VEHICLE, drive, image, stampe
 from fixtures_rosbag import Recording as Messages
 from make_episodes import make_episode
 from wm_bundle import CameraSpec, ImagePreprocessor, VectorSpec, load_bundle
-from wm_data.conversion.options import BagReading
+from wm_data.conversion.convert_options import BagReading
 from wm_data.episodes import write_episode
 from wm_tools.common.errors import BagError
 from wm_tools.evaluate_bag.recording import Recording

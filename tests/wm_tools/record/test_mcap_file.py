@@ -9,7 +9,7 @@ import time
 import pytest
 from mcap.reader import make_reader
 from wm_data.bags.bag import open_bag
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag import find_drives
 from wm_tools.common.errors import RecordError

@@ -7,9 +7,9 @@ import pytest
 import torch
 from make_episodes import make_episode
 from wm_bundle import from_command
+from wm_training.augmentation.augment_options import AugmentOptions
 from wm_training.augmentation.disturbances import DISTURBANCES, Disturbance, draw_disturbance, with_noise
 from wm_training.augmentation.drivers import disturbed_actor
-from wm_training.augmentation.options import AugmentOptions
 from wm_training.augmentation.plan import plan_drives
 
 PERIOD_S = 0.08

@@ -15,8 +15,8 @@ from wm_bundle.onnx_runtime import onnxruntime
 from wm_bundle.policy import PolicyManifest
 from wm_data.episodes import write_episode
 from wm_training.cloning import onnx_file
+from wm_training.cloning.clone_options import CloneOptions
 from wm_training.cloning.data import CloneData
-from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy, measures
 from wm_training.commands.clone import main
 from wm_training.data.dataset import stack, window

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from wm_bundle import CameraSpec, from_command, to_command
 from wm_data.episodes import read_episode
+from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.collector import Collector
 from wm_training.collecting.drivers import BurstNoise, Follower
-from wm_training.collecting.options import CollectOptions
 from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
 from wm_training.errors import CollectError
 

@@ -6,8 +6,8 @@ import rclpy
 from carla_msgs.msg import CarlaEgoVehicleStatus
 from extra_input import register
 from sensor_msgs.msg import Image, Imu
+from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.node import CollectNode
-from wm_training.collecting.options import CollectOptions
 from wm_training.collecting.recording import EpisodeRecorder
 
 

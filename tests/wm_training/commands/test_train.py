@@ -12,7 +12,7 @@ import tyro
 from make_episodes import make_folder
 from tiny_training import logged_updates, start, tiny_config, train_command, wait_until
 from wm_evaluation.command_line import parse, run
-from wm_training.collecting.options import CollectOptions
+from wm_training.collecting.collect_options import CollectOptions
 from wm_training.commands.train import main, read_options
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.configuration.layers import build, load

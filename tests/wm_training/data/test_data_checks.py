@@ -20,8 +20,8 @@ from wm_training.commands.finetune_policy import main as finetune_policy
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.data.dataset import SequenceDataset
 from wm_training.data.notes import action_note
-from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.scorecard import plan_windows
+from wm_training.imagination.visualize_options import WindowSettings
 from wm_training.training.learner import Learner
 
 ODD = {

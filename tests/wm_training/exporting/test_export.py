@@ -14,8 +14,8 @@ from wm_training.commands.export import main
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import ExportError
 from wm_training.exporting.export import check_parity
+from wm_training.exporting.export_options import ExportOptions
 from wm_training.exporting.graphs import ActorGraph, DecodeGraph, ImagineGraph, ObserveGraph, export_graphs
-from wm_training.exporting.options import ExportOptions
 from wm_training.exporting.parity import compare
 from wm_training.exporting.quantization import quantize
 from wm_training.model.world_model import WorldModel

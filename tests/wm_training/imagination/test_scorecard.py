@@ -7,8 +7,8 @@ import torch
 from make_episodes import make_episode
 from wm_data.episodes import EpisodeError, drives_in
 from wm_evaluation.scorecard.summary import summarise
-from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.scorecard import action_donors, measure, plan_windows, read_windows, typical_window
+from wm_training.imagination.visualize_options import WindowSettings
 from wm_training.model.open_loop import OpenLoop
 
 SETTINGS = WindowSettings(context=3, horizon=6, frames=150, resamples=50)

@@ -5,7 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.running.on_ray import convert_on_ray
 
 NAMES = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED", "http_proxy", "no_proxy")

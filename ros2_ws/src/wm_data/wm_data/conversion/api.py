@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.running.unit import episodes_of
 from wm_data.conversion.sources import SOURCES, source_module
 from wm_data.episodes import Episode

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from wm_bundle import ImageError
 
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.pictures import CameraView, usual_names
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError

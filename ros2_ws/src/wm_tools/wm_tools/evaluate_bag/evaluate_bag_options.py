@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 from wm_bundle import lock_step
-from wm_data.conversion.options import BagReading
+from wm_data.conversion.convert_options import BagReading
 from wm_evaluation.command_line import option, several
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError

@@ -23,8 +23,8 @@ from wm_bundle import (
 from wm_bundle.times import NS_PER_S
 from wm_data.conversion.assembling import resampling
 from wm_data.conversion.assembling.assembly import episodes_of_drive
+from wm_data.conversion.convert_options import BagReading, ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef
-from wm_data.conversion.options import BagReading, ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources import rosbag

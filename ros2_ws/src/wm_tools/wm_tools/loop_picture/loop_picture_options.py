@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from wm_data.conversion.options import BagReading
+from wm_data.conversion.convert_options import BagReading
 from wm_evaluation.command_line import option
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError

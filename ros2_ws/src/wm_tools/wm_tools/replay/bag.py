@@ -13,7 +13,7 @@ from rosbags.interfaces import QosDurability, QosReliability
 from wm_data.bags.bag import Bag, Message, open_bag
 from wm_data.bags.connection import ROS1
 from wm_data.bags.message_types import jazzy_typestore
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag import find_drives
 from wm_data.errors import ConversionError

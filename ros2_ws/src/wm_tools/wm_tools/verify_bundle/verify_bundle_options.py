@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from wm_data.conversion.options import BagReading
+from wm_data.conversion.convert_options import BagReading
 from wm_evaluation.command_line import option
 from wm_planner.config import PROVIDERS, PlannerConfig
 from wm_planner.errors import ConfigError

@@ -18,9 +18,9 @@ from wm_data.imagined import drive_hash
 
 from wm_training.api.observations import Observations
 from wm_training.api.pretrained import PretrainedWorldModel
+from wm_training.augmentation.augment_options import AugmentOptions
 from wm_training.augmentation.drivers import driver_of
 from wm_training.augmentation.filters import Calibration, Verdict, block_means, calibrate, judge
-from wm_training.augmentation.options import AugmentOptions
 from wm_training.augmentation.plan import Plan, plan_drives
 from wm_training.errors import TrainingError
 from wm_training.imagination.recorded import spread_windows

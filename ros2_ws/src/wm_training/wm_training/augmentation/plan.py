@@ -7,8 +7,8 @@ from wm_bundle import from_command
 from wm_data.episodes import Episode
 from wm_data.imagined import drive_hash
 
+from wm_training.augmentation.augment_options import AugmentOptions
 from wm_training.augmentation.disturbances import Disturbance, draw_disturbance, with_noise
-from wm_training.augmentation.options import AugmentOptions
 
 USUAL_RATE_HZ = 10.0
 """Rate of episodes that do not name theirs: noise and disturbances need some length."""

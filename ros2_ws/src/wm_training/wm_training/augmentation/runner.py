@@ -21,9 +21,9 @@ from wm_data.imagined import drive_hash, is_imagined
 from wm_data.splits import split_files
 
 from wm_training.api.pretrained import PretrainedWorldModel
+from wm_training.augmentation.augment_options import AugmentOptions
 from wm_training.augmentation.filters import Calibration
 from wm_training.augmentation.imagining import Imaginer, calibration_of
-from wm_training.augmentation.options import AugmentOptions
 from wm_training.data.summary import data_summary
 from wm_training.errors import TrainingError
 from wm_training.imagination.recorded import open_split

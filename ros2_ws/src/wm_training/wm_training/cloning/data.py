@@ -10,7 +10,7 @@ from wm_data.episodes import EpisodeError, read_episode
 from wm_data.rates import rate_of
 from wm_data.splits import split_files
 
-from wm_training.cloning.options import CloneOptions
+from wm_training.cloning.clone_options import CloneOptions
 from wm_training.data.dataset import SequenceDataset
 from wm_training.exporting.cameras import cameras_of_meta
 from wm_training.model.batch import Batch

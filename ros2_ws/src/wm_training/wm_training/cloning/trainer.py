@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from wm_training import processes
+from wm_training.cloning.clone_options import CloneOptions
 from wm_training.cloning.data import CloneData
-from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy, measures
 from wm_training.cloning.policy_trainer import PolicyTrainer
 from wm_training.data.summary import data_summary

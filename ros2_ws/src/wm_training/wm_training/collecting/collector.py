@@ -24,8 +24,8 @@ from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
 from wm_training.errors import CollectError
 
 if TYPE_CHECKING:
+    from wm_training.collecting.collect_options import CollectOptions
     from wm_training.collecting.node import CollectNode
-    from wm_training.collecting.options import CollectOptions
 
 ATTEMPTS = 3  # at an episode that a lost tick cuts, or that ends too early
 _FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often

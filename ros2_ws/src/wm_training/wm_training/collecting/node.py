@@ -27,7 +27,7 @@ from wm_training.collecting.planner_link import PlannerLink, control_array
 from wm_training.collecting.recording import Tick, TickAssembler
 
 if TYPE_CHECKING:
-    from wm_training.collecting.options import CollectOptions
+    from wm_training.collecting.collect_options import CollectOptions
 
 _UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's word for a node that was not announced yet
 

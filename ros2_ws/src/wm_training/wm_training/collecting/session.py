@@ -11,9 +11,9 @@ from wm_bundle.stop_signals import asked_to_stop
 from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
 
+from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.collector import Collector
 from wm_training.collecting.node import CollectNode
-from wm_training.collecting.options import CollectOptions
 from wm_training.errors import CollectError
 
 

@@ -8,7 +8,7 @@ from wm_bundle.stop_signals import asked_to_stop
 from wm_evaluation.command_line import DONE, STOPPED, parse, say
 from wm_evaluation.terminal import counting_progress
 
-from wm_training.augmentation.options import AugmentOptions
+from wm_training.augmentation.augment_options import AugmentOptions
 from wm_training.commands.running import run_on_episodes
 from wm_training.processes import prepare_process
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from wm_evaluation.command_line import DONE, STOPPED, parse, say
 from wm_evaluation.wording import counted
 
-from wm_training.cloning.options import CloneOptions
+from wm_training.cloning.clone_options import CloneOptions
 from wm_training.commands.running import run_on_episodes
 from wm_training.processes import prepare_process
 

@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     from wm_bundle.spawn_file import SpawnFileError
     from wm_data.episodes import EpisodeError
 
-    from wm_training.collecting.options import CollectOptions
+    from wm_training.collecting.collect_options import CollectOptions
     from wm_training.collecting.session import record
     from wm_training.errors import CollectError
 

@@ -3,7 +3,7 @@
 import sys
 
 from rich.console import Console
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.errors import ConversionError
 from wm_evaluation.command_line import DONE, ERROR, PARTLY, parse, run
 from wm_evaluation.terminal import counting_progress

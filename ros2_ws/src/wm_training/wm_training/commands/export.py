@@ -7,7 +7,7 @@ from wm_data.episodes import EpisodeError
 from wm_evaluation.command_line import DONE, parse, run
 
 from wm_training.errors import ExportError, TrainingError
-from wm_training.exporting.options import ExportOptions
+from wm_training.exporting.export_options import ExportOptions
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from wm_evaluation.wording import counted
 
 from wm_training.commands.running import run_on_episodes
 from wm_training.errors import TrainingError
-from wm_training.guidance.options import FinetuneOptions
+from wm_training.guidance.finetune_options import FinetuneOptions
 from wm_training.processes import prepare_process
 
 if TYPE_CHECKING:

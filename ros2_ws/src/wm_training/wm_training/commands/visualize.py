@@ -5,7 +5,7 @@ import sys
 from wm_evaluation.command_line import DONE, parse
 
 from wm_training.commands.running import run_on_episodes
-from wm_training.imagination.options import VisualizeOptions
+from wm_training.imagination.visualize_options import VisualizeOptions
 
 
 def main(arguments: list[str] | None = None) -> int:

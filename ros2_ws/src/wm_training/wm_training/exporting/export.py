@@ -15,8 +15,8 @@ from wm_data.rates import rate_of
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import ExportError
 from wm_training.exporting.cameras import cameras_of_meta
+from wm_training.exporting.export_options import ExportOptions
 from wm_training.exporting.graphs import TorchModel, export_graphs
-from wm_training.exporting.options import ExportOptions
 from wm_training.exporting.parity import compare, recorded_frames, score
 from wm_training.exporting.provenance import training_config, training_data, training_summary
 from wm_training.exporting.quantization import quantize

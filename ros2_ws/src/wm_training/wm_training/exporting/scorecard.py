@@ -6,8 +6,8 @@ from wm_evaluation.command_line import say
 from wm_evaluation.scorecard.summary import summarise
 
 from wm_training.data.dataset import SequenceDataset
-from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.scorecard import measure, plan_windows
+from wm_training.imagination.visualize_options import WindowSettings
 from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wm_training.api import PretrainedWorldModel
 from wm_training.cloning.policy import ClonePolicy
-from wm_training.guidance.options import FinetuneOptions
+from wm_training.guidance.finetune_options import FinetuneOptions
 from wm_training.guidance.returns import (
     Driver,
     advantage_weights,

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from wm_data.episodes import EpisodeError
 
+from wm_training.cloning.clone_options import CloneOptions
 from wm_training.cloning.data import CloneData
-from wm_training.cloning.options import CloneOptions
 from wm_training.cloning.policy import ClonePolicy
 from wm_training.cloning.policy_trainer import BEST
 from wm_training.errors import TrainingError

@@ -15,7 +15,7 @@ from wm_training.cloning.policy_trainer import PolicyTrainer
 from wm_training.data.dataset import SequenceDataset, stack, window
 from wm_training.data.summary import data_summary
 from wm_training.guidance import finetuning
-from wm_training.guidance.options import FinetuneOptions
+from wm_training.guidance.finetune_options import FinetuneOptions
 from wm_training.guidance.policy_state import open_data, read_state
 from wm_training.guidance.returns import check_actor
 from wm_training.imagination.recorded import open_split

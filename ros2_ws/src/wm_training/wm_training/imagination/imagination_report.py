@@ -22,10 +22,10 @@ from wm_training.configuration.values import nearest
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
-from wm_training.imagination.options import WindowSettings
 from wm_training.imagination.recorded import mean_reward, open_split
 from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
 from wm_training.imagination.scorecard_page import build_page
+from wm_training.imagination.visualize_options import WindowSettings
 from wm_training.model.objective import WorldModelObjective
 from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
@@ -33,7 +33,7 @@ from wm_training.training import distributed
 from wm_training.training.checkpoints import read_world_model
 
 if TYPE_CHECKING:
-    from wm_training.imagination.options import VisualizeOptions
+    from wm_training.imagination.visualize_options import VisualizeOptions
 
 PROGRAM = "visualize"
 UNKNOWN_RATE_HZ = 10.0  # taken for episodes whose meta does not say

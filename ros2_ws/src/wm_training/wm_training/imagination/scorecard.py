@@ -13,7 +13,7 @@ from wm_evaluation.scorecard.measurements import Measurements, join
 
 from wm_training.data.dataset import stack, window
 from wm_training.errors import TrainingError
-from wm_training.imagination.options import WindowSettings
+from wm_training.imagination.visualize_options import WindowSettings
 from wm_training.model.batch import Batch
 from wm_training.model.open_loop import OpenLoop
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from make_episodes import META, make_episode
 from mutations import Mutator
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources import carla
 from wm_data.episodes import Episode, write_episode
 from wm_data.errors import ConversionError

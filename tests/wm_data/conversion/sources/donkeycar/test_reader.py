@@ -9,7 +9,7 @@ from carla_conversion import greys
 from fixtures_carla import write_picture
 from mutations import Mutator
 from wm_bundle import ImageError
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources import donkeycar
 from wm_data.errors import ConversionError
 

@@ -8,8 +8,8 @@ from fixtures_kitti import DATE, PERIOD_NS, oxts_line, stamp_ns, stamp_text, wri
 from mutations import Mutator
 from wm_bundle import ImageError
 from wm_data.conversion.assembling.assembly import episodes_of_drive
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.moments import time_of_text
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.running.unit import convert_unit
 from wm_data.conversion.sources import kitti
 from wm_data.errors import ConversionError

@@ -8,7 +8,7 @@ import pytest
 from fixtures_nuscenes import CAMERAS, SceneSpec, edit, start_us, token, write_dataset
 from nuscenes_conversion import convert, milliseconds, options
 from wm_data.conversion.assembling.assembly import episodes_of_drive
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources import nuscenes
 from wm_data.conversion.sources.nuscenes.index import PictureIndex
 from wm_data.errors import ConversionError

@@ -5,7 +5,7 @@ import pytest
 from fixtures_waymo import example, field, light, motion, point, polyline, scenario, state, track, write_tfrecord
 from mutations import Mutator
 from wm_data.conversion.assembling.assembly import episodes_of_drive
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources import waymo
 from wm_data.errors import ConversionError
 

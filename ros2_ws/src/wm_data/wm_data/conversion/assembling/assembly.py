@@ -17,8 +17,8 @@ from wm_data import rewards as driving
 from wm_data.conversion.assembling import resampling
 from wm_data.conversion.assembling.rows import Row, RowChooser
 from wm_data.conversion.controls import derived_controls, drives_backwards, held_steer_note, turns_on_the_spot
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive
-from wm_data.conversion.options import ConvertOptions
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError
 

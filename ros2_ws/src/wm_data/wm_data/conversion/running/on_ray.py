@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
-from wm_data.conversion.options import ConvertOptions
 from wm_data.errors import ConversionError
 
 # A cluster on this machine listens and speaks on the loopback address alone (the first one; elsewhere than on Linux it

@@ -16,9 +16,9 @@ from pathlib import Path
 from wm_bundle.files import write_text
 
 from wm_data.conversion.assembling.assembly import CONVERTER_VERSION
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.naming import safe_name, same_name
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.running.report_text import readable
 from wm_data.conversion.running.unit import convert_unit
 from wm_data.conversion.sources import source_module

@@ -12,9 +12,9 @@ from wm_bundle.files import sha256_of
 from wm_bundle.times import NS_PER_S
 
 from wm_data.conversion.assembling.assembly import episodes_of_drive
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef, Picture
 from wm_data.conversion.naming import is_safe_name
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources import source_module
 from wm_data.episodes import Episode, EpisodeError, write_episode

@@ -13,8 +13,8 @@ from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import VECTOR_INPUTS
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, Picture, Signal, Signals
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.picture_files import load_picture_file
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport

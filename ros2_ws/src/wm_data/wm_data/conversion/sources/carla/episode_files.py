@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.fitting import fitted
-from wm_data.conversion.options import ConvertOptions
 from wm_data.episodes import Episode, EpisodeError, read_episode
 from wm_data.errors import ConversionError
 

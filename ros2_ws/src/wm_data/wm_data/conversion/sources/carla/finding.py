@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.naming import uniquely_named
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.tables.reading import FRAME_FILE
 from wm_data.errors import ConversionError
 from wm_data.files import readable, walk

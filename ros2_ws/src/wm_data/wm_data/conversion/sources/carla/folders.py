@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.tables.drive import Frames, drive_of
 from wm_data.conversion.tables.reading import Table
 from wm_data.errors import ConversionError

@@ -8,9 +8,9 @@ from pathlib import Path
 import wm_data.conversion.sources.carla.episode_files as episode_files
 import wm_data.conversion.sources.carla.finding as finding
 import wm_data.conversion.sources.carla.folders as folders
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.naming import uniquely_named
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.sources import rosbag
 from wm_data.errors import ConversionError
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.naming import uniquely_named
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.tables.columns import LEFT_OUT, PICTURE_ENDINGS, number
 from wm_data.conversion.tables.drive import Frames, drive_of
 from wm_data.conversion.tables.reading import Place, Row, Table, flat, lines, reading

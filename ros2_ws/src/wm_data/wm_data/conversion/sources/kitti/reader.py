@@ -13,9 +13,9 @@ from pathlib import Path
 
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef, Signal, Signals
 from wm_data.conversion.moments import time_of_text
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.picture_files import merged_pictures, usual_period_ns
 from wm_data.conversion.report import DriveReport
 from wm_data.errors import ConversionError

@@ -10,8 +10,8 @@ import numpy as np
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 import wm_data.conversion.sources.nuscenes.can_bus as can_bus
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef, Signal, Signals
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.picture_files import merged_pictures, usual_period_ns
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.nuscenes.index import PictureIndex, picture_index, read_cameras, read_logs, read_scenes

@@ -16,9 +16,9 @@ from wm_data.bags.bag import Bag, open_bag
 from wm_data.bags.episode_topics import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
 from wm_data.bags.layout import METADATA
 from wm_data.bags.mcap_file import read_summary
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.fitting import fitted
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.clock import header_ns
 from wm_data.conversion.sources.rosbag.finding import find_drives as find_bags

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from wm_data.bags.layout import FILE_SUFFIXES, MCAP_SUFFIXES, METADATA
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
 from wm_data.conversion.naming import safe_name, uniquely_named
-from wm_data.conversion.options import ConvertOptions
 from wm_data.errors import ConversionError
 
 _EXPECTED = "expected a bag's folder, a .mcap, .db3 or .bag file, or a folder that holds such"

@@ -12,8 +12,8 @@ from wm_bundle.vector_inputs import SPEED
 
 from wm_data.bags.bag import Bag, open_bag
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef, Picture
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns

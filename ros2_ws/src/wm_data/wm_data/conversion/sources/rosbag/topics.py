@@ -8,7 +8,7 @@ from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Sour
 from wm_evaluation.wording import counted
 
 from wm_data.bags.bag import Topic
-from wm_data.conversion.options import ConvertOptions
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.errors import ConversionError
 
 CONTROL = "carla_msgs/msg/CarlaEgoVehicleControl"

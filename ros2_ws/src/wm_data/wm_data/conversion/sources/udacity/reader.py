@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef
 from wm_data.conversion.naming import uniquely_named
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.tables.columns import LEFT_OUT, PICTURE_ENDINGS, number
 from wm_data.conversion.tables.drive import Frames, drive_of
 from wm_data.conversion.tables.reading import Place, Row, Table, csv_rows, lines, reading

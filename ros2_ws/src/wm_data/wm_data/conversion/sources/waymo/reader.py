@@ -13,9 +13,9 @@ from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 import wm_data.conversion.sources.waymo.tfrecord as tfrecord
 from wm_data.conversion.controls import USUAL_WHEELBASE_M, derived_controls, drives_backwards, held_steer_note
+from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef, Picture, Signal, Signals
 from wm_data.conversion.naming import uniquely_named
-from wm_data.conversion.options import ConvertOptions
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.waymo.example import is_example, scene_of_example
