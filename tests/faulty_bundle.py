@@ -33,7 +33,7 @@ def make_faulty_bundle(folder: Path) -> Path:
 
 def make_unsound_bundle(folder: Path) -> Path:
     """A sound model in a bundle whose self-check no machine passes, in a folder of ``folder``; returns its own."""
-    from wm_training.commands.upgrade_bundle import upgrade
+    from wm_training.exporting.upgrade import upgrade
 
     with tempfile.TemporaryDirectory() as scratch:
         bundle, _ = upgrade(load_bundle(make_tiny_bundle(folder / "plain")), folder / "unsound", Path(scratch))

@@ -13,8 +13,8 @@ from wm_data.errors import ConversionError
 from wm_data.lerobot.columns import Layout
 from wm_data.lerobot.files import DatasetWriter
 from wm_data.lerobot.statistics import PixelCounts, of_numbers
+from wm_data.lerobot.writing import write_lerobot
 from wm_training.commands import to_lerobot
-from wm_training.commands.to_lerobot import write_lerobot
 
 
 def pixels(cell):

@@ -16,8 +16,8 @@ from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 from wm_data.episodes import write_episode
 from wm_data.errors import ConversionError
+from wm_data.to_bag.writing import write_episode_bag
 from wm_training.commands import to_bag
-from wm_training.commands.to_bag import write_episode_bag
 
 
 def test_pictures_actions_and_results_come_back_by_the_rule_of_the_topics(tmp_path):

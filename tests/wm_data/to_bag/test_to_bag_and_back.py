@@ -13,9 +13,9 @@ from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources.rosbag import find_drives, open_drive
 from wm_data.episodes import Episode, read_episode, write_episode
 from wm_data.errors import ConversionError
+from wm_data.to_bag.writing import write_episode_bag
 from wm_training.collecting.recording import EpisodeRecorder, Tick, TickAssembler
 from wm_training.commands import convert, to_bag
-from wm_training.commands.to_bag import write_episode_bag
 
 ARRAYS = (
     "observations",

@@ -15,7 +15,7 @@ from wm_planner.engine.providers import CPU, CUDA, TENSORRT, EngineSettings, fir
 from wm_planner.engine.self_check import NONE, SelfCheck, SelfCheckError
 from wm_planner.errors import EngineError
 from wm_planner.node.diagnostics import Diagnostics, EngineFacts, Level
-from wm_training.commands.upgrade_bundle import upgrade
+from wm_training.exporting.upgrade import upgrade
 
 ON_CPU = EngineSettings(providers=(CPU,))
 

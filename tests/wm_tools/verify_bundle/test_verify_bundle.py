@@ -18,7 +18,7 @@ from wm_evaluation.imagined_frames import imagined
 from wm_planner.engine.engine import Engine
 from wm_planner.engine.providers import CHOICES, CUDA, EngineSettings
 from wm_tools.verify_bundle.__main__ import main
-from wm_training.commands.upgrade_bundle import upgrade
+from wm_training.exporting.upgrade import upgrade
 
 QUICK = ["--frames", "40", "--calls", "5", "--candidates", "16"]
 PATIENT_S = 10.0  # a control period that every machine keeps

@@ -6,6 +6,7 @@ does not hold what came after it.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from wm_data.agreement import names_of
 from wm_data.bags.episode_topics import META_FORMAT, META_TOPIC, META_VERSION, TERMS_TOPIC, VECTOR_TOPIC
 from wm_data.bags.message_types import jazzy_typestore, message_of
 from wm_data.episodes import Episode
+from wm_data.files import appearing
 from wm_data.to_bag.ticks import camera_names, check_numbers, period_of, tick_stamps
 
 FOREVER = QosTime(9223372036, 854775807)
@@ -43,6 +45,23 @@ def write_bag(folder: Path, episode: Episode, role_name: str = "ego_vehicle") ->
         ticks = _Ticks(writer, episode, stamps, role_name)
         for tick in range(len(stamps)):
             ticks.write(tick)
+
+
+def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str = "ego_vehicle") -> Path:
+    """Write ``episode`` as a bare file where ``dest`` ends in .mcap, else as a rosbag2 folder. Returns its path.
+
+    Raises ConversionError for a ``dest`` that exists already or cannot be written, and for an episode that no
+    bag can hold.
+    """
+    dest = Path(os.path.abspath(dest))
+    with appearing(dest) as work:
+        if dest.suffix != ".mcap":
+            write_bag(work / dest.name, episode, role_name)
+        else:
+            bag = work / dest.stem
+            write_bag(bag, episode, role_name)
+            os.rename(bag / dest.name, work / dest.name)
+    return dest
 
 
 class _Ticks:

@@ -1,6 +1,5 @@
 """`ros2 run wm_training to_bag`: an episode as an mcap that ROS, the planner and Foxglove can play."""
 
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from wm_data.episodes import Episode, EpisodeError, read_episode
+from wm_data.episodes import EpisodeError, read_episode
 from wm_data.errors import ConversionError
 from wm_evaluation.command_line import DONE, parse, run, say
 
@@ -36,31 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _to_bag(options: Options) -> int:
+    from wm_data.to_bag.writing import write_episode_bag
+
     dest = Path(options.dest).expanduser()
     episode = read_episode(Path(options.episode).expanduser())
     write_episode_bag(episode, dest, options.role_name)
     say("to_bag", f"wrote {len(episode)} rows to {dest}")
     return DONE
-
-
-def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str = "ego_vehicle") -> Path:
-    """Write ``episode`` as a bare file where ``dest`` ends in .mcap, else as a rosbag2 folder. Returns its path.
-
-    Raises ConversionError for a ``dest`` that exists already or cannot be written, and for an episode that no
-    bag can hold.
-    """
-    from wm_data.files import appearing
-    from wm_data.to_bag.writing import write_bag
-
-    dest = Path(os.path.abspath(dest))
-    with appearing(dest) as work:
-        if dest.suffix != ".mcap":
-            write_bag(work / dest.name, episode, role_name)
-        else:
-            bag = work / dest.stem
-            write_bag(bag, episode, role_name)
-            os.rename(bag / dest.name, work / dest.name)
-    return dest
 
 
 if __name__ == "__main__":
