@@ -8,12 +8,12 @@ from browser import browser, check_report  # noqa: F401
 from wm_evaluation.report import write_page
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.errors import ReplayError
-from wm_tools.common.thresholds import Threshold
+from wm_tools.common.thresholds import Threshold, judge
 from wm_tools.replay import result
 from wm_tools.replay.agreement import Evaluated, compare
 from wm_tools.replay.frames import Command, Frame, Status
 from wm_tools.replay.page import build_page
-from wm_tools.replay.result import FIGURES, Replay, check_thresholds, document, figures, verdicts
+from wm_tools.replay.result import FIGURES, Replay, check_thresholds, document, figures
 
 MS = 1_000_000
 
@@ -67,14 +67,14 @@ def test_reasons_that_differ_in_numbers_only_are_counted_together():
 def test_a_threshold_over_something_unknown_fails(played):
     silent = replay([Frame(0, None, None, None)], {})
     assert math.isnan(figures(silent)["latency_ms.p99"])
-    judged = verdicts(silent, [Threshold.parse("latency_ms.p99<1000"), Threshold.parse("dropped<2")])
+    judged = judge([Threshold.parse("latency_ms.p99<1000"), Threshold.parse("dropped<2")], figures(silent))
     assert [verdict.holds for verdict in judged] == [False, True]
     with pytest.raises(ReplayError, match="no figure 'speed'; there are dropped, "):
         check_thresholds([Threshold.parse("speed<1")])
 
 
 def test_the_files_are_json_that_says_the_same(played, tmp_path):
-    judged = verdicts(played, [Threshold.parse("dropped<1")])
+    judged = judge([Threshold.parse("dropped<1")], figures(played))
     result.write(tmp_path, played, judged)
     written = json.loads((tmp_path / "replay.json").read_text())
     assert written == json.loads(json.dumps(document(played, judged)))
@@ -93,7 +93,9 @@ def test_a_replay_of_which_nothing_is_known_has_a_document_and_a_page(tmp_path):
 
 
 def test_the_page_opens_without_faults_and_says_what_failed(played, tmp_path, browser):  # noqa: F811
-    page = build_page(played, verdicts(played, [Threshold.parse("dropped<1"), Threshold.parse("unasked_brakes<5")]))
+    page = build_page(
+        played, judge([Threshold.parse("dropped<1"), Threshold.parse("unasked_brakes<5")], figures(played))
+    )
     assert page.headline.startswith("1 of 2 thresholds fail")
     write_page(tmp_path / "report.html", page)
     check_report(browser, tmp_path / "report.html", charts=4)  # two of the latency, commands, modes

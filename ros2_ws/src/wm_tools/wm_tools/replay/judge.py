@@ -7,12 +7,13 @@ from pathlib import Path
 from wm_evaluation.report import write_page
 
 from wm_tools.common.errors import ReplayError
+from wm_tools.common.thresholds import judge
 from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED
-from wm_tools.replay import result
 from wm_tools.replay.agreement import compare, read_evaluation
 from wm_tools.replay.frames import Arrivals, Moment
 from wm_tools.replay.page import build_page
 from wm_tools.replay.replay_monitor_options import MonitorOptions
+from wm_tools.replay.result import Replay, figures, write
 from wm_tools.replay.waiting import Stopped
 
 EXIT_THRESHOLD = 1
@@ -22,14 +23,16 @@ class EvaluationFailed(ReplayError):
     """evaluate_bag ended with an error."""
 
 
-def judge(options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: list[Moment], signals: list[int]) -> int:
+def judge_replay(
+    options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: list[Moment], signals: list[int]
+) -> int:
     """Compare, write the files, and return the exit code."""
     frames = arrivals.frames(moments)
     answered = sum(frame.command is not None for frame in frames)
     print(f"replay_monitor: {len(frames)} frames, {answered} answered", flush=True)
     folder = options.evaluation or _evaluate(options, signals)
     agreement = compare(frames, read_evaluation(folder / "result.jsonl", model_id))
-    replay = result.Replay(
+    replay = Replay(
         str(options.bag),
         model_id,
         options.rate,
@@ -39,10 +42,10 @@ def judge(options: MonitorOptions, model_id: str, arrivals: Arrivals, moments: l
         arrivals.unasked,
         agreement,
     )
-    judged = result.verdicts(replay, options.thresholds)
-    result.write(options.output, replay, judged)
+    values = figures(replay)
+    judged = judge(options.thresholds, values)
+    write(options.output, replay, judged)
     write_page(options.output / "report.html", build_page(replay, judged))
-    values = result.figures(replay)
     print(
         f"replay_monitor: {values['dropped']:.0f} dropped, camera to command p50 {values['latency_ms.p50']:.1f} ms "
         f"p99 {values['latency_ms.p99']:.1f} ms, {values['deadline_misses']:.0f} deadline misses, "

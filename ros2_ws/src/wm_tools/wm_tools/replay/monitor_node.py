@@ -23,7 +23,7 @@ from wm_tools.common.errors import ReplayError
 from wm_tools.common.ros_words import own_words, start_ros
 from wm_tools.replay.bag import PlayedTopic
 from wm_tools.replay.frames import Arrivals, Command, Status, header_stamp_ns
-from wm_tools.replay.judge import EvaluationFailed, judge
+from wm_tools.replay.judge import EvaluationFailed, judge_replay
 from wm_tools.replay.played_bag import camera_topics, check_gaps, planner_topics, played_moments
 from wm_tools.replay.replay_monitor_options import MonitorOptions
 from wm_tools.replay.waiting import MONITOR, PLANNER_WAIT_S, Spinning, Stopped, let_planner_rest, wait_for_planner
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         arrivals = _listen(options, cameras, signals)
         let_planner_rest(signals)
         rclpy.try_shutdown()  # nothing of what follows is to disturb the graph, or to be disturbed
-        return judge(
+        return judge_replay(
             options,
             manifest.model_id,
             arrivals,

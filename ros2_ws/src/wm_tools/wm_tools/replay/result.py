@@ -14,9 +14,9 @@ from wm_planner.pilot.modes import Mode
 
 from wm_tools.common.errors import ReplayError
 from wm_tools.common.json_values import without_nan
-from wm_tools.common.thresholds import Threshold, Verdict, entries_of, judge
+from wm_tools.common.thresholds import Threshold, Verdict, entries_of
 from wm_tools.replay.agreement import WITHIN, Agreement
-from wm_tools.replay.frames import Frame
+from wm_tools.replay.frames import Frame, Status
 
 VERSION = 1
 _CHANNELS = ("steer", "throttle", "brake")
@@ -65,15 +65,20 @@ class Replay:
         return [frame for frame in self.frames if frame.command is not None]
 
     @property
+    def statuses(self) -> list[Status]:
+        """Of the answered frames, as far as they came."""
+        return [frame.status for frame in self.answered if frame.status is not None]
+
+    @property
     def modes(self) -> Counter:
         """How often each mode, in lower case."""
-        return Counter(frame.status.mode.name.lower() for frame in self.answered if frame.status is not None)
+        return Counter(status.mode.name.lower() for status in self.statuses)
 
     @property
     def reasons(self) -> Counter:
         """How often each reason for another mode than DRIVING; those that differ in numbers only are one, the first."""
         first: dict[str, str] = {}
-        reasons = [frame.status.reason for frame in self.answered if frame.status and frame.status.reason]
+        reasons = [status.reason for status in self.statuses if status.reason]
         return Counter(first.setdefault(reason.translate(_WITHOUT_DIGITS), reason) for reason in reasons)
 
     @property
@@ -91,8 +96,8 @@ def check_thresholds(thresholds: Sequence[Threshold]) -> None:
 
 def figures(replay: Replay) -> dict[str, float]:
     """Every figure of FIGURES; NaN where it is not known."""
-    answered, statuses = replay.answered, [frame.status for frame in replay.answered if frame.status is not None]
-    dropped, agreement = len(replay.frames) - len(answered), replay.agreement
+    agreement, statuses = replay.agreement, replay.statuses
+    dropped = len(replay.frames) - len(replay.answered)
     misses = sum(status.deadline_missed for status in statuses)
 
     def share(count: int, of: int) -> float:
@@ -118,17 +123,11 @@ def figures(replay: Replay) -> dict[str, float]:
     return {name: math.nan if values[name] is None else float(values[name]) for name in FIGURES}
 
 
-def verdicts(replay: Replay, thresholds: Sequence[Threshold]) -> list[Verdict]:
-    """Whether each threshold holds."""
-    return judge(thresholds, figures(replay))
-
-
 def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
     """replay.json as a dictionary."""
     agreement, joined = replay.agreement, len(replay.agreement.joined)
     per_channel = agreement.differences.mean(axis=0) if joined else [math.nan] * 3
-    statuses = [frame.status for frame in replay.answered if frame.status is not None]
-    searches = [status for status in statuses if status.iterations]
+    searches = [status for status in replay.statuses if status.iterations]
     return without_nan(
         {
             "version": VERSION,
