@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from wm_bundle import ImagePreprocessor
 from wm_bundle.files import write_json
 from wm_evaluation.command_line import DONE, parse, run
 from wm_planner.assembly import Parts, build
@@ -22,6 +21,7 @@ from wm_planner.pilot.in_flight import CommandsInFlight
 
 from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
+from benchmarks.in_process import eye_of
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,11 @@ class Options:
 def measure(options: Options, say: Callable[[str], None]) -> list[dict]:
     """Scores of every delay, with and without compensation. Raises PlannerError for an unusable bundle."""
     parts = build(PlannerConfig(bundle=str(options.bundle)), log=lambda line: None)
-    cameras = len(parts.bundle.manifest.image.cameras)
-    inputs = [entry.name for entry in parts.bundle.manifest.vector]
-    if cameras != 1 or inputs != ["speed"]:
-        raise BenchmarkError(
-            f"{options.bundle} has {cameras} cameras and the vector inputs {inputs}: the built-in "
-            f"simulator has one camera and the speed"
-        )
+    seen = eye_of(parts.bundle.manifest, options.bundle)
     rows = []
     for delay in options.delays:
         for compensated in (False, True) if delay else (False,):
-            episodes = [_drive(parts, seed, delay, compensated, options.steps) for seed in options.seeds]
+            episodes = [_drive(parts, seen, seed, delay, compensated, options.steps) for seed in options.seeds]
             row = {
                 "delay_periods": delay,
                 "compensated": compensated,
@@ -74,13 +68,14 @@ def measure(options: Options, say: Callable[[str], None]) -> list[dict]:
     return rows
 
 
-def _drive(parts: Parts, seed: int, delay: int, compensated: bool, most_steps: int) -> tuple[float, float, float]:
+def _drive(
+    parts: Parts, seen: Callable, seed: int, delay: int, compensated: bool, most_steps: int
+) -> tuple[float, float, float]:
     """One episode; returns its score, the share of wheels off the road, and the median of the commands in flight."""
     from wm_sim.commands import Command
     from wm_sim.simulation import Simulation
 
     manifest, planner = parts.bundle.manifest, parts.planner
-    preprocess = ImagePreprocessor(manifest.image.cameras[0], manifest.image.height, manifest.image.width)
     in_flight = CommandsInFlight(manifest.control_period_s, manifest.horizon)
     simulation = Simulation(manifest.control_period_s, seed)
     planner.reset()
@@ -92,13 +87,7 @@ def _drive(parts: Parts, seed: int, delay: int, compensated: bool, most_steps: i
         if steps:
             in_flight.applied(tick.stamp_ns, applied)
         planner.note_command(applied)
-        picture = np.ascontiguousarray(simulation.world.image())
-        height, width = picture.shape[:2]
-        planner.observe(
-            preprocess(height, width, "rgb8", 3 * width, picture.data),
-            np.array([tick.state.speed], np.float32),
-            tick.stamp_ns,
-        )
+        planner.observe(*seen(simulation, tick), tick.stamp_ns)
         plan = planner.plan(math.inf, in_flight=in_flight.before(tick.stamp_ns) if compensated else ())
         flying.append(plan.in_flight)
         in_flight.sent(tick.stamp_ns, plan.action)

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from wm_bundle import ImagePreprocessor
 from wm_bundle.files import write_json, write_text
 from wm_data.episodes import EpisodeError
 from wm_data.splits import split_files
@@ -25,6 +24,7 @@ from wm_training.errors import TrainingError
 
 from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
+from benchmarks.in_process import eye_of
 
 CALIBRATION_EPISODES = 2
 """Recorded episodes that calibrate the filters of every augmentation, always the same. No clone sees them."""
@@ -214,23 +214,13 @@ def driven_scores(file: Path, tracks: tuple[int, ...]) -> list[float]:
     checked = read_policy(file)
     policy = Policy(checked, EngineSettings(), log=lambda line: None)
     manifest = checked.manifest
-    inputs = [entry.name for entry in manifest.vector]
-    if len(manifest.image.cameras) != 1 or inputs != ["speed"]:
-        raise BenchmarkError(
-            f"{file} has {len(manifest.image.cameras)} cameras and the vector inputs {inputs}: the built-in simulator "
-            f"has one camera and the speed"
-        )
-    preprocess = ImagePreprocessor(manifest.image.cameras[0], manifest.image.height, manifest.image.width)
-    scores = []
+    seen, scores = eye_of(manifest, file), []
     for track in tracks:
         simulation = Simulation(manifest.control_period_s, track)
         tick = simulation.tick(Command())
         applied, score = np.zeros(3, np.float32), 0.0
         while tick.result is None:
-            picture = np.ascontiguousarray(simulation.world.image())
-            height, width = picture.shape[:2]
-            seen = preprocess(height, width, "rgb8", 3 * width, picture.data)
-            applied = policy.act(seen, np.array([tick.state.speed], np.float32), applied)
+            applied = policy.act(*seen(simulation, tick), applied)
             tick = simulation.tick(Command(*(float(number) for number in applied)))
             score += tick.reward
         scores.append(round(score, 2))
