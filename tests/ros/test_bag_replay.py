@@ -105,7 +105,7 @@ def test_no_bag_is_played_beside_a_live_camera(drive, tmp_path):
         camera = rclpy.create_node("camera", context=context)
         camera.create_publisher(Image, CAMERA, QoSProfile(depth=1))
         with replay(drive, tmp_path, domain_id=domain) as process:
-            process.wait_for_output("would drive its vehicle by a recording", START_S)
+            process.wait_for_output("would drive its vehicle from a recording", START_S)
             assert process.wait(START_S) == 3, process.output()
         camera.destroy_node()
 
