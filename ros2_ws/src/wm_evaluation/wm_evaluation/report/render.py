@@ -17,6 +17,7 @@ from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 from wm_bundle.files import write_text
 
+from wm_evaluation.page_pictures import data_uri, jpeg
 from wm_evaluation.report import blocks, palette
 from wm_evaluation.report.glossary import METRICS
 from wm_evaluation.report.widgets import asset, environment_of
@@ -152,18 +153,14 @@ def _(block: blocks.Picture, parts: _Parts) -> dict:
 def _encode(image: np.ndarray, lossless: bool) -> bytes:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"a picture is {image.dtype} {image.shape}, expected uint8 (h, w, 3)")
-    options = [] if lossless else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    return cv2.imencode(".png" if lossless else ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+    if not lossless:
+        return jpeg(image, JPEG_QUALITY)
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 @_made_of.register
 def _(block: blocks.Video, parts: _Parts) -> dict:
     return {"source": data_uri("video/mp4", block.data)}
-
-
-def data_uri(kind: str, data: bytes) -> str:
-    """A file inside a page; ``kind`` is its MIME type."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 @_made_of.register

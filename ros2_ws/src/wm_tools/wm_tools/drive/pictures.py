@@ -1,11 +1,10 @@
 """Pictures of a drive: from message bytes to small RGB arrays, and from those to images inside a page."""
 
-import base64
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from wm_bundle import CameraSpec, ImageError, ImagePreprocessor, ImageSpec, decode_image
+from wm_evaluation.page_pictures import data_uri, jpeg
 
 from wm_tools.drive.records import Frame
 
@@ -57,9 +56,4 @@ def tile(pictures: Sequence[np.ndarray], columns: int, gap: int = 0) -> np.ndarr
 
 def jpeg_uri(picture: np.ndarray) -> str:
     """A data: URI of an RGB picture (h, w, 3) as JPEG."""
-    done, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
-    )
-    if not done:
-        raise RuntimeError(f"cannot encode a picture of shape {picture.shape} as JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    return data_uri("image/jpeg", jpeg(picture, JPEG_QUALITY))

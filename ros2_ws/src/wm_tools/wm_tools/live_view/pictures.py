@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from wm_bundle import ImageError
+from wm_evaluation.page_pictures import jpeg
 
 from wm_tools.live_view.state import Latest
 
@@ -57,7 +58,7 @@ class OnceEach:
 
 def show_camera(picture: np.ndarray) -> Shown:
     """A camera picture (height, width, 3) uint8 RGB."""
-    return Shown({}, _jpeg(_narrowed(picture, picture.shape[1], CAMERA_WIDTH)))
+    return Shown({}, jpeg(_narrowed(picture, picture.shape[1], CAMERA_WIDTH), _QUALITY))
 
 
 def show_imagined(imagined: Imagined) -> Shown:
@@ -84,7 +85,7 @@ def show_imagined(imagined: Imagined) -> Shown:
     if imagined.horizon < 1 or imagined.strip.size == 0:
         return Shown(facts, b"")
     width = imagined.strip.shape[1] // imagined.horizon
-    return Shown(facts, _jpeg(_narrowed(imagined.strip, width, FUTURE_WIDTH)))
+    return Shown(facts, jpeg(_narrowed(imagined.strip, width, FUTURE_WIDTH), _QUALITY))
 
 
 def _narrowed(picture: np.ndarray, width: int, most: int) -> np.ndarray:
@@ -93,10 +94,3 @@ def _narrowed(picture: np.ndarray, width: int, most: int) -> np.ndarray:
         return picture
     size = (round(picture.shape[1] * most / width), max(round(picture.shape[0] * most / width), 1))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
-def _jpeg(picture: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
-    if not done:
-        raise ImageError(f"a picture of {picture.shape[1]}x{picture.shape[0]} cannot be written as JPEG")
-    return data.tobytes()
