@@ -19,7 +19,7 @@ from wm_planner.pilot.modes import Mode
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 
-from wm_tools.evaluate_bag.recording import Stretch
+from wm_tools.evaluate_bag.recording import Stretch, present_cameras
 
 NOW_S = 0.0  # time comes from the stamps: for the pilot, every frame is decided in the instant in which it arrives
 LATENCIES = ("observe", "plan", "total")
@@ -167,11 +167,10 @@ class OfflinePilot:
 
 def _images(episode: Episode, row: int) -> tuple[RawImage | None, ...]:
     """The row's pictures as messages of cameras that send the model's size."""
-    cameras = episode.observations.shape[1] // 3
-    there = np.ones(cameras, bool) if episode.camera_mask is None else episode.camera_mask[row]
+    stamp_ns = int(episode.stamps_ns[row])
     return tuple(
-        _image(episode.observations[row, 3 * k : 3 * k + 3], int(episode.stamps_ns[row])) if there[k] else None
-        for k in range(cameras)
+        _image(episode.observations[row, 3 * k : 3 * k + 3], stamp_ns) if there else None
+        for k, there in enumerate(present_cameras(episode)[row])
     )
 
 

@@ -12,6 +12,7 @@ from wm_planner.engine.engine import Engine
 
 from wm_tools.evaluate_bag.imagination import imagine, pictures_of
 from wm_tools.evaluate_bag.offline_pilot import Beliefs
+from wm_tools.evaluate_bag.recording import present_cameras
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,6 @@ def predict_next(engine: Engine, episode: Episode, beliefs: Beliefs, samples: in
     return OneStep(
         *numbers, _scores(engine, episode, priors, expected), _scores(engine, episode, beliefs.seen, observed)
     )
-
-
-def present_cameras(episode: Episode) -> np.ndarray:
-    """bool (T, K): which pictures are there."""
-    if episode.camera_mask is not None:
-        return episode.camera_mask
-    return np.ones((len(episode), episode.observations.shape[1] // 3), bool)
 
 
 def _scores(engine: Engine, episode: Episode, beliefs: np.ndarray, known: np.ndarray) -> PictureScores:

@@ -12,8 +12,8 @@ from wm_planner.engine.engine import Engine
 
 from wm_tools.evaluate_bag.imagination import Futures, imagine, pictures_of
 from wm_tools.evaluate_bag.offline_pilot import Beliefs
-from wm_tools.evaluate_bag.one_step import OneStep, present_cameras
-from wm_tools.evaluate_bag.recording import Stretch
+from wm_tools.evaluate_bag.one_step import OneStep
+from wm_tools.evaluate_bag.recording import Stretch, present_cameras
 
 CONTEXT = 5  # observations that a belief has taken in before it is asked to imagine
 _POOL = 1000  # windows whose actions are kept for those that have no other near

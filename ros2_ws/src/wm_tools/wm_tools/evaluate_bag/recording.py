@@ -207,6 +207,13 @@ def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
     return np.clip(applied, ACTION_LOW, ACTION_HIGH) if np.isfinite(applied).all() else None
 
 
+def present_cameras(episode: Episode) -> np.ndarray:
+    """bool (T, K): which pictures are there."""
+    if episode.camera_mask is not None:
+        return episode.camera_mask
+    return np.ones((len(episode), episode.observations.shape[1] // 3), bool)
+
+
 @contextmanager
 def _as_bag_error() -> Iterator[None]:
     """Everything that goes wrong while reading becomes one line."""
