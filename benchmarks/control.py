@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle import CameraSpec
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_bundle.times import NS_PER_S
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig

@@ -112,7 +112,7 @@ def _added(blocks: list[np.ndarray], reference: list[np.ndarray]) -> dict:
 
 
 def _drive(options: Options, bundle: Path, period_s: float, variant: str, turn: int, browser: str) -> _Latencies:
-    from wm_bundle.ros_distribution import local_environment
+    from wm_bundle.processes.ros_distribution import local_environment
     from wm_tools.drive.domain import own_domain, ros_context
     from wm_tools.drive.processes import ProcessGroup
 

@@ -1,7 +1,7 @@
 """A pilot with a fake engine behind it, and frames for it, for tests without ROS and without a model."""
 
 import numpy as np
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode

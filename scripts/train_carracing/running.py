@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from wm_bundle.ros_distribution import local_environment
+from wm_bundle.processes.ros_distribution import local_environment
 from wm_tools.drive.domain import own_domain
 
 from train_carracing.errors import RecipeError

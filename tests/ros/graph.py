@@ -18,7 +18,7 @@ from pathlib import Path
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-from wm_bundle.ros_distribution import discovery, local_environment
+from wm_bundle.processes.ros_distribution import discovery, local_environment
 from wm_tools.drive.domain import is_unused
 
 # DDS derives its ports from the domain id; ids up to 101 stay below Linux's ephemeral ports. The low ones are

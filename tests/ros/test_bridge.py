@@ -8,7 +8,7 @@ import pytest
 from bridge_probe import EGO, LATCHED_TOPICS, TOPICS, bridge_and_probe, stamp_ns
 from carla_msgs.msg import CarlaLaneInvasionEvent
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
-from wm_bundle.ros_distribution import is_humble
+from wm_bundle.processes.ros_distribution import is_humble
 from wm_sim.carracing.world import CarRacingWorld
 
 PERIOD_NS = 80_000_000

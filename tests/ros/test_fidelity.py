@@ -22,7 +22,7 @@ from drawn_track import covered, drawn_edge, project
 from geometry_msgs.msg import Pose, PoseWithCovarianceStamped, Twist
 from nav_msgs.msg import Path
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
-from wm_bundle.ros_distribution import is_humble
+from wm_bundle.processes.ros_distribution import is_humble
 from wm_sim.carracing.world import CarRacingWorld
 
 pytestmark = pytest.mark.skipif(is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")

@@ -6,7 +6,7 @@ import time
 import graph
 import pytest
 import rclpy
-from wm_bundle.ros_distribution import is_humble
+from wm_bundle.processes.ros_distribution import is_humble
 
 REAL_HASHES = {
     "CarlaCollisionEvent": "d77acb472c5effb98998bfb2e176ae3ffac0a84ce33a79f90e999544e3fcfeff",

@@ -17,7 +17,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from tiny_bundle import make_tiny_bundle
-from wm_bundle.service_guard import guard_services
+from wm_bundle.processes.service_guard import guard_services
 from wm_planner.command_watchdog.node import CommandWatchdogNode
 from wm_planner.node.planner_node import PlannerNode
 from wm_sim.bridge import Bridge

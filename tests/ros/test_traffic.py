@@ -9,7 +9,7 @@ from bridge_table import CAMERAS, EGO, PUBLISHED, TF
 from drawn_track import project
 from geometry_msgs.msg import Pose, Twist
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
-from wm_bundle.ros_distribution import is_humble
+from wm_bundle.processes.ros_distribution import is_humble
 from wm_sim.traffic.placing import COLOURS
 
 pytestmark = pytest.mark.skipif(is_humble(), reason="this ROS 2's rclpy does not tell when a message was sent")

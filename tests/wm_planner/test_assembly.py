@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_bundle import make_tiny_bundle, tiny_model
 from wm_bundle import load_bundle, write_bundle
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_planner.assembly import build, retune
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError

@@ -9,7 +9,7 @@ import pytest
 from tiny_bundle import make_tiny_bundle
 from tiny_policy import make_tiny_policy
 from wm_bundle import CameraSpec, ImageSpec, load_bundle
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_bundle.policy import PolicyVectorSpec
 from wm_planner.assembly import build, retune
 from wm_planner.config import PlannerConfig

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.continuity import Sample

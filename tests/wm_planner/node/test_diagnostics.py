@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from wm_bundle.synchroniser import SynchroniserCounts
+from wm_bundle.pictures.synchroniser import SynchroniserCounts
 from wm_planner.config import PlannerConfig
 from wm_planner.node.diagnostics import CommandRecord, Diagnostics, EngineFacts, Level, plans_asked_for
 from wm_planner.pilot.modes import Mode

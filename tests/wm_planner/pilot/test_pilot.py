@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_pilot import PERIOD_NS, assert_brakes, check, drive, frame, image, make_pilot
 from wm_bundle import CameraSpec, ImageSpec, VectorSpec
-from wm_bundle.frames import Frame
+from wm_bundle.pictures.frames import Frame
 from wm_planner.errors import ConfigError, NonFiniteError
 from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode

@@ -11,7 +11,7 @@ from fixtures_rosbag import CAMERA, VEHICLE, Recording, stamped, write_bag
 from fixtures_rosbag import image as image_fields
 from rosbag_conversion import converted
 from wm_bundle import VectorSpec
-from wm_bundle.frames import Frame
+from wm_bundle.pictures.frames import Frame
 from wm_bundle.vector_inputs import IMU, ODOMETRY, SPEED, STATUS, YAW_RATE, VectorInput
 from wm_planner.config import PlannerConfig
 from wm_planner.node.inputs import Inputs

@@ -14,7 +14,7 @@ from wm_planner.planning.kinds import kinds_in, with_parameters_of
 from wm_planner.planning.solvers import SOLVERS
 
 BRAKING_COST = """
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 from wm_planner.planning.costs.base import Cost
 
 class _Half(Cost):

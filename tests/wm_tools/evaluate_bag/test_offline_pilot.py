@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fixtures_rosbag import CAMERA, VEHICLE, Recording, control, image, stamped, write_bag
 from wm_bundle import load_bundle
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_data.episodes import rows_of
 from wm_planner.assembly import build
 from wm_planner.config import PlannerConfig

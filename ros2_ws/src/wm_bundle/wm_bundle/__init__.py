@@ -51,8 +51,8 @@ __all__ = [
 
 # Modules that need OpenCV or Pillow, which ROS's own Python, the one that reads launch files, may lack.
 _LATER = {
-    **dict.fromkeys(("COMPRESSIONS", "ImageError", "compressed_encoding", "decompress_image"), "compressed"),
-    **dict.fromkeys(("ENCODINGS", "ImagePreprocessor", "decode_image"), "images"),
+    **dict.fromkeys(("COMPRESSIONS", "ImageError", "compressed_encoding", "decompress_image"), "pictures.compressed"),
+    **dict.fromkeys(("ENCODINGS", "ImagePreprocessor", "decode_image"), "pictures.images"),
 }
 
 

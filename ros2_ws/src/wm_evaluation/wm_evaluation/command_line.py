@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
 
-from wm_bundle.stop_signals import raise_when_stopped
-from wm_bundle.suggestions import did_you_mean
+from wm_bundle.processes.stop_signals import raise_when_stopped
+from wm_bundle.processes.suggestions import did_you_mean
 
 Options = TypeVar("Options")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
+from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
 from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
 
 from wm_planner.errors import ConfigError

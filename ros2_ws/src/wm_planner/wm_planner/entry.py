@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from wm_bundle.entry import start
+from wm_bundle.processes.entry import start
 
 MODULES = {"planner": "wm_planner.node.planner_node", "command_watchdog": "wm_planner.command_watchdog.node"}
 

@@ -10,10 +10,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Bool
-from wm_bundle.node_parameters import declare
-from wm_bundle.node_start import start_node
-from wm_bundle.service_guard import guard_services
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.processes.node_start import start_node
+from wm_bundle.processes.parameters import declare
+from wm_bundle.processes.service_guard import guard_services
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
 from wm_msgs.srv import Reset
 

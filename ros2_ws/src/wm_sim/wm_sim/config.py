@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wm_bundle.lock_step import BRIDGE_WAIT_S
-from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter
+from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter
 
 from wm_sim.ticks import frames_per_tick
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS, worlds_described

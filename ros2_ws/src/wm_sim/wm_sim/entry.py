@@ -1,6 +1,6 @@
 """Where the executable ``bridge`` begins."""
 
-from wm_bundle.entry import start
+from wm_bundle.processes.entry import start
 
 
 def bridge() -> int:

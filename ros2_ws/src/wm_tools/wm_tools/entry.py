@@ -1,6 +1,6 @@
 """Where the executables of this package begin."""
 
-from wm_bundle.entry import start
+from wm_bundle.processes.entry import start
 
 MODULES = {
     "benchmark": "wm_tools.benchmark.__main__",

@@ -18,10 +18,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from wm_bundle.node_parameters import VehicleParameters, declare, parameter, role_name_parameter, topic_parameter
-from wm_bundle.node_start import serving, start_node
-from wm_bundle.service_guard import guard_services
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.processes.node_start import serving, start_node
+from wm_bundle.processes.parameters import VehicleParameters, declare, parameter, role_name_parameter, topic_parameter
+from wm_bundle.processes.service_guard import guard_services
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
 from wm_msgs.msg import PlannerStatus, StepResult
 

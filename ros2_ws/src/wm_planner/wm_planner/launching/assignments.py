@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from wm_bundle.suggestions import did_you_mean
+from wm_bundle.processes.suggestions import did_you_mean
 
 from wm_planner.config import PlannerConfig
 

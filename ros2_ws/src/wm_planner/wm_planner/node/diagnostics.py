@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
-from wm_bundle.synchroniser import SynchroniserCounts
+from wm_bundle.pictures.synchroniser import SynchroniserCounts
 
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rclpy.duration import Infinite
 from rclpy.node import Node
 from rclpy.qos import LivelinessPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
-from wm_bundle.ros_distribution import event_callbacks
+from wm_bundle.processes.ros_distribution import event_callbacks
 
 from wm_planner.command_watchdog.node import NODE_NAME as COMMAND_WATCHDOG
 

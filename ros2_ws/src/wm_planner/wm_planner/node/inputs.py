@@ -9,9 +9,9 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import BundleManifest
-from wm_bundle.frames import Frame
-from wm_bundle.ros_distribution import with_times
-from wm_bundle.synchroniser import CameraSynchroniser
+from wm_bundle.pictures.frames import Frame
+from wm_bundle.pictures.synchroniser import CameraSynchroniser
+from wm_bundle.processes.ros_distribution import with_times
 from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, InputTopic
 from wm_msgs.msg import StepResult

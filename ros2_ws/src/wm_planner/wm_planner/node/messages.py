@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 from wm_bundle import ACTION_HIGH, ACTION_LOW
-from wm_bundle.frames import RawImage
+from wm_bundle.pictures.frames import RawImage
 from wm_bundle.times import NS_PER_S, ns_of
 from wm_bundle.vector_inputs import Source
 from wm_msgs.msg import ImaginedRollouts

@@ -16,11 +16,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from wm_bundle.frames import Frame
-from wm_bundle.node_parameters import ChangingParameters
-from wm_bundle.node_start import EXIT_REFUSED, start_node
-from wm_bundle.service_guard import guard_services
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.pictures.frames import Frame
+from wm_bundle.processes.node_start import EXIT_REFUSED, start_node
+from wm_bundle.processes.parameters import ChangingParameters
+from wm_bundle.processes.service_guard import guard_services
+from wm_bundle.processes.stop_signals import note_stop_signals
 
 from wm_planner.assembly import Parts, build, retune
 from wm_planner.config import PlannerConfig

@@ -5,8 +5,8 @@ Shapes: K cameras, C = 3 K channels.
 
 import numpy as np
 from wm_bundle import ImagePreprocessor, ImageSpec
-from wm_bundle.foreign_encodings import readable
-from wm_bundle.frames import RawImage
+from wm_bundle.pictures.foreign_encodings import readable
+from wm_bundle.pictures.frames import RawImage
 
 from wm_planner.pilot.continuity import FrozenPicture
 

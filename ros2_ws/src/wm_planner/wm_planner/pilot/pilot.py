@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle import BundleManifest, ImageError
-from wm_bundle.frames import Frame
+from wm_bundle.pictures.frames import Frame
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, VectorInput
 
 from wm_planner.config import PlannerConfig

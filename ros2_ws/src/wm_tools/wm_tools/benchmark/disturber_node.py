@@ -16,11 +16,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
-from wm_bundle.images import decode_image
-from wm_bundle.node_parameters import NodeParameters, declare, parameter
-from wm_bundle.node_start import EXIT_REFUSED, serving, start_node
-from wm_bundle.service_guard import guard_services
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.pictures.images import decode_image
+from wm_bundle.processes.node_start import EXIT_REFUSED, serving, start_node
+from wm_bundle.processes.parameters import NodeParameters, declare, parameter
+from wm_bundle.processes.service_guard import guard_services
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
 from wm_planner.node.messages import control_message, time_message
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wm_bundle import Bundle
 from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
-from wm_bundle.ros_distribution import local_environment
+from wm_bundle.processes.ros_distribution import local_environment
 
 from wm_tools.benchmark.benchmark_options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
 from wm_tools.benchmark.plan import Trial

@@ -7,7 +7,7 @@ from typing import NoReturn
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.processes.ros_errors import reason_of
 from wm_evaluation.command_line import USAGE
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_bundle import Bundle, lock_step
-from wm_bundle.suggestions import did_you_mean
+from wm_bundle.processes.suggestions import did_you_mean
 from wm_planner.engine.policy import PolicyFile, read_policy
 from wm_planner.errors import ConfigError
 from wm_planner.planning.solvers import SOLVERS

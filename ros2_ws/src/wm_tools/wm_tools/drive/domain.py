@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import rclpy
 from rclpy.context import Context
 from rclpy.signals import SignalHandlerOptions
-from wm_bundle.ros_distribution import discovery
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.processes.ros_distribution import discovery
+from wm_bundle.processes.ros_errors import reason_of
 
 from wm_tools.common.errors import DriveError
 

@@ -6,8 +6,8 @@ from rclpy.context import Context
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from wm_bundle import ImageError
+from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.rotation import yaw_of
-from wm_bundle.service_guard import guard_services
 from wm_bundle.times import ns_of
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_msgs.srv import Reset

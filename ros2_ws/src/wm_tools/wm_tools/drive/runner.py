@@ -6,7 +6,7 @@ from pathlib import Path
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from wm_bundle import Bundle
 from wm_bundle.lock_step import EMBEDDED_WAIT_S
-from wm_bundle.ros_distribution import local_environment
+from wm_bundle.processes.ros_distribution import local_environment
 from wm_planner.errors import PlannerError
 from wm_planner.pilot.preflight import check
 

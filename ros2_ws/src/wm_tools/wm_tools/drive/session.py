@@ -10,7 +10,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from wm_bundle.files import write_text
 from wm_bundle.lock_step import EMBEDDED_WAIT_S
-from wm_bundle.stop_signals import hold_signals
+from wm_bundle.processes.stop_signals import hold_signals
 
 from wm_tools.common.errors import DriveError
 from wm_tools.drive.processes import ProcessGroup

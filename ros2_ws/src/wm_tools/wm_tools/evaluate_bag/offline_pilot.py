@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from wm_bundle.frames import Frame, RawImage
+from wm_bundle.pictures.frames import Frame, RawImage
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
 from wm_data.episodes import Episode
 from wm_planner.assembly import Parts, build

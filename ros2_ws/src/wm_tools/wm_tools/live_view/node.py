@@ -19,10 +19,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
-from wm_bundle.node_parameters import declare
-from wm_bundle.node_start import EXIT_REFUSED, serving, start_node
-from wm_bundle.service_guard import guard_services
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.processes.node_start import EXIT_REFUSED, serving, start_node
+from wm_bundle.processes.parameters import declare
+from wm_bundle.processes.service_guard import guard_services
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import NS_PER_S, ns_of
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_planner.command_watchdog.node import BUNDLE_ID as COMMAND_WATCHDOG

@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 
-from wm_bundle.node_parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
+from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor, decompress_image
-from wm_bundle.foreign_encodings import readable
+from wm_bundle.pictures.foreign_encodings import readable
 from wm_msgs.msg import ImaginedRollouts
 from wm_planner.node.messages import raw_image_of
 

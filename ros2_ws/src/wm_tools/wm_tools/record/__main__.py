@@ -5,7 +5,7 @@ import time
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_data.bags.message_types import jazzy_typestore
 from wm_data.errors import ConversionError
 from wm_evaluation.command_line import DONE, parse, run

@@ -6,8 +6,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
-from wm_bundle.ros_distribution import event_callbacks, with_times
-from wm_bundle.service_guard import guard_services
+from wm_bundle.processes.ros_distribution import event_callbacks, with_times
+from wm_bundle.processes.service_guard import guard_services
 
 from wm_tools.common.errors import RecordError
 from wm_tools.record.definitions import definition, message_class, qos_text

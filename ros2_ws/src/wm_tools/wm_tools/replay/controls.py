@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
-from wm_bundle.service_guard import guard_services
+from wm_bundle.processes.service_guard import guard_services
 
 HELP = "space pauses and resumes; while paused, the right arrow plays up to the next picture"
 _SPACE, _RIGHT = b" ", (b"\x1b[C", b"\x1bOC")  # the right arrow as terminals send it in their two modes

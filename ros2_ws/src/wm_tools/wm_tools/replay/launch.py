@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-from wm_bundle.ros_distribution import bag_play_leaves_topics_out
+from wm_bundle.processes.ros_distribution import bag_play_leaves_topics_out
 from wm_planner.config import PlannerConfig
 from wm_planner.launching import arguments as launch_arguments
 

@@ -11,9 +11,9 @@ from carla_msgs.msg import CarlaEgoVehicleControl
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from wm_bundle import BundleError, load_bundle
-from wm_bundle.ros_distribution import with_times
-from wm_bundle.service_guard import guard_services
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.processes.ros_distribution import with_times
+from wm_bundle.processes.service_guard import guard_services
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
 from wm_evaluation.command_line import parse
 from wm_msgs.msg import PlannerStatus

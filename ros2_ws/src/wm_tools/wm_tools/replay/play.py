@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
-from wm_bundle.stop_signals import note_stop_signals
+from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import NS_PER_S
 from wm_data.bags.bag import Message
 from wm_planner.node.messages import time_message

@@ -8,7 +8,7 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from wm_bundle.service_guard import guard_services
+from wm_bundle.processes.service_guard import guard_services
 
 from wm_tools.common.errors import ReplayError
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from torch import Tensor
-from wm_bundle.stop_signals import asked_to_stop
+from wm_bundle.processes.stop_signals import asked_to_stop
 
 from wm_training.errors import TrainingError
 from wm_training.monitoring.monitor import read

@@ -10,8 +10,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from wm_bundle import CameraSpec, ImagePreprocessor
-from wm_bundle.frames import Frame, RawImage
-from wm_bundle.synchroniser import CameraSynchroniser
+from wm_bundle.pictures.frames import Frame, RawImage
+from wm_bundle.pictures.synchroniser import CameraSynchroniser
 from wm_bundle.times import NS_PER_S, ns_of
 
 OnPicture = Callable[[int, np.ndarray, np.ndarray], None]

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from std_msgs.msg import Bool
-from wm_bundle.service_guard import guard_services
+from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import STATUS, usual_inputs
 from wm_msgs.msg import StepResult

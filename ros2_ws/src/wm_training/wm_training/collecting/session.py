@@ -6,8 +6,8 @@ from pathlib import Path
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rich.console import Console
-from wm_bundle.ros_errors import reason_of
-from wm_bundle.stop_signals import asked_to_stop
+from wm_bundle.processes.ros_errors import reason_of
+from wm_bundle.processes.stop_signals import asked_to_stop
 from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
 

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from wm_bundle.stop_signals import asked_to_stop
+from wm_bundle.processes.stop_signals import asked_to_stop
 from wm_evaluation.command_line import DONE, STOPPED, parse, say
 from wm_evaluation.terminal import counting_progress
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from wm_bundle.stop_signals import quiet_while_loading
+from wm_bundle.processes.stop_signals import quiet_while_loading
 from wm_evaluation.command_line import parse, run
 
 

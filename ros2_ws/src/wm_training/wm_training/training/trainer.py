@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from wm_bundle.files import write_text
-from wm_bundle.stop_signals import asked_to_stop
+from wm_bundle.processes.stop_signals import asked_to_stop
 
 from wm_training import processes
 from wm_training.configuration import layers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wm_bundle import BundleManifest
-from wm_bundle.node_parameters import NodeParameters
+from wm_bundle.processes.parameters import NodeParameters
 
 from wm_planner.planning.costs.base import Cost
 from wm_planner.planning.kinds import kinds_in

@@ -1,7 +1,7 @@
 """The cost of changing the action."""
 
 import numpy as np
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 
 from wm_planner.planning.costs.base import Cost
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from wm_bundle import BundleManifest
-from wm_bundle.node_parameters import NodeParameters
+from wm_bundle.processes.parameters import NodeParameters
 from wm_bundle.vector_inputs import VectorInput
 
 from wm_planner.engine.imagined import Imagined
@@ -54,7 +54,7 @@ class Cost:
 
     name: ClassVar[str]
     parameters: ClassVar[dict[str, Any]]
-    """The weight, and what else the cost can be told, as ``wm_bundle.node_parameters.parameter`` describes them."""
+    """The weight, and what else the cost can be told, made by ``wm_bundle.processes.parameters.parameter``."""
     inputs: ClassVar[tuple[VectorInput, ...]] = ()
     """Vector inputs that it reads in the context. A bundle without them is refused."""
     ensemble: ClassVar[bool | None] = None

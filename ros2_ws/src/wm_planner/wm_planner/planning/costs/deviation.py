@@ -1,7 +1,7 @@
 """The cost of leaving the actor's plan."""
 
 import numpy as np
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 
 from wm_planner.planning.costs.base import Cost
 

@@ -1,7 +1,7 @@
 """The cost of steering at speed."""
 
 import numpy as np
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 from wm_bundle.vector_inputs import SPEED
 
 from wm_planner.planning.costs.base import Cost

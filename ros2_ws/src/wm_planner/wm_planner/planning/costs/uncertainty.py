@@ -1,6 +1,6 @@
 """The cost of an uncertain return: told by the ensemble where a model has one, else by several futures of each plan."""
 
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 
 from wm_planner.errors import ConfigError
 from wm_planner.planning.costs.base import Cost

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from wm_bundle.node_parameters import NodeParameters
+from wm_bundle.processes.parameters import NodeParameters
 
 if TYPE_CHECKING:
     from wm_planner.engine.engine import Engine
@@ -76,7 +76,7 @@ class Solver:
     place: ClassVar[int] = 100
     """Its place in lists, the lowest first."""
     parameters: ClassVar[dict[str, Any]] = {}
-    """What it can be told beside ``candidates`` and ``iterations``, as ``wm_bundle.node_parameters.parameter``
+    """What it can be told beside ``candidates`` and ``iterations``, as ``wm_bundle.processes.parameters.parameter``
     describes it."""
     searches: ClassVar[bool] = False
     """Whether it looks for something better than the plan that it was given."""

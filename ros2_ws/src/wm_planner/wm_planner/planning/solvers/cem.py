@@ -1,7 +1,7 @@
 """The cross-entropy method."""
 
 import numpy as np
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 
 from wm_planner.errors import ConfigError
 from wm_planner.planning.solvers.sampling import SamplingSettings, SamplingSolver

@@ -1,7 +1,7 @@
 """Path-integral control."""
 
 import numpy as np
-from wm_bundle.node_parameters import parameter
+from wm_bundle.processes.parameters import parameter
 
 from wm_planner.planning.solvers.sampling import SamplingSettings, SamplingSolver
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from wm_bundle.node_parameters import NodeParameters, parameter
+from wm_bundle.processes.parameters import NodeParameters, parameter
 
 from wm_planner.planning.solvers.base import Problem, Solution, Solver, unscored
 

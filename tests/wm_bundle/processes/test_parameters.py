@@ -7,7 +7,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from wm_bundle.node_parameters import (
+from wm_bundle.processes.parameters import (
     ChangingParameters,
     ParameterError,
     VehicleParameters,

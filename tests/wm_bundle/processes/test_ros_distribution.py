@@ -7,18 +7,18 @@ import types
 from pathlib import Path
 
 import pytest
-from wm_bundle import ros_distribution
+from wm_bundle.processes import ros_distribution
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # What distributions are told apart by. A name in a message or comment decides nothing.
 TELLING = re.compile(
     r"ROS_DISTRO\b|ROS_LOCALHOST_ONLY|ROS_AUTOMATIC_DISCOVERY_RANGE|ROS_STATIC_PEERS|rclpy\.qos_event|rclpy\.event_handler"
     r"|\"humble|CallbackType"
 )
-ONE_PLACE = {"ros2_ws/src/wm_bundle/wm_bundle/ros_distribution.py", "scripts/ros_underlay.sh"}
+ONE_PLACE = {"ros2_ws/src/wm_bundle/wm_bundle/processes/ros_distribution.py", "scripts/ros_underlay.sh"}
 # Their tests, and the image's own choice.
 ABOUT_IT = {
-    "tests/wm_bundle/test_ros_distribution.py",
+    "tests/wm_bundle/processes/test_ros_distribution.py",
     "tests/tools/test_setup.py",
     "tests/tools/test_documents.py",
     "docker/compose.yaml",

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from wm_bundle.node_parameters import NodeParameters, help_text
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.processes.parameters import NodeParameters, help_text
+from wm_bundle.processes.ros_errors import reason_of
 
 EXIT_REFUSED = 2
 N = TypeVar("N")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, ClassVar, Generic, TypeVar
 
-from wm_bundle.suggestions import did_you_mean
+from wm_bundle.processes.suggestions import did_you_mean
 
 P = TypeVar("P", bound="NodeParameters")
 _ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have namespaces

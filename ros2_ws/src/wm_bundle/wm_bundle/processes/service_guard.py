@@ -8,7 +8,7 @@ Imports nothing of ROS before a node does.
 
 import traceback
 
-from wm_bundle.ros_errors import reason_of
+from wm_bundle.processes.ros_errors import reason_of
 
 
 def guard_services(node) -> None:

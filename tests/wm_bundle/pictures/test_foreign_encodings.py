@@ -6,9 +6,10 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from wm_bundle import CameraSpec, ImageError, ImageSpec, foreign_encodings
-from wm_bundle.foreign_encodings import readable
-from wm_bundle.frames import RawImage
+from wm_bundle import CameraSpec, ImageError, ImageSpec
+from wm_bundle.pictures import foreign_encodings
+from wm_bundle.pictures.foreign_encodings import readable
+from wm_bundle.pictures.frames import RawImage
 from wm_planner.pilot.cameras import Cameras
 
 STAND_IN = """

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from wm_bundle.stop_signals import quiet_while_loading
+from wm_bundle.processes.stop_signals import quiet_while_loading
 
 
 def start(modules: Mapping[str, str]) -> int:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from wm_bundle.compressed import COMPRESSIONS, ImageError, decompress_image
 from wm_bundle.manifest import CameraSpec
+from wm_bundle.pictures.compressed import COMPRESSIONS, ImageError, decompress_image
 
 
 @dataclass(frozen=True)

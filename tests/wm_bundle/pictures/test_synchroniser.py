@@ -4,8 +4,8 @@ import pytest
 from fake_clock import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
-from wm_bundle.frames import RawImage
-from wm_bundle.synchroniser import CameraSynchroniser
+from wm_bundle.pictures.frames import RawImage
+from wm_bundle.pictures.synchroniser import CameraSynchroniser
 
 MS = 1_000_000
 

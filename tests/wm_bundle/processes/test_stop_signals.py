@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from wm_bundle.stop_signals import Stopped, hold_signals, raise_when_stopped
+from wm_bundle.processes.stop_signals import Stopped, hold_signals, raise_when_stopped
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from wm_bundle import ENCODINGS, ImageError, compressed_encoding
-from wm_bundle.frames import RawImage
+from wm_bundle.pictures.frames import RawImage
 
 _TRIAL = """
 from cv_bridge import CvBridge

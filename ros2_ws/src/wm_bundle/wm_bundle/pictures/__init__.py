@@ -1,0 +1,1 @@
+"""From what a camera sends to the picture that a model gets."""
