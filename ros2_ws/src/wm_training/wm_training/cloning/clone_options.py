@@ -23,7 +23,7 @@ class CloneOptions(PolicyRun):
     labels: Literal["expert", "actions"] = "expert"
     """What to imitate: expert_actions where they are known, or the actions that were driven."""
     imagined_path: str = "none"
-    """Folder of imagined episodes, made by `augment`, that train beside the recorded ones; none for none."""
+    """Folder of imagined episodes, made by `augment`, to train on in addition to the recorded ones; none for none."""
     imagined_share: float = 0.5
     """Part of the training rows that is drawn from imagined_path [share]; the number of updates stays as without."""
     previous_action: bool = False

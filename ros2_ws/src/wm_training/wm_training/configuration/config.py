@@ -39,13 +39,13 @@ class WorldModelTrainConfig:
     num_cameras: int = 0
     """Pictures stacked along the channels [cameras]; 0 takes as many as the data has."""
     camera_weights: Literal["own", "shared"] = "own"
-    """Whether every camera has convolutions of its own, or all share one set (several cameras only)."""
+    """Whether every camera has its own convolutions, or all share one set (several cameras only)."""
     camera_dropout: float = 0.1
     """How often a camera is hidden from the encoder for a training sequence [probability] (several cameras only)."""
     gru_blocks: int = 1
     """Division of the recurrent weight matrix [blocks]; more than 1 makes it block-diagonal, for large states."""
     scalar_head: Literal["two-hot", "mse"] = "two-hot"
-    """How the reward and value heads say a number: bins of symlog, or one number with a squared error."""
+    """How the reward and value heads represent a number: bins of symlog, or one number with a squared error."""
     ensemble_size: int = 1
     """Reward and value networks trained side by side [heads]; the planner can use their disagreement as risk."""
     actor_min_std: float = 0.05
@@ -55,7 +55,7 @@ class WorldModelTrainConfig:
     return_bins: int = 63
     """Resolution of the two-hot reward and value heads [bins], spread evenly over symlog(±bin_limit)."""
     bin_limit: float = 1000.0
-    """Largest reward or value the two-hot heads can say [reward]."""
+    """Largest reward or value that the two-hot heads can represent [reward]."""
 
     # Training
     batch_size: int = 32
@@ -77,9 +77,9 @@ class WorldModelTrainConfig:
     seed: int = 0
     """Seed of initialisation, data order and sampling."""
     device: str = "auto"
-    """Where to train: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
+    """Where to train: auto (a GPU if there is one), cpu, cuda, cuda:1 …"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the convolutions and matrix products (autocast); auto takes what is faster on this machine."""
+    """Arithmetic of the convolutions and matrix products (autocast); auto chooses the faster one on this machine."""
     threads: int = 0
     """Processor threads [threads]; 0 for this process's share of the cores."""
     gradient_accumulation: int = 1
@@ -121,7 +121,7 @@ class WorldModelTrainConfig:
 
     # KL annealing
     kl_free_bits: float = 1.0
-    """KL below which it is not pressed further [nats per row]."""
+    """KL below which it is not reduced further [nats per row]."""
     kl_anneal_steps: int = 10000
     """Time in which the KL weight rises from zero to kl_weight [updates]."""
 
@@ -131,7 +131,7 @@ class WorldModelTrainConfig:
     num_imagination_samples: int = 8
     """Imagined futures drawn for pictures and reports [sequences]."""
     discount: float = 0.99
-    """Worth of a reward one step later [share per step]."""
+    """Weight of a reward one step later [share per step]."""
     return_lambda: float = 0.95
     """Lambda of the lambda-returns [share]: 0 trusts the next value, 1 the rewards to the end."""
     target_decay: float = 0.98
@@ -151,7 +151,7 @@ class WorldModelTrainConfig:
     data_path: str = "./data/world_model"
     """Folder of episodes, or of train/ and val/ folders of episodes."""
     imagined_path: str = "none"
-    """Folder of imagined episodes, made by `augment`, that train beside those of data_path; none for none."""
+    """Folder of imagined episodes, made by `augment`, to train on in addition to data_path; none for none."""
     imagined_share: float = 0.5
     """Part of the training sequences that is drawn from imagined_path [share]; an epoch stays as long as without."""
     output_dir: str = "./output/world_model"
