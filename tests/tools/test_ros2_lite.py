@@ -271,5 +271,5 @@ def test_ends_when_nobody_reads_its_output(package):
     process = begin(package, "launch", str(add_launch_file(package, body)))
     pids = pids_in(process)
     process.stdout.close()
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     wait_until_gone(pids)

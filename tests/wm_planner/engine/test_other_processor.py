@@ -22,7 +22,7 @@ from wm_training.exporting.file_model import FileModel
 from wm_training.exporting.graphs import export_graphs
 from wm_training.exporting.quantization import quantize
 
-SCRIPT = Path(__file__).parents[2] / "other_processor.py"
+SCRIPT = Path(__file__).parents[2] / "support/other_processor.py"
 CANDIDATES = 8
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROGRAMS = {
     "wm_planner": ("planner", "command_watchdog"),
     "wm_tools": ("live_view", "record", "replay_monitor", "play_bag"),

@@ -1,7 +1,7 @@
 """A headless Chromium for tests of pages: what a reader would see, and what a page must not do.
 
 A test module imports the fixture: ``from browser import browser  # noqa: F401``, or a conftest.py does.
-``python tests/browser.py PAGE.html PICTURE.png`` takes a picture of a page's beginning, for the documentation.
+``python tests/support/browser.py PAGE.html PICTURE.png`` takes a picture of a page's beginning, for the documentation.
 """
 
 import shutil
