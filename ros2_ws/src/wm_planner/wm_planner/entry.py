@@ -14,7 +14,7 @@ def main() -> int:
 
 
 def tool() -> int:
-    """`ros2 run wm_planner drive` and others, which are wm_tools' today; a car may lack that package."""
+    """`ros2 run wm_planner drive` and others: their earlier names. wm_tools has them, which a car may lack."""
     try:
         return importlib.import_module("wm_tools.entry").main()
     except ModuleNotFoundError as error:
