@@ -15,7 +15,7 @@ setup: ## Set everything up: driving, training, tests
 
 drive: ## Drive the shipped bundle in the built-in simulator; writes out/drive/ (ARGS="--help" for options)
 	@scripts/setup.sh drive
-	@source env.sh && ros2 run wm_planner drive --output out/drive $(ARGS)
+	@source env.sh && ros2 run wm_tools drive --output out/drive $(ARGS)
 
 train: ## Make the shipped bundle from nothing, and benchmark it (ARGS="--gpu", ARGS="--help" for settings)
 	@scripts/setup.sh train

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does all the set-up that is missing: `scripts/setup.sh drive|train|test`. Chooses the ROS and the Python to use, then
+# Does all the set-up that is missing: `scripts/setup.sh car|drive|train|test`. Chooses the ROS and the Python to use, then
 # runs scripts/set_up, which says what it does. Running it again is quick; after an interruption it goes on.
 set -euo pipefail
 

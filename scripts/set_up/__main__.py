@@ -53,7 +53,7 @@ def main() -> int:
             system.check(ros)
             venv = virtualenv.ensure(root, ros, stamps)
             packages.ensure(root, ros, venv, arguments.purpose, stamps)
-            workspace.ensure(root, ros, venv, stamps)
+            workspace.ensure(root, ros, venv, stamps, only="wm_planner" if arguments.purpose == "car" else "")
             if arguments.purpose == "test":
                 for program in optional.FOR_TESTS:
                     optional.ensure(program, stamps)

@@ -11,11 +11,10 @@ from pathlib import Path
 from set_up.stamps import Stamps, hash_of, run_logged
 
 # Layers after the ROS one, in the order of installation.
-PURPOSES = {
-    "drive": ("build", "drive", "evaluate"),
-    "train": ("build", "drive", "evaluate", "train", "data"),
-    "test": ("build", "drive", "evaluate", "train", "data", "ray", "test"),
-}
+CAR = ("build", "car")
+DRIVE = (*CAR, "drive", "evaluate")
+TRAIN = (*DRIVE, "train", "data")
+PURPOSES = {"car": CAR, "drive": DRIVE, "train": TRAIN, "test": (*TRAIN, "ray", "test")}
 PIP_DEADLINE_S = 3600.0
 
 # The wheels' CMake files name these two folders of the machine they were built on.

@@ -15,13 +15,14 @@ INTERFACE_SUFFIXES = (".msg", ".srv", ".action")
 OUR_MAINTAINER = "team@wm-drive.dev"
 
 
-def ensure(root: Path, ros: str, venv: Path, stamps: Stamps) -> None:
-    """Builds the workspace if anything that decides the build has changed since the last time."""
+def ensure(root: Path, ros: str, venv: Path, stamps: Stamps, only: str = "") -> None:
+    """Builds the workspace, or the package ``only`` with what it needs, if anything that decides the build has changed
+    since the last time."""
     ros2_ws = root / "ros2_ws"
     variables = build_environment(ros2_ws, ros, venv)
     real_carla_msgs = find_real_carla_msgs(variables["AMENT_PREFIX_PATH"])
     environment_key = hash_of((stamps.folder / "venv.done").read_text(), str(real_carla_msgs))
-    key = hash_of(environment_key, *source_parts(root))
+    key = hash_of(environment_key, only, *source_parts(root))
     if stamps.is_done("workspace", key) and (ros2_ws / "install/local_setup.sh").is_file():
         return
     if stamps.was_interrupted("workspace") or not stamps.is_done("build-folder", environment_key):
@@ -43,6 +44,8 @@ def ensure(root: Path, ros: str, venv: Path, stamps: Stamps) -> None:
     if real_carla_msgs:
         print(f"[set-up] carla_msgs is installed in {real_carla_msgs}: ours is not built", flush=True)
         command[7:7] = ["--packages-skip", "carla_msgs"]
+    if only:
+        command[7:7] = ["--packages-up-to", only]
     with stamps.doing("workspace", key, "colcon build (about a minute; log: .setup/colcon.log)"):
         stamps.set_done("build-folder", environment_key)
         run_logged(command, stamps.folder / "colcon.log", COLCON_DEADLINE_S, cwd=ros2_ws, env=variables)

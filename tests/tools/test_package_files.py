@@ -141,6 +141,10 @@ def test_a_car_needs_ros_numpy_opencv_onnxruntime_and_the_bundles_code_alone():
             "python3-pil",
         }
         assert imported(package) & set(FROM_PIP) <= {"onnxruntime"}
+    lines = (ROOT / "requirements/car.txt").read_text()
+    pinned = set(re.findall(r"^([\w.-]+)==", lines, re.MULTILINE))
+    of_onnxruntime = {"coloredlogs", "flatbuffers", "humanfriendly", "mpmath", "protobuf", "sympy"}
+    assert pinned == {"onnxruntime", "opencv-python-headless", "pillow"} | of_onnxruntime
 
 
 def test_what_pip_brings_is_pinned():

@@ -12,7 +12,7 @@ from wm_bundle.strict_json import read, require
 
 SCORES_FILE = "scores.json"
 SCORES_FORMAT_VERSION = 1
-_REMEDY = "measure it again with `ros2 run wm_planner benchmark --write-scores`, or remove the file"
+_REMEDY = "measure it again with `ros2 run wm_tools benchmark --write-scores`, or remove the file"
 
 
 @dataclass(frozen=True)
