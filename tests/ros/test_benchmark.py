@@ -143,7 +143,7 @@ def test_a_benchmark_that_was_stopped_and_killed_gives_the_same_episodes(bundle,
         os.kill(benchmark.process.pid, signal.SIGKILL)
         benchmark.wait(10.0)
     said = finish(bundle, tmp_path, *words, "--resume")
-    assert "1 of 2 episodes driven before" in said
+    assert "1 of 2 episodes already driven" in said
     expected = driven(uninterrupted)
     assert driven(tmp_path) == {key: expected[key] for key in expected if key[2:] == ("", 3000)}
     with start(bundle, tmp_path, *words[:-1], "30", "--resume") as benchmark:
@@ -167,7 +167,7 @@ def test_a_planner_that_dies_is_a_failure_with_what_it_drove_and_the_rest_is_dri
         assert benchmark.wait(120.0) == 1  # the threshold fails
         said = benchmark.output()
     first, second = episodes(tmp_path)
-    assert first["ended"] == "failed" and "the planner ended by itself (killed by SIGKILL)" in first["failure"]
+    assert first["ended"] == "failed" and "the planner ended unexpectedly (killed by SIGKILL)" in first["failure"]
     assert 0 <= first["steps"] < 150 and second["steps"] == 150 and second["failure"] is None
     assert "2 of 2 episodes, 1 failed" in said and "FAILS: planner.lock_step.failed<1 (found 1)" in said
     summary = json.loads((tmp_path / "benchmark.json").read_text())
@@ -266,7 +266,7 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell(bundle, tmp
                 assert benchmark.process.returncode == code, benchmark.output()
                 said = benchmark.output()
             if code:
-                assert "sends no step results: nothing ends an episode, give --max-steps" in said
+                assert "sends no step results to end an episode: set --max-steps" in said
                 shutil.rmtree(tmp_path)
         simulator.executor.shutdown()
     assert "not compared by track" in said and "there is no score" in said

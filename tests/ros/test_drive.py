@@ -90,7 +90,7 @@ def test_a_simulator_that_dies_ends_the_drive_with_its_last_words(bundle, tmp_pa
         os.kill(simulator[0], signal.SIGKILL)
         assert drive.wait(30.0) == 1
         said = drive.output()
-    assert "the simulator ended by itself (killed by SIGKILL)" in said
+    assert "the simulator ended unexpectedly (killed by SIGKILL)" in said
     assert "Last lines of the simulator" in said and "Traceback" not in said
     assert processes_of(tmp_path) == []
     assert not (tmp_path / "summary.json").exists()

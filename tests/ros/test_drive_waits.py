@@ -44,7 +44,7 @@ def test_a_long_wait_tells_now_and_then_what_the_planner_says(session, monkeypat
     waiting, told = session
     waiting.wait(lambda: len(told) >= 3 and "some minutes" in told[-1], "the planner's first status", 60.0)
     assert all(line.endswith(("the planner says: builds engines: some minutes", "(nothing yet)")) for line in told)
-    assert "of at most 60 s waited for the planner's first status" in told[0]
+    assert "s of at most 60 s for the planner's first status" in told[0]
 
 
 def test_a_short_wait_tells_nothing(session):
@@ -55,7 +55,7 @@ def test_a_short_wait_tells_nothing(session):
 
 def test_a_wait_in_vain_ends_after_its_time_and_quotes_the_planner(session, monkeypatch):
     waiting, told = session
-    with pytest.raises(DriveError, match="planner: waited 1 s for the planner's first status, in vain"):
+    with pytest.raises(DriveError, match="planner: timed out after 1 s waiting for the planner's first status"):
         waiting.wait(lambda: False, "the planner's first status", 1.0)
 
 
@@ -73,5 +73,5 @@ def test_the_time_to_start_is_an_option(tmp_path):
     ]
     with graph.start("wm_planner", "drive", *words, domain_id=graph.fresh_domain_id()) as drive:
         assert drive.wait(90.0) == 1
-        assert "waited 0.01 s for the planner's first status, in vain" in drive.output()
+        assert "timed out after 0.01 s waiting for the planner's first status" in drive.output()
         assert "Traceback" not in drive.output()

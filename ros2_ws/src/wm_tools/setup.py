@@ -13,7 +13,7 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
-    description="Drives, benchmarks, records, replays and evaluates: what judges and shows a planner.",
+    description="Drives, benchmarks, records, replays and evaluates a planner.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

@@ -36,7 +36,7 @@ def test_a_line_that_was_being_written_is_dropped(tmp_path):
 
 def test_a_benchmark_is_not_overwritten(tmp_path):
     stored(tmp_path, {"score": 1.5})
-    with pytest.raises(DriveError, match="holds a benchmark already.*--resume"):
+    with pytest.raises(DriveError, match="already holds a benchmark.*--resume"):
         EpisodeStore(tmp_path, SETTINGS, resume=False)
 
 

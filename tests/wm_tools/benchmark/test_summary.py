@@ -54,7 +54,7 @@ def episodes() -> list[dict]:
         episode("planner", 1, 900.0),
         episode("<b>old</b>", 1, 880.0),
         episode("random", 1, -30.0),
-        episode("planner", 2, 100.0, "the planner ended by itself\nLast lines"),
+        episode("planner", 2, 100.0, "the planner ended unexpectedly\nLast lines"),
         episode("<b>old</b>", 2, 880.0),
         episode("random", 2, -40.0),
         episode("planner", 3, 890.0),
@@ -121,9 +121,9 @@ def test_a_controller_that_braked_often_is_not_called_fast():
 
 def test_what_is_missing_is_said(summary, episodes):
     caveats = " ".join(summary["caveats"])
-    assert "1 of 14 episodes not driven yet" in caveats and "Only 3 episodes each" in caveats
+    assert "1 of 14 episodes not driven" in caveats and "Only 3 episodes each" in caveats
     slow = build_summary(SETTINGS, [episode("planner", 1, 3.0, slow_steps=2)], {}, planned=1)
-    assert "without a command when its wait is over" in " ".join(slow["caveats"])
+    assert "without a command after a timeout" in " ".join(slow["caveats"])
     unknown = [episode("planner", None, None), episode("random", None, None)]
     other = build_summary(SETTINGS, unknown, {}, planned=2)
     assert other["comparisons"] == []
@@ -155,7 +155,7 @@ def test_the_report_opens_without_an_error_and_shows_every_part(summary, episode
         "Compared by track",
         "Robustness",
         "Failures",
-        "the planner ended by itself",
+        "the planner ended unexpectedly",
         "<b>old</b>",
     ):
         assert part in text

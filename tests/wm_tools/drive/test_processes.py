@@ -70,7 +70,7 @@ def test_an_early_end_is_told_with_the_last_words(tmp_path):
     with ProcessGroup() as group:
         process = start(group, tmp_path, "print('first\\nthe reason'); raise SystemExit(3)", "planner")
         wait_until(lambda: process.exit_code is not None)
-        with pytest.raises(DriveError, match=r"(?s)the planner ended by itself \(exit code 3\).*\| the reason"):
+        with pytest.raises(DriveError, match=r"(?s)the planner ended unexpectedly \(exit code 3\).*\| the reason"):
             group.check()
 
 

@@ -171,7 +171,7 @@ def test_what_cannot_be_used_ends_with_one_line_its_exit_code_and_no_files(
         (["--set", "deadline_ms=5"], "expected NAME=VALUE with NAME one of"),
         (["--set", "candidates=4"], "the planner refuses: parameter candidates"),
         (["--threshold", "action.steer.mae"], "expected NAME<VALUE"),
-        (["--baseline", "b"], "other bundles than --bundle"),
+        (["--baseline", "b"], "bundles other than --bundle"),
         (["--output", __file__], "expected a folder, found the file"),
     ],
 )

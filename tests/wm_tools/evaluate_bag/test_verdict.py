@@ -89,7 +89,7 @@ def test_a_model_without_a_fault_is_said_to_have_none():
             Figure(0.832, 0.8, 0.9),
             "neither better nor worse than old: better in steer, MAE (-0.020), worse in braking (+83.20%)",
         ),
-        (Figure(0.0, -0.1, 0.1), Figure(0.0, -0.1, 0.1), "no sure difference from old in 2 figures"),
+        (Figure(0.0, -0.1, 0.1), Figure(0.0, -0.1, 0.1), "no significant difference from old in 2 figures"),
         (
             Figure(0.2),
             Figure(0.0),
@@ -119,7 +119,7 @@ def test_a_difference_that_is_not_that_of_the_columns_is_marked_and_one_that_is_
     assert steer != pytest.approx(columns[0][0] - columns[0][1]) and apart(difference, "action.steer.mae") == "*"
     assert brakes == pytest.approx(columns[1][0] - columns[1][1]) and apart(difference, "mode.braking_share") == ""
     table = table_of(comparison)
-    assert "* over the frames and windows that both know" in table
+    assert "* over the frames and windows that both have" in table
     assert "* over the frames" not in table_of(made([ours, replace(ours, name="other")]))
 
 

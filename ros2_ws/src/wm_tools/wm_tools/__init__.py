@@ -1,1 +1,1 @@
-"""Judges, shows and records drives: a folder for each command."""
+"""Evaluates, displays and records drives: one folder per command."""

@@ -1,4 +1,4 @@
-"""Where the executables of this package begin."""
+"""Entry point of this package's executables."""
 
 from wm_bundle.processes.entry import start
 

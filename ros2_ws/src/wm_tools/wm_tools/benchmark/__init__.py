@@ -1,1 +1,1 @@
-"""Closed-loop benchmark: controllers over tracks, through the ROS graph, with statistics."""
+"""Closed-loop benchmark: controllers on a set of tracks, through the ROS graph, with statistics."""

@@ -1,4 +1,4 @@
-"""`ros2 run wm_tools benchmark`: controllers over tracks, in closed loop. See docs/benchmark_driving.md."""
+"""`ros2 run wm_tools benchmark`: controllers on a set of tracks, in closed loop. See docs/benchmark_driving.md."""
 
 import sys
 
@@ -32,9 +32,9 @@ CODES = {EvaluationError: EXIT_USAGE, **dict.fromkeys((BundleError, DriveError, 
 
 
 def main() -> int:
-    """Drive, report, and return the exit code, see --help."""
+    """Drive, report, and return the exit code (see --help)."""
     options = parse_options(own_words("benchmark"))
-    left = f"finished episodes are in {options.output}, the same command with --resume goes on"
+    left = f"finished episodes are in {options.output}, run the same command with --resume to continue"
     return run("benchmark", lambda: _checked(options), CODES, left)
 
 
@@ -50,7 +50,8 @@ def _checked(options: BenchmarkOptions) -> int:
 
 
 def _load_bundles(options: BenchmarkOptions, common: Bundle) -> dict[str, Bundle]:
-    """The bundle of each controller; expert and random have the common one's camera and period. Raises BundleError."""
+    """The bundle of each controller; expert and random use the default bundle's camera and period. Raises
+    BundleError."""
     return {entry.name: load_bundle(entry.bundle) if entry.bundle else common for entry in options.controllers}
 
 
@@ -61,7 +62,7 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
     with EpisodeStore(options.output, settings, options.resume) as store:
         done = len(store.episodes)
         if options.resume:
-            console.print(f"{done} of {counted(planned, 'episode')} driven before", highlight=False)
+            console.print(f"{done} of {counted(planned, 'episode')} already driven", highlight=False)
         with BenchmarkProgress(console, planned, done) as progress:
             drive_all(options, bundles, policies, store, progress.update, progress.tell, progress.say)
         summary = build_summary(settings, store.episodes, machine_facts(), planned)

@@ -1,4 +1,4 @@
-"""What the user may ask of `benchmark`, checked before anything starts."""
+"""Command-line options of `benchmark`, checked before anything starts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from wm_tools.drive.drive_options import DrivingOptions, Seeds, require
 
 LOCK_STEP, REAL_TIME = "lock-step", "real-time"
 MODES = (LOCK_STEP, REAL_TIME)
-AS_FOUND = "as-found"  # the mode of a simulator that was running before
+AS_FOUND = "as-found"  # the mode of a simulator that is already running
 EMBEDDED, EXTERNAL = "embedded", "external"
 
 
@@ -37,7 +37,7 @@ def _read_sweep(given: list[str]) -> tuple[Disturbance, ...]:
 
 
 def _disturbances(text: str) -> list[Disturbance]:
-    """``NAME``, ``NAME=SIZE,SIZE`` or ``all``; without the size that disturbs nothing: every sweep has it anyway."""
+    """``NAME``, ``NAME=SIZE,SIZE`` or ``all``. The size that disturbs nothing is dropped: every sweep includes it."""
     if text == "all":
         return [disturbance for name in KINDS for disturbance in _disturbances(name)]
     name, equals, sizes = text.partition("=")
@@ -51,24 +51,24 @@ def _disturbances(text: str) -> list[Disturbance]:
 
 
 _CONTROLLERS_HELP = (
-    f"Separated by commas: {', '.join(CONTROLLERS)}, as in drive, NAME=BUNDLE_DIR for the planner with another bundle, "
-    "or NAME=FILE.onnx for a policy file alone."
+    f"Comma-separated: {', '.join(CONTROLLERS)}, as in drive, NAME=BUNDLE_DIR for the planner with another bundle, "
+    "or NAME=FILE.onnx for a policy file without the planner."
 )
 _KINDS = "; ".join(
     f"{name} [{kind.unit}] {','.join(f'{size:g}' for size in kind.sizes)}" for name, kind in KINDS.items()
 )
 _SWEEP_HELP = (
-    "Also drive the controllers with a model under these disturbances; all: every one with its usual sizes. " + _KINDS
+    "Also drive the controllers with a model under these disturbances; all: every kind at its default sizes. " + _KINDS
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkOptions(DrivingOptions):
-    """Drives controllers over the same tracks through ROS topics, every episode in processes of its own, and compares
-    them: benchmark.json, report.html and episodes.jsonl. A controller or simulator that crashes makes its episode a
-    failure, which counts with what was driven until then.
+    """Drives controllers on the same tracks through ROS topics, each episode in separate processes, and compares them
+    in benchmark.json, report.html and episodes.jsonl. If a controller or simulator crashes, its episode fails and
+    counts with what was driven until then.
 
-    Exit code: 0; 1 when a threshold fails; 2 for wrong usage; 3 when the benchmark cannot go on; 128 + the signal's
+    Exit code: 0; 1 when a threshold fails; 2 for wrong usage; 3 when the benchmark cannot continue; 128 + the signal's
     number when stopped by one.
     """
 
@@ -80,46 +80,46 @@ class BenchmarkOptions(DrivingOptions):
         option(meaning=_CONTROLLERS_HELP),
     ] = tuple(Controller(name, name) for name in ("planner", "actor", *REFERENCES))
     seeds: Seeds = tuple(range(3000, 3010))
-    """Tracks: 3000:3009 (both ends are driven), 1,5,7 or both mixed."""
+    """Tracks: 3000:3009 (inclusive), 1,5,7 or a mix of both."""
     episodes: Annotated[int | None, option("N", default="all")] = None
     """Drive the first N seeds only."""
     modes: Annotated[tuple[str, ...], words(_read_modes, "MODE,MODE", lambda modes: [",".join(modes)])] = MODES
     """lock-step: simulated time waits for every command; real-time: it does not. expert and random drive in lock-step
     only."""
     simulator: Literal[EMBEDDED, EXTERNAL] = EMBEDDED
-    """embedded: the built-in one is started for every episode; external: one that runs already in this ROS domain, such
-    as CARLA with its bridge."""
+    """embedded: the built-in simulator, started for every episode; external: one that is already running in this ROS
+    domain, such as CARLA with its bridge."""
     sweep: Annotated[
         tuple[Disturbance, ...],
         words(_read_sweep, "NAME[=SIZE,SIZE…]", lambda sweep: list(map(str, sweep))),
         option(default="none", meaning=_SWEEP_HELP),
     ] = ()
     resume: bool = False
-    """Go on with the benchmark in --output; finished episodes stay."""
+    """Continue the benchmark in --output; finished episodes are kept."""
     thresholds: Thresholds = ()
-    """Exit with 1 unless means are so, as planner.real_time.score>800 (also <, <=, >=), for use in CI."""
+    """Exit with 1 unless these means hold, such as planner.real_time.score>800 (also <, <=, >=), for use in CI."""
     list_metrics: bool = False
-    """Print the names that --threshold knows, and end."""
+    """Print the names that --threshold accepts, and exit."""
     write_scores: bool = False
-    """Write the scores into the bundle's folder as scores.json, which belongs to it and which drive shows."""
+    """Write the scores to scores.json in the bundle's folder, from where drive shows them."""
 
     def __post_init__(self):
         super().__post_init__()
         require(
             self.simulator == EMBEDDED or (self.world == DEFAULT_WORLD and self.objects_definition_file is None),
             "--simulator external",
-            "neither --world nor --objects-definition-file, which are the built-in one's",
+            "neither --world nor --objects-definition-file, which apply to the built-in simulator only",
             "one of them",
         )
         check_controllers(self.controllers, self.parameters)
         names = [entry.name for entry in self.controllers]
-        require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode once", self.modes)
+        require(self.modes and len(set(self.modes)) == len(self.modes), "--modes", "each mode only once", self.modes)
         count, most = self.episodes, len(self.seeds)
         require(count is None or 1 <= count <= most, "--episodes", f"1 to the number of seeds, {most}", count)
         require(
             not self.sweep or any(entry.has_model for entry in self.controllers),
             "--sweep",
-            "a controller with a model: expert and random neither see pictures nor wait for them",
+            "a controller with a model: expert and random do not use images",
             names,
         )
         transport = dict(self.parameters).get("image_transport", "raw")
@@ -127,21 +127,21 @@ class BenchmarkOptions(DrivingOptions):
 
     @property
     def tracks(self) -> tuple[int, ...]:
-        """The seeds that are driven."""
+        """The seeds to drive."""
         return self.seeds[: self.episodes]
 
     def modes_of(self, entry: Controller) -> tuple[str, ...]:
-        """How a controller drives: expert and random have no latency, so they drive in lock-step alone."""
+        """The modes of a controller: expert and random have no latency, so they drive in lock-step only."""
         if self.simulator == EXTERNAL:
             return (AS_FOUND,)
         return self.modes if entry.has_model else (LOCK_STEP,)
 
 
 def parse_options(words: list[str]) -> BenchmarkOptions:
-    """Read the command line, without ROS's own words."""
+    """Parse the command line without the ROS arguments."""
     return parse(BenchmarkOptions, "ros2 run wm_tools benchmark", words, refused=DriveError)
 
 
 def planner_config(options: BenchmarkOptions) -> PlannerConfig:
-    """The planner's parameters that the user gave, checked; for the topics."""
+    """The planner parameters given by the user, checked; they name the topics."""
     return PlannerConfig.from_values({"role_name": options.role_name, **dict(options.parameters)})

@@ -1,4 +1,4 @@
-"""What can be wrong between a simulator and a planner, how much, and what that does to one frame or command."""
+"""The disturbances between a simulator and a planner, and their effect on one frame or command."""
 
 import math
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from wm_tools.common.errors import DriveError
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of disturbance. ``none`` is the size at which it disturbs nothing, ``sizes`` are what a sweep takes
-    unless told otherwise; sizes from ``low`` to ``high`` make sense."""
+    """One kind of disturbance. ``none`` is the size at which it disturbs nothing, ``sizes`` are the defaults of a
+    sweep; sizes must be from ``low`` to ``high``."""
 
     label: str
     unit: str
@@ -36,7 +36,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Disturbance:
-    """One kind, see KINDS, of one size. Raises DriveError for a name or size that does not exist."""
+    """A kind from KINDS at one size. Raises DriveError for a name or size that does not exist."""
 
     name: str
     size: float
@@ -59,7 +59,7 @@ class Disturbance:
 
 
 class Effects:
-    """What a disturbance does. Random ones are a function of the seed and of the order of the calls alone."""
+    """The effect of a disturbance. Random ones depend only on the seed and the order of the calls."""
 
     def __init__(self, disturbance: Disturbance, seed: int):
         self._name, self._size = disturbance.name, disturbance.size
@@ -69,7 +69,8 @@ class Effects:
         return self._name == "dropped_frames" and bool(self._random.random() < self._size)
 
     def frame_delay_s(self) -> float:
-        """How late the next frame comes [s]: the latency, or the absolute value of a normal number for jitter."""
+        """Delay of the next frame [s]: the latency, or for jitter the absolute value of a normally distributed
+        number."""
         if self._name == "camera_latency":
             return self._size / 1000.0
         if self._name == "camera_jitter":
@@ -77,7 +78,7 @@ class Effects:
         return 0.0
 
     def picture(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels (h, w, channels) uint8 with noise or another brightness; unchanged, not copied, otherwise."""
+        """Pixels (h, w, channels) uint8 with noise or changed brightness; otherwise returned unchanged, not copied."""
         if self._name == "image_noise":
             noise = self._random.standard_normal(pixels.shape, np.float32) * np.float32(self._size)
             return _as_pixels(pixels + noise)
@@ -87,16 +88,16 @@ class Effects:
 
     @property
     def command_delay_s(self) -> float:
-        """How late every command acts [s]."""
+        """Delay of every command [s]."""
         return self._size / 1000.0 if self._name == "actuator_delay" else 0.0
 
     @property
     def command_divisor(self) -> int:
-        """One of so many commands reaches the vehicle, which keeps it until the next."""
+        """One in this many commands reaches the vehicle, which holds it until the next."""
         return int(self._size) if self._name == "control_divisor" else 1
 
     def steer(self, steer: float) -> float:
-        """What the vehicle makes of a steering command, in [-1, 1]."""
+        """The steering that the vehicle applies for a command, in [-1, 1]."""
         return float(np.clip(self._size * steer, -1.0, 1.0)) if self._name == "steering_gain" else steer
 
 

@@ -1,12 +1,12 @@
-"""Stands between a simulator and a planner and disturbs what passes. No ROS in here.
+"""Sits between a simulator and a planner and disturbs the images and commands that pass. No ROS in here.
 
-Frames keep their stamps: a late picture still says when it was taken. Pictures of several cameras with the same stamp
-are one frame, and are lost or late together. A frame never overtakes an earlier one.
+Frames keep their stamps, also when delayed. Images of several cameras with the same stamp are one frame, and are
+dropped or delayed together. A frame never overtakes an earlier one.
 
-``LockStepDisturber`` is for a simulator that waits for one command in every tick. Delays are counted in its ticks, to
-the nearest one, and each tick gets exactly one command: the answer to the frame that the planner was given in it, or
-the last command where it was given none. ``RealTimeDisturber`` is for one that does not wait: delays are of wall time,
-and without a new command the last one stays in force.
+``LockStepDisturber`` is for a simulator that waits for one command in every tick. Delays are rounded to ticks, and each
+tick gets exactly one command: the answer to the frame that the planner got in that tick, or the last command if it got
+none. ``RealTimeDisturber`` is for a simulator that does not wait: delays are in wall time, and the last command stays
+in force until a new one.
 """
 
 import time
@@ -20,7 +20,7 @@ from wm_tools.benchmark.disturbance import Effects
 
 @dataclass(frozen=True)
 class Command:
-    """``stamp_ns`` [ns] is that of the image it answers, 0 where no image asked for it."""
+    """``stamp_ns`` [ns] is that of the image it answers, 0 if it answers none."""
 
     stamp_ns: int
     steer: float
@@ -30,7 +30,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Passed:
-    """What goes on now: ``images`` to the planner, as (camera, image), and ``commands`` to the simulator."""
+    """What to pass on now: ``images`` to the planner, as (camera, image), and ``commands`` to the simulator."""
 
     images: tuple[tuple[int, Any], ...] = ()
     commands: tuple[Command, ...] = ()
@@ -40,17 +40,17 @@ BRAKE = Command(0, 0.0, 0.0, 1.0)  # before the first command
 
 
 class LockStepDisturber:
-    """One command for each tick; a tick is known by the new stamp of its first picture."""
+    """One command per tick; a new stamp begins a tick."""
 
     def __init__(self, effects: Effects, period_s: float):
-        """``period_s`` [s] is the length of a tick."""
+        """``period_s`` [s]: the length of a tick."""
         self._effects = effects
         self._period_ns = period_s * 1e9
         self._stamp_ns: int | None = None  # of the tick
-        self._frames: deque[tuple[int, float, list]] = deque()  # stamp, time it is due at [ns], images; late ones
-        self._given_ns: int | None = None  # stamp of the last frame that the planner was given
-        self._awaited = False  # whether its answer is still to come
-        self._command = BRAKE  # the last one that got as far as the vehicle's actuators
+        self._frames: deque[tuple[int, float, list]] = deque()  # delayed frames: stamp, time due [ns], images
+        self._given_ns: int | None = None  # stamp of the last frame sent to the planner
+        self._awaited = False  # whether its answer is still missing
+        self._command = BRAKE  # the last one that reached the vehicle's actuators
         self._count = 0
         delay = round(effects.command_delay_s / period_s)
         self._line = deque([BRAKE] * delay)  # commands that have not reached the wheels yet
@@ -75,7 +75,7 @@ class LockStepDisturber:
         return Passed(images=tuple(images))
 
     def command(self, command: Command) -> Passed:
-        """The planner sent a command. Only the awaited answer goes on: the simulator counts commands."""
+        """The planner sent a command. Only the awaited answer is passed on: the simulator counts commands."""
         if not self._awaited or command.stamp_ns != self._given_ns:
             return Passed()
         self._awaited = False
@@ -99,13 +99,13 @@ class LockStepDisturber:
 
 
 class RealTimeDisturber:
-    """Everything goes on by itself when its time has come: call ``due`` again after ``wait_s``."""
+    """Everything is passed on when it is due: call ``due`` again after ``wait_s``."""
 
     def __init__(self, effects: Effects, clock: Callable[[], float] = time.monotonic):
-        """``clock`` gives wall time [s], monotonic."""
+        """``clock``: monotonic wall time [s]."""
         self._effects = effects
         self._clock = clock
-        self._frame_ns: int | None = None  # the stamp of the frame that came last
+        self._frame_ns: int | None = None  # stamp of the latest frame
         self._frame_due_s = 0.0
         self._frame_lost = False
         self._count = 0
@@ -129,7 +129,7 @@ class RealTimeDisturber:
         return self.due()
 
     def due(self) -> Passed:
-        """What has to go on now."""
+        """What has to be passed on now."""
         now_s = self._clock()
         images, commands = [], []
         while self._images and self._images[0][0] <= now_s:
@@ -139,6 +139,6 @@ class RealTimeDisturber:
         return Passed(tuple(images), tuple(commands))
 
     def wait_s(self) -> float | None:
-        """Time until something is due [s], None while nothing waits."""
+        """Time until something is due [s], None if nothing is waiting."""
         times = [queue[0][0] for queue in (self._images, self._commands) if queue]
         return max(0.0, min(times) - self._clock()) if times else None

@@ -1,8 +1,7 @@
 """`python -m wm_tools.benchmark.disturber_node`: the relay between a simulator and a planner. Wiring only.
 
-It passes the simulator's pictures to the planner on topics of its own, and the planner's commands back. What it does to
-them is in ``disturber``. The planner's side is connected first, so that the simulator finds a driver only when there is
-one.
+It relays the simulator's images to the planner on separate topics, and the planner's commands back; ``disturber`` says
+what happens to them. The planner's side is connected first, so that the simulator sees a driver only once there is one.
 """
 
 import array
@@ -28,27 +27,27 @@ from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
 from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
 from wm_tools.common.errors import DriveError
 
-LONGEST_WAIT_S = 0.05  # between two checks of what is due
+LONGEST_WAIT_S = 0.05  # between checks of what is due
 _RELIABLE = QoSProfile(depth=10)
 _ENCODINGS = ("bgra8", "rgba8", "bgr8", "rgb8", "mono8")
-_COLOURS = 3  # of the channels: alpha is no picture
+_COLOURS = 3  # channels to disturb: not alpha
 
 
 @dataclass(frozen=True)
 class Relay(NodeParameters):
-    simulator_images: tuple[str, ...] = parameter((), "topics of the simulator's images, one for each camera")
-    planner_images: tuple[str, ...] = parameter((), "topics for the planner's images, in the same order")
+    simulator_images: tuple[str, ...] = parameter((), "image topics of the simulator, one per camera")
+    planner_images: tuple[str, ...] = parameter((), "image topics for the planner, in the same order")
     simulator_control: str = parameter("", "the simulator's topic for commands")
     planner_control: str = parameter("", "the planner's topic for commands")
-    disturbance: str = parameter("camera_latency", "what is disturbed", choices=tuple(KINDS))
-    size: float = parameter(0.0, "how much, in the disturbance's own unit")
+    disturbance: str = parameter("camera_latency", "kind of disturbance", choices=tuple(KINDS))
+    size: float = parameter(0.0, "its size, in the unit of its kind")
     period_s: float = parameter(0.08, "control period", "s")
     lock_step: bool = parameter(False, "whether the simulator waits for commands")
-    seed: int = parameter(0, "of noise and drops")
+    seed: int = parameter(0, "seed of noise and drops")
 
 
 class DisturberNode(Node):
-    """Relays until ``fault`` says what cannot be relayed."""
+    """Relays until ``fault`` names something that cannot be relayed."""
 
     def __init__(self):
         """Raises DriveError for a disturbance that does not exist."""
@@ -110,11 +109,11 @@ class DisturberNode(Node):
 
 
 def disturb_image(message: Image, effects: Effects) -> Image:
-    """The message, or one like it with other pixels. Raises DriveError for an image whose colours are not bytes, or
-    that is damaged."""
+    """The message, or a copy with disturbed pixels. Raises DriveError for an image that is damaged or not of 8-bit
+    channels."""
     if message.encoding not in _ENCODINGS:
         known = ", ".join(_ENCODINGS)
-        raise DriveError(f"images of encoding {message.encoding} cannot be disturbed; known are {known}")
+        raise DriveError(f"images of encoding {message.encoding} cannot be disturbed; supported: {known}")
     try:
         pixels = decode_image(message.height, message.width, message.encoding, message.step, message.data)
     except ImageError as error:
@@ -136,7 +135,7 @@ def disturb_image(message: Image, effects: Effects) -> Image:
 
 
 def main() -> int:
-    """Relay until a signal: exit code 0, or 2 with one message for what cannot be relayed."""
+    """Relay until a signal: exit code 0, or 2 with one message for something that cannot be relayed."""
     stop = note_stop_signals()
     node = start_node("python -m wm_tools.benchmark.disturber_node", Relay, DisturberNode)
     with serving(node) as executor:

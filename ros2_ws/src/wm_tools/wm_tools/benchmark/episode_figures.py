@@ -11,14 +11,14 @@ from wm_sim.worlds import world_of_map
 from wm_tools.drive.records import Episode
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")  # where only a number differs, it is the same reason
+_NUMBER = re.compile(r"\d+(\.\d+)?")  # reasons that differ only in a number count as the same
 
 
 def episode_figures(
     episode: Episode, period_s: float, map_name: str | None, disturbed: bool = False, has_model: bool = True
 ) -> dict:
-    """Every one of figures.FIGURES, None where the simulator does not tell what it needs; ``latency_ms``, a list; and
-    ``braking_reasons``, how many frames the planner braked for what.
+    """All of figures.FIGURES, None where the simulator does not report what a figure needs; ``latency_ms``, a list; and
+    ``braking_reasons``, the number of braked frames by reason.
 
     ``period_s`` [s] is the control period; ``map_name`` the simulator's own.
     """
@@ -47,14 +47,14 @@ def episode_figures(
 
 
 def _metres(episode: Episode, speeds: np.ndarray, stamps: np.ndarray) -> float:
-    """Length of the way, by odometry where there is one for every moment, else by the speed."""
-    if len(episode.positions) > len(episode.motions):  # the start has a position, but no motion that led to it
+    """Distance driven, from odometry where every step has it, else from the speed."""
+    if len(episode.positions) > len(episode.motions):  # the start has a position, but no motion before it
         return driving.distance(np.array(list(episode.positions.values())))
     return driving.distance_from_speed(speeds, stamps) if len(speeds) else 0.0
 
 
 def _task(episode: Episode, period_s: float, map_name: str | None) -> dict:
-    """What step results tell: the score, and how it went. All None without any."""
+    """Score and outcome from the step results. All None without any."""
     if not episode.steps:
         return dict.fromkeys(("score", "progress", "lap_finished", "off_track_share"))
     world = world_of_map(map_name)
@@ -81,10 +81,10 @@ def _comfort(episode: Episode, stamps: np.ndarray) -> dict:
 
 
 def _control(episode: Episode, period_s: float, disturbed: bool, has_model: bool) -> dict:
-    """Latency and modes of the planner. All None where none drove.
+    """Latency and modes of the planner. All None if none drove.
 
-    Latency is measured by the simulator, from the image to the command for it. Without that, and where a disturbance
-    lies in between, it is the planner's own, without the transport.
+    Latency is measured by the simulator, from the image to the command for it. Without that measurement, or with a
+    disturbance in between, it is the planner's own, without the transport.
     """
     if not has_model:
         return dict.fromkeys(("latency_ms", "deadline_misses", "braking_share", "degraded_share", "braking_reasons"))
@@ -93,7 +93,7 @@ def _control(episode: Episode, period_s: float, disturbed: bool, has_model: bool
     else:
         latencies = np.array([sample.latency_ms for sample in episode.planner])
         misses = int((latencies > 1000.0 * period_s).sum())
-    words = len(episode.planner) or math.nan  # what it said before it was heard is not known
+    words = len(episode.planner) or math.nan  # its earlier messages were not received
     return {
         "latency_ms": [round(float(value), 2) for value in latencies],
         "deadline_misses": misses,
@@ -106,5 +106,5 @@ def _control(episode: Episode, period_s: float, disturbed: bool, has_model: bool
 
 
 def _plain(value):
-    """None for a number that is not finite: nothing was there to compute it from."""
+    """None for a number that is not finite: there was nothing to compute it from."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -21,7 +21,7 @@ class Figure:
         object.__setattr__(self, "metric", self.metric or self.name)
 
     def spell(self, value: float | None) -> str:
-        """The number as tables show it, without the unit; a dash where there is none."""
+        """The number as tables show it, without the unit; a dash if there is none."""
         return spell_number(None if value is None else self.scale * value, f".{self.digits}f")
 
     @property

@@ -23,7 +23,7 @@ def check_thresholds(thresholds: Sequence[Threshold], options: BenchmarkOptions)
 
 
 def judge_summary(thresholds: Sequence[Threshold], summary: dict) -> list[Verdict]:
-    """A verdict for each threshold; a figure that is not there keeps none."""
+    """A verdict for each threshold; a missing figure fails it."""
     values = {}
     for group in summary["groups"]:
         name, latencies = f"{group['controller']}.{_word(group['mode'])}", group["latency_ms"] or {}

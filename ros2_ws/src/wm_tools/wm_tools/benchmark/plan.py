@@ -9,7 +9,7 @@ from wm_tools.drive.controllers import Controller
 
 @dataclass(frozen=True)
 class Trial:
-    """One episode to drive: ``seed`` is its track, where the simulator can be told; ``mode`` as in options."""
+    """One episode to drive: ``seed`` is its track, if the simulator takes one; ``mode`` as in the options."""
 
     entry: Controller
     mode: str
@@ -18,7 +18,7 @@ class Trial:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """Its identity, also in a file: controller, mode, disturbance and seed."""
+        """Its identity, also in files: controller, mode, disturbance and seed."""
         return self.entry.name, self.mode, str(self.disturbance or ""), self.seed
 
     @property
@@ -28,8 +28,8 @@ class Trial:
 
 
 def plan_trials(options: BenchmarkOptions) -> list[Trial]:
-    """All trials: first the controllers without disturbance, then the sweeps, each track by track. Controllers
-    that are compared drive a track one after another, so that a busy machine affects them alike."""
+    """All trials: first the controllers without disturbance, then the sweeps, each track by track. Controllers that are
+    compared drive a track one after another, so that a busy machine affects them equally."""
     undisturbed = [
         Trial(entry, mode, None, seed)
         for seed in options.tracks

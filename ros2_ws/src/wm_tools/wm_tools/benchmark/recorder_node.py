@@ -13,7 +13,8 @@ _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class EventRecorderNode(RecorderNode):
-    """Also hears odometry, collisions and lane invasions. ``map_name`` is the simulator's, None until it says it."""
+    """Also subscribes to odometry, collisions and lane invasions. ``map_name`` is the simulator's, None until it is
+    known."""
 
     def __init__(self, context: Context, role_name: str, camera: str, collector: EpisodeCollector):
         super().__init__(context, role_name, camera, collector, reader=None)
@@ -25,11 +26,11 @@ class EventRecorderNode(RecorderNode):
         listen(CarlaWorldInfo, "/carla/world_info", self._on_world_info, _LATCHED)
 
     def sees_car(self) -> bool:
-        """Whether the least that an episode needs is there: the car's status and its camera."""
+        """Whether the minimum that an episode needs is there: the car's status and its camera."""
         return all(self.count_publishers(topic) for topic in (self._images, f"{self._car}/vehicle_status"))
 
     def sees_step_results(self) -> bool:
-        """Whether somebody sends step results: rewards, and the ends of episodes."""
+        """Whether step results (rewards and ends of episodes) are published."""
         return self.count_publishers(f"{self._car}/step_result") > 0
 
     def sees_expert(self) -> bool:

@@ -1,4 +1,4 @@
-"""``report.html`` of a benchmark: which controller is better, by how much, how sure that is, and what breaks it."""
+"""``report.html`` of a benchmark: which controller is better, by how much, how certain that is, and what breaks it."""
 
 import itertools
 import re
@@ -50,7 +50,7 @@ def _name(part: dict) -> str:
 
 
 def _with_models(summary: dict) -> list[dict]:
-    """The groups that a model drove, all of them where none did."""
+    """The groups driven by a model, or all groups if there are none."""
     kinds = {entry["name"]: entry["kind"] for entry in summary["settings"]["controllers"]}
     return [group for group in summary["groups"] if kinds[group["controller"]] not in REFERENCES] or summary["groups"]
 
@@ -120,13 +120,13 @@ def _comparisons(summary: dict) -> Section | None:
     return Section(
         "Compared by track",
         [Table(heads, rows)],
-        lead="Differences of scores on the same track. Where an interval contains zero, the tracks driven do not tell "
+        lead="Differences of scores on the same track. Where an interval contains zero, the tracks driven cannot tell "
         "the two apart.",
     )
 
 
 def _tracks(episodes: Sequence[dict]) -> Section | None:
-    """A row of dots for every track; failures are crosses."""
+    """A row of dots for every track; crosses for failures."""
     known = [episode for episode in episodes if episode["score"] is not None and episode["seed"] is not None]
     if not known:
         return None
@@ -165,7 +165,7 @@ def _sweeps(summary: dict) -> Section | None:
         ]
         caption = f"{kind.label}; {kind.none:g} disturbs nothing. The band is the 95 % interval of the mean."
         figure = lines(series, f"{kind.label.lower()} [{kind.unit}]", "score", y_range=span)
-        figure.update_traces(mode="lines+markers", selector=lambda trace: trace.name)  # not the edges of the bands
+        figure.update_traces(mode="lines+markers", selector=lambda trace: trace.name)  # not for the bands
         blocks += [Chart(figure, caption, f"sweep_{same[0]['disturbance']}"), _sizes(same)]
     return Section(
         "Robustness",
@@ -175,7 +175,7 @@ def _sweeps(summary: dict) -> Section | None:
 
 
 def _span(summary: dict) -> tuple[float, float]:
-    """One range of scores for all sweeps, with zero in it, so that their charts can be compared."""
+    """One range of scores for all sweeps, including zero, so that their charts can be compared."""
     points = [point["score"] for sweep in summary["sweeps"] for point in sweep["points"]]
     values = [value for point in points for value in (point["mean"], point["low"], point["high"]) if value is not None]
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -212,7 +212,7 @@ def _sizes(sweeps: Sequence[dict]) -> Table:
 
 
 def _first_words(reason: str) -> str:
-    """What went wrong; the planner's reasons go on with numbers and advice."""
+    """What went wrong, without the numbers and advice that follow the planner's reasons."""
     return re.split("[,:;]", reason)[0]
 
 
@@ -273,7 +273,7 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
     return Section(
         "Latency",
         [Table(heads, rows, "Missed deadlines: mean of an episode."), *charts],
-        lead="In lock-step no search is cut short, so its latency is not that of driving.",
+        lead="In lock-step no search is cut short, so the latency is not that of real-time driving.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Drives all trials of a benchmark that are not in its store yet, and stores what each of them gave."""
+"""Drives all trials of a benchmark that are not in its store yet, and stores their results."""
 
 import hashlib
 import json
@@ -25,7 +25,8 @@ LOGS = "logs"  # folder for the logs of trials that failed
 
 
 def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]) -> dict:
-    """All that episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller's name. Raises OSError."""
+    """Everything that episodes depend on, as plain JSON; ``bundles`` and ``policies`` by controller name. Raises
+    OSError."""
     spawn_file = options.objects_definition_file
     return {
         "controllers": [
@@ -50,7 +51,7 @@ def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], polici
 
 
 def identity_of(bundle: Bundle) -> str:
-    """A bundle's id and the first digits of a hash of its files' hashes: two of the same name may differ."""
+    """A bundle's id and the first digits of a hash over its files: two bundles of the same name may differ."""
     hashes = json.dumps({name: file.sha256 for name, file in sorted(bundle.manifest.files.items())})
     return f"{bundle.manifest.model_id} ({hashlib.sha256(hashes.encode()).hexdigest()[:12]})"
 
@@ -64,10 +65,10 @@ def drive_all(
     on_episode: Callable[[Trial, dict], None],
     tell: Callable[[str], None],
 ) -> None:
-    """Drive what is missing, trial by trial. A trial that fails is stored as a failure, and the next one begins.
-    ``tell`` takes a line for people where a wait is long.
+    """Drive the missing trials. A trial that fails is stored as a failure, and the next one begins. ``tell`` gets a
+    line of text when a wait is long.
 
-    Raises CannotBenchmark and DriveError, see drive_trial; DriveError too where the workspace is not built; OSError.
+    Raises CannotBenchmark and DriveError, see drive_trial; also DriveError if the workspace is not built; OSError.
     """
     check_planners(
         entry.planner_parameters(bundles[entry.name], options.role_name, options.parameters)

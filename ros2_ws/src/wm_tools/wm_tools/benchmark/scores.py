@@ -1,4 +1,4 @@
-"""What a benchmark says of the bundle it drove, for the bundle's own folder: ``--write-scores``."""
+"""A benchmark's scores of the bundle it drove, for the bundle's folder: ``--write-scores``."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from wm_tools.drive.controllers import REFERENCES
 
 
 def check_write_scores(options: BenchmarkOptions, bundle: Bundle) -> None:
-    """Raise DriveError where the scores of this benchmark could not become those of ``bundle``: before it is driven."""
+    """Raise DriveError, before driving, if the scores of this benchmark could not be written for ``bundle``."""
     if options.simulator == EXTERNAL:
         raise DriveError(
             "--write-scores: expected --simulator embedded, found external: which tracks a foreign simulator drives is "
@@ -29,8 +29,8 @@ def check_write_scores(options: BenchmarkOptions, bundle: Bundle) -> None:
 
 
 def write_scores(summary: dict, bundle: Bundle) -> BundleScores:
-    """Write the scores of a benchmark that is driven to its end, a mode each, into the bundle's folder. ``summary`` is
-    what ``build_summary`` made of it. Raises OSError."""
+    """Write the scores of a finished benchmark, one entry per mode, to the bundle's folder. ``summary`` comes from
+    ``build_summary``. Raises OSError."""
     scores = None
     for mode in dict.fromkeys(group["mode"] for group in summary["groups"]):
         scores = add_scores(bundle, scores_of(summary, mode))
@@ -40,7 +40,7 @@ def write_scores(summary: dict, bundle: Bundle) -> BundleScores:
 
 
 def scores_of(summary: dict, mode: str) -> BenchmarkScores:
-    """The part of a benchmark's summary that was driven in ``mode``. Sweeps are no scores and stay out."""
+    """The part of a benchmark's summary that was driven in ``mode``. Sweeps are not included."""
     settings = summary["settings"]
     models = {entry["name"]: _model(entry) for entry in settings["controllers"]}
     return BenchmarkScores(
@@ -71,7 +71,7 @@ def scores_of(summary: dict, mode: str) -> BenchmarkScores:
 
 
 def _model(entry: Mapping[str, Any]) -> str | None:
-    """What a controller drove with, as the benchmark's settings tell it."""
+    """What a controller drove with, according to the benchmark's settings."""
     return None if entry["kind"] in REFERENCES else entry.get("policy") or entry["bundle"]
 
 

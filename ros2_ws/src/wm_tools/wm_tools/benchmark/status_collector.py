@@ -6,7 +6,7 @@ from wm_tools.drive.records import EpisodeCollector, MotionSample, StepSample
 
 
 class StatusCollector(EpisodeCollector):
-    """A vehicle_status is a step, and only ``max_steps`` ends the episode."""
+    """Every vehicle_status is a step, and only ``max_steps`` ends the episode."""
 
     def __init__(self, period_s: float, max_steps: int, slow_step_s: float = BRIDGE_WAIT_S):
         super().__init__(period_s, max_steps, slow_step_s=slow_step_s)

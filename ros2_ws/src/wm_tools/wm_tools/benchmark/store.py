@@ -1,4 +1,4 @@
-"""``episodes.jsonl``: a line for the benchmark's settings, then one for every finished episode, as it happens.
+"""``episodes.jsonl``: a line with the benchmark's settings, then one for every finished episode, as it happens.
 
 A line is written with one call and is on disk before the next episode begins, so a benchmark that is killed loses only
 the episode that was being driven.
@@ -16,17 +16,17 @@ FILE_NAME = "episodes.jsonl"
 
 
 class EpisodeStore:
-    """The file in ``folder``, held for this process alone until ``close``. A context manager."""
+    """The file in ``folder``, locked for this process until ``close``. A context manager."""
 
     def __init__(self, folder: Path, settings: dict, resume: bool):
-        """Begin a file, or read it with ``resume``; ``settings`` is all that the episodes depend on, plain JSON. Raises
-        DriveError where there is a benchmark already, or to resume one with other settings; OSError."""
+        """Create the file, or with ``resume`` read it; ``settings`` is everything that the episodes depend on, plain
+        JSON. Raises DriveError if there is a benchmark already, or one to resume has other settings; OSError."""
         self.path = folder / FILE_NAME
-        self.episodes: list[dict] = []  # finished before, in the order of the file
+        self.episodes: list[dict] = []  # finished earlier, in the order of the file
         header = {"format_version": FORMAT_VERSION, "settings": settings}
         if not resume and self.path.exists():
             raise DriveError(
-                f"{self.path} holds a benchmark already: go on with it (--resume), or choose another --output"
+                f"{self.path} already holds a benchmark: continue it (--resume), or choose another --output"
             )
         folder.mkdir(parents=True, exist_ok=True)
         self._stream = open(self.path, "a+b")
@@ -40,7 +40,7 @@ class EpisodeStore:
                 self._write(header)
         except ValueError as error:
             self._stream.close()
-            raise DriveError(f"{self.path} is damaged ({error}): remove it and begin anew") from None
+            raise DriveError(f"{self.path} is damaged ({error}): delete it and start again") from None
         except BaseException:
             self._stream.close()
             raise
@@ -65,10 +65,10 @@ class EpisodeStore:
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DriveError(f"another benchmark is writing to {self.path}: wait for its end, or end it") from None
+            raise DriveError(f"another benchmark is writing to {self.path}: wait for it, or stop it") from None
 
     def _complete_lines(self) -> list[bytes]:
-        """All lines; an unfinished one, of a benchmark that was killed while it wrote, is cut off."""
+        """All lines; an incomplete last one, of a benchmark killed while it wrote, is cut off."""
         self._stream.seek(0)
         content = self._stream.read()
         complete = content[: content.rfind(b"\n") + 1]
@@ -80,7 +80,7 @@ def _require_same(found: dict, wanted: dict, path: Path) -> None:
     if found.get("format_version") != FORMAT_VERSION:
         raise DriveError(
             f"{path}: expected format version {FORMAT_VERSION}, found {found.get('format_version')}; "
-            f"begin a new benchmark in another --output"
+            f"start a new benchmark in another --output"
         )
     before, now = found.get("settings", {}), wanted["settings"]
     different = [
@@ -90,7 +90,7 @@ def _require_same(found: dict, wanted: dict, path: Path) -> None:
     ]
     if different:
         raise DriveError(
-            f"{path} is a benchmark with other settings: {'; '.join(different)}. Use the same, or another --output"
+            f"{path} is a benchmark with other settings: {'; '.join(different)}. Use those, or another --output"
         )
 
 

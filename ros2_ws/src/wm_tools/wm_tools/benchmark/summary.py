@@ -1,4 +1,4 @@
-"""``benchmark.json``: what the episodes of a benchmark amount to, with intervals and paired comparisons."""
+"""``benchmark.json``: means over the episodes of a benchmark, with intervals and paired comparisons."""
 
 import itertools
 import math
@@ -18,8 +18,8 @@ from wm_tools.benchmark.figures import FIGURES
 FORMAT_VERSION = 1
 FEW_EPISODES = 10  # below which a bootstrap interval is too narrow
 RESAMPLES = 2000
-OFTEN = 0.05  # share of frames with a brake for safety, above which latencies say little
-AT_SIZES = ("score", "off_track_share", "braking_share")  # figures told for every size of a disturbance
+OFTEN = 0.05  # share of frames with a safety brake, above which latencies mean little
+AT_SIZES = ("score", "off_track_share", "braking_share")  # figures reported for every size of a disturbance
 TIE = 1e-6  # scores that differ by less are the same
 
 
@@ -42,7 +42,7 @@ def build_summary(settings: dict, episodes: Sequence[dict], machine: dict, plann
 
 
 def grouped(episodes: Sequence[dict], *keys: str) -> list[list[dict]]:
-    """Episodes that agree in ``keys``, groups and members in the order of their first appearance."""
+    """Episodes grouped by ``keys``, in the order of their first appearance."""
     groups: dict[tuple, list[dict]] = {}
     for episode in episodes:
         groups.setdefault(tuple(str(episode[key]) for key in keys), []).append(episode)
@@ -50,7 +50,7 @@ def grouped(episodes: Sequence[dict], *keys: str) -> list[list[dict]]:
 
 
 def interval_of(values: Sequence[float | None]) -> dict:
-    """``mean``, ``low``, ``high`` of the values that there are, None where they cannot be told, and their number."""
+    """``mean``, ``low``, ``high`` of the values that are known, None where they cannot be computed, and their count."""
     known = [value for value in values if value is not None]
     mean, low, high = mean_interval(np.array(known, np.float64), RESAMPLES) if known else (math.nan,) * 3
     return {"mean": _plain(mean), "low": _plain(low), "high": _plain(high), "n": len(known)}
@@ -76,7 +76,7 @@ def _group(episodes: Sequence[dict]) -> dict:
 
 def _comparisons(episodes: Sequence[dict]) -> list[dict]:
     """Every pair of controllers that drove the same tracks, in the same mode; expert and random, which drive in
-    lock-step only, are compared there. What failed takes part with the score it had."""
+    lock-step only, are compared there. Failed episodes count with the score they had."""
     return [
         {"mode": first[0]["mode"], "first": first[0]["controller"], "second": second[0]["controller"], **compared}
         for same_mode in grouped(episodes, "mode")
@@ -86,7 +86,7 @@ def _comparisons(episodes: Sequence[dict]) -> list[dict]:
 
 
 def _compare(first: Sequence[dict], second: Sequence[dict]) -> dict | None:
-    """Score of the first minus that of the second; None without a track that both are known to have driven."""
+    """Score of the first minus that of the second; None if there is no track that both are known to have driven."""
     others = {episode["seed"]: episode["score"] for episode in second if episode["seed"] is not None}
     pairs = [
         (episode["score"], others[episode["seed"]])
@@ -110,7 +110,7 @@ def _compare(first: Sequence[dict], second: Sequence[dict]) -> dict | None:
 
 
 def _sweeps(episodes: Sequence[dict]) -> list[dict]:
-    """For every disturbance that was swept, controller and mode: the score at each size, and at none."""
+    """For every swept disturbance, controller and mode: the score at each size, and without disturbance."""
     found = []
     swept = [{**episode, "kind": episode["disturbance"]["name"]} for episode in episodes if episode["disturbance"]]
     for some in grouped(swept, "kind", "controller", "mode"):
@@ -151,13 +151,13 @@ def _point(size: float, episodes: Sequence[dict]) -> dict:
 
 
 def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int) -> list[str]:
-    """What a reader must know before believing the figures."""
+    """What a reader must know before trusting the figures."""
     said = []
     if len(episodes) < planned:
-        said.append(f"{planned - len(episodes)} of {counted(planned, 'episode')} not driven yet: go on with --resume.")
+        said.append(f"{planned - len(episodes)} of {counted(planned, 'episode')} not driven: continue with --resume.")
     failed = sum(episode["failure"] is not None for episode in episodes)
     if failed:
-        said.append(f"{failed} of {counted(len(episodes), 'episode')} failed; each counts with what it had driven.")
+        said.append(f"{failed} of {counted(len(episodes), 'episode')} failed; each counts up to its failure.")
     fewest = min((len(some) for some in grouped(undisturbed, "controller", "mode")), default=0)
     if fewest < 2:
         said.append("One episode each: no interval can be given, and a difference may be random.")
@@ -166,16 +166,16 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
     slow = sum(episode["slow_steps"] for episode in episodes if episode["mode"] == LOCK_STEP)
     if slow:
         said.append(
-            "In lock-step the simulator goes on without a command when its wait is over "
-            f"({EMBEDDED_WAIT_S:g} s the built-in one's, {BRIDGE_WAIT_S:g} s that of CARLA's bridge), which "
-            f"happened {slow} times: these episodes depend on how busy this machine was."
+            "In lock-step the simulator continues without a command after a timeout "
+            f"({EMBEDDED_WAIT_S:g} s for the built-in one, {BRIDGE_WAIT_S:g} s for CARLA's bridge), which "
+            f"happened {slow} times: these episodes depend on the load of this machine."
         )
     for some in grouped(undisturbed, "controller", "mode"):
         share = interval_of([episode["braking_share"] for episode in some])["mean"] or 0.0
         if share > OFTEN:
             said.append(
                 f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): braking is fast, so "
-                "its latencies are not those of driving."
+                "its latencies do not represent driving."
             )
     if any(episode["seed"] is None for episode in episodes):
         said.append(

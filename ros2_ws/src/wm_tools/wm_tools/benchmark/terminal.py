@@ -17,10 +17,10 @@ SHOWN = {"laps %": "lap_finished", "off %": "off_track_share"}  # beside the sco
 
 
 class BenchmarkProgress(PassingBar):
-    """A bar over all trials with the time that is left, and a line for every finished episode."""
+    """A progress bar over all trials with the time left, and a line for every finished episode."""
 
     def __init__(self, console: Console, planned: int, done: int):
-        """``done`` of ``planned`` trials were driven before."""
+        """``done`` of ``planned`` trials were driven earlier."""
         text, left = TextColumn("{task.fields[text]}"), TextColumn("{task.fields[left]}")
         super().__init__(console, BarColumn(bar_width=24), MofNCompleteColumn(), text, TimeElapsedColumn(), left)
         self._planned, self._done, self._driven = planned, done, 0
@@ -28,7 +28,7 @@ class BenchmarkProgress(PassingBar):
         self._task = self.bar.add_task("", total=planned, completed=done, text="starting", left="")
 
     def update(self, trial: Trial, collector: EpisodeCollector) -> None:
-        """Show where a trial is; cheap enough for every tick."""
+        """Show the progress of a trial; cheap enough for every tick."""
         text = f"{escape(trial.title)}: starting"
         if collector.episodes and collector.ticks:
             episode = collector.current

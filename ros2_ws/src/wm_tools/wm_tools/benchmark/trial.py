@@ -1,4 +1,4 @@
-"""Drives one trial: its processes, its graph, and its result. A trial knows nothing of earlier ones."""
+"""Drives one trial: its processes, its graph, and its result. Trials are independent of each other."""
 
 import contextlib
 import os
@@ -23,17 +23,17 @@ from wm_tools.drive.processes import ProcessGroup
 from wm_tools.drive.records import Episode, EpisodeCollector
 from wm_tools.drive.session import Session
 
-EXTERNAL_TIMEOUT_S = 15.0  # for a simulator that runs already to be seen
+EXTERNAL_TIMEOUT_S = 15.0  # to discover a simulator that is already running
 DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
 
 
 class CannotBenchmark(DriveError):
-    """Nothing that a controller or an episode did: the benchmark itself cannot go on."""
+    """The benchmark itself cannot continue, through no fault of a controller or episode."""
 
 
 @dataclass(frozen=True)
 class Driven:
-    """What a trial gave. ``failure`` says why it could not be driven to its end, None where it was."""
+    """The result of a trial. ``failure`` says why it could not be finished, None if it was."""
 
     episode: Episode
     failure: str | None
@@ -49,11 +49,11 @@ def drive_trial(
     on_progress: Callable[[EpisodeCollector], None],
     tell: Callable[[str], None],
 ) -> Driven:
-    """Drive a trial. What its processes say goes to ``logs``; ``on_progress`` is called many times a second, ``tell``
-    with a line for people where a wait is long.
+    """Drive a trial. The output of its processes goes to ``logs``; ``on_progress`` is called many times a second,
+    ``tell`` with a line of text when a wait is long.
 
-    Raises CannotBenchmark where there is no simulator to attach to, or one that cannot be benchmarked, and DriveError
-    where no ROS domain is free.
+    Raises CannotBenchmark if there is no simulator to attach to, or one that cannot be benchmarked, and DriveError if
+    no ROS domain is free.
     """
     begun_s, period_s = time.monotonic(), bundle.manifest.control_period_s
     external = options.simulator == EXTERNAL
@@ -83,7 +83,7 @@ def wait_of(options: BenchmarkOptions) -> float:
 
 @contextlib.contextmanager
 def _graph(external: bool) -> Iterator[tuple]:
-    """A ROS context and the environment of child processes: in a domain of our own, or where the user is."""
+    """A ROS context and the environment of child processes: in a separate domain, or in the user's."""
     if external:
         with ros_context(None) as context:
             yield context, dict(os.environ)
@@ -110,7 +110,7 @@ class _Trial:
         session.drain()
 
     def external(self) -> None:
-        """Drive one episode of a simulator that runs already: on the track of the seed where it can be told that."""
+        """Drive one episode of a simulator that is already running: on the track of the seed if it can be set."""
         session, node = self._session, self._node
         self._find_simulator()
         self._start_driver()
@@ -135,18 +135,18 @@ class _Trial:
         settled_s = time.monotonic() + DISCOVERY_S
         session.wait(lambda: time.monotonic() > settled_s, "the simulator's other topics")
         if others := node.other_drivers():
-            raise CannotBenchmark(f"{', '.join(others)} drives the car {options.role_name} already: end it first")
+            raise CannotBenchmark(f"{', '.join(others)} already drives the car {options.role_name}: stop it first")
         if self._trial.entry.kind == "expert" and not node.sees_expert():
             raise CannotBenchmark(f"this simulator has no expert: there is no topic {car}/expert_control")
         if not node.sees_step_results():
             if options.max_steps is None:
-                raise CannotBenchmark("this simulator sends no step results: nothing ends an episode, give --max-steps")
+                raise CannotBenchmark("this simulator sends no step results to end an episode: set --max-steps")
             session.record_in(
                 StatusCollector(self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options))
             )
 
     def _start_driver(self) -> None:
-        """Start whoever answers the camera; the last of all, because a simulator may begin with it."""
+        """Start whatever answers the camera, last of all, because a simulator may begin as soon as it is there."""
         session, node, driver = self._session, self._node, self._trial.entry.driver()
         if driver is not None:
             node.drive_with(driver)
@@ -183,5 +183,5 @@ class _Trial:
         }
 
     def _disturbed(self, leaf: str) -> str:
-        """A topic between the planner and the disturber."""
+        """The planner's side of a relayed topic."""
         return f"/carla/{self._options.role_name}/disturbed/{leaf}"

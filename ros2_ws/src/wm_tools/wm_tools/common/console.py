@@ -1,4 +1,4 @@
-"""The console of a command, and the bar that shows how far it is."""
+"""The console of a command, and its progress bar."""
 
 import sys
 
@@ -11,7 +11,7 @@ LOG_WIDTH = 140
 
 
 def make_console() -> Console:
-    """As wide as the terminal, wide enough for a log file."""
+    """As wide as the terminal, or wide enough for a log file."""
     return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
@@ -21,7 +21,7 @@ def say(console: Console, line: str) -> None:
 
 
 class ProgressBar(PassingBar):
-    """Shows how many frames of something are done, where the console is a terminal. Use it as a context manager."""
+    """Shows how many frames are done, if the console is a terminal. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None):
         super().__init__(
@@ -36,15 +36,15 @@ class ProgressBar(PassingBar):
         self._task = None
 
     def begin(self, what: str, frames: int | None = None) -> None:
-        """Something begins, of so many frames, if that is known."""
+        """Begin a new task of this many frames, if known."""
         if self._task is not None:
             self.bar.remove_task(self._task)
         self._task = self.bar.add_task(escape(what), total=frames, note="")
 
     def expect(self, frames: float | None, note: str = "") -> None:
-        """There are so many frames in all, as far as is known."""
+        """Set the total number of frames, if known."""
         self.bar.update(self._task, total=frames, note=note)
 
     def advance(self, frames: int) -> None:
-        """So many more are done."""
+        """This many more are done."""
         self.bar.advance(self._task, frames)

@@ -2,19 +2,19 @@
 
 
 class ToolError(RuntimeError):
-    """A command cannot begin or go on."""
+    """A command cannot start or continue."""
 
 
 class DriveError(ToolError):
-    """A drive or a benchmark cannot begin or go on."""
+    """A drive or a benchmark cannot start or continue."""
 
 
 class RecordError(ToolError):
-    """A recording cannot be begun or finished."""
+    """A recording cannot be started or finished."""
 
 
 class ReplayError(ToolError):
-    """A bag cannot be played, or a replay not be judged."""
+    """A bag cannot be played, or a replay cannot be judged."""
 
 
 class EvaluationError(ToolError):
@@ -22,7 +22,7 @@ class EvaluationError(ToolError):
 
 
 class BagError(EvaluationError):
-    """A recording cannot be read, or is not what a bundle was trained for."""
+    """A recording cannot be read, or does not fit the bundle."""
 
 
 class BundleRefused(EvaluationError):
@@ -34,8 +34,8 @@ class VerificationError(ToolError):
 
 
 class ProviderError(VerificationError):
-    """The provider asked for is not there, or cannot run this bundle."""
+    """The requested provider is not available, or cannot run this bundle."""
 
 
 class ParityError(VerificationError):
-    """Outputs cannot be compared, because they are not numbers."""
+    """Outputs cannot be compared because they are not finite."""

@@ -1,11 +1,11 @@
-"""What JSON can hold."""
+"""Values that JSON can represent."""
 
 import math
 from collections.abc import Mapping
 
 
 def without_nan(value):
-    """The same with None for every number that is not finite, of which JSON has none. Tuples become lists."""
+    """The same with None for every number that is not finite (JSON has none). Tuples become lists."""
     if isinstance(value, Mapping):
         return {key: without_nan(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

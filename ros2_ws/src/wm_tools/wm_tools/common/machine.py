@@ -1,4 +1,4 @@
-"""What this machine is, for result files: figures mean little without it."""
+"""A description of this machine for result files: figures mean little without it."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def machine_facts() -> dict[str, str | int]:
-    """``cpu`` (its model), ``cores`` (that this process may use), ``system`` and ``python``."""
+    """``cpu`` (its model), ``cores`` (available to this process), ``system`` and ``python``."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),

@@ -1,4 +1,4 @@
-"""The words of a command line that are ROS's own."""
+"""The ROS arguments of a command line."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from wm_evaluation.command_line import USAGE
 
 
 def own_words(program: str, argv: Sequence[str] | None = None) -> list[str]:
-    """Those that are not. Ends the program with one line for --ros-args that cannot be used."""
+    """The arguments that are not ROS's. Exits with one line for invalid --ros-args."""
     try:
         return remove_ros_args(sys.argv if argv is None else argv)[1:]
     except RuntimeError as error:
@@ -20,9 +20,9 @@ def own_words(program: str, argv: Sequence[str] | None = None) -> list[str]:
 
 
 def start_ros(program: str, argv: Sequence[str]) -> None:
-    """Start rclpy with its words in ``argv``, and without its handlers of signals: there is something to finish first.
+    """Start rclpy with its arguments in ``argv``, but without its signal handlers: there is work to finish first.
 
-    Ends the program with one line for --ros-args that cannot be used.
+    Exits with one line for invalid --ros-args.
     """
     try:
         rclpy.init(args=list(argv), signal_handler_options=SignalHandlerOptions.NO)

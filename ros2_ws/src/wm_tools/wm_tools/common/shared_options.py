@@ -1,4 +1,4 @@
-"""Options that several commands have, and checks of options, each stated once."""
+"""Options shared by several commands, and checks of options."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from wm_tools.common.thresholds import Threshold
 
 
 def planner_parameters(not_set: Sequence[str] = NOT_SET) -> object:
-    """For ``Annotated``: parameters of the planner, none of those in ``not_set``, which the command decides."""
+    """For ``Annotated``: parameters of the planner, except those in ``not_set``, which the command decides."""
     return several(partial(assignment, not_set=not_set), "NAME=VALUE", lambda pair: f"{pair[0]}={pair[1]}")
 
 
@@ -20,11 +20,11 @@ PlannerParameters = Annotated[tuple[Assignment, ...], planner_parameters(), opti
 Thresholds = Annotated[
     tuple[Threshold, ...], several(Threshold.parse, "NAME<VALUE"), option(name="threshold", default="none")
 ]
-Resample = Annotated[bool, option(meaning="Take the pictures nearest to the bundle's period from a bag that has more.")]
+Resample = Annotated[bool, option(meaning="Downsample a bag with a higher rate to the bundle's period.")]
 
 
 def require_each_once(parameters: Sequence[Assignment]) -> None:
-    """Raise ValueError for a parameter of --set that is given several times."""
+    """Raise ValueError for a parameter that --set gives several times."""
     names = [name for name, _ in parameters]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -32,9 +32,9 @@ def require_each_once(parameters: Sequence[Assignment]) -> None:
 
 
 def require_folder(output: Path | None) -> None:
-    """Raise ValueError where --output is neither a folder nor free to become one."""
+    """Raise ValueError if --output exists and is not a folder."""
     for folder in () if output is None else (output, *output.parents):
         if folder.is_dir():
             return
         if folder.exists():
-            raise ValueError(f"--output: expected a folder, found the file {folder}; choose another place")
+            raise ValueError(f"--output: expected a folder, found the file {folder}; choose another path")

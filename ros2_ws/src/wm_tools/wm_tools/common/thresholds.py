@@ -1,4 +1,4 @@
-"""Thresholds over an evaluation's figures, which make it a gate: `action.steer.mae<0.1`."""
+"""Thresholds on an evaluation's figures, which make it a gate: `action.steer.mae<0.1`."""
 
 import math
 import operator
@@ -14,7 +14,7 @@ _FORM = re.compile(r"\s*([A-Za-z0-9_.]+)\s*(<=|>=|<|>)\s*(\S+)\s*")
 
 @dataclass(frozen=True)
 class Threshold:
-    """A figure's name, how it must compare, and with what."""
+    """A figure's name, the comparison, and the value to compare with."""
 
     name: str
     relation: str
@@ -22,25 +22,25 @@ class Threshold:
 
     @classmethod
     def parse(cls, text: str) -> "Threshold":
-        """Of 'name<value'. Raises ValueError for what is none."""
+        """Parse 'name<value'. Raises ValueError for anything else."""
         found = _FORM.fullmatch(text)
         try:
             limit = float(found.group(3)) if found else math.nan
         except ValueError:
             limit = math.nan
         if math.isnan(limit):
-            raise ValueError(f"expected NAME<VALUE, as action.steer.mae<0.1 (also >, <=, >=), found '{text}'")
+            raise ValueError(f"expected NAME<VALUE, such as action.steer.mae<0.1 (also >, <=, >=), found '{text}'")
         return cls(found.group(1), found.group(2), limit)
 
     def holds(self, value: float) -> bool:
-        """Whether a figure keeps it; one that is not known, NaN, does not."""
+        """Whether a value satisfies it; an unknown one (NaN) does not."""
         return not math.isnan(value) and _RELATIONS[self.relation](value, self.limit)
 
     def __str__(self) -> str:
         return f"{self.name}{self.relation}{self.limit:g}"
 
 
-# What is asked where the user asks nothing: what brakes most of the time does not drive.
+# The default without --threshold: a bundle that brakes most of the time does not drive.
 DEFAULT = (Threshold("mode.braking_share", "<=", 0.5),)
 
 
@@ -61,7 +61,7 @@ def entries_of(verdicts: Sequence[Verdict]) -> list[dict]:
 
 
 def spell_verdicts(verdicts: Sequence[Verdict]) -> str:
-    """How many hold or fail, in words; nothing where nothing was asked."""
+    """How many hold or fail, in words; empty without thresholds."""
     failed, count = sum(not verdict.holds for verdict in verdicts), len(verdicts)
     if not verdicts:
         return ""
@@ -71,13 +71,13 @@ def spell_verdicts(verdicts: Sequence[Verdict]) -> str:
 
 
 def judge(thresholds: Sequence[Threshold], values: Mapping[str, float]) -> list[Verdict]:
-    """A verdict for each threshold over the figures' ``values`` by name."""
+    """A verdict for each threshold on the figures' ``values`` by name."""
     found = [(threshold, values[threshold.name]) for threshold in thresholds]
     return [Verdict(threshold, value, threshold.holds(value)) for threshold, value in found]
 
 
 def check_names(thresholds: Sequence[Threshold], known: Sequence[str]) -> None:
-    """Raise EvaluationError for a threshold over a figure that does not exist."""
+    """Raise EvaluationError for a threshold on a figure that does not exist."""
     for threshold in thresholds:
         if threshold.name not in known:
             leaf = threshold.name.rsplit(".", 1)[-1]

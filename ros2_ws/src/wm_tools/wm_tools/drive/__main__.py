@@ -24,7 +24,7 @@ from wm_tools.drive.summary import DriveResult, build_summary
 
 
 def main() -> int:
-    """Drive, report, and return the exit code, see --help."""
+    """Drive, report, and return the exit code (see --help)."""
     options = parse_options(own_words("drive"))
     return run("drive", lambda: _drive(options), (BundleError, DriveError, OSError), "no result was written")
 

@@ -1,4 +1,4 @@
-"""The scores that a bundle carries from its benchmarks, for people: the terminal, summary.json and the page alike."""
+"""The benchmark scores stored in a bundle, formatted for the terminal, summary.json and the page."""
 
 from typing import NamedTuple
 
@@ -7,19 +7,19 @@ from wm_bundle.scores import BenchmarkScores, BundleScores, ControllerScore, rea
 from wm_evaluation.report import Section, Table
 from wm_evaluation.wording import counted, spell_interval
 
-HEADLINE_MODES = ("lock-step", "real-time")  # the first of these that was driven is the bundle's figure
+HEADLINE_MODES = ("lock-step", "real-time")  # the first of these that was driven gives the bundle's headline score
 MODEL = "planner"
 
 
 class KnownScores(NamedTuple):
-    """``scores`` is None for a bundle without any, and where ``refused`` says why those that are there do not count."""
+    """``scores`` is None for a bundle without any, or if ``refused`` says why they do not count."""
 
     scores: BundleScores | None = None
     refused: str = ""
 
     @classmethod
     def of(cls, bundle: Bundle, map_name: str) -> "KnownScores":
-        """Those in the bundle's folder that were driven on a map of this name: those of another world say nothing."""
+        """The scores in the bundle's folder that were driven on a map of this name."""
         try:
             scores = read_scores(bundle)
             return cls(scores and scores.in_world(map_name))
@@ -28,14 +28,14 @@ class KnownScores(NamedTuple):
 
     @property
     def headline(self) -> tuple[BenchmarkScores, ControllerScore] | None:
-        """The benchmark and the score that the bundle is known by."""
+        """The benchmark and score to show first."""
         benchmarks = [self.scores.mode(mode) for mode in HEADLINE_MODES] if self.scores else []
         found = [(entry, score) for entry in benchmarks if entry and (score := entry.of(MODEL))]
         return found[0] if found else None
 
     @property
     def line(self) -> str:
-        """One line, empty where there is nothing to say."""
+        """One line, empty if there is nothing to say."""
         if self.refused:
             return f"benchmark of this bundle: not shown, {self.refused}"
         if self.headline is None:
@@ -75,7 +75,7 @@ def spell_score(estimate: Estimate) -> str:
 
 
 def spell_estimate(estimate: Estimate, digits: int) -> str:
-    """`27.5 (26.0 to 29.0)`, with so many digits after the point."""
+    """`27.5 (26.0 to 29.0)`, with this many decimals."""
     known = estimate.low is not None and estimate.high is not None
     how = f".{digits}f"
     return f"{estimate.value:{how}}" + (f" ({spell_interval(estimate.low, estimate.high, how)})" if known else "")

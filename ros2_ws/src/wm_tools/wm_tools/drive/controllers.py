@@ -1,4 +1,4 @@
-"""Who can be asked to drive: the controllers of `drive` and `benchmark`, how they drive, and the policies they need."""
+"""The controllers of `drive` and `benchmark`, how they drive, and the policies they need."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CONTROLLERS = ("planner", *SOLVERS, *REFERENCES)
 
 @dataclass(frozen=True)
 class Controller:
-    """One controller: ``kind`` is one of CONTROLLERS, ``bundle`` None for the common one, ``policy`` None for the
+    """One controller: ``kind`` is one of CONTROLLERS, ``bundle`` None for the default one, ``policy`` None for the
     planner's parameter ``proposal_policy``."""
 
     name: str
@@ -37,14 +37,14 @@ class Controller:
         return self.kind == "expert"
 
     def driver(self) -> Driver | None:
-        """Who answers the camera where no planner does."""
+        """What answers the camera if no planner does."""
         return {"expert": EchoDriver, "random": RandomDriver}.get(self.kind, lambda: None)()
 
     def planner_parameters(
         self, bundle: Bundle, role_name: str, given: Sequence[tuple[str, object]], wait_s: float | None = None, **usual
     ) -> dict:
-        """Parameters of the node that drives: the ``usual`` ones, over them those that the user has ``given``, over
-        them the controller's own. ``wait_s``: how long the simulator waits for a command in lock-step."""
+        """Parameters of the node that drives: the ``usual`` ones, overridden by those ``given`` by the user, then by
+        the controller's own. ``wait_s``: how long the simulator waits for a command in lock-step."""
         return {
             "bundle": str(bundle.path),
             "role_name": role_name,
@@ -74,7 +74,7 @@ def controller_of(text: str) -> Controller:
 
 
 def check_controllers(entries: Sequence[Controller], parameters: Sequence[tuple[str, object]]) -> None:
-    """Raise DriveError for a name that occurs twice, or a policy without a file; ``parameters`` are the planner's."""
+    """Raise DriveError for a duplicate name, or a policy without a file; ``parameters`` are the planner's."""
     names = [entry.name for entry in entries]
     if not names or len(set(names)) < len(names):
         found = ", ".join(names) or "none"
@@ -90,7 +90,7 @@ def check_controllers(entries: Sequence[Controller], parameters: Sequence[tuple[
 def read_policies(
     entries: Sequence[Controller], parameters: Sequence[tuple[str, object]], bundles: Mapping[str, Bundle]
 ) -> dict[str, PolicyFile]:
-    """The policy file of each controller that asks one, checked against its bundle; all by controller's name. Raises
+    """The policy file of each controller that needs one, checked against its bundle, by controller name. Raises
     DriveError."""
     policies = {}
     for entry in entries:
@@ -106,7 +106,7 @@ def read_policies(
 
 
 def _policy_of(entry: Controller, parameters: Sequence[tuple[str, object]]) -> Path | None:
-    """The file of the policy that a controller asks: the actor's plan is nobody else's."""
+    """The policy file that a controller uses: none for the actor, which only follows its own plan."""
     if not entry.has_model or entry.kind == "actor":
         return None
     common = dict(parameters).get("proposal_policy")

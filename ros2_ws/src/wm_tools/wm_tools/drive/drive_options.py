@@ -1,4 +1,4 @@
-"""What the user may ask of `drive`, and what `benchmark` is asked in the same way; checked before anything starts."""
+"""Command-line options of `drive`, some shared with `benchmark`, checked before anything starts."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MAX_SEED = 2**31 - 1
 
 
 def _read_seeds(given: list[str]) -> tuple[int, ...]:
-    """``3000:3009`` with both ends, ``1,5,7``, or both mixed."""
+    """``3000:3009`` (inclusive), ``1,5,7``, or a mix of both."""
     seeds: list[int] = []
     for part in ",".join(given).split(","):
         first, colon, last = part.partition(":")
@@ -42,7 +42,7 @@ def _spell_seeds(seeds: tuple[int, ...]) -> list[str]:
 
 
 def _controller(text: str) -> str:
-    controller_of(text)  # refuses what is none
+    controller_of(text)  # raises ValueError for an invalid one
     return text
 
 
@@ -51,13 +51,13 @@ Seeds = Annotated[tuple[int, ...], words(_read_seeds, "SEED|FIRST:LAST [...]", _
 
 @dataclass(frozen=True, kw_only=True)
 class DrivingOptions(EmbeddedOptions):
-    """What `drive` and `benchmark` are asked alike. Each has ``seeds`` and an ``output`` with defaults of its own."""
+    """Options shared by `drive` and `benchmark`. Each adds ``seeds`` and ``output`` with its own defaults."""
 
-    bundle: Annotated[Path | None, option("DIR", default="the one that ships with wm_planner")] = None
+    bundle: Annotated[Path | None, option("DIR", default="the bundle shipped with wm_planner")] = None
     """Folder of the model bundle."""
     parameters: PlannerParameters = ()
     """Parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists them), for every
-    controller that has one."""
+    controller that uses it."""
     max_steps: Annotated[int | None, option("N", default="when the simulator ends it")] = None
     """End every episode after N control steps."""
 
@@ -78,22 +78,22 @@ class DrivingOptions(EmbeddedOptions):
 @dataclass(frozen=True, kw_only=True)
 class DriveOptions(DrivingOptions):
     """Drives controllers through ROS topics in the built-in simulator, one episode for each seed, and writes
-    summary.json and report.html. Simulator and planner run as processes of their own, in a ROS domain of their own,
-    reachable from this machine only.
+    summary.json and report.html. Simulator and planner run as separate processes in a private ROS domain, reachable
+    from this machine only.
 
-    Exit code: 0; 1 when it cannot go on; 2 for wrong usage; 128 + the signal's number when stopped by one.
+    Exit code: 0; 1 when it cannot continue; 2 for wrong usage; 128 + the signal's number when stopped by one.
     """
 
     output: Annotated[Path, option("DIR")] = Path("out/drive")
     """Folder for summary.json, report.html and logs/."""
     seeds: Seeds = (2000, 2001, 2002)
-    """Tracks to drive, each once with every controller: numbers, or 3000:3009 with both ends."""
+    """Tracks to drive, each once with every controller: numbers, or 3000:3009 (inclusive)."""
     controllers: Annotated[tuple[str, ...], several(_controller, "NAME")] = ("planner", "actor", *REFERENCES)
-    """planner: the model imagines and plans, with the planner's own solver; shooting, cem, mppi: with that one; actor:
-    its actor alone; policy: the file of --set proposal_policy=FILE.onnx alone; NAME=FILE.onnx: that policy file alone;
-    expert: the simulator's script that sees the track; random: smooth random actions."""
+    """planner: the model imagines and plans, with the planner's default solver; shooting, cem, mppi: with that solver;
+    actor: only the model's actor; policy: only the file of --set proposal_policy=FILE.onnx; NAME=FILE.onnx: only that
+    policy file; expert: the simulator's script, which sees the track; random: smooth random actions."""
     real_time_factor: Annotated[float, option("X")] = 1.0
-    """Simulated seconds per second of wall time for planner and actor, 0 for as fast as commands come; expert and
+    """Simulated seconds per second of wall time for planner and actor, 0 for as fast as commands arrive; expert and
     random always drive as fast as possible."""
 
     def __post_init__(self):
@@ -108,17 +108,17 @@ class DriveOptions(DrivingOptions):
 
     @property
     def entries(self) -> tuple[Controller, ...]:
-        """The controllers, read."""
+        """The controllers, parsed."""
         return tuple(controller_of(text) for text in self.controllers)
 
 
 def require(holds, what: str, expected: str, found) -> None:
-    """Raise ValueError for an option, with what was ``expected`` and ``found``, unless it ``holds``."""
+    """Unless it ``holds``, raise ValueError for an option with what was ``expected`` and ``found``."""
     if not holds:
         spelled = ", ".join(map(str, found)) if isinstance(found, list | tuple) else found
         raise ValueError(f"{what}: expected {expected}, found {spelled}")
 
 
 def parse_options(words: list[str]) -> DriveOptions:
-    """Read the command line, without ROS's own words."""
+    """Parse the command line without the ROS arguments."""
     return parse(DriveOptions, "ros2 run wm_tools drive", words, refused=DriveError)

@@ -1,4 +1,4 @@
-"""Who answers the camera when no planner does: one command for every frame, in waiting mode. No ROS in here."""
+"""Drivers that answer the camera instead of a planner: one command for every frame, in lock-step. No ROS in here."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from wm_bundle.random_walk import RandomWalk
 
 
 class Driver(Protocol):
-    """Gives the one command that answers a camera frame."""
+    """Returns the command that answers a camera frame."""
 
     def begin(self, seed: int) -> None:
         """A new episode, on the track of ``seed``, begins."""
@@ -17,7 +17,7 @@ class Driver(Protocol):
 
 
 class EchoDriver:
-    """Gives the expert's own command, the brake before its first: the simulator waits for one, and ignores it."""
+    """Returns the expert's command, a brake before its first: the simulator waits for one, and ignores it."""
 
     def begin(self, seed: int) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The built-in simulator as `drive` and `benchmark` start it: what the user may ask of it, and its parameters."""
+"""The built-in simulator as `drive` and `benchmark` start it: its command-line options and its parameters."""
 
 import math
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from wm_sim.worlds import DEFAULT_WORLD, WORLDS, worlds_described
 
 from wm_tools.common.errors import DriveError
 
-LONGEST_START_S = 3600.0  # the simulator's own limit to its wait for a driver
-MARGIN_S = 60.0  # that the simulator waits beyond us: we give up before it goes on without a driver
+LONGEST_START_S = 3600.0  # the simulator's limit on its wait for a driver
+MARGIN_S = 60.0  # by which the simulator waits longer than we do: we give up before it continues without a driver
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedOptions:
-    """What is asked of the built-in simulator."""
+    """Options of the built-in simulator."""
 
     role_name: Annotated[str, option("NAME")] = "ego_vehicle"
     """Name of the car in topic names."""
@@ -27,9 +27,10 @@ class EmbeddedOptions:
         Literal[tuple(WORLDS)], option(meaning=f"World of the built-in simulator; {worlds_described()}.")
     ] = DEFAULT_WORLD
     objects_definition_file: Annotated[Path | None, option("FILE", default="one camera, rgb_front")] = None
-    """Spawn file of the built-in simulator's cameras and other sensors; a bundle of several cameras needs one."""
+    """Spawn file with the cameras and other sensors of the built-in simulator; required for a bundle with several
+    cameras."""
     start_timeout: Annotated[float, option("SECONDS")] = 600.0
-    """Longest wait for the planner to be ready [s]: the first start on TensorRT takes some minutes."""
+    """Longest wait for the planner to be ready [s]; the first start with TensorRT takes some minutes."""
 
     def __post_init__(self):
         role, longest_s = self.role_name, LONGEST_START_S - MARGIN_S
@@ -60,7 +61,7 @@ def simulator_parameters(
     manifest: BundleManifest, options: EmbeddedOptions, seed: int, real_time_factor: float, autopilot: bool
 ) -> dict:
     """Parameters of the built-in simulator that fit a bundle; a ``real_time_factor`` of 0 makes it wait for commands.
-    It stands until a driver is connected and it is reset, and again after each episode."""
+    It stands still until a driver is connected and it is reset, and again after each episode."""
     camera, file = manifest.image.cameras[0], options.objects_definition_file
     return {
         "role_name": options.role_name,

@@ -1,4 +1,4 @@
-"""What the model imagined against what really came."""
+"""The futures that the model imagined, compared with what really came."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from wm_tools.drive.records import Episode, Frame, ImaginedSample
 
 _GAP = 2  # [px] between the frames of a strip
 SETTLED_S = 1.0  # the belief has seen some frames by then, and the simulator's opening zoom is over
-STRIP_FRAMES = 6  # of a future that are shown
+STRIP_FRAMES = 6  # frames of a future that are shown
 
 
 @dataclass(frozen=True)
 class Moment:
-    """An imagined future beside the real one. ``real`` has None where the episode ended before."""
+    """An imagined future beside the real one. ``real`` has None after the end of the episode."""
 
     seed: int
     time_s: float  # since the episode's first frame
@@ -29,7 +29,7 @@ class Moment:
 
 
 def moments_of(episode: Episode) -> list[Moment]:
-    """Every imagined future of an episode whose own camera frame was recorded, in the order of time."""
+    """Every imagined future of an episode whose own camera frame was recorded, in time order."""
     if not episode.frames:
         return []
     stamps = np.array(list(episode.frames), np.int64)
@@ -55,7 +55,7 @@ def _frame_near(episode: Episode, stamps: np.ndarray, stamp_ns: float, tolerance
 
 
 def pick_moments(moments: Sequence[Moment], count: int) -> list[Moment]:
-    """At most ``count`` complete moments: of each stretch of the drive the one with the hardest imagined steering."""
+    """At most ``count`` complete moments: from each part of the drive the one with the hardest imagined steering."""
     complete = [moment for moment in moments if moment.complete]
     shown = [moment for moment in complete if moment.time_s >= SETTLED_S] or complete
     if len(shown) <= count:
@@ -75,7 +75,7 @@ def strip_steps(horizon: int) -> list[int]:
 
 
 def strips(moment: Moment) -> tuple[np.ndarray, np.ndarray]:
-    """The imagined and the real future, each one row of ``strip_steps`` frames; black where none came."""
+    """The imagined and the real future, each a row of ``strip_steps`` frames, black where there is none."""
     steps = strip_steps(len(moment.real))
     imagined = [moment.imagined.future[h] for h in steps]
     real = [np.zeros_like(moment.now.model) if moment.real[h] is None else moment.real[h] for h in steps]
@@ -83,8 +83,8 @@ def strips(moment: Moment) -> tuple[np.ndarray, np.ndarray]:
 
 
 def prediction_errors(moments: Sequence[Moment]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean absolute pixel error (0 to 255) at each step ahead, over all complete moments: (H,) of the
-    imagination, and (H,) of the guess that the picture stays as it is. None without a complete moment."""
+    """Mean absolute pixel error (0 to 255) at each step ahead, over all complete moments: (H,) of the imagination, and
+    (H,) of the guess that the picture does not change. None without a complete moment."""
     complete = [moment for moment in moments if moment.complete]
     if not complete:
         return None

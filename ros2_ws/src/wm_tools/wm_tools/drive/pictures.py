@@ -1,4 +1,4 @@
-"""Pictures of a drive: from message bytes to small RGB arrays, and from those to images inside a page."""
+"""Pictures of a drive: from message bytes to small RGB arrays, and from those to images embedded in a page."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from wm_evaluation.page_pictures import data_uri, jpeg
 
 from wm_tools.drive.records import Frame
 
-DISPLAY_HEIGHT = 128  # [px] taller camera pictures are shrunk to this before they are kept
+DISPLAY_HEIGHT = 128  # [px] taller camera images are shrunk to this height before they are kept
 JPEG_QUALITY = 82
 
 
 class FrameReader:
-    """Camera messages in, what the report shows of them out."""
+    """Converts camera messages to what the report shows."""
 
     def __init__(self, image: ImageSpec):
         camera = image.cameras[0]
@@ -25,7 +25,7 @@ class FrameReader:
         self._model_view = ImagePreprocessor(camera, image.height, image.width)
 
     def read(self, height: int, width: int, encoding: str, step: int, data) -> Frame:
-        """One sensor_msgs/Image, by its fields. Raises ImageError."""
+        """A sensor_msgs/Image, given by its fields. Raises ImageError."""
         camera, model = (
             view(height, width, encoding, step, data).transpose(1, 2, 0)
             for view in (self._camera_view, self._model_view)

@@ -1,4 +1,5 @@
-"""Child processes that never outlive us: each in a group of its own, its output kept, ended however we end."""
+"""Child processes that never outlive us: each in its own process group, with its output kept, and ended however we
+end."""
 
 import ctypes
 import os
@@ -17,7 +18,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def _die_with_parent() -> None:
-    """Runs in the child before exec: the kernel ends it should we be killed before we can clean up."""
+    """Runs in the child before exec: the kernel ends it if we are killed before we can clean up."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -54,7 +55,7 @@ class ManagedProcess:
         return "\n".join(text.splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End its whole group: ask, then insist, then kill. Returns after at most 8 s."""
+        """End its process group with increasingly forceful signals. Returns after at most 8 s."""
         for signal_number, patience_s in _STOP_SIGNALS:
             if not self._signal_group(signal_number):
                 return
@@ -63,7 +64,7 @@ class ManagedProcess:
                 time.sleep(0.02)
 
     def _signal_group(self, number: int) -> bool:
-        """Send a signal, 0 for none; False where nobody of the group lives."""
+        """Send a signal, 0 for none; False if no process of the group is alive."""
         self._popen.poll()  # reaps the child, else its zombie would keep the group alive
         try:
             os.killpg(self._popen.pid, number)
@@ -85,7 +86,7 @@ class ProcessGroup:
         self.stop()
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> ManagedProcess:
-        """Start a child; raises DriveError when that is not possible. Call it from the main thread."""
+        """Start a child. Raises DriveError if that is not possible. Call it from the main thread."""
         process = ManagedProcess(name, command, environment, log)
         self._processes.append(process)
         return process
@@ -94,13 +95,10 @@ class ProcessGroup:
         """Raise DriveError, quoting the last lines of its output, if a child has ended."""
         for process in self._processes:
             if (code := process.exit_code) is not None:
-                raise DriveError(
-                    f"the {process.name} ended by itself ({_describe(code)}) while it was needed.\n"
-                    f"{self.quote([process])}"
-                )
+                raise DriveError(f"the {process.name} ended unexpectedly ({_describe(code)}).\n{self.quote([process])}")
 
     def quote(self, processes: Sequence[ManagedProcess] | None = None) -> str:
-        """The last lines of the output of ``processes``, of all when None."""
+        """The last lines of the output of ``processes``, of all if None."""
         chosen = self._processes if processes is None else processes
         return "\n".join(
             f"Last lines of the {process.name}, all in {process.log}:\n"
@@ -123,7 +121,7 @@ class ProcessGroup:
             try:
                 process.stop()
                 self._processes.pop()
-            except KeyboardInterrupt as interrupt:  # a second Ctrl-C: finish first, then obey
+            except KeyboardInterrupt as interrupt:  # a second Ctrl-C: finish the clean-up first
                 interrupted = interrupt
         if interrupted is not None:
             raise interrupted

@@ -14,7 +14,7 @@ from wm_tools.drive.summary import DriveResult, is_timed, timing_cells
 
 
 class DriveProgress(PassingBar):
-    """A bar while a controller drives, and a line for every finished episode."""
+    """A progress bar while a controller drives, and a line for every finished episode."""
 
     def __init__(self, console: Console, period_s: float, seeds: int, max_steps: int | None, world: WorldFacts):
         name, text = TextColumn("[bold]{task.description:<8}"), TextColumn("{task.fields[text]}")
@@ -32,7 +32,7 @@ class DriveProgress(PassingBar):
         self._controller, self._told = controller, 0
 
     def update(self, collector: EpisodeCollector) -> None:
-        """Show where the controller is; cheap enough for every tick."""
+        """Show the progress of the controller; cheap enough for every tick."""
         finished = len(collector.episodes) - (not collector.episode_over)
         for episode in collector.episodes[self._told : finished]:
             self._tell(episode)

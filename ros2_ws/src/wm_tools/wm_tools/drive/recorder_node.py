@@ -23,14 +23,14 @@ from wm_tools.drive.records import (
     begins_episode,
 )
 
-DEEP = 50  # messages that may wait: enough that a busy moment loses nothing
+DEEP = 50  # queue depth, so that a busy moment loses no messages
 
 
 class RecorderNode(Node):
     """Fills ``collector`` from the topics of the car ``role_name`` and of its ``camera``.
 
-    ``collector`` may be replaced by another one. Camera frames are kept only where there is a ``reader`` for them.
-    ``bad_message`` holds why a message could not be used, None while all could.
+    ``collector`` may be replaced. Camera frames are kept only if there is a ``reader``. ``bad_message`` says why a
+    message could not be used, None while all could.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class RecorderNode(Node):
         return self._planner_heard
 
     def listen_to_camera(self) -> None:
-        """Receive frames. Call it last: the simulator begins when the camera has a subscriber, and hears of our earlier
-        subscriptions before it hears of this one."""
+        """Receive frames. Call it last: the simulator begins when the camera has a subscriber, and discovers our
+        earlier subscriptions first."""
         self.create_subscription(Image, self._images, self._on_image, 10)
 
     def listen_to_planner(self) -> None:
@@ -76,7 +76,7 @@ class RecorderNode(Node):
         self._commands = self.create_publisher(CarlaEgoVehicleControl, f"{self._car}/vehicle_control_cmd", 10)
 
     def ask_reset(self, seed: int):
-        """Ask the simulator for a new episode; returns the future of a wm_msgs/srv/Reset response."""
+        """Request a new episode from the simulator; returns the future of a wm_msgs/srv/Reset response."""
         return self._reset.call_async(Reset.Request(seed=seed))
 
     def _on_image(self, message: Image) -> None:

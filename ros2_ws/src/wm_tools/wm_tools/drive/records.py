@@ -14,16 +14,16 @@ import numpy as np
 from wm_bundle.lock_step import BRIDGE_WAIT_S
 from wm_sim.world_facts import WorldFacts
 
-OFF_TRACK_WHEELS = 2  # this many wheels off the road, or more, is a step off the track
-EPISODE_GAP_NS = 500_000_000  # of simulated time; a longer one between two stamps is the start of an episode
+OFF_TRACK_WHEELS = 2  # a step with this many wheels off the road, or more, is off the track
+EPISODE_GAP_NS = 500_000_000  # of simulated time; a longer one between two stamps starts an episode
 
 
 @dataclass(frozen=True)
 class StepSample:
     """One control step that ended at ``stamp_ns`` [ns of simulated time].
 
-    ``command_latency_ms`` [ms of wall time] runs from the moment the step's image was due to the arrival of
-    the command for it, NaN when none came in the interval.
+    ``command_latency_ms`` [ms of wall time] runs from the time the step's image was due to the arrival of its command,
+    NaN if none came in the interval.
     """
 
     stamp_ns: int
@@ -36,8 +36,8 @@ class StepSample:
 
 @dataclass(frozen=True)
 class MotionSample:
-    """The car at ``stamp_ns``: ``speed`` [m/s] now, and the command that was applied in the interval before.
-    ``acceleration`` [m/s²] along the map's x and y, and ``yaw`` [rad] anticlockwise from its x."""
+    """The car at ``stamp_ns``: ``speed`` [m/s], and the command that was applied in the previous interval.
+    ``acceleration`` [m/s²] along the map's x and y, and ``yaw`` [rad] counterclockwise from its x."""
 
     stamp_ns: int
     speed: float
@@ -50,10 +50,10 @@ class MotionSample:
 
 @dataclass(frozen=True)
 class PlannerSample:
-    """What the planner said about the frame stamped ``stamp_ns``.
+    """What the planner reported about the frame stamped ``stamp_ns``.
 
-    ``latency_ms`` runs from the image's receipt to the command; ``braking`` for safety because of ``reason``,
-    instead of driving by a plan; ``degraded``: driving by a more careful one.
+    ``latency_ms`` runs from the image's receipt to the command; ``braking``: for safety, because of ``reason``, instead
+    of following a plan; ``degraded``: following a more careful plan.
     """
 
     stamp_ns: int
@@ -82,7 +82,7 @@ class ImaginedSample:
 
 @dataclass(frozen=True)
 class Frame:
-    """One camera frame, twice: as the ``camera`` gave it and as the ``model`` sees it, both uint8 RGB (h, w, 3)."""
+    """A camera frame as the ``camera`` sent it and as the ``model`` sees it, both uint8 RGB (h, w, 3)."""
 
     camera: np.ndarray
     model: np.ndarray
@@ -90,9 +90,9 @@ class Frame:
 
 @dataclass
 class Episode:
-    """One episode of one controller, on the track of ``seed``, None where nobody knows it. ``start_ns`` stamps its
-    first frame, ``end_ns`` its last step; lists are in the order of their stamps. ``slow_steps`` took longer than a
-    simulator in lock-step waits for a command."""
+    """One episode of one controller, on the track of ``seed``, None if unknown. ``start_ns`` stamps its first frame,
+    ``end_ns`` its last step; lists are in the order of their stamps. ``slow_steps`` took longer than a simulator in
+    lock-step waits for a command."""
 
     seed: int | None
     start_ns: int = 0
@@ -117,7 +117,7 @@ class Episode:
         return any(step.terminated for step in self.steps)
 
     def ending(self, world: WorldFacts) -> str:
-        """How it ended in this world of the built-in simulator, in words."""
+        """How it ended, in the words of this world of the built-in simulator."""
         return world.ending(self.steps[-1]) if self.steps else "no step"
 
     @property
@@ -128,17 +128,17 @@ class Episode:
 
 
 def begins_episode(stamp_ns: int, last_ns: int | None) -> bool:
-    """Whether the simulator began an episode between two stamps: it leaves 1 s of simulated time there, much more than
-    a control period."""
+    """Whether an episode began between two stamps: the simulator leaves 1 s of simulated time there, much more than a
+    control period."""
     return last_ns is None or stamp_ns - last_ns >= EPISODE_GAP_NS
 
 
 class EpisodeCollector:
     """Sorts a stream of samples into episodes, by their stamps: topics may overtake each other.
 
-    ``begin`` names the track that the next episode is on; ``add_…`` take samples. The simulator stamps an
-    episode's first tick, at which nothing has been driven yet, after a gap. An episode is over when a step
-    says so or after ``max_steps``. Steps between that and the next first tick are skipped.
+    ``begin`` names the track of the next episode; ``add_…`` take samples. The simulator stamps an episode's first tick,
+    at which nothing has been driven yet, after a gap. An episode is over when a step says so or after ``max_steps``.
+    Steps between that and the next first tick are skipped.
     """
 
     def __init__(
@@ -149,11 +149,11 @@ class EpisodeCollector:
         clock: Callable[[], float] = time.monotonic,
         slow_step_s: float = BRIDGE_WAIT_S,
     ):
-        """``period_s`` [s] is the control period. ``joins``: the simulator may be driving an episode already, whose
+        """``period_s`` [s] is the control period. ``joins``: the simulator may already be driving an episode, whose
         rest is skipped. A step that takes more than ``slow_step_s`` of the ``clock``'s wall time [s] is slow."""
         self.max_steps = max_steps
         self.episodes: list[Episode] = []
-        self.ticks = 0  # all steps and first ticks that came: tells that the simulator lives
+        self.ticks = 0  # all steps and first ticks received: shows that the simulator is alive
         self._period_ns = period_s * 1e9
         self._joins = joins
         self._driving = False
@@ -169,7 +169,7 @@ class EpisodeCollector:
         self._over = True
 
     def begin(self, seed: int | None) -> None:
-        """The next first tick belongs to the track of ``seed``. Call it before the simulator can send that."""
+        """The next first tick belongs to the track of ``seed``. Call it before the simulator can send it."""
         self.episodes.append(Episode(seed))
         self._over = self._driving = False
 
@@ -183,8 +183,8 @@ class EpisodeCollector:
         return self.episodes[-1]
 
     def add_step(self, sample: StepSample) -> None:
-        """Take a step; it ends the current episode when it is its last. Raises ValueError when an earlier
-        one is missing or its reward is not finite: the score would be wrong."""
+        """Add a step; the last one ends the current episode. Raises ValueError if an earlier one is missing or its
+        reward is not finite: the score would be wrong."""
         self._time_tick()
         if not math.isfinite(sample.reward):
             raise ValueError(f"the step's reward is {sample.reward}, expected a finite number")
@@ -247,7 +247,7 @@ class EpisodeCollector:
         self._lane_invasions.append(stamp_ns)
 
     def close(self) -> list[Episode]:
-        """Hand every sample to its episode and return the episodes."""
+        """Assign every sample to its episode and return the episodes."""
         for episode in self.episodes:
             start, end = episode.start_ns, episode.end_ns
             if end <= start:

@@ -11,7 +11,7 @@ from wm_tools.drive.imagined_moments import Moment, moments_of, strip_steps, str
 from wm_tools.drive.pictures import jpeg_uri, tile
 from wm_tools.drive.records import Episode
 
-_COLUMNS = 20  # frames in a row of the sheet that holds an episode's frames
+_COLUMNS = 20  # frames per row of the sheet with an episode's frames
 
 
 def replay_section(controller: str, episodes: Sequence[Episode], period_s: float) -> Section | None:
@@ -35,14 +35,14 @@ def replay_section(controller: str, episodes: Sequence[Episode], period_s: float
     return Section(
         f"Replay of the {controller}",
         [stage, *charts],
-        "Every camera frame of the drive with the command that answered it. Beside it the future that the model "
-        "imagined last, above the one that then came. Click into a chart to go there.",
+        "Every camera frame of the drive with the command that answered it, beside the future that the model "
+        "last imagined and, below that, the real one. Click in a chart to jump there.",
     )
 
 
 def _episode_data(episode: Episode, period_s: float) -> dict:
-    """What the script needs of an episode: for each frame its time, the speed and the score reached by then, and the
-    command that followed it. Where a message is missing the values before it stand."""
+    """What the script needs of an episode: for each frame its time, speed, score so far, and the command that followed
+    it. If a message is missing, the previous values stay."""
     begin_ns = next(iter(episode.frames))
 
     def place(stamp_ns: int) -> int:
@@ -50,7 +50,7 @@ def _episode_data(episode: Episode, period_s: float) -> dict:
 
     motions = {place(motion.stamp_ns): motion for motion in episode.motions}
     rewards = {place(step.stamp_ns): step.reward for step in episode.steps}
-    command, speed, score, rows = (0.0, 0.0, 0.0), 0.0, 0.0, []  # the car stands at the first frame
+    command, speed, score, rows = (0.0, 0.0, 0.0), 0.0, 0.0, []  # the car is at rest in the first frame
     for number in map(place, episode.frames):
         score += rewards.get(number, 0.0)
         speed = motions[number].speed if number in motions else speed
@@ -87,7 +87,7 @@ def _seconds(episode: Episode) -> list[float]:
 def _chart(place: int, episode: Episode, period_s: float) -> Chart:
     """Command, speed and surprise over time; the script shows one episode's at a time."""
     ends = _seconds(episode)
-    starts = [end - period_s for end in ends]  # a motion holds the command of the interval before its stamp
+    starts = [end - period_s for end in ends]  # a motion has the command of the interval before its stamp
     commands = [
         Series("steer", starts, [motion.steer for motion in episode.motions]),
         Series("throttle − brake", starts, [motion.throttle - motion.brake for motion in episode.motions]),
@@ -105,5 +105,5 @@ def _chart(place: int, episode: Episode, period_s: float) -> Chart:
 
 
 def ahead_labels(horizon: int, period_s: float) -> list[str]:
-    """How far ahead each frame of a strip lies."""
+    """How far ahead each frame of a strip is."""
     return [f"{(h + 1) * period_s:.2f} s" for h in strip_steps(horizon)]

@@ -17,7 +17,7 @@ MOMENTS = 8  # imagined futures shown in the gallery
 
 
 def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -> Page:
-    """The page. ``summary`` is what ``build_summary`` made of ``result``."""
+    """The page. ``summary`` is ``build_summary(result)``."""
     timed = result.timed_controller
     episodes = result.episodes.get(timed, [])
     sections = [
@@ -132,14 +132,14 @@ def _imagination(episodes: list[Episode]) -> list[Section]:
         Section(
             "Imagined and real futures",
             [gallery],
-            "On the left the camera's frame. The upper strip is the best future that the model then imagined, seen "
-            "with its own decoder; the lower strip is what the camera really saw, as the model sees it. The car "
+            "On the left the camera's frame. The upper strip is the best future that the model imagined there, seen "
+            "with its own decoder; the lower strip is what the camera then saw, at the model's size. The car "
             "replans at every frame, so it does not follow one plan to its end.",
         ),
         Section(
-            "How far ahead the imagination holds",
+            "Imagination error over time",
             [Chart(chart, metric="pixel_error")],
-            f"Mean absolute pixel error over {counted(count, 'imagined future')}, against a guess: nothing changes.",
+            f"Mean absolute pixel error over {counted(count, 'imagined future')}, against guessing no change.",
         ),
     ]
 
@@ -178,7 +178,7 @@ def _latency(result: DriveResult) -> Section | None:
 
 
 def _planning(episodes: list[Episode]) -> str:
-    """What the planner said of its own work, in words."""
+    """What the planner reported about its work, in words."""
     said = [sample for episode in episodes for sample in episode.planner]
     if not said:
         return ""
@@ -218,4 +218,4 @@ def _model(result: DriveResult, manifest: BundleManifest) -> Section:
     ]
     if manifest.open_loop is not None:
         facts.append(open_loop_table(manifest.open_loop))
-    return Section("The model", facts, f"What bundle.json of the bundle {result.bundle_id} says.")
+    return Section("The model", facts, f"From bundle.json of the bundle {result.bundle_id}.")

@@ -1,4 +1,4 @@
-"""Drives one controller through all tracks, in processes of its own."""
+"""Drives one controller on all tracks, in separate processes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ IMAGINED_EVERY = 10  # control steps between two imagined futures that are publi
 
 
 def check_planners(parameters: Iterable[Mapping]) -> None:
-    """Raise DriveError for what a planner with any of these parameters would refuse, before anything starts."""
+    """Raise DriveError, before anything starts, if a planner would refuse any of these parameters."""
     for given in parameters:
         try:
             check(given)
@@ -34,7 +34,7 @@ def check_planners(parameters: Iterable[Mapping]) -> None:
 
 
 def shipped_bundle() -> Path:
-    """Folder of the bundle that is installed with this package, whether or not it is there."""
+    """Folder of the bundle installed with wm_planner, which may not exist."""
     try:
         return Path(get_package_share_directory("wm_planner")) / "models" / "carracing"
     except (PackageNotFoundError, LookupError, OSError):
@@ -49,7 +49,7 @@ def drive_controller(
     tell: Callable[[str], None],
 ) -> list[Episode]:
     """Drive one episode for each seed and return them. ``on_progress`` is called many times a second, ``tell`` with a
-    line for people where a wait is long.
+    line of text when a wait is long.
 
     Raises DriveError, quoting what the processes wrote, when one dies or the simulator stops ticking.
     """

@@ -1,4 +1,4 @@
-"""A recorder node and the processes it records, while they drive: start, wait, episode, end. Every wait has an end."""
+"""A recorder node and the processes it records: start, wait, episode, end. Every wait has a timeout."""
 
 import json
 import time
@@ -20,12 +20,12 @@ from wm_tools.drive.records import EpisodeCollector
 START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the first step once a driver is there
 RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
 STALL_TIMEOUT_S = 2.0 * EMBEDDED_WAIT_S  # without a step while driving
-FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
-DRAIN_S = 0.2  # after the last step, for messages that are still to come
+FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # when a long wait is reported, and how often
+DRAIN_S = 0.2  # after the last step, for messages still on their way
 
 
 def executable(package: str, name: str) -> Path:
-    """Path of an installed executable. Raises DriveError where the workspace is not in use or not built."""
+    """Path of an installed executable. Raises DriveError if the workspace is not sourced or not built."""
     try:
         path = Path(get_package_prefix(package)) / "lib" / package / name
     except (PackageNotFoundError, LookupError, OSError):
@@ -36,12 +36,12 @@ def executable(package: str, name: str) -> Path:
 
 
 class Session:
-    """Spins ``node`` while it waits for the graph and for steps, and notices children that end. A context manager.
+    """Spins ``node`` while it waits for the graph and for steps, and detects children that end. A context manager.
 
-    ``title`` names who drives, in messages and in the names of the files in ``logs``. ``slow_step_s`` [s of wall time]
-    is how long a step is meant to take. ``on_progress`` is called many times a second, ``tell`` with a line for people
-    while a wait is long. Every method raises DriveError, quoting what the processes wrote, when one of them has ended,
-    a message cannot be used, or a wait is in vain.
+    ``title`` names the driver in messages and file names in ``logs``. A step that takes longer than ``slow_step_s`` [s
+    of wall time] is slow. ``on_progress`` is called many times a second, ``tell`` with a line of text when a wait is
+    long. Every method raises DriveError, quoting what the processes wrote, when one of them has ended, a message cannot
+    be used, or a wait times out.
     """
 
     def __init__(
@@ -75,18 +75,18 @@ class Session:
         self.node.collector = self._collector = collector
 
     def start_simulator(self, parameters: Mapping) -> None:
-        """Start the built-in one. It waits until all is connected and it is reset: nothing is missed."""
+        """Start the built-in one. It waits until everything is connected and it is reset, so nothing is missed."""
         self.start("simulator", [str(executable("wm_sim", "bridge"))], parameters)
         self.wait(self.node.sees_simulator, "the simulator's topics")
 
     def start_planner(self, parameters: Mapping, timeout_s: float) -> None:
         self.node.listen_to_planner()
         self.start("planner", [str(executable("wm_planner", "planner"))], parameters)
-        # Before the first image it says every second that it is ready, so one status means that we hear it, too.
+        # Before the first image it reports every second that it is ready, so one status shows that we receive it.
         self.wait(self.node.hears_planner, "the planner's first status", timeout_s)
 
     def start(self, name: str, command: Sequence[str], parameters: Mapping) -> None:
-        # JSON is YAML, and a file needs none of the quoting that values on a command line do.
+        # JSON is valid YAML, and a file avoids the quoting of values on a command line.
         file = self._logs / f"{self._title}-{name}.yaml"
         write_text(file, json.dumps({"/**": {"ros__parameters": parameters}}, indent=2) + "\n")
         self._processes.start(
@@ -97,19 +97,19 @@ class Session:
         )
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Spin until ``condition``; ``what`` says in words what is waited for."""
+        """Spin until ``condition``; ``what`` describes it."""
         begun_s, next_word_s = time.monotonic(), FIRST_WORD_S
         while not condition():
             waited_s = time.monotonic() - begun_s
             if waited_s > next_word_s:
                 next_word_s = waited_s + NEXT_WORD_S
                 self._tell(
-                    f"{self._title}: {waited_s:.0f} s of at most {timeout_s:g} s waited for {what}; "
+                    f"{self._title}: waited {waited_s:.0f} s of at most {timeout_s:g} s for {what}; "
                     f"{self._processes.last_words()}"
                 )
             if waited_s > timeout_s:
                 raise DriveError(
-                    f"{self._title}: waited {timeout_s:g} s for {what}, in vain.\n{self._processes.quote()}"
+                    f"{self._title}: timed out after {timeout_s:g} s waiting for {what}.\n{self._processes.quote()}"
                 )
             self.spin_once()
 
@@ -125,7 +125,7 @@ class Session:
         self.wait(lambda: self._collector.ticks > 0, "the first tick of the simulator")
 
     def finish_episode(self) -> None:
-        """Spin until the episode is over; every step prolongs the deadline."""
+        """Spin until the episode is over; every step extends the deadline."""
         seen, deadline = -1, 0.0
         while not self._collector.episode_over:
             if self._collector.ticks != seen:
@@ -139,13 +139,13 @@ class Session:
             self.spin_once()
 
     def drain(self) -> None:
-        """Take what still comes after the last step."""
+        """Receive what still comes after the last step."""
         drained = time.monotonic() + DRAIN_S
         while time.monotonic() < drained:
             self.spin_once()
 
     def spin_once(self) -> None:
-        """Take a message, if one comes soon, and look after everything."""
+        """Process a message, if one comes soon, and check for failures."""
         with hold_signals():
             self._executor.spin_once(timeout_sec=0.05)
         if self.node.bad_message is not None:

@@ -44,7 +44,7 @@ def latencies_ms(steps: list[StepSample]) -> np.ndarray:
 
 
 def latency_percentiles(steps: list[StepSample]) -> dict[str, float | None]:
-    """p50, p95, p99 and max [ms]; each None when no step had a command."""
+    """p50, p95, p99 and max [ms]; each None if no step had a command."""
     return {name: None if math.isnan(value) else value for name, value in percentiles(latencies_ms(steps)).items()}
 
 
@@ -55,7 +55,7 @@ def deadline_misses(steps: list[StepSample], period_s: float) -> int:
 
 @dataclass(frozen=True)
 class DriveFigures:
-    """Figures over all steps of one controller's episodes. ``latency_ms`` as of ``latency_percentiles``."""
+    """Figures over all steps of one controller's episodes. ``latency_ms`` is from ``latency_percentiles``."""
 
     steps: int
     off_track_fraction: float
@@ -64,7 +64,7 @@ class DriveFigures:
 
 
 def drive_figures(episodes: list[Episode], period_s: float) -> DriveFigures:
-    """Put the steps of ``episodes`` together; ``period_s`` [s] is the control period."""
+    """Compute them over the steps of ``episodes``; ``period_s`` [s] is the control period."""
     steps = [step for episode in episodes for step in episode.steps]
     off = sum(episode.off_track_fraction * len(episode.steps) for episode in episodes)
     return DriveFigures(

@@ -13,7 +13,7 @@ from wm_tools.drive.statistics import DriveFigures, drive_figures, mean_and_inte
 
 
 def is_timed(controller: str) -> bool:
-    """Whether a controller computes in real time, so that its latency counts."""
+    """Whether a controller runs in real time, so that its latency counts."""
     return controller not in REFERENCES
 
 
@@ -26,8 +26,8 @@ def timing_cells(controller: str, figures: DriveFigures) -> list[str]:
 
 @dataclass(frozen=True)
 class DriveResult:
-    """All that a drive recorded. ``period_s`` [s] is the control period, ``known`` what the bundle scored before,
-    ``policies`` the ids of the policies that took part, by controller."""
+    """Everything that a drive recorded. ``period_s`` [s] is the control period, ``known`` the bundle's stored scores,
+    ``policies`` the ids of the policies used, by controller."""
 
     bundle_id: str
     simulator: str
@@ -46,8 +46,8 @@ class DriveResult:
 
 
 def build_summary(result: DriveResult) -> dict:
-    """The dictionary that becomes summary.json. Latencies are null where no model drove,
-    ``benchmark`` for a bundle that carries no scores."""
+    """The dictionary that becomes summary.json. Latencies are null if no model drove, ``benchmark`` for a bundle
+    without scores."""
     return {
         "bundle": result.bundle_id,
         "simulator": result.simulator,

@@ -1,1 +1,1 @@
-"""`ros2 run wm_tools evaluate_bag`: what a bundle sees, predicts and plans along a recorded drive, with figures."""
+"""`ros2 run wm_tools evaluate_bag`: measures what a bundle sees, predicts and plans on a recorded drive."""

@@ -25,7 +25,7 @@ CODES = {BagError: NO_BAG, BundleRefused: NO_BUNDLE, EvaluationError: USAGE, OSE
 
 
 def main() -> int:
-    """Evaluate, report, and return the exit code, see --help."""
+    """Evaluate, report, and return the exit code (see --help)."""
     words = own_words("evaluate_bag")
     if "--list-metrics" in words:
         for name, meaning in FIGURES.items():
@@ -45,7 +45,7 @@ def _evaluate(options: EvaluateOptions) -> int:
         write_video(options.output / VIDEO, comparison.evaluations)
         video = (options.output / VIDEO).read_bytes()
     else:
-        (options.output / VIDEO).unlink(missing_ok=True)  # of an earlier evaluation
+        (options.output / VIDEO).unlink(missing_ok=True)  # from an earlier evaluation
     write_page(options.output / REPORT, build_page(comparison, video))
     console.print(verdict(comparison), highlight=False, markup=False, soft_wrap=True)
     print_whole(console, summary_table(comparison, console.width))
@@ -60,7 +60,7 @@ def _evaluate(options: EvaluateOptions) -> int:
 
 
 def _judge(comparison: Comparison) -> int:
-    """Say which thresholds hold; the exit code."""
+    """Print which thresholds hold; returns the exit code."""
     for entry in comparison.verdicts:
         found = "not known" if entry.value != entry.value else f"{entry.value:.6g}"
         asked = "" if comparison.options.thresholds else " (the default)"

@@ -1,4 +1,4 @@
-"""One bundle over all of a recording: what the planner decides, what the model predicts, and what is kept of both.
+"""Runs one bundle over a recording: what the planner decides, what the model predicts, and what is kept of both.
 
 Shapes: T frames, K steps ahead, C picture channels.
 """
@@ -26,7 +26,7 @@ from wm_tools.evaluate_bag.recording import Recording, Stretch
 
 
 class BundleRun:
-    """Takes in a recording; ``evaluation`` is what was found."""
+    """Processes a recording; ``evaluation`` holds the results."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class BundleRun:
         settings: ScoreSettings,
         wanted: Sequence[Moment] | None = None,
     ):
-        """``wanted``: moments of another bundle whose frames are to be shown; None: find the worst of this one."""
+        """``wanted``: moments of another bundle whose frames to show; None: find the worst of this one."""
         self._options = options
         self._pilot = pilot
         self._settings = settings
@@ -50,13 +50,13 @@ class BundleRun:
         self._count = self._segments = 0
 
     def take_all(self, recording: Recording, progress: ProgressBar) -> None:
-        """Up to the frames that were asked for. Raises BagError, EngineError."""
+        """Process the recording, up to the limit of frames. Raises BagError, EngineError."""
         left, known = self._options.frames, 0
 
         def opened(number: int, pictures: int | None) -> None:
             nonlocal known
             known += pictures or 0
-            expected = known * recording.drives / (number + 1)  # those to come count as those so far
+            expected = known * recording.drives / (number + 1)  # estimate the rest from those so far
             note = f"recording {number + 1} of {recording.drives}" if recording.drives > 1 else ""
             progress.expect(None if pictures is None else min(expected, left or expected), note)
 
@@ -67,7 +67,7 @@ class BundleRun:
                 break
 
     def evaluation(self, name: str, folder: str, notes: Sequence[str]) -> Evaluation:
-        """Of all that was taken; ``notes`` of the recording."""
+        """The results of all frames; ``notes`` are the recording's."""
         frames, manifest = joined(self._parts), self._engine.manifest
         measurements = card = None
         if self._measured:
@@ -77,7 +77,7 @@ class BundleRun:
                 measurements, self._settings, float(frames.reward[known].mean()) if known.any() else np.nan
             )
         else:
-            why = "no stretch of rows was long enough, or no belief old enough, to imagine from: no open loop"
+            why = "no stretch of rows or no belief was long enough to imagine from: no open-loop figures"
             notes = [*notes, why]
         return Evaluation(
             name=name,
@@ -133,7 +133,7 @@ class BundleRun:
         rows = np.arange(len(episode))
         window_errors = np.full(len(episode), np.nan)
         if measured is not None:
-            # Windows that end early would look better than they are: the error grows with the steps.
+            # Windows that end early would look too good: the error grows with the steps.
             window_errors[self._open_loop.starts(beliefs)] = measured.squared_errors["imagined"].mean(1)
         values = {
             "surprise": frames.decided.judged_surprise,
@@ -157,8 +157,8 @@ class BundleRun:
 
 
 def segments_of(stamps_ns: np.ndarray, segment_s: float) -> np.ndarray:
-    """Which segment of its stretch each row (T,) is in, from 0; a remainder shorter than half a segment belongs to the
-    one before."""
+    """Which segment of its stretch each row (T,) is in, from 0; a remainder shorter than half a segment joins the
+    previous one."""
     since_s = (stamps_ns - stamps_ns[0]) / NS_PER_S
     count = max(1, round(float(since_s[-1]) / segment_s))
     return np.minimum((since_s / segment_s).astype(int), count - 1)

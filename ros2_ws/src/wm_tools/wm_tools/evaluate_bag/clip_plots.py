@@ -1,4 +1,4 @@
-"""Small plots below the pictures of a clip, drawn with OpenCV: curves over the clip's frames, and where it is now."""
+"""Small plots below the pictures of a clip, drawn with OpenCV: curves over the clip's frames, and the current frame."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ DASH = 7  # [px]
 
 
 class Curve(NamedTuple):
-    """A curve (T,) in an RGB colour; NaN breaks it. A name stands in the legend."""
+    """A curve (T,) in an RGB colour; NaN breaks it. A name appears in the legend."""
 
     name: str
     values: np.ndarray
@@ -21,8 +21,8 @@ class Curve(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Curves over the same frames between two values; ``limits`` are dashed lines, one for each curve or none;
-    a NaN draws none."""
+    """Curves over the same frames between two values; ``limits`` are dashed lines, one per curve or none; NaN draws
+    none."""
 
     label: str
     curves: Sequence[Curve]
@@ -31,10 +31,10 @@ class Plot(NamedTuple):
 
 
 class PlotStrip:
-    """Plots, one under another. All but the mark of the current frame is drawn once."""
+    """Plots, one below another. Everything but the mark of the current frame is drawn once."""
 
     def __init__(self, plots: Sequence[Plot], width: int, plot_height: int, moment: int):
-        """``width`` and ``plot_height`` [px]; ``moment`` is the frame that gets a mark of its own."""
+        """``width`` and ``plot_height`` [px]; ``moment`` is a frame that is marked separately."""
         self._frames = len(plots[0].curves[0].values)
         self._width, self._plot_height = width, plot_height
         self.height = plot_height * len(plots)

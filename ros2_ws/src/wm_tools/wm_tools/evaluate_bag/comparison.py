@@ -1,7 +1,7 @@
-"""What an evaluation found, in memory: the bundles' figures and frames, and how the first differs from the others.
+"""The results of an evaluation, in memory: the bundles' figures and frames, and how the first differs from the others.
 
 result.json, result.jsonl, report.html (``report.build_page(comparison)``) and worst_moments.mp4
-(``worst_moments.write_video(path, comparison.evaluations)``) are made of it.
+(``worst_moments.write_video(path, comparison.evaluations)``) are made from it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from wm_tools.evaluate_bag.moments import Moment
 class Evaluation:
     """One bundle on the recording.
 
-    ``figures`` by dotted name, as thresholds name them (see ``figures.py``). ``measurements`` are the open loop's
-    windows, None where no stretch was long enough; ``card`` is what ``wm_evaluation.scorecard`` makes of them.
-    ``moments`` are in the order of time; those of a baseline are at the frames of the first bundle's.
+    ``figures`` by dotted name, as thresholds name them (see ``figures.py``). ``measurements`` are the open-loop
+    windows, None if no stretch was long enough; ``card`` is what ``wm_evaluation.scorecard`` makes of them. ``moments``
+    are in time order; those of a baseline are at the frames of the first bundle's.
     """
 
     name: str
-    """The bundle's model_id, with a number after it where two have the same."""
+    """The bundle's model_id, with a number appended if two are the same."""
     path: str
     """Name of the bundle's folder."""
     manifest: BundleManifest
@@ -43,7 +43,7 @@ class Evaluation:
     figures: Mapping[str, Figure]
     moments: Sequence[Moment]
     notes: Sequence[str] = ()
-    """What somebody who reads the figures should know."""
+    """Remarks for readers of the figures."""
 
     def moment_at(self, frame: int) -> Moment | None:
         """The moment at this frame."""
@@ -52,8 +52,8 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Difference:
-    """A bundle's figures minus those of a baseline, over the frames and windows that both know; intervals are paired
-    over the segments. ``card`` has the open loop's as ``wm_evaluation.scorecard.summary.compare`` gives them."""
+    """A bundle's figures minus those of a baseline, over the frames and windows that both have; intervals are paired
+    over the segments. ``card`` has the open-loop ones as ``wm_evaluation.scorecard.summary.compare`` gives them."""
 
     ours: Evaluation
     baseline: Evaluation
@@ -63,10 +63,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of a run: the bundle first, then the baselines, on the same frames.
+    """All results of a run: the bundle first, then the baselines, on the same frames.
 
-    ``verdicts`` are of the first bundle, ``differences`` between it and each of the others. ``bag`` and ``machine`` are
-    facts for people; ``frames_per_s`` and ``times_real_time`` are of the complete run.
+    ``verdicts`` are of the first bundle, ``differences`` between it and each of the others. ``bag`` and ``machine``
+    describe the run to readers; ``frames_per_s`` and ``times_real_time`` are of the complete run.
     """
 
     options: EvaluateOptions
@@ -85,7 +85,7 @@ class Comparison:
 
     @property
     def segments(self) -> int:
-        """How many segments the intervals are made of."""
+        """Number of segments that the intervals resample."""
         return int(self.first.frames.place.segment[-1]) + 1
 
 
@@ -102,7 +102,7 @@ def difference_of(ours: Evaluation, baseline: Evaluation) -> Difference:
 
 
 def _chosen(measurements: Measurements, windows: np.ndarray) -> Measurements:
-    """Only some of the windows."""
+    """A subset of the windows."""
 
     def chosen(values):
         if isinstance(values, dict):

@@ -1,4 +1,4 @@
-"""Whether recorded rows are what a bundle was trained for, and the same rows in the bundle's terms."""
+"""Checks that recorded rows fit a bundle, and converts them to the bundle's cameras and inputs."""
 
 from dataclasses import replace
 
@@ -11,13 +11,13 @@ from wm_data.rates import rate_of
 
 from wm_tools.common.errors import BagError
 
-_SAME_PERIOD = 0.1  # as the planner's own check of the rate
+_SAME_PERIOD = 0.1  # as in the planner's check of the rate
 
 
 def check_period(period_s: float, manifest: BundleManifest, place: str, resample: bool) -> None:
-    """Raise BagError for pictures ``period_s`` apart where the bundle wants another period.
+    """Raise BagError if the pictures' ``period_s`` is not the bundle's.
 
-    ``resample``: more pictures than needed are no fault.
+    ``resample``: more pictures than needed are allowed.
     """
     wanted_s = manifest.control_period_s
     if abs(period_s / wanted_s - 1.0) <= _SAME_PERIOD or (resample and period_s < wanted_s):
@@ -30,10 +30,11 @@ def check_period(period_s: float, manifest: BundleManifest, place: str, resample
 
 
 def checked_episode(episode: Episode, manifest: BundleManifest, place: str) -> tuple[Episode, list[str]]:
-    """The episode with the bundle's cameras in its order, its vector inputs, and stamps; and notes for the reader.
+    """The episode with the bundle's cameras in the bundle's order, its vector inputs, and stamps; and notes for the
+    reader.
 
-    Rewards that are not those the bundle predicts become NaN. Raises BagError where something is missing that the
-    bundle needs.
+    Rewards of another kind than the bundle predicts become NaN. Raises BagError if something that the bundle needs is
+    missing.
     """
     notes: list[str] = []
     if episode.actions.shape[1] != 3:
@@ -67,11 +68,11 @@ def _cameras(episode: Episode, manifest: BundleManifest, place: str, notes: list
     told = told if isinstance(told, list) and all(isinstance(camera, dict) for camera in told) else []
     names = [camera.get("name") for camera in told] if len(told) == channels // 3 else []
     if not names and channels == image.channels:
-        notes.append(f"the recording does not name its cameras: taken to be {', '.join(wanted)}")
+        notes.append(f"the recording does not name its cameras: assumed to be {', '.join(wanted)}")
         names = wanted
     missing = [name for name in wanted if name not in names]
     if missing and len(wanted) == len(names) == 1:
-        notes.append(f"the recording's camera {names[0]} is taken for the bundle's {wanted[0]}")
+        notes.append(f"the recording's camera {names[0]} is used as the bundle's {wanted[0]}")
         names, missing = wanted, []
     if missing:
         found = ", ".join(map(str, names)) or f"{channels // 3} without names"
@@ -93,12 +94,13 @@ def _note_other_views(told: list[dict], manifest: BundleManifest, notes: list[st
         if (crop, bool(camera.get("letterbox", False))) != (spec.crop, spec.letterbox):
             notes.append(
                 f"the recording's pictures of {spec.name} were cropped or framed differently from the bundle's: "
-                f"its figures are of pictures that it was not trained for"
+                f"its figures are for pictures that it was not trained on"
             )
 
 
 def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarray:
-    """(T, V): every entry of VECTOR_INPUTS, NaN where the recording has none. Raises BagError where one is needed."""
+    """(T, V): every entry of VECTOR_INPUTS, NaN where the recording has none. Raises BagError if the bundle needs a
+    missing one."""
     for spec in manifest.vector:
         entry = VECTOR_INPUTS.get(spec.name)
         if entry is None or episode.told(entry) is None:
@@ -118,7 +120,7 @@ def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarra
 
 
 def _advice(entry: VectorInput | None) -> str:
-    """Where a bag has an input, and what must be named to read it."""
+    """Where a bag has an input, and what to specify to read it."""
     if entry is None:
         return "the recording"
     if entry.usual:
@@ -142,7 +144,7 @@ def _stamps(episode: Episode, manifest: BundleManifest, place: str, notes: list[
     if episode.stamps_ns is None:
         rate = rate_of(episode.meta)
         if rate is None:
-            notes.append("the recording does not state its rate: taken to be the bundle's")
+            notes.append("the recording does not state its rate: assumed to be the bundle's")
         else:
             check_period(1.0 / rate, manifest, place, resample=False)
         return np.arange(1, len(episode) + 1, dtype=np.int64) * round(manifest.control_period_s * NS_PER_S)

@@ -1,4 +1,4 @@
-"""What the user may ask of `evaluate_bag`, checked before anything starts."""
+"""Command-line options of `evaluate_bag`, checked before anything starts."""
 
 import math
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from wm_planner.launching.assignments import Assignment
 
 from wm_tools.common.shared_options import Resample, Thresholds, planner_parameters, require_each_once, require_folder
 
-# Planner parameters that an evaluation decides: time stands still while the planner decides, so nothing is ever late.
+# Planner parameters set by the evaluation: time stands still while the planner decides, so nothing is ever late.
 DECIDED = ("bundle", *lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S))
 
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Reads a recorded drive in this process, observes and plans as the planner node does, and measures how a bundle
-    sees, predicts and plans. Writes result.json, result.jsonl (a line for each frame), report.html and
+    """Reads a recorded drive, observes and plans as the planner node does, but in this process, and measures how well a
+    bundle sees, predicts and plans. Writes result.json, result.jsonl (a line for each frame), report.html and
     worst_moments.mp4. See docs/evaluation.md.
 
-    Exit code: 0; 1 when a threshold fails, or without one when the bundle braked in more than half of the frames; 2 for
-    wrong usage; 3 for a recording, 4 for a bundle, 5 for an output that cannot be used.
+    Exit code: 0; 1 when a threshold fails, or, without thresholds, when the bundle braked in more than half of the
+    frames; 2 for wrong usage; 3 for a recording, 4 for a bundle, 5 for an output that cannot be used.
     """
 
     bag: Annotated[Path, tyro.conf.Positional, option("BAG")]
@@ -35,33 +35,33 @@ class EvaluateOptions:
     bundle: Annotated[Path, option("DIR")]
     """Folder of the model bundle to evaluate."""
     output: Annotated[Path, option("DIR")]
-    """Folder for what is written."""
+    """Folder for the results."""
     baselines: Annotated[tuple[Path, ...], several(Path, "DIR"), option(name="baseline", default="none")] = ()
-    """Other bundles, evaluated on the same frames and compared."""
+    """Other bundles to evaluate on the same frames and compare with."""
     thresholds: Thresholds = ()
-    """The bundle passes only if these hold, as 'action.steer.mae<0.1'; also >, <= and >=; a figure that is not
-    known fails. --list-metrics prints the names."""
+    """The bundle passes only if these hold, such as 'action.steer.mae<0.1'; also >, <= and >=; an unknown figure fails.
+    --list-metrics prints the names."""
     parameters: Annotated[tuple[Assignment, ...], planner_parameters(DECIDED), option(name="set", default="none")] = ()
     """Parameters of the planner node, such as candidates=128 (ros2 run wm_planner planner --help lists them);
-    preprocessed_images=true: the pictures are at the model's size already."""
+    preprocessed_images=true: the pictures are already at the model's size."""
     reading: BagReading = BagReading()
     resample: Resample = False
     stride: Annotated[int, option("N")] = 5
-    """Frames from one open-loop prediction to the next."""
+    """Frames between open-loop predictions."""
     steps: Annotated[int, option("K")] = 25
     """Frames to predict open loop."""
     samples: Annotated[int, option("N")] = 8
-    """Sampled futures besides the mean one."""
+    """Sampled futures in addition to the mean one."""
     frames: Annotated[int | None, option("N", default="all")] = None
     """Evaluate only the first N frames."""
     segment_s: Annotated[float, option("S", "segment")] = 10.0
-    """Length of the segments that the 95 % intervals are made of [s]."""
+    """Length of the segments that the 95 % intervals resample [s]."""
     resamples: Annotated[int, option("N")] = 1000
-    """Resamples of the segments."""
+    """Number of bootstrap resamples."""
     seed: Annotated[int, option("N")] = 0
-    """Seed of sampled futures, exchanged actions and intervals."""
+    """Seed for sampled futures, shuffled actions and intervals."""
     moments: Annotated[int, option("N")] = 6
-    """Moments worth watching, at least 2 s apart."""
+    """Number of worst moments to show, at least 2 s apart."""
 
     def __post_init__(self):
         for name, least, most in (
@@ -82,7 +82,7 @@ class EvaluateOptions:
         require_each_once(self.parameters)
         folders = [folder.resolve() for folder in self.bundles]
         if len(set(folders)) < len(folders):
-            raise ValueError("--baseline: expected other bundles than --bundle, each once")
+            raise ValueError("--baseline: expected bundles other than --bundle, each only once")
         require_folder(self.output)
         try:
             self.config(self.bundle)
@@ -96,11 +96,11 @@ class EvaluateOptions:
 
     @property
     def preprocessed(self) -> bool:
-        """Whether the recording's pictures are said to be at the model's size already."""
+        """Whether the user says that the recording's pictures are already at the model's size."""
         return dict(self.parameters).get("preprocessed_images", False)
 
     def config(self, bundle: Path) -> PlannerConfig:
-        """The planner's parameters for one bundle; its pictures are preprocessed when they reach it.
+        """The planner's parameters for one bundle, which gets preprocessed pictures.
 
         Raises ConfigError.
         """
@@ -108,8 +108,8 @@ class EvaluateOptions:
 
 
 def replay_config(bundle: Path, parameters: Sequence[Assignment]) -> PlannerConfig:
-    """The planner's parameters for a recording whose pictures are preprocessed when they reach it, and whose time
-    stands still while the planner decides. Raises ConfigError."""
+    """The planner's parameters for preprocessed pictures and a clock that stands still while the planner decides.
+    Raises ConfigError."""
     values = {
         **dict(parameters),
         "bundle": str(bundle),

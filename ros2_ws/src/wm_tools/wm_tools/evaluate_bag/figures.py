@@ -1,8 +1,8 @@
 """Every figure of an evaluation by its dotted name, as `--threshold` and result.json use it, with a 95 % interval.
 
-To add one, add an entry to the table below that has what it is made of: its name, what it means (`--list-metrics`
-prints that; docs/evaluation.md says more), and how it is computed. A row of ``report_tables.groups`` shows it on the
-page. Shapes: T frames, K steps ahead, 1 + R the data and its resamples.
+To add one, add an entry to the table below: its name, its meaning (printed by `--list-metrics`; docs/evaluation.md says
+more), and how it is computed. A row of ``report_tables.groups`` shows it on the page. Shapes: T frames, K steps ahead,
+1 + R the data and its resamples.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,12 +20,12 @@ from wm_tools.evaluate_bag.frames import Frames
 from wm_tools.evaluate_bag.offline_pilot import LATENCIES
 
 COMMANDS = ("steer", "throttle", "brake")
-CURVE = 0.1  # of steer, above which a frame counts as in a curve
+CURVE = 0.1  # |steer| above which a frame counts as in a curve
 _PERCENTILES = ("p50", "p95", "p99", "max")
 
 
 class Figure(NamedTuple):
-    """One figure and its 95 % interval; NaN where it is not known."""
+    """One figure and its 95 % interval; NaN if unknown."""
 
     value: float
     low: float = float("nan")
@@ -33,8 +33,8 @@ class Figure(NamedTuple):
 
 
 class _Mean(NamedTuple):
-    """A figure that is a mean over frames: of ``values`` (T,), of which NaN does not count; ``finish`` makes the figure
-    of the mean."""
+    """A figure that is a mean over frames: of ``values`` (T,), ignoring NaN; ``finish`` turns the mean into the
+    figure."""
 
     meaning: str
     values: Callable[[Frames], np.ndarray]
@@ -71,30 +71,30 @@ def _percentile(values: Callable[[Frames], np.ndarray], at: str) -> Callable[[Fr
 _MEANS = {
     **{
         f"action.{name}.mae": _Mean(
-            f"mean distance of the planned {name} from the recorded one, where it did not brake", _error(i, np.abs)
+            f"mean absolute difference of planned and recorded {name}, in frames without a brake", _error(i, np.abs)
         )
         for i, name in enumerate(COMMANDS)
     },
     **{
-        f"action.{name}.rmse": _Mean(f"the same of {name}, as a root mean square", _error(i, np.square), np.sqrt)
+        f"action.{name}.rmse": _Mean(
+            f"root mean square difference of planned and recorded {name}", _error(i, np.square), np.sqrt
+        )
         for i, name in enumerate(COMMANDS)
     },
     "action.steer.sign_agreement": _Mean(
-        f"share of frames with a recorded |steer| above {CURVE:g} that plan to steer to the same side",
+        f"share of frames with a recorded |steer| above {CURVE:g} in which the plan steers to the same side",
         lambda frames: sign_agreements(frames.decided.planned[:, 0], frames.recorded[:, 0], CURVE),
     ),
     "prior.psnr_db": _Mean(
-        "[dB] of the picture as it was expected one step before", lambda frames: frames.one_step.prior.error, psnr
+        "[dB] of the picture as predicted one step before", lambda frames: frames.one_step.prior.error, psnr
     ),
     "prior.ssim": _Mean("the same in structural similarity, 0 to 1", lambda frames: frames.one_step.prior.ssim),
     "posterior.psnr_db": _Mean(
-        "[dB] of the picture as it is reconstructed after it was seen",
-        lambda frames: frames.one_step.posterior.error,
-        psnr,
+        "[dB] of the picture as reconstructed after it was seen", lambda frames: frames.one_step.posterior.error, psnr
     ),
     "posterior.ssim": _Mean("the same in structural similarity, 0 to 1", lambda frames: frames.one_step.posterior.ssim),
     "reward.mae": _Mean(
-        "mean distance of the reward expected of the recorded action from the real one",
+        "mean absolute error of the reward predicted for the recorded action",
         lambda frames: np.abs(frames.one_step.reward - frames.reward),
     ),
     "uncertainty.aleatoric": _Mean(
@@ -105,9 +105,7 @@ _MEANS = {
         "standard deviation of the next reward over the ensemble, in its units",
         lambda frames: frames.one_step.epistemic,
     ),
-    "surprise.mean": _Mean(
-        "[nats] KL of posterior and prior, without the first observation of a belief", _judged_surprise
-    ),
+    "surprise.mean": _Mean("[nats] KL of posterior from prior, without a belief's first observation", _judged_surprise),
     "surprise.above_threshold_share": _Mean(
         "share of these observations above the bundle's threshold", lambda frames: frames.decided.above_threshold
     ),
@@ -129,7 +127,7 @@ _SINGLES = {
         for at in _PERCENTILES
     },
     "latency_ms.frames": _Single(
-        "frames that these latencies are of: those with a search",
+        "number of frames in these latencies: those with a search",
         lambda frames: float(len(frames.decided.searched_latency_ms)),
     ),
 }
@@ -148,19 +146,25 @@ _AT_STEPS = {
         for name in _REWARDS
     },
     **{
-        f"return_mae.{name}": (("return", "mean_absolute_error", name), f"the same of the summed reward, {name}")
+        f"return_mae.{name}": (
+            ("return", "mean_absolute_error", name),
+            f"mean absolute error of the summed reward, {name}",
+        )
         for name in _REWARDS
     },
     **{
         f"return_rank_correlation.{name}": (
             ("return", "rank_correlation", name),
-            f"Spearman's, of predicted and real summed reward, {name}",
+            f"Spearman's rank correlation of predicted and real summed reward, {name}",
         )
         for name in ("imagined", "shuffled")
     },
     "return_inside_samples": (("return", "inside_samples", "share"), "share of real returns inside the sampled ones"),
-    "action_gap.psnr_db": (("action_gap", "psnr_db"), "[dB] lost with the actions of another window"),
-    "action_gap.reward_mae": (("action_gap", "reward_mean_absolute_error"), "error of the reward gained with them"),
+    "action_gap.psnr_db": (("action_gap", "psnr_db"), "[dB] of PSNR lost with the actions of another window"),
+    "action_gap.reward_mae": (
+        ("action_gap", "reward_mean_absolute_error"),
+        "increase of the reward error with these actions",
+    ),
     "aleatoric": (("uncertainty", "sample_spread", "size"), "spread of the reward over sampled futures"),
     "aleatoric_error_correlation": (
         ("uncertainty", "sample_spread", "rank_correlation_with_error"),
@@ -182,7 +186,7 @@ _BREAK_EVENS = {
 
 
 def figure_names(steps: list[int]) -> dict[str, str]:
-    """Every figure's name and meaning, with these printed steps."""
+    """Every figure's name and meaning, for these printed steps."""
     return {
         **{name: figure.meaning for name, figure in _MEANS.items()},
         **{name: figure.meaning for name, figure in _SINGLES.items()},
@@ -191,7 +195,7 @@ def figure_names(steps: list[int]) -> dict[str, str]:
             for name, (_, meaning) in _AT_STEPS.items()
             for step in steps
         },
-        "open_loop.continue.brier": "Brier score of the probability to go on",
+        "open_loop.continue.brier": "Brier score of the probability that the episode continues",
         "open_loop.continue.calibration_error": "expected calibration error of the same",
         **{
             f"open_loop.break_even.{name}": f"first step no better than {what}; 1: never better, K + 1: to the end"
@@ -204,7 +208,7 @@ FIGURES = figure_names(list(STEPS))
 
 
 def figures_of(frames: Frames, card: dict | None, settings: ScoreSettings) -> dict[str, Figure]:
-    """All figures by name; NaN where one is not known."""
+    """All figures by name; NaN if unknown."""
     found = dict.fromkeys(figure_names(settings.steps), Figure(float("nan")))
     found |= mean_figures(frames, settings=settings)
     found |= {name: Figure(figure.value(frames)) for name, figure in _SINGLES.items()}
@@ -227,7 +231,7 @@ def mean_figures(ours: Frames, baseline: Frames | None = None, *, settings: Scor
 
 
 def figures_of_card(card: Mapping, settings: ScoreSettings) -> Iterator[tuple[str, Figure]]:
-    """The figures that a scorecard, or a comparison of two, holds."""
+    """The figures in a scorecard, or in a comparison of two."""
     for name, (path, _) in _AT_STEPS.items():
         told = _at(card, path)
         if told is not None:

@@ -1,4 +1,4 @@
-"""The numbers of every frame of an evaluation: what all figures, charts and result.jsonl are made of."""
+"""The numbers of every frame of an evaluation, from which all figures, charts and result.jsonl are made."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Columns = TypeVar("Columns")
 
 @dataclass(frozen=True)
 class Place:
-    """Where each of T frames is in the source, int (T,), numbers from 0."""
+    """Where each of T frames is in the source, int (T,), counted from 0."""
 
     drive: np.ndarray
     """The recording."""
@@ -31,11 +31,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Frames:
-    """T frames in the order of the recording; NaN where a number is not known."""
+    """T frames in the order of the recording; NaN where a number is unknown."""
 
     place: Place
     recorded: np.ndarray
-    """(T, 3): the action that acted from this frame to the next."""
+    """(T, 3): the action applied from this frame to the next."""
     reward: np.ndarray
     """(T,): what the recorded action led to; NaN for a recording without the reward that the bundle predicts."""
     decided: Decided
@@ -45,7 +45,7 @@ class Frames:
         return len(self.recorded)
 
     def times_s(self, period_s: float) -> np.ndarray:
-        """(T,) [s] of driving: as the stamps say within an episode, one period from one episode to the next."""
+        """(T,) [s] of driving: from the stamps within an episode, one period from one episode to the next."""
         steps = np.diff(self.place.stamp_ns) / NS_PER_S
         steps[np.diff(self.place.episode) != 0] = period_s
         return np.concatenate([[0.0], np.cumsum(steps)])
@@ -57,12 +57,12 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 
 def both_known(one: Columns, other: Columns) -> Columns:
-    """``one`` with NaN where ``other`` does not know the number."""
+    """``one`` with NaN where ``other`` has NaN."""
     return _combined(lambda a, b: np.where(np.isfinite(b), a, np.nan) if a.dtype.kind == "f" else a, one, other)
 
 
 def _combined(function: Callable[..., np.ndarray], *tables):
-    """``function`` of the arrays of the same name in tables of the same kind."""
+    """Apply ``function`` to the arrays of the same name in tables of the same kind."""
     if isinstance(tables[0], np.ndarray):
         return function(*tables)
     values = zip(*(vars(table).values() for table in tables), strict=True)

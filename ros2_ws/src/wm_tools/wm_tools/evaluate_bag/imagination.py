@@ -17,7 +17,7 @@ class Futures(NamedTuple):
     reward: np.ndarray
     """(B, K)."""
     continues: np.ndarray
-    """(B, K): probability that the episode goes on after the step."""
+    """(B, K): probability that the episode continues after the step."""
     value: np.ndarray
     """(B, K)."""
     disagreement: np.ndarray | None
@@ -27,9 +27,10 @@ class Futures(NamedTuple):
 
 
 def imagine(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Futures:
-    """Futures along ``actions`` (B, K, 3) from one ``belief`` (F,), with ``noise`` (B, K, S); zeros: the mean one.
+    """Futures along ``actions`` (B, K, 3) from one ``belief`` (F,), with ``noise`` (B, K, S); zeros give the mean
+    future.
 
-    After every H steps a future goes on from its own belief, alone: the bundle imagines many futures of one belief.
+    After every H steps each future continues separately from its own belief: the bundle imagines futures of one belief.
     Raises EngineError.
     """
     horizon, steps = engine.manifest.horizon, actions.shape[1]
@@ -45,7 +46,7 @@ def imagine(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.n
 
 
 def pictures_of(engine: Engine, beliefs: np.ndarray) -> np.ndarray:
-    """Decoded pictures uint8 (n, C, H, W) of beliefs (n, F), the caller's own. Raises EngineError."""
+    """Decoded pictures uint8 (n, C, H, W) of beliefs (n, F), which the caller may keep. Raises EngineError."""
     image = engine.manifest.image
     pictures = np.empty((len(beliefs), image.channels, image.height, image.width), np.uint8)
     for first in range(0, len(beliefs), _DECODED):
@@ -54,7 +55,7 @@ def pictures_of(engine: Engine, beliefs: np.ndarray) -> np.ndarray:
 
 
 def _chunk(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Futures:
-    """At most H steps; what the bundle imagines beyond the actions is cut off."""
+    """At most H steps; what the bundle imagines beyond the actions is dropped."""
     missing = ((0, 0), (0, engine.manifest.horizon - actions.shape[1]), (0, 0))
     steps = actions.shape[1]
     scores, beliefs = engine.imagine_whole(

@@ -1,4 +1,4 @@
-"""The moments worth watching: the worst by surprise, by the planned action and by the imagined pictures.
+"""The moments worth watching: the worst by surprise, by planned action and by imagined pictures.
 
 Only their pictures are kept, so that an evaluation's memory does not grow with the recording.
 """
@@ -12,25 +12,25 @@ from wm_bundle.times import NS_PER_S
 KINDS = {
     "surprise": "surprise of {:.1f} nats",
     "action": "planned {:.2f} away from the recorded command",
-    "prediction": "imagined picture off by {:.4f} (mean squared error)",
+    "prediction": "imagined picture with a mean squared error of {:.4f}",
 }
 APART_S = 2.0  # between two moments of one recording
-LEAD_S = 1.0  # from the clip's beginning to a moment of surprise or action
+LEAD_S = 1.0  # from the start of the clip to a moment of surprise or action
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment worth watching, and K steps imagined open loop around it.
+    """A moment worth watching, and K steps imagined open-loop around it.
 
-    ``frame`` is its place in Frames. The clip begins at frame ``first`` = ``frame - offset``: ``pictures`` are those
-    of the frames first … first + k, ``imagined`` what the belief at ``first`` expected of the frames first + 1 …
+    ``frame`` is its index in Frames. The clip begins at frame ``first`` = ``frame - offset``: ``pictures`` are those
+    of the frames first … first + k, ``imagined`` what the belief at ``first`` predicted for the frames first + 1 …
     first + k along the recorded actions; k at most K, fewer near the end of an episode.
     """
 
     kind: str
-    """surprise, action or prediction: what it is among the worst by."""
+    """surprise, action or prediction: the criterion by which it is among the worst."""
     value: float
-    """How bad it is: nats, largest distance of planned from recorded steer or pedals, mean squared error."""
+    """How bad it is: nats, largest difference of planned and recorded steer or pedals, mean squared error."""
     frame: int
     first: int
     pictures: np.ndarray
@@ -40,7 +40,7 @@ class Moment:
 
     @property
     def offset(self) -> int:
-        """Frames from the clip's beginning to the moment."""
+        """Frames from the start of the clip to the moment."""
         return self.frame - self.first
 
     def __str__(self) -> str:
@@ -56,8 +56,8 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class Scores:
-    """How bad every row of a stretch was, (T,) each, NaN where it is not known; ``clip_starts`` (T,) int is where a
-    clip around it begins, -1 where there is no belief to imagine it from."""
+    """How bad every row of a stretch was, (T,) each, NaN if unknown; ``clip_starts`` (T,) int is the row at which a
+    clip around it begins, -1 if there is no belief to imagine it from."""
 
     drive: int
     stamps_ns: np.ndarray
@@ -77,15 +77,15 @@ def clip_starts(usable: np.ndarray, lead: int) -> np.ndarray:
 
 
 class MomentKeeper:
-    """Keeps the worst so far of every kind, with their clips."""
+    """Keeps the worst moments of each kind so far, with their clips."""
 
     def __init__(self, count: int):
-        """``count`` moments in the end."""
+        """``count``: number of moments at the end."""
         self._count = count
         self._kept: dict[str, list[_Candidate]] = {kind: [] for kind in KINDS}
 
     def offer(self, scores: Scores, clip: Callable[[str, float, int, int], Moment]) -> None:
-        """Take in a stretch. ``clip`` makes the moment of a kind, a value, a row, and the row its clip begins at."""
+        """Add a stretch. ``clip`` makes a moment from its kind, value, row, and the row at which its clip begins."""
         for kind in KINDS if self._count else ():
             worst = []
             values = np.where(scores.clip_starts[kind] >= 0, scores.values[kind], np.nan)
@@ -105,7 +105,8 @@ class MomentKeeper:
             self._kept[kind] = sorted(self._kept[kind] + found, key=lambda c: -c.moment.value)[: self._count]
 
     def chosen(self) -> list[Moment]:
-        """The moments: in turn the worst of every kind that is far enough from all before it, in the order of time."""
+        """The moments, in time order: the kinds take turns, each with its worst that is far enough from those already
+        chosen."""
         waiting = {kind: list(kept) for kind, kept in self._kept.items()}
         chosen: list[_Candidate] = []
         while len(chosen) < self._count and any(waiting.values()):

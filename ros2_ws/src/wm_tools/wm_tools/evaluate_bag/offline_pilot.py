@@ -1,4 +1,4 @@
-"""Recorded rows through the planner node's own logic, one after another, with a clock that stands still.
+"""Runs recorded rows through the planner node's own logic, one after another, with a clock that stands still.
 
 Shapes: T rows, F belief features, K cameras, C = 3 K channels.
 """
@@ -21,28 +21,28 @@ from wm_planner.planning.planner import Planner
 
 from wm_tools.evaluate_bag.recording import Stretch, present_cameras
 
-NOW_S = 0.0  # time comes from the stamps: for the pilot, every frame is decided in the instant in which it arrives
+NOW_S = 0.0  # time comes from the stamps: for the pilot, every frame is decided the instant it arrives
 LATENCIES = ("observe", "plan", "total")
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What the pilot made of T rows; numbers are NaN where there is none."""
+    """The pilot's output for T rows; NaN where there is none."""
 
     mode: np.ndarray
     """(T,) int: ``wm_planner.pilot.modes.Mode``."""
     reason: np.ndarray
-    """(T,) texts: why the mode is not DRIVING, empty where it is."""
+    """(T,) str: why the mode is not DRIVING, empty if it is."""
     planned: np.ndarray
     """(T, 3): what the planner commanded, NaN where it braked."""
     surprise: np.ndarray
     """(T,) [nats] of the observation."""
     judged_surprise: np.ndarray
-    """(T,) the same, without the first observation of a belief, which knew nothing to expect."""
+    """(T,) the same, without the first observation of a belief, which had no prediction."""
     above_threshold: np.ndarray
-    """(T,): 1.0 where that is above the bundle's threshold, 0.0 where not, NaN where it is not known."""
+    """(T,): 1.0 where that is above the bundle's threshold, 0.0 where not, NaN if unknown."""
     latency_ms: np.ndarray
-    """(T, 3): LATENCIES, measured on this machine; the only numbers here that differ from run to run."""
+    """(T, 3): LATENCIES, measured on this machine; the only values here that differ between runs."""
 
     def mode_name(self, row: int) -> str:
         """The mode of a row, in lower case."""
@@ -50,26 +50,26 @@ class Decided:
 
     @property
     def searched_latency_ms(self) -> np.ndarray:
-        """``latency_ms`` of the frames with a search: one that brakes at once is fast, and says nothing."""
+        """``latency_ms`` of the frames with a search: immediate brakes are fast, and would distort it."""
         return self.latency_ms[np.isfinite(self.latency_ms[:, LATENCIES.index("plan")])]
 
 
 @dataclass(frozen=True)
 class Beliefs:
-    """What T rows left of the planner's belief."""
+    """The planner's belief after each of T rows."""
 
     seen: np.ndarray
     """(T, F): right after the observation, NaN where there was none."""
     kept: np.ndarray
-    """(T, F): what the planner went on with, NaN where it starts again."""
+    """(T, F): what the planner continued with, NaN where it starts again."""
     age: np.ndarray
-    """(T,) int: observations since the belief began, 0 where the next row begins another one."""
+    """(T,) int: observations since the belief began, 0 where the next row begins a new one."""
     first: np.ndarray
     """(T,) bool: the observation began a belief."""
 
 
 class _TimedPlanner(Planner):
-    """Remembers of every frame, from ``begin_frame`` on, how long its calls took [s] and what it observed."""
+    """Records for every frame, from ``begin_frame`` on, how long its calls took [s] and what it observed."""
 
     def begin_frame(self) -> None:
         self.seen: np.ndarray | None = None
@@ -104,10 +104,10 @@ class OfflinePilot:
         self.parts: Parts = build(config, log, clock=lambda: NOW_S, planner_class=_TimedPlanner)
         self._planner, self._pilot = self.parts.planner, self.parts.pilot
         self._drive: int | None = None
-        self._applied: np.ndarray | None = None  # what acted until the next row
+        self._applied: np.ndarray | None = None  # the action applied until the next row
 
     def decide(self, stretch: Stretch, advance: Callable[[int], None] = lambda rows: None) -> tuple[Decided, Beliefs]:
-        """Feed the rows of the next stretch of a recording, in order; ``advance`` hears of every row."""
+        """Feed the rows of the next stretch of a recording, in order; ``advance`` is called for every row."""
         if stretch.drive != self._drive:
             self._pilot.reset()
             self._drive, self._applied = stretch.drive, None
@@ -166,7 +166,7 @@ class OfflinePilot:
 
 
 def _images(episode: Episode, row: int) -> tuple[RawImage | None, ...]:
-    """The row's pictures as messages of cameras that send the model's size."""
+    """The row's pictures as messages of cameras at the model's size."""
     stamp_ns = int(episode.stamps_ns[row])
     return tuple(
         _image(episode.observations[row, 3 * k : 3 * k + 3], stamp_ns) if there else None

@@ -1,4 +1,4 @@
-"""What a model expects of the next row, from every row.
+"""One-step predictions: what a model expects of the next row, from every row.
 
 Shapes: T rows, N sampled futures, F belief features, K cameras.
 """
@@ -20,7 +20,7 @@ class PictureScores:
     """Decoded pictures of T rows against the recorded ones."""
 
     error: np.ndarray
-    """(T,): mean squared error of the pictures in [0, 1]; averages of PSNR are taken of it."""
+    """(T,): mean squared error of the pictures in [0, 1]; PSNR is computed from its mean."""
     ssim: np.ndarray
 
     @property
@@ -31,26 +31,26 @@ class PictureScores:
 
 @dataclass(frozen=True)
 class OneStep:
-    """What the model expected of T rows, (T,) each, NaN where it is not known."""
+    """The model's predictions for T rows, (T,) each, NaN if unknown."""
 
     reward: np.ndarray
-    """What the recorded action should lead to."""
+    """Predicted reward of the recorded action."""
     value: np.ndarray
-    """What should follow after that, discounted."""
+    """Predicted discounted return after that."""
     epistemic: np.ndarray
-    """Reward units: what the ensemble disagrees by about the next reward; NaN for a bundle without one."""
+    """Reward units: the ensemble's disagreement about the next reward; NaN for a bundle without an ensemble."""
     aleatoric: np.ndarray
     """Reward units: standard deviation of the next reward over the sampled futures."""
     prior: PictureScores
-    """The picture as it was expected one step before."""
+    """The picture as predicted one step before."""
     posterior: PictureScores
-    """The picture as the belief that has seen it reconstructs it."""
+    """The picture as reconstructed from the belief that has seen it."""
 
 
 def predict_next(engine: Engine, episode: Episode, beliefs: Beliefs, samples: int, seed: tuple[int, ...]) -> OneStep:
-    """Imagine the recorded action of every row once in the mean and ``samples`` times with noise.
+    """Imagine the recorded action of every row once without noise and ``samples`` times with noise.
 
-    ``seed`` of the noise, of which every row draws its own. Raises EngineError.
+    ``seed`` is for the noise, which differs for every row. Raises EngineError.
     """
     rows = len(episode)
     numbers = np.full((4, rows), np.nan)
@@ -74,10 +74,10 @@ def predict_next(engine: Engine, episode: Episode, beliefs: Beliefs, samples: in
 
 
 def _scores(engine: Engine, episode: Episode, beliefs: np.ndarray, known: np.ndarray) -> PictureScores:
-    """Of the decoded beliefs (T, F), NaN where not ``known`` (T,)."""
+    """Scores of the decoded beliefs (T, F), NaN where not ``known`` (T,)."""
     scores = np.full((2, len(episode)), np.nan)
     places, there = np.flatnonzero(known), present_cameras(episode)
-    for part in np.array_split(places, -(-len(places) // 100) or 1):  # some pictures at a time
+    for part in np.array_split(places, -(-len(places) // 100) or 1):  # a few pictures at a time
         if len(part):
             pictures, truth, present = pictures_of(engine, beliefs[part]), episode.observations[part], there[part]
             scores[:, part] = [camera_mean(of(pictures, truth), present) for of in (squared_error, ssim)]

@@ -1,4 +1,4 @@
-"""Imagining K steps along the recorded actions, from the node's own beliefs, against what was recorded then.
+"""Imagines K steps along the recorded actions, from the node's own beliefs, and compares them with the recording.
 
 Shapes: T rows, M windows, K steps ahead, N sampled futures, S stochastic size.
 """
@@ -15,15 +15,16 @@ from wm_tools.evaluate_bag.offline_pilot import Beliefs
 from wm_tools.evaluate_bag.one_step import OneStep
 from wm_tools.evaluate_bag.recording import Stretch, present_cameras
 
-CONTEXT = 5  # observations that a belief has taken in before it is asked to imagine
-_POOL = 1000  # windows whose actions are kept for those that have no other near
+CONTEXT = 5  # observations that a belief needs before it may imagine
+_POOL = 1000  # windows whose actions are kept for those without another nearby
 
 
 class OpenLoop:
     """Predicts windows of one bundle's stretches, in order."""
 
     def __init__(self, engine: Engine, settings: ScoreSettings, samples: int, stride: int):
-        """``samples`` N futures besides the mean one; a window begins at every ``stride``-th row of a stretch."""
+        """``samples`` N futures in addition to the mean one; a window begins at every ``stride``-th row of a
+        stretch."""
         self._engine = engine
         self._settings = settings
         self._samples = samples
@@ -31,14 +32,14 @@ class OpenLoop:
         self._pool: list[np.ndarray] = []
 
     def starts(self, beliefs: Beliefs) -> np.ndarray:
-        """The rows at which a stretch's windows begin, up to its last one: those whose belief has seen enough."""
+        """The rows at which a stretch's windows begin: those whose belief has seen enough."""
         rows = np.arange(0, len(beliefs.age), self._stride)
         return rows[(rows >= CONTEXT - 1) & (beliefs.age[rows] >= CONTEXT)]
 
     def measure(
         self, stretch: Stretch, beliefs: Beliefs, one_step: OneStep, segments: np.ndarray, seed: tuple[int, ...]
     ) -> Measurements | None:
-        """A stretch's windows; None where there is none.
+        """A stretch's windows; None if there are none.
 
         ``one_step`` holds the scores of the reconstructions; ``segments`` (T,) int. Raises EngineError.
         """
@@ -56,9 +57,9 @@ class OpenLoop:
         return join(parts) if parts else None
 
     def _donors(self, actions: np.ndarray, starts: np.ndarray, seed: tuple[int, ...]) -> list[np.ndarray | None]:
-        """For each window the recorded actions (K, 3) of another complete one; None where there is no other.
+        """For each window the recorded actions (K, 3) of another complete one; None if there is no other.
 
-        One of the same stretch that does not overlap it is best, then one of an earlier stretch.
+        Preferably from a window of the same stretch that does not overlap it, else from an earlier stretch.
         """
         steps = self._settings.horizon
         whole = [int(start) for start in starts if start + steps <= len(actions)]
@@ -79,10 +80,11 @@ class OpenLoop:
     def _imagine(
         self, actions: np.ndarray, row: int, belief: np.ndarray, donor: np.ndarray | None, seed: tuple[int, ...]
     ) -> Futures:
-        """The mean future, N sampled ones, and the mean one along the donor's actions (or once more its own)."""
+        """The mean future, N sampled ones, and the mean one along the donor's actions (its own if there is no
+        donor)."""
         steps = self._settings.horizon
         own = np.array(actions[row : row + steps], np.float32)
-        own = np.pad(own, ((0, steps - len(own)), (0, 0)), "edge")  # what comes after the end is not looked at
+        own = np.pad(own, ((0, steps - len(own)), (0, 0)), "edge")  # anything after the end is ignored
         plans = np.stack([own] * (1 + self._samples) + [own if donor is None else donor])
         noise = np.zeros((*plans.shape[:2], self._engine.manifest.latent.stochastic), np.float32)
         drawn = np.random.default_rng((*seed, 1)).standard_normal(noise[1:-1].shape, dtype=np.float32)
@@ -94,7 +96,7 @@ class OpenLoop:
         steps, printed = self._settings.horizon, np.array(self._settings.steps) - 1
         count = min(steps, len(episode) - row - 1)
         truth = episode.observations[row + 1 : row + 1 + count]
-        # A camera counts where its picture is there, and the one before imagination too, which copying starts from.
+        # A camera counts if its picture exists, and also the one before imagination, which copying starts from.
         present = present_cameras(episode)
         present = present[row + 1 : row + 1 + count] & present[row]
         told = printed < count

@@ -1,7 +1,7 @@
-"""A recorded drive as a bundle sees it: bags through the converter of wm_data, in memory, and episode files.
+"""A recorded drive as a bundle sees it: bags, converted in memory by wm_data, and episode files.
 
-The converter decides which pictures are rows, what acted between two of them and what that led to; here the pictures
-are brought to the model's size by the bundle's own preprocessing, and what does not fit the bundle is refused.
+The converter decides which pictures are rows, which action was applied between two of them and its result. Here the
+bundle's own preprocessing brings the pictures to the model's size, and what does not fit the bundle is refused.
 """
 
 import traceback
@@ -36,7 +36,7 @@ from wm_planner.pilot.preflight import for_preprocessed_images
 from wm_tools.common.errors import BagError, EvaluationError
 from wm_tools.evaluate_bag.episode_checks import check_period, checked_episode
 
-_PICTURE_BYTES = 2**28  # of the pictures of one stretch of rows
+_PICTURE_BYTES = 2**28  # size limit of the pictures in one stretch of rows
 _MIN_ROWS, _MAX_ROWS = 2, 2000
 
 
@@ -44,8 +44,8 @@ _MIN_ROWS, _MAX_ROWS = 2, 2000
 class Stretch:
     """Rows of one drive without a gap; ``drive`` is its number.
 
-    ``ended``: a result ended the episode after the last row. ``knows_ends``: the recording would tell if one had.
-    ``applied_before`` (3,): the action that was applied until the first row, None where that is not known.
+    ``ended``: a step result ended the episode after the last row. ``knows_ends``: the recording contains such results.
+    ``applied_before`` (3,): the action applied until the first row, None if unknown.
     """
 
     drive: int
@@ -55,7 +55,7 @@ class Stretch:
     applied_before: np.ndarray | None = None
 
     def first_rows(self, count: int) -> "Stretch":
-        """The first ``count`` rows, all where it has no more."""
+        """The first ``count`` rows, or all if there are fewer."""
         if len(self.episode) <= count:
             return self
         return replace(self, episode=rows_of(self.episode, 0, count), ended=False)
@@ -70,18 +70,18 @@ class Recording:
     reading: BagReading = BagReading()
     """How bags are read."""
     preprocessed: bool = False
-    """Pictures of bags are at the model's size already."""
+    """Pictures of bags are already at the model's size."""
     resample: bool = False
-    """Take the pictures nearest to the bundle's period out of a bag that has more."""
+    """Downsample a bag with a higher rate to the bundle's period."""
     notes: list[str] = field(default_factory=list)
-    """What somebody who reads the figures should know; filled while it is read."""
+    """Remarks for readers of the figures; filled while reading."""
     skipped: dict[str, int] = field(default_factory=dict)
-    """Pictures and rows of bags that were skipped, by reason; filled while it is read."""
+    """Pictures and rows of bags that were skipped, by reason; filled while reading."""
     choices: list[str] = field(default_factory=list)
-    """What the converter took from bags, and what it had to decide; filled while it is read."""
+    """What the converter took from bags, and what it had to decide; filled while reading."""
 
     def __post_init__(self):
-        """Find what there is. Raises BagError."""
+        """Find the recordings. Raises BagError."""
         self.source = self.source.expanduser()
         self._options = self._convert_options()
         with _as_bag_error():
@@ -98,15 +98,15 @@ class Recording:
 
     @property
     def has_camera_pictures(self) -> bool:
-        """Whether its pictures are as the cameras sent them, not at the model's size already."""
+        """Whether its pictures are as the cameras sent them, not yet at the model's size."""
         return not self.preprocessed and not any(map(_is_episode, self._drives))
 
     def stretches(
         self, progress: Callable[[int, int | None], None] = lambda drive, pictures: None
     ) -> Iterator[Stretch]:
-        """All rows in order. ``progress`` is told the drive's number and how many pictures it has, if known.
+        """All rows in order. ``progress`` gets the drive's number and how many pictures it has, if known.
 
-        Raises BagError for what cannot be read or does not fit the bundle.
+        Raises BagError if something cannot be read or does not fit the bundle.
         """
         for told in (self.notes, self.skipped, self.choices):
             told.clear()
@@ -135,7 +135,7 @@ class Recording:
                 for episode in episodes_of_drive(drive, self._options):
                     checked = self._checked(episode, ref.paths[0])
                     yield Stretch(number, checked, *_ending(drive, episode), _applied_before(drive, episode))
-            finally:  # also where no more rows are asked for
+            finally:  # also if no more rows are needed
                 self._take_report(drive.report)
 
     def _checked(self, episode: Episode, place: str) -> Episode:
@@ -180,14 +180,15 @@ def _holds_episodes(source: Path) -> bool:
 
 
 def _is_episode(ref: Path | DriveRef) -> bool:
-    """Whether it holds rows already, as an episode file or as a bag of one."""
+    """Whether it already holds rows, as an episode file or a bag made from one."""
     return isinstance(ref, Path) or bool(ref.locator.get("whole_episode"))
 
 
 def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
     """Whether a step result ended the episode after its last row, and whether the recording says anything about ends.
 
-    What a collision ends in the converter's reward goes on for the planner, which knows of step results only.
+    A collision that ends an episode in the converter's reward does not end it for the planner, which only sees step
+    results.
     """
     signals = drive.present
     knows_ends = signals.step is not None or signals.collision is not None
@@ -199,7 +200,7 @@ def _ending(drive: Drive, episode: Episode) -> tuple[bool, bool]:
 
 
 def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
-    """What a vehicle status with the first row's own stamp says."""
+    """The command in a vehicle status with the stamp of the first row."""
     control = drive.present.control
     if control is None or control.holds != "before":
         return None
@@ -208,7 +209,7 @@ def _applied_before(drive: Drive, episode: Episode) -> np.ndarray | None:
 
 
 def present_cameras(episode: Episode) -> np.ndarray:
-    """bool (T, K): which pictures are there."""
+    """bool (T, K): which pictures exist."""
     if episode.camera_mask is not None:
         return episode.camera_mask
     return np.ones((len(episode), episode.observations.shape[1] // 3), bool)
@@ -216,14 +217,14 @@ def present_cameras(episode: Episode) -> np.ndarray:
 
 @contextmanager
 def _as_bag_error() -> Iterator[None]:
-    """Everything that goes wrong while reading becomes one line."""
+    """Turns every failure while reading into a BagError of one line."""
     try:
         yield
     except EvaluationError:
         raise
     except (ConversionError, EpisodeError, ImageError, OSError) as error:
         raise BagError(str(error)) from None
-    except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
+    except Exception as error:  # for a damaged file, the libraries raise exceptions of every kind
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise BagError(
             f"unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}; the recording "
@@ -232,7 +233,7 @@ def _as_bag_error() -> Iterator[None]:
 
 
 class _BundleCamera(CameraView):
-    """A camera whose pictures the bundle preprocesses, of the size that it was trained for."""
+    """A camera whose pictures have the size that the bundle's preprocessing expects."""
 
     def __init__(self, name: str, preprocess: ImagePreprocessor):
         super().__init__(name)
@@ -245,7 +246,7 @@ class _BundleCamera(CameraView):
         spec = self._preprocess.camera
         if (height, width) != (spec.source_height, spec.source_width):
             at_size = (height, width) == (self._preprocess.height, self._preprocess.width)
-            advice = ", or, as this is the model's own size, say so with --set preprocessed_images=true"
+            advice = ", or, as this is the model's size, set --set preprocessed_images=true"
             raise BagError(
                 f"camera '{self.name}' of the recording has pictures of {width}x{height} pixels, the bundle expects "
                 f"{spec.source_width}x{spec.source_height}: evaluate a bundle that was trained for this camera"

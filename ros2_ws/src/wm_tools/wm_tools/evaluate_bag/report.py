@@ -16,13 +16,13 @@ from wm_tools.evaluate_bag.results import result_of
 from wm_tools.evaluate_bag.verdict import spell_driven, verdict
 
 TITLE = "Evaluation on a recorded drive"
-FEW_SEGMENTS = 10  # below which the intervals are rough
-STRIP = 7  # pictures of a moment, about
+FEW_SEGMENTS = 10  # number of segments below which the intervals are rough
+STRIP = 7  # approximate number of pictures per moment
 PICTURE_WIDTH = 72  # [px] of a camera's picture in a strip
 
 
 def build_page(comparison: Comparison, video: bytes = b"") -> Page:
-    """The page; ``video`` are the bytes of worst_moments.mp4, none where there is no moment worth watching."""
+    """The page; ``video`` are the bytes of worst_moments.mp4, empty if there is no moment worth watching."""
     step = nearest(comparison.first.settings.steps)
     sections = [
         Section(
@@ -52,10 +52,8 @@ def _lead(comparison: Comparison) -> str:
     if is_known(latency):
         text += f"; 99 of 100 searches took at most {latency.value:.0f} ms of a period of {period_ms:.0f} ms"
     if comparison.differences and comparison.segments < FEW_SEGMENTS:
-        text += f". Only {counted(comparison.segments, 'segment')} recorded, so better and worse are rough"
-    return text + (
-        ". A recording cannot show where the car would have gone: before it drives, see how it does in closed loop."
-    )
+        text += f". Only {counted(comparison.segments, 'segment')} recorded, so the comparisons are rough"
+    return text + (". A recording cannot show where the car would have gone: test it in closed loop before it drives.")
 
 
 def _tiles(comparison: Comparison, step: int) -> list[Tile]:
@@ -74,7 +72,7 @@ def _tiles(comparison: Comparison, step: int) -> list[Tile]:
     late = is_known(latency) and latency.value > 1e3 * first.manifest.control_period_s
     return [
         *tiles,
-        Tile(_short(steer, ".3f"), "mean distance of planned from recorded steer", "action_mae"),
+        Tile(_short(steer, ".3f"), "mean difference of planned and recorded steer", "action_mae"),
         Tile(gained, f"PSNR over copying the last frame, {step} steps ahead", "psnr"),
         Tile(
             _short(correlation, ".2f"),
@@ -94,7 +92,7 @@ def _about_figures(comparison: Comparison) -> str:
     segments = comparison.segments
     text = f"In brackets 95 % intervals by resampling {counted(segments, 'segment')} of the drive."
     if segments < FEW_SEGMENTS:
-        text += " So few make them rough." if segments > 1 else " One segment has none: record more."
+        text += " With so few, they are rough." if segments > 1 else " One segment gives no interval: record more."
     if comparison.differences:
         text += " A difference is called better or worse where its interval excludes zero."
         text += f" {ABOUT_APART}."
@@ -106,7 +104,7 @@ def _along(comparison: Comparison) -> Section:
     frames = comparison.first.frames
     missing = []
     if not np.isfinite(frames.reward).any():
-        missing.append("The recording holds no rewards of the kind that the bundle predicts.")
+        missing.append("The recording has no rewards of the kind that the bundle predicts.")
     missing += [
         f"{evaluation.name} has no ensemble: epistemic uncertainty was not measured."
         for evaluation in comparison.evaluations
@@ -117,9 +115,9 @@ def _along(comparison: Comparison) -> Section:
     return Section(
         "Along the drive",
         blocks,
-        lead="Where a planned line breaks off, the planner braked. Pictures: as expected before the frame came, dashed "
-        "as reconstructed from the belief that has seen it. Doubt about the next reward: aleatoric, dashed epistemic. "
-        "Dotted red lines are the moments below.",
+        lead="Where a planned line breaks off, the planner braked. Pictures: as predicted before the frame "
+        "came; dashed, as reconstructed from the belief that has seen it. Uncertainty of the next reward: aleatoric; "
+        "dashed, epistemic. Dotted red lines are the moments below.",
     )
 
 
@@ -151,8 +149,8 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
     return Section(
         "Moments worth watching",
         [summary, *films, *clips],
-        lead="The worst by surprise, by distance from the recorded command and by imagined picture. The model has seen "
-        "the first picture of a strip; it imagines the others from the recorded actions alone.",
+        lead="The worst by surprise, by difference from the recorded command and by imagined picture. The model has "
+        "seen the first picture of a strip; it imagines the others from the recorded actions alone.",
     )
 
 
@@ -214,13 +212,13 @@ def _latency(comparison: Comparison) -> Section:
     return Section(
         "Latency",
         [*charts, latency_table(comparison)],
-        lead=f"Of the frames with a search ({_searched(comparison)}), measured in this process, on the machine named "
+        lead=f"For frames with a search ({_searched(comparison)}), measured in this process, on the machine named "
         "below, without a camera or a ROS graph running.",
     )
 
 
 def _searched(comparison: Comparison) -> str:
-    """How many frames of each bundle the latencies are of."""
+    """How many frames of each bundle are in the latencies."""
     counts = [
         f"{len(evaluation.frames.decided.searched_latency_ms)} of {len(evaluation.frames)}"
         for evaluation in comparison.evaluations

@@ -18,7 +18,7 @@ Values = Callable[[Frames], np.ndarray]
 
 
 def along_the_drive(comparison: Comparison) -> go.Figure:
-    """Everything that is known of each frame, in plots over the same time, one under another.
+    """Everything known about each frame, in plots over the same time axis, one below another.
 
     A click in the legend hides or shows a bundle in all of them.
     """
@@ -81,12 +81,12 @@ class _Lines:
         return Series(name, *self._points(values), colour="ink")
 
     def recorded_reward(self) -> list[Series]:
-        """Nothing for a recording without it."""
+        """Nothing if the recording does not have it."""
         reward = self._evaluations[0].frames.reward
         return [self.one("recorded reward", reward)] if np.isfinite(reward).any() else []
 
     def each(self, name: str, values: Values, dash: bool = False) -> list[Series]:
-        """A line for each bundle that knows any value."""
+        """A line for each bundle with any known value."""
         found = []
         for number, evaluation in enumerate(self._evaluations):
             known = values(evaluation.frames)
@@ -110,7 +110,7 @@ class _Lines:
         ]
 
     def tell_by_bundle(self, figure: go.Figure) -> None:
-        """One entry of the legend for what was recorded and for each bundle, instead of one for each line."""
+        """One legend entry for the recording and for each bundle, instead of one for each line."""
         told = set()
         for trace in figure.data:
             owner = self._owners[trace.name]

@@ -1,4 +1,4 @@
-"""The report's tables: every bundle's figures, how the first one differs from the others, and what that says."""
+"""The report's tables: every bundle's figures, and how the first one differs from the others."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from wm_tools.evaluate_bag.offline_pilot import LATENCIES
 
 
 class Row(NamedTuple):
-    """A figure's name, how it is called, and how its number is written."""
+    """A figure's name, its label, and the format of its number."""
 
     name: str
     label: str
     how: str = ".3f"
     better: str = ""
-    """"higher", "lower", or nothing where neither is."""
+    """"higher", "lower", or empty if neither is better."""
     decides: bool = False
-    """Whether one bundle is called better than another by it."""
+    """Whether it counts in calling one bundle better than another."""
 
 
 class Group(NamedTuple):
@@ -39,9 +39,9 @@ def groups(step: int) -> list[Group]:
             "one step",
             "one_step",
             (
-                Row("prior.psnr_db", "expected picture (prior), PSNR [dB]", ".2f", "higher", True),
+                Row("prior.psnr_db", "predicted picture (prior), PSNR [dB]", ".2f", "higher", True),
                 Row("posterior.psnr_db", "reconstructed picture (posterior), PSNR [dB]", ".2f", "higher"),
-                Row("prior.ssim", "expected picture, SSIM", ".3f", "higher"),
+                Row("prior.ssim", "predicted picture, SSIM", ".3f", "higher"),
                 Row("posterior.ssim", "reconstructed picture, SSIM", ".3f", "higher"),
                 Row("reward.mae", "reward error (MAE)", ".3f", "lower"),
             ),
@@ -61,7 +61,7 @@ def groups(step: int) -> list[Group]:
                     True,
                 ),
                 Row(f"open_loop.action_gap.psnr_db.{step}", "lost with other actions [dB]", ".2f", "higher"),
-                Row("open_loop.continue.brier", "going on, Brier score", ".5f", "lower", True),
+                Row("open_loop.continue.brier", "continue, Brier score", ".5f", "lower", True),
             ),
         ),
         Group(
@@ -102,12 +102,12 @@ def _action_errors() -> list[Row]:
 
 
 def deciding(step: int) -> list[Row]:
-    """The figures by which one bundle is called better than another."""
+    """The figures that decide whether one bundle is better than another."""
     return [row for group in groups(step) for row in group.rows if row.decides]
 
 
 def tables(comparison: Comparison, step: int) -> list[Table]:
-    """A table for each group: a column for each bundle, and one for each difference from another bundle."""
+    """A table per group: a column for each bundle, and one for each difference from another bundle."""
     evaluations = comparison.evaluations
     names = ["value"] if len(evaluations) == 1 else [evaluation.name for evaluation in evaluations]
     names += [f"{evaluations[0].name} minus {evaluation.name}" for evaluation in evaluations[1:]]
@@ -144,7 +144,7 @@ def is_known(figure: Figure | None) -> bool:
 
 
 def spell(figure: Figure | None, how: str) -> str:
-    """A value with its interval; a dash for what was not measured."""
+    """A value with its interval; a dash if not measured."""
     if not is_known(figure):
         return "–"
     interval = f" ({_number(figure.low, how)}, {_number(figure.high, how)})" if math.isfinite(figure.low) else ""
@@ -152,7 +152,7 @@ def spell(figure: Figure | None, how: str) -> str:
 
 
 def _number(value: float, how: str) -> str:
-    """A number that is rounded to zero is not negative."""
+    """A number without a minus sign if it rounds to zero."""
     text = f"{value:{how}}"
     return text if any(digit in text for digit in "123456789") else text.replace("-", "+" if "+" in how else "")
 
@@ -163,11 +163,11 @@ def signed(value: float, how: str) -> str:
 
 
 APART = "*"
-ABOUT_APART = f"{APART} over the frames and windows that both know, so not the difference of the columns"
+ABOUT_APART = f"{APART} over the frames and windows that both have, so not the difference of the columns"
 
 
 def apart(difference: Difference, name: str) -> str:
-    """A mark where a figure's difference is not that of the columns, as where one of the two braked; else nothing."""
+    """A mark if a figure's difference is not that of the columns, such as when one of the two braked; else empty."""
     ours, theirs, found = (of.figures.get(name) for of in (difference.ours, difference.baseline, difference))
     if not (is_known(ours) and is_known(theirs) and is_known(found)):
         return ""
@@ -175,7 +175,7 @@ def apart(difference: Difference, name: str) -> str:
 
 
 def spell_difference(figure: Figure | None, row: Row) -> str:
-    """A signed difference, and whether it is for the better where the interval says so."""
+    """A signed difference, and whether it is better or worse if the interval shows that."""
     if not is_known(figure):
         return "–"
     text = spell(figure, f"+{row.how}")
@@ -184,7 +184,7 @@ def spell_difference(figure: Figure | None, row: Row) -> str:
 
 
 def judge(figure: Figure | None, row: Row) -> str:
-    """One of "better" and "worse" where the 95 % interval of a difference excludes zero, else nothing."""
+    """Better or worse if the 95 % interval of a difference excludes zero, else empty."""
     if not is_known(figure) or not math.isfinite(figure.low) or not row.better or figure.low <= 0.0 <= figure.high:
         return ""
     return "better" if (figure.low > 0.0) == (row.better == "higher") else "worse"

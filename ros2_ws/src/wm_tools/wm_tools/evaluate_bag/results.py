@@ -22,7 +22,7 @@ RESULT, LINES = "result.json", "result.jsonl"
 
 
 def write_results(folder: Path, comparison: Comparison) -> None:
-    """Write both files, each completely or not at all. Raises OSError."""
+    """Write both files, each atomically. Raises OSError."""
     write_json(folder / RESULT, without_nan(result_of(comparison)))
     with replacing(folder / LINES) as partial, open(partial, "w", encoding="utf-8") as stream:
         for lines in zip(*map(_lines, comparison.evaluations), strict=True):
@@ -58,7 +58,7 @@ def result_of(comparison: Comparison) -> dict:
 
 
 def _lines(evaluation: Evaluation) -> Iterator[dict]:
-    """The lines of result.jsonl, one for each frame."""
+    """The lines of result.jsonl, one per frame."""
     place, decided, one_step = evaluation.frames.place, evaluation.frames.decided, evaluation.frames.one_step
     columns = {
         "segment": place.segment,
@@ -116,7 +116,7 @@ def _moment(evaluation: Evaluation, moment: Moment) -> dict:
 
 
 def _options(comparison: Comparison) -> dict:
-    """The options, without the places of files, which say nothing on another machine."""
+    """The options without file paths, which mean nothing on another machine."""
     options = dataclasses.asdict(comparison.options)
     for name in ("bag", "bundle", "output", "baselines", "thresholds"):
         options.pop(name)

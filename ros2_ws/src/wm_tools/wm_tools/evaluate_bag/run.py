@@ -60,7 +60,7 @@ def evaluate(options: EvaluateOptions, progress: ProgressBar | None = None) -> C
 
 
 def _bundles(options: EvaluateOptions) -> list[Bundle]:
-    """All of them, before the first one's turn. Raises BundleRefused."""
+    """Load all of them before running the first. Raises BundleRefused."""
     try:
         return [load_bundle(folder) for folder in options.bundles]
     except BundleError as error:
@@ -68,7 +68,7 @@ def _bundles(options: EvaluateOptions) -> list[Bundle]:
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """A name for each: its model_id, with a number where several have the same."""
+    """A name for each: its model_id, with a number if several are the same."""
     identities = [bundle.manifest.model_id for bundle in bundles]
     return [
         name if identities.count(name) == 1 else f"{name} ({identities[: i + 1].count(name)})"
@@ -77,18 +77,18 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _recording(options: EvaluateOptions, manifest: BundleManifest) -> Recording:
-    """What is to be read. ``manifest`` is the bundle's own: the pilot's speaks of preprocessed pictures."""
+    """The recording to read. ``manifest`` is the bundle's own: the pilot's is for preprocessed pictures."""
     height, width = manifest.image.height, manifest.image.width
     if min(height, width) < WINDOW:
         raise BundleRefused(
             f"bundle {manifest.model_id} has pictures of {width}x{height} pixels, which cannot be "
-            f"compared: structural similarity takes at least {WINDOW}x{WINDOW}"
+            f"compared: structural similarity needs at least {WINDOW}x{WINDOW}"
         )
     return Recording(options.bag, manifest, options.reading, options.preprocessed, options.resample)
 
 
 def _check_same_frames(evaluations: Sequence[Evaluation]) -> None:
-    """Raise BagError where two bundles were given other rows: then nothing can be compared."""
+    """Raise BagError if two bundles got different rows, which cannot be compared."""
     first, last = evaluations[0], evaluations[-1]
     if not (
         np.array_equal(first.frames.place.stamp_ns, last.frames.place.stamp_ns)

@@ -1,4 +1,4 @@
-"""The table of the figures that matter most, for the terminal."""
+"""The table of the most important figures, for the terminal."""
 
 from rich.markup import escape
 from rich.table import Table
@@ -32,12 +32,12 @@ _SHOWN = (
     "latency_ms.frames",
 )
 _BREAK_EVEN = "open_loop.break_even."
-_BETWEEN = 2  # blanks from one column to the next
+_BETWEEN = 2  # blanks between columns
 
 
 def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
-    """The figures that matter most, for the terminal; a column for each bundle and each difference. Intervals stand
-    under their figures where ``width`` characters have no room for both in a line; no figure is cut."""
+    """The most important figures; a column for each bundle and each difference. Intervals go below their figures if
+    ``width`` characters have no room for both in a line; no figure is cut."""
     evaluations, last = comparison.evaluations, comparison.options.steps
     rows = []
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
@@ -61,13 +61,13 @@ def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
 
 
 def _widths(rows: list[list[str]]) -> list[int]:
-    """The longest line of each column; the break-even's words may be folded."""
+    """The longest line of each column; the break-even text may be wrapped."""
     figures = [row for row in rows if not row[0].startswith(_BREAK_EVEN)]
     return [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*figures, strict=True)]
 
 
 def _spell_of(evaluation: Evaluation, name: str) -> str:
-    """A bundle's figure; steps in words, as everywhere else."""
+    """A bundle's figure; steps in words."""
     if name.startswith(_BREAK_EVEN):
         found = (evaluation.card or {"break_even": {}})["break_even"].get(name.removeprefix(_BREAK_EVEN))
         return spell_break_even(found, evaluation.settings.horizon)

@@ -1,4 +1,4 @@
-"""The one line that an evaluation comes to: better or worse than the others, fit to drive or not, and why."""
+"""The verdict of an evaluation in one line: better or worse than the others, fit to drive or not, and why."""
 
 import math
 import re
@@ -12,13 +12,13 @@ from wm_tools.common.thresholds import spell_verdicts
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.report_tables import deciding, is_known, judge, nearest, signed
 
-_RARELY = 0.05  # share of frames up to which braking is no reason to doubt
-_NAMED = 3  # figures that a comparison names
-_LENGTH = 100  # of a reason for braking
+_RARELY = 0.05  # share of frames up to which braking raises no doubt
+_NAMED = 3  # number of figures that a comparison names
+_LENGTH = 100  # characters of a reason for braking
 
 
 def verdict(comparison: Comparison) -> str:
-    """The line, without an end: 'NAME: worse than BASELINE in braking (+83.2%); …'."""
+    """The line, without a final stop: 'NAME: worse than BASELINE in braking (+83.2%); …'."""
     first = comparison.first
     failed = not all(entry.holds for entry in comparison.verdicts)
     parts = [spell_verdicts(comparison.verdicts)] if failed or comparison.options.thresholds else []
@@ -55,7 +55,7 @@ def _against(name: str, figures, step: int, segments: int) -> str:
         if judged:
             said[judged].append(f"{row.label} ({signed(figures[row.name].value, row.how)})")
     if not any(said.values()):
-        return f"no sure difference from {name} in {len(rows)} figures"
+        return f"no significant difference from {name} in {len(rows)} figures"
     texts = {
         way: f"in {' and '.join(names[:_NAMED])}" + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
         for way, names in said.items()
@@ -68,7 +68,7 @@ def _against(name: str, figures, step: int, segments: int) -> str:
 
 
 def _by_itself(evaluation: Evaluation) -> tuple[list[str], list[str]]:
-    """What speaks against a bundle, and what else there is to say of it; each follows the word 'it'."""
+    """Objections to a bundle, and other remarks; each follows the word 'it'."""
     share = evaluation.figures["mode.braking_share"].value
     braked = f"braked in {share:.1%} of the frames"
     doubts, facts = [], [braked]
@@ -86,7 +86,7 @@ def _by_itself(evaluation: Evaluation) -> tuple[list[str], list[str]]:
 
 
 def _main_reason(evaluation: Evaluation) -> str:
-    """The most frequent reason for braking, as it was first said: reasons that differ in their numbers are one."""
+    """The most frequent reason for braking, in its first wording: reasons that differ only in numbers count as one."""
     decided = evaluation.frames.decided
     reasons = decided.reason[decided.mode == Mode.BRAKING].tolist()
     kinds = [re.sub(r"\d[\d.,]*", "0", reason) for reason in reasons]

@@ -1,6 +1,6 @@
 """worst_moments.mp4: what the camera last saw, what each bundle imagined from there, and what really came.
 
-A clip for each moment worth watching; below the pictures run the recorded and the planned commands, and the surprise.
+A clip for each moment worth watching; below the pictures are the recorded and planned commands, and the surprise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,18 +17,18 @@ from wm_tools.evaluate_bag.moments import Moment, side_by_side
 
 SEEN, IMAGINED, REAL = (110, 118, 130), (240, 140, 20), (60, 196, 174)
 BUNDLES = ((110, 163, 255), (179, 148, 255), (226, 160, 67), (242, 127, 184))  # colours, in turn
-LARGEST = (1280, 640)  # [px] width and height that the enlarged pictures should keep to
+LARGEST = (1280, 640)  # [px] largest width and height of the enlarged pictures
 LARGEST_SCALE = 4
 LEAST_WIDTH = 640  # [px] of the video, for the text
 BORDER, GAP, LABEL, HEADER, PLOT = 3, 8, 22, 58, 84  # [px]
 PAUSE_S = 0.8  # at the moment itself, and after a clip's last frame
-FAR = 3.0  # times the largest surprise of a clip, above which the threshold is not drawn
+FAR = 3.0  # factor of the largest surprise of a clip, above which the threshold is not drawn
 
 
 def write_video(path: Path, evaluations: Sequence[Evaluation]) -> None:
-    """Write the clips of all moments of the first bundle as H.264, at the bundle's rate, completely or not at all.
+    """Write the clips of all moments of the first bundle as H.264, at the bundle's rate, atomically.
 
-    Raises ValueError where there is no moment, OSError.
+    Raises ValueError if there is no moment, OSError.
     """
     if not evaluations[0].moments:
         raise ValueError(f"cannot write {path}: there is no moment worth watching")
@@ -65,7 +65,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(picture: np.ndarray, panels: int) -> _Layout:
-    """Pictures of one camera stand side by side; those of several are wide already, and stand one under another."""
+    """Pictures of one camera go side by side; those of several cameras are already wide, and go one below another."""
     channels, height, width = picture.shape
     cameras = channels // 3
     columns, rows = (panels, 1) if cameras == 1 else (1, panels)
@@ -78,7 +78,7 @@ def _layout(picture: np.ndarray, panels: int) -> _Layout:
 
 
 class _Clip:
-    """One moment: what stays the same in all its frames is drawn once."""
+    """One moment: what is the same in all its frames is drawn once."""
 
     def __init__(self, evaluations: Sequence[Evaluation], number: int, moment: Moment):
         self._evaluations, self._number, self._moment = evaluations, number, moment
@@ -88,7 +88,7 @@ class _Clip:
         self._plots = PlotStrip(_plots(evaluations, rows), self._layout.video_width, PLOT, moment.offset)
 
     def frame(self, step: int) -> np.ndarray:
-        """The frame ``step`` steps after the last picture that was seen."""
+        """The frame ``step`` steps after the last picture seen."""
         layout = self._layout
         height = HEADER + layout.pictures_height + self._plots.height
         canvas = np.full((height + height % 2, layout.video_width, 3), PAPER, np.uint8)
@@ -146,7 +146,7 @@ def _plots(evaluations: Sequence[Evaluation], rows: slice) -> list[Plot]:
         surprise.append(Curve(name if len(evaluations) > 1 else "", evaluation.frames.decided.surprise[rows], colour))
         limits.append(evaluation.manifest.surprise_threshold)
     highest = float(np.nanmax([1e-6, *(np.nanmax(curve.values, initial=0.0) for curve in surprise)]))
-    # A threshold far above would press the curve flat; the text has it.
+    # A threshold far above would flatten the curve; the text gives it.
     near = [limit if limit <= FAR * highest else np.nan for limit in limits]
     top = 1.1 * float(np.nanmax([highest, *near]))
     return [
@@ -157,7 +157,7 @@ def _plots(evaluations: Sequence[Evaluation], rows: slice) -> list[Plot]:
 
 
 def _imagined(other: Moment | None, moment: Moment, step: int) -> tuple[np.ndarray | None, tuple[int, int, int]]:
-    """The picture that a bundle shows for a step of the clip, and its border: it may have begun to imagine later."""
+    """The picture that a bundle shows for a step of the clip, and its border: a bundle may begin to imagine later."""
     if other is None:
         return None, SEEN
     place = moment.first + step - other.first
@@ -169,7 +169,7 @@ def _imagined(other: Moment | None, moment: Moment, step: int) -> tuple[np.ndarr
 def _write(
     canvas: np.ndarray, text: str, place: tuple[int, int], width: int, colour: tuple[int, int, int], size: float = 0.45
 ) -> None:
-    """Write a line that is cut to ``width`` [px]. OpenCV's letters are ASCII only."""
+    """Write a line, cut to ``width`` [px]. OpenCV's fonts are ASCII only."""
     text = text.encode("ascii", "replace").decode("ascii")
     font = cv2.FONT_HERSHEY_SIMPLEX
     while len(text) > 4 and cv2.getTextSize(text, font, size, 1)[0][0] > width:
