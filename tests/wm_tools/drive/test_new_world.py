@@ -50,7 +50,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def known():
-    folder = Path(__file__).parents[2]
+    folder = Path(__file__).parents[2] / "support"
     return json.loads(subprocess.check_output([sys.executable, "-c", SCRIPT], text=True, cwd=folder))
 
 
