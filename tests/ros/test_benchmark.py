@@ -136,7 +136,7 @@ def test_a_benchmark_that_was_stopped_and_killed_gives_the_same_episodes(bundle,
     with start(bundle, tmp_path, *words) as benchmark:
         wait_for(lambda: planner_of(tmp_path), benchmark)
         assert benchmark.stop(timeout_s=30.0) == 128 + signal.SIGINT
-        assert "--resume goes on" in benchmark.output() and "Traceback" not in benchmark.output()
+        assert "with --resume to continue" in benchmark.output() and "Traceback" not in benchmark.output()
     assert episodes(tmp_path) == [] and processes_of(tmp_path) == []
     with start(bundle, tmp_path, *words, "--resume") as benchmark:
         wait_for(lambda: len(episodes(tmp_path)) == 1 and processes_of(tmp_path), benchmark)
