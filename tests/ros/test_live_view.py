@@ -233,7 +233,7 @@ def test_a_view_that_crashes_does_not_end_the_drive(bundle):
         os.kill(int(pid), signal.SIGKILL)
         assert process.wait(90) == 0, process.output()
         output = process.output()
-    assert "the live view has ended with exit code -9; the drive goes on without it" in output
+    assert "the live view has ended with exit code -9; the drive continues without it" in output
     assert "episode 1: seed 7," in output and "Traceback" not in output
 
 

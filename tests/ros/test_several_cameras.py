@@ -142,7 +142,7 @@ def test_a_bundle_whose_cameras_the_spawn_file_lacks_starts_nothing(bundle, tmp_
     file = spawn_file(tmp_path, rgb_front=AHEAD)
     for arguments, message in (
         ([f"objects_definition_file:={file}"], "found rgb_front 64x48: change the file"),
-        ([], "has rgb_front only: name a spawn file with these cameras, objects_definition_file:=FILE"),
+        ([], "has rgb_front only: give a spawn file with these cameras, objects_definition_file:=FILE"),
     ):
         command = ["carla_sim.launch.py", f"bundle:={bundle}", *arguments]
         with launch(*command, domain_id=graph.fresh_domain_id()) as process:

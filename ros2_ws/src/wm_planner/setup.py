@@ -6,9 +6,9 @@ SHARE = "share/wm_planner"
 
 
 def installed_tree(folder):
-    """Every file under ``folder`` (followed through links), as data_files entries below the package's share.
+    """Every file under ``folder`` (links followed) as data_files entries below the package's share.
 
-    Without bytecode: the installed launch files get their own, and a second build would end at it.
+    Skips bytecode: installed launch files get their own, which would break a second build.
     """
     return [
         (os.path.join(SHARE, root), [os.path.join(root, name) for name in sorted(names)])

@@ -124,14 +124,14 @@ def test_the_first_start_tells_of_the_minutes_and_later_ones_find_the_engines(mo
     folder = engine_folder(settings.engine_cache, model, "float32", HERE)
     assert options["trt_engine_cache_path"] == str(folder) and folder.is_dir()
     assert options["trt_cuda_graph_enable"] == "1" and options["trt_profile_max_shapes"] == "actions:64x12x3"
-    assert "builds the engines of imagine.onnx in float32: some minutes, once; kept in" in line
+    assert "builds the engines of imagine.onnx in float32: this takes minutes, once; kept in" in line
     (folder / "some.engine").write_bytes(b"built")
     assert engines_kept(folder) and options_told(model, monkeypatch, settings) == (options, [])
 
 
 def test_without_a_place_for_them_engines_are_built_every_time_and_driving_goes_on(model, tmp_path, monkeypatch):
     options, lines = options_told(model, monkeypatch, EngineSettings(engine_cache="off"))
-    assert "trt_engine_cache_enable" not in options and "every time: there is no engine cache" in lines[0]
+    assert "trt_engine_cache_enable" not in options and "every time, without an engine cache" in lines[0]
     (tmp_path / "file").write_text("in the way")
     options, lines = options_told(model, monkeypatch, EngineSettings(engine_cache=str(tmp_path / "file")))
     assert "trt_engine_cache_enable" not in options and "engines cannot be kept" in lines[0] and len(lines) == 2

@@ -27,8 +27,7 @@ from wm_planner.planning.tuning import Manner, Tuning
 
 @dataclass(frozen=True)
 class Parts:
-    """What a node needs to drive. ``guard`` watches the files in use; ``has_ensemble``: whether the model has one;
-    ``policy``: the file that proposes actions, None without one."""
+    """What a node needs to drive. ``guard`` watches the files in use; ``policy`` proposes actions, None without one."""
 
     bundle: Bundle
     engine: Engine
@@ -84,13 +83,13 @@ def build(
 
 
 def _open_policy(file: PolicyFile, settings: EngineSettings, provider: str, log: Callable[[str], None]) -> Policy:
-    """The policy on the provider that runs the bundle, or on a later one."""
+    """The policy on the bundle's provider, or on a later one."""
     rest = settings.providers[settings.providers.index(provider) :]
     return Policy(file, replace(settings, providers=rest), lambda line: log(f"policy: {line}"))
 
 
 def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float], log: Callable[[str], None]) -> None:
-    """Say so where a frame takes longer than its deadline; ``times`` [ms] of one call each."""
+    """Warn where a frame takes longer than its deadline; ``times`` [ms] of one call each."""
     search_ms = config.iterations * times["imagine"] if config.searches else 0.0
     policy_ms = times["policy"] + times["advance"] + times["actor"] if "policy" in times else 0.0
     rest_ms = times["observe"] + times["actor"] + policy_ms
@@ -103,7 +102,7 @@ def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float
 
 
 def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
-    """What the parameters ask for. Raises ConfigError for a cost that the bundle cannot serve."""
+    """The settings from the parameters. Raises ConfigError for a cost that the bundle does not support."""
     check_costs(config, manifest, has_ensemble)
     slew = (config.steer_slew, config.longitudinal_slew)
     speed = manifest.column(SPEED)
@@ -130,14 +129,14 @@ def make_scorer(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
 def retune(parts: Parts, config: PlannerConfig) -> None:
     """Apply the parameters that may change while driving; call it between two frames.
 
-    The engine and the belief stay. Nothing is changed when this raises ConfigError, for a parameter that the bundle
-    cannot serve.
+    The engine and the belief stay. Raises ConfigError, and changes nothing, for a parameter that the bundle does not
+    support.
     """
     parts.planner.retune(make_tuning(config, parts.bundle.manifest, parts.has_ensemble))
     parts.pilot.retune(config)
 
 
 def _has_ensemble(engine: Engine, manifest: BundleManifest) -> bool:
-    """Whether imagined futures come with the disagreement of an ensemble, found by imagining one."""
+    """Whether imagined futures come with an ensemble's disagreement, found by imagining one."""
     actions = np.zeros((1, manifest.horizon, 3), np.float32)
     return engine.imagine(engine.initial_belief(), actions, engine.zero_noise(1)).disagreement is not None

@@ -16,7 +16,7 @@ from wm_planner.planning.solvers.sampling import FEWEST_CANDIDATES
 
 IMAGE_TRANSPORTS = ("raw", "compressed")
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
-_live = partial(parameter, live=True)  # it may change while the node drives, see ``assembly.retune``
+_live = partial(parameter, live=True)  # may change while driving, see ``assembly.retune``
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,16 @@ class PlannerConfig(VehicleParameters):
     image_transport: str = parameter(
         "raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed", choices=IMAGE_TRANSPORTS
     )
-    camera_tolerance_ms: float = parameter(10.0, "stamps this near to each other belong together", "ms", 0.0, 1000.0)
-    camera_deadline_ms: float = parameter(20.0, "how long pictures wait for those of other cameras", "ms", 1.0, 1000.0)
+    camera_tolerance_ms: float = parameter(10.0, "largest stamp difference within a frame", "ms", 0.0, 1000.0)
+    camera_deadline_ms: float = parameter(20.0, "how long a picture waits for the other cameras", "ms", 1.0, 1000.0)
     speed_source: str = parameter(
-        "auto",
-        "where the speed comes from; auto: the first of the others that there is",
-        choices=("auto", *SPEED.kinds),
+        "auto", "where the speed comes from; auto: the first available", choices=("auto", *SPEED.kinds)
     )
     yaw_rate_source: str = parameter(
         "odometry", "where the yaw rate comes from, for bundles that need one", choices=YAW_RATE.kinds
     )
     preprocessed_images: bool = parameter(
-        False, "images are cropped and resized to the model's size already, as in bags of to_bag"
+        False, "images are already cropped and resized to the model's size, as in bags from to_bag"
     )
     status_topic: str = topic_parameter("vehicle status", "vehicle_status")
     odometry_topic: str = topic_parameter("odometry", "odometry")
@@ -67,7 +65,7 @@ class PlannerConfig(VehicleParameters):
     model_noise: float = _live(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
     steer_slew: float = _live(0.4, "largest change of steer in one period", "of -1..1", 0.01, 2.0)
     longitudinal_slew: float = _live(1.0, "largest change of throttle minus brake in one period", "of -1..1", 0.01, 2.0)
-    plan_retries: int = _live(1, "searches begun afresh when a plan fails its checks, before the brake", low=0, high=5)
+    plan_retries: int = _live(1, "new searches when a plan fails its checks, before braking", low=0, high=5)
     cautious_costs: float = _live(3.0, "degraded: factor on the weight of every cost", "", 1.0, 100.0)
     cautious_throttle: float = _live(0.2, "degraded: largest throttle", "of 0..1", 0.0, 1.0)
     cautious_speed: float = _live(
@@ -79,7 +77,7 @@ class PlannerConfig(VehicleParameters):
     )
     command_delay: int = parameter(
         0,
-        "from an image to the first one that its command acts in, until vehicle_status has shown it",
+        "from an image to the first one that its command acts in, until measured from vehicle_status",
         "periods",
         0,
         20,
@@ -87,51 +85,49 @@ class PlannerConfig(VehicleParameters):
     seed: int = parameter(0, "seed of the search", low=0, high=2**31 - 1)
     threads: int = parameter(1, "inference threads", low=1, high=256)
     provider: str = parameter(
-        "auto",
-        "what computes the model; auto: the first of the others, in this order, that works here",
-        choices=PROVIDERS,
+        "auto", "execution provider; auto: the first of the others, in this order, that works", choices=PROVIDERS
     )
-    fp16: bool = parameter(False, "let TensorRT compute in half precision; verify_bundle tells what that costs")
+    fp16: bool = parameter(False, "let TensorRT compute in half precision; verify_bundle reports the loss of accuracy")
     engine_cache: str = parameter(
         "auto",
-        "folder for the engines that TensorRT builds; auto: in the user's cache "
-        "directory; off: built at every start, which takes minutes",
+        "folder for TensorRT engines; auto: in the user's cache "
+        "directory; off: rebuild at every start, which takes minutes",
     )
     engine_workspace_mb: int = parameter(1024, "memory that TensorRT may use for one layer", "MiB", 16, 65536)
     deadline_ms: float = _live(60.0, "time from an image's arrival to its command", "ms", 1.0, 10_000.0)
     deadline_frames: int = parameter(
         5,
-        "brake after so many plans in a row that missed the deadline; 0: never, as in lock-step runs",
+        "brake after this many consecutive plans that missed the deadline; 0: never, as in lock-step runs",
         "images",
         0,
         1000,
     )
-    surprise_frames: int = parameter(2, "degraded after so many surprising images", "images", 1, 1000)
-    degraded_frames: int = parameter(2, "brake after so many more surprising images", "images", 1, 1000)
+    surprise_frames: int = parameter(2, "degraded after this many surprising images", "images", 1, 1000)
+    degraded_frames: int = parameter(2, "brake after this many more surprising images", "images", 1, 1000)
     recovery_frames: int = parameter(
-        10, "good images in a row that end a brake for surprise or missed deadlines", "images", 1, 1000
+        10, "consecutive good images that end a brake for surprise or missed deadlines", "images", 1, 1000
     )
     calm_share: float = parameter(
         0.4,
-        "part of the bundle's surprise threshold below which an image is good enough to end a brake for surprise",
+        "fraction of the surprise threshold below which an image is good enough to end a brake for surprise",
         "",
         0.01,
         1.0,
     )
     frozen_frames: int = parameter(
-        3, "brake after so many repetitions of the same picture while moving", "images", 1, 1000
+        3, "brake after this many repetitions of the same picture while moving", "images", 1, 1000
     )
-    frozen_speed: float = parameter(0.5, "speed above which a picture cannot stay the same", "m/s", 0.0, 1000.0)
+    frozen_speed: float = parameter(0.5, "speed above which a repeated picture is a fault", "m/s", 0.0, 1000.0)
     frozen_throttle_s: float = parameter(
         0.5,
         "where no speed is known: full throttle for this long, or less for longer, "
-        "since the last brake, after which a picture cannot stay the same",
+        "since the last brake, after which a repeated picture is a fault",
         "s",
         0.01,
         1000.0,
     )
-    image_timeout_s: float = parameter(0.25, "brake when no image came for this long", "s", 0.02, 10.0)
-    imagined_rate_hz: float = _live(5.0, "most ImaginedRollouts published in a second", "Hz", 0.1, 100.0)
+    image_timeout_s: float = parameter(0.25, "brake when no image arrived for this long", "s", 0.02, 10.0)
+    imagined_rate_hz: float = _live(5.0, "maximum rate of ImaginedRollouts", "Hz", 0.1, 100.0)
     autostart: bool = parameter(False, "configure and activate at once, without a lifecycle manager")
 
     def check(self) -> None:
@@ -149,7 +145,7 @@ class PlannerConfig(VehicleParameters):
 
     @property
     def searches(self) -> bool:
-        """Whether the solver looks for something better than the plan that it was given."""
+        """Whether the solver searches, rather than returning the plan it was given."""
         return SOLVERS[self.solver].searches
 
     @property
@@ -158,10 +154,10 @@ class PlannerConfig(VehicleParameters):
         return min(self.risk_samples, self.candidates // FEWEST_CANDIDATES)
 
     def futures_per_plan(self, costs: Sequence[Cost]) -> int:
-        """Futures that each plan is imagined in: several where one of the costs compares them."""
+        """Futures imagined of each plan: several where a cost compares them."""
         return self.samples_that_fit if any(cost.several_futures for cost in costs) else 1
 
     def sources(self, entry: VectorInput) -> tuple[Source, ...]:
-        """Those that may tell a vector input, the best first: the one of ``<its name>_source``, else all."""
+        """Sources of a vector input, best first: the one of ``<its name>_source``, else all."""
         chosen = getattr(self, f"{entry.name}_source", "auto")
         return tuple(source for source in entry.sources if chosen in ("auto", source.topic.kind))

@@ -1,4 +1,4 @@
-"""Where the executables of this package begin."""
+"""Entry points of this package's executables."""
 
 import importlib
 import sys
@@ -14,11 +14,11 @@ def main() -> int:
 
 
 def tool() -> int:
-    """`ros2 run wm_planner drive` and others: their earlier names. wm_tools has them, which a car may lack."""
+    """`ros2 run wm_planner drive` and others, which belong to wm_tools; a car may lack that package."""
     try:
         return importlib.import_module("wm_tools.entry").main()
     except ModuleNotFoundError as error:
         if error.name != "wm_tools":
             raise
-        print("expected the package wm_tools, which has this command; it is not installed here", file=sys.stderr)
+        print("this command needs the package wm_tools, which is not installed here", file=sys.stderr)
         return 1

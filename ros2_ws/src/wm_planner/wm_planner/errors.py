@@ -6,7 +6,8 @@ class PlannerError(RuntimeError):
 
 
 class ConfigError(PlannerError):
-    """A parameter that is unknown, of the wrong type or out of its range, or a bundle this planner cannot serve."""
+    """A parameter that is unknown, of the wrong type or out of its range, or a bundle that this planner does not
+    support."""
 
 
 class EngineError(PlannerError):
@@ -14,7 +15,7 @@ class EngineError(PlannerError):
 
 
 class NonFiniteError(EngineError):
-    """The model gave a NaN or an infinity."""
+    """The model returned a NaN or an infinity."""
 
 
 class PlanError(PlannerError):

@@ -1,7 +1,7 @@
 """The node ``wm_command_watchdog``: brakes when the planner's commands stop, in a process of its own.
 
-``watchdog`` decides. Needs no simulated time, no model and no numpy, so that it starts at once and goes on whatever
-happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
+``watchdog`` decides. Needs no simulated time, no model and no numpy, so that it starts at once and keeps running
+whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
 """
 
 import collections
@@ -28,14 +28,14 @@ from wm_msgs.msg import PlannerStatus, StepResult
 from wm_planner.command_watchdog.watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"
-BUNDLE_ID = "command_watchdog"  # in PlannerStatus, in the place of a bundle
+BUNDLE_ID = "command_watchdog"  # in PlannerStatus, instead of a bundle
 EXIT_FAILED = 1
-_LOOKS = 5  # in the time of the timeout: it brakes at most a fifth later
+_LOOKS = 5  # per timeout: it brakes at most a fifth of it late
 _DIAGNOSTICS_PERIOD_S = 1.0
 _MOST_FAILURES, _FAILURES_S = 10, 10.0
 _ACK_TIMEOUT_S = 0.5  # for the last brake to reach its subscribers
 _RELIABLE = QoSProfile(depth=10)
-_LATEST = QoSProfile(depth=1)  # as the planner's commands
+_LATEST = QoSProfile(depth=1)  # like the planner's commands
 _BRAKES = ("braking", "resting")
 
 
@@ -44,7 +44,7 @@ class WatchdogConfig(VehicleParameters):
     role_name: str = role_name_parameter()
     control_topic: str = topic_parameter("commands", "vehicle_control_cmd")
     planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
-    step_result_topic: str = topic_parameter("step results, which tell the end of an episode", "step_result")
+    step_result_topic: str = topic_parameter("step results, which report the end of an episode", "step_result")
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
     timeout_s: float = parameter(
         0.2,
@@ -81,7 +81,7 @@ class CommandWatchdogNode(Node):
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         if message.header.frame_id == NODE_NAME:
-            return  # our own comes back to us
+            return  # our own command
         self._watchdog.command(message.throttle, message.brake, ns_of(message.header.stamp))
         self._report()
 
@@ -100,16 +100,16 @@ class CommandWatchdogNode(Node):
             self._report()
 
     def brake_for(self, error: Exception) -> None:
-        """A callback raised ``error``: brake first, then log it with its traceback. Raises nothing."""
+        """A callback raised ``error``: brake, then log it with its traceback. Raises nothing."""
         fault = f"internal error of the command watchdog: {type(error).__name__}: {error}"
-        with contextlib.suppress(Exception):  # the first error is what is told
+        with contextlib.suppress(Exception):  # the first error is the one to report
             self._watchdog.failed(fault)
             self._brake(fault)
             self._report()
         self.get_logger().error("".join(traceback.format_exception(error)))
 
     def brake_at_end(self) -> None:
-        """Leave no moving vehicle: whoever ends the watchdog may have ended the planner as well."""
+        """Leave no moving vehicle: the planner may have been stopped as well."""
         reason = self._watchdog.brake_at_end()
         if reason is not None:
             try:
@@ -124,7 +124,7 @@ class CommandWatchdogNode(Node):
         self._publish_status(PlannerStatus.MODE_BRAKING, reason)
 
     def _report(self) -> None:
-        """Tell a change of state in the log and on the topics."""
+        """Report a change of state in the log and on the topics."""
         state = self._watchdog.state
         before, self._reported = self._reported, state.name
         if state.name == before:
@@ -168,8 +168,8 @@ def main(argv: list[str] | None = None) -> int:
 def guard(node: CommandWatchdogNode, stop_signals: list[int]) -> int:
     """Serve the node until a signal; returns the exit code.
 
-    An exception of a callback brakes, and the node goes on guarding. After ``_MOST_FAILURES`` within ``_FAILURES_S``
-    nothing works, and the launch is to end.
+    An exception in a callback brakes, and the node keeps guarding. After ``_MOST_FAILURES`` within ``_FAILURES_S`` it
+    gives up, and the launch should end.
     """
     failed_s = collections.deque(maxlen=_MOST_FAILURES)
     with serving(node) as executor:

@@ -1,50 +1,48 @@
-"""Notices that commands have stopped while the last one lets the vehicle move: the planner hangs or was killed."""
+"""Detects that commands stopped while the last one lets the vehicle move: the planner hangs or was killed."""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_LATEST_NS = 1_000_000_000  # most time from the image that an episode's last command answers to the episode's end
-REPEAT_S = 0.5  # of the brake, for a simulator that begins anew
+_LATEST_NS = 1_000_000_000  # longest time from the image of an episode's last command to the episode's end
+REPEAT_S = 0.5  # for the brake, in case a simulator restarts
 
 
 @dataclass(frozen=True)
 class WatchState:
-    """What the watchdog does now, and why: ``name`` is disarmed, watching, braking, or resting, the brake between two
-    episodes, when no command is to be expected."""
+    """What the watchdog does now, and why. ``name`` is disarmed, watching, braking or resting: braking between two
+    episodes, when no command is expected."""
 
     name: str
     reason: str
 
 
 class CommandWatchdog:
-    """Watches commands by an injected monotonic clock.
+    """Watches commands; the monotonic clock is injected.
 
-    Armed by the first command. A vehicle keeps its last command for ever: after a full brake nothing has to be done,
-    however long no other comes. Only after a command that lets the vehicle move another one must follow in time.
-    """
+    Armed by the first command. A vehicle keeps its last command indefinitely: after a full brake nothing has to be
+    done. Only a command that lets the vehicle move must be followed by another one in time."""
 
     def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic):
-        """``timeout_s``: longest time after a command that lets the vehicle move."""
+        """``timeout_s``: maximum time to the next command after a command that lets the vehicle move."""
         self._timeout_s = timeout_s
         self._clock = clock
         self._last_s = 0.0
         self._moving = False
         self._braked_s: float | None = None
         self._fault: str | None = None
-        self._left = True  # nobody is to drive
-        self._answered_ns = 0  # the stamp of the image that a command answered last
-        self._ended_ns: int | None = None  # when the last episode did, while no other has begun
-        self._begun_s = -math.inf  # when it was seen that another one has
+        self._left = True  # no planner is active
+        self._answered_ns = 0  # stamp of the last image that a command answered
+        self._ended_ns: int | None = None  # end of the last episode, until the next one starts
+        self._begun_s = -math.inf  # when the start of the next one was seen
         self.state = WatchState("disarmed", "no command so far")
 
     def step_result(self, stamp_ns: int, ended: bool) -> None:
-        """The simulator told of the tick with this stamp [ns], and whether the episode ended with it.
+        """The simulator reported the tick with this stamp [ns], and whether the episode ended with it.
 
-        Only an end that commands led up to explains that no other follows: not one told again later, of another clock,
-        or long after the last command. Any later tick belongs to the next episode, or to a simulator that goes on.
-        """
+        Only an end shortly after the last command explains that no other follows: not a repeated one, one of another
+        clock, or one long after. Any later tick belongs to the next episode, or to a simulator that continues."""
         if self._ended_ns is None:
             if ended and 0 <= stamp_ns - self._answered_ns <= _LATEST_NS:
                 self._ended_ns = stamp_ns
@@ -52,40 +50,41 @@ class CommandWatchdog:
             self._begins()
 
     def _begins(self) -> None:
-        """Another episode: a simulator moves the vehicle to the start, and forgets the last brake."""
+        """Next episode: the simulator moves the vehicle to the start, and forgets the last brake."""
         self._ended_ns = None
         self._begun_s = self._clock()
         if not (self._moving or self._left):
             self._moving, self._last_s = True, self._begun_s
 
     def command(self, throttle: float, brake: float, stamp_ns: int = 0) -> None:
-        """Another node's command came; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0: none."""
+        """A command from another node arrived; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0:
+        none."""
         self._last_s = self._clock()
-        if stamp_ns > 0:  # the brake of a planner that leaves answers none
+        if stamp_ns > 0:  # a planner that deactivates brakes with stamp 0
             self._left, self._answered_ns = False, stamp_ns
             if self._ended_ns is not None and not 0 <= self._ended_ns - stamp_ns <= _LATEST_NS:
                 self._ended_ns = None
         self._moving = not (throttle <= 0.0 and brake >= 1.0)  # NaN counts as moving
         self._left = self._left and not self._moving
         self._braked_s = self._fault = None
-        self.state = WatchState("watching", "commands come" if self._moving else "the last command is a full brake")
+        self.state = WatchState("watching", "commands arrive" if self._moving else "the last command is a full brake")
 
     def planner_left(self) -> None:
-        """The planner said that it braked and is no longer active. Only the brake itself counts, which comes on another
+        """The planner reported that it braked and is inactive. Only the brake itself counts, which arrives on another
         topic, before or after this."""
         self._left = True
         if not self._moving:
             self.state = WatchState("disarmed", "the planner has braked and is inactive")
 
     def failed(self, fault: str) -> None:
-        """The watchdog itself failed, and may have missed a command: it brakes until the next one comes."""
+        """The watchdog itself failed, and may have missed a command: brake until the next one arrives."""
         self._moving = True
         self._braked_s = None
         self._fault = fault
         self.state = WatchState("braking", fault)
 
     def brake_due(self) -> str | None:
-        """Why a brake must be sent now; None while all is well, and until it is time to repeat the last one."""
+        """Why a brake must be sent now; None while all is well or the last brake need not be repeated yet."""
         now_s = self._clock()
         silent_s = now_s - self._last_s
         if not self._moving or (silent_s <= self._timeout_s and self._fault is None):
@@ -103,5 +102,5 @@ class CommandWatchdog:
         return self.state.reason
 
     def brake_at_end(self) -> str | None:
-        """Why a last brake must be sent before the watchdog itself ends, None when the vehicle was told to brake."""
+        """Why a last brake must be sent before the watchdog itself ends; None when the last command is a brake."""
         return "the command watchdog ends while the vehicle may move" if self._moving else None

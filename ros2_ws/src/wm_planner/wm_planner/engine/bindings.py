@@ -1,4 +1,4 @@
-"""Calls of an onnxruntime session whose tensors lie in memory that is made once and stays bound.
+"""Calls of an onnxruntime session whose tensors stay bound to memory that is allocated once.
 
 Shapes: N is the free first dimension of a file's tensors, 1 where a file has none.
 """
@@ -15,15 +15,15 @@ from wm_planner.engine.sessions import first_line
 from wm_planner.errors import EngineError, NonFiniteError
 
 _TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
-_NO_GRAPH = -1  # onnxruntime's number for it
+_NO_GRAPH = -1  # onnxruntime's value
 _GRAPHS = itertools.count(1)  # functions that share a session must not replay one another's graph
 
 
 def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], device: str):
-    """What calls ``session`` for ``outputs``, in host memory or in the device's own.
+    """A function that calls ``session`` for ``outputs``, in host memory or on the device.
 
-    It takes all inputs by name, and N, and returns the outputs in order; its next call overwrites them. An input of
-    another type or shape is an EngineError.
+    It takes all inputs by name, and N, and returns the outputs in order; its next call overwrites them. An input of the
+    wrong type or shape is an EngineError.
     """
     return HostFunction(session, outputs) if device == "cpu" else DeviceFunction(session, outputs, device)
 
@@ -31,14 +31,14 @@ def make_function(session: ort.InferenceSession, outputs: tuple[str, ...], devic
 def run_checked(
     file: Path, outputs: tuple[str, ...], function: Callable, feeds: dict[str, np.ndarray], count: int
 ) -> list[np.ndarray]:
-    """What ``function`` of a session of ``file`` gives. Raises EngineError where it cannot be run, NonFiniteError where
-    it gives a NaN or an infinity."""
+    """The outputs of ``function``, a session of ``file``. Raises EngineError where the run fails, NonFiniteError for a
+    NaN or an infinity."""
     try:
         results = function(feeds, count)
-    except Exception as error:  # onnxruntime's exceptions have no common base class of their own
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         raise EngineError(f"{file} failed: {first_line(error)}") from error
     for output, result in zip(outputs, results, strict=True):
-        # Smallest and largest see every NaN and infinity, and take no memory.
+        # Minimum and maximum catch every NaN and infinity, and allocate nothing.
         if result.dtype != np.uint8 and not (result.min() > -np.inf and result.max() < np.inf):
             raise NonFiniteError(f"{file}: output '{output}' is not finite")
     return results
@@ -46,7 +46,7 @@ def run_checked(
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a file. The first of ``dimensions`` may be a word, which stands for N."""
+    """An input or output of a file. The first of ``dimensions`` may be a word, meaning N."""
 
     name: str
     kind: type
@@ -74,7 +74,7 @@ class Tensor:
 
 
 class _Function:
-    """A session with all its inputs, and the outputs that are wanted of it."""
+    """A session with all its inputs and the requested outputs."""
 
     def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...]):
         self._session = session
@@ -89,7 +89,7 @@ class _Function:
 
 
 class HostFunction(_Function):
-    """In host memory: one buffer for each tensor at the largest N so far, and views of it for a smaller one."""
+    """In host memory: one buffer per tensor at the largest N so far, and views of it for smaller N."""
 
     def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...]):
         super().__init__(session, outputs)
@@ -120,14 +120,13 @@ class HostFunction(_Function):
 
 
 class DeviceFunction(_Function):
-    """On a device: tensors at fixed addresses there, for the largest N so far and for one other.
+    """On a device: tensors at fixed addresses, for the largest N so far and one other.
 
-    Calls at the largest N replay one recorded graph where the session was opened with such options; other numbers
-    of candidates, which only a near deadline asks for, are run kernel by kernel.
-    """
+    Calls at the largest N replay one recorded graph where the session was opened with such options; other N, which
+    occur only near a deadline, run kernel by kernel."""
 
     def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...], device: str):
-        """``device`` is onnxruntime's name of it."""
+        """``device`` is its name in onnxruntime."""
         super().__init__(session, outputs)
         self._device = device
         self._largest: _DeviceTensors | None = None

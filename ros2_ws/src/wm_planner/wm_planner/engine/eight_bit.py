@@ -1,9 +1,9 @@
-"""Turns eight-bit weights into the form that this processor multiplies exactly, and fast.
+"""Converts eight-bit weights to the form that this processor multiplies exactly and fast.
 
 With int8 weights a product is fast where the processor has VNNI (or is an Arm). x86-64 processors without it add pairs
-of products in sixteen bits, which saturate silently. The same weights as uint8, with their zero point moved by 128,
-are exact everywhere. Bundles hold them so; older ones, and policies of other makers, may hold int8. Driving does
-without the package onnx: all that changes is one byte of a tensor's type and the highest bit of its values.
+of products in sixteen bits, which saturate silently. The same weights as uint8, with their zero point shifted by 128,
+are exact everywhere. Bundles store uint8; older ones, and policies from elsewhere, may have int8. No need for the
+package onnx here: only one byte of a tensor's type and the top bit of its values change.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from wm_bundle.onnx_runtime import onnxruntime as ort
 
 _UINT8, _INT8 = 2, 3  # TensorProto.DataType
 _PRODUCT = b"MatMulInteger"
-# Numbers of fields: ModelProto, GraphProto, NodeProto, TensorProto.
+# Field numbers: ModelProto, GraphProto, NodeProto, TensorProto.
 _GRAPH, _NODE, _INITIALIZER, _INPUT, _OPERATOR, _TYPE, _NUMBERS, _NAME, _RAW = 7, 1, 5, 1, 4, 2, 5, 8, 9
-_SIZED, _FIXED = 2, {1: 8, 5: 4}  # kinds of values: with their size in front, and of so many bytes
-# A model of one MatMulInteger, (M, 64) uint8 times (64, 16) int8, as test_eight_bit.py makes it again.
+_SIZED, _FIXED = 2, {1: 8, 5: 4}  # wire types: length-delimited, and fixed width in bytes
+# A model of one MatMulInteger, (M, 64) uint8 times (64, 16) int8, as test_eight_bit.py builds it.
 _PROBE = bytes.fromhex(
     "08083a620a180a01610a0162120163220d4d61744d756c496e7465676572120570726f62655a140a0161120f0a0d0802"
     "12090a0312014d0a0208405a130a0162120e0a0c080312080a0208400a02081062140a0163120f0a0d080612090a0312"
@@ -27,16 +27,16 @@ _PROBE = bytes.fromhex(
 
 
 def suited(content: bytes) -> bytes:
-    """The ONNX file ``content`` with the weights of its eight-bit products as they are best multiplied here.
+    """The ONNX file ``content`` with the weights of its eight-bit products in the best form for this processor.
 
-    The same bytes where nothing is to be changed, or cannot be. Raises ValueError for what is no ONNX file.
+    The same bytes where nothing needs to change, or nothing can. Raises ValueError if it is not an ONNX file.
     """
     return _with_weights(content, _INT8 if signed_is_exact() else _UINT8) if _PRODUCT in content else content
 
 
 @lru_cache(maxsize=1)
 def signed_is_exact() -> bool:
-    """Whether this processor adds the largest products of uint8 with int8 exactly, found by trying."""
+    """Whether this processor adds the largest products of uint8 with int8 exactly, by trying it."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(_PROBE, options, providers=["CPUExecutionProvider"])
@@ -46,9 +46,9 @@ def signed_is_exact() -> bool:
 
 
 def _with_weights(content: bytes, wanted: int) -> bytes:
-    """``content`` with the constant weights of its eight-bit products of the type ``wanted``.
+    """``content`` with the constant weights of its eight-bit products as the type ``wanted``.
 
-    Only those that come with a constant zero point and that nothing else reads.
+    Only weights that have a constant zero point and no other use.
     """
     tensors, pairs, others = {}, [], []
     graphs = [field for field in _fields(content, _Field(0, 0, 0, len(content))) if field.number == _GRAPH]
@@ -73,7 +73,7 @@ def _with_weights(content: bytes, wanted: int) -> bytes:
 
 
 def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[bytes], wanted: int) -> bool:
-    """Whether a weight and its zero point are there, of the other type, one byte a number, and read by no other."""
+    """Whether a weight and its zero point are constant, of the other type, one byte each, and used nowhere else."""
     if len(pair) != 2 or not all(name in tensors and name not in others for name in pair):
         return False
     for tensor in (tensors[name] for name in pair):
@@ -81,7 +81,7 @@ def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[b
         if kind is None or content[kind.begin] != _UINT8 + _INT8 - wanted:
             return False
         if numbers is None and (numbers := tensor.get(_NUMBERS)):
-            # Written one by one, each below 128 in one byte, as all are in a zero point of 0.
+            # Written one by one, each below 128 in one byte, as in a zero point of 0.
             together = content[numbers.at] == _NUMBERS << 3 | _SIZED
             small = max(content[numbers.begin : numbers.end], default=0) < 0x80
             numbers = numbers if together and small else None
@@ -91,7 +91,7 @@ def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[b
 
 
 class _Field(NamedTuple):
-    """A field of a protobuf message: its number, and where its key, its value and its end are."""
+    """A field of a protobuf message: its number, and the offsets of its key, value and end."""
 
     number: int
     at: int
@@ -105,7 +105,6 @@ def _values(content: bytes, message: _Field, number: int) -> list[bytes]:
 
 
 def _fields(content: bytes, message: _Field) -> Iterator[_Field]:
-    """A message's fields."""
     at = message.begin
     while at < message.end:
         key, begin = _varint(content, at)
@@ -123,7 +122,7 @@ def _fields(content: bytes, message: _Field) -> Iterator[_Field]:
 
 
 def _varint(content: bytes, begin: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """A number, and its end offset."""
     value = shift = 0
     while begin < len(content):
         byte = content[begin]

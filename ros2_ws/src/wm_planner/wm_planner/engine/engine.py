@@ -1,8 +1,8 @@
-"""Runs the four files of a bundle with onnxruntime, on the best execution provider that really works.
+"""Runs the four files of a bundle with onnxruntime, on the best execution provider that works.
 
 Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector inputs, C channels, K cameras, M any
-number. After the first calls at their largest N and M nothing grows any more. Arrays that are called the engine's own
-are overwritten by the next call of the same function.
+number. After the first calls at the largest N and M nothing is allocated. Arrays called the engine's own are
+overwritten by the next call of the same function.
 """
 
 import time
@@ -22,8 +22,8 @@ from wm_planner.engine.sessions import check_usable, open_session
 from wm_planner.errors import EngineError
 
 _SCORES = ("reward", "continue", "value")
-_DISAGREEMENT = ("disagreement", "value_disagreement")  # of models with an ensemble
-# What docs/architecture.md promises of each file: inputs, then outputs.
+_DISAGREEMENT = ("disagreement", "value_disagreement")  # only models with an ensemble
+# The interface of each file in docs/architecture.md: inputs, then outputs.
 _INTERFACE = {
     "observe.onnx": (("image", "vector", "previous_action", "belief", "is_first"), ("next_belief", "surprise")),
     "imagine.onnx": (("belief", "actions", "noise"), (*_SCORES, "beliefs")),
@@ -36,15 +36,15 @@ class Engine:
     """The bundle's four functions. Every output is checked to be finite (NonFiniteError)."""
 
     def __init__(self, bundle: Bundle, settings: EngineSettings, log: Callable[[str], None], enforce: bool = True):
-        """Open the sessions, and run the bundle's self-check, where it carries one; a provider that fails it is refused
-        if ``enforce`` says so.
+        """Open the sessions and run the bundle's self-check, if it has one; ``enforce`` refuses a provider that fails
+        it.
 
-        ``log`` takes a line for the provider chosen, for each one refused, and for the self-check. Raises EngineError
-        when no provider can run the bundle.
+        ``log`` gets a line for the chosen provider, each refused one and the self-check. Raises EngineError when no
+        provider can run the bundle.
         """
         self.manifest = bundle.manifest
-        self.self_check: SelfCheck | None = None  # of the provider chosen; None without one in the bundle
-        self.unsound: list[str] = []  # providers that failed it, and by what
+        self.self_check: SelfCheck | None = None  # of the chosen provider; None where the bundle has none
+        self.unsound: list[str] = []  # providers that failed it, and why
         self._bundle = bundle
         self._log = log
         self._functions = {}
@@ -65,10 +65,10 @@ class Engine:
         is_first: bool,
         camera_mask: np.ndarray | None = None,
     ) -> tuple[np.ndarray, float]:
-        """Take in one observation.
+        """Update the belief with one observation.
 
         ``image`` (C, height, width) uint8, ``vector`` (V,) physical units, ``previous_action`` (3,), ``belief``
-        (1, F), ``camera_mask`` (K,) 1.0 where the camera's picture is there; None: all are. Returns the new belief
+        (1, F), ``camera_mask`` (K,) 1.0 for each camera with a picture; None: all. Returns the new belief
         (1, F), the caller's own, and the surprise [nats].
         """
         cameras = len(self.manifest.image.cameras)
@@ -94,7 +94,7 @@ class Engine:
         return self._imagined("imagine_beliefs", belief, actions, noise)[0]
 
     def imagine_whole(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
-        """What ``imagine`` and ``imagine_beliefs`` say, in one call."""
+        """``imagine`` and ``imagine_beliefs`` in one call."""
         *scores, beliefs = self._imagined("imagine_whole", belief, actions, noise)
         return Imagined(*scores), beliefs
 
@@ -108,7 +108,7 @@ class Engine:
             raise EngineError(f"advance: expected at most {horizon} actions, the bundle's horizon, found {steps}")
         if steps == 0:
             return belief.copy()
-        padded = np.zeros((1, horizon, 3), np.float32)  # what follows the last action has no effect
+        padded = np.zeros((1, horizon, 3), np.float32)  # the padding has no effect
         padded[0, :steps] = actions
         return self.imagine_beliefs(belief, padded, self.zero_noise(1))[:, steps - 1].copy()
 
@@ -154,7 +154,7 @@ class Engine:
         return times
 
     def _try(self, provider: str, graph: bool, settings: EngineSettings) -> None:
-        check_usable(provider, map(self._bundle.file, BUNDLE_FILES))  # before TensorRT takes minutes for the first one
+        check_usable(provider, map(self._bundle.file, BUNDLE_FILES))  # before TensorRT spends minutes on the first one
         sessions = {}
         for name in BUNDLE_FILES:
             file = self._bundle.file(name)
@@ -180,7 +180,7 @@ class Engine:
         self._check_myself(provider, settings)
 
     def _check_myself(self, provider: str, settings: EngineSettings) -> None:
-        """Raise SelfCheckError where the files that were just opened do not answer as the bundle says."""
+        """Raise SelfCheckError unless the opened files answer as the bundle specifies."""
         if self._asked is None:
             return
         manifest = self.manifest
@@ -203,12 +203,11 @@ class Engine:
 
 
 def _row(values: np.ndarray) -> np.ndarray:
-    """(V,) to (1, V) float32."""
     return np.asarray(values, np.float32).reshape(1, -1)
 
 
 def _free_inputs(file: str, manifest: BundleManifest) -> dict[str, tuple[int, ...]]:
-    """The inputs of a file with any number of rows, and the dimensions of a row."""
+    """A file's inputs that take any number of rows, and a row's dimensions."""
     return {
         "imagine.onnx": {"actions": (manifest.horizon, 3), "noise": (manifest.horizon, manifest.latent.stochastic)},
         "decode.onnx": {"belief": (manifest.latent.belief,)},
@@ -216,7 +215,7 @@ def _free_inputs(file: str, manifest: BundleManifest) -> dict[str, tuple[int, ..
 
 
 def _check_interface(file: Path, session: ort.InferenceSession, manifest: BundleManifest) -> None:
-    """Raise EngineError unless a file has the inputs and outputs that docs/architecture.md promises of it."""
+    """Raise EngineError unless a file has the inputs and outputs given in docs/architecture.md."""
     inputs, outputs = _INTERFACE[file.name]
     if file.name == "observe.onnx" and len(manifest.image.cameras) > 1:
         inputs = (*inputs, "camera_mask")

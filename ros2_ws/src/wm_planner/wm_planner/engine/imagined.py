@@ -1,4 +1,4 @@
-"""What is known of imagined futures. Imports no onnxruntime: parameters are checked where there is none."""
+"""The result of imagining. Without onnxruntime: parameters are also checked where it is not installed."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Imagined:
-    """What imagine.onnx says of N candidates: each (N, H) float32; entry h is the state reached by action h.
+    """imagine.onnx's output for N candidates: each (N, H) float32; entry h is the state reached by action h.
 
     ``disagreement`` and ``value_disagreement`` are the standard deviation of reward and value over the members of
     the model's ensemble, None for a model without one.

@@ -1,6 +1,6 @@
-"""A policy file: one onnxruntime session that gives the command for a picture, without a belief.
+"""A policy file: one onnxruntime session that maps a picture to a command, without a belief.
 
-What such a file is, is in docs/cloning.md. Shapes: N rows, here always one; V vector inputs; C channels.
+docs/cloning.md describes the format. Shapes: N rows, here always one; V vector inputs; C channels.
 """
 
 import time
@@ -19,12 +19,12 @@ from wm_planner.engine.providers import CPU, EngineSettings, first_that_works, p
 from wm_planner.engine.sessions import open_session
 from wm_planner.errors import ConfigError, EngineError
 
-_REMEDY = "write the file with `ros2 run wm_training clone`, or as docs/cloning.md says"
+_REMEDY = "write the file with `ros2 run wm_training clone`, or as docs/cloning.md describes"
 
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """A checked policy file: where it is, what it says of itself, which inputs it has, and its bytes' SHA-256."""
+    """A checked policy file: its path, manifest, inputs, and the SHA-256 of its bytes."""
 
     path: Path
     manifest: PolicyManifest
@@ -33,11 +33,11 @@ class PolicyFile:
 
     @property
     def identity(self) -> str:
-        """Its id and the first digits of its hash: two of the same id may differ."""
+        """Its id and the first digits of its hash: two files may have the same id."""
         return f"{self.manifest.policy_id} ({self.sha256[:12]})"
 
     def check_fits(self, bundle: BundleManifest) -> None:
-        """Raise ConfigError unless it takes a bundle's pictures, vector inputs and rate."""
+        """Raise ConfigError unless its pictures, vector inputs and rate match the bundle's."""
         ours = self.manifest
         asked = {
             "pictures": (_spell_image(bundle.image), _spell_image(ours.image)),
@@ -79,8 +79,7 @@ class Policy:
     """A policy file that runs. Its action is checked to be finite (NonFiniteError)."""
 
     def __init__(self, file: PolicyFile, settings: EngineSettings, log: Callable[[str], None]):
-        """``log`` takes a line for the provider chosen and for each one refused. Raises EngineError when none can run
-        it."""
+        """``log`` gets a line for the chosen provider and each refused one. Raises EngineError when none can run it."""
         self._file = file
         self._log = log
         image = file.manifest.image
@@ -116,7 +115,7 @@ class Policy:
 
 
 def _check_interface(file: Path, session: ort.InferenceSession, manifest: PolicyManifest) -> None:
-    """Raise ConfigError unless a file has the inputs and outputs of a policy, in the shapes that it names itself."""
+    """Raise ConfigError unless a file has the inputs and outputs of a policy, in the shapes of its own manifest."""
     image = manifest.image
     inputs = {
         "image": ("tensor(uint8)", (image.channels, image.height, image.width)),
@@ -148,7 +147,7 @@ def _check_interface(file: Path, session: ort.InferenceSession, manifest: Policy
 
 
 def _spell_image(image: ImageSpec) -> str:
-    """Every field of it: what is spelled alike is alike."""
+    """All of its fields: specs that differ are spelled differently."""
     cameras = [
         f"{camera.name} {camera.source_width}x{camera.source_height}"
         + (f" cropped to top, left, height, width {camera.crop}" if camera.crop else "")

@@ -1,6 +1,6 @@
-"""The execution providers of onnxruntime, and the choice of the best one that really works.
+"""The execution providers of onnxruntime, and the choice of the best one that works.
 
-docs/gpu.md tells what to install for each.
+docs/gpu.md describes what to install for each.
 """
 
 import platform
@@ -24,10 +24,9 @@ class EngineSettings:
     """How onnxruntime runs.
 
     ``threads`` per call. ``spin`` keeps idle threads busy: faster alone, slower when the cores are shared with a
-    simulator. ``providers`` are tried in this order. The others are TensorRT's: ``fp16`` lets it compute in half
-    precision, ``engine_cache`` is the folder for its engines, "auto" or "off", ``engine_workspace_mb`` [MiB] the
-    memory that it may use for one layer.
-    """
+    simulator. ``providers`` are tried in this order. For TensorRT only: ``fp16`` allows half precision,
+    ``engine_cache`` is the folder for its engines, "auto" or "off", ``engine_workspace_mb`` [MiB] the memory it may use
+    for one layer."""
 
     threads: int = 1
     spin: bool = False
@@ -39,9 +38,9 @@ class EngineSettings:
 
 @dataclass(frozen=True)
 class Provider:
-    """What onnxruntime must be told of one execution provider.
+    """How onnxruntime uses one execution provider.
 
-    ``device`` is onnxruntime's name of the memory its tensors live in. ``options`` go with every file. With
+    ``device`` is onnxruntime's name of the memory for its tensors. ``options`` apply to every file. With
     ``graph_options`` the kernels of imagine.onnx, which is called again and again at the same shapes, are recorded once
     and replayed as one (a CUDA graph).
     """
@@ -58,7 +57,7 @@ class Provider:
 
 PROVIDERS = {
     TENSORRT: Provider("cuda", {"device_id": "0"}, {"trt_cuda_graph_enable": "1"}),
-    # float32 products stay float32: with TF32 the parity measured at export would not hold.
+    # float32 products stay float32: with TF32 the parity measured at export would be lost.
     CUDA: Provider(
         "cuda", {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}, {"enable_cuda_graph": "1"}
     ),
@@ -67,12 +66,12 @@ PROVIDERS = {
 
 
 def provider_named(name: str) -> Provider:
-    """What the table says of a provider; one that is not in it gets no options and must do with host memory."""
+    """A provider from the table; one not listed there gets no options and host memory."""
     return PROVIDERS.get(name, Provider())
 
 
 def half_precision(provider: str, settings: EngineSettings) -> str:
-    """What to add to a provider's name where it computes in half precision; nothing where it does not."""
+    """The suffix for a provider's name where it computes in half precision, else empty."""
     return " in half precision" if settings.fp16 and provider == TENSORRT else ""
 
 
@@ -85,10 +84,9 @@ def first_that_works(
 ) -> str:
     """Name of the first provider, in the order of ``settings``, with which ``attempt`` raises no EngineError.
 
-    ``attempt`` takes the provider, whether to record graphs, which is tried first where a provider can and ``graphs``
-    allows it, and the settings: those given, then without half precision. ``log`` takes a line for the one chosen, and
-    one for each that is installed and refused. Raises EngineError, which calls the model ``what``, when none works.
-    """
+    ``attempt`` takes the provider, whether to record graphs (tried first where the provider and ``graphs`` allow it),
+    and the settings: as given, then without half precision. ``log`` gets a line for the chosen provider, and one for
+    each that is installed and refused. Raises EngineError, which calls the model ``what``, when none works."""
     refusals, reasons, absent = [], set(), []
     for provider, graph, tried in _attempts(settings, graphs):
         half = half_precision(provider, tried)
@@ -126,10 +124,10 @@ def _attempts(settings: EngineSettings, graphs: bool) -> Iterator[tuple[str, boo
 def how_to_get(provider: str) -> str:
     """What to install for a provider that this build of onnxruntime lacks."""
     if provider not in _WORDS:
-        return "docs/gpu.md tells which there are"
+        return "docs/gpu.md lists them"
     if _JETSON.exists() or platform.machine() == "aarch64":
         return (
-            "on a Jetson install NVIDIA's onnxruntime-gpu wheel for this JetPack in the place of onnxruntime, "
+            "on a Jetson install NVIDIA's onnxruntime-gpu wheel for this JetPack instead of onnxruntime, "
             "see docs/gpu.md"
         )
-    return "install onnxruntime-gpu in the place of onnxruntime, see docs/gpu.md"
+    return "install onnxruntime-gpu instead of onnxruntime, see docs/gpu.md"

@@ -1,4 +1,4 @@
-"""The bundle's self-check: does the engine that is about to drive answer its questions as it says?"""
+"""The bundle's self-check: does the engine that will drive give the expected answers?"""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ from wm_bundle.self_check_measures import Functions, ask, differences
 
 from wm_planner.errors import EngineError
 
-# What to say of a bundle of an earlier version.
-NONE = "not done: the bundle carries none; bring it forward with `ros2 run wm_training upgrade_bundle`"
+# For a bundle of an earlier version.
+NONE = "not done: the bundle has none; upgrade it with `ros2 run wm_training upgrade_bundle`"
 
 
 class SelfCheckError(EngineError):
-    """A provider that runs the bundle and answers otherwise than it says."""
+    """A provider that runs the bundle but gives different answers."""
 
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """How far this machine is from the bundle's float32 answers, and how far it may be, by the names of
+    """This machine's differences from the bundle's float32 answers, and their limits, by the names of
     wm_bundle.self_check_measures."""
 
     found: dict[str, float]
@@ -25,7 +25,7 @@ class SelfCheck:
 
     @property
     def failed(self) -> list[str]:
-        """What is beyond its limit."""
+        """Names of the measures beyond their limits."""
         return [name for name, limit in self.limits.items() if not self.found[name] <= limit]  # also NaN
 
     def __str__(self) -> str:
@@ -44,6 +44,6 @@ class SelfCheck:
 def check(
     functions: Functions, asked: tuple[Questions, Answers], limits: dict[str, float], discount: float
 ) -> SelfCheck:
-    """Ask ``functions``; ``limits`` and ``discount`` of the bundle. Raises EngineError."""
+    """Run it on ``functions``; ``limits`` and ``discount`` are the bundle's. Raises EngineError."""
     questions, expected = asked
     return SelfCheck(differences(questions, expected, ask(functions, questions, discount)), limits)

@@ -22,15 +22,15 @@ from wm_planner.engine.tensorrt import (
 )
 from wm_planner.errors import EngineError
 
-_MOST_CANDIDATES = 4096  # TensorRT builds its engines for numbers up to this one, once
-_EIGHT_BIT = (b"MatMulInteger", b"DynamicQuantizeLinear")  # names of operators, as they stand in the file
+_MOST_CANDIDATES = 4096  # TensorRT builds its engines once, for up to this many
+_EIGHT_BIT = (b"MatMulInteger", b"DynamicQuantizeLinear")  # operator names, as in the file
 _LIBRARIES = {TENSORRT: "libonnxruntime_providers_tensorrt.so", CUDA: "libonnxruntime_providers_cuda.so"}
 
 
 def check_usable(provider: str, files: Iterable[Path]) -> None:
     """Raise EngineError for a provider not in this build, and for a GPU where one of ``files`` has eight-bit products.
 
-    No GPU provider has them all: their factors would travel to the processor and the results back, in every step.
+    No GPU provider supports them all: tensors would travel to the processor and back in every step.
     """
     if provider not in ort.get_available_providers():
         raise EngineError(f"not in this build of onnxruntime {ort.__version__}")
@@ -56,27 +56,27 @@ def open_session(
     most: int = _MOST_CANDIDATES,
     log: Callable[[str], None] = lambda line: None,
 ):
-    """An onnxruntime.InferenceSession of ``file``, which really runs on ``provider``.
+    """An onnxruntime.InferenceSession of ``file`` that really runs on ``provider``.
 
-    ``graph`` asks for the provider's graph options. ``free``: the inputs whose first dimension is free, by name, with
-    their other dimensions; ``most`` is the largest that the first one will be. ``log`` takes a line where opening takes
-    minutes, and one for what is left to the processor. Raises EngineError with the reason when it cannot be had.
+    ``graph`` selects the provider's graph options. ``free``: the inputs whose first dimension is free, by name, with
+    their other dimensions; ``most`` is the largest that the first one will be. ``log`` gets a line where opening takes
+    minutes, and one for what remains on the processor. Raises EngineError with the reason for a failure.
     """
     check_usable(provider, [file])
     on_gpu = provider_named(provider).on_gpu
     if on_gpu:
-        ort.set_default_logger_severity(4)  # what a provider cannot load is told below, in one line
+        ort.set_default_logger_severity(4)  # load failures are reported below, in one line
     chosen = [(provider, _options(file, provider, settings, graph, free or {}, most, log))]
-    if provider == TENSORRT:  # for what TensorRT does not know
+    if provider == TENSORRT:  # for operators that TensorRT lacks
         chosen.append((CUDA, PROVIDERS[CUDA].options))
     if on_gpu:
         _load_libraries()
     try:
-        # Without the wrapper's own fall-back: it prints, and hides the reason.
+        # Without the wrapper's fallback: it prints, and hides the reason.
         session = ort.InferenceSession(
             _model(file, on_gpu), _session_options(settings, on_gpu), providers=chosen, enable_fallback=0
         )
-    except Exception as error:  # onnxruntime's exceptions have no common base class of their own
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         raise EngineError(f"{file} cannot be loaded: {_why(provider) or first_line(error)}") from error
     if session.get_providers()[0] != provider:  # onnxruntime falls back silently
         reason = _why(provider) or f"onnxruntime fell back to {session.get_providers()[0]}"
@@ -87,24 +87,24 @@ def open_session(
 
 
 def _model(file: Path, on_gpu: bool) -> str | bytes:
-    """What onnxruntime opens: the file, or its bytes with eight-bit weights that the processor multiplies exactly."""
+    """The file, or its bytes with eight-bit weights in the form that this processor multiplies exactly."""
     if on_gpu or (changed := suited(content := file.read_bytes())) == content:
         return str(file)
     return changed
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an exception's message: onnxruntime appends its call stack."""
+    """The first line of the message: onnxruntime appends its call stack."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
 def left_to_processor(session: ort.InferenceSession) -> str:
-    """How many operators of which kind the processor computes, as "2 Cast, 1 Shape"; empty for none, and before
-    onnxruntime 1.24, which does not tell."""
+    """Count and kind of the operators computed on the processor, as "2 Cast, 1 Shape"; empty for none, and before
+    onnxruntime 1.24, which does not report it."""
     try:
         parts = session.get_provider_graph_assignment_info()
-    except Exception:  # of no common base; a line for the log keeps no model from running
+    except Exception:  # no common base; a log line must not stop a model from running
         return ""
     kinds = Counter(node.op_type for part in parts if part.ep_name == CPU for node in part.get_nodes())
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
@@ -125,39 +125,39 @@ def _options(
         return options
     precision, here = set_precision(settings.fp16), this_platform()
     folder = None
-    if "unknown" not in (here.tensorrt, here.gpu):  # else onnxruntime will say what is missing
+    if "unknown" not in (here.tensorrt, here.gpu):  # else onnxruntime will report what is missing
         folder = _made(engine_folder(settings.engine_cache, file, precision, here), log)
         if not engines_kept(folder):
-            how_long = "every time: there is no engine cache" if folder is None else f"once; kept in {folder}"
-            log(f"TensorRT builds the engines of {file.name} in {precision}: some minutes, {how_long}")
+            how_long = "every time, without an engine cache" if folder is None else f"once; kept in {folder}"
+            log(f"TensorRT builds the engines of {file.name} in {precision}: this takes minutes, {how_long}")
     options |= tensorrt_options(settings.fp16, settings.engine_workspace_mb, folder)
     return options | profile_options(free, most) if free else options
 
 
 def _made(folder: Path | None, log: Callable[[str], None]) -> Path | None:
-    """``folder``, made where it is missing; None where that cannot be."""
+    """``folder``, created if missing; None where that fails."""
     try:
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is in it is executed
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # its contents are executed
     except OSError as error:
-        log(f"engines cannot be kept: {error}; set engine_cache to a folder of your own")
+        log(f"engines cannot be kept: {error}; set engine_cache to a folder that you own")
         return None
     return folder
 
 
 @lru_cache(maxsize=1)
 def _load_libraries() -> None:
-    """Load NVIDIA's libraries where they came as wheels, which onnxruntime does not look for by itself."""
+    """Load NVIDIA's libraries from their wheels, where onnxruntime does not look by itself."""
     if hasattr(ort, "preload_dlls"):
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints what is missing; ``_why`` tells that
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what is missing; ``_why`` reports that
             ort.preload_dlls()
 
 
 def _why(provider: str) -> str:
-    """Why a GPU provider did not start, empty where that is not seen from here."""
+    """Why a GPU provider did not start, empty where unknown."""
     if provider not in _LIBRARIES:
         return ""
-    # Only now, and not before onnxruntime tried: the library needs to be told of its host when it is loaded.
+    # Only after onnxruntime tried: the library must be given its host when it is loaded.
     for name in (TENSORRT, CUDA) if provider == TENSORRT else (CUDA,):
         try:
             ctypes.CDLL(str(Path(ort.__file__).parent / "capi" / _LIBRARIES[name]))
@@ -174,9 +174,9 @@ def _session_options(settings: EngineSettings, on_gpu: bool) -> ort.SessionOptio
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # A memory plan is kept for every shape ever seen, and the number of candidates follows the deadline.
+    # A memory plan would be kept for every shape, and the number of candidates varies with the deadline.
     options.enable_mem_pattern = False
-    options.log_severity_level = 4  # what fails comes back as an exception, with its reason
+    options.log_severity_level = 4  # failures raise an exception that has the reason
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spin else "0")
     if on_gpu:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

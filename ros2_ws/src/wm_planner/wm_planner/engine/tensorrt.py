@@ -1,8 +1,8 @@
-"""What onnxruntime tells TensorRT: its precision, its limits, and where the engines that it builds are kept.
+"""TensorRT's options in onnxruntime: precision, limits, and where its engines are kept.
 
-TensorRT compiles a model into an *engine* for one GPU and one TensorRT, which takes minutes. onnxruntime names an
-engine's file by the model's nodes, not by its weights: two training runs of one architecture would share it. So every
-model file gets a folder of its own, named by its hash.
+TensorRT compiles a model into an *engine* for one GPU and one TensorRT version, which takes minutes. onnxruntime names
+an engine's file by the model's nodes, not its weights: two training runs of one architecture would share it. So every
+model file gets its own folder, named by its hash.
 """
 
 import ctypes
@@ -17,16 +17,16 @@ from wm_bundle.files import sha256_of
 from wm_bundle.onnx_runtime import onnxruntime as ort
 
 AUTO, OFF = "auto", "off"  # values of the parameter engine_cache that are not folders
-_TYPICAL_CANDIDATES = 64  # engines are tuned for so many
+_TYPICAL_CANDIDATES = 64  # engines are tuned for this many
 _MEBIBYTE = 2**20
-_TF32 = "NVIDIA_TF32_OVERRIDE"  # NVIDIA's libraries round no product to TF32 where this is 0
+_TF32 = "NVIDIA_TF32_OVERRIDE"  # at 0 NVIDIA's libraries do not round products to TF32
 _LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.11", "libnvinfer.so.8")
 _MAJOR, _MINOR = 75, 76  # CUdevice_attribute: compute capability
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What an engine is built by and for, and valid with: versions, and the first GPU's name."""
+    """What an engine depends on: versions, and the first GPU's name."""
 
     onnxruntime: str
     tensorrt: str
@@ -34,8 +34,8 @@ class Platform:
 
 
 def engine_folder(engine_cache: str, file: Path, precision: str, platform: Platform) -> Path | None:
-    """The folder for the engines of the model ``file``; None where ``engine_cache`` is "off". Raises OSError for a
-    model that cannot be read."""
+    """The folder for the engines of the model ``file``; None where ``engine_cache`` is "off". Raises OSError for an
+    unreadable model."""
     if engine_cache == OFF:
         return None
     root = _user_cache() if engine_cache == AUTO else Path(engine_cache).expanduser().resolve()
@@ -44,9 +44,9 @@ def engine_folder(engine_cache: str, file: Path, precision: str, platform: Platf
 
 
 def tensorrt_options(fp16: bool, workspace_mb: int, folder: Path | None) -> dict[str, str]:
-    """Options of onnxruntime's TensorRT provider; ``folder`` keeps the engines, None: they are built every time.
+    """Options of onnxruntime's TensorRT provider; ``folder`` keeps the engines, None: they are rebuilt every time.
 
-    One folder up are the measured times of kernels, with which the next model's engines are built faster.
+    Its parent holds the kernel timings, which speed up building the next model's engines.
     """
     options = {"trt_fp16_enable": "1" if fp16 else "0", "trt_max_workspace_size": str(workspace_mb * _MEBIBYTE)}
     if folder is not None:
@@ -60,8 +60,8 @@ def tensorrt_options(fp16: bool, workspace_mb: int, folder: Path | None) -> dict
 
 
 def profile_options(free: Mapping[str, tuple[int, ...]], most: int) -> dict[str, str]:
-    """The range of shapes to build for: without it TensorRT builds anew, for seconds, at every new shape. ``free`` and
-    ``most`` as of ``open_session``."""
+    """The range of shapes to build for: without it TensorRT rebuilds, for seconds, at every new shape. ``free`` and
+    ``most`` as in ``open_session``."""
 
     def shapes(count: int) -> str:
         return ",".join(f"{tensor}:{'x'.join(str(size) for size in (count, *rest))}" for tensor, rest in free.items())
@@ -74,11 +74,10 @@ def profile_options(free: Mapping[str, tuple[int, ...]], most: int) -> dict[str,
 
 
 def set_precision(fp16: bool) -> str:
-    """Bring this process to the precision asked for, and name it: float32, fp16, or tf32.
+    """Set this process's precision, and return its name: float32, fp16 or tf32.
 
     TensorRT rounds the factors of float32 products to TF32 unless the environment forbids it, and the parity measured
-    at export would not hold. A variable that is set already decides. Call it before NVIDIA's libraries are loaded.
-    """
+    at export would be lost. A variable that is already set wins. Call it before NVIDIA's libraries are loaded."""
     if fp16:
         return "fp16"
     return "float32" if os.environ.setdefault(_TF32, "0") == "0" else "tf32"
@@ -91,7 +90,7 @@ def engines_kept(folder: Path | None) -> bool:
 
 @lru_cache(maxsize=1)
 def this_platform() -> Platform:
-    """What would build an engine in this process, "unknown" for what is not there."""
+    """What an engine built in this process depends on, "unknown" for what is missing."""
     return Platform(ort.__version__, tensorrt_version(), gpu_name())
 
 
@@ -130,7 +129,7 @@ def tensorrt_version() -> str:
 
 
 def _user_cache() -> Path:
-    """By the XDG base directory specification, which ignores a path that is not absolute."""
+    """Following the XDG base directory specification, which ignores a path that is not absolute."""
     told = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (told if told.is_absolute() else Path.home() / ".cache") / "wm_planner" / "tensorrt"
 

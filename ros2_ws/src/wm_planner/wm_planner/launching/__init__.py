@@ -1,1 +1,1 @@
-"""What the launch files are made of."""
+"""Building blocks of the launch files."""

@@ -1,4 +1,4 @@
-"""What the launch files read their arguments with."""
+"""Declaring and reading launch arguments."""
 
 import math
 import shlex
@@ -11,8 +11,8 @@ from wm_planner.pilot.preflight import check
 
 
 def declared(entries: Sequence[tuple[str, object, str]]) -> list:
-    """Launch arguments of names, defaults and descriptions; where the default is a bool, true and false are allowed."""
-    from launch.actions import DeclareLaunchArgument  # only launch files have it
+    """Launch arguments of names, defaults and descriptions; for a bool default only true and false are allowed."""
+    from launch.actions import DeclareLaunchArgument  # only needed in launch files
 
     return [
         DeclareLaunchArgument(name, default_value=str(default).lower(), choices=["true", "false"], description=text)
@@ -23,8 +23,8 @@ def declared(entries: Sequence[tuple[str, object, str]]) -> list:
 
 
 def value(context, name, kind=str):
-    """A launch argument's value as a `kind`; raises RuntimeError where that cannot be."""
-    from launch.substitutions import LaunchConfiguration  # only launch files have it
+    """A launch argument's value as a `kind`. Raises RuntimeError if it is not one."""
+    from launch.substitutions import LaunchConfiguration  # only needed in launch files
 
     text = LaunchConfiguration(name).perform(context)
     try:
@@ -34,8 +34,8 @@ def value(context, name, kind=str):
 
 
 def check_planner(parameters: Mapping, period_s: float | None = None) -> None:
-    """Raise RuntimeError, before anything is started, for what the planner would refuse of these parameters, also for
-    a bundle of another control period than the simulator's ``period_s`` [s]."""
+    """Raise RuntimeError, before anything starts, for parameters that the planner would refuse, and for a bundle whose
+    control period is not the simulator's ``period_s`` [s]."""
     try:
         manifest = check(parameters)
     except PlannerError as error:
@@ -51,7 +51,7 @@ def check_planner(parameters: Mapping, period_s: float | None = None) -> None:
 def assignments(
     text: str, argument: str = "parameters", not_set: Sequence[str] = NOT_SET
 ) -> dict[str, bool | int | float | str]:
-    """Parameters of the planner from 'NAME=VALUE NAME=VALUE', none of ``not_set``.
+    """Planner parameters from 'NAME=VALUE NAME=VALUE', none of ``not_set``.
 
     Raises RuntimeError, naming the launch ``argument``, for one that the planner does not have.
     """

@@ -1,4 +1,4 @@
-"""``NAME=VALUE``, as commands and launch files take the planner's parameters."""
+"""``NAME=VALUE``, the form of planner parameters in commands and launch files."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -7,12 +7,12 @@ from wm_bundle.processes.suggestions import did_you_mean
 
 from wm_planner.config import PlannerConfig
 
-NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters that other options decide
+NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters set by other options
 Assignment = tuple[str, bool | int | float | str]
 
 
 def assignment(text: str, not_set: Sequence[str] = NOT_SET) -> Assignment:
-    """``NAME=VALUE`` as a planner parameter, none of ``not_set``, of the type it has there. Raises ValueError."""
+    """``NAME=VALUE`` as a planner parameter, none of ``not_set``, with its declared type. Raises ValueError."""
     name, equals, value = text.partition("=")
     kinds = {field.name: type(field.default) for field in fields(PlannerConfig) if field.name not in not_set}
     if not equals or name not in kinds:

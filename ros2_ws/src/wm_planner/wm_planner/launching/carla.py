@@ -1,6 +1,6 @@
 """CARLA's ROS bridge and the car in launch files: upstream's bridge and its fork have the same programs.
 
-The programs are started themselves, not through the bridge's own launch files: those end the whole launch without an
+The programs are started directly, not through the bridge's own launch files: those end the whole launch without an
 error when the bridge fails.
 """
 
@@ -15,13 +15,13 @@ from wm_planner.launching.nodes import unexpected_end
 from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_cameras
 
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
-SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s are too short for a server that loads a map
-LONGEST_TICK_S = 0.1  # CARLA's physics wants less
+SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s is too short for a server that loads a map
+LONGEST_TICK_S = 0.1  # CARLA's physics needs less
 
 
 @dataclass(frozen=True)
 class Bridge:
-    """What the bridge is told. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs in
+    """The bridge's settings. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs in
     real time, and only the cameras keep that tick. Raises RuntimeError for a tick that CARLA refuses."""
 
     host: str
@@ -39,7 +39,7 @@ class Bridge:
             )
 
     def parameters(self) -> dict:
-        """Of the node; in synchronous mode every tick waits for its command."""
+        """Parameters of the node; in synchronous mode every tick waits for its command."""
         return {
             "use_sim_time": True,
             "host": self.host,
@@ -56,11 +56,11 @@ class Bridge:
 
 
 def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
-    """The actions that start the bridge and spawn the car of the file ``spawn`` for the ``bundle`` (a folder).
+    """Actions that start the bridge and spawn the car of the file ``spawn`` for the ``bundle`` (a folder).
 
-    Raises RuntimeError where the bridge is not installed, or the file does not go with the bundle.
+    Raises RuntimeError where the bridge is not installed, or the file does not match the bundle.
     """
-    from launch_ros.actions import Node  # only launch files have it
+    from launch_ros.actions import Node  # only needed in launch files
 
     _require_installed()
     objects = temporary_json("carla_spawn_", {"objects": spawned_objects(bridge, spawn, bundle)})
@@ -78,7 +78,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
             (
                 "carla_spawn_objects",
                 "carla_spawn_objects",
-                "spawner of the car",
+                "car spawner",
                 {"objects_definition_file": objects, "spawn_sensors_only": False},
             ),
         )
@@ -99,8 +99,8 @@ def _require_installed() -> None:
 
 
 def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
-    """The objects of the file ``spawn`` as this run needs them. Raises RuntimeError for a file that cannot be used, or
-    whose car lacks a camera of the ``bundle``."""
+    """The objects of the file ``spawn`` for this run. Raises RuntimeError for an unusable file, or one whose car lacks
+    a camera of the ``bundle``."""
     try:
         objects = fitting_objects(read_objects(spawn), bridge, spawn)
         car = next(entry for entry in objects if has_sensors(entry))

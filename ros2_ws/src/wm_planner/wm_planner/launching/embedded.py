@@ -1,4 +1,5 @@
-"""The built-in simulator in launch files: the arguments ``world`` and ``objects_definition_file``, and what follows."""
+"""The built-in simulator in launch files: the arguments ``world`` and ``objects_definition_file``, and what they
+mean."""
 
 import importlib
 from pathlib import Path
@@ -11,7 +12,7 @@ from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_embe
 
 def embedded_arguments() -> list:
     """The launch arguments that ``embedded_parameters`` reads."""
-    from launch.actions import DeclareLaunchArgument  # only launch files have it
+    from launch.actions import DeclareLaunchArgument  # only needed in launch files
 
     try:
         worlds = importlib.import_module("wm_sim.worlds")
@@ -25,17 +26,17 @@ def embedded_arguments() -> list:
         DeclareLaunchArgument(
             "objects_definition_file",
             default_value="",
-            description="Embedded: spawn file (JSON) of the car's cameras and other sensors, as CARLA's spawner takes "
-            "it; empty: one camera, rgb_front.",
+            description="Embedded: spawn file (JSON) of the car's cameras and other sensors, in CARLA's format; "
+            "empty: one camera, rgb_front.",
         ),
     ]
 
 
 def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, str]:
-    """The simulator's parameters by these arguments.
+    """The simulator's parameters from these arguments.
 
-    Raises RuntimeError for a spawn file that cannot be used, and where the car ``role_name`` lacks a camera of the
-    ``bundle`` (a folder; empty: none drives).
+    Raises RuntimeError for an unusable spawn file, and where the car ``role_name`` lacks a camera of the ``bundle`` (a
+    folder; empty: no planner).
     """
     file = value(context, "objects_definition_file")
     path = str(Path(file).expanduser().absolute()) if file else ""

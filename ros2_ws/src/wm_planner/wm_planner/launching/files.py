@@ -1,4 +1,4 @@
-"""Files that a launch makes for its nodes, and deletes when it ends."""
+"""Temporary files of a launch."""
 
 import atexit
 import json
@@ -16,9 +16,8 @@ def temporary_json(prefix: str, content) -> str:
 
 
 def parameter_file(values: Mapping[str, bool | int | float | str]) -> str:
-    """A file of a node's parameters, for ``parameters=[…]``.
+    """A file of node parameters, for ``parameters=[…]``.
 
-    JSON is YAML whose strings are quoted. A dictionary would be written by launch as YAML without quotes, where ROS
-    takes a word such as 123E5 or nan for a number.
-    """
+    JSON is YAML with quoted strings. From a dictionary, launch would write YAML without quotes, where ROS reads a word
+    such as 123E5 or nan as a number."""
     return temporary_json("launch_parameters_", {"/**": {"ros__parameters": dict(values)}})

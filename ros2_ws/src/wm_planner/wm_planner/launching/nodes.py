@@ -12,15 +12,15 @@ PLANNER = "wm_planner"  # the name of its node
 def unexpected_end(part: str, event, context) -> None:
     """Raise RuntimeError, which ends the launch with an error, unless the launch is ending anyway.
 
-    ``part`` names the process for people; ``event`` and ``context`` are what launch gives to ``on_exit``.
+    ``part`` names the process in the message; ``event`` and ``context`` are those of launch's ``on_exit``.
     """
     if not context.is_shutdown:
         raise RuntimeError(f"the {part} ended with exit code {event.returncode}; its last lines say why")
 
 
 def planner(parameters: Mapping[str, bool | int | float | str]):
-    """The launch action of a planner that configures and activates itself."""
-    from launch_ros.actions import LifecycleNode  # only launch files have it
+    """The launch action for a planner that configures and activates itself."""
+    from launch_ros.actions import LifecycleNode  # only needed in launch files
 
     return LifecycleNode(
         package="wm_planner",
@@ -34,9 +34,9 @@ def planner(parameters: Mapping[str, bool | int | float | str]):
 
 
 def recorder(file: str, role_name: str):
-    """The launch action that records a drive of ``role_name`` to ``file`` (.mcap).
+    """The launch action to record a drive of ``role_name`` to ``file`` (.mcap).
 
-    It ends with the simulator or with the launch. The launch fails where the recording is incomplete, at its end too.
+    It ends with the simulator or with the launch. An incomplete recording fails the launch, also at its end.
     """
     from launch_ros.actions import Node
 

@@ -1,7 +1,7 @@
-"""What the planner and the command watchdog are told of the simulator, or vehicle, that they drive.
+"""Parameters of the planner and the command watchdog for the simulator, or vehicle, that they drive.
 
-Each has a file in ``config/simulators``: the parameters of both nodes as in any ROS 2 parameter file, with
-``{role_name}`` where the car's name belongs.
+Each has a ROS 2 parameter file in ``config/simulators``, with the parameters of both nodes and
+``{role_name}`` for the car's name.
 """
 
 from pathlib import Path
@@ -12,24 +12,24 @@ from ament_index_python.packages import get_package_share_directory
 FILES = {"embedded": "wm_sim.yaml", "carla": "carla_bridge.yaml", "carla_native": "carla_native.yaml"}
 SIMULATORS = (*FILES, "none")
 NODES = ("wm_planner", "wm_command_watchdog")
-_BRIDGES_ROLE_NAME, _NATIVE_ROLE_NAME = "ego_vehicle", "hero"  # CARLA itself listens to a car named hero only
+_BRIDGES_ROLE_NAME, _NATIVE_ROLE_NAME = "ego_vehicle", "hero"  # CARLA itself listens only to a car named hero
 _KINDS = (bool, int, float, str)
 
 
 def role_name_of(simulator: str, given: str) -> str:
-    """The car's name in its topics: ``given``, or the simulator's own where that is empty."""
+    """The car's name in topics: ``given``, or the simulator's default where that is empty."""
     return given or (_NATIVE_ROLE_NAME if simulator == "carla_native" else _BRIDGES_ROLE_NAME)
 
 
 def node_parameters(simulator: str, role_name: str, file: str = "") -> dict[str, dict]:
-    """Parameters by the names of ``NODES``, of ``file`` or, where that is empty, of the simulator's own.
+    """Parameters by the names of ``NODES``, from ``file`` or, where that is empty, from the simulator's own.
 
-    Raises RuntimeError for a file that cannot be used; the nodes check the values themselves.
+    Raises RuntimeError for an unusable file; the nodes check the values themselves.
     """
     if not file and simulator not in FILES:
         raise RuntimeError(
-            "simulator:=none drives a car that runs already: name its topics with topics:=FILE, a copy "
-            "of one of the files in share/wm_planner/config/simulators (docs/vehicle.md)"
+            "simulator:=none drives a car that is already running: name its topics with topics:=FILE, a copy "
+            "of a file in share/wm_planner/config/simulators (docs/vehicle.md)"
         )
     default = Path(get_package_share_directory("wm_planner"), "config", "simulators", FILES.get(simulator, ""))
     path = Path(file).expanduser() if file else default

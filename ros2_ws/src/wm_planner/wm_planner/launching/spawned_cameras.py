@@ -1,4 +1,4 @@
-"""Whether a simulator gives its car the cameras that a bundle was trained with."""
+"""Checks that a simulated car has the cameras that a bundle was trained with."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from wm_bundle import ImageSpec
 from wm_bundle.spawn_file import SpawnFileError, cameras_in
 
-BUILT_IN_CAMERA = "rgb_front"  # what the built-in simulator has without a spawn file
+BUILT_IN_CAMERA = "rgb_front"  # of the built-in simulator without a spawn file
 
 Sizes = Mapping[str, tuple[int, int]]
 """Width and height [px] of cameras by their names."""
@@ -19,7 +19,7 @@ def cameras_of_spec(image: ImageSpec) -> dict[str, tuple[int, int]]:
 
 
 def cameras_of_bundle(folder: str) -> dict[str, tuple[int, int]]:
-    """The cameras of the bundle in a folder; none for one that cannot be read, which the planner will refuse."""
+    """The cameras of the bundle in a folder; none for an unreadable one, which the planner will refuse."""
     try:
         cameras = json.loads(Path(folder).expanduser().joinpath("bundle.json").read_text())["image"]["cameras"]
         return {camera["name"]: (camera["source_width"], camera["source_height"]) for camera in cameras}
@@ -28,8 +28,8 @@ def cameras_of_bundle(folder: str) -> dict[str, tuple[int, int]]:
 
 
 def require_cameras(expected: Sizes, found: Sizes, bundle: str | Path, where: str) -> None:
-    """Raise SpawnFileError unless every camera that ``bundle`` expects is ``found``, in its size; ``where`` names what
-    says which cameras there are."""
+    """Raise SpawnFileError unless every camera of ``bundle`` is among those ``found``, in its size. ``where`` names the
+    source of ``found``."""
     if any(found.get(name) != size for name, size in expected.items()):
         raise SpawnFileError(
             f"{where}: the bundle {bundle} expects {_spell(expected)}, found "
@@ -40,9 +40,9 @@ def require_cameras(expected: Sizes, found: Sizes, bundle: str | Path, where: st
 def require_embedded_cameras(
     expected: Sizes, file: str | Path, role_name: str, bundle: str | Path, argument: str
 ) -> None:
-    """The same for the built-in simulator with this spawn file, empty for none, which ``argument`` names.
+    """The same for the built-in simulator with this spawn file, empty for none; ``argument`` names it in messages.
 
-    Raises SpawnFileError, also for a file that cannot be used.
+    Raises SpawnFileError, also for an unusable file.
     """
     if file:
         try:
@@ -53,7 +53,7 @@ def require_embedded_cameras(
     elif not set(expected) <= {BUILT_IN_CAMERA}:
         raise SpawnFileError(
             f"the bundle {bundle} expects {_spell(expected)}, and the built-in simulator has {BUILT_IN_CAMERA} only: "
-            f"name a spawn file with these cameras, {argument}FILE"
+            f"give a spawn file with these cameras, {argument}FILE"
         )
 
 

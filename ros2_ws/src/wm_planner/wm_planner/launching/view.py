@@ -1,6 +1,6 @@
 """The live view in launch files: the arguments ``view`` and ``view_port``, and what they start.
 
-A drive does not depend on who watches it: when the view ends, the launch says so and goes on.
+A drive does not depend on its viewers: when the view ends, the launch reports it and continues.
 """
 
 import os
@@ -19,27 +19,26 @@ _RVIZ_TOPICS = ("planner/candidates", "planner/future", "rgb_front/image")
 
 def view_arguments() -> list:
     """The launch arguments that ``view`` reads."""
-    from launch.actions import DeclareLaunchArgument  # only launch files have it
+    from launch.actions import DeclareLaunchArgument  # only needed in launch files
 
     return [
         DeclareLaunchArgument(
             "view",
             default_value="false",
             choices=list(CHOICES),
-            description="Live view; true: rviz2 where it is installed and there is a display, else foxglove_bridge "
-            "where it is installed, else web, a page on this machine.",
+            description="Live view; true: rviz2 if installed and a display is available, else foxglove_bridge "
+            "if installed, else web, a page on this machine.",
         ),
         DeclareLaunchArgument("view_port", default_value="8765", description="Port of the page or of foxglove_bridge."),
     ]
 
 
 def view(context, role_name: str, **parameters: str) -> list:
-    """The actions that the launch argument ``view`` asks for, none for ``false``.
+    """The actions for the launch argument ``view``, none for ``false``.
 
-    ``parameters`` are further ones of the page's node (camera, image_topic, …). Raises RuntimeError for a port that is
-    none, and where what was asked for is not installed.
-    """
-    from launch_ros.actions import Node  # only launch files have it
+    ``parameters`` are further ones of the page's node (camera, image_topic, …). Raises RuntimeError for an invalid
+    port, and where the requested viewer is not installed."""
+    from launch_ros.actions import Node  # only needed in launch files
 
     text, asked = value(context, "view_port"), value(context, "view")
     if not text.isdecimal() or int(text) > 65535:
@@ -74,7 +73,7 @@ def _installed(package: str) -> bool:
 def _need(package: str, debian: str) -> None:
     if not _installed(package):
         raise RuntimeError(
-            f"the package {package} is not installed: install ros-$ROS_DISTRO-{debian}, or take view:=web"
+            f"the package {package} is not installed: install ros-$ROS_DISTRO-{debian}, or use view:=web"
         )
 
 
@@ -82,7 +81,7 @@ def _foxglove(port: int) -> dict:
     _need("foxglove_bridge", "foxglove-bridge")
     layout = Path(get_package_share_directory("wm_planner"), "config", "planner.foxglove.json")
     print(f"live view: connect Foxglove to ws://127.0.0.1:{port} and import the layout {layout}", flush=True)
-    # Its own defaults let everybody in the network watch, and publish commands.
+    # Its defaults let everyone on the network watch, and publish commands.
     safe = ("-p", "address:=127.0.0.1", "-p", f"port:={port}", "-p", "capabilities:=[connectionGraph]")
     return {"package": "foxglove_bridge", "executable": "foxglove_bridge", "arguments": ["--ros-args", *safe]}
 
@@ -100,4 +99,4 @@ def _rviz(role_name: str) -> dict:
 
 def _tell_end(event, context) -> None:
     if not context.is_shutdown:
-        print(f"the live view has ended with exit code {event.returncode}; the drive goes on without it", flush=True)
+        print(f"the live view has ended with exit code {event.returncode}; the drive continues without it", flush=True)

@@ -1,4 +1,4 @@
-"""What /diagnostics says of the planner, in diagnostic_updater's form; without ROS."""
+"""The planner's lines on /diagnostics, in diagnostic_updater's format; without ROS."""
 
 import time
 from collections import deque
@@ -14,8 +14,8 @@ from wm_planner.engine.self_check import NONE
 from wm_planner.pilot.modes import Mode
 from wm_planner.planning.costs import make_costs
 
-WINDOW_S = 5.0  # rates, shares and percentiles are of this long
-_COMPLETE_SEARCH = 0.9  # share of the plans asked for; the rest is lost to single busy moments
+WINDOW_S = 5.0  # rates, shares and percentiles cover this long
+_COMPLETE_SEARCH = 0.9  # of the requested plans; single busy moments cost the rest
 
 
 class Level(IntEnum):
@@ -29,7 +29,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One line. ``values``: numbers as text, by names with units."""
+    """One line. ``values``: numbers, by names with units."""
 
     name: str
     level: Level
@@ -39,7 +39,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What stays the same while the node is configured."""
+    """Constant while the node is configured."""
 
     bundle_id: str
     provider: str
@@ -53,8 +53,8 @@ class EngineFacts:
 
 @dataclass(frozen=True)
 class CommandRecord:
-    """One command. ``surprise`` [nats], ``candidates`` and ``iterations``: of its plan; ``expected``: a brake that
-    belongs to every healthy drive."""
+    """One command. ``surprise`` [nats], ``candidates`` and ``iterations`` are its plan's; ``expected``: a brake that is
+    normal in a healthy drive."""
 
     mode: Mode
     reason: str
@@ -67,7 +67,7 @@ class CommandRecord:
 
 
 class _Window:
-    """What happened in the last ``WINDOW_S``, with its time."""
+    """Entries of the last ``WINDOW_S``, with their times."""
 
     def __init__(self, clock: Callable[[], float]):
         self._clock = clock
@@ -82,7 +82,7 @@ class _Window:
         return [entry for _, entry in self._entries]
 
     def rate_hz(self) -> float:
-        """Entries in a second, 0 with fewer than two."""
+        """Entries per second, 0 for fewer than two."""
         self._forget()
         span_s = self._entries[-1][0] - self._entries[0][0] if self._entries else 0.0
         return (len(self._entries) - 1) / span_s if span_s > 0.0 else 0.0
@@ -93,12 +93,12 @@ class _Window:
 
 
 class Diagnostics:
-    """Hears what happens, and says now and then how everything is."""
+    """Collects events, and reports on them when called."""
 
     def __init__(
         self, node: str, cameras: Sequence[str], engine: EngineFacts, *, clock: Callable[[], float] = time.monotonic
     ):
-        """``node``: its name, put before every line's; ``cameras``: their names, in the bundle's order."""
+        """``node``: its name, the prefix of every line's; ``cameras``: their names, in the bundle's order."""
         self._node = node
         self._cameras = tuple(cameras)
         self._engine = engine
@@ -115,12 +115,11 @@ class Diagnostics:
         self._counts = SynchroniserCounts()
 
     def take_image(self, camera: int) -> None:
-        """A picture of this camera arrived."""
         self._images[camera].add(None)
         self._image_s[camera] = self._clock()
 
     def take_command(self, record: CommandRecord, answers_image: bool) -> None:
-        """A command was sent. ``answers_image``: not the watchdog's, and not the last one."""
+        """A command was sent. ``answers_image``: false for the watchdog's, and the last one."""
         self._last = record
         if answers_image:
             self._answers.add(record)
@@ -136,10 +135,10 @@ class Diagnostics:
         topic_faults: Sequence[str],
         where: Callable[[], str] = str,
     ) -> list[Diagnosis]:
-        """Every line as of now.
+        """All lines.
 
-        ``counts`` of the synchroniser; ``plans`` that a search is to imagine; ``topic_faults``: what is wrong with the
-        topics' publishers and subscribers; ``where`` tells who publishes the cameras' topics while no image comes.
+        ``counts`` of the synchroniser; ``plans`` of a full search; ``topic_faults`` of the topics' publishers and
+        subscribers; ``where`` says who publishes the cameras' topics while no image arrives.
         """
         camera, self._counts = self._camera(counts, image_timeout_s, where), counts
         topics = "; ".join(topic_faults) or "publishers and subscribers fit"
@@ -176,7 +175,7 @@ class Diagnostics:
             level = Level.OK if seen and self._rests else Level.ERROR if seen else Level.STALE
             return self._line("camera", level, "; ".join([*silent, *filter(None, [where()])]), values)
         if counts.incomplete > self._counts.incomplete or counts.dropped > self._counts.dropped:
-            out_of_step = "cameras are not in step: frames without all pictures, or pictures that came too late"
+            out_of_step = "cameras are not in step: frames without all pictures, or pictures that arrived too late"
             return self._line("camera", Level.WARN, out_of_step, values)
         return self._line("camera", Level.OK, f"{min(window.rate_hz() for window in self._images):.1f} Hz", values)
 
@@ -205,7 +204,7 @@ class Diagnostics:
 
     def _engine_line(self, plans: int) -> Diagnosis:
         engine = self._engine
-        # Not the cautious ones of DEGRADED: those may be fewer on purpose.
+        # Not the cautious ones of DEGRADED: those may be fewer by design.
         planned = [
             record.candidates * record.iterations
             for record in self._answers.entries()
@@ -243,7 +242,7 @@ class Diagnostics:
 
 
 def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
-    """Plans that a search imagines when it has the time."""
+    """Plans that a search imagines when time allows."""
     if not config.searches:
         return 1
     return config.candidates // config.futures_per_plan(make_costs(config, has_ensemble)) * config.iterations

@@ -1,4 +1,4 @@
-"""The node's publishers and subscriptions, and whether those on the other side fit them."""
+"""The node's publishers and subscriptions, and whether their peers are compatible."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ PublisherEventCallbacks, SubscriptionEventCallbacks = event_callbacks()
 
 
 def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile:
-    """Volatile. Defaults are written out: else they could not be compared with those of others."""
+    """Volatile. Defaults are spelled out, for comparison with other endpoints."""
     return QoSProfile(
         depth=depth,
         reliability=reliability,
@@ -25,21 +25,21 @@ def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile
 
 
 RELIABLE = _keep_last(10)
-# For commands: only the newest counts, and DDS asks for the last one's receipt at once, not after seconds.
+# For commands: only the newest counts, and DDS requests its acknowledgement at once, not after seconds.
 LATEST = _keep_last(1)
-RECENT = _keep_last(2)  # for what is large and soon out of date
+RECENT = _keep_last(2)  # for large messages that are soon out of date
 # For pictures: only the newest counts, and a lost one is not worth a delay. Matches reliable publishers too.
 NEWEST = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
 
-_UNNAMED = "_NODE_NAME_UNKNOWN_"  # what rmw says of an endpoint whose node it has not heard of yet
-_NAME_WITHIN_S = 0.8  # less than the time between two looks of the diagnostics
+_UNNAMED = "_NODE_NAME_UNKNOWN_"  # rmw's name for an endpoint whose node is not discovered yet
+_NAME_WITHIN_S = 0.8  # shorter than the period of the diagnostics
 
 
 class Endpoints:
-    """Makes entities, destroys them all, and finds faults on the other side of their topics.
+    """Creates entities, destroys them all, and finds faults in their peers.
 
-    Faults are publishers and subscribers of another type or of a quality of service that does not fit, so that nothing
-    arrives, and other publishers on the topics that are to be this node's alone, except the command watchdog.
+    Faults are publishers and subscribers of another type or with an incompatible quality of service, so that nothing
+    arrives, and other publishers on topics reserved for this node, except the command watchdog.
     """
 
     def __init__(self, node: Node):
@@ -49,10 +49,10 @@ class Endpoints:
         self._alone_on: list[str] = []
         self._unnamed_since_s: dict[tuple, float] = {}  # by the endpoint's identifier
         self.faults: list[str] = []
-        """What ``look`` found last."""
+        """The last result of ``look``."""
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile, alone: bool = False):
-        """A publisher; ``alone``: nobody else may publish there. Raises InvalidTopicNameException."""
+        """A publisher; ``alone``: no other node may publish there. Raises InvalidTopicNameException."""
         events = PublisherEventCallbacks(incompatible_qos=lambda _: self.look())
         entity = self._node.create_publisher(kind, topic, qos, event_callbacks=events)
         self._publishers.append((entity, kind, qos))
@@ -79,7 +79,7 @@ class Endpoints:
         self.faults = []
 
     def look(self) -> None:
-        """Find the faults of this moment, and log those that are new and those that are over."""
+        """Find the present faults; log new ones and those that are over."""
         self._unnamed_before_s, self._unnamed_since_s = self._unnamed_since_s, {}
         found = list(dict.fromkeys(self._misfits() + self._rivals()))
         for fault in found:
@@ -111,13 +111,13 @@ class Endpoints:
             publishers = self._known(self._node.get_publishers_info_by_topic(topic))
             others = sorted(_name(other) for other in publishers if other.node_name != COMMAND_WATCHDOG)
             if ourselves in others:
-                others.remove(ourselves)  # once: a second planner may bear the same name
+                others.remove(ourselves)  # once: a second planner may have the same name
             if others:
                 found.append(f"{topic}: {', '.join(others)} publishes commands too; only one may drive")
         return found
 
     def _known(self, endpoints) -> list:
-        """All but those whose node's name has not arrived yet; one that never gets a name is no ROS node."""
+        """All but those whose node's name has not arrived yet; one that never gets a name is not a ROS node."""
         known = []
         for endpoint in endpoints:
             if endpoint.node_name == _UNNAMED:

@@ -1,14 +1,14 @@
-"""Says who publishes the cameras' topics, for when no image comes."""
+"""Reports who publishes the cameras' topics, for when no image arrives."""
 
 from collections.abc import Sequence
 
 from rclpy.node import Node
 
-_MOST = 8  # other topics that are named
+_MOST = 8  # other topics in the message
 
 
 class ImageSources:
-    """Looks at the graph when it is asked."""
+    """Looks at the graph on each call."""
 
     def __init__(self, node: Node, kind: type, topics: Sequence[str]):
         """``kind``: message type of the ``topics``, one for each camera."""
@@ -17,7 +17,7 @@ class ImageSources:
         self._kind = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
 
     def tell(self) -> str:
-        """One line on all topics; where one has no publisher, also on the image topics that do."""
+        """One line on all topics; if one has no publisher, also on the image topics that do."""
         lonely = [topic for topic in self._topics if not self._node.count_publishers(topic)]
         told = []
         for topic in self._topics:

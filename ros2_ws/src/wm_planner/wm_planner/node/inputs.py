@@ -1,4 +1,4 @@
-"""What the node listens to: cameras, the vehicle's state and step results. Wiring only."""
+"""Subscriptions: cameras, the vehicle's state and step results. Wiring only."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -27,11 +27,11 @@ from wm_planner.pilot.source_choice import SourceChoice
 
 # A tick's vehicle_status is sent before its image, so it can only be a little late.
 _STATUS_WAIT_S = 0.02
-_LONGEST_WAIT_S = 10.0  # of a message in the middleware, the longest deadline
+_LONGEST_WAIT_S = 10.0  # longest time of a message in the middleware, the longest deadline
 
 
 class Inputs:
-    """Joins pictures to frames, holds a frame until its tick's vehicle_status came, and gives it to ``decide``."""
+    """Joins pictures into frames, holds a frame until its tick's vehicle_status, and passes it to ``decide``."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Inputs:
         self._listening = False
         self._timers = []
         self._waiting: Frame | None = None  # for its vehicle_status
-        # In this order the executor serves what is ready at once, so an image finds its tick's status taken in.
+        # In this order the executor serves what is ready at once, so an image finds its tick's status handled.
         listen = endpoints.subscription
         listen(StepResult, config.topic("step_result_topic"), self._on_step_result, RELIABLE)
         for topic in dict.fromkeys(topic for choice in self._vector.values() for topic in choice.sources):
@@ -80,16 +80,16 @@ class Inputs:
 
     @property
     def speed_mps(self) -> float | None:
-        """The speed that was told last [m/s], None before."""
+        """The last reported speed [m/s], None before the first."""
         return self._vector[SPEED.name].value
 
     @property
     def counts(self):
-        """What became of the cameras' pictures."""
+        """Counts of used and dropped pictures."""
         return self._synchroniser.counts
 
     def where(self) -> str:
-        """The cameras' topics, who publishes them, and, where nobody does, which others there are."""
+        """The cameras' topics, who publishes them, and, if no node does, the other image topics."""
         return self._sources.tell()
 
     @property
@@ -98,7 +98,7 @@ class Inputs:
         return self._waiting is not None
 
     def start(self) -> None:
-        """Take in messages from now on."""
+        """Handle messages from now on."""
         self._synchroniser.reset()
         for choice in self._vector.values():
             choice.reset()
@@ -124,7 +124,7 @@ class Inputs:
             self._pilot.take_step_result(ns_of(message.header.stamp), message.terminated or message.truncated)
 
     def _on_told(self, topic: InputTopic, message: Any) -> None:
-        """A topic told one vector input or more."""
+        """A topic reported one or more vector inputs."""
         if not self._listening:
             return
         for name, choice in self._vector.items():
@@ -169,7 +169,7 @@ class Inputs:
             self._take_frame(frame)
 
     def _take_frame(self, frame: Frame) -> None:
-        self._decide_waiting()  # a frame that still waits is decided with what there is
+        self._decide_waiting()  # a frame that still waits is decided with the inputs at hand
         if not self._listening:
             return
         self._read_unstamped(frame.stamp_ns)
@@ -188,6 +188,6 @@ class Inputs:
 
 def arrival_s(info: Mapping[str, int]) -> float:
     """When a message reached this process's middleware [s of the steady clock], by ``with_times``: it may have waited
-    there while the previous frame was decided. Now, where the middleware's time makes no sense: its clock was set."""
+    there while the previous frame was decided. Now, if the middleware's time makes no sense: its clock was set."""
     now_s, age_s = time.monotonic(), 1e-9 * (time.time_ns() - info["received_timestamp"])
     return now_s - age_s if 0.0 <= age_s <= _LONGEST_WAIT_S else now_s

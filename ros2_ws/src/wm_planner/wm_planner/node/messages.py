@@ -23,20 +23,20 @@ from wm_planner.node.diagnostics import Diagnosis
 from wm_planner.pilot.continuity import Sample
 from wm_planner.planning.plan import Plan
 
-MOST_MARKED = 32  # candidates drawn: more cannot be told apart, and every point is a Python object
+MOST_MARKED = 32  # candidates drawn: more cannot be distinguished, and every point is a Python object
 _MARKER_LIFETIME = Duration(sec=1)  # so that no old plans remain after the planner has gone
 
 
 def time_message(nanoseconds: int) -> Time:
-    """A stamp in nanoseconds as a message, as near as a message can hold it."""
+    """A stamp in nanoseconds as a message, as precisely as a message allows."""
     seconds = min(max(nanoseconds // NS_PER_S, -(2**31)), 2**31 - 1)
     return Time(sec=seconds, nanosec=nanoseconds % NS_PER_S)
 
 
 def raw_image_of(message: Image | CompressedImage) -> RawImage:
-    """A view of a camera's message: nothing is copied, and nothing is checked.
+    """A view of a camera's message: no copy, no checks.
 
-    The encoding of a compressed one is its format, as it was written: ``foreign_encodings.readable`` understands it.
+    The encoding of a compressed one is its format, as written: ``foreign_encodings.readable`` understands it.
     """
     if isinstance(message, CompressedImage):
         return RawImage(ns_of(message.header.stamp), 0, 0, message.format, 0, message.data, compressed=True)
@@ -52,8 +52,8 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
 
 
 def sample_of(source: Source, message: Any) -> Sample:
-    """What a message tells of a vector input, and the command that was applied until then where it tells that, clipped
-    to its limits. The value is not finite where one of these numbers is not: such a message does not count."""
+    """A message's value of a vector input, and the command applied until then, clipped to its limits, if it reports
+    one. The value is not finite if any of these numbers is not: such a message is ignored."""
     stamp, value = ns_of(message.header.stamp), source.read(message)
     if not isinstance(message, CarlaEgoVehicleStatus):
         return Sample(stamp, value)
@@ -68,7 +68,7 @@ def sample_of(source: Source, message: Any) -> Sample:
 
 
 def control_message(command: np.ndarray, stamp: Time) -> CarlaEgoVehicleControl:
-    """A command (3,) [steer, throttle, brake]; gears are the vehicle's own affair."""
+    """A command (3,) [steer, throttle, brake]; gears are left to the vehicle."""
     message = CarlaEgoVehicleControl()
     message.header.stamp = stamp
     message.steer, message.throttle, message.brake = (float(number) for number in command)
@@ -104,7 +104,7 @@ def rollouts_message(plan: Plan, future: Image, period_s: float, stamp: Time) ->
 def markers_message(paths: np.ndarray, returns: np.ndarray, best: int, frame: str, stamp: Time) -> MarkerArray:
     """Paths (N, points, 2) [m] as lines: thin ones from red (least return) to green, the best one thick and white.
 
-    At most ``MOST_MARKED`` candidates, evenly chosen by return, beside the best. ``returns`` (N,) may be NaN.
+    At most ``MOST_MARKED`` candidates, evenly spaced by return, plus the best. ``returns`` (N,) may be NaN.
     """
     order = np.argsort(returns)
     shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_MARKED)).astype(int))]

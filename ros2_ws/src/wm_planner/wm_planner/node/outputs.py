@@ -1,4 +1,4 @@
-"""What the node publishes: commands, its status, what it imagines, and diagnostics. Wiring only."""
+"""Publishers: commands, status, imagined futures and diagnostics. Wiring only."""
 
 import time
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.sketch import sketch_paths
 
-_RECEIPT_S = 0.5  # for a last message to reach its subscribers
-_DISCOVERY_S = 0.3  # for those who listen to a refusal to be found: the node itself is known by then
+_RECEIPT_S = 0.5  # for the last message to reach its subscribers
+_DISCOVERY_S = 0.3  # to discover the subscribers of a refusal; the node itself is known by then
 
 
 class Outputs:
-    """Publishers, and messages made only where somebody listens."""
+    """Publishers; large messages are made only for subscribers."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Outputs:
         self._diagnostics = publisher(DiagnosticArray, config.diagnostics_topic, RELIABLE)
 
     def retune(self, config: PlannerConfig) -> None:
-        """Take over parameters that changed while driving."""
+        """Apply parameters that changed while driving."""
         self._config = config
 
     def command(self, decision: Decision, stamp: Time, received_s: float) -> CommandRecord:
@@ -85,7 +85,7 @@ class Outputs:
         )
 
     def readiness(self, reason: str) -> None:
-        """Tell that the node is active and has no image yet. Without a command: a simulator that waits for its driver
+        """Report that the node is active and has no image yet. Sends no command: a simulator that waits for its driver
         would take that for an answer."""
         self._status.publish(self._status_of(Decision(BRAKE, reason)))
 
@@ -99,7 +99,7 @@ class Outputs:
         )
 
     def imagination(self, plan: Plan, stamp: Time, speed_mps: float) -> None:
-        """What the plan was chosen from, to those who listen, at most at the rate of the parameter."""
+        """Publish the plan's candidates, if subscribed to, at most at the parameter's rate."""
         pictured = self._imagined.get_subscription_count() + self._future.get_subscription_count() > 0
         marked = self._candidates.get_subscription_count() > 0
         now_s = time.monotonic()
@@ -114,7 +114,7 @@ class Outputs:
             return
         try:
             pictures = self._planner.imagine_pictures(np.ascontiguousarray(plan.candidates[plan.best]))
-        except PlannerError as error:  # the command has left already: only the picture is lost
+        except PlannerError as error:  # the command is already sent: only the picture is lost
             self._node.get_logger().warning(f"no imagined pictures: {error}", throttle_duration_sec=1.0)
             return
         future = future_message(pictures, stamp)
@@ -124,12 +124,12 @@ class Outputs:
             self._imagined.publish(rollouts_message(plan, future, period_s, stamp))
 
     def diagnostics(self, lines: Sequence[Diagnosis]) -> None:
-        """Publish how everything is, stamped with the node's clock."""
+        """Publish diagnostics, stamped with the node's clock."""
         stamp = self._node.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostics_message(lines, self._manifest.model_id, stamp))
 
     def wait_until_received(self) -> None:
-        """Wait until every subscriber has the last command, which the vehicle keeps for ever."""
+        """Wait until every subscriber has the last command, which the vehicle keeps indefinitely."""
         if not self._control.wait_for_all_acked(Duration(seconds=_RECEIPT_S)):
             self._node.get_logger().warning(
                 f"{self._control.topic_name}: no receipt for the last brake command within {_RECEIPT_S} s"
@@ -137,7 +137,7 @@ class Outputs:
 
 
 def tell_refusal(node: LifecycleNode, topic: str, reason: str) -> None:
-    """Publish on ``topic`` once why a planner, which has no publishers then, could not be configured."""
+    """Publish once on ``topic`` why a planner, which then has no publishers, could not be configured."""
     try:
         publisher = node.create_publisher(DiagnosticArray, topic, RELIABLE)
     except InvalidTopicNameException:

@@ -1,4 +1,4 @@
-"""The lifecycle node ``wm_planner``: exactly one command for every frame of the cameras, and the brake on any fault.
+"""The lifecycle node ``wm_planner``: exactly one command for every frame of the cameras, and a brake on any fault.
 
 Only wiring: ``pilot`` decides what to command, and ``watchdog`` when images have stopped. A command that answers no
 image (the watchdog's, and the one at deactivation) carries the stamp zero.
@@ -38,13 +38,12 @@ from wm_planner.pilot.watchdog import Watchdog
 EXIT_CRASHED = 1
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
-_EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long no image of the first, or next, episode is no fault
+_EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long the first image of an episode may take
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def _told(transition):
-    """A transition's callback whose exceptions are logged with their traceback: rclpy only makes an error state of
-    them."""
+    """Log a transition callback's exceptions with their traceback: rclpy only turns them into an error state."""
 
     @functools.wraps(transition)
     def tell(node, state):
@@ -63,8 +62,8 @@ class PlannerNode(LifecycleNode):
     def __init__(self):
         """Declare the parameters. Raises ConfigError for unknown ones and bad values."""
         super().__init__("wm_planner", automatically_declare_parameters_from_overrides=True)
-        self.exit_code: int | None = None  # set when something was found that no later image can cure
-        self.finalized = False  # by the transition shutdown, there is no way back from it
+        self.exit_code: int | None = None  # set by a fault that no later image can cure
+        self.finalized = False  # by the transition shutdown, which is final
         self._parts: Parts | None = None
         self._active = False
         self._endpoints = Endpoints(self)
@@ -84,7 +83,7 @@ class PlannerNode(LifecycleNode):
 
     @_told
     def on_configure(self, state) -> TransitionCallbackReturn:
-        """Load the bundle, warm the engine up, make publishers and subscriptions."""
+        """Load the bundle, warm up the engine, create publishers and subscriptions."""
         try:
             self._parts = build(self.config, self.get_logger().info)
             self._make_entities()
@@ -117,7 +116,7 @@ class PlannerNode(LifecycleNode):
 
     @_told
     def on_activate(self, state) -> TransitionCallbackReturn:
-        """Start to drive: from now on the vehicle gets a command for every image, or the brake."""
+        """Start driving: from now on every image gets a command, or the brake."""
         self._parts.pilot.reset()
         self._diagnostics.reset()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -125,7 +124,7 @@ class PlannerNode(LifecycleNode):
             self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady),
             self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=steady),
         ]
-        # What exists now stays until cleanup: keep the garbage collector from walking through it between two frames.
+        # Existing objects stay until cleanup: keep the garbage collector from scanning them between frames.
         gc.collect()
         gc.freeze()
         self._watchdog.start()
@@ -142,7 +141,7 @@ class PlannerNode(LifecycleNode):
 
     @_told
     def on_cleanup(self, state) -> TransitionCallbackReturn:
-        """Destroy everything that configure made."""
+        """Destroy everything that configure created."""
         self._destroy_entities()
         return super().on_cleanup(state)
 
@@ -171,7 +170,7 @@ class PlannerNode(LifecycleNode):
         if not self._active:
             return
         self._active = False
-        try:  # the brake first: whatever else fails
+        try:  # the brake first, whatever else fails
             self._send(Decision(BRAKE, reason, mode=Mode.INACTIVE), Time(), time.monotonic())
         finally:
             self._watchdog.stop()
@@ -206,7 +205,7 @@ class PlannerNode(LifecycleNode):
             self._send(self._silence(fault), Time(), time.monotonic())
 
     def _silence(self, fault: str) -> Decision:
-        """The brake for want of images; before the first one and between two episodes that is normal for a while."""
+        """The brake for lack of images, which is normal for a while before the first one and between episodes."""
         seen_any, silent_s = self._watchdog.seen_any, self._watchdog.silent_s
         if seen_any and self._parts.pilot.between_episodes:
             reason = f"the episode is over, the next one has not begun: {fault}"
@@ -223,7 +222,7 @@ class PlannerNode(LifecycleNode):
         self._report(decision)
 
     def _report(self, decision: Decision) -> None:
-        """Log every change of mode and reason; where only a number changed, it is the same reason."""
+        """Log every change of mode and reason; one that differs only in numbers is the same reason."""
         kind = (decision.mode, decision.expected, decision.reason.translate(_WITHOUT_DIGITS))
         if kind == self._reported:
             return
@@ -237,7 +236,7 @@ class PlannerNode(LifecycleNode):
     def _on_diagnostics(self) -> None:
         self._endpoints.look()
         if self._active and not self._watchdog.seen_any:
-            self._tell_readiness()  # again, for those who missed the first one
+            self._tell_readiness()  # again, for late subscribers
         inputs, config = self._inputs, self.config
         plans = plans_asked_for(config, self._parts.has_ensemble)
         lines = self._diagnostics.report(
@@ -247,8 +246,8 @@ class PlannerNode(LifecycleNode):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, 2 with one message when something was refused, or 1 with
-    a traceback when it crashed, after a brake."""
+    """Run the node until a signal; returns the exit code: 0, 2 with one message when something was refused, or 1 with a
+    traceback when it crashed, after a brake."""
     stop_signals = note_stop_signals()
     node = start_node("ros2 run wm_planner planner", PlannerConfig, PlannerNode, argv)
     try:

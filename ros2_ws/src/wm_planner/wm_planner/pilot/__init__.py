@@ -1,1 +1,1 @@
-"""From the pictures of one moment to one command, with every fault on the way."""
+"""From the pictures of one moment to one command, and all fault handling."""

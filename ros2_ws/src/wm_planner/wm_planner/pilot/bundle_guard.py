@@ -1,4 +1,4 @@
-"""Notices that the files of the bundle in use, or its policy, were changed on disk."""
+"""Detects changes on disk to the files of the bundle in use, or its policy."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,13 @@ from wm_bundle.files import sha256_of
 
 from wm_planner.engine.policy import PolicyFile
 
-CHECK_S = 0.1  # a look costs a few microseconds as long as nothing has changed
+CHECK_S = 0.1  # a check costs a few microseconds while nothing has changed
 
 
 class BundleGuard:
-    """Looks at size, time and inode now and then, and at the content where one of them changed.
+    """Checks size, time and inode at intervals, and the content where one of them changed.
 
-    The model that drives is in memory and does not change with its files. But then nobody could say later which model
-    it was.
+    The model that drives is in memory and does not change with its files, but it could no longer be identified later.
     """
 
     def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic, policy: PolicyFile | None = None):
@@ -33,7 +32,7 @@ class BundleGuard:
         self._faults: dict[Path, str] = {}
 
     def fault(self) -> str | None:
-        """What is wrong now, None if nothing is. Looks at the disk at most every ``CHECK_S`` seconds."""
+        """The present fault, None if there is none. Checks the disk at most every ``CHECK_S`` seconds."""
         now_s = self._clock()
         if now_s >= self._next_s:
             self._next_s = now_s + CHECK_S
@@ -61,7 +60,7 @@ class BundleGuard:
 
 
 def _signature(file: Path) -> tuple[int, int, int] | None:
-    """Size [bytes], time of the last change [ns] and inode; None for a file that is not there."""
+    """Size [bytes], time of the last change [ns] and inode; None for a missing file."""
     try:
         found = file.stat()
     except OSError:

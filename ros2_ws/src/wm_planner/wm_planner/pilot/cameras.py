@@ -1,4 +1,4 @@
-"""From all cameras' pictures to the one that the model sees, and what is wrong with them.
+"""From all cameras' pictures to the one that the model sees, and their faults.
 
 Shapes: K cameras, C = 3 K channels.
 """
@@ -12,7 +12,7 @@ from wm_planner.pilot.continuity import FrozenPicture
 
 
 class Cameras:
-    """Preprocesses and stacks pictures, and compares each camera's with its last ones."""
+    """Preprocesses and stacks pictures, and compares each camera's with its previous ones."""
 
     def __init__(self, spec: ImageSpec, frozen_frames: int):
         """``frozen_frames``: see ``FrozenPicture``."""
@@ -22,20 +22,21 @@ class Cameras:
         self._picture = np.zeros((spec.channels, spec.height, spec.width), np.uint8)
         self._seen = np.ones(len(spec.cameras), np.float32)
         self.ever_fitted = False
-        """Whether a frame ever had pictures as the bundle wants them."""
+        """Whether any frame had pictures that fit the bundle."""
 
     @property
     def mask(self) -> np.ndarray | None:
-        """(K,) float32, 0.0 where the last frame lacks a picture; None for a single camera."""
+        """(K,) float32, 0.0 where the last frame has no picture; None for a single camera."""
         return self._seen if len(self._names) > 1 else None
 
     @property
     def missing(self) -> str:
-        """Names of the cameras that the last frame has no picture of."""
+        """Names of the cameras without a picture in the last frame."""
         return ", ".join(name for name, seen in zip(self._names, self._seen, strict=True) if not seen)
 
     def picture(self, images: tuple[RawImage | None, ...]) -> np.ndarray:
-        """The model's picture (C, height, width) uint8 RGB, valid until the next call; zeros where one is missing.
+        """The model's picture (C, height, width) uint8 RGB, valid until the next call; zeros where a camera's is
+        missing.
 
         Raises ImageError for a picture that does not fit the bundle.
         """
@@ -51,7 +52,7 @@ class Cameras:
         return self._picture
 
     def frozen(self, moving: bool) -> str | None:
-        """Which camera repeats its picture while the vehicle moves, None if none does; call it once for each frame."""
+        """Which camera repeats its picture while the vehicle moves, None if none does; call it once per frame."""
         pictures = self._picture.reshape(len(self._names), -1)
         faults = [
             name

@@ -1,4 +1,4 @@
-"""What the stamps of images, samples and results say: new episodes, wrong camera rates, and which belong together."""
+"""Evaluates the stamps of images, samples and results: new episodes, wrong camera rates, and which match."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from wm_bundle.times import NS_PER_S
 
 RATE_TOLERANCE = 0.1
 _RATE_GAPS = 4  # so that the 4th image of another rate brakes, 3 periods after the first one
-_SEVERAL_PERIODS = 1.75  # a gap of more than so many periods may be one in which images were lost
+_SEVERAL_PERIODS = 1.75  # a gap of more periods than this may contain lost images
 
 
 @dataclass(frozen=True)
 class Sample:
     """A vector input at a stamp [ns].
 
-    ``command``: what was applied until the stamp, None where the source does not tell it.
+    ``command``: what was applied until the stamp, None if the source does not report it.
     """
 
     stamp_ns: int
@@ -23,14 +23,14 @@ class Sample:
 
 
 class SampleBuffer:
-    """The last few samples of one vector input, found again by stamp."""
+    """The last few samples of one vector input, looked up by stamp."""
 
     def __init__(self, length: int = 16):
         self._samples: deque[Sample] = deque(maxlen=length)  # with rising stamps
 
     def add(self, sample: Sample) -> None:
-        """Keep a sample, in place of one of the same stamp. All are dropped when stamps jump back: after a simulator
-        began anew, what came before must not be taken for the new run's."""
+        """Add a sample, replacing one with the same stamp. When stamps jump back, all are dropped: after a restart of
+        the simulator, old samples must not be used in the new run."""
         if self._samples and sample.stamp_ns < self._samples[-1].stamp_ns:
             self._samples.clear()
         elif self._samples and sample.stamp_ns == self._samples[-1].stamp_ns:
@@ -53,7 +53,7 @@ class SampleBuffer:
 
 @dataclass(frozen=True)
 class Beginning:
-    """Why an image continues nothing that came before. ``fault``: nobody announced it, stamps jumped."""
+    """Why an image starts a new episode. ``fault``: unannounced, stamps jumped."""
 
     reason: str
     fault: bool
@@ -65,13 +65,13 @@ class EpisodeTracker:
     def __init__(self, period_s: float):
         """``period_s``: the bundle's control period."""
         self.gap_s = max(5.0 * period_s, 0.5)
-        """Longest time between two images, by their stamps, that a belief survives."""
+        """Longest gap between image stamps that a belief survives."""
         self._gap_ns = int(self.gap_s * NS_PER_S)
         self._last_ns: int | None = None
         self._ended_ns: int | None = None
 
     def episode_ended(self, stamp_ns: int) -> None:
-        """A StepResult with terminated or truncated came."""
+        """A StepResult with terminated or truncated arrived."""
         self._ended_ns = stamp_ns
 
     @property
@@ -80,7 +80,7 @@ class EpisodeTracker:
         return self._ended_ns is not None
 
     def begins(self, stamp_ns: int) -> Beginning | None:
-        """Take in the next image's stamp; returns why an episode begins with it, None if the last one goes on."""
+        """Add the next image's stamp; returns why an episode begins with it, None if the last one continues."""
         last_ns, self._last_ns = self._last_ns, stamp_ns
         if last_ns is None:
             return Beginning("first image", fault=False)
@@ -98,7 +98,7 @@ class EpisodeTracker:
 
 
 def lost_between(last_ns: int, stamp_ns: int, period_s: float) -> list[int]:
-    """The stamps [ns] at which images are missing between two that came, ``period_s`` apart."""
+    """The stamps [ns] of images missing between two received ones, ``period_s`` apart."""
     periods = round((stamp_ns - last_ns) / (period_s * NS_PER_S))
     return [last_ns + round(n * (stamp_ns - last_ns) / periods) for n in range(1, periods)]
 
@@ -106,8 +106,8 @@ def lost_between(last_ns: int, stamp_ns: int, period_s: float) -> list[int]:
 class RateCheck:
     """Compares the images' period with the bundle's control period.
 
-    The period is the mean of the last gaps, in which the jitter of single stamps hardly shows. Images may be lost, so a
-    long gap counts as the number of periods nearest to it, unless all gaps are long.
+    The period is the mean of the last gaps, which averages out jitter. Images may be lost, so a long gap counts as the
+    nearest number of periods, unless all gaps are long.
     """
 
     def __init__(self, period_s: float):
@@ -115,12 +115,12 @@ class RateCheck:
         self._gaps_s: deque[float] = deque(maxlen=_RATE_GAPS)
         self._last_ns: int | None = None
         self.confirmed = False
-        """Whether the rate was ever seen to be right."""
+        """Whether the rate was ever right."""
 
     def fault(self, stamp_ns: int, comparable: bool) -> str | None:
-        """Take in the next stamp; returns what is wrong, None if nothing is.
+        """Add the next stamp; returns the fault, None if there is none.
 
-        ``comparable``: the last image was of the same episode, and none since was dropped because the planner was busy.
+        ``comparable``: the last image was of the same episode, and the busy planner dropped none since.
         """
         if comparable and self._last_ns is not None and stamp_ns > self._last_ns:
             self._gaps_s.append((stamp_ns - self._last_ns) / NS_PER_S)
@@ -147,10 +147,10 @@ class RateCheck:
 
 
 class CommandedMotion:
-    """Whether a vehicle of unknown speed must be moving, by the commands it was sent.
+    """Whether a vehicle of unknown speed must be moving, by the commands sent.
 
-    Throttle is added up over time, until a command brakes more than it drives: then the vehicle may stand. One that
-    rolls on without throttle only becomes slower, and needs throttle again to go on moving.
+    Throttle is integrated over time until a command brakes more than it drives: then the vehicle may stand. One that
+    rolls without throttle only slows down, and needs throttle to keep moving.
     """
 
     def __init__(self, period_s: float, throttle_s: float):
@@ -160,32 +160,31 @@ class CommandedMotion:
         self._throttle_s = 0.0
 
     def sent(self, throttle: float, brake: float) -> None:
-        """Take in the next command."""
         self._throttle_s = 0.0 if brake > throttle else self._throttle_s + float(throttle) * self._period_s
 
     @property
     def moving(self) -> bool:
-        """Whether the vehicle must be moving after the commands so far."""
+        """Whether the vehicle must be moving by the commands so far."""
         return self._throttle_s >= self._limit_s
 
 
 class FrozenPicture:
-    """Notices a camera that sends the same picture again and again, with new stamps, while the vehicle moves.
+    """Detects a camera that repeats the same picture, with new stamps, while the vehicle moves.
 
-    The same means bit-identical: no moving vehicle's view repeats so, while a simulated vehicle that stands sees the
-    same for ever. A frozen camera stays so until another picture comes: the brake stops the vehicle, and standing must
-    not be taken for a cure.
+    The same means bit-identical: a moving vehicle's view never repeats that way, while a stationary simulated vehicle
+    always sees the same. A frozen camera stays frozen until another picture arrives: the brake stops the vehicle, and
+    standing must not count as recovery.
     """
 
     def __init__(self, frames: int):
-        """``frames`` repetitions in a row, seen from a moving vehicle, are a fault."""
+        """``frames`` consecutive repetitions from a moving vehicle are a fault."""
         self._limit = frames
         self._last = b""
         self._repeated = 0
         self._frozen = False
 
     def seen(self, picture: bytes, moving: bool) -> bool:
-        """Take in the next picture, and whether the vehicle moves; returns whether the camera is frozen."""
+        """Add the next picture, and whether the vehicle moves; returns whether the camera is frozen."""
         if picture != self._last:
             self._last, self._repeated, self._frozen = picture, 0, False
         elif moving:

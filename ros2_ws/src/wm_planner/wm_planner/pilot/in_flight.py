@@ -1,8 +1,8 @@
-"""Which commands that were sent will act before the next one can.
+"""Commands that were sent and will act before the next one can.
 
 A simulator that waits for a command applies it to the interval that begins with the image it answers: nothing is in
-flight. One that does not wait goes on with the previous command until the new one has arrived: the answer to image t
-acts from t + d periods on. The delay d is measured, by finding the sent commands among those that the vehicle says it
+flight. One that does not wait continues with the previous command until the new one arrives: the answer to image t
+acts from t + d periods on. The delay d is measured by finding sent commands among those that the vehicle reports as
 applied.
 """
 
@@ -11,19 +11,19 @@ from collections import deque
 import numpy as np
 
 _REMEMBERED = 64  # commands sent
-_MEASURED = 9  # delays of which the median counts
-_TOLERANCE = 1e-4  # a vehicle may keep its command in another number format
+_MEASURED = 9  # measured delays, whose median is used
+_TOLERANCE = 1e-4  # a vehicle may store its command in another number format
 
 
 class CommandsInFlight:
-    """Hears what is sent and what is applied, and says what acts in between.
+    """Records sent and applied commands, and finds those that act in between.
 
-    A command answers the image stamped t. A vehicle_status stamped t says what was applied in the period before t.
+    A command answers the image stamped t. A vehicle_status stamped t reports what was applied in the period before t.
     """
 
     def __init__(self, period_s: float, most: int, assumed: int = 0):
-        """``period_s``: control period; ``most``: longest delay to believe in (the bundle's horizon), and ``assumed``:
-        the delay until one was measured, both in periods."""
+        """``period_s``: control period; ``most``: longest plausible delay (the bundle's horizon), and ``assumed``: the
+        delay until one is measured, both in periods."""
         self._period_ns = period_s * 1e9
         self._most = most
         self._assumed = assumed
@@ -45,8 +45,8 @@ class CommandsInFlight:
         self._sent.append((stamp_ns, np.array(command, np.float32)))
 
     def applied(self, stamp_ns: int, command: np.ndarray) -> None:
-        """``command`` (3,) acted in the period that ended at ``stamp_ns``. A delay is measured where it is new, and was
-        sent for one image only: a steady command tells nothing."""
+        """``command`` (3,) acted in the period that ended at ``stamp_ns``. A delay is measured only where a command is
+        new and was sent for one image: a steady command shows nothing."""
         command = np.asarray(command, np.float32)
         new = self._last_applied is not None and not _same(command, self._last_applied)
         self._last_applied = command
@@ -61,7 +61,7 @@ class CommandsInFlight:
     def before(self, stamp_ns: int) -> list[np.ndarray]:
         """The commands (3,) that act between the image stamped ``stamp_ns`` and its answer's first period, in order.
 
-        For each period the last one sent for an image early enough; it stays in force where a frame was skipped.
+        For each period, the last one sent early enough; it stays in force where a frame was skipped.
         """
         commands = []
         for periods in range(self.delay, 0, -1):

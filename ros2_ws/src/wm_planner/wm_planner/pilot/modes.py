@@ -1,11 +1,11 @@
-"""The planner's modes, and the two faults that are judged over several images: surprise and lateness."""
+"""The planner's modes, and the two faults evaluated over several images: surprise and lateness."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Mode(IntEnum):
-    """What the planner does with the vehicle; the numbers of wm_msgs/PlannerStatus."""
+    """How the planner drives the vehicle; the values of wm_msgs/PlannerStatus."""
 
     INACTIVE = 0
     DRIVING = 1
@@ -16,7 +16,7 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A mode, and why it is not DRIVING; the reason is empty where it is."""
+    """A mode, and why it is not DRIVING (else empty)."""
 
     mode: Mode
     reason: str = ""
@@ -25,19 +25,18 @@ class Judgement:
 class SurpriseMonitor:
     """DEGRADED, then BRAKING, while the model is surprised by what it sees.
 
-    A count decides while driving: a surprise above the threshold adds one to it, any other takes one away, down to
-    zero. At ``surprise_frames`` the mode becomes DEGRADED, ``degraded_frames`` later BRAKING; DEGRADED ends at zero.
-    So a single expected picture among surprising ones neither hides a fault nor lets the mode flap.
+    While driving, a counter goes up by one for a surprise above the threshold, and down by one, to zero, for any other.
+    At ``surprise_frames`` the mode becomes DEGRADED, ``degraded_frames`` later BRAKING; DEGRADED ends at zero. So a
+    single expected picture among surprising ones neither hides a fault nor makes the mode flap.
 
-    BRAKING ends after ``recovery_frames`` calm observations in a row. Calm is stricter than not surprising: a belief
-    that began on a wrong picture, or has grown used to one, is seldom above the threshold, but never as sure of what
-    comes next as in the world it was trained for. docs/safety.md has the figures between which ``calm_share`` lies.
-    """
+    BRAKING ends after ``recovery_frames`` consecutive calm observations. Calm is stricter than not surprising: a belief
+    that started from a wrong picture, or adapted to one, is seldom above the threshold, but never predicts as well as
+    in the world it was trained for. docs/safety.md has the figures between which ``calm_share`` lies."""
 
     def __init__(
         self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int, calm_share: float
     ):
-        """``threshold`` [nats] is the bundle's, ``calm_share`` the part of it below which an observation is calm."""
+        """``threshold`` [nats] is the bundle's, ``calm_share`` the fraction of it below which an observation is calm."""
         self.threshold = threshold
         self._calm_below = calm_share * threshold
         self._degraded_at = surprise_frames
@@ -49,7 +48,7 @@ class SurpriseMonitor:
         self._surprise = 0.0
 
     def take(self, surprise: float) -> None:
-        """Take in one observation's surprise [nats]; not a belief's first one, which had nothing to expect."""
+        """Add one observation's surprise [nats]; not a belief's first one, which had no expectation."""
         surprising = surprise > self.threshold
         if surprising:
             self._surprise = surprise  # for the reason
@@ -81,10 +80,10 @@ class SurpriseMonitor:
 
 
 class LatenessMonitor:
-    """BRAKING when several plans in a row came too late, until several are in time again."""
+    """BRAKING when several consecutive plans were late, until several are on time again."""
 
     def __init__(self, deadline_frames: int, recovery_frames: int):
-        """``deadline_frames`` plans too late in a row are a fault, 0 for never; ``recovery_frames`` in time end it."""
+        """``deadline_frames`` consecutive late plans are a fault, 0: never; ``recovery_frames`` on time end it."""
         self._limit = deadline_frames
         self._recovery = recovery_frames
         self._late = 0
@@ -92,7 +91,7 @@ class LatenessMonitor:
         self._faulty = False
 
     def take(self, late: bool) -> None:
-        """Take in whether one plan was late."""
+        """Add whether one plan was late."""
         self._late = self._late + 1 if late else 0
         self._in_time = 0 if late else self._in_time + 1
         if self._limit and self._late >= self._limit:

@@ -1,6 +1,6 @@
 """From one moment's camera pictures to one command, whatever happens; without ROS.
 
-docs/safety.md lists every fault, how it is noticed and how driving resumes. Shapes: K cameras, H horizon.
+docs/safety.md lists every fault, its detection and how driving resumes. Shapes: K cameras, H horizon.
 """
 
 import time
@@ -32,10 +32,10 @@ from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
-# A picture is not taken in above so many times the surprise threshold. A rare but true view is somewhat above the
-# threshold and must be taken in, else all that follow surprise too. Wrong pictures were at 7 times or more.
+# A picture with a surprise above this many times the threshold is rejected. A rare but true view is slightly above the
+# threshold and must be used, else all later ones surprise too. Wrong pictures were at 7 times or more.
 _DISBELIEF = 3.0
-_UNFIT_FRAMES = 8  # wrong images in a row, and never a right one: the camera is set up for another model
+_UNFIT_FRAMES = 8  # consecutive wrong images, and never a right one: the camera is set up for another model
 
 BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 
@@ -44,9 +44,8 @@ BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 class Decision:
     """What to command for one frame.
 
-    ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING, and is empty where it is. ``fatal``: no
-    later frame can be better, the node ends. ``expected``: a brake that belongs to every healthy drive.
-    """
+    ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING (else empty). ``fatal``: no later frame
+    can be better, the node ends. ``expected``: a brake that is normal in a healthy drive."""
 
     command: np.ndarray
     reason: str
@@ -57,11 +56,11 @@ class Decision:
 
 
 class _Unfit(PlannerError):
-    """Images that the bundle was not trained for."""
+    """Images that do not fit the bundle."""
 
 
 class Pilot:
-    """Decides every frame. ``decide`` never raises: whatever goes wrong becomes a braking decision."""
+    """Decides every frame. ``decide`` never raises: every fault becomes a braking decision."""
 
     def __init__(
         self,
@@ -73,9 +72,9 @@ class Pilot:
         clock: Callable[[], float] = time.monotonic,
         log: Callable[[str], None],
     ):
-        """``guard`` watches the bundle's files; ``log`` takes a line at each new episode and when a fault is over.
+        """``guard`` watches the bundle's files; ``log`` gets a line at each new episode and when a fault ends.
 
-        Raises ConfigError for a bundle whose inputs this node cannot provide.
+        Raises ConfigError for a bundle with inputs that this node cannot provide.
         """
         check_inputs(manifest)
         self._planner = planner
@@ -89,7 +88,7 @@ class Pilot:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was received: the node is being activated."""
+        """Forget everything received: the node is being activated."""
         config, period_s = self._config, self._period_s
         self._begin_belief()
         self._speeds = SampleBuffer()  # and the commands that were applied
@@ -114,26 +113,26 @@ class Pilot:
         self._last = Judgement(Mode.DRIVING)
 
     def retune(self, config: PlannerConfig) -> None:
-        """Take over the parameters that may change while driving: of those used here, ``deadline_ms``."""
+        """Apply the parameters that may change while driving; here only ``deadline_ms``."""
         self._config = config
 
     def take(self, name: str, sample: Sample) -> None:
-        """A vector input came; only the speed matters where the bundle lacks it."""
+        """A vector input arrived; only speed is used if the bundle lacks it."""
         if name in self._samples:
             self._samples[name].add(sample)
 
     def take_step_result(self, stamp_ns: int, ended: bool) -> None:
-        """A StepResult came; ``ended``: terminated or truncated."""
+        """A StepResult arrived; ``ended``: terminated or truncated."""
         if ended:
             self._tracker.episode_ended(stamp_ns)
 
     @property
     def between_episodes(self) -> bool:
-        """Whether a StepResult ended an episode, and no image of another one came."""
+        """Whether a StepResult ended an episode, and no image of another one arrived."""
         return self._tracker.over
 
     def should_wait(self, stamp_ns: int) -> bool:
-        """Whether the vehicle_status of this image's tick is still to be expected."""
+        """Whether the vehicle_status of this image's tick is still expected."""
         expected = SPEED in self._vector or not self._speeds.empty
         return expected and self._speeds.at(stamp_ns) is None
 
@@ -144,7 +143,7 @@ class Pilot:
         self._in_flight.reset()
 
     def decide(self, frame: Frame) -> Decision:
-        """The command for one frame; for each frame once, in the order of arrival."""
+        """The command for one frame; called once per frame, in order of arrival."""
         try:
             decision = self._drive(frame)
             self._unfit = 0
@@ -152,7 +151,7 @@ class Pilot:
             decision = Decision(BRAKE, str(error), fatal=self._never_fits(error))
         except PlannerError as error:
             decision = Decision(BRAKE, str(error))
-        except Exception as error:  # the vehicle must brake on any fault, also on one that nobody thought of
+        except Exception as error:  # the vehicle must brake on any fault, also an unforeseen one
             decision = Decision(BRAKE, f"internal error: {type(error).__name__}: {error}")
         if self._belief_lost:
             self._begin_belief()
@@ -164,7 +163,7 @@ class Pilot:
         return decision
 
     def _drive(self, frame: Frame) -> Decision:
-        """Decide a frame. An exception leaves a belief without this frame: the next frame begins another one."""
+        """Decide a frame. After an exception the belief lacks this frame, and the next frame starts a new one."""
         self._belief_lost = True
         beginning = self._check_stamp(frame.stamp_ns)
         wrong_rate = self._rate.fault(frame.stamp_ns, comparable=beginning is None and not self._was_busy)
@@ -188,7 +187,8 @@ class Pilot:
         return decision
 
     def _check_stamp(self, stamp_ns: int) -> str | None:
-        """Why an episode begins with this stamp, None when one goes on. Raises PlannerError for a stamp that jumps."""
+        """Why an episode begins with this stamp, None when one continues. Raises PlannerError for a stamp that
+        jumps."""
         last_ns, self._last_stamp_ns = self._last_stamp_ns, stamp_ns
         beginning = self._tracker.begins(stamp_ns)
         if stamp_ns == last_ns:
@@ -202,7 +202,7 @@ class Pilot:
         return beginning.reason
 
     def _never_fits(self, error: Exception) -> bool:
-        """Whether images are wrong because the camera is set up for another model, and not for a while only."""
+        """Whether images are wrong permanently: the camera is set up for another model."""
         ever_right = self._rate.confirmed if isinstance(error, _Unfit) else self._cameras.ever_fitted
         self._unfit += 1
         return self._unfit >= _UNFIT_FRAMES and not ever_right
@@ -213,12 +213,12 @@ class Pilot:
         self._observed_ns: int | None = None
 
     def _observe(self, picture: np.ndarray, vector: np.ndarray, stamp_ns: int) -> bool:
-        """Update the belief and the surprise; returns whether the belief is still worth something."""
+        """Update the belief and the surprise; returns whether the belief is still usable."""
         if self._observed_ns is not None:
             self._planner.predict(self._acted_unseen(self._observed_ns, stamp_ns))
         self._observed_ns = stamp_ns
         surprise = self._planner.observe(picture, vector, stamp_ns, self._cameras.mask)
-        if self._belief_is_new:  # it had nothing to expect
+        if self._belief_is_new:  # it had no expectation
             self._belief_is_new = False
             return True
         self._surprise.take(surprise)
@@ -226,8 +226,8 @@ class Pilot:
             return True
         if self._surprise.judgement.mode is Mode.BRAKING:
             return False
-        # The model would soon grow used to a wrong picture. So what surprises is not taken in: the belief goes on by
-        # prediction, and the next picture has to fit to that.
+        # The model would soon adapt to a wrong picture, so a surprising one is rejected: the belief continues by
+        # prediction, and the next picture has to match that.
         self._planner.discard_observation()
         return True
 
@@ -238,7 +238,7 @@ class Pilot:
         return [None if sample is None else sample.command for sample in samples]
 
     def _plan(self, frame: Frame) -> Decision:
-        """Plan, also while braking for lateness: only plans show that they are in time again."""
+        """Plan, also while braking for lateness: only that shows when plans are on time again."""
         judgement = self._surprise.judgement
         if judgement.mode is Mode.BRAKING:
             return Decision(BRAKE, judgement.reason)
@@ -259,7 +259,7 @@ class Pilot:
         return Decision(plan.action, judgement.reason, plan, mode=judgement.mode)
 
     def _newest(self, entry: VectorInput, stamp_ns: int) -> Sample | None:
-        """The newest sample of a vector input at an image's stamp, where it still holds."""
+        """The newest sample of a vector input at an image's stamp, if still valid."""
         oldest_ns = int(entry.hold_periods * self._period_s * NS_PER_S)
         return self._samples[entry.name].latest_before(stamp_ns, oldest_ns)
 
@@ -286,7 +286,7 @@ class Pilot:
         return self._motion.moving if speed is None else abs(speed.value) > self._config.frozen_speed
 
     def _log_recovery(self, decision: Decision) -> None:
-        """Say that a fault is over; that it began is the decision's reason."""
+        """Log that a fault is over; its start is the decision's reason."""
         last, self._last = self._last, Judgement(decision.mode, decision.reason)
         if decision.mode is not last.mode and decision.mode in (Mode.DRIVING, Mode.DEGRADED) and last.reason:
             self._log(f"this is over: {last.reason}")

@@ -1,5 +1,5 @@
-"""Checks a planner's parameters and its model before anything runs, so that a fault is told where the user looks, and
-not by one of several processes that have started."""
+"""Checks a planner's parameters and its model before anything runs, so that faults are reported to the user at once,
+and not by one of several processes already started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
     """Check the planner's parameters as far as that is possible without running a model; returns the bundle's manifest.
 
-    Raises ConfigError for what the node would refuse.
+    Raises ConfigError for anything that the node would refuse.
     """
     config = PlannerConfig.from_values(dict(values))
     manifest = _bundle(config).manifest
@@ -38,7 +38,7 @@ def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
 
 
 def load_models(config: PlannerConfig) -> tuple[Bundle, PolicyFile | None]:
-    """The bundle, for preprocessed images where those are announced, and the fitting policy. Raises ConfigError."""
+    """The bundle, for preprocessed images if configured, and the matching policy. Raises ConfigError."""
     bundle = _bundle(config)
     policy = _policy(config, bundle.manifest)
     if config.preprocessed_images:
@@ -70,12 +70,12 @@ def _policy(config: PlannerConfig, manifest: BundleManifest) -> PolicyFile | Non
 
 
 def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
-    """The same pictures from cameras that send them at the model's size."""
+    """The same image, from cameras that send the model's size."""
     return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
 
 
 def check_inputs(manifest: BundleManifest) -> None:
-    """Raise ConfigError for a bundle that needs inputs which nothing here tells, or that every picture surprises."""
+    """Raise ConfigError for a bundle that needs unknown inputs, or whose surprise threshold is not positive."""
     threshold = manifest.surprise_threshold
     if not threshold > 0.0:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Which source of a vector input counts, where several tell it."""
+"""Selects the source of a vector input."""
 
 import math
 import time
@@ -9,15 +9,15 @@ from wm_bundle.vector_inputs import Source, VectorInput
 
 from wm_planner.pilot.continuity import Sample
 
-# A source that was silent for this long is not there (any more), and the next one counts. Longer than a tick of a slow
+# A source silent for this long counts as absent, and the next one is used. Longer than a tick of a slow
 # simulator, so that one late message does not change the source.
 SILENT_AFTER_S = 0.5
 
 
 class SourceChoice:
-    """Takes in what all sources of one vector input tell, and says what of it the pilot is to know, as models get it.
+    """Collects one vector input from all its sources, and selects the samples for the pilot, as models get it.
 
-    The first source that was heard lately counts. What one without stamps tells is taken for the next image's stamp.
+    The first source heard recently is used. A value without a stamp gets the next image's stamp.
     """
 
     def __init__(
@@ -27,9 +27,9 @@ class SourceChoice:
         log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ):
-        """``sources``: those that are listened to, the best first; ``log`` takes a line when another one counts."""
+        """``sources``: the subscribed ones, best first; ``log`` gets a line when the source changes."""
         self.sources = {source.topic: source for source in sources}
-        """By their topics."""
+        """By topic."""
         self._entry = entry
         self._kinds = [source.topic.kind for source in sources]
         self._log = log
@@ -41,25 +41,25 @@ class SourceChoice:
         self._heard_s: dict[str, float] = {}
         self._unstamped: tuple[str, float] | None = None
         self.kind: str | None = None
-        """The source that counted last."""
+        """The source used last."""
         self.value: float | None = None
-        """What it said, None before."""
+        """Its last value, None before the first."""
 
     def take(self, kind: str, sample: Sample) -> Sample | None:
-        """A source with stamps told something; returns it if it counts. A NaN or an infinity never does."""
+        """Add a stamped sample; returns it if it is to be used. A NaN or an infinity never is."""
         if not self._hear(kind, sample.value):
             return None
         sample = replace(sample, value=self._entry.reading(sample.value))
         return sample if self._counts(kind, sample.value) else None
 
     def take_unstamped(self, kind: str, value: float) -> None:
-        """A source without stamps told something."""
+        """Add a value without a stamp."""
         if self._hear(kind, value):
             self._unstamped = kind, self._entry.reading(value)
 
     def at_image(self, stamp_ns: int) -> Sample | None:
-        """What a source without stamps says of the moment of an image, if it is the one that counts and has spoken
-        since the previous image: how long an older sample may serve is for the pilot to decide."""
+        """The value of a source without stamps at an image's stamp, if that source is in use and has reported since the
+        previous image; the pilot decides how long an older sample may serve."""
         if self._unstamped is None or not self._counts(*self._unstamped):
             return None
         (_, value), self._unstamped = self._unstamped, None

@@ -1,4 +1,4 @@
-"""Finds what the files of a folder hold: a new cost or solver is one file, and named nowhere else."""
+"""Finds the classes in a folder's files: a new cost or solver is one file, named nowhere else."""
 
 import importlib
 import pkgutil
@@ -23,7 +23,7 @@ def kinds_in(package: str, folders: Iterable[str], base: type[T]) -> list[type[T
 
 
 def with_parameters_of(*kinds: type) -> Callable[[type[T]], type[T]]:
-    """Decorates a class that becomes a dataclass: adds all ``parameters`` of the kinds as its last fields."""
+    """Decorates a class before ``dataclass``: adds all ``parameters`` of the kinds as its last fields."""
 
     def add(target: type[T]) -> type[T]:
         for name, entry in {name: entry for kind in kinds for name, entry in kind.parameters.items()}.items():

@@ -14,7 +14,7 @@ _SLACK = 1e-5  # float32 rounding
 
 @dataclass(frozen=True)
 class ActionLimits:
-    """Limits of a plan beside the range of an action.
+    """Limits of a plan besides the range of an action.
 
     ``slew``: largest change of (steer, longitudinal) in one period, also from the action before the plan to its first.
     ``ceiling``: largest longitudinal; it is approached as fast as the slew allows.
@@ -24,9 +24,9 @@ class ActionLimits:
     ceiling: float = 1.0
 
     def apply(self, plans: np.ndarray, previous: np.ndarray) -> None:
-        """Limit ``plans`` (N, H, 2) in place; ``previous`` (2,) is the action before their first step.
+        """Limit ``plans`` (N, H, 2) in place; ``previous`` (2,) is the action before the first step.
 
-        The set of limited plans is convex: a mean of limited plans needs no limiting.
+        The set of limited plans is convex: a mean of limited plans is within the limits.
         """
         if self.ceiling < 1.0:
             np.minimum(plans[..., 1], self.ceiling, out=plans[..., 1])
@@ -39,7 +39,8 @@ class ActionLimits:
             before = plans[:, step]
 
     def check(self, plan: np.ndarray, previous: np.ndarray) -> None:
-        """Raise PlanError unless the changes along ``plan`` (H, 2), from ``previous`` (2,) on, keep the slew."""
+        """Raise PlanError unless the changes along ``plan`` (H, 2), from ``previous`` (2,) on, are within the slew
+        limits."""
         if self._kept(plan[None], previous, np.asarray(self.slew, np.float32) + _SLACK):
             return
         changes = np.abs(np.diff(plan, axis=0, prepend=previous[None]))

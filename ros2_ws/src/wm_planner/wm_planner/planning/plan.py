@@ -17,11 +17,11 @@ _LIMIT_SLACK = 1e-5  # float32 rounding
 class Plan:
     """A checked plan.
 
-    ``action`` (3,): the command now, [steer, throttle, brake]. ``actions`` (H, 3): what it belongs to.
+    ``action`` (3,): the command now, [steer, throttle, brake]. ``actions`` (H, 3): its whole plan.
     ``candidates`` (N, H, 3) commands and their ``returns`` (N,) in reward units, of the last iteration; ``best`` is
     the index of the largest. ``returns`` are NaN when there was no time to score (``iterations`` 0).
     ``surprise`` [nats] of the observation stamped ``stamp_ns`` that it was made from; ``in_flight``: how many commands
-    act between that observation and ``action``. ``retries``: searches that had to be thrown away.
+    act between that observation and ``action``. ``retries``: searches that had to be discarded.
     """
 
     action: np.ndarray
@@ -39,7 +39,7 @@ class Plan:
 
 
 def check_actions(actions: np.ndarray) -> None:
-    """Raise PlanError unless all commands (H, 3) are finite, in their limits, and never throttle and brake at once."""
+    """Raise PlanError unless all commands (H, 3) are finite, within limits, and never throttle and brake at once."""
     if not np.isfinite(actions).all():
         raise PlanError(f"plan is not finite: {actions[~np.isfinite(actions).all(axis=1)][0].tolist()}")
     low, high = np.asarray(ACTION_LOW) - _LIMIT_SLACK, np.asarray(ACTION_HIGH) + _LIMIT_SLACK

@@ -22,7 +22,7 @@ from wm_planner.planning.tuning import Tuning
 
 
 class Planner:
-    """Keeps the belief and plans from it. Not thread-safe; one caller."""
+    """Keeps the belief and plans from it. Not thread-safe."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class Planner:
         self._clock = clock
         self._seed = seed
         self._timer = CandidateTimer()
-        self._belief = np.array(engine.initial_belief())  # (1, F), ours: the engine's arrays are overwritten
-        self._before = self._belief.copy()  # without the last observation
+        self._belief = np.array(engine.initial_belief())  # (1, F), a copy: the engine's arrays are overwritten
+        self._before = self._belief.copy()  # before the last observation
         self._ahead = self._belief.copy()  # rolled forward through the commands in flight
         self.retune(tuning)
         self.reset()
 
     def retune(self, tuning: Tuning) -> None:
-        """Plan with other settings from the next frame on. The belief stays, the search's warm start is lost."""
+        """Plan with new settings from the next frame on. The belief stays, the search's warm start is lost."""
         self._tuning = tuning
         cautious = tuning.cautious or tuning.normal
         most_futures = max(tuning.solver.candidates, tuning.normal.scorer.samples, cautious.scorer.samples)
@@ -68,15 +68,15 @@ class Planner:
 
     @property
     def belief(self) -> np.ndarray:
-        """The belief (1, F) now, the caller's own; it says nothing between a reset and the next observation."""
+        """A copy of the belief (1, F); meaningless between a reset and the next observation."""
         return self._belief.copy()
 
     def expect(self, imagine_s: float, candidates: int) -> None:
-        """How long imagining takes on this machine, so that the first frames keep their deadline too."""
+        """Set how long imagining takes on this machine, so that the first frames meet their deadline too."""
         self._timer.record(imagine_s, candidates)
 
     def note_command(self, command: np.ndarray) -> None:
-        """Which command (3,) was really sent or applied last; the next ``observe`` uses it."""
+        """Set the last command (3,) really sent or applied; the next ``observe`` uses it."""
         self._command = np.array(command, np.float32)
 
     def observe(
@@ -86,7 +86,7 @@ class Planner:
 
         ``image`` (C, height, width) uint8 at the model's size, ``vector`` (V,) in physical units, ``stamp_ns`` later
         than that of the last observation, ``camera_mask`` (K,) 0.0 where a camera's picture is missing. The previous
-        action is the one of ``note_command``. ``plan`` looks at ``image`` again, for the policy. Raises EngineError,
+        action is the one of ``note_command``. ``plan`` reads ``image`` again, for the policy. Raises EngineError,
         and PlannerError for a stamp that did not advance; call ``reset`` after either.
         """
         if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
@@ -98,36 +98,35 @@ class Planner:
         is_first = self._stamp_ns is None
         belief, self._surprise = self._engine.observe(image, vector, self._command, self._belief, is_first, camera_mask)
         self._belief[:] = belief
-        complete = camera_mask is None or camera_mask.all()  # a policy knows nothing of missing cameras
+        complete = camera_mask is None or camera_mask.all()  # a policy has no camera mask
         self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if complete else None
         self._stamp_ns = stamp_ns
         self._vector = dict(zip(self._inputs, map(float, vector), strict=False))
         return self._surprise
 
     def predict(self, commands: Sequence[np.ndarray | None]) -> None:
-        """Put the belief where ``commands`` (3,) lead to, one for each period whose image was lost, oldest first; None
-        stands for that of ``note_command``. Call it before ``observe``, and ``reset`` after the EngineError it raises.
-        """
+        """Roll the belief forward through ``commands`` (3,), one for each period whose image was lost, oldest first;
+        None stands for that of ``note_command``. Call it before ``observe``, and ``reset`` after the EngineError it
+        raises."""
         horizon = self._noise.shape[1]
         acted = np.array([self._command if command is None else command for command in commands], np.float32)
         for first in range(0, len(acted), horizon):
             self._belief[:] = self._engine.advance(self._belief, acted[first : first + horizon])
 
     def discard_observation(self) -> None:
-        """Put a prediction in the place of the last observation, whose picture is not to be believed. Not of a belief's
-        first one. Call ``reset`` after the EngineError it raises."""
+        """Replace the last observation, whose picture is not trusted, by a prediction. Not for a belief's first one.
+        Call ``reset`` after the EngineError it raises."""
         self._belief[:] = self._engine.advance(self._before, self._command[None])
         self._for_policy = None
 
     def plan(self, deadline_s: float, cautious: bool = False, in_flight: Sequence[np.ndarray] = ()) -> Plan:
         """Plan from the belief; ``deadline_s`` is a time of the injected clock.
 
-        ``cautious`` judges and limits plans in the cautious manner. ``in_flight``: commands (3,), oldest first, that
-        act before this plan's first action: the plan begins where they lead to. Only the H newest count. The search
-        takes as many candidates and iterations as should fit. A plan that fails its checks is searched for again, with
-        fresh random numbers and without a warm start. Raises PlanError when all these searches failed, and
-        EngineError; call ``reset`` after either.
-        """
+        ``cautious`` selects the cautious scoring and limits. ``in_flight``: commands (3,), oldest first, that act
+        before this plan's first action: the plan starts where they lead. Only the H newest count. The search uses as
+        many candidates and iterations as should fit. A plan that fails its checks is searched for again, with new
+        random numbers and without a warm start. Raises PlanError when all these searches failed, and EngineError; call
+        ``reset`` after either."""
         if self._stamp_ns is None:
             raise PlannerError("a plan without an observation since the last reset: call observe first")
         problem, limits, previous = self._problem(deadline_s, cautious, in_flight)
@@ -149,7 +148,7 @@ class Planner:
         return self._engine.decode(beliefs[0])
 
     def _problem(self, deadline_s: float, cautious: bool, in_flight) -> tuple[Problem, ActionLimits, np.ndarray]:
-        """The solver's problem; the limits that its plans keep, and the search action (2,) before them."""
+        """The solver's problem; the limits of its plans, and the search action (2,) before them."""
         manner = self._tuning.cautious if cautious and self._tuning.cautious else self._tuning.normal
         self._ahead[:] = self._belief
         previous = self._command
@@ -175,7 +174,7 @@ class Planner:
             if samples > 1:
                 actions = np.tile(actions, (samples, 1, 1))
             if noise is not None:
-                # The same noise for all candidates: they differ in what they do, not in their luck.
+                # The same noise for all candidates, so that only their actions differ.
                 self._noise[:futures].reshape(samples, len(plans), *noise.shape[1:])[:] = noise[:, None]
             imagined = self._engine.imagine(self._ahead, actions, self._noise[:futures])
             scores = manner.scorer(plans, imagined, context)
@@ -201,9 +200,9 @@ class Planner:
         return problem, limits, previous
 
     def _policy_plan(self, limits: ActionLimits, previous: np.ndarray) -> np.ndarray | None:
-        """The policy's action, and then what the actor would do after it: (H, 2), within the limits.
+        """The policy's action followed by the actor's: (H, 2), within the limits.
 
-        None without a policy, and where it would have to judge a picture that is incomplete or not believed.
+        None without a policy, or if the picture is incomplete or not trusted.
         """
         if self._policy is None or self._for_policy is None:
             return None
@@ -218,7 +217,7 @@ class Planner:
         """This frame's noise (samples, H, S), None for the mean prediction."""
         scale = self._tuning.model_noise
         if samples == 1 and scale == 0.0:
-            self._noise[:] = 0.0  # a cautious frame may have left something
+            self._noise[:] = 0.0  # a cautious frame may have written to it
             return None
         noise = self._random.standard_normal((samples, *self._noise.shape[1:]), dtype=np.float32)
         return noise * np.float32(scale or 1.0)

@@ -1,4 +1,4 @@
-"""What a candidate is worth: the imagined return minus separate costs. All in the reward's own units.
+"""Scores candidates: the imagined return minus separate costs, all in the reward's units.
 
 Shapes: N candidates, H horizon, M futures imagined of each candidate. Plans are search actions (steer, longitudinal).
 """
@@ -14,9 +14,8 @@ from wm_planner.planning.costs.base import Cost, CostContext, Futures
 def return_weights(continues: np.ndarray, discount: float, lambda_: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """The weights of every step's reward and value in ``imagined_returns``: two (N, H), by ``continues`` (N, H).
 
-    reward_h counts lambda_^h · discount^h · prod(continue before h); value_h what the reward of the next step would,
-    times (1 - lambda_) / lambda_, and the last value without that factor.
-    """
+    reward_h has the weight lambda_^h · discount^h · prod(continue before h); value_h that of the next step's reward
+    times (1 - lambda_) / lambda_, and the last value lacks that factor."""
     reached = np.cumprod(discount * continues, axis=1, dtype=np.float32)  # discount^(h+1) · prod(continue to h)
     powers = np.float32(lambda_) ** np.arange(continues.shape[1], dtype=np.float32)
     rewards = np.concatenate([np.ones_like(reached[:, :1]), reached[:, :-1]], axis=1) * powers
@@ -44,7 +43,7 @@ class Scorer:
     """Imagined return, the mean over ``samples`` futures of each plan, minus all costs."""
 
     def __init__(self, discount: float, lambda_: float, costs: Sequence[Cost] = (), samples: int = 1):
-        """``samples`` M: how many futures of each plan, with different noise, the costs need."""
+        """``samples`` M: futures of each plan, with different noise, that the costs need."""
         self.samples = samples
         self._discount = discount
         self._lambda = lambda_

@@ -1,7 +1,7 @@
-"""Where imagined commands would lead, roughly: a sketch for people to look at, never used to drive.
+"""Roughly where imagined commands would lead: a sketch for display, never used to drive.
 
-The world model has no positions, so commands go through a kinematic bicycle with the figures of a common car. Grip,
-slip and the real car's figures are ignored.
+The world model has no positions, so commands go through a kinematic bicycle model with typical car parameters. Grip,
+slip and the real car's parameters are ignored.
 
 Shapes: N candidates, H horizon.
 """

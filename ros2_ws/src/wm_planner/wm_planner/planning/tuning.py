@@ -1,4 +1,4 @@
-"""What of the planner may be exchanged between two frames."""
+"""Planner settings that may change between two frames."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from wm_planner.planning.solvers.base import Solver
 
 @dataclass(frozen=True)
 class Manner:
-    """How plans are judged and limited; the planner has one for driving and a cautious one."""
+    """How plans are scored and limited; the planner has one for driving and a cautious one."""
 
     scorer: Scorer
     limits: ActionLimits = ActionLimits()
@@ -21,10 +21,9 @@ class Manner:
 class Tuning:
     """How to plan.
 
-    ``cautious`` None: no more cautious than ``normal``. ``model_noise`` scales the noise of imagined futures (0: the
-    mean prediction); a scorer that needs several futures of a plan gets noise of scale 1 then. ``retries``: searches
-    begun afresh when a plan fails its checks.
-    """
+    ``cautious`` None: the same as ``normal``. ``model_noise`` scales the noise of imagined futures (0: the mean
+    prediction); a scorer that needs several futures of a plan then gets noise of scale 1. ``retries``: new searches
+    when a plan fails its checks."""
 
     solver: Solver
     normal: Manner

@@ -1,4 +1,4 @@
-"""The costs of a plan, one or more in each file of this folder; they are subtracted in the files' order."""
+"""The costs of a plan, one or more per file of this folder, subtracted in the order of the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COSTS = kinds_in(__name__, __path__, Cost)
 
 
 def check_costs(config: NodeParameters, manifest: BundleManifest, has_ensemble: bool | None = None) -> None:
-    """Raise ConfigError for a cost that a bundle cannot serve.
+    """Raise ConfigError for a cost that a bundle does not support.
 
     ``has_ensemble``: whether its model has an ensemble; None: not known yet, only costs for both kinds are checked.
     """

@@ -1,4 +1,4 @@
-"""What a cost is, and what it may look at.
+"""The interface of a cost, and its inputs.
 
 Shapes: N candidates, H horizon, M futures imagined of each candidate. Plans are search actions (steer, longitudinal).
 """
@@ -20,7 +20,7 @@ from wm_planner.errors import ConfigError
 
 @dataclass(frozen=True)
 class CostContext:
-    """What is known before any plan.
+    """The situation before any plan.
 
     ``previous`` (2,): the search action before the plans' first. ``proposal`` (H, 2): the actor's plan. ``vector``: the
     bundle's vector inputs now, by name, in physical units.
@@ -33,10 +33,10 @@ class CostContext:
 
 @dataclass(frozen=True)
 class Futures:
-    """What was imagined of N candidates, M times each with other noise.
+    """N candidates, each imagined M times with different noise.
 
     ``imagined`` has M·N rows, sample by sample; ``returns`` (M, N) without costs; ``reward_weights`` and
-    ``value_weights`` (M·N, H): what each step's reward and value count in them.
+    ``value_weights`` (M·N, H): the weight of each step's reward and value in them.
     """
 
     imagined: Imagined
@@ -47,20 +47,20 @@ class Futures:
 
 @dataclass(frozen=True)
 class Cost:
-    """One reason to like a plan less. ``weight`` is the value of the parameter ``name``; at 0 the cost is off.
+    """One reason to score a plan lower. ``weight`` is the value of the parameter ``name``; at 0 the cost is off.
 
-    To add one, write its class into a file of this folder: it is found there, and its parameters are the node's.
+    To add one, write its class in a file of this folder: it is found there, with its parameters.
     """
 
     name: ClassVar[str]
     parameters: ClassVar[dict[str, Any]]
-    """The weight, and what else the cost can be told, made by ``wm_bundle.processes.parameters.parameter``."""
+    """The weight, and the cost's other parameters, made by ``wm_bundle.processes.parameters.parameter``."""
     inputs: ClassVar[tuple[VectorInput, ...]] = ()
-    """Vector inputs that it reads in the context. A bundle without them is refused."""
+    """Vector inputs that it reads from the context. A bundle without them is refused."""
     ensemble: ClassVar[bool | None] = None
     """True: only for models with an ensemble; False: only for those without; None: for all."""
     several_futures: ClassVar[bool] = False
-    """Whether it compares futures of a plan: each plan is then imagined ``risk_samples`` times."""
+    """Whether it compares several futures of a plan: each plan is then imagined ``risk_samples`` times."""
 
     weight: float
 
@@ -75,7 +75,7 @@ class Cost:
 
     @classmethod
     def check(cls, config: NodeParameters, manifest: BundleManifest) -> None:
-        """Raise ConfigError where this cost is on and cannot be computed with a bundle."""
+        """Raise ConfigError if this cost is on and the bundle does not support it."""
         missing = [entry for entry in cls.inputs if manifest.column(entry) is None]
         if getattr(config, cls.name) > 0.0 and missing:
             raise ConfigError(

@@ -10,8 +10,8 @@ from wm_planner.planning.costs.base import Cost
 class SteeringSpeedCost(Cost):
     """Squared product of steer and speed, summed over the horizon: the part of lateral acceleration that steering adds.
 
-    The model does not predict speed, so the present one stands for all steps: the cost of a plan that brakes before it
-    steers is overstated.
+    The model does not predict speed, so the present one is used for all steps: the cost of a plan that brakes before
+    steering is overestimated.
     """
 
     name = "steering_speed_cost"

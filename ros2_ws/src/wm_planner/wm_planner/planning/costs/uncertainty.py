@@ -1,4 +1,4 @@
-"""The cost of an uncertain return: told by the ensemble where a model has one, else by several futures of each plan."""
+"""The cost of an uncertain return: from the ensemble if the model has one, else from several futures of each plan."""
 
 from wm_bundle.processes.parameters import parameter
 
@@ -15,7 +15,7 @@ class _Risk(Cost):
         name: parameter(0.0, "spread of the return that is subtracted from its mean", "std", 0.0, 100.0, live=True),
         "risk_samples": parameter(
             4,
-            "futures imagined of every plan to see that spread, in bundles without an ensemble; they share the "
+            "futures imagined per plan to estimate that spread, in bundles without an ensemble; they share the "
             "candidates",
             low=2,
             high=64,
@@ -31,9 +31,9 @@ class _Risk(Cost):
 
 
 class DisagreementCost(_Risk):
-    """How far the ensemble's members disagree on every reward and value, each weighted as in the return.
+    """The ensemble's disagreement on every reward and value, each weighted as in the return.
 
-    The standard deviations of all steps are added up: a model that is wrong at one step is wrong at the next too.
+    The standard deviations of all steps are added up: errors of successive steps are correlated.
     """
 
     ensemble = True
@@ -58,7 +58,7 @@ class SpreadCost(_Risk):
 
     @classmethod
     def check(cls, config, manifest):
-        """See Cost; also refuses too few candidates to be cautious with."""
+        """See Cost; also refuses too few candidates for the cautious mode."""
         super().check(config, manifest)
         if config.searches and config.cautious_risk > 0.0 and config.samples_that_fit < 2:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Solvers: a ``Problem`` in, a ``Solution`` out. Each is a file of this folder."""
+"""Solvers: a ``Problem`` in, a ``Solution`` out; one per file."""
 
 from wm_planner.planning.kinds import kinds_in
 from wm_planner.planning.solvers.base import Solver

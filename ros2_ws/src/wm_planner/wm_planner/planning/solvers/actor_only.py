@@ -1,4 +1,4 @@
-"""The actor's plan as it is, without a search; scored once, so that its return is known."""
+"""The actor's plan unchanged, without a search; scored once, so that its return is known."""
 
 from wm_planner.planning.solvers.base import Problem, Solution, Solver, unscored
 

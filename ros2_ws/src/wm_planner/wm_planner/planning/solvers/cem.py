@@ -8,7 +8,7 @@ from wm_planner.planning.solvers.sampling import SamplingSettings, SamplingSolve
 
 
 class CEM(SamplingSolver):
-    """The next centre is the mean of the best candidates, the elites, the next width their spread."""
+    """The next centre is the mean of the best candidates (elites), the next width their spread."""
 
     name = "cem"
     place = 2
@@ -17,7 +17,7 @@ class CEM(SamplingSolver):
     }
 
     def __init__(self, settings: SamplingSettings, elites: int):
-        """``elites``: how many of the best candidates make the next centre, 1 to N."""
+        """``elites``: how many of the best candidates form the next centre, 1 to N."""
         if not 1 <= elites <= settings.candidates:
             raise ValueError(f"elites: expected 1 to {settings.candidates}, found {elites}")
         super().__init__(settings)
@@ -40,6 +40,6 @@ class CEM(SamplingSolver):
         elites = min(self._elites, len(plans))
         best = plans[np.argpartition(-returns, elites - 1)[:elites]]  # (elites, H, 2)
         centre = best.mean(axis=0)
-        # One width for each dimension, pooled over the horizon. Never wider than at the start, see sampling.py.
+        # One width per dimension, pooled over the horizon. Never wider than at the start, see sampling.py.
         spread = np.sqrt(np.square(best - centre).mean(axis=(0, 1)))
         return centre, np.clip(spread, 0.2 * self._base_std, self._base_std)

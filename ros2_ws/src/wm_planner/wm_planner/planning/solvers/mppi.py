@@ -16,7 +16,7 @@ class MPPI(SamplingSolver):
     }
 
     def __init__(self, settings: SamplingSettings, temperature: float):
-        """``temperature`` in standard deviations of the candidates' scores: so it needs no tuning to the rewards."""
+        """``temperature`` in standard deviations of the candidates' scores: independent of the scale of rewards."""
         if not temperature > 0.0:
             raise ValueError(f"temperature: expected above 0, found {temperature}")
         super().__init__(settings)

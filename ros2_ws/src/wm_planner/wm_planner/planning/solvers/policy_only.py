@@ -1,4 +1,4 @@
-"""The policy's action as it is, without a search."""
+"""The policy's action unchanged, without a search."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from wm_planner.planning.solvers.base import Problem, Solution
 
 
 class PolicyOnly(ActorOnly):
-    """The policy's plan, scored once; the actor's where the policy cannot be asked."""
+    """The policy's plan, scored once; the actor's where the policy cannot be evaluated."""
 
     name = "policy"
     place = 5

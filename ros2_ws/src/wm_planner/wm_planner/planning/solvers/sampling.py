@@ -1,9 +1,9 @@
 """What random shooting, CEM and MPPI share: sample plans around the actor's and the last plan, score, improve, repeat.
 
-The search is narrow on purpose. A learned model is right near the data it was trained on; a wide search finds the
-plans it is wrong about. So the noise is small, correlated in time and never wider than at the start, and no plan leaves
-the trust region around the actor's, from which warm starts would drift away frame by frame. A policy's plan is sampled
-around too, and the region reaches to it.
+The search is narrow by design. A learned model is accurate near its training data; a wide search finds the plans it
+is wrong about. So the noise is small, correlated in time and never wider than at the start, and no plan leaves the
+trust region around the actor's, from which warm starts would drift away frame by frame. A policy's plan is sampled
+around too, and extends the region.
 
 Shapes: N candidates, H horizon; plans (H, 2) float32 in [-1, 1].
 """
@@ -17,7 +17,7 @@ from wm_bundle.processes.parameters import NodeParameters, parameter
 
 from wm_planner.planning.solvers.base import Problem, Solution, Solver, unscored
 
-FEWEST_CANDIDATES = 8  # candidates below which an iteration is not worth its time
+FEWEST_CANDIDATES = 8  # an iteration with fewer is not worth its time
 _FIXED = 3  # unperturbed candidates in every iteration, at least: the actor's plan, the last one shifted, the centre
 
 
@@ -25,9 +25,9 @@ _FIXED = 3  # unperturbed candidates in every iteration, at least: the actor's p
 class SamplingSettings:
     """How to sample.
 
-    ``candidates`` N per iteration and ``iterations``, both at most; ``std`` of (steer, longitudinal) noise at the
-    start; ``correlation`` of the noise from one step to the next, 0 to below 1; ``trust``: how many ``std`` a plan may
-    be away from the actor's; ``seed`` of the random numbers.
+    ``candidates`` N per iteration and ``iterations``, both maxima; ``std`` of (steer, longitudinal) noise at the
+    start; ``correlation`` of the noise between successive steps, 0 to below 1; ``trust``: largest distance from the
+    actor's plan, in ``std``; ``seed`` of the random numbers.
     """
 
     candidates: int
@@ -46,7 +46,7 @@ class SamplingSettings:
 
     @classmethod
     def from_config(cls, config: NodeParameters, horizon: int) -> SamplingSettings:
-        """What the parameters ask for."""
+        """The settings from the parameters."""
         return cls(
             candidates=config.candidates,
             horizon=horizon,
@@ -59,7 +59,7 @@ class SamplingSettings:
 
 
 class SamplingSolver(Solver):
-    """Samples and scores; subclasses say in ``_refit`` what the scores mean for the next iteration."""
+    """Samples and scores; subclasses turn the scores into the next iteration in ``_refit``."""
 
     parameters = {
         "steer_std": parameter(0.05, "width of the search in steer", "of -1..1", 0.0, 1.0, live=True),
@@ -71,7 +71,7 @@ class SamplingSolver(Solver):
     }
     searches = True
     follows = True
-    """Whether the next iteration samples around what ``_refit`` gave, not around the first two plans again."""
+    """Whether the next iteration samples around the result of ``_refit``, not around the first two plans again."""
 
     def __init__(self, settings: SamplingSettings):
         self.settings = settings
@@ -79,7 +79,7 @@ class SamplingSolver(Solver):
         count, horizon = settings.candidates, settings.horizon
         self._base_std = np.asarray(settings.std, np.float32)
         self._reach = settings.trust * self._base_std
-        # Stationary AR(1) noise: covariance correlation^|i-j| between steps, unit variance at each of them.
+        # Stationary AR(1) noise: covariance correlation^|i-j| between steps, unit variance.
         steps = np.arange(horizon)
         covariance = settings.correlation ** np.abs(steps[:, None] - steps[None, :]).astype(np.float64)
         self._mix_steps = np.linalg.cholesky(covariance).astype(np.float32)  # (H, H)
@@ -103,8 +103,8 @@ class SamplingSolver(Solver):
         self._last_plan: np.ndarray | None = None
 
     def solve(self, problem: Problem) -> Solution:
-        """Search around the proposal, the last plan and the policy's, with as many candidates and iterations as are
-        affordable."""
+        """Search around the proposal, the last plan and the policy's, with as many candidates and iterations as time
+        allows."""
         low, high = problem.proposal - self._reach, problem.proposal + self._reach
         policy_plan = problem.policy_plan()
         if policy_plan is not None:
@@ -136,9 +136,9 @@ class SamplingSolver(Solver):
         return np.concatenate([self._last_plan[1:], proposal[-1:]])
 
     def _sample(self, count: int, around: list[np.ndarray], centre, std) -> np.ndarray:
-        """Candidates (count, H, 2): the fixed ones, then noise around ``centre``; at the start, where there is none,
-        the mean of ``around`` stands for it, and the noise is around each of these."""
-        self._random.standard_normal(out=self._white, dtype=np.float32)  # all, so that a count changes no later plan
+        """Candidates (count, H, 2): the fixed ones, then noise around ``centre``; at the start, where it is None,
+        around each of ``around``, whose mean is the centre."""
+        self._random.standard_normal(out=self._white, dtype=np.float32)  # all: ``count`` must not change later plans
         np.matmul(self._mix_steps, self._white, out=self._noise)
         self._noise *= std
         plans, fixed = self._plans[:count], len(around) + 1
@@ -156,6 +156,6 @@ class SamplingSolver(Solver):
     def _refit(self, plans: np.ndarray, returns: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The answer so far (H, 2), which is the next centre, and the next width (2,), from scored plans.
 
-        The answer must lie among the plans or between them: so it keeps the limits that each of them keeps.
+        The answer must be one of the plans or between them, so that it is within the limits.
         """
         raise NotImplementedError

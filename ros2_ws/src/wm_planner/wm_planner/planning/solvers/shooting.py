@@ -6,7 +6,7 @@ from wm_planner.planning.solvers.sampling import SamplingSolver
 
 
 class RandomShooting(SamplingSolver):
-    """The best of all candidates, those of every iteration drawn in the same way.
+    """The best of all candidates, all iterations drawn in the same way.
 
     The best one of an iteration is a candidate of the next, so the last iteration's best is the best of all.
     """
