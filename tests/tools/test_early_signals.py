@@ -79,4 +79,4 @@ def test_a_car_without_the_tools_says_where_they_are(capsys, monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", import_module)
     assert wm_planner.entry.tool() == 1
-    assert "expected the package wm_tools" in capsys.readouterr().err
+    assert "this command needs the package wm_tools" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def test_only_regular_files_are_opened_and_a_named_pipe_is_not_waited_for(tmp_pa
     (tmp_path / "file").write_text("text ü", encoding="utf-8")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     for place in (tmp_path / "pipe", tmp_path, "/dev/null"):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             open_regular(place)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "missing")

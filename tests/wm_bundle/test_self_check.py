@@ -100,7 +100,7 @@ def test_other_bytes_are_refused_with_the_reason_whatever_they_are(tmp_path):
     np.save(plain, np.zeros(3))
     random, refused = np.random.default_rng(3), 0
     for data in (b"", plain.getvalue(), pickle.dumps({"returns": 1}), whole[:-50]):
-        with pytest.raises(BundleError, match=r"self_check.npz cannot be used: it is no npz file; export"):
+        with pytest.raises(BundleError, match=r"self_check.npz cannot be used: it is not an npz file; export"):
             read_self_check(damaged(bundle, data))
     for _ in range(60):
         data = bytearray(whole)
@@ -115,5 +115,5 @@ def test_other_bytes_are_refused_with_the_reason_whatever_they_are(tmp_path):
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
     answers = replace(ANSWERS, returns=np.full((B, N), np.nan, np.float32))
-    with pytest.raises(BundleError, match="'returns' holds numbers that are not finite"):
+    with pytest.raises(BundleError, match="'returns' has numbers that are not finite"):
         read_self_check(bundle_with(tmp_path, answers=answers))

@@ -49,7 +49,7 @@ __all__ = [
     "write_bundle",
 ]
 
-# Modules that need OpenCV or Pillow, which ROS's own Python, the one that reads launch files, may lack.
+# Modules that need OpenCV or Pillow, which ROS's own Python, used for launch files, may lack.
 _LATER = {
     **dict.fromkeys(("COMPRESSIONS", "ImageError", "compressed_encoding", "decompress_image"), "pictures.compressed"),
     **dict.fromkeys(("ENCODINGS", "ImagePreprocessor", "decode_image"), "pictures.images"),

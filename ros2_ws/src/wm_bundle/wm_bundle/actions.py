@@ -1,8 +1,8 @@
-"""The two forms of an action, and the way between them.
+"""The two forms of an action, and conversion between them.
 
-A *command* is what the vehicle takes: ``[steer, throttle, brake]`` in CARLA's signs and ranges. A *search action* is
-what solvers and the actor work in: ``[steer, longitudinal]``, both in [-1, 1], where longitudinal below zero is
-brake. So throttle and brake can never act together, and a search has two dimensions instead of three.
+A *command* is what the vehicle accepts: ``[steer, throttle, brake]`` in CARLA's signs and ranges. A *search action* is
+what solvers and the actor use: ``[steer, longitudinal]``, both in [-1, 1], where negative longitudinal is braking. So
+throttle and brake can never act together, and a search has two dimensions instead of three.
 """
 
 import numpy as np

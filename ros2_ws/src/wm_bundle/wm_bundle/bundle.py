@@ -1,4 +1,4 @@
-"""A bundle on disk: ``bundle.json``, four ONNX files and a self-check, written whole and read with every check."""
+"""A bundle on disk: ``bundle.json``, four ONNX files and a self-check, written atomically and read with all checks."""
 
 import json
 import os
@@ -16,7 +16,7 @@ class BundleError(ValueError):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle: its folder and what ``bundle.json`` says."""
+    """A checked bundle: its folder and manifest (``bundle.json``)."""
 
     path: Path
     manifest: BundleManifest
@@ -72,7 +72,7 @@ def _check_file(folder: Path, name: str, expected: FileSpec) -> None:
 
 
 def check_destination(destination: str | os.PathLike) -> Path:
-    """The resolved folder to write a bundle to: a bundle, empty or not there yet; BundleError for anything else."""
+    """The resolved folder to write a bundle to: a bundle, empty or missing; BundleError for anything else."""
     folder = Path(destination).expanduser().resolve()
     if folder.exists() and not (folder / "bundle.json").is_file():
         if not folder.is_dir() or any(folder.iterdir()):
@@ -81,7 +81,7 @@ def check_destination(destination: str | os.PathLike) -> Path:
 
 
 def write_bundle(destination: str | os.PathLike, manifest: BundleManifest, sources: dict[str, Path]) -> Bundle:
-    """Write a bundle from ready ONNX files: everything beside the destination first, then one rename.
+    """Write a bundle from ready ONNX files: into a temporary folder first, then one rename.
 
     ``manifest.files`` is filled in here from ``sources`` (name → file). An existing bundle at the destination is
     replaced only when the new one is complete; a folder that is not a bundle is never replaced.

@@ -1,15 +1,15 @@
-"""What a bundle's own record of its training says against driving with it."""
+"""Reasons in a bundle's training record not to drive with it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 TOO_FEW_UPDATES = "too few updates to judge"
-"""The verdict on a training that is too short for any other."""
+"""The verdict on a training too short to judge."""
 
 
 def doubts(provenance: Mapping[str, Any]) -> list[str]:
-    """Sentences for whoever is about to drive the model of a bundle with this ``provenance``; none where it tells
-    nothing bad, or nothing at all."""
+    """Warnings about driving the model of a bundle with this ``provenance``; none if it reports nothing bad, or
+    nothing."""
     training = _mapping(provenance.get("training"))
     health = _mapping(training.get("health"))
     if health.get("verdict") == TOO_FEW_UPDATES:

@@ -1,4 +1,4 @@
-"""Files read without waiting, written completely or not at all, hashed, and named without their folders."""
+"""Reading files without blocking, atomic writing, hashing, and names without folders."""
 
 import errno
 import hashlib
@@ -13,7 +13,7 @@ from typing import IO, Any
 
 
 def open_regular(path: str | os.PathLike, *arguments: Any, **options: Any) -> IO:
-    """``open`` for reading, of regular files alone: a named pipe would wait for somebody to write to it, for ever.
+    """``open`` for reading, for regular files only: opening a named pipe would block until somebody writes to it.
 
     Raises OSError for everything else.
     """
@@ -24,15 +24,15 @@ def _open_regular(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_NONBLOCK)  # which changes nothing for regular files
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file, but a folder, a named pipe or a device", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file, but a folder, a named pipe or a device", str(path))
     return descriptor
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to, and rename it to ``path`` when the block ends without an exception.
+    """Yield a temporary path to write to, and rename it to ``path`` when the block ends without an exception.
 
-    The folder is made where it is missing. A reader, or a run that is killed, never sees half a file. Raises OSError.
+    A missing folder is created. A reader, or a run that is killed, never sees half a file. Raises OSError.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,13 +48,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``folder`` to fill, and put it in its place when the block ends without an exception.
+    """Yield an empty folder to fill, which replaces ``folder`` when the block ends without an exception.
 
-    What was there is deleted last, and is there again where putting the new one in its place fails. Raises OSError.
+    The old folder is deleted last, and restored if the replacement fails. Raises OSError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh, old = (folder.with_name(f".{folder.name}.{which}-{os.getpid()}") for which in ("new", "old"))
-    shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed and had the same number
+    shutil.rmtree(fresh, ignore_errors=True)  # from a killed process with the same id
     fresh.mkdir()
     try:
         yield fresh
@@ -79,7 +79,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
-    """As ``write_text``. Raises ValueError for a number that is not finite, which JSON has none of."""
+    """As ``write_text``. Raises ValueError for a number that is not finite, which JSON does not allow."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
@@ -93,7 +93,7 @@ def sha256_of(file: Path) -> str:
 
 
 def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values, but those that name a file have its name alone: what is given away tells no one's folders."""
+    """The same values, with paths reduced to file names: published files must not reveal local folders."""
     return {name: Path(value).name if _names_file(value) else value for name, value in values.items()}
 
 

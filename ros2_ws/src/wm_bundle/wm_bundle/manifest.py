@@ -1,4 +1,4 @@
-"""What ``bundle.json`` says: one frozen dataclass per part, read strictly."""
+"""The contents of ``bundle.json``: one frozen dataclass per part, read strictly."""
 
 import dataclasses
 import math
@@ -15,10 +15,10 @@ SELF_CHECK_FILE = "self_check.npz"
 
 @dataclass(frozen=True)
 class CameraSpec:
-    """One camera as it must arrive, and how it is brought to the model's size.
+    """One camera as it must arrive, and how it is scaled to the model's size.
 
-    ``crop`` is (top, left, height, width) [px] of the source, None for all of it. ``letterbox``: what is left keeps its
-    shape, and black fills up the rest of the model's picture; otherwise each side is scaled on its own.
+    ``crop`` is (top, left, height, width) [px] of the source, None for all of it. ``letterbox``: the aspect ratio is
+    kept, with black bars around the picture; otherwise each side is scaled separately.
     """
 
     name: str
@@ -49,7 +49,7 @@ class CameraSpec:
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The model's picture: every camera is brought to ``height`` × ``width`` [px] and stacked along the channels."""
+    """The model's picture: every camera is scaled to ``height`` × ``width`` [px] and stacked along the channels."""
 
     height: int
     width: int
@@ -62,13 +62,13 @@ class ImageSpec:
 
     @property
     def channels(self) -> int:
-        """Channels of the stacked picture: three a camera."""
+        """Channels of the stacked picture: three per camera."""
         return 3 * len(self.cameras)
 
 
 @dataclass(frozen=True)
 class VectorSpec:
-    """One number beside the picture, its unit, and the mean and standard deviation it is normalised with."""
+    """One vector input, its unit, and the mean and standard deviation for its normalisation."""
 
     name: str
     unit: str
@@ -118,7 +118,7 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured figure and its 95 % interval, whose ends are None where one drive alone says nothing of others."""
+    """A measured figure and its 95 % interval, whose ends are None for a single drive."""
 
     value: float
     low: float | None
@@ -127,13 +127,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class OpenLoopScores:
-    """What the float32 model's imagination is worth on its validation episodes, against guesses that need no model.
+    """Quality of the float32 model's imagination on its validation episodes, compared with model-free baselines.
 
     ``windows`` windows of ``drives`` drives: the model sees ``context`` rows and imagines from the recorded actions.
-    Entry i of every tuple is ``steps[i]`` steps ahead. ``psnr_db`` [dB] is of the pictures: ``imagined``, and
-    ``copy_last``, the last one seen. ``reward_error`` is the mean absolute one: ``imagined``, and ``mean_reward``, the
-    training episodes' mean.
-    """
+    Entry i of every tuple is ``steps[i]`` steps ahead. ``psnr_db`` [dB] of the pictures: ``imagined``, and
+    ``copy_last``, the last one seen. ``reward_error`` is the mean absolute error: ``imagined``, and ``mean_reward``,
+    the training episodes' mean."""
 
     steps: tuple[int, ...]
     context: int
@@ -151,12 +150,10 @@ class OpenLoopScores:
 
 @dataclass(frozen=True)
 class SelfCheckSpec:
-    """How ``self_check.npz`` is judged on the machine that drives.
+    """How ``self_check.npz`` is evaluated on the machine that drives.
 
-    ``reference``: in which arithmetic, and from which weights, its answers were computed. ``limits``: how far a machine
-    may be from them, by the names of wm_bundle.self_check_measures; ``measured``: how far the bundle's files were
-    where it was made.
-    """
+    ``reference``: the arithmetic and the weights of its answers. ``limits``: the largest differences allowed, by the
+    names of wm_bundle.self_check_measures; ``measured``: the differences on the machine that made the bundle."""
 
     reference: str
     limits: dict[str, float]
@@ -167,13 +164,11 @@ class SelfCheckSpec:
 class BundleManifest:
     """All of ``bundle.json``.
 
-    ``control_period_s`` [s] is the time between two images, and between two commands. ``horizon`` H [steps] is what
-    imagine.onnx and actor.onnx were exported for. ``discount`` per step is the one the value head was trained with.
-    ``surprise_threshold`` [nats] is the 99.9th percentile of the surprise on validation frames. ``validation`` holds
-    one-step errors and the parity of the files with torch, both measured at export; ``open_loop`` the scorecard and
-    ``self_check`` the one of the machine, None in bundles of earlier versions; ``provenance`` how the model was made:
-    training summary, what data, its hash.
-    """
+    ``control_period_s`` [s] is the time between two images, and between two commands. ``horizon`` H [steps] is that of
+    imagine.onnx and actor.onnx. ``discount`` per step is the value head's. ``surprise_threshold`` [nats] is the 99.9th
+    percentile of the surprise on validation frames. ``validation`` holds one-step errors and the parity of the files
+    with torch, both measured at export; ``open_loop`` the scorecard; ``self_check`` its limits, None in bundles of
+    earlier versions; ``provenance`` the model's origin: training summary, data and its hash."""
 
     model_id: str
     image: ImageSpec
@@ -201,7 +196,7 @@ class BundleManifest:
         require(0.0 < self.discount <= 1.0, "discount", "in (0, 1]", self.discount)
 
     def column(self, entry: VectorInput) -> int | None:
-        """Which of the vector inputs an entry of the registry is, None where it is not among them in its unit."""
+        """The index of a registry entry among the vector inputs, None if it is missing or in another unit."""
         told = [(spec.name, spec.unit) for spec in self.vector]
         return told.index((entry.name, entry.unit)) if (entry.name, entry.unit) in told else None
 

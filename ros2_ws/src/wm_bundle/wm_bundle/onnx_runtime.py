@@ -1,7 +1,7 @@
-"""The one place that imports onnxruntime: everything else takes it from here.
+"""The one place that imports onnxruntime: everything else uses it from here.
 
-Since 1.29 onnxruntime keeps a device id and a queue of usage data below the home folder and sends them to its maker
-from a thread of its own, unless this variable is set before its first import in the process. Not a part of ``import
+Since 1.29 onnxruntime stores a device id and a queue of usage data in the home folder and sends them to its maker from
+its own thread, unless this variable is set before its first import in the process. Not imported by ``import
 wm_bundle``, which works without onnxruntime.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["onnxruntime", "quantization_tools"]
 
 
 def quantization_tools():
-    """The module onnxruntime.quantization, which needs the package onnx: driving has none."""
+    """The module onnxruntime.quantization, which needs the package onnx, not installed for driving."""
     from onnxruntime import quantization
 
     return quantization

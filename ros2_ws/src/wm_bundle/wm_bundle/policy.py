@@ -1,4 +1,4 @@
-"""What a policy file (``*.onnx``) says about itself in its ONNX metadata; the whole contract is in docs/cloning.md."""
+"""The manifest in a policy file's (``*.onnx``) ONNX metadata; docs/cloning.md has the complete contract."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ class PolicyError(ValueError):
 
 @dataclass(frozen=True)
 class PolicyVectorSpec:
-    """One number beside the picture, in physical units: the policy normalises it itself."""
+    """One vector input in physical units: the policy normalises it itself."""
 
     name: str
     unit: str
@@ -30,10 +30,10 @@ class PolicyVectorSpec:
 
 @dataclass(frozen=True)
 class PolicyManifest:
-    """The metadata of a policy: what it must be fed, and how it was made.
+    """The metadata of a policy: its inputs, and how it was made.
 
     ``policy_id`` is a name, a dash and the first 8 hex digits of the weights' SHA-256. ``vector`` are the numbers of
-    input ``vector`` in order, ``control_period_s`` [s] the distance of the pictures it was trained with,
+    input ``vector`` in order, ``control_period_s`` [s] the period of its training pictures,
     ``provenance`` how it was made.
     """
 
@@ -72,20 +72,20 @@ class PolicyManifest:
             raise PolicyError(f"{where}: {error}; {_REMEDY}") from None
 
     def to_metadata(self) -> dict[str, str]:
-        """The ONNX metadata properties that say the same."""
+        """The manifest as ONNX metadata properties."""
         return {POLICY_PROPERTY: json.dumps(self.to_json(), sort_keys=True, allow_nan=False)}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], where: str = "policy") -> "PolicyManifest":
         """Read the metadata properties of an ONNX file (onnxruntime: ``get_modelmeta().custom_metadata_map``).
 
-        Raises PolicyError, which begins with ``where`` (the file), when there is no manifest in them or not a good one.
+        Raises PolicyError, which begins with ``where`` (the file), when the manifest is missing or invalid.
         """
         text = metadata.get(POLICY_PROPERTY)
         if text is None:
             found = ", ".join(sorted(metadata)) or "none"
             raise PolicyError(
-                f"{where}: expected the metadata property {POLICY_PROPERTY}, found {found}: it is no policy of this "
+                f"{where}: expected the metadata property {POLICY_PROPERTY}, found {found}: it is not a policy of this "
                 f"project; {_REMEDY}"
             )
         try:

@@ -1,4 +1,4 @@
-"""Smooth random actions, for whoever drives at random."""
+"""Smooth random actions, for random drivers."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,19 @@ import numpy as np
 
 
 class RandomWalk:
-    """A walk of (steer, longitudinal) that returns to its mean (an Ornstein-Uhlenbeck process); it leans
-    towards the throttle, else the car would hardly leave the start."""
+    """A mean-reverting walk of (steer, longitudinal) (an Ornstein-Uhlenbeck process), biased towards throttle, else the
+    car would hardly leave the start."""
 
     MEAN = np.array([0.0, 0.2])
 
     def __init__(self, keep: float, spread: float, limit: float = np.inf):
-        """``keep``: share of the last value that stays in a step; ``spread``: standard deviation of what a step adds;
-        ``limit``: largest value that is remembered."""
+        """``keep``: share of the last value kept in a step; ``spread``: standard deviation added per step; ``limit``:
+        largest magnitude."""
         self._keep, self._spread, self._limit = keep, spread, limit
         self.begin(0)
 
     def begin(self, seed: int | Sequence[int]) -> None:
-        """Restart at the mean; what follows is a function of the seed."""
+        """Restart at the mean; the following values depend only on the seed."""
         self._random = np.random.default_rng(seed)
         self._value = self.MEAN
 

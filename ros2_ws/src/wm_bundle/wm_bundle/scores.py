@@ -17,7 +17,7 @@ _REMEDY = "measure it again with `ros2 run wm_tools benchmark --write-scores`, o
 
 @dataclass(frozen=True)
 class ControllerScore:
-    """A controller's mean score over its episodes, ``failed`` ones among them with what they had.
+    """A controller's mean score over its episodes, including ``failed`` ones with their scores so far.
 
     ``model`` names the bundle or policy that drove, None where none did.
     """
@@ -31,7 +31,7 @@ class ControllerScore:
 
 @dataclass(frozen=True)
 class ScoreDifference:
-    """The score of ``first`` less that of ``second`` on the same tracks, with the interval of paired differences."""
+    """The score of ``first`` minus that of ``second`` on the same tracks, with the interval of paired differences."""
 
     first: str
     second: str
@@ -43,9 +43,8 @@ class ScoreDifference:
 class BenchmarkScores:
     """One benchmark in one ``mode`` (lock-step or real-time).
 
-    ``date`` is that of its end (UTC, ISO 8601), ``seeds`` are its tracks, ``parameters`` what was set of the planner's,
-    ``max_steps`` where every episode was cut, None for the simulator's own end.
-    """
+    ``date`` is that of its end (UTC, ISO 8601), ``seeds`` its tracks, ``parameters`` the planner's settings,
+    ``max_steps`` the cut-off of every episode, None for the simulator's own end."""
 
     mode: str
     date: str
@@ -79,12 +78,12 @@ class BundleScores:
         require(len(set(driven)) == len(driven), "benchmarks", "every mode and map once", ", ".join(driven))
 
     def in_world(self, name: str) -> "BundleScores":
-        """Those that were driven on the map of that name: scores of different worlds cannot be compared."""
+        """The benchmarks on the map of that name: scores of different worlds cannot be compared."""
         chosen = tuple(benchmark for benchmark in self.benchmarks if benchmark.map == name)
         return dataclasses.replace(self, benchmarks=chosen)
 
     def mode(self, name: str) -> BenchmarkScores | None:
-        """The benchmark in that mode, the first one where it was driven in several worlds."""
+        """The benchmark in that mode, the first one if there are several worlds."""
         return next((benchmark for benchmark in self.benchmarks if benchmark.mode == name), None)
 
 
@@ -110,9 +109,9 @@ def read_scores(bundle: Bundle) -> BundleScores | None:
 
 
 def add_scores(bundle: Bundle, benchmark: BenchmarkScores) -> BundleScores:
-    """Write ``benchmark`` into the bundle's scores, in the place of an earlier one in its mode and on its map.
+    """Write ``benchmark`` into the bundle's scores, replacing an earlier one of the same mode and map.
 
-    Scores of another model, and a file that cannot be read, are replaced: they say nothing of this bundle. Raises
+    Scores of another model, and an unreadable file, are replaced: they say nothing about this bundle. Raises
     OSError.
     """
     try:
@@ -129,7 +128,7 @@ def add_scores(bundle: Bundle, benchmark: BenchmarkScores) -> BundleScores:
 
 
 def write_scores(bundle: Bundle, benchmarks: tuple[BenchmarkScores, ...]) -> BundleScores:
-    """Write ``benchmarks`` as what the bundle scored, in the place of all that was there. Raises OSError."""
+    """Write ``benchmarks`` as the bundle's scores, replacing all others. Raises OSError."""
     scores = BundleScores(*_identity(bundle), benchmarks)
     text = json.dumps(dataclasses.asdict(scores), indent=1, sort_keys=True, allow_nan=False)
     write_text(bundle.path / SCORES_FILE, text + "\n")

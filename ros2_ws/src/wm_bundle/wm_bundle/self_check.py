@@ -1,4 +1,4 @@
-"""``self_check.npz`` in a bundle: questions, and the float32 answers that every machine must come near to.
+"""``self_check.npz`` in a bundle: inputs (questions), and the float32 answers that every machine must approximate.
 
 Shapes: B beliefs, N plans, H horizon, F belief features, V vector inputs, C channels.
 """
@@ -33,12 +33,11 @@ MEASURES = ("belief", "return", "action", "actor", "picture")  # see wm_bundle.s
 
 @dataclass(frozen=True)
 class Questions:
-    """What the four files are asked.
+    """Inputs of the four files.
 
-    ``image`` (C, height, width) uint8 with all cameras there, ``vector`` (V,) in physical units and ``previous_action``
-    (3,) are observed after the first of ``beliefs`` (B, F). ``plans`` (B, N, H, 2) are search actions (steer,
-    longitudinal), imagined from each belief without noise.
-    """
+    ``image`` (C, height, width) uint8 with all cameras present, ``vector`` (V,) in physical units and
+    ``previous_action`` (3,) are observed after the first of ``beliefs`` (B, F). ``plans`` (B, N, H, 2) are search
+    actions (steer, longitudinal), imagined from each belief without noise."""
 
     image: np.ndarray
     vector: np.ndarray
@@ -49,7 +48,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the four files say: ``next_belief`` (F,) of observe.onnx, ``returns`` (B, N) of imagine.onnx, ``actor``
+    """Outputs of the four files: ``next_belief`` (F,) of observe.onnx, ``returns`` (B, N) of imagine.onnx, ``actor``
     (B, H, 3) commands of actor.onnx, and ``picture`` (C, height, width) uint8 of the first belief by decode.onnx."""
 
     next_belief: np.ndarray
@@ -64,16 +63,16 @@ def write_self_check(file: Path, questions: Questions, answers: Answers) -> None
 
 
 def read_self_check(bundle: Bundle) -> tuple[Questions, Answers] | None:
-    """Questions and answers of a bundle, None where it carries none.
+    """Questions and answers of a bundle, None where it has none.
 
-    Raises BundleError for a file that does not hold what the bundle's other files take and give.
+    Raises BundleError for a file that does not match the inputs and outputs of the bundle's other files.
     """
     if bundle.manifest.self_check is None:
         return None
     file = bundle.file(SELF_CHECK_FILE)
     try:
-        if not zipfile.is_zipfile(file):  # numpy takes other files for something else
-            raise ValueError("it is no npz file")
+        if not zipfile.is_zipfile(file):  # numpy would misread other files
+            raise ValueError("it is not an npz file")
         with np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
         _check_shapes(found, bundle.manifest)
@@ -86,8 +85,7 @@ def read_self_check(bundle: Bundle) -> tuple[Questions, Answers] | None:
 
 
 def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> None:
-    """Raise ValueError unless there is every array, of finite numbers, of the type and shape that the bundle's model
-    has."""
+    """Raise ValueError unless every array is present, finite, and of the type and shape of the bundle's model."""
     size, image = manifest.latent.belief, (manifest.image.channels, manifest.image.height, manifest.image.width)
     if found["returns"].ndim != 2 or not found["returns"].size:
         raise ValueError(f"'returns': expected a row for each belief, found {found['returns'].shape}")
@@ -108,4 +106,4 @@ def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> Non
         if array.dtype != kind or array.shape != shape:
             raise ValueError(f"'{name}': expected {np.dtype(kind)} {shape}, found {array.dtype} {array.shape}")
         if not np.isfinite(array).all():
-            raise ValueError(f"'{name}' holds numbers that are not finite")
+            raise ValueError(f"'{name}' has numbers that are not finite")

@@ -1,4 +1,4 @@
-"""Ask a bundle's functions the questions of its self-check, and say how far they are from the right answers.
+"""Runs a bundle's functions on its self-check, and measures the differences from the expected answers.
 
 The measures are those of ``export``'s parity: B beliefs, N plans, H steps.
 """
@@ -11,14 +11,15 @@ from wm_bundle import to_command
 from wm_bundle.parity import discounted_returns, relative_difference, weighted_action
 from wm_bundle.self_check import Answers, Questions
 
-# What every processor and provider may add to what was measured where the bundle was made: other orders of summation,
-# TF32, half precision. Sums that saturate go far beyond it.
+# What any processor and provider may add to the differences measured where the bundle was made: other orders of
+# summation, TF32, half precision. Saturated sums are far beyond it.
 _SLACK = {"belief": 0.05, "return": 0.02, "action": 0.02, "actor": 0.05, "picture": 2.0}
 _FACTOR = 1.25
 
 
 class Functions(Protocol):
-    """The four functions of a bundle, as ``wm_planner.engine.engine.Engine`` has them; arrays may be its own."""
+    """The four functions of a bundle, as in ``wm_planner.engine.engine.Engine``; returned arrays may be overwritten
+    later."""
 
     def observe(self, image, vector, previous_action, belief, is_first: bool) -> tuple[np.ndarray, float]:
         """The next belief (1, F), and the surprise."""
@@ -50,7 +51,7 @@ def ask(functions: Functions, questions: Questions, discount: float) -> Answers:
 
 
 def differences(questions: Questions, expected: Answers, found: Answers) -> dict[str, float]:
-    """How far ``found`` is from ``expected``.
+    """The differences between ``found`` and ``expected``.
 
     ``belief``: the largest difference, relative above 1. ``return``: the 99th percentile over the mean size of a return
     (at least 1). ``action``, of the command chosen from the plans by their returns, and ``actor``: the largest.
@@ -72,5 +73,5 @@ def differences(questions: Questions, expected: Answers, found: Answers) -> dict
 
 
 def limits_for(measured: dict[str, float]) -> dict[str, float]:
-    """How far any machine may be, where a sound one was as far as ``measured``."""
+    """The limits for any machine, given the differences ``measured`` on a sound one."""
     return {name: _FACTOR * value + _SLACK[name] for name, value in measured.items()}

@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 
 RGB_CAMERA = "sensor.camera.rgb"
-NATIVE_VIEW = "sensor.camera.native"  # the built-in simulator's own picture; CARLA has none
+NATIVE_VIEW = "sensor.camera.native"  # the built-in simulator's native picture; not in CARLA
 DEFAULT_SIZES = {RGB_CAMERA: (800, 600), NATIVE_VIEW: (96, 96)}
-"""Width and height [px] of the cameras whose pictures a model can be made for, where a file names none."""
+"""Width and height [px] of the camera types that a model can use, by default."""
 
 
 class SpawnFileError(ValueError):
@@ -43,7 +43,7 @@ def cameras_of(car: dict) -> dict[str, tuple[int, int]]:
             if sensor["type"] not in DEFAULT_SIZES:
                 continue
             width, height = (
-                int(float(sensor.get(key, default)))  # the spawner takes numbers that are written as text
+                int(float(sensor.get(key, default)))  # the spawner accepts numbers as text
                 for key, default in zip(("image_size_x", "image_size_y"), DEFAULT_SIZES[sensor["type"]], strict=True)
             )
             cameras[str(sensor["id"])] = (width, height)

@@ -1,7 +1,7 @@
-"""The vector inputs: numbers beside the picture that models are trained and driven with, and which messages tell them.
+"""The vector inputs: numbers that models get besides the picture, and the messages that carry them.
 
-To add one, write one entry of ``VECTOR_INPUTS``: bags are then converted with it, models trained on them have it, and
-the planner node subscribes to its topic. What it is normalised with comes from the training data.
+To add one, write one entry of ``VECTOR_INPUTS``: then bags are converted with it, models are trained on it, and the
+planner node subscribes to its topic. Its normalisation comes from the training data.
 """
 
 import importlib
@@ -14,17 +14,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class InputTopic:
-    """A topic that tells inputs."""
+    """A topic that carries inputs."""
 
     kind: str
-    """What it is called in ``--topics KIND=TOPIC``, in the parameters ``<kind>_topic`` and ``<input>_source``."""
+    """Its name in ``--topics KIND=TOPIC``, and in the parameters ``<kind>_topic`` and ``<input>_source``."""
     leaf: str
     """Its usual name below ``/carla/<role_name>/``."""
     type: str
     other_types: tuple[str, ...] = ()
-    """Accepted from bags too, but only where the topic is named: they may as well be something else."""
+    """Accepted from bags only where the topic is named: they may mean something else."""
     stamped: bool = True
-    """False: a message tells of the moment of the next image; in a bag, of when it was recorded, where it is named."""
+    """False: a message is for the moment of the next image; in a bag, for when it was recorded, if named."""
 
     @property
     def message_class(self) -> type:
@@ -40,28 +40,28 @@ class Source:
     topic: InputTopic
     field: str | Callable[[Any], float]
     if_named: bool = False
-    """Preferred to all others where the topic of a bag is named."""
+    """Preferred where the topic of a bag is named."""
 
     def read(self, message: Any) -> float:
-        """The number in a message, in the input's unit, with the sign that the source gives it."""
+        """The number in a message, in the input's unit, with the source's sign."""
         return float((attrgetter(self.field) if isinstance(self.field, str) else self.field)(message))
 
 
 @dataclass(frozen=True)
 class VectorInput:
-    """One number beside the picture. ``sources``: the best first."""
+    """One vector input. ``sources``: best first."""
 
     name: str
     unit: str
     sources: tuple[Source, ...]
     reading: Callable = pos
-    """What models get of a number that a source tells, or of an array of them."""
+    """Converts a source's number, or an array of them, to the model's."""
     usual: bool = False
-    """`collect` records it. The others are taken from bags only: of a simulator that sends rewards, where named."""
+    """`collect` records it. The others come only from bags: of a simulator that sends rewards, where named."""
     hold_s: float = 0.5
-    """How long a sample of a recording holds [s]."""
+    """How long a recorded sample stays valid [s]."""
     hold_periods: float = 2.5
-    """How old the newest sample may be at an image, while driving [control periods]: two of them were lost."""
+    """How old the newest sample may be at an image, while driving [control periods]: two may be lost."""
 
     @property
     def words(self) -> str:
@@ -75,22 +75,23 @@ class VectorInput:
 
     @property
     def told(self) -> dict[str, str]:
-        """What the meta of an episode says of its column."""
+        """Its column's entry in an episode's meta."""
         return {"name": self.name, "unit": self.unit}
 
     def place(self, told: object) -> int | None:
-        """Its column of a vector whose columns a list of dictionaries names; None where it has none."""
+        """Its index in a vector whose columns are listed as dictionaries; None if missing."""
         told = told if isinstance(told, list) else []
         return next((k for k, one in enumerate(told) if isinstance(one, dict) and one.get("name") == self.name), None)
 
 
 def _twist(message: Any) -> Any:
-    """Without the covariance that all but a TwistStamped have around it."""
+    """Unwraps the covariance message that all but a TwistStamped have."""
     return getattr(message.twist, "twist", message.twist)
 
 
 def _signed_speed(message: Any) -> float:
-    """Of a velocity in the vehicle's axes (REP-103: x forward), negative backwards; not finite where that is not."""
+    """Signed speed from a velocity in the vehicle's axes (REP-103: x forward), negative backwards; not finite where
+    that is not."""
     velocity = _twist(message).linear
     return math.copysign(math.hypot(velocity.x, velocity.y, velocity.z), velocity.x)
 
@@ -105,8 +106,8 @@ ODOMETRY = InputTopic(
 IMU = InputTopic("imu", "imu", "sensor_msgs/msg/Imu")
 SPEEDOMETER = InputTopic("speedometer", "speedometer", "std_msgs/msg/Float32", stamped=False)
 
-# How fast the vehicle is over ground, whichever way: a vehicle status tells it without a sign. Who derives actions from
-# a motion needs the sign of the others, to know when the vehicle drives backwards.
+# Speed over ground in either direction: a vehicle status has no sign. Deriving actions from motion needs the sign of
+# the other sources, to detect driving backwards.
 SPEED = VectorInput(
     "speed",
     "m/s",
@@ -129,5 +130,5 @@ def input_topics() -> dict[str, InputTopic]:
 
 
 def usual_inputs() -> list[VectorInput]:
-    """Those that `collect` records, in order."""
+    """The inputs that `collect` records, in order."""
     return [entry for entry in VECTOR_INPUTS.values() if entry.usual]

@@ -1,1 +1,1 @@
-"""From what a camera sends to the picture that a model gets."""
+"""From a camera's data to the model's picture."""

@@ -1,7 +1,7 @@
-"""Pictures that come as whole JPEG or PNG files: in CompressedImage messages, and in folders of data sets.
+"""Pictures as complete JPEG or PNG files: in CompressedImage messages, and in folders of data sets.
 
-A damaged one is never shown half: what OpenCV would fill up with grey, or take for a picture and is none, is refused.
-Reasons name no sizes, so that those of many pictures are one.
+Damaged ones are refused, where OpenCV would fill up with grey, or accept what is not a picture. Reasons have no sizes,
+so that those of many pictures are the same.
 """
 
 import io
@@ -20,33 +20,32 @@ _BAYER = {
     "bayer_gbrg8": cv2.COLOR_BayerGBRG2BGR,
     "bayer_grbg8": cv2.COLOR_BayerGRBG2BGR,
 }
-# What was compressed where the colours of the file are those of the picture; in lower case.
+# Source encodings whose files have the picture's colours; in lower case.
 _PLAIN = frozenset(
     ("jpeg", "jpg", "png", "8uc1", "8uc3", "8uc4", "yuv422", "uyvy", "yuv422_yuy2", "yuyv", "nv12", "nv21")
     + tuple(f"{colours}{bits}" for colours in ("rgb", "bgr", "rgba", "bgra", "mono") for bits in (8, 16))
 )
 _KINDS = ("jpeg", "png")
-_DEEP_GREY = "mono16; png"  # one channel of 16 bits, which without this name is depth
-# Encodings whose data is a whole file: its kind, behind what the file alone does not tell.
+_DEEP_GREY = "mono16; png"  # one channel of 16 bits, which without this name means depth
+# Encodings whose data is a complete file: its kind, prefixed with what the file itself does not say.
 COMPRESSIONS = (*_KINDS, _DEEP_GREY, *(f"{pattern}; {kind}" for pattern in _BAYER for kind in _KINDS))
 
 _MAGIC = {b"\xff\xd8": "jpeg", b"\x89P": "png"}
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # of a JPEG; not those within a scan
 _START, _END, _LONE, _PROGRESSIVE = 0xD8, 0xD9, 0x01, (0xC2, 0xC6, 0xCA, 0xCE)
-_GREY = 128  # what decoders show where a JPEG's data ends too early
+_GREY = 128  # the decoders' fill where a JPEG's data ends early
 _MORE_DATA = bytes(range(240))
 
 
 class ImageError(ValueError):
-    """An image that is not what its message, or the model, says it should be."""
+    """An image that does not match its message or the model."""
 
 
 def compressed_encoding(form: str, data) -> str:
     """The encoding, one of ``COMPRESSIONS``, of a CompressedImage with the format ``form``.
 
-    The format is written in many ways, as "jpeg", "rgb8; jpeg compressed bgr8", "16UC1; png compressed "; the file says
-    its kind itself. Raises ImageError for other files, and for pictures of depth.
-    """
+    The format is written in many ways, as "jpeg", "rgb8; jpeg compressed bgr8", "16UC1; png compressed "; the kind
+    comes from the file itself. Raises ImageError for other files, and for depth pictures."""
     kind = _MAGIC.get(bytes(data[:2]))
     source, semicolon, how = form.partition(";")
     source, target = source.strip().lower(), how.partition("compressed")[2].strip().lower()
@@ -64,9 +63,9 @@ def compressed_encoding(form: str, data) -> str:
 
 
 def decompress_image(encoding: str, data) -> np.ndarray:
-    """Decode a whole file of an encoding in ``COMPRESSIONS`` as (height, width, 3) uint8 BGR.
+    """Decode a complete file of an encoding in ``COMPRESSIONS`` as (height, width, 3) uint8 BGR.
 
-    Raises ImageError where it is damaged, and for a PNG of depth.
+    Raises ImageError for a damaged file, and for a depth PNG.
     """
     source, _, kind = encoding.rpartition("; ")
     buffer = np.frombuffer(data, np.uint8)
@@ -76,7 +75,7 @@ def decompress_image(encoding: str, data) -> np.ndarray:
     picture = _decoded(buffer)
     if picture is None or (kind == "jpeg" and _is_cut(buffer, picture)):
         raise ImageError(f"image is not a whole, undamaged {kind} file")
-    if source in _BAYER and mode == "L":  # it was compressed as it came from the sensor
+    if source in _BAYER and mode == "L":  # compressed raw sensor data
         if min(picture.shape[:2]) < 3:
             raise ImageError(f"image cannot be '{source}': expected both sides at least 3 pixels")
         return cv2.cvtColor(np.ascontiguousarray(picture[:, :, 0]), _BAYER[source])
@@ -85,7 +84,7 @@ def decompress_image(encoding: str, data) -> np.ndarray:
 
 def _decoded(buffer: np.ndarray) -> np.ndarray | None:
     try:
-        # The camera's own orientation: a tag in the file must not turn the picture the model was trained with.
+        # Keep the camera's orientation: a tag in the file must not rotate the picture.
         return cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
@@ -94,8 +93,8 @@ def _decoded(buffer: np.ndarray) -> np.ndarray | None:
 def _checked_mode(kind: str, buffer: np.ndarray) -> str:
     """Pillow's name for the colours of a file, "L" for 8 bits of grey.
 
-    Raises ImageError for what OpenCV would not: it fills up a file that was cut short with grey, and takes as much
-    memory as a damaged size asks for, gigabytes, before it finds that there is no such picture.
+    Raises ImageError where OpenCV would not: it fills up a truncated file with grey, and allocates what a damaged size
+    says, gigabytes, before it finds that there is no such picture.
     """
     if kind == "jpeg" and _end_of_jpeg(buffer)[0] is None:
         raise ImageError("image is not a whole, undamaged jpeg file: its end is missing")
@@ -114,9 +113,9 @@ def _checked_mode(kind: str, buffer: np.ndarray) -> str:
 
 
 def _end_of_jpeg(buffer: np.ndarray) -> tuple[int | None, bool]:
-    """Where the marker is that ends the picture, None without one, and whether it is progressive.
+    """Offset of the marker that ends the picture, None without one, and whether it is progressive.
 
-    What lies behind the end is padding. Ends within segments, as that of a thumbnail, do not count.
+    The rest is padding. Ends within segments, such as a thumbnail's, do not count.
     """
     place, progressive = 2, False
     while found := _MARKER.search(buffer, place):
@@ -124,7 +123,7 @@ def _end_of_jpeg(buffer: np.ndarray) -> tuple[int | None, bool]:
         progressive |= marker in _PROGRESSIVE
         if marker == _END:
             return found.start(), progressive
-        if marker == _START:  # of another picture: this one breaks off
+        if marker == _START:  # of another picture: this one is truncated
             break
         place = found.end()
         if marker != _LONE:
@@ -133,17 +132,16 @@ def _end_of_jpeg(buffer: np.ndarray) -> tuple[int | None, bool]:
 
 
 def _is_cut(buffer: np.ndarray, picture: np.ndarray) -> bool:
-    """Whether a JPEG's data ends before its picture does, though its end is marked.
+    """Whether a JPEG's data is incomplete although its end is marked.
 
-    Decoders fill up with grey, those of progressive ones with something near it. So what may have been filled up is
-    decoded with more data before the end: a whole picture stays as it is.
-    """
+    Decoders fill up with grey, progressive ones with something close. So a picture that may be filled up is decoded
+    with more data before the end: a complete one does not change."""
     end, progressive = _end_of_jpeg(buffer)
     if not progressive and (picture[-1, -1] != _GREY).any():
         return False
     restarts = b"".join(bytes((0xFF, 0xD0 + number)) + _MORE_DATA for number in range(8))
     longer = buffer[:end].tobytes() + _MORE_DATA + restarts + bytes((0xFF, _END))
-    try:  # Pillow's decoder is silent about it, OpenCV's writes to the terminal
+    try:  # Pillow's decoder stays silent, OpenCV's writes to the terminal
         return not np.array_equal(*(np.asarray(Image.open(io.BytesIO(data))) for data in (buffer, longer)))
     except (OSError, ValueError, SyntaxError):
         return True

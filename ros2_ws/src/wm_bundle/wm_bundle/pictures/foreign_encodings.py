@@ -1,4 +1,4 @@
-"""Hands encodings that ``images`` does not read to cv_bridge, where that is installed and works."""
+"""Passes encodings that ``images`` does not read to cv_bridge, if that is installed and works."""
 
 import functools
 import importlib.util
@@ -21,12 +21,11 @@ _TRIAL_TIMEOUT_S = 20.0
 
 
 def readable(image: RawImage) -> RawImage:
-    """The image itself where ``images`` reads its encoding, else cv_bridge's conversion of it to rgb8. A compressed one
-    gets the encoding that its file and the message's format tell.
+    """The image itself if ``images`` reads its encoding, else cv_bridge's conversion to rgb8. A compressed one gets the
+    encoding given by its file and the message's format.
 
-    Raises ImageError where there is no cv_bridge that works, and where it makes no colours of this encoding or data.
-    The first such image takes about a second more than a conversion.
-    """
+    Raises ImageError where cv_bridge is missing or does not work, and where it cannot convert this encoding or data to
+    colours. The first such image takes about a second longer."""
     if image.compressed:
         return replace(image, encoding=compressed_encoding(image.encoding, image.data))
     if image.encoding in ENCODINGS:
@@ -47,7 +46,7 @@ def readable(image: RawImage) -> RawImage:
 
 @functools.cache
 def _cv_bridge() -> tuple[Callable[[RawImage], np.ndarray] | None, str]:
-    """From an image to (height, width, 3) by cv_bridge, or None and why; looked for once, when it is first needed."""
+    """From an image to (height, width, 3) by cv_bridge, or None and why; looked up once, on first use."""
     if importlib.util.find_spec("cv_bridge") is None:
         return None, (
             "is not installed here: install it (package ros-DISTRO-cv-bridge), or set the camera to one of these"
@@ -75,7 +74,7 @@ def _cv_bridge() -> tuple[Callable[[RawImage], np.ndarray] | None, str]:
 
 
 def _fault_in_trial() -> str:
-    """What is wrong with a conversion in a process of its own, empty if nothing is.
+    """The error of a conversion in a separate process, empty if there is none.
 
     A cv_bridge that was built for NumPy 1 ends the process with a segmentation fault under NumPy 2.
     """

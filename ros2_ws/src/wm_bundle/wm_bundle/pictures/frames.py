@@ -1,15 +1,14 @@
-"""What the cameras say at one moment, as their messages hold it."""
+"""The cameras' data of one moment, as in their messages."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RawImage:
-    """One camera's picture, not yet understood: ``data`` is the message's buffer, ``step`` the bytes of a row.
+    """One camera's picture, not yet decoded: ``data`` is the message's buffer, ``step`` the bytes of a row.
 
-    ``is_bigendian`` says how numbers of more than one byte lie in ``data``. ``compressed``: the data is a whole file,
-    which knows its size itself.
-    """
+    ``is_bigendian`` is the byte order of larger numbers in ``data``. ``compressed``: the data is a complete file, with
+    its own size."""
 
     stamp_ns: int
     height: int
@@ -23,9 +22,9 @@ class RawImage:
 
 @dataclass(frozen=True)
 class Frame:
-    """The pictures that belong together, one for each camera of the bundle and in its order.
+    """The pictures that belong together, one for each camera of the bundle, in its order.
 
-    None where a camera has nothing for this moment. ``stamp_ns`` is the first camera's that has a picture;
+    None where a camera has none. ``stamp_ns`` is that of the first camera with a picture;
     ``received_s`` is when the last picture arrived [s of the node's steady clock].
     """
 

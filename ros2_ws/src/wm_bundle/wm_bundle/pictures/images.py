@@ -1,4 +1,4 @@
-"""From a camera message's bytes to the picture the model sees, the same in training and in driving."""
+"""From a camera message's bytes to the model's picture, the same in training and driving."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from wm_bundle.pictures.compressed import COMPRESSIONS, ImageError, decompress_i
 
 @dataclass(frozen=True)
 class _Layout:
-    """How an encoding lies in memory.
+    """Memory layout of an encoding.
 
     ``size`` [bytes] of a pixel; ``conversion`` to RGB (None: it is RGB). ``mixes_pixels``: the colour of a pixel
-    depends on its neighbours, so the conversion needs the whole picture, before it is cropped and resized.
-    ``smallest`` [px] side, and ``multiple`` [px] that the width must be of, that the conversion works with.
+    depends on its neighbours, so the conversion needs the full picture, before cropping and resizing. ``smallest`` [px]
+    side and ``multiple`` [px] of the width that the conversion supports.
     """
 
     size: int
@@ -50,7 +50,7 @@ _DECOMPRESSED = _Layout(3, cv2.COLOR_BGR2RGB)
 def decode_image(height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
     """View the bytes of a sensor_msgs/Image as (height, width, bytes of a pixel) uint8, without a copy.
 
-    ``step`` [bytes per row] may be larger than the row's pixels need: the padding is left out of the view.
+    ``step`` [bytes per row] may be larger than the row's pixels need: the view skips the padding.
     Raises ImageError for an unknown encoding, and for a size that does not fit the bytes or the encoding.
     """
     layout = _LAYOUTS.get(encoding)
@@ -79,7 +79,7 @@ class ImagePreprocessor:
     """Crops, resizes and orders one camera's picture: message bytes in, (3, height, width) uint8 RGB out."""
 
     def __init__(self, camera: CameraSpec, height: int, width: int):
-        """``camera`` says what must come in, ``height`` and ``width`` [px] what goes out."""
+        """``camera`` describes the input, ``height`` and ``width`` [px] the output."""
         self.camera = camera
         self.height = height
         self.width = width
@@ -87,7 +87,7 @@ class ImagePreprocessor:
     def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
         """Return (3, self.height, self.width) uint8 RGB. Raises ImageError, naming expected and found.
 
-        For the encodings in ``COMPRESSIONS`` height, width and step say nothing: the file knows its size.
+        For the encodings in ``COMPRESSIONS`` height, width and step are ignored: the file has its size.
         """
         if encoding in COMPRESSIONS:
             picture, layout = decompress_image(encoding, data), _DECOMPRESSED
@@ -115,7 +115,7 @@ class ImagePreprocessor:
         return whole
 
     def _scaled_size(self, rows: int, columns: int) -> tuple[int, int]:
-        """What a picture is scaled to: the model's size, or for letterbox the largest of its shape within it."""
+        """The size to scale to: the model's, or for letterbox the largest of the same shape within it."""
         if not self.camera.letterbox:
             return self.height, self.width
         scale = min(self.height / rows, self.width / columns)

@@ -1,4 +1,4 @@
-"""Puts the pictures of several cameras together that were taken at the same moment."""
+"""Joins pictures that several cameras took at the same moment."""
 
 import time
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from wm_bundle.times import NS_PER_S
 
 @dataclass(frozen=True)
 class SynchroniserCounts:
-    """What became of the pictures since activation.
+    """Counts of pictures since activation.
 
-    ``frames`` given on, ``incomplete`` of them without one or more cameras; ``dropped`` pictures that came after the
-    frame they belong to had gone, for the second time, or before another of the same camera and moment.
+    ``frames`` passed on, ``incomplete`` of them without one or more cameras; ``dropped`` pictures: too late for their
+    frame, duplicate, or replaced by a newer one of the same camera and moment.
     """
 
     frames: int = 0
@@ -22,14 +22,13 @@ class SynchroniserCounts:
 
 
 class CameraSynchroniser:
-    """Pictures in, frames out; every frame has at least one picture, and frames never go back in time.
+    """Pictures in, frames out; every frame has at least one picture, and their stamps never decrease.
 
     Pictures whose stamps differ by at most the tolerance from the first one of their frame belong to it. A complete
-    frame is given on at once. An incomplete one goes on with None for what is missing when its deadline is over, or
-    when a picture of a later moment comes: then newer things are to be decided. Stamps of a camera that jump back
-    (another episode, a bag that begins again) start everything anew. With one camera every picture is a frame, also
-    one whose stamp stands still: what that means is decided by the pilot.
-    """
+    frame is passed on at once. An incomplete one is passed on, with None for what is missing, at its deadline or when a
+    picture of a later moment arrives. When a camera's stamps jump back (another episode, a bag that restarts),
+    everything restarts. With one camera every picture is a frame, even if its stamp stands still: the pilot handles
+    that."""
 
     def __init__(
         self, cameras: int, tolerance_s: float, deadline_s: float, clock: Callable[[], float] = time.monotonic
@@ -42,7 +41,7 @@ class CameraSynchroniser:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the node was activated."""
+        """Forget everything: the node is being activated."""
         self.counts = SynchroniserCounts()
         self._forget()
 
@@ -50,14 +49,14 @@ class CameraSynchroniser:
         self._last_ns: list[int | None] = [None] * self._cameras  # of each camera
         self._given_on_ns: int | None = None  # the last frame's moment
         self._images: dict[int, RawImage] = {}
-        self._moment_ns = 0  # of the frame in the making: its first picture's stamp
+        self._moment_ns = 0  # of the current frame: its first picture's stamp
         self._due_s = 0.0
         self._received_s = 0.0
 
     def add(self, camera: int, image: RawImage, received_s: float | None = None) -> list[Frame]:
-        """Take in a picture of the camera with this place in the bundle; returns the frames now ready, oldest first.
+        """Add a picture of the camera with this index in the bundle; returns the frames now ready, oldest first.
 
-        ``received_s`` is when it arrived [s of ``clock``], now where nobody knows: a picture may wait to be taken in.
+        ``received_s`` is when it arrived [s of ``clock``], by default now: a picture may wait to be added.
         """
         received_s = self._clock() if received_s is None else received_s
         if self._cameras == 1:
@@ -76,7 +75,7 @@ class CameraSynchroniser:
                 return self._drop()
             if image.stamp_ns > self._moment_ns + self._tolerance_ns:
                 ready.append(self._give_on())
-            elif camera in self._images:  # a camera faster than the tolerance: its newest picture counts
+            elif camera in self._images:  # a camera faster than the tolerance: its newest picture is used
                 self._drop()
         if not self._images:
             self._moment_ns = image.stamp_ns
@@ -89,11 +88,11 @@ class CameraSynchroniser:
         return ready
 
     def wait_s(self) -> float | None:
-        """Time until ``overdue`` gives the frame in the making [s]; None while there is none."""
+        """Time until ``overdue`` returns the current frame [s]; None without one."""
         return max(0.0, self._due_s - self._clock()) if self._images else None
 
     def overdue(self) -> Frame | None:
-        """The frame in the making if its deadline is over, with None for the cameras that are missing."""
+        """The current frame if its deadline is over, with None for the cameras that are missing."""
         return self._give_on() if self._images and self._clock() >= self._due_s else None
 
     def _give_on(self) -> Frame:

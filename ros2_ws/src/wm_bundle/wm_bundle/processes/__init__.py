@@ -1,1 +1,1 @@
-"""What every process of ours does alike: parameters, start and stop, guarded services."""
+"""Shared by all processes: parameters, start and stop, guarded services."""

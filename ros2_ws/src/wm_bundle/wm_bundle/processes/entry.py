@@ -1,6 +1,6 @@
-"""Where executables begin: loading takes a second or more, in which Ctrl-C is to end the process silently.
+"""Entry of executables: loading takes a second or more, during which Ctrl-C must end the process silently.
 
-What is loaded sets its own handlers first.
+The loaded module first sets its own handlers.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from wm_bundle.processes.stop_signals import quiet_while_loading
 
 
 def start(modules: Mapping[str, str]) -> int:
-    """Run ``main`` of the module that belongs to this process's executable; returns the exit code.
+    """Run ``main`` of the module for this process's executable; returns the exit code.
 
     ``modules``: the name of each executable of a package, and the module to load for it.
     """

@@ -1,4 +1,4 @@
-"""How every node with parameters begins: its help, one line for what cannot be used, and an orderly end by a signal."""
+"""Start of every node with parameters: help, one line for an invalid argument, and an orderly end by a signal."""
 
 import contextlib
 import os
@@ -21,9 +21,9 @@ def start_node(
     argv: Sequence[str] | None = None,
     about: str = "",
 ) -> N:
-    """Start rclpy and make the node of a ``program`` such as `ros2 run wm_sim bridge`.
+    """Start rclpy and create the node of a ``program`` such as `ros2 run wm_sim bridge`.
 
-    Raises SystemExit: 0 after ``--help``, 2 with one line for arguments, names or parameters that cannot be used.
+    Raises SystemExit: 0 after ``--help``, 2 with one line for invalid arguments, names or parameters.
     """
     import rclpy
     from rclpy.exceptions import NameValidationException, ParameterException
@@ -32,7 +32,7 @@ def start_node(
     argv = list(sys.argv if argv is None else argv)
     try:
         _refuse_words(rclpy.utilities.remove_ros_args(argv)[1:], program, parameters, about)
-        # No handlers of rclpy's: they would close the context before the node has said its last word.
+        # No handlers of rclpy's: they would close the context before the node's last messages.
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
         return make()
     # rclpy refuses bad parameters, names and --ros-args with exceptions of several modules.
@@ -56,7 +56,7 @@ def serving(node) -> Iterator:
 
 
 def _refuse_words(words: list[str], program: str, parameters: type[NodeParameters], about: str) -> None:
-    """A node takes parameters and no words but ``--help``."""
+    """A node accepts parameters, and no words except ``--help``."""
     if words in (["--help"], ["-h"]):
         _print_while_read(help_text(parameters, program, about))
         raise SystemExit(0)
@@ -71,7 +71,7 @@ def _refuse(program: str, reason: str) -> None:
 
 
 def _print_while_read(text: str) -> None:
-    """As print, but without an error when the reader has gone: `... --help | head`."""
+    """Like print, but without an error when the reader is gone: `... --help | head`."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Parameters of ROS nodes: a frozen dataclass says what there is; declaring, checking and describing follow from it.
+"""Parameters of ROS nodes: declared, checked and described from a frozen dataclass.
 
     @dataclass(frozen=True)
     class MyParameters(VehicleParameters):
@@ -10,7 +10,7 @@
             super().__init__("my_node", automatically_declare_parameters_from_overrides=True)
             self.config = declare(self, MyParameters)
 
-Imports nothing of ROS before a node declares.
+Imports ROS only when a node declares.
 """
 
 import re
@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from wm_bundle.processes.suggestions import did_you_mean
 
 P = TypeVar("P", bound="NodeParameters")
-_ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # it may have namespaces
+_ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # namespaces allowed
 
 
 class ParameterError(ValueError):
@@ -37,8 +37,8 @@ def parameter(
     choices: tuple[str, ...] = (),
     live: bool = False,
 ) -> Any:
-    """A field of a ``NodeParameters``; its type is that of ``default``. ``live``: it may change while the node works,
-    see ``ChangingParameters``."""
+    """A field of a ``NodeParameters``; its type is that of ``default``. ``live``: it may change while the node is
+    configured, see ``ChangingParameters``."""
     return field(default=default, metadata=_about(description, unit, low, high, choices, live))
 
 
@@ -53,7 +53,7 @@ class NodeParameters:
     refusal: ClassVar[type[Exception]] = ParameterError
 
     def check(self) -> None:
-        """Raise ``refusal`` for values that do not go together."""
+        """Raise ``refusal`` for inconsistent values."""
 
     @classmethod
     def from_values(cls: type[P], values: dict[str, Any]) -> P:
@@ -103,12 +103,12 @@ def role_name_parameter() -> Any:
 
 
 def topic_parameter(what: str, leaf: str) -> Any:
-    """A field of ``VehicleParameters``: the topic of ``what``, by default ``leaf`` among the vehicle's."""
+    """A field of ``VehicleParameters``: the topic of ``what``, by default ``leaf`` below the vehicle's."""
     return field(default="", metadata={**_about(f"{what}; empty: /carla/<role_name>/{leaf}"), "leaf": leaf})
 
 
 class VehicleParameters(NodeParameters):
-    """Of a node that uses the topics of one vehicle, /carla/<role_name>/..."""
+    """Parameters of a node that uses the topics of one vehicle, /carla/<role_name>/..."""
 
     role_name: str  # a field of the subclass
 
@@ -128,10 +128,10 @@ class VehicleParameters(NodeParameters):
 
 
 def declare(node, kind: type[P], read_only: bool = True) -> P:
-    """Take what was given to a new node and declare everything; raises ``kind.refusal``.
+    """Read a new node's parameters and declare them all; raises ``kind.refusal``.
 
-    The node must be made with ``automatically_declare_parameters_from_overrides``: that is the only public way to see
-    what was given, and rclpy says nothing about names that nobody declares.
+    The node must be made with ``automatically_declare_parameters_from_overrides``: the only public way to see the given
+    values, and rclpy does not report undeclared names.
     """
     given = {name: found.value for name, found in node.get_parameters_by_prefix("").items() if not _is_of_rclpy(name)}
     config = kind.from_values(given)
@@ -144,15 +144,15 @@ def declare(node, kind: type[P], read_only: bool = True) -> P:
 
 
 class ChangingParameters(Generic[P]):
-    """Declared parameters of a node with a life cycle that may change later; ``config`` has them as they are now.
+    """Declared parameters of a node with a life cycle that may change later; ``config`` holds the present values.
 
-    Unconfigured, everything may change. Later only what is live. A change is accepted or refused in one piece, with
-    the reason.
+    Unconfigured, everything may change; later only live ones. A change is accepted or refused as a whole, with the
+    reason.
     """
 
     def __init__(self, node, kind: type[P], configured: Callable[[], bool], apply: Callable[[P], None]):
-        """``configured``: whether the node uses its parameters now; then ``apply`` is to take over the live ones, or
-        to raise ``kind.refusal`` and change nothing.
+        """``configured``: whether the node uses its parameters now; then ``apply`` must apply the live ones, or raise
+        ``kind.refusal`` and change nothing.
 
         Raises ``kind.refusal``, see ``declare``.
         """
@@ -198,7 +198,7 @@ def help_text(kind: type[NodeParameters], program: str, about: str = "") -> str:
 
 
 def _is_of_rclpy(name: str) -> bool:
-    """Whether it is one of those that rclpy itself declares on every node."""
+    """Whether rclpy itself declares it on every node."""
     return name in ("use_sim_time", "start_type_description_service") or name.startswith("qos_overrides.")
 
 

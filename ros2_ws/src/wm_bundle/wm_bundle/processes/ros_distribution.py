@@ -1,7 +1,7 @@
-"""Where Humble and Jazzy (and what came after it) differ: in Python here and nowhere else, in the shell in
+"""The differences between Humble and Jazzy (and later): for Python all are here, for the shell in
 scripts/ros_underlay.sh.
 
-Imports nothing of ROS before it is asked to, and nothing that a real ROS 2's own Python may lack.
+Imports ROS only when needed, and nothing that a real ROS 2's own Python may lack.
 """
 
 import os
@@ -16,15 +16,15 @@ def is_humble() -> bool:
 
 
 def discovery(domain_id: int) -> dict[str, str]:
-    """The variables that put a process into the domain, its graph kept on this machine."""
+    """Variables for a process in the domain, with discovery limited to this machine."""
     only_here = {"ROS_LOCALHOST_ONLY": "1"} if is_humble() else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     return {"ROS_DOMAIN_ID": str(domain_id), **only_here}
 
 
 def local_environment(domain_id: int) -> dict[str, str]:
-    """This process's variables for a child in the domain, its graph kept on this machine."""
+    """This process's variables for a child in the domain, with discovery limited to this machine."""
     variables = {**os.environ, **discovery(domain_id)}
-    variables.pop("ROS_STATIC_PEERS", None)  # machines that would be looked for all the same; Humble has no such list
+    variables.pop("ROS_STATIC_PEERS", None)  # peers that would be contacted anyway; Humble has no such list
     return variables
 
 
@@ -38,8 +38,8 @@ def event_callbacks() -> tuple[type, type]:
 
 
 def with_times(callback: Callable[[Any, dict], None]) -> Callable:
-    """A callback for ``create_subscription`` that is given the message and when it was sent and received, as rclpy's
-    MessageInfo has it. Humble's rclpy tells neither: the message then counts as sent and received when it is taken.
+    """A callback for ``create_subscription`` that gets the message and, in rclpy's MessageInfo, when it was sent and
+    received. Humble's rclpy has neither: there both are the time at which the message is taken.
     """
     from rclpy.subscription import Subscription
 
@@ -54,5 +54,5 @@ def with_times(callback: Callable[[Any, dict], None]) -> Callable:
 
 
 def bag_play_leaves_topics_out() -> bool:
-    """Whether `ros2 bag play` has the option --exclude-topics; Humble's has none of the kind."""
+    """Whether `ros2 bag play` has the option --exclude-topics; Humble lacks it."""
     return not is_humble()

@@ -1,9 +1,9 @@
-"""A node answers every request: one that cannot be served with a failure, instead of ending the process.
+"""Makes a node answer every request: invalid ones with a failure, instead of ending the process.
 
-rclpy (7.1.6 of Jazzy, and Humble's) lets the exceptions of service callbacks out of the executor, those of its own
-services too: for a life cycle transition that does not fit the state, for a parameter of a type there is none. Its own
-subscription of /clock (use_sim_time) raises for a time before zero.
-Imports nothing of ROS before a node does.
+rclpy (7.1.6 of Jazzy, and Humble's) lets exceptions of service callbacks escape from the executor, also of its own
+services: for a life cycle transition that is invalid in the state, or an invalid parameter type. Its own subscription
+to /clock (use_sim_time) raises for a negative time.
+Imports ROS only when a node does.
 """
 
 import traceback
@@ -12,10 +12,10 @@ from wm_bundle.processes.ros_errors import reason_of
 
 
 def guard_services(node) -> None:
-    """From now on no request to a service of the node raises, and no /clock. Call it when all services are made.
+    """From now on no request to the node's services raises, nor does /clock. Call it after creating all services.
 
-    What a failed request is answered with has ``success`` or ``successful`` false, and the reason where there is a
-    place for one; other answers are empty. The reason is logged.
+    A failed request is answered with ``success`` or ``successful`` false, and the reason if there is a field for it;
+    other answers are empty. The reason is logged.
     """
     for service in node.services:
         if not isinstance(service.callback, _Guarded):
@@ -24,7 +24,7 @@ def guard_services(node) -> None:
 
 
 def _guard_clock(node) -> None:
-    source = node._time_source  # rclpy has no other way to a subscription that comes and goes with use_sim_time
+    source = node._time_source  # the only access to a subscription that depends on use_sim_time
     take = source.clock_callback
 
     def take_guarded(message) -> None:
@@ -47,7 +47,7 @@ class _Guarded:
         self._logger = logger
 
     def __call__(self, request, response):
-        if hasattr(response, "results"):  # of set_parameters: each has a result of its own
+        if hasattr(response, "results"):  # of set_parameters: one result each
             response.results = [
                 self._answer(self._kind.Request(parameters=[one]), self._kind.Response()).results[0]
                 for one in request.parameters
@@ -58,7 +58,7 @@ class _Guarded:
     def _answer(self, request, response):
         try:
             return self._callback(request, response)
-        except Exception as error:  # whatever a request leads to, the node goes on
+        except Exception as error:  # whatever a request causes, the node continues
             reason = reason_of(error)
             self._logger.warning(f"{self._name}: refused a request: {reason}")
             self._logger.debug(traceback.format_exc())
@@ -66,9 +66,9 @@ class _Guarded:
 
 
 def _refusal(response, reason: str):
-    """The empty answer says that there was no success; only the reason is to be added."""
+    """An empty answer already means failure; add the reason."""
     if hasattr(response, "results"):
-        from rcl_interfaces.msg import SetParametersResult  # a node has answered, so there is ROS
+        from rcl_interfaces.msg import SetParametersResult  # a node answers, so ROS is available
 
         response.results = [SetParametersResult(successful=False, reason=reason)]
     elif hasattr(response, "result") and hasattr(response.result, "reason"):

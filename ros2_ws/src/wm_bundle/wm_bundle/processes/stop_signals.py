@@ -1,4 +1,4 @@
-"""How a process ends by a signal: at once as by Ctrl-C, in its own order, or after a call that must be finished."""
+"""How a process ends by a signal: at once as by Ctrl-C, in an orderly way, or after a call that must finish."""
 
 import contextlib
 import signal
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal: leaves like Python's Ctrl-C, so that no process and no half-written file is left."""
+    """A signal: handled like Python's Ctrl-C, so that no process and no half-written file remains."""
 
     def __init__(self, number: int):
         super().__init__()
@@ -14,20 +14,20 @@ class Stopped(KeyboardInterrupt):
 
 
 def quiet_while_loading() -> None:
-    """Let a Ctrl-C end the process silently while its modules are loaded: there is nothing to clean up yet, and Python
-    would print a traceback. A background job may ignore the signal."""
+    """Let Ctrl-C end the process silently while its modules load: there is nothing to clean up yet, and Python would
+    print a traceback. A background job may ignore the signal."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def raise_when_stopped() -> None:
-    """From now on SIGINT, SIGTERM and SIGHUP raise ``Stopped``, but for those that are ignored, as by `nohup`."""
+    """From now on SIGINT, SIGTERM and SIGHUP raise ``Stopped``, except ignored ones, as by `nohup`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _raise)
 
 
-_held: list[int] | None = None  # signals that wait, None where they do not
+_held: list[int] | None = None  # pending signals, None while not held
 
 
 def _raise(number: int, _frame) -> None:
@@ -38,8 +38,8 @@ def _raise(number: int, _frame) -> None:
 
 @contextlib.contextmanager
 def hold_signals() -> Iterator[None]:
-    """Within, a signal raises nothing; ``Stopped`` comes at the end. For short calls of rclpy: it makes messages in
-    C++, where an exception turns into another one, which is no ``Stopped`` any more."""
+    """Within the block a signal raises nothing; ``Stopped`` is raised at its end. For short calls of rclpy, which
+    converts messages in C++, where the exception would turn into another one."""
     global _held
     _held = []
     try:
@@ -51,8 +51,8 @@ def hold_signals() -> Iterator[None]:
 
 
 def note_stop_signals(then: Callable[[], None] = lambda: None) -> list[int]:
-    """From now on SIGINT and SIGTERM only add their number to the list returned, and call ``then``: what runs looks at
-    it, and ends in its own order."""
+    """From now on SIGINT and SIGTERM only add their number to the returned list, and call ``then``: the running code
+    checks the list, and ends in an orderly way."""
     noted: list[int] = []
 
     def note(number: int, _frame) -> None:
@@ -66,7 +66,7 @@ def note_stop_signals(then: Callable[[], None] = lambda: None) -> list[int]:
 
 @contextlib.contextmanager
 def asked_to_stop(request: Callable[[], None]) -> Iterator[None]:
-    """Within, SIGINT and SIGTERM call ``request`` and do nothing else: the loop ends in its own order."""
+    """Within the block SIGINT and SIGTERM only call ``request``: the loop ends in an orderly way."""
     previous = {
         number: signal.signal(number, lambda received, frame: request()) for number in (signal.SIGINT, signal.SIGTERM)
     }

@@ -36,7 +36,7 @@ class SurpriseMonitor:
     def __init__(
         self, threshold: float, surprise_frames: int, degraded_frames: int, recovery_frames: int, calm_share: float
     ):
-        """``threshold`` [nats] is the bundle's, ``calm_share`` the fraction of it below which an observation is calm."""
+        """``threshold`` [nats] is the bundle's, ``calm_share`` its fraction below which an observation is calm."""
         self.threshold = threshold
         self._calm_below = calm_share * threshold
         self._degraded_at = surprise_frames
