@@ -66,7 +66,7 @@ def test_what_is_not_simulated_is_named_and_left_out(tmp_path):
     assert [sensor.id for sensor in sensors] == ["imu"]
     assert len(left_out) == 2
     assert "sensor.lidar.ray_cast 'lidar'" in left_out[0]
-    assert "noise_gyro_stddev_y has no influence" in left_out[1] and "stddev_x" not in left_out[1]
+    assert "noise_gyro_stddev_y has no effect" in left_out[1] and "stddev_x" not in left_out[1]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_two_sensors_of_one_id_another_car_and_no_file_are_refused(tmp_path):
     with pytest.raises(SpawnFileError, match="cannot be read"):
         read_spawn_file(str(tmp_path / "none.json"), "ego_vehicle")
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(SpawnFileError, match="broken.json is no JSON"):
+    with pytest.raises(SpawnFileError, match="broken.json is not JSON"):
         read_spawn_file(str(tmp_path / "broken.json"), "ego_vehicle")
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(SpawnFileError, match="objects: expected a list of objects"):

@@ -28,11 +28,11 @@ from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import CONTROL, SensorSpec, built_in, read_spawn_file
 from wm_sim.topics import BridgeTopics
 
-FIRST_ANSWER_SHARE = 0.5  # of command_wait, for a command with the stamp of an episode's first tick; then others count
-SPIN_SLICE_S = 0.1  # longest time without looking whether to stop
-DRAIN_S = 0.02  # to serve what has piled up: before an episode, and at most so long after a deadline
+FIRST_ANSWER_SHARE = 0.5  # of command_wait, for a command with the stamp of an episode's first tick; then any counts
+SPIN_SLICE_S = 0.1  # longest time between checks of the stop signals
+DRAIN_S = 0.02  # to serve queued callbacks: before an episode, and at most this long after a deadline
 FLUSH_S = 2.0
-SETTLE_S = 0.3  # after the driver's first endpoints were found, for the rest of them to be connected
+SETTLE_S = 0.3  # for the driver's other endpoints to connect after the first were found
 WARNING_PERIOD_S = 5.0
 
 
@@ -40,7 +40,7 @@ class Bridge(Node):
     """Subscriptions, the reset service and the loop; decisions are made by Simulation, CommandDesk and Pacer."""
 
     def __init__(self, stop: Sequence[int]):
-        """It stops as soon as there is a signal in ``stop``."""
+        """Stops as soon as ``stop`` contains a signal."""
         super().__init__("carla_ros_bridge", automatically_declare_parameters_from_overrides=True)
         self._stop = stop
         self.config = declare(self, BridgeConfig)
@@ -53,10 +53,10 @@ class Bridge(Node):
         self._topics = BridgeTopics(self, self.config, self._simulation, sensors)
         self._tick: Tick | None = None
         self._paused = False
-        self._steps_allowed = 0  # ticks asked for with STEP_ONCE while paused
+        self._steps_allowed = 0  # ticks requested with STEP_ONCE while paused
         self._reset_requested = False
         self._episodes_done = 0
-        self._served = 0  # messages taken in
+        self._served = 0  # messages handled
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self)
         self._connect(sensors)
@@ -129,7 +129,7 @@ class Bridge(Node):
         return response
 
     def run(self) -> None:
-        """Tick until the episodes are done or a signal came."""
+        """Tick until the episodes are done or a signal arrived."""
         self._wait_for_driver()
         while not self._stop:
             if not self._may_tick():
@@ -161,17 +161,17 @@ class Bridge(Node):
         self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
         if begins:
             self._topics.publish_waypoints(self._tick, self._simulation.world.waypoints())
-            # A driver without images brakes, and a new track takes a while: such a command would end the first wait,
-            # and every command after it would come one tick late.
+            # A driver without images brakes, and a new track takes a while: such a command would end the first wait
+            # and make every later command one tick late.
             self._spin(DRAIN_S)
             self._desk.new_episode()
-            self._pacer.restart()  # making the track took time that the first interval must not lack
+            self._pacer.restart()  # the time spent making the track must not shorten the first interval
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
         self._topics.publish_tick(self._tick, not self._paused, latency_ms)
 
     def _wait_for_command(self, episode_begins: bool) -> None:
-        """The bridge's wait. A driver's brake for want of images may come between the drain and an episode's first
-        image: as an answer to it, it would make every command after it one tick late, so a real one is given time."""
+        """Wait for a command. A driver's brake for lack of images may arrive between the drain and an episode's first
+        image: as an answer to it, it would make every later command one tick late, so a real one is given time."""
         wait_s = self.config.command_wait
         if episode_begins and self._spin(FIRST_ANSWER_SHARE * wait_s, self._desk.is_answered):
             self._desk.take_arrival()
@@ -191,8 +191,8 @@ class Bridge(Node):
         return False
 
     def _wait_for_driver(self) -> None:
-        """Wait until a node sees a camera and commands, or a planner elsewhere in the graph says that it is ready; what
-        is waited for is told meanwhile."""
+        """Wait until a node sees a camera and sends commands, or a planner elsewhere in the graph reports that it is
+        ready; meanwhile log the reason for waiting."""
         limit_s = self.config.wait_for_driver
         if not limit_s:
             return
@@ -207,17 +207,17 @@ class Bridge(Node):
         if found:
             self._spin(SETTLE_S)
         elif not self._stop:
-            self.get_logger().warning(f"no driver connected within wait_for_driver = {limit_s} s: going on without")
+            self.get_logger().warning(f"no driver connected within wait_for_driver = {limit_s} s: continuing without")
 
     def close(self) -> None:
-        """Deliver what was sent and take the node down."""
+        """Deliver the sent messages and destroy the node."""
         self._topics.flush(FLUSH_S)
         self._executor.shutdown()
         self.destroy_node()
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0 when the episodes are done or after SIGINT or SIGTERM, 2 for arguments that cannot be used."""
+    """Exit code 0 when the episodes are done or after SIGINT or SIGTERM, 2 for invalid arguments."""
     stop = note_stop_signals()
     bridge = start_node("ros2 run wm_sim bridge", BridgeConfig, lambda: Bridge(stop), argv)
     try:

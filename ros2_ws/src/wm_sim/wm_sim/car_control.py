@@ -1,4 +1,4 @@
-"""The bridge's ``actor.pseudo.control``: topics that set the car's place and velocity, whatever it drives."""
+"""The bridge's ``actor.pseudo.control``: topics that set the car's pose and velocity, whoever drives it."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from wm_sim.simulation import Simulation
 
 
 class CarControl:
-    """Takes in set_transform, set_target_velocity and /initialpose; what it does shows in the next tick.
+    """Handles set_transform, set_target_velocity and /initialpose; the effect shows in the next tick.
 
     ``subscribe`` takes (type, topic, callback), ``warn`` a text for the user; ``base`` is the control actor's topic,
     /carla/<role name>/<id>.
@@ -25,7 +25,7 @@ class CarControl:
         self._desk = desk
         subscribe(Pose, f"{base}/set_transform", lambda msg: self._on_pose("set_transform", msg))
         subscribe(Twist, f"{base}/set_target_velocity", self._on_velocity)
-        # With CARLA a node of its own, set_initial_pose, hands this on to set_transform.
+        # In CARLA a separate node, set_initial_pose, forwards this to set_transform.
         subscribe(PoseWithCovarianceStamped, "/initialpose", lambda msg: self._on_pose("/initialpose", msg.pose.pose))
 
     def _on_pose(self, topic: str, pose: Pose) -> None:
@@ -41,7 +41,7 @@ class CarControl:
     def _on_velocity(self, msg: Twist) -> None:
         velocity = msg.linear.x, msg.linear.y, msg.angular.z
         if self._desk.override:
-            return  # as the bridge: under the manual override it counts for nothing
+            return  # as in the bridge: ignored under the manual override
         if not all(map(math.isfinite, velocity)):
             self._warn(f"ignored set_target_velocity: expected finite numbers, got {velocity}")
         elif not self._simulation.push_car(*velocity):

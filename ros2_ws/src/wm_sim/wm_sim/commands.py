@@ -1,7 +1,7 @@
-"""Which command drives the car: the bridge's channels, its manual override, the autopilot, and the wait for a command.
+"""Selects the command that drives the car: channels, manual override, autopilot, and the wait for a command.
 
-The rules are the CARLA bridge's. Two channels carry commands, and only the one the override selects counts; the last
-command persists until another one comes; the header of a command has no influence on driving.
+The rules are the CARLA bridge's. Two channels carry commands, and only the one selected by the override counts; the
+last command persists until another one arrives; a command's header has no influence on driving.
 """
 
 import math
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-REMEMBERED_STAMPS = 64  # ticks; a command stamped with one of them belongs to that tick
+REMEMBERED_STAMPS = 64  # ticks, whose stamps are recognised in commands
 
 
 class Channel(Enum):
-    """The topic a command came on."""
+    """The topic of a command."""
 
     NORMAL = "vehicle_control_cmd"
     MANUAL = "vehicle_control_cmd_manual"
@@ -23,7 +23,7 @@ class Channel(Enum):
 
 @dataclass(frozen=True)
 class Command:
-    """A control command: steer in [-1, 1], right positive; throttle and brake in [0, 1]."""
+    """A control command: steer in [-1, 1], positive to the right; throttle and brake in [0, 1]."""
 
     steer: float = 0.0
     throttle: float = 0.0
@@ -44,19 +44,18 @@ class Command:
         )
 
     def pedals(self) -> tuple[float, float, float]:
-        """(steer, throttle, brake) as a World takes them.
+        """(steer, throttle, brake) as accepted by a World.
 
-        The built-in cars have neither a hand brake nor a reverse gear: the hand brake brakes fully, and in reverse the
-        engine gives nothing.
-        """
+        The built-in cars have neither a hand brake nor a reverse gear: the hand brake becomes full braking, and in
+        reverse there is no throttle."""
         return self.steer, 0.0 if self.reverse else self.throttle, 1.0 if self.hand_brake else self.brake
 
 
 class CommandDesk:
-    """Takes in what the topics bring and answers which command to apply."""
+    """Collects the commands from the topics and selects the one to apply."""
 
     def __init__(self, autopilot: bool, clock: Callable[[], float] = time.monotonic):
-        """``autopilot``: whether the expert drives at first; ``clock``: monotonic wall time [s]."""
+        """``autopilot``: whether the expert drives initially; ``clock``: monotonic wall time [s]."""
         self.autopilot = autopilot
         self.override = False
         self._clock = clock
@@ -74,14 +73,14 @@ class CommandDesk:
 
     @property
     def autopilot_drives(self) -> bool:
-        """Whether the expert's command is applied: the manual override goes before the autopilot."""
+        """Whether the expert's command is applied: the manual override takes precedence over the autopilot."""
         return self.autopilot and not self.override
 
     def receive(self, channel: Channel, command: Command, stamp_ns: int) -> str | None:
-        """Take in a command that arrived now; returns a warning for the user or None.
+        """Add a command that arrived now; returns a warning for the user or None.
 
-        ``stamp_ns``: of the command's header. If it is an earlier tick's, the command says nothing about this tick's
-        latency; any other value, such as zero, is taken as an answer to this tick.
+        ``stamp_ns``: of the command's header. If it is an earlier tick's, the command does not count for this tick's
+        latency; any other value, such as zero, counts as an answer to this tick.
         """
         if channel is not self.active_channel:
             return None
@@ -103,11 +102,11 @@ class CommandDesk:
                 f"{command.throttle} and brake {command.brake} to [0, 1]"
             )
         if command.reverse:
-            return f"a command on {channel.value} asks for reverse, which this car does not have: no throttle"
+            return f"a command on {channel.value} requests reverse, which this car lacks: no throttle"
         return None
 
     def begin_tick(self, stamp_ns: int) -> float:
-        """A tick's state is ready and has this stamp; returns the latency [ms] of the interval that ended, or NaN."""
+        """A tick's state with this stamp is ready; returns the latency [ms] of the interval that ended, or NaN."""
         ended = 1e3 * self._latency_s
         self._stamps.append(stamp_ns)
         self._answered = False
@@ -116,21 +115,21 @@ class CommandDesk:
         return ended
 
     def take_arrival(self) -> bool:
-        """Whether a command came since the last call that returned True (each one ends one wait)."""
+        """Whether a command arrived since the last call that returned True (each one ends one wait)."""
         arrived, self._arrived = self._arrived, False
         return arrived
 
     def is_answered(self) -> bool:
-        """Whether a command with this tick's stamp came."""
+        """Whether a command with this tick's stamp arrived."""
         return self._answered
 
     def choose(self, expert: Command) -> Command:
-        """The command for the interval that begins now; it stays in force until another one comes."""
+        """The command for the interval that begins now; it stays in force until another one arrives."""
         if self.autopilot_drives:
             self._current = expert
         return self._current
 
     def new_episode(self) -> None:
-        """The car was set to the start with its pedals released; what came before answers none of its ticks."""
+        """The car is at the start with its pedals released; earlier commands answer none of its ticks."""
         self._current = Command()
         self._arrived = False

@@ -21,22 +21,22 @@ class BridgeConfig(VehicleParameters):
         False, "whether every tick waits for one command on the active channel"
     )
     command_wait: float = parameter(
-        BRIDGE_WAIT_S, "how long a tick waits for its command at most, of wall time", "s", 0.1, 60.0
+        BRIDGE_WAIT_S, "longest wait of a tick for its command, in wall time", "s", 0.1, 60.0
     )
     real_time_factor: float = parameter(
-        1.0, "simulated seconds in a second of wall time; 0 means as fast as possible", "", 0.0, 1000.0
+        1.0, "simulated seconds per second of wall time; 0 means as fast as possible", "", 0.0, 1000.0
     )
     objects_definition_file: str = parameter(
-        "", "JSON file of the car's sensors, as the CARLA bridge's spawner takes it; empty: the built-in ones"
+        "", "JSON file of the car's sensors, in the format of CARLA's spawner; empty: the built-in ones"
     )
     image_width: int = parameter(96, "width of the built-in camera's image", "px", 8, 4096)
     image_height: int = parameter(96, "height of the built-in camera's image", "px", 8, 4096)
-    autopilot: bool = parameter(False, "whether the scripted expert drives until enable_autopilot says otherwise")
+    autopilot: bool = parameter(False, "whether the scripted expert drives until enable_autopilot changes that")
     episodes: int = parameter(
         0, "number of episodes after which the bridge ends with code 0; 0 means endless", "", 0, 2**31
     )
     auto_reset: bool = parameter(
-        True, "whether episodes begin by themselves; otherwise the world stands until the reset service is called"
+        True, "whether episodes begin by themselves; otherwise the world waits for the reset service"
     )
     wait_for_driver: float = parameter(
         0.0,

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from rclpy.node import Node
 from wm_msgs.msg import PlannerStatus
 
-WATCHDOG, WATCHDOG_NODE = "command_watchdog", "wm_command_watchdog"  # its bundle_id and its node's name: no driver
-GRACE_S = 3.0  # for the rest of a driver to be found, once a planner is ready and somebody commands
-FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # when the log first says what is waited for, and how often after that
-UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's word for it
+WATCHDOG, WATCHDOG_NODE = "command_watchdog", "wm_command_watchdog"  # its bundle_id and its node's name: not a driver
+GRACE_S = 3.0  # to discover the rest of a driver, once a planner is ready and commands are published
+FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # first log of the reason for waiting, and its period after that
+UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's name for an undiscovered node
 
 
 class DriverWait:
-    """``over`` says when the drive may begin: when one node sees a camera and commands, or when a planner has said that
-    it is ready, somebody commands, and nobody is found to do both: the pictures come to it from elsewhere."""
+    """``over`` tells when the drive may begin: when one node sees a camera and sends commands, or when a planner
+    reports ready, commands are published, and no single node does both: the pictures reach it by another path."""
 
     def __init__(
         self,
@@ -24,8 +24,8 @@ class DriverWait:
         control: Callable[[], str | None],
         clock: Callable[[], float] = time.monotonic,
     ):
-        """``images``: topics of the cameras; ``control`` gives the topic whose commands count now, None where nobody
-        has to command; ``clock`` is monotonic [s]."""
+        """``images``: topics of the cameras; ``control`` returns the topic whose commands count now, None where no node
+        has to send any; ``clock`` is monotonic [s]."""
         self._node = node
         self._images = images
         self._control = control
@@ -33,22 +33,22 @@ class DriverWait:
         self._begun_s = clock()
         self._next_word_s = FIRST_WORD_S
         self._ready = False
-        self._ready_s: float | None = None  # since when a planner has been ready and somebody has commanded
+        self._ready_s: float | None = None  # since when a planner is ready and commands are published
         self._heard = ""
         self._statuses = node.create_subscription(
             PlannerStatus, f"/carla/{role_name}/planner/status", self._on_status, 10
         )
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._node.destroy_subscription(self._statuses)
 
     def over(self) -> bool:
-        """Whether the drive may begin; logs once in a while why not."""
+        """Whether the drive may begin; logs the reason at intervals if not."""
         control, now_s = self._control(), self._clock()
         sees = set().union(*(_names(self._node.get_subscriptions_info_by_topic(topic)) for topic in self._images))
         commands = sees if control is None else _names(self._node.get_publishers_info_by_topic(control))
-        # One node has to do both: a recorder sees and a watchdog commands, and together they are no driver.
+        # One node has to do both: a recorder sees and a watchdog commands, but together they are not a driver.
         if sees & commands:
             return True
         drivers = commands - {WATCHDOG_NODE}
@@ -86,5 +86,5 @@ def _spell(names: set[str]) -> str:
 
 
 def _names(ends: list) -> set[str]:
-    """The nodes of endpoints, without those whose node was not announced yet: all these have one name."""
+    """The nodes of endpoints, except undiscovered ones: those all have one name."""
     return {end.node_name for end in ends} - {UNKNOWN_NODE}

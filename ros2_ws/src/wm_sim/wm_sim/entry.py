@@ -1,4 +1,4 @@
-"""Where the executable ``bridge`` begins."""
+"""Entry point of the executable ``bridge``."""
 
 from wm_bundle.processes.entry import start
 

@@ -45,8 +45,8 @@ def drive_expert(seed: int, fixed_delta_seconds: float, world: str = DEFAULT_WOR
 
 
 def summary(results: list[EpisodeResult]) -> dict:
-    """Mean score, the half-width of its 95 % interval (NaN for one episode), the worst one's seed and score, and how
-    often episodes ended how."""
+    """Mean score, the half-width of its 95 % interval (NaN for one episode), the worst one's seed and score, and the
+    counts of endings."""
     scores = np.array([result.score for result in results])
     spread = scores.std(ddof=1) if len(scores) > 1 else math.nan
     worst = results[int(scores.argmin())]
@@ -73,7 +73,7 @@ def parse_seeds(text: str) -> range:
 
 
 def main() -> int:
-    """Exit code 0, or 2 for arguments that cannot be used."""
+    """Exit code 0, or 2 for invalid arguments."""
     arguments = tyro.cli(Arguments, prog="evaluate_expert")
     console = Console(stderr=True)
     try:

@@ -1,10 +1,10 @@
 """The flat world, and what stands on it, as a pinhole camera sees it.
 
-Every polygon of the world is projected and filled where it comes to lie in the picture, which is exact, because a plane
-is seen through a homography; no texture is resampled, so near ground is as sharp as far ground. Pictures are painted
-larger and averaged down.
+Every polygon of the world is projected and filled in the picture, which is exact, because a plane is seen through a
+homography; no texture is resampled, so near ground is as sharp as far ground. Pictures are painted larger and
+averaged down.
 
-P polygons with k vertices each, in homogeneous pixels (u d, v d, d) once they are projected.
+P polygons with k vertices each, in homogeneous pixels (u d, v d, d) after projection.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,19 @@ from wm_sim.pinhole import Pinhole
 SKY = (135, 206, 235)
 BEYOND = (0, 0, 0)  # outside the playfield: CarRacing's own picture is black there
 MARGIN = 8  # painted pixels around the picture, so that no cut edge shows
-FRACTION_BITS = 4  # of the coordinates that cv2 takes
+FRACTION_BITS = 4  # of cv2's coordinates
 SMALL = 256  # [px] up to this width and height pictures are painted four times as large, others twice
 OUTLINE = 0.5  # [painted px] by which cv2 paints a polygon too large, along the axis nearest to the edge's normal
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Polygons that are painted in their order.
+    """Polygons, in painting order.
 
-    ``polygons`` are flat and convex, with their vertices on the map [m], on the ground where they have no z; one with
-    fewer corners repeats its last one. ``exact``, only of quadrangles: the edges, each named by the vertex it begins
-    at, whose place in the picture is to be exact. cv2 paints polygons half a painted pixel too large; where two of one
-    colour meet, that closes the seam.
-    """
+    ``polygons`` are flat and convex, with vertices on the map [m], on the ground where they have no z; one with fewer
+    corners repeats its last one. ``exact``, only for quadrangles: the edges, each named by its first vertex, whose
+    place in the picture must be exact. cv2 paints polygons half a painted pixel too large; where two of one colour
+    meet, that closes the seam."""
 
     polygons: np.ndarray  # (P, k, 2) or (P, k, 3) float64
     colours: np.ndarray  # (P, 3) RGB, 0 to 255
@@ -38,7 +37,7 @@ class Layer:
 
 
 class GroundView:
-    """Pictures of one camera; keeps its canvas."""
+    """Pictures of one camera; reuses its canvas."""
 
     def __init__(self, camera: Pinhole):
         self.camera = camera
@@ -88,15 +87,16 @@ class GroundView:
 
 
 def _planes(width: int, height: int) -> np.ndarray:
-    """(4, 3): what shows on a canvas of this size has a product of 0 or more with each.
+    """(4, 3): whatever is visible on a canvas of this size has a product of 0 or more with each.
 
-    Together two opposite ones also keep out what is behind the camera: their sum is a multiple of the depth.
+    Two opposite ones together also exclude what is behind the camera: their sum is a multiple of the depth.
     """
     return np.array([[1.0, 0.0, MARGIN], [-1.0, 0.0, width + MARGIN], [0.0, 1.0, MARGIN], [0.0, -1.0, height + MARGIN]])
 
 
 def _clip(points: np.ndarray, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut convex polygons (P, k, 3) at a plane (3,): what is left of them (Q, k + 1, 3), and which they were (P,)."""
+    """Cut convex polygons (P, k, 3) at a plane (3,): the remaining parts (Q, k + 1, 3), and which polygons remain
+    (P,)."""
     value = points @ plane
     inside = value >= 0.0
     if inside.all():
@@ -106,7 +106,7 @@ def _clip(points: np.ndarray, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray
     step = value - np.roll(value, -1, axis=1)
     share = value / np.where(crosses, step, 1.0)
     cuts = points + share[..., None] * (ahead - points)
-    # In order: each vertex if it is inside, then the cut of the edge that begins there if there is one.
+    # In order: each vertex if it is inside, then the cut of the edge that begins there, if any.
     count, corners = inside.shape
     found = np.stack([inside, crosses], axis=2).reshape(count, 2 * corners)
     candidates = np.stack([points, cuts], axis=2).reshape(count, 2 * corners, 3)
@@ -118,7 +118,7 @@ def _clip(points: np.ndarray, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _drawn_in(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Quadrangles (P, 4, 3) with some edges (P, 4) moved inwards by what cv2 paints too much.
+    """Quadrangles (P, 4, 3) with some edges (P, 4) moved inwards by cv2's excess.
 
     Works on the edges' lines, so that it also holds where a vertex is behind the camera.
     """

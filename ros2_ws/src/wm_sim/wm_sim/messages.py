@@ -1,4 +1,4 @@
-"""Plain values to ROS messages, as the CARLA bridge fills them in. No node is needed here."""
+"""Plain values to ROS messages, as filled in by the CARLA bridge. Needs no node."""
 
 import array
 import math
@@ -30,7 +30,7 @@ from wm_sim.simulation import Tick
 from wm_sim.solids import Box
 from wm_sim.world import CarBody, CarState, Collision, Marking
 
-NATIVE_FOV = math.pi / 2  # [rad] nominal: a native view is nowhere on the car, and CarRacing's is no pinhole's
+NATIVE_FOV = math.pi / 2  # [rad] nominal: a native view has no mount, and CarRacing's is not a pinhole camera's
 EGO_ID = 1
 EGO_COLOUR, OTHERS_COLOUR = ColorRGBA(g=255.0, a=0.3), ColorRGBA(r=255.0, g=255.0, a=0.3)
 GRAVITY = 9.81  # [m/s^2]
@@ -43,7 +43,7 @@ def time_from_ns(stamp_ns: int) -> Time:
 
 
 def command_from_msg(msg: CarlaEgoVehicleControl) -> Command:
-    """The part of a control message that a built-in car can follow; gears are automatic."""
+    """The part of a control message that a built-in car supports; gears are automatic."""
     return Command(msg.steer, msg.throttle, msg.brake, msg.hand_brake, msg.reverse)
 
 
@@ -106,7 +106,7 @@ def sensor_transform(header: Header, child_frame: str, mount: Mount, rotation: t
 
 
 def path_msg(header: Header, line: np.ndarray) -> Path:
-    """A line (K, 2) [m] as poses about WAYPOINT_SPACING_M apart that look along it."""
+    """A line (K, 2) [m] as poses about WAYPOINT_SPACING_M apart that point along it."""
     distance = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     at = np.linspace(0.0, distance[-1], round(distance[-1] / WAYPOINT_SPACING_M) + 1)
     points = np.stack([np.interp(at, distance, line[:, axis]) for axis in range(2)], axis=1)
@@ -138,7 +138,7 @@ def _marker(header: Header, box: Box, colour: ColorRGBA) -> Marker:
 
 
 def yaw_from_orientation(orientation: Quaternion) -> float:
-    """Yaw [rad] of a quaternion of any length; NaN for one that is no rotation."""
+    """Yaw [rad] of a quaternion of any length; NaN for an invalid one."""
     values = orientation.x, orientation.y, orientation.z, orientation.w
     size = math.hypot(*values)
     return yaw_of(*(value / size for value in values)) if size > 1e-3 else math.nan
@@ -189,7 +189,7 @@ def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image
     if rgb.shape[:2] != (height, width):
         shrinks = width * height < rgb.shape[0] * rgb.shape[1]
         rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    data = array.array("B")  # rclpy takes an array of bytes without looking at each of them
+    data = array.array("B")  # rclpy does not check the items of such an array
     data.frombytes(memoryview(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)).cast("B"))
     return Image(
         header=header,
@@ -203,7 +203,7 @@ def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image
 
 
 def vehicle_info_msg(role_name: str, car: CarBody) -> CarlaEgoVehicleInfo:
-    """What is fixed about the car; fields that the built-in cars have no notion of stay zero."""
+    """What is fixed about the car; fields that do not apply to the built-in cars stay zero."""
     wheels = [
         CarlaEgoVehicleInfoWheel(
             tire_friction=1.0,

@@ -7,14 +7,14 @@ from collections.abc import Callable
 class Pacer:
     """Absolute deadlines, one period apart, so that errors do not add up.
 
-    After a tick that ended more than one period late the deadlines begin anew from there: the lost time is not made
-    up by a burst of short ticks.
+    After a tick more than one period late the deadlines restart from there: the lost time is not made up by a burst of
+    short ticks.
     """
 
     def __init__(self, period_s: float, clock: Callable[[], float] = time.monotonic):
         """``period_s``: wall time of a tick [s], 0 for as fast as possible; ``clock``: monotonic wall time [s]."""
         self.period_s = period_s
-        self.late = 0  # how often the deadlines had to begin anew
+        self.late = 0  # how often the deadlines restarted
         self._clock = clock
         self._deadline: float | None = None
 
@@ -23,7 +23,7 @@ class Pacer:
         self._deadline = None
 
     def next_deadline(self) -> float:
-        """When the tick after the one that has just been sent is due [s of the clock]."""
+        """When the next tick is due [s of the clock]."""
         now = self._clock()
         if self._deadline is None:
             self._deadline = now

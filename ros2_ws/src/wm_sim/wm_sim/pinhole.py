@@ -1,8 +1,8 @@
-"""Pinhole cameras on the car: where they sit, and which pixel shows which point.
+"""Pinhole cameras on the car: their mounting, and the projection of points to pixels.
 
 Frames: map and car have x ahead, y left, z up; the car's origin lies on the ground. A camera's optical frame has z
 along the viewing direction, x right and y down in the picture (REP-103). Pixels count from the centre of the upper left
-one.
+pixel.
 """
 
 import math
@@ -17,7 +17,7 @@ _OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 @dataclass(frozen=True)
 class Mount:
-    """Where a sensor sits on the car: metres and radians, ROS axes (positive pitch looks down, positive yaw left)."""
+    """A sensor's pose on the car: metres and radians, ROS axes (positive pitch looks down, positive yaw left)."""
 
     x: float = 0.0
     y: float = 0.0
@@ -38,7 +38,7 @@ class Pinhole:
     width: int  # [px]
     height: int  # [px]
     fov: float  # [rad] horizontal
-    mount: Mount  # its z, the height above the ground, must be above 0
+    mount: Mount  # its z, the height above the ground, must be positive
 
     @property
     def focal(self) -> float:
@@ -56,7 +56,7 @@ class Pinhole:
         return self.mount.rotation() @ _OPTICAL
 
     def eye(self, x: float, y: float, yaw: float) -> np.ndarray:
-        """(3,) [m]: where the camera is on the map, for a car at (x, y) [m] with this yaw [rad]."""
+        """(3,) [m]: the camera's position on the map, for a car at (x, y) [m] with this yaw [rad]."""
         return np.array([x, y, 0.0]) + _about(2, yaw) @ (self.mount.x, self.mount.y, self.mount.z)
 
     def projection(self, x: float, y: float, yaw: float) -> np.ndarray:

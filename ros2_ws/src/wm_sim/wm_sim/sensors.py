@@ -1,4 +1,4 @@
-"""The car's sensors on their topics: what each sends in a tick, under the CARLA bridge's names and frames."""
+"""The car's sensors on their topics: the messages of a tick, under the CARLA bridge's names and frames."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from wm_sim.world import World
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 MAP = "map"
-TICK_SLACK_NS = 1_000_000  # so that a sensor_tick of three ticks is not missed by a rounding
+TICK_SLACK_NS = 1_000_000  # so that rounding does not miss a sensor_tick of three ticks
 
 
 @dataclass(frozen=True)
 class Links:
-    """What sensors need from the node."""
+    """What sensors use from the node."""
 
     node: Node
     role_name: str
@@ -39,7 +39,7 @@ class Links:
 
 
 class Sensor:
-    """One sensor; ``update`` sends what a tick has for it."""
+    """One sensor; ``update`` sends its messages of a tick."""
 
     def __init__(self, links: Links, spec: SensorSpec):
         self._links = links
@@ -62,7 +62,7 @@ class Sensor:
         return self._links.node.create_publisher(kind, self.topic + suffix, qos)
 
     def _send_own_transform(self, tick: Tick) -> None:
-        """CARLA's own sensors send where they sit before what they measured."""
+        """CARLA's own sensors send their transform before their data."""
         self._links.send_transform(
             messages.sensor_transform(header(tick, self._links.role_name), self.frame, self._spec.mount, self._rotation)
         )
@@ -120,7 +120,7 @@ class MarkerSensor(Sensor):
 
 
 class Camera(Sensor):
-    """camera_info, then the picture, which is drawn only if somebody subscribes to it."""
+    """camera_info, then the picture, drawn only if it has subscribers."""
 
     def __init__(self, links: Links, spec: SensorSpec):
         super().__init__(links, spec)
@@ -136,7 +136,7 @@ class Camera(Sensor):
 
 
 class NativeView(Camera):
-    """The world's own picture from above; it has no place on the car, so it sends no transform."""
+    """The world's own picture from above; it is not mounted on the car, so it sends no transform."""
 
     def _send(self, tick: Tick) -> None:
         self._send_picture(tick, messages.NATIVE_FOV, self._links.world.image)

@@ -19,7 +19,7 @@ class EpisodeResult:
     score: float  # the sum of the world's rewards
     steps: int  # control ticks driven
     off_road_share: float  # share of wheels off the road, mean over the steps
-    ending: str  # in words
+    ending: str  # as text
 
     def line(self, number: int) -> str:
         """One line for people; ``number`` counts from 1."""
@@ -36,13 +36,13 @@ class Tick:
     frame: int  # ticks since the start
     stamp_ns: int  # simulated time
     state: CarState
-    applied: Command  # in the interval that ended now
+    applied: Command  # in the interval that just ended
     expert: Command  # what the expert would command now
     reward: float
     terminated: bool
     truncated: bool
     collisions: tuple[Collision, ...]
-    crossed: tuple[Marking, ...]  # markings that the car came to lie on
+    crossed: tuple[Marking, ...]  # markings that the car just touched
     result: EpisodeResult | None  # set in the last tick of an episode
 
 
@@ -52,16 +52,17 @@ class Simulation:
     def __init__(
         self, fixed_delta_seconds: float, seed: int, world: str = DEFAULT_WORLD, traffic_cars: int = TRAFFIC_CARS
     ):
-        """``seed``: of the first episode; ``world``: one of WORLDS; ``traffic_cars``: others, where it has any.
+        """``seed``: of the first episode; ``world``: one of WORLDS; ``traffic_cars``: number of other cars, where it
+        has any.
 
-        Raises ValueError for a length of a tick that no world has, see ``frames_per_tick``.
+        Raises ValueError for an unsupported tick length, see ``frames_per_tick``.
         """
         self.map_name = WORLDS[world].map_name  # of /carla/world_info
         self.world = WORLDS[world].make(fixed_delta_seconds, traffic_cars)
         self._expert: Expert | None = None
         self._period_ns = round(fixed_delta_seconds * NS_PER_S)
         self._next_seed = seed
-        self._over = True  # no episode runs: the next tick begins one
+        self._over = True  # no episode is running: the next tick begins one
         self._stamp_ns = 0
         self._frame = 0
 
@@ -87,7 +88,7 @@ class Simulation:
         return self._begin() if self._over else self._drive(command)
 
     def place_car(self, x: float, y: float, yaw: float) -> bool:
-        """Set the car there [m, rad], ROS axes; False if no episode runs, and then nothing happens."""
+        """Set the car there [m, rad], ROS axes; returns False, without effect, if no episode is running."""
         if self._over:
             return False
         self.world.place(x, y, yaw)
@@ -95,7 +96,8 @@ class Simulation:
         return True
 
     def push_car(self, forward: float, left: float, yaw_rate: float) -> bool:
-        """Give the car this velocity [m/s, rad/s] in its own axes; False if no episode runs, nothing happens then."""
+        """Give the car this velocity [m/s, rad/s] in its own axes; returns False, without effect, if no episode is
+        running."""
         if self._over:
             return False
         self.world.push(forward, left, yaw_rate)

@@ -1,9 +1,8 @@
 """Boxes that stand on the ground, as faces for GroundView: other cars.
 
 A box has a body in its colour, darker sides, windows at both ends and red lamps at its rear, so that a picture shows
-which way it points. Only faces that look at the camera are given, those of far boxes first. The order is by the
-distance to a box's footprint, which is right for boxes that do not reach into each other unless one is much longer
-than its distance.
+its heading. Only faces turned to the camera are returned, those of far boxes first. The order is by the distance to a
+box's footprint, which is right for boxes that do not overlap unless one is much longer than its distance.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from wm_sim.ground_view import GroundView, Layer
 
 WINDOW = (40, 44, 52)
 LAMP = (200, 20, 20)
-GRAZING, EDGE_ON = 0.1, 1e-3  # sines of the angles under which a face is a sliver, and no longer shows
+GRAZING, EDGE_ON = 0.1, 1e-3  # sines of the angles below which a face is a sliver, and invisible
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def _across(end: float, left: float, right: float, low: float, high: float) -> l
     return [(end, left, low), (end, right, low), (end, right, high), (end, left, high)]
 
 
-# Faces of a box that is 1 long, wide and high, its footprint's middle at the origin: corners (4, 3), the normal of the
-# face it lies in, and its own colour or the share of the body's that it shows. Windows and lamps come after their face.
+# Faces of a unit box whose footprint is centred at the origin: corners (4, 3), the normal of the face it lies in, and
+# its own colour or its share of the body's. Windows and lamps come after their face.
 _TOP, _AHEAD, _BEHIND, _LEFT, _RIGHT = (0, 0, 1), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)
 _PARTS = [
     ([(0.5, 0.5, 1), (0.5, -0.5, 1), (-0.5, -0.5, 1), (-0.5, 0.5, 1)], _TOP, 1.0),
@@ -49,7 +48,7 @@ _PARTS = [
     (_across(-0.5, 0.45, 0.25, 0.4, 0.55), _BEHIND, LAMP),
     (_across(-0.5, -0.25, -0.45, 0.4, 0.55), _BEHIND, LAMP),
 ]
-# (Q, 4): the face beyond each edge, named by the corner that it begins at; -1 where it is none that can be seen.
+# (Q, 4): the face beyond each edge, named by its first corner; -1 where it is not visible.
 _BEYOND = np.full((len(_PARTS), 4), -1)
 _BEYOND[[0, 1, 2, 3, 5]] = [(3, 2, 5, 1), (-1, 5, 0, 3), (-1, 5, 0, 3), (-1, 2, 0, 1), (-1, 2, 0, 1)]
 _CORNERS = np.array([corners for corners, _, _ in _PARTS], np.float64)  # (Q, 4, 3)
@@ -73,9 +72,9 @@ def visible_faces(boxes: Sequence[Box], eye: np.ndarray) -> list[Layer]:
     order = np.argsort(-np.hypot(*np.maximum(np.abs(seen_from[:, :2]) - size[:, :2] / 2, 0.0).T), kind="stable")
     corners = _CORNERS * size[:, None, None]  # (n, Q, 4, 3)
     to_eye = seen_from[:, None] - corners.mean(axis=2)  # (n, Q, 3)
-    slant = (to_eye * _NORMALS).sum(axis=2) / np.linalg.norm(to_eye, axis=2)  # (n, Q) sine of the angle it is seen by
+    slant = (to_eye * _NORMALS).sum(axis=2) / np.linalg.norm(to_eye, axis=2)  # (n, Q) sine of the viewing angle
     visible = slant > EDGE_ON
-    # Where two visible faces meet there is a seam. A face seen at a grazing angle is a sliver in the picture, whose
+    # Where two visible faces meet there is a seam. A face at a grazing angle is a sliver in the picture, whose
     # edges cannot be moved without moving its corners far away.
     seam = np.take(visible, _BEYOND, axis=1) & (_BEYOND >= 0)  # (n, Q, 4)
     exact = ~seam & (slant > GRAZING)[..., None]

@@ -1,10 +1,10 @@
-"""The car's sensors: from a spawn file as CARLA's carla_spawn_objects reads it, or the built-in ones.
+"""The car's sensors: from a spawn file in the format of CARLA's carla_spawn_objects, or the built-in ones.
 
     {"objects": [{"type": "vehicle...", "id": "ego_vehicle", "sensors": [
         {"type": "sensor.camera.rgb", "id": "rgb_front", "spawn_point": {"x": 2.0, "z": 2.0, "pitch": 10.0},
          "image_size_x": 320, "image_size_y": 240, "fov": 90.0, "sensor_tick": 0.0}, ...]}]}
 
-Metres and degrees, ROS axes, relative to the car. What this simulator does not know is skipped, with a warning.
+Metres and degrees, ROS axes, relative to the car. Anything unknown to this simulator is skipped, with a warning.
 """
 
 import json
@@ -53,7 +53,7 @@ class SensorSpec:
 
 
 def built_in(camera: SensorSpec, width: int, height: int) -> list[SensorSpec]:
-    """What the car has without a spawn file, with this camera in this size [px]."""
+    """The sensors without a spawn file, with this camera in this size [px]."""
     sensors = [
         (ODOMETRY, "odometry"),
         (SPEEDOMETER, "speedometer"),
@@ -66,7 +66,7 @@ def built_in(camera: SensorSpec, width: int, height: int) -> list[SensorSpec]:
 
 
 def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[str]]:
-    """Read the sensors of the car ``role_name``, in the file's order, and a warning for each thing skipped.
+    """Read the sensors of the car ``role_name``, in the file's order, and a warning for each skipped one.
 
     Raises SpawnFileError.
     """
@@ -75,12 +75,12 @@ def read_spawn_file(path: str, role_name: str) -> tuple[list[SensorSpec], list[s
     except OSError as error:
         raise SpawnFileError(f"parameter objects_definition_file: {path} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise SpawnFileError(f"parameter objects_definition_file: {path} is no JSON: {error}") from None
+        raise SpawnFileError(f"parameter objects_definition_file: {path} is not JSON: {error}") from None
     return _Reader(path).read(content, role_name)
 
 
 class _Reader:
-    """Reads one file's content; keeps what was skipped."""
+    """Reads one file's content; collects what it skips."""
 
     def __init__(self, path: str):
         self._path = path
@@ -119,7 +119,7 @@ class _Reader:
         ]
 
     def _sensor(self, entry, where: str, known: tuple[str, ...]) -> list[SensorSpec]:
-        """The sensor, or nothing where this simulator has none of its kind."""
+        """The sensor, or nothing if this simulator has none of its kind."""
         kind, name = self._word(entry, "type", where), self._word(entry, "id", where)
         if kind not in known:
             self._skipped.append(f"{self._path}: {where}: {kind} {name!r} is not simulated: skipped")
@@ -148,15 +148,15 @@ class _Reader:
         return Mount(x, y, z, *map(math.radians, angles))
 
     def _note_unused(self, entry: dict, used: tuple[str, ...], what: str) -> None:
-        """Attributes that are set and have no influence here."""
-        # 0 is how a noise or a bias is switched off; a point where the car begins is the track's matter.
+        """Record attributes that are set but have no effect here."""
+        # 0 switches a noise or a bias off; the track decides where the car starts.
         unused = [
             key
             for key, value in entry.items()
             if key not in ("type", "id", "spawn_point", *used) and value not in (0, "0", "0.0", [])
         ]
         if unused:
-            self._skipped.append(f"{self._path}: {what}: {', '.join(unused)} has no influence here")
+            self._skipped.append(f"{self._path}: {what}: {', '.join(unused)} has no effect here")
 
     def _word(self, entry, key: str, where: str) -> str:
         if not isinstance(entry, dict) or not isinstance(entry.get(key), str):

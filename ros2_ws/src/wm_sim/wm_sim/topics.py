@@ -1,4 +1,4 @@
-"""What the bridge sends: its publishers, and the order of messages within a tick."""
+"""The bridge's publishers, and the order of messages within a tick."""
 
 from collections.abc import Callable
 
@@ -23,13 +23,13 @@ from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, heade
 from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import RGB_CAMERA, SensorSpec
 
-TRANSFORMS_DEPTH = 100  # as tf2_ros has it
+TRANSFORMS_DEPTH = 100  # as in tf2_ros
 
 
 class BridgeTopics:
-    """The publishers of a CARLA bridge with one car and its ``sensors``, in the order in which they send.
+    """The publishers of a CARLA bridge with one car and its ``sensors``, in sending order.
 
-    Raises RuntimeError where there are transforms to send and tf2_msgs is not in use.
+    Raises RuntimeError where there are transforms to send and tf2_msgs is not available.
     """
 
     def __init__(self, node: Node, config: BridgeConfig, simulation: Simulation, sensors: list[SensorSpec]):
@@ -44,7 +44,7 @@ class BridgeTopics:
         self._vehicle_status = node.create_publisher(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
         self._expert_control = node.create_publisher(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
         self._step_result = node.create_publisher(StepResult, f"{base}/step_result", RELIABLE)
-        # A native view is nowhere on the car: with it alone there is nothing to send.
+        # A native view is not mounted on the car: with it alone there is no transform to send.
         seen_from_the_car = config.objects_definition_file or any(spec.type == RGB_CAMERA for spec in sensors)
         send_transform = _transform_sender(node) if seen_from_the_car else lambda transform: None
         links = Links(node, self._role, simulation.world, send_transform)
@@ -71,7 +71,7 @@ class BridgeTopics:
         self._waypoints.publish(messages.path_msg(header(tick, MAP), line))
 
     def publish_tick(self, tick: Tick, running: bool, latency_ms: float) -> None:
-        """Everything of one tick, in the bridge's order; what is not the bridge's comes before the first camera."""
+        """All messages of one tick, in the bridge's order; additional ones come before the first camera."""
         in_map = header(tick, MAP)
         self.publish_run_state(tick.frame, running)
         self._clock.publish(Clock(clock=in_map.stamp))
@@ -98,10 +98,10 @@ class BridgeTopics:
 def _transform_sender(node: Node) -> Callable[[TransformStamped], None]:
     """A function that sends one transform on /tf."""
     try:
-        from tf2_msgs.msg import TFMessage  # only here: with a native view alone nothing of it is needed
+        from tf2_msgs.msg import TFMessage  # only here: not needed for a native view alone
     except ImportError as error:
         raise RuntimeError(
-            "cameras on the car need the package tf2_msgs, which is not in use: run 'make setup', "
+            "cameras on the car need the package tf2_msgs, which is not available: run 'make setup', "
             f"then source env.sh again ({error})"
         ) from None
     publisher = node.create_publisher(TFMessage, "/tf", TRANSFORMS_DEPTH)

@@ -1,7 +1,7 @@
-"""What every built-in world is to the simulator: an episode of a car that three numbers drive, in whole control ticks.
+"""The interface of built-in worlds: episodes of a car driven by three numbers, in whole control ticks.
 
 Units: metres, kilograms, seconds, radians. Axes: right-handed with z up, as in ROS; yaw is counter-clockwise positive.
-Steer +1 is right, as in CARLA, and lowers the yaw.
+Steer +1 is right, as in CARLA, and decreases the yaw.
 """
 
 import math
@@ -20,7 +20,7 @@ from wm_sim.ticks import PHYSICS_PERIOD_S, frames_per_tick
 
 
 class Marking(IntEnum):
-    """Lines on the road, numbered as CarlaLaneInvasionEvent numbers them."""
+    """Lines on the road, numbered as in CarlaLaneInvasionEvent."""
 
     BROKEN = 1
     SOLID = 2
@@ -30,21 +30,21 @@ class Marking(IntEnum):
 class Collision:
     """The car hit something."""
 
-    other_id: int  # actor id, 0 for what is no actor
+    other_id: int  # actor id, 0 for anything else
     impulse: tuple[float, float]  # [N s] on the car, map axes
 
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What one control tick led to."""
+    """The result of one control tick."""
 
     reward: float
     terminated: bool
     truncated: bool  # the time limit was reached
-    frames: int  # physics frames advanced; fewer than a whole tick only in an episode's last one
-    ending: str = ""  # how the episode ended, in words; empty while it goes on
+    frames: int  # physics frames advanced; fewer than a full tick only in an episode's last one
+    ending: str = ""  # how the episode ended, as text; empty while it continues
     collisions: tuple[Collision, ...] = ()
-    crossed: tuple[Marking, ...] = ()  # markings that the car came to lie on in this tick
+    crossed: tuple[Marking, ...] = ()  # markings that the car touched in this tick
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class CarState:
     acceleration_x: float  # [m/s^2] map, mean over the last control tick
     acceleration_y: float  # [m/s^2] map, mean over the last control tick
     yaw_rate: float  # [rad/s]
-    steering_angle: float  # [rad] of the front wheels, right positive
+    steering_angle: float  # [rad] of the front wheels, positive to the right
     rear_wheel_rate: float  # [rad/s] mean of both driven wheels
     wheels_off_road: int  # 0 to 4
 
@@ -75,7 +75,7 @@ class CarState:
 
     @property
     def forward_speed(self) -> float:
-        """Signed speed along the car's nose [m/s]."""
+        """Signed speed along the car's heading [m/s]."""
         return self.velocity_x * math.cos(self.yaw) + self.velocity_y * math.sin(self.yaw)
 
     @property
@@ -86,9 +86,9 @@ class CarState:
 
 @dataclass(frozen=True)
 class CarBody:
-    """What is fixed about the car."""
+    """Constants of the car."""
 
-    type: str  # as CARLA names its blueprints
+    type: str  # like CARLA's blueprint names
     mass_kg: float
     size_m: tuple[float, float, float]  # length, width, height
     max_steering_angle: float  # [rad] of the front wheels
@@ -97,25 +97,25 @@ class CarBody:
 
 
 class Expert(Protocol):
-    """A script that knows the world and drives through one episode."""
+    """A script that knows the world and drives one episode."""
 
     def act(self, state: CarState) -> tuple[float, float, float]:
-        """(steer, throttle, brake) for this state, in CARLA's ranges; to be called once for every tick."""
+        """(steer, throttle, brake) for this state, in CARLA's ranges; call it once per tick."""
 
     def search_everywhere(self) -> None:
-        """The car was moved by another hand."""
+        """The car was moved externally."""
 
 
 class World(ABC):
-    """One car and what is around it. ``reset`` comes first; an episode depends on its seed and commands alone."""
+    """One car and its surroundings. Call ``reset`` first; an episode depends on its seed and commands alone."""
 
     car: CarBody
-    camera: SensorSpec  # the built-in one, at a size of its own
-    _over = True  # no episode runs
+    camera: SensorSpec  # the built-in one, at its default size
+    _over = True  # no episode is running
 
     def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
         """``fixed_delta_seconds``: length of a control tick [s], see ``frames_per_tick``, which raises ValueError;
-        ``cars``: others on the road, where the world has any."""
+        ``cars``: number of other cars, where the world has any."""
         self.frames_per_tick = frames_per_tick(fixed_delta_seconds)
         self._period_s = self.frames_per_tick * PHYSICS_PERIOD_S
         self._cars = cars
@@ -151,19 +151,19 @@ class World(ABC):
 
     @abstractmethod
     def layers(self) -> list[Layer]:
-        """What lies on the ground now, for GroundView."""
+        """The ground now, for GroundView."""
 
     def boxes(self) -> Sequence[Box]:
-        """What stands on the ground now, without the car itself."""
+        """Objects on the ground now, without the car itself."""
         return ()
 
     @abstractmethod
     def place(self, x: float, y: float, yaw: float) -> None:
-        """Set the car there [m, rad]; its velocity on the map stays, as far as it can have it there."""
+        """Set the car there [m, rad]; its velocity on the map stays, as far as possible there."""
 
     @abstractmethod
     def push(self, forward: float, left: float, yaw_rate: float) -> None:
-        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], as far as it can have them."""
+        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], as far as possible."""
 
     @abstractmethod
     def waypoints(self) -> np.ndarray:
@@ -171,4 +171,4 @@ class World(ABC):
 
     @abstractmethod
     def expert(self) -> Expert:
-        """An expert for the episode that has just begun."""
+        """An expert for the episode that just started."""

@@ -1,4 +1,4 @@
-"""What everybody may know about a built-in world without loading it: no module here needs more than Python itself."""
+"""Facts about a built-in world, available without loading it: modules here need only Python itself."""
 
 import importlib
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ TIME_LIMIT, STOPPED = "time limit", "stopped"  # endings in every world
 
 
 class Step(Protocol):
-    """What a step result says of one control tick."""
+    """A step result's view of one control tick."""
 
     reward: float
     wheels_off_road: int
@@ -24,11 +24,11 @@ class WorldFacts(ABC):
     """One world, for options, reports and figures."""
 
     name: str  # the value of the parameter ``world``
-    map_name: str  # what /carla/world_info says; scores are kept under it
+    map_name: str  # as in /carla/world_info; scores are stored under it
     description: str  # for help texts
     episode_s: float  # simulated time of an episode that runs to the time limit [s]
     implementation: str  # module:class of its World, imported when the world is used
-    success: str = ""  # the ending that means the task was done; empty where there is none
+    success: str = ""  # the ending that means success; empty where there is none
 
     @property
     def simulator(self) -> str:
@@ -36,12 +36,13 @@ class WorldFacts(ABC):
         return f"wm_sim ({self.map_name})"
 
     def make(self, fixed_delta_seconds: float, cars: int) -> "World":
-        """The world before its first episode, with so many other cars where it has any; ValueError for a bad period."""
+        """The world before its first episode, with this many other cars where it has any; ValueError for a bad
+        period."""
         module, _, name = self.implementation.partition(":")
         return getattr(importlib.import_module(module), name)(fixed_delta_seconds, cars)
 
     def ending(self, last: Step) -> str:
-        """How an episode ended, in words, by its last step."""
+        """How an episode ended, as text, by its last step."""
         if last.terminated:
             return self.early_ending(last)
         return TIME_LIMIT if last.truncated else STOPPED
@@ -51,6 +52,6 @@ class WorldFacts(ABC):
         """The ending of an episode whose last step was terminated."""
 
     def progress(self, steps: Sequence[Step], period_s: float) -> float | None:
-        """Share of the task that was done, 0 to 1, by the episode's steps of ``period_s`` [s]; None where rewards do
-        not tell it."""
+        """Share of the task done, 0 to 1, by the episode's steps of ``period_s`` [s]; None where rewards do not show
+        it."""
         return None

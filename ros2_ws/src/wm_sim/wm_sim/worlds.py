@@ -6,7 +6,7 @@ from wm_sim.world_facts import WorldFacts
 
 WORLDS: dict[str, WorldFacts] = {facts.name: facts for facts in (CarRacingFacts(), TrafficFacts())}
 DEFAULT_WORLD = next(iter(WORLDS))
-TRAFFIC_CARS = 20  # other cars in a world that has some, unless told otherwise
+TRAFFIC_CARS = 20  # default number of other cars in a world that has some
 
 
 def world_of_map(map_name: str | None) -> WorldFacts | None:

@@ -1,4 +1,4 @@
-"""CarRacing's car, by Box2D's densities and gymnasium's source: no real car's numbers."""
+"""CarRacing's car, by Box2D's densities and gymnasium's source: not a real car's figures."""
 
 from wm_sim.world import CarBody
 

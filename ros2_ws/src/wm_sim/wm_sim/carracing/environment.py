@@ -1,4 +1,4 @@
-"""gymnasium's CarRacing-v3, drawn only when somebody looks, and its world as polygons on the ground."""
+"""gymnasium's CarRacing-v3, drawn on demand, and its world as polygons on the ground."""
 
 import math
 import os
@@ -36,7 +36,7 @@ def _near(polygons: np.ndarray, place, reach_m: float) -> np.ndarray:
 
 
 def _ground_polygons(road: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Field, grass and road (P, 4, 2) as polygons (Q, 4, 2) and which of their edges are no seams (Q, 4)."""
+    """Field, grass and road (P, 4, 2) as polygons (Q, 4, 2) and which of their edges are not seams (Q, 4)."""
     edge = PLAYFIELD
     field = np.array([[(edge, edge), (edge, -edge), (-edge, -edge), (-edge, edge)]])
     exact = np.ones((1 + len(_GRASS) + len(road), 4), bool)
@@ -45,7 +45,7 @@ def _ground_polygons(road: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _car_layer(car) -> Layer:
-    """The car's shapes as they lie on the ground, in CarRacing's order: wheels, then the hull."""
+    """The car's shapes on the ground, in CarRacing's order: wheels, then the hull."""
     shapes, colours = [], []
     for body in car.drawlist:
         for fixture in body.fixtures:
@@ -59,8 +59,8 @@ def _car_layer(car) -> Layer:
 class LazyCarRacing(CarRacing):
     """CarRacing whose ``step`` does not draw: the picture of the current frame is drawn by ``draw``.
 
-    gymnasium draws inside ``step``, before that frame's -0.1 is booked, and the score is part of the picture. So the
-    score at that moment is kept and put back while drawing; nothing else of the picture changes afterwards.
+    gymnasium draws inside ``step``, before that frame's -0.1 is counted, and the score is part of the picture. So the
+    score at that moment is stored and restored while drawing; nothing else in the picture changes afterwards.
     """
 
     _score_in_picture = 0.0
@@ -70,14 +70,13 @@ class LazyCarRacing(CarRacing):
         return None
 
     def _render_road(self, zoom: float, translation, angle: float) -> None:
-        """As gymnasium's, but polygons that are far outside the picture are sorted out all at once.
+        """Like gymnasium's, but skips polygons far outside the picture in one operation.
 
-        gymnasium rotates each of some 730 polygons in Python to find the 50 that show; this was most of the time.
-        The sorting here is coarse, and its own test still decides about what is left.
-        """
+        gymnasium rotates each of some 730 polygons in Python to find the 50 visible ones, which took most of the time.
+        The check here is coarse; gymnasium's own still decides about the rest."""
         field = [(PLAYFIELD, PLAYFIELD), (PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, PLAYFIELD)]
         self._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
-        # The car is drawn at (W/2, H/4): nothing farther from it than the farthest corner, plus a polygon, shows.
+        # The car is drawn at (W/2, H/4): nothing farther away than the farthest corner, plus a polygon, is visible.
         reach = math.hypot(WINDOW_W / 2 + MAX_SHAPE_DIM, WINDOW_H * 3 / 4 + MAX_SHAPE_DIM) / zoom + 1.0
         for k in _near(_GRASS, self.car.hull.position, reach):
             self._draw_colored_polygon(self.surf, _GRASS[k], self.grass_color, zoom, translation, angle)
@@ -105,11 +104,11 @@ class LazyCarRacing(CarRacing):
             self.reward = score
 
     def layers(self) -> list[Layer]:
-        """What lies on the ground now, in the order of painting: field, grass, road with kerbs; then the car."""
+        """The ground now, in painting order: field, grass, road with kerbs; then the car."""
         if self._ground is None:
             self._ground = _ground_polygons(self.road_vertices())
         polygons, exact = self._ground
-        # As CarRacing does: a colour loses its fraction. Tiles change theirs when they are first driven on.
+        # As in CarRacing: colours are truncated. Tiles change colour when first driven on.
         road = np.array([color for _, color in self.road_poly], np.float64)
         colours = np.vstack([self.bg_color, np.tile(self.grass_color, (len(_GRASS), 1)), road]).astype(np.uint8)
         return [Layer(polygons, colours, exact), _car_layer(self.car)]

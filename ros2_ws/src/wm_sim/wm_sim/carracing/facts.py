@@ -1,4 +1,4 @@
-"""What is known about CarRacing-v3 without gymnasium."""
+"""Facts about CarRacing-v3 that need no gymnasium."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from wm_sim.world_facts import Step, WorldFacts
 FRAME_LIMIT = 1000  # physics frames in an episode, gymnasium's registered limit for CarRacing-v3
 LAP_FINISHED, LEFT_FIELD = "lap finished", "left the field"
 TRACK_REWARD = 1000.0  # of the whole track, in equal parts for its tiles
-FRAME_COST = 0.1  # taken for every physics frame
+FRAME_COST = 0.1  # deducted per physics frame
 
 
 class CarRacingFacts(WorldFacts):
@@ -26,7 +26,7 @@ class CarRacingFacts(WorldFacts):
     def progress(self, steps: Sequence[Step], period_s: float) -> float:
         """Share of the track's tiles that were driven over.
 
-        The step that left the field was given -100 in place of its tiles, so it counts for nothing.
+        The step that left the field has the reward -100 instead of its tiles, so it counts 0.
         """
         frames = [round(period_s / PHYSICS_PERIOD_S)] * len(steps)
         frames[-1] = min(frames[-1], FRAME_LIMIT - sum(frames[:-1]))  # the time limit may cut the last step short

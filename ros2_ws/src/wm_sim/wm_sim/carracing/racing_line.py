@@ -1,4 +1,4 @@
-"""The line the expert follows, and how fast it can be driven: computed once for each track.
+"""The expert's line and its speed profile: computed once per track.
 
 K points of the road's centre line, L points of the resampled line; both closed, in driving direction.
 """
@@ -11,7 +11,7 @@ SPACING_M = 1.0  # between points of the resampled line, about
 ADMM_ROUNDS = 200
 ADMM_PENALTY = 0.05
 SMOOTHING_ROUNDS = 8
-CURVATURE_STRIDE = 2  # points on each side, so that a bend of the polyline is seen as part of an arc
+CURVATURE_STRIDE = 2  # points on each side, so that a bend of the polyline counts as part of an arc
 
 
 def smooth_line(centre: np.ndarray, max_offset_m: float, centring: float) -> np.ndarray:
@@ -48,7 +48,7 @@ def smooth_line(centre: np.ndarray, max_offset_m: float, centring: float) -> np.
 
 
 def resample(line: np.ndarray) -> tuple[np.ndarray, float]:
-    """(K, 2) to (L, 2) points about SPACING_M apart, corners rounded; and the exact distance between them [m]."""
+    """(K, 2) to (L, 2) points about SPACING_M apart, corners rounded; and their exact spacing [m]."""
     closed = np.vstack([line, line[:1]])
     distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     count = round(distance[-1] / SPACING_M)
@@ -60,7 +60,7 @@ def resample(line: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def curvature(line: np.ndarray) -> np.ndarray:
-    """(L,) signed curvature [1/m] of a closed line (L, 2), left positive; independent of the points' distance."""
+    """(L,) signed curvature [1/m] of a closed line (L, 2), positive to the left; independent of the spacing."""
     ahead, behind = np.roll(line, -CURVATURE_STRIDE, 0), np.roll(line, CURVATURE_STRIDE, 0)
     first = (ahead - behind) / (2 * CURVATURE_STRIDE)
     second = (ahead - 2 * line + behind) / CURVATURE_STRIDE**2
@@ -71,7 +71,7 @@ def curvature(line: np.ndarray) -> np.ndarray:
 def speed_profile(
     curves: np.ndarray, spacing_m: float, lateral_grip: float, braking_grip: float, speed_limit: float
 ) -> np.ndarray:
-    """(L,) [m/s]: the fastest that holds every bend and can still brake for the next one.
+    """(L,) [m/s]: the highest that holds every bend and still allows braking for the next one.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""CarRacing-v3 advanced by whole control ticks, drawn only when somebody looks.
+"""CarRacing-v3 advanced by whole control ticks, drawn on demand.
 
-Box2D computes in metres, kilograms and seconds, and one Box2D unit is taken as **one metre**. The car is then 5.0 m
+Box2D computes in metres, kilograms and seconds, and one Box2D unit is **one metre** here. The car is then 5.0 m
 long and 2.4 m wide (wheelbase 3.24 m), the road 13.3 m wide, a lap about 1 km, and the car laps at 60 to 80 m/s: a race
 car with the grip of one. The hull points along its own +y axis in Box2D, so ``yaw = hull.angle + pi/2``.
 """
@@ -30,7 +30,7 @@ class CarRacingWorld(World):
     _env: LazyCarRacing | None = None
 
     def _begin(self, seed: int) -> None:
-        # A new environment each time: Box2D's inner orders depend on what was in a world before, and an episode must
+        # A new environment each time: Box2D's order depends on a world's earlier contents, and an episode must
         # be a function of its seed and actions alone.
         self._env = LazyCarRacing()
         self._env.reset(seed=seed)
@@ -42,9 +42,8 @@ class CarRacingWorld(World):
 
     def _advance(self, steer: float, throttle: float, brake: float) -> StepOutcome:
         """A lap is finished with the last tile of the road, not at the start line (gymnasium's rule). It is
-        ``terminated``, as in gymnasium, since no reward follows it. The edge of the field is what the car can collide
-        with, and the edge of the road the marking that it can cross.
-        """
+        ``terminated``, as in gymnasium, since no reward follows it. The field's edge is what the car can collide with,
+        and the road's edge the marking that it can cross."""
         action = np.array([steer, throttle, brake], np.float64)
         reward, terminated, lap_finished, frames = 0.0, False, False, 0
         while frames < self.frames_per_tick and self._frames < FRAME_LIMIT and not terminated:
@@ -97,7 +96,7 @@ class CarRacingWorld(World):
         return self._environment().layers()
 
     def place(self, x: float, y: float, yaw: float) -> None:
-        """Set the car there, ROS axes [m, rad]; its velocity on the map and its steering angle stay as they are."""
+        """Set the car there, ROS axes [m, rad]; its velocity on the map and its steering angle stay."""
         car = self._environment().car
         turn = yaw - math.pi / 2 - car.hull.angle
         cosine, sine, origin = math.cos(turn), math.sin(turn), tuple(car.hull.position)
@@ -110,7 +109,7 @@ class CarRacingWorld(World):
         self._velocity = self._current_velocity()
 
     def push(self, forward: float, left: float, yaw_rate: float) -> None:
-        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], whatever its tyres say."""
+        """Give the car this velocity in its own axes [m/s] and this yaw rate [rad/s], regardless of its tyres."""
         car = self._environment().car
         hull, yaw = car.hull, car.hull.angle + math.pi / 2
         velocity = np.array(
@@ -145,7 +144,7 @@ class CarRacingWorld(World):
         return sum(not wheel.tiles for wheel in self._env.car.wheels)
 
     def _stopping_collision(self) -> Collision:
-        """The edge of the field as an obstacle: the impulse that would stop the car."""
+        """A collision with the edge of the field, with the impulse that would stop the car."""
         return Collision(0, (-CAR.mass_kg * self._velocity[0], -CAR.mass_kg * self._velocity[1]))
 
     def _environment(self) -> LazyCarRacing:

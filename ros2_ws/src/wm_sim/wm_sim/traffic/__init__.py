@@ -1,1 +1,1 @@
-"""A curved road of three lanes with other cars on it; highway-env's traffic, this package's road, car and pictures."""
+"""A curved three-lane road with other cars: highway-env's traffic, this package's road, car and pictures."""

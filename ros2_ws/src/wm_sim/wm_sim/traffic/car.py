@@ -1,8 +1,8 @@
-"""The car: a kinematic bicycle whose tyres hold a limited acceleration to the side.
+"""The car: a kinematic bicycle with limited lateral acceleration.
 
-Both pedals give an acceleration, drag takes some away, and the car stands still when braked. Steer +-1 asks for the
-largest angle of the front wheels that the tyres can use at this speed, so a command means the same share of the grip at
-every speed; the wheels follow as fast as CarRacing's, from straight ahead to full in 0.13 s.
+Both pedals cause an acceleration, drag reduces it, and the car stops when braked. Steer +-1 means the largest angle of
+the front wheels that the tyres can use at this speed, so a command means the same share of the grip at every speed; the
+wheels move as fast as CarRacing's, from straight ahead to full in 0.13 s.
 """
 
 import math
@@ -21,11 +21,11 @@ WHEELBASE_M = 2.9
 TRACK_M = 1.6  # between left and right wheels
 WHEEL_RADIUS_M = 0.33
 MAX_STEERING_ANGLE = 0.5  # [rad] at low speed
-STEERING_RATE = 7.5  # [1/s] change of the share of the largest angle
-GRIP = 7.0  # [m/s^2] to the side
+STEERING_RATE = 7.5  # [1/s] rate of the share of the largest angle
+GRIP = 7.0  # [m/s^2] lateral
 THROTTLE_GAIN = 5.0  # [m/s^2] at full throttle
 BRAKE_GAIN = 8.0  # [m/s^2] at full brake
-DRAG = 0.003  # [1/m] of the squared speed
+DRAG = 0.003  # [1/m] times the squared speed
 ROLLING = 0.2  # [m/s^2]; the top speed is sqrt((5 - 0.2) / 0.003) = 40 m/s
 
 _REAR = WHEELBASE_M / 2  # from the middle to each axle
@@ -41,10 +41,10 @@ BODY = CarBody(
 
 
 class EgoCar(Vehicle):
-    """The driven car among highway-env's vehicles, which see it as one of theirs.
+    """The driven car among highway-env's vehicles, which treat it as one of their own.
 
-    Its ``position`` is the middle between the axles, ``speed`` [m/s] that along its nose, ``steering`` the share of the
-    largest angle, left positive, ``target_speed`` what others may expect of it.
+    Its ``position`` is the middle between the axles, ``speed`` [m/s] along its heading, ``steering`` the share of the
+    largest angle, positive to the left, ``target_speed`` the speed that others assume.
     """
 
     def __init__(self, road: Road, position: np.ndarray, heading: float, speed: float):
@@ -53,13 +53,13 @@ class EgoCar(Vehicle):
         self.target_speed = SPEED_LIMIT
 
     def act(self, action=None) -> None:
-        """Nothing: commands come by ``drive``."""
+        """Nothing: commands arrive through ``drive``."""
 
     def step(self, dt: float) -> None:
-        """Nothing: it has moved already."""
+        """Nothing: it has already moved."""
 
     def drive(self, steer: float, throttle: float, brake: float) -> None:
-        """Advance by one physics frame with a command, steer right positive."""
+        """Advance by one physics frame with a command, steer positive to the right."""
         change = STEERING_RATE * PHYSICS_PERIOD_S
         self.steering += min(change, max(-change, -steer - self.steering))
         acceleration = THROTTLE_GAIN * throttle - BRAKE_GAIN * brake - DRAG * self.speed**2
@@ -78,17 +78,17 @@ class EgoCar(Vehicle):
 
     @property
     def steering_angle(self) -> float:
-        """[rad] of the front wheels, left positive."""
+        """[rad] of the front wheels, positive to the left."""
         return self.steering * largest_angle(self.speed)
 
     @property
     def slip(self) -> float:
-        """[rad] from the nose to the direction of motion, left positive."""
+        """[rad] from the heading to the direction of motion, positive to the left."""
         return math.atan(0.5 * math.tan(self.steering_angle))
 
     @property
     def yaw_rate(self) -> float:
-        """[rad/s], left positive."""
+        """[rad/s], positive to the left."""
         return self.speed * math.sin(self.slip) / _REAR
 
     @property
@@ -98,13 +98,13 @@ class EgoCar(Vehicle):
         return self.speed * np.array([math.cos(course), math.sin(course)])
 
     def wheels(self) -> np.ndarray:
-        """(4, 2) [m]: where the wheels are on the map."""
+        """(4, 2) [m]: positions of the wheels on the map."""
         cosine, sine = math.cos(self.heading), math.sin(self.heading)
         return self.position + np.array(WHEELS_M) @ np.array([[cosine, sine], [-sine, cosine]])
 
 
 def wheel_angle(curvature: float) -> float:
-    """[rad] of the front wheels that turns with a curvature [1/m]; both left positive, within what wheels can do."""
+    """[rad] of the front wheels for a curvature [1/m]; both positive to the left, within the wheels' range."""
     slip = math.asin(min(1.0, max(-1.0, curvature * _REAR)))
     return min(MAX_STEERING_ANGLE, max(-MAX_STEERING_ANGLE, math.atan(2.0 * math.tan(slip))))
 
@@ -115,11 +115,11 @@ def largest_angle(speed: float) -> float:
 
 
 def steer_for(curvature: float, speed: float) -> float:
-    """The steer command, right positive, for a curvature [1/m], left positive, at a speed [m/s]."""
+    """The steer command, positive to the right, for a curvature [1/m], positive to the left, at a speed [m/s]."""
     return min(1.0, max(-1.0, -wheel_angle(curvature) / largest_angle(speed)))
 
 
 def pedals_for(acceleration: float, speed: float) -> tuple[float, float]:
-    """(throttle, brake) for an acceleration [m/s^2] at a speed [m/s], as far as they can give it."""
+    """(throttle, brake) for an acceleration [m/s^2] at a speed [m/s], within the pedals' range."""
     wanted = acceleration + DRAG * speed**2 + (ROLLING if speed > 0.0 else 0.0)
     return (min(1.0, wanted / THROTTLE_GAIN), 0.0) if wanted > 0.0 else (0.0, min(1.0, -wanted / BRAKE_GAIN))

@@ -1,4 +1,4 @@
-"""What is known about the traffic world without highway-env."""
+"""Facts about the traffic world that need no highway-env."""
 
 from wm_sim.world_facts import Step, WorldFacts
 

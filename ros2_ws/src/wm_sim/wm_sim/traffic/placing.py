@@ -1,4 +1,4 @@
-"""The other cars at the beginning of an episode: where they are, how fast they want to be, what they look like."""
+"""The other cars at the start of an episode: positions, target speeds and colours."""
 
 import numpy as np
 from highway_env.road.road import Road
@@ -7,16 +7,16 @@ from highway_env.vehicle.behavior import IDMVehicle
 from wm_sim.traffic.road import BEGIN, END, LANES
 
 FIRST_ID = 100  # actor id of the first of them
-FIRST_M = -120.0  # behind the car, the rearmost place
-LANES_M = 2200.0  # of all lanes together, which the cars share: 730 m of the road
-SPACING = (6 / 11, 16 / 11)  # from one car to the next in a lane, in shares of their mean distance
+FIRST_M = -120.0  # behind the car, the rearmost position
+LANES_M = 2200.0  # lane length shared by the cars, all lanes together: 730 m of road
+SPACING = (6 / 11, 16 / 11)  # between cars in a lane, as shares of their mean distance
 FREE_M = (-35.0, 45.0)  # around the car, kept free in its lane
 WANTED_SPEEDS = ((11.0, 15.0), (14.0, 18.0), (17.0, 22.0))  # [m/s] by lane, from right to left
 COLOURS = ((190, 190, 195), (45, 70, 140), (225, 225, 225), (60, 60, 66), (150, 40, 40), (205, 160, 60))
 
 
 def place_cars(road: Road, count: int, ego_s: float, ego_lane: int, rng: np.random.Generator) -> list[IDMVehicle]:
-    """``count`` cars, as many in each lane, some behind the car and most ahead of it; not yet on the road."""
+    """``count`` cars, distributed evenly over the lanes, some behind the car and most ahead; not yet on the road."""
     cars, mean_m = [], LANES_M / max(count, 1)
     for lane in range(LANES):
         index = (BEGIN, END, lane)

@@ -1,8 +1,8 @@
-"""The road: three lanes beside each other along one smooth curve, and its shape as polygons on the ground.
+"""The road: three lanes along one smooth curve, and its shape as polygons on the ground.
 
-Road coordinates: s [m] along the middle of the road, and a lateral offset [m] from it, left positive. highway-env
-counts lanes from 0; here lane 0 is the rightmost. Its "lateral" grows to the left as well, because its axes are read as
-ROS axes: x ahead, y left.
+Road coordinates: s [m] along the middle of the road, and a lateral offset [m] from it, positive to the left.
+highway-env counts lanes from 0; here lane 0 is the rightmost. Its "lateral" also grows to the left, because its axes
+are read as ROS axes: x ahead, y left.
 """
 
 import math
@@ -16,25 +16,25 @@ from highway_env.vehicle.kinematics import Vehicle
 from wm_sim.ground_view import Layer
 from wm_sim.world import Marking
 
-BEGIN, END = "begin", "end"  # of the road, as highway-env names its nodes
+BEGIN, END = "begin", "end"  # of the road, named like highway-env's nodes
 LANES = 3
 LANE_WIDTH_M = 4.0
-LANE_MARGIN_M = 1.0  # as highway-env: a vehicle so far beside a lane still is on it
-SHOULDER_M = 1.0  # of asphalt beside the outer markings
+LANE_MARGIN_M = 1.0  # as in highway-env: a vehicle this far beside a lane is still on it
+SHOULDER_M = 1.0  # of asphalt outside the outer markings
 EDGE_M = LANES * LANE_WIDTH_M / 2  # from the middle to an outer marking
 ROAD_HALF_WIDTH_M = EDGE_M + SHOULDER_M
 SPEED_LIMIT = 25.0  # [m/s]
 LENGTH_M = 2200.0
-# Lateral offset of each marking, from right to left, and what it is.
+# Lateral offset of each marking, from right to left, and its kind.
 MARKINGS = tuple(
     (-EDGE_M + k * LANE_WIDTH_M, Marking.SOLID if k in (0, LANES) else Marking.BROKEN) for k in range(LANES + 1)
 )
 
 # The road's heading is the sum of two sine waves of these amplitudes [rad] and lengths [m]: no bend is narrower than
-# 1 / (2 pi (0.35 / 450 + 0.08 / 220)) = 140 m, and it never turns by more than 25 degrees, so it cannot meet itself and
-# x grows along it.
+# 1 / (2 pi (0.35 / 450 + 0.08 / 220)) = 140 m, and it never turns by more than 25 degrees, so it cannot cross itself
+# and x grows along it.
 _WAVES = (((0.15, 0.35), (450.0, 800.0)), ((0.03, 0.08), (220.0, 400.0)))
-_SPACING_M = 0.5  # of the points that the curve is kept as
+_SPACING_M = 0.5  # between the stored points of the curve
 _STEPS = 8  # of Newton's method, at most
 _PRECISION_M = 1e-6
 
@@ -66,7 +66,7 @@ class Curve:
         self._known: dict[bytes, tuple[float, float]] = {}
 
     def heading(self, s: float) -> float:
-        """[rad]; beyond both ends the road goes straight on."""
+        """[rad]; beyond both ends the road continues straight."""
         s = min(max(s, 0.0), LENGTH_M)
         (long, long_number, long_phase), (short, short_number, short_phase) = self._waves
         return long * math.sin(long_number * s + long_phase) + short * math.sin(short_number * s + short_phase)
@@ -89,12 +89,12 @@ class Curve:
         )
 
     def line(self, begin: float, lateral: float) -> np.ndarray:
-        """(K, 2) [m]: beside the middle of the road, from ``begin`` to the end of it."""
+        """(K, 2) [m]: a line at this offset from the middle of the road, from ``begin`` to its end."""
         return np.array([self.point(s, lateral) for s in np.arange(begin, LENGTH_M, _PIECE_M)])
 
     def locate(self, position: np.ndarray) -> tuple[float, float]:
-        """(s, lateral) [m] of a place (2,) on the map; of places some 100 m beside the road only roughly."""
-        # The same few places are asked for again and again in a tick.
+        """(s, lateral) [m] of a position (2,) on the map; only roughly 100 m or more beside the road."""
+        # The same few positions are requested repeatedly in a tick.
         key = position.tobytes()
         found = self._known.get(key)
         if found is None:
@@ -102,7 +102,7 @@ class Curve:
         return found
 
     def forget(self) -> None:
-        """The cars are about to move: places located before will not be asked for again."""
+        """The cars are about to move: earlier positions will not be requested again."""
         self._known.clear()
 
     def _located(self, x: float, y: float) -> tuple[float, float]:
@@ -118,13 +118,13 @@ class Curve:
 
 
 class CurvedLane(AbstractLane):
-    """One lane, as highway-env asks for it; positions are (2,) arrays [m]."""
+    """One lane, with highway-env's interface; positions are (2,) arrays [m]."""
 
     def __init__(self, curve: Curve, offset: float):
         self._curve = curve
         self.offset = offset  # [m] of its middle
         self.length, self.width, self.speed_limit = LENGTH_M, LANE_WIDTH_M, SPEED_LIMIT
-        self.line_types = (LineType.STRIPED, LineType.STRIPED)  # for highway-env's own pictures, which are not used
+        self.line_types = (LineType.STRIPED, LineType.STRIPED)  # for highway-env's own pictures, unused
         self.forbidden, self.priority = False, 0
 
     def position(self, longitudinal: float, lateral: float) -> np.ndarray:
@@ -158,22 +158,22 @@ class LaneNetwork(RoadNetwork):
             self.add_lane(BEGIN, END, CurvedLane(curve, lane_offset(lane)))
 
     def get_closest_lane_index(self, position: np.ndarray, heading: float | None = None) -> tuple[str, str, int]:
-        """As highway-env's, without asking each lane: they all have one heading."""
+        """Like highway-env's, without a loop over the lanes: they all have one heading."""
         lateral = self._curve.locate(position)[1]
         lane = math.floor(lateral / LANE_WIDTH_M + LANES / 2)
         return BEGIN, END, min(max(lane, 0), LANES - 1)
 
 
 class CurvedRoad(Road):
-    """The lanes and the vehicles on them; ``settle`` after they have moved.
+    """The lanes and the vehicles on them; call ``settle`` after they moved.
 
-    highway-env finds each vehicle's neighbours by locating all of them anew, which was most of the time of a tick.
+    highway-env finds each vehicle's neighbours by locating all of them again, which took most of the time of a tick.
     """
 
     def __init__(self, curve: Curve, vehicles: list[Vehicle], rng: np.random.Generator):
         super().__init__(LaneNetwork(curve), vehicles, np_random=rng)
         self.curve = curve
-        self.vehicles = vehicles  # also where it is empty: highway-env would take another list
+        self.vehicles = vehicles  # also if empty: highway-env would replace it by another list
         self._places: list[tuple[float, float, Vehicle]] = []
 
     def settle(self) -> None:
@@ -181,12 +181,12 @@ class CurvedRoad(Road):
         self._places = [(*self.curve.locate(vehicle.position), vehicle) for vehicle in self.vehicles]
 
     def near(self, vehicle: Vehicle, reach_m: float) -> list[Vehicle]:
-        """The others that are no farther along the road."""
+        """The others within this distance along the road."""
         s = self.curve.locate(vehicle.position)[0]
         return [other for at, _, other in self._places if abs(at - s) <= reach_m and other is not vehicle]
 
     def neighbour_vehicles(self, vehicle: Vehicle, lane_index=None) -> tuple[Vehicle | None, Vehicle | None]:
-        """The next vehicles ahead of this one and behind it in a lane, its own by default, as highway-env's."""
+        """The next vehicles ahead of this one and behind it in a lane, its own by default, like highway-env's."""
         offset = lane_offset((lane_index or vehicle.lane_index)[2])
         s = self.curve.locate(vehicle.position)[0]
         ahead = behind = None
@@ -202,7 +202,7 @@ class CurvedRoad(Road):
 
 
 class Surface:
-    """The road as polygons: made once for an episode, given out around the car."""
+    """The road as polygons: made once per episode, returned for the surroundings of the car."""
 
     def __init__(self, curve: Curve):
         self._asphalt = _strips(curve, ROAD_HALF_WIDTH_M, -ROAD_HALF_WIDTH_M, _PIECE_M, _PIECE_M)
@@ -213,7 +213,7 @@ class Surface:
         )
 
     def layers(self, s: float) -> list[Layer]:
-        """What lies on the ground around ``s`` [m]: grass, asphalt, markings."""
+        """The ground around ``s`` [m]: grass, asphalt, markings."""
         pieces = _window(s, _PIECE_M)
         dashes = _window(s, _DASH_PERIOD_M)
         solid = [strip[pieces] for strip in self._solid]

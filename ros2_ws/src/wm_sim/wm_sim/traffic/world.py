@@ -1,9 +1,9 @@
 """A road with other cars, advanced by whole control ticks.
 
 An episode begins in the flow of traffic and lasts 40 s, unless the car hits something or leaves the road with all four
-wheels. The others drive by highway-env's models (IDM keeps the distance, MOBIL changes lanes) and react to the car.
-Points are given for the way along the road, at no more than the speed limit: 0.9 for each metre, which makes 900 in an
-episode at the limit, and -100 for a collision or for leaving the road.
+wheels. The others drive by highway-env's models (IDM for the distance, MOBIL for lane changes) and react to the car.
+The reward is for distance along the road, at most at the speed limit: 0.9 per metre, which makes 900 in an episode at
+the limit, and -100 for a collision or for leaving the road.
 """
 
 import math
@@ -103,7 +103,7 @@ class TrafficWorld(World):
         )
 
     def image(self) -> np.ndarray:
-        """(96, 96, 3) uint8 RGB: the road from above, the car in the lower middle, its nose up."""
+        """(96, 96, 3) uint8 RGB: the road from above, the car in the lower middle, heading up."""
         state = self.state()
         if self._image is None:
             own = Box(0, state.x, state.y, state.yaw, BODY.size_m, OWN_COLOUR)
@@ -122,14 +122,14 @@ class TrafficWorld(World):
         ]
 
     def place(self, x: float, y: float, yaw: float) -> None:
-        """Set the car there, ROS axes [m, rad]; of its velocity on the map stays what points along its nose."""
+        """Set the car there, ROS axes [m, rad]; of its velocity on the map, only the part along its heading remains."""
         self._running()
         self._ego.speed = max(0.0, float(self._velocity @ (math.cos(yaw), math.sin(yaw))))
         self._ego.position, self._ego.heading = np.array([x, y]), yaw
         self._moved()
 
     def push(self, forward: float, left: float, yaw_rate: float) -> None:
-        """Give the car this velocity along its nose [m/s]; it cannot slide, so the rest counts for nothing."""
+        """Give the car this velocity along its heading [m/s]; it cannot slide, so the rest is ignored."""
         self._running()
         self._ego.speed = max(0.0, forward)
         self._moved()
@@ -147,13 +147,13 @@ class TrafficWorld(World):
             raise RuntimeError("there is no episode yet: call reset(seed) first")
 
     def _moved(self) -> None:
-        """Another hand has moved the car: nothing of that is driving."""
+        """The car was moved externally: that does not count as driving."""
         self._ego.on_state_update()
         self._image, self._velocity = None, self._ego.velocity
         self._settle()
 
     def _settle(self) -> None:
-        """Where the car is on the road now."""
+        """Locate the car on the road."""
         self._image = None
         self._road.settle()
         self._along_m = self._curve.locate(self._ego.position)[0]
@@ -162,14 +162,14 @@ class TrafficWorld(World):
         self._lying_on = {number for number, (at, _) in enumerate(MARKINGS) if min(sideways) < at < max(sideways)}
 
     def _stop_crashed(self) -> None:
-        """Others that have run into each other stand from then on."""
+        """Others that have collided stop for good."""
         for car in self._others:
             for other in self._road.near(car, NEAR_M):
                 if other is not self._ego:
                     car.handle_collisions(other)
 
     def _collisions(self) -> tuple[Collision, ...]:
-        """What the car touches, each with the impulse after which both would go on together."""
+        """What the car touches, each with the impulse after which both would move together."""
         own, velocity = self._ego.polygon(), self._ego.velocity
         found = []
         for car in self._road.near(self._ego, NEAR_M):
