@@ -22,6 +22,7 @@ from wm_planner.launching.files import parameter_file
 from wm_planner.launching.nodes import planner, recorder, unexpected_end
 from wm_planner.launching.simulators import SIMULATORS, node_parameters, role_name_of
 from wm_planner.launching.view import view, view_arguments
+from wm_planner.planning.solvers import SOLVERS
 
 from launch import LaunchDescription
 
@@ -33,7 +34,7 @@ def generate_launch_description():
     arguments = [
         ("bundle", share / "models" / "carracing", "Folder of the model bundle to drive with."),
         ("role_name", "", "Name of the car in its topics; empty: hero with carla_native, else ego_vehicle."),
-        ("solver", "mppi", "How the planner searches: mppi, cem, shooting, actor or policy (no search)."),
+        ("solver", "mppi", f"How the planner searches: one of {', '.join(SOLVERS)}; actor and policy do not search."),
         ("proposal_policy", "", "Policy file (.onnx) that proposes actions, or drives with solver:=policy."),
         ("parameters", "", "Further planner parameters, as 'candidates=32 seed=1'."),
         ("topics", "", "YAML file of topics and other parameters of the nodes; empty: the simulator's own."),

@@ -44,7 +44,7 @@ def commands(text: str) -> list[tuple[str, str, str, str]]:
 
 def part_of(executable: str, rest: str) -> str:
     """The part of convert that a command names; nothing for other executables."""
-    return re.match(r"\s*\{?([a-z]+)", rest).group(1) if executable == "convert" else ""
+    return re.match(r"\s*\{?(\w+)", rest).group(1) if executable == "convert" else ""
 
 
 def first_cells(text: str) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ setup(
         "console_scripts": [
             "planner = wm_planner.entry:main",
             "command_watchdog = wm_planner.entry:main",
-            # wm_tools is the home of these.
+            # The earlier names of commands of wm_tools; new ones are not added.
             "benchmark = wm_planner.entry:tool",
             "drive = wm_planner.entry:tool",
             "evaluate_bag = wm_planner.entry:tool",

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import extra_input
 import fixtures_kitti
 import numpy as np
 import pytest
@@ -136,6 +137,10 @@ def test_what_is_there_already_is_never_overwritten_by_something_else(source, wh
     monkeypatch.setattr(runner, "CONVERTER_VERSION", 3)
     assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 1
     assert "begun with other arguments (converter_version was 2 and is 3)" in capsys.readouterr().err
+    monkeypatch.undo()
+    extra_input.register(monkeypatch)
+    assert main(["kitti", str(source), str(whole), *FAST, "--resume"]) == 1
+    assert "begun with other arguments (vector_inputs was " in capsys.readouterr().err
     monkeypatch.undo()
     assert contents(whole) == before
     foreign = tmp_path / "collected"

@@ -11,7 +11,7 @@ from wm_bundle.pictures.compressed import COMPRESSIONS, ImageError, decompress_i
 
 @dataclass(frozen=True)
 class _Layout:
-    """Memory layout of an encoding.
+    """Memory layout of an encoding with 8 bits per channel.
 
     ``size`` [bytes] of a pixel; ``conversion`` to RGB (None: it is RGB). ``mixes_pixels``: the colour of a pixel
     depends on its neighbours, so the conversion needs the full picture, before cropping and resizing. ``smallest`` [px]

@@ -1,4 +1,8 @@
-"""All losses of a world model. To add one, add a term here and its weight, ``<name>_weight``, to the configuration."""
+"""All losses of a world model.
+
+To add one, add a term to ``forward`` and its weight, ``<name>_weight``, to the configuration. If it trains a head, add
+the weight to that head's in ``__init__`` too: heads whose losses have no weight are frozen.
+"""
 
 import torch
 from torch import Tensor, nn

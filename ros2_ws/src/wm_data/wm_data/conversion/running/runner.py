@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from wm_bundle.files import write_text
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE
 
 from wm_data.conversion.assembling.assembly import CONVERTER_VERSION
 from wm_data.conversion.convert_options import ConvertOptions
@@ -133,7 +134,9 @@ class Conversion:
             raise ConversionError(
                 f"{self.dest} holds a conversion already: --resume goes on with it; else choose another folder"
             )
-        before, now = _read_json(arguments), self._begun_with()
+        # Conversions of before the registry do not name the vector inputs: there were these two.
+        before = {"vector_inputs": [SPEED.name, YAW_RATE.name], **_read_json(arguments)}
+        now = self._begun_with()
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
             told = ", ".join(f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in differing)
@@ -154,7 +157,8 @@ class Conversion:
 
     def _begun_with(self) -> dict:
         """What must be the same to go on with a conversion."""
-        return {**self._arguments(), "converter_version": CONVERTER_VERSION}
+        version = {"converter_version": CONVERTER_VERSION, "vector_inputs": list(VECTOR_INPUTS)}
+        return {**self._arguments(), **version}
 
     def _arguments(self) -> dict:
         values = dataclasses.asdict(self.options)
