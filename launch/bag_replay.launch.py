@@ -108,7 +108,7 @@ def player(context, rate, parameters):
     bag = str(Path(value(context, "bag")).expanduser().absolute())
     clock_hz = value(context, "clock", float)
     if value(context, "player") == "rosbag2" and recovers(context):
-        raise RuntimeError("recover:=true: `ros2 bag play` cannot; take player:=own")
+        raise RuntimeError("recover:=true: `ros2 bag play` cannot; use player:=own")
     renamed = replay.remaps(value(context, "role_name"), parameters)
     if waits(context):
         return ExecuteProcess(

@@ -120,7 +120,7 @@ def test_a_drive_is_seen_as_it_happens_and_its_end_too(bundle, browser):  # noqa
             # The command watchdog goes on braking what may still move; an untrained planner may have braked last.
             wait_for_mode(phone.page, "stale", "braking")
             reason = phone.page.locator("#mode-reason").inner_text()
-            assert "the planner has said nothing for" in reason or "(command watchdog)" in reason
+            assert "the planner has sent nothing for" in reason or "(command watchdog)" in reason
             for card in ("latency", "imagined"):
                 phone.page.wait_for_function(
                     "id => document.getElementById(id).classList.contains('stale')", arg=f"{card}-card"
@@ -208,7 +208,7 @@ def test_a_taken_port_gets_one_message_and_an_open_address_a_warning():
     with graph.start(
         "wm_planner", "live_view", *parameters("port:=0", "address:=0.0.0.0"), domain_id=graph.fresh_domain_id()
     ) as process:
-        process.wait_for_output("everybody who reaches 0.0.0.0 can watch", START_S)
+        process.wait_for_output("anyone who can reach 0.0.0.0 can watch", START_S)
         assert process.stop() == 0
 
 

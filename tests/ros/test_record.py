@@ -28,7 +28,7 @@ def drive(tmp_path_factory):
 
 def test_the_recording_is_whole_when_the_simulator_has_ended(drive):
     file, said = drive
-    assert "nobody publishes the vehicle's topics any more" in said
+    assert "the vehicle's topics are no longer published" in said
     assert f"topics in {file}" in said
     assert "dropped" not in said and "lost" not in said
     assert not file.with_name(file.name + ".part").exists()

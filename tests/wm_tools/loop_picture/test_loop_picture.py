@@ -271,7 +271,7 @@ def test_a_bundle_without_a_decoder_a_camera_of_another_size_and_several_drives_
         (recorded, other, 4, "decode.onnx"),
         (tmp_path / "none", bundle, 3, "none"),
         (bag, bundle, 3, "has pictures of 64x48 pixels, the bundle expects 96x96"),
-        (tmp_path / "two", bundle, 3, "holds 2 recordings: name one"),
+        (tmp_path / "two", bundle, 3, "holds 2 recordings: choose one"),
     ):
         assert run(source, "--bundle", model, "--output", tmp_path / "a.webp") == code
         said = capsys.readouterr().err

@@ -123,7 +123,7 @@ def test_options_that_make_no_sense_are_named(tmp_path, changes, message):
 
 def test_no_file_is_overwritten(tmp_path):
     (tmp_path / "old.mcap").touch()
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(ValueError, match="already exists"):
         options(tmp_path, output=tmp_path / "old.mcap")
     (tmp_path / "new.mcap.part").touch()
     with pytest.raises(ValueError, match="--recover"):

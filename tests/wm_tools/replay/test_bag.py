@@ -83,7 +83,7 @@ def test_a_damaged_bag_and_a_folder_of_several_give_one_line(tmp_path):
     with open_replay(tmp_path / "cut.mcap", recover=True) as bag:
         assert len(list(bag.messages([CAMERA]))) == TICKS
         assert [note for note in bag.news() if "breaks off" in note] and bag.news() == []
-    with pytest.raises(ReplayError, match=r"holds 2 bags \(a, cut\): name one"):
+    with pytest.raises(ReplayError, match=r"holds 2 bags \(a, cut\): choose one"):
         with open_replay(tmp_path):
             pass
     with pytest.raises(ReplayError, match="does not exist"):

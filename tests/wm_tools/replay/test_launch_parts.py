@@ -82,6 +82,6 @@ def test_where_bag_play_cannot_leave_the_clock_out_our_own_player_gives_one(monk
     monkeypatch.setattr(launch, "get_package_prefix", lambda package: "/opt/ros")
     monkeypatch.setattr(launch, "bag_play_leaves_topics_out", lambda: False)
     assert launch.has_rosbag2("drive.db3", 0.0) and not launch.has_rosbag2("drive.db3", 100.0)
-    with pytest.raises(RuntimeError, match="take player:=own"):
+    with pytest.raises(RuntimeError, match="use player:=own"):
         launch.rosbag2_command("drive.db3", 1.0, RENAMED, 100.0)
     assert "--exclude-topics" not in launch.rosbag2_command("drive.db3", 1.0, RENAMED, 0.0)

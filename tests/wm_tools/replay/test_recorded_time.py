@@ -57,6 +57,6 @@ def test_a_bag_with_a_gap_is_refused_for_a_player_that_would_wait(tmp_path):
     bag = write_bag(tmp_path / "bag", Recording(drive(ticks=2).messages + late.messages))
     check_gaps(bag, [CAMERA], 0.0)
     check_gaps(write_bag(tmp_path / "whole", drive(ticks=2)), [CAMERA, "/not/there"], 60.0)
-    told = r"at 0.10 s nothing was recorded for 200 days.*`ros2 bag play` would stand still there: take player:=own"
+    told = r"at 0.10 s nothing was recorded for 200 days.*`ros2 bag play` would stall there: use player:=own"
     with pytest.raises(ReplayError, match=told):
         check_gaps(bag, [CAMERA], 60.0)

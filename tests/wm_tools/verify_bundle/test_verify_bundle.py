@@ -205,7 +205,7 @@ def test_what_cannot_be_used_is_exit_code_2_in_one_line(bundle, tmp_path, monkey
         (["--tolerance", "nan"], "--tolerance: expected a number above 0, found nan"),
         (["--candidates", "3"], "candidates: expected 8 to 4096, found 3"),
         (["--resample"], "expected --data as well"),
-        (["--recover"], "--recover: how to read a recording: expected --data as well"),
+        (["--recover"], "--recover: options for reading a recording: expected --data as well"),
         (["--fp16", "--provider", "cuda"], "--fp16 is TensorRT's: expected --provider tensorrt or auto, found cuda"),
         (["--output", tmp_path / "file"], "--output: expected a folder"),
         (["--set", "provider=cpu"], "expected NAME=VALUE"),

@@ -1,7 +1,6 @@
 """`ros2 run wm_tools live_view`: the live view's subscriptions and its server. Wiring only.
 
-It listens to the drive only while a browser looks. What is large is taken as bytes and read only when a browser takes
-it.
+It subscribes only while a browser is connected. Large messages are received as bytes and decoded only on request.
 """
 
 import os
@@ -35,11 +34,11 @@ from wm_tools.live_view.state import Fault, LiveState, StatusSample
 
 NODE_NAME = "wm_live_view"
 _ABOUT = "Serves a page that shows a drive as it happens. Listens to the drive only while a browser looks."
-_NICENESS = 10  # the drive comes first
-_LINGER_S = 2.0  # how long it still listens after the last browser has gone: a page is loaded again in less
+_NICENESS = 10  # the drive has priority
+_LINGER_S = 2.0  # how long it still listens after the last browser has left: longer than a page takes to reload
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-_EVERY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # nobody waits for our receipt
-_RELIABLE = QoSProfile(depth=10)  # for what is counted, and for what is sent only once
+_EVERY = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # best effort: no publisher waits for us
+_RELIABLE = QoSProfile(depth=10)  # for messages that are counted, or sent only once
 _DEADLINE_KEY = "deadline [ms]"
 
 
@@ -47,7 +46,7 @@ class LiveViewNode(Node):
     """Subscriptions that come and go with the browsers."""
 
     def __init__(self):
-        """Raises ValueError for a parameter that is unknown or not allowed."""
+        """Raises ValueError for an unknown or invalid parameter."""
         super().__init__(NODE_NAME, automatically_declare_parameters_from_overrides=True)
         self.config = declare(self, ViewConfig)
         self.state = LiveState(self.config.role_name)
@@ -57,7 +56,7 @@ class LiveViewNode(Node):
         guard_services(self)
 
     def listen(self) -> None:
-        """Subscribe, but for the pictures, see ``look``."""
+        """Subscribe to everything but the pictures (see ``look``)."""
         topic = self.config.topic
         self._subscribe(PlannerStatus, topic("planner_status_topic"), self._on_status, _RELIABLE)
         self._subscribe(CarlaEgoVehicleControl, topic("control_topic"), self._on_command, _EVERY)
@@ -66,8 +65,8 @@ class LiveViewNode(Node):
         self._subscribe(DiagnosticArray, self.config.diagnostics_topic, self._on_diagnostics, _EVERY)
 
     def look(self) -> None:
-        """Subscribe to the pictures, once something else was heard: simulators take a subscriber of the camera for a
-        driver who is ready, and by then a real one is."""
+        """Subscribe to the pictures, once another message was received: simulators treat a camera subscriber as a
+        driver that is ready, and by then a real one is."""
         if self._sees_pictures or not self._made or not self.state.heard_anything():
             return
         self._sees_pictures = True
@@ -77,7 +76,7 @@ class LiveViewNode(Node):
         self._subscribe(kind, self.config.camera_topic, lambda data: self._on_camera(kind, data), _NEWEST, raw=True)
 
     def leave(self) -> None:
-        """Unsubscribe from everything and forget it. Does nothing when it does not listen."""
+        """Unsubscribe from everything and clear the state. Does nothing if not subscribed."""
         for subscription in self._made:
             self.destroy_subscription(subscription)
         self._made.clear()
@@ -140,20 +139,20 @@ def _number_in(text: str) -> float | None:
 
 
 def _stamp_of(data: bytes) -> int:
-    """The stamp [ns] at the beginning of a serialised message that begins with a header."""
+    """The stamp [ns] of a serialised message that begins with a header."""
     seconds, nanoseconds = struct.unpack_from("<iI" if data[1] else ">iI", data, 4)
     return seconds * NS_PER_S + nanoseconds
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the node until a signal; returns the exit code: 0, or 2 with one message when something was refused. Later
-    errors leave their traceback."""
+    """Run the node until a signal; returns the exit code: 0, or 2 with one message for invalid settings. Later errors
+    leave a traceback."""
     stop_signals = note_stop_signals()
     os.nice(_NICENESS)  # before the first thread of the middleware: threads inherit it
     node, server = start_node("ros2 run wm_tools live_view", ViewConfig, _open, argv, _ABOUT)
     try:
         return _run(node, server, stop_signals)
-    except (ViewError, InvalidTopicNameException) as error:  # topics are made when a browser looks
+    except (ViewError, InvalidTopicNameException) as error:  # subscriptions are created when a browser connects
         print(f"live_view: {str(error).splitlines()[0]}", file=sys.stderr)
         return EXIT_REFUSED
     finally:
@@ -173,7 +172,7 @@ def _announce(node: LiveViewNode, port: int) -> None:
     address = node.config.address
     if not node.config.is_loopback:
         node.get_logger().warning(
-            f"everybody who reaches {address} can watch: it is not an address of this machine alone, as 127.0.0.1 is"
+            f"anyone who can reach {address} can watch: it is not a loopback address such as 127.0.0.1"
         )
     shown = f"[{address}]" if ":" in address else address
     node.get_logger().info(f"live view: http://{shown}:{port}/")

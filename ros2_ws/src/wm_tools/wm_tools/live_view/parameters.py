@@ -8,9 +8,7 @@ from wm_bundle.processes.parameters import VehicleParameters, parameter, role_na
 
 @dataclass(frozen=True)
 class ViewConfig(VehicleParameters):
-    address: str = parameter(
-        "127.0.0.1", "IP address to listen on; with any that is not this machine's alone others can watch"
-    )
+    address: str = parameter("127.0.0.1", "IP address to listen on; others can watch unless it is a loopback address")
     port: int = parameter(8765, "port to listen on; 0 takes any free one", "", 0, 65535)
     role_name: str = role_name_parameter()
     camera: str = parameter("rgb_front", "camera to show")

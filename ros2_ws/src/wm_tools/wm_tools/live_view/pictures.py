@@ -1,4 +1,4 @@
-"""Pictures for the page, and what is shown of imagined futures; made once for each message, whoever looks."""
+"""Pictures and imagined futures for the page; made once per message for all browsers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +18,8 @@ _QUALITY = 80  # of JPEG, 0 to 100
 
 @dataclass(frozen=True)
 class Imagined:
-    """Imagined futures: ``returns`` (N,) of the candidates, NaN where they were not scored, ``best`` the index of the
-    chosen one, ``strip`` (height, H * width, 3) uint8 RGB its pictures side by side, H their number, ``period_s``
-    between two of them."""
+    """Imagined futures: ``returns`` (N,) of the candidates, NaN if not scored, ``best`` the index of the chosen one,
+    ``strip`` (height, H * width, 3) uint8 RGB its H pictures side by side, ``period_s`` apart."""
 
     returns: np.ndarray
     best: int
@@ -31,14 +30,14 @@ class Imagined:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a message became: ``facts`` are JSON values; ``jpeg`` is empty where there is no picture."""
+    """A message converted for the page: ``facts`` are JSON values; ``jpeg`` is empty without a picture."""
 
     facts: dict
     jpeg: bytes
 
 
 class OnceEach:
-    """Makes what is shown of the latest message, once for each message. For one thread."""
+    """Converts the latest message for the page, once per message. For one thread."""
 
     def __init__(self, make: Callable[[object], Shown]):
         self._make = make
@@ -46,7 +45,7 @@ class OnceEach:
         self._shown = Shown({}, b"")
 
     def of(self, latest: Latest) -> Shown:
-        """What ``make`` says of the message; its picture may be unreadable, then the facts have the ``error``."""
+        """The message converted by ``make``; if its picture is unreadable, the facts have the ``error``."""
         if latest.sequence != self._sequence:
             self._sequence = latest.sequence
             try:
@@ -89,7 +88,7 @@ def show_imagined(imagined: Imagined) -> Shown:
 
 
 def _narrowed(picture: np.ndarray, width: int, most: int) -> np.ndarray:
-    """The picture scaled so that ``width`` [px] of it become at most ``most``."""
+    """The picture scaled down so that ``width`` [px] becomes at most ``most``."""
     if width <= most:
         return picture
     size = (round(picture.shape[1] * most / width), max(round(picture.shape[0] * most / width), 1))

@@ -1,4 +1,4 @@
-"""From the messages of pictures and of futures to what the page shows."""
+"""Reads messages with pictures and futures for the page."""
 
 import cv2
 import numpy as np
@@ -12,8 +12,8 @@ from wm_tools.live_view.pictures import CAMERA_WIDTH, Imagined
 
 
 def picture_of(message: Image | CompressedImage) -> np.ndarray:
-    """A camera's picture as RGB (height, width, 3) uint8, scaled down where it is wider than the page shows. Raises
-    ImageError for one that cannot be read."""
+    """A camera's picture as RGB (height, width, 3) uint8, scaled down if it is wider than the page shows. Raises
+    ImageError if it cannot be read."""
     raw = readable(raw_image_of(message))
     if raw.encoding in COMPRESSIONS:
         return cv2.cvtColor(decompress_image(raw.encoding, raw.data), cv2.COLOR_BGR2RGB)
@@ -26,7 +26,8 @@ def picture_of(message: Image | CompressedImage) -> np.ndarray:
 
 
 def rollouts_of(message: ImaginedRollouts) -> Imagined:
-    """What the page shows of imagined futures. Raises ImageError for pictures that are not what the planner sends."""
+    """Imagined futures as the page shows them. Raises ImageError for pictures in a form that the planner does not
+    send."""
     strip, horizon = message.future, message.horizon
     expected = strip.height * strip.width * 3
     if strip.encoding != "rgb8" or len(strip.data) != expected or (horizon and strip.width % horizon):

@@ -1,9 +1,8 @@
-"""The web server of the live view: fixed pages, and a websocket that tells each browser what is new. No ROS.
+"""The web server of the live view: static pages, and a websocket that sends each browser what is new. No ROS.
 
-One message of the websocket is: the length of the JSON part (4 bytes, little-endian), the JSON, then the JPEG files
-that its ``pictures`` lists as [name, bytes]. The browser answers each message when it has drawn it, with any short
-text, and only then gets the next one, with the latest state. So nothing queues up for a slow browser, and it holds up
-nobody.
+A websocket message is the length of the JSON part (4 bytes, little-endian), the JSON, then the JPEG files that its
+``pictures`` lists as [name, bytes]. The browser answers each message with any short text once it has drawn it, and only
+then gets the next one, with the latest state. So nothing queues up for a slow browser, and it does not delay others.
 """
 
 import asyncio
@@ -20,8 +19,8 @@ from aiohttp import WSMsgType, web
 from wm_tools.live_view.pictures import OnceEach, show_camera, show_imagined
 from wm_tools.live_view.state import LiveState, Seen
 
-UPDATE_PERIOD_S = 0.1  # between two messages to one browser
-ANSWER_TIMEOUT_S = 10.0  # a browser that takes longer has gone or sleeps
+UPDATE_PERIOD_S = 0.1  # between messages to one browser
+ANSWER_TIMEOUT_S = 10.0  # a browser that takes longer has left or sleeps
 MOST_CLIENTS = 8
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
@@ -41,7 +40,7 @@ _HEADERS = {
 
 
 class ViewError(RuntimeError):
-    """The server cannot run, and why."""
+    """The server cannot run; the message says why."""
 
 
 @dataclass
@@ -53,10 +52,10 @@ class _Client:
 
 
 class ViewServer:
-    """Serves the page and the updates of ``state`` in a thread of its own."""
+    """Serves the page and the updates of ``state`` in a separate thread."""
 
     def __init__(self, state: LiveState, address: str, port: int):
-        """``port`` 0 takes any free one."""
+        """``port`` 0: any free one."""
         self._state = state
         self._address, self._port = address, port
         self._clients: set[web.WebSocketResponse] = set()
@@ -67,7 +66,7 @@ class ViewServer:
         self._thread = threading.Thread(target=self._run, name="live view server", daemon=True)
 
     def start(self) -> int:
-        """Listen; returns the port. Raises ViewError when that is not possible."""
+        """Start listening; returns the port. Raises ViewError if that is not possible."""
         self._thread.start()
         if not self._started.wait(_START_TIMEOUT_S):
             raise ViewError(f"the server did not start within {_START_TIMEOUT_S:g} s")
@@ -81,13 +80,13 @@ class ViewServer:
             self._thread.join(_STOP_TIMEOUT_S)
 
     def planner_rests(self) -> None:
-        """The planner has just sent a command, and waits for the next picture: the time to send and draw an update.
-        From any thread. On a machine with few cores a browser that draws while the planner plans makes it late."""
+        """Call from any thread when the planner has just sent a command and waits for the next picture: the time to
+        send and draw an update. On a machine with few cores, a browser that draws while the planner plans delays it."""
         if self._rest is not None and self._thread.is_alive():
             self._in_its_loop(self._wake)
 
     def _in_its_loop(self, callback: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed a moment before the thread has ended
+        with contextlib.suppress(RuntimeError):  # the loop is closed a moment before the thread ends
             self._loop.call_soon_threadsafe(callback)
 
     @property
@@ -141,7 +140,7 @@ class ViewServer:
 
     async def _updates(self, request: web.Request) -> web.WebSocketResponse:
         if request.headers.get("Origin") != f"{request.scheme}://{request.host}":
-            raise web.HTTPForbidden(text="only the live view's own page may listen\n")
+            raise web.HTTPForbidden(text="only the live view's own page may connect\n")
         if len(self._clients) >= MOST_CLIENTS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_CLIENTS} browsers look already: close one\n")
         socket = web.WebSocketResponse(max_msg_size=64, compress=False)
@@ -169,7 +168,7 @@ class ViewServer:
                 pause.cancel()
 
     def _wake(self) -> None:
-        """Wakes those who wait now; later ones wait for the next time."""
+        """Wakes the current waiters; later ones wait for the next time."""
         self._rest.set()
         self._rest.clear()
 
@@ -203,18 +202,18 @@ def _page(text: str, kind: str):
 
 @web.middleware
 async def _guard(request: web.Request, handler):
-    """Answer only those who call the server by an address or as localhost.
+    """Answer only requests to an IP address or localhost.
 
-    A page of another site can make its own host name point to this machine, and would then be of the same origin as
-    ours (DNS rebinding); but the browser still sends that name.
+    A page of another site can make its own host name point to this machine, and would then have the same origin as ours
+    (DNS rebinding); but the browser still sends that name.
     """
     if not is_own_host(request.headers.get("Host", "")):
-        raise web.HTTPForbidden(text="this server is called by its IP address or as localhost only\n")
+        raise web.HTTPForbidden(text="use this server's IP address or localhost\n")
     return await handler(request)
 
 
 def is_own_host(host: str) -> bool:
-    """Whether a Host header names an IP address or localhost, with or without a port."""
+    """Whether a Host header is an IP address or localhost, with or without a port."""
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         name = host

@@ -1,4 +1,4 @@
-"""What was last heard of a drive. Plain and thread-safe: one thread tells, others ask."""
+"""The latest state of a drive. No ROS, thread-safe: one thread writes, others read."""
 
 import math
 import threading
@@ -11,14 +11,14 @@ from wm_planner.pilot.modes import Mode
 from wm_tools.live_view.history import Arrivals, FrameCount, History
 
 SOURCES = ("camera", "imagined", "status", "watchdog", "command", "vehicle", "step")
-_FOUND_WITHIN_S = 5.0  # [s] from the vehicle's first message to that of its planner, where there is one
-_FAULTS_LAST_S = 3.0  # [s] after which a node that tells nothing of its faults has ended; they do so every second
+_FOUND_WITHIN_S = 5.0  # [s] to wait for the planner's first message after the vehicle's
+_FAULTS_LAST_S = 3.0  # [s] without diagnostics after which a node has ended; nodes report every second
 
 
 @dataclass(frozen=True)
 class StatusSample:
     """One PlannerStatus, with its names. ``answers_image``: its command answered an image; ``planned``: there was a
-    plan, without one surprise and returns say nothing. ``by_watchdog``: it is the command watchdog's. Times in ms,
+    plan, without which surprise and returns mean nothing. ``by_watchdog``: it is the command watchdog's. Times in ms,
     surprise in nats."""
 
     stamp_ns: int
@@ -57,7 +57,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Latest:
-    """The last message of a kind that is read only when somebody wants to see it; ``sequence`` counts from 1."""
+    """The last message of a kind that is decoded only on request; ``sequence`` counts from 1."""
 
     sequence: int
     load: Callable[[], object]
@@ -65,7 +65,7 @@ class Latest:
 
 @dataclass
 class Seen:
-    """What a client has been sent already; ``LiveState.update`` keeps it."""
+    """What a client has already been sent; updated by ``LiveState.update``."""
 
     command: int = 0
     status: int = 0
@@ -73,18 +73,18 @@ class Seen:
 
 @dataclass
 class _Score:
-    """Rewards of the episode, or of the part of it that was heard."""
+    """Rewards of the episode, or of the part of it that was received."""
 
     total: float = 0.0
     steps: int = 0
     reward: float | None = None
-    whole: bool = False  # heard from its beginning
+    whole: bool = False  # received from its start
     ended: bool = False
 
 
 @dataclass
 class _Heard:
-    """Everything that ``LiveState.forget`` forgets."""
+    """Everything that ``LiveState.forget`` resets."""
 
     arrivals: dict[str, Arrivals]
     camera: Latest | None = None
@@ -94,7 +94,7 @@ class _Heard:
     command: tuple[float, float, float] | None = None
     applied: tuple[float, float, float] | None = None
     speed_mps: float | None = None
-    vehicle_since_s: float | None = None  # when its first message came
+    vehicle_since_s: float | None = None  # arrival of its first message
     deadline_ms: float | None = None
     missed: int = 0
     answers: int = 0
@@ -102,14 +102,14 @@ class _Heard:
     frames: FrameCount = field(default_factory=FrameCount)
     commands: History = field(default_factory=History)
     statuses: History = field(default_factory=History)
-    faults: dict[str, tuple[float, list[Fault]]] = field(default_factory=dict)  # with the time they were told
+    faults: dict[str, tuple[float, list[Fault]]] = field(default_factory=dict)  # with the time they were reported
 
 
 class LiveState:
-    """Told by ``take_…`` what arrived, tells in ``update`` what to show."""
+    """``take_…`` store what arrived, ``update`` returns what to show."""
 
     def __init__(self, role_name: str, clock: Callable[[], float] = time.monotonic):
-        """``clock`` is monotonic [s]."""
+        """``clock``: monotonic [s]."""
         self.role_name = role_name
         self._clock = clock
         self._begin_s = clock()
@@ -121,7 +121,7 @@ class LiveState:
         return _Heard({name: Arrivals(self._clock) for name in SOURCES})
 
     def forget(self) -> None:
-        """Nobody listened for a while: what was heard before is not the present."""
+        """Reset after a time without subscriptions: what was received before is outdated."""
         with self._lock:
             self._heard = self._nothing()
 
@@ -145,12 +145,12 @@ class LiveState:
         return Latest(self._sequence, load)
 
     def take_status(self, status: StatusSample) -> None:
-        """A PlannerStatus of the planner, or of the command watchdog."""
+        """A PlannerStatus from the planner or the command watchdog."""
         with self._lock:
             heard = self._heard
             heard.arrivals["watchdog" if status.by_watchdog else "status"].add()
             if status.by_watchdog:
-                # When it ends its brake it says INACTIVE of itself, which is not the planner's mode.
+                # When it ends its brake it reports INACTIVE for itself, which is not the planner's mode.
                 heard.watchdog = status if status.mode is Mode.BRAKING else None
                 return
             heard.planner, heard.watchdog = status, None
@@ -170,7 +170,7 @@ class LiveState:
             self._heard.commands.add(self._now_s(), *map(_number, self._heard.command))
 
     def take_vehicle(self, speed_mps: float, steer: float, throttle: float, brake: float) -> None:
-        """The vehicle's speed and the command that acted; this one is shown where no commands are heard."""
+        """The vehicle's speed and applied command; the latter is shown if no commands are received."""
         with self._lock:
             self._heard.arrivals["vehicle"].add()
             if self._heard.vehicle_since_s is None:
@@ -193,7 +193,7 @@ class LiveState:
             score.ended = ended
 
     def take_diagnostics(self, sender: str, faults: Sequence[Fault], deadline_ms: float | None) -> None:
-        """What /diagnostics says of one node; ``deadline_ms`` where it says one."""
+        """What /diagnostics reports for one node; ``deadline_ms`` if given."""
         with self._lock:
             self._heard.faults[sender] = (self._clock(), list(faults))
             if deadline_ms is not None:
@@ -212,7 +212,7 @@ class LiveState:
             return any(arrivals.age_s() is not None for arrivals in self._heard.arrivals.values())
 
     def update(self, seen: Seen) -> dict:
-        """Everything to show, as JSON values, and the points of the charts that are not ``seen`` yet."""
+        """Everything to show, as JSON values, with only the chart points not yet ``seen``."""
         with self._lock:
             heard = self._heard
             commands, statuses = heard.commands.since(seen.command), heard.statuses.since(seen.status)
@@ -242,7 +242,7 @@ class LiveState:
             }
 
     def _no_planner(self) -> bool:
-        """Whether nobody plans for a vehicle that is heard. Who joins a drive hears its parts one after another."""
+        """Whether a vehicle is there without a planner, allowing for the time until all topics are discovered."""
         heard = self._heard
         return (
             heard.planner is None
@@ -289,5 +289,5 @@ class LiveState:
 
 
 def _number(value: float | None) -> float | None:
-    """A number for JSON, which knows no NaN and no infinity; five digits are more than a screen shows."""
+    """A number for JSON, which has no NaN or infinity; five digits are more than a screen shows."""
     return float(f"{value:.5g}") if value is not None and math.isfinite(value) else None

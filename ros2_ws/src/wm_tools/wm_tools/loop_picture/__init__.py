@@ -1,1 +1,1 @@
-"""A picture that loops: the camera of a recorded drive beside what the model imagines while the camera is hidden."""
+"""A looping animation: the camera of a recorded drive beside what the model imagines while the camera is hidden."""

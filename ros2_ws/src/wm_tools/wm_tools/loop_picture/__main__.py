@@ -1,11 +1,10 @@
 """`ros2 run wm_tools loop_picture`; see docs/visualize.md and --help.
 
-The picture shows the drive as it went on, and hides the camera from the model in turns. Two other ways were tried. With
-"imagined one second ago" running beside "now", every frame is the end of another imagination: in CarRacing the car
-passes in a second all that it had seen of the road, so the pictures were those in which nothing could be known, and
-nobody could see how they came about. Frozen at a moment, with 12 imagined pictures beside 12 real ones, nobody saw a
-drive. Here the imagination begins where the viewer has just seen that the model knows, is right as far as it saw, and
-what it makes up beyond that is there to compare.
+The animation shows a continuous drive, and hides the camera from the model at intervals. Two alternatives were tried.
+With "imagined one second ago" running beside "now", every frame is the end of another imagination: in CarRacing the car
+passes in a second all the road that it had seen, so the pictures could not be right, and viewers could not see how they
+came about. With 12 imagined pictures beside 12 real ones, viewers saw no drive. Here the imagination begins where the
+viewer has just seen that the model is right, and continues into what it has to make up.
 """
 
 import sys
@@ -28,7 +27,7 @@ CODES = {BagError: NO_RECORDING, BundleRefused: NO_BUNDLE, EvaluationError: USAG
 
 
 def main() -> int:
-    """Make the picture; returns the exit code, see --help."""
+    """Make the animation; returns the exit code (see --help)."""
     options = parse(LoopOptions, "ros2 run wm_tools loop_picture", own_words("loop_picture"))
     return run("loop_picture", lambda: _make(options), CODES, "nothing is written", options.output)
 

@@ -1,4 +1,4 @@
-"""What the picture shows: a part of a recorded drive, what the model saw of it, and what it imagined instead.
+"""What the animation shows: part of a recorded drive, what the model saw of it, and what it imagined instead.
 
 Shapes: T rows of the clip, K pictures imagined in a turn.
 """
@@ -27,19 +27,19 @@ class Clip:
     camera: np.ndarray
     """uint8 (T, h, w, 3) RGB, as recorded."""
     model: np.ndarray
-    """uint8 (T, H, W, 3) RGB: what the model holds of the same moment."""
+    """uint8 (T, H, W, 3) RGB: the model's view of the same moment."""
     ahead: np.ndarray
-    """(T,) int: how many periods the model has been without the camera, 0 where it sees the picture."""
+    """(T,) int: for how many periods the model has not seen the camera, 0 where it sees it."""
     commands: np.ndarray
     """(T, 3): the recorded command from this row to the next."""
     start_s: float
-    """Since the recording's first picture."""
+    """Start of the clip since the recording's first picture."""
     period_s: float
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A stretch, the beliefs that it left, and where the clip begins in it."""
+    """A stretch, its beliefs, and where the clip begins in it."""
 
     stretch: Stretch
     beliefs: Beliefs
@@ -49,7 +49,7 @@ class _Found:
 
 
 def steps_ahead(turns: int, look: int, horizon: int) -> np.ndarray:
-    """(T,) of ``turns`` times ``look`` rows that are seen (0) and ``horizon`` rows that are imagined (1, 2, …)."""
+    """(T,): ``turns`` times ``look`` seen rows (0), then ``horizon`` imagined rows (1, 2, …)."""
     return np.tile(np.concatenate([np.zeros(look, int), np.arange(1, horizon + 1)]), turns)
 
 
@@ -71,7 +71,7 @@ def make_clip(options: LoopOptions, pilot: OfflinePilot, manifest: BundleManifes
     ahead = steps_ahead(turns, options.look, horizon)
     recording = Recording(options.recording, manifest, options.reading, options.preprocessed, options.resample)
     if recording.drives != 1:
-        raise BagError(f"{options.recording} holds {recording.drives} recordings: name one of them")
+        raise BagError(f"{options.recording} holds {recording.drives} recordings: choose one of them")
     found = _find(options, pilot, recording, len(ahead), progress)
     rows = slice(found.begin, found.begin + len(ahead))
     episode = found.stretch.episode
@@ -94,7 +94,7 @@ def _camera_index(options: LoopOptions, manifest: BundleManifest) -> int:
 
 
 def _find(options: LoopOptions, pilot: OfflinePilot, recording: Recording, count: int, progress: ProgressBar) -> _Found:
-    """The stretch and the place in it of ``count`` rows. Raises BagError where there is none."""
+    """The stretch and the start in it of ``count`` rows. Raises BagError if there is none."""
     first_ns, best, longest = None, None, 0
     for stretch in recording.stretches(lambda number, pictures: progress.expect(pictures)):
         stamps_ns = stretch.episode.stamps_ns
@@ -113,14 +113,14 @@ def _find(options: LoopOptions, pilot: OfflinePilot, recording: Recording, count
         where = "anywhere" if options.start_s is None else f"from --start {options.start_s:g} s on"
         raise BagError(
             f"{options.recording} has no {count * period_s:.2f} s ({count} pictures) {where} that the model saw "
-            f"without a gap: the longest drive read in it has {longest * period_s:.2f} s; ask for fewer --seconds, a "
+            f"without a gap: the longest drive read in it has {longest * period_s:.2f} s; use fewer --seconds, a "
             f"shorter --horizon or another --start"
         )
     return best
 
 
 def _beginnings(start_s: float | None, since_s: np.ndarray, beliefs: Beliefs, count: int) -> Iterator[int]:
-    """Rows at which ``count`` rows begin in all of which there is a belief: that at ``start_s``, or all settled."""
+    """Rows from which ``count`` rows all have a belief: the one at ``start_s``, or all that have settled."""
     begins = np.arange(max(0, len(since_s) - count + 1))
     lacking = np.concatenate([[0], np.cumsum(beliefs.age == 0)])
     begins = begins[lacking[begins + count] == lacking[begins]]
@@ -129,13 +129,13 @@ def _beginnings(start_s: float | None, since_s: np.ndarray, beliefs: Beliefs, co
         yield from settled if len(settled) else begins
         return
     wanted = int(np.searchsorted(since_s, start_s - 1e-6))
-    # A stretch that begins only after the time asked for does not hold it.
+    # A stretch that begins after the requested time does not contain it.
     if wanted in begins and (wanted > 0 or abs(since_s[0] - start_s) < 1e-6):
         yield wanted
 
 
 def _model_pictures(engine: Engine, found: _Found, ahead: np.ndarray) -> np.ndarray:
-    """Pictures (T, C, H, W) of the beliefs of the rows, or where they are imagined of those imagined."""
+    """Pictures (T, C, H, W) decoded from the rows' beliefs, or from the imagined ones where imagined."""
     beliefs = found.beliefs.kept[found.begin : found.begin + len(ahead)].copy()
     actions = np.asarray(found.stretch.episode.actions[found.begin : found.begin + len(ahead)], np.float32)
     horizon = int(ahead.max())
@@ -148,7 +148,7 @@ def _model_pictures(engine: Engine, found: _Found, ahead: np.ndarray) -> np.ndar
 
 
 def _recorded_pictures(recording: Recording, camera: int, stamps_ns: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """The camera's pictures (T, h, w, 3) as they were recorded; where nobody kept them, those that the model sees, of
+    """The camera's pictures (T, h, w, 3) as recorded; if only those at the model's size were kept, these, from
     ``shown`` (T, C, H, W)."""
     image = recording.manifest.image
     spec = image.cameras[camera]
@@ -171,9 +171,9 @@ def _recorded_pictures(recording: Recording, camera: int, stamps_ns: np.ndarray,
                 missing -= 1
         if not missing:
             return pictures
-    raise BagError(f"{recording.source} gives other rows when it is read a second time: is it still being written?")
+    raise BagError(f"{recording.source} gives different rows when read again: is it still being written?")
 
 
 def _one_camera(pictures: np.ndarray, camera: int) -> np.ndarray:
-    """One camera (T, H, W, 3) of stacked pictures (T, C, H, W)."""
+    """One camera (T, H, W, 3) from stacked pictures (T, C, H, W)."""
     return np.ascontiguousarray(pictures[:, 3 * camera : 3 * camera + 3].transpose(0, 2, 3, 1))

@@ -1,4 +1,4 @@
-"""The frames of the picture: camera and model side by side, the commands as bars, and where in the turns it is."""
+"""The frames of the animation: camera and model side by side, the commands as bars, and a timeline of the turns."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,16 @@ from wm_evaluation.report.palette import BY_NAME, COLOURS
 
 from wm_tools.loop_picture.clip import Clip
 
-WIDTH = 800  # [px] about what a page on GitHub gives a picture
+WIDTH = 800  # [px] about the width of a picture on GitHub
 PANEL, MARGIN, BORDER = 384, 8, 4  # [px]; a panel is six times 64 and four times 96 pixels
 CAPTION, FOOT, TIMELINE = 58, 62, 6  # [px] height
-HOLD_S = 0.8  # on the last picture of each imagination: there is time to compare
-_BAR = (96, 246, 10)  # [px] where a bar begins and ends in its third of the width, and its height
-_LARGE, _SMALL = 22, 15  # [px] of letters
+HOLD_S = 0.8  # pause on the last picture of each imagination, to compare
+_BAR = (96, 246, 10)  # [px] start and end of a bar in its third of the width, and its height
+_LARGE, _SMALL = 22, 15  # [px] font sizes
 
 
 def _dark(name: str) -> str:
-    """A colour that stands out on dark paper, which looks the same on a light page and on a dark one."""
+    """A colour for a dark background, which looks the same on light and dark pages."""
     return COLOURS[name][1]
 
 
@@ -27,7 +27,7 @@ _SEEN, _IMAGINED = _dark("grey"), _dark("amber")
 
 
 def durations_ms(clip: Clip) -> list[int]:
-    """How long each frame is shown: the recording's own pace, but for a pause at the end of each imagination."""
+    """How long each frame is shown: the recording's own pace, with a pause at the end of each imagination."""
     ends_ms = np.rint(1000.0 * clip.period_s * np.arange(len(clip.ahead) + 1)).astype(int)
     held = np.append(np.diff(clip.ahead) < 0, True)
     return (np.diff(ends_ms) + np.where(held, round(1000.0 * HOLD_S), 0)).tolist()
@@ -54,7 +54,8 @@ def draw_frames(clip: Clip) -> Iterator[np.ndarray]:
 
 
 def enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture (h, w, 3) at ``size`` (height, width) [px]; where that is a multiple, its pixels stay sharp squares."""
+    """A picture (h, w, 3) at ``size`` (height, width) [px]; if that is a whole multiple, its pixels stay sharp
+    squares."""
     height, width = picture.shape[:2]
     if size == (height, width):
         return picture
@@ -65,7 +66,7 @@ def enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _fitting(size: tuple[int, int]) -> tuple[int, int]:
-    """The size (height, width) at which a picture fills a panel, at a whole multiple where it is a small one."""
+    """The size (height, width) at which a picture fills a panel, at a whole multiple if it is small."""
     scale = PANEL / max(size)
     if scale >= 2.0:
         scale = int(scale)
@@ -73,12 +74,12 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Pillow's own, which is the same on every machine.
+    # Pillow's own font, which is the same on every machine.
     return ImageFont.load_default(size)
 
 
 def _background(clip: Clip, tallest: int) -> Image.Image:
-    """What is the same in all frames: names and empty bars of the commands, and the turns."""
+    """What is the same in all frames: names and empty bars of the commands, and the timeline."""
     canvas = Image.new("RGB", (WIDTH, CAPTION + tallest + 2 * BORDER + FOOT), _PAPER)
     draw = ImageDraw.Draw(canvas)
     top = canvas.height - FOOT
@@ -124,7 +125,7 @@ def _write_captions(draw: ImageDraw.ImageDraw, ahead: int, period_s: float, righ
 
 
 def _draw_commands(draw: ImageDraw.ImageDraw, command: np.ndarray, top: int) -> None:
-    """Steer from the middle of its bar, right is right; throttle and brake from the left."""
+    """Steer from the middle of its bar, positive to the right; throttle and brake from the left."""
     for place, (name, value) in enumerate(zip(("steer", "throttle", "brake"), command, strict=True)):
         left, right, height = _bar(place)
         begin, span = ((left + right) // 2, (right - left) / 2) if name == "steer" else (left, right - left)
@@ -147,5 +148,5 @@ def _bar(place: int) -> tuple[int, int, int]:
 
 
 def _moment(row: int, count: int, height: int) -> tuple[int, int]:
-    """Left and top of a row's part of the line of turns, in a frame ``height`` [px] high."""
+    """Left and top of a row's part of the timeline, in a frame ``height`` [px] high."""
     return MARGIN - BORDER + (WIDTH - 2 * (MARGIN - BORDER)) * row // count, height - MARGIN - TIMELINE

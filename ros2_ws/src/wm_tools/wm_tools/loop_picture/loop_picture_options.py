@@ -1,4 +1,4 @@
-"""What the user may ask of `loop_picture`, checked before anything starts."""
+"""Command-line options of `loop_picture`, checked before anything starts."""
 
 import math
 from dataclasses import dataclass
@@ -16,15 +16,14 @@ from wm_tools.common.shared_options import Resample, planner_parameters
 from wm_tools.evaluate_bag.evaluate_bag_options import DECIDED, replay_config
 
 SUFFIX = ".webp"
-_MOST_SECONDS = 60.0  # all frames are in memory until they are written, some 1.1 MB each
+_MOST_SECONDS = 60.0  # all frames stay in memory until written, about 1.1 MB each
 _NOT_SET = (*DECIDED, "solver")
 
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """Makes an animated picture that loops: on the left the camera of a recorded drive, on the right what the model
-    sees of it and, while the camera is hidden from it, what it imagines from the recorded commands alone. See
-    docs/visualize.md.
+    """Makes a looping animation: on the left the camera of a recorded drive, on the right what the model sees and,
+    while the camera is hidden from it, what it imagines from the recorded commands alone. See docs/visualize.md.
 
     Exit code: 0; 2 for wrong usage; 3 for a recording, 4 for a bundle, 5 for an output that cannot be used.
     """
@@ -35,19 +34,19 @@ class LoopOptions:
     """Folder of the model bundle."""
     output: Annotated[Path, option(f"FILE{SUFFIX}")]
     """Animated WebP to write."""
-    start_s: Annotated[float | None, option("S", "start", default="where most is steered")] = None
-    """Begin so long after the recording's first picture [s]."""
+    start_s: Annotated[float | None, option("S", "start", default="where steering is strongest")] = None
+    """Start of the clip after the recording's first picture [s]."""
     seconds: Annotated[float, option("S")] = 6.0
-    """Of the drive to show, as many complete turns of looking and imagining as fit [s]."""
+    """Length of the drive to show [s], rounded down to complete turns of looking and imagining."""
     horizon: Annotated[int | None, option("N", default="the bundle's horizon")] = None
     """Pictures to imagine in each turn."""
     look: Annotated[int, option("N")] = 6
-    """Pictures that the model sees before each."""
+    """Pictures that the model sees before each turn of imagining."""
     camera: Annotated[str | None, option("NAME", default="its first")] = None
     """Which of the bundle's cameras to show."""
     parameters: Annotated[tuple[Assignment, ...], planner_parameters(_NOT_SET), option(name="set", default="none")] = ()
-    """Parameters of the planner node, as of evaluate_bag; preprocessed_images=true: the pictures are at the model's
-    size already."""
+    """Parameters of the planner node, as in evaluate_bag; preprocessed_images=true: the pictures are already at the
+    model's size."""
     reading: BagReading = BagReading()
     resample: Resample = False
 
@@ -70,11 +69,11 @@ class LoopOptions:
 
     @property
     def preprocessed(self) -> bool:
-        """Whether the recording's pictures are said to be at the model's size already."""
+        """Whether the user says that the recording's pictures are already at the model's size."""
         return dict(self.parameters).get("preprocessed_images", False)
 
     def config(self) -> PlannerConfig:
-        """The planner's parameters. It need not search: what is shown follows the recorded commands.
+        """The planner's parameters. It need not search: the clip follows the recorded commands.
 
         Raises ConfigError.
         """

@@ -1,1 +1,1 @@
-"""`ros2 run wm_tools record`: a drive's topics into one mcap file; see docs/replay.md."""
+"""`ros2 run wm_tools record`: records a drive's topics into one mcap file; see docs/replay.md."""

@@ -17,7 +17,7 @@ from wm_tools.record.mcap_file import McapRecording, Totals
 from wm_tools.record.node import RecorderNode
 from wm_tools.record.record_options import RecordOptions
 
-_PAUSE_S = 0.05  # between two looks for messages: most of what a look costs does not depend on how many there are
+_PAUSE_S = 0.05  # between polls for messages: most of the cost of a poll does not depend on their number
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _record(options: RecordOptions, stop_signals: list[int]) -> int:
     """Record until a signal, the end of the drive or a failure."""
-    jazzy_typestore()  # takes a while, in which the first messages would be lost
+    jazzy_typestore()  # takes a while, during which the first messages would be lost
     recording = McapRecording(options.output, options.partial, int(options.queue_mb * 1e6))
     try:
         node = RecorderNode(options, recording)
@@ -51,7 +51,7 @@ def _record(options: RecordOptions, stop_signals: list[int]) -> int:
         totals = recording.close()
     if not totals.written:
         raise RecordError(
-            "no message came, so no file was written; `ros2 topic list` shows what there is, --role-name and --topics "
+            "no message came, so no file was written; `ros2 topic list` shows the topics, --role-name and --topics "
             "choose"
         )
     print(_summary(options, totals, node.lost), flush=True)
@@ -59,9 +59,9 @@ def _record(options: RecordOptions, stop_signals: list[int]) -> int:
 
 
 def _take_all(node: RecorderNode, executor: SingleThreadedExecutor) -> None:
-    """Take what has come since the last time; the times of receipt are the middleware's."""
+    """Process what has arrived since the last time; receive times are the middleware's."""
     idle = 0
-    while idle < 2:  # a round of the executor takes one message of each topic, and ends with a call that takes none
+    while idle < 2:  # a round of the executor handles one message per topic, and ends with a call that handles none
         taken = node.taken
         executor.spin_once(timeout_sec=0.0)
         idle = idle + 1 if node.taken == taken else 0

@@ -1,4 +1,4 @@
-"""What an mcap needs to say about a topic: its message definition and the quality of service it was offered with."""
+"""What an mcap file stores about a topic: its message definition and the offered quality of service."""
 
 import importlib
 import re
@@ -28,7 +28,7 @@ _QOS = (
 
 
 def message_class(kind: str) -> type:
-    """The class of a message type such as sensor_msgs/msg/Image. Raises RecordError where it is not installed."""
+    """The class of a message type such as sensor_msgs/msg/Image. Raises RecordError if it is not installed."""
     try:
         package, _, name = kind.split("/")
         return getattr(importlib.import_module(f"{package}.msg"), name)
@@ -37,8 +37,8 @@ def message_class(kind: str) -> type:
 
 
 def definition(kind: str) -> tuple[str, str]:
-    """The definition of a message type with all that it is made of, as text, and its type hash (RIHS01). Raises
-    RecordError where the text of a definition is not installed."""
+    """The definition of a message type and all its nested types, as text, and its type hash (RIHS01). Raises
+    RecordError if a definition is not installed."""
     store = jazzy_typestore()
     _learn(kind)
     try:
@@ -48,7 +48,7 @@ def definition(kind: str) -> tuple[str, str]:
 
 
 def _learn(kind: str) -> None:
-    """Take a type that is not of Jazzy, and all that it is made of, from the installed definitions."""
+    """Read a type that is not in Jazzy, and its nested types, from the installed definitions."""
     store = jazzy_typestore()
     if kind in store.fielddefs:
         return
@@ -65,7 +65,8 @@ def _learn(kind: str) -> None:
 
 
 def qos_text(offered: Sequence[QoSProfile]) -> str:
-    """The profiles of a topic's publishers as every rosbag2 reads them: YAML, with numbers, since names are new."""
+    """The profiles of a topic's publishers in a form that every rosbag2 reads: YAML, with numbers, since names are
+    new."""
     profiles = [{name: _plain(getattr(qos, name)) for name in _QOS} for qos in offered]
     return yaml.safe_dump(profiles, sort_keys=False).strip()
 

@@ -1,7 +1,7 @@
-"""The file of a recording: a bounded queue and a thread that compresses and writes, so that receiving never waits.
+"""The file of a recording: a bounded queue and a thread that compresses and writes, so that receiving never blocks.
 
-Written under another name and renamed at the end. Should the process be killed, what was written so far can be read:
-chunks are closed at least every second.
+Written under another name and renamed at the end. If the process is killed, what was written so far can be read: chunks
+are closed at least every second.
 """
 
 import os
@@ -24,7 +24,7 @@ _FLUSH_S = 1.0
 
 
 class RecordedMessage(NamedTuple):
-    """One message as it came: topic, when it was received and sent [ns since 1970], its number and its bytes."""
+    """One received message: topic, receive and send times [ns since 1970], sequence number and bytes."""
 
     topic: str
     received_ns: int
@@ -35,7 +35,7 @@ class RecordedMessage(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordedTopic:
-    """What the file says about a topic. ``text`` is the message definition, ``qos`` the offered profiles as YAML."""
+    """A topic as described in the file. ``text`` is the message definition, ``qos`` the offered profiles as YAML."""
 
     name: str
     kind: str
@@ -46,7 +46,7 @@ class RecordedTopic:
 
 @dataclass(frozen=True)
 class Totals:
-    """What became of the messages: how many were written and dropped of each topic; bytes of the file."""
+    """How many messages of each topic were written and dropped; size of the file in bytes."""
 
     written: dict[str, int]
     dropped: dict[str, int]
@@ -54,10 +54,11 @@ class Totals:
 
 
 class McapRecording:
-    """A growing mcap. ``add`` never waits for the disk; beyond ``queue_bytes`` it drops and counts."""
+    """An mcap file being written. ``add`` never waits for the disk; beyond ``queue_bytes`` it drops and counts
+    messages."""
 
     def __init__(self, path: Path, partial: Path, queue_bytes: int):
-        """Write to ``partial`` until ``close`` renames it to ``path``. Raises RecordError where that is impossible."""
+        """Write to ``partial`` until ``close`` renames it to ``path``. Raises RecordError if that is impossible."""
         self._path, self._partial = path, partial
         self._queue_bytes = queue_bytes
         self._waiting: queue.SimpleQueue[RecordedTopic | RecordedMessage | None] = queue.SimpleQueue()  # None: the end
@@ -79,7 +80,7 @@ class McapRecording:
 
     @property
     def failure(self) -> str | None:
-        """Why writing came to an end, None while it goes on."""
+        """Why writing failed, None if it has not."""
         return self._failure
 
     @property
@@ -87,11 +88,11 @@ class McapRecording:
         return sum(self._dropped.values())
 
     def add_topic(self, topic: RecordedTopic) -> None:
-        """Begin a topic; must come before its messages."""
+        """Add a topic; must come before its messages."""
         self._waiting.put(topic)
 
     def add(self, message: RecordedMessage) -> None:
-        """Queue a message, or drop and count it where too many wait."""
+        """Queue a message, or drop and count it if the queue is full."""
         with self._counting:
             if self._waiting_bytes + len(message.data) > self._queue_bytes:
                 self._dropped[message.topic] += 1
@@ -100,8 +101,8 @@ class McapRecording:
         self._waiting.put(message)
 
     def close(self) -> Totals:
-        """Write what waits, finish the file and give it its name; a file without messages is removed. Raises
-        RecordError where it could not be written; what was written keeps its other name."""
+        """Write the queue, finish the file and rename it; a file without messages is removed. Raises RecordError if it
+        could not be written; what was written keeps its temporary name."""
         self._waiting.put(None)
         self._thread.join()
         if self._failure is not None:
@@ -110,7 +111,7 @@ class McapRecording:
         if not self._written:
             self._partial.unlink()
         elif self._path.exists():
-            raise RecordError(f"{self._path} was made by somebody else meanwhile; the recording is in {self._partial}")
+            raise RecordError(f"{self._path} was created by another process; the recording is in {self._partial}")
         else:
             os.replace(self._partial, self._path)
         return Totals(dict(self._written), dict(self._dropped), size if self._written else 0)
@@ -124,12 +125,12 @@ class McapRecording:
             os.fsync(self._stream.fileno())
         except OSError as error:
             self._failure = f"{self._partial} cannot be written: {error.strerror}"
-        except Exception as error:  # in a thread nobody else would hear of it
+        except Exception as error:  # in a thread, it would otherwise go unnoticed
             self._failure = f"{self._partial} cannot be written: {type(error).__name__}: {error}"
         finally:
             try:
                 self._stream.close()
-            except OSError as error:  # of a full disk, what was buffered
+            except OSError as error:  # with a full disk, flushing the buffer fails
                 self._failure = self._failure or f"{self._partial} cannot be written: {error.strerror}"
 
     def _write_until_closed(self) -> None:

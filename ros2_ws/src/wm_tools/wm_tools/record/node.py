@@ -1,4 +1,4 @@
-"""The recorder's node: hears a drive's topics as bytes and hands them to the file. Wiring only."""
+"""The recorder's node: receives a drive's topics as bytes and passes them to the file. Wiring only."""
 
 import time
 
@@ -15,21 +15,21 @@ from wm_tools.record.mcap_file import McapRecording, RecordedMessage, RecordedTo
 from wm_tools.record.record_options import RecordOptions
 from wm_tools.record.topics import is_source, is_wanted, matching_qos
 
-_LOOK_PERIOD_S = 0.1  # how often new topics are looked for
-_CHECK_PERIOD_S = 1.0  # how often the publishers of known topics are checked
-_GONE_S = 3.0  # without any publisher of the vehicle's topics, the drive is over
+_LOOK_PERIOD_S = 0.1  # period of the search for new topics
+_CHECK_PERIOD_S = 1.0  # period of the check of known topics' publishers
+_GONE_S = 3.0  # after this long without any publisher of the vehicle's topics, the drive is over
 _SEQUENCES = 2**32  # an mcap's numbers have 32 bits
 
 
 class RecorderNode(Node):
-    """Subscribes to what is wanted as soon as somebody publishes it."""
+    """Subscribes to the wanted topics as soon as they are published."""
 
     def __init__(self, options: RecordOptions, recording: McapRecording):
         super().__init__("wm_recorder")
         self.taken = 0
         """Messages so far."""
         self.lost = 0
-        """Messages that were lost before they came, as far as the middleware tells."""
+        """Messages lost before they arrived, as reported by the middleware."""
         self.over = ""
         """Why the recording ends; empty until then."""
         self._options = options
@@ -46,7 +46,7 @@ class RecorderNode(Node):
         guard_services(self)
 
     def _look(self) -> None:
-        """Hear new topics, and see whether the time is over."""
+        """Subscribe to new topics, and check the time limit."""
         for topic, kinds in self.get_topic_names_and_types():
             if (
                 topic not in self._heard
@@ -59,7 +59,7 @@ class RecorderNode(Node):
             self.over = f"{limit_s:g} s are over"
 
     def _check(self) -> None:
-        """Follow publishers that changed, see whether the drive is over, and tell what was dropped."""
+        """Adapt to changed publishers, check whether the drive is over, and report what was dropped."""
         now_s = time.monotonic()
         for topic, subscription in list(self._heard.items()):
             offered = [publisher.qos_profile for publisher in self.get_publishers_info_by_topic(topic)]
@@ -67,10 +67,10 @@ class RecorderNode(Node):
                 self._seen_s = now_s
             wanted, ours = matching_qos(offered), subscription.qos_profile
             if offered and (ours.reliability, ours.durability) != (wanted.reliability, wanted.durability):
-                self.destroy_subscription(subscription)  # somebody publishes who would not be heard
+                self.destroy_subscription(subscription)  # a publisher's QoS would not match
                 self._heard[topic] = self._subscribe(topic, subscription.msg_type, wanted)
         if self._began_s is not None and self._seen_s is not None and now_s - self._seen_s > _GONE_S:
-            self.over = "nobody publishes the vehicle's topics any more"
+            self.over = "the vehicle's topics are no longer published"
         self._tell_drops()
 
     def _hear(self, topic: str, kinds: list[str]) -> None:

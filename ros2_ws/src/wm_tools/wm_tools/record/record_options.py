@@ -1,4 +1,4 @@
-"""What the user may ask of `record`, checked before anything starts."""
+"""Command-line options of `record`, checked before anything starts."""
 
 import math
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ _OF_A_DRIVE = (
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """Records a drive's topics into one mcap file, until SIGINT, SIGTERM or the end of the simulator. Topics that come
-    later are taken in."""
+    """Records a drive's topics into one mcap file, until SIGINT, SIGTERM or the end of the simulator. Topics that
+    appear later are recorded too."""
 
     output: Annotated[Path, option(f"FILE{SUFFIX}", None, "-o")]
     """File to write."""
     role_name: Annotated[str, option("NAME")] = "ego_vehicle"
     """The car's name in its topics."""
     topics: Annotated[tuple[str, ...], option("TOPIC [TOPIC ...]", default=_OF_A_DRIVE)] = ()
-    """Exactly these topics."""
+    """Record exactly these topics."""
     max_seconds: Annotated[float | None, option("S", default="no limit")] = None
-    """End so long after the first message [s]."""
+    """Stop this long after the first message [s]."""
     queue_mb: Annotated[float, option("MB")] = 256.0
-    """Most that may wait for the disk [MB]; what is beyond is dropped and counted."""
+    """Size of the queue for the disk [MB]; messages beyond it are dropped and counted."""
 
     def __post_init__(self):
         if self.output.suffix != SUFFIX:
             raise ValueError(f"--output: expected a file that ends with {SUFFIX}, found '{self.output}'")
         if self.output.exists():
-            raise ValueError(f"--output: {self.output} exists already; name another file, or delete it")
+            raise ValueError(f"--output: {self.output} already exists; choose another file, or delete it")
         if self.partial.exists():
             raise ValueError(
                 f"--output: {self.partial} was left by a recorder that was killed; save what it holds with "
@@ -53,5 +53,5 @@ class RecordOptions:
 
     @property
     def partial(self) -> Path:
-        """The file that is written to until the recording ends."""
+        """The file written until the recording ends."""
         return self.output.with_name(self.output.name + ".part")

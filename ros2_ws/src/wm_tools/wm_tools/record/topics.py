@@ -1,4 +1,4 @@
-"""Which topics belong to a drive, and the quality of service to hear them with."""
+"""Which topics belong to a drive, and the quality of service to subscribe with."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from wm_bundle.vector_inputs import input_topics
 
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CAMERA_TYPES = (*IMAGES, "sensor_msgs/msg/CameraInfo")
-OF_THE_CAR = ("collision", "lane_invasion", "step_result", "expert_control")  # besides what tells vector inputs
+OF_THE_CAR = ("collision", "lane_invasion", "step_result", "expert_control")  # besides the sources of vector inputs
 OF_THE_PLANNER = ("vehicle_control_cmd", "planner/status", "planner/imagined", "planner/future")
 GLOBAL = ("/tf", "/tf_static", "/clock")
-_DEPTH = 100  # messages that may wait for us: seconds of a drive, should the process stand still
+_DEPTH = 100  # queue depth: seconds of a drive, in case the process stalls
 
 
 def is_wanted(topic: str, kind: str, role_name: str, chosen: Sequence[str]) -> bool:
-    """Whether to record ``topic`` of message type ``kind``: one of ``chosen``, or without any, one of a drive's."""
+    """Whether to record ``topic`` of message type ``kind``: one of ``chosen``, or if empty, one of a drive's."""
     if chosen:
         return topic in chosen
     if topic in GLOBAL:
@@ -34,7 +34,7 @@ def is_source(topic: str, role_name: str) -> bool:
 
 
 def matching_qos(offered: Sequence[QoSProfile]) -> QoSProfile:
-    """What hears every publisher, and as much of each as it offers; ``offered`` has one profile for each."""
+    """The profile that matches all publishers and gets the most from each; ``offered`` has one profile for each."""
     reliable = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offered)
     latched = all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered)
     return QoSProfile(

@@ -1,1 +1,2 @@
-"""Replay of bags through the running planner: the player, and what only a live replay can measure; docs/replay.md."""
+"""Replay of bags through the running planner: the player, and the measurements that only a live replay allows; see
+docs/replay.md."""

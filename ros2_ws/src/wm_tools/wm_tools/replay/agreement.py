@@ -1,7 +1,7 @@
-"""Whether the running planner commands what the evaluation of the same bag in one process says it would.
+"""Compares the running planner's commands with those of an in-process evaluation of the same bag.
 
-Both see the same pictures and draw the same random numbers, so where nothing is late or lost they are
-bit-identical. Where they differ, a frame's cause is the first of ``CAUSES`` that holds for it.
+Both see the same pictures and draw the same random numbers, so if nothing is late or lost they are bit-identical. If
+they differ, a frame's cause is the first of ``CAUSES`` that holds for it.
 """
 
 import json
@@ -16,8 +16,8 @@ from wm_planner.pilot.modes import Mode
 from wm_tools.common.errors import ReplayError
 from wm_tools.replay.frames import BRAKE, Frame
 
-WITHIN = 0.02  # of steer -1..1, throttle and brake 0..1: what two commands may differ by and still count as alike
-_ROUNDING = 1e-5  # a message holds 32 bits
+WITHIN = 0.02  # of steer -1..1, throttle and brake 0..1: largest difference of two commands that count as equal
+_ROUNDING = 1e-5  # messages have 32 bits
 CAUSES = {
     "mode": "one of the two braked, or was more careful, and the other was not",
     "after a drop": "a frame was dropped earlier in the episode: the belief lacks it, and the search draws other "
@@ -25,8 +25,8 @@ CAUSES = {
     "shorter search": "here or earlier in the episode, the deadline left time for fewer candidates or iterations",
     "commands in flight": "here or earlier in the episode, the running planner found that its commands act late, and "
     "planned ahead of them; the evaluation measures that by its own commands",
-    "beginning": "the first command of the episode differs already: a drive that was recorded from its middle begins "
-    "with a command that its rows do not hold, and the search goes on from the last plan",
+    "beginning": "the first command of the episode already differs: a recording that starts mid-drive begins "
+    "with a command that its rows lack, and the search continues from the last plan",
     "unexplained": "none of the above",
 }
 
@@ -42,8 +42,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Joined:
-    """A frame that the replay and the evaluation have, and the ``cause`` where their commands differ by more than
-    WITHIN."""
+    """A frame in both the replay and the evaluation, and the ``cause`` if their commands differ by more than WITHIN."""
 
     frame: Frame
     evaluated: Evaluated
@@ -51,14 +50,14 @@ class Joined:
 
     @property
     def same_mode(self) -> bool:
-        """Whether both were in one mode."""
+        """Whether both were in the same mode."""
         return self.frame.status is not None and self.frame.status.mode.name.lower() == self.evaluated.mode
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike the commands are. Frames that only one of the two has: ``only_live`` (a recording's rows lack its last
-    frame, for one), ``only_evaluated`` (dropped)."""
+    """How well the commands agree. Number of frames in only one of the two: ``only_live`` (such as a recording's last
+    frame, which its rows lack), ``only_evaluated`` (dropped)."""
 
     joined: Sequence[Joined]
     only_live: int
@@ -72,7 +71,7 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        """Of the commands that are alike."""
+        """Share of the commands that agree."""
         return sum(one.cause is None for one in self.joined) / len(self.joined) if self.joined else None
 
     @property
@@ -82,13 +81,13 @@ class Agreement:
 
     @property
     def causes(self) -> dict[str, int]:
-        """How often each."""
+        """Number of frames by cause."""
         return dict(Counter(one.cause for one in self.joined if one.cause is not None))
 
 
 def check_bag(folder: Path, bag: Path) -> None:
-    """Raise ReplayError where the evaluation in ``folder`` is of another bag: stamps alone would not show it, for every
-    simulated drive begins at the same one."""
+    """Raise ReplayError if the evaluation in ``folder`` is of another bag: stamps do not show it, as every simulated
+    drive begins at the same one."""
     try:
         name = json.loads((folder / "result.json").read_text(encoding="utf-8"))["bag"]["name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -100,7 +99,7 @@ def check_bag(folder: Path, bag: Path) -> None:
 def read_evaluation(file: Path, bundle: str) -> dict[int, list[Evaluated]]:
     """The frames of ``bundle`` (a model id) in an evaluation's result.jsonl, by stamp [ns].
 
-    Raises ReplayError for a file that is none, or has nothing of that bundle.
+    Raises ReplayError for another kind of file, or one without that bundle.
     """
     found: dict[int, list[Evaluated]] = defaultdict(list)
     try:
@@ -121,7 +120,7 @@ def read_evaluation(file: Path, bundle: str) -> dict[int, list[Evaluated]]:
 
 @dataclass
 class _Past:
-    """What has happened in an episode so far."""
+    """What has happened so far in an episode."""
 
     dropped: bool = False
     shortened: bool = False
@@ -137,7 +136,7 @@ class _Past:
             self.in_flight = self.in_flight or status.in_flight > 0
 
     def join(self, frame: Frame, evaluated: Evaluated) -> Joined:
-        """The frame that was taken last, with its evaluation."""
+        """The latest frame, with its evaluation."""
         joined = Joined(frame, evaluated, None)
         apart = float(np.abs(np.subtract(frame.command.values, evaluated.command)).max())
         if self.apart_at_first is None:
@@ -156,8 +155,8 @@ class _Past:
 
 
 def compare(frames: Sequence[Frame], evaluated: dict[int, list[Evaluated]]) -> Agreement:
-    """Join the frames of a replay with those of an evaluation, by their order and their stamps: the same stamp may come
-    again in another run of the simulator, and not every frame was evaluated."""
+    """Join the frames of a replay with those of an evaluation by order and stamp: a stamp may repeat in another run of
+    the simulator, and not every frame was evaluated."""
     waiting = deque(sorted(((entry.episode, stamp) for stamp, entries in evaluated.items() for entry in entries)))
     entries_of = {stamp: deque(entries) for stamp, entries in evaluated.items()}
     to_come = Counter(frame.stamp_ns for frame in frames)

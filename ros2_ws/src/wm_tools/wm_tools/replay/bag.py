@@ -1,6 +1,6 @@
-"""A bag as it is played: its topics with the recorded quality of service, and messages as ROS 2 serialises them.
+"""A bag to play: its topics with the recorded quality of service, and messages in ROS 2 serialisation.
 
-Opening and reading is ``wm_data``'s, so every bag that `convert rosbag` reads can be played.
+``wm_data`` opens and reads it, so every bag that `convert rosbag` reads can be played.
 """
 
 from collections.abc import Collection, Iterator
@@ -21,12 +21,12 @@ from wm_data.errors import ConversionError
 from wm_tools.common.errors import RecordError, ReplayError
 from wm_tools.record.definitions import message_class
 
-_DEPTH = 10  # where the bag does not say; rosbag2 cannot see a publisher's depth
+_DEPTH = 10  # if the bag does not say; rosbag2 cannot see a publisher's depth
 
 
 @dataclass(frozen=True)
 class PlayedTopic:
-    """A topic that can be played: its name, message type and class, and the quality of service to offer."""
+    """A playable topic: its name, message type and class, and the quality of service to offer."""
 
     name: str
     kind: str
@@ -55,14 +55,14 @@ class ReplayBag:
                 self.left_out[topic.name] = str(error)
 
     def news(self) -> list[str]:
-        """What was found out about the bag since the last call: damage that was passed over, skipped messages."""
+        """Findings about the bag since the last call: damage that was skipped, skipped messages."""
         texts = [*self._report.notes, *(f"skipped: {count} x {why}" for why, count in self._report.skipped.items())]
         new = [text for text in texts if text not in self._told]
         self._told.update(new)
         return new
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
-        """Messages of ``topics`` in the order of recording, their bytes in CDR. Raises ReplayError."""
+        """Messages of ``topics`` in recorded order, as CDR bytes. Raises ReplayError."""
         try:
             for message in self._bag.messages(topics):
                 raw = bytes(message.raw)
@@ -71,12 +71,12 @@ class ReplayBag:
                 yield Message(message.topic, message.log_ns, raw)
         except ConversionError as error:
             raise ReplayError(str(error)) from None
-        except Exception as error:  # rosbags about bytes that are no ROS 1 message
+        except Exception as error:  # from rosbags, for bytes that are not a ROS 1 message
             raise ReplayError(f"{self._bag.place}: a message cannot be converted: {error}") from None
 
     def _offered(self, topic: str) -> QoSProfile:
         profiles = self._bag.offered_qos(topic)
-        # One publisher stands for several: it must reach every subscriber that any of them reached.
+        # One publisher replaces several: it must reach every subscriber that any of them reached.
         effort = profiles and all(qos.reliability == QosReliability.BEST_EFFORT for qos in profiles)
         latched = profiles and all(qos.durability == QosDurability.TRANSIENT_LOCAL for qos in profiles)
         return QoSProfile(
@@ -88,15 +88,17 @@ class ReplayBag:
 
 @contextmanager
 def open_replay(path: Path, recover: bool = False) -> Iterator[ReplayBag]:
-    """Open the bag at ``path``, a file or a folder; with ``recover`` what is left of a damaged one.
+    """Open the bag at ``path``, a file or a folder; with ``recover``, what is left of a damaged one.
 
-    Raises ReplayError where it cannot be read.
+    Raises ReplayError if it cannot be read.
     """
     try:
         drives = find_drives(ConvertOptions("rosbag", str(path), ""))
         if len(drives) > 1:
             names = ", ".join(drive.name for drive in drives[:5])
-            raise ReplayError(f"{path} holds {len(drives)} bags ({names}{', …' if len(drives) > 5 else ''}): name one")
+            raise ReplayError(
+                f"{path} holds {len(drives)} bags ({names}{', …' if len(drives) > 5 else ''}): choose one"
+            )
         paths = [Path(file) for file in drives[0].paths]
         report = DriveReport(drives[0].name)
         with open_bag(paths, report, recover) as bag:
@@ -106,18 +108,18 @@ def open_replay(path: Path, recover: bool = False) -> Iterator[ReplayBag]:
 
 
 def _check_layout(bag: Bag, kind: str) -> None:
-    """Raise ReplayError where the bag's messages of a type have other fields than those of the installed type.
+    """Raise ReplayError if the bag's definition of a message type has other fields than the installed one.
 
-    Compared where both are known; a bag's bytes are published as they are, and subscribers read them by their type.
+    Compared if both are known; a bag's bytes are published unchanged, and subscribers decode them by their type.
     """
     ours, theirs = jazzy_typestore(), bag.typestore(kind)
     if kind in ours.fielddefs and theirs is not None and _layout(ours, kind) != _layout(theirs, kind):
-        raise ReplayError(f"its messages were recorded with another definition of {kind} than the installed one")
+        raise ReplayError(f"its messages were recorded with a definition of {kind} other than the installed one")
 
 
 def _layout(store, kind: str):
     """The kinds of a type's fields in their order, without names."""
-    if kind == "std_msgs/msg/Header":  # ROS 1's has a number more, which rosbags takes out
+    if kind == "std_msgs/msg/Header":  # ROS 1's has a sequence number as well, which rosbags removes
         return kind
 
     def described(description):
@@ -126,6 +128,6 @@ def _layout(store, kind: str):
             return _layout(store, inner)
         if isinstance(inner[0], tuple):
             return (described(inner[0]), *inner[1:])
-        return inner[0]  # a basic type; the other entry is the length that a string may have at most
+        return inner[0]  # a basic type; the other entry is the maximum length of a string
 
     return tuple(described(description) for _, description in store.fielddefs[kind][1])

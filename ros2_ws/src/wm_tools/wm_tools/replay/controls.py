@@ -1,4 +1,4 @@
-"""Pausing and stepping of a bag that plays: what was asked for, and the keys and services it is asked with."""
+"""Pausing and stepping of a playing bag: its state, and the keys and services that change it."""
 
 import os
 import select
@@ -16,11 +16,11 @@ from wm_bundle.processes.service_guard import guard_services
 HELP = "space pauses and resumes; while paused, the right arrow plays up to the next picture"
 _SPACE, _RIGHT = b" ", (b"\x1b[C", b"\x1bOC")  # the right arrow as terminals send it in their two modes
 _LOOK_S = 0.2
-_MOST_BYTES = 32  # of keys that are read at once
+_MOST_BYTES = 32  # of keys read at once
 
 
 class Controls:
-    """Whether playing is paused, and how many steps are still to be played. Any thread may call."""
+    """Whether playing is paused, and how many steps are pending. Thread-safe."""
 
     def __init__(self, paused: bool = False):
         self._lock = threading.Lock()
@@ -29,25 +29,25 @@ class Controls:
 
     @property
     def paused(self) -> bool:
-        """Whether it is, also while a step is played."""
+        """Also true while a step is played."""
         return self._paused
 
     @property
     def stepping(self) -> bool:
-        """Whether what comes next is to be played in spite of the pause."""
+        """Whether to play the next messages despite the pause."""
         return self._steps > 0
 
     def pause(self, paused: bool) -> None:
-        """Pause or go on; steps that were asked for and not played are forgotten."""
+        """Pause or resume; pending steps are dropped."""
         with self._lock:
             self._paused, self._steps = paused, 0
 
     def toggle(self) -> None:
-        """The other of the two."""
+        """Pause if playing, else resume."""
         self.pause(not self._paused)
 
     def step(self) -> bool:
-        """Ask for a step; False where it is not paused, which leaves nothing to do."""
+        """Request a step; False if it is not paused."""
         with self._lock:
             self._steps += self._paused
             return self._paused
@@ -77,16 +77,16 @@ def offer_services(node: Node, controls: Controls) -> None:
 
 
 def has_keyboard() -> bool:
-    """Whether keys that are typed come to this process: it has a terminal, and is not in its background."""
+    """Whether this process gets keyboard input: it has a terminal, and is in its foreground."""
     try:
         return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except (OSError, ValueError, AttributeError):  # no terminal of ours, a closed one, none at all
+    except (OSError, ValueError, AttributeError):  # another session's terminal, a closed one, or none
         return False
 
 
 @contextmanager
 def listening_to_keys(controls: Controls) -> Iterator[None]:
-    """Take single keys from the terminal, which gets back its own way of reading lines afterwards."""
+    """Read single keys from the terminal, and restore its settings afterwards."""
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     over = threading.Event()
@@ -100,7 +100,7 @@ def listening_to_keys(controls: Controls) -> Iterator[None]:
                 take_keys(typed, controls)
 
     thread = threading.Thread(target=listen, name="keys", daemon=True)
-    tty.setcbreak(terminal)  # Ctrl-C still is a signal
+    tty.setcbreak(terminal)  # Ctrl-C is still a signal
     try:
         thread.start()
         yield
@@ -111,7 +111,7 @@ def listening_to_keys(controls: Controls) -> Iterator[None]:
 
 
 def take_keys(typed: bytes, controls: Controls) -> None:
-    """Do what the keys say; others are left alone."""
+    """Act on the keys; others are ignored."""
     while typed:
         arrow = next((key for key in _RIGHT if typed.startswith(key)), None)
         if arrow:

@@ -1,7 +1,7 @@
-"""What became of every frame of a played bag: joined by stamp, when the replay is over.
+"""The outcome of every frame of a played bag, joined by stamp after the replay.
 
-A frame is one moment of the cameras. Stamps may come again (a simulator that starts again), so what came for a stamp is
-taken in order.
+A frame is one moment of the cameras. Stamps may repeat (if a simulator restarts), so answers for a stamp are matched in
+order.
 """
 
 import struct
@@ -18,7 +18,7 @@ BRAKE = (0.0, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Command:
-    """A command as it came: when [ns since 1970], and [steer, throttle, brake]."""
+    """A received command: when [ns since 1970], and [steer, throttle, brake]."""
 
     arrival_ns: int
     values: tuple[float, float, float]
@@ -26,7 +26,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Status:
-    """What the planner said of a command: see wm_msgs/PlannerStatus."""
+    """What the planner reported about a command: see wm_msgs/PlannerStatus."""
 
     mode: Mode
     reason: str
@@ -39,13 +39,13 @@ class Status:
 
     @classmethod
     def of(cls, message) -> "Status":
-        """Of such a message. Raises ValueError for a mode that does not exist."""
+        """From such a message. Raises ValueError for an unknown mode."""
         return cls(Mode(message.mode), *(getattr(message, field.name) for field in fields(cls)[1:]))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: its stamp, when its first picture arrived (None: not at the monitor), and the planner's answer."""
+    """One frame: its stamp, when its first picture arrived (None: the monitor missed it), and the planner's answer."""
 
     stamp_ns: int
     arrival_ns: int | None
@@ -68,7 +68,7 @@ class Moment:
 
 
 def header_stamp_ns(raw: bytes) -> int:
-    """The stamp of a serialised message that begins with a header. Raises ValueError for bytes that are none."""
+    """The stamp of a serialised message that begins with a header. Raises ValueError for bytes without one."""
     if len(raw) < 12:
         raise ValueError(f"expected a message with a header, found {len(raw)} bytes")
     seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
@@ -76,9 +76,9 @@ def header_stamp_ns(raw: bytes) -> int:
 
 
 def moments_of(stamps_ns: Iterable[int], tolerance_ns: int) -> list[Moment]:
-    """Pictures in the order of recording, put together where their stamps are at most ``tolerance_ns`` apart.
+    """Pictures in recorded order, grouped if their stamps are at most ``tolerance_ns`` apart.
 
-    With a tolerance below 0 (one camera) every picture is a moment.
+    With a tolerance below 0 (one camera), every picture is a moment.
     """
     found: list[list[int]] = []
     for stamp_ns in stamps_ns:
@@ -90,7 +90,7 @@ def moments_of(stamps_ns: Iterable[int], tolerance_ns: int) -> list[Moment]:
 
 
 class Arrivals:
-    """Takes in what the monitor hears, and joins it to the frames at the end."""
+    """Collects what the monitor receives, and joins it to the frames at the end."""
 
     def __init__(self):
         self._pictures: dict[int, deque[int]] = defaultdict(deque)
@@ -103,31 +103,31 @@ class Arrivals:
         """When the last picture arrived."""
 
     def picture(self, stamp_ns: int, arrival_ns: int) -> None:
-        """A picture of some camera came."""
+        """A picture of any camera arrived."""
         self.first_ns = self.first_ns or arrival_ns
         self.last_ns = arrival_ns
         self._pictures[stamp_ns].append(arrival_ns)
 
     def command(self, stamp_ns: int, command: Command) -> None:
-        """A command came; stamp 0 answers no picture."""
+        """A command arrived; stamp 0 means that it answers no picture."""
         if stamp_ns == 0:
             self._unasked_ns.append(command.arrival_ns)
         else:
             self._commands[stamp_ns].append(command)
 
     def status(self, stamp_ns: int, status: Status) -> None:
-        """A status came."""
+        """A status arrived."""
         self._statuses[stamp_ns].append(status)
 
     @property
     def unasked(self) -> int:
-        """Commands between the first and the last picture that no picture asked for: brakes of a watchdog."""
+        """Number of commands between the first and the last picture that answer no picture: brakes of a watchdog."""
         if self.first_ns is None:
             return 0
         return sum(self.first_ns < arrival_ns < self.last_ns for arrival_ns in self._unasked_ns)
 
     def frames(self, moments: Sequence[Moment]) -> list[Frame]:
-        """Every moment of the bag with what came for it. Call it once."""
+        """Every moment of the bag with its answers. Call it once."""
         return [self._frame(moment) for moment in moments]
 
     def _frame(self, moment: Moment) -> Frame:

@@ -1,4 +1,4 @@
-"""The end of a replay: what came of it is compared with an evaluation of the same bag, judged and written."""
+"""The end of a replay: its result is compared with an evaluation of the same bag, judged and written."""
 
 import subprocess
 import sys
@@ -60,7 +60,7 @@ def judge_replay(
 
 
 def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
-    """Run evaluate_bag on the same bag, only for its commands; returns its folder. Raises EvaluationFailed."""
+    """Run evaluate_bag on the same bag for its commands; returns its folder. Raises EvaluationFailed."""
     folder = options.output / "evaluation"
     command = [sys.executable, "-m", "wm_tools.evaluate_bag", *evaluation_words(options, folder)]
     print("replay_monitor: evaluating the bag in one process", flush=True)
@@ -74,13 +74,13 @@ def _evaluate(options: MonitorOptions, signals: list[int]) -> Path:
                     process.terminate()
                     raise Stopped from None
     if process.returncode != 0:
-        last = told.strip().splitlines()[-1] if told.strip() else "it said nothing"
+        last = told.strip().splitlines()[-1] if told.strip() else "no output"
         raise EvaluationFailed(f"evaluate_bag ended with exit code {process.returncode}: {last}")
     return folder
 
 
 def evaluation_words(options: MonitorOptions, folder: Path) -> list[str]:
-    """What evaluate_bag is told. A bundle that only brakes is one to compare with, too: its threshold always holds."""
+    """The arguments of evaluate_bag. A bundle that only brakes can be compared too, so its threshold always holds."""
     words = [f"{name}={value}" for name, value in options.parameters if name not in DECIDED]
     return [
         str(options.bag),

@@ -1,4 +1,4 @@
-"""What bag_replay.launch.py is made of. Imports nothing that a real ROS 2's own Python may lack."""
+"""The parts of bag_replay.launch.py. Imports nothing that the Python of a real ROS 2 may lack."""
 
 from pathlib import Path
 
@@ -7,22 +7,22 @@ from wm_bundle.processes.ros_distribution import bag_play_leaves_topics_out
 from wm_planner.config import PlannerConfig
 from wm_planner.launching import arguments as launch_arguments
 
-SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would take pictures that come in time for missing ones
-RECORDED = "/recorded"  # what the bag has of the planner's own topics is played below this
-_DELAY_S = 2.0  # for ros2 bag play's publishers to find their subscribers
+SLOWEST, FASTEST = 0.2, 20.0  # rates: below, a planner would treat pictures as missing although they are on time
+RECORDED = "/recorded"  # namespace in which the planner's own recorded topics are played
+_DELAY_S = 2.0  # for the publishers of ros2 bag play to find their subscribers
 _OURS_ALONE = (".bag.active", ".mcap.part", ".zstd")  # files that only play_bag reads
-_LISTENERS = 2  # of a camera: the planner and the monitor
+_LISTENERS = 2  # per camera: the planner and the monitor
 _OWN_TOPICS = ("control_topic", "planner_status_topic", "imagined_topic", "future_topic", "candidates_topic")
 
 
 def planner_parameters(text: str, rate: float) -> dict[str, bool | int | float | str]:
-    """The planner's parameters: those of ``text`` (NAME=VALUE, with spaces between), and what ``rate`` asks for.
+    """The planner's parameters: those in ``text`` (NAME=VALUE, separated by spaces), and those that ``rate`` requires.
 
     Raises RuntimeError for a parameter or a rate that cannot be used.
     """
     if not SLOWEST <= rate <= FASTEST:
         raise RuntimeError(f"rate:={rate:g}: expected {SLOWEST:g} to {FASTEST:g}")
-    # Played slowly, pictures come later by the clock on the wall, which the planner watches them by.
+    # Played slowly, pictures come later in wall time, which the planner's timeout uses.
     timeout_s = PlannerConfig().image_timeout_s / min(rate, 1.0)
     return {"image_timeout_s": timeout_s, **launch_arguments.assignments(text)}
 
@@ -35,8 +35,8 @@ def remaps(role_name: str, parameters: dict) -> list[str]:
 
 
 def has_rosbag2(bag: str, clock_hz: float) -> bool:
-    """Whether `ros2 bag play` is installed and takes this bag: ROS 1 ones never, mcap where its plugin is installed,
-    and with a clock of its own, where ``clock_hz`` is not 0, only if it can leave the bag's out."""
+    """Whether `ros2 bag play` is installed and can play this bag: never a ROS 1 bag, mcap only with its plugin, and
+    with its own clock (``clock_hz`` not 0) only if it can exclude the bag's."""
     if clock_hz and not bag_play_leaves_topics_out():
         return False
     path = Path(bag)
@@ -50,7 +50,7 @@ def has_rosbag2(bag: str, clock_hz: float) -> bool:
 
 
 def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) -> list[str]:
-    """`ros2 bag play` with all that a replay needs. Raises RuntimeError for a clock that this one cannot give."""
+    """The `ros2 bag play` command for a replay. Raises RuntimeError for a clock that it cannot publish."""
     command = [
         "ros2",
         "bag",
@@ -67,9 +67,9 @@ def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) 
     if clock_hz:
         if not bag_play_leaves_topics_out():
             raise RuntimeError(
-                f"clock:={clock_hz:g}: `ros2 bag play` of this ROS cannot leave the bag's /clock out; take player:=own"
+                f"clock:={clock_hz:g}: `ros2 bag play` of this ROS cannot exclude the bag's /clock; use player:=own"
             )
-        # Two clocks would contradict each other.
+        # two clocks would conflict
         command += ["--clock", f"{clock_hz:g}", "--exclude-topics", "/clock"]
     return command
 
@@ -77,7 +77,7 @@ def rosbag2_command(bag: str, rate: float, renamed: list[str], clock_hz: float) 
 def own_arguments(
     bag: str, rate: float, renamed: list[str], clock_hz: float, recover: bool, max_gap_s: float
 ) -> list[str]:
-    """The arguments of play_bag with all that a replay needs."""
+    """The arguments of play_bag for a replay."""
     clock = ["--clock", f"{clock_hz:g}"] if clock_hz else []
     return [
         bag,

@@ -1,4 +1,4 @@
-"""The replay monitor: hears pictures, commands and statuses while a bag is played, and judges the replay at its end.
+"""The replay monitor: receives pictures, commands and statuses while a bag plays, and judges the replay at its end.
 
 Wiring only: ``waiting`` spins, ``frames`` joins what came, ``judge`` compares and writes.
 """
@@ -31,13 +31,13 @@ from wm_tools.replay.waiting import MONITOR, PLANNER_WAIT_S, Spinning, Stopped, 
 EXIT_REPLAY = 3
 EXIT_EVALUATION = 4
 _PLAYER_WAIT_S = 120.0  # for the first picture
-_GONE_S = 0.5  # without a publisher of pictures, the bag is over
-_LAST_ANSWER_S = 2.0  # for the commands still to come then
-_DEEP = 1000  # messages that may wait for us
+_GONE_S = 0.5  # after this long without a publisher of pictures, the bag is over
+_LAST_ANSWER_S = 2.0  # for the commands still on their way then
+_DEEP = 1000  # queue depth
 
 
 class ReplayMonitor(Node):
-    """Takes in what comes; ``arrivals`` has it."""
+    """Collects messages in ``arrivals``."""
 
     def __init__(self, options: MonitorOptions, cameras: list[PlayedTopic]):
         super().__init__(MONITOR)
@@ -45,7 +45,7 @@ class ReplayMonitor(Node):
         self._cameras = [topic.name for topic in cameras]
         config = options.config()
         for topic in cameras:
-            # As bytes: of a picture only its stamp is needed. Times are those of the middleware's receipt.
+            # As bytes: only a picture's stamp is needed. Receive times are the middleware's.
             qos = QoSProfile(depth=_DEEP, reliability=topic.qos.reliability)
             self.create_subscription(topic.message_class, topic.name, with_times(self._on_picture), qos, raw=True)
         deep = QoSProfile(depth=_DEEP)
@@ -57,7 +57,7 @@ class ReplayMonitor(Node):
 
     @property
     def player_there(self) -> bool:
-        """Whether somebody publishes pictures."""
+        """Whether pictures are published."""
         return any(self.count_publishers(topic) for topic in self._cameras)
 
     def _on_picture(self, raw: bytes, info: dict) -> None:
@@ -75,7 +75,7 @@ class ReplayMonitor(Node):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure one replay; returns the exit code, see --help. 128 + a signal's number when one ended it."""
+    """Measure one replay; returns the exit code (see --help), 128 + a signal's number if one ended it."""
     argv = sys.argv if argv is None else argv
     signals = note_stop_signals()
     words = own_words("replay_monitor", argv)
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         cameras = camera_topics(options.bag, manifest, options.config(), options.recover)
         arrivals = _listen(options, cameras, signals)
         let_planner_rest(signals)
-        rclpy.try_shutdown()  # nothing of what follows is to disturb the graph, or to be disturbed
+        rclpy.try_shutdown()  # what follows must neither disturb the graph nor be disturbed
         return judge_replay(
             options,
             manifest.model_id,
@@ -110,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _listen(options: MonitorOptions, cameras: list[PlayedTopic], signals: list[int]) -> Arrivals:
-    """Take in everything until the bag is over. Raises ReplayError where none is played."""
+    """Collect messages until the bag is over. Raises ReplayError if none is played."""
     with Spinning(node := ReplayMonitor(options, cameras), signals) as spinning:
         spinning.until(lambda: node.arrivals.first_ns is not None, PLANNER_WAIT_S + _PLAYER_WAIT_S, "no picture came")
         gone_s = None

@@ -1,5 +1,4 @@
-"""When what was recorded is due: on a steady clock, counted from the beginning or the last pause, so that errors do not
-add up."""
+"""When recorded messages are due: on a steady clock, from the start or the last pause, so that errors do not add up."""
 
 import queue
 import threading
@@ -14,28 +13,28 @@ Entry = TypeVar("Entry")
 
 
 class Pace:
-    """Turns times of recording [ns] into times of a steady clock [s], and remembers the worst lateness."""
+    """Converts recorded times [ns] to a steady clock [s], and keeps the worst lateness."""
 
     def __init__(self, first_ns: int, rate: float, clock: Callable[[], float]):
-        """What was recorded at ``first_ns`` is due now; ``clock`` is steady [s]."""
+        """``first_ns`` is due now; ``clock`` is steady [s]."""
         self._anchor_ns = first_ns
         self._rate = rate
         self._clock = clock
         self._anchor_s = clock()
         self._halted = False
         self.worst_s = 0.0
-        """How late the latest message was [s]."""
+        """Lateness of the latest message [s]."""
 
     def due_s(self, recorded_ns: int) -> float:
-        """When to send what was recorded then, if it is not halted until then."""
+        """When to send a message recorded then, unless paused first."""
         return self._anchor_s + (recorded_ns - self._anchor_ns) / NS_PER_S / self._rate
 
     def sent(self, due_s: float) -> None:
-        """Something that was due at ``due_s`` goes out now."""
+        """A message due at ``due_s`` is sent now."""
         self.worst_s = max(self.worst_s, self._clock() - due_s)
 
     def halt(self) -> bool:
-        """From now on no time of recording passes; whether it did until now."""
+        """Stop recorded time; returns whether it was running."""
         if self._halted:
             return False
         passed_s = self._clock() - self._anchor_s
@@ -44,7 +43,7 @@ class Pace:
         return True
 
     def go(self) -> bool:
-        """It passes; whether it did not until now."""
+        """Resume recorded time; returns whether it was stopped."""
         if not self._halted:
             return False
         self._anchor_s = self._clock()
@@ -53,19 +52,19 @@ class Pace:
 
     @property
     def recorded_ns(self) -> int:
-        """The time of recording at which it is, or was last, halted."""
+        """The recorded time at which it is, or was last, stopped."""
         return self._anchor_ns
 
     def jump(self, recorded_ns: int) -> None:
-        """While it is halted: it is at this time of recording now."""
+        """While stopped: move to this recorded time."""
         self._anchor_ns = recorded_ns
         self._anchor_s = self._clock()
 
 
 def read_ahead(entries: Iterable[Entry], stop: threading.Event) -> Iterator[Entry]:
-    """The entries, read by a thread that is a little ahead, so that unpacking delays none.
+    """The entries, read ahead by a thread, so that unpacking delays none.
 
-    What the reading raises is raised here, in its place.
+    Exceptions of the reader are raised here, in their place.
     """
     waiting: queue.Queue = queue.Queue(_READ_AHEAD)
     given_up = threading.Event()
@@ -85,7 +84,7 @@ def read_ahead(entries: Iterable[Entry], stop: threading.Event) -> Iterator[Entr
                 if not put((entry, None)):
                     return
             put((None, StopIteration()))
-        except Exception as error:  # the other thread has to hear of it, whatever it is
+        except Exception as error:  # the other thread must get it, whatever it is
             put((None, error))
 
     thread = threading.Thread(target=read, name="read ahead", daemon=True)

@@ -1,4 +1,4 @@
-"""`ros2 run wm_tools play_bag`: plays a bag where `ros2 bag play` does not exist; see docs/replay.md and --help."""
+"""`ros2 run wm_tools play_bag`: plays a bag without `ros2 bag play`; see docs/replay.md and --help."""
 
 import sys
 import threading
@@ -31,15 +31,15 @@ from wm_tools.replay.recorded_time import RecordedTime
 
 _EXIT_FAILED = 1
 _LOOK_S = 0.05
-_SETTLE_S = 0.5  # discovery takes its time, each way and for each topic its own
+_SETTLE_S = 0.5  # discovery takes time, in each direction and for each topic
 _ACK_TIMEOUT_S = 1.0
-_NO_TIME_NS = 2**31 * NS_PER_S  # what builtin_interfaces/Time cannot hold any more
-_FIRST_PICTURES = 20  # of each camera, among which all cameras should have come
+_NO_TIME_NS = 2**31 * NS_PER_S  # the limit of builtin_interfaces/Time
+_FIRST_PICTURES = 20  # pictures per camera, within which all cameras should appear
 
 
 @dataclass
 class Played:
-    """What was played: messages, seconds it took, and the worst lateness [s]."""
+    """What was played: messages, duration [s], and the worst lateness [s]."""
 
     messages: int = 0
     took_s: float = 0.0
@@ -51,7 +51,7 @@ class Player:
     a signal."""
 
     def __init__(self, node: Node, bag: ReplayBag, options: PlayOptions, controls: Controls, stop: threading.Event):
-        """Make the publishers. Raises ReplayError where nothing can be played."""
+        """Create the publishers. Raises ReplayError if nothing can be played."""
         self._options = options
         self._bag = bag
         self._controls = controls
@@ -68,15 +68,15 @@ class Player:
 
     @property
     def topics(self) -> int:
-        """How many topics are played."""
+        """Number of topics played."""
         return len(self._chosen)
 
     def wait_for_subscribers(self) -> None:
-        """Wait until those that were asked for are there. Raises ReplayError when that takes too long."""
+        """Wait for the requested number of subscribers. Raises ReplayError on a timeout."""
         wanted = self._options.subscribers
         if not wanted:
             return
-        # Nobody need listen to all of a bag's cameras: one that is heard shows that the listeners are up.
+        # Not all of a bag's cameras need a subscriber: one with subscribers shows that they are up.
         topics = [name for name in self._chosen if self._bag.topics[name].kind in IMAGES] or self._chosen
         deadline_s = time.monotonic() + self._options.wait_s
         while not self._stop.wait(_LOOK_S):
@@ -91,7 +91,7 @@ class Player:
                 )
 
     def play(self) -> Played:
-        """Play once, or until it is stopped where it loops. Raises ReplayError for a bag that breaks off."""
+        """Play once, or with --loop until stopped. Raises ReplayError for a bag that breaks off."""
         played = Played()
         began_s = time.monotonic()
         while not self._stop.wait(self._options.delay_s):
@@ -109,7 +109,7 @@ class Player:
         before = played.messages
         for message, at_ns, note in read_ahead(self._selected(), self._stop):
             if pace is None:
-                # What was recorded before the first message of the played topics is silence that is kept.
+                # Time before the first message of the played topics is kept as silence.
                 tick_ns = round(self._options.start_offset_s * NS_PER_S)
                 pace = Pace(tick_ns, self._options.rate, time.monotonic)
             if note:
@@ -125,11 +125,11 @@ class Player:
                 self._controls.stepped()
                 self._tell("stepped to", at_ns)
         if played.messages == before and not self._stop.is_set():
-            raise ReplayError("there is no message in the part of the bag that is to be played")
+            raise ReplayError("there is no message in the part of the bag to play")
 
     def _find_step_topic(self) -> str | None:
-        """The camera whose picture comes last in a tick: with it, all that belongs to the tick was played. None
-        without a camera: then every message is a step."""
+        """The camera whose picture comes last in a tick: with it, the tick is complete. None without a camera: then
+        every message is a step."""
         own = tuple(f"/{leaf}" for leaf in OF_THE_PLANNER)
         cameras = [name for name in self._chosen if self._bag.topics[name].kind in IMAGES and not name.endswith(own)]
         seen: list[str] = []
@@ -141,8 +141,8 @@ class Player:
         return seen[-1] if seen else None
 
     def _selected(self) -> Iterator[tuple[Message, int, str | None]]:
-        """The messages of the chosen topics and of the chosen time: each with when it is played, counted from the bag's
-        beginning [ns], and with what is to be said before."""
+        """The messages of the chosen topics and time: each with its play time, counted from the start of the bag [ns],
+        and with a remark to print before."""
         first = next(iter(self._bag.messages(list(self._bag.topics))), None)
         if first is None:
             return
@@ -158,8 +158,7 @@ class Player:
                 yield message, recorded.at_ns, recorded.note
 
     def _tick_until(self, at_ns: int, recorded_ns: int, tick_ns: int, pace: Pace) -> int:
-        """Publish what /clock has to say until ``at_ns``, which was recorded at ``recorded_ns``; returns when it has to
-        say something next."""
+        """Publish /clock until ``at_ns``, which was recorded at ``recorded_ns``; returns when the next one is due."""
         if self._clock is None:
             return tick_ns
         while tick_ns <= at_ns and self._wait_until(tick_ns, pace):
@@ -170,7 +169,7 @@ class Player:
         return tick_ns
 
     def _wait_until(self, at_ns: int, pace: Pace) -> bool:
-        """Wait until what is played then is due, or asked for by a step; returns False when it was stopped."""
+        """Wait until a message is due, or requested by a step; returns False if stopped."""
         while not self._stop.is_set():
             if self._controls.paused:
                 if pace.halt():
@@ -181,7 +180,7 @@ class Player:
                 self._stop.wait(_LOOK_S)
                 continue
             if pace.go():
-                self._tell("goes on at", pace.recorded_ns)
+                self._tell("resumed at", pace.recorded_ns)
             left_s = pace.due_s(at_ns) - time.monotonic()
             if left_s <= 0.0:
                 return True
@@ -238,7 +237,7 @@ def _play(bag: ReplayBag, options: PlayOptions, stop: threading.Event) -> None:
 
 @contextmanager
 def _controlled(node: Node, controls: Controls, by_keys: bool) -> Iterator[None]:
-    """Services, in a thread of their own, and keys that pause and step."""
+    """Services, in a separate thread, and keys that pause and step."""
     offer_services(node, controls)
     executor = SingleThreadedExecutor()
     executor.add_node(node)

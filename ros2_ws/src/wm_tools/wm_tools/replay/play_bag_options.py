@@ -1,4 +1,4 @@
-"""What the user may ask of `play_bag`: the names and meanings of `ros2 bag play`, as far as ours has them."""
+"""Command-line options of `play_bag`: names and meanings are those of `ros2 bag play`."""
 
 import math
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from wm_tools.replay.controls import HELP
 
 CLOCK_TOPIC = "/clock"
 MAX_GAP_S = 60.0
-_CLOCK_HZ = 40  # of --clock without a number, as ros2 bag play has it
-_KEYBOARD = option(meaning=f"Leave the keyboard alone; otherwise, in a terminal, {HELP}.")
+_CLOCK_HZ = 40  # for --clock without a number, as in ros2 bag play
+_KEYBOARD = option(meaning=f"Ignore the keyboard; otherwise, in a terminal, {HELP}.")
 
 
 def _renaming(word: str) -> tuple[str, str]:
@@ -28,7 +28,7 @@ def _renaming(word: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class PlayOptions(BagRecovery):
-    """Plays a bag (mcap, sqlite3, ROS 1) as `ros2 bag play` does, with the same options.
+    """Plays a bag (mcap, sqlite3, ROS 1) like `ros2 bag play`, with the same options.
 
     Services: ~/pause (std_srvs/SetBool) and ~/step (std_srvs/Trigger). See docs/replay.md.
     """
@@ -36,15 +36,15 @@ class PlayOptions(BagRecovery):
     bag: Annotated[Path, tyro.conf.Positional, option("BAG")]
     """File or folder."""
     rate: Annotated[float, option("R", None, "-r")] = 1.0
-    """Recorded seconds in a second."""
+    """Recorded seconds per second."""
     start_offset_s: Annotated[float, option("S", "start-offset")] = 0.0
-    """Begin so long after the bag's beginning [s]."""
+    """Skip this much at the start of the bag [s]."""
     duration_s: Annotated[float | None, option("S", "playback-duration", "--duration", default="to its end")] = None
-    """Play so much of the recording [s]."""
+    """Play this much of the recording [s]."""
     delay_s: Annotated[float, option("S", "delay", "-d")] = 0.0
-    """Wait so long before every play [s]."""
+    """Wait this long before every pass [s]."""
     topics: Annotated[tuple[str, ...], option("TOPIC [TOPIC ...]", default="all")] = ()
-    """Play these only."""
+    """Play only these."""
     exclude: Annotated[tuple[str, ...], option("TOPIC [TOPIC ...]", "exclude-topics", "--exclude", default="none")] = ()
     """Do not play these."""
     renamed: Annotated[
@@ -52,18 +52,18 @@ class PlayOptions(BagRecovery):
     ] = ()
     """Play topics under other names."""
     clock_hz: Annotated[float, option("[HZ]", "clock", default=f"no clock; without a number {_CLOCK_HZ}")] = 0.0
-    """Publish the times of recording on /clock, so often in a second; a recorded /clock is then skipped."""
+    """Publish recorded time on /clock at this rate [Hz]; a recorded /clock is then skipped."""
     loop: Annotated[bool, option(None, None, "-l")] = False
-    """Begin again at the end, until it is interrupted."""
+    """Start again at the end, until interrupted."""
     start_paused: Annotated[bool, option(None, None, "-p")] = False
     """Begin paused."""
     disable_keyboard_controls: Annotated[bool, _KEYBOARD] = False
     subscribers: Annotated[int, option("N", "wait-for-subscribers")] = 0
-    """Begin when a camera topic (without cameras: any) has N subscribers; not of ros2 bag play."""
+    """Start when a camera topic (without cameras: any) has N subscribers; not in ros2 bag play."""
     wait_s: Annotated[float, option("S", "wait-timeout")] = 60.0
-    """Give up when they are not there by then [s]; not of ros2 bag play."""
+    """Give up waiting for subscribers after this time [s]; not in ros2 bag play."""
     max_gap_s: Annotated[float, option("S", "max-gap")] = MAX_GAP_S
-    """Skip it where nothing was recorded for longer [s], and say so; 0: skip nothing; not of ros2 bag play."""
+    """Skip gaps in the recording that are longer [s], and report them; 0: skip none; not in ros2 bag play."""
 
     def __post_init__(self):
         for name, number, positive in (
@@ -85,21 +85,21 @@ class PlayOptions(BagRecovery):
         return dict(self.renamed)
 
     def chosen(self, there: Iterable[str]) -> list[str]:
-        """Which of the bag's topics to play. Raises ReplayError where nothing is left or a name is not there."""
+        """Which of the bag's topics to play. Raises ReplayError if none is left or a name is unknown."""
         there = list(there)
         unknown = [name for name in self.topics if name not in there]
         if unknown:
             raise ReplayError(f"the bag has no topic {', '.join(unknown)} to play; it has {', '.join(there)}")
         chosen = [name for name in there if (not self.topics or name in self.topics) and name not in self.exclude]
         if self.clock_hz and CLOCK_TOPIC in chosen:
-            chosen.remove(CLOCK_TOPIC)  # two clocks would contradict each other
+            chosen.remove(CLOCK_TOPIC)  # two clocks would conflict
         if not chosen:
             raise ReplayError(f"no topic is left to play; the bag has {', '.join(there) or 'none'}")
         return chosen
 
 
 def parse_options(words: list[str]) -> PlayOptions:
-    """Read the command line, in which --clock need not have a number."""
+    """Parse the command line, in which --clock need not have a number."""
     words = list(words)
     for index, (word, following) in enumerate(zip(words, [*words[1:], ""], strict=True)):
         if word == "--clock" and not following.replace(".", "", 1).isdecimal():
@@ -108,9 +108,9 @@ def parse_options(words: list[str]) -> PlayOptions:
 
 
 def split_arguments(words: list[str]) -> tuple[list[str], list[str]]:
-    """Our own words, and those between --ros-args and -- for ROS.
+    """Our own arguments, and those between --ros-args and -- for ROS.
 
-    rclpy's own way would take every A:=B for ROS's, also that of --remap.
+    rclpy itself would treat every A:=B as a ROS argument, also that of --remap.
     """
     ours, ros, to_ros = [], [], False
     for word in words:

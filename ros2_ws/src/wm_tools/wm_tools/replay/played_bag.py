@@ -1,4 +1,4 @@
-"""What the monitor has to know of a bag: whether the planner can be driven by it, and its frames."""
+"""What the monitor needs to know about a bag: whether it can drive the planner, and its frames."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _TYPES = {"raw": ("sensor_msgs/msg/Image", ""), "compressed": ("sensor_msgs/msg/
 
 
 def planner_topics(manifest: BundleManifest, config: PlannerConfig) -> list[str]:
-    """The topics that the planner hears its cameras on. Raises ConfigError."""
+    """The planner's camera topics. Raises ConfigError."""
     names = image_topics(config, [camera.name for camera in manifest.image.cameras], manifest.control_period_s)
     return [name + _TYPES[config.image_transport][1] for name in names]
 
@@ -25,15 +25,15 @@ def planner_topics(manifest: BundleManifest, config: PlannerConfig) -> list[str]
 def camera_topics(
     bag: Path, manifest: BundleManifest, config: PlannerConfig, recover: bool = False
 ) -> list[PlayedTopic]:
-    """The bag's topics that the planner hears its cameras on; ``recover``: of a damaged bag, what is left.
+    """The planner's camera topics, which the bag must have; ``recover``: of a damaged bag, what is left.
 
-    Raises ReplayError where one is missing, of another type, or of another size than the planner expects.
+    Raises ReplayError if one is missing or has another type or size than the planner expects.
     """
     kind = _TYPES[config.image_transport][0]
     with open_replay(bag, recover) as played:
         if META_TOPIC in played.topics and not config.preprocessed_images:
             raise ReplayError(
-                f"{bag} is an episode of to_bag, its pictures are at the model's size: replay it with "
+                f"{bag} is an episode from to_bag with pictures at the model's size: replay it with "
                 f"preprocessed_images=true among the planner's parameters"
             )
         found = []
@@ -55,8 +55,7 @@ def camera_topics(
 
 
 def check_gaps(bag: Path, topics: list[str], max_gap_s: float, recover: bool = False) -> None:
-    """Refuse a bag for a player that waits for every time of recording. ``max_gap_s``: 0 for any gap. Raises
-    ReplayError."""
+    """Refuse a bag that a player without gap skipping cannot play. ``max_gap_s``: 0 for any gap. Raises ReplayError."""
     if not max_gap_s:
         return
     with open_replay(bag, recover) as played:
@@ -65,11 +64,11 @@ def check_gaps(bag: Path, topics: list[str], max_gap_s: float, recover: bool = F
             recorded = recorded or RecordedTime(message.log_ns, max_gap_s)
             recorded.go_to(message.log_ns)
             if recorded.skipped:
-                raise ReplayError(f"{bag}: {recorded.note}; `ros2 bag play` would stand still there: take player:=own")
+                raise ReplayError(f"{bag}: {recorded.note}; `ros2 bag play` would stall there: use player:=own")
 
 
 def played_moments(bag: Path, cameras: list[PlayedTopic], config: PlannerConfig, recover: bool = False) -> list[Moment]:
-    """The frames of the bag, in the order of recording. Raises ReplayError."""
+    """The frames of the bag, in recorded order. Raises ReplayError."""
     tolerance_ns = int(config.camera_tolerance_ms * 1e-3 * NS_PER_S) if len(cameras) > 1 else -1
     with open_replay(bag, recover) as played:
         try:

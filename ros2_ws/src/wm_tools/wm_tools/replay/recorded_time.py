@@ -1,34 +1,34 @@
-"""Times of recording as a player takes them: counted from the bag's beginning, without what nobody would wait for.
+"""Recorded times for a player: counted from the start of the bag, without excessive gaps.
 
-Clocks are set right while a bag is recorded, some recorders begin at time 0, and damaged numbers are far ahead: in the
-recorded times there are gaps of years, and steps back.
+Clocks are corrected during a recording, some recorders begin at time 0, and damaged numbers are far ahead: recorded
+times have gaps of years, and steps back.
 """
 
 from wm_bundle.times import NS_PER_S
 from wm_evaluation.wording import spell_duration
 
-_BACK_NS = NS_PER_S  # a smaller step back is the disorder of threads that write
+_BACK_NS = NS_PER_S  # a smaller step back is the disorder of writing threads
 _DAY_NS = 86_400 * NS_PER_S
-_TOLD_NS = 5 * NS_PER_S  # a silence is said from here on, as somebody may wonder
+_TOLD_NS = 5 * NS_PER_S  # silences from this length on are reported
 
 
 class RecordedTime:
-    """Where in a recording a message is [ns], from the times of recording in the order of the bag."""
+    """The position of a message in a recording [ns], from the recorded times in the order of the bag."""
 
     def __init__(self, first_ns: int, max_gap_s: float):
-        """``first_ns``: when the bag's first message was recorded. ``max_gap_s``: a longer silence is skipped; 0:
-        none is."""
+        """``first_ns``: when the bag's first message was recorded. ``max_gap_s``: longer silences are skipped; 0:
+        none."""
         self._newest_ns = first_ns
         self._max_gap_ns = round(max_gap_s * NS_PER_S)
         self.at_ns = 0
-        """Of the latest message, without what was skipped."""
+        """Position of the latest message, without skipped gaps."""
         self.note: str | None = None
-        """What is to be said before the latest message is played."""
+        """Remark to print before the latest message is played."""
         self.skipped = False
-        """Whether what lies before the latest message is not waited for."""
+        """Whether the gap before the latest message is skipped."""
 
     def go_to(self, recorded_ns: int) -> None:
-        """The next message was recorded then."""
+        """Add the recorded time of the next message."""
         step_ns = recorded_ns - self._newest_ns
         where = f"at {self.at_ns / NS_PER_S:.2f} s"
         self.note = None

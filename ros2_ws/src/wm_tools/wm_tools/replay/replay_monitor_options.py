@@ -1,4 +1,4 @@
-"""What the replay monitor is given, checked before anything starts."""
+"""Command-line options of the replay monitor, checked before anything starts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,20 +30,19 @@ class MonitorOptions(BagRecovery):
     output: Annotated[Path, option("DIR")]
     """Folder for replay.json, replay.jsonl, report.html."""
     rate: Annotated[float, option("R")] = 1.0
-    """Rate that the bag is played at, for the report; the player keeps it."""
+    """Rate at which the bag is played, for the report."""
     role_name: Annotated[str, option("NAME")] = "ego_vehicle"
     """The car's name in its topics."""
     parameters: PlannerParameters = ()
-    """Parameters that the planner was started with."""
+    """Parameters with which the planner was started."""
     thresholds: Thresholds = ()
-    """What must hold, as 'dropped<1'; docs/replay.md has the names."""
-    evaluation: Annotated[Path | None, option("DIR", default="evaluate_bag is run when the bag is over")] = None
+    """What must hold, such as 'dropped<1'; docs/replay.md has the names."""
+    evaluation: Annotated[Path | None, option("DIR", default="evaluate_bag runs when the bag is over")] = None
     """Folder of an evaluation of this bag with this bundle."""
     wait_for_planner: bool = False
-    """Only wait until the planner is active and the monitor listens, and end."""
-    refuse_gaps_s: Annotated[float, option("S", "refuse-gaps", default="any silence is taken")] = 0.0
-    """With --wait-for-planner: refuse a bag in which nothing was recorded for longer [s], as a player that waits for it
-    stands still."""
+    """Only wait until the planner is active and the monitor listens, then exit."""
+    refuse_gaps_s: Annotated[float, option("S", "refuse-gaps", default="any gap is accepted")] = 0.0
+    """With --wait-for-planner: refuse a bag with a longer gap in the recording [s], at which a player would stall."""
 
     def __post_init__(self):
         check_thresholds(self.thresholds)

@@ -24,21 +24,21 @@ _WITHOUT_DIGITS = str.maketrans("", "", "0123456789.")
 _PERCENTILES = ("p50", "p95", "p99", "max")
 
 FIGURES = {
-    "dropped": "frames of the bag that no command answered",
+    "dropped": "frames of the bag without an answering command",
     "dropped_share": "their share of all frames",
     **{
-        f"latency_ms.{name}": "from the arrival of a picture to that of its command, both seen by one other process"
+        f"latency_ms.{name}": "from the arrival of a picture to that of its command, both at the monitor"
         for name in _PERCENTILES
     },
     **{
-        f"planner_latency_ms.{name}": "from a picture's receipt to its command's publication, as the planner says"
+        f"planner_latency_ms.{name}": "from a picture's receipt to its command's publication, says the planner"
         for name in _PERCENTILES
     },
-    "deadline_misses": "commands that were later than the planner's deadline",
+    "deadline_misses": "commands later than the planner's deadline",
     "deadline_miss_share": "their share of all commands",
     "driving_share": "answered frames in the mode DRIVING",
     "braking_share": "answered frames in the mode BRAKING",
-    "unasked_brakes": "brakes while the bag played that no picture asked for",
+    "unasked_brakes": "brakes while the bag played that answer no picture",
     "agreement.share": f"commands that differ by at most {WITHIN} from those of the evaluation in one process",
     "agreement.mean_difference": "mean absolute difference from them, over steer, throttle and brake",
     "agreement.modes": "frames with the same mode as in that evaluation",
@@ -47,8 +47,8 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Replay:
-    """What a replay was and what it found. ``bag`` was played at ``rate``; ``evaluation`` is the folder of the
-    evaluation that the commands are compared with."""
+    """A replay and its results. ``bag`` was played at ``rate``; ``evaluation`` is the folder of the evaluation to
+    compare with."""
 
     bag: str
     bundle: str
@@ -66,36 +66,37 @@ class Replay:
 
     @property
     def statuses(self) -> list[Status]:
-        """Of the answered frames, as far as they came."""
+        """Statuses of the answered frames, as far as received."""
         return [frame.status for frame in self.answered if frame.status is not None]
 
     @property
     def modes(self) -> Counter:
-        """How often each mode, in lower case."""
+        """Number of frames by mode, in lower case."""
         return Counter(status.mode.name.lower() for status in self.statuses)
 
     @property
     def reasons(self) -> Counter:
-        """How often each reason for another mode than DRIVING; those that differ in numbers only are one, the first."""
+        """Number of frames by reason for a mode other than DRIVING; reasons that differ only in numbers count as the
+        first one."""
         first: dict[str, str] = {}
         reasons = [status.reason for status in self.statuses if status.reason]
         return Counter(first.setdefault(reason.translate(_WITHOUT_DIGITS), reason) for reason in reasons)
 
     @property
     def latencies_ms(self) -> list[float]:
-        """From picture to command, of every frame that was seen and answered."""
+        """From picture to command, for every frame that was received and answered."""
         return [frame.latency_ms for frame in self.frames if frame.latency_ms is not None]
 
 
 def check_thresholds(thresholds: Sequence[Threshold]) -> None:
-    """Raise ReplayError for a threshold over a figure that does not exist."""
+    """Raise ReplayError for a threshold on a figure that does not exist."""
     for threshold in thresholds:
         if threshold.name not in FIGURES:
             raise ReplayError(f"--threshold: there is no figure '{threshold.name}'; there are {', '.join(FIGURES)}")
 
 
 def figures(replay: Replay) -> dict[str, float]:
-    """Every figure of FIGURES; NaN where it is not known."""
+    """Every figure of FIGURES; NaN if unknown."""
     agreement, statuses = replay.agreement, replay.statuses
     dropped = len(replay.frames) - len(replay.answered)
     misses = sum(status.deadline_missed for status in statuses)
@@ -165,7 +166,7 @@ def document(replay: Replay, judged: Sequence[Verdict]) -> dict:
 
 
 def longest_drop(frames: Sequence[Frame]) -> int:
-    """Most frames in a row without an answer."""
+    """Largest number of consecutive frames without an answer."""
     longest = current = 0
     for frame in frames:
         current = current + 1 if frame.command is None else 0
@@ -174,7 +175,7 @@ def longest_drop(frames: Sequence[Frame]) -> int:
 
 
 def write(folder: Path, replay: Replay, judged: Sequence[Verdict]) -> None:
-    """Write replay.json and, a line for each frame, replay.jsonl. Raises OSError."""
+    """Write replay.json, and replay.jsonl with a line per frame. Raises OSError."""
     write_json(folder / "replay.json", document(replay, judged))
     write_text(
         folder / "replay.jsonl", "".join(json.dumps(without_nan(_line(frame))) + "\n" for frame in replay.frames)

@@ -1,4 +1,4 @@
-"""What the replay monitor waits for: a planner that is active, the end of the bag, a planner at rest."""
+"""What the replay monitor waits for: an active planner, the end of the bag, the planner's deactivation."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from wm_tools.common.errors import ReplayError
 MONITOR = "wm_replay_monitor"
 _PLANNER = "wm_planner"
 PLANNER_WAIT_S = 180.0  # for it to load its bundle on a busy machine
-_DISCOVERY_S = 5.0  # for a live camera to be seen, which must not be missed: nearly 3 s were measured
+_DISCOVERY_S = 5.0  # to discover a live camera, which must not be missed: nearly 3 s were measured
 _REST_WAIT_S = 10.0  # for the planner to be deactivated
 
 
@@ -24,8 +24,8 @@ class Stopped(Exception):
 
 
 class Spinning:
-    """Spins a node while something is waited for, until a signal is in ``signals``. Use it as a context manager, which
-    destroys the node at its end."""
+    """Spins a node while waiting, until a signal is in ``signals``. Use it as a context manager, which destroys the
+    node at its end."""
 
     def __init__(self, node: Node, signals: list[int]):
         self._node = node
@@ -41,7 +41,7 @@ class Spinning:
         self._node.destroy_node()
 
     def once(self) -> None:
-        """For a moment. Raises Stopped."""
+        """Spin for a moment. Raises Stopped."""
         self._executor.spin_once(timeout_sec=0.1)
         if self._signals:
             raise Stopped
@@ -53,7 +53,7 @@ class Spinning:
             self.once()
 
     def until(self, holds: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
-        """Raises ReplayError with ``otherwise`` where it does not hold in time, Stopped."""
+        """Spin until the condition holds. Raises ReplayError with ``otherwise`` on a timeout, Stopped."""
         deadline_s = time.monotonic() + timeout_s
         while not holds():
             if time.monotonic() > deadline_s:
@@ -62,11 +62,11 @@ class Spinning:
 
 
 def wait_for_planner(cameras: list[str], signals: list[int]) -> None:
-    """Return when the planner is active and the monitor listens. Raises ReplayError, also where a camera is live."""
+    """Return when the planner is active and the monitor listens. Raises ReplayError, also if a camera is live."""
     with Spinning(node := _node("wm_replay_gate"), signals) as spinning:
         client = node.create_client(GetState, f"/{_PLANNER}/get_state")
         spinning.until(client.service_is_ready, PLANNER_WAIT_S, "the planner did not come up")
-        # It answers services only when its configuration is done.
+        # It answers services only once it is configured.
         future = client.call_async(GetState.Request())
         spinning.until(future.done, PLANNER_WAIT_S, "the planner does not answer")
         state = future.result().current_state
@@ -81,8 +81,8 @@ def wait_for_planner(cameras: list[str], signals: list[int]) -> None:
                 return
             spinning.once()
         raise ReplayError(
-            f"somebody publishes on {', '.join(live)} already: a replay beside a live camera would "
-            f"drive its vehicle from a recording; end it, or use another ROS_DOMAIN_ID"
+            f"{', '.join(live)} already has a publisher: a replay beside a live camera would "
+            f"drive its vehicle from a recording; stop the camera, or use another ROS_DOMAIN_ID"
         )
 
 
@@ -97,12 +97,12 @@ def _monitored(node: Node, topic: str) -> bool:
 
 
 def let_planner_rest(signals: list[int]) -> None:
-    """Deactivate the planner, whose part is done: it would warn of the silence, and take time from the evaluation."""
+    """Deactivate the planner, which has finished: it would warn of the silence, and slow down the evaluation."""
     with Spinning(node := _node("wm_replay_end"), signals) as spinning:
         client = node.create_client(ChangeState, f"/{_PLANNER}/change_state")
         try:
             spinning.until(client.service_is_ready, _REST_WAIT_S, "no planner to deactivate")
             request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
             spinning.until(client.call_async(request).done, _REST_WAIT_S, "no answer to the deactivation")
-        except ReplayError as error:  # all that it was to answer is answered
+        except ReplayError as error:  # everything to answer is answered
             print(f"replay_monitor: {error}", flush=True)

@@ -1,1 +1,1 @@
-"""`verify_bundle`: does a bundle say here what it says on the processor, and is it fast enough?"""
+"""`verify_bundle`: does a bundle compute the same here as on the CPU, and is it fast enough?"""

@@ -17,7 +17,7 @@ CODES = {ParityError: FAILED, ProviderError: NO_PROVIDER, VerificationError: USA
 
 
 def main() -> int:
-    """Verify, report, and return the exit code, see --help."""
+    """Verify, report, and return the exit code (see --help)."""
     options = parse(VerifyOptions, "ros2 run wm_tools verify_bundle", own_words("verify_bundle"))
     return run("verify_bundle", lambda: _verify(options), CODES, "nothing is written", options.output)
 
@@ -34,7 +34,7 @@ def _verify(options: VerifyOptions) -> int:
 
 
 def _judge(verification: Verification) -> int:
-    """Say what holds; the exit code."""
+    """Print what holds; returns the exit code."""
     for verdict in verification.verdicts:
         if not verdict.holds:
             one = verdict.difference

@@ -34,9 +34,9 @@ def measure(
     candidates: int,
     advance: Callable[[int], None] = lambda frames: None,
 ) -> list[Latency]:
-    """Time ``calls`` frames after a warm-up; ``advance`` hears of each.
+    """Time ``calls`` frames after a warm-up; ``advance`` is called for each.
 
-    Each frame: every function of the engine by itself, with the copies to and from a GPU; then a whole frame of the
+    Per frame: each function of the engine separately, with the copies to and from a GPU; then a complete frame of the
     planner, from the picture at the model's size to the checked command. Raises EngineError, PlanError.
     """
     engine, times = side.engine, {}

@@ -1,4 +1,4 @@
-"""The recorded frames that a bundle is verified on; without any, wm_evaluation.imagined_frames makes some."""
+"""The recorded frames to verify a bundle on; without any, wm_evaluation.imagined_frames makes some."""
 
 import itertools
 from collections.abc import Iterator

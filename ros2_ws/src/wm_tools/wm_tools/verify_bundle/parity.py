@@ -1,4 +1,4 @@
-"""Two runs of a bundle over the same frames, and how far their outputs are apart.
+"""Two runs of a bundle over the same frames, and the differences of their outputs.
 
 Shapes: T frames, N candidates, H horizon, F belief features.
 """
@@ -17,8 +17,8 @@ from wm_planner.engine.imagined import Imagined
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.scoring import imagined_returns
 
-PATIENCE_S = 1e6  # nothing is late: the whole search is compared
-PICTURE_LEVELS = 1.0  # of 255: what lies on the edge between two levels may be rounded either way
+PATIENCE_S = 1e6  # nothing is late: the complete search is compared
+PICTURE_LEVELS = 1.0  # of 255: a value between two levels may be rounded either way
 _HEADS = {
     "reward": "reward",
     "continues": "continue",
@@ -30,9 +30,9 @@ _HEADS = {
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one output is apart, over all its numbers in all frames; NaN where one was not finite.
+    """The difference of one output, over all its numbers in all frames; NaN if one was not finite.
 
-    ``measured`` is the one of ``largest``, ``p999`` and ``p99`` that is held against the tolerance.
+    ``measured`` is the one of ``largest``, ``p999`` and ``p99`` that is compared with the tolerance.
     """
 
     output: str
@@ -43,19 +43,19 @@ class Difference:
 
     @property
     def value(self) -> float:
-        """The one that counts."""
+        """The value to compare with the tolerance."""
         return getattr(self, self.measured)
 
 
 class ParityRun:
-    """Feeds the same frames to both; each goes on from its own beliefs, as it would when driving."""
+    """Feeds the same frames to both; each continues from its own beliefs, as when driving."""
 
     def __init__(self, reference: Parts, candidate: Parts, seed: int):
         """``seed`` of the plans that both imagine."""
         self._sides = reference, candidate
         self._random = np.random.default_rng(seed)
         self._noted: dict[str, list[np.ndarray]] = defaultdict(list)
-        self._levels = np.zeros(256, np.int64)  # how often the pictures differ by so many
+        self._levels = np.zeros(256, np.int64)  # counts of picture differences, by size
         self._return_sizes: list[float] = []
         self._same_best: list[bool] = []
 
@@ -70,7 +70,7 @@ class ParityRun:
                 self._compare_plans(beliefs)
 
     def differences(self) -> list[Difference]:
-        """What was found, in the order of a frame."""
+        """The differences, in the order of computation."""
         rows = [
             _difference(name, parts, "largest" if name == "belief" else "p999")
             for name, parts in self._noted.items()
@@ -83,7 +83,7 @@ class ParityRun:
 
     @property
     def same_best(self) -> float:
-        """The share of frames in which both like the same of the plans best."""
+        """Share of frames in which both score the same plan best."""
         return float(np.mean(self._same_best))
 
     def _compare_plans(self, beliefs: list[np.ndarray]) -> None:
@@ -110,7 +110,7 @@ class ParityRun:
         self._compare_choices(plans, imagined)
 
     def _compare_choices(self, plans: np.ndarray, imagined: list[Imagined]) -> None:
-        """Which of the plans each likes, and what its planner would do, with the same random numbers."""
+        """Compare the best plan and the planner's command, with the same random numbers."""
         returns = [
             imagined_returns(one, side.engine.manifest.discount)
             for one, side in zip(imagined, self._sides, strict=True)
@@ -126,7 +126,7 @@ class ParityRun:
         self._noted[name].append(relative_difference(expected, found).ravel())
 
     def _picture(self) -> Difference:
-        """From the counts: the pictures themselves would fill the memory."""
+        """From counts: keeping the pictures would fill the memory."""
         reached = np.cumsum(self._levels) / self._levels.sum()
         largest = float(np.flatnonzero(self._levels)[-1])
         p999, p99 = (float(np.searchsorted(reached, share)) for share in (0.999, 0.99))
@@ -134,7 +134,7 @@ class ParityRun:
 
 
 def observe(side: Parts, frame: Observation, number: int) -> float:
-    """Let a planner take in the frame of that number; the surprise [nats]. Raises EngineError."""
+    """Feed the frame of that number to a planner; returns the surprise [nats]. Raises EngineError."""
     planner = side.planner
     if frame.is_first:
         planner.reset()
@@ -143,7 +143,7 @@ def observe(side: Parts, frame: Observation, number: int) -> float:
 
 
 def plan_now(side: Parts) -> Plan:
-    """What a planner would do now, with all the time it wants. Raises EngineError, PlanError."""
+    """The command of a planner without a deadline. Raises EngineError, PlanError."""
     return side.planner.plan(time.monotonic() + PATIENCE_S)
 
 

@@ -19,7 +19,7 @@ def write_result(folder: Path, verification: Verification) -> None:
 
 
 def result_of(verification: Verification) -> dict:
-    """All of result.json."""
+    """The content of result.json."""
     options = verification.options
     return {
         "format_version": FORMAT_VERSION,

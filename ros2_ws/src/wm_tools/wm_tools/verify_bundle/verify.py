@@ -1,4 +1,4 @@
-"""A verification from its options: both sides opened, the frames, the differences, the times and the verdict."""
+"""A verification from its options: loads both sides, compares them over the frames, times them, and judges."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ from wm_tools.verify_bundle.verify_bundle_options import EXACT, VerifyOptions
 
 @dataclass(frozen=True)
 class Verdict:
-    """A difference and the ``tolerance`` that it has to keep, None where it is only shown."""
+    """A difference and its ``tolerance``, None if it is only shown."""
 
     difference: Difference
     tolerance: float | None
 
     @property
     def holds(self) -> bool:
-        """False also for what is not finite."""
+        """False also if it is not finite."""
         return self.tolerance is None or self.difference.value <= self.tolerance
 
 
 @dataclass(frozen=True)
 class Verification:
-    """All that was found."""
+    """The results."""
 
     options: VerifyOptions
     manifest: BundleManifest
@@ -53,26 +53,26 @@ class Verification:
 
     @property
     def parity(self) -> bool:
-        """Whether every difference keeps its tolerance, and the bundle's self-check holds, where it carries one."""
+        """Whether every difference is within its tolerance, and the bundle's self-check holds, if it has one."""
         checked = self.self_check is None or not self.self_check.failed
         return checked and all(verdict.holds for verdict in self.verdicts)
 
     @property
     def frame(self) -> Latency:
-        """The times of a whole frame."""
+        """The times of a complete frame."""
         return next(latency for latency in self.latencies if latency.call == WHOLE)
 
     @property
     def in_time(self) -> bool:
-        """Whether all but one in a hundred whole frames fit the control period."""
+        """Whether 99 % of the complete frames fit in the control period."""
         return self.frame.p99_ms <= 1000.0 * self.manifest.control_period_s
 
 
 def verify(options: VerifyOptions, progress: ProgressBar) -> Verification:
-    """Verify; ``progress`` also says the lines of the engine on the provider.
+    """Verify; ``progress`` also shows the messages of the engine on the provider.
 
-    Raises VerificationError: ProviderError where the provider does not run the bundle, ParityError where a frame gives
-    no numbers.
+    Raises VerificationError: ProviderError if the provider cannot run the bundle, ParityError if an output is not
+    finite.
     """
     raw = _checked_manifests(options)
     reference = _opened_reference(options)
@@ -106,7 +106,7 @@ def verify(options: VerifyOptions, progress: ProgressBar) -> Verification:
 
 
 def _checked_manifests(options: VerifyOptions) -> BundleManifest:
-    """The bundle's own manifest. Raises VerificationError where the reference is no bundle of the same form."""
+    """The bundle's own manifest. Raises VerificationError if the reference is not a bundle of the same form."""
     try:
         bundle = load_bundle(options.bundle).manifest
         reference = bundle if options.reference is None else load_bundle(options.reference).manifest
@@ -117,7 +117,7 @@ def _checked_manifests(options: VerifyOptions) -> BundleManifest:
         if expected != found:
             raise VerificationError(
                 f"--reference: expected a bundle with the same {name} as {bundle.model_id}, {expected}, found {found}: "
-                f"take another export of the same model"
+                f"use another export of the same model"
             )
     return bundle
 
@@ -131,7 +131,7 @@ def _opened_reference(options: VerifyOptions) -> Parts:
 
 def _opened_candidate(options: VerifyOptions, log: Callable[[str], None]) -> Parts:
     try:
-        return build(options.config(), log, enforce=False)  # what fails is reported with the rest
+        return build(options.config(), log, enforce=False)  # a failure is reported with the rest
     except ConfigError as error:
         raise VerificationError(str(error)) from error
     except EngineError as error:
@@ -160,8 +160,8 @@ def _judged(
 ) -> list[Verdict]:
     """Each difference with its tolerance.
 
-    Where the precision is not the reference's, only what is driven counts, unless --tolerance says otherwise: the other
-    numbers come of another arithmetic.
+    If the precision is not the reference's, only returns and commands are judged, unless --tolerance says otherwise:
+    the other numbers differ because of the arithmetic.
     """
     precisions = [one.provenance.get("precision", "float32") for one in (manifest, reference)]
     reduced = options.fp16 or precisions[0] != precisions[1]

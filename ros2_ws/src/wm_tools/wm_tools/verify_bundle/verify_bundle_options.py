@@ -1,4 +1,4 @@
-"""What the user may ask of `verify_bundle`, checked before anything starts."""
+"""Command-line options of `verify_bundle`, checked before anything starts."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from wm_planner.launching.assignments import Assignment
 
 from wm_tools.common.shared_options import Resample, planner_parameters, require_each_once, require_folder
 
-# Planner parameters that a verification decides, or has an option of its own for.
+# Planner parameters that a verification sets, or has separate options for.
 DECIDED = ("bundle", "provider", "fp16", "candidates", "threads", "seed", "proposal_policy")
-EXACT = 1e-4  # export's tolerance of float32
+EXACT = 1e-4  # export's tolerance for float32
 _TOLERANCE = (
     f"{EXACT:g}; with --fp16, or an int8 bundle against another reference, none: the returns and commands are judged"
 )
@@ -23,9 +23,9 @@ _TOLERANCE = (
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """Runs a bundle on a provider of this machine and on the processor with one thread; shows how far their
-    outputs are apart, how long every call takes, and whether a complete frame fits the bundle's control period. Builds
-    TensorRT's engines, which later starts of the planner find. See docs/gpu.md.
+    """Runs a bundle on a provider of this machine and on the CPU with one thread; shows how much their outputs differ,
+    how long every call takes, and whether a complete frame fits the bundle's control period. Builds TensorRT engines,
+    which later starts of the planner reuse. See docs/gpu.md.
 
     Exit code: 0 when parity and deadline hold; 1 when one does not; 2 for wrong usage, a bundle or recording that
     cannot be used; 3 for a provider that is not available.
@@ -38,7 +38,7 @@ class VerifyOptions:
     fp16: bool = False
     """Let TensorRT compute in half precision."""
     reference: Annotated[Path | None, option("DIR", default="the same")] = None
-    """Bundle that the processor runs, such as the float32 export of an int8 one."""
+    """Bundle to run on the CPU, such as the float32 export of an int8 one."""
     data: Annotated[Path | None, option("PATH", default="frames that the model imagines")] = None
     """Recorded frames: a bag, a folder of bags, an episode (.npz) or a folder of episodes."""
     reading: BagReading = BagReading()
@@ -46,21 +46,22 @@ class VerifyOptions:
     frames: Annotated[int, option("N")] = 500
     """Frames to compare."""
     candidates: Annotated[int, option("N")] = PlannerConfig.candidates
-    """Plans imagined at once, as the planner's parameter."""
+    """Plans imagined at once, like the planner's parameter."""
     threads: Annotated[int, option("T")] = PlannerConfig.threads
-    """Threads of the provider; the reference has one."""
+    """Threads of the provider; the reference uses one."""
     calls: Annotated[int, option("N")] = 300
     """Frames to time, after a warm-up."""
     parameters: Annotated[tuple[Assignment, ...], planner_parameters(DECIDED), option(name="set", default="none")] = ()
     """Other parameters of the planner node, such as iterations=1 or engine_cache=off."""
     tolerance: Annotated[float | None, option("X", default=_TOLERANCE)] = None
-    """Largest difference of belief, surprise, reward, continue, value, and the actor's plan, relative above 1."""
+    """Largest difference of belief, surprise, reward, continue, value, and the actor's plan; relative for values above
+    1."""
     return_tolerance: Annotated[float, option("X")] = 0.1
-    """Largest difference of an imagined return, over the typical return."""
+    """Largest difference of an imagined return, relative to the typical return."""
     action_tolerance: Annotated[float, option("X")] = 0.05
     """Largest difference of the command chosen, in steer or longitudinal [of -1..1]."""
     seed: Annotated[int, option("N")] = 0
-    """Seed of plans, search and imagined frames."""
+    """Seed for plans, search and imagined frames."""
     output: Annotated[Path | None, option("DIR", default="none")] = None
     """Folder to write result.json to."""
 
@@ -76,7 +77,7 @@ class VerifyOptions:
             raise ValueError(f"--fp16 is TensorRT's: expected --provider tensorrt or auto, found {self.provider}")
         given = [f"--{name.replace('_', '-')}" for name in (*self.reading.given(), *["resample"] * self.resample)]
         if self.data is None and given:
-            raise ValueError(f"{', '.join(given)}: how to read a recording: expected --data as well")
+            raise ValueError(f"{', '.join(given)}: options for reading a recording: expected --data as well")
         require_each_once(self.parameters)
         require_folder(self.output)
         try:

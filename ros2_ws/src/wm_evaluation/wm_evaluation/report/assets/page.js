@@ -10,7 +10,7 @@
   // A copy of a figure in which every colour of the light theme is the dark theme's.
   function recoloured(value) {
     if (typeof value === "string") {
-      if (value.length > 40) return value; // no colour: text, or numbers in base64
+      if (value.length > 40) return value; // not a colour: text, or numbers in base64
       if (byHex.has(value)) return byHex.get(value);
       const found = /^rgba\((\d+,\d+,\d+),([\d.e-]+)\)$/.exec(value);
       return found && byNumbers.has(found[1]) ? `rgba(${byNumbers.get(found[1])},${found[2]})` : value;
@@ -22,7 +22,7 @@
     return value;
   }
 
-  // Plotly lies in the page as gzip in base64; this runs it, once.
+  // Plotly is in the page as gzip in base64; this runs it once.
   async function openPlotly() {
     if (typeof DecompressionStream === "undefined") {
       throw new Error("this browser is too old for the charts: Chromium 80, Firefox 113 or Safari 16.4 can show them");
@@ -39,9 +39,9 @@
 
   const charts = [...document.querySelectorAll(".chart")];
   const figures = new Map(charts.map((chart) => [chart, JSON.parse(chart.querySelector("script").textContent)]));
-  const touch = matchMedia("(pointer: coarse)").matches; // there a finger on a chart scrolls the page
+  const touch = matchMedia("(pointer: coarse)").matches; // where a finger on a chart scrolls the page
   const config = {
-    // Named one by one: among plotly's own is one that sends the chart to its maker's server.
+    // Listed one by one: one of plotly's defaults uploads the chart to plotly's server.
     modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
     showSendToCloud: false, plotlyServerURL: "",
     displaylogo: false, displayModeBar: touch ? false : "hover", responsive: false,
@@ -68,18 +68,18 @@
     chart.textContent = `The chart cannot be drawn: ${error.message}`;
   }
 
-  // One chart after the other, in the order in which they come into sight; the page can be used meanwhile.
+  // One chart after another, in the order in which they scroll into view; the page stays responsive.
   let queue = Promise.resolve();
   const opened = charts.length ? openPlotly() : Promise.resolve();
-  opened.catch(() => {}); // every chart says so itself
+  opened.catch(() => {}); // every chart reports it
   const widths = new Map();
   const observer = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => {
-    if (contentRect.width < 1 || widths.get(target) === contentRect.width) return; // folded away, or as it was
+    if (contentRect.width < 1 || widths.get(target) === contentRect.width) return; // folded, or unchanged
     widths.set(target, contentRect.width);
     queue = queue.then(async () => {
       await opened;
       await new Promise((resume) => setTimeout(resume));
-      if (!target.offsetWidth) widths.delete(target); // a script has hidden it meanwhile
+      if (!target.offsetWidth) widths.delete(target); // hidden by a script meanwhile
       else if (target.dataset.state !== "drawn") await draw(target);
       else await Plotly.Plots.resize(target);
     });

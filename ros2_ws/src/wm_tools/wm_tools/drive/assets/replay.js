@@ -1,5 +1,5 @@
 "use strict";
-// The replay: a slider over the frames of one episode, the futures imagined on the way, and a cursor in its charts.
+// The replay: a slider over the frames of one episode, the imagined futures, and a cursor in its charts.
 (function () {
   const root = document.getElementById("replay");
   const data = JSON.parse(document.getElementById("replay-data").textContent);
@@ -22,7 +22,7 @@
     bar.style.width = `${100 * Math.abs(to - from)}%`;
   }
 
-  // Plotly draws for longer than a frame may take on a phone: at most one cursor is under way.
+  // On a phone, plotly takes longer to draw than a frame lasts: at most one cursor update runs at a time.
   function moveCursor() {
     const chart = charts[chosen];
     if (pending || chart.dataset.state !== "drawn") return;

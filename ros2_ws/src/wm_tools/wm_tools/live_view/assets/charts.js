@@ -1,4 +1,4 @@
-// Charts on canvases: small, and drawn only when they are told to.
+// Charts on canvases: small, and drawn only on request.
 
 let palette = {};
 const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -51,7 +51,7 @@ function axis(context, width, height, low, high, place) {
 }
 
 // Lines over the last `windowS` seconds. series: [{points: [[time, value or null]], colour}]; a null breaks the line.
-// limit: a level that is drawn dashed, or null; marks: times that are marked on top.
+// limit: a dashed level, or null; marks: times to mark on top.
 export function drawTimes(canvas, { series, now, windowS, low, high, limit = null, marks = [], scale = (value) => value }) {
   const { context, width, height } = begin(canvas);
   const from = scale(low), span = scale(high) - from || 1;

@@ -1,4 +1,4 @@
-// The live view: takes updates from the server, draws them, asks for the next one. Sends nothing else.
+// The live view: receives updates from the server, draws them, requests the next one. Sends nothing else.
 import { drawDistribution, drawFuture, drawTimes } from "./charts.js";
 
 const WINDOW_S = 20;
@@ -72,10 +72,10 @@ function showPictures(told, pictures) {
 // Figures
 
 function showMode(told) {
-  let mode = "waiting", word = "Waiting", reason = `nothing heard of a planner of ${told.role_name} yet`;
+  let mode = "waiting", word = "Waiting", reason = `nothing received from a planner of ${told.role_name} yet`;
   if (told.sources.vehicle.age !== null && told.sources.vehicle.age < STALE_S) {
-    [word, reason] = told.no_planner ? ["No planner", "the vehicle is heard, but nobody who plans for it"]
-      : ["Listening", "the vehicle is heard; its planner is looked for"];
+    [word, reason] = told.no_planner ? ["No planner", "the vehicle is there, but no planner for it"]
+      : ["Listening", "the vehicle is there; looking for its planner"];
   }
   if (told.mode) {
     [mode, word] = [told.mode.name, MODES[told.mode.name]];
@@ -84,7 +84,7 @@ function showMode(told) {
   if (told.mode && told.mode.age > STALE_S) {
     [mode, word] = ["stale", "No data"];
     const last = `${MODES[told.mode.name].toLowerCase()}${reason ? `: ${reason}` : ""}`;
-    reason = `the planner has said nothing for ${Math.floor(told.mode.age)} s; last: ${last}`;
+    reason = `the planner has sent nothing for ${Math.floor(told.mode.age)} s; last: ${last}`;
   }
   byId("mode").dataset.mode = mode;
   setText("mode-word", word);
@@ -178,7 +178,7 @@ function showCharts(now) {
   if (returns) drawDistribution(byId("returns-chart"), returns);
 }
 
-// What a screen reader says of the pictures and charts, once a second.
+// Screen reader texts for the pictures and charts, once a second.
 function describe(told) {
   if (performance.now() - spokenMs < 1000) return;
   spokenMs = performance.now();
@@ -243,7 +243,7 @@ function connect() {
   };
 }
 
-// A page that nobody sees costs the drive nothing.
+// A hidden page costs the drive nothing.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) { connect(); return; }
   showLink("paused while hidden", false);
