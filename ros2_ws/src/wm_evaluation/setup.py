@@ -13,6 +13,6 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="World Model Driving Team",
     maintainer_email="team@wm-drive.dev",
-    description="How good is a model: measures of predictions and of driving, and the reports that show them.",
+    description="Measures of model predictions and of driving, and the reports that show them.",
     license="Apache-2.0",
 )

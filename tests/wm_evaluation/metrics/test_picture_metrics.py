@@ -80,5 +80,5 @@ def test_pictures_that_cannot_be_compared_are_refused():
         squared_error(grey, grey[..., :12])
     with pytest.raises(ValueError, match="uint8, got float64"):
         ssim(grey / 255, grey)
-    with pytest.raises(ValueError, match="10 x 16 px, SSIM takes at least 11"):
+    with pytest.raises(ValueError, match="10 x 16 px, SSIM needs at least 11"):
         ssim(grey[..., :10], grey[..., :10])

@@ -1,1 +1,1 @@
-"""How good is a model: measures of predictions and of driving, and the reports that show them. Never torch, no ROS."""
+"""Measures of model predictions and of driving, and the reports that show them. No torch, no ROS."""

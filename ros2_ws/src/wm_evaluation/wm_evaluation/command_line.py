@@ -1,8 +1,8 @@
-"""What every command does alike: options from a dataclass, one line for what cannot be used, exit codes, stop signals.
+"""Shared by all commands: options from a dataclass, one-line errors, exit codes, stop signals.
 
 A dataclass states each option once: its name, type, default and, in the text below it, its meaning. Parts that several
-commands share are dataclasses too, as fields of those. Exit codes: 0 done, 1 error, 2 arguments that cannot be used, 3
-done in part, 128 + the signal's number stopped by one.
+commands share are dataclasses too, as fields of those. Exit codes: 0 done, 1 error, 2 invalid arguments, 3 partly done,
+128 + the signal's number stopped by one.
 """
 
 import dataclasses
@@ -30,18 +30,18 @@ def parse(
     default: Options | None = None,
     refused: type[Exception] = ValueError,
 ) -> Options:
-    """Options of the command line (or of ``arguments``), over the values of ``default``.
+    """Options from the command line (or ``arguments``), overriding the values of ``default``.
 
-    ``command``: as it is called, `ros2 run PACKAGE NAME` or NAME alone; --help says of it what the dataclass's
-    docstring says. Ends the program for --help, and with one line and exit code 2 for options that are none and for
-    values that the dataclass's own checks refuse, by ``refused``.
+    ``command``: as it is called, `ros2 run PACKAGE NAME` or just NAME; --help shows the dataclass's docstring. Exits
+    for --help, and with one line and exit code 2 for unknown options and for values that the dataclass's checks refuse
+    with ``refused``.
     """
     given = {} if default is None else {"default": default}
     return _from_words(options, command, arguments, refused, **given)
 
 
 def parse_some(options: type[Options], command: str, arguments: list[str] | None = None) -> Options:
-    """As ``parse``, but options that are no field of ``options``, and --help, are left for somebody else."""
+    """Like ``parse``, but options that are not fields of ``options``, and --help, are left to another parser."""
     return _from_words(options, command, arguments, ValueError, add_help=False, return_unknown_args=True)[0]
 
 
@@ -52,8 +52,8 @@ def option(
     default: str | None = None,
     meaning: str | None = None,
 ) -> object:
-    """For ``Annotated``: what --help calls the value, the option's name where it is not the field's, other spellings,
-    how --help tells a default that the field spells as None or (), and the meaning where it is no constant text."""
+    """For ``Annotated``: what --help calls the value, the option's name if it is not the field's, aliases, how --help
+    describes a default of None or (), and the meaning if it is not a constant."""
     import tyro
 
     hint = None if default is None else f"(default: {default})"
@@ -61,15 +61,15 @@ def option(
 
 
 def several(read: Callable[[str], Any], metavar: str, spell: Callable[[Any], str] = str) -> object:
-    """For ``Annotated``: a tuple of words, each of its own kind; ``read`` raises ValueError for one that is none,
-    ``spell`` is its inverse, for the default in --help."""
+    """For ``Annotated``: a tuple with one value per word; ``read`` raises ValueError for an invalid word, ``spell`` is
+    its inverse, for the default in --help."""
     return words(
         lambda given: tuple(map(read, given)), f"{metavar} [{metavar} ...]", lambda values: list(map(spell, values))
     )
 
 
 def words(read: Callable[[list[str]], tuple], metavar: str, spell: Callable[[tuple], list[str]]) -> object:
-    """For ``Annotated``: a tuple that is read of all words together, where it is not one value for each word."""
+    """For ``Annotated``: a tuple parsed from all words together, instead of one value per word."""
     import tyro
 
     def read_words(given: list[str]) -> tuple:
@@ -87,17 +87,17 @@ def words(read: Callable[[list[str]], tuple], metavar: str, spell: Callable[[tup
 
 
 def is_main_process() -> bool:
-    """Whether this process is the one of its run that speaks: of those of torchrun or srun all but one are silent."""
+    """Whether this process prints: with torchrun or srun, all but one are silent."""
     rank = "0"
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         rank = os.environ["RANK"]
     elif "SLURM_STEP_NUM_TASKS" in os.environ:  # not SLURM_NTASKS, which a batch script without srun has too
         rank = os.environ.get("SLURM_PROCID", "0")
-    return not rank.isdecimal() or int(rank) == 0  # who cannot tell speaks
+    return not rank.isdecimal() or int(rank) == 0  # print if unknown
 
 
 def say(program: str, text: str) -> None:
-    """A line on stderr, said once by all the processes of a run."""
+    """Print a line on stderr, once for all the processes of a run."""
     if is_main_process():
         print(f"{program}: {text}", file=sys.stderr)
 
@@ -111,9 +111,9 @@ def run(
 ) -> int:
     """Run ``work``; returns the exit code.
 
-    The ``expected`` errors become one line on stderr and exit code 1, or the one that stands for the nearest of their
-    classes. ``left``: what the line after a signal tells of what is there, and then SIGTERM and SIGHUP stop the work as
-    Ctrl-C does. ``output``: what an OSError failed to write.
+    The ``expected`` errors become one line on stderr and exit code 1, or the code of the nearest of their classes. With
+    ``left``, which says what is left after a signal, SIGTERM and SIGHUP stop the work as Ctrl-C does. ``output``: what
+    an OSError failed to write.
     """
     try:
         if left is not None:
@@ -123,7 +123,7 @@ def run(
         code = work()
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # whoever read the output has gone
+    except BrokenPipeError:  # the reader of the output has gone
         _discard(sys.stdout)
         _discard(sys.stderr)
         return ERROR
@@ -166,7 +166,7 @@ def _from_words(options: type, command: str, arguments: list[str] | None, refuse
 
 
 def _flags(options: type) -> dict[str, bool]:
-    """Every spelling of an option, and whether the option takes several words."""
+    """Every spelling of an option, and whether it takes several words."""
     flags, hints = {"--help": False}, typing.get_type_hints(options, include_extras=True)
     for field in dataclasses.fields(options):
         hint = hints[field.name]
@@ -184,12 +184,12 @@ def _flags(options: type) -> dict[str, bool]:
 
 
 def _flag(name: str) -> str:
-    """An option as it is listed: `--max_steps=3` and the field max_steps are `--max-steps`."""
+    """An option in its listed form: `--max_steps=3` and the field max_steps are `--max-steps`."""
     return "--" + name.partition("=")[0].removeprefix("--").replace("_", "-")
 
 
 def _refuse_unknown(program: str, words: list[str], flags: Mapping[str, bool]) -> None:
-    """End the program for an option that is none, before all that is missing because of it."""
+    """Exit for an unknown option, before anything missing because of it is reported."""
     for word in words[: words.index("--")] if "--" in words else words:
         if word.startswith("--") and _flag(word) not in flags and not word.startswith("--tyro-"):
             name = word.partition("=")[0]
@@ -197,7 +197,7 @@ def _refuse_unknown(program: str, words: list[str], flags: Mapping[str, bool]) -
 
 
 def _joined(words: list[str], flags: Mapping[str, bool]) -> list[str]:
-    """The words, those of an option that takes several and is given repeatedly in one place."""
+    """The words, with those of a repeated option that takes several brought together."""
     groups, several_of = [[]], {}
     current = groups[0]
     for index, word in enumerate(words):
@@ -220,7 +220,7 @@ def _joined(words: list[str], flags: Mapping[str, bool]) -> list[str]:
 
 
 def _reason(event: Any) -> str | None:
-    """Why tyro refuses, in one line; ``event`` is one of its descriptions of it. None for one that is not known."""
+    """Why tyro refuses, in one line; ``event`` is its description of the error. None for an unknown kind."""
     argument, kind = getattr(event, "argument", None), type(event).__name__
     name = "" if argument is None else f"{_spelling(argument)}: "
     if kind == "UnrecognizedArgs":
@@ -242,7 +242,7 @@ def _spelling(argument: Any) -> str:
 
 
 def _plain(message: str) -> str:
-    """Python's words about a number that is none, in ours; of a type that may be None, those about the other one."""
+    """Python's message about an invalid number, in our words; for an optional type, that about the number."""
     if "\nGot errors:" in message:
         message = re.sub(r"\[/?bold\]", "", message.strip().splitlines()[-1].partition(": ")[2])
     for pattern, expected in ((r"float: ('.*')", "a number"), (r"int\(\) with base 10: ('.*')", "a whole number")):
@@ -252,14 +252,14 @@ def _plain(message: str) -> str:
 
 
 def _refuse(program: str, reason: str | None) -> NoReturn | None:
-    """End the program with one line; without a reason tyro ends it in its own words."""
+    """Exit with one line; without a reason, tyro exits with its own message."""
     if reason is not None:
         say(program, f"{reason} (see --help)")
         raise SystemExit(USAGE)
 
 
 def _discard(stream: TextIO) -> None:
-    """Let what is still to be written go nowhere, or Python would complain about the closed pipe when it ends."""
+    """Discard remaining output, or Python would complain about the closed pipe at exit."""
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
 

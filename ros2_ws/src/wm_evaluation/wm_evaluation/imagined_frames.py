@@ -1,4 +1,4 @@
-"""Frames that a model imagines itself, for checks of a bundle where there is no recording.
+"""Frames imagined by a model, to check a bundle without a recording.
 
 Shapes: C channels, V vector inputs, K cameras, F belief features, H horizon.
 """
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from wm_bundle import from_command, to_command
 
-_DREAM = 100  # frames that one imagined drive has
-_EXPLORATION = 0.2  # deviation of what is added to the actor's actions, which soon repeats itself
-_PERSISTENCE = 0.9  # of that, and of the vector inputs, from frame to frame
+_DREAM = 100  # length of an imagined drive
+_EXPLORATION = 0.2  # standard deviation of the noise on the actor's actions, which would soon repeat
+_PERSISTENCE = 0.9  # correlation of that noise, and of the vector inputs, from frame to frame
 
 
 @dataclass(frozen=True)
 class Observation:
     """One frame. ``image`` (C, height, width) uint8, ``vector`` (V,) in physical units, ``previous_action`` (3,) the
-    command that acted until it, ``camera_mask`` (K,) or None for all, ``is_first``: a belief begins with it."""
+    command applied until it, ``camera_mask`` (K,) or None for all, ``is_first``: a belief begins with it."""
 
     image: np.ndarray
     vector: np.ndarray
@@ -28,10 +28,10 @@ class Observation:
 
 
 def imagined(engine: Any, count: int, seed: int) -> list[Observation]:
-    """``count`` frames that the model of ``engine``, a wm_planner.engine or alike, decodes from its own futures.
+    """``count`` frames that the model of ``engine``, such as a wm_planner.engine, decodes from its own futures.
 
-    Every picture is that of a belief drawn from where the actor, with some noise, leads to; observing it begins the
-    next one. Vector inputs wander about as widely as in the training data.
+    Every picture is decoded from a belief that the actor, with some noise, leads to; observing it gives the next one.
+    Vector inputs vary about as widely as in the training data.
     """
     random = np.random.default_rng(seed)
     frames: list[Observation] = []
@@ -44,7 +44,7 @@ def _drive(engine: Any, count: int, random: np.random.Generator) -> Iterator[Obs
     manifest = engine.manifest
     mean, deviation = (np.array([getattr(entry, name) for entry in manifest.vector]) for name in ("mean", "std"))
     wandering, exploration = random.standard_normal(len(mean)), np.zeros(2)
-    # Any belief will do to begin with; a random one shows another scene in every drive.
+    # Any belief can be the first; a random one gives every drive another scene.
     drawn = random.standard_normal((1, manifest.latent.belief)).astype(np.float32)
     belief, action = engine.initial_belief(), np.zeros(3, np.float32)
     for number in range(count):
@@ -62,6 +62,6 @@ def _drive(engine: Any, count: int, random: np.random.Generator) -> Iterator[Obs
 
 
 def _step(value: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
-    """The next value of a first-order autoregressive process of that deviation."""
+    """The next value of a first-order autoregressive process with that standard deviation."""
     fresh = deviation * (1.0 - _PERSISTENCE**2) ** 0.5
     return _PERSISTENCE * value + fresh * random.standard_normal(len(value))

@@ -1,4 +1,4 @@
-"""Pictures as pages hold them: JPEG files, and files as data: URIs."""
+"""Pictures for embedding in pages: JPEG files, and files as data: URIs."""
 
 import base64
 
@@ -17,5 +17,5 @@ def jpeg(picture: np.ndarray, quality: int) -> bytes:
 
 
 def data_uri(kind: str, data: bytes) -> str:
-    """A file of the MIME type ``kind``."""
+    """A file of MIME type ``kind`` as a data: URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

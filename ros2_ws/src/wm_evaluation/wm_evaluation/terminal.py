@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 
 _ANY_WIDTH = 10_000
-_SHORTEST_NAME = 12  # what a column of names keeps for each of its lines
+_SHORTEST_NAME = 12  # least width of a column of names
 
 
 def plain_table(title: str) -> Table:
@@ -16,8 +16,8 @@ def plain_table(title: str) -> Table:
 
 
 def print_whole(console: Console, table: Table) -> None:
-    """Print a table of which no figure is cut: names are folded first, and where the terminal is too narrow for
-    the columns that are not (``no_wrap``), its lines run over."""
+    """Print a table without cutting figures: names are wrapped first, and if the terminal is too narrow for the
+    ``no_wrap`` columns, lines run over."""
     names = [column for column in table.columns if column.overflow == "fold"]
     for column in names:
         column.max_width = column.min_width or _SHORTEST_NAME
@@ -33,7 +33,7 @@ def print_whole(console: Console, table: Table) -> None:
 
 
 def counting_progress(title: str, console: Console) -> Progress:
-    """A bar that counts things, followed by the field ``note``; silent where ``console`` is no terminal."""
+    """A progress bar with a count, followed by the field ``note``; silent if ``console`` is not a terminal."""
     return Progress(
         TextColumn(title),
         BarColumn(),
@@ -46,7 +46,7 @@ def counting_progress(title: str, console: Console) -> Progress:
 
 
 class PassingBar:
-    """A bar that is gone at the end, and lines above it that stay. A context manager."""
+    """A bar that disappears at the end, and lines above it that stay. A context manager."""
 
     def __init__(self, console: Console, *columns: ProgressColumn | str):
         self.console = console

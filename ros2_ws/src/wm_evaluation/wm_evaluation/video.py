@@ -1,5 +1,5 @@
-"""The one writer of moving pictures, the same bytes for the same frames: videos as H.264 in MP4, which every browser
-plays, and pictures that loop as animated WebP, which pages show where they show a picture."""
+"""Writes videos as H.264 in MP4, which every browser plays, and loops as animated WebP, which pages show as pictures:
+the same bytes for the same frames."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -10,19 +10,19 @@ import numpy as np
 from PIL import Image
 from wm_bundle.files import replacing
 
-# Same frames, same bytes: x264's own fast paths round differently from run to run, also on one thread.
+# For reproducible bytes: x264's fast paths round differently from run to run, also on one thread.
 # The preset gives these pictures the size and quality of the default one in less than half the time.
 H264 = {"crf": "18", "preset": "veryfast", "x264-params": "cpu-independent=1"}
-# Lossless: of enlarged pixels it is a third of the size of the lossy kind, and has no blurred edges. More effort than
+# Lossless: for enlarged pixels it is a third of the size of the lossy kind, and has no blurred edges. More effort than
 # this takes thirty times as long for the same size.
 WEBP = {"lossless": True, "method": 4, "quality": 50}
 
 
 def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], rate_hz: float, hold_s: float = 0.0) -> None:
-    """Write frames uint8 RGB (H, W, 3) as a video, completely or not at all; the last one stays for ``hold_s`` more.
+    """Write frames uint8 RGB (H, W, 3) as a video, atomically; the last one is held for ``hold_s`` more.
 
-    Raises ValueError without any frame, for frames of several sizes, or of an odd one, which H.264 cannot hold;
-    OSError, also where PyAV has no such encoder.
+    Raises ValueError without any frame, for different sizes, or for odd ones, which H.264 does not support; OSError,
+    also if PyAV lacks the encoder.
     """
     rate = Fraction(rate_hz).limit_denominator(1000)
     with replacing(path) as partial, av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as out:
@@ -42,10 +42,10 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], rate_hz: 
 
 
 def write_loop(path: str | os.PathLike, frames: Iterable[np.ndarray], durations_ms: Sequence[int]) -> None:
-    """Write frames uint8 RGB (H, W, 3), each shown for its duration [ms], as a picture that loops for ever, completely
-    or not at all. All frames are in memory at once.
+    """Write frames uint8 RGB (H, W, 3), each shown for its duration [ms], as an endless loop, atomically. All frames
+    are in memory at once.
 
-    Raises ValueError without any frame, for frames of several sizes, or other than one for each duration; OSError.
+    Raises ValueError without any frame, for different sizes, or unless there is one duration per frame; OSError.
     """
     pictures = [Image.fromarray(pixels) for pixels in frames]
     if len(pictures) != len(durations_ms) or not pictures:

@@ -1,4 +1,5 @@
-"""95 % intervals by resampling (Efron & Tibshirani 1993), with a generator of their own: a seed, the same interval."""
+"""95 % intervals by resampling (Efron & Tibshirani 1993), with a separate generator: the same seed gives the same
+interval."""
 
 from collections.abc import Iterator
 
@@ -6,20 +7,20 @@ import numpy as np
 
 from wm_evaluation.metrics.returns import weighted_rank_correlations
 
-INTERVAL = (2.5, 97.5)  # percentiles between which 95 % of the resamples lie
-BLOCK_NUMBERS = 2**22  # numbers of the weights that are computed at a time
+INTERVAL = (2.5, 97.5)  # percentiles that enclose 95 % of the resamples
+BLOCK_NUMBERS = 2**22  # number of weights computed at a time
 
 
 class SegmentBootstrap:
-    """Resamples entire segments with replacement: windows of one drive, or of one piece of it, are not independent.
+    """Resamples entire segments with replacement: windows of one drive, or of one part of it, are not independent.
 
-    Every result has 1 + R rows: the data as they are, then R resamples of it. Two of the same segments, resamples and
-    seed draw the same segments, so that rows of two models on the same data can be subtracted: ``interval`` of the
+    Every result has 1 + R rows: the data as they are, then R resamples. Two instances with the same segments, resamples
+    and seed draw the same segments, so rows of two models on the same data can be subtracted: ``interval`` of the
     difference is a paired one.
     """
 
     def __init__(self, segments: np.ndarray, resamples: int, seed: int):
-        """``segments`` (M,) says which segment each window is of. Raises ValueError without any."""
+        """``segments`` (M,): the segment of each window. Raises ValueError without any."""
         if not len(segments):
             raise ValueError("a bootstrap needs at least one window, got none")
         _, self._slots = np.unique(segments, return_inverse=True)
@@ -30,7 +31,7 @@ class SegmentBootstrap:
 
     def ratio(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
         """Sum of ``above`` over sum of ``below``, both (M, K); (1 + R, K), NaN where the second is 0. Resamples are NaN
-        where fewer than two segments have a part in the second: one says nothing about others."""
+        where fewer than two segments contribute to the second."""
         parts = self._sums(below)
         with np.errstate(invalid="ignore", divide="ignore"):
             rows = (self._weights @ self._sums(above)) / (self._weights @ parts)
@@ -38,7 +39,7 @@ class SegmentBootstrap:
         return rows
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Means over the windows, (M, K) to (1 + R, K); entries that are NaN do not count."""
+        """Means over the windows, (M, K) to (1 + R, K), ignoring NaN."""
         known = np.isfinite(values)
         return self.ratio(np.where(known, values, 0.0), known.astype(float))
 
@@ -57,7 +58,7 @@ class SegmentBootstrap:
         return np.concatenate(blocks)
 
     def interval(self, rows: np.ndarray) -> np.ndarray:
-        """95 % interval (2, K) of what any of the methods gave; NaN with fewer than two segments."""
+        """95 % interval (2, K) of the result of any method; NaN with fewer than two segments."""
         result = np.full((2, rows.shape[1]), np.nan)
         known = np.isfinite(rows[1:]).any(0)
         if self.segments >= 2 and known.any():
@@ -71,7 +72,7 @@ class SegmentBootstrap:
         return sums
 
     def _window_weights(self) -> Iterator[np.ndarray]:
-        """How often each window stands in each resample, a block of rows of (1 + R, M) at a time."""
+        """How often each window occurs in each resample, a block of rows of (1 + R, M) at a time."""
         count = max(1, BLOCK_NUMBERS // len(self._slots))
         for first in range(0, len(self._weights), count):
             yield self._weights[first : first + count, self._slots]
@@ -80,8 +81,8 @@ class SegmentBootstrap:
 def mean_interval(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float, float]:
     """Mean of independent values (M,), such as scores of episodes, and its 95 % percentile interval (low, high).
 
-    Entries that are NaN do not count. The interval is NaN below two values, the mean NaN without any. The interval of
-    fewer than about ten values is too narrow.
+    NaN is ignored. The interval is NaN for fewer than two values, the mean NaN without any. The interval of fewer than
+    about ten values is too narrow.
     """
     known = np.asarray(values, np.float64)
     known = known[np.isfinite(known)]
@@ -96,8 +97,8 @@ def mean_interval(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> t
 def paired_difference(
     ours: np.ndarray, baseline: np.ndarray, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Mean of ``ours - baseline`` over pairs (M,), and its 95 % interval (low, high); a pair with a NaN does not count.
-    Raises ValueError for arrays of different lengths."""
+    """Mean of ``ours - baseline`` over pairs (M,), and its 95 % interval (low, high); ignoring pairs with NaN. Raises
+    ValueError for arrays of different lengths."""
     ours, baseline = np.asarray(ours, np.float64), np.asarray(baseline, np.float64)
     if ours.shape != baseline.shape:
         raise ValueError(f"expected pairs, got {len(ours)} values against {len(baseline)}")

@@ -1,4 +1,4 @@
-"""Do probabilities and intervals hold what they say? Entries that are NaN on any side do not count."""
+"""Calibration of probabilities and intervals. Entries that are NaN on either side are ignored."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ def reliability(predicted: np.ndarray, happened: np.ndarray, bins: int = 10) -> 
     """Reliability bins of probabilities against outcomes 0 or 1, any shape, and the expected calibration error.
 
     Equal-width bins over [0, 1], without empty ones: ``from``, ``to``, ``count``, mean ``predicted`` and ``observed``.
-    The error is the mean distance between predicted and observed share, weighted by the bins' counts (Naeini et al.
+    The error is the mean difference of predicted and observed share, weighted by the bins' counts (Naeini et al.
     2015); NaN without any entry.
     """
     known = np.isfinite(predicted) & np.isfinite(happened)
@@ -32,6 +32,6 @@ def reliability(predicted: np.ndarray, happened: np.ndarray, bins: int = 10) -> 
 
 
 def covered(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """1.0 for each value that lies in its interval, ends included, else 0.0; any shape. NaN where one is not known."""
+    """1.0 for each value inside its closed interval, else 0.0; any shape. NaN if unknown."""
     known = np.isfinite(truth) & np.isfinite(low) & np.isfinite(high)
     return np.where(known, (truth >= low) & (truth <= high), np.nan)

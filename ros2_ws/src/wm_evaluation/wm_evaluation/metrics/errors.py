@@ -1,4 +1,4 @@
-"""Errors of single numbers against what was recorded, any shape. Entries that are NaN on any side do not count."""
+"""Errors of numbers against recorded ones, any shape. Entries that are NaN on either side are ignored."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def sign_agreements(predicted: np.ndarray, truth: np.ndarray, threshold: float) 
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:
-    """``p50``, ``p95``, ``p99`` and ``max``, linearly interpolated, in the values' own unit; NaN without any."""
+    """``p50``, ``p95``, ``p99`` and ``max``, linearly interpolated, in the values' unit; NaN without any."""
     known = values[np.isfinite(values)]
     found = np.percentile(known, (50, 95, 99, 100)) if known.size else np.full(4, np.nan)
     return dict(zip(("p50", "p95", "p99", "max"), map(float, found), strict=True))

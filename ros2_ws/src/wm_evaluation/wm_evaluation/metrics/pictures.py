@@ -5,24 +5,24 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-SMALLEST_ERROR = 1e-10  # of a mean squared error; a perfect prediction has a PSNR of 100 dB instead of an infinite one
+SMALLEST_ERROR = 1e-10  # smallest mean squared error: limits the PSNR to 100 dB
 WINDOW, SIGMA = 11, 1.5  # [px] of SSIM's Gaussian window
 MEAN_CONSTANT, VARIANCE_CONSTANT = 0.01**2, 0.03**2  # SSIM's C1 and C2 for pictures in [0, 1]
-BLOCK_NUMBERS = 2**20  # numbers of the pictures that are computed at a time
+BLOCK_NUMBERS = 2**20  # number of values computed at a time
 
 
 def psnr(squared_error: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio [dB] of mean squared errors of pictures in [0, 1], any shape; at most 100 dB.
 
-    Taken of an error that was averaged first: the average of single pictures' PSNR would be infinite wherever a
-    standing car makes copying the last frame perfect.
+    Computed from an averaged error: the average of single pictures' PSNR would be infinite wherever a standing car
+    makes copying the last frame perfect.
     """
     return -10.0 * np.log10(np.maximum(squared_error, SMALLEST_ERROR))
 
 
 def squared_error(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Mean squared error of every camera's picture, on the scale [0, 1]: uint8 (…, 3K, H, W) twice to (…, K). Raises
-    ValueError for pictures of other types, or of shapes that differ."""
+    ValueError for other types or different shapes."""
     cameras = _cameras(predicted, truth)
     errors = np.empty(cameras)
     for place, one, two in _blocks(predicted, truth):
@@ -34,13 +34,13 @@ def squared_error(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def ssim(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Structural similarity (Wang et al. 2004) of every camera's picture: uint8 (…, 3K, H, W) twice to (…, K).
 
-    Gaussian window of 11 px with a standard deviation of 1.5 px, population covariances, colours averaged. The mean
-    is over the pixels whose window lies inside the picture: 5 px at every edge do not count.
-    Raises ValueError for pictures of other types, of shapes that differ, or smaller than the window.
+    Gaussian window of 11 px with a standard deviation of 1.5 px, population covariances, colours averaged. The mean is
+    over the pixels whose window is inside the picture: 5 px at every edge do not count. Raises ValueError for other
+    types, different shapes, or pictures smaller than the window.
     """
     cameras = _cameras(predicted, truth)
     if min(truth.shape[-2:]) < WINDOW:
-        raise ValueError(f"pictures are {truth.shape[-1]} x {truth.shape[-2]} px, SSIM takes at least {WINDOW}")
+        raise ValueError(f"pictures are {truth.shape[-1]} x {truth.shape[-2]} px, SSIM needs at least {WINDOW}")
     values = np.empty(cameras)
     for place, one, two in _blocks(predicted, truth):
         values.flat[place] = _ssim_of_block(one, two)
@@ -48,7 +48,7 @@ def ssim(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def camera_mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Mean over the cameras that were there: (…, K) twice to (…); NaN where none was."""
+    """Mean over the available cameras: (…, K) twice to (…); NaN if there is none."""
     count = present.sum(-1)
     return np.where(count > 0, (values * present).sum(-1) / np.maximum(count, 1), np.nan)
 
@@ -66,15 +66,15 @@ def _ssim_of_block(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def _smooth(pictures: np.ndarray) -> np.ndarray:
-    """Gaussian means of float32 (P, 3, H, W), right wherever the window lies inside the picture. The pictures are
-    filtered as one tall picture: what the window mixes in from a neighbour lies in the border that does not count."""
+    """Gaussian means of float32 (P, 3, H, W), correct wherever the window is inside the picture. The pictures are
+    filtered as one tall picture: mixing with a neighbour only affects the border that does not count."""
     tall = pictures.reshape(-1, pictures.shape[-1])
     smooth = cv2.GaussianBlur(tall, (WINDOW, WINDOW), SIGMA, borderType=cv2.BORDER_REFLECT)
     return smooth.reshape(pictures.shape)
 
 
 def _cameras(predicted: np.ndarray, truth: np.ndarray) -> tuple[int, ...]:
-    """The shape (…, K) of a figure for every camera. Raises ValueError."""
+    """The shape (…, K) of a value per camera. Raises ValueError."""
     if predicted.shape != truth.shape or truth.ndim < 3 or truth.shape[-3] % 3:
         raise ValueError(f"expected two arrays (…, 3K, H, W), got {predicted.shape} and {truth.shape}")
     if predicted.dtype != np.uint8 or truth.dtype != np.uint8:
@@ -83,7 +83,7 @@ def _cameras(predicted: np.ndarray, truth: np.ndarray) -> tuple[int, ...]:
 
 
 def _blocks(predicted: np.ndarray, truth: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Pairs of (P, 3, H, W), a bounded number of pictures at a time, and their place among all of them."""
+    """Pairs of (P, 3, H, W), a bounded number of pictures at a time, and their position among all of them."""
     shape = (-1, 3, *truth.shape[-2:])
     one, two = predicted.reshape(shape), truth.reshape(shape)
     count = max(1, BLOCK_NUMBERS // max(1, int(np.prod(shape[1:]))))

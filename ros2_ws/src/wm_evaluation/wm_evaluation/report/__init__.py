@@ -1,4 +1,4 @@
-"""The one report generator: self-contained pages with interactive plots. docs/reports.md shows how a page is made."""
+"""The report generator: self-contained pages with interactive plots. docs/reports.md shows how a page is made."""
 # ruff: noqa: F401
 
 from wm_evaluation.report.blocks import (

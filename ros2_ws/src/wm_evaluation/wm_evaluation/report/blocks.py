@@ -1,4 +1,4 @@
-"""What a page is made of. Every text is plain text: the renderer escapes it. Only a Fragment holds HTML."""
+"""The building blocks of a page. Every text is plain text: the renderer escapes it. Only a Fragment holds HTML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ class Head:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: uint8 RGB (h, w, 3), or the bytes of a JPEG or PNG file. ``width`` [px] on the page, 0: its own."""
+    """A picture: uint8 RGB (h, w, 3), or the bytes of a JPEG or PNG file. ``width`` [px] on the page, 0: its original
+    width."""
 
     image: np.ndarray | bytes
     alt: str
@@ -44,7 +45,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Video:
-    """A film: the bytes of an MP4 file with H.264, which every browser plays."""
+    """A video: the bytes of an MP4 file with H.264, which every browser plays."""
 
     data: bytes
     alt: str
@@ -85,7 +86,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values; mappings inside become lists of their own, long lists are folded."""
+    """Names and values; nested mappings become separate lists, long lists are folded."""
 
     entries: Mapping[str, object]
     title: str = ""
@@ -100,7 +101,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Fragment:
-    """HTML of a widget of one's own, with its style and script. Trusted: whoever makes it escapes what is inside."""
+    """HTML of a custom widget, with its style and script. Trusted: its author escapes the content."""
 
     html: str
     style: str = ""

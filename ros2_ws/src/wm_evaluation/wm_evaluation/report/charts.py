@@ -1,7 +1,7 @@
 """Plotly figures in the house style: theme-aware, phone-sized, the same series in the same colour on every page.
 
 Names and labels are plain text. Plotly reads a subset of HTML in its texts, so they are escaped here; figures made
-elsewhere do so with ``plain``.
+elsewhere use ``plain``.
 """
 
 import math
@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from wm_evaluation.report.palette import assign, colour, see_through
 from wm_evaluation.report.series import Expected, Series, add_expected, add_series, is_known, plain, shades_of
 
-FAR = 4.0  # times the largest value: a limit beyond that would leave no room for the values
+FAR = 4.0  # times the largest value: a limit beyond that would squeeze the values
 ROW_HEIGHT = 46  # [px] of a row of scores
 
 
@@ -31,7 +31,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class Panel:
-    """One of several plots over the same x axis. ``y_range`` is fixed where it is given."""
+    """One of several plots over the same x axis. ``y_range`` is fixed if given."""
 
     y_label: str
     series: Sequence[Series]
@@ -48,7 +48,7 @@ def lines(
     y_log: bool = False,
     expected: Expected | None = None,
 ) -> go.Figure:
-    """Lines over one x axis, with their bands. ``y_log`` skips what is not positive."""
+    """Lines over one x axis, with their bands. ``y_log`` skips values that are not positive."""
     figure = go.Figure()
     if expected is not None:
         add_expected(figure, series, expected)
@@ -77,8 +77,8 @@ def panels(
 def histogram(
     values: Sequence[float], x_label: str, limit: float | None = None, limit_label: str = "", y_label: str = "count"
 ) -> go.Figure:
-    """How often each finite value came, with a mark at ``limit``, or a note where that is far beyond them all. Raises
-    ValueError without any finite value."""
+    """Histogram of the finite values, with a mark at ``limit``, or a note if that is far beyond them. Raises ValueError
+    without any finite value."""
     known = np.asarray(values, np.float64)
     known = known[np.isfinite(known)]
     if not known.size:
@@ -108,7 +108,7 @@ def binned(
     y_log: bool = False,
     height: int | None = None,
 ) -> go.Figure:
-    """A histogram that was counted already: ``edges`` (n + 1,) and ``counts`` (n,), of which one is not 0."""
+    """A histogram from given counts: ``edges`` (n + 1,) and ``counts`` (n,), at least one of them not 0."""
     edges, counts = np.asarray(edges, np.float64), np.asarray(counts)
     filled = counts > 0
     left, right = x_range or (float(edges[0]), float(edges[-1]))
@@ -128,13 +128,13 @@ def binned(
     figure.update_layout(height=height, bargap=0)
     figure.update_xaxes(title_text=plain(x_label), range=(left, right))
     top = float(counts.max())
-    # From below 1, so that a bar of one shows; ticks at the powers of ten where there are enough of them.
+    # From below 1, so that a bar of one shows; ticks at the powers of ten if there are enough of them.
     log = {"type": "log", "range": (-0.2, math.log10(top) + 0.1), "dtick": 1 if top >= 100 else None}
     return figure.update_yaxes(title_text=plain(y_label), **(log if y_log else {"rangemode": "tozero"}))
 
 
 def scores(rows: Sequence[ScoreRow], x_label: str) -> go.Figure:
-    """A bar to each mean, a dot for every score, and the interval of the mean as a line."""
+    """A bar for each mean, a dot for every score, and the interval of the mean as a line."""
     colours = assign(row.name for row in rows)
     figure = go.Figure()
     for row in rows:
@@ -174,7 +174,7 @@ def scores(rows: Sequence[ScoreRow], x_label: str) -> go.Figure:
     low, high = min(values), max(values)
     margin = 0.06 * (high - low or 1.0)
     figure.update_layout(height=ROW_HEIGHT * len(rows) + 70, showlegend=False, barmode="overlay")
-    # The range is the scores', not the intervals': those of few tracks are too wide to show anything else.
+    # The range is that of the scores, not of the intervals, which with few tracks would squeeze everything else.
     figure.update_xaxes(title_text=plain(x_label), range=(low - (margin if low < 0 else 0.0), high + margin))
     return _names_on_y(figure, [row.name for row in rows])
 
@@ -197,14 +197,14 @@ def bars(names: Sequence[str], values: Sequence[float], x_label: str) -> go.Figu
 
 def _names_on_y(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     order = [plain(name) for name in names]
-    # Plotly would take names that look like numbers or dates for such.
+    # Plotly would convert names that look like numbers or dates.
     axis = {"type": "category", "categoryorder": "array", "categoryarray": order, "autorange": "reversed"}
     return figure.update_yaxes(**axis, tickfont={"color": colour("ink"), "size": 13}, showgrid=False)
 
 
 def reliability(tables: Mapping[str, Sequence[Mapping[str, float]]], event: str) -> go.Figure:
-    """Observed over predicted probability, for each model's bins of ``metrics.calibration.reliability``. The size of a
-    dot is its bin's share."""
+    """Observed over predicted probability, for each model's bins from ``metrics.calibration.reliability``. The size of
+    a dot is its bin's share."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1],

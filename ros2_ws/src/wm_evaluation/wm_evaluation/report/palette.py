@@ -1,7 +1,7 @@
 """The colours of all pages, (light theme, dark theme), and the house style of their charts.
 
-Charts are drawn in the colours of the light theme; the page's script exchanges every colour of this table, also
-inside an rgba(…), for its dark one where the reader's system is dark.
+Charts are drawn in the colours of the light theme; if the reader's system is dark, the page's script replaces every
+colour of this table, also inside an rgba(…), by its dark one.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ COLOURS = {
 }
 
 IN_TURN = ("blue", "teal", "amber", "violet", "red", "olive", "pink", "grey")
-"""Colours of series that have none of their own."""
+"""Colours of series without a fixed one."""
 
 BY_NAME = {
     "planner": "blue",
@@ -54,7 +54,7 @@ def see_through(name: str, share: float) -> str:
 
 
 def assign(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """A colour's name for each series: its own, or the next one that is neither that nor ``taken``."""
+    """A colour name for each series: its fixed one, or the next that is neither fixed for another nor ``taken``."""
     names = list(names)
     own = {name: BY_NAME[name] for name in names if name in BY_NAME}
     used = {*own.values(), *taken}

@@ -1,4 +1,4 @@
-"""From a Page to one self-contained HTML file."""
+"""Renders a Page as one self-contained HTML file."""
 
 import base64
 import difflib
@@ -35,7 +35,7 @@ _NUMBER = re.compile(
 
 @dataclass
 class _Parts:
-    """What the blocks of a page need of it."""
+    """What the blocks of a page use."""
 
     charts: list[str] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class _Parts:
     scripts: list[str] = field(default_factory=list)
 
     def metric(self, key: str | None, user: str) -> str | None:
-        """Remember that the page uses a metric. Raises ValueError where the glossary has none of that name."""
+        """Note that the page uses a metric. Raises ValueError if the glossary does not have it."""
         if key is None:
             return None
         if key not in METRICS:
@@ -55,7 +55,7 @@ class _Parts:
 
 
 def write_page(path: str | os.PathLike, page: blocks.Page) -> None:
-    """Write a page to ``path``, completely or not at all. Raises ValueError as of ``render``, OSError."""
+    """Write a page to ``path``, atomically. Raises ValueError like ``render``, OSError."""
     write_text(path, render(page))
 
 
@@ -81,7 +81,7 @@ def render(page: blocks.Page) -> str:
             settings=_embedded({"colours": list(palette.COLOURS.values()), "template": palette.TEMPLATE}),
         )
     )
-    # Names of files and JSON may hold halves of characters, which UTF-8 cannot say.
+    # File names and JSON may hold lone surrogates, which UTF-8 cannot encode.
     return html.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -90,7 +90,7 @@ def _section(number: int, section: blocks.Section, parts: _Parts) -> dict:
 
 
 def _view(block: blocks.Block, parts: _Parts) -> dict:
-    """What the template needs of a block: its kind, its fields, and what is made of them."""
+    """What the template needs of a block: its kind, its fields, and what is derived from them."""
     return {"kind": type(block).__name__.lower(), **vars(block), **_made_of(block, parts)}
 
 
@@ -173,7 +173,7 @@ def _(block: blocks.Facts, parts: _Parts) -> dict:
 
 
 def _flat(title: str, entries: Mapping[str, object]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """One list of the plain entries, and one for every entry that is a mapping of its own."""
+    """One list of the plain entries, and one for every entry that is a mapping."""
     lists = [(title, [(str(key), _spell(value)) for key, value in entries.items() if not isinstance(value, Mapping)])]
     for key, value in entries.items():
         if isinstance(value, Mapping):
@@ -206,7 +206,7 @@ def _(block: blocks.Grid, parts: _Parts) -> dict:
 
 
 def _embedded(value: object) -> Markup:
-    """JSON for a script element: no character of it can end the element or begin another."""
+    """JSON for a script element: it cannot end the element or begin another."""
     text = to_json_plotly(value, engine="json")
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,4 +1,4 @@
-"""Lines of charts: their names, colours, bands, and how many of their points are drawn."""
+"""Lines of charts: their names, colours, bands, and thinning."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 from wm_evaluation.report.palette import assign, colour, see_through
 
 BAND = 0.16  # opacity of intervals
-MOST_POINTS = 4000  # of a line that are drawn: more than a screen has columns
+MOST_POINTS = 4000  # points drawn per line: more than a screen has columns
 
 
 def plain(text: object) -> str:
-    """Text for a figure, shown as it is. A name that holds %{…} is safe too, as long as it is in no template."""
+    """Text for a figure, shown literally. A name with %{…} is safe too, as long as it is not in a template."""
     # Between dollars plotly looks for formulas.
     return escape(str(text), quote=False).replace("$", "&#36;")
 
@@ -27,7 +27,7 @@ def is_known(value: float | None) -> bool:
 
 @dataclass(frozen=True)
 class Series:
-    """A line. ``low`` and ``high`` are its 95 % band; NaN breaks the line. Without a ``colour`` its name decides."""
+    """A line. ``low`` and ``high`` are its 95 % band; NaN breaks the line. Without a ``colour``, its name decides."""
 
     name: str
     x: Sequence[float]
@@ -48,7 +48,7 @@ class Expected:
 
 
 def add_expected(figure: go.Figure, series: Sequence[Series], expected: Expected) -> None:
-    """A strip as wide as the lines. Not a shape: a shape has no legend and does not count for the axis' range."""
+    """A strip as wide as the lines. Not a shape, which would have no legend and no effect on the axis range."""
     ends = [value for one in series for value in (*one.x[:1], *one.x[-1:])] or [0.0, 1.0]
     ends = [min(ends), max(ends)]
     edge = {"x": ends, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
@@ -73,7 +73,7 @@ def add_series(figure: go.Figure, series: Sequence[Series], shades: Mapping[str,
         if one.low is not None and one.high is not None:
             _add_band(figure, x, one.low, one.high, {"yaxis": axis, "legendgroup": name}, see_through(shade, BAND))
         line = {"color": colour(shade), "width": 2, "dash": "dash" if one.dash else "solid"}
-        # Too few points for a line to be seen are shown as dots too.
+        # Lines with very few points get dots to be visible.
         mode = "lines" if np.isfinite(y).sum() > 2 else "lines+markers"
         x, y = thinned(x, y)
         where = {"yaxis": axis, "legendgroup": name, "showlegend": name not in told}

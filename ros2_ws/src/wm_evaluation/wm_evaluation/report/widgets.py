@@ -1,4 +1,4 @@
-"""Widgets of one's own: HTML templates, styles and scripts in the ``assets`` folder of a package."""
+"""Custom widgets: HTML templates, styles and scripts in the ``assets`` folder of a package."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,8 +11,8 @@ from wm_evaluation.report.blocks import Fragment
 def widget(package: str, template: str, values: Mapping[str, object], style: str = "", script: str = "") -> Fragment:
     """Fill ``assets/<template>`` of a package; ``style`` and ``script`` name files beside it.
 
-    Values are escaped as in every template of ours; data for the script go through the filter ``tojson`` into a
-    script element of type application/json. Raises jinja2.TemplateNotFound, jinja2.UndefinedError.
+    Values are escaped; data for the script go through the filter ``tojson`` into a script element of type
+    application/json. Raises jinja2.TemplateNotFound, jinja2.UndefinedError.
     """
     environment = environment_of(package)
     html = environment.get_template(template).render(values)
@@ -27,7 +27,7 @@ def asset(package: str, name: str) -> str:
 
 @cache
 def environment_of(package: str) -> jinja2.Environment:
-    """Templates in ``assets`` of a package; all that they insert is escaped, and nothing may be missing."""
+    """Templates in ``assets`` of a package; inserted values are escaped, and undefined ones are errors."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader(package, "assets"),
         autoescape=True,

@@ -1,1 +1,1 @@
-"""How good is a world model's imagination, k steps ahead: what is measured, and the figures made of it."""
+"""How good a world model's imagination is k steps ahead: measurements, and the figures made from them."""

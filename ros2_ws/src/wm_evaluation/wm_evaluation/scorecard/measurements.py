@@ -1,19 +1,19 @@
-"""What is measured of a world model, whoever runs it: a checkpoint in training, a bundle on a recorded drive."""
+"""Measurements of a world model: a checkpoint in training, or a bundle on a recorded drive."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-BASELINES = ("copy_last", "last_seen", "data_mean")  # predictions that are the same for every model
+BASELINES = ("copy_last", "last_seen", "data_mean")  # baselines, the same for every model
 
 
 class Measurements(NamedTuple):
-    """What was predicted and what happened: M windows, K steps ahead, G of them printed; NaN where it is not known.
-    Step k shows the picture that action k led to, its reward, and whether the episode went on after it."""
+    """Predictions and outcomes: M windows, K steps ahead, G of them printed; NaN if unknown. Step k has the picture
+    that action k led to, its reward, and whether the episode continued after it."""
 
     segment: np.ndarray
-    """(M,): which drive, or which piece of one, the window is of; windows of one are not independent."""
+    """(M,): the drive, or part of one, of the window; windows of one segment are not independent."""
     squared_errors: dict[str, np.ndarray]
     """(M, K) of ``imagined``, ``posterior``, ``copy_last`` and ``shuffled`` pictures."""
     similarities: dict[str, np.ndarray]
@@ -25,7 +25,7 @@ class Measurements(NamedTuple):
     sampled_rewards: np.ndarray
     """(M, N, K): of N sampled futures."""
     continues: np.ndarray
-    """(M, K): predicted probability to go on."""
+    """(M, K): predicted probability that the episode continues."""
     shuffled_continues: np.ndarray
     """(M, K)."""
     sampled_continues: np.ndarray
@@ -41,7 +41,7 @@ class Measurements(NamedTuple):
 
 
 def join(parts: Sequence[Measurements]) -> Measurements:
-    """The windows of all parts, in their order. Raises ValueError without any part."""
+    """The windows of all parts, in order. Raises ValueError without any part."""
     if not parts:
         raise ValueError("there are no measurements to join: no window was predicted")
 

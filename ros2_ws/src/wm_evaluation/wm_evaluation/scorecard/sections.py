@@ -17,20 +17,20 @@ COLOURS = {
     "last_seen": "grey",
     "data_mean": "amber",
 }
-MODEL_COLOURS = ("blue", "violet", "amber", "pink", "olive", "red")  # of several models, in turn
+MODEL_COLOURS = ("blue", "violet", "amber", "pink", "olive", "red")  # of several models, in order
 STEPS_AHEAD = "steps ahead"
 HEIGHT, LEGEND_HEIGHT = 320, 44  # [px] of charts of one model's lines, and more for the legend of every other one
 LEAST_WIDTH = 400  # [px] of a chart beside another one
 
 
 def scorecard_sections(cards: Cards) -> list[Section]:
-    """Break-even, pictures, rewards, actions, uncertainty and ends. What was not measured is said to be missing."""
+    """Break-even, pictures, rewards, actions, uncertainty and ends. Anything not measured is reported as missing."""
     return [_break_even(cards), _pictures(cards), _rewards(cards), _gap(cards), _uncertainty(cards), _continue(cards)]
 
 
 def _break_even(cards: Cards) -> Section:
     heads = [Head("compared", "break_even"), *_columns(cards, "better")]
-    lead = "Where each prediction is better than knowing nothing."
+    lead = "Where each prediction is better than a trivial one."
     return Section("Break-even", [Table(heads, break_even_rows(cards))], lead)
 
 
@@ -44,7 +44,7 @@ def _pictures(cards: Cards) -> Section:
     return Section(
         "Pictures",
         [Grid(charts, LEAST_WIDTH), *_tables(cards, "picture")],
-        lead="PSNR and SSIM favour blurred pictures: read them against the reconstruction, which has seen the picture, "
+        lead="PSNR and SSIM favour blurred pictures: compare them with the reconstruction, which has seen the picture, "
         "and the copy. Bands and brackets are 95 % intervals by resampling segments.",
     )
 
@@ -65,8 +65,8 @@ def _rewards(cards: Cards) -> Section:
     return Section(
         "Rewards and returns",
         [Grid(charts, LEAST_WIDTH), *_tables(cards, "reward")],
-        lead="The return is the sum of the rewards of the first k steps, as the planner compares plans by it. Single "
-        "rewards come in jolts that a mean cannot follow; the return and its ranking matter more.",
+        lead="The return is the sum of the rewards of the first k steps, by which the planner compares plans. Single "
+        "rewards come in bursts that a mean cannot follow; the return and its ranking matter more.",
     )
 
 
@@ -89,27 +89,27 @@ def _uncertainty(cards: Cards) -> Section:
     blocks: list[Block] = [Grid(plots, LEAST_WIDTH)]
     if without:
         who = "The model has" if len(cards.cards) == 1 else f"{', '.join(without)}:"
-        blocks.append(Prose(f"{who} no ensemble, so what was not learned (epistemic) was not measured."))
+        blocks.append(Prose(f"{who} no ensemble, so epistemic uncertainty (what was not learned) was not measured."))
     blocks += _tables(cards, "uncertainty")
     return Section(
         "Does it know what it does not know?",
         blocks,
         lead="The spread of the samples is randomness as the model sees it (aleatoric); the disagreement of an "
-        "ensemble is what it was not taught (epistemic). An uncertainty is useful where it is large when the error is.",
+        "ensemble is what it has not learned (epistemic). An uncertainty is useful if it is large when the error is.",
     )
 
 
 def _continue(cards: Cards) -> Section:
-    title = "Does the episode go on?"
+    title = "Does the episode continue?"
     tables = {model: card["continue"]["reliability"] for model, card in cards.cards.items()}
     if not any(tables.values()):
-        return Section(title, [Prose("The recording does not say where episodes end: nothing was measured.")])
+        return Section(title, [Prose("The recording does not contain the ends of episodes: nothing was measured.")])
     if len(tables) == 1:
         tables = {"predicted by the model": next(iter(tables.values()))}
-    heads = [Head("probability to go on", "brier"), *_columns(cards, "value")]
+    heads = [Head("probability of continuing", "brier"), *_columns(cards, "value")]
     enough = all(card["continue"]["enough_terminals"] for card in cards.cards.values())
     chart = Chart(reliability(tables, "going on"), "Reliability", "reliability")
-    few = "There are too few ends of drives to tell how well the probability is calibrated."
+    few = "There are too few ends of drives to judge the calibration of the probability."
     return Section(title, [chart, Table(heads, continue_rows(cards))], "" if enough else few)
 
 
@@ -137,7 +137,7 @@ def _model_colour(number: int) -> str:
 
 
 def _curves(cards: Cards, path: tuple[str, str], steps: Sequence[int]) -> list[Series]:
-    """Lines of what was measured. Of several models their imagination and reconstruction, in a colour for each."""
+    """Lines of the measurements. For several models their imagination and reconstruction, in a colour for each."""
     several = len(cards.cards) > 1
     found = []
     for number, (model, card) in enumerate(cards.cards.items()):

@@ -1,4 +1,4 @@
-"""How far ahead a scorecard looks, and how its intervals are made."""
+"""The horizon of a scorecard, and the settings of its intervals."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ STEPS = (1, 5, 10, 15, 20, 25)  # steps ahead at which figures are printed
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings:
-    """Settings of a scorecard. Raises ValueError for bad ones, with the field and the value."""
+    """Settings of a scorecard. Raises ValueError for invalid ones, with the field and the value."""
 
     horizon: int = 25
     """Steps K to imagine."""
     seed: int = 0
-    """Seed of windows, samples, exchanged actions and intervals: the same one gives the same figures."""
+    """Seed for windows, samples, shuffled actions and intervals: the same seed gives the same figures."""
     resamples: int = 1000
-    """Resamples of the segments for the 95 % intervals."""
+    """Number of bootstrap resamples for the 95 % intervals."""
 
     def __post_init__(self):
         for name, least in (("horizon", 1), ("seed", 0), ("resamples", 1)):

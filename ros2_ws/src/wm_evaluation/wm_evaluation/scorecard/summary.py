@@ -10,12 +10,12 @@ from wm_evaluation.scorecard.measurements import BASELINES, Measurements
 from wm_evaluation.scorecard.settings import ScoreSettings
 
 SCORECARD_VERSION = 2
-FEWEST_TERMINALS = 20  # ends below which the calibration of the continue head cannot be told
+FEWEST_TERMINALS = 20  # ends below which the calibration of the continue head cannot be judged
 
 
 class _Summary:
     """Holds what the sections share: the measurements, the resampling and the printed steps. Sections are trees of
-    dictionaries. An array in them is a figure before it is told: (1 + R, K) rows, the data and its resamples."""
+    dictionaries. Arrays in them are figures: (1 + R, K) rows, the data and its resamples."""
 
     def __init__(self, measurements: Measurements, settings: ScoreSettings, mean_reward: float):
         self.m = measurements
@@ -126,9 +126,9 @@ class _Summary:
         return self.at_steps(gaps)
 
     def uncertainty(self) -> dict:
-        """Of the reward at step k: its randomness in the model, and what the model does not know."""
+        """Uncertainty of the reward at step k: its randomness in the model, and what the model does not know."""
         m = self.m
-        # A bag may hold pictures and no rewards; what the model says of its own doubt needs neither.
+        # A bag may hold pictures and no rewards; the model's own uncertainty needs neither.
         known = np.isfinite(m.real_rewards) | np.isfinite(m.squared_errors["imagined"])
         error = np.abs(m.rewards - m.real_rewards)
         kinds = {"sample_spread": m.sampled_rewards.std(1), "disagreement": m.disagreement}
@@ -154,8 +154,8 @@ class _Summary:
 
 
 def summarise(measurements: Measurements, settings: ScoreSettings, mean_reward: float) -> dict:
-    """Every figure of the scorecard, as plain numbers for JSON: None where a figure cannot be told. ``mean_reward`` is
-    the training data's, one of the constant baselines; NaN where it is not known."""
+    """Every figure of the scorecard, as plain numbers for JSON: None if a figure cannot be computed. ``mean_reward`` is
+    the training data's, one of the constant baselines; NaN if unknown."""
     summary = _Summary(measurements, settings, mean_reward)
     return {
         "version": SCORECARD_VERSION,
@@ -200,7 +200,7 @@ def _figures(summary: _Summary) -> dict:
 
 
 def _difference(ours: dict, baseline: dict) -> dict:
-    """Of every array that both trees hold under the same keys."""
+    """Differences of all arrays that both trees hold under the same keys."""
     found = {}
     for key in (key for key in ours if key in baseline and key not in BASELINES):
         one, other = ours[key], baseline[key]

@@ -25,8 +25,8 @@ BREAK_EVENS = {
 
 @dataclass(frozen=True)
 class Cards:
-    """Scorecards by the name of their model, the one that is judged first, all of the same windows. ``differences`` are
-    what ``summary.compare`` made of the first one and the model of that name."""
+    """Scorecards of the same windows by model name, the judged one first. ``differences`` are from ``summary.compare``
+    of the first one and the model of that name."""
 
     cards: Mapping[str, dict]
     differences: Mapping[str, dict] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Cards:
         return self.first["steps"]
 
     def label(self, what: str, model: str) -> str:
-        """Name of a row or line: the model is named only where there are several."""
+        """Name of a row or line: the model is named only if there are several."""
         return what if len(self.cards) == 1 else f"{what}: {model}"
 
 
@@ -64,8 +64,8 @@ class Rows(NamedTuple):
 
 
 def measure_tables(cards: Cards) -> dict[str, list[Rows]]:
-    """The tables of each group of measures: ``picture``, ``reward`` (and returns), ``gap`` (what the actions of other
-    windows lose) and ``uncertainty`` (how large it is, and whether it is large where the error is)."""
+    """The tables of each group of measures: ``picture``, ``reward`` (and returns), ``gap`` (the loss with actions of
+    other windows) and ``uncertainty`` (its size, and its correlation with the error)."""
     lost, added = ({"with other actions": ("action_gap", name)} for name in ("psnr_db", "reward_mean_absolute_error"))
     uncertainty = [
         _single(
@@ -107,7 +107,7 @@ def measure_tables(cards: Cards) -> dict[str, list[Rows]]:
 
 
 def break_even_rows(cards: Cards) -> list[tuple[str, ...]]:
-    """What is compared, and for every model over which steps it is better."""
+    """Each comparison, and for every model over which steps it is better."""
     return [
         (name, *(spell_break_even(card["break_even"][key], cards.steps[-1]) for card in cards.cards.values()))
         for key, name in BREAK_EVENS.items()
@@ -115,7 +115,7 @@ def break_even_rows(cards: Cards) -> list[tuple[str, ...]]:
 
 
 def spell_break_even(found: dict | None, horizon: int, interval: bool = True) -> str:
-    """Where the model is better than a baseline, in words; ``interval``: with the 95 % interval of its end."""
+    """Where the model is better than a baseline, in words; ``interval``: with the 95 % interval of the last step."""
     if found is None:
         return "not measured"
     if found["begins"] is None:
@@ -129,12 +129,12 @@ def spell_break_even(found: dict | None, horizon: int, interval: bool = True) ->
 
 
 def last_better(found: dict, horizon: int) -> int:
-    """The last step at which a model that was better than a baseline still was."""
+    """The last step at which a model is better than a baseline."""
     return horizon if found["stops"] is None else found["stops"] - 1
 
 
 def continue_rows(cards: Cards) -> list[tuple[str, ...]]:
-    """What there is to say of the continue head, for every model."""
+    """Figures of the continue head, for every model."""
     columns = [_continue_column(card) for card in cards.cards.values()]
     return [(name, *(column[name] for column in columns)) for name in columns[0]]
 
@@ -144,18 +144,18 @@ def _continue_column(card: dict) -> dict[str, str]:
     return {
         "ends of drives seen": str(figures["terminals"]) + ("" if figures["enough_terminals"] else ", too few to tell"),
         "Brier score": str(_cells(figures["brier"], 5)[0]),
-        "Brier score of always saying the share": _number(figures["brier_of_the_share"], 5),
+        "Brier score of always predicting the share": _number(figures["brier_of_the_share"], 5),
         "expected calibration error": _number(figures["expected_calibration_error"], 5),
-        "mean probability to go on, at ends": _number(figures["predicted_at_terminals"], 4),
-        "mean probability to go on, elsewhere": _number(figures["predicted_elsewhere"], 4),
+        "mean probability of continuing, at ends": _number(figures["predicted_at_terminals"], 4),
+        "mean probability of continuing, elsewhere": _number(figures["predicted_elsewhere"], 4),
     }
 
 
 def _named(cards: Cards, title: str, metric: str, path: Sequence[str], digits: int) -> Rows:
-    """A measure of several things by their names; baselines appear once, and of several models less is shown."""
+    """One measure by name; baselines appear once, and with several models less is shown."""
     rows = []
     for kind in _at(cards.first, path):
-        if kind == "shuffled" and len(cards.cards) > 1:  # the gap says it shorter
+        if kind == "shuffled" and len(cards.cards) > 1:  # the gap is shorter
             continue
         parts = _single(cards, title, metric, {NAMES[kind]: (*path, kind)}, digits).rows
         rows += [(NAMES[kind], parts[0][1])] if kind in BASELINES else parts
@@ -177,7 +177,7 @@ def _single(cards: Cards, title: str, metric: str, parts: Mapping[str, Sequence[
 
 
 def _at(tree: dict, path: Sequence[str]) -> dict | None:
-    """What a path of keys leads to, None where it ends early."""
+    """The value at a path of keys, None if it ends early."""
     for key in path:
         tree = None if tree is None else tree.get(key)
     return tree
@@ -193,5 +193,5 @@ def _cells(figure: dict, digits: int, signed: bool = False) -> list[Cell]:
 
 
 def _number(value: float | None, digits: int, signed: bool = False) -> str:
-    # Adding zero takes the sign off a negative number that is rounded to none.
+    # Adding zero removes the sign of a negative number that rounds to zero.
     return "–" if value is None else f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"

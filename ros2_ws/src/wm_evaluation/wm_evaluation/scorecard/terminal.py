@@ -9,11 +9,11 @@ from wm_evaluation.scorecard.tables import Cards, break_even_rows, continue_rows
 
 
 def terminal_tables(cards: Cards) -> Group:
-    """All of it, for a rich console."""
+    """All tables, for a rich console."""
     titles = {
         "picture": "Pictures",
         "reward": "Rewards, and returns over k steps",
-        "gap": "Gap made by shuffled actions",
+        "gap": "Gap caused by shuffled actions",
         "uncertainty": "Uncertainty of the reward",
     }
     parts = []
@@ -36,6 +36,6 @@ def _table(title: str, *heads: str) -> Table:
     table = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False, show_header=any(heads))
     table.add_column(Text(heads[0]))
     for head in heads[1:]:
-        # Text: brackets of a name are no markup.
+        # Text: brackets in a name are not markup.
         table.add_column(Text(head), justify="right" if head.isdecimal() else "left", no_wrap=head.isdecimal())
     return table

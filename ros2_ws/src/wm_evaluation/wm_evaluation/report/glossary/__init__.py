@@ -1,6 +1,6 @@
-"""What every figure on a page means. Blocks name a key of METRICS, and the page gives the definition on a click.
+"""The meaning of every figure on a page. Blocks name a key of METRICS, and the page shows the definition on a click.
 
-Sorted by topic; whoever adds a figure to a page defines it in the module of its topic.
+Sorted by topic: define a new figure in the module of its topic.
 """
 
 from wm_evaluation.report.glossary.driving import BENCHMARK, DRIVING, LATENCY

@@ -8,7 +8,7 @@ DRIVING = {
     ),
     "score_interval": Metric(
         "95 % interval of the mean score",
-        "If the drive were repeated on other tracks of the same kind, 95 of 100 such intervals would hold the true "
+        "If the drive were repeated on other tracks of the same kind, 95 of 100 such intervals would contain the true "
         "mean (Student's t over tracks). Few tracks make it wide.",
     ),
     "off_track": Metric(
@@ -28,7 +28,7 @@ DRIVING = {
     ),
     "pixel_error": Metric(
         "Pixel error",
-        "Mean absolute difference between the imagined picture and the one that came, over pixels and colours.",
+        "Mean absolute difference between the imagined and the real picture, over pixels and colours.",
         unit="of 255",
         better="lower",
     ),
@@ -37,7 +37,7 @@ DRIVING = {
 LATENCY = {
     "command_latency": Metric(
         "Latency of a command",
-        "Wall time from the moment a step's image was due until its command reached the simulator. p50, p95 and p99 "
+        "Wall time from when a step's image was due until its command reached the simulator. p50, p95 and p99 "
         "are percentiles over all commands: 99 of 100 commands took at most the p99.",
         unit="ms",
         better="lower",
@@ -52,20 +52,20 @@ LATENCY = {
 BENCHMARK = {
     "bootstrap_interval": Metric(
         "95 % interval",
-        "Percentile bootstrap: the mean of the episodes, drawn again with replacement 2,000 times; from the 2.5th to "
-        "the 97.5th percentile. Of fewer than ten episodes it is too narrow.",
+        "Percentile bootstrap: the mean of the episodes, resampled with replacement 2,000 times; from the 2.5th to "
+        "the 97.5th percentile. Too narrow with fewer than ten episodes.",
         source="Efron & Tibshirani 1993",
     ),
     "failed_episodes": Metric(
         "Failed episodes",
-        "Episodes that could not be driven to their end, because the controller or the simulator crashed or stopped. "
+        "Episodes that could not be finished, because the controller or the simulator crashed or stopped. "
         "Each counts in all means with what was driven until then.",
         better="lower",
     ),
     "paired_difference": Metric(
         "Paired difference",
         "Mean over tracks of one controller's score minus the other's on the same track. Tracks differ much more than "
-        "controllers do, so this tells two of them apart much sooner than their means.",
+        "controllers do, so this distinguishes two of them much sooner than their means.",
     ),
     "progress": Metric(
         "Progress",
@@ -76,8 +76,8 @@ BENCHMARK = {
     ),
     "lap_finished": Metric(
         "Laps finished",
-        "Share of the episodes that ended with every tile of the track driven over. A lap that skips one goes on over "
-        "the start line, as in gymnasium's CarRacing-v3.",
+        "Share of the episodes that ended with every tile of the track driven over. A lap that skips one continues "
+        "past the start line, as in gymnasium's CarRacing-v3.",
         unit="%",
         better="higher",
     ),
@@ -85,26 +85,26 @@ BENCHMARK = {
     "time_s": Metric("Driven time", "Simulated time from the first picture to the last step.", unit="s"),
     "lane_invasions_per_min": Metric(
         "Lane invasions by time",
-        "Events of the simulator's lane invasion sensor in a minute of simulated time. In the built-in simulator: one "
-        "more wheel left the road, or in traffic the car came to lie on a marking.",
+        "Events of the simulator's lane invasion sensor per minute of simulated time. In the built-in simulator: one "
+        "more wheel left the road, or in traffic the car touched a marking.",
         unit="1/min",
         better="lower",
     ),
     "lane_invasions_per_km": Metric(
-        "Lane invasions by distance", "The same events in a kilometre.", unit="1/km", better="lower"
+        "Lane invasions by distance", "The same events per kilometre.", unit="1/km", better="lower"
     ),
     "collisions": Metric(
         "Collisions",
-        "Events of the simulator's collision sensor in an episode. In the built-in simulator: the car left the field, "
+        "Events of the simulator's collision sensor per episode. In the built-in simulator: the car left the field, "
         "or in traffic hit another one.",
         better="lower",
     ),
-    "distance_m": Metric("Distance", "Length of the way by odometry, or by the speed where there is none.", unit="m"),
-    "mean_speed_mps": Metric("Mean speed", "Mean over the steps of the speed in vehicle_status.", unit="m/s"),
+    "distance_m": Metric("Distance", "Distance driven, from odometry, or from the speed without odometry.", unit="m"),
+    "mean_speed_mps": Metric("Mean speed", "Mean speed in vehicle_status over the steps.", unit="m/s"),
     "max_speed_mps": Metric("Highest speed", "Largest speed in vehicle_status.", unit="m/s"),
     "lateral_acceleration_rms": Metric(
         "Lateral acceleration, RMS",
-        "Root mean square of the acceleration in vehicle_status, across the car's heading.",
+        "Root mean square of the acceleration in vehicle_status perpendicular to the car's heading.",
         unit="m/s²",
         better="lower",
     ),
@@ -113,26 +113,26 @@ BENCHMARK = {
     ),
     "jerk_rms": Metric(
         "Jerk, RMS",
-        "Root mean square of the change of the acceleration vector from step to step, in the map, by the time between.",
+        "Root mean square of the change of the acceleration vector in the map between steps, divided by the time step.",
         unit="m/s³",
         better="lower",
     ),
     "jerk_max": Metric("Jerk, highest", "The largest of these.", unit="m/s³", better="lower"),
     "slow_steps": Metric(
         "Steps of more than 1 s",
-        "Steps that took more than a second of wall time, so that a simulator in lock-step went on without a command: "
-        "the episode then depends on how busy the machine was.",
+        "Steps that took more than a second of wall time, so a simulator in lock-step continued without a command: "
+        "the episode then depends on the load of the machine.",
         better="lower",
     ),
     "steering_change": Metric(
         "Steering change", "Mean absolute change of the applied steering from step to step, of -1 to 1.", better="lower"
     ),
     "sweep_camera_latency": Metric(
-        "Camera latency", "Every picture comes late by this much, with the stamp of when it was taken.", unit="ms"
+        "Camera latency", "Every picture is delayed by this much, and keeps the stamp of when it was taken.", unit="ms"
     ),
     "sweep_camera_jitter": Metric(
         "Camera jitter",
-        "Every picture comes late by the absolute value of a normal random number with this standard deviation; none "
+        "Every picture is delayed by the absolute value of a normal random number with this standard deviation; none "
         "overtakes another.",
         unit="ms",
     ),
@@ -141,9 +141,9 @@ BENCHMARK = {
         "Image noise", "Normal noise with this standard deviation on every colour of every pixel.", unit="of 255"
     ),
     "sweep_brightness": Metric("Brightness", "Factor on every colour of every pixel."),
-    "sweep_actuator_delay": Metric("Actuator delay", "Every command acts late by this much.", unit="ms"),
-    "sweep_steering_gain": Metric("Steering gain", "The car steers this many times what it is told."),
+    "sweep_actuator_delay": Metric("Actuator delay", "Every command is delayed by this much.", unit="ms"),
+    "sweep_steering_gain": Metric("Steering gain", "The car steers this many times the commanded angle."),
     "sweep_control_divisor": Metric(
-        "Control rate divisor", "One of so many commands reaches the car, which keeps it until the next."
+        "Control rate divisor", "One in this many commands reaches the car, which holds it until the next."
     ),
 }

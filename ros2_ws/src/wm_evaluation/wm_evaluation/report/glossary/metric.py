@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """A definition. ``better`` is "higher", "lower" or nothing; ``source`` is where it comes from."""
+    """A definition. ``better`` is "higher", "lower" or empty; ``source`` is the literature."""
 
     name: str
     definition: str

@@ -3,8 +3,8 @@
 from wm_evaluation.report.glossary.metric import Metric
 
 RECORDED = {
-    "hours": Metric("Hours of driving", "Rows times the time between two rows, over the episodes whose rate is known."),
-    "rows": Metric("Rows", "Time steps: a picture with its vector, the action that followed and the reward of that."),
+    "hours": Metric("Hours of driving", "Rows times the time step, over the episodes whose rate is known."),
+    "rows": Metric("Rows", "Time steps: a picture with its vector inputs, the action that followed and its reward."),
     "gap": Metric(
         "Gap",
         "Time between two rows of an episode that is more than 1.5 times the usual one. A model learns wrong motion "
@@ -12,18 +12,20 @@ RECORDED = {
         unit="s",
         better="lower",
     ),
-    "row_reward": Metric("Reward of a row", "What the action of the row led to, as it is stored in the episode."),
+    "row_reward": Metric("Reward of a row", "The reward of the row's action, as stored in the episode."),
 }
 
 REPLAYED = {
     "action_mae": Metric(
         "Mean absolute action error",
-        "Distance of the command that the planner would have given from the recorded one, averaged over the frames. "
+        "Difference between the planner's command and the recorded one, averaged over the frames. "
         "The recorded driver need not be right.",
         better="lower",
     ),
     "action_rmse": Metric(
-        "Root mean squared action error", "As the mean absolute one, but large distances count more.", better="lower"
+        "Root mean squared action error",
+        "Like the mean absolute one, but large differences count more.",
+        better="lower",
     ),
     "sign_agreement": Metric(
         "Same side in curves",
@@ -33,7 +35,7 @@ REPLAYED = {
     "one_step": Metric(
         "One step ahead",
         "The picture as the belief expected it before the frame came (prior), and as the belief that has seen the "
-        "frame reconstructs it (posterior). The distance of the two is what the model did not foresee.",
+        "frame reconstructs it (posterior). Their difference is what the model did not foresee.",
         unit="dB",
         better="higher",
     ),
@@ -49,14 +51,14 @@ REPLAYED = {
     ),
     "planner_latency": Metric(
         "Latency of the planner",
-        "Wall time to put a frame into the belief (observe), to search for a command (plan), and of both, on the "
+        "Wall time to update the belief with a frame (observe), to search for a command (plan), and of both, on the "
         "machine named below, over the frames with a search. p99: 99 of 100 of them took at most that long.",
         unit="ms",
         better="lower",
     ),
     "moment": Metric(
         "Moments worth watching",
-        "The frames of the largest surprise, of the largest distance from the recorded command, and of the worst "
+        "The frames with the largest surprise, the largest difference from the recorded command, and the worst "
         "predicted picture, at least 2 s apart.",
     ),
 }
@@ -64,7 +66,7 @@ REPLAYED = {
 LIVE_REPLAY = {
     "replay_dropped": Metric(
         "Dropped frames",
-        "Frames of the bag that the running planner sent no command for: its subscription keeps only the newest "
+        "Frames of the bag for which the running planner sent no command: its subscription keeps only the newest "
         "picture, so those that come while it plans are lost.",
         better="lower",
     ),
@@ -77,7 +79,7 @@ LIVE_REPLAY = {
     ),
     "replay_deadline": Metric(
         "Deadline misses",
-        "Commands that left later after the receipt of their picture than the planner's parameter deadline_ms.",
+        "Commands sent later after the receipt of their picture than the planner's parameter deadline_ms.",
         better="lower",
     ),
     "replay_agreement": Metric(
@@ -88,7 +90,7 @@ LIVE_REPLAY = {
     ),
     "replay_unasked": Metric(
         "Unasked brakes",
-        "Brakes while the bag played that answer no picture: no picture had come for longer than image_timeout_s.",
+        "Brakes while the bag played that answer no picture: no picture had arrived for longer than image_timeout_s.",
         better="lower",
     ),
 }
