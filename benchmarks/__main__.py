@@ -20,19 +20,19 @@ class Options:
     output: Path = ROOT / "out" / "bench"
     """Folder for bench.json."""
     only: tuple[Name, ...] = ()
-    """Benchmarks to run; all of them when empty. The others are null in bench.json."""
+    """Benchmarks to run; empty: all. The others are null in bench.json."""
     bundle: Path = ROOT / "models" / "carracing"
-    """Bundle whose imagination and control are measured."""
+    """Bundle for the imagination and control benchmarks."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the training; auto takes bfloat16 where the machine's products are faster in it."""
+    """Arithmetic of the training; auto uses bfloat16 if this machine multiplies faster in it."""
     threads: int = 0
     """Threads of the training, 0 for the number of cores."""
     rounds: int = 3
-    """Processes over which the training is measured; the peer's processes come in between."""
+    """Processes in which the training is measured, alternating with the peer's."""
     peer_dreamerv3_torch: Path | None = None
-    """A clone of NM512/dreamerv3-torch to measure in turns with our training and imagination."""
+    """A clone of NM512/dreamerv3-torch to measure alternately with our training and imagination."""
     quick: bool = False
-    """Tiny sizes and few repetitions: shows that everything runs; the figures mean nothing."""
+    """Tiny sizes and few repetitions: only checks that everything runs; the figures are meaningless."""
 
     def __post_init__(self):
         if self.rounds < 1 or self.threads < 0:
@@ -73,7 +73,7 @@ def _measure(options: Options) -> int:
     for name, measure in measures.items():
         result[name] = None
         if options.only and name not in options.only:
-            result[f"{name}_reason"] = "not asked for"
+            result[f"{name}_reason"] = "not requested"
             continue
         _say(f"{name} …")
         result[name] = measure()
@@ -92,7 +92,7 @@ def _print(result: dict) -> None:
     from rich.table import Table
 
     console = Console(width=max(110, Console().width))
-    table = Table(title="quick: the figures mean nothing" if result["quick"] else None)
+    table = Table(title="quick: the figures are meaningless" if result["quick"] else None)
     table.add_column("benchmark")
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -104,7 +104,7 @@ def _print(result: dict) -> None:
     searches = (result["control"] or {}).get("table", {})
     if searches:
         first = next(iter(searches.values()))
-        table = Table(title="control: latency in ms, and what it is made of")
+        table = Table(title="control: latency in ms, and its parts")
         table.add_column("N x H x iterations", no_wrap=True)
         for column in (*first["latency_ms"], *first["shares"]):
             table.add_column(column, justify="right", no_wrap=True)

@@ -1,6 +1,6 @@
-"""Measurements in a process of their own, so that memory, threads and caches are those of one thing alone.
+"""Measurements in separate processes, so that they do not share memory, threads and caches.
 
-A child is a module run as ``python -m MODULE JSON``; it writes its result as JSON into the last line of its output.
+A child is a module run as ``python -m MODULE JSON``; the last line of its output is its result as JSON.
 """
 
 import json
@@ -17,8 +17,8 @@ _DEADLINE_S = 1800.0
 
 
 def run_child(module: str, settings: dict, threads: int) -> dict:
-    """The result of a child with ``settings``. Raises BenchmarkError with the last line it said when it fails."""
-    # A user may have set OMP_NUM_THREADS for something else; what is measured is the number asked for.
+    """The result of a child with ``settings``. If it fails, raises BenchmarkError with the last line of its output."""
+    # The user's environment may set OMP_NUM_THREADS; measure with the requested number.
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     command = [sys.executable, "-m", module, json.dumps(settings)]
     try:

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.command_delay`: what commands that act late cost, with and without latency compensation.
+"""`python -m benchmarks.command_delay`: the cost of delayed commands, with and without latency compensation.
 
-Drives the built-in simulator in this process, in lock-step, with every command applied a number of periods later than
-it should be. The planner is the node's own, with all the time it wants.
+Drives the built-in simulator in this process, in lock-step, with every command applied a number of periods late. The
+planner is the node's own, without a deadline.
 """
 
 import json
@@ -26,16 +26,16 @@ from benchmarks.in_process import eye_of
 
 @dataclass(frozen=True)
 class Options:
-    """Drive with commands that act late."""
+    """Drive with delayed commands."""
 
     bundle: Path = ROOT / "models" / "carracing"
     """Folder of the model bundle."""
     delays: tuple[int, ...] = (0, 1, 2)
-    """Periods that commands act late."""
+    """Delays of the commands [periods]."""
     seeds: tuple[int, ...] = (3000, 3001, 3002)
     """Tracks, each driven once with and once without compensation for every delay."""
     steps: int = 0
-    """Longest episode, 0 for the simulator's own limit."""
+    """Longest episode [steps], 0 for the simulator's own limit."""
     output: Path = ROOT / "out" / "bench"
     """Folder for command_delay.json."""
 

@@ -1,8 +1,8 @@
-"""Latency of control: from a camera picture in memory to the command as bytes, in this process.
+"""Latency of control: from a camera picture in memory to the serialised command, in this process.
 
-One drive closes the loop: frames of the built-in simulator that the commands themselves lead to. Then a table over
-candidates, horizon, iterations and precision, with untrained models of the bundle's sizes and pictures of noise. What
-the ROS graph adds, its messages and scheduling, is in ``make drive``'s figures.
+First a closed-loop drive in the built-in simulator. Then a table over candidates, horizon, iterations and precision,
+with untrained models of the bundle's sizes and noise pictures. The messages and scheduling of the ROS graph are not
+included, but are in the figures of ``make drive``.
 """
 
 import tempfile
@@ -34,10 +34,10 @@ _NO_DEADLINE_MS = 10_000.0
 
 
 class Stages:
-    """Where the time of a command goes, by standing between the planner and its parts.
+    """Measures where the time of a command goes, by wrapping the planner's parts.
 
-    ``preprocess`` is all that is neither in the planner nor publishing: pictures, and the pilot's checks of them.
-    ``solve`` is what planning takes beside the model: sampling, scoring, the actor's proposal.
+    ``preprocess`` is everything outside the planner and publishing: pictures, and the pilot's checks of them. ``solve``
+    is the planning time outside the model: sampling, scoring, the actor's proposal.
     """
 
     def __init__(self, parts: Parts):
@@ -48,7 +48,7 @@ class Stages:
             setattr(owner, name, self._timed(name, getattr(owner, name)))
 
     def decide(self, frame: Frame) -> Decision:
-        """One frame through the pilot, and its command made into the bytes of a message."""
+        """Run a frame through the pilot, and serialise its command."""
         self._spent.clear()
         started = time.perf_counter()
         decision = self._pilot.decide(frame)
@@ -71,7 +71,7 @@ class Stages:
         return decision
 
     def summary(self) -> dict:
-        """Latency [ms] and the stages' shares of it, without the first frames."""
+        """Latency [ms] and its shares by stage, without the first frames."""
         measured = {name: values[_WARM_UP:] for name, values in self.seconds.items()}
         whole = measured.pop("whole")
         shares = {name: round(sum(values) / sum(whole), 4) for name, values in measured.items()}
@@ -90,7 +90,7 @@ class Stages:
 
 def measure(bundle: Path, quick: bool, say: Callable[[str], None]) -> dict:
     """Latency of every command of one drive, and of the table's searches, by candidates x horizon x iterations. Raises
-    PlannerError for a bundle that cannot be used, BenchmarkError when the planner brakes."""
+    PlannerError for an unusable bundle, BenchmarkError if the planner brakes."""
     say("control, a drive")
     result = _drive(bundle, steps=10 if quick else 190)
     table, bundles, sizes = {}, {}, untrained.sizes_of(bundle)
@@ -113,7 +113,7 @@ def _drive(bundle: Path, steps: int) -> dict:
         from wm_sim.simulation import Simulation
     except ImportError as error:
         raise BenchmarkError(f"the built-in simulator cannot be imported ({error}): run `make setup`") from None
-    # A busy machine's late frames are what is measured; they must not end the drive.
+    # Late frames on a busy machine are part of the measurement and must not end the drive.
     config = replace(PlannerConfig(), bundle=str(bundle), deadline_frames=0)
     parts = build(config, log=lambda line: None)
     stages, iterations = Stages(parts), []
@@ -136,7 +136,7 @@ def _drive(bundle: Path, steps: int) -> dict:
 
 
 def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
-    # No search here is a cautious one, for which a few candidates are refused.
+    # No search here is a cautious one, which would refuse few candidates.
     config = replace(
         PlannerConfig(),
         bundle=str(bundle),

@@ -1,7 +1,7 @@
-"""Speed of conversion: bags of 800 x 600 bgra8 in mcap to 64 px, against only reading, deserialising and resizing.
+"""Speed of conversion: mcap bags of 800 x 600 bgra8 to 64 px, compared with only reading, deserialising and resizing.
 
-One process measures both in turns, with one thread, files in the page cache. What two workers gain is measured over
-many recordings, from the call to the last file, with the start of the workers' processes.
+One process measures both alternately, with one thread, files in the page cache. The gain from two workers is measured
+over many recordings, from the call to the last file, including the start of the workers' processes.
 """
 
 import os
@@ -22,7 +22,7 @@ _VEHICLE = "/carla/ego_vehicle"
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> dict:
-    """Megabytes of bag per second of our conversion and of the reading alone, their ratio, and two workers' gain."""
+    """Megabytes of bag per second of our conversion and of only reading, their ratio, and the gain from two workers."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         frames = 20 if quick else 300
@@ -35,7 +35,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict:
 
 
 def _write_bag(folder: Path, frames: int) -> Path:
-    """A bag as of CARLA with a status before each picture; returns its mcap file. Noise, as nothing else is as hard."""
+    """Write a bag like CARLA's with a status before each picture; returns its mcap file. Noise is the worst case."""
     from rosbags.rosbag2 import StoragePlugin, Writer
     from wm_bundle.times import NS_PER_S
     from wm_data.bags.message_types import jazzy_typestore, message_of
@@ -63,7 +63,7 @@ def _write_bag(folder: Path, frames: int) -> Path:
 
 
 def _read_and_resize(bag: Path) -> None:
-    """What no conversion can do without."""
+    """The minimum of any conversion."""
     import cv2
     from rosbags.highlevel import AnyReader
 
@@ -76,7 +76,7 @@ def _read_and_resize(bag: Path) -> None:
 
 
 def _convert(source: Path, folder: Path, workers: int = 1) -> float:
-    """Seconds of a conversion as the command does it."""
+    """Seconds of a conversion by the command."""
     from wm_data.conversion.convert_options import ConvertOptions
     from wm_data.conversion.running.runner import Conversion
 
@@ -108,7 +108,7 @@ def _in_turns(settings: dict) -> dict:
     return {
         "mb_per_s": round(megabytes / median(ours), 1),
         "raw_read_mb_per_s": round(megabytes / median(raw), 1),
-        # Turn by turn: what disturbs the machine disturbs both halves of a turn.
+        # Alternately, so that disturbances of the machine affect both.
         "share_of_raw_read": round(median([r / o for r, o in zip(raw, ours, strict=True)]), 3),
         "bag_mb": round(megabytes, 1),
         "peak_memory_mb": _peak_memory_mb(),
@@ -116,7 +116,7 @@ def _in_turns(settings: dict) -> dict:
 
 
 def _peak_memory_mb() -> float:
-    """The most memory that this process had at a time. Not of getrusage, which begins with that of the parent."""
+    """Peak memory of this process. Not from getrusage, which starts with the parent's."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
 

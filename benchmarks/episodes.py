@@ -1,4 +1,4 @@
-"""Episodes made up for measuring: the shapes of real ones, filled with noise."""
+"""Synthetic episodes for measuring: the shapes of real ones, filled with noise."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ _META = {
 
 
 def make_episodes(folder: Path, count: int, rows: int, size: int = 64, seed: int = 0) -> Path:
-    """Write ``count`` episodes of ``rows`` rows, one camera of ``size`` px; returns ``folder``. Noise, because it
-    cannot be compressed: a file system that compresses gives no advantage."""
+    """Write ``count`` episodes of ``rows`` rows, one camera of ``size`` px; returns ``folder``. Noise, so that a
+    compressing file system gives no advantage."""
     random = np.random.default_rng(seed)
     for i in range(count):
         steer, throttle = random.uniform(-1.0, 1.0, rows), random.uniform(0.0, 1.0, rows)

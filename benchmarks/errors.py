@@ -2,4 +2,4 @@
 
 
 class BenchmarkError(RuntimeError):
-    """A figure cannot be measured here, and why."""
+    """A figure cannot be measured here; the message says why."""

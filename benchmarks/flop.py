@@ -1,4 +1,4 @@
-"""How much an exported file has to compute."""
+"""Amount of computation in an exported file."""
 
 import json
 import math
@@ -22,8 +22,8 @@ _PRODUCTS = {
 def gflop_of_products(file: Path, count: int) -> float:
     """10⁹ floating-point operations in the matrix products of one call with ``count`` for the file's free dimension.
 
-    As onnxruntime's profiler sees them. A multiplication and an addition are two; eight-bit products count like those
-    they stand for.
+    From onnxruntime's profiler. A multiplication and an addition count as two; eight-bit products count like those they
+    replace.
     """
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()

@@ -1,6 +1,6 @@
-"""Speed of imagination: imagine.onnx through the planner's engine, as the planner calls it, beside a peer's own.
+"""Speed of imagination: imagine.onnx in the planner's engine, called as by the planner, beside a peer's.
 
-Every setting is measured in a process of its own (but in a quick run); those that are compared take turns.
+Every setting is measured in a separate process (except in a quick run); compared ones alternate.
 """
 
 import sys
@@ -14,7 +14,7 @@ from benchmarks.children import child_main, run_child
 from benchmarks.machine import cores
 from benchmarks.timing import median, timed
 
-# dreamerv3-torch's own defaults: GRU 256, hidden 512, 32 x 32 categorical, two hidden layers in every head.
+# defaults of dreamerv3-torch: GRU 256, hidden 512, 32 x 32 categorical, two hidden layers in every head.
 PEER_SIZES = {
     "state_dim": 256,
     "hidden_dim": 512,
@@ -28,15 +28,15 @@ PEER_SIZES = {
 QUICK_SIZES = PEER_SIZES | {"state_dim": 16, "hidden_dim": 16, "latent_dim": 4, "num_categories": 4, "conv_depth": 4}
 _PEER_HORIZON = 15
 _ROUNDS = 3
-_CALLS_S, _PRODUCTS_S, _QUICK_S = 20.0, 1.0, 0.1  # what measuring may take, each
+_CALLS_S, _PRODUCTS_S, _QUICK_S = 20.0, 1.0, 0.1  # time limit of each measurement
 
 
 def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], None]) -> dict:
-    """Imagined steps per second, reward, value and continue heads included.
+    """Imagined steps per second, including reward, value and continue heads.
 
-    Of ``bundle`` at the planner's number of candidates: as it is on the planner's threads and on all cores, and in
-    int8. And at the sizes of a peer, ours in both precisions, beside the peer itself where ``peer`` is its clone.
-    Raises BenchmarkError, and BundleError for a bundle that cannot be read.
+    For ``bundle`` at the planner's number of candidates: unchanged on the planner's threads and on all cores, and in
+    int8. And at the sizes of a peer, ours in both precisions, beside the peer itself if ``peer`` is its clone. Raises
+    BenchmarkError, and BundleError for an unreadable bundle.
     """
     from wm_bundle import load_bundle
     from wm_planner.config import PlannerConfig

@@ -1,9 +1,10 @@
-"""`python -m benchmarks.imagined_cloning`: what imagined episodes do for behaviour cloning on few recorded ones.
+"""`python -m benchmarks.imagined_cloning`: the benefit of imagined episodes for behaviour cloning from few recorded
+ones.
 
 For every seed and number of episodes: chooses that many recorded ones, imagines variations of them with `augment`,
-trains a clone without and one with these for as many updates, and drives both, as they are after the last of these, in
-the built-in simulator, in this process and in lock-step.
-Every step leaves its result in the output folder, so the same command goes on where it was stopped.
+trains a clone without and one with these for the same number of updates, and drives both final clones in the built-in
+simulator, in this process and in lock-step.
+Every step saves its result in the output folder, so the same command continues where it was stopped.
 """
 
 import json
@@ -27,23 +28,23 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.in_process import eye_of
 
 CALIBRATION_EPISODES = 2
-"""Recorded episodes that calibrate the filters of every augmentation, always the same. No clone sees them."""
+"""Recorded episodes that calibrate the filters of every augmentation, always the same ones. No clone sees them."""
 WAYS = ("recorded alone", "with imagined")
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What imagined episodes do for behaviour cloning."""
+    """Measure the benefit of imagined episodes for behaviour cloning."""
 
     checkpoint: Path
-    """Checkpoint of the world model (*.pt) that imagines."""
+    """Checkpoint (*.pt) of the world model that imagines."""
     data_path: Path = ROOT / "data" / "carracing2"
     """Folder of recorded episodes of the simulator, with the expert's commands; split as `train` splits it."""
     episodes: tuple[int, ...] = (2, 5, 10)
     """Numbers of recorded episodes."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Each chooses its episodes, what is imagined, and the first weights."""
+    """Seeds; each determines the chosen episodes, what is imagined, and the initial weights."""
     tracks: tuple[int, ...] = tuple(range(7100, 7110))
     """Tracks that every clone drives."""
     num_augmentations: int = 10
@@ -51,7 +52,7 @@ class Options:
     horizon: int = 50
     """Length of an imagined drive [rows]."""
     imagined_share: float = 0.5
-    """Part of the training rows that is imagined [share]; the updates are as many as without."""
+    """Share of the training rows that is imagined; the number of updates is the same as without."""
     num_epochs: int = 20
     """Length of each training [epochs of 20 updates]."""
     batch_size: int = 128
@@ -59,7 +60,7 @@ class Options:
     threads: int = 1
     """Processor threads [threads]."""
     output: Path = ROOT / "out" / "bench" / "imagined_cloning"
-    """Folder for everything that is made; results.json holds the scores and table.md the table."""
+    """Folder for all output; results.json holds the scores and table.md the table."""
 
     def __post_init__(self):
         if not (self.episodes and self.seeds and self.tracks) or min(self.episodes) < 1:
@@ -72,7 +73,7 @@ class Options:
 
 
 class Stopped(Exception):
-    """A part of the work was asked to stop."""
+    """A part of the work was stopped."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,8 +108,8 @@ def _compare(options: Options) -> int:
 
 
 def _begun(file: Path, options: Options) -> dict:
-    """What is there already. Raises BenchmarkError for results of another comparison."""
-    # More seeds, numbers and repeated calls go on; everything else must be as it was.
+    """Existing results. Raises BenchmarkError for those of another comparison."""
+    # Seeds, numbers of episodes and tracks may be added; everything else must be unchanged.
     settings = {
         name: str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
         for name, value in asdict(options).items()
@@ -157,8 +158,8 @@ def _measure(options: Options, count: int, seed: int, imagined: bool) -> list[fl
                 ],
             )
         mixed = ["--imagined-path", str(made), "--imagined-share", str(options.imagined_share)]
-    # No validation, so that the last epoch counts: by the likelihood of two held-out episodes the best would be one of
-    # the first, which is sure of little and steers worse.
+    # No validation, so that the last epoch counts: by the likelihood of two held-out episodes, an early epoch would be
+    # best, which is uncertain and steers worse.
     _work(
         clone,
         [
@@ -188,7 +189,7 @@ def _work(command: Callable[[list[str]], int], arguments: list[str]) -> None:
 
 
 def _chosen_data(options: Options, folder: Path, count: int, seed: int) -> Path:
-    """A data folder with links to ``count`` recorded episodes to train on, and to those that calibrate."""
+    """A data folder with links to ``count`` recorded training episodes, and to those for calibration."""
     recorded = {split: split_files(options.data_path.expanduser().resolve(), 0.1, split) for split in ("train", "val")}
     if len(recorded["train"]) < count or len(recorded["val"]) < CALIBRATION_EPISODES:
         raise BenchmarkError(
@@ -228,7 +229,7 @@ def driven_scores(file: Path, tracks: tuple[int, ...]) -> list[float]:
 
 
 def table(scores: dict[str, list[float]], episodes: tuple[int, ...], seeds: tuple[int, ...]) -> str:
-    """The result as Markdown: mean scores over seeds and tracks, and what imagined episodes change for each seed."""
+    """The result as Markdown: mean scores over seeds and tracks, and the effect of imagined episodes for each seed."""
     lines = [
         f"| Recorded episodes | {WAYS[0]} | {WAYS[1]} | difference | difference of each seed |",
         "|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""The built-in simulator driven in this process: what it shows a model with one camera and the speed."""
+"""The built-in simulator in this process: the inputs of a model with one camera and the speed."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from benchmarks.errors import BenchmarkError
 def eye_of(manifest, source) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """A function from a simulation and its tick to the image and the vector inputs of a model.
 
-    Raises BenchmarkError where the model of ``source`` has other cameras or vector inputs than the simulator.
+    Raises BenchmarkError if the model of ``source`` has other cameras or vector inputs than the simulator.
     """
     cameras, inputs = manifest.image.cameras, [entry.name for entry in manifest.vector]
     if len(cameras) != 1 or inputs != ["speed"]:

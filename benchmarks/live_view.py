@@ -1,6 +1,6 @@
-"""`python -m benchmarks.live_view`: what the live view costs the control loop.
+"""`python -m benchmarks.live_view`: the cost of the live view for the control loop.
 
-Drives the built-in simulator in real time, in turns: without a view, with one that nobody looks at, and with one whose
+Drives the built-in simulator in real time, alternately without a view, with one without a browser, and with one whose
 page is open in a headless Chromium on this machine. Two latencies are compared: the planner's own, from an image's
 receipt to its command, and the simulator's, from the end of a tick to the arrival of the command for it.
 """
@@ -25,20 +25,20 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.timing import latency_ms
 
 VARIANTS = ("none", "idle", "page")
-_START_S = 60.0  # for a process to come up, for the planner to drive
+_START_S = 60.0  # for a process to start, for the planner to drive
 _WARM_UP_S = 3.0  # of driving, not counted
-_BLOCK = 25  # frames that are drawn together in the bootstrap: neighbours share what disturbs them
+_BLOCK = 25  # consecutive frames resampled together in the bootstrap: they share disturbances
 _RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure what the live view costs the control loop."""
+    """Measure the cost of the live view for the control loop."""
 
     bundle: Path = ROOT / "models" / "carracing"
     """Folder of the model bundle."""
     rounds: int = 5
-    """Drives of each kind; the kinds take turns, and their order changes from round to round."""
+    """Drives of each kind; the kinds alternate, and their order changes from round to round."""
     seconds: float = 60.0
     """Length of each drive."""
     chromium: str = "chromium"
@@ -62,8 +62,8 @@ class _Latencies:
 
 
 def measure(options: Options, say: Callable[[str], None]) -> dict:
-    """Percentiles of each kind of drive, and what the view adds to them with 95 % intervals. Raises BundleError, and
-    BenchmarkError where there is no browser and where a process ends."""
+    """Percentiles of each kind of drive, and the view's addition to them with 95 % intervals. Raises BundleError, and
+    BenchmarkError if there is no browser or a process ends."""
     browser = shutil.which(options.chromium)
     if browser is None:
         raise BenchmarkError(f"no browser {options.chromium!r} on the PATH: give one with --chromium")
@@ -143,7 +143,7 @@ def _drive(options: Options, bundle: Path, period_s: float, variant: str, turn: 
         if variant != "none":
             log = start("wm_planner", "live_view", port=0)
             page = _wait_for(lambda: re.search(r"http://\S+/", log.read_text("utf-8")), processes, "the live view")
-        # A planner that misses deadlines on a busy machine is what is measured; it must not stop the drive.
+        # Missed deadlines on a busy machine are part of the measurement and must not stop the drive.
         start("wm_planner", "planner", bundle=bundle, autostart="true", deadline_frames=0)
         with _looking(browser, page.group() if variant == "page" else None) as check_page:
             heard = _listen(context, processes, options.seconds)
@@ -164,7 +164,7 @@ def _wait_for(condition: Callable, processes, what: str):
     deadline_s = time.monotonic() + _START_S
     while not (found := condition()):
         if time.monotonic() > deadline_s:
-            raise BenchmarkError(f"waited {_START_S:g} s for {what}, in vain\n{processes.quote()}")
+            raise BenchmarkError(f"timed out after {_START_S:g} s waiting for {what}\n{processes.quote()}")
         processes.check()
         time.sleep(0.05)
     return found
@@ -172,14 +172,14 @@ def _wait_for(condition: Callable, processes, what: str):
 
 @contextmanager
 def _looking(browser: str, address: str | None) -> Iterator[Callable[[], None]]:
-    """Opens the page, if there is one; yields a check that it was drawing until the end."""
+    """Opens the page, if there is one; yields a check that it kept drawing until the end."""
     if address is None:
         yield lambda: None
         return
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # Root has no sandbox of its own in a container; the page is our own.
+        # Chromium has no sandbox for root in a container; the page is our own.
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address)

@@ -1,4 +1,4 @@
-"""The machine: what it is, and how fast its matrix products are, which bounds everything else."""
+"""The machine, and the speed of its matrix products, which bounds everything else."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ _SMALLEST_PRODUCT, _LARGEST_PRODUCT = 128, 2048
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """CPU cores available to this process."""
     return len(os.sched_getaffinity(0))
 
 
@@ -34,10 +34,10 @@ def describe() -> dict:
 
 
 def product_speed(dtype: torch.dtype, budget_s: float = 1.0) -> float:
-    """GFLOP/s of matrix products with torch's present number of threads: the best repetition.
+    """GFLOP/s of matrix products with torch's current number of threads: the best repetition.
 
-    Of 2048 x 2048 matrices, or the largest of 1024, 512, … whose products fit into ``budget_s``: a processor that has
-    to emulate ``dtype`` is a thousand times slower than another one.
+    For 2048 x 2048 matrices, or the largest of 1024, 512, … whose products fit into ``budget_s``: a CPU that has to
+    emulate ``dtype`` is a thousand times slower.
     """
     size, spent_s = _SMALLEST_PRODUCT, 0.0
     while True:
@@ -45,7 +45,7 @@ def product_speed(dtype: torch.dtype, budget_s: float = 1.0) -> float:
         result = torch.mm(left, right)
         best_s = timed(lambda: torch.mm(left, right, out=result), 1, budget_s)[0]  # noqa: B023
         spent_s += 2.0 * best_s
-        # Twice the size takes eight times as long, is done twice as here, and should leave time to repeat it.
+        # Twice the size takes eight times as long, runs twice like here, and should leave time for a repetition.
         if size == _LARGEST_PRODUCT or spent_s + 3 * 8.0 * best_s > budget_s:
             break
         size *= 2
@@ -54,6 +54,6 @@ def product_speed(dtype: torch.dtype, budget_s: float = 1.0) -> float:
 
 
 def best_precision() -> str:
-    """What a training takes on this machine for precision auto."""
+    """The precision that a training with auto uses on this machine."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return choose(WorldModelTrainConfig(), device).used

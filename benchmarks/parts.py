@@ -1,4 +1,4 @@
-"""Where the time of one update goes, forward and backward together, from torch's profiler."""
+"""Time of one update by part, forward and backward together, from torch's profiler."""
 
 import bisect
 from collections import defaultdict
@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from wm_training.training.learner import Learner
 from wm_training.training.loader import Sample
 
-# Part of the update: the methods of the model that belong to it.
+# Part of the update: its methods of the model.
 _METHODS = {
     "encoder": ("encoder.forward",),
     "recurrence": ("rssm.observe", "rssm.imagine_step", "rssm.kl_terms"),
@@ -30,9 +30,9 @@ _BACKWARD = "autograd::engine::evaluate_function"
 
 
 def flop(learner: Learner, sample: Sample) -> int:
-    """Floating-point operations of the products and convolutions of one update, as they are carried out."""
+    """Floating-point operations of the products and convolutions of one update, as executed."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the counter sees the operations of this thread only
+    torch.set_num_threads(1)  # the counter only sees operations of this thread
     try:
         with FlopCounterMode(display=False) as counter:
             learner.update(sample)
@@ -44,8 +44,8 @@ def flop(learner: Learner, sample: Sample) -> int:
 def shares(learner: Learner, sample: Sample, waiting: float) -> dict[str, float]:
     """Share of an update's time for each of PARTS; ``waiting`` is the measured share of waiting for data.
 
-    A step of the backward pass belongs to the part whose forward pass made it: autograd numbers its nodes in the order
-    of the forward pass. ``rest`` is what lies between the parts: losses, sums, Python. The profiler slows small
+    A step of the backward pass belongs to the part whose forward pass created it: autograd numbers its nodes in the
+    order of the forward pass. ``rest`` is everything outside the parts: losses, sums, Python. The profiler slows small
     operations down a little, so the recurrence and the rest look larger than they are.
     """
     with _ranges(learner.objective.model), profile(activities=[ProfilerActivity.CPU]) as profiler:
@@ -74,7 +74,7 @@ def attribute(update: Any) -> dict[str, float]:
     owner = "rest"
     for event in backward:
         number = max((child.sequence_nr for child in _with_children(event)), default=-1)
-        if number >= 0:  # adding up a parameter's gradient has none: it belongs to the step before it
+        if number >= 0:  # accumulating a parameter's gradient has none: it belongs to the previous step
             place = bisect.bisect_right(numbers, number) - 1
             owner = owners[place] if place >= 0 else "rest"
         spent[owner] += event.time_range.elapsed_us()
@@ -88,7 +88,7 @@ def _forward_numbers(events: list[Any]) -> tuple[list[int], list[str]]:
     for event in events:
         owner = event.name.removeprefix(_RANGE) if event.name.startswith(_RANGE) else "rest"
         found += [(child.time_range.start, child.sequence_nr, owner) for child in _with_children(event)]
-    # In the order of time the numbers ascend. An operation that needs no gradient has the number of the next that does.
+    # The numbers ascend in time. An operation without gradient has the number of the next one with a gradient.
     ordered = [(number, owner) for _, number, owner in sorted(found) if number >= 0]
     return [number for number, _ in ordered], [owner for _, owner in ordered]
 
@@ -101,7 +101,7 @@ def _with_children(event: Any) -> Iterator[Any]:
 
 @contextmanager
 def _ranges(model: torch.nn.Module) -> Iterator[None]:
-    """Within, the profiler sees the parts."""
+    """Context in which the profiler sees the parts."""
     wrapped = []
     for part, paths in _METHODS.items():
         for path in paths:

@@ -1,4 +1,4 @@
-"""Speed of NM512/dreamerv3-torch's world model, in training and imagination, from a clone that the user has.
+"""Speed of NM512/dreamerv3-torch's world model, in training and imagination, from a clone provided by the user.
 
 It runs its own code with its own ``defaults`` and the sizes of the comparison, on random data of the same shapes.
 """
@@ -31,7 +31,7 @@ def _configuration(path: Path, sizes: dict) -> SimpleNamespace:
     values = _numbers(yaml.safe_load((path / "configs.yaml").read_text(encoding="utf-8"))["defaults"])
     values |= {
         "device": "cuda:0" if torch.cuda.is_available() else "cpu",
-        "compile": False,  # its training step is not compiled either way: only calls of the module itself are
+        "compile": False,  # its training step is never compiled: only calls of the module itself are
         "num_actions": 3,
         "dyn_deter": sizes["state_dim"],
         "dyn_hidden": sizes["hidden_dim"],
@@ -47,7 +47,7 @@ def _configuration(path: Path, sizes: dict) -> SimpleNamespace:
 
 
 def _numbers(values: dict) -> dict:
-    """YAML 1.1 reads 1e4 as a word; the peer's own reader takes it for a number."""
+    """YAML 1.1 reads 1e4 as a string; the peer's own reader parses it as a number."""
 
     def number(value):
         if isinstance(value, dict):
@@ -77,7 +77,7 @@ def _batch(sizes: dict) -> dict:
 
 
 def _world_model(path: Path, sizes: dict):
-    """The peer's module ``models``, its configuration, and its world model made by it."""
+    """The peer's module ``models``, its configuration, and its world model built from it."""
     sys.path.insert(0, str(path))
     try:
         import models  # the peer's
@@ -92,7 +92,7 @@ def _train(settings: dict) -> dict:
     sizes = settings["sizes"]
     _, _, world_model = _world_model(Path(settings["path"]), sizes)
     batch = _batch(sizes)
-    # It reads its losses, so a GPU is done when it returns.
+    # It reads its losses, so the GPU has finished when it returns.
     seconds = timed(lambda: world_model._train(dict(batch)), _WARM_UP + settings["updates"], _BUDGET_S)
     return {
         "seconds": seconds[_WARM_UP:] or seconds,
@@ -102,7 +102,7 @@ def _train(settings: dict) -> dict:
 
 
 def _imagine(settings: dict) -> dict:
-    """Its own roll-out of given actions, then its heads for reward, continue and value on all states reached."""
+    """Its own roll-out of given actions, then its reward, continue and value heads on all states reached."""
     import torch
 
     models, configuration, world_model = _world_model(Path(settings["path"]), settings["sizes"])

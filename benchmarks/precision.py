@@ -27,17 +27,17 @@ class Options:
     """Compare training in bfloat16 with training in float32."""
 
     data_path: Path
-    """Folder of episodes; every tenth validates."""
+    """Folder of episodes; every tenth is for validation."""
     updates: int = 300
     """Updates of each training."""
     seeds: tuple[int, ...] = (0,)
-    """Seeds of weights, batches and noise; the losses are means over them, and more than one show their spread."""
+    """Seeds for weights, batches and noise; the losses are means over them, and several seeds show their spread."""
     threads: int = 0
     """Threads of the training, 0 for the number of cores."""
     output: Path = ROOT / "out" / "bench"
     """Folder for precision.json."""
     quick: bool = False
-    """A tiny model."""
+    """Use a tiny model."""
 
     def __post_init__(self):
         if self.updates < 1 or not self.seeds:
@@ -46,11 +46,11 @@ class Options:
 
 def measure(options: Options, say: Callable[[str], None]) -> dict:
     """Validation losses of both precisions and their ratio, bfloat16 over float32. Raises EpisodeError for unusable
-    data, and BenchmarkError without episodes for validation."""
+    data, and BenchmarkError without validation episodes."""
     runs = {precision: [_losses(options, precision, seed, say) for seed in options.seeds] for precision in PRECISIONS}
     means = {precision: {name: _mean(found, name) for name in found[0]} for precision, found in runs.items()}
     full, reduced = (means[precision] for precision in PRECISIONS)
-    # A loss of zero, as the expert's on data without experts, has no ratio.
+    # A loss of zero, such as the expert's on data without experts, has no ratio.
     result = {
         "updates": options.updates,
         "seeds": list(options.seeds),
@@ -91,7 +91,7 @@ def _losses(options: Options, precision: str, seed: int, say: Callable[[str], No
     for step in range(options.updates):
         trainer.learner.update(trainer.sample(step))
         now = time.monotonic()
-        if now - said > 10.0:  # where bfloat16 is emulated an update takes a minute
+        if now - said > 10.0:  # with emulated bfloat16, an update takes a minute
             said, left_s = now, (now - started) / (step + 1) * (options.updates - step - 1)
             say(f"{precision}, seed {seed}: update {step + 1} of {options.updates}, {left_s / 60.0:.0f} min left")
     validation = trainer.validate()
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(Options, "precision", arguments)
     from wm_training.processes import prepare_process
 
-    prepare_process()  # as `train` does, before torch is loaded
+    prepare_process()  # like `train`, before torch is loaded
     from wm_data.episodes import EpisodeError
 
     return run("precision", lambda: _main(options), (BenchmarkError, EpisodeError, OSError))

@@ -1,4 +1,4 @@
-"""Speed of reading: windows of memory-mapped episodes stacked to batches, by one thread, files in the page cache."""
+"""Speed of reading: windows of memory-mapped episodes stacked into batches, by one thread, files in the page cache."""
 
 import tempfile
 import time
@@ -16,12 +16,12 @@ from benchmarks.timing import median
 
 
 def measure(quick: bool) -> dict:
-    """Batches of 16 windows of 50 steps at 64 px, beside what they are made of, in turns.
+    """Batches of 16 windows of 50 steps at 64 px, alternating with their minimum work.
 
-    ``windows`` copies the pictures of as many windows out of memory-mapped members, each into an array of its own, and
-    does nothing else; ``memcpy`` copies as many bytes from memory to memory.
+    ``windows`` only copies the pictures of the same number of windows out of memory-mapped members, each into a
+    separate array; ``memcpy`` copies the same number of bytes from memory to memory.
     """
-    prepare_process()  # as `train` does
+    prepare_process()  # like `train`
     with tempfile.TemporaryDirectory() as folder:
         make_episodes(Path(folder), count=2 if quick else 40, rows=200)
         config = WorldModelTrainConfig(batch_size=16, sequence_length=50, validation_share=0.0, data_path=folder)

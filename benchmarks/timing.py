@@ -1,4 +1,4 @@
-"""Measuring within a time, and summaries of measured times."""
+"""Measurements within a time limit, and their summaries."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ from wm_evaluation.metrics.errors import percentiles
 
 
 def timed(call: Callable[[], object], most: int, budget_s: float) -> list[float]:
-    """Seconds of each of up to ``most`` calls, one after another; fewer, but one at least, where they take longer
-    than ``budget_s`` together: a slow processor measures less, not longer."""
+    """Seconds of each of up to ``most`` calls; fewer, but at least one, if they take longer than ``budget_s`` together,
+    so that a slow CPU measures less, not longer."""
     seconds: list[float] = []
     while not seconds or (len(seconds) < most and sum(seconds) < budget_s):
         started = time.perf_counter()
@@ -19,7 +19,7 @@ def timed(call: Callable[[], object], most: int, budget_s: float) -> list[float]
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle value: a machine that others share disturbs single measurements, and only upwards."""
+    """The median: on a shared machine, single measurements are disturbed, and only upwards."""
     return float(np.median(values))
 
 

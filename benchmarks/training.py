@@ -1,7 +1,7 @@
 """Training speed: whole updates of the trainer, from episodes on disk to the optimiser's step.
 
-At the sizes at which dreamerv3-torch has 13.1 million parameters: pictures of 64 px, convolutions from 32 channels, GRU
-of 256, hidden layers of 512, 32 x 32 categorical latents, 16 sequences of 50 steps.
+At the sizes for which dreamerv3-torch has 13.1 million parameters: pictures of 64 px, convolutions from 32 channels,
+GRU of 256, hidden layers of 512, 32 x 32 categorical latents, 16 sequences of 50 steps.
 """
 
 import resource
@@ -26,22 +26,22 @@ SIZES = {
     "sequence_length": 50,
 }
 QUICK_SIZES = SIZES | {"conv_depth": 4, "state_dim": 16, "hidden_dim": 16, "batch_size": 4, "sequence_length": 8}
-# Leaves the parts that the peer's world model has too: encoder, RSSM, decoder, reward and continue head.
+# Keeps the parts that the peer's world model also has: encoder, RSSM, decoder, reward and continue head.
 _WORLD_MODEL_ALONE = {"value_weight": 0.0, "behaviour_cloning_weight": 0.0}
 _WARM_UP = 2
 _UPDATES = 8
 _PEER_UPDATES = 4
-_BUDGET_S, _PRODUCTS_S, _QUICK_S = 30.0, 1.0, 0.1  # what a round's updates, and products, may take
+_BUDGET_S, _PRODUCTS_S, _QUICK_S = 30.0, 1.0, 0.1  # time limits of a round's updates and products
 
 
 def measure(
     precision: str, threads: int, rounds: int, quick: bool, peer: Path | None, say: Callable[[str], None]
 ) -> dict:
-    """Frames per second, where the time goes, memory; and beside them those of a peer, taken in turns with ours.
+    """Frames per second, time by part, and memory, beside those of a peer, measured alternately with ours.
 
-    ``peer`` is a clone of NM512/dreamerv3-torch. Its update has no value head and no actor, so the ratio is that of our
-    update without them. Each of the ``rounds`` is a process of ours (but in a quick run), and with a peer one for each
-    side of the ratio. Raises BenchmarkError.
+    ``peer`` is a clone of NM512/dreamerv3-torch. Its update has no value head and no actor, so the ratio uses our
+    update without them. Each of the ``rounds`` is a process (except in a quick run), and with a peer one for each side
+    of the ratio. Raises BenchmarkError.
     """
     sizes, updates, peer_updates = (QUICK_SIZES, 2, 1) if quick else (SIZES, _UPDATES, _PEER_UPDATES)
     ours, alone, theirs = [], [], []
@@ -107,7 +107,7 @@ def _summary(runs: list[dict], sizes: dict) -> dict:
 
 
 def peak_memory_gb() -> float:
-    """Largest resident memory of this process so far; on a GPU the largest that torch had allocated there."""
+    """Largest resident memory of this process so far; on a GPU the peak allocated by torch there."""
     import torch
 
     if torch.cuda.is_available():
@@ -119,7 +119,7 @@ def peak_memory_gb() -> float:
 def _child(settings: dict) -> dict:
     from wm_training.processes import prepare_process
 
-    prepare_process()  # as `train` does
+    prepare_process()  # like `train`
     import torch
     from wm_training.configuration.config import WorldModelTrainConfig
     from wm_training.training.loader import Prefetch
@@ -159,7 +159,7 @@ def _child(settings: dict) -> dict:
             before, waited_before = now, samples.waited_s
             if sum(seconds) > _BUDGET_S:
                 break
-    warm_up = min(_WARM_UP, len(seconds) - 1)  # where nothing else fits into the budget it is measured too
+    warm_up = min(_WARM_UP, len(seconds) - 1)  # if nothing else fits into the budget, it is measured too
     parameters = sum(p.numel() for p in trainer.trainable)
     result = {"seconds": seconds[warm_up:], "peak_memory_gb": peak_memory_gb(), "parameters": parameters, **products}
     if settings["parts"]:

@@ -1,4 +1,4 @@
-"""Bundles of models that have learned nothing, at any sizes: how fast a model is does not depend on what it says."""
+"""Bundles of untrained models of any size: a model's speed does not depend on its weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from wm_training.exporting.quantization import quantize
 from wm_training.model.networks import mlp
 from wm_training.model.world_model import WorldModel
 
-# What of a training's configuration decides how much there is to compute.
+# The fields of a training's configuration that determine the amount of computation.
 _SIZES = (
     "state_dim",
     "hidden_dim",
@@ -39,15 +39,15 @@ _SIZES = (
 
 
 def sizes_of(bundle: Path) -> dict:
-    """The sizes a bundle's model was trained with, as ``write_untrained`` takes them."""
+    """The sizes of a bundle's model, in the form for ``write_untrained``."""
     manifest = load_bundle(bundle).manifest
     config = manifest.provenance.get("config", {})
     return {name: config[name] for name in _SIZES if name in config}
 
 
 def write_untrained(folder: Path, sizes: dict, horizon: int, head_layers: int = 1) -> Bundle:
-    """Write a bundle into ``folder``. ``sizes`` are fields of WorldModelTrainConfig; ``head_layers`` hidden layers of
-    the heads for reward, value and continue."""
+    """Write a bundle to ``folder``. ``sizes`` are fields of WorldModelTrainConfig; ``head_layers`` is the number of
+    hidden layers of the reward, value and continue heads."""
     torch.manual_seed(0)
     config = WorldModelTrainConfig(**sizes, imagination_horizon=horizon)
     model = WorldModel(config, channels=3, vector_size=1)
@@ -65,7 +65,7 @@ def write_untrained(folder: Path, sizes: dict, horizon: int, head_layers: int = 
         horizon=horizon,
         discount=config.discount,
         reward_name="none",
-        surprise_threshold=1e9,  # everything surprises it
+        surprise_threshold=1e9,  # so that no frame exceeds it
         provenance={"precision": "float32"},
     )
     return write_bundle(folder / "bundle", manifest, files)

@@ -1,9 +1,9 @@
-"""Plays a bag through the running planner, measures what only that can show, and ends by itself with a report.
+"""Plays a bag through the running planner, measures what only a live run can show, and ends with a report.
 
     ros2 launch wm_planner bag_replay.launch.py bag:=drive.mcap rate:=1.0 output:=out/replay
     ros2 launch wm_planner bag_replay.launch.py bag:=drive.mcap threshold:="dropped<1 latency_ms.p99<60"
 
-Exit code 0; 1 if a threshold fails; another (under a real ROS 2 also 1) if a part fails. docs/replay.md.
+Exit code 0; 1 if a threshold fails; another (1 under a real ROS 2) if a part fails. docs/replay.md.
 """
 
 import shlex
@@ -25,14 +25,14 @@ def generate_launch_description():
     arguments = [
         ("bundle", models / "carracing", "Folder of the model bundle to drive with."),
         ("output", "out/replay", "Folder for replay.json, replay.jsonl and report.html."),
-        ("rate", "1.0", f"Recorded seconds in a second, {replay.SLOWEST:g} to {replay.FASTEST:g}."),
+        ("rate", "1.0", f"Recorded seconds per second, {replay.SLOWEST:g} to {replay.FASTEST:g}."),
         ("role_name", "ego_vehicle", "Name of the car in the bag's topics."),
-        ("parameters", "", "Planner parameters, as 'candidates=32 preprocessed_images=true'."),
-        ("threshold", "", "What must hold, as 'dropped<1 latency_ms.p99<60 agreement.share>0.95'."),
-        ("evaluation", "", "Folder that evaluate_bag wrote for this bag and bundle; empty: it is made."),
-        ("max_gap", "60", "[s] Where nothing was recorded for longer, it is skipped; 0: nothing is."),
+        ("parameters", "", "Planner parameters, such as 'candidates=32 preprocessed_images=true'."),
+        ("threshold", "", "What must hold, such as 'dropped<1 latency_ms.p99<60 agreement.share>0.95'."),
+        ("evaluation", "", "Output folder of evaluate_bag for this bag and bundle; empty: run it."),
+        ("max_gap", "60", "[s] Longer gaps in the recording are skipped; 0: none are."),
         ("recover", False, "Play what is left of a damaged bag, with play_bag."),
-        ("clock", "0", "[Hz] Times of recording on /clock; 0: the bag's own /clock is played."),
+        ("clock", "0", "[Hz] Rate of recorded time on /clock; 0: the bag's own /clock is played."),
     ]
     return LaunchDescription(
         [
@@ -42,7 +42,7 @@ def generate_launch_description():
                 "player",
                 default_value="auto",
                 choices=["auto", "rosbag2", "own"],
-                description="rosbag2: ros2 bag play; own: play_bag; auto: the first where it is installed.",
+                description="rosbag2: ros2 bag play; own: play_bag; auto: rosbag2 if installed.",
             ),
             *view_arguments(),
             OpaqueFunction(function=compose),
@@ -51,7 +51,7 @@ def generate_launch_description():
 
 
 def compose(context):
-    """The actions of this run; raises RuntimeError for a value that cannot be used."""
+    """The actions of this run; raises RuntimeError for an invalid value."""
     rate, role_name = value(context, "rate", float), value(context, "role_name")
     bundle = str(Path(value(context, "bundle")).expanduser().absolute())
     parameters = replay.planner_parameters(value(context, "parameters"), rate)
@@ -60,8 +60,7 @@ def compose(context):
     bag = Path(value(context, "bag")).expanduser().absolute()
     if not bag.exists():
         raise RuntimeError(
-            f"bag:={bag} does not exist, expected a bag's folder, a .mcap, .db3 or .bag file, or a "
-            f"folder that holds such"
+            f"bag:={bag} does not exist, expected a bag's folder, a .mcap, .db3 or .bag file, or a folder of these"
         )
     watched = view(context, role_name)
     monitor_arguments = [
@@ -104,7 +103,7 @@ def compose(context):
 
 
 def player(context, rate, parameters):
-    """The action that plays the bag; its end is awaited by the monitor."""
+    """The action that plays the bag; the monitor detects its end."""
     bag = str(Path(value(context, "bag")).expanduser().absolute())
     clock_hz = value(context, "clock", float)
     if value(context, "player") == "rosbag2" and recovers(context):
@@ -126,31 +125,31 @@ def player(context, rate, parameters):
 
 
 def waits(context):
-    """Whether `ros2 bag play` plays, which waits for every time of recording."""
+    """Whether `ros2 bag play` is used, which does not skip gaps."""
     bag, clock_hz = str(Path(value(context, "bag")).expanduser().absolute()), value(context, "clock", float)
     chosen = value(context, "player")
     return chosen == "rosbag2" or (chosen == "auto" and not recovers(context) and replay.has_rosbag2(bag, clock_hz))
 
 
 def recovers(context):
-    """Whether a damaged bag is to be read as far as it can be."""
+    """Whether to read a damaged bag as far as possible."""
     return value(context, "recover") == "true"
 
 
 def after_gate(event, context, action):
-    """The player, when the planner is there and the monitor listens; raises RuntimeError when they are not."""
+    """The player, once the planner and the monitor are ready; raises RuntimeError if they are not."""
     if event.returncode == 0 and not context.is_shutdown:
         return [action]
     return unexpected_end("wait for the planner", event, context)
 
 
 def after_player(event, context):
-    """Nothing at the bag's end; raises RuntimeError if it was not played."""
+    """No actions when the bag ends; raises RuntimeError if playing failed."""
     return None if event.returncode == 0 else unexpected_end("player", event, context)
 
 
 def after_monitor(event, context):
-    """Ends the launch when the replay is judged; raises RuntimeError if a threshold or the monitor failed."""
+    """Ends the launch after the replay has been judged; raises RuntimeError if a threshold or the monitor failed."""
     if context.is_shutdown:
         return None
     if event.returncode == 0:
@@ -161,5 +160,5 @@ def after_monitor(event, context):
 
 
 def several(option, values):
-    """An option with its values, nothing without any."""
+    """An option with its values, empty without any."""
     return [option, *values] if values else []

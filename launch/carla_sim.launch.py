@@ -1,4 +1,4 @@
-"""Simulator, planner and command watchdog together; ends by itself when the built-in simulator's episodes are done.
+"""Simulator, planner and command watchdog together; ends when the built-in simulator's episodes are done.
 
     ros2 launch wm_planner carla_sim.launch.py                               # the built-in simulator
     ros2 launch wm_planner carla_sim.launch.py view:=true record:=drive.mcap
@@ -26,7 +26,7 @@ from wm_planner.planning.solvers import SOLVERS
 
 from launch import LaunchDescription
 
-COMMAND_TIMEOUT_S = 0.2  # after which silence of the planner the command watchdog brakes, where time goes on
+COMMAND_TIMEOUT_S = 0.2  # silence of the planner after which the command watchdog brakes, if time does not wait
 
 
 def generate_launch_description():
@@ -36,12 +36,12 @@ def generate_launch_description():
         ("role_name", "", "Name of the car in its topics; empty: hero with carla_native, else ego_vehicle."),
         ("solver", "mppi", f"How the planner searches: one of {', '.join(SOLVERS)}; actor and policy do not search."),
         ("proposal_policy", "", "Policy file (.onnx) that proposes actions, or drives with solver:=policy."),
-        ("parameters", "", "Further planner parameters, as 'candidates=32 seed=1'."),
+        ("parameters", "", "Further planner parameters, such as 'candidates=32 seed=1'."),
         ("topics", "", "YAML file of topics and other parameters of the nodes; empty: the simulator's own."),
         ("fixed_delta_seconds", "0.08", "[s] Length of a control tick; must be the bundle's control period."),
         ("episodes", "3", "Embedded: episodes to drive before the launch ends; 0 means endless."),
-        ("seed", "2000", "Embedded: track of the first episode; every further one takes the next number."),
-        ("real_time_factor", "1.0", "Embedded: simulated seconds in a second; 0 means as fast as the planner can."),
+        ("seed", "2000", "Embedded: track of the first episode; later ones use the following numbers."),
+        ("real_time_factor", "1.0", "Embedded: simulated seconds per second; 0 means as fast as the planner can."),
         ("start_timeout", "600", "Embedded: how long the simulator waits for the planner to be ready [s]."),
         ("host", "localhost", "CARLA: host of the server."),
         ("port", "2000", "CARLA: port of the server."),
@@ -49,7 +49,7 @@ def generate_launch_description():
         ("spawn", share / "launch" / "carla_spawn.json", "CARLA: JSON file of the car and its sensors."),
         ("record", "", "File (.mcap) to record the drive to; empty: none."),
         ("synchronous", True, "CARLA: whether every tick waits for its command; false: the server keeps real time."),
-        ("command_watchdog", True, "Whether a process of its own brakes when the planner's commands stop."),
+        ("command_watchdog", True, "Whether a separate process brakes when the planner's commands stop."),
     ]
     return LaunchDescription(
         [
@@ -58,7 +58,7 @@ def generate_launch_description():
                 default_value="embedded",
                 choices=list(SIMULATORS),
                 description="embedded: the built-in one; carla: a running CARLA server through its ROS bridge; "
-                "carla_native: one with --ros2 whose car runs already; none: any car that runs already.",
+                "carla_native: one with --ros2 whose car is already running; none: any car that is already running.",
             ),
             *declared(arguments),
             *embedded_arguments(),
@@ -69,16 +69,16 @@ def generate_launch_description():
 
 
 def compose(context):
-    """The actions of this run; raises RuntimeError for a value that cannot be used."""
+    """The actions of this run; raises RuntimeError for an invalid value."""
     simulator = value(context, "simulator")
     role_name = role_name_of(simulator, value(context, "role_name"))
     parameters = node_parameters(simulator, role_name, value(context, "topics"))
     driving = planner_parameters(context, role_name, parameters["wm_planner"])
-    ticks = simulator in ("embedded", "carla")  # of a length that is told here
+    ticks = simulator in ("embedded", "carla")  # the tick length set here
     check_planner(driving, value(context, "fixed_delta_seconds", float) if ticks else None)
     start = {"embedded": embedded, "carla": carla_server}.get(simulator, lambda context, role_name: [])
     file, watched_by = value(context, "record"), value(context, "command_watchdog") == "true"
-    # What can be refused is refused above and here, before anything starts. The recorder must not miss the beginning.
+    # Invalid values are refused above and here, before anything starts. The recorder must not miss the start.
     watched = view(context, role_name)
     return [
         *([recorder(file, role_name)] if file else []),
@@ -90,8 +90,8 @@ def compose(context):
 
 
 def command_wait_s(context):
-    """How long every tick of the simulator waits for its command, 0 where it does not wait."""
-    # CARLA's bridge is told so below. Without a wall clock to hold it, the built-in simulator has to do the same.
+    """How long every tick of the simulator waits for its command, 0 if it does not wait."""
+    # CARLA's bridge gets this setting below. Not paced by a wall clock, the built-in simulator has to do the same.
     if value(context, "simulator") == "embedded":
         return lock_step.EMBEDDED_WAIT_S if value(context, "real_time_factor", float) == 0.0 else 0.0
     synchronous = value(context, "simulator") == "carla" and value(context, "synchronous") == "true"
@@ -99,7 +99,7 @@ def command_wait_s(context):
 
 
 def planner_parameters(context, role_name, topics):
-    """What the planner is told."""
+    """The planner's parameters."""
     wait_s = command_wait_s(context)
     return {
         **topics,
@@ -113,8 +113,8 @@ def planner_parameters(context, role_name, topics):
 
 
 def command_watchdog(context, role_name, topics):
-    """The process that brakes when the planner hangs or was killed."""
-    # A simulator that waits takes every command as the answer to its tick, and time stands still meanwhile.
+    """The process that brakes if the planner hangs or was killed."""
+    # A waiting simulator treats every command as the answer to its tick, and time stands still meanwhile.
     timeout_s = lock_step.WATCHDOG_SHARE * command_wait_s(context) or COMMAND_TIMEOUT_S
     return Node(
         package="wm_planner",
@@ -127,7 +127,7 @@ def command_watchdog(context, role_name, topics):
 
 
 def embedded(context, role_name):
-    """The built-in simulator; its end is the end of the launch."""
+    """The built-in simulator; the launch ends with it."""
     return [
         Node(
             package="wm_sim",
@@ -153,7 +153,7 @@ def embedded(context, role_name):
 
 
 def carla_server(context, role_name):
-    """CARLA's ROS bridge and the car; they run until they are interrupted."""
+    """CARLA's ROS bridge and the car; they run until interrupted."""
     bridge = Bridge(
         host=value(context, "host"),
         port=value(context, "port", int),

@@ -1,4 +1,4 @@
-"""The built-in simulator and the recorder of episodes together; ends when the recorder does, with its success.
+"""The built-in simulator and the recorder of episodes together; ends when the recorder ends, and fails if it fails.
 
 ros2 launch wm_planner collect.launch.py episodes:=100 driver:=noisy-autopilot output_dir:=data/train
 ros2 launch wm_planner collect.launch.py episodes:=120 driver:=noisy-planner output_dir:=data/train \
@@ -22,7 +22,7 @@ from wm_planner.launching.view import view, view_arguments
 from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
-ROLE_NAME = "ego_vehicle"  # the built-in simulator's and the recorder's default
+ROLE_NAME = "ego_vehicle"  # default of the built-in simulator and the recorder
 DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
 
 DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
@@ -34,22 +34,22 @@ def generate_launch_description():
         (
             "episodes",
             "10",
-            "Episodes that the folder holds in the end, those already there among them: a total, so "
-            "that the same call goes on where it was interrupted.",
+            "Total number of episodes in the folder at the end, including existing ones, so "
+            "that the same call continues after an interruption.",
         ),
         ("episode_length", "500", "Longest episode [rows]."),
-        ("output_dir", "data/world_model/train", "Folder of the episodes."),
-        ("seed", "0", "Track of the first episode; every further one takes the next number."),
+        ("output_dir", "data/world_model/train", "Folder for the episodes."),
+        ("seed", "0", "Track of the first episode; later ones use the following numbers."),
         (
             "cameras",
             "",
-            "Sensor ids to record, separated by commas; empty: all of objects_definition_file, else rgb_front.",
+            "Sensor ids to record, comma-separated; empty: all of objects_definition_file, else rgb_front.",
         ),
-        ("image_size", "64", "Height and width the pictures are resized to [px]."),
+        ("image_size", "64", "Height and width of the resized pictures [px]."),
         ("noise_every", "2.0", "Noisy drivers: mean time between bursts [s]."),
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
-        ("planner_parameters", "", "Planner: its parameters, as 'steer_std=0.2 trust=3'."),
+        ("planner_parameters", "", "Planner: its parameters, such as 'steer_std=0.2 trust=3'."),
     ]
     return LaunchDescription(
         [
@@ -57,7 +57,7 @@ def generate_launch_description():
                 "simulator",
                 default_value="embedded",
                 choices=["embedded", "none"],
-                description="embedded: starts the built-in simulator; none: records from what runs already.",
+                description="embedded: starts the built-in simulator; none: records from one that is already running.",
             ),
             DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
             *declared(arguments),
@@ -69,7 +69,7 @@ def generate_launch_description():
 
 
 def compose(context):
-    """The actions of this run; raises RuntimeError for a value that cannot be used."""
+    """The actions of this run; raises RuntimeError for an invalid value."""
     watched = view(context, ROLE_NAME)
     planning = [planner(context)] if plans(context) else []  # refused here, before anything starts
     simulating = [simulator(context)] if value(context, "simulator") == "embedded" else []
@@ -82,7 +82,7 @@ def plans(context):
 
 
 def collect(context):
-    """The recorder; its end is the end of the launch."""
+    """The recorder; the launch ends with it."""
     flags = (
         "episodes",
         "episode_length",
@@ -112,7 +112,7 @@ def collect(context):
 def planner(context):
     """The planner; its commands go to the recorder only.
 
-    No command watchdog: simulated time stands still while nobody commands, and its brake would count as an answer.
+    No command watchdog: simulated time stands still without commands, and its brake would count as an answer.
     """
     parameters = {
         **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S),
@@ -126,7 +126,7 @@ def planner(context):
 
 
 def simulator(context):
-    """The built-in simulator, as fast as commands come."""
+    """The built-in simulator, as fast as commands arrive."""
     return Node(
         package="wm_sim",
         executable="bridge",
@@ -146,7 +146,7 @@ def simulator(context):
 
 
 def after_collect(event, context):
-    """Ends the launch when the folder holds what it shall; raises RuntimeError if the recorder failed."""
+    """Ends the launch when the folder holds all episodes; raises RuntimeError if the recorder failed."""
     if event.returncode == 0 and not context.is_shutdown:
-        return [Shutdown(reason="the folder holds the episodes asked for")]
+        return [Shutdown(reason="the folder holds all requested episodes")]
     return unexpected_end("recorder", event, context)

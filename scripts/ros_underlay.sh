@@ -1,8 +1,8 @@
 # Puts a ROS 2 in use: the sourced one, else /opt/ros/jazzy or /opt/ros/humble, else none (then the wheels are used).
 # Sourced by env.sh and scripts/setup.sh, in bash and zsh. Sets WM_ROS to jazzy, humble or wheels, and keeps the graph on
-# this machine unless told otherwise; returns 1 with one line on standard error where another ROS is sourced.
-# ROS_ROOT_FOLDER may name another folder than /opt/ros. Where Humble and Jazzy differ is here, for Python in
-# wm_planner/ros_distribution.py, and nowhere else.
+# this machine unless configured otherwise; returns 1 with one line on standard error if another ROS is sourced.
+# ROS_ROOT_FOLDER may name a folder other than /opt/ros. Where Humble and Jazzy differ is here, for Python in
+# wm_bundle/processes/ros_distribution.py, and nowhere else.
 
 _wm_find_ros() {
   if [ -n "${ROS_DISTRO:-}" ]; then

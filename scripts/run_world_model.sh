@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Trains a world model: `sbatch scripts/run_world_model.sh [flags of train]` from the project's folder on a cluster with
-# SLURM; run as it is, it trains on this machine. One process for every GPU, one without a GPU. The flags given overrule
-# those below. A job that comes to its time limit saves its state, queues itself again and goes on: docs/clusters.md.
-#   WM_PROCESSES     processes on each machine, instead of one for every GPU
-#   WM_REQUEUES=50   times a job may queue itself again
+# SLURM; run directly, it trains on this machine. One process per GPU, one without a GPU. The flags given override
+# those below. A job that reaches its time limit saves its state, requeues itself and continues: docs/clusters.md.
+#   WM_PROCESSES     processes on each machine, instead of one per GPU
+#   WM_REQUEUES=50   times a job may requeue itself
 #SBATCH --job-name=world_model
 #SBATCH --gres=gpu:4
 #SBATCH --cpus-per-task=32
@@ -50,9 +50,9 @@ fi
 nodes=${SLURM_JOB_NUM_NODES:-1}
 cores=$((${SLURM_CPUS_PER_TASK:-$processes} / processes))
 [ "$cores" -ge 1 ] || cores=1
-# What sbatch says of its own task must not be taken for what the training processes are to get.
+# The settings of sbatch's own task must not apply to the training processes.
 unset SLURM_CPUS_PER_TASK SLURM_TRES_PER_TASK SLURM_NTASKS SLURM_NPROCS SLURM_NTASKS_PER_NODE
-# --wait: when a process fails, the others wait for it in vain; they are ended a minute later.
+# --wait: when a process fails, the others would wait forever; they are ended a minute later.
 srun --nodes="$nodes" --ntasks="$((nodes * processes))" --ntasks-per-node="$processes" --cpus-per-task="$cores" \
   --wait=60 python "${train[@]}"
 code=$?

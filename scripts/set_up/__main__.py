@@ -1,8 +1,8 @@
-"""`python -m set_up ROOT PURPOSE`: runs the missing steps in order, each remembered by what it depends on."""
+"""`python -m set_up ROOT PURPOSE`: runs the missing steps in order; a step is repeated when its inputs change."""
 
 from __future__ import annotations
 
-import argparse  # set-up runs before anything is installed: Python alone
+import argparse  # set-up runs before anything is installed: standard library only
 import contextlib
 import fcntl
 import os
@@ -18,7 +18,7 @@ LOCK_DEADLINE_S = 900.0
 
 @contextlib.contextmanager
 def only_one(lock_file: Path):
-    """Holds the lock of this checkout's set-up; waits for another set-up to end, at most LOCK_DEADLINE_S."""
+    """Holds the lock of this checkout's set-up; waits at most LOCK_DEADLINE_S for another set-up to end."""
     deadline = time.monotonic() + LOCK_DEADLINE_S
     with open(lock_file, "w") as lock:
         told = False
@@ -29,7 +29,7 @@ def only_one(lock_file: Path):
             except OSError:
                 if time.monotonic() > deadline:
                     raise SetUpError(
-                        f"another set-up of this checkout runs since {LOCK_DEADLINE_S:.0f} s; end it first"
+                        f"another set-up of this checkout has been running for {LOCK_DEADLINE_S:.0f} s; stop it first"
                     ) from None
                 if not told:
                     print("[set-up] waiting for another set-up of this checkout to end", flush=True)
@@ -39,9 +39,9 @@ def only_one(lock_file: Path):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/setup.sh", description="Does all the set-up that is missing.")
+    parser = argparse.ArgumentParser(prog="scripts/setup.sh", description="Runs all missing set-up steps.")
     parser.add_argument("root", type=Path, help="root folder of the checkout")
-    parser.add_argument("purpose", choices=sorted(packages.PURPOSES), help="what the set-up is for")
+    parser.add_argument("purpose", choices=sorted(packages.PURPOSES), help="purpose of the set-up")
     arguments = parser.parse_args()
     root, ros = arguments.root, os.environ["WM_ROS"]
 
@@ -61,7 +61,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("[set-up] interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("[set-up] interrupted; the same command continues where it stopped", file=sys.stderr)
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""Programs that some tests need, from the system, where they can be installed; without them those tests are skipped."""
+"""System programs that some tests need, installed if possible; without them those tests are skipped."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ APT_DEADLINE_S = 900.0
 
 @dataclass(frozen=True)
 class Program:
-    """A Debian ``package``, the ``commands`` any of which will do, and the tests that it is for, in words.
+    """A Debian ``package``, its ``commands`` (any one is enough), and a description of the tests that need it.
 
-    ``machines``: the kinds of processor that it is needed on, all where empty.
+    ``machines``: the processor types that need it; empty: all.
     """
 
     package: str
@@ -32,12 +32,12 @@ class Program:
 CHROMIUM = Program(
     "chromium", ("chromium", "chromium-browser", "google-chrome"), "the tests that open reports in a browser"
 )
-QEMU = Program("qemu-user", ("qemu-x86_64", "qemu-x86_64-static"), "the test of another kind of processor", ("x86_64",))
+QEMU = Program("qemu-user", ("qemu-x86_64", "qemu-x86_64-static"), "the test of another processor type", ("x86_64",))
 FOR_TESTS = (CHROMIUM, QEMU)
 
 
 def ensure(program: Program, stamps: Stamps) -> None:
-    """Installs a program where this user may; elsewhere says how, and that those tests will be skipped."""
+    """Installs a program if this user may; else prints how, and that those tests will be skipped."""
     if program.found() or (program.machines and platform.machine() not in program.machines):
         return
     package, tests = program.package, program.tests

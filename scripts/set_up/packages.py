@@ -1,4 +1,4 @@
-"""The pinned Python packages, in layers, and the repair that the ROS wheels need."""
+"""The pinned Python packages, in layers, and a fix for the ROS wheels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUILD_MACHINE_NUMPY = re.compile(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site
 
 
 def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> None:
-    """Installs the layers that `purpose` needs and that are not installed in this form."""
+    """Installs the layers that `purpose` needs unless they are installed and unchanged."""
     base = "ros-wheels" if ros == "wheels" else "ros-installed"
     files = {name: root / "requirements" / f"{name}.txt" for name in (base, *PURPOSES[purpose])}
     venv_key = (stamps.folder / "venv.done").read_text()
@@ -45,13 +45,13 @@ def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> No
 
 
 def remove_half_installed(venv: Path) -> None:
-    """After an interruption: removes the records of packages that lack files, so that pip redoes them."""
+    """After an interruption: removes the records of packages that lack files, so that pip reinstalls them."""
     for site_packages in venv.glob("lib/python3.*/site-packages"):
         for moved_away in site_packages.glob("~*"):  # pip's name for what it is about to remove
             shutil.rmtree(moved_away) if moved_away.is_dir() else moved_away.unlink()
         for record_folder in site_packages.glob("*.dist-info"):
             if not _is_whole(record_folder):
-                print(f"[set-up]   {record_folder.name} is half installed: doing it again", flush=True)
+                print(f"[set-up]   {record_folder.name} is only partly installed: installing it again", flush=True)
                 shutil.rmtree(record_folder)
 
 

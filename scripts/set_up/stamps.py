@@ -1,4 +1,4 @@
-"""What has been done, remembered by a hash of what it was done from, and what was under way."""
+"""Records of finished steps, each with a hash of its inputs, and of steps in progress."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ LAST_LINES = 25
 
 
 class SetUpError(RuntimeError):
-    """Set-up cannot go on; the message says why and what to do."""
+    """Set-up cannot continue; the message says why and what to do."""
 
 
 class Stamps:
-    """One small file in `folder` for each finished step, another for a step that is under way."""
+    """One small file in `folder` for each finished step, another for a step in progress."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def is_done(self, step: str, key: str) -> bool:
-        """Whether the step was finished from exactly what `key` stands for."""
+        """Whether the step was finished with exactly this `key`."""
         stamp = self.folder / f"{step}.done"
         return stamp.is_file() and stamp.read_text() == key
 
     def was_interrupted(self, step: str) -> bool:
-        """Whether the step was begun and neither finished nor failed in an orderly way."""
+        """Whether the step was started and neither finished nor failed cleanly."""
         return (self.folder / f"{step}.begun").is_file()
 
     def set_done(self, step: str, key: str) -> None:
-        """Remembers a step as finished, in one move."""
+        """Records a step as finished, atomically."""
         temporary = self.folder / f"{step}.new"
         temporary.write_text(key)
         temporary.replace(self.folder / f"{step}.done")
 
     @contextlib.contextmanager
     def doing(self, step: str, key: str, title: str):
-        """Runs a step: says so, and remembers it as done if its body ends without an error."""
+        """Runs a step: prints it, and records it as finished if its body ends without an error."""
         print(f"[set-up] {title}", flush=True)
         start = time.monotonic()
         begun = self.folder / f"{step}.begun"
@@ -55,7 +55,7 @@ class Stamps:
 
 
 def hash_of(*parts: str | bytes) -> str:
-    """The SHA-256 of the parts, each length-prefixed so that their borders count."""
+    """The SHA-256 of the parts, each length-prefixed so that their boundaries count."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -64,14 +64,14 @@ def hash_of(*parts: str | bytes) -> str:
 
 
 def run_logged(command: list[str], log: Path, deadline_s: float, **popen) -> None:
-    """Runs a command, its output in the file `log`; raises SetUpError with the last lines if it fails."""
+    """Runs a command with its output in the file `log`; raises SetUpError with the last lines if it fails."""
     with open(log, "w") as output:
         try:
             code = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=deadline_s, **popen
             ).returncode
         except subprocess.TimeoutExpired:
-            code = f"no end after {deadline_s:.0f} s"
+            code = f"timed out after {deadline_s:.0f} s"
     if code != 0:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise SetUpError(f"{' '.join(command[:6])} … failed ({code}); the end of {log}:\n{last}\n(see {log} for all)")

@@ -1,4 +1,4 @@
-"""What only the system's package manager can provide."""
+"""Packages that only the system's package manager can provide."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def missing_apt_packages(ros: str) -> list[str]:
 
 
 def is_installed(package: str, ament_prefix_path: str) -> bool:
-    """Whether a ROS package is in one of the prefixes."""
+    """Whether a ROS package is in any of the prefixes."""
     prefixes = (Path(prefix) for prefix in ament_prefix_path.split(os.pathsep) if prefix)
     return any((prefix / "share/ament_index/resource_index/packages" / package).is_file() for prefix in prefixes)
 
 
 def check(ros: str) -> None:
-    """Raises SetUpError with the one line to run if something is missing."""
+    """Raises SetUpError with the command to run if something is missing."""
     missing = missing_apt_packages(ros)
     if missing:
         raise SetUpError(f"missing system packages; run: sudo apt-get install -y {' '.join(missing)}")

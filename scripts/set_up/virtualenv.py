@@ -1,4 +1,4 @@
-"""The virtual environment .venv, made for the ROS in use."""
+"""The virtual environment .venv, created for the ROS in use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROBE_DEADLINE_S = 60.0
 
 
 def ensure(root: Path, ros: str, stamps: Stamps) -> Path:
-    """Makes .venv where it is missing, broken, moved, or of another Python or ROS; returns its folder."""
+    """Creates .venv if it is missing, broken, moved, or of another Python or ROS; returns its folder."""
     venv = root / ".venv"
     key = hash_of(str(venv), str(Path(sys.executable).resolve()), sys.version, ros)
     python = venv / "bin/python"
@@ -25,12 +25,12 @@ def ensure(root: Path, ros: str, stamps: Stamps) -> Path:
         if not _is_usable(venv, ros):
             run_logged(command, stamps.folder / "venv.log", deadline_s=120.0)
             if not _is_usable(venv, ros):
-                raise SetUpError(f"{venv} was made but does not work; see {stamps.folder / 'venv.log'}")
+                raise SetUpError(f"{venv} was created but does not work; see {stamps.folder / 'venv.log'}")
     return venv
 
 
 def _is_usable(venv: Path, ros: str) -> bool:
-    """Whether the folder is a working virtual environment of this Python for this way, at this place."""
+    """Whether the folder is a working virtual environment of this Python and this kind, at its original path."""
     settings = venv / "pyvenv.cfg"
     pip = venv / "bin/pip"
     if not settings.is_file() or not pip.is_file():

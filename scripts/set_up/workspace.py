@@ -9,14 +9,14 @@ from pathlib import Path
 from set_up.stamps import Stamps, hash_of, run_logged
 
 COLCON_DEADLINE_S = 1800.0
-# Files whose content decides the build; Python modules are linked, not copied, so they are not among them.
+# Files whose content affects the build; Python modules are linked, not copied, so they are not included.
 BUILD_FILES = ("package.xml", "CMakeLists.txt", "setup.py", "setup.cfg")
 INTERFACE_SUFFIXES = (".msg", ".srv", ".action")
 OUR_MAINTAINER = "team@wm-drive.dev"
 
 
 def ensure(root: Path, ros: str, venv: Path, stamps: Stamps, only: str = "") -> None:
-    """Builds the workspace, or the package ``only`` with what it needs, if anything that decides the build has changed
+    """Builds the workspace, or the package ``only`` with what it needs, if anything that affects the build has changed
     since the last time."""
     ros2_ws = root / "ros2_ws"
     variables = build_environment(ros2_ws, ros, venv)
@@ -52,7 +52,7 @@ def ensure(root: Path, ros: str, venv: Path, stamps: Stamps, only: str = "") -> 
 
 
 def build_environment(ros2_ws: Path, ros: str, venv: Path) -> dict[str, str]:
-    """This process's variables with .venv in front and this workspace's own results left out."""
+    """This process's variables with .venv first and without this workspace's own build results."""
     variables = dict(os.environ, VIRTUAL_ENV=str(venv), PATH=f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}")
     for name in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH"):
         entries = variables.get(name, "").split(os.pathsep)
@@ -64,7 +64,7 @@ def build_environment(ros2_ws: Path, ros: str, venv: Path) -> dict[str, str]:
 
 
 def find_real_carla_msgs(ament_prefix_path: str) -> Path | None:
-    """The prefix that has a carla_msgs other than this project's, or None."""
+    """The prefix with a carla_msgs other than this project's, or None."""
     for prefix in filter(None, ament_prefix_path.split(os.pathsep)):
         manifest = Path(prefix, "share/carla_msgs/package.xml")
         if manifest.is_file() and OUR_MAINTAINER not in manifest.read_text(errors="replace"):
@@ -73,7 +73,7 @@ def find_real_carla_msgs(ament_prefix_path: str) -> Path | None:
 
 
 def source_parts(root: Path) -> list[str | bytes]:
-    """What decides the build: contents of build and interface files, names of the installed data files."""
+    """The build's inputs: contents of build and interface files, names of the installed data files."""
     parts: list[str | bytes] = []
     source = root / "ros2_ws/src"
     for file in sorted(path for path in source.glob("*/**/*") if path.is_file()):

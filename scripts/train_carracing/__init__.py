@@ -1,1 +1,1 @@
-"""From nothing to the shipped bundle, `make train`: docs/training.md."""
+"""`make train`: from scratch to the shipped bundle; see docs/training.md."""

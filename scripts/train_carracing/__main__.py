@@ -1,4 +1,4 @@
-"""`make train`: every step says what it does, is skipped where it is done, and goes on where it was stopped."""
+"""`make train`: every step reports what it does, is skipped if done, and continues where it was stopped."""
 
 import shlex
 import sys
@@ -20,10 +20,10 @@ EXPECTED = (RecipeError, BundleError, EpisodeError, TrainingError, Configuration
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the recipe; returns the exit code: 0 done, 1 it cannot go on, 2 wrong usage, 128 + the signal when stopped
+    """Run the recipe; returns the exit code: 0 done, 1 it cannot continue, 2 wrong usage, 128 + the signal when stopped
     by one."""
     settings = parse(Settings, "train_carracing", arguments)
-    return run("train_carracing", lambda: _train(settings), EXPECTED, "the same command goes on")
+    return run("train_carracing", lambda: _train(settings), EXPECTED, "run the same command to continue")
 
 
 def _train(settings: Settings) -> int:
@@ -38,7 +38,7 @@ def _run(settings: Settings, lock) -> int:
     for number, step in enumerate(steps, 1):
         head = f"[{number}/{len(steps)}] {step.title}"
         if step.is_finished():
-            _say(f"{head}: done before, in {step.output}")
+            _say(f"{head}: already done, in {step.output}")
             continue
         if settings.dry_run:
             _say(f"{head}: to do, {spell_minutes(step)}, into {step.output}")
@@ -51,14 +51,14 @@ def _run(settings: Settings, lock) -> int:
             _say(f"      {shlex.join(command.words)}")
             run_command(command, lock)
         if not step.is_finished():
-            raise RecipeError(f"the step ended without an error, but {step.output} is not what it should have left")
+            raise RecipeError(f"the step ended without an error, but {step.output} is not as expected")
         _say(f"      took {(time.monotonic() - begun_s) / 60.0:.1f} min")
     _say(f"the bundle is in {settings.bundle_of(2)}; `make drive` drives it and shows its scores")
     return DONE
 
 
 def spell_minutes(step: Step) -> str:
-    """About how long a step takes."""
+    """Approximate duration of a step."""
     if step.minutes is None:
         return "some minutes on a GPU"
     if step.minutes >= 90:
@@ -71,7 +71,7 @@ def _require_gpu() -> None:
 
     if not torch.cuda.is_available():
         raise RecipeError(
-            "--gpu: expected a GPU that PyTorch can use, found none; without --gpu the processor trains, which takes "
+            "--gpu: expected a GPU that PyTorch can use, found none; without --gpu the CPU trains, which takes "
             "about an hour more on two cores"
         )
 

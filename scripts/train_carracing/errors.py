@@ -1,5 +1,5 @@
-"""The error that the recipe raises."""
+"""The recipe's error."""
 
 
 class RecipeError(RuntimeError):
-    """The recipe cannot go on: what was expected, what was found, and what to do."""
+    """The recipe cannot continue: what was expected, what was found, and what to do."""

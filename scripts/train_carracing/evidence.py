@@ -1,5 +1,5 @@
-"""Is a step finished? Read from what it leaves, never from a note that it was. Raises RecipeError where what is there
-was made with other settings."""
+"""Whether a step is finished, judged by its output, never by a record. Raises RecipeError if the output was made with
+other settings."""
 
 import filecmp
 import os
@@ -25,12 +25,12 @@ from wm_training.monitoring.run_record import read_record
 from train_carracing.errors import RecipeError
 from train_carracing.settings import NAME, Settings
 
-PLACES = ("data_path", "output_dir", "device", "threads")  # settings that change where, and not what is learned
+PLACES = ("data_path", "output_dir", "device", "threads")  # settings that change where, not what is learned
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Who drives an episode, on which track; ``bundle`` is the planner's, ``parameters`` what is set of it."""
+    """The driver of an episode and its track; ``bundle`` and ``parameters`` are the planner's."""
 
     driver: str
     track: int
@@ -38,17 +38,17 @@ class Recording:
     parameters: str = ""
 
     def __str__(self) -> str:
-        planner = f" with {self.bundle} and {self.parameters or 'its own settings'}" if self.bundle else ""
+        planner = f" with {self.bundle} and {self.parameters or 'default settings'}" if self.bundle else ""
         return f"{self.driver}{planner} on track {self.track}"
 
 
 def episode_file(folder: Path, index: int) -> Path:
-    """As `collect` names them."""
+    """The name that `collect` gives it."""
     return folder / f"episode_{index:06d}.npz"
 
 
 def missing_episodes(folder: Path, plan: Sequence[Recording], longest: int) -> list[int]:
-    """Numbers of the episodes of ``plan`` that are not in ``folder``; all that are there must be as planned."""
+    """Numbers of the episodes of ``plan`` missing in ``folder``; existing ones must be as planned."""
     names = {episode_file(folder, index).name for index in range(len(plan))}
     others = sorted({file.name for file in folder.glob("*.npz") if not file.name.startswith(".")} - names)
     if others:
@@ -86,7 +86,7 @@ def _same(value, text: str) -> bool:
 
 
 def link_episodes(source: Path, destination: Path) -> None:
-    """Put the episodes of ``source`` into ``destination`` too, as hard links, or copies where there can be none."""
+    """Add the episodes of ``source`` to ``destination``, as hard links, or copies if links are impossible."""
     destination.mkdir(parents=True, exist_ok=True)
     for file in sorted(source.glob("episode_*.npz")):
         beside = destination / file.name
@@ -102,7 +102,7 @@ def link_episodes(source: Path, destination: Path) -> None:
 
 
 def check_validation(settings: Settings) -> None:
-    """Raise RecipeError when an episode that round 1 validated on is trained on in round 2."""
+    """Raise RecipeError if round 2 would train on an episode that round 1 validated on."""
     share = wanted_config(settings, 2).validation_share
     held_out, trained = (
         {file.name for file in split_files(settings.episodes(number), share, split)}
@@ -116,7 +116,7 @@ def check_validation(settings: Settings) -> None:
 
 
 def wanted_config(settings: Settings, number: int) -> WorldModelTrainConfig:
-    """The settings that the training of round ``number`` ends up with."""
+    """The resulting settings of the training of round ``number``."""
     own = {
         "num_epochs": settings.epochs,
         "data_path": str(settings.episodes(number)),
@@ -127,7 +127,7 @@ def wanted_config(settings: Settings, number: int) -> WorldModelTrainConfig:
 
 
 def is_trained(settings: Settings, number: int) -> bool:
-    """Whether the last checkpoint is that of the last update, with these settings and these episodes."""
+    """Whether the last checkpoint is from the last update, with these settings and episodes."""
     folder, wanted = settings.run(number), wanted_config(settings, number)
     if not (folder / "last.pt").is_file():
         return False
@@ -147,7 +147,7 @@ def is_trained(settings: Settings, number: int) -> bool:
 
 
 def is_exported(settings: Settings, number: int) -> bool:
-    """Whether the bundle is complete, and of this round's best checkpoint."""
+    """Whether the bundle is complete, and from this round's best checkpoint."""
     best = settings.run(number) / "best_model.pt"
     try:
         manifest = load_bundle(settings.bundle_of(number)).manifest
@@ -158,19 +158,19 @@ def is_exported(settings: Settings, number: int) -> bool:
 
 
 def is_cloned(settings: Settings) -> bool:
-    """Whether the clone is of these episodes and settings."""
+    """Whether the clone is from these episodes and settings."""
     if not settings.clone.is_file():
         return False
     try:
         made = _clone(settings).manifest.provenance
         found = made["data"]["sha256"], made["config"]["num_epochs"]
     except (ConfigError, KeyError, TypeError) as error:
-        raise RecipeError(f"{settings.clone} cannot be used ({error!r}): remove it") from None
+        raise RecipeError(f"{settings.clone} cannot be used ({error!r}): delete it") from None
     if found != (data_summary(settings.episodes(2))["sha256"], settings.epochs):
         training = settings.clone.with_suffix(".training")
         raise RecipeError(
-            f"{settings.clone} is of other episodes or epochs than asked for: remove it and {training} to make it "
-            f"anew, or give another --output"
+            f"{settings.clone} was made with other episodes or epochs: delete it and {training} to make it "
+            f"again, or use another --output"
         )
     return True
 
@@ -180,12 +180,12 @@ def _clone(settings: Settings) -> PolicyFile:
 
 
 def is_driven(settings: Settings, mode: str, controllers: Sequence[str]) -> bool:
-    """Whether the bundle carries the scores of these ``controllers`` on these tracks."""
+    """Whether the bundle has the scores of these ``controllers`` on these tracks."""
     bundle = load_bundle(settings.bundle_of(2))
     try:
         scores = read_scores(bundle)
     except BundleError:
-        return False  # of another model, or damaged: it is written anew
+        return False  # of another model, or damaged: it is written again
     benchmark = scores.mode(mode) if scores else None
     if benchmark is None:
         return False
@@ -199,6 +199,6 @@ def is_driven(settings: Settings, mode: str, controllers: Sequence[str]) -> bool
 
 def _other(place: Path, expected: str, found: str) -> RecipeError:
     return RecipeError(
-        f"{place}: expected {expected}, found {found}; give the settings that it was made with, another folder, or "
-        f"remove it to make it anew"
+        f"{place}: expected {expected}, found {found}; use the settings that it was made with, another folder, or "
+        f"delete it to make it again"
     )

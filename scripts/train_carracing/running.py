@@ -1,4 +1,4 @@
-"""A command of the recipe as a process: stopped with us, never left behind, never twice."""
+"""A command of the recipe as a process: stopped with us, never orphaned, never running twice."""
 
 import contextlib
 import ctypes
@@ -17,15 +17,15 @@ from wm_tools.drive.domain import own_domain
 from train_carracing.errors import RecipeError
 from train_carracing.steps import Command
 
-END_TIMEOUT_S = 60.0  # for a command to save what it has and end
+END_TIMEOUT_S = 60.0  # for a command to save its state and end
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None)
 
 
 @contextlib.contextmanager
 def only_one(folder: Path) -> Iterator[BinaryIO]:
-    """Hold ``folder`` for this run of the recipe. Commands inherit the hold: one whose recipe was killed keeps it
-    until it has ended, too. Raises RecipeError where another run holds it for longer than that takes."""
+    """Lock ``folder`` for this run of the recipe. Commands inherit the lock: one whose recipe was killed keeps it until
+    it has ended. Raises RecipeError if another run holds it for longer than that takes."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "ab") as lock:
         deadline = time.monotonic() + END_TIMEOUT_S
@@ -36,19 +36,19 @@ def only_one(folder: Path) -> Iterator[BinaryIO]:
             except OSError:
                 if time.monotonic() > deadline:
                     raise RecipeError(
-                        f"another run of the recipe works in {folder}: wait for its end, or give another --output"
+                        f"another run of the recipe uses {folder}: wait until it has ended, or use another --output"
                     ) from None
             time.sleep(0.2)
         yield lock
 
 
 def run_command(command: Command, lock: BinaryIO) -> None:
-    """Run it to its end. Raises RecipeError when it fails; KeyboardInterrupt passes, after it has ended in order."""
+    """Run it to its end. Raises RecipeError if it fails; KeyboardInterrupt is passed on after a clean end."""
     with contextlib.ExitStack() as stack:
         environment = dict(os.environ)
         if command.own_domain:
             environment = local_environment(stack.enter_context(own_domain()))
-        # A session of its own: Ctrl-C reaches it once, from us, and it ends in its own order.
+        # A separate session: Ctrl-C reaches it once, from us, and it shuts down cleanly.
         process = subprocess.Popen(
             command.words, env=environment, start_new_session=True, pass_fds=[lock.fileno()], preexec_fn=_end_with_us
         )
@@ -59,15 +59,15 @@ def run_command(command: Command, lock: BinaryIO) -> None:
             raise
     if code != 0:
         raise RecipeError(
-            f"`{' '.join(command.words[:4])} …` ended with exit code {code}, its message is above; once that is "
-            f"mended, the same command goes on"
+            f"`{' '.join(command.words[:4])} …` ended with exit code {code}, see its message above; once that is "
+            f"fixed, run the same command to continue"
         )
 
 
 def _end_with_us() -> None:
-    """In the child: SIGINT when we are gone, however we went."""
+    """Runs in the child: send it SIGINT when we end for any reason."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # where we were started with it ignored
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # in case we were started with it ignored
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -1,4 +1,4 @@
-"""The steps from nothing to a bundle that carries its scores, each with its commands and its evidence."""
+"""The steps from scratch to a bundle with scores, each with its commands and its check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LOCK_STEP_TRACK, REAL_TIME_TRACK = 0.66, 0.42
 
 @dataclass(frozen=True)
 class Command:
-    """A command and its arguments. ``own_domain``: its ROS graph is kept apart from all others on this machine."""
+    """A command and its arguments. ``own_domain``: run it in a private ROS domain."""
 
     words: tuple[str, ...]
     own_domain: bool = False
@@ -27,10 +27,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Step:
-    """``commands`` are asked for when it is the step's turn: what they are may depend on the steps before.
+    """``commands`` is called when the step's turn comes: they may depend on earlier steps.
 
-    ``minutes`` is about how long it takes on two cores, None where nobody knows. ``is_finished`` raises RecipeError
-    for what was made with other settings.
+    ``minutes`` is the approximate duration on two cores, None if unknown. ``is_finished`` raises RecipeError for output
+    made with other settings.
     """
 
     title: str
@@ -56,13 +56,13 @@ def steps_of(settings: Settings) -> list[Step]:
 
 
 def round_1_plan(settings: Settings) -> list[Recording]:
-    """Who drives which episode of round 1."""
+    """The drivers of the episodes of round 1."""
     drivers = ["noisy-autopilot"] * settings.noisy_episodes + ["random"] * settings.random_episodes
     return [Recording(driver, ROUND_1_TRACKS + index) for index, driver in enumerate(drivers)]
 
 
 def round_2_plan(settings: Settings) -> list[Recording]:
-    """The same with round 2's after it, which the bundle of round 1 drives."""
+    """The same followed by those of round 2, driven by the bundle of round 1."""
     bundle = load_bundle(settings.bundle_of(1)).manifest.model_id
     each = [text for text in settings.planner_settings for _ in range(settings.planner_episodes)]
     driven = [Recording("noisy-planner", ROUND_2_TRACKS + number, bundle, text) for number, text in enumerate(each)]
@@ -112,7 +112,7 @@ def _record_round_2(settings: Settings) -> Step:
             end = before + number * settings.planner_episodes
             if any(index < end for index in missing()):
                 driving = (f"bundle:={settings.bundle_of(1)}", f"planner_parameters:={text}")
-                # An episode's track is the seed and its number, and the numbers go on from round 1.
+                # An episode's track is the seed plus its number, and the numbers continue from round 1.
                 found.append(_collect(settings, folder, "noisy-planner", end, ROUND_2_TRACKS - before, *driving))
         return found
 
@@ -221,7 +221,7 @@ def _benchmark(settings: Settings, mode: str, controllers: tuple[str, ...], minu
     bundle = settings.bundle_of(2)
 
     def commands() -> list[Command]:
-        # A folder for each model: a benchmark is gone on with only for the one it began with.
+        # A folder for each model: a benchmark can only be continued with the model it began with.
         model_id = load_bundle(bundle).manifest.model_id
         names = [f"clone={settings.clone}" if name == "clone" else name for name in controllers]
         cut = ("--max-steps", str(settings.max_steps)) if settings.max_steps else ()

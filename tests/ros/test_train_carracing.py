@@ -95,7 +95,7 @@ def interrupt_while_training(folder: Path) -> None:
         os.kill(recipe.process.pid, signal.SIGINT)
         assert recipe.wait(90.0) == 128 + signal.SIGINT, recipe.output()
         said = recipe.output()
-    assert "stopped by SIGINT; the same command goes on" in said and "Traceback" not in said
+    assert "stopped by SIGINT; run the same command to continue" in said and "Traceback" not in said
     assert (folder / "runs" / "round_1" / "last.pt").is_file() and processes_in(folder) == []
 
 
@@ -106,7 +106,7 @@ def test_the_recipe_goes_on_from_wherever_it_was_stopped_and_ends_with_a_bundle_
     with start(tmp_path) as recipe:
         assert recipe.wait(600.0) == 0, recipe.output()
         said = recipe.output()
-    assert "[1/9] record 10 episodes of the disturbed expert and of random commands: done before" in said
+    assert "[1/9] record 10 episodes of the disturbed expert and of random commands: already done" in said
 
     bundle = load_bundle(tmp_path / "bundle")
     made_of = bundle.manifest.provenance["data"]
@@ -141,7 +141,7 @@ def test_the_recipe_goes_on_from_wherever_it_was_stopped_and_ends_with_a_bundle_
     kept = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()}
     with start(tmp_path) as recipe:
         assert recipe.wait(120.0) == 0, recipe.output()
-        assert recipe.output().count("done before") == 9
+        assert recipe.output().count("already done") == 9
     again = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()}
     assert again == kept
     assert json.loads((tmp_path / "runs" / "round_2" / "run.json").read_text())["data"] == made_of

@@ -124,7 +124,7 @@ def test_run_becomes_the_executable(package):
         (["launch", "toy", "toy.launch.py", "cuont:=1"], "unknown launch argument 'cuont'; did you mean count?"),
         (["launch", "toy", "toy.launch.py", "count=1"], "malformed launch argument 'count=1': expected name:=value"),
         (["launch", "toy", "toy.launch.py", "count:=3"], "count:=3: expected one of 1, 2"),
-        (["topic", "list"], "ros2 topic is not known to ros2_lite"),
+        (["topic", "list"], "ros2 topic is not supported by ros2_lite"),
     ],
 )
 def test_wrong_names_get_one_clear_message(package, arguments, expected):
@@ -154,7 +154,7 @@ def test_refuses_the_parts_of_launch_that_it_does_not_have(package, header, body
     add_launch_file(package, body, header=header)
     code, output = ros2(package, "launch", "toy", "toy.launch.py")
     assert code == 1
-    assert f"{what}" in output and "not known to ros2_lite" in output and "install ROS 2" in output
+    assert f"{what}" in output and "not supported by ros2_lite" in output and "install ROS 2" in output
 
 
 def test_a_launch_file_that_is_wrong_is_named_with_the_line(package):

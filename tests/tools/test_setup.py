@@ -130,7 +130,7 @@ def test_a_step_is_done_again_only_for_another_key_or_after_an_interruption(tmp_
 def test_a_failed_command_shows_its_last_lines(tmp_path):
     with pytest.raises(SetUpError, match=r"failed \(3\)(.|\n)*\nline 29\nline 30\n"):
         run_logged(["sh", "-c", "seq -f 'line %g' 30; exit 3"], tmp_path / "log", 10.0)
-    with pytest.raises(SetUpError, match="no end after 0 s"):
+    with pytest.raises(SetUpError, match="timed out after 0 s"):
         run_logged(["sleep", "5"], tmp_path / "log", 0.1)
 
 

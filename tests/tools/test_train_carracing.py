@@ -185,7 +185,7 @@ def test_the_defaults_are_the_shipped_recipe_and_its_held_out_episodes_stay_held
 def test_only_one_recipe_works_in_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("train_carracing.running.END_TIMEOUT_S", 0.3)
     with only_one(tmp_path):
-        with pytest.raises(RecipeError, match="another run of the recipe works in"), only_one(tmp_path):
+        with pytest.raises(RecipeError, match="another run of the recipe uses"), only_one(tmp_path):
             pass
     with only_one(tmp_path):
         pass

@@ -6,7 +6,7 @@ from ros2_lite.errors import refuse_unknown_name
 
 
 class LaunchContext:
-    """What actions know of the run: `launch_configurations` (name to value), and whether it `is_shutdown`."""
+    """The state of the run for actions: `launch_configurations` (name to value), and whether it `is_shutdown`."""
 
     def __init__(self, arguments: dict[str, str]) -> None:
         self.launch_configurations = dict(arguments)
@@ -14,7 +14,7 @@ class LaunchContext:
 
 
 class LaunchDescription:
-    """A list of actions, carried out in order."""
+    """A list of actions, executed in order."""
 
     def __init__(self, initial_entities=()) -> None:
         self.entities = list(initial_entities)

@@ -18,7 +18,7 @@ class DeclareLaunchArgument:
         self.name, self.default_value, self.description, self.choices = name, default_value, description, choices
 
     def execute(self, context: LaunchContext) -> None:
-        """Puts its default in place; raises CommandError for a missing value or one that is not a choice."""
+        """Sets its default; raises CommandError for a missing value or one that is not among the choices."""
         if self.default_value is not None:
             context.launch_configurations.setdefault(self.name, str(self.default_value))
         if self.name not in context.launch_configurations:
@@ -58,7 +58,7 @@ class ExecuteProcess:
         self.on_exit = on_exit
 
     def on_exit_entities(self, code: int, context: LaunchContext):
-        """The actions that its end with exit code `code` leads to (negative: the signal that ended it)."""
+        """The actions on its exit with `code` (negative: the signal that ended it)."""
         if callable(self.on_exit):
             return self.on_exit(SimpleNamespace(action=self, returncode=code), context)
         return self.on_exit if isinstance(self.on_exit, (list, tuple)) else [self.on_exit]

@@ -13,8 +13,8 @@ from ros2_lite.packages import executable_in
 
 
 class Node(ExecuteProcess):
-    """Runs an executable of a package as a node, its parameters in files as under the real launch: those named, or one
-    that is written for dictionaries. What the latter have goes before the former."""
+    """Runs an executable of a package as a node, its parameters in files like in the real launch: given files, or one
+    written from dictionaries, which takes precedence."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class Node(ExecuteProcess):
 
 
 class LifecycleNode(Node):
-    """A node with a lifecycle; it must have a name and a namespace, as under the real launch."""
+    """A node with a lifecycle; it must have a name and a namespace, like in the real launch."""
 
     def __init__(self, *, name, namespace, **keywords):
         super().__init__(name=name, namespace=namespace, **keywords)
 
 
 def _write_parameters(executable: str, parameters) -> Path:
-    """Writes dictionaries of parameters into one file of ROS 2's form; returns its path."""
+    """Writes dictionaries of parameters to one file in ROS 2's format; returns its path."""
     values = {}
     for entry in parameters:
         if not isinstance(entry, dict):

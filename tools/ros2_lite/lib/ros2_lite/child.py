@@ -1,4 +1,4 @@
-"""One started process: its own process group, its output line by line, its end in three steps."""
+"""A child process: its own process group, output line by line, shutdown in three steps."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ class Child:
         )
 
     async def wait(self) -> int:
-        """Waits for its end and the end of its output, leaves nothing of its group; returns the exit code."""
+        """Waits for its end and the end of its output, and kills the rest of its group; returns the exit code."""
         relays = asyncio.gather(
             self._relay_lines(self._process.stdout, sys.stdout), self._relay_lines(self._process.stderr, sys.stderr)
         )
         code = await self._process.wait()
         self._has_ended.set()
-        self._signal(signal.SIGKILL)  # what it started itself and left behind
+        self._signal(signal.SIGKILL)  # orphaned processes that it started
         await relays
         self.action.clean_up()
         return code
 
     async def end(self, report) -> None:
-        """Asks it to end, then makes it end; `report(level, source, text)` tells of the harder steps."""
+        """Ends it with increasingly forceful signals; `report(level, source, text)` reports the later ones."""
         self._signal(signal.SIGINT)
         for deadline_s, number in ((SIGTERM_AFTER_S, signal.SIGTERM), (SIGKILL_AFTER_S, signal.SIGKILL)):
             with contextlib.suppress(asyncio.TimeoutError):
@@ -84,5 +84,5 @@ class Child:
 
 
 def _end_with_parent() -> None:
-    """In the child before it runs: the kernel sends it SIGTERM if the launch is killed and cannot end it itself."""
+    """Runs in the child before exec: the kernel sends it SIGTERM if the launch is killed and cannot end it itself."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse  # as the `ros2` that it stands for
+import argparse  # like the real `ros2`
 import asyncio
 import os
 import sys
@@ -16,7 +16,7 @@ COMMANDS = ("run", "launch")
 
 
 def main(arguments: list[str]) -> int:
-    """Carries out one command and returns its exit code; 2 stands for a command line that is wrong."""
+    """Runs one command and returns its exit code; 2 for a wrong command line."""
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         print(f"ros2: error: {UnsupportedError(f'ros2 {arguments[0]}')}", file=sys.stderr)
         return 2
@@ -43,7 +43,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Becomes the executable; returns only by an error."""
+    """Replaces this process by the executable; returns only on an error."""
     path = packages.executable_in(options.package, options.executable)
     try:
         os.execv(path, [str(path), *options.arguments])

@@ -1,17 +1,17 @@
-"""Errors of the `ros2` command, and how it refuses what it does not know."""
+"""Errors of the `ros2` command, and how it refuses what it does not support."""
 
 INSTALL = "install ROS 2 from apt for the full ros2 command (docs.ros.org, Installation)"
 
 
 class CommandError(Exception):
-    """The command cannot be carried out; the message says why and what to do."""
+    """The command cannot be run; the message says why and what to do."""
 
 
 class UnsupportedError(CommandError):
-    """Something of ROS 2 that this program does not have."""
+    """A feature of ROS 2 that this program does not have."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not known to ros2_lite, which has only what this project uses: {INSTALL}")
+        super().__init__(f"{what} is not supported by ros2_lite, which has only what this project uses: {INSTALL}")
 
 
 def refuse_unknown_name(module: str, name: str):
@@ -22,6 +22,6 @@ def refuse_unknown_name(module: str, name: str):
 
 
 def refuse_unknown_keywords(owner: object, keywords: dict) -> None:
-    """For a constructor's **keywords: refuses arguments that the real class may have and ours does not."""
+    """For a constructor's **keywords: refuses arguments that the real class may have but ours does not."""
     if keywords:
         raise UnsupportedError(f"{type(owner).__name__}({', '.join(f'{name}=' for name in sorted(keywords))})")

@@ -12,7 +12,7 @@ from ros2_lite.errors import CommandError
 
 
 def prefix_of(package: str) -> Path:
-    """The folder that the package is installed in; raises CommandError with the nearest names if it is not."""
+    """The folder where the package is installed; raises CommandError with the nearest names if it is not."""
     prefixes = get_packages_with_prefixes() if os.environ.get("AMENT_PREFIX_PATH") else {}
     if not prefixes:
         raise CommandError("no ROS packages are in use in this shell: run 'source env.sh' first")
@@ -22,7 +22,7 @@ def prefix_of(package: str) -> Path:
 
 
 def executable_in(package: str, executable: str) -> Path:
-    """The path of the package's executable; raises CommandError with the nearest names if it has none like that."""
+    """The path of the package's executable; raises CommandError with the nearest names if there is none."""
     folder = prefix_of(package) / "lib" / package
     path = folder / executable
     if not (path.is_file() and os.access(path, os.X_OK)):
@@ -34,7 +34,7 @@ def executable_in(package: str, executable: str) -> Path:
 
 
 def launch_file_in(package: str, name: str) -> Path:
-    """The path of the launch file below the package's share folder; raises CommandError if it has none like that."""
+    """The path of the launch file below the package's share folder; raises CommandError if there is none."""
     share = prefix_of(package) / "share" / package
     # os.walk and not rglob: with symlink installs the folders may be links.
     files = [Path(root, file) for root, _, found in os.walk(share, followlinks=True) for file in found]

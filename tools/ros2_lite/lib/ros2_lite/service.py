@@ -12,7 +12,7 @@ from launch import LaunchContext, LaunchDescription
 from ros2_lite.child import Child
 from ros2_lite.errors import CommandError
 
-# The signals that end a launch, all in the same orderly way.
+# The signals that end a launch, all in the same way.
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -30,7 +30,7 @@ class LaunchService:
     async def run(self, description: LaunchDescription) -> int:
         """Runs until every process has ended; returns 0, or the exit code of the first that failed.
 
-        A launch that a signal ended returns 128 plus its number; any other error 1.
+        A launch ended by a signal returns 128 plus its number; any other error 1.
         """
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
@@ -45,7 +45,7 @@ class LaunchService:
         return self._exit_code
 
     async def _execute(self, entities) -> None:
-        """Carries out actions, and those that they lead to, one after the other."""
+        """Executes actions, and those that result from them, one after another."""
         for entity in entities or []:
             try:
                 if isinstance(entity, Shutdown):
@@ -82,13 +82,13 @@ class LaunchService:
             self._keep_exit_code(code if failed else 0)
             self._fail(f"{error}", 1)
             return
-        # A function that does nothing about it allows for this end, as under the real launch.
+        # A handler that returns no actions accepts this exit, like in the real launch.
         if failed and not (callable(child.action.on_exit) and entities is None):
             self._keep_exit_code(code)
         await self._execute(entities)
 
     def _keep_exit_code(self, code: int) -> None:
-        # As in a shell: a process that a signal ended counts as 128 plus the signal's number.
+        # As in a shell: a process ended by a signal counts as 128 plus the signal's number.
         self._exit_code = self._exit_code or (code if code >= 0 else 128 - code)
 
     def _fail(self, message: str, code: int) -> None:
@@ -99,14 +99,14 @@ class LaunchService:
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
         if self._context.is_shutdown:
-            self._report("WARNING", "launch", f"{name} while the launch is ending already: ignored")
+            self._report("WARNING", "launch", f"{name} while the launch is already ending: ignored")
             return
         self._report("WARNING", "launch", f"{name}: ending all processes")
         self._exit_code = self._exit_code or 128 + number
         self._shut_down(name)
 
     def _shut_down(self, reason: str) -> None:
-        """Begins to end every child; the run ends when they have. Later calls do nothing."""
+        """Starts ending every child; the run ends when they have ended. Later calls do nothing."""
         if self._context.is_shutdown:
             return
         self._context.is_shutdown = True
@@ -117,11 +117,11 @@ class LaunchService:
         self._relay(sys.stdout if level == "INFO" else sys.stderr, f"[{level}] [{source}]: {text}")
 
     def _relay(self, stream, line: str) -> None:
-        """Writes one line; when nobody reads any more (`| head`), the launch ends."""
+        """Writes one line; if the output is closed (`| head`), the launch ends."""
         if not self._output_is_open:
             return
         try:
             print(line, file=stream, flush=True)
         except BrokenPipeError:
             self._output_is_open = False
-            self._shut_down("nobody reads the output")
+            self._shut_down("the output is closed")

@@ -96,7 +96,7 @@ def _about_figures(comparison: Comparison) -> str:
     if comparison.differences:
         text += " A difference is called better or worse where its interval excludes zero."
         text += f" {ABOUT_APART}."
-    return text + " A dash stands for what was not measured."
+    return text + " A dash means not measured."
 
 
 def _along(comparison: Comparison) -> Section:
