@@ -93,7 +93,7 @@ def test_a_model_without_a_fault_is_said_to_have_none():
         (
             Figure(0.2),
             Figure(0.0),
-            "cannot be distinguished from old: 10 segments give no interval; evaluate more, or lower --segment",
+            "cannot be distinguished from old: no interval from 10 segments; evaluate more, or lower --segment",
         ),
     ],
 )

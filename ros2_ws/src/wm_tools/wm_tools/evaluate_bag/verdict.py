@@ -46,7 +46,7 @@ def _against(name: str, figures, step: int, segments: int) -> str:
     rows = [row for row in deciding(step) if is_known(figures.get(row.name))]
     if not any(math.isfinite(figures[row.name].low) for row in rows):
         return (
-            f"cannot be distinguished from {name}: {counted(segments, 'segment')} give no interval; evaluate more, or "
+            f"cannot be distinguished from {name}: no interval from {counted(segments, 'segment')}; evaluate more, or "
             f"lower --segment"
         )
     said = {"better": [], "worse": []}
