@@ -101,7 +101,7 @@ class BenchmarkOptions(DrivingOptions):
     list_metrics: bool = False
     """Print the names that --threshold accepts, and exit."""
     write_scores: bool = False
-    """Write the scores to scores.json in the bundle's folder, from where drive shows them."""
+    """Write the scores to scores.json in the bundle's folder; drive shows them."""
 
     def __post_init__(self):
         super().__post_init__()

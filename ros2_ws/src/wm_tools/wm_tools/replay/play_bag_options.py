@@ -39,7 +39,7 @@ class PlayOptions(BagRecovery):
     """Recorded seconds per second."""
     start_offset_s: Annotated[float, option("S", "start-offset")] = 0.0
     """Skip this much at the start of the bag [s]."""
-    duration_s: Annotated[float | None, option("S", "playback-duration", "--duration", default="to its end")] = None
+    duration_s: Annotated[float | None, option("S", "playback-duration", "--duration", default="to the end")] = None
     """Play this much of the recording [s]."""
     delay_s: Annotated[float, option("S", "delay", "-d")] = 0.0
     """Wait this long before every pass [s]."""
