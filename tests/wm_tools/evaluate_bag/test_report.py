@@ -44,7 +44,7 @@ def test_a_page_of_one_bundle_without_rewards_says_what_was_not_measured():
         "None were given, so this is the default.",
         "only has no ensemble",
         "The recording holds no rewards",
-        "does not say where episodes end",
+        "does not contain the ends of episodes",
     ):
         assert text in page
     assert ">nan" not in page and "None," not in page
