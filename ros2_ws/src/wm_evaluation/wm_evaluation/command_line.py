@@ -235,7 +235,6 @@ def _reason(event: Any) -> str | None:
 
 
 def _spelling(argument: Any) -> str:
-    """How an option or a positional argument is written."""
     if argument.is_positional():
         return str(argument.lowered.metavar)
     return argument.lowered.name_or_flags[-1]

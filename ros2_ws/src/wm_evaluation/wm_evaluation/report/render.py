@@ -35,8 +35,6 @@ _NUMBER = re.compile(
 
 @dataclass
 class _Parts:
-    """What the blocks of a page use."""
-
     charts: list[str] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     styles: list[str] = field(default_factory=list)

@@ -120,7 +120,6 @@ def _chart(cards: Cards, series: Sequence[Series], y_label: str, caption: str, m
 
 
 def _columns(cards: Cards, alone: str) -> list[str]:
-    """Heads of a column for each model."""
     return list(cards.cards) if len(cards.cards) > 1 else [alone]
 
 

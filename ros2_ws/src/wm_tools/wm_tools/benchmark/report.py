@@ -183,7 +183,6 @@ def _span(summary: dict) -> tuple[float, float]:
 
 
 def _sizes(sweeps: Sequence[dict]) -> Table:
-    """A row for each size of one disturbance, controller and mode."""
     several = len(sweeps) > 1
     score, *others = (BY_NAME[name] for name in AT_SIZES)
     heads = [

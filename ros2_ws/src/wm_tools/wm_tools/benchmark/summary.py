@@ -151,7 +151,6 @@ def _point(size: float, episodes: Sequence[dict]) -> dict:
 
 
 def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int) -> list[str]:
-    """What a reader must know before trusting the figures."""
     said = []
     if len(episodes) < planned:
         said.append(f"{planned - len(episodes)} of {counted(planned, 'episode')} not driven: continue with --resume.")

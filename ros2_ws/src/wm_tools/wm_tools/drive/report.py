@@ -178,7 +178,6 @@ def _latency(result: DriveResult) -> Section | None:
 
 
 def _planning(episodes: list[Episode]) -> str:
-    """What the planner reported about its work, in words."""
     said = [sample for episode in episodes for sample in episode.planner]
     if not said:
         return ""

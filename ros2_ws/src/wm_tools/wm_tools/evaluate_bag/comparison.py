@@ -102,7 +102,6 @@ def difference_of(ours: Evaluation, baseline: Evaluation) -> Difference:
 
 
 def _chosen(measurements: Measurements, windows: np.ndarray) -> Measurements:
-    """A subset of the windows."""
 
     def chosen(values):
         if isinstance(values, dict):

@@ -218,7 +218,6 @@ def _latency(comparison: Comparison) -> Section:
 
 
 def _searched(comparison: Comparison) -> str:
-    """How many frames of each bundle are in the latencies."""
     counts = [
         f"{len(evaluation.frames.decided.searched_latency_ms)} of {len(evaluation.frames)}"
         for evaluation in comparison.evaluations

@@ -132,7 +132,6 @@ def _name_modes(figure: go.Figure, row: int) -> None:
 
 
 def _mark_moments(figure: go.Figure, first: Evaluation, times: np.ndarray) -> None:
-    """A numbered line through all plots at each moment worth watching."""
     line = {"color": colour("red"), "width": 1, "dash": "dot"}
     for number, moment in enumerate(first.moments, 1):
         at = float(times[moment.frame])

@@ -58,7 +58,6 @@ def result_of(comparison: Comparison) -> dict:
 
 
 def _lines(evaluation: Evaluation) -> Iterator[dict]:
-    """The lines of result.jsonl, one per frame."""
     place, decided, one_step = evaluation.frames.place, evaluation.frames.decided, evaluation.frames.one_step
     columns = {
         "segment": place.segment,

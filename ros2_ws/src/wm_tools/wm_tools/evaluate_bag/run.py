@@ -68,7 +68,6 @@ def _bundles(options: EvaluateOptions) -> list[Bundle]:
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """A name for each: its model_id, with a number if several are the same."""
     identities = [bundle.manifest.model_id for bundle in bundles]
     return [
         name if identities.count(name) == 1 else f"{name} ({identities[: i + 1].count(name)})"

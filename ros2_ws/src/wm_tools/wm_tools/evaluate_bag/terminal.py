@@ -67,7 +67,6 @@ def _widths(rows: list[list[str]]) -> list[int]:
 
 
 def _spell_of(evaluation: Evaluation, name: str) -> str:
-    """A bundle's figure; steps in words."""
     if name.startswith(_BREAK_EVEN):
         found = (evaluation.card or {"break_even": {}})["break_even"].get(name.removeprefix(_BREAK_EVEN))
         return spell_break_even(found, evaluation.settings.horizon)

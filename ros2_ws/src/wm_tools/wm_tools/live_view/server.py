@@ -45,8 +45,6 @@ class ViewError(RuntimeError):
 
 @dataclass
 class _Client:
-    """What one browser has been sent."""
-
     seen: Seen = field(default_factory=Seen)
     pictures: dict[str, int] = field(default_factory=dict)  # sequence numbers
 

@@ -33,7 +33,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _record(options: RecordOptions, stop_signals: list[int]) -> int:
-    """Record until a signal, the end of the drive or a failure."""
     jazzy_typestore()  # takes a while, during which the first messages would be lost
     recording = McapRecording(options.output, options.partial, int(options.queue_mb * 1e6))
     try:

@@ -141,7 +141,6 @@ def _opened_candidate(options: VerifyOptions, log: Callable[[str], None]) -> Par
 
 
 def _frames(options: VerifyOptions, raw: BundleManifest, reference: Parts) -> tuple[list[Observation], str]:
-    """The frames, and where they come from."""
     if options.data is None:
         frames = imagined(reference.engine, options.frames, options.seed)
         return frames, "imagined by the model itself: give --data to verify on a recording"
