@@ -1,4 +1,4 @@
-"""What the user sees while a benchmark runs, and the tables at its end."""
+"""Progress of a running benchmark, and the tables at its end."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What the user sees while a drive runs, and the table at its end."""
+"""Progress of a running drive, and the table at its end."""
 
 from rich.console import Console
 from rich.markup import escape

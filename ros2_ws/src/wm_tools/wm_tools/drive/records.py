@@ -197,7 +197,7 @@ class EpisodeCollector:
         if begins_episode(sample.stamp_ns, last_ns):
             if self._driving:
                 raise ValueError(
-                    f"the simulator left track {self.current.seed} at step {len(self.current.steps)} without an end"
+                    f"the simulator left track {self.current.seed} at step {len(self.current.steps)} before its end"
                 )
             if sample.reward != 0.0:
                 raise ValueError(

@@ -142,7 +142,7 @@ def _moments(comparison: Comparison, video: bytes) -> Section:
     )
     clips = [_strips(comparison, number, moment) for number, moment in enumerate(first.moments, 1)]
     films = (
-        [Video(video, "what the camera last saw, what was imagined and what came", "worst_moments.mp4")]
+        [Video(video, "the last camera picture, the imagined and the real future", "worst_moments.mp4")]
         if video
         else []
     )

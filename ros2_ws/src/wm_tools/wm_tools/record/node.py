@@ -56,7 +56,7 @@ class RecorderNode(Node):
                 self._hear(topic, kinds)
         limit_s = self._options.max_seconds
         if limit_s is not None and self._began_s is not None and time.monotonic() - self._began_s >= limit_s:
-            self.over = f"{limit_s:g} s are over"
+            self.over = f"the limit of {limit_s:g} s is reached"
 
     def _check(self) -> None:
         """Adapt to changed publishers, check whether the drive is over, and report what was dropped."""
