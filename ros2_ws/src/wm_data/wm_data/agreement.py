@@ -1,4 +1,4 @@
-"""What episodes must have in common to make one model: the same for all who read several, and for `inspect`.
+"""Consistency of the episodes of one model, checked by all readers of several episodes, and by `inspect`.
 
 A number, a picture or an action that means something else in one file silently teaches a wrong model. What a
 meta does not tell is taken for that of the others, except for the rate and the names of the vector inputs.
@@ -15,10 +15,10 @@ _TOLD = ("cameras", "vector", "rate_hz", "max_steer_deg", "action_convention", "
 
 
 class Traits(NamedTuple):
-    """What must fit, of one episode or of what a model was made from."""
+    """What must match, for one episode or for a model's training data."""
 
     whose: str
-    """Whose it is, for messages."""
+    """The owner, for messages."""
     size: tuple[int, int]
     """Height and width of the pictures [px]."""
     cameras: int
@@ -27,7 +27,7 @@ class Traits(NamedTuple):
     action: int
     """A."""
     meta: dict[str, Any]
-    """What the meta tells of all this."""
+    """The meta's entries about these."""
 
 
 class Difference(NamedTuple):
@@ -36,7 +36,7 @@ class Difference(NamedTuple):
     other: Traits
 
     def text(self) -> str:
-        """One sentence: which two, what each has, and what to do."""
+        """One sentence: the two owners, their values, and the remedy."""
         trait = _TRAITS[self.trait]
         one, other = trait.words(self.one), trait.words(self.other)
         return f"{self.one.whose} {trait.verb} {one}, {self.other.whose} {trait.verb} {other}: {trait.advice}"
@@ -44,11 +44,11 @@ class Difference(NamedTuple):
 
 class _Trait(NamedTuple):
     words: Callable[[Traits], str | None]
-    """In words; None where it is not told."""
+    """As text; None where it is unknown."""
     verb: str
     advice: str
     compared: Callable[[Traits, Traits], bool] | None = None
-    """Whether two are alike; None: where their words are."""
+    """Whether two are equal; None: compare their texts."""
 
     def alike(self, one: Traits, other: Traits) -> bool:
         return self.compared(one, other) if self.compared else self.words(one) == self.words(other)
@@ -66,7 +66,7 @@ def traits_of(whose: str, episode: Episode) -> Traits:
 
 
 def contradictions(traits: Traits) -> Iterator[str]:
-    """Sentences about what a meta names and the arrays do not hold, or does not name as it should."""
+    """Messages about meta entries that are malformed or do not match the arrays."""
     for key, count, what, needed in (
         ("vector", traits.vector, "vector inputs", ("name", "unit")),
         ("cameras", traits.cameras, "cameras", ("name", "source_height", "source_width")),
@@ -81,14 +81,14 @@ def contradictions(traits: Traits) -> Iterator[str]:
 
 
 def names_of(told: object, count: int) -> tuple[str, ...]:
-    """Names in a meta of ``count`` things, numbers where it does not tell them."""
+    """Names of ``count`` things from a meta, numbers where it has none."""
     if not isinstance(told, list) or len(told) != count:
         return tuple(f"#{k}" for k in range(count))
     return tuple(str(item.get("name", f"#{k}") if isinstance(item, dict) else item) for k, item in enumerate(told))
 
 
 def differences(traits: Sequence[Traits]) -> Iterator[Difference]:
-    """For each trait of which some of ``traits`` differ, the first that differs from the first that tells it."""
+    """For each trait that differs, the first owner that differs from the first one that has it."""
     for name, trait in _TRAITS.items():
         told = [one for one in traits if trait.words(one) is not None]
         odd = next((one for one in told if not trait.alike(told[0], one)), None)
@@ -97,18 +97,18 @@ def differences(traits: Sequence[Traits]) -> Iterator[Difference]:
 
 
 def check(traits: Sequence[Traits]) -> None:
-    """Raise EpisodeError where ``traits`` do not fit together; the first of them are what the others must be like."""
+    """Raise EpisodeError where ``traits`` do not match; the first one is the reference."""
     for difference in differences(traits):
         raise EpisodeError(difference.text())
 
 
 def told(traits: Sequence[Traits]) -> dict[str, Any]:
-    """What the metas tell of the traits, each as the first that tells it does."""
+    """The metas' entries for the traits, each from the first owner that has it."""
     return {key: one.meta[key] for one in reversed(traits) for key in one.meta}
 
 
 def values(traits: Sequence[Traits], name: str) -> list[str]:
-    """The trait called ``name`` of each in words: the same words for those that are alike."""
+    """The trait ``name`` of each owner as text, equal for equal traits."""
     trait, kinds, found = _TRAITS[name], [], []
     for one in traits:
         if trait.words(one) is None:
@@ -122,7 +122,7 @@ def values(traits: Sequence[Traits], name: str) -> list[str]:
 
 
 def notes(traits: Sequence[Traits]) -> list[str]:
-    """Sentences about what is taken for alike although not all say so, or not exactly."""
+    """Notes on traits that are assumed equal, although missing in some metas or not exactly equal."""
     found = [text for one in traits for text in contradictions(one)][:1]
     for name in _MAY_BE_UNTOLD:
         silent = [one for one in traits if _TRAITS[name].words(one) is None]
@@ -164,7 +164,7 @@ def _same_view(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     if one[:3] != other[:3]:
         return False
     sizes = zip(one[3:], other[3:], strict=True)
-    # A crop is told in pixels of the source.
+    # A crop is in pixels of the source.
     tolerance = 0.0 if one[1] else SIZE_TOLERANCE
     return all(None in (a, b) or abs(a - b) <= tolerance * max(a, b) for a, b in sizes)
 

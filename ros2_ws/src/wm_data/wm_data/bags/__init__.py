@@ -1,1 +1,1 @@
-"""Bags as they are stored: what reads and writes their messages, whatever these are for."""
+"""Bag storage: reading and writing messages of any kind."""

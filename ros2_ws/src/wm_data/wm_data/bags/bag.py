@@ -1,4 +1,4 @@
-"""Opening a bag and reading its messages, whatever it is stored in; every failure becomes a ConversionError."""
+"""Opens a bag of any storage format and reads its messages; every failure becomes a ConversionError."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -26,7 +26,7 @@ from wm_data.notes import Notes
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no message begins with it: the first byte of CDR is 0
 _NEWEST_NS = 2**63 - 1
-# What can be done about a damaged file, by the end of its name.
+# Advice about a damaged file, by its suffix.
 _ADVICE = {
     **dict.fromkeys(MCAP_SUFFIXES, "--recover reads what an mcap holds up to there"),
     **dict.fromkeys(
@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 class Message(NamedTuple):
-    """One message as it was recorded: its topic, when [ns], and its bytes."""
+    """One recorded message: its topic, time [ns] and bytes."""
 
     topic: str
     log_ns: int
@@ -56,7 +56,7 @@ class Topic:
 
 class Bag:
     def __init__(self, place: str, files: list[BagFile], layout: Layout, report: Notes, recover: bool):
-        """``place`` names the bag in messages. ``recover``: a file that breaks off ends there, with a note."""
+        """``place`` names the bag in messages. ``recover``: a truncated file ends there, with a note."""
         self.place = place
         self._files = files
         self._layout = layout
@@ -70,8 +70,8 @@ class Bag:
         self._definitions = Definitions(self._connections, report)
 
     def messages(self, topics: Collection[str]) -> Iterator[Message]:
-        """The messages of ``topics``, file by file, each in the order in which they were recorded. Those that the bag
-        promises and does not hold are counted at the end. Raises ConversionError where the bag breaks off."""
+        """The messages of ``topics``, file by file, each in the order of recording. Messages that the bag lists but
+        does not hold are counted at the end. Raises ConversionError where the bag is truncated."""
         read: Counter = Counter()
         for file, path in zip(self._files, self._layout.files, strict=True):
             wanted = [
@@ -87,11 +87,11 @@ class Bag:
         self._count_missing(topics, read)
 
     def _stored(self, file: BagFile, path: Path, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
-        """What a file holds of ``wanted``, up to where it breaks off."""
+        """A file's messages of ``wanted``, up to where it is truncated."""
         try:
             if wanted:
                 yield from file.messages(wanted)
-        except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
+        except Exception as error:  # the libraries raise all kinds of exceptions for a damaged file
             if not self._recover:
                 raise ConversionError(
                     f"{path} breaks off or is damaged: {_short(error)}{_advice(path, self._recover)}"
@@ -99,7 +99,7 @@ class Bag:
             self._report.note(f"{path.name} breaks off ({_short(error)}); what comes before that is used")
 
     def _checked(self, topic: str, log_ns: Any, raw: Any) -> Message | None:
-        """The message, unpacked; None for one that is none, which is counted."""
+        """The message, unpacked; None for an invalid one, which is counted."""
         if not (isinstance(log_ns, int) and 0 <= log_ns <= _NEWEST_NS):
             self._report.skipped[f"message of {topic} with an impossible time of recording"] += 1
             return None
@@ -129,7 +129,7 @@ class Bag:
             return read(message.raw, topic.type)
         except ConversionError:
             raise
-        except Exception:  # damaged bytes end in exceptions of every kind
+        except Exception:  # damaged bytes cause all kinds of exceptions
             self.count_unreadable(message.topic)
             return None
 
@@ -137,15 +137,15 @@ class Bag:
         self._report.skipped[f"message of {topic} that cannot be read as {self.topics[topic].type}"] += 1
 
     def typestore(self, msgtype: str) -> Typestore | None:
-        """A store of rosbags that knows a type and those within it; None where nobody defines it."""
+        """A store of rosbags that knows a type and those within it; None where it is undefined."""
         return self._definitions.store_of(msgtype)
 
     def offered_qos(self, topic: str) -> list[Qos]:
-        """The quality of service that publishers offered, where the bag knows it."""
+        """The publishers' quality of service, where the bag has it."""
         found = []
         for connection in self._connections:
             if connection.topic == topic:
-                with suppress(Exception):  # of what is no quality of service, the library raises several kinds
+                with suppress(Exception):  # the library raises several kinds for an invalid one
                     found += parse_qos(connection.offered_qos)
         return found
 
@@ -166,8 +166,8 @@ class Bag:
 
 @contextmanager
 def open_bag(paths: list[Path], report: Notes, recover: bool) -> Iterator[Bag]:
-    """Open the bag that lies in ``paths``: its folder, or its files. With ``recover``, what is damaged is skipped as
-    far as possible, with notes. Raises ConversionError."""
+    """Open the bag in ``paths``: its folder, or its files. With ``recover``, damaged parts are skipped as far as
+    possible, with notes. Raises ConversionError."""
     place = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     with ExitStack() as stack:
         try:
@@ -180,7 +180,7 @@ def open_bag(paths: list[Path], report: Notes, recover: bool) -> Iterator[Bag]:
                 _check_content(path)
                 files.append(_opened(path, stack, report, recover))
                 read.append(path)
-            except Exception as error:  # of a damaged file, the libraries raise exceptions of every kind
+            except Exception as error:  # the libraries raise all kinds of exceptions for a damaged file
                 if not recover or len(layout.files) == 1:
                     advice = "" if isinstance(error, _NotABag) else _advice(path, recover)
                     told = f"{path} cannot be read as a bag: {_short(error)}{advice}"
@@ -192,7 +192,7 @@ def open_bag(paths: list[Path], report: Notes, recover: bool) -> Iterator[Bag]:
 
 
 class _NotABag(ConversionError):
-    """What no advice about damage helps with."""
+    """Not a bag, so advice about damage does not apply."""
 
 
 def _check_content(path: Path) -> None:
@@ -205,7 +205,7 @@ def _check_content(path: Path) -> None:
 
 
 def _opened(path: Path, stack: ExitStack, report: Notes, recover: bool) -> BagFile:
-    """Open one file; what it needs is put on the ``stack``. Raises exceptions of every kind."""
+    """Open one file; its resources go onto the ``stack``. Raises all kinds of exceptions."""
     if path.suffix == ".zstd":
         folder = stack.enter_context(TemporaryDirectory())
         path = _unpacked(path, Path(folder))
@@ -214,7 +214,7 @@ def _opened(path: Path, stack: ExitStack, report: Notes, recover: bool) -> BagFi
     if path.name.endswith(ROS1_SUFFIXES):
         try:
             file = Ros1File(path, report)
-        except Exception:  # of a damaged file, the library raises exceptions of every kind
+        except Exception:  # the library raises all kinds of exceptions for a damaged file
             if not recover:
                 raise
             return RecoveredRos1File(path, report)
@@ -240,7 +240,7 @@ def _is_of(connection: Connection, topic: Topic | None) -> bool:
 
 
 def _topics_of(connections: list[Connection], report: Notes) -> dict[str, Topic]:
-    """Topics by name. Of one with several types the one with the most messages counts."""
+    """Topics by name. For one with several types, the one with the most messages is used."""
     counts: Counter = Counter()
     for connection in connections:
         if not (connection.topic.isprintable() and connection.msgtype.isprintable()):
@@ -267,7 +267,7 @@ def _advice(path: Path, recover: bool) -> str:
 
 
 def _short(error: Exception) -> str:
-    """An exception in one line; that of rosbags explains itself."""
+    """An exception as one line; rosbags' messages are clear."""
     text = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, ConversionError) or (text and type(error).__module__.startswith("rosbags")):
         return text[:300]

@@ -1,4 +1,4 @@
-"""Message types as a bag defines them; where it does not, those of ROS 2 Jazzy, carla_msgs and wm_msgs."""
+"""Message types as defined in a bag, else those of ROS 2 Jazzy, carla_msgs and wm_msgs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ _IDL_RULER = "=" * 80 + "\nIDL: "
 
 
 class Definitions:
-    """A bag's types, each learned when it is asked for: one that cannot be read harms no topic of another type."""
+    """A bag's types, parsed on demand: an unreadable one does not affect topics of other types."""
 
     def __init__(self, connections: Iterable[Connection], report: Notes):
         self._report = report
@@ -25,8 +25,8 @@ class Definitions:
                 self._texts.setdefault(connection.msgtype, (connection.definition_kind, connection.definition))
 
     def store_of(self, msgtype: str) -> Typestore | None:
-        """A store that knows the type and those within it, None where nobody defines it. Raises ConversionError where
-        the bag does not define it, and the workspace is not in use."""
+        """A store with the type and those within it, None where it is undefined. Raises ConversionError where the bag
+        does not define it, and the workspace is not sourced."""
         if msgtype not in self._stores:
             self._stores[msgtype] = self._from_bag(msgtype) or self._of_jazzy(msgtype)
         return self._stores[msgtype]
@@ -37,7 +37,7 @@ class Definitions:
         store = get_typestore(Stores.EMPTY)
         try:
             store.register(_types_of(msgtype, *self._texts[msgtype]))
-        except Exception as error:  # rosbags' parsers raise exceptions of every kind about damaged text
+        except Exception as error:  # rosbags' parsers raise all kinds of exceptions for damaged text
             self._report.note(f"the bag's definition of {msgtype} cannot be read ({type(error).__name__})")
             return None
         return store if msgtype in store.fielddefs else None
@@ -48,7 +48,7 @@ class Definitions:
 
 
 def _types_of(msgtype: str, kind: str, text: str) -> dict[str, Any]:
-    """The types that a definition defines; none where it is of another kind."""
+    """The types in a definition; none if it is of another kind."""
     if kind in ("ros2msg", "ros1msg"):
         return get_types_from_msg(text, msgtype)
     if kind in ("ros2idl", "omgidl"):

@@ -1,4 +1,4 @@
-"""What `to_bag` adds to the topics of CARLA's bridge, so that the episode can be read back as it was."""
+"""Topics that `to_bag` adds to those of CARLA's bridge, so that the episode can be read back unchanged."""
 
 META_TOPIC = "/wm_training/episode_meta"
 VECTOR_TOPIC = "/wm_training/vector"

@@ -1,4 +1,4 @@
-"""Which files make a bag, and what its metadata.yaml promises about them."""
+"""The files of a bag, and the contents of its metadata.yaml."""
 
 import re
 from collections import Counter
@@ -13,8 +13,8 @@ from wm_data.files import read_small_file
 from wm_data.notes import Notes
 
 METADATA = "metadata.yaml"
-MCAP_SUFFIXES = (".mcap", ".mcap.part")  # .part: what a killed `record` leaves, taken only where it is named
-ROS1_SUFFIXES = (".bag", ".bag.active")  # .active: what a killed `rosbag record` leaves
+MCAP_SUFFIXES = (".mcap", ".mcap.part")  # .part: left by a killed `record`, used only if named
+ROS1_SUFFIXES = (".bag", ".bag.active")  # .active: left by a killed `rosbag record`
 FILE_SUFFIXES = (".mcap", ".db3", *ROS1_SUFFIXES, ".mcap.zstd", ".db3.zstd")
 _STORED = re.compile(r"(?P<stem>.+?)(_(?P<number>\d+))?(?P<suffix>\.mcap|\.db3)(\.zstd)?")
 _MAX_METADATA_BYTES = 1 << 26
@@ -22,7 +22,7 @@ _MAX_METADATA_BYTES = 1 << 26
 
 @dataclass
 class Layout:
-    """The files of a bag in order. ``promised``: messages of each (topic, type), where a metadata.yaml tells."""
+    """The files of a bag in order. ``promised``: messages per (topic, type), from a metadata.yaml."""
 
     files: list[Path]
     promised: Counter = field(default_factory=Counter)
@@ -31,8 +31,8 @@ class Layout:
 def layout_of(paths: list[Path], report: Notes, recover: bool) -> Layout:
     """The layout of a bag: its folder, or its files.
 
-    Pieces that lie in the folder are taken even where the metadata does not list them, as when the recorder was killed.
-    With ``recover`` damaged metadata and missing files are passed over, with a note. Raises ConversionError, OSError.
+    Pieces in the folder are used even if the metadata does not list them, as when the recorder was killed. With
+    ``recover`` damaged metadata and missing files are ignored, with a note. Raises ConversionError, OSError.
     """
     for path in paths:
         if not path.exists():
@@ -54,7 +54,7 @@ def layout_of(paths: list[Path], report: Notes, recover: bool) -> Layout:
 
 
 def _listed(file: Path) -> tuple[list[str], Counter]:
-    """The names of the files that the metadata lists, and what it promises. Raises ConversionError."""
+    """The files and message counts in the metadata. Raises ConversionError."""
     try:
         told = yaml.load(read_small_file(file, _MAX_METADATA_BYTES), _Loader)["rosbag2_bagfile_information"]
         names = [PurePath(name).name for name in told["relative_file_paths"]]
@@ -69,7 +69,7 @@ def _listed(file: Path) -> tuple[list[str], Counter]:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """YAML without Python objects, by the faster library where it is there."""
+    """YAML without Python objects, by the faster library if available."""
 
 
 def _with_unlisted(listed: list[Path], there: list[Path], report: Notes, recover: bool) -> list[Path]:
@@ -101,7 +101,7 @@ def _with_unlisted(listed: list[Path], there: list[Path], report: Notes, recover
 
 
 def _piece(file: Path) -> tuple[str, str, int] | None:
-    """(bag, suffix, number) of a file that is named as a piece of a bag."""
+    """(bag, suffix, number) of a file named like a piece of a bag."""
     match = _STORED.fullmatch(file.name)
     if match is None or match["number"] is None:
         return None

@@ -1,7 +1,7 @@
-"""One mcap file of a bag: by its index where that is complete, else from the front, up to where it breaks off.
+"""One mcap file of a bag: by its index if complete, else from the start, up to where it is truncated.
 
-No record is needed but the messages and what they refer to: indexes, statistics and the summary are all optional, and
-a file whose writer skipped one of them must not seem to hold less.
+Only the messages and the records they refer to are needed: indexes, statistics and the summary are all optional, and a
+file whose writer skipped one of them must not appear to hold less.
 """
 
 import struct
@@ -38,7 +38,7 @@ class McapFile(BagFile):
         self._chunks: list[ChunkIndex] = []
         try:
             summary = read_summary(path)
-        except Exception:  # damaged bytes end in exceptions of every kind
+        except Exception:  # damaged bytes cause all kinds of exceptions
             if not recover:
                 raise
             summary = None
@@ -79,11 +79,11 @@ class McapFile(BagFile):
             )
 
     def _indexed(self, numbers: set[int]) -> Iterator[Message]:
-        """Messages in the order of their times of recording. Chunks whose times overlap are held together."""
+        """Messages in the order of recording time. Chunks with overlapping times are merged."""
         held: list[Message] = []
         with open_regular(self._path, "rb") as stream:
             for index in sorted(self._chunks, key=self._order):
-                within = index.message_index_offsets  # empty: nobody knows what is within
+                within = index.message_index_offsets  # empty: contents unknown
                 if within and not numbers & within.keys():
                     continue
                 if self._as_written:
@@ -100,21 +100,21 @@ class McapFile(BagFile):
 
     @cached_property
     def _as_written(self) -> bool:
-        """Whether the order of writing counts. Damage is told where the messages are read."""
+        """Whether the order of writing counts. Damage is reported when the messages are read."""
         times: dict[int, list[np.ndarray]] = {}
         with open_regular(self._path, "rb") as stream:
             for index in sorted(self._chunks, key=lambda index: index.chunk_start_offset):
                 try:
                     of_chunk = self._times(stream, index)
-                except Exception:  # damaged bytes end in exceptions of every kind
+                except Exception:  # damaged bytes cause all kinds of exceptions
                     continue
                 for number, several in of_chunk.items():
                     times.setdefault(number, []).append(several)
         return is_set_back((np.concatenate(several) for several in times.values()), self._path, self._report)
 
     def _times(self, stream, index: ChunkIndex) -> dict[int, np.ndarray]:
-        """Times of recording [ns] in a chunk by channel, in the order of writing; without its messages where it has an
-        index of them."""
+        """Times of recording [ns] in a chunk by channel, in the order of writing; from its message index where it has
+        one."""
         found = {}
         for number, offset in index.message_index_offsets.items():
             stream.seek(offset)
@@ -136,7 +136,7 @@ class McapFile(BagFile):
             if not isinstance(chunk, Chunk):
                 raise ConversionError(f"expected a chunk at byte {index.chunk_start_offset}")
             records = breakup_chunk(chunk, validate_crc=True)
-        except Exception as error:  # damaged bytes end in exceptions of every kind
+        except Exception as error:  # damaged bytes cause all kinds of exceptions
             if not self._recover:
                 raise
             self._report.note(
@@ -147,7 +147,7 @@ class McapFile(BagFile):
         return [record for record in records if isinstance(record, Message) and record.channel_id in numbers]
 
     def _records(self) -> Iterator[Schema | Channel | Message]:
-        """Schemas, channels and messages in the order of writing, up to where the file breaks off."""
+        """Schemas, channels and messages in the order of writing, up to where the file is truncated."""
         count = 0
         with open_regular(self._path, "rb") as stream:
             records = iter(StreamReader(stream, validate_crcs=True, record_size_limit=_LARGEST_RECORD).records)
@@ -156,7 +156,7 @@ class McapFile(BagFile):
                     record = next(records)
                 except StopIteration:
                     return
-                except Exception as error:  # damaged bytes end in exceptions of every kind
+                except Exception as error:  # damaged bytes cause all kinds of exceptions
                     if not self._recover:
                         raise
                     self._report.note(
@@ -170,7 +170,7 @@ class McapFile(BagFile):
 
 
 def read_summary(path: Path) -> Summary | None:
-    """The summary at a file's end, None where it has none. Raises exceptions of every kind about a damaged file."""
+    """The summary at a file's end, None where it has none. Raises all kinds of exceptions for a damaged file."""
     with open_regular(path, "rb") as stream:
         stream.seek(max(path.stat().st_size - MAGIC_SIZE, 0))
         if stream.read() != MCAP0_MAGIC:
@@ -180,7 +180,7 @@ def read_summary(path: Path) -> Summary | None:
 
 
 def _is_complete(summary: Summary) -> bool:
-    """Whether it names all topics, and how many messages each has."""
+    """Whether it lists all topics and their message counts."""
     statistics = summary.statistics
     if statistics is None:
         return False

@@ -16,8 +16,8 @@ PACKAGES = ("carla_msgs", "wm_msgs")
 
 @cache
 def jazzy_typestore() -> Typestore:
-    """Types of ROS 2 Jazzy, carla_msgs and wm_msgs, these two from their installed definitions. Raises ConversionError
-    where the workspace is not in use."""
+    """Types of ROS 2 Jazzy, carla_msgs and wm_msgs, the last two from their installed definitions. Raises
+    ConversionError if the workspace is not sourced."""
     store = get_typestore(Stores.ROS2_JAZZY)
     for package in PACKAGES:
         types = {}
@@ -40,8 +40,8 @@ def _definitions(package: str) -> Path:
 
 
 def message_of(store: Typestore, msgtype: str, fields: dict[str, Any]) -> Any:
-    """A message with ``fields``, messages within it as dictionaries too; all others are zero or empty. Raises TypeError
-    for a field that the type lacks."""
+    """A message with ``fields``, nested messages as dictionaries; all others are zero or empty. Raises TypeError for a
+    field that the type lacks."""
     values = {}
     for name, (kind, detail) in store.fielddefs[msgtype][1]:
         given = fields.get(name)

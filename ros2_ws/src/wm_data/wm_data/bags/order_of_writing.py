@@ -1,8 +1,8 @@
-"""Whether a bag's messages have to be taken in the order of writing.
+"""Whether a bag's messages must be read in the order of writing.
 
-The time of recording is that of a machine's clock. Where that clock was set back meanwhile, what was recorded before
-and after lies at the same times, and in their order the two would alternate. Only the order of writing tells them
-apart. It is not taken otherwise: there are files that were written topic by topic.
+Recording times come from the machine's clock. Where that clock was set back, messages from before and after have the
+same times, and sorted by time the two would alternate. Only the order of writing separates them. It is not used
+otherwise: some files are written topic by topic.
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from wm_bundle.times import NS_PER_S
 from wm_data.line import ANEW, Line, usual_step_ns
 from wm_data.notes import Notes
 
-_AROUND = 4  # messages around a step back that tell what it was
+_AROUND = 4  # messages around a step back that are examined
 
 
 def set_back_ns(of_topics: Iterable[np.ndarray]) -> int:
-    """By how much [ns] the clock of recording was set back at most, 0 where it was not. ``of_topics``: of each topic
-    the times of recording [ns] in the order of writing."""
+    """The largest step back [ns] of the recording clock, 0 without one. ``of_topics``: for each topic the recording
+    times [ns] in the order of writing."""
     farthest = 0
     for times in of_topics:
         steps = np.diff(times)
@@ -34,7 +34,7 @@ def set_back_ns(of_topics: Iterable[np.ndarray]) -> int:
 
 
 def is_set_back(of_topics: Iterable[np.ndarray], file: Path, report: Notes) -> bool:
-    """Whether the clock of recording was set back, which is noted."""
+    """Whether the recording clock was set back; adds a note if so."""
     by_ns = set_back_ns(of_topics)
     if by_ns:
         report.note(

@@ -1,4 +1,4 @@
-"""What a ROS 1 bag holds that was cut short or never closed: read from the front, without the index at its end."""
+"""Recovers a ROS 1 bag that was truncated or never closed: reads from the start, without the index."""
 
 import struct
 from collections import Counter
@@ -18,10 +18,10 @@ _MAGIC = b"#ROSBAG V2.0\n"
 
 
 class RecoveredRos1File(BagFile):
-    """Topics and messages of a ROS 1 bag up to where it breaks off, which is noted."""
+    """Topics and messages of a ROS 1 bag up to where it is truncated, with a note."""
 
     def __init__(self, path: Path, report: Notes):
-        """Reads the file once. Raises ConversionError where nothing is left in it."""
+        """Reads the file once. Raises ConversionError where nothing can be recovered."""
         super().__init__(path, report)
         counts: Counter = Counter()
         for header, data in self._records():
@@ -39,8 +39,8 @@ class RecoveredRos1File(BagFile):
                 yield header.get_uint32("conn"), header.get_time("time"), data
 
     def _records(self) -> Iterator[tuple[Header, bytes]]:
-        """Connections and messages. The records of a chunk that is not compressed are read as if they lay in the file
-        itself: its end may be missing, and that of one that was never closed is not told."""
+        """Connections and messages. The records of an uncompressed chunk are read as if they were in the file itself:
+        its end may be missing, and the length of an unclosed one is unknown."""
         size = self._path.stat().st_size
         with open_regular(self._path, "rb") as stream:
             if stream.readline() != _MAGIC:
@@ -53,7 +53,7 @@ class RecoveredRos1File(BagFile):
                     if _is_plain_chunk(header):
                         continue
                     found = list(_of_interest(header, _bytes(stream, length, size)))
-                except Exception as error:  # damaged bytes end in exceptions of every kind
+                except Exception as error:  # damaged bytes cause all kinds of exceptions
                     self._report.note(
                         f"{self._path.name} breaks off at byte {begin} of {size} ({type(error).__name__}); what comes "
                         f"before that is recovered"
@@ -67,7 +67,7 @@ def _is_plain_chunk(header: Header) -> bool:
 
 
 def _bytes(stream, length: int, size: int) -> bytes:
-    if length > size - stream.tell():  # a damaged one would ask for any amount of memory
+    if length > size - stream.tell():  # a damaged length could request any amount of memory
         raise EOFError("a record is longer than the file")
     return read_bytes(stream, length)
 

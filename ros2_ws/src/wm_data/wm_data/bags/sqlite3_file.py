@@ -1,4 +1,4 @@
-"""One .db3 file of a bag, as every version of rosbag2 has written it."""
+"""One .db3 file of a bag, of any version of rosbag2."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from wm_data.notes import Notes
 
 
 class Sqlite3File(BagFile):
-    """Topics and messages of a database, which is never written to: what is in a log beside it is not read."""
+    """Topics and messages of a database, opened read-only: a write-ahead log beside it is not read."""
 
     def __init__(self, path: Path, report: Notes):
         super().__init__(path, report)

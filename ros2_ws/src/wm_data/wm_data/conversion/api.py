@@ -12,8 +12,8 @@ from wm_data.episodes import Episode
 
 
 def convert(kind: str, source: str | os.PathLike, **options: Any) -> Iterator[Episode]:
-    """Episodes of a source, one after another. ``options``: fields of ConvertOptions, as rate=10.0. Raises
-    ConversionError for a source or a drive that cannot be converted, ValueError for options that cannot be."""
+    """Episodes of a source, in order. ``options``: fields of ConvertOptions, such as rate=10.0. Raises ConversionError
+    for a source or a drive that cannot be converted, ValueError for invalid options."""
     options = ConvertOptions(kind, os.fspath(source), "", **options)
     for ref in source_module(kind).find_drives(options):
         yield from episodes_of(ref, options)

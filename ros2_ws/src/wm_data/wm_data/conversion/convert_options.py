@@ -1,4 +1,4 @@
-"""What `ros2 run wm_training convert` can be told; see docs/conversion.md."""
+"""Options of `ros2 run wm_training convert`; see docs/conversion.md."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
@@ -16,32 +16,32 @@ _WHEELBASE = (
 
 @dataclass(frozen=True, kw_only=True)
 class BagRecovery:
-    """What every command that reads bags can be told."""
+    """Options of every command that reads bags."""
 
     recover: bool = False
-    """Read what is left of a damaged bag: an mcap or a ROS 1 bag that was cut short, a split one that lacks pieces, one
-    whose metadata.yaml is damaged."""
+    """Read the rest of a damaged bag: a truncated mcap or ROS 1 bag, a split one that lacks pieces, one with a damaged
+    metadata.yaml."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BagReading(BagRecovery):
-    """How a bag is read, whatever becomes of it."""
+    """How a bag is read."""
 
     topics: Annotated[tuple[str, ...], option("KIND=TOPIC [KIND=TOPIC ...]", default="found by type")] = ()
     """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, speedometer, collision, lane_invasion,
     step_result, expert; or as CAMERA=TOPIC."""
     actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
-    """Which actions are taken: those the vehicle applied, those that were commanded, or those computed from its motion.
+    """Which actions to use: those the vehicle applied, those that were commanded, or those computed from its motion.
     auto: the first of these that the source has."""
     max_steer_deg: Annotated[float, option("DEGREES", None, "--max-steer")] = 70.0
     """Road wheel angle that steer 1 stands for [degrees], above 0 and below 90; 70 is that of CARLA's usual vehicle.
-    One for all data that are used together."""
+    Use one value for all data that are used together."""
     wheelbase: Annotated[float | None, option("METRES", default=_WHEELBASE)] = None
-    """Distance between the axles [m], 0.05 to 20, where the steer is computed from a turn."""
+    """Distance between the axles [m], 0.05 to 20, for steer computed from a turn."""
     tolerance_ms: Annotated[float | None, option("MS", default="half a period")] = None
     """Longest time between a picture of the first camera and those of the others in a row [ms]."""
     target_speed: float = 8.0
-    """Speed at which the reward for efficiency is full [m/s]."""
+    """Speed at which the efficiency reward is full [m/s]."""
 
     def __post_init__(self):
         for name in ("max_steer_deg", "target_speed"):
@@ -55,7 +55,7 @@ class BagReading(BagRecovery):
             raise ValueError(f"tolerance_ms is {self.tolerance_ms:g}, expected 0 or more")
 
     def given(self) -> dict[str, Any]:
-        """The options that are not as by default, by name."""
+        """The options with non-default values, by name."""
         pairs = ((field, getattr(self, field.name)) for field in fields(BagReading))
         return {field.name: value for field, value in pairs if value != field.default}
 
@@ -64,14 +64,14 @@ class BagReading(BagRecovery):
 class ConvertOptions(BagReading):
     """Convert recordings and datasets into episodes (docs/conversion.md).
 
-    Exit code: 0 all recordings are converted; 1 none is, or the conversion broke off; 2 arguments that cannot be used;
-    3 some failed, the others are converted; 130 stopped by a signal.
+    Exit code: 0 all recordings are converted; 1 none is, or the conversion stopped early; 2 invalid arguments; 3 some
+    failed, the others are converted; 130 stopped by a signal.
     """
 
     kind: Annotated[Literal[tuple(SOURCES)], tyro.conf.Positional]
-    """What the source is."""
+    """Kind of the source."""
     source: Annotated[str, tyro.conf.Positional, option("SOURCE")]
-    """File or folder that is read; a folder may hold many recordings. It is never written to."""
+    """File or folder to read; a folder may contain many recordings. Opened read-only."""
     dest: Annotated[str, tyro.conf.Positional, option("DEST")]
     """Folder for the episodes (*.npz), manifest.json and report.json."""
     rate: Annotated[float | None, option("HZ", default="as the first camera's pictures come")] = None
@@ -79,30 +79,30 @@ class ConvertOptions(BagReading):
     image_size: int = 64
     """Height and width of the pictures [px]."""
     cameras: Annotated[tuple[str, ...], option("NAME [NAME ...]", default="the source's usual front camera")] = ()
-    """Cameras by name, in the order in which they are stacked."""
+    """Cameras by name, in stacking order."""
     fit: Fit = "stretch"
-    """How pictures get square: each side scaled on its own, the middle cut out, or black bars."""
+    """How pictures become square: each side scaled separately, the middle cut out, or black bars."""
     crop: Annotated[tuple[int, int, int, int] | None, option("TOP LEFT HEIGHT WIDTH", default="none")] = None
     """Part of the source's pictures to cut out first [px]."""
-    frame_rate: Annotated[
-        float | None, option("HZ", default="20, Bench2Drive 10, carla_garage 4, where they tell none")
-    ] = None
-    """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; it counts instead
-    of a time that they tell."""
+    frame_rate: Annotated[float | None, option("HZ", default="20, Bench2Drive 10, carla_garage 4, where unknown")] = (
+        None
+    )
+    """Frames per second [Hz], above 0 and at most 1000, of tables and tubs whose rows are numbered; replaces a time in
+    them."""
     min_rows: int = 10
     """Episodes shorter than this are skipped [rows]."""
     max_rows: int = 2000
     """Longer drives are cut into episodes of at most this [rows]; it bounds the memory needed."""
     workers: int = 1
-    """Processes that convert; each takes one recording at a time."""
+    """Worker processes; each converts one recording at a time."""
     executor: Literal["local", "ray"] = "local"
     """Where the workers run: on this machine, or on the Ray cluster at RAY_ADDRESS (without it: a local one)."""
     shard: str = "0/1"
     """I/N: convert only every N-th recording, starting with the I-th; for job arrays."""
     resume: bool = False
-    """Go on with a conversion that was stopped: recordings that are complete in DEST are not converted again."""
+    """Resume a stopped conversion: recordings that are complete in DEST are not converted again."""
     report: Annotated[str | None, option("FILE.json", default="DEST/report.json")] = None
-    """File for the report (*.json); a readable one is written beside it, as .txt."""
+    """File for the report (*.json); a readable one is written next to it, as .txt."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -121,7 +121,7 @@ class ConvertOptions(BagReading):
         self.shard_of()
 
     def shard_of(self) -> tuple[int, int]:
-        """(I, N) of ``shard``. Raises ValueError for what is none."""
+        """(I, N) of ``shard``. Raises ValueError for an invalid one."""
         index, slash, count = self.shard.partition("/")
         if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
             raise ValueError(f"shard is {self.shard!r}, expected I/N with 0 <= I < N, as 0/4")

@@ -1,7 +1,7 @@
-"""What a reader hands over: one drive's pictures in order, and the numbers recorded beside them.
+"""A reader's output: one drive's pictures in order, and its recorded signals.
 
 A reader knows a format; it decides nothing about rates, rows, gaps and rewards. Those are decided in rows.py and
-assembly.py, the same for every source. All stamps of a drive are of one clock [ns], which may begin anew.
+assembly.py, the same for every source. All stamps of a drive are of one clock [ns], which may restart.
 """
 
 from array import array
@@ -18,12 +18,11 @@ from wm_data.conversion.report import DriveReport
 
 @dataclass(frozen=True)
 class DriveRef:
-    """One drive found in a source, not yet opened: what a worker converts at a time.
+    """One drive found in a source, not yet opened: a worker's unit of work.
 
     ``name`` is unique in the source and becomes the name of the episodes' files. ``locator`` holds what the source's
-    ``open_drive`` needs to find it again: strings, numbers, lists and dictionaries of such only, as it goes to other
-    processes and machines. ``paths`` are the files or folders it is read from, for the manifest.
-    """
+    ``open_drive`` needs to find it: strings, numbers, lists and dictionaries of these only, as it goes to other
+    processes and machines. ``paths`` are the files or folders it is read from, for the manifest."""
 
     name: str
     locator: dict
@@ -35,7 +34,7 @@ class Picture:
     """One camera's picture, not yet decoded.
 
     ``camera`` is an index into the drive's cameras. ``load`` decodes, crops and resizes it to (3, H, W) uint8 RGB, and
-    raises ImageError where it is damaged; it is called at most once, soon after the picture was handed over, and only
+    raises ImageError for a damaged one; it is called at most once, soon after the picture was passed on, and only
     for pictures that become part of a row. ``place``: see ``Stream``.
     """
 
@@ -48,18 +47,18 @@ class Picture:
 class Stream:
     """Stamps [ns] of one source in the order of recording.
 
-    A ``place`` is where something lies in that order, among all that was recorded: the number of a message, of a
-    table's row. It tells apart what has the same stamp because a clock began anew. Sources of one clock have none.
+    A ``place`` is a position in that order, among all recorded data: the number of a message, or of a table's row. It
+    separates data with equal stamps after a clock restarted. Sources with one clock have none.
     """
 
     def __init__(self):
         self.places = array("q")
         self.stamps = array("q")
         self.begins = [0]
-        """Number of the first one of each run, as far as that is settled; see course.py."""
+        """Number of the first one of each run, as far as known; see course.py."""
 
     def put(self, place: int, stamp_ns: int) -> int:
-        """Take in the next one; returns its number."""
+        """Add the next one; returns its number."""
         self.places.append(place)
         self.stamps.append(stamp_ns)
         return len(self.stamps) - 1
@@ -70,7 +69,7 @@ class Stream:
 
 
 class Samples(NamedTuple):
-    """What a signal tells: ``stamps`` int64 (n,) [ns], strictly increasing, and ``values`` float64 (n, width)."""
+    """A signal's samples: ``stamps`` int64 (n,) [ns], strictly increasing, and ``values`` float64 (n, width)."""
 
     stamps: np.ndarray
     values: np.ndarray
@@ -81,10 +80,9 @@ class Samples(NamedTuple):
 class Signal(Stream):
     """Numbers over time, which may grow while a drive is read.
 
-    ``holds`` says what a sample tells: "after", the value is so from its stamp until the next sample (a command);
-    "before", it was so since the sample before (what was applied until the stamp, what happened until the stamp).
-    A sample says nothing about times further from its stamp than ``max_hold_s`` [s].
-    """
+    ``holds``: for "after", a value is valid from its stamp until the next sample (a command); for "before", since the
+    previous sample (what was applied or happened until the stamp). A sample is valid at most ``max_hold_s`` [s] from
+    its stamp."""
 
     def __init__(self, width: int, holds: Literal["after", "before"] = "after", max_hold_s: float = 0.5):
         super().__init__()
@@ -96,7 +94,7 @@ class Signal(Stream):
         self._values = array("d")
 
     def add(self, stamp_ns: int, *values: float, place: int | None = None) -> None:
-        """Take in one sample. Raises ValueError for another number of values than ``width``."""
+        """Add one sample. Raises ValueError for another number of values than ``width``."""
         if len(values) != self.width:
             raise ValueError(f"a sample has {len(values)} values, expected {self.width}")
         self.placed = place is not None
@@ -104,7 +102,7 @@ class Signal(Stream):
         self._values.extend(values)
 
     def extend(self, stamps_ns: np.ndarray, values: np.ndarray) -> None:
-        """Take in many: stamps_ns (n,), values (n, width)."""
+        """Add many: stamps_ns (n,), values (n, width)."""
         for stamp_ns, row in zip(np.asarray(stamps_ns).tolist(), np.asarray(values, np.float64).tolist(), strict=True):
             self.add(stamp_ns, *row)
 
@@ -114,8 +112,7 @@ class Signal(Stream):
         return first + np.flatnonzero(np.isfinite(values.reshape(-1, self.width)).all(axis=1))
 
     def chosen(self, numbers: np.ndarray, stamps: np.ndarray | None = None) -> Samples:
-        """The samples of these ``numbers``, at other ``stamps`` where these are given; of equal stamps the last one
-        counts."""
+        """The samples of these ``numbers``, at other ``stamps`` if given; of equal stamps the last one counts."""
         stamps = np.array(self.stamps, np.int64)[numbers] if stamps is None else stamps
         values = np.array(self._values, np.float64).reshape(-1, self.width)[numbers]
         order = np.argsort(stamps, kind="stable")
@@ -125,7 +122,7 @@ class Signal(Stream):
 
     @property
     def samples(self) -> Samples:
-        """All finite samples as if they were of one run."""
+        """All finite samples as one run."""
         return self.chosen(self.numbers())
 
 
@@ -134,15 +131,14 @@ Kind = TypeVar("Kind", Signal, Samples)
 
 @dataclass
 class Signals(Generic[Kind]):
-    """The numbers of a drive, as signals or as the samples of a part of it; None where the recording has nothing of the
-    kind.
+    """The signals of a drive, or the samples of a part of it; None for a kind that the recording lacks.
 
-    ``vector``: (1,) each, by the name of the vector input that it is; a speed is negative backwards where the source
-    tells that. ``control`` (3,): steer in [-1, 1] positive right, throttle, brake; None: derived from the motion.
-    ``collision`` and ``lane_invasion`` (1,): one sample for each that happened, of how many; an empty signal means that
-    a sensor was there and nothing happened. ``step`` (3,): reward, terminated, truncated of a simulator's StepResult.
-    ``expert`` (3,): what an expert would do at the stamp.
-    """
+
+    ``vector``: (1,) each, by the name of the vector input; a speed is negative backwards if the source has a sign.
+    ``control`` (3,): steer in [-1, 1] positive right, throttle, brake; None: derived from the motion. ``collision`` and
+    ``lane_invasion`` (1,): the number of events per sample; an empty signal means that there was a sensor and nothing
+    happened. ``step`` (3,): reward, terminated, truncated of a simulator's StepResult. ``expert`` (3,): the expert's
+    action at the stamp."""
 
     vector: dict[str, Kind] = field(default_factory=dict)
     control: Kind | None = None
@@ -160,14 +156,12 @@ class Signals(Generic[Kind]):
 class Drive:
     """One drive of a source.
 
-    ``pictures`` gives every camera's pictures in the order of recording; reading on may add to ``signals`` (that of a
-    bag) or they are all there from the beginning, and the reader counts things in ``report``.
-    ``picture_period_ns`` is the usual time between two pictures of the first camera. ``action_source`` names where the
-    control comes from, in the words of the source ("vehicle_status.control", "can_bus", ...); "derived" where it
-    is computed. ``wheelbase_m`` [m] is for that. ``reverse_told``: the reader itself skips what was driven in
-    reverse gear; otherwise a speed below zero tells it. ``meta`` is added to the meta of the episodes.
-    ``expected_pictures`` says how many will come, of all cameras, where that is known; only the progress bar asks.
-    """
+    ``pictures`` yields every camera's pictures in the order of recording; reading may add to ``signals`` (of a bag), or
+    they are all there from the start, and the reader counts things in ``report``. ``picture_period_ns`` is the usual
+    time between two pictures of the first camera. ``action_source`` names the origin of the control, in the source's
+    terms ("vehicle_status.control", "can_bus", ...); "derived" where it is computed, with ``wheelbase_m`` [m].
+    ``reverse_told``: the reader itself skips what was driven in reverse gear; otherwise a negative speed marks it.
+    ``meta`` is added to the episodes' meta. ``expected_pictures`` of all cameras, if known, for the progress bar."""
 
     cameras: tuple[CameraView, ...]
     pictures: Iterator[Picture]
@@ -180,4 +174,4 @@ class Drive:
     meta: dict = field(default_factory=dict)
     expected_pictures: int | None = None
     present: Signals[Samples] = field(default_factory=Signals)
-    """The signals around the episode that was made last."""
+    """The signals around the last episode."""

@@ -1,4 +1,4 @@
-"""Whole episodes as the options want them: rows are kept, pictures are brought to the size."""
+"""Existing episodes adapted to the options: rows are kept, pictures are resized."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from wm_data.rates import rate_of, same_rate
 
 
 def fitted(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
-    """An episode as the options want it; ``file`` is what it came from. Raises ConversionError."""
+    """An episode adapted to the options; ``file`` is its source. Raises ConversionError."""
     try:
         return _resized(_chosen_cameras(_with_rate(episode, file, options), file, options), options)
     except (ImageError, TypeError, KeyError) as error:
@@ -22,7 +22,7 @@ def fitted(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
 
 
 def _with_rate(episode: Episode, file: Path, options: ConvertOptions) -> Episode:
-    """--rate states the rate of an episode that does not; it changes none."""
+    """--rate sets the rate of an episode without one; it does not change a rate."""
     if options.rate is None:
         return episode
     if episode.meta.get("rate_hz") is None:
@@ -36,7 +36,7 @@ def _with_rate(episode: Episode, file: Path, options: ConvertOptions) -> Episode
 
 
 def _camera_metas(episode: Episode) -> list[dict] | None:
-    """What the episode says about its cameras; None where it says nothing that fits its pictures."""
+    """The episode's camera metas; None if they are missing or do not match its pictures."""
     cameras = episode.meta.get("cameras")
     fits = (
         isinstance(cameras, list)
@@ -57,7 +57,7 @@ def _chosen_cameras(episode: Episode, file: Path, options: ConvertOptions) -> Ep
                 f"{file} does not name its {count} cameras, so --cameras must give a name to each: "
                 f"it has {len(options.cameras)}"
             )
-        return episode  # _resized takes the names
+        return episode  # _resized uses the names
     names = [meta["name"] for meta in metas]
     unknown = [name for name in options.cameras if name not in names]
     if unknown:
@@ -75,10 +75,10 @@ def _chosen_cameras(episode: Episode, file: Path, options: ConvertOptions) -> Ep
 
 
 def _resized(episode: Episode, options: ConvertOptions) -> Episode:
-    """Pictures cropped and resized as the options say.
+    """Pictures cropped and resized by the options.
 
-    What the episode says about its cameras stays true where whole pictures are only scaled, as the planner scales the
-    camera's own. Otherwise the episode's pictures count as the cameras' own.
+    The episode's camera metas stay valid where full pictures are only scaled, as the planner scales the camera's own.
+    Otherwise the episode's pictures count as the cameras' own.
     """
     rows, channels, height, width = episode.observations.shape
     size = options.image_size

@@ -1,4 +1,4 @@
-"""Moments that are written as text, exactly: a float, or datetime's microseconds, would lose the last digits."""
+"""Exact times from text: a float, or datetime's microseconds, would lose the last digits."""
 
 import re
 from datetime import datetime, timezone
@@ -22,13 +22,13 @@ def time_of_text(text: str) -> int | None:
 
 
 def time_of_name(name: str) -> int | None:
-    """The moment [ns] in a picture's name, as center_2019_01_21_00_08_01_353.jpg, taken as UTC; None without one."""
+    """The time [ns] in a picture's name, as center_2019_01_21_00_08_01_353.jpg, read as UTC; None without one."""
     match = _NAME.search(name.strip())
     return None if match is None else _utc_ns(match.groups()[:6], match[7])
 
 
 def _utc_ns(parts: tuple[str, ...], fraction: str) -> int | None:
-    """Of year, month, day, hour, minute, second and the decimals of the second."""
+    """From year, month, day, hour, minute, second and the decimals of the second."""
     if not 1970 <= int(parts[0]) < 2200:
         return None
     try:

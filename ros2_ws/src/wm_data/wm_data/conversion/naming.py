@@ -1,4 +1,4 @@
-"""Names of drives from what a source calls them: they become names of files, on any file system."""
+"""Drive names that are valid file names on any file system, from a source's names."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from wm_data.conversion.drive import DriveRef
 
-_LONGEST = 200  # bytes of UTF-8; file systems take 255, and endings are added
+_LONGEST = 200  # bytes of UTF-8; file systems allow 255, and suffixes are added
 
 
 def safe_name(text: str, longest: int = 150) -> str:
-    """``text`` with only letters and digits of any script, '_', '-' and '.', not beginning with the last two, of at
-    most ``longest`` bytes in UTF-8. Letters keep their accents, as one character where there is such (NFC)."""
+    """``text`` with only letters and digits of any script, '_', '-' and '.', not starting with the last two, at most
+    ``longest`` bytes in UTF-8. Letters keep their accents, composed where possible (NFC)."""
     composed = unicodedata.normalize("NFC", text)
     kept = "".join(character if _is_safe(character) else "_" for character in composed).lstrip(".-")
     return kept.encode()[:longest].decode(errors="ignore") or "drive"
@@ -22,14 +22,14 @@ def is_safe_name(name: str) -> bool:
 
 
 def same_name(name: str) -> str:
-    """What names have in common that are the same to some file system: upper and lower case, and how accents are put
-    together, make no difference there."""
+    """The common form of names that some file system treats as the same: upper and lower case, and the composition of
+    accents, make no difference there."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:
-    """A safe name for each text, in order; one that an earlier text took gets _2, _3, ... appended. Names that are the
-    same to some file system count as the same."""
+    """A safe name for each text, in order; a repeated one gets _2, _3, ... appended. Names that some file system treats
+    as the same count as repeated."""
     taken: set[str] = set()
     names = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""Pictures that lie in files."""
+"""Pictures stored in files."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -19,10 +19,10 @@ MAX_PICTURE_BYTES = 1 << 27
 
 
 def load_picture_file(view: CameraView, path: Path, encoding: str | None = None) -> np.ndarray:
-    """(3, size, size) uint8 RGB from a "jpeg" or "png" file; None: whichever it is. Raises ImageError where it is
-    missing or damaged.
+    """(3, size, size) uint8 RGB from a "jpeg" or "png" file; None: detect it. Raises ImageError where it is missing or
+    damaged.
 
-    Its message does not name the file, so that reasons add up; that is in a note of the exception.
+    Its message does not name the file, so that equal reasons are counted together; a note of the exception does.
     """
     try:
         data = read_small_file(path, MAX_PICTURE_BYTES)
@@ -42,8 +42,8 @@ def merged_pictures(
     kinds: list[str],
     report: DriveReport,
 ) -> Iterator[Picture]:
-    """Pictures in files, the cameras merged by stamp. ``files``: of each camera (stamp [ns], file, place), in its own
-    order; ``kinds``: what to call each camera's pictures in the report."""
+    """Pictures in files, the cameras merged by stamp. ``files``: for each camera (stamp [ns], file, place), in its own
+    order; ``kinds``: the name of each camera's pictures in the report."""
 
     def of_camera(camera: int) -> Iterator[Picture]:
         view = views[camera]
@@ -56,8 +56,8 @@ def merged_pictures(
 
 
 def usual_period_ns(stamps_ns: list[int], default_ns: int) -> int:
-    """The mean of the gaps between consecutive stamps [ns] without those of drops; ``default_ns`` without any. Not the
-    median: a camera of 12 Hz that waits for a lidar of 20 Hz has gaps of 100, 100 and 50 ms."""
+    """The mean gap between consecutive stamps [ns], without drops; ``default_ns`` without any. Not the median: a 12 Hz
+    camera that waits for a 20 Hz lidar has gaps of 100, 100 and 50 ms."""
     gaps = np.diff(np.asarray(stamps_ns, np.int64))
     forward = gaps[gaps > 0]
     if not len(forward):

@@ -1,4 +1,4 @@
-"""A camera's pictures on their way to the model's size: the planner's own preprocessing, chosen once per drive."""
+"""Scales a camera's pictures to the model's size with the planner's preprocessing, chosen once per drive."""
 
 from typing import Literal
 
@@ -9,18 +9,17 @@ Fit = Literal["stretch", "crop", "letterbox"]
 
 
 def usual_names(cameras: int) -> list[str]:
-    """Names for so many cameras that have none."""
+    """Names for this many unnamed cameras."""
     return ["rgb_front"] if cameras == 1 else [f"camera_{k}" for k in range(cameras)]
 
 
 def camera_spec(
     name: str, height: int, width: int, fit: Fit, crop: tuple[int, int, int, int] | None = None, size: int = 64
 ) -> CameraSpec:
-    """How a source of height × width [px] is brought to a square of ``size`` [px].
+    """How a source of height × width [px] is scaled to a square of ``size`` [px].
 
-    ``crop`` (top, left, height, width) [px] is cut out first. Then ``fit``: "stretch" scales both sides on their own,
-    "crop" cuts the largest square out of the middle, "letterbox" keeps the shape and fills up with black.
-    """
+    ``crop`` (top, left, height, width) [px] is cut out first. Then ``fit``: "stretch" scales each side separately,
+    "crop" cuts the largest square out of the middle, "letterbox" keeps the aspect ratio and adds black bars."""
     if crop is not None:
         CameraSpec(name, height, width, tuple(crop))  # raises where it is not inside
     if fit == "crop":
@@ -31,10 +30,10 @@ def camera_spec(
 
 
 class CameraView:
-    """One camera of a drive. The first picture tells the size that all others must have."""
+    """One camera of a drive. The first picture sets the size of all others."""
 
     def __init__(self, name: str, size: int = 64, fit: Fit = "stretch", crop: tuple[int, int, int, int] | None = None):
-        """``size`` [px] of the square that comes out; see ``camera_spec`` for the rest."""
+        """``size`` [px] of the resulting square; see ``camera_spec`` for the rest."""
         self.name = name
         self.size = size
         self._fit = fit
@@ -43,7 +42,7 @@ class CameraView:
 
     def __call__(self, height: int, width: int, encoding: str, step: int, data) -> np.ndarray:
         """(3, size, size) uint8 RGB from a picture as a sensor_msgs/Image has it. For the encodings "jpeg" and "png",
-        whole files, height, width and step are not looked at. Raises ImageError."""
+        complete files, height, width and step are ignored. Raises ImageError."""
         if self._preprocess is None:
             if encoding in COMPRESSIONS:
                 height, width = decompress_image(encoding, data).shape[:2]
@@ -57,18 +56,18 @@ class CameraView:
         return self._preprocess(height, width, encoding, step, data)
 
     def from_array(self, picture: np.ndarray) -> np.ndarray:
-        """As above, from a decoded picture (height, width, 3) uint8 BGR, as OpenCV reads files."""
+        """As above, from a decoded picture (height, width, 3) uint8 BGR, as read by OpenCV."""
         height, width = picture.shape[:2]
         return self(height, width, "bgr8", 3 * width, np.ascontiguousarray(picture).reshape(-1))
 
     def from_rgb(self, picture: np.ndarray) -> np.ndarray:
-        """As above, from (3, height, width) uint8 RGB, as episodes have it."""
+        """As above, from (3, height, width) uint8 RGB, as in episodes."""
         height, width = picture.shape[1:]
         return self(height, width, "rgb8", 3 * width, np.ascontiguousarray(picture.transpose(1, 2, 0)).reshape(-1))
 
     @property
     def meta(self) -> dict:
-        """For the episodes' ``meta["cameras"]``, once a picture has come, and with it the size of all."""
+        """For the episodes' ``meta["cameras"]``, once the first picture has set the size."""
         camera = self._preprocess.camera
         return {
             "name": camera.name,

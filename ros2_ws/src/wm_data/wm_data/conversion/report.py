@@ -1,4 +1,4 @@
-"""What a conversion found, kept and skipped, drive by drive."""
+"""Report of a conversion: what was found, kept and skipped, by drive."""
 
 from array import array
 
@@ -9,28 +9,28 @@ from wm_data.notes import Notes
 
 
 class TopicStatistics:
-    """Stamps of one topic, camera or table: how regularly they came, and how far from when they were recorded."""
+    """Stamps of one topic, camera or table: their regularity, and their distance from the recording times."""
 
     def __init__(self, kind: str):
-        """``kind`` is the message type, or what else the source calls it."""
+        """``kind`` is the message type, or the source's name for it."""
         self.kind = kind
         self._stamps = array("q")
         self._offsets = array("q")
 
     def add(self, stamp_ns: int, recorded_ns: int | None = None) -> None:
-        """Take in one sample's stamp, and when it was recorded, where that is known [ns]."""
+        """Add one sample's stamp, and its recording time if known [ns]."""
         self._stamps.append(stamp_ns)
         if recorded_ns is not None:
             self._offsets.append(recorded_ns - stamp_ns)
 
     @property
     def latency_ms(self) -> float | None:
-        """Median of recorded minus stamp [ms]; None where it is not known when samples were recorded."""
+        """Median of recorded minus stamp [ms]; None where the recording times are unknown."""
         return round(float(np.median(self._offsets)) / 1e6, 3) if len(self._offsets) else None
 
     def summary(self) -> dict:
-        """count, rate [Hz], jitter [ms] (99th percentile of what gaps differ from the usual one), drops (samples that
-        are missing by the usual gap), longest gap [s], latency [ms] (median of recorded minus stamp), backwards."""
+        """count, rate [Hz], jitter [ms] (99th percentile of the gaps' deviation from the usual one), drops (missing
+        samples, by the usual gap), longest gap [s], latency [ms] (median of recorded minus stamp), backwards."""
         stamps = np.array(self._stamps, np.int64)
         gaps = np.diff(stamps)
         forward = gaps[gaps > 0]
@@ -57,7 +57,7 @@ class DriveReport(Notes):
         self.splits: list[dict] = []
 
     def take_over(self, other: "DriveReport") -> None:
-        """Share everything with ``other`` from now on, but for the name."""
+        """Share everything with ``other`` from now on, except the name."""
         self.topics, self.skipped = other.topics, other.skipped
         self.splits, self.notes = other.splits, other.notes
 
@@ -77,7 +77,7 @@ class DriveReport(Notes):
         self.splits.append({"stamp_ns": int(stamp_ns), "reason": reason})
 
     def clock_skew_ms(self) -> dict[str, float]:
-        """By how much each topic's latency differs from the first one's [ms]: stamps of different clocks show here."""
+        """Difference of each topic's latency from the first one's [ms]: reveals stamps of different clocks."""
         latency = {name: topic.latency_ms for name, topic in self.topics.items()}
         known = {name: value for name, value in latency.items() if value is not None}
         if not known:

@@ -1,7 +1,7 @@
-"""From a drive's rows and signals to episodes: where they are cut, what acted in each row, and what it led to.
+"""From a drive's rows and signals to episodes: where they are cut, each row's action, and its result.
 
-Row t: o_t at its stamp, a_t the mean of what acted from there to the next stamp, r_t what that led to. A stretch of
-n + 1 moments is an episode of n rows: nobody knows what the last moment's action led to.
+Row t: o_t at its stamp, a_t the mean action from there to the next stamp, r_t its result. A stretch of n + 1 moments is
+an episode of n rows: the result of the last moment's action is unknown.
 """
 
 import math
@@ -22,7 +22,7 @@ from wm_data.conversion.drive import Drive
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError
 
-CONVERTER_VERSION = 2  # 2: speeds without a sign, no row driven backwards, runs told by the pictures' order
+CONVERTER_VERSION = 2  # 2: speeds without a sign, no rows driven backwards, runs by the pictures' order
 ACTION_CONVENTION = "steer right positive, throttle, brake; row t acts from t to t+1"
 
 
@@ -40,11 +40,11 @@ class _Actions(NamedTuple):
     """(n, 3)."""
     known: np.ndarray
     held: np.ndarray
-    """Whose steer is that of the row before, for want of speed."""
+    """Rows with the previous row's steer, for lack of speed."""
 
 
 class _Results(NamedTuple):
-    """What n rows led to."""
+    """The results of n rows."""
 
     rewards: np.ndarray
     terms: np.ndarray | None
@@ -59,8 +59,8 @@ _ON_THE_SPOT = _Lack("row that turns on the spot, which no action tells", "the v
 
 
 def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:
-    """All episodes of a drive, in order. What is skipped is counted in ``drive.report``. Raises ConversionError where
-    nothing can be made of the drive as a whole."""
+    """All episodes of a drive, in order. Skipped rows are counted in ``drive.report``. Raises ConversionError if the
+    drive cannot be used at all."""
     tolerance_ns = None if options.tolerance_ms is None else round(options.tolerance_ms * 1e6)
     chooser = RowChooser(drive, options.rate, tolerance_ns)
     build = _EpisodeBuilder(drive, options, chooser)
@@ -83,24 +83,24 @@ def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode
 
 
 class _EpisodeBuilder:
-    """Makes episodes of stretches of rows that no gap interrupts."""
+    """Builds episodes from stretches of rows without a gap."""
 
     def __init__(self, drive: Drive, options: ConvertOptions, chooser: RowChooser):
         self._drive = drive
         self._options = options
         self._period_ns = chooser.period_ns
         self._course = chooser.course
-        self._seen: set[int] = set()  # cameras of which a row has had a picture
+        self._seen: set[int] = set()  # cameras that had a picture in some row
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
         self._made = 0  # rows of episodes
         self._missing = np.zeros(len(drive.cameras), np.int64)  # pictures of each camera in them
         self._happened = dict.fromkeys(("collision", "lane_invasion"), 0.0)  # in rows of episodes
-        self._derived = self._held = 0  # rows of episodes whose actions are derived, and of these whose steer is held
+        self._derived = self._held = 0  # rows of episodes with derived actions, and of these with held steer
 
     def finish(self) -> None:
-        """Say in the report of how many rows the steer is held and which cameras lack pictures, and count collisions
-        and the like that no row tells of, as those while no pictures came."""
+        """Report rows with held steer, cameras that lack pictures, and events such as collisions that are in no row, as
+        those while no pictures arrived."""
         if self._held:
             self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
         for camera, missing in zip(self._drive.cameras, self._missing.tolist(), strict=True):
@@ -112,7 +112,8 @@ class _EpisodeBuilder:
             self._drive.report.leave_out(f"{name} that is in no row", max(0, round(recorded - told)))
 
     def episodes(self, rows: list[Row]) -> Iterator[Episode]:
-        """Episodes from an uninterrupted stretch, cut where something needed is missing and where one ended."""
+        """Episodes from an uninterrupted stretch, cut where something required is missing and where an episode
+        ended."""
         if len(rows) < 2:
             if rows and rows[0] is not self._ending:
                 self._drive.report.leave_out("row without a row after it")
@@ -183,7 +184,7 @@ class _EpisodeBuilder:
         return _Actions(actions, np.ones(len(actions), bool), held)
 
     def _tellable(self, speed, yaw_rate) -> dict[_Lack, np.ndarray]:
-        """Which rows (n,) a steer and two pedals can tell at all, by the reason why not, see ``_stretches``."""
+        """Which rows (n,) steer and pedals can express, by the reason if not, see ``_stretches``."""
         if speed is None or self._drive.reverse_told:
             return {}
         forward = {_BACKWARDS: ~drives_backwards(speed[:-1], speed[1:])}
@@ -211,7 +212,7 @@ class _EpisodeBuilder:
         return _Results(rewards, terms, crashed, np.zeros(count, bool), np.ones(count, bool))
 
     def _stretches(self, stamps, ended, needs) -> Iterator[tuple[int, int]]:
-        """(first, end) of the rows of each episode. ``needs``: which rows (n,) have each thing that is needed."""
+        """(first, end) of the rows of each episode. ``needs``: which rows (n,) have each required input."""
         usable = np.logical_and.reduce(list(needs.values()))
         first = 0
         count = len(usable)
@@ -226,7 +227,7 @@ class _EpisodeBuilder:
             stop = np.flatnonzero(~usable[first:] | ended[first:])
             end = count if not len(stop) else first + int(stop[0]) + int(usable[first + int(stop[0])])
             yield first, end
-            # After an end, the next row still belongs to what ended: it leads from there to where all begins anew.
+            # After an end, the next row is only the transition to the new start.
             over = end <= count and bool(ended[end - 1])
             if over and end < count:
                 self._drive.report.split(stamps[end], "the episode ended")
@@ -234,7 +235,7 @@ class _EpisodeBuilder:
             first = end + over
 
     def _pictures(self, rows: list[Row]) -> tuple[np.ndarray, np.ndarray | None]:
-        """(T, C, H, W), and which cameras are there (T, K), None for all."""
+        """(T, C, H, W), and which cameras have a picture (T, K), None for all."""
         there = np.array([[picture is not None for picture in row.pictures] for row in rows])
         self._made += len(rows)
         self._missing += (~there).sum(axis=0)

@@ -1,4 +1,4 @@
-"""Cameras' pictures in order: which are odd, which of the first camera's are taken, which of another's join them."""
+"""Cameras' pictures in order: drops odd ones, selects the first camera's, and matches the others' to them."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from wm_data.errors import ConversionError
 from wm_data.line import ANEW, FINE, REPEATS, Line, Told, to_and_fro
 
 GAP_PERIODS = 1.5
-SILENT_NS = NS_PER_S  # a camera that is this far behind the first one is not waited for
+SILENT_NS = NS_PER_S  # no waiting for a camera this far behind the first one
 _SAME_RATE = 0.02
-_PAIRS, _SHORT = 40, 0.35  # steps that are compared, and what of the longer one the shorter one is in pairs
-_WATCHED, _MUDDLED = 100, 0.2  # pictures, and the share of odd ones among them from which nothing is made of them
+_PAIRS, _SHORT = 40, 0.35  # compared steps, and the ratio of the shorter to the longer one in pairs
+_WATCHED, _MUDDLED = 100, 0.2  # pictures, and the share of odd ones above which they are refused
 
 
 @dataclass
 class Chosen:
-    """A picture of the first camera that will be a row, and its number in the course."""
+    """A picture of the first camera that becomes a row, and its number in the course."""
 
     picture: Picture
     number: int
@@ -29,7 +29,7 @@ class Chosen:
 
 
 class Ordered:
-    """One camera's pictures without those whose stamps are odd, which are counted."""
+    """One camera's pictures; those with odd stamps are dropped and counted."""
 
     def __init__(self, name: str, drive: Drive):
         self._name = name
@@ -38,11 +38,12 @@ class Ordered:
         self._odd: deque[bool] = deque(maxlen=_WATCHED)
 
     def take(self, picture: Picture) -> list[Told]:
-        """Those that are known to be good now, FINE or ANEW. Raises ConversionError where two cameras come in turns."""
+        """Add a picture; returns those now known to be good, FINE or ANEW. Raises ConversionError where two cameras
+        alternate."""
         return self._good(self._line.take(picture.stamp_ns, picture))
 
     def release(self) -> list[Told]:
-        """The one that is held back, where nobody can wait for the next one."""
+        """The picture held back, when there is no time to wait for the next one."""
         return self._good(self._line.release())
 
     def finish(self) -> list[Told]:
@@ -64,8 +65,8 @@ class Ordered:
 
 
 class FirstCamera:
-    """Chooses among the first camera's pictures: all of them, or those nearest to a grid of ``rate`` that begins anew
-    after every gap."""
+    """Selects the first camera's pictures: all of them, or those nearest to a grid of ``rate`` that restarts after
+    every gap."""
 
     def __init__(self, drive: Drive, rate: float | None):
         """Raises ConversionError for a rate [Hz] above that of the pictures."""
@@ -79,14 +80,14 @@ class FirstCamera:
             )
         self._takes_all = self.period_ns <= (1.0 + _SAME_RATE) * usual_ns
         self._newest_ns: int | None = None
-        self._last_ns: int | None = None  # of the picture chosen last
+        self._last_ns: int | None = None  # of the last selected picture
         self._target_ns = 0
         self._waiting: Chosen | None = None
         self._cut: str | None = None
-        self._steps: list[int] = []  # between the pictures taken last [ns]
+        self._steps: list[int] = []  # between the latest pictures [ns]
 
     def take(self, picture: Picture, number: int, anew: bool) -> list[Chosen]:
-        """Take in the next picture, of a run that begins ``anew`` with it or goes on; returns those chosen now."""
+        """Add the next picture, which starts a new run if ``anew``; returns those selected now."""
         chosen = []
         if anew:
             chosen = self.finish()
@@ -110,7 +111,7 @@ class FirstCamera:
         return [self._choose(one)]
 
     def _check_turns(self, step_ns: int) -> None:
-        """Refuse pictures that come in pairs, a short step and a long one in turns: those of two cameras."""
+        """Refuse pictures in pairs, with alternating short and long steps: those of two cameras."""
         self._steps.append(step_ns)
         if len(self._steps) < _PAIRS:
             return
@@ -156,17 +157,17 @@ class FirstCamera:
 
 
 class OtherCamera:
-    """Another camera's pictures, held until the rows that they may belong to are known."""
+    """Another camera's pictures, held until their possible rows are known."""
 
     def __init__(self, name: str, drive: Drive, course: Course):
         self._course = course
         self._ordered = Ordered(name, drive)
-        self._heard = 0  # number of the first camera's picture beside its last one
+        self._heard = 0  # number of the first camera's picture next to its last one
         self._stream = Stream()
         self._held: deque[tuple[int, Picture]] = deque()  # with their numbers in the stream
 
     def take(self, picture: Picture, has_rows: bool) -> None:
-        """Take in the next one. ``has_rows``: there are some that it may belong to."""
+        """Add the next one. ``has_rows``: there are rows that it may belong to."""
         self._heard = max(self._course.count - 1, 0)
         for told in self._ordered.take(picture):
             self._hold(told.item)
@@ -178,11 +179,11 @@ class OtherCamera:
             self._hold(told.item)
 
     def has_passed(self, stamp_ns: int) -> bool:
-        """Whether it has a picture of a time, or of a later one."""
+        """Whether it has a picture at this time or later."""
         return bool(self._held) and self._newest_ns >= stamp_ns
 
     def nearest(self, row: Chosen, tolerance_ns: int) -> Picture | None:
-        """The picture of the row's run that is nearest to it; it is taken out with all before it."""
+        """The picture of the row's run nearest to it; removes it and all before it."""
         if self._course.is_settled(self._heard, SILENT_NS):  # it has fallen silent
             for told in self._ordered.release():
                 self._hold(told.item)
@@ -208,5 +209,5 @@ class OtherCamera:
 
 
 def place_of(picture: Picture) -> int:
-    """Where a picture lies in the order of recording; in sources of one clock its stamp tells."""
+    """A picture's position in the order of recording; in sources with one clock, its stamp."""
     return picture.stamp_ns if picture.place is None else picture.place

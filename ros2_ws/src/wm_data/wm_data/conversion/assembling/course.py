@@ -1,7 +1,7 @@
-"""Runs of a drive: what belongs to which, where a clock began anew and the same stamps came again.
+"""Runs of a drive, where a clock restarted and stamps repeat, and what belongs to each run.
 
-The first camera's pictures tell the runs. Everything else is put beside them by where it lies in the order of
-recording: a stamp alone says little where a simulator was started again, or a clock was set back.
+The first camera's pictures define the runs. Everything else is assigned by its position in the order of recording: a
+stamp alone says little where a simulator was restarted, or a clock was set back.
 """
 
 from array import array
@@ -14,17 +14,17 @@ from wm_data.conversion.report import DriveReport
 from wm_data.errors import ConversionError
 from wm_data.line import drops, out_of_line, to_and_fro
 
-# How far apart [ns] what belongs together is written: signals a little after the pictures of the same stamp, or before.
+# Largest distance [ns] in the recording of data of one moment: signals may come shortly after or before the pictures.
 APART_NS = 2 * NS_PER_S
-_STEP_NS = NS_PER_S // 2  # a longer step between two pictures is a gap, in which nothing is known to be written
-_ENOUGH = 20  # samples, until more is said of them than one by one
-_MUDDLED = 0.2  # share of steps back from which two sources write on one topic
+_STEP_NS = NS_PER_S // 2  # a longer step between two pictures is a gap, without known data
+_ENOUGH = 20  # samples, until statistics are used instead of single ones
+_MUDDLED = 0.2  # share of steps back above which two sources share a topic
 _EVENTS = ("collision", "lane_invasion")
 _MISFIT = "whose stamp does not fit the pictures around it"
 
 
 class Course:
-    """The first camera's pictures so far, by number, and what lies beside them."""
+    """The first camera's pictures so far, by number, and the data around them."""
 
     def __init__(self, report: DriveReport):
         self._report = report
@@ -34,7 +34,7 @@ class Course:
         self._beside: dict[str, _Beside] = {}
 
     def add(self, place: int, stamp_ns: int, anew: bool) -> int:
-        """Take in the next picture's place and stamp; ``anew``: a run begins with it. Returns its number."""
+        """Add the next picture's place and stamp; ``anew``: it starts a run. Returns its number."""
         number = self._track.put(place, stamp_ns)
         if anew:
             self._track.begins.append(number)
@@ -50,11 +50,11 @@ class Course:
         self._finished = True
 
     def is_settled(self, number: int, apart_ns: int = APART_NS) -> bool:
-        """Whether what belongs to a picture's moment has been read, where it is written within ``apart_ns``."""
+        """Whether all data of a picture's moment is read, if written within ``apart_ns``."""
         return self._finished or (self.count > 0 and self._elapsed[-1] - self._elapsed[number] > apart_ns)
 
     def is_young(self, number: int, apart_ns: int) -> bool:
-        """Whether a picture comes so soon after its run began that what is written then may be of the one before."""
+        """Whether a picture is so early in its run that data written then may belong to the previous run."""
         begin = self._track.begins[self.run_of(number)]
         return begin > 0 and self._elapsed[number] - self._elapsed[begin] <= apart_ns
 
@@ -62,13 +62,13 @@ class Course:
         return int(np.searchsorted(self._track.begins, number, "right")) - 1
 
     def part_of(self, stream: Stream, run: int) -> tuple[int, int]:
-        """(first, end): which numbers of a stream belong to a run."""
+        """(first, end) of a stream's numbers that belong to a run."""
         is_last = run + 1 == len(self._track.begins)
         return self._begin(stream, run), len(stream.stamps) if is_last else self._begin(stream, run + 1)
 
     def around(self, stream: Stream, first: int, last: int, margin_ns: int) -> tuple[int, int]:
-        """(first, end): which numbers of a stream lie from ``margin_ns`` before a picture until so long after another
-        of the same run."""
+        """(first, end) of a stream's numbers from ``margin_ns`` before a picture until as long after another of the
+        same run."""
         run = self.run_of(first)
         begin, end = self.part_of(stream, run)
         places, stamps = self.pictures_of(run)
@@ -76,7 +76,7 @@ class Course:
         before = int(np.searchsorted(stamps, stamps[first - number] - margin_ns))
         after = int(np.searchsorted(stamps, stamps[last - number] + margin_ns))
         own = np.array(stream.places, np.int64)
-        if before > 0:  # what is recorded after the picture before may be of this one
+        if before > 0:  # data recorded after the previous picture may belong to this one
             begin = max(begin, int(np.searchsorted(own, places[before - 1])))
         if after < len(places):
             end = min(end, int(np.searchsorted(own, places[after])))
@@ -88,8 +88,8 @@ class Course:
         return np.array(self._track.places[part], np.int64), np.array(self._track.stamps[part], np.int64)
 
     def signals(self, signals: Signals[Signal], first: int, last: int) -> Signals[Samples]:
-        """What is known at and between the moments of two pictures of one run. What does not fit is counted. Raises
-        ConversionError where two sources write one signal."""
+        """The signals at and between two pictures of one run. Mismatching samples are counted. Raises ConversionError
+        where two sources write one signal."""
         for name, signal in signals.named().items():
             if name not in self._beside:
                 self._beside[name] = _Beside(name, signal, self._report)
@@ -109,8 +109,8 @@ class Course:
         return begins[run]
 
     def _split(self, stream: Stream, run: int, earliest: int) -> int:
-        """Where, near to the first picture of a run, the stamps of a stream leave the clock of the run before for that
-        of this one: so that they differ least from them."""
+        """Where, near the first picture of a run, a stream's stamps switch from the previous run's clock to this one's:
+        the position of the smallest differences."""
         before, after = self.pictures_of(run - 1), self.pictures_of(run)
         since = before[0][np.searchsorted(before[1], before[1][-1] - APART_NS)]
         until = int(np.searchsorted(after[1], after[1][0] + APART_NS))
@@ -123,7 +123,7 @@ class Course:
         part = slice(first, max(first, end))
         places, stamps = places[part], np.array(stream.stamps[part], np.int64)
         then, now = clock(places, *before), clock(places, *after)
-        # Of the other run it is as late, or early, as that one's pictures are away.
+        # For the other run, the offset is the distance to that run's pictures.
         as_before = np.minimum(np.abs(apart(places, stamps, *before)) + np.maximum(now - after[1][0], 0), APART_NS)
         as_after = np.minimum(np.abs(apart(places, stamps, *after)) + np.maximum(before[1][-1] - then, 0), APART_NS)
         costs = np.append(0, np.cumsum(as_before)) + np.append(np.cumsum(as_after[::-1])[::-1], 0)
@@ -137,12 +137,12 @@ class _Beside:
         self._signal = signal
         self._report = report
         self._counted: set[int] = set()
-        self._usual_ns: int | None = None  # how far its stamps are usually from the clock of the pictures beside it
+        self._usual_ns: int | None = None  # usual distance of its stamps from the clock of the nearby pictures
         self.track: tuple[np.ndarray, np.ndarray] | None = None
-        """Places and stamps of the good samples that were asked for last."""
+        """Places and stamps of the good samples returned last."""
 
     def samples(self, course: Course, first: int, last: int) -> Samples:
-        """The samples at two pictures of one run, between them, and so far around them as they may matter."""
+        """The samples at and between two pictures of one run, and around them as far as they matter."""
         signal = self._signal
         if not signal.placed:
             numbers = signal.numbers()
@@ -153,8 +153,8 @@ class _Beside:
         return self._fitting(numbers, places, stamps, course.pictures_of(course.run_of(first)))
 
     def _fitting(self, numbers, places, stamps, track) -> Samples:
-        """The samples without those that are out of line, or in another line than the pictures tell. numbers, places,
-        stamps (n,); track: places and stamps of the run's pictures. Signals of no places have neither."""
+        """The samples without outliers and without those that do not follow the pictures' clock. numbers, places,
+        stamps (n,); track: places and stamps of the run's pictures. Signals without places have neither."""
         back = drops(stamps)
         if back > max(_ENOUGH, _MUDDLED * len(stamps)):
             raise ConversionError(to_and_fro(self._name, back, len(stamps)))
@@ -171,8 +171,8 @@ class _Beside:
         return self._signal.chosen(numbers[~odd])
 
     def _off_the_clock(self, stamps, late, inside) -> np.ndarray:
-        """Which of the stamps are further from the pictures' clock than they usually are. Not those between two good
-        ones that they lead from and to: there the pictures came late."""
+        """Which stamps are unusually far from the pictures' clock. Not those between two good ones in order: there the
+        pictures were late."""
         judged = np.flatnonzero(inside)
         if self._usual_ns is None and len(judged) >= _ENOUGH:
             self._usual_ns = int(np.median(late[judged[: 2 * _ENOUGH]]))
@@ -192,7 +192,7 @@ class _Beside:
 
 
 class _Events(_Beside):
-    """Events: too few to make a line, and none may get lost. One with an odd stamp happened when it was recorded."""
+    """Events: too few for statistics, and none may be lost. One with an odd stamp counts at its recording time."""
 
     def __init__(self, name: str, signal: Signal, report: DriveReport, beside: dict[str, _Beside]):
         super().__init__(name, signal, report)
@@ -201,7 +201,7 @@ class _Events(_Beside):
     def _fitting(self, numbers, places, stamps, track) -> Samples:
         if track is None:
             return self._signal.chosen(numbers)
-        # Where the pictures came late the other signals tell what the time was.
+        # Where the pictures were late, the other signals define the time.
         tracks = [track, *(other.track for name, other in self._others.items() if name not in _EVENTS and other.track)]
         odd = np.min([np.abs(apart(places, stamps, *each)) for each in tracks], axis=0) > APART_NS
         self._count(numbers[odd], f"{self._name} {_MISFIT}, counted where it was recorded")
@@ -209,8 +209,8 @@ class _Events(_Beside):
 
 
 def apart(places: np.ndarray, stamps: np.ndarray, track_places: np.ndarray, track_stamps: np.ndarray) -> np.ndarray:
-    """How far [ns] ``stamps`` (n,) at their ``places`` are from those (m,) of the two pictures of a run beside them, in
-    the order of recording: below 0 before both, above 0 after both, 0 between."""
+    """How far [ns] ``stamps`` (n,) at their ``places`` are from those (m,) of the two adjacent pictures of a run in the
+    order of recording: negative before both, positive after both, 0 between."""
     last = len(track_places) - 1
     before = track_stamps[np.maximum(np.searchsorted(track_places, places, "right") - 1, 0)]
     after = track_stamps[np.minimum(np.searchsorted(track_places, places, "left"), last)]
@@ -218,8 +218,8 @@ def apart(places: np.ndarray, stamps: np.ndarray, track_places: np.ndarray, trac
 
 
 def clock(places: np.ndarray, track_places: np.ndarray, track_stamps: np.ndarray) -> np.ndarray:
-    """The stamps [ns] of other ``places`` (n,) by those (m,) of a run's pictures: that of the first one before it, that
-    of the last one and a nanosecond after it."""
+    """The stamps [ns] of other ``places`` (n,) from those (m,) of a run's pictures: that of the first one before it,
+    that of the last one plus a nanosecond after it."""
     moments = np.interp(
         (places - track_places[0]).astype(np.float64),
         (track_places - track_places[0]).astype(np.float64),

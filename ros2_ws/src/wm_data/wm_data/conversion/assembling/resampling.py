@@ -1,7 +1,7 @@
-"""Numbers over time at the rows' stamps: what acted in an interval, what was known at a stamp, what happened between.
+"""Signals at the rows' stamps: means over intervals, latest values, and sums between stamps.
 
-All stamps are integers [ns]. Every function also returns which results are supported by samples near enough, see
-``Samples.max_hold_s``; the others mean nothing.
+All stamps are integers [ns]. Every function also returns which results are supported by close enough samples, see
+``Samples.max_hold_s``; the others are meaningless.
 """
 
 import numpy as np
@@ -13,8 +13,8 @@ from wm_data.conversion.drive import Samples
 def mean_over(signal: Samples, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Time-weighted mean in each interval from starts to ends, (n,) each: values (n, width), supported bool (n,).
 
-    A signal that holds "after" is constant from each stamp up to the next, one that holds "before" from after each
-    stamp's predecessor up to it. Where one sample covers an interval the result is exactly its value.
+    A signal that holds "after" is constant from each stamp to the next, one that holds "before" from just after the
+    previous stamp up to its own. Where one sample covers an interval the result is exactly its value.
     """
     stamps, values = signal.stamps, signal.values
     starts, ends = np.asarray(starts, np.int64), np.asarray(ends, np.int64)
@@ -26,7 +26,7 @@ def mean_over(signal: Samples, starts: np.ndarray, ends: np.ndarray) -> tuple[np
     first = np.searchsorted(stamps, starts, "right") - 1
     last = np.searchsorted(stamps, ends, "left") - 1
     hold_ns = round(signal.max_hold_s * NS_PER_S)
-    # Pieces longer than may be held, counted, so that a difference tells whether an interval touches one's end.
+    # Count of pieces longer than the hold limit, so that a difference shows whether an interval touches one.
     too_long = np.concatenate([[0], np.cumsum(np.diff(stamps) > hold_ns)])
     inside = np.maximum(first, 0)
     supported = (first >= 0) & (ends - stamps[np.maximum(last, 0)] <= hold_ns)
@@ -44,7 +44,7 @@ def mean_over(signal: Samples, starts: np.ndarray, ends: np.ndarray) -> tuple[np
 
 
 def latest_at(signal: Samples, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The newest sample at or before each time (n,): values (n, width), supported bool (n,). Nothing later leaks in."""
+    """The newest sample at or before each time (n,): values (n, width), supported bool (n,). Nothing later is used."""
     stamps, values = signal.stamps, signal.values
     times = np.asarray(times, np.int64)
     if not len(stamps):
@@ -66,7 +66,7 @@ def exactly_at(signal: Samples, times: np.ndarray) -> np.ndarray:
 
 
 def sum_between(signal: Samples, times: np.ndarray) -> np.ndarray:
-    """Sums (n, width) of the samples after each of n + 1 times up to and with the next."""
+    """Sums (n, width) of the samples after each of n + 1 times, up to and including the next."""
     stamps, values = signal.stamps, signal.values
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     index = np.searchsorted(stamps, times, "right")

@@ -1,4 +1,4 @@
-"""Which pictures become rows: one rate, gaps told apart from jitter, other cameras joined by stamp."""
+"""Selects the pictures that become rows: one rate, gaps separated from jitter, other cameras matched by stamp."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -18,9 +18,8 @@ from wm_data.line import ANEW, Told
 class Row:
     """One moment. ``pictures`` (3, H, W) of every camera, None where it has none; the first camera always has one.
 
-    ``number``: of the first camera's picture in the drive's course. ``cut``: why this row does not continue the one
-    before, None where it does.
-    """
+    ``number``: of the first camera's picture in the drive's course. ``cut``: why this row does not continue the
+    previous one, None where it does."""
 
     stamp_ns: int
     pictures: tuple[np.ndarray | None, ...]
@@ -43,10 +42,10 @@ class RowChooser:
         self._tolerance_ns = self.period_ns // 2 if tolerance_ns is None else tolerance_ns
         self._others = [OtherCamera(camera.name, drive, self.course) for camera in drive.cameras[1:]]
         self._rows: deque[tuple[Chosen, np.ndarray]] = deque()
-        self._cut: str | None = None  # what a damaged picture leaves to the next one
+        self._cut: str | None = None  # passed on from a damaged picture to the next one
 
     def rows(self, pictures: Iterator[Picture]) -> Iterator[Row]:
-        """All rows of a drive. Raises ConversionError where pictures of two times come in turns."""
+        """All rows of a drive. Raises ConversionError where pictures of two times alternate."""
         for picture in pictures:
             if picture.camera == 0:
                 self._take_first(self._ordered.take(picture))
@@ -88,7 +87,7 @@ class RowChooser:
             return None
 
     def _complete(self) -> Iterator[Row]:
-        """The rows for which every other camera has had its chance."""
+        """The rows for which no other camera's picture is pending."""
         while self._rows:
             chosen, pixels = self._rows[0]
             if self._others and not self.course.is_settled(chosen.number, SILENT_NS):

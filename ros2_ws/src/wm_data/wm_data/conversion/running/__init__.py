@@ -1,1 +1,1 @@
-"""Many drives into one folder: workers, records, manifest and report."""
+"""Conversion of many drives into one folder: workers, records, manifest and report."""

@@ -1,4 +1,4 @@
-"""The same work on a Ray cluster: one task a drive. Sources and destination must be reachable from every node."""
+"""Conversion on a Ray cluster: one task per drive. Sources and destination must be reachable from every node."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import DriveRef
 from wm_data.errors import ConversionError
 
-# A cluster on this machine listens and speaks on the loopback address alone (the first one; elsewhere than on Linux it
-# does so by itself) and reports no usage. And the process that would show its dashboard, which runs in any case, asks
-# the network which cloud it is in: through a proxy that nobody listens at it reaches nobody.
+# A cluster on this machine uses only the loopback address (the first one; outside Linux it does so anyway) and reports
+# no usage. And the dashboard process, which always runs, asks the network which cloud it is in: with a proxy address
+# at which nothing listens, the request fails.
 _OFF_THE_NETWORK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -20,12 +20,11 @@ _OFF_THE_NETWORK = {
 
 
 def convert_on_ray(todo: list[DriveRef], options: ConvertOptions) -> Iterator[dict]:
-    """The records of the drives, in the order in which they get ready.
+    """The records of the drives, in the order of completion.
 
-    At most ``options.workers`` tasks run at a time. RAY_ADDRESS names the cluster; without it one is started on this
-    machine for as long as this runs. Raises ConversionError where Ray is not installed or not reached, and OSError
-    where the destination cannot be written.
-    """
+    At most ``options.workers`` tasks run at a time. RAY_ADDRESS names the cluster; without it a local one is started
+    for the duration. Raises ConversionError where Ray is not installed or not reachable, and OSError where the
+    destination cannot be written."""
     address = os.environ.get("RAY_ADDRESS")
     local = {"num_cpus": options.workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
@@ -60,7 +59,7 @@ def convert_on_ray(todo: list[DriveRef], options: ConvertOptions) -> Iterator[di
 
 @contextmanager
 def _kept_on_this_machine() -> Iterator[None]:
-    """Within, Ray is told by the environment, as it reads no other word, to stay off the network."""
+    """Keep Ray off the network by environment variables, its only setting for this."""
     before = {name: os.environ.get(name) for name in _OFF_THE_NETWORK}
     os.environ.update(_OFF_THE_NETWORK)
     try:

@@ -1,4 +1,4 @@
-"""The report for people: report.txt beside report.json, and the summary that `convert` prints."""
+"""The readable report: report.txt next to report.json, and the summary printed by `convert`."""
 
 import io
 from datetime import datetime, timezone
@@ -13,7 +13,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 
 
 def summary_table(report: dict) -> Table:
-    """One line for each drive, and the sums."""
+    """One line per drive, and the totals."""
     table = Table(title="Converted")
     for name in ("drive", "episodes", "rows", "minutes", "cuts", "skipped", "mean reward"):
         table.add_column(name, justify="left" if name == "drive" else "right", overflow="fold")
@@ -68,13 +68,13 @@ def _topics(drive: dict) -> Table:
 
 
 def _bars(counts: list[int]) -> str:
-    """A histogram in one line; what came at all is at least the lowest bar."""
+    """A histogram in one line; any nonzero count has at least the lowest bar."""
     most = max(counts)
     return "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] if count else " " for count in counts)
 
 
 def _moment(stamp_ns: int) -> str:
-    """Seconds, and for clocks that count from 1970 the time of day."""
+    """Seconds, plus the date and time for clocks that count from 1970."""
     seconds = stamp_ns / NS_PER_S
     if stamp_ns < 10**18:
         return f"{seconds:.3f} s"

@@ -1,7 +1,7 @@
-"""Many drives into one folder: workers, resuming, the manifest and the report.
+"""Converts many drives into one folder: workers, resuming, the manifest and the report.
 
-Every finished drive leaves a record in DEST/.conversion; the manifest and the report are made of these records, so they
-do not depend on the order of work, the number of workers, or how often the conversion was stopped.
+Every finished drive leaves a record in DEST/.conversion; the manifest and the report are built from these records, so
+they do not depend on the order of work, the number of workers, or how often the conversion was stopped.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from wm_data.errors import ConversionError
 
 FORMAT_VERSION = 1
 RECORDS = ".conversion"
-# Options that change how the work is done, and not what comes out.
+# Options that change how the work is done, but not the result.
 _NO_MATTER = ("source", "dest", "workers", "executor", "shard", "resume", "report")
 
 
@@ -41,7 +41,7 @@ class Conversion:
         self.refs: list[DriveRef] = []
 
     def begin(self) -> list[DriveRef]:
-        """Find the drives of this shard, look at what is there already, and return those still to be converted. Raises
+        """Find the drives of this shard, check the destination, and return those still to be converted. Raises
         ConversionError, OSError."""
         options = self.options
         found = source_module(options.kind).find_drives(options)
@@ -59,8 +59,8 @@ class Conversion:
         return [ref for ref in self.refs if not self._is_done(ref)]
 
     def run(self, todo: list[DriveRef], on_record: Callable[[dict], None], on_progress=None) -> None:
-        """Convert; ``on_record`` gets every drive's record, ``on_progress`` (name, pictures, of how many). Raises
-        ConversionError where workers cannot work, OSError where the destination cannot be written."""
+        """Convert; ``on_record`` gets every drive's record, ``on_progress`` (name, pictures, total). Raises
+        ConversionError where workers fail, OSError where the destination cannot be written."""
         for record in self._work(todo, on_progress):
             write_text(self._record_file(record["name"]), _json(record))
             on_record(record)
@@ -102,7 +102,7 @@ class Conversion:
 
     @property
     def report_file(self) -> Path:
-        """Where the report goes; the readable one lies beside it, as .txt."""
+        """Path of the report; the readable one is next to it, as .txt."""
         return Path(self.options.report).expanduser() if self.options.report else self.dest / "report.json"
 
     def _work(self, todo: list[DriveRef], on_progress) -> Iterator[dict]:
@@ -143,7 +143,7 @@ class Conversion:
             raise ConversionError(f"{self.dest} was begun with other arguments ({told}): use those, or another folder")
 
     def _is_done(self, ref: DriveRef) -> bool:
-        """Whether a drive was converted, and its files are there in their size."""
+        """Whether a drive was converted, and its files have the recorded sizes."""
         file = self._record_file(ref.name)
         record = _read_json(file) if file.is_file() else {"error": "none"}
         return record["error"] is None and all(
@@ -152,11 +152,11 @@ class Conversion:
         )
 
     def _record_file(self, name: str) -> Path:
-        # The name of a drive that is refused for its name must not become a path either.
+        # The name of a drive refused for its name must not become a path either.
         return self._records / f"{safe_name(name)}.drive.json"
 
     def _begun_with(self) -> dict:
-        """What must be the same to go on with a conversion."""
+        """The options that must be equal to resume a conversion."""
         version = {"converter_version": CONVERTER_VERSION, "vector_inputs": list(VECTOR_INPUTS)}
         return {**self._arguments(), **version}
 
@@ -184,7 +184,7 @@ def _in_processes(todo: list[DriveRef], options: ConvertOptions) -> Iterator[dic
 def _one_thread() -> None:
     import cv2
 
-    cv2.setNumThreads(1)  # the workers together use the cores already
+    cv2.setNumThreads(1)  # the workers already use all cores
 
 
 def _plain(value):

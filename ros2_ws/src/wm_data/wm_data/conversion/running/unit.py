@@ -1,4 +1,4 @@
-"""One drive from its source into its files: what a worker does, here, in another process or on another machine."""
+"""Converts one drive: a worker's job, in this or another process or on another machine."""
 
 import hashlib
 import os
@@ -23,11 +23,11 @@ from wm_data.notes import printable
 
 _STEER_EDGES = np.linspace(-1.0, 1.0, 41)
 _PEDAL_EDGES = np.linspace(0.0, 1.0, 21)
-_EVERY = 50  # pictures between two words about the progress
+_EVERY = 50  # pictures between two progress reports
 
 
 Progress = Callable[[int, int | None], None]
-"""Told the pictures read, and of how many where that is known."""
+"""Called with the number of pictures read, and the total if known."""
 
 
 def episodes_of(
@@ -47,8 +47,8 @@ def episodes_of(
 
 
 def convert_unit(ref: DriveRef, options: ConvertOptions, progress: Progress | None = None) -> dict:
-    """Write one drive's episodes to ``options.dest``; returns its record, plain values only. Whatever is wrong with the
-    drive is told in the record's "error", and then nothing of the drive is left. OSError only for the destination."""
+    """Write one drive's episodes to ``options.dest``; returns its record, plain values only. Any fault of the drive is
+    in the record's "error", and then none of its files remain. OSError only for the destination."""
     dest = Path(options.dest)
     report = DriveReport(ref.name)
     record = {"name": ref.name, "files": [], "error": None, "sources": [_source_of(path) for path in ref.paths]}
@@ -74,7 +74,8 @@ def convert_unit(ref: DriveRef, options: ConvertOptions, progress: Progress | No
 
 
 def _next(episodes: Iterator[Episode]) -> Episode | None:
-    """The next episode. Whatever a reader raises is an error of its drive: OSError is left to the destination."""
+    """The next episode. Any exception of a reader becomes an error of its drive: OSError is reserved for the
+    destination."""
     try:
         return next(episodes, None)
     except ConversionError:
@@ -97,7 +98,7 @@ def _counted(pictures: Iterator[Picture], expected: int | None, progress: Progre
 
 
 def _source_of(path: str) -> dict:
-    """A source's name and size, and a hash that tells it from others of its name without telling where it lay."""
+    """A source's name and size, and a hash that distinguishes equal names without revealing the folder."""
     whole = Path(path).resolve()
     return {
         "name": printable(whole.name),
@@ -107,7 +108,7 @@ def _source_of(path: str) -> dict:
 
 
 class _Histograms:
-    """How often each action and reward came."""
+    """Histograms of actions and rewards."""
 
     def __init__(self):
         self._steer = np.zeros(len(_STEER_EDGES) - 1, np.int64)
