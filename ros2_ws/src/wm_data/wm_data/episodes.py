@@ -1,4 +1,4 @@
-"""Episode files: written completely or not at all, uncompressed, and read through the page cache without copying.
+"""Episode files: written atomically, uncompressed, and read through the page cache without copying.
 
 The format is described in docs/architecture.md and docs/episodes.md; files with only the seed's four keys load too.
 """
@@ -19,7 +19,7 @@ from wm_bundle.files import open_regular, replacing
 from wm_bundle.vector_inputs import VectorInput
 
 EPISODE_FORMAT_VERSION = 1
-# What zipfile, zlib and numpy raise about damaged files; RuntimeError: a compression or encryption they do not know.
+# Raised by zipfile, zlib and numpy for damaged files; RuntimeError: an unknown compression or encryption.
 _DAMAGE = (OSError, ValueError, EOFError, RuntimeError, TypeError, MemoryError)
 _DAMAGE += (struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError)
 # Type and number of axes; files that lack the last three of these load too.
@@ -54,17 +54,17 @@ class Episode:
     dones: np.ndarray
     """bool (T,): the episode ended after this row."""
     terminals: np.ndarray
-    """bool (T,): it ended for good; a done that is not terminal is a truncation."""
+    """bool (T,): it terminated; a done that is not terminal is a truncation."""
     vector: np.ndarray
     """float32 (T, V), names and units in ``meta["vector"]``."""
     expert_actions: np.ndarray
-    """float32 (T, 3): what the expert would have done at o_t; NaN where nobody knows."""
+    """float32 (T, 3): the expert's action at o_t; NaN where unknown."""
     stamps_ns: np.ndarray | None = None
     """int64 (T,) stamp of o_t [ns]."""
     camera_mask: np.ndarray | None = None
-    """bool (T, K): False where a camera's picture is missing and its pixels mean nothing; None for all there."""
+    """bool (T, K): False where a camera's picture is missing and its pixels are meaningless; None: none missing."""
     reward_terms: np.ndarray | None = None
-    """float32 (T, R): what the reward is the sum of, named in ``meta["reward_terms"]``; NaN where nobody can tell."""
+    """float32 (T, R): the terms of the reward, named in ``meta["reward_terms"]``; NaN where unknown."""
     meta: dict = field(default_factory=dict)
     """Format version, cameras, rate_hz, vector, action convention, reward, source."""
 
@@ -72,13 +72,13 @@ class Episode:
         return len(self.actions)
 
     def told(self, entry: VectorInput) -> np.ndarray | None:
-        """A vector input (T,); None where the meta names no column so."""
+        """A vector input (T,); None if the meta has no such column."""
         place = entry.place(self.meta.get("vector"))
         return None if place is None or place >= self.vector.shape[1] else self.vector[:, place]
 
 
 def write_episode(path: str | os.PathLike, episode: Episode) -> Path:
-    """Write ``episode`` as an uncompressed npz: beside the destination first, then renamed. Returns the path."""
+    """Write ``episode`` as an uncompressed npz: to a temporary file first, then renamed. Returns the path."""
     path = Path(path)
     _validate(episode, path)
     arrays = {key: np.ascontiguousarray(getattr(episode, key), kind) for key, (kind, _) in _NEEDED.items()}
@@ -108,7 +108,7 @@ def read_episode(path: str | os.PathLike) -> Episode:
     if missing:
         raise EpisodeError(f"episode {path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
     rows = len(arrays["actions"])
-    for key in ("dones", "terminals", "camera_mask"):  # other tools write these as 0 and 1
+    for key in ("dones", "terminals", "camera_mask"):  # other tools write 0 and 1
         if key in arrays and arrays[key].dtype.kind in "iuf":
             arrays[key] = arrays[key].astype(bool)
     try:
@@ -128,8 +128,8 @@ def read_episode(path: str | os.PathLike) -> Episode:
 
 
 def drives_in(episode: Episode) -> Iterator[tuple[int, Episode]]:
-    """The first row and the episode of each drive in a file: one, unless another tool wrote several with a done
-    between them. Memory-mapped arrays stay so."""
+    """The first row and the episode of each drive in a file: one, unless another tool wrote several with a done between
+    them. Arrays stay memory-mapped."""
     begin = 0
     for end in [*(np.flatnonzero(episode.dones[:-1]) + 1).tolist(), len(episode)]:
         yield begin, rows_of(episode, begin, end)
@@ -145,8 +145,8 @@ def rows_of(episode: Episode, begin: int, end: int) -> Episode:
 
 
 def read_meta(path: str | os.PathLike) -> dict:
-    """An episode's meta alone, without looking at its arrays; empty where there is none or the file is damaged.
-    ``read_episode`` says what is wrong with a damaged one."""
+    """An episode's meta alone, without reading its arrays; empty if there is none or the file is damaged.
+    ``read_episode`` reports the damage."""
     try:
         with open_regular(path, "rb") as file, zipfile.ZipFile(file) as archive, archive.open("meta.npy") as member:
             meta = json.loads(str(np.lib.format.read_array(member, allow_pickle=False)))
@@ -156,8 +156,8 @@ def read_meta(path: str | os.PathLike) -> dict:
 
 
 def content_of(path: str | os.PathLike) -> tuple[int, ...] | None:
-    """What copies of an episode have in common and no others: sizes and checksums of its pictures, actions and rewards,
-    as the file's directory tells them. None for a damaged file."""
+    """A key that copies of an episode share: sizes and checksums of its pictures, actions and rewards, from the file's
+    directory. None for a damaged file."""
     try:
         with open_regular(path, "rb") as file, zipfile.ZipFile(file) as archive:
             members = [archive.getinfo(f"{name}.npy") for name in ("observations", "actions", "rewards")]
@@ -208,7 +208,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream, path: 
     if dtype.itemsize * math.prod(shape) < _MAPPED_BYTES:
         stream.seek(start)
         return np.lib.format.read_array(stream, allow_pickle=False)
-    # An ndarray view: indexing a np.memmap costs microseconds more on every access.
+    # An ndarray view: indexing an np.memmap takes microseconds longer.
     return np.asarray(np.memmap(path, dtype, "r", offset, shape, order="F" if fortran else "C"))
 
 
@@ -216,7 +216,7 @@ def _validate(episode: Episode, path: Path) -> None:
     rows = len(episode.actions)
     for key, (kind, axes) in _NEEDED.items():
         array = getattr(episode, key)
-        expected = np.dtype(kind).name.removesuffix("32")  # float64 will do
+        expected = np.dtype(kind).name.removesuffix("32")  # float64 is accepted
         if not array.dtype.name.startswith(expected) or array.ndim != axes:
             found = f"{array.dtype} with shape {array.shape}"
             raise EpisodeError(f"episode {path}: {key} is {found}, expected {expected} with {axes} axes")

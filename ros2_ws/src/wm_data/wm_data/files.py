@@ -1,4 +1,4 @@
-"""Files and folders read, and written completely or not at all, with one kind of error."""
+"""Reading, and atomic writing, of files and folders, with one kind of error."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from wm_data.errors import ConversionError
 
 @contextmanager
 def appearing(dest: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``dest`` to work in; what is made in it under dest's name becomes ``dest``. An
-    exception leaves nothing behind. Raises ConversionError where ``dest`` exists already or cannot be written."""
+    """Yield an empty temporary folder to work in; the result in it under dest's name becomes ``dest``. An exception
+    leaves nothing behind. Raises ConversionError where ``dest`` already exists or cannot be written."""
     if os.path.lexists(dest):
         raise ConversionError(f"{dest} exists already: name another destination, or delete it")
     work = dest.parent / f".{dest.name}.part-{os.getpid()}"
@@ -30,8 +30,8 @@ def appearing(dest: Path) -> Iterator[Path]:
 
 
 def read_small_file(path: Path, limit: int) -> bytes:
-    """The bytes of a file of at most ``limit`` bytes. Raises ConversionError for one that is missing, cannot be read,
-    or is larger: what was taken for a small file must not fill the memory."""
+    """The bytes of a file of at most ``limit`` bytes. Raises ConversionError if it is missing, unreadable, or larger,
+    so that an unexpectedly large file does not fill the memory."""
     try:
         with open_regular(path, "rb") as file:
             data = file.read(limit + 1)
@@ -44,7 +44,7 @@ def read_small_file(path: Path, limit: int) -> bytes:
 
 @contextmanager
 def readable(source: object) -> Iterator[None]:
-    """An OSError within becomes a ConversionError: ``source`` cannot be read."""
+    """Converts an OSError to a ConversionError: ``source`` cannot be read."""
     try:
         yield
     except OSError as error:
@@ -52,11 +52,11 @@ def readable(source: object) -> Iterator[None]:
 
 
 def walk(source: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Every folder at and below ``source``, with its folders and files by name, none that is hidden. Folders that are
-    taken out of the list are not gone into. Raises OSError."""
+    """Every folder at and below ``source``, with its folders and files by name, except hidden ones. Folders removed
+    from the list are not visited. Raises OSError."""
 
     def refuse(error: OSError) -> None:
-        raise error  # os.walk would leave the folder out and say nothing
+        raise error  # os.walk would skip the folder silently
 
     for folder, folders, files in os.walk(source, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -1,7 +1,7 @@
-"""Episodes that a world model imagined: how they are told from recorded ones, and what they began from.
+"""Episodes imagined by a world model: how to recognise them, and their recorded sources.
 
-They are ordinary episode files whose meta says ``imagined: true``. What they began from is named by a hash of what was
-done and earned in it, so that copies and other names of a file do not hide it.
+They are ordinary episode files whose meta has ``imagined: true``. Their source is named by a hash of its actions and
+rewards, so that copies and renamed files are recognised.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def is_imagined(meta: dict[str, Any]) -> bool:
 
 
 def source_of(meta: dict[str, Any]) -> str | None:
-    """``drive_hash`` of the recorded episode that an imagined one began from; None where its meta does not tell."""
+    """``drive_hash`` of the recorded episode that an imagined one started from; None where its meta lacks it."""
     told = meta.get("imagination")
     return told.get("source_hash") if isinstance(told, dict) else None
 
@@ -36,7 +36,7 @@ def drive_hash(episode: Episode) -> str:
 
 
 def drive_hashes(files: Iterable[Path]) -> set[str]:
-    """``drive_hash`` of every file, and of every drive in it; files that cannot be read are left for whoever reads
+    """``drive_hash`` of every file, and of every drive in it; unreadable files are skipped, their readers report
     them."""
     found = set()
     for file in files:
@@ -49,12 +49,12 @@ def drive_hashes(files: Iterable[Path]) -> set[str]:
 
 
 def without_sources(files: Iterable[Path], held_out: Collection[str]) -> list[Path]:
-    """Those of the imagined ``files`` that did not begin from a drive in ``held_out`` (of ``drive_hashes``)."""
+    """The imagined ``files`` that did not start from a drive in ``held_out`` (of ``drive_hashes``)."""
     return [file for file in files if source_of(read_meta(file)) not in held_out]
 
 
 def imagined_files(folder: str | os.PathLike, held_out: Collection[str]) -> list[Path]:
-    """The episodes of a folder of imagined ones, without those that began from a drive in ``held_out``. Raises
+    """The episodes of a folder of imagined ones, except those that started from a drive in ``held_out``. Raises
     EpisodeError for a missing or empty folder, for recorded episodes in it, and when none is left."""
     files = find_episodes(folder)
     for file in files:

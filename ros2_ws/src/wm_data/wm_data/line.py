@@ -1,7 +1,7 @@
-"""What the order of stamps tells: which one is odd, and where a clock began anew.
+"""Finds odd stamps, and restarts of a clock, from the order of stamps.
 
-Stamps of one source grow. Where they do not, either one of them is wrong and the others go on as if it were not there,
-or the clock was set back and all that follow go on from the new time. Only what comes after tells which it is.
+Stamps of one source increase. Where they do not, either one of them is wrong and the others continue without it, or the
+clock was set back and all later ones continue from the new time. Only the following stamps show which.
 """
 
 from bisect import bisect_right
@@ -12,29 +12,30 @@ import numpy as np
 
 Item = TypeVar("Item")
 FINE, ANEW, REPEATS, BACKWARDS, AHEAD = "fine", "anew", "repeats", "goes backwards", "is far ahead"
-_IN_STEP = 0.25  # of a period: a step is the usual one
-_JITTER_STEPS = 3.0  # usual steps that a sample may be out of order by, as when two threads write
+_IN_STEP = 0.25  # of a period: tolerance of a usual step
+_JITTER_STEPS = 3.0  # number of usual steps by which samples may be out of order, as with two writer threads
 
 
 class Told(NamedTuple):
-    """An item and what its stamp is: FINE, ANEW (the first one after the clock began anew), or why it is odd."""
+    """An item and the verdict on its stamp: FINE, ANEW (the first one after a restart of the clock), or why it is
+    odd."""
 
     item: object
     verdict: str
 
 
 class Line(Generic[Item]):
-    """Takes items in the order of recording; tells of each when the two after it are known."""
+    """Takes items in the order of recording; judges each when the next two are known."""
 
     def __init__(self, period_ns: int):
         self._period_ns = period_ns
-        self._before_ns: int | None = None  # of the last one that was told to be fine, in this run
+        self._before_ns: int | None = None  # of the last fine one in this run
         self._held: list[tuple[int, Item]] = []
-        self._released = False  # the first one that is held has been told already
+        self._released = False  # the first held one was already returned
         self._anew = False
 
     def take(self, stamp_ns: int, item: Item) -> Iterator[Told]:
-        """What is known now that this one has come."""
+        """Add an item; yields those now decided."""
         if self._held and stamp_ns == self._held[-1][0]:
             yield Told(item, REPEATS)
             return
@@ -49,13 +50,13 @@ class Line(Generic[Item]):
                 yield from self._at_a_drop(first, second, later[0])
 
     def release(self) -> Iterator[Told]:
-        """The one that is held back, where nobody can wait for the next one."""
+        """The item held back, when there is no time to wait for the next one."""
         if len(self._held) == 1 and not self._released:
             yield Told(self._held[0][1], ANEW if self._anew else FINE)
             self._released = True
 
     def finish(self) -> Iterator[Told]:
-        """The rest, when no more will come: of a last step back nobody knows what it was."""
+        """The rest, at the end: a final step back cannot be judged."""
         while self._held:
             if len(self._held) > 1 and self._held[1][0] <= self._held[0][0]:
                 yield from self._odd(1, BACKWARDS)
@@ -63,7 +64,7 @@ class Line(Generic[Item]):
                 yield from self._fine()
 
     def _at_a_drop(self, first: int, second: int, third: int) -> list[Told]:
-        """Decide on one of three, of which the second is not after the first."""
+        """Decide on one of three, where the second is not after the first."""
         if third > first and not self._is_set_back(first, second, third):
             return self._odd(1, BACKWARDS)
         if third <= second:
@@ -75,8 +76,8 @@ class Line(Generic[Item]):
         return told
 
     def _is_set_back(self, first: int, second: int, third: int) -> bool:
-        """Whether the clock was set back by so little that only one stamp tells it: from there the steps are the usual
-        ones, and without that one they are not."""
+        """Whether the clock was set back by so little that only one stamp shows it: the following steps are usual ones,
+        and without that stamp they are not."""
         in_step = abs(third - second - self._period_ns) < _IN_STEP * self._period_ns
         return in_step and third - first < (1.0 - _IN_STEP) * self._period_ns
 
@@ -95,8 +96,8 @@ class Line(Generic[Item]):
 
 
 def out_of_line(stamps: np.ndarray, late: np.ndarray | None = None) -> np.ndarray:
-    """Which of the stamps (n,) of one run are odd, bool (n,): far from where the others, which grow, put them. ``late``
-    (n,): how far they are from another clock, where one is known. It decides which of two at an end is odd."""
+    """Which of the stamps (n,) of one run are odd, bool (n,): far from the position among the others, which increase.
+    ``late`` (n,): their distance from another clock, if known, which decides between two at an end."""
     steps = np.diff(stamps)
     if (steps >= 0).all():
         return np.zeros(len(stamps), bool)
@@ -115,7 +116,7 @@ def out_of_line(stamps: np.ndarray, late: np.ndarray | None = None) -> np.ndarra
 
 
 def to_and_fro(what: str, back: int, count: int) -> str:
-    """The message about stamps of which too many lead back."""
+    """The message about too many decreasing stamps."""
     return (
         f"the stamps of {what} go to and fro between two times ({back} of {count} lead back): two sources write on one "
         f"topic, or a recording was played beside them; record one of them, or give each a topic of its own"
@@ -126,7 +127,7 @@ def drops(stamps: np.ndarray) -> int:
     """How often the stamps (n,) go back by more than jitter."""
     if len(stamps) < 2:
         return 0
-    low, high = np.percentile(stamps, (10, 90))  # an odd one makes no step longer
+    low, high = np.percentile(stamps, (10, 90))  # an odd one must not lengthen the step
     return int((np.diff(stamps) < -_JITTER_STEPS * (high - low) / (0.8 * len(stamps))).sum())
 
 
@@ -137,9 +138,9 @@ def usual_step_ns(stamps: Iterable[int]) -> int:
 
 
 def _longest_growing(stamps: list[int]) -> np.ndarray:
-    """Places of the longest part of the stamps that never goes back."""
-    tails: list[int] = []  # the smallest stamp that such a part of each length can end with
-    ends: list[int] = []  # its place
+    """Indices of the longest non-decreasing part of the stamps."""
+    tails: list[int] = []  # the smallest last stamp of such a part, by length
+    ends: list[int] = []  # its index
     before = [-1] * len(stamps)
     for place, stamp in enumerate(stamps):
         length = bisect_right(tails, stamp)

@@ -1,22 +1,22 @@
-"""What somebody who uses data should know about how it was read."""
+"""Notes for users of data on how it was read."""
 
 from collections import Counter
 
 
 def printable(text: str) -> str:
-    """``text`` with marks for the parts of a file name that are not UTF-8 and could not be written."""
+    """``text`` with replacement marks for parts of a file name that are not UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 
 class Notes:
-    """``skipped`` counts what was skipped, by reason; ``notes`` tell of fallbacks and choices, each once."""
+    """``skipped`` counts skipped data by reason; ``notes`` are about fallbacks and choices, each once."""
 
     def __init__(self):
         self.skipped: Counter = Counter()
         self.notes: list[str] = []
 
     def leave_out(self, reason: str, number: int = 1) -> None:
-        """Count what was skipped; a reason that did not occur is not named."""
+        """Count skipped data; a reason with 0 is not listed."""
         if number:
             self.skipped[reason] += number
 

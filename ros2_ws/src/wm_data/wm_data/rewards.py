@@ -1,7 +1,7 @@
-"""The reward where no simulator sends one: safety, efficiency and comfort, from what recordings usually hold.
+"""The reward for recordings without one: safety, efficiency and comfort, from commonly recorded signals.
 
-The weights are our own choice, in the spirit of those used with CARLA: what is unsafe outweighs seconds of progress.
-A change of any of them gets another name.
+The weights are our own choice, in the spirit of those used with CARLA: an unsafe event outweighs seconds of progress.
+Changing any of them requires a new name.
 """
 
 from typing import NamedTuple
@@ -15,14 +15,14 @@ NAME = "driving-1"
 TERMS = ("efficiency", "jerk", "lateral_acceleration", "lane_invasion", "collision")
 
 EFFICIENCY, JERK, LATERAL, LANE, COLLISION = 1.0, 0.1, 0.1, 1.0, 10.0
-FULL_JERK_MPS3 = 10.0  # where the term stops growing: an emergency brake, and the noise of most logs
+FULL_JERK_MPS3 = 10.0  # at which the term saturates: emergency braking, and the noise of most logs
 FULL_LATERAL_MPS2 = 4.0
 TARGET_SPEED_MPS = 8.0
 
 
 class DrivingReward(NamedTuple):
-    """``rewards`` float32 (n,), the sum of the ``terms`` that are known; ``terms`` float32 (n, 5) in the order of
-    TERMS, NaN where the recording cannot tell."""
+    """``rewards`` float32 (n,), the sum of the known ``terms``; ``terms`` float32 (n, 5) in the order of TERMS, NaN
+    where the recording lacks them."""
 
     rewards: np.ndarray
     terms: np.ndarray
@@ -37,7 +37,7 @@ def driving_reward(
     """Reward of n intervals, version ``driving-1``, between about -11 and 1.
 
     stamps_s (n + 1,) [s] of the intervals' ends; speed (n + 1,) [m/s] and yaw_rate (n + 1,) [rad/s] there;
-    lanes (crossed) and collisions (n,), how many in each interval. None where nobody recorded them.
+    lanes (crossed) and collisions (n,), counts per interval. None where not recorded.
 
     efficiency: the mean speed as a share of ``target_speed`` [m/s], in [0, 1]; jerk: minus 0.1 at 10 m/s^3 and above,
     from the speed's second difference, unknown in the first interval; lateral_acceleration: minus 0.1 at 4 m/s^2 and
@@ -62,7 +62,7 @@ def driving_reward(
 
 
 def largest_return(episode: Episode, discount: float) -> float:
-    """Size of the largest discounted return of any row; a drive that does not end for good goes on with its mean."""
+    """Size of the largest discounted return of any row; a drive that does not terminate continues with its mean."""
     largest = 0.0
     for _, drive in drives_in(episode):
         rewards = np.asarray(drive.rewards, np.float64)
@@ -74,7 +74,7 @@ def largest_return(episode: Episode, discount: float) -> float:
 
 
 def beyond(limit: float, largest_reward: float, largest_return: float, discount: float) -> str | None:
-    """A sentence where rewards, or their returns, are larger than the ``limit`` that a model can say; else None."""
+    """A message where rewards, or their returns, exceed the ``limit`` of a model's output; else None."""
     if not max(largest_reward, largest_return) > limit:
         return None
     what = "rewards of" if largest_reward > limit else f"discounted returns (discount {discount:g}) of"

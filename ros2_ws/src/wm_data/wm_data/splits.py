@@ -1,6 +1,6 @@
-"""Which episodes of a folder train, and which validate. Imagined ones never validate.
+"""Splits a folder's episodes into training and validation. Imagined ones never validate.
 
-Whole drives do: what a model saw of a drive tells it what the next piece of the same drive looks like.
+Complete drives do: a part of a drive in training would reveal the rest of it.
 """
 
 import functools
@@ -19,10 +19,9 @@ _PIECE = re.compile(r"_\d{3,}$")
 def split_files(folder: Path, validation_share: float, split: str) -> list[Path]:
     """Files of a split. Without train/ and val/ folders every n-th drive validates, n = 1/validation_share.
 
-    A drive is what ``drives_of`` says. Only recorded episodes are counted and validate; imagined ones train, unless
-    they began from a recording that validates: those are in neither split. What lies in a folder val/ is taken as it
-    is, see ``refuse_imagined``. With a share of 0 every file is in one of the splits.
-    """
+    Drives are those of ``drives_of``. Only recorded episodes are counted and validate; imagined ones train, unless they
+    started from a recording that validates: those are in neither split. The contents of a folder val/ are used
+    unchanged, see ``refuse_imagined``. With a share of 0 every file is in one of the splits."""
     train, val = folder / "train", folder / "val"
     apart = train.is_dir() and val.is_dir()
     if apart and (split == "val" or validation_share <= 0):
@@ -45,12 +44,12 @@ def split_files(folder: Path, validation_share: float, split: str) -> list[Path]
 def drives_of(files: Iterable[Path]) -> list[list[Path]]:
     """The files of each drive, drives and files in the order of the files' names.
 
-    Files are of one drive whose meta tells the same ``drive`` or ``log``, the pieces NAME_000, NAME_001 … that
-    `convert` made of one, and copies. Every other file is a drive of its own.
+    Files belong to one drive if their metas have the same ``drive`` or ``log``, if they are pieces NAME_000, NAME_001 …
+    made by `convert`, or copies. Every other file is a separate drive.
     """
     files = sorted(files)
     first_with: dict[tuple, Path] = {}
-    before = {file: file for file in files}  # the first file of its drive, or one that leads to it
+    before = {file: file for file in files}  # the first file of its drive, or a link towards it
 
     def first(file: Path) -> Path:
         while before[file] != file:
@@ -68,27 +67,27 @@ def drives_of(files: Iterable[Path]) -> list[list[Path]]:
 
 
 def name_of_drive(files: list[Path]) -> str:
-    """A drive in words: its file, or the first of several and how many more there are."""
+    """A drive as text: its file, or the first of several and the number of others."""
     return files[0].stem + (f" (and {len(files) - 1} more of this drive)" if len(files) > 1 else "")
 
 
 class _Look(NamedTuple):
     imagined: bool
     shared: tuple[tuple, ...]
-    """What it has in common with the other files of its drive, in one or the other way."""
+    """The keys it shares with the other files of its drive."""
 
 
 def _look(file: Path) -> _Look:
     try:
         found = file.stat()
     except OSError:
-        return _Look(False, ())  # whoever reads it says what is wrong with it
+        return _Look(False, ())  # its reader reports the error
     return _look_at(file, found.st_mtime_ns, found.st_size)
 
 
 @functools.lru_cache(maxsize=1 << 17)
 def _look_at(file: Path, changed_ns: int, size: int) -> _Look:
-    """A folder is split several times in a run."""
+    """Cached: a folder is split several times in a run."""
     meta = read_meta(file)
     shared = [(key, meta[key]) for key in ("drive", "log") if isinstance(meta.get(key), str)]
     if "converter_version" in meta and "drive" not in meta:
@@ -102,10 +101,9 @@ def _look_at(file: Path, changed_ns: int, size: int) -> _Look:
 def _validating(drives: list[list[Path]], share: float) -> list[Path]:
     """The files of the drives that validate: the n-th, 2n-th … drive, or the first after it that is not too large.
 
-    None is taken by which more than a share of the files so far would validate; where that leaves none, the smallest
-    drive validates, of equal ones the last. Which of a folder's first drives validate does not depend on later
-    ones, unless there are fewer than n.
-    """
+    A drive that would bring the validating files above the share so far is skipped; if that leaves none, the smallest
+    drive validates, of equal ones the last. Which of a folder's first drives validate does not depend on later ones,
+    unless there are fewer than n."""
     every = max(2, round(1.0 / share))
     chosen: list[list[Path]] = []
     files = validating = 0

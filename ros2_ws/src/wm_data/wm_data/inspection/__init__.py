@@ -1,1 +1,1 @@
-"""What `inspect` finds in a folder of episodes, as tables and as a page."""
+"""The results of `inspect` for a folder of episodes, as tables and as a page."""

@@ -18,7 +18,7 @@ _VALUES_SHOWN = 6
 
 
 def overview(survey: Survey) -> list[tuple[str, str]]:
-    """(name, value) of what the dataset is. Something of which episodes differ has a value for each group of them."""
+    """(name, value) pairs that describe the dataset. Where episodes differ, there is a value per group."""
     episodes = survey.episodes
     driven = spell_duration(survey.seconds)
     if any(episode.seconds is None for episode in episodes):
@@ -54,8 +54,8 @@ def overview(survey: Survey) -> list[tuple[str, str]]:
 def problems(
     survey: Survey, rows_needed: int, bin_limit: float = math.inf, discount: float = 0.0
 ) -> list[tuple[str, str]]:
-    """(where, what) of all that somebody should look at before training with windows of ``rows_needed`` rows, and with
-    ``bin_limit`` and ``discount``, that of the survey."""
+    """(where, what) of everything to check before training with windows of ``rows_needed`` rows, and with ``bin_limit``
+    and the survey's ``discount``."""
     found = [(name, f"cannot be read: {reason}") for name, reason in survey.unreadable]
     found += [(names[0], f"the same as {', '.join(names[1:])}") for names in survey.duplicates]
     traits = [episode.traits for episode in survey.episodes]
@@ -92,8 +92,8 @@ def _imagined(episodes: list[EpisodeSummary]) -> list[tuple[str, str]]:
 
 
 def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """What `convert` said of its work in the report.json of ``folders``. Returns (what was skipped, how often) and
-    (failed drive, why)."""
+    """The entries of `convert` in the report.json of ``folders``: (what was skipped, how often) and (failed drive,
+    why)."""
     skipped: Counter = Counter()
     failed = []
     for file in (folder / "report.json" for folder in folders):
@@ -110,7 +110,7 @@ def conversion_report(folders: Iterable[Path]) -> tuple[list[tuple[str, str]], l
 
 
 def encodable(text: str) -> str:
-    """The text with '?' for what UTF-8 cannot say: names of files, and JSON, may hold halves of characters."""
+    """The text with '?' for what UTF-8 cannot encode: file names and JSON may contain lone surrogates."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -126,7 +126,7 @@ def rate(episode: EpisodeSummary) -> str:
 
 
 def rates(episodes: list[EpisodeSummary]) -> list[str]:
-    """Each episode's rate in words: the same words for those that are one rate to `train`."""
+    """Each episode's rate as text, equal for rates that `train` treats as one."""
     groups: list[list[EpisodeSummary]] = []
     for episode in episodes:
         alike = (group for group in groups if same_rate(episode.rate_hz, group[0].rate_hz))

@@ -1,4 +1,4 @@
-"""What looks wrong in an episode although it can be read."""
+"""Suspicious things in readable episodes."""
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
@@ -7,25 +7,25 @@ from wm_bundle.vector_inputs import SPEED
 from wm_data.episodes import Episode
 from wm_data.rates import rate_of
 
-BOTH_PEDALS = 0.05  # from here a pedal counts as pressed
-GAP_PERIODS = 1.5  # as everywhere: a longer time between two rows is a gap
-ALIKE = 1  # brightness by which all pixels of a picture may differ and still be of one colour
+BOTH_PEDALS = 0.05  # above this a pedal counts as pressed
+GAP_PERIODS = 1.5  # as elsewhere: a longer time between two rows is a gap
+ALIKE = 1  # largest brightness difference of a picture of one colour
 
 
 def find(episode: Episode, pictures: np.ndarray) -> list[str]:
-    """Sentences about what is suspicious. ``pictures`` (n, C, H, W) are a sample of the episode's, in order."""
+    """Messages about suspicious things. ``pictures`` (n, C, H, W) are a sample of the episode's, in order."""
     return [*_of_pictures(episode, pictures), *_of_actions(episode), *_of_results(episode), *_of_time(episode)]
 
 
 def usual_step_ns(steps_ns: np.ndarray) -> float:
-    """Mean time between two rows [ns], without the long ones; 0 where no time passes. The steps of
-    rows that were chosen from pictures of another rate alternate, so the median is not that of their rate."""
+    """Mean time between two rows [ns], without the long ones; 0 where no time passes. The steps of rows selected from
+    pictures of another rate alternate, so the median is not their rate's."""
     forward = steps_ns[steps_ns > 0]
     return float(forward[forward <= 2 * np.median(forward)].mean()) if len(forward) else 0.0
 
 
 def gaps(stamps_ns: np.ndarray) -> list[tuple[int, float]]:
-    """(row, seconds) of every gap, the longest first: the time from that row to the next one is too long."""
+    """(row, seconds) of every gap, longest first: the time from that row to the next one."""
     steps = np.diff(np.asarray(stamps_ns, np.int64))
     rows = np.flatnonzero(steps > GAP_PERIODS * usual_step_ns(steps))
     return sorted(((int(row), steps[row] / NS_PER_S) for row in rows), key=lambda gap: (-gap[1], gap[0]))

@@ -1,4 +1,4 @@
-"""Histograms of numbers whose range nobody knows beforehand, in bounded memory."""
+"""Histograms of numbers with an unknown range, in bounded memory."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ MOST_BARS = 60
 
 
 class Histogram:
-    """Counts of numbers that come in parts. Bins double in width, two becoming one, whenever a number lies beyond."""
+    """Counts of numbers, added in parts. Bins merge in pairs, doubling in width, whenever a number is out of range."""
 
     def __init__(self):
         self._counts = np.zeros(2 * HALF, np.int64)
@@ -17,7 +17,7 @@ class Histogram:
         self.low = self.high = 0.0
 
     def add(self, values: np.ndarray) -> None:
-        """Take in numbers of any shape; those that are not finite do not count."""
+        """Add numbers of any shape; non-finite ones are ignored."""
         values = np.asarray(values, np.float64).reshape(-1)
         values = values[np.isfinite(values)]
         if not len(values):
@@ -36,7 +36,8 @@ class Histogram:
         return self._sum / self.count if self.count else 0.0
 
     def bars(self) -> tuple[np.ndarray, np.ndarray]:
-        """Edges (n + 1,) and counts (n,) of at most MOST_BARS bars that cover all numbers; not for none."""
+        """Edges (n + 1,) and counts (n,) of at most MOST_BARS bars that cover all numbers; needs at least one
+        number."""
         counts, width = self._counts, self._width
         first = -HALF
         while True:

@@ -18,7 +18,7 @@ Lines = list[tuple[str, str]]
 
 
 def build_page(name: str, survey: Survey, problems: Lines, skipped: Lines, failed: Lines) -> Page:
-    """The whole page. ``name`` is what the dataset is called, the lists are those of facts.py."""
+    """The whole page. ``name`` is the dataset's, the lists are those of facts.py."""
     sections = []
     if problems:
         sections.append(
@@ -93,7 +93,7 @@ def _episodes(survey: Survey) -> Section:
     shown = survey.episodes
     text = "First, middle and last picture."
     if len(shown) > ROWS_SHOWN:
-        # Those with findings above all; the order stays that of the files.
+        # Prefer those with findings; keep the order of the files.
         kept = sorted(sorted(range(len(shown)), key=lambda i: (not shown[i].findings, i))[:ROWS_SHOWN])
         shown = [survey.episodes[i] for i in kept]
         text += f" {ROWS_SHOWN} of {len(survey.episodes)} episodes, those with something to look at first."
@@ -117,7 +117,7 @@ def _episode(episode: EpisodeSummary) -> list:
 
 
 def _contact_sheet(survey: Survey) -> list[Section]:
-    """The middle pictures of evenly chosen episodes as one picture; no section without pictures."""
+    """The middle pictures of evenly spaced episodes as one picture; no section without pictures."""
     pictures = [
         cv2.imdecode(np.frombuffer(e.thumbnails[len(e.thumbnails) // 2], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         for e in survey.episodes

@@ -1,4 +1,4 @@
-"""Looks at episode after episode and keeps what the tables and the page need, and no more: memory stays bounded."""
+"""Reads the episodes one by one and keeps only what the tables and the page need: memory stays bounded."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from wm_data.inspection.histogram import Histogram
 from wm_data.rates import rate_of
 from wm_data.rewards import largest_return
 
-SAMPLED = 16  # pictures of an episode that are looked at
-SAMPLED_BYTES = 64_000_000  # of large pictures fewer, but at least three
+SAMPLED = 16  # pictures examined per episode
+SAMPLED_BYTES = 64_000_000  # fewer large pictures, but at least three
 THUMBNAIL_PX = 96
 GAPS_KEPT = 20
 ACTIONS = ("steer", "throttle", "brake")
@@ -74,15 +74,15 @@ class Survey:
 
     @property
     def seconds(self) -> float:
-        """Of all readable episodes whose rate is known."""
+        """Duration of all readable episodes with a known rate."""
         return sum(episode.seconds or 0.0 for episode in self.episodes)
 
 
 def survey(
     files: dict[Path, str], thumbnails: int, progress: Callable[[int], None] | None = None, discount: float = 0.0
 ) -> Survey:
-    """Look at ``files``, whose values are their splits. At most ``thumbnails`` episodes keep their pictures: those with
-    findings first, then evenly chosen ones. ``progress`` is told how many files are done; ``discount`` is that of the
+    """Examine ``files``, whose values are their splits. At most ``thumbnails`` episodes keep their pictures: those with
+    findings first, then evenly spaced ones. ``progress`` gets the number of finished files; ``discount`` is for the
     returns."""
     result = Survey()
     seen: dict[str, list[str]] = {}
@@ -104,7 +104,7 @@ def survey(
             seen.setdefault(_digest(episode, sample), []).append(name)
             result.episodes.append(summary)
             _count(result, name, episode)
-            del episode  # a compressed one is in memory: do not hold two
+            del episode  # a compressed one is in memory: do not keep two
         if progress is not None:
             progress(number + 1)
     result.duplicates = [tuple(names) for names in seen.values() if len(names) > 1]
@@ -161,7 +161,7 @@ def _summary(
 
 
 def _action_source(meta: dict) -> str:
-    """Converted episodes name the source, recorded ones who drove."""
+    """Converted episodes have the source, recorded ones the driver."""
     if meta.get("action_source"):
         return str(meta["action_source"])
     return f"driver {meta['driver']}" if meta.get("driver") else "not told"
@@ -185,7 +185,7 @@ def _count(result: Survey, file: str, episode: Episode) -> None:
 
 
 def _digest(episode: Episode, sample: np.ndarray) -> str:
-    """Of the numbers and of the pictures looked at: the same for a copy, under whatever name and compression."""
+    """Hash of the numbers and the examined pictures: equal for copies of any name and compression."""
     digest = hashlib.sha256(repr(episode.observations.shape).encode())
     for array in (episode.actions, episode.rewards, episode.dones, sample):
         digest.update(np.ascontiguousarray(array).tobytes())

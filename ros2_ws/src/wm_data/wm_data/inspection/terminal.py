@@ -11,7 +11,7 @@ PROBLEMS_SHOWN = 20
 
 
 def tables(survey: Survey, problems: list[tuple[str, str]], skipped: list[tuple[str, str]]) -> Group:
-    """Everything for the terminal; text of files is never taken for markup."""
+    """Everything for the terminal; text from files is never interpreted as markup."""
     lines = [*facts.overview(survey), ("longest gap", facts.worst_gap(survey))]
     parts: list = [_plain("Dataset", lines), _histograms(survey)]
     if skipped:

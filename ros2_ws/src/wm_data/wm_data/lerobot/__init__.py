@@ -1,1 +1,1 @@
-"""Episodes as a LeRobot dataset, format v3.0: what its columns are, their statistics, and the files."""
+"""Episodes as a LeRobot dataset, format v3.0: columns, statistics and files."""

@@ -1,4 +1,4 @@
-"""Which columns an episode becomes, in the words of LeRobot."""
+"""The LeRobot columns of an episode."""
 
 import json
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _UNKNOWN_RATE_HZ = 10.0
 
 @dataclass(frozen=True)
 class Layout:
-    """What all episodes of a dataset have in common. Names are made into columns, sizes are checked.
+    """Properties shared by all episodes of a dataset. Names become columns, sizes are checked.
 
-    ``rates_hz`` are the least and the greatest rate that episodes tell, none where they tell none; LeRobot has one
+    ``rates_hz`` are the lowest and the highest rate in the episodes, none if they have none; LeRobot has one
     rate, ``rate_hz``: the median.
     """
 
@@ -41,7 +41,7 @@ class Layout:
     @classmethod
     def of(cls, files: list[Path]) -> "Layout":
         """The layout of episode files, read one at a time: compressed ones take memory. Raises EpisodeError, and
-        ConversionError where they do not fit together."""
+        ConversionError where they do not match."""
         agreed, traits = None, []
         expert = stamps = mask = 0
         rates = []
@@ -79,7 +79,7 @@ class Layout:
     def features(self) -> dict[str, dict]:
         """The ``features`` of info.json, in the order of the columns."""
         picture = {"dtype": "image", "shape": [*self.size, 3], "names": ["height", "width", "channels"]}
-        numbers = (  # name, type, names of the numbers or None for a single one, and whether it is there
+        numbers = (  # name, type, names of the numbers or None for a single one, and whether it is present
             ("observation.state", "float32", self.vector, bool(self.vector)),
             ("action", "float32", ACTION_NAMES, True),
             ("next.reward", "float32", None, True),
@@ -119,7 +119,7 @@ class Layout:
             "expert_action": np.asarray(episode.expert_actions, np.float32),
             "camera_mask": np.ones((rows, len(self.cameras)), bool) if mask is None else np.asarray(mask, bool),
             "stamp_ns": episode.stamps_ns,
-            # LeRobot wants rows at exactly one rate; what the clock said is in stamp_ns.
+            # LeRobot needs rows at exactly one rate; the real times are in stamp_ns.
             "timestamp": (np.arange(rows) / self.rate_hz).astype(np.float32),
             "frame_index": np.arange(rows),
             "episode_index": np.full(rows, episode_index),
@@ -144,7 +144,7 @@ class Layout:
 
 
 class _Common(NamedTuple):
-    """What the episodes of a dataset have in common."""
+    """Properties shared by the episodes of a dataset."""
 
     cameras: tuple[str, ...]
     picture_size: tuple[int, int]
@@ -168,7 +168,7 @@ def _common(episode: Episode, file: Path) -> _Common:
 
 
 def _names(told: object, count: int, otherwise: str) -> tuple[str, ...]:
-    """Names that the meta tells, or ``otherwise`` with a number. LeRobot allows no '/' in names."""
+    """Names from the meta, or ``otherwise`` with a number. LeRobot allows no '/' in names."""
     names = []
     if isinstance(told, list) and len(told) == count:
         told = [str(item.get("name", "") if isinstance(item, dict) else item) for item in told]
@@ -201,7 +201,7 @@ def _arrow(values: np.ndarray, kind: pa.DataType) -> pa.Array:
 
 
 def _png(picture: np.ndarray) -> bytes:
-    # OpenCV takes BGR.
+    # OpenCV expects BGR.
     whole, data = cv2.imencode(".png", np.ascontiguousarray(picture[::-1].transpose(1, 2, 0)))
     if not whole:
         raise ConversionError(f"a picture of {picture.shape[2]}x{picture.shape[1]} pixels does not fit in a PNG file")

@@ -20,10 +20,10 @@ _COMPRESSION = "snappy"
 
 
 class DatasetWriter:
-    """Writes episodes one after another into a new folder; ``finish`` makes it a dataset."""
+    """Writes episodes into a new folder; ``finish`` makes it a dataset."""
 
     def __init__(self, root: Path, layout: Layout, task: str, data_file_mb: float = DATA_FILE_MB):
-        """``data_file_mb``: a file that would get larger [MiB] is followed by another one."""
+        """``data_file_mb``: largest size of a file [MiB]."""
         self._root, self._layout, self._task = root, layout, task
         self._limit_bytes = data_file_mb * 2**20
         self._file = 0
@@ -68,7 +68,7 @@ class DatasetWriter:
         self._rows += rows
 
     def finish(self, splits: dict[str, str]) -> None:
-        """Write what describes the dataset. ``splits``: "first:end" of the episodes of each."""
+        """Write the dataset's metadata. ``splits``: "first:end" of the episodes of each."""
         self._close()
         meta = self._root / "meta"
         meta.mkdir()
@@ -140,7 +140,7 @@ class DatasetWriter:
         pq.write_table(table, path, compression=_COMPRESSION)
 
     def _write_tasks(self, meta: Path) -> None:
-        # LeRobot reads it with pandas and wants the tasks as the index, which this metadata says.
+        # LeRobot reads it with pandas and expects the tasks as the index, as in this metadata.
         index = {"name": "task", "field_name": "task", "pandas_type": "unicode", "numpy_type": "object"}
         number = {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64"}
         pandas = {

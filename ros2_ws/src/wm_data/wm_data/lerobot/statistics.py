@@ -1,4 +1,4 @@
-"""Statistics of columns as LeRobot keeps them: min, max, mean, std, count and quantiles, of episodes and of all."""
+"""Statistics of columns as in LeRobot: min, max, mean, std, count and quantiles, of episodes and of all."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ Statistics = dict[str, list]
 
 
 def of_numbers(values: np.ndarray) -> Statistics | None:
-    """Of a column (T,) or (T, n): lists of n numbers. NaN does not count; None where a number is never known."""
+    """Of a column (T,) or (T, n): lists of n numbers. NaN is ignored; None where a number is always unknown."""
     columns = values.reshape(len(values), -1).astype(np.float64)
     known = np.isfinite(columns)
     if not known.any(axis=0).all():
@@ -32,7 +32,7 @@ class PixelCounts:
         self._pictures = 0
 
     def add(self, pictures: np.ndarray) -> None:
-        """Take in (T, 3, H, W) uint8, not many at a time."""
+        """Add (T, 3, H, W) uint8, in small parts."""
         self._counts += [np.bincount(pictures[:, channel].reshape(-1), minlength=256) for channel in range(3)]
         self._pictures += len(pictures)
 

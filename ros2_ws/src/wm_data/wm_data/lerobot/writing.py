@@ -15,9 +15,8 @@ from wm_data.splits import SPLITS, split_files
 def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str = "drive") -> Path:
     """Write the episodes of the folder ``dataset`` as the LeRobot dataset ``dest``. Returns its path.
 
-    Raises EpisodeError and ConversionError for episodes that cannot be used or do not fit together, and for a ``dest``
-    that exists already or cannot be written.
-    """
+    Raises EpisodeError and ConversionError for episodes that are unusable or do not match, and for a ``dest`` that
+    already exists or cannot be written."""
     found = {split: split_files(Path(dataset), 0.0, split) for split in SPLITS}
     splits = {split: part for split, part in found.items() if part}
     files = [file for part in splits.values() for file in part]

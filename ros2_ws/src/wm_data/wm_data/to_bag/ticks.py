@@ -1,4 +1,4 @@
-"""When the ticks of an episode are, what its cameras are called, and what no bag can hold."""
+"""An episode's tick times and camera names, and checks of values that no bag can hold."""
 
 import re
 
@@ -15,7 +15,7 @@ UNKNOWN_PERIOD_NS = 100_000_000  # for one row without a rate
 
 def period_of(episode: Episode) -> int:
     """Time between two rows [ns]: the usual one of the stamps, else of ``meta["rate_hz"]``, else a tenth of a second.
-    Raises ConversionError for a rate that is none."""
+    Raises ConversionError for an invalid rate."""
     rate = episode.meta.get("rate_hz")
     if rate is not None and not (type(rate) in (int, float) and 0.0 < rate <= 1e6):
         raise ConversionError(f"the episode's rate_hz is {rate!r}, expected a number of rows per second above 0")
@@ -25,7 +25,7 @@ def period_of(episode: Episode) -> int:
 
 
 def tick_stamps(episode: Episode) -> np.ndarray:
-    """Stamps int64 (T + 1,) [ns] of all ticks. Raises ConversionError for stamps that no bag can have."""
+    """Stamps int64 (T + 1,) [ns] of all ticks. Raises ConversionError for stamps that a bag cannot hold."""
     period = period_of(episode)
     if episode.stamps_ns is None:
         return period * np.arange(1, len(episode) + 2, dtype=np.int64)
@@ -35,7 +35,7 @@ def tick_stamps(episode: Episode) -> np.ndarray:
         raise ConversionError(
             f"the episode's stamps_ns go from {stamps[row - 1]} to {stamps[row]} at row {row}, expected rising stamps"
         )
-    # Python's numbers, which do not wrap around.
+    # Python's integers do not overflow.
     if stamps[0] < 0 or int(stamps[-1]) + period >= LAST_STAMP_NS:
         found = f"{stamps[0]} to {stamps[-1]}"
         raise ConversionError(f"the episode's stamps_ns are from {found}, expected 0 to {LAST_STAMP_NS}")
@@ -43,7 +43,7 @@ def tick_stamps(episode: Episode) -> np.ndarray:
 
 
 def camera_names(episode: Episode) -> list[str]:
-    """Names of the cameras as parts of topics, in the order in which they are stacked."""
+    """Names of the cameras as parts of topics, in stacking order."""
     count = episode.observations.shape[1] // 3
     known = episode.meta.get("cameras")
     if isinstance(known, list) and len(known) == count and all(isinstance(c, dict) and c.get("name") for c in known):

@@ -1,8 +1,8 @@
 """An episode as a bag with the topics of CARLA's bridge, so that it can be played; docs/dataset_tools.md has the list.
 
-A row's observation is sent in the tick of its stamp, what its action led to in the tick after, as the built-in
-simulator does it. So there is one more tick than there are rows; it repeats the last row's observation, as an episode
-does not hold what came after it.
+A row's observation is sent in the tick of its stamp, the result of its action in the next tick, as in the built-in
+simulator. So there is one more tick than rows; it repeats the last row's observation, because an episode does not
+contain the one after it.
 """
 
 import json
@@ -50,8 +50,8 @@ def write_bag(folder: Path, episode: Episode, role_name: str = "ego_vehicle") ->
 def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str = "ego_vehicle") -> Path:
     """Write ``episode`` as a bare file where ``dest`` ends in .mcap, else as a rosbag2 folder. Returns its path.
 
-    Raises ConversionError for a ``dest`` that exists already or cannot be written, and for an episode that no
-    bag can hold.
+    Raises ConversionError for a ``dest`` that already exists or cannot be written, and for an episode that a bag cannot
+    hold.
     """
     dest = Path(os.path.abspath(dest))
     with appearing(dest) as work:
@@ -65,7 +65,7 @@ def write_episode_bag(episode: Episode, dest: str | os.PathLike, role_name: str 
 
 
 class _Ticks:
-    """Writes tick after tick; a topic is begun with its first message."""
+    """Writes tick by tick; a topic is created with its first message."""
 
     def __init__(self, writer: Writer, episode: Episode, stamps: np.ndarray, role_name: str):
         self._writer, self._episode, self._stamps, self._role = writer, episode, stamps, role_name
@@ -78,7 +78,7 @@ class _Ticks:
         self._vector_in = _vector_in(episode, self._speed)
 
     def write(self, tick: int) -> None:
-        """Everything of tick 0 to T, in the order in which the simulator sends it."""
+        """All messages of a tick, 0 to T, in the simulator's order."""
         stamp, row = int(self._stamps[tick]), min(tick, len(self._episode) - 1)
         if tick == 0:
             self._send(META_TOPIC, "std_msgs/msg/String", stamp, LATCHED, data=self._meta())
@@ -107,7 +107,7 @@ class _Ticks:
         self._send(f"{self._base}/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", stamp, **status)
 
     def _send_result(self, tick: int, stamp: int) -> None:
-        """What the row before led to; at the beginning a result of nothing, as the simulator sends it after a reset."""
+        """The previous row's result; at the beginning an empty one, as sent by the simulator after a reset."""
         episode, row = self._episode, tick - 1
         result = {"header": _header(stamp, self._role), "command_latency_ms": float("nan")}
         if tick > 0:
@@ -127,7 +127,7 @@ class _Ticks:
         picture = np.ascontiguousarray(episode.observations[row, 3 * camera : 3 * camera + 3].transpose(1, 2, 0))
         height, width = picture.shape[:2]
         shape = {"header": _header(stamp, topic.removeprefix("/carla/")), "height": height, "width": width}
-        # Nominal 90 degrees, as the built-in simulator's: an episode does not know its camera's lens.
+        # Nominal 90 degrees, as in the built-in simulator: an episode lacks its camera's lens data.
         matrix = np.array([[width / 2.0, 0.0, width / 2.0], [0.0, width / 2.0, height / 2.0], [0.0, 0.0, 1.0]])
         lens = {"k": matrix, "r": np.eye(3), "p": np.column_stack([matrix, np.zeros(3)])}
         lens = {name: values.reshape(-1) for name, values in lens.items()}
@@ -181,7 +181,7 @@ def _header(stamp: int, frame: str) -> dict:
 
 
 def _vector_in(episode: Episode, speed: np.ndarray | None) -> str:
-    """Where the vector is: in the status, if it is a speed without a sign and nothing else, or in a topic."""
+    """Where the vector goes: into the status, if it is only a speed without a sign, or a separate topic."""
     columns = episode.vector.shape[1]
     if columns == 0:
         return "none"

@@ -1,8 +1,8 @@
-"""What `convert` reads: a folder for each, and a line here.
+"""The sources of `convert`: each has a folder, and a line here.
 
 The folder's package has ``find_drives(options) -> list[DriveRef]`` and ``open_drive(ref, options)``, a context manager
-that gives a ``Drive`` (see drive.py). One whose locators have a true "whole_episode" also has ``episodes(ref,
-options)``, which gives the ``Episode`` of such a drive as it is stored.
+that yields a ``Drive`` (see drive.py). One whose locators have a true "whole_episode" also has ``episodes(ref,
+options)``, which yields the ``Episode`` of such a drive as stored.
 """
 
 import importlib
@@ -20,5 +20,5 @@ SOURCES = {
 
 
 def source_module(kind: str) -> ModuleType:
-    """The package that reads a kind of source."""
+    """The package for a kind of source."""
     return importlib.import_module(f"{__name__}.{kind}")

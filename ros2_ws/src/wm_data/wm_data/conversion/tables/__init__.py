@@ -1,1 +1,1 @@
-"""Tables of numbers with pictures beside them, as several sources have them."""
+"""Tables of numbers with pictures, used by several sources."""

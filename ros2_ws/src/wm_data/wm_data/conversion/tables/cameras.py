@@ -1,4 +1,4 @@
-"""Picture files of a drive: named in a column of the table, or numbered by frame in a folder for each camera."""
+"""Picture files of a drive: named in a column of the table, or numbered by frame in a folder per camera."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from wm_data.errors import ConversionError
 
 _NUMBERED = re.compile(r"^(.*?)(\d{1,15})(\.[A-Za-z]+)$")
 _MOST_KINDS = 16  # of pictures in one folder
-_CAMERA_FOLDERS = ("camera", "cameras")  # hold a folder for each camera, in some layouts
+_CAMERA_FOLDERS = ("camera", "cameras")  # contain a folder per camera, in some layouts
 _FRONT_CAMERAS = ("rgb_front", "front", "rgb", "image", "images", "center", "camera", "cam_front")
 
 
@@ -22,7 +22,7 @@ class NamedFiles:
     column: str
 
     def path(self, row: dict[str, object], frame: int | None) -> Path | None:
-        """A row's file; None where it names none. Raises ConversionError for a name that leads out of the folder."""
+        """A row's file; None where it has none. Raises ConversionError for a name that leads out of the folder."""
         name = row.get(self.column)
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             return None
@@ -37,7 +37,7 @@ class NamedFiles:
 
 @dataclass(frozen=True)
 class NumberedFiles:
-    """Pictures named ``prefix`` + frame, filled up with zeros to ``digits``, + ``ending``; ``count`` such files."""
+    """Pictures named ``prefix`` + frame, zero-padded to ``digits``, + ``ending``; ``count`` such files."""
 
     folder: Path
     prefix: str
@@ -47,8 +47,8 @@ class NumberedFiles:
 
     @classmethod
     def all_of(cls, folder: Path) -> "dict[str, NumberedFiles]":
-        """How the pictures of a folder are named, by what stands before their numbers: of each such kind, the first by
-        name tells the ending. Kinds of far fewer pictures than another are none."""
+        """The naming of a folder's pictures, by the prefix of their numbers: the first file of each kind sets the
+        suffix. Kinds with far fewer pictures than another are ignored."""
         kinds: dict[str, list[re.Match]] = {}
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -94,8 +94,7 @@ def find_cameras(folder: Path, table: Path, columns: Columns) -> dict[str, Named
 
 
 def _by_camera(name: str, beginning: str, kinds: dict[str, NumberedFiles]) -> dict[str, NumberedFiles]:
-    """The pictures of one folder: those of the camera ``name``, or of several that what stands before the numbers
-    tells."""
+    """The pictures of one folder: those of the camera ``name``, or of several, by the prefix of their numbers."""
     if len(kinds) < 2:
         return dict(zip([name], kinds.values(), strict=False))
     return {f"{beginning}{prefix.strip(' _-.')}" if prefix else name: files for prefix, files in kinds.items()}
@@ -109,7 +108,7 @@ def _subfolders(folder: Path) -> list[str]:
 def choose_cameras(
     cameras: dict[str, NamedFiles | NumberedFiles], asked: tuple[str, ...], place: Path
 ) -> dict[str, NamedFiles | NumberedFiles]:
-    """Those asked for, in their order; else the front camera. Raises ConversionError where that is unclear."""
+    """The requested ones, in their order; else the front camera. Raises ConversionError where that is unclear."""
     unknown = [name for name in asked if name not in cameras]
     if unknown:
         raise ConversionError(f"{place} has no camera {', '.join(unknown)}; it has {', '.join(cameras)}")

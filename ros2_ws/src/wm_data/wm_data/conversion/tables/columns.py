@@ -1,4 +1,4 @@
-"""What the columns of a table of controls mean, and which moment a row is of."""
+"""The meaning of a control table's columns, and the time of each row."""
 
 import math
 import re
@@ -13,8 +13,8 @@ from wm_data.conversion.tables.reading import Row
 from wm_data.errors import ConversionError
 
 _UNITS_NS = {"": NS_PER_S, "_s": NS_PER_S, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
-# Column names by meaning, the first that is there counts; a vector input that is not here has a column of its name.
-# Compared in lower case, other signs than letters and digits as '_'; where none is called so, without a leading
+# Column names by meaning, the first one present counts; a vector input not listed here has a column of its name.
+# Compared in lower case, with characters other than letters and digits as '_'; if none matches, without a leading
 # "control_", "vehicle_" or "ego_".
 ALIASES = {
     "frame": ("frame", "frame_id", "frame_number", "frame_index", "frame_idx", "image_id", "step", "tick", "index"),
@@ -35,7 +35,7 @@ ALIASES = {
 }
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 LEFT_OUT = "\0left_out"
-"""A column that readers add and no file has: why a row is skipped, as "in reverse gear"; None where it is not."""
+"""A column added by readers: why a row is skipped, as "in reverse gear"; None if it is not."""
 _FRONT_COLUMNS = "image image_name image_file image_path filename file_name file path img img_name".split()
 _WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0", "on": "1", "off": "0"}
 _GEARS = dict.fromkeys(("r", "reverse"), -1.0) | dict.fromkeys(("n", "neutral", "p", "park", "parking"), 0.0)
@@ -48,8 +48,8 @@ _NUMBER_OF_NAME = re.compile(r"(\d{1,15})\.[A-Za-z]+$")
 
 
 def number(value: object) -> float:
-    """A cell as a number, NaN where it is none; true, yes and on count as 1, false, no and off as 0, a decimal comma as
-    a point."""
+    """A cell as a number, NaN if invalid; true, yes and on count as 1, false, no and off as 0, a decimal comma as a
+    point."""
     if isinstance(value, str):
         value = _WORDS.get(value.strip().lower(), value.strip())
         if _DECIMAL_COMMA.fullmatch(value):
@@ -62,13 +62,13 @@ def number(value: object) -> float:
 
 
 def _gear(value: object) -> float:
-    """A gear as a number, below zero in reverse; NaN where it tells none."""
+    """A gear as a number, negative in reverse; NaN if invalid."""
     return _GEARS.get(value.strip().lower(), number(value)) if isinstance(value, str) else number(value)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of a table mean. ``by_meaning`` gives the column of a key of ALIASES, ``pictures`` the column
+    """The meaning of a table's columns. ``by_meaning`` has the column of a key of ALIASES, ``pictures`` the column
     with a camera's file names; ``names`` are all columns."""
 
     names: tuple[str, ...]
@@ -86,7 +86,7 @@ class Columns:
             there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:
                 by_meaning[meaning] = there[0]
-        for meaning, read in (("reverse", number), ("gear", _gear)):  # what nobody understands tells nothing
+        for meaning, read in (("reverse", number), ("gear", _gear)):  # unknown values are ignored
             if not any(math.isfinite(read(row.get(by_meaning.get(meaning)))) for row in first_rows):
                 by_meaning.pop(meaning, None)
         pictures: dict[str, str] = {}
@@ -105,7 +105,7 @@ class Columns:
         return number(row.get(self.by_meaning[meaning])) if meaning in self.by_meaning else math.nan
 
     def frame(self, row: Row) -> int | None:
-        """A row's frame number; without a column of such, the number in the name of its first picture."""
+        """A row's frame number; without such a column, the number in the name of its first picture."""
         if "frame" in self.by_meaning:
             frame = self.value(row, "frame")
             return int(frame) if abs(frame) < 1e15 and frame == int(frame) else None
@@ -114,12 +114,12 @@ class Columns:
         return int(match[1]) if match else None
 
     def picture_name(self, row: Row) -> str:
-        """The name of a row's first picture that has one, empty without."""
+        """The first picture name of a row, empty without one."""
         names = (row.get(column) for column in self.pictures.values())
         return next((name.strip() for name in names if isinstance(name, str) and name.strip()), "")
 
     def note_unused(self) -> str | None:
-        """A note that names the columns which mean nothing here; None without any."""
+        """A note that lists the unused columns; None without any."""
         unused = [name for name in self.names if name not in {*self.by_meaning.values(), *self.pictures.values()}]
         more = f" and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
         return f"columns that are not used: {', '.join(unused[:_LISTED])}{more}" if unused else None
@@ -129,7 +129,7 @@ class Columns:
         return bool({"reverse", "gear"} & self.by_meaning.keys())
 
     def left_out(self, row: Row) -> str | None:
-        """Why a row is none that an action can be made of; None for an ordinary one."""
+        """Why no action can be made from a row; None for a normal one."""
         if self.value(row, "reverse") > 0.0 or _gear(row.get(self.by_meaning.get("gear"))) < 0.0:
             return "in reverse gear"
         return row.get(LEFT_OUT)
@@ -141,9 +141,9 @@ class Clock:
     def __init__(
         self, columns: Columns, first_rows: list[Row], frame_period_ns: int, file: Path, prefers_frames: bool = False
     ):
-        """``first_rows`` tell the unit of a column that does not say it: seconds, or nanoseconds where the steps are
-        beyond all seconds. ``prefers_frames``: frame numbers count, also where there is a time. Raises ConversionError
-        where there is neither time nor frame, and for an unclear unit."""
+        """``first_rows`` show the unit of a column that does not state it: seconds, or nanoseconds if the steps are too
+        large for seconds. ``prefers_frames``: use frame numbers even if there is a time. Raises ConversionError where
+        there is neither time nor frame, and for an unclear unit."""
         timed = [meaning for meaning in columns.by_meaning if meaning.startswith("stamp")]
         numbered = any(columns.frame(row) is not None for row in first_rows)
         named = any(time_of_name(columns.picture_name(row)) is not None for row in first_rows)
@@ -183,7 +183,7 @@ class Clock:
             return time_of_name(self._columns.picture_name(row))
         value = row.get(self._column)
         try:
-            exact = int(value) if isinstance(value, str | int) else None  # doubles hold no nanoseconds since 1970
+            exact = int(value) if isinstance(value, str | int) else None  # doubles cannot hold nanoseconds since 1970
         except ValueError:
             exact = None
         if exact is not None:

@@ -1,4 +1,4 @@
-"""The drive of a table of controls with pictures beside it."""
+"""The drive from a table of controls with pictures."""
 
 import os
 from array import array
@@ -28,12 +28,12 @@ from wm_data.line import usual_step_ns
 _BY_OPTION = "--frame-rate"
 _UDACITY = {"center", "left", "right", "steering", "throttle", "speed"}
 _PEDALS_AND_WHEEL = ("steer", "throttle", "brake")
-_ROWS_TO_LOOK_AT = 200  # until the unit of time and the rate of the pictures are known
+_ROWS_TO_LOOK_AT = 200  # to determine the unit of time and the rate of the pictures
 _ROUNDING = 1e-3
 
 
 class Frames(NamedTuple):
-    """Numbered frames that tell no time: how far apart they are [ns], and who saves them so."""
+    """Numbered frames without times: their period [ns], and which program saves them."""
 
     period_ns: int
     saved_by: str
@@ -43,13 +43,13 @@ def drive_of(
     table: Table, folder: Path, name: str, options: ConvertOptions, frames: Frames, meta: dict | None = None
 ) -> Drive:
     """The drive ``name`` of a table whose pictures are in ``folder``; ``meta`` is for the episodes. Raises
-    ConversionError for what cannot be a drive."""
+    ConversionError if it is not a drive."""
     with readable(folder):
         return _TableDrive(table, folder, name, options, frames).drive(meta or {})
 
 
 class _TableDrive:
-    """Reads a table's numbers at once and its pictures row by row."""
+    """Reads a table's numbers up front and its pictures row by row."""
 
     def __init__(self, table: Table, folder: Path, name: str, options: ConvertOptions, frames: Frames):
         self._table, self._options = table, options
@@ -102,7 +102,7 @@ class _TableDrive:
             note("the column of time does not say its unit and grows so fast that it is taken as nanoseconds")
 
     def _signals(self) -> Signals:
-        """All numbers of the table. A row's commanded control acts from it on, an applied one acted up to it."""
+        """All numbers of the table. A row's commanded control acts after it, an applied one acted before it."""
         there, report = self._columns.by_meaning, self._report
         holds = "before" if self._source == "applied" else "after"
         signals = Signals(
@@ -141,7 +141,7 @@ class _TableDrive:
         return signals
 
     def _add_control(self, control: Signal, stamp_ns: int, place: int, row: Row) -> int:
-        """Add a row's control where it makes sense. Returns 1 for one outside its range, else 0."""
+        """Add a row's control if plausible. Returns 1 for one outside its range, else 0."""
         values = np.array([self._columns.value(row, name) for name in _PEDALS_AND_WHEEL])
         if not np.isfinite(values).all():
             self._report.skipped["control that is not a number"] += 1
@@ -164,7 +164,7 @@ class _TableDrive:
                 self._report.skipped[f"{name} that is not a number"] += 1
 
     def _picture_period_ns(self) -> int:
-        """The usual time between two pictures of the first camera: not every row need have one."""
+        """The usual time between two pictures of the first camera: rows may lack one."""
         name, files = next(iter(self._cameras.items()))
         paths = [files.path(row, self._columns.frame(row)) for row in self._first_rows]
         stamps = [self._clock.stamp_ns(row) for row in self._first_rows]
@@ -202,7 +202,7 @@ class _TableDrive:
 
 
 def _action_source(columns: Columns, options: ConvertOptions, table: Path) -> str:
-    """What the table's controls are: "commanded", "applied", or "derived" where there are none or it was asked for."""
+    """The kind of the table's controls: "commanded", "applied", or "derived" if there are none or on request."""
     missing = [name for name in _PEDALS_AND_WHEEL if name not in columns.by_meaning]
     has_motion = bool({"speed", "speed_kmh"} & columns.by_meaning.keys()) and "yaw_rate" in columns.by_meaning
     if options.actions == "derived" or (options.actions == "auto" and len(missing) == 3 and has_motion):

@@ -1,4 +1,4 @@
-"""The rows of tables as people write them: CSV, JSON, JSON lines, or a folder with one JSON file for each frame."""
+"""Reads tables in common formats: CSV, JSON, JSON lines, or a folder with one JSON file per frame."""
 
 import csv
 import gzip
@@ -16,17 +16,17 @@ from wm_bundle.files import open_regular
 from wm_data.errors import ConversionError
 
 Row = dict[str, object]
-"""A row's values by the names of their columns."""
+"""A row's values by column name."""
 _LONGEST_LINE = 1 << 20
-_LARGEST_FRAME_FILE = 1 << 25  # characters; some write every actor and its box into each
+_LARGEST_FRAME_FILE = 1 << 25  # characters; some contain every actor and its box
 _DEEPEST = 20
 FRAME_FILE = re.compile(r"(\d{1,15})\.json(\.gz)?$")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its file or folder, for messages, and a function that reads its rows as a stream. The function raises
-    ConversionError, naming the place, for a damaged table."""
+    """A table: its file or folder, for messages, and a function that yields its rows. The function raises
+    ConversionError, with the place, for a damaged table."""
 
     path: Path
     rows: Callable[[], Iterator[Row]]
@@ -38,7 +38,7 @@ class Table:
 
 
 def reading(place: "Place", read: Iterator[Row]) -> Iterator[Row]:
-    """``read``, whose errors become ConversionErrors that name the place."""
+    """``read``, with errors as ConversionErrors that name the place."""
     try:
         yield from read
     except UnicodeDecodeError as error:
@@ -53,7 +53,7 @@ def reading(place: "Place", read: Iterator[Row]) -> Iterator[Row]:
 
 
 class Place:
-    """Where in a table the reader is, for messages."""
+    """The reader's position in a table, for messages."""
 
     def __init__(self, file: Path):
         self.file = file
@@ -72,7 +72,7 @@ def _rows(table: Path) -> Iterator[Row]:
 
 
 def lines(file: Path, place: Place) -> Iterator[str]:
-    """The lines of a text file in UTF-8, or in UTF-16 as spreadsheets write it."""
+    """The lines of a text file in UTF-8, or in UTF-16 as written by spreadsheets."""
     with open_regular(file, encoding=_encoding(file), newline="") as stream:
         while line := stream.readline(_LONGEST_LINE):
             if len(line) == _LONGEST_LINE:
@@ -85,13 +85,13 @@ def _encoding(file: Path) -> str:
         begin = stream.read(2)
     if begin in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
-    if len(begin) == 2 and 0 in begin:  # Latin letters without the mark at the beginning
+    if len(begin) == 2 and 0 in begin:  # Latin letters without a byte order mark
         return "utf-16-be" if begin[0] == 0 else "utf-16-le"
     return "utf-8-sig"
 
 
 def csv_rows(file: Path, place: Place, header: list[str] | None = None) -> Iterator[Row]:
-    """Of a CSV file whose first line names the columns, unless a ``header`` does."""
+    """Rows of a CSV file whose first line is the header, unless a ``header`` is given."""
     delimiter = max(",;\t", key=next(lines(file, place), "").count)
     table = csv.reader(lines(file, place), delimiter=delimiter)
     if header is None:
@@ -113,7 +113,7 @@ def csv_rows(file: Path, place: Place, header: list[str] | None = None) -> Itera
 
 
 def json_lines(file: Path, place: Place) -> Iterator[Row]:
-    """Of a file with a JSON object in each line."""
+    """Rows of a file with a JSON object per line."""
     for line in lines(file, place):
         place.row += 1
         if line.strip():
@@ -121,11 +121,11 @@ def json_lines(file: Path, place: Place) -> Iterator[Row]:
 
 
 def _json_rows(file: Path, place: Place) -> Iterator[Row]:
-    """Of a list, or of the first list in an object."""
+    """Rows of a list, or of the first list in an object."""
     if _encoding(file) != "utf-8-sig":
         raise ConversionError(f"{file} is UTF-16 text, expected JSON in UTF-8: save it as that")
     with open_regular(file, "rb") as stream:
-        # Not ijson.items: it would build what is nested a hundred thousand deep, and crash on taking it down.
+        # Not ijson.items: it would build extremely deep nesting, and crash on freeing it.
         events = ijson.basic_parse(stream, use_float=True)
         depth = 0
         for event, _ in events:
@@ -152,7 +152,7 @@ def _json_rows(file: Path, place: Place) -> Iterator[Row]:
 
 
 def _folder_rows(folder: Path, place: Place) -> Iterator[Row]:
-    """One JSON object in each file, maybe compressed; the number in its name is the frame."""
+    """One JSON object per file, possibly compressed; the number in its name is the frame."""
     names = [(FRAME_FILE.search(name), name) for name in os.listdir(folder)]
     for frame, name in sorted((int(match[1]), name) for match, name in names if match):
         place.row = frame
@@ -160,7 +160,7 @@ def _folder_rows(folder: Path, place: Place) -> Iterator[Row]:
 
 
 def _text(file: Path, place: Place) -> str:
-    """A small file's text; what it unpacks to is bounded too."""
+    """A small file's text; its unpacked size is limited too."""
     with open_regular(file, "rb") as raw:
         stream = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
         data = stream.read(_LARGEST_FRAME_FILE + 1)
@@ -170,7 +170,7 @@ def _text(file: Path, place: Place) -> str:
 
 
 def flat(item: object, place: Place) -> Row:
-    """An object's values by name; those of an object within it have both names, joined by '_'."""
+    """An object's values by name; nested ones have both names, joined by '_'."""
     if not isinstance(item, dict):
         raise ConversionError(f"{place} is a JSON {type(item).__name__}, expected an object with the row's values")
     row: Row = {}

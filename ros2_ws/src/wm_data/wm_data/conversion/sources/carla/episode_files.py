@@ -1,4 +1,4 @@
-"""Episode files as a source: rows, actions and rewards are kept as they are, pictures are brought to the size."""
+"""Episode files as a source: rows, actions and rewards are kept, pictures are resized."""
 
 import zipfile
 import zlib
@@ -13,7 +13,7 @@ from wm_data.errors import ConversionError
 
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
-    """The one episode of a file. Raises ConversionError for one that is damaged, or that the options do not fit."""
+    """The one episode of a file. Raises ConversionError for one that is damaged, or does not match the options."""
     file = Path(ref.locator["episode"])
     if options.actions not in ("auto", "applied"):
         raise ConversionError(f"{file} holds the actions that were applied, no {options.actions} ones")
@@ -28,7 +28,7 @@ def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
 
 
 def _check_bytes(file: Path) -> None:
-    """Raises ConversionError where a member's bytes do not have their checksum: a mapped file is not checked again."""
+    """Raises ConversionError where a member's checksum is wrong: a mapped file is not checked again."""
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()

@@ -17,11 +17,10 @@ TABLE_FOLDERS = (*TABLE_NAMES[:3], "anno")
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """One for each *.npz episode and for each folder with a table of controls, in the order of their paths.
+    """One per *.npz episode and per folder with a table of controls, in the order of their paths.
 
-    A folder with a table is one drive, and what is below it belongs to it. Raises ConversionError where there is
-    nothing of the kind.
-    """
+    A folder with a table is one drive, and everything below belongs to it. Raises ConversionError where there is no
+    such thing."""
     with readable(options.source):
         return uniquely_named(_found(Path(options.source).expanduser()))
 
@@ -59,7 +58,7 @@ def _in_folder(source: Path) -> Iterator[DriveRef]:
 
 
 def _tables(place: Path, folders: list[str], files: list[str]) -> list[Path]:
-    """What may be the table of a folder."""
+    """Candidates for a folder's table."""
     named = [file for file in files if Path(file).stem in TABLE_NAMES and Path(file).suffix in TABLE_ENDINGS]
     named += [folder for folder in folders if folder in TABLE_FOLDERS and _holds_json(place / folder)]
     if not named:

@@ -12,7 +12,7 @@ from wm_data.conversion.tables.reading import Table
 from wm_data.errors import ConversionError
 
 _BRIDGE = Frames(50_000_000, "CARLA's bridge")  # its fixed_delta_seconds
-# Layouts of others that number what they saved and tell no time, by the name of the table's folder of .json.gz files.
+# Third-party layouts with numbered frames and no times, by the name of the table's folder of .json.gz files.
 _LAYOUTS = {"anno": Frames(100_000_000, "Bench2Drive"), "measurements": Frames(250_000_000, "carla_garage")}
 
 

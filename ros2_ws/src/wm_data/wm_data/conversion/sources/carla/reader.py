@@ -1,4 +1,4 @@
-"""All that CARLA leaves behind, in one source: bags, episode files, and folders of pictures with a table."""
+"""All kinds of CARLA recordings in one source: bags, episode files, and folders of pictures with a table."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -32,12 +32,12 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> AbstractContextManager
 
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator:
-    """Episodes that are whole already: an episode file, or a bag that `to_bag` wrote."""
+    """Existing episodes: an episode file, or a bag written by `to_bag`."""
     return (rosbag if ref.locator.get("bag") else episode_files).episodes(ref, options)
 
 
 def _bags(options: ConvertOptions) -> list[DriveRef]:
-    """The bags of the source, marked as such; none where it is something else, of which ``finding`` says what."""
+    """The bags of the source, marked as such; none if it is something else, which ``finding`` handles."""
     try:
         found = rosbag.find_drives(options)
     except (ConversionError, OSError):

@@ -1,8 +1,8 @@
-"""DonkeyCar tubs as drives: catalogs of records beside a folder of pictures, or one JSON file for each record.
+"""DonkeyCar tubs as drives: catalogs of records next to a folder of pictures, or one JSON file per record.
 
-A tub has a manifest.json, whose fifth line names its catalogs and the records that were deleted, catalog_*.catalog with
-a record in each line, and the pictures in images/. One of before 2020 has record_N.json files and the pictures beside
-them, and its exclude.json lists what was deleted.
+A tub has a manifest.json, whose fifth line lists its catalogs and the deleted records, catalog_*.catalog with a record
+per line, and the pictures in images/. One from before 2020 has record_N.json files next to the pictures, and its
+exclude.json lists the deleted ones.
 """
 
 import json
@@ -22,21 +22,21 @@ from wm_data.conversion.tables.reading import Place, Row, Table, flat, lines, re
 from wm_data.errors import ConversionError
 from wm_data.files import read_small_file, readable, walk
 
-FRAMES = Frames(50_000_000, "DonkeyCar")  # DRIVE_LOOP_HZ of a car that nobody configured otherwise: 20
+FRAMES = Frames(50_000_000, "DonkeyCar")  # DRIVE_LOOP_HZ by default: 20
 _FASTEST_NS = 8_000_000  # cameras of such cars have up to 90 pictures per second
 _CATALOGS_LINE = 4
 _MAX_MANIFEST_BYTES = 1 << 24
 _MAX_RECORD_BYTES = 1 << 20
 _RECORD = re.compile(r"record_(\d{1,15})\.json", re.ASCII)
 _CAMERA, _FRONT = "cam/image_array", "image"  # "image" is the camera rgb_front, see tables.py
-_UNREADABLE = {LEFT_OUT: "whose record cannot be read"}  # a car that lost its power leaves one
-_SESSIONS_APART = 1000  # frames: a car that was started again did not go on from where it was
+_UNREADABLE = {LEFT_OUT: "whose record cannot be read"}  # left by a power failure
+_SESSIONS_APART = 1000  # frames: a restarted car did not continue from where it was
 _SPEEDS = ("enc/speed", "pos/speed")  # [m/s], of cars with an encoder and of the simulator
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """One for each tub: the source, or the folders below it, in the order of their paths. Raises ConversionError where
-    there is none."""
+    """One per tub: the source, or the folders below it, in the order of their paths. Raises ConversionError where there
+    is none."""
     source = Path(options.source).expanduser()
     if not source.is_dir():
         raise ConversionError(f"{source} is not a folder, expected a DonkeyCar tub or a folder of such")
@@ -78,7 +78,7 @@ def _tubs_below(source: Path) -> Iterator[Path]:
 
 
 def _catalog_rows(folder: Path) -> Iterator[Row]:
-    """Of all catalogs that the manifest names, in its order."""
+    """Rows of all catalogs in the manifest, in its order."""
     manifest = folder / "manifest.json"
     try:
         told = json.loads(read_small_file(manifest, _MAX_MANIFEST_BYTES).splitlines()[_CATALOGS_LINE])
@@ -118,7 +118,7 @@ def _catalog_records(place: Place) -> Iterator[Row]:
 
 
 def _record_rows(folder: Path) -> Iterator[Row]:
-    """Of the record_N.json files in the order of their numbers."""
+    """Rows of the record_N.json files in the order of their numbers."""
     deleted = _excluded(folder / "exclude.json")
     names = [match for name in os.listdir(folder) if (match := _RECORD.fullmatch(name))]
     for match in sorted(names, key=lambda match: int(match[1])):
@@ -144,7 +144,7 @@ def _excluded(file: Path) -> set[int]:
 
 
 def _row(record: Row, index: int | None, deleted: set[int], pictures: str) -> Row:
-    """A record in the words of tables.py; ``pictures`` stands before the names of its pictures."""
+    """A record with the column names of tables.py; ``pictures`` is the prefix of its picture names."""
     mode = record.get("user/mode") or "user"
     steered_by = "user" if mode == "user" else "pilot"
     driven_by = "user" if mode in ("user", "local_angle") else "pilot"
@@ -155,7 +155,7 @@ def _row(record: Row, index: int | None, deleted: set[int], pictures: str) -> Ro
         "brake": 0.0,
         LEFT_OUT: record.get(LEFT_OUT) or _why_left_out(record, index in deleted, steered_by, driven_by),
     }
-    if isinstance(record.get("timestamp"), str):  # older cars', also in tubs that were converted from theirs
+    if isinstance(record.get("timestamp"), str):  # of older cars, also in tubs converted from them
         row["timestamp"] = record["timestamp"]
     elif "_timestamp_ms" in record or "milliseconds" in record:
         row["timestamp_ms"] = record.get("_timestamp_ms", record.get("milliseconds"))

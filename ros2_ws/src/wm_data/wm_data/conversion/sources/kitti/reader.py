@@ -1,8 +1,8 @@
 """KITTI raw data: the synchronised drives, their cameras and OXTS.
 
-The layout is ROOT/DATE/DATE_drive_NNNN_sync/{image_00,...,image_03,oxts}/{timestamps.txt,data/}, maybe in more folders:
-each archive unpacks to DATE/DATE_drive_NNNN_sync. Everything is joined by frame number, which is a file's name in data/
-and a line's number in timestamps.txt: both may have holes.
+The layout is ROOT/DATE/DATE_drive_NNNN_sync/{image_00,...,image_03,oxts}/{timestamps.txt,data/}, possibly nested: each
+archive unpacks to DATE/DATE_drive_NNNN_sync. Everything is joined by frame number, which is a file's name in data/ and
+a line's number in timestamps.txt: both may have gaps.
 """
 
 import math
@@ -27,14 +27,14 @@ WHEELBASE_M = 2.71  # Volkswagen Passat B6, the car of the recordings
 PERIOD_NS = 100_000_000
 
 _DRIVE = re.compile(r"(\d{4}_\d\d_\d\d)_drive_\d{4}_(sync|extract)", re.ASCII)
-_PICTURES = (".png", ".jpg")  # the data set's own, and as many keep it to save space; the first that is there
+_PICTURES = (".png", ".jpg")  # the data set's own, and a common smaller form; the first one present
 _PARTS = (*CAMERAS, "oxts")
 _OXTS_FIELDS = 30
 _SPEED_FIELD, _YAW_RATE_FIELD = 8, 22  # vf: along the vehicle [m/s]; wu: about its up axis, positive left [rad/s]
-# Half a period: a frame without a packet must not take the speed of the frame before, which would derive as no
-# acceleration and then twice as much.
+# Half a period: a frame without a packet must not get the previous frame's speed, which would derive as no acceleration
+# and then twice as much.
 _MAX_HOLD_S = 0.05
-_MAX_STAMPS_BYTES = 1 << 23  # 30 bytes a frame: seven hours at 10 Hz
+_MAX_STAMPS_BYTES = 1 << 23  # 30 bytes per frame: seven hours at 10 Hz
 _MAX_OXTS_BYTES = 1 << 14
 
 
@@ -115,7 +115,7 @@ def _camera_names(asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _drives_below(source: Path) -> Iterator[Path]:
-    """Folders named as a drive that hold one, wherever they are: not those that an archive was unpacked into."""
+    """Folders named like a drive that contain one, at any depth: not those that an archive was unpacked into."""
     for folder, folders, _ in walk(source):
         if _DRIVE.fullmatch(folder.name) and any(part in folders for part in _PARTS):
             folders.clear()
@@ -123,8 +123,7 @@ def _drives_below(source: Path) -> Iterator[Path]:
 
 
 def _pictures_ending(folder: Path) -> str:
-    """What the names of a camera's pictures end in. Raises ConversionError that names the drive's cameras where it has
-    none of them."""
+    """The suffix of a camera's picture files. Raises ConversionError with the drive's cameras if it has none."""
     if not folder.is_dir():
         there = [camera for camera in CAMERAS if (folder.parent / camera).is_dir()]
         raise ConversionError(
@@ -178,9 +177,8 @@ def _read_stamps(path: Path, report: DriveReport) -> dict[int, int]:
 def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveReport) -> Signals:
     """Speed and yaw rate of the frames.
 
-    A sample belongs to the picture with its number, and takes the picture's stamp: with its own, which is a few
-    milliseconds later or earlier, it would at times be taken for the next picture's. Frames without a picture keep
-    their own.
+    A sample belongs to the picture with its number, and gets the picture's stamp: with its own, which is a few
+    milliseconds off, it could be matched to the next picture. Frames without a picture keep their own.
     """
     own_stamps = _read_stamps(folder / "timestamps.txt", report)
     speed, yaw_rate = Signal(1, max_hold_s=_MAX_HOLD_S), Signal(1, max_hold_s=_MAX_HOLD_S)
@@ -201,7 +199,7 @@ def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveRep
 
 
 def _read_oxts(path: Path, report: DriveReport) -> tuple[float, float] | None:
-    """Speed [m/s] and yaw rate [rad/s] of a packet; None, and counted, where it cannot be used."""
+    """Speed [m/s] and yaw rate [rad/s] of a packet; None, and counted, if unusable."""
     try:
         fields = read_small_file(path, _MAX_OXTS_BYTES).split()
     except ConversionError:

@@ -1,9 +1,9 @@
-"""The CAN bus expansion of nuScenes: what the car's steering and pedals were, and how it moved.
+"""The CAN bus expansion of nuScenes: the car's steering, pedals and motion.
 
 steeranglefeedback is the angle of the steering wheel, positive left [rad]. The road wheels turn by that over a ratio,
-which is fitted for each log: the road angle of the kinematic bicycle, atan(wheelbase * yaw rate / speed), against the
-steering wheel's, over all scenes of the log. Pedals are the driver's: the electric car also brakes by itself when the
-throttle is released, with the brake at 0.
+which is fitted per log: the road angle of the kinematic bicycle, atan(wheelbase * yaw rate / speed), against the
+steering wheel's, over all scenes of the log. Pedals are the driver's: the electric car also brakes on its own, with
+the brake at 0, when the throttle is released.
 """
 
 import json
@@ -24,10 +24,10 @@ from wm_data.files import read_small_file
 WHEELBASE_M = 2.588  # Renault Zoe
 USUAL_RATIO = 15.5
 PLAUSIBLE_RATIOS = (10.0, 22.0)
-_FAST_MPS = 3.0  # below it the yaw rate's noise says more than the steering
+_FAST_MPS = 3.0  # below it noise dominates the yaw rate
 _MIN_FIT_SAMPLES = 100
-_MIN_FIT_SPREAD_RAD = 0.1  # root mean square of the steering wheel's angle: a straight road tells no ratio
-_MAX_FILE_BYTES = 1 << 26  # the largest, zoesensors, has some 2 MB
+_MIN_FIT_SPREAD_RAD = 0.1  # root mean square of the steering wheel's angle: a straight road gives no ratio
+_MAX_FILE_BYTES = 1 << 26  # the largest, zoesensors, has about 2 MB
 _MAX_AGE_NS = 500_000_000
 
 _THROTTLE_FULL = 1000.0  # zoe_veh_info.pedal_cc
@@ -40,7 +40,7 @@ Samples = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class SteeringRatio:
-    """Steering wheel's angle over the road wheels', and how it was found."""
+    """Ratio of the steering wheel's angle to the road wheels', and its origin."""
 
     value: float
     fitted: bool
@@ -48,8 +48,8 @@ class SteeringRatio:
 
 
 def read_messages(root: Path, scene: str, message: str, columns: tuple, report: DriveReport) -> Samples | None:
-    """A scene's messages of a kind; None where there are none that can be used. ``columns`` are names, or (name, place)
-    for one number of a list. Raises ConversionError for a damaged file. Messages that cannot be used are counted."""
+    """A scene's messages of a kind; None without usable ones. ``columns`` are names, or (name, index) for one number of
+    a list. Raises ConversionError for a damaged file. Unusable messages are counted."""
     path = root / "can_bus" / f"{scene}_{message}.json"
     if not re.fullmatch(r"[\w-]+", scene, re.ASCII) or not path.is_file():
         return None
@@ -74,7 +74,7 @@ def read_messages(root: Path, scene: str, message: str, columns: tuple, report: 
 
 
 def _in_order(stamps: np.ndarray, values: np.ndarray, message: str, report: DriveReport) -> Samples | None:
-    """Sorted by stamp, without numbers that are not finite and stamps that repeat; None for nothing."""
+    """Sorted by stamp, without non-finite numbers and repeated stamps; None if empty."""
     finite = np.isfinite(values).all(axis=1)
     report.leave_out(f"CAN message {message} with a number that is not finite", int((~finite).sum()))
     unique, first = np.unique(stamps[finite], return_index=True)
@@ -88,7 +88,7 @@ def read_motion(root: Path, scene: str, report: DriveReport) -> Samples | None:
 
 
 def read_control(root: Path, scene: str, ratio: float, max_steer_rad: float, report: DriveReport) -> Signal | None:
-    """Steer, throttle and brake at the stamps of the steering, 100 Hz; None where the scene lacks one of them. Raises
+    """Steer, throttle and brake at the stamps of the steering, 100 Hz; None if the scene lacks one of them. Raises
     ConversionError for a damaged file."""
     steering = read_messages(root, scene, "steeranglefeedback", ("value",), report)
     throttle = _pedal(read_messages(root, scene, "zoe_veh_info", ("pedal_cc",), report), (0.0, _THROTTLE_FULL))
@@ -115,7 +115,7 @@ def _pedal(samples: Samples | None, ends: tuple[float, float]) -> Samples | None
 
 
 def _latest(samples: Samples, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The newest value at or before each time, and whether it is young enough: (n,) both."""
+    """The newest value at or before each time, and whether it is recent enough: (n,) both."""
     stamps, values = samples
     newest = np.searchsorted(stamps, times, "right") - 1
     found = np.maximum(newest, 0)
@@ -139,7 +139,7 @@ def steering_ratio(root: str, scenes: tuple[str, ...], wheelbase_m: float = WHEE
         return SteeringRatio(USUAL_RATIO, False, f"{len(wheel)} samples above {_FAST_MPS:g} m/s in the log: {usual}")
     if np.sqrt(np.mean(wheel**2)) < _MIN_FIT_SPREAD_RAD:
         return SteeringRatio(USUAL_RATIO, False, f"the log drives too straight to fit the steering ratio: {usual}")
-    # The steering wheel's angle is far less noisy than the yaw rate, so it is the one regressed on.
+    # The steering wheel's angle is far less noisy than the yaw rate, so it is the regressor.
     slope = float(wheel @ road / (wheel @ wheel))
     if not 1.0 / PLAUSIBLE_RATIOS[1] <= slope <= 1.0 / PLAUSIBLE_RATIOS[0]:
         return SteeringRatio(USUAL_RATIO, False, f"the log's steering fits no plausible ratio: {usual}")
@@ -147,7 +147,7 @@ def steering_ratio(root: str, scenes: tuple[str, ...], wheelbase_m: float = WHEE
 
 
 def _angles_of_scene(root: Path, scene: str, wheelbase_m: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Angles of the steering wheel and of the road wheels [rad] while the car was fast enough."""
+    """Angles of the steering wheel and of the road wheels [rad] while the car is fast enough."""
     try:
         steering = read_messages(root, scene, "steeranglefeedback", ("value",), DriveReport(scene))
         motion = read_motion(root, scene, DriveReport(scene))

@@ -1,7 +1,7 @@
-"""Which pictures belong to which scene, in arrays: the full dataset has 2.6 million rows of sample_data.
+"""Maps pictures to scenes with arrays: the full dataset has 2.6 million rows of sample_data.
 
-Rows of other sensors than the cameras asked for are passed over while they are read. A kept row takes about 150 bytes
-with the name of its file.
+Rows of sensors other than the requested cameras are skipped while reading. A kept row takes about 150 bytes with its
+file name.
 """
 
 from array import array
@@ -30,7 +30,7 @@ def read_scenes(folder: Path) -> dict[str, Scene]:
 
 
 def read_logs(folder: Path) -> dict[bytes, dict]:
-    """By a log's token what the dataset tells about it. Raises ConversionError."""
+    """The dataset's row of each log, by token. Raises ConversionError."""
     table = Table(folder, "log")
     return {
         table.token(row, "token"): {"log": table.text(row, "logfile"), "location": table.text(row, "location")}
@@ -39,8 +39,8 @@ def read_logs(folder: Path) -> dict[bytes, dict]:
 
 
 def read_cameras(folder: Path) -> dict[bytes, str]:
-    """The cameras' channels (CAM_FRONT, ..., or what somebody's own set in this format calls them) by the token of
-    their sensor. Raises ConversionError."""
+    """The cameras' channels (CAM_FRONT, ..., or the names in a custom set of this format) by the token of their sensor.
+    Raises ConversionError."""
     table = Table(folder, "sensor")
     sensors = [(table.token(row, "token"), table.text(row, "channel"), row.get("modality")) for row in table]
     return {token: channel for token, channel, modality in sensors if modality == "camera"}
@@ -59,8 +59,8 @@ class PictureIndex:
         self._read()
 
     def chain(self, scene: str, camera: int) -> tuple[list[int], int]:
-        """A camera's rows in a scene along their links, forward and back from the earliest; and how many rows of the
-        scene that does not reach, because a link is broken."""
+        """A camera's rows in a scene along their links, forward and back from the earliest; and the number of the
+        scene's rows not reached, because a link is broken."""
         group = self._group(scene, camera)
         first, end = np.searchsorted(self._sorted_groups, [group, group + 1])
         left = set(self._by_group[first:end].tolist())
@@ -80,7 +80,7 @@ class PictureIndex:
 
     @staticmethod
     def _walk(row: int, links: np.ndarray, left: set[int]) -> list[int]:
-        """The rows from one on along the links, taken out of ``left``, which also ends a ring of links."""
+        """The rows along the links from a row on, removed from ``left``, which also ends a ring of links."""
         rows = []
         while row in left:
             left.remove(row)
@@ -127,7 +127,7 @@ class PictureIndex:
         self._previous[found[found >= 0]] = rows[found >= 0]
 
     def _read_calibrated_sensors(self) -> dict[str, int]:
-        """Number of the camera among those asked for by the token of its calibration in a log."""
+        """Index of the requested camera, by the token of its calibration in a log."""
         cameras = read_cameras(self.folder)
         missing = set(self.cameras) - set(cameras.values())
         if missing:
@@ -150,7 +150,7 @@ class PictureIndex:
 
 
 class TokenFinder:
-    """Finds tokens among many, by halving a sorted array: a dictionary of them would take ten times the memory."""
+    """Finds tokens by binary search in a sorted array: a dictionary would take ten times the memory."""
 
     def __init__(self, tokens: np.ndarray):
         """``tokens`` S16 (n,)."""
@@ -158,7 +158,7 @@ class TokenFinder:
         self._sorted = tokens[self._order]
 
     def __call__(self, wanted: np.ndarray) -> np.ndarray:
-        """The place of each of ``wanted`` S16 (m,): int64 (m,), -1 where it is not there."""
+        """The index of each of ``wanted`` S16 (m,): int64 (m,), -1 where missing."""
         if not len(self._sorted):
             return np.full(len(wanted), -1, np.int64)
         place = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
@@ -166,7 +166,7 @@ class TokenFinder:
 
 
 def token_array(tokens: bytes | bytearray) -> np.ndarray:
-    """S16 (n,) of n tokens' bytes in a row."""
+    """S16 (n,) from n tokens' concatenated bytes."""
     return np.frombuffer(tokens, f"S{TOKEN_BYTES}")
 
 
@@ -179,8 +179,8 @@ def _index_or_error(folder: str, cameras: tuple[str, ...]) -> PictureIndex | Con
 
 
 def picture_index(folder: str, cameras: tuple[str, ...]) -> PictureIndex:
-    """The index of a version's folder, read once per process, as every scene needs it; so is what is wrong with it.
-    Raises ConversionError for damaged tables."""
+    """The index of a version's folder, read once per process, as every scene needs it; errors are kept as well. Raises
+    ConversionError for damaged tables."""
     index = _index_or_error(folder, cameras)
     if isinstance(index, ConversionError):
         raise ConversionError(str(index))

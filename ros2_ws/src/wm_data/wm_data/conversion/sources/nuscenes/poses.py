@@ -1,4 +1,4 @@
-"""Speed and yaw rate from the table ego_pose: where the car was when each picture was taken."""
+"""Speed and yaw rate from the table ego_pose: the car's pose at each picture."""
 
 from functools import lru_cache
 from itertools import islice
@@ -14,13 +14,13 @@ from wm_data.conversion.sources.nuscenes.index import TokenFinder, picture_index
 from wm_data.conversion.sources.nuscenes.tables import Table
 from wm_data.errors import ConversionError
 
-MAX_STEP_S = 0.5  # [s] poses further apart say nothing about the speed at either, unless pictures are as far apart
+MAX_STEP_S = 0.5  # [s] poses further apart give no speed, unless pictures are as far apart
 _BATCH_ROWS = 4096
 
 
 def read_poses(folder: Path, tokens: np.ndarray) -> np.ndarray:
     """x [m], y [m] and yaw [rad] of the ego poses with the tokens S16 (n,): (n, 3), NaN where the table has none. Reads
-    the table in one pass, of which only these rows are kept. Raises ConversionError for a damaged table."""
+    the table in one pass and keeps only these rows. Raises ConversionError for a damaged table."""
     poses = np.full((len(tokens), 3), np.nan)
     find = TokenFinder(tokens)
     table = Table(folder, "ego_pose")
@@ -56,9 +56,8 @@ def motion_of_poses(stamps_ns: np.ndarray, poses: np.ndarray, period_ns: int) ->
     """Speed along the heading and yaw rate at the stamps (n,) of the poses (n, 3), in the order of driving.
     ``period_ns`` is the usual time between two: keyframes alone are up to 0.6 s apart.
 
-    Differences to the pose before, so that nothing later leaks in; the first pose thus has none. They are the means
-    since then: of a change between two pictures, half shows at the second and all of it at the third.
-    """
+    Differences to the previous pose, so that nothing later is used; the first pose has none. They are the means since
+    then: of a change between two pictures, half shows at the second and all of it at the third."""
     known = np.isfinite(poses).all(axis=1)
     stamps, poses = stamps_ns[known], poses[known]
     seconds = np.diff(stamps) / NS_PER_S

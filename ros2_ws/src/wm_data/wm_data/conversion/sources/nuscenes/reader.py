@@ -1,4 +1,4 @@
-"""Scenes of nuScenes as drives: which there are, their pictures in order, and their numbers."""
+"""Scenes of nuScenes as drives: finding them, their pictures in order, and their signals."""
 
 import math
 from collections.abc import Iterator
@@ -53,8 +53,8 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 @contextmanager
 def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
-    """One scene. Raises ConversionError for damaged tables, and for a scene without pictures, or without the actions
-    asked for."""
+    """One scene. Raises ConversionError for damaged tables, and for a scene without pictures, or without the requested
+    actions."""
     folder = Path(ref.locator["folder"])
     scene = ref.locator["scene"]
     report = DriveReport(ref.name)
@@ -89,12 +89,12 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
 
 
 def _preference(folder: Path) -> tuple[int, str]:
-    """Order in which versions are asked for a scene: mini is a part of trainval."""
+    """Order in which versions are searched for a scene: mini is a part of trainval."""
     return (_PREFERRED.index(folder.name) if folder.name in _PREFERRED else len(_PREFERRED), folder.name)
 
 
 def _camera_names(folder: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """The dataset's channels of cameras named as CAM_BACK_LEFT or back_left; without any, the front camera."""
+    """The dataset's channels of cameras given as CAM_BACK_LEFT or back_left; without any, the front camera."""
     channels = {channel.upper(): channel for channel in sorted(read_cameras(folder).values())}
     there = ", ".join(channels.values())
     if not channels:
@@ -111,7 +111,7 @@ def _camera_names(folder: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _front_camera(channels: list[str], folder: Path) -> str:
-    """The one that nuScenes calls so, the only one, or the only one that has "front" in its name."""
+    """nuScenes's front camera, the only one, or the only one with "front" in its name."""
     front = [channel for channel in channels if "front" in channel.lower()]
     for candidates in ([channel for channel in channels if channel == _FRONT], channels, front):
         if len(candidates) == 1:
@@ -120,7 +120,7 @@ def _front_camera(channels: list[str], folder: Path) -> str:
 
 
 def _existing(index: PictureIndex, scene: str, number: int, camera: str, report: DriveReport) -> list[int]:
-    """A camera's rows in a scene whose files are there. Raises ConversionError where none is."""
+    """A camera's rows in a scene whose files exist. Raises ConversionError where none does."""
     rows, unreachable = index.chain(scene, number)
     report.leave_out(f"picture of {camera} that no other links to", unreachable)
     there = [row for row in rows if _is_inside(index.filename(row)) and (_root(index) / index.filename(row)).is_file()]
@@ -145,7 +145,7 @@ def _root(index: PictureIndex) -> Path:
 
 
 class _CanBus(NamedTuple):
-    """What the CAN bus tells of a scene."""
+    """A scene's data from the CAN bus."""
 
     control: Signal | None = None
     motion: can_bus.Samples | None = None
@@ -155,8 +155,8 @@ class _CanBus(NamedTuple):
 def _signals(
     index: PictureIndex, scene: str, rows: list[int], period_ns: int, options: ConvertOptions, report: DriveReport
 ) -> tuple[Signals, dict]:
-    """Control, speed and yaw rate from the CAN bus where they are there and wanted, else from ego_pose; and the meta.
-    ``rows``: those of the first camera."""
+    """Control, speed and yaw rate from the CAN bus if available and wanted, else from ego_pose; and the meta. ``rows``:
+    those of the first camera."""
     if options.actions == "commanded":
         raise ConversionError("nuScenes has no commanded actions: use --actions applied (CAN bus) or derived")
     found = _CanBus() if options.actions == "derived" else _from_can_bus(index, scene, options, report)
@@ -166,7 +166,7 @@ def _signals(
             f"or use --actions auto or derived"
         )
     meta = {"motion_source": "ego_pose" if found.motion is None else "can_bus.pose"}
-    if found.ratio is not None:  # which is fitted by the wheelbase
+    if found.ratio is not None:  # which is fitted with the wheelbase
         meta["wheelbase_m"] = _wheelbase_m(options)
         meta |= {"steering_ratio": round(found.ratio.value, 4), "steering_ratio_fitted": found.ratio.fitted}
     if found.motion is None:
@@ -207,7 +207,7 @@ def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, repo
 
 
 def _from_poses(index: PictureIndex, rows: list[int], period_ns: int, report: DriveReport) -> tuple[Signal, Signal]:
-    """Speed and yaw rate at the first camera's pictures. Raises ConversionError where there are no poses for it."""
+    """Speed and yaw rate at the first camera's pictures. Raises ConversionError where their poses are missing."""
     poses = picture_poses(str(index.folder), index.cameras)[rows]
     report.leave_out("picture without an ego pose", int(np.isnan(poses).any(axis=1).sum()))
     speed, yaw_rate = motion_of_poses(index.stamps[rows], poses, period_ns)

@@ -1,4 +1,4 @@
-"""The tables of nuScenes: JSON lists of rows, read row by row, as the largest do not fit in memory."""
+"""The tables of nuScenes: JSON lists of rows, read row by row, because the largest do not fit in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def check_tables(folder: Path) -> None:
 
 
 class _Shallow:
-    """A file that may not be nested deeply: ijson would crash the process on what is nested a hundred thousand deep."""
+    """A file with limited nesting: ijson would crash the process at a depth of a hundred thousand."""
 
     def __init__(self, file: BinaryIO, path: Path):
         self._file = file
@@ -38,7 +38,7 @@ class _Shallow:
 
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
-        # Brackets within texts count as well: some, but not as many as would matter.
+        # Brackets within strings count as well, but are too few to matter.
         steps = _STEPS[np.frombuffer(data, np.uint8)]
         depths = np.cumsum(steps, dtype=np.int32)
         if len(depths):
@@ -49,9 +49,9 @@ class _Shallow:
 
 
 class Table:
-    """One table. Iterating gives its rows in order; the methods take a value out of the row given last.
+    """One table. Iterating yields its rows in order; the methods read a value of the latest row.
 
-    All raise ConversionError, which names the file and the row: for a file that is damaged, and for a value that is
+    All raise ConversionError, with the file and the row, for a damaged file, and for a value that is
     missing or of another type.
     """
 
@@ -77,7 +77,7 @@ class Table:
             ) from None
 
     def error(self, text: str) -> ConversionError:
-        """A ConversionError about the row given last."""
+        """A ConversionError about the latest row."""
         return ConversionError(f"row {self._number} of {self.path} {text}")
 
     def text(self, row: dict, column: str) -> str:
@@ -87,7 +87,7 @@ class Table:
         return value
 
     def token(self, row: dict, column: str) -> bytes:
-        """The 16 bytes of a token; zeros for the empty token, which stands for no row."""
+        """The 16 bytes of a token; zeros for the empty token, which means no row."""
         try:
             token = bytes.fromhex(self.text(row, column))
         except ValueError as error:

@@ -5,15 +5,15 @@ from statistics import median
 
 from wm_bundle.times import NS_PER_S
 
-EPOCH_NS = 10_000_000_000  # clocks that differ by more have another beginning
-_LATE_NS = 500_000_000  # no message takes longer from its stamp to the recorder, of all topics that have stamps
-_FRESH_NS = 2_000_000_000  # what was recorded longer ago tells nothing of now: a simulator may have begun anew
+EPOCH_NS = 10_000_000_000  # clocks that differ by more have different epochs
+_LATE_NS = 500_000_000  # longest delay from stamp to recorder, over all topics with stamps
+_FRESH_NS = 2_000_000_000  # older recordings say nothing about now: a simulator may have restarted
 _KEPT = 3
 
 
 def header_ns(message) -> int | None:
-    """Stamp of a message's header [ns], None without a header or where the stamp is zero. Raises AttributeError,
-    TypeError or ValueError where the header is not as that of ROS."""
+    """Stamp of a message's header [ns], None without a header or for a zero stamp. Raises AttributeError, TypeError or
+    ValueError where the header is not a ROS header."""
     header = getattr(message, "header", None)
     if header is None:
         return None
@@ -24,13 +24,14 @@ def header_ns(message) -> int | None:
 
 
 def epochs_differ(offsets: dict[str, list[int]]) -> bool:
-    """Whether topics' stamps begin at different times; ``offsets`` [ns], header minus recording, of some of each."""
+    """Whether topics' stamps have different epochs; ``offsets`` [ns], header minus recording, of some messages of
+    each."""
     usual = [median(several) for several in offsets.values() if several]
     return bool(usual) and max(usual) - min(usual) > EPOCH_NS
 
 
 def apart_note(offsets: dict[str, list[int]]) -> str | None:
-    """A note where some topics' stamps lie much further from the times of recording than others'; None where not."""
+    """A note if some topics' stamps are much further from the recording times than others', else None."""
     usual = sorted((median(several), topic) for topic, several in offsets.items() if several)
     if not usual or usual[-1][0] - usual[0][0] <= _LATE_NS:
         return None
@@ -42,17 +43,16 @@ def apart_note(offsets: dict[str, list[int]]) -> str | None:
 
 
 class Clock:
-    """The stamps that are used: those of headers, or the times of recording.
+    """Selects the stamps: those of headers, or the recording times.
 
-    A message without a stamp, among such that have one, gets its time of recording, moved by how far headers and
-    recording lie apart where these are different clocks. Of topics whose messages came late the one tells it that came
-    least late.
+    A message without a stamp, among others with one, gets its recording time, shifted by the distance between headers
+    and recording where these are different clocks. Where messages were late, the topic with the least delay defines it.
     """
 
     def __init__(self, by_recording: bool, offsets: dict[str, list[int]]):
         """``offsets`` [ns], header minus recording, of each topic's first messages."""
         self.by_recording = by_recording
-        # Of each topic the last ones, of which one may be odd, and when the last was recorded.
+        # The last ones of each topic, of which one may be odd, and when the last was recorded.
         self._offsets = {topic: deque(known[:_KEPT], _KEPT) for topic, known in offsets.items()}
         self._heard_ns: dict[str, int] = {}
 
@@ -71,18 +71,18 @@ class Clock:
         return not self.by_recording and bool(self._offsets[topic])
 
     def _apart_ns(self, log_ns: int) -> int:
-        """How far headers are from the times of recording, beyond what messages take; 0 where nothing tells it."""
+        """Distance of headers from recording times, beyond message delays; 0 where unknown."""
         known = {topic: _newest(several) for topic, several in self._offsets.items() if several}
         fresh = {topic for topic, heard_ns in self._heard_ns.items() if abs(log_ns - heard_ns) < _FRESH_NS}
         apart = [offset for topic, offset in known.items() if topic in fresh or not fresh]
         latest = max(apart, default=0)
-        # A single topic that is late may as well be of a slow camera.
+        # A single late topic may also be a slow camera's.
         enough = EPOCH_NS if len(apart) < 2 and latest < 0 else _LATE_NS
         return latest if abs(latest) > enough else 0
 
 
 def _newest(offsets: deque[int]) -> int:
-    """The last one that is not alone: a single odd one is nothing that others would follow."""
+    """The last one confirmed by another: a single odd one is ignored."""
     for offset in reversed(offsets):
         if sum(abs(offset - other) <= _LATE_NS for other in offsets) > 1:
             return offset

@@ -1,13 +1,13 @@
-"""Commands of every type as (steer, throttle, brake), see controls.py for what these mean.
+"""Commands of every type as (steer, throttle, brake), see controls.py for their definition.
 
-CarlaEgoVehicleControl has them as they are, the steer as a fraction of the vehicle's own largest angle; the hand brake
-is no part of an action. What is commanded in reverse gear, for a speed below zero, or to turn on the spot, is no action
-either: it is skipped together with the pictures taken meanwhile.
+CarlaEgoVehicleControl has them directly, the steer as a fraction of the vehicle's largest angle; the hand brake is not
+part of an action. Commands in reverse gear, for a negative speed, or to turn on the spot are not actions either: they
+are skipped together with the pictures taken meanwhile.
 
-AckermannDrive has the road wheel's angle, positive left, and a wanted speed; its acceleration, where it is not zero,
-is the most that may be used to reach it. Twist has a wanted speed and yaw rate: the angle is that of the kinematic
-bicycle which turns so at this speed, however slow, and at 0 the angle before. For both the pedals are those that
-would bring the measured speed to the wanted one in REACH_S, by the inverse dynamics of controls.py.
+AckermannDrive has the road wheel's angle, positive left, and a target speed; its acceleration, if not zero, is the
+limit for reaching it. Twist has a target speed and yaw rate: the angle is that of the kinematic bicycle that turns this
+way at this speed, however slow, and at 0 the previous angle. For both the pedals are those that would bring the
+measured speed to the target in REACH_S, by the inverse dynamics of controls.py.
 """
 
 import math
@@ -18,13 +18,13 @@ from wm_data.conversion.sources.rosbag.topics import CONTROL, TWIST, TWIST_STAMP
 
 _REVERSE = "in reverse gear"
 _ON_THE_SPOT = "while turning on the spot"
-REACH_S = 1.0  # in which a vehicle is taken to reach a speed that was commanded without an acceleration
+REACH_S = 1.0  # assumed time to reach a speed commanded without an acceleration
 
 
 @dataclass(frozen=True)
 class Command:
-    """``values``: steer, throttle, brake, maybe not finite. ``beyond``: what is commanded that they cannot express, as
-    "in reverse gear"; None where there is nothing of the kind."""
+    """``values``: steer, throttle, brake, possibly not finite. ``beyond``: the part of the command that they cannot
+    express, as "in reverse gear"; None without one."""
 
     values: tuple[float, float, float]
     beyond: str | None = None
@@ -37,7 +37,7 @@ def of_carla(control) -> Command:
 
 
 class CommandReader:
-    """Makes commands of one topic's messages."""
+    """Converts one topic's messages to commands."""
 
     def __init__(self, msgtype: str, max_steer_rad: float, wheelbase_m: float):
         self._msgtype = msgtype
@@ -47,7 +47,7 @@ class CommandReader:
 
     @property
     def needs_speed(self) -> bool:
-        """Whether a command only means something at a measured speed."""
+        """Whether a command depends on the measured speed."""
         return self._msgtype != CONTROL
 
     @property

@@ -1,6 +1,6 @@
-"""Bags that `to_bag` wrote: the episode comes back as it was. See wm_data/to_bag/writing.py for what they hold.
+"""Bags written by `to_bag`: the episode is restored unchanged. Their contents: wm_data/to_bag/writing.py.
 
-Such a bag reads as any other one too, to the same rows; but then nobody knows what the episode's meta said.
+Such a bag can also be read as any other, with the same rows, but without the episode's meta.
 """
 
 import json
@@ -29,7 +29,8 @@ _UNKNOWN = np.full(3, np.nan, np.float32)
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """All bags. Those that `to_bag` wrote are marked as whole episodes, unless other rows or topics are asked for."""
+    """All bags. Those written by `to_bag` are marked as complete episodes, unless other rows or topics are
+    requested."""
     found = find_bags(options)
     if options.rate is not None or options.topics or options.recover or options.actions not in ("auto", "applied"):
         return found
@@ -37,7 +38,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
 
 
 def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
-    """The one episode of a bag that is marked so. Raises ConversionError where it is not complete any more."""
+    """The one episode of a bag that is marked so. Raises ConversionError if it is no longer complete."""
     episode = stored_episode(ref)
     size = (options.image_size, options.image_size)
     as_it_is = not options.cameras and options.crop is None and episode.observations.shape[2:] == size
@@ -45,7 +46,7 @@ def episodes(ref: DriveRef, options: ConvertOptions) -> Iterator[Episode]:
 
 
 def stored_episode(ref: DriveRef) -> Episode:
-    """The episode of such a bag as `to_bag` got it. Raises ConversionError where it is not complete any more."""
+    """The episode of such a bag as given to `to_bag`. Raises ConversionError if it is no longer complete."""
     with open_bag([Path(path) for path in ref.locator["paths"]], DriveReport(ref.name), recover=False) as bag:
         try:
             return _Content(bag).episode()
@@ -58,7 +59,7 @@ def stored_episode(ref: DriveRef) -> Episode:
 
 
 def _is_episode(ref: DriveRef) -> bool:
-    """Whether the bag has the topic of the meta. What cannot be read is left to the reader of all bags."""
+    """Whether the bag has the topic of the meta. Unreadable ones are left to the general bag reader."""
     path = Path(ref.locator["paths"][0])
     try:
         if path.is_dir():
@@ -68,7 +69,7 @@ def _is_episode(ref: DriveRef) -> bool:
             return False
         summary = read_summary(path)
         return summary is not None and any(channel.topic == META_TOPIC for channel in summary.channels.values())
-    except Exception:  # the mcap library raises exceptions of every kind about damaged files
+    except Exception:  # the mcap library raises all kinds of exceptions for damaged files
         return False
 
 
@@ -90,8 +91,8 @@ class _Content:
             self._kept[recorded.topic][stamp_ns] = content
 
     def episode(self) -> Episode:
-        """Raises ConversionError where a part is missing; ValueError and the like where one is not what it should be.
-        Row t has the observation of tick t, and the action, the reward and the end that tick t + 1 tells."""
+        """Raises ConversionError where a part is missing; ValueError and the like for an invalid one. Row t has the
+        observation of tick t, and the action, reward and end reported by tick t + 1."""
         told, has, rows = self._told, self._told["has"], self._told["rows"]
         statuses, results = self._of("status"), self._of("step")
         stamps = sorted(statuses)
@@ -159,7 +160,7 @@ class _Content:
         return np.array(message.data, np.uint8).reshape(height, width, 3).transpose(2, 0, 1)
 
     def _observations(self, stamps: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """(T, C, H, W), zeros where a picture was not sent, and which were (T, K)."""
+        """(T, C, H, W), zeros for pictures not sent, and the mask of sent ones (T, K)."""
         mask = np.array([[stamp in self._kept[topic] for topic in self._cameras] for stamp in stamps])
         if not (mask.all() or self._told["has"]["camera_mask"]):
             raise ConversionError(f"{self._bag.place} is not complete: {int((~mask).sum())} pictures are missing")

@@ -1,4 +1,4 @@
-"""Which bags there are under a path: each is a drive."""
+"""Finds the bags under a path: each is a drive."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     """The bags at ``options.source``, or in its folders at any depth, sorted by name.
 
     A folder with a metadata.yaml is one bag. Without it, the files FOLDER_0.mcap, FOLDER_1.mcap, … of a folder named
-    FOLDER are one bag in pieces, as rosbag2 names them; every other .mcap, .db3 and .bag file is a bag of its own.
+    FOLDER are one bag in pieces, as rosbag2 names them; every other .mcap, .db3 and .bag file is a separate bag.
     Raises ConversionError where there is none.
     """
     source = Path(options.source).expanduser()
@@ -51,7 +51,7 @@ def _bags_below(source: Path) -> list[list[Path]]:
 
 
 def _is_piece(file: Path) -> re.Match | None:
-    """Whether a file is named as rosbag2 names the pieces of a bag: FOLDER_3.mcap in a folder FOLDER."""
+    """Whether a file is named like a rosbag2 piece: FOLDER_3.mcap in a folder FOLDER."""
     return re.fullmatch(re.escape(file.parent.resolve().name) + r"_(\d+)(\.mcap|\.db3)(\.zstd)?", file.name)
 
 
@@ -69,7 +69,7 @@ def _bare_bags(folder: Path, names: list[str]) -> list[list[Path]]:
 
 
 def _name(source: Path, files: list[Path]) -> str:
-    """A drive's name: where it is below the source, without the ending."""
+    """A drive's name: its path below the source, without the suffix."""
     first = files[0]
     path = first
     if _is_piece(first):
@@ -82,7 +82,7 @@ def _name(source: Path, files: list[Path]) -> str:
 
 
 def _without_ending(file: Path) -> str:
-    """A bag's file name without what says how it is stored."""
+    """A bag's file name without its storage suffixes."""
     for ending in (".part", ".active", ".zstd"):
         file = file.with_name(file.name.removesuffix(ending))
     return file.stem

@@ -10,7 +10,7 @@ from wm_bundle import ENCODINGS, ImageError, compressed_encoding
 
 from wm_data.conversion.pictures import CameraView
 
-# OpenCV's own names for what it reads and writes.
+# OpenCV's conversion names.
 _SAME = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
 _HALF_COLOUR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "nv21": cv2.COLOR_YUV2BGR_NV21}
 _CHANNELS_16_BIT = {"mono16": 1, "bgr16": 3, "rgb16": 3, "bgra16": 4, "rgba16": 4} | {
@@ -25,7 +25,7 @@ def load_picture(view: CameraView, message) -> np.ndarray:
     except ImageError:
         raise
     except (AttributeError, TypeError, ValueError, OverflowError, MemoryError, cv2.error) as error:
-        # A bag may define the type otherwise than its name promises, and damaged sizes ask for any amount of memory.
+        # A bag may define the type differently, and damaged sizes may request any amount of memory.
         raise ImageError(f"not a picture that can be decoded ({type(error).__name__})") from error
 
 
@@ -44,7 +44,7 @@ def _load(view: CameraView, message) -> np.ndarray:
 
 
 def _rows(message, rows: int, row_bytes: int) -> np.ndarray:
-    """(rows, row_bytes) uint8 without the padding that ``step`` leaves at the end of each row."""
+    """(rows, row_bytes) uint8 without the padding from ``step`` at the end of each row."""
     if message.height <= 0 or message.width <= 0 or message.step < row_bytes:
         raise ImageError(
             f"image of {message.width}x{message.height} '{message.encoding}' needs a step of at least {row_bytes} "
@@ -58,7 +58,7 @@ def _rows(message, rows: int, row_bytes: int) -> np.ndarray:
 
 
 def _of_half_colour(message, conversion: int) -> np.ndarray:
-    """(height, width, 3) BGR of a picture of brightness and, below it, one of colour at half the size."""
+    """(height, width, 3) BGR from a picture of luminance with half-size colour below it."""
     if message.height % 2 or message.width % 2:
         raise ImageError(
             f"image of {message.width}x{message.height} cannot be '{message.encoding}': expected even sides"

@@ -1,16 +1,16 @@
-"""Whether two cameras publish on one image topic, where their stamps do not tell it."""
+"""Whether two cameras publish on one image topic, where their stamps do not show it."""
 
 from wm_data.errors import ConversionError
 
-_OFTEN = 20  # from so many pictures on it is not an accident
+_OFTEN = 20  # from this many pictures on it is not an accident
 
 
 class OnePublisher:
-    """Looks at the pictures of a topic, and refuses those of two cameras in turns."""
+    """Checks the pictures of a topic, and refuses those of two alternating cameras."""
 
     def __init__(self, topic: str):
         self._topic = topic
-        self._frames: list[str] = []  # in the order in which they came first
+        self._frames: list[str] = []  # in the order of first appearance
         self._last: tuple[int, str, bytes] | None = None
         self._returns = self._twins = 0
 

@@ -25,13 +25,13 @@ from wm_data.conversion.sources.rosbag.topics import Selection, select_topics
 from wm_data.errors import ConversionError
 from wm_data.line import drops, to_and_fro, usual_step_ns
 
-# How far a bag is read before the drive begins, to learn its clocks and the rate of its pictures.
+# How far a bag is read ahead, to determine its clocks and the rate of its pictures.
 _PEEKED_PICTURES = 50
-_PEEKED_BYTES = 16_000_000  # fewer pictures do, down to _ENOUGH, where they are large
+_PEEKED_BYTES = 16_000_000  # fewer pictures suffice, down to _ENOUGH, if they are large
 _ENOUGH = 10
-_UNSTAMPED = 1000  # messages without a stamp, until it is believed that a topic has none
-_MUDDLED = 0.2  # share of pictures whose stamps lead back from which on nothing is made of them
-# Where a bag defines a type otherwise than its name promises.
+_UNSTAMPED = 1000  # messages without a stamp after which a topic is assumed to have none
+_MUDDLED = 0.2  # share of pictures with decreasing stamps above which they are refused
+# Where a bag defines a type differently from its standard definition.
 _NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
 
 
@@ -39,8 +39,8 @@ _NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
 def open_drive(
     ref: DriveRef, options: ConvertOptions, view_of: Callable[[str], CameraView] | None = None
 ) -> Iterator[Drive]:
-    """Open a bag that ``find_drives`` found. ``view_of`` gives a camera's view in place of the options' own. Raises
-    ConversionError where it cannot be read, or has no pictures."""
+    """Open a bag found by ``find_drives``. ``view_of`` replaces the options' camera view. Raises ConversionError where
+    it cannot be read, or has no pictures."""
     report = DriveReport(ref.name)
     with open_bag([Path(path) for path in ref.locator["paths"]], report, options.recover) as bag:
         selection = _selected(bag, options)
@@ -94,7 +94,7 @@ def _pictures(
     clock: Clock,
     report: DriveReport,
 ) -> Iterator[Picture]:
-    """The cameras' pictures as they were recorded; all other messages go to ``telemetry`` on the way."""
+    """The cameras' pictures as recorded; all other messages go to ``telemetry`` in passing."""
     cameras = {topic: index for index, (_, topic) in enumerate(selection.cameras)}
     publishers = {topic: OnePublisher(topic) for topic in cameras}
     statistics = {topic: report.topic(topic, bag.topics[topic].type) for topic in sorted(selection.topics)}
@@ -128,7 +128,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
     camera = selection.cameras[0][1]
     pictures, size = [], 0
     offsets: dict[str, list[int]] = {topic: [] for topic in selection.topics}
-    unstamped: Counter = Counter()  # as nodes with use_sim_time send until the first /clock
+    unstamped: Counter = Counter()  # as sent by nodes with use_sim_time until the first /clock
     for recorded in bag.messages(selection.topics):
         known = offsets[recorded.topic]
         if recorded.topic != camera and (len(known) >= _ENOUGH or unstamped[recorded.topic] >= _UNSTAMPED):
@@ -146,7 +146,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
             size += len(recorded.raw)
             if len(pictures) >= _PEEKED_PICTURES or (size > _PEEKED_BYTES and len(pictures) >= _ENOUGH):
                 break
-    # What could not be read will be counted again by the drive itself.
+    # Unreadable messages will be counted again by the drive itself.
     report.skipped.clear()
     headers = [in_header_ns for in_header_ns, _ in pictures if in_header_ns is not None]
     back = drops(np.array(headers, np.int64))
@@ -178,7 +178,7 @@ def _safe_header_ns(message) -> int | None:
 
 
 def _note_choices(bag: Bag, selection: Selection, report: DriveReport) -> None:
-    """Say which topics are used for what, and which are not."""
+    """Note which topics are used for what, and which are not used."""
     for name, topic in selection.cameras:
         report.note(f"camera {name}: {topic}")
     for kind, topic in sorted(selection.kinds.items()):

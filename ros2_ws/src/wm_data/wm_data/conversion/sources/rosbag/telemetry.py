@@ -1,4 +1,4 @@
-"""The numbers in a bag's messages, put into the drive's signals."""
+"""Converts the numbers in a bag's messages to the drive's signals."""
 
 import math
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from wm_data.conversion.sources.rosbag.topics import Selection
 
 
 class Telemetry:
-    """Takes messages of the selected topics, all but pictures, and fills ``signals``.
+    """Reads messages of the selected topics, except pictures, and fills ``signals``.
 
-    ``beyond`` says, as far as the messages so far tell, what the vehicle does that no action can express, as "in
-    reverse gear"; None where it does nothing of the kind.
+    ``beyond`` is the vehicle's present motion that no action can express, by the messages so far, as "in reverse gear";
+    None without one.
     """
 
     def __init__(self, selection: Selection, commands: CommandReader | None, report: DriveReport):
@@ -43,8 +43,8 @@ class Telemetry:
         }
 
     def take(self, topic: str, message, stamp_ns: int, place: int) -> None:
-        """Take in a message, with its place in the order of recording. Raises AttributeError, TypeError or ValueError
-        where it lacks what its type has."""
+        """Add a message, with its place in the order of recording. Raises AttributeError, TypeError or ValueError where
+        it lacks a field of its type."""
         self._place = place
         for name, source, told_on in self._inputs:
             if told_on == topic:
@@ -56,7 +56,7 @@ class Telemetry:
         applied = of_carla(message.control)
         if self._applied:
             self._add_command(applied, stamp_ns)
-        elif self.signals.control is None:  # derived: a speed without a sign does not tell it
+        elif self.signals.control is None:  # derived: a speed without a sign does not show it
             self.beyond = applied.beyond
 
     def _take_control(self, message, stamp_ns: int) -> None:

@@ -1,4 +1,4 @@
-"""Which topics of a bag are used, and for what: as named by --topics and --cameras, else found by type."""
+"""Selects the topics of a bag: as named by --topics and --cameras, else by type."""
 
 import difflib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ TWIST = "geometry_msgs/msg/Twist"
 TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
-# What is looked for by type besides the vector inputs, in the order of preference.
+# Types searched for besides the vector inputs, in order of preference.
 _TYPES = {
     STATUS.kind: (STATUS.type,),
     "control": (CONTROL, f"{ACKERMANN}Stamped", ACKERMANN, TWIST_STAMPED, TWIST),
@@ -26,14 +26,14 @@ _TYPES = {
     "step_result": ("wm_msgs/msg/StepResult",),
     "expert": (CONTROL,),
 }
-EVENTS = ("collision", "lane_invasion")  # without a message they say that nothing happened
+EVENTS = ("collision", "lane_invasion")  # without messages they mean that nothing happened
 EXPERT_NAME = "expert_control"
 _IMAGE_NAMES = ("image", "image_raw", "image_color", "image_rect", "image_rect_color", "image_mono", "compressed")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The topics that are read. ``cameras``: (name, topic) of each; ``kinds``: topic of each kind that is used;
+    """The topics to read. ``cameras``: (name, topic) of each; ``kinds``: topic of each kind that is used;
     ``inputs``: the source of each vector input; ``actions``: "applied", "commanded" or "derived"."""
 
     cameras: tuple[tuple[str, str], ...]
@@ -47,7 +47,7 @@ class Selection:
 
 
 def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selection:
-    """Choose. Raises ConversionError, naming what there is, where that is impossible or ambiguous."""
+    """Select. Raises ConversionError, with the bag's topics, where that is impossible or ambiguous."""
     named = _named(topics, options)
     cameras = _cameras(topics, named, options)
     find = _Finder(topics, named, cameras[0][1])
@@ -65,7 +65,7 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
         use(kind)
     inputs: dict[str, Source] = {}
     for name, entry in VECTOR_INPUTS.items():
-        # A simulator that sends rewards is recorded as `collect` does it.
+        # A simulator that sends rewards is recorded like in `collect`.
         asked = {source.topic.kind for source in entry.sources} & {*named, *kinds}
         if entry.usual or asked or actions == "derived" or "step_result" not in kinds:
             sources = sorted(entry.sources, key=lambda one: not (one.if_named and one.topic.kind in named))
@@ -80,7 +80,7 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
 
 
 def _types(named: bool = False) -> dict[str, tuple[str, ...]]:
-    """What is looked for by type, by kind; of ``named`` topics more may be accepted."""
+    """Types to search for, by kind; for ``named`` topics more are accepted."""
     return _TYPES | {
         kind: (topic.type, *topic.other_types) if named else (topic.type,) if topic.stamped else ()
         for kind, topic in input_topics().items()
@@ -163,7 +163,7 @@ def _is_picture(topic: Topic) -> bool:
 
 def _camera_topic(name: str, found: dict[str, list[str]], topics: dict[str, Topic]) -> str:
     candidates = found.get(name, [])
-    # A compressed topic beside the raw one shows the same pictures, and not as well.
+    # A compressed topic beside the raw one has the same pictures in lower quality.
     raw = [topic for topic in candidates if not topic.endswith("/compressed")]
     candidates = raw or candidates
     if not candidates:
@@ -177,7 +177,7 @@ def _camera_topic(name: str, found: dict[str, list[str]], topics: dict[str, Topi
 
 
 def _default_camera(found: dict[str, list[str]], there: list[Topic], topics: dict[str, Topic]) -> str:
-    """The only camera, else the one that looks ahead."""
+    """The only camera, else the front camera."""
     if not found:
         raise ConversionError(
             f"the bag has no pictures, expected a topic with messages of type {' or '.join(IMAGES)}; it has "
@@ -221,12 +221,12 @@ class _Finder:
             return False
         if wanted == CONTROL:
             return (name == EXPERT_NAME) == (kind == "expert")
-        if wanted in (TWIST, TWIST_STAMPED):  # may as well be a measured velocity
+        if wanted in (TWIST, TWIST_STAMPED):  # may also be a measured velocity
             return "cmd" in name or "command" in name
         return True
 
     def _narrowed(self, candidates: list[str]) -> list[str]:
-        """Of several the one of the camera's own vehicle; commands by hand are only in force when switched to."""
+        """Of several, the one of the camera's own vehicle; manual commands are only in force when switched on."""
         for better in (
             [topic for topic in candidates if topic.startswith(self._vehicle)],
             [topic for topic in candidates if not topic.endswith("_manual")],

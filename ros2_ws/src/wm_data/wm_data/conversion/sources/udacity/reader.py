@@ -1,7 +1,7 @@
-"""Recordings of Udacity's self-driving car simulator: driving_log.csv beside a folder IMG of pictures.
+"""Recordings of Udacity's self-driving car simulator: driving_log.csv next to a folder IMG of pictures.
 
-The table has no line with names. Its pictures are named by where they lay on the machine that recorded them, with the
-time in their names; steering is a share of 25 degrees, positive right, and the speed is in miles per hour, no sign.
+The table has no header line. Its pictures have the paths of the recording machine, with the time in their names;
+steering is a share of 25 degrees, positive right, and the speed is in miles per hour, without a sign.
 """
 
 import re
@@ -32,8 +32,8 @@ _STANDING_MPH = 1.0
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """One for each driving_log.csv at or below the source, in the order of their paths. Raises ConversionError where
-    there is none."""
+    """One per driving_log.csv at or below the source, in the order of their paths. Raises ConversionError where there
+    is none."""
     source = Path(options.source).expanduser()
     with readable(source):
         found = [source] if source.is_file() else sorted(_tables_below(source))
@@ -77,10 +77,10 @@ def _rows(file: Path, max_steer_deg: float) -> Iterator[Row]:
 
 def _told_rows(file: Path, place: Place, max_steer_deg: float) -> Iterator[Row]:
     first = re.split("[,;\t]", next(lines(file, place), ""), maxsplit=1)[0].strip(' "').lower()
-    header = list(HEADER) if first.endswith(PICTURE_ENDINGS) else None  # Udacity's own data set has the names
+    header = list(HEADER) if first.endswith(PICTURE_ENDINGS) else None  # Udacity's own data set has a header
     reverse = _ReverseGear()
     for cells in csv_rows(file, place, header):
-        if "brake" not in cells and "reverse" in cells:  # some who give the columns names call it so
+        if "brake" not in cells and "reverse" in cells:  # some headers have this name
             cells["brake"] = cells["reverse"]
         missing = [name for name in HEADER if name not in cells]
         if missing:
@@ -100,19 +100,18 @@ def _told_rows(file: Path, place: Place, max_steer_deg: float) -> Iterator[Row]:
 
 
 def _beside(folder: Path, told: str) -> str:
-    """Where a picture lies relative to the table, whose name tells where it lay when it was recorded."""
+    """A picture's path relative to the table, from its path on the recording machine."""
     name = told.strip().replace("\\", "/").rsplit("/", 1)[-1]
     return f"{PICTURES}/{name}" if name and (folder / PICTURES).is_dir() else name
 
 
 class _ReverseGear:
-    """Whether the car is in reverse gear: slow, it is driven backwards by the brake, and nothing in the log says so."""
+    """Whether the car is in reverse gear: at low speed the brake drives backwards, which the log does not record."""
 
     def __init__(self):
         self._reversing = False
 
     def __call__(self, mph: float, throttle: float, brake: float) -> bool:
-        """Take in the next sample."""
         if brake > 0.0:
             self._reversing = self._reversing or mph < _REVERSING_MPH
         elif mph < _STANDING_MPH or throttle > 0.0:

@@ -17,12 +17,12 @@ _MAP |= {16: "road_edge", 17: "stop_sign", 18: "crosswalk", 19: "speed_bump", 20
 
 
 def is_example(payload: bytes) -> bool:
-    """Whether a record is a tf.Example of Waymo Motion, to judge by what it begins with and holds."""
+    """Whether a record is a tf.Example of Waymo Motion, judged by its first bytes and content."""
     return payload.startswith(b"\x0a") and b"state/current/x" in payload
 
 
 def scene_of_example(payload: bytes, place: str) -> Scene:
-    """Read a tf.Example. ``place`` says where it is from, for messages. Raises ConversionError for a damaged one."""
+    """Read a tf.Example. ``place`` is its origin, for messages. Raises ConversionError for a damaged one."""
     tensors = _Tensors(payload, place)
     is_ego = tensors.of("state/is_sdc", 1)[:, 0] == 1
     if is_ego.sum() != 1:
@@ -75,7 +75,7 @@ class _Tensors:
         if feature.HasField("int64_list"):
             values = np.array(feature.int64_list.value, np.int64)
         else:
-            with np.errstate(invalid="ignore"):  # what is not finite is skipped later
+            with np.errstate(invalid="ignore"):  # non-finite values are skipped later
                 values = np.array(feature.float_list.value, np.float64)
         if len(values) % columns:
             raise ConversionError(f"{self._place}: {name} has {len(values)} values, expected a multiple of {columns}")
@@ -88,7 +88,7 @@ class _Tensors:
         return flat.reshape(rows, -1)
 
     def over_time(self, pattern: str, periods: list[str], shape: tuple[int, int]) -> np.ndarray:
-        """``shape`` (rows, T) of the features of all periods, one after the other."""
+        """``shape`` (rows, T) of the features of all periods, concatenated."""
         whole = np.concatenate([self.by_row(pattern.format(period), shape[0]) for period in periods], axis=1)
         if whole.shape != shape:
             raise ConversionError(
@@ -116,7 +116,7 @@ def _map(tensors: _Tensors, place: str, left_out: Counter) -> tuple[dict, dict, 
 
 
 def _lights(tensors: _Tensors, periods: list[str], agents: int, left_out: Counter) -> tuple[dict, ...]:
-    """For each step the lights by state; none where the example has no such features."""
+    """The lights of each step by state; none if the example lacks these features."""
     by_step: list[dict[str, list[tuple[float, float]]]] = []
     for period in periods:
         steps = tensors.by_row(f"state/{period}/x", agents).shape[1]

@@ -1,4 +1,4 @@
-"""The id of the scenario in a record, found by stepping over all that is before it: records have megabytes."""
+"""The id of the scenario in a record, found by skipping everything before it: records have megabytes."""
 
 from typing import BinaryIO
 
@@ -7,12 +7,12 @@ from wm_data.conversion.sources.waymo.schema import SCENARIO_ID_FIELD
 _LONGEST_ID = 100
 _EXAMPLE_KEY = b"scenario/id"
 _HEAD_BYTES = 64  # a tag and a length, and in a tf.Example those around a key, and the key
-_BYTES = 2  # wire type of what has a length
+_BYTES = 2  # wire type of length-delimited fields
 _FIRST = 1 << 3 | _BYTES  # tag of a field 1 with a length
 
 
 def scenario_id(stream: BinaryIO, start: int, length: int) -> str | None:
-    """The scenario id of a Scenario or a tf.Example, the payload from ``start`` on; None where it has none or is
+    """The scenario id of a Scenario or a tf.Example, whose payload begins at ``start``; None where it has none or is
     damaged."""
     end = start + length
     for tag, begin, stop in _fields(stream, start, end):
@@ -24,7 +24,7 @@ def scenario_id(stream: BinaryIO, start: int, length: int) -> str | None:
 
 
 def _id_of_features(stream: BinaryIO, start: int, end: int) -> str | None:
-    """Of a map of features: entries of a key and a value, in any order."""
+    """The id from a map of features: entries of a key and a value, in any order."""
     for _, begin, stop in _fields(stream, start, end):
         parts = {tag: (first, last) for tag, first, last in _fields(stream, begin, stop)}
         key, value = parts.get(_FIRST), parts.get(2 << 3 | _BYTES)
@@ -41,7 +41,7 @@ def _id_of_features(stream: BinaryIO, start: int, end: int) -> str | None:
 
 
 def _fields(stream: BinaryIO, position: int, end: int):
-    """(tag, begin, end) of every field of a message at these places of ``stream``, up to where it is damaged."""
+    """(tag, begin, end) of every field of a message in this range of ``stream``, up to where it is damaged."""
     while position < end:
         stream.seek(position)
         head = stream.read(min(_HEAD_BYTES, end - position))

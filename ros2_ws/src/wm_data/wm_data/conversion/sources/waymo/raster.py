@@ -1,7 +1,7 @@
 """A scenario's bird's-eye view: heading up, the self-driving car three quarters down, as three planes.
 
-Red is the road, green are the other agents, blue is the self-driving car with lights and stop signs; the brightness
-tells the kind. It is drawn larger and averaged down, so that what is smaller than a pixel is seen in part: OpenCV's own
+Red is the road, green the other agents, blue the self-driving car with lights and stop signs; the brightness is the
+kind. It is drawn larger and averaged down, so that parts smaller than a pixel remain visible: OpenCV's own
 anti-aliasing would make a car half a pixel larger on every side.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from wm_data.conversion.sources.waymo.scene import Scene
 
-ACROSS_M = 80.0  # side of what is seen [m]: 60 m ahead, 20 m behind, 40 m to each side
+ACROSS_M = 80.0  # side of the visible area [m]: 60 m ahead, 20 m behind, 40 m to each side
 EGO_DOWN = 0.75  # where the car's centre is, from the top, as a share of the side
 LANE_WIDTH_M = 3.6
 BIKE_LANE_WIDTH_M = 1.5
@@ -25,7 +25,7 @@ AGENTS = {"other": 96, "pedestrian": 144, "cyclist": 192, "vehicle": 255}
 EGO = 255
 SIGNALS = {"unknown": 64, "go": 96, "caution": 144, "stop_sign": 176, "stop": 208}
 
-_DRAWN_PX = 256  # at least; the picture is drawn in a whole multiple of its size
+_DRAWN_PX = 256  # at least; the picture is drawn at an integer multiple of its size
 _SHIFT = 4  # fractional bits of a pixel in OpenCV's coordinates
 _CHUNK = 32  # points of a polyline that are kept or skipped together
 _MIN_SIDE_PX = 1.5  # of an agent: a pedestrian must not vanish
@@ -58,7 +58,7 @@ class BirdsEyeView:
         self._areas = {kind: _Shapes.of(areas) for kind, areas in scene.areas.items()}
 
     def draw(self, step: int) -> np.ndarray:
-        """(3, size, size) uint8: road, agents, own car and lights at ``step``, where the own car must be valid."""
+        """(3, size, size) uint8: road, agents, own car and lights at ``step``, at which the own car must be valid."""
         agents, ego = self._scene.agents, self._scene.ego
         frame = _Frame(agents.positions[ego, step], agents.headings[ego, step], self._drawn)
         planes = np.zeros((3, self._drawn, self._drawn), np.uint8)
@@ -123,7 +123,7 @@ class BirdsEyeView:
 class _Frame:
     def __init__(self, position: np.ndarray, heading: float, size: int):
         cosine, sine = np.cos(heading), np.sin(heading)
-        # Columns grow to the right of the car, rows against its heading.
+        # Columns grow to the right of the car, rows opposite to its heading.
         self._matrix = size / ACROSS_M * np.array([[sine, -cosine], [-cosine, -sine]])  # (2, 2): x, y -> column, row
         self._position = position
         self._origin = np.array([0.5, EGO_DOWN]) * size - 0.5  # the middle of pixel (0, 0) is at (0, 0)
@@ -133,7 +133,7 @@ class _Frame:
         self._reach_m = half_m * np.sqrt(2.0)
 
     def sees(self, points: np.ndarray, radii) -> np.ndarray:
-        """bool (n,): whether circles around ``points`` (n, 2) [m] may reach into the picture."""
+        """bool (n,): whether circles around ``points`` (n, 2) [m] may be visible."""
         return np.hypot(*(points - self._middle).T) <= self._reach_m + radii
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
@@ -142,7 +142,7 @@ class _Frame:
         return np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
 
     def pixels_of(self, shapes: _Shapes) -> list[np.ndarray]:
-        """As ``pixels``, of those shapes that may be seen."""
+        """As ``pixels``, of the shapes that may be visible."""
         seen = np.flatnonzero(self.sees(shapes.centers, shapes.radii + LANE_WIDTH_M))
         if not len(seen):
             return []

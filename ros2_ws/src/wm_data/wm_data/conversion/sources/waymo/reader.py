@@ -1,4 +1,4 @@
-"""Waymo Motion scenarios as drives: one bird's-eye picture and one state of the self-driving car for each step."""
+"""Waymo Motion scenarios as drives: one bird's-eye picture and one state of the self-driving car per step."""
 
 import math
 from collections.abc import Iterator
@@ -29,16 +29,15 @@ from wm_data.line import usual_step_ns
 
 CAMERA = "bev"
 WHEELBASE_PER_LENGTH = 0.57  # of the Jaguar I-Pace: 2.99 m of wheelbase, about 5.29 m long with its sensors
-_READ_AHEAD_BYTES = 1024  # while ids are looked for: most of a record is stepped over
+_READ_AHEAD_BYTES = 1024  # while searching for ids: most of a record is skipped
 
 
 def find_drives(options: ConvertOptions) -> list[DriveRef]:
-    """One for each scenario of a TFRecord file, or of all such files in a folder and those below it.
+    """One per scenario of a TFRecord file, or of all such files in a folder and below it.
 
-    Only framing and scenario ids are read. A damaged file gives the scenarios before the damage, and one drive that
-    cannot be opened and says what is wrong. Raises ConversionError where there is nothing to read, and for options
-    that a bird's-eye view cannot follow.
-    """
+    Only framing and scenario ids are read. A damaged file yields the scenarios before the damage, and one drive that
+    cannot be opened and reports the damage. Raises ConversionError where there is nothing to read, and for options that
+    do not apply to a bird's-eye view."""
     _check_options(options)
     source = Path(options.source).expanduser()
     with readable(source):
@@ -86,7 +85,7 @@ def _files(source: Path) -> list[Path]:
 
 
 def _scenarios(file: Path) -> Iterator[DriveRef]:
-    """Each scenario of a file, and its damage."""
+    """All scenarios of a file, and its damage."""
     path, number = str(file), -1  # one string for all: there may be half a million scenarios
     try:
         with readable(file), open_regular(file, "rb", _READ_AHEAD_BYTES) as stream:
@@ -148,9 +147,8 @@ def _pictures(scene: Scene, view: CameraView) -> Iterator[Picture]:
 def _signals(scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: float, report: DriveReport) -> Signals:
     """Speed along the heading, the yaw rate of the step that ended at each stamp, and controls of each step.
 
-    The controls are made here, not of the yaw rates at the rows: the headings tell exactly how far the car turned in
-    each step. Steps beside an invalid state have none.
-    """
+    The controls are made here, not from the yaw rates at the rows: the headings give exactly how far the car turned in
+    each step. Steps next to an invalid state have none."""
     agents, ego = scene.agents, scene.ego
     valid, stamps_ns, headings = agents.valid[ego], scene.stamps_ns, agents.headings[ego]
     velocities = agents.velocities[ego]
@@ -161,7 +159,7 @@ def _signals(scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: fl
     steps_s = np.diff(stamps_ns) / NS_PER_S
     whole = np.flatnonzero(valid[1:] & valid[:-1] & (steps_s > 0))
     steps_s = steps_s[whole]
-    turned = np.angle(np.exp(1j * (headings[whole + 1] - headings[whole])))  # the shorter way round
+    turned = np.angle(np.exp(1j * (headings[whole + 1] - headings[whole])))  # the shorter way around
     yaw_rates = turned / steps_s
     ends = speeds[whole], speeds[whole + 1]
     controls, held = derived_controls(ends, yaw_rates, steps_s, wheelbase_m, max_steer_rad)
@@ -174,7 +172,7 @@ def _signals(scene: Scene, period_ns: int, wheelbase_m: float, max_steer_rad: fl
 
 
 def _wheelbase_m(scene: Scene) -> float:
-    """From the length of the self-driving car's box; an ordinary one where that makes no sense."""
+    """From the length of the self-driving car's box; a typical one where that is implausible."""
     lengths = scene.agents.sizes[scene.ego, scene.agents.valid[scene.ego], 0]
     wheelbase_m = WHEELBASE_PER_LENGTH * float(np.median(lengths))
     return wheelbase_m if 1.0 < wheelbase_m < 10.0 else USUAL_WHEELBASE_M

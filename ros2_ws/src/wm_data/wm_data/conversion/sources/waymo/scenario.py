@@ -16,7 +16,7 @@ _STATE = ("center_x", "center_y", "length", "width", "heading", "velocity_x", "v
 
 
 def scene_of_scenario(payload: bytes, place: str) -> Scene:
-    """Read a Scenario. ``place`` says where it is from, for messages. Raises ConversionError for what is none."""
+    """Read a Scenario. ``place`` is its origin, for messages. Raises ConversionError if it is not one."""
     scenario = message_class("Scenario")()
     try:
         scenario.ParseFromString(payload)
@@ -78,7 +78,7 @@ def _map(features, left_out: Counter) -> tuple[dict, dict, np.ndarray]:
 
 
 def _points(points, left_out: Counter) -> np.ndarray:
-    """(n, 2) [m] of map points, without those that make no sense."""
+    """(n, 2) [m] of map points, without implausible ones."""
     array = np.array([(point.x, point.y) for point in points], np.float64).reshape(-1, 2)
     return array[parts.are_sensible(array, left_out)]
 

@@ -25,7 +25,7 @@ class Agents:
     kinds: tuple[str, ...]
     """vehicle, pedestrian, cyclist or other, for each agent."""
     valid: np.ndarray
-    """bool (A, T); where it is false, the other arrays mean nothing."""
+    """bool (A, T); where it is false, the other arrays are meaningless."""
     positions: np.ndarray
     """float64 (A, T, 2): x, y of the box's centre [m]."""
     sizes: np.ndarray
@@ -54,18 +54,18 @@ class Scene:
     lights: tuple[dict[str, list[tuple[float, float]]], ...]
     """For each of T steps: stop points [m] by state (stop, caution, go, unknown)."""
     left_out: Counter
-    """How much was skipped because it made no sense, by reason."""
+    """Counts of implausible data that were skipped, by reason."""
 
 
 def sensible_stamps_ns(stamps_s: np.ndarray, place: str) -> np.ndarray:
-    """int64 [ns] of ``stamps_s`` [s]. Raises ConversionError where there are none, and for what is no time."""
+    """int64 [ns] of ``stamps_s`` [s]. Raises ConversionError where there are none, and for invalid times."""
     if not len(stamps_s) or not (np.isfinite(stamps_s) & (np.abs(stamps_s) < _LATEST_S)).all():
         raise ConversionError(f"{place}: {len(stamps_s)} timestamps, expected some, all of them numbers of seconds")
     return np.rint(stamps_s * NS_PER_S).astype(np.int64)
 
 
 def sensible_agents(kinds: tuple[str, ...], valid: np.ndarray, states: np.ndarray, left_out: Counter) -> Agents:
-    """Agents without the states whose numbers make no sense, which are counted. valid bool (A, T); states float64 (A,
+    """Agents without implausible states, which are counted. valid bool (A, T); states float64 (A,
     T, 7): x, y, length, width, heading, velocity along x and y."""
     with np.errstate(invalid="ignore"):
         sensible = (
@@ -83,7 +83,7 @@ def sensible_agents(kinds: tuple[str, ...], valid: np.ndarray, states: np.ndarra
 
 
 def are_sensible(points: np.ndarray, left_out: Counter) -> np.ndarray:
-    """bool (n,): which points (n, 2) [m] of a map make sense; the others are counted."""
+    """bool (n,): which points (n, 2) [m] of a map are plausible; the others are counted."""
     sensible = (np.abs(points) < _FARTHEST_M).all(axis=1)  # false for NaN
     if not sensible.all():
         left_out["map point whose numbers make no sense"] += int((~sensible).sum())
@@ -93,7 +93,7 @@ def are_sensible(points: np.ndarray, left_out: Counter) -> np.ndarray:
 def add_light(
     lights: dict[str, list[tuple[float, float]]], state: float, x: float, y: float, left_out: Counter
 ) -> None:
-    """Add a traffic light at its stop point [m] to those of a step; one without a place is counted."""
+    """Add a traffic light at its stop point [m] to those of a step; one without a position is counted."""
     if abs(x) < _FARTHEST_M and abs(y) < _FARTHEST_M:
         lights.setdefault(LIGHTS.get(state, "unknown"), []).append((x, y))
     else:

@@ -1,7 +1,7 @@
 """The messages of Waymo Motion, as a descriptor made at run time.
 
-Generated _pb2 modules work with one major version of protobuf only; a descriptor works with all. Only the fields that
-are used are named: the parser steps over the others (lidar, camera tokens). Enumerations are read as their numbers.
+Generated _pb2 modules work with one major version of protobuf only; a descriptor works with all. Only the fields in use
+are listed: the parser skips the others (lidar, camera tokens). Enumerations are read as numbers.
 """
 
 from functools import cache
@@ -10,7 +10,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _PACKAGE = "wm_training.waymo_motion"
 
-# message: "type field = number, ..."; a type in brackets repeats; a capital letter begins the name of a message.
+# message: "type field = number, ..."; a type in brackets is repeated; message names begin with a capital letter.
 _MESSAGES = {
     "MapPoint": "double x = 1, double y = 2",
     "LaneCenter": "int32 type = 2, [MapPoint] polyline = 8",
@@ -20,7 +20,7 @@ _MESSAGES = {
     "Crosswalk": "[MapPoint] polygon = 1",
     "SpeedBump": "[MapPoint] polygon = 1",
     "Driveway": "[MapPoint] polygon = 1",
-    # In the original these are a oneof, which reads the same where only one of them is there.
+    # In the original these are a oneof, which reads the same if only one of them is set.
     "MapFeature": "LaneCenter lane = 3, RoadLine road_line = 4, RoadEdge road_edge = 5, StopSign stop_sign = 7, "
     "Crosswalk crosswalk = 8, SpeedBump speed_bump = 9, Driveway driveway = 10",
     "ObjectState": "double center_x = 2, double center_y = 3, float length = 5, float width = 6, "
@@ -34,7 +34,7 @@ _MESSAGES = {
     "FloatList": "[float] value = 1",
     "Int64List": "[int64] value = 1",
     "Feature": "BytesList bytes_list = 1, FloatList float_list = 2, Int64List int64_list = 3",
-    "FeatureEntry": "bytes key = 1, Feature value = 2",  # a map's entry, as it is on the wire
+    "FeatureEntry": "bytes key = 1, Feature value = 2",  # a map's entry, as on the wire
     "Features": "[FeatureEntry] feature = 1",
     "Example": "Features features = 1",
 }
@@ -60,6 +60,6 @@ def file_descriptor() -> descriptor_pb2.FileDescriptorProto:
 @cache
 def message_class(name: str) -> type:
     """The class of a message, as "Scenario" or "Example"."""
-    pool = descriptor_pool.DescriptorPool()  # one of its own: the public one may hold Waymo's own messages
+    pool = descriptor_pool.DescriptorPool()  # a separate one: the default pool may hold Waymo's own messages
     pool.AddSerializedFile(file_descriptor().SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
