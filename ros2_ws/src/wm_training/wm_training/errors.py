@@ -2,16 +2,16 @@
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on, or a checkpoint cannot be used, and why."""
+    """Training cannot continue, or a checkpoint is unusable; the message has the reason."""
 
 
 class CollectError(RuntimeError):
-    """Recording cannot go on, and why."""
+    """Recording cannot continue; the message has the reason."""
 
 
 class ConfigurationError(ValueError):
-    """A configuration that cannot be used: the field, its value and what was expected."""
+    """An invalid configuration: the field, its value and what was expected."""
 
 
 class ExportError(RuntimeError):
-    """A model that is not exported, and why."""
+    """A model cannot be exported; the message has the reason."""

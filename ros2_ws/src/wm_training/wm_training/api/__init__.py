@@ -1,4 +1,4 @@
-"""The public Python API: a trained world model that looks, imagines and decodes, and environments inside of it.
+"""The public Python API: a trained world model that observes, imagines and decodes, and environments inside it.
 
 docs/imagination_for_others.md shows it; everything here can also be imported from ``wm_training`` itself. Importing
 this registers ``WorldModelDriving-v0`` with gymnasium: ``gymnasium.make("wm_training.api:WorldModelDriving-v0", …)``.

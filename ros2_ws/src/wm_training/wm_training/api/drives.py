@@ -1,4 +1,4 @@
-"""N imagined drives side by side: what the environments of gymnasium are made of."""
+"""N parallel imagined drives: the core of the gymnasium environments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,32 +15,32 @@ from wm_training.api.starts import GivenStarts, RecordedStarts, Starts
 from wm_training.imagination.recorded import open_split
 from wm_training.model.open_loop import camera_sheet
 
-VECTOR_DEVIATIONS = 10.0  # the vector's space reaches so many standard deviations from the training's mean
+VECTOR_DEVIATIONS = 10.0  # half-width of the vector's space, in standard deviations of the training data
 
 
 @dataclass(frozen=True)
 class DrivingSettings:
-    """What an imagined drive is. Raises ValueError for bad ones, with the field and the value."""
+    """Settings of imagined drives. Raises ValueError for bad ones, with the field and the value."""
 
     obs_type: Literal["pixels_agent_pos", "pixels", "state"] = "pixels_agent_pos"
-    """Observations, in the words of LeRobot: ``{"pixels": {camera: (H, W, 3) uint8}, "agent_pos": (V,) float32}``,
+    """Observations, in LeRobot's terms: ``{"pixels": {camera: (H, W, 3) uint8}, "agent_pos": (V,) float32}``,
     the pictures alone, or the belief (F,) float32, which needs no decoding."""
     action_type: Literal["steer_longitudinal", "command"] = "steer_longitudinal"
     """Actions: two numbers in [-1, 1], or steer in [-1, 1], throttle and brake in [0, 1]."""
     horizon: int = 50
     """Steps after which a drive is cut off (truncated)."""
     termination: Literal["sample", "threshold"] = "sample"
-    """A drive ends (terminated) at random, with the probability that the model says, or when its probability to go on
-    falls below ``continue_threshold``."""
+    """A drive ends (terminated) at random, with the model's probability, or when its continue probability falls below
+    ``continue_threshold``."""
     continue_threshold: float = 0.5
     sample_latents: bool = True
-    """Each step samples what comes next; False takes the mean, and the same actions lead to the same drive."""
+    """Sample each step; False uses the mean, and the same actions give the same drive."""
     context: int = 5
-    """Rows of a recorded drive that are looked at before imagination begins."""
+    """Rows of a recorded drive observed before imagination begins."""
     split: Literal["train", "val"] = "train"
-    """Which recorded drives to begin from."""
+    """Recorded drives to start from."""
     task: str = "drive"
-    """What the vehicle is to do, in words, for policies that read it."""
+    """The vehicle's task as text, for policies that read it."""
 
     def __post_init__(self):
         for name in ("obs_type", "action_type", "termination", "split"):
@@ -66,7 +66,7 @@ class ImaginedDrives:
     def begin(
         self, which: Sequence[int], randoms: Sequence[np.random.Generator], state: Any = None
     ) -> list[dict[str, Any]]:
-        """Begin the drives ``which`` again, in ``state`` (F,) where it is given. Returns where each begins."""
+        """Restart the drives ``which``, in ``state`` (F,) if given. Returns the start of each."""
         if state is None:
             found, places = self.starts.draw(randoms)
         else:
@@ -116,7 +116,7 @@ class ImaginedDrives:
         return said["rewards"], terminated, truncated, infos
 
     def observations(self, which: Sequence[int]) -> list[Any]:
-        """What the drives ``which`` see, each as one element of ``observation_space``."""
+        """Observations of the drives ``which``, each as one element of ``observation_space``."""
         states = self.states[list(which)]
         if self.settings.obs_type == "state":
             return list(states.cpu().numpy().copy())
@@ -130,7 +130,7 @@ class ImaginedDrives:
         return [{"pixels": cameras, "agent_pos": v} for cameras, v in zip(found, vectors, strict=True)]
 
     def pictures(self) -> list[np.ndarray]:
-        """What each drive looks like, uint8 (H, K·W, 3), the cameras side by side."""
+        """The picture of each drive, uint8 (H, K·W, 3), the cameras side by side."""
         return [camera_sheet(image, columns=self.model.model.cameras) for image in self.model.decode(self.states).cpu()]
 
     @property
@@ -158,9 +158,9 @@ class ImaginedDrives:
 def make_drives(
     model: PretrainedWorldModel, count: int, data_path: str | None, states: Any, settings: dict[str, Any]
 ) -> ImaginedDrives:
-    """Drives from given ``states`` or from episodes; reads the vector inputs out of states where they are shown.
+    """Drives from given ``states`` or from episodes; reads the vector inputs from states where needed.
 
-    Raises ValueError for settings that do not fit, EpisodeError for episodes that cannot be used.
+    Raises ValueError for unsuitable settings, EpisodeError for unusable episodes.
     """
     if count < 1:
         raise ValueError(f"num_envs is {count}, expected at least 1")

@@ -1,4 +1,4 @@
-"""Imagined drives as environments of gymnasium, so that any library for reinforcement learning can train in them."""
+"""Imagined drives as gymnasium environments, for any reinforcement learning library."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from wm_training.api.pretrained import PretrainedWorldModel, load_world_model
 
 ENVIRONMENT_ID = "WorldModelDriving-v0"
 Model = PretrainedWorldModel | str | os.PathLike
-_FRAMES_PER_SECOND = 10.0  # of rendered drives whose episodes did not say their rate
+_FRAMES_PER_SECOND = 10.0  # of rendered drives from episodes without a rate
 
 
 def _loaded(model: Model, device: str) -> PretrainedWorldModel:
@@ -26,7 +26,7 @@ def _metadata(model: PretrainedWorldModel, **more: Any) -> dict[str, Any]:
 
 
 def _start_of(options: dict[str, Any] | None) -> Any:
-    """The state that a reset asks for, None for any. Raises ValueError for unknown options."""
+    """The start state of a reset, None for any. Raises ValueError for unknown options."""
     unknown = set(options or {}) - {"state"}
     if unknown:
         raise ValueError(f"unknown reset option {sorted(unknown)[0]!r}, expected 'state': a state (F,) to begin in")
@@ -36,11 +36,10 @@ def _start_of(options: dict[str, Any] | None) -> Any:
 class ImaginedDriving(gymnasium.Env):
     """One imagined drive.
 
-    It begins at a random moment of a recorded drive, or in one of the given states. The reward is what the model
-    expects of the state reached; a drive is terminated by the model's own continue probability and truncated at the
-    horizon. ``info`` has ``continue``, ``value``, ``disagreement``, the ``command`` and ``is_success`` (true at the
-    end of a drive that was not terminated). ``reset(options={"state": s})`` begins in a state of one's own.
-    """
+    It begins at a random moment of a recorded drive, or in one of the given states. The reward is the model's expected
+    reward of the state reached; a drive is terminated by the model's continue probability and truncated at the horizon.
+    ``info`` has ``continue``, ``value``, ``disagreement``, the ``command`` and ``is_success`` (true at the end of a
+    drive that was not terminated). ``reset(options={"state": s})`` begins in a given state."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": _FRAMES_PER_SECOND}
 
@@ -56,7 +55,7 @@ class ImaginedDriving(gymnasium.Env):
         """``model``: a loaded one or its checkpoint; ``data_path``: folder of episodes to begin from (without it those
         of the training), or ``states`` (M, F); ``settings``: fields of DrivingSettings.
 
-        Raises ValueError, TrainingError and EpisodeError for what does not fit.
+        Raises ValueError, TrainingError and EpisodeError for unsuitable arguments.
         """
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}, expected 'rgb_array' or None")
@@ -66,13 +65,14 @@ class ImaginedDriving(gymnasium.Env):
         self.render_mode = render_mode
         self.observation_space = self.drives.observation_space
         self.action_space = self.drives.action_space
-        # What LeRobot asks environments for.
+        # Attributes that LeRobot expects of environments.
         self.task = self.task_description = self.drives.settings.task
         self._max_episode_steps = self.drives.settings.horizon
         self._going = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin a drive; ``info`` says where: ``episode`` and ``row``, or ``start``, the number of the given state."""
+        """Begin a drive; ``info`` has the start: ``episode`` and ``row``, or ``start``, the number of the given
+        state."""
         super().reset(seed=seed)
         (place,) = self.drives.begin([0], [self.np_random], _start_of(options))
         self._going = True
@@ -89,13 +89,13 @@ class ImaginedDriving(gymnasium.Env):
         return observation, float(rewards[0]), bool(terminated[0]), bool(truncated[0]), infos[0]
 
     def render(self) -> np.ndarray | None:
-        """The decoded picture (H, K·W, 3) uint8 of what the drive has come to, None without a render_mode."""
+        """The decoded picture (H, K·W, 3) uint8 of the drive's present state, None without a render_mode."""
         return self.drives.pictures()[0] if self.render_mode else None
 
 
 class ImaginedDrivingVector(VectorEnv):
-    """N imagined drives in one batch: much faster than N environments. A drive that has ended begins again in the step
-    after (gymnasium's NEXT_STEP), whose action is not used and whose reward is 0."""
+    """N imagined drives in one batch: much faster than N environments. A drive that has ended restarts in the next step
+    (gymnasium's NEXT_STEP), whose action is not used and whose reward is 0."""
 
     metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}
 
@@ -127,8 +127,8 @@ class ImaginedDrivingVector(VectorEnv):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin all drives. Drive i of ``seed`` s is that of ImaginedDriving with seed s + i; a list gives each its
-        own."""
+        """Begin all drives. Drive i of ``seed`` s equals ImaginedDriving with seed s + i; a list gives one seed per
+        drive."""
         seeds = seed
         if seed is None or isinstance(seed, int | np.integer):
             seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]

@@ -12,16 +12,16 @@ from wm_training.model.world_model import WorldModel
 
 
 class Filtered(NamedTuple):
-    """What the model believes after each row of B drives."""
+    """The model's beliefs after each row of B drives."""
 
     states: Tensor
     """(B, T, F)."""
     surprise: Tensor
-    """(B, T): KL(posterior ‖ prior) of each row [nats]; in the first row of a new belief it means nothing."""
+    """(B, T): KL(posterior ‖ prior) of each row [nats]; meaningless in the first row of a new belief."""
 
 
 def normal(seed: int, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Standard normal numbers, drawn on the CPU: the same on every device."""
+    """Standard normal numbers, drawn on the CPU to be the same on every device."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device)
 
 
@@ -32,9 +32,9 @@ def single_action(action: Array, name: str, batch: int, device: torch.device) ->
 
 
 def previous_actions(rows: Rows, actions: Array | None, begins: bool) -> Tensor:
-    """What was done before each row, (B, T, 3). ``begins``: the first row begins a new belief.
+    """The action before each row, (B, T, 3). ``begins``: the first row begins a new belief.
 
-    Raises ValueError when ``actions`` do not fit the rows, and when the commands between rows are not known.
+    Raises ValueError when ``actions`` do not match the rows, and when the commands between rows are unknown.
     """
     batch, steps = rows.image.shape[:2]
     device = rows.image.device
@@ -62,7 +62,7 @@ def previous_actions(rows: Rows, actions: Array | None, begins: bool) -> Tensor:
 def filter_rows(model: WorldModel, rows: Rows, previous: Tensor, start: State | None, seed: int | None) -> Filtered:
     """Follow B drives; ``previous`` (B, T, 3), ``start`` (B, …) or None for the empty belief.
 
-    The latent takes the posterior's mean, or with a ``seed`` samples of it.
+    The latent is the posterior's mean, or with a ``seed`` a sample of it.
     """
     batch, steps = rows.image.shape[:2]
     rssm = model.rssm
@@ -72,7 +72,7 @@ def filter_rows(model: WorldModel, rows: Rows, previous: Tensor, start: State | 
     if seed is not None:
         noise = rssm.latent.prepare(normal(seed, (batch, steps, rssm.latent.size), previous.device))
     if start is None:
-        # As training begins: no command led to the first row.
+        # As in training: no command led to the first row.
         previous = torch.cat([torch.zeros_like(previous[:, :1]), previous[:, 1:]], 1)
         start = rssm.initial(batch, previous.device)
     now, states, surprise = start, [], []

@@ -1,4 +1,4 @@
-"""What the public API takes as an observation, and how it becomes tensors of the model's shapes."""
+"""Observations of the public API, and their conversion to tensors of the model's shapes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ Array = np.ndarray | Tensor
 
 @dataclass(frozen=True)
 class Observations:
-    """Pictures and what belongs to them; numpy arrays or tensors that share their first axes.
+    """Pictures and their vector inputs, actions and masks; numpy arrays or tensors that share their first axes.
 
     No first axis: one picture. (T,): the rows of one drive, or for functions of a single moment (B,): B pictures.
     (B, T): the rows of B drives.
@@ -33,7 +33,7 @@ class Observations:
     previous_action: Array | None = None
     """(…, A): the command applied before the picture, a_{t-1}; the one before the first row is not needed."""
     camera_mask: Array | None = None
-    """(…, K): 1 where the camera's picture is there; None for all."""
+    """(…, K): 1 where the camera's picture is present; None: all are."""
 
     @classmethod
     def of_episode(cls, episode: Episode, rows: slice = slice(None)) -> "Observations":
@@ -57,7 +57,7 @@ class Observations:
 
 
 class Rows(NamedTuple):
-    """Checked observations as the model takes them, on its device."""
+    """Checked observations in the model's format, on its device."""
 
     image: Tensor
     """(B, T, C, H, W) uint8."""
@@ -70,9 +70,9 @@ class Rows(NamedTuple):
 
 
 def rows_of(model: WorldModel, given: Observations | Mapping[str, Any] | Array, moment: bool = False) -> Rows:
-    """Observations as rows. With ``moment`` T is 1 and a single first axis is that of the batch.
+    """Observations as rows. With ``moment`` T is 1 and a single first axis is the batch.
 
-    Raises ValueError for what the model cannot take: what was expected and what was found.
+    Raises ValueError for unsuitable ones, with expected and found.
     """
     observations = _observations(given)
     device = model.vector_mean.device
@@ -107,7 +107,7 @@ def rows_of(model: WorldModel, given: Observations | Mapping[str, Any] | Array, 
 
 
 def finite(value: Tensor, name: str, shape: tuple[int, ...]) -> Tensor:
-    """``value`` as float32. Raises ValueError when it is of another shape or holds NaN or infinity."""
+    """``value`` as float32. Raises ValueError for another shape, and for NaN or infinity."""
     if tuple(value.shape) != shape:
         raise ValueError(f"{name}: found shape {tuple(value.shape)}, expected {shape}")
     value = value.to(torch.float32)
@@ -117,8 +117,8 @@ def finite(value: Tensor, name: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def at_model_size(meta: Mapping[str, Any], size: int, pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """One picture (rows, columns, 3) uint8 RGB of every camera as (C, size, size), cropped and resized as those of the
-    episodes with that ``meta``. Raises ValueError for other pictures than the cameras give."""
+    """One picture (rows, columns, 3) uint8 RGB per camera as (C, size, size), cropped and resized as in the episodes
+    with that ``meta``. Raises ValueError for pictures that do not match the cameras."""
     cameras = cameras_of_meta({"cameras": [], **meta})
     if len(pictures) != len(cameras):
         raise ValueError(f"{len(pictures)} pictures are given, expected one of each camera: {len(cameras)}")

@@ -1,4 +1,4 @@
-"""Who chooses the actions of an imagined drive: given actions, the model's actor, or somebody else's policy."""
+"""Sources of an imagined drive's actions: given actions, the model's actor, or an external policy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def commands(value: Any, name: str, shape: tuple[int, ...], device: torch.device
 
 
 def given_actions(value: Array, rows: int, samples: int, horizon: int, device: torch.device) -> Tensor:
-    """Given actions as (rows·samples, H, 3): (H, ·) for all, (rows, H, ·) of every state, or one for each sample."""
+    """Given actions as (rows·samples, H, 3): (H, ·) for all, (rows, H, ·) per state, or one per sample."""
     axes = getattr(value, "ndim", 0)
     lead = () if axes == 2 else (rows * samples,) if axes == 3 and len(value) == rows * samples else (rows,)
     found = commands(value, "actions", (*lead, horizon), device)
@@ -56,10 +56,9 @@ def actor_policy(model: WorldModel, noise: Tensor | None) -> Callable[[Tensor], 
 def checked_policy(
     policy: Policy, see: Callable[[Tensor, Tensor], Any], previous_action: Tensor
 ) -> Callable[[Tensor], Tensor]:
-    """Somebody's policy as a function from beliefs (M, F) to commands (M, 3).
+    """An external policy as a function from beliefs (M, F) to commands (M, 3).
 
-    ``see`` makes what it is called with out of the belief and the previous command (M, 3), at first
-    ``previous_action``.
+    ``see`` builds its argument from the belief and the previous command (M, 3), which starts as ``previous_action``.
     """
     last = previous_action
 

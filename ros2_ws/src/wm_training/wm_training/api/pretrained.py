@@ -1,8 +1,8 @@
-"""A trained world model for others: look, imagine, decode.
+"""A trained world model for external use: observe, imagine, decode.
 
 Shapes follow the legend of docs/architecture.md. A *state* is a belief: one float32 tensor (…, F), the deterministic
-part first. It can be sliced, stacked and kept like any tensor. Commands are (steer, throttle, brake); wherever actions
-are taken, (steer, longitudinal) will do as well, and both are clipped to their limits.
+part first. It can be sliced, stacked and stored like any tensor. Commands are (steer, throttle, brake); everywhere
+(steer, longitudinal) is accepted as well, and both are clipped to their limits.
 """
 
 import json
@@ -34,9 +34,8 @@ def load_world_model(
 ) -> "PretrainedWorldModel":
     """The world model of a checkpoint, ready to use.
 
-    ``device``: auto (a GPU where there is one), cpu, cuda, cuda:1 …; ``gradients``: let gradients run through to
-    actions and states (never to the model's weights). Raises TrainingError for a checkpoint or device that cannot be
-    used.
+    ``device``: auto (a GPU if available), cpu, cuda, cuda:1 …; ``gradients``: let gradients flow to actions and states
+    (never to the model's weights). Raises TrainingError for an unusable checkpoint or device.
     """
     path = Path(checkpoint).expanduser()
     model, payload = read_world_model(path, choose_device(str(device)))
@@ -44,7 +43,7 @@ def load_world_model(
 
 
 FITTED_AT_ONCE = 8
-"""Windows that ``fit_vector`` looks at together."""
+"""Batch size of ``fit_vector`` [windows]."""
 
 
 class PretrainedWorldModel:
@@ -66,7 +65,7 @@ class PretrainedWorldModel:
         self.step = step
         self.gradients = gradients
         self.readout: VectorReadout | None = None
-        """What ``predict_vector`` uses; ``fit_vector`` makes it."""
+        """Used by ``predict_vector``, made by ``fit_vector``."""
 
     @property
     def config(self):
@@ -75,7 +74,7 @@ class PretrainedWorldModel:
 
     @property
     def device(self) -> torch.device:
-        """Where states, pictures and everything else that is returned lie."""
+        """Device of all returned tensors."""
         return self.model.vector_mean.device
 
     @property
@@ -85,22 +84,22 @@ class PretrainedWorldModel:
 
     @property
     def camera_names(self) -> tuple[str, ...]:
-        """Names of the K cameras, in the order in which they are stacked."""
+        """Names of the K cameras, in stacking order."""
         cameras = self.meta.get("cameras") or []
         told = tuple(str(camera["name"]) for camera in cameras)
         return told if len(told) == self.model.cameras else tuple(f"camera_{k}" for k in range(self.model.cameras))
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the checkpoint file. Raises TrainingError for a model that came from none."""
+        """Hash of the checkpoint file. Raises TrainingError for a model without one."""
         if self.path is None:
             raise TrainingError("the model was not loaded from a checkpoint, so there is no hash of one")
         return sha256_of(self.path)
 
     def prepare(self, *pictures: np.ndarray) -> np.ndarray:
-        """What the cameras send, (rows, columns, 3) uint8 RGB each, as the picture (C, H, W) that the model takes.
+        """The cameras' pictures, (rows, columns, 3) uint8 RGB each, as the model's picture (C, H, W).
 
-        Raises ValueError for other pictures than those of the cameras that the training's episodes name.
+        Raises ValueError for pictures that do not match the cameras of the training's episodes.
         """
         return at_model_size(self.meta, self.config.image_size, pictures)
 
@@ -110,7 +109,7 @@ class PretrainedWorldModel:
         actions: Array | None = None,
         seed: int | None = None,
     ) -> Tensor:
-        """The states (B, F) after looking at all rows of ``observations``; arguments as of ``filter``."""
+        """The states (B, F) after observing all rows of ``observations``; arguments as in ``filter``."""
         return self.filter(observations, actions, seed=seed).states[:, -1]
 
     def filter(
@@ -123,11 +122,10 @@ class PretrainedWorldModel:
         """Follow drives row by row, by the posterior: its mean, or with a ``seed`` samples of it.
 
         ``observations``: ``Observations``, a dictionary with its fields, or the pictures alone, of one moment, (T, …)
-        or (B, T, …). Between rows the model needs to know what was done: ``actions`` (…, T or T - 1, 3), row t the
-        command a_t from o_t to o_{t+1} (the last is not used); without them the observations' ``previous_action``.
-        ``state`` (B, F) goes on with an earlier belief, and then ``previous_action`` is needed for the first row too;
-        without it the belief begins anew. Raises ValueError for what does not fit.
-        """
+        or (B, T, …). Between rows the model needs the actions: ``actions`` (…, T or T - 1, 3), row t the command a_t
+        from o_t to o_{t+1} (the last is not used); without them the observations' ``previous_action``. ``state`` (B, F)
+        continues an earlier belief, and then ``previous_action`` is needed for the first row too; without it a new
+        belief begins. Raises ValueError for unsuitable arguments."""
         rows = rows_of(self.model, observations)
         return self._filter(rows, previous_actions(rows, actions, begins=state is None), state, seed)
 
@@ -139,7 +137,7 @@ class PretrainedWorldModel:
         seed: int | None = None,
     ) -> Tensor:
         """The states (B, F) one moment after ``state`` (B, F): one picture of each drive, (B, …), and the commands
-        (B, 3) that led to it. Raises ValueError for what does not fit."""
+        (B, 3) that led to it. Raises ValueError for unsuitable arguments."""
         rows = rows_of(self.model, observation, moment=True)
         previous = single_action(previous_action, "previous_action", len(rows.image), self.device)
         return self._filter(rows, previous[:, None], state, seed).states[:, -1]
@@ -154,7 +152,7 @@ class PretrainedWorldModel:
         policy_sees: Literal["states", "observations"] = "states",
         previous_action: Array | None = None,
     ) -> dict[str, Tensor]:
-        """Drive on from ``state`` (B, F) without looking, for ``horizon`` H steps (the training's without it).
+        """Imagine a drive from ``state`` (B, F), for ``horizon`` H steps (by default the training's).
 
         ``policy`` is one of
 
@@ -169,12 +167,12 @@ class PretrainedWorldModel:
         returned is sample n from state b:
 
         - ``states`` (M, H + 1, F), the first the given one, ``actions`` (M, H, 3);
-        - ``rewards``, ``continues`` (probability that the drive goes on) and ``values``, each (M, H): entry h is of
+        - ``rewards``, ``continues`` (probability that the drive continues) and ``values``, each (M, H): entry h is of
           the state that action h led to;
         - ``disagreement`` and ``value_disagreement`` (M, H): standard deviation over the members of an ensemble, of
           rewards and values; zeros without one.
 
-        Raises ValueError for what does not fit.
+        Raises ValueError for unsuitable arguments.
         """
         state = self.checked_state(state)
         horizon = self.config.imagination_horizon if horizon is None else horizon
@@ -214,12 +212,11 @@ class PretrainedWorldModel:
             return actor_policy(self.model, noise)(state)
 
     def fit_vector(self, data_path: str | os.PathLike | None = None, rows: int = 3000) -> VectorReadout:
-        """Learn to read the vector inputs out of states, from about ``rows`` rows of recorded drives, in seconds.
+        """Fit a readout of the vector inputs from states, on about ``rows`` rows of recorded drives, in seconds.
 
-        The decoder says pictures only; policies and environments that want speed and the like need this once.
-        ``data_path``: folder of episodes, without it that of the training. Returns the readout with its ``r2`` on
-        drives held out. Raises EpisodeError for episodes that cannot be used.
-        """
+        The decoder returns only pictures; policies and environments that use speed and the like need this once.
+        ``data_path``: folder of episodes, by default that of the training. Returns the readout with its ``r2`` on
+        held-out drives. Raises EpisodeError for unusable episodes."""
         episodes = open_split(data_path or self.config.data_path, self.model, "train").episodes
         windows = spread_windows(episodes, rows)
         states, vectors = [], []
@@ -244,7 +241,7 @@ class PretrainedWorldModel:
         return Observations(self.decode(states), self.predict_vector(states), previous_action)
 
     def checked_state(self, state: Tensor, batch: bool = True) -> Tensor:
-        """States on the device. Raises ValueError when they are no finite (…, F), with ``batch`` (B, F)."""
+        """States on the device. Raises ValueError unless they are finite (…, F), with ``batch`` (B, F)."""
         size = self.config.belief_size
         expected = f"(B, {size})" if batch else f"(…, {size})"
         if not isinstance(state, Tensor):

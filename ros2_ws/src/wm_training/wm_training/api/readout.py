@@ -1,7 +1,7 @@
-"""The vector inputs (speed and others) of an imagined state, which the model's decoder does not say.
+"""Reads the vector inputs (speed and others) from an imagined state; the model's decoder has only pictures.
 
-A belief holds them: they were part of what the model saw, and the reward hangs on them. A linear map that is fitted to
-beliefs of recorded drives reads them out.
+A belief contains them: they were inputs of the model, and the reward depends on them. A linear map fitted to beliefs of
+recorded drives reads them.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-RIDGE = 1e-3  # of the mean square of the inputs: keeps columns that hardly ever move from getting huge weights
+RIDGE = 1e-3  # of the mean square of the inputs: keeps nearly constant columns from getting huge weights
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class VectorReadout:
     weight: Tensor
     """(F + 1, V), the last row the offset."""
     r2: tuple[float, ...]
-    """Share of each number's variance explained on drives it was not fitted to; NaN where it never changes."""
+    """Share of each number's variance explained on held-out drives; NaN where it never changes."""
 
     def __call__(self, beliefs: Tensor) -> Tensor:
         """Vectors (…, V) in physical units of beliefs (…, F)."""

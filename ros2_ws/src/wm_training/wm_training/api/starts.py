@@ -1,4 +1,4 @@
-"""Where imagined drives begin: at moments of recorded drives, or in given states."""
+"""Start states of imagined drives: moments of recorded drives, or given states."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,12 +17,12 @@ class Starts(Protocol):
     """Gives random starts."""
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> tuple[Tensor, list[dict]]:
-        """A state for each generator, (N, F), and where each came from."""
+        """A state for each generator, (N, F), and the origin of each."""
         ...
 
 
 class RecordedStarts:
-    """The rows of recorded drives, each with ``context`` rows looked at, all equally likely."""
+    """The rows of recorded drives, each after ``context`` observed rows, all equally likely."""
 
     def __init__(self, model: PretrainedWorldModel, data: SequenceDataset, context: int):
         """Raises EpisodeError when no drive has ``context`` rows."""
@@ -35,7 +35,7 @@ class RecordedStarts:
         self._ends = np.cumsum([count for _, count in self._drives])
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> tuple[Tensor, list[dict]]:
-        """As in ``Starts``; the names of the episodes and the last rows that were looked at."""
+        """As in ``Starts``; the names of the episodes and the last observed rows."""
         seen, places = [], []
         for random in randoms:
             place = int(random.integers(self._ends[-1]))
@@ -53,7 +53,7 @@ class GivenStarts:
     """Given states (M, F), all equally likely."""
 
     def __init__(self, model: PretrainedWorldModel, states: Tensor | np.ndarray):
-        """Raises ValueError for states that do not fit the model."""
+        """Raises ValueError for states that do not match the model."""
         self._states = model.checked_state(torch.as_tensor(states))
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> tuple[Tensor, list[dict]]:

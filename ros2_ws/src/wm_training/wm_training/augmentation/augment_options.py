@@ -1,4 +1,4 @@
-"""What `augment` can be asked for. Loads no torch."""
+"""Options of `augment`. Does not load torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

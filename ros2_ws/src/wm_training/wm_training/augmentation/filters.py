@@ -16,20 +16,20 @@ import numpy as np
 BLOCK = 10
 """Steps that are judged together."""
 END_BELOW = 0.5
-"""Probability that the drive goes on, below which it ends."""
+"""Continue probability below which the drive ends."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How much recorded drives reach, and how much imagined ones may."""
+    """Measured values of recorded drives, and limits for imagined ones."""
 
     quantile: float
     blocks: int
-    """Recorded blocks that were looked at."""
+    """Number of recorded blocks examined."""
     split: str
-    """Episodes they are of: val, or train where there are none to validate."""
+    """Their split: val, or train without validation episodes."""
     limits: dict[str, float]
-    """Largest mean of a block, by filter; without the disagreements where the model has no ensemble."""
+    """Largest mean of a block, by filter; without disagreements if the model has no ensemble."""
     usual: dict[str, float]
     """Median mean of a recorded block, by filter."""
 
@@ -39,12 +39,12 @@ class Calibration:
 
 
 class Verdict(NamedTuple):
-    """What is kept of one imagined drive."""
+    """The part of an imagined drive to keep."""
 
     rows: int
-    """Rows that are kept, from the first; 0 where the first block is refused."""
+    """Number of rows kept, from the first; 0 if the first block is refused."""
     imagined: int
-    """Rows up to the horizon or to the end that the model gave the drive."""
+    """Rows up to the horizon or to the drive's end according to the model."""
     reason: str
     """Why it ends there: horizon, end (the model's own), or the name of a filter."""
     means: dict[str, float]
@@ -59,16 +59,16 @@ def calibrate(recorded: Mapping[str, np.ndarray], quantile: float, split: str) -
 
 
 def block_means(values: np.ndarray) -> np.ndarray:
-    """Means (m,) over BLOCK steps of values (n,); what is left over at the end is a block of its own where it has half
-    the length, else part of the last one."""
+    """Means (m,) over BLOCK steps of values (n,); the remainder is a separate block if at least half as long, else part
+    of the last one."""
     starts = np.arange(0, max(1, len(values) - BLOCK // 2 + 1), BLOCK)
     return np.add.reduceat(values, starts) / np.diff(starts, append=len(values))
 
 
 def judge(calibration: Calibration, measured: Mapping[str, np.ndarray], continues: np.ndarray) -> Verdict:
-    """What to keep of a drive: ``measured`` (H,) by filter, ``continues`` (H,) the probability that it goes on.
+    """The part of a drive to keep: ``measured`` (H,) by filter, ``continues`` (H,) its continue probability.
 
-    What comes after the end that the model gives it is not judged.
+    Steps after the end according to the model are not judged.
     """
     ends = np.flatnonzero(continues < END_BELOW)
     rows, reason = (int(ends[0]) + 1, "end") if len(ends) else (len(continues), "horizon")

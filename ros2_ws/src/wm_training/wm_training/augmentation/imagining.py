@@ -1,7 +1,7 @@
-"""Imagined drives of recorded episodes: look at a context, drive on, decode, look at that again, and judge.
+"""Imagined drives of recorded episodes: observe a context, imagine, decode, observe the decoded pictures, and judge.
 
-Time as drawn in docs/architecture.md. The belief that has seen the context is that of row 0 of the imagined episode;
-its picture is the model's own of the last row that was seen. Step h leads from row h to row h + 1.
+Time as drawn in docs/architecture.md. The belief after the context is that of row 0 of the imagined episode, whose
+picture is the model's own of the last observed row. Step h leads from row h to row h + 1.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ from wm_training.imagination.recorded import spread_windows
 CALIBRATION_ROWS = 6000
 WINDOWS_AT_ONCE = 16
 NUMBERS_AT_ONCE = 2**25
-"""Numbers of the pictures that are decoded and looked at together, so that several large cameras fit into memory."""
-# Of an episode's meta, what is as true of what was imagined from it.
+"""Pixel values decoded and observed per batch, so that several large cameras fit into memory."""
+# Keys of an episode's meta that also hold for drives imagined from it.
 _KEPT_META = ("action_convention", "cameras", "max_steer_deg", "rate_hz", "reward", "target_speed_mps", "vector")
 
 
 @dataclass(frozen=True)
 class Imagined:
-    """One imagined drive and what was made of it."""
+    """One imagined drive and its result."""
 
     start: int
     """Row of the source where the context begins."""
@@ -55,14 +55,14 @@ class Imaginer:
         vector_range: tuple[np.ndarray, np.ndarray],
         calibration: Calibration,
     ):
-        """``vector_range``: least and most (V,) of the recorded vector inputs, which imagined ones are kept within.
-        The model can ``predict_vector`` already."""
+        """``vector_range``: minimum and maximum (V,) of the recorded vector inputs, to which imagined ones are limited.
+        The model can already ``predict_vector``."""
         self.model, self.options, self.calibration = model, options, calibration
         self._vector_range = [torch.from_numpy(np.asarray(v, np.float32)).to(model.device) for v in vector_range]
 
     @torch.inference_mode()
     def drives(self, episode: Episode, name: str, first_row: int = 0) -> list[Imagined]:
-        """All drives from ``episode``, which begins in ``first_row`` of the file ``name``; none where it is too short.
+        """All drives from ``episode``, which begins in ``first_row`` of the file ``name``; none if it is too short.
 
         Raises TrainingError where the model imagines numbers that are not finite.
         """
@@ -96,7 +96,7 @@ class Imaginer:
         return found
 
     def _contexts(self, episode: Episode, plan: Plan) -> Observations:
-        """The rows (K, context, …) that the model sees."""
+        """The rows (K, context, …) that the model observes."""
         rows = plan.starts[:, None] + np.arange(self.options.context)
         before = np.where(rows[..., None] > 0, episode.actions[np.maximum(rows - 1, 0)], 0.0)
         return Observations(
@@ -109,8 +109,8 @@ class Imaginer:
     def _look_again(
         self, seen: Observations, imagined: dict[str, Tensor], drives: slice
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Decoded pictures (k, H + 1, C, H, W) and vectors (k, H + 1, V) of some drives, and the surprise (k, H) of
-        a model that saw the context and then these instead of what was really there."""
+        """Decoded pictures (k, H + 1, C, H, W) and vectors (k, H + 1, V) of some drives, and the surprise (k, H) of a
+        model that observed the context and then these instead of the real ones."""
         states, actions = imagined["states"][drives], imagined["actions"][drives]
         pictures = self.model.decode(states)
         vectors = self.model.predict_vector(states).clamp(*self._vector_range)
@@ -182,7 +182,7 @@ def calibration_of(
     """Limits from recorded ``episodes``, and the mean absolute error of the actor there against the labels.
 
     The error has the keys steer, throttle and brake; it is None where no row has a label. Raises EpisodeError when the
-    episodes are too short to say anything, TrainingError when the model's numbers are not finite.
+    episodes are too short, TrainingError when the model's numbers are not finite.
     """
     windows = spread_windows(episodes, CALIBRATION_ROWS)
     blocks: dict[str, list[np.ndarray]] = {}

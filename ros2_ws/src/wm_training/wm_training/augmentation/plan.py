@@ -1,4 +1,4 @@
-"""Where the imagined drives of an episode begin, and what drives them: a pure function of episode and options."""
+"""Starts and actions of an episode's imagined drives: a pure function of episode and options."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from wm_training.augmentation.augment_options import AugmentOptions
 from wm_training.augmentation.disturbances import Disturbance, draw_disturbance, with_noise
 
 USUAL_RATE_HZ = 10.0
-"""Rate of episodes that do not name theirs: noise and disturbances need some length."""
+"""Assumed rate of episodes without one, for the duration of noise and disturbances."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,18 @@ class Plan:
     starts: np.ndarray
     """int64 (K,): row of the first observation that the model sees."""
     horizon: int
-    """H': fewer steps than asked for where recorded actions are needed and end before."""
+    """H': fewer steps than requested where recorded actions are needed and end earlier."""
     seed: int
-    """Of what is random in imagination."""
+    """Seed of the imagination."""
     actions: np.ndarray | None = None
     """float32 (K, H', 2): (steer, longitudinal) from the context's last row on; None where the actor drives."""
     disturbances: tuple[Disturbance, ...] | None = None
-    """What happens to the actor's actions, drive by drive."""
+    """Disturbances of the actor's actions, per drive."""
 
 
 def plan_drives(episode: Episode, options: AugmentOptions) -> Plan | None:
-    """The drives from ``episode``; None when it is too short for the context and ``min_rows`` actions from its last
-    row on."""
+    """The drives from ``episode``; None when it is too short for the context and ``min_rows`` actions from its last row
+    on."""
     count, context = options.num_augmentations, options.context
     recorded = options.policy == "noisy-actions"
     # The context's last row has the first action.
@@ -40,7 +40,7 @@ def plan_drives(episode: Episode, options: AugmentOptions) -> Plan | None:
     latest = len(episode) - context - (horizon - 1 if recorded else 0)
     if latest < 0 or horizon < options.min_rows:
         return None
-    # From what was driven, not from its name or its place in the folder: others may come and go.
+    # From the drive's content, not its name or position in the folder, which may change.
     draws = np.random.SeedSequence([options.seed, int(drive_hash(episode), 16)])
     random = np.random.default_rng(draws)
     starts = np.zeros(count, np.int64)

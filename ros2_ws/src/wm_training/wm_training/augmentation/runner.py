@@ -1,8 +1,7 @@
 """Many recorded episodes into one folder of imagined ones: calibration, resuming, manifest.
 
-Every finished episode leaves a record in OUTPUT/.augmentation; the manifest is made of these, so it does not depend on
-how often a run was stopped. What is imagined from an episode depends on nothing but the episode, the model and the
-options.
+Every finished episode leaves a record in OUTPUT/.augmentation; the manifest is built from these, so it does not depend
+on how often a run was stopped. What is imagined from an episode depends only on the episode, the model and the options.
 """
 
 import json
@@ -39,20 +38,20 @@ class Augmentation:
     """One run of `augment`. Use: ``todo = begin()``, ``run(todo, …)``, ``finish()``."""
 
     def __init__(self, model: PretrainedWorldModel, options: AugmentOptions):
-        """``model`` as ``load_world_model`` gives it."""
+        """``model`` as returned by ``load_world_model``."""
         self.model, self.options = model, options
         self.output = options.output
         self.notes: list[str] = []
-        """What somebody who uses the episodes should know."""
+        """Notes for users of the episodes."""
         self.files: list[Path] = []
         """The recorded episodes to augment."""
         self._records = self.output / RECORDS
         self._imaginer: Imaginer | None = None
 
     def begin(self) -> list[Path]:
-        """Look at the data and at what is there already; returns the recorded episodes still to be augmented.
+        """Check the data and the existing output; returns the recorded episodes still to be augmented.
 
-        Raises EpisodeError for unusable episodes, TrainingError for an output folder that cannot be used, OSError.
+        Raises EpisodeError for unusable episodes, TrainingError for an unusable output folder, OSError.
         """
         options = self.options
         folder = Path(options.data_path).expanduser()
@@ -76,9 +75,9 @@ class Augmentation:
         return [file for file in self.files if not self._is_done(file)]
 
     def calibrate(self) -> Calibration:
-        """Learn what recorded drives look like: limits of the filters, the vector readout, the actor's error.
+        """Calibrate on recorded drives: limits of the filters, the vector readout, the actor's error.
 
-        Computed anew in every run, as it takes seconds; the same data gives the same. Raises EpisodeError.
+        Computed again in every run, as it takes seconds; the same data gives the same result. Raises EpisodeError.
         """
         options, model = self.options, self.model
         folder = Path(options.data_path).expanduser()
@@ -104,8 +103,8 @@ class Augmentation:
         return calibration
 
     def run(self, todo: list[Path], on_record: Progress, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Augment; ``on_record`` gets every episode's record. ``stop`` is asked between episodes; False where it said
-        so. Raises EpisodeError, TrainingError, OSError."""
+        """Augment; ``on_record`` gets every episode's record. ``stop`` is checked between episodes; returns False if it
+        was true. Raises EpisodeError, TrainingError, OSError."""
         for file in todo:
             if stop():
                 return False
@@ -163,7 +162,7 @@ class Augmentation:
         }
 
     def _settle_arguments(self, data_sha256: str) -> None:
-        """Note the options, or compare them with those that the folder was begun with."""
+        """Store the options, or compare them with those stored in the folder."""
         now = {**self.options.decisive(), "checkpoint_sha256": self.model.sha256, "data_sha256": data_sha256}
         noted = self._records / "arguments.json"
         if noted.is_file() and self.options.resume == "none":
@@ -206,11 +205,11 @@ class Augmentation:
 
 
 def totals(drives: list[dict[str, Any]]) -> dict[str, Any]:
-    """How much was imagined and kept, and how much was not, and why.
+    """How much was imagined, kept and rejected, and why.
 
     ``drives`` and ``rows`` that were imagined, ``kept_drives`` and ``kept_rows``; ``rejected_share`` of the drives and
-    ``left_out_share`` of the rows; ``rejected``, ``cut`` and ``ended``, drives by what ended them: rejected ones as a
-    whole, those that were cut, and those that the model let end by itself or that reached the horizon.
+    ``left_out_share`` of the rows; ``rejected``, ``cut`` and ``ended``, drives by the reason of their end: rejected
+    completely, cut, and ended by the model or at the horizon.
     """
     rejected = Counter(drive["reason"] for drive in drives if not drive["file"])
     kept = [drive for drive in drives if drive["file"]]

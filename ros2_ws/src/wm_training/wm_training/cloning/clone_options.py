@@ -1,4 +1,4 @@
-"""What `clone` can be asked for, and what that means for the parts it shares with the world model. Loads no torch."""
+"""Options of `clone`, and the resulting settings of the parts shared with the world model. Does not load torch."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from wm_training.cloning.policy_run import PolicyRun
 from wm_training.configuration.config import WorldModelTrainConfig
 
 WINDOW = 2
-"""Rows that are read side by side: the shortest windows there are."""
+"""Rows read together: the shortest windows possible."""
 VALIDATION_FRAMES = 10_000
-"""Most validation rows looked at after an epoch."""
+"""Maximum validation rows per epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +23,15 @@ class CloneOptions(PolicyRun):
     labels: Literal["expert", "actions"] = "expert"
     """What to imitate: expert_actions where they are known, or the actions that were driven."""
     imagined_path: str = "none"
-    """Folder of imagined episodes, made by `augment`, to train on in addition to the recorded ones; none for none."""
+    """Folder of imagined episodes, made by `augment`, to train on in addition to the recorded ones; none: no such
+    folder."""
     imagined_share: float = 0.5
     """Part of the training rows that is drawn from imagined_path [share]; the number of updates stays as without."""
     previous_action: bool = False
     """Feed the last command as well. Off, because a clone that sees its last command learns to repeat it, which is what
     an expert mostly does: the validation error can fall while the driving gets worse."""
     episodes: int = 0
-    """Take only the first so many training episodes [episodes]; 0 for all. Validation is the same for any number."""
+    """Use only the first N training episodes [episodes]; 0 for all. Validation does not depend on it."""
     name: str = "clone"
     num_epochs: int = 50
     """Length of the training [epochs]; one epoch draws as many rows as the training episodes have, and at least 20
@@ -58,9 +59,10 @@ class CloneOptions(PolicyRun):
         self.config(64)  # its checks are those of the fields that both have
 
     def config(self, image_size: int) -> WorldModelTrainConfig:
-        """Settings for the encoder, the actor, the reader of the data and the optimiser, which are the world model's.
+        """Settings for the encoder, the actor, the reader of the data and the optimiser, which are shared with the
+        world model.
 
-        Raises ConfigurationError for values that it refuses, such as an ``image_size`` [px] that is no power of two.
+        Raises ConfigurationError for invalid values, such as an ``image_size`` [px] that is no power of two.
         """
         theirs = {field.name for field in dataclasses.fields(WorldModelTrainConfig)}
         shared = {name: value for name, value in dataclasses.asdict(self).items() if name in theirs}

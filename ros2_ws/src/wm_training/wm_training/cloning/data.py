@@ -1,4 +1,4 @@
-"""The episodes of a clone: the world model's reader and split, with the labels that were asked for."""
+"""The episodes of a clone: the world model's reader and split, with the requested labels."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ class CloneData:
     def __init__(self, options: CloneOptions):
         """Open them; the pictures' size is that of the first episode.
 
-        Raises EpisodeError for unusable episodes, too few of them, and episodes without the labels or the meta that
-        are needed; ConfigurationError for pictures of a size that the encoder does not take.
+        Raises EpisodeError for unusable episodes, too few of them, and episodes without the required labels or meta;
+        ConfigurationError for pictures of a size that the encoder does not support.
         """
         self.options = options
         files = split_files(Path(options.data_path).expanduser(), options.validation_share, "train")
@@ -43,7 +43,7 @@ class CloneData:
         return self.labelled(self.train.batch(epoch, index))
 
     def labelled(self, batch: Batch) -> Batch:
-        """The batch with what is to be imitated as its ``expert``."""
+        """The batch with the actions to imitate as its ``expert``."""
         if self.options.labels == "expert":
             return batch
         driven = torch.from_numpy(from_command(batch.action.numpy()))
@@ -65,7 +65,7 @@ class CloneData:
         }
 
     def image_spec(self) -> ImageSpec:
-        """The pictures as a policy must be given them."""
+        """The picture format of the policy's input."""
         size = self.config.image_size
         return ImageSpec(size, size, cameras_of_meta(self.train.meta))
 

@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 
 
 class PolicyGraph(nn.Module):
-    """What the file computes; its inputs are those of ``input_names``, in that order."""
+    """The computation of the file; its inputs are ``input_names``, in that order."""
 
     def __init__(self, policy: ClonePolicy):
         super().__init__()
@@ -50,7 +50,7 @@ class PolicyGraph(nn.Module):
 
 
 def write_policy(file: Path, policy: ClonePolicy, data: CloneData, provenance: dict[str, Any]) -> PolicyManifest:
-    """Write ``policy`` (on the CPU, in evaluation mode) to ``file``, completely or not at all; returns its manifest.
+    """Write ``policy`` (on the CPU, in evaluation mode) to ``file``, atomically; returns its manifest.
 
     Raises TrainingError when onnxruntime does not compute what torch does, OSError.
     """
@@ -85,7 +85,7 @@ def weights_hash(module: nn.Module) -> str:
 
 
 def _example(graph: PolicyGraph, data: CloneData) -> dict[str, Tensor]:
-    """One frame of zeros by the names of the inputs: more would be traced in pieces of fixed sizes."""
+    """One frame of zeros by the names of the inputs: more would be traced in parts of fixed sizes."""
     size = data.config.image_size
     every = {
         "image": torch.zeros(1, graph.policy.channels, size, size, dtype=torch.uint8),

@@ -20,7 +20,8 @@ class ClonePolicy(nn.Module):
     """One frame of K cameras, V numbers and perhaps the last command to a distribution over (steer, longitudinal)."""
 
     def __init__(self, config: WorldModelTrainConfig, channels: int, vector_size: int, previous_action: bool):
-        """``channels`` C = 3K of the stacked cameras, ``vector_size`` V; ``previous_action``: the last command is fed.
+        """``channels`` C = 3K of the stacked cameras, ``vector_size`` V; ``previous_action``: the last command is an
+        input.
 
         The embedding has the size of a belief, so that the actor on it is the world model's.
         """
@@ -36,7 +37,7 @@ class ClonePolicy(nn.Module):
 
     def act(self, image: Tensor, vector: Tensor, previous_action: Tensor, camera_mask: Tensor) -> TanhNormal:
         """The distribution (M, 2) for pictures (M, C, H, W) uint8, vectors (M, V) in physical units, the commands
-        (M, 3) applied before and masks (M, K), 1.0 where a camera's picture is there."""
+        (M, 3) applied before and masks (M, K), 1.0 where a camera's picture is present."""
         fed = (vector - self.vector_mean) / self.vector_std
         if self.previous_action:
             fed = torch.cat([fed, previous_action], -1)
@@ -59,10 +60,10 @@ class ClonePolicy(nn.Module):
 
 
 def measures(means: Mapping[str, float]) -> dict[str, float]:
-    """From means of what ``ClonePolicy.forward`` returns: ``loss`` (negative log-likelihood), and for each command
+    """From the means of ``ClonePolicy.forward``'s results: ``loss`` (negative log-likelihood), and for each command
     ``<command>_mae`` and ``<command>_r2``, the share of the labels' variance that is explained.
 
-    The last is missing where all labels are equal. Empty where no row has a label.
+    The last is missing if all labels are equal. Empty where no row has a label.
     """
     weight = means["metric/weight"]
     if not weight > 0.0:
@@ -74,6 +75,6 @@ def measures(means: Mapping[str, float]) -> dict[str, float]:
         )
         found[f"{command}_mae"] = error
         variance = square - label**2
-        if variance > 1e-6:  # below it is the rounding of the two means
+        if variance > 1e-6:  # below it is rounding error of the two means
             found[f"{command}_r2"] = 1.0 - squared / variance
     return found

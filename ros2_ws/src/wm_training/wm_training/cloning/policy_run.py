@@ -1,4 +1,4 @@
-"""What the options of every training of a policy have in common. Loads no torch."""
+"""Options shared by all policy trainings. Does not load torch."""
 
 import dataclasses
 import re
@@ -17,8 +17,8 @@ class PolicyRun(RunOptions):
     FILES: ClassVar[tuple[str, ...]] = ("policy", "checkpoint", "data_path", "imagined_path", "output")
 
     output: str
-    """The policy's file (*.onnx). What is needed to continue, metrics.csv and summary.json go into the folder of the
-    same name that ends with .training, beside it."""
+    """The policy's file (*.onnx). The state for resuming, metrics.csv and summary.json go into the folder of the same
+    name with the suffix .training, next to it."""
     name: str
     """First part of the policy's id; the hash of its weights follows."""
     weight_decay: float = 1e-6
@@ -34,22 +34,22 @@ class PolicyRun(RunOptions):
         self._check("validation_share", 0.0 <= self.validation_share < 1.0, "from 0 to below 1")
 
     def given_away(self) -> dict[str, Any]:
-        """All options, of files only their names: they go into the policy's file."""
+        """All options, with paths reduced to file names: they go into the policy's file."""
         options = dataclasses.asdict(self)
         return options | {name: Path(options[name]).name for name in self.FILES if name in options}
 
     @property
     def onnx_file(self) -> Path:
-        """Where the policy goes."""
+        """Path of the policy file."""
         return Path(self.output).expanduser()
 
     @property
     def folder(self) -> Path:
-        """Where the state of the training goes: beside the policy."""
+        """Folder of the training's state, next to the policy."""
         return self.onnx_file.with_suffix(".training")
 
     def check_output(self) -> None:
-        """Raise TrainingError where something else is in the place of a result, before the work."""
+        """Raise TrainingError if something else occupies the path of a result, before the work."""
         for place, wanted in ((self.onnx_file, Path.is_file), (self.folder, Path.is_dir)):
             if place.exists() and not wanted(place):
                 kind = "file" if wanted is Path.is_file else "folder"

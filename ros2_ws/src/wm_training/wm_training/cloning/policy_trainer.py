@@ -1,4 +1,4 @@
-"""The loop of every training of a policy: it saves, continues where it was stopped, and keeps the best."""
+"""The loop of every training of a policy: it saves, resumes, and keeps the best weights."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from wm_training.training import checkpoints
 BEST, LAST = "best_model.pt", "last.pt"
 SAVE_EVERY_S = 120.0
 CHECK_EVERY = 10
-"""Updates between two looks at the device and the clock."""
+"""Updates between two checks of the device and the clock."""
 
 
 class PolicyTrainer:
@@ -26,18 +26,18 @@ class PolicyTrainer:
     ``total_steps`` and ``validate()``."""
 
     kind = ""
-    """What is trained, for messages."""
+    """Name of the trained thing, for messages."""
     made_from_key = ""
-    """Where last.pt holds what a run must agree on to continue another."""
+    """Key in last.pt of the settings that must match to resume."""
     advice = ""
-    """What to begin anew with when a number is not finite."""
+    """Advice for a restart after a non-finite number."""
     progress_of = ("step", "best", "trained_s")
-    """The attributes that say how far a run is; last.pt holds them."""
+    """The attributes of a run's progress, stored in last.pt."""
     measured = ("step", "validation")
-    """What is kept with the best weights."""
+    """Stored with the best weights."""
 
     trained_s = 0.0
-    """Time of the training so far [s], without what stopped it in between."""
+    """Time of the training so far [s], without interruptions."""
     _stop_requested = False
 
     @property
@@ -78,7 +78,7 @@ class PolicyTrainer:
     def resume(self) -> bool:
         """Continue from last.pt where there is one; returns whether there is.
 
-        Raises TrainingError when it is damaged or of a run with other settings, data, policy or world model.
+        Raises TrainingError when it is damaged or from a run with other settings, data, policy or world model.
         """
         path = self.options.folder / LAST
         saved, wanted = self.saved_settings(), self._made_from()
@@ -101,8 +101,8 @@ class PolicyTrainer:
         return True
 
     def saved_settings(self) -> Mapping[str, Any]:
-        """What the run in the folder was made from, empty where there is none. Raises TrainingError where it is
-        damaged or of another kind."""
+        """The settings of the run in the folder, empty without one. Raises TrainingError where it is damaged or of
+        another kind."""
         path = self.options.folder / LAST
         if not path.is_file():
             return {}
@@ -112,7 +112,7 @@ class PolicyTrainer:
         return saved
 
     def load_best(self) -> dict[str, Any]:
-        """Put the best weights into the policy, on the CPU; returns ``measured`` of them. Raises TrainingError."""
+        """Load the best weights into the policy, on the CPU; returns their ``measured``. Raises TrainingError."""
         path = self.options.folder / BEST
         payload = checkpoints.read_checkpoint(path)
         self.policy.cpu()
@@ -121,11 +121,11 @@ class PolicyTrainer:
         return {name: payload[name] for name in self.measured}
 
     def _made_from(self) -> dict[str, Any]:
-        """What a run must agree on to continue another."""
+        """The settings that must match to resume."""
         return self.options.decisive()
 
     def _updates(self) -> Iterator[Mapping[str, Tensor]]:
-        """Does the updates that are left; yields what each of them found."""
+        """Do the remaining updates; yields the results of each."""
         raise NotImplementedError
 
     def _begin(self, table: Table, progress: TrainingProgress) -> None:
@@ -135,7 +135,7 @@ class PolicyTrainer:
         raise NotImplementedError
 
     def _look(self, table: Table, progress: TrainingProgress, found: Mapping[str, float]) -> None:
-        """Measure, note, keep what is better, save. ``found``: the last update's losses and metrics."""
+        """Validate, record, keep better weights, save. ``found``: the last update's losses and metrics."""
         self._check_finite()
         validation = self.validate()
         self._read_clock()
@@ -151,11 +151,11 @@ class PolicyTrainer:
         progress.pause_over()
 
     def _where(self) -> dict[str, int]:
-        """What is counted besides updates."""
+        """Counters besides updates."""
         return {}
 
     def _noted(self, found: Mapping[str, float]) -> dict[str, float]:
-        """What the table notes of an update."""
+        """The table's values for an update."""
         raise NotImplementedError
 
     def _judge(self, validation: Mapping[str, float]) -> None:
@@ -166,7 +166,7 @@ class PolicyTrainer:
         self.trained_s = time.monotonic() - self._began
 
     def _keep_best(self, settings: Mapping[str, Any], **measured: Any) -> None:
-        """Write the weights as the best ones, with the ``settings`` of the clone that they belong to."""
+        """Write the weights as the best ones, with the ``settings`` of their clone."""
         weights = {"model": self.policy.state_dict(), "settings": dict(settings)}
         checkpoints.write_checkpoint(self.options.folder / BEST, weights | measured)
 
@@ -193,5 +193,5 @@ class PolicyTrainer:
 
 
 def shown(validation: Mapping[str, float]) -> str:
-    """What was measured, as words for a line."""
+    """The measurements as text."""
     return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in validation.items())

@@ -1,4 +1,4 @@
-"""What a training of a policy leaves: the policy's file, and summary.json in its folder."""
+"""The result of a policy training: the policy's file, and summary.json in its folder."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -18,8 +18,8 @@ from wm_training.training.note_run import versions
 def trained(
     trainer: PolicyTrainer, program: str, plan: Callable[[PolicyTrainer], Iterable[str]]
 ) -> dict[str, Any] | None:
-    """Train, or go on with what was stopped; ``plan`` gives lines to print first. Returns what was measured of
-    the best weights, which the policy then has; None where the training was stopped."""
+    """Train or resume; ``plan`` gives lines to print first. Returns the measurements of the best weights, which the
+    policy then has; None if the training was stopped."""
     if trainer.options.resume == "auto":
         trainer.resume()
     for line in (*data_notes(trainer.data.train, trainer.data.val), *plan(trainer)):
@@ -33,9 +33,9 @@ def trained(
 
 
 def write_result(trainer: PolicyTrainer, program: str, best: dict[str, Any], **made_of: Any) -> None:
-    """Write the policy of a trainer with the weights of its ``best`` look, and say so.
+    """Write the policy of a trainer with the weights of its ``best`` validation, and report it.
 
-    ``made_of`` joins what every policy tells of its making. Raises OSError, TrainingError.
+    ``made_of`` is added to the provenance. Raises OSError, TrainingError.
     """
     options = trainer.options
     provenance = {

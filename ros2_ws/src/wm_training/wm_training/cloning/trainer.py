@@ -1,4 +1,4 @@
-"""The training loop of a clone: sample, update, validate, save. A run that was stopped continues where it was."""
+"""The training loop of a clone: sample, update, validate, save. A stopped run can be resumed."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from wm_training.training.loader import Prefetch, Sample
 from wm_training.training.validation import validate
 
 LEAST_UPDATES = 20
-"""Updates in an epoch at least, so that a few episodes are learned as long as it takes."""
+"""Minimum updates per epoch, so that a few episodes are trained on long enough."""
 
 
 class CloneTrainer(PolicyTrainer):
@@ -58,14 +58,14 @@ class CloneTrainer(PolicyTrainer):
         return self.steps_per_epoch * self.options.num_epochs
 
     def sample(self, step: int) -> Sample:
-        """The batch of update ``step`` on the CPU. The noise is what the learner expects; a policy needs none."""
+        """The batch of update ``step`` on the CPU. The learner expects noise; a policy needs none."""
         batch = self.data.batch(*divmod(step, self.steps_per_epoch))
         size, length, cameras = batch.camera_mask.shape
         noise = draw_noise(self.config, size, length, cameras, self.options.seed, step, self.device)
         return Sample(step, batch.channels_last() if self._channels_last else batch, noise)
 
     def validate(self) -> dict[str, float]:
-        """``measures`` on the validation episodes, each of which counts the same; empty where none has labels."""
+        """``measures`` on the validation episodes, with equal weights; empty where none has labels."""
         if not self.data.validates:
             return {}
         return measures(
@@ -101,7 +101,7 @@ class CloneTrainer(PolicyTrainer):
         return {"loss": found["behaviour_cloning"]}
 
     def _judge(self, validation: Mapping[str, float]) -> None:
-        # Without validation episodes the newest policy counts as the best.
+        # Without validation episodes the latest policy counts as the best.
         score = validation.get("loss", -math.inf)
         if score <= self.best:
             self.best = score

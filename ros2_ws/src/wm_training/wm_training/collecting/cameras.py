@@ -1,4 +1,4 @@
-"""The recorder's cameras: topics in, one picture of all cameras for each moment out.
+"""The recorder's cameras: topics in, one picture of all cameras per moment out.
 
 Shapes: K cameras, height and width H, W of the recorded pictures.
 """
@@ -15,11 +15,11 @@ from wm_bundle.pictures.synchroniser import CameraSynchroniser
 from wm_bundle.times import NS_PER_S, ns_of
 
 OnPicture = Callable[[int, np.ndarray, np.ndarray], None]
-"""Takes the stamp [ns], the picture (3 K, H, W) uint8 RGB, and which cameras are in it, (K,) bool."""
+"""Takes the stamp [ns], the picture (3 K, H, W) uint8 RGB, and the mask of its cameras, (K,) bool."""
 
 
 class Cameras:
-    """Subscribes to the cameras of one car and brings their pictures together by stamp, as the planner does."""
+    """Subscribes to the cameras of one car and joins their pictures by stamp, like the planner."""
 
     def __init__(
         self,
@@ -33,14 +33,15 @@ class Cameras:
         on_error: Callable[[Exception], None],
     ):
         """``names`` are the sensor ids below the topic ``prefix``, ``image_size`` [px] what pictures are resized to;
-        ``tolerance_s`` and ``deadline_s`` [s] are the synchroniser's. ``on_error`` takes why a picture is unusable."""
+        ``tolerance_s`` and ``deadline_s`` [s] are the synchroniser's. ``on_error`` gets the reason why a picture is
+        unusable."""
         self._node = node
         self._names = tuple(names)
         self._size = image_size
         self._on_picture, self._on_error = on_picture, on_error
         self._synchroniser = CameraSynchroniser(len(self._names), tolerance_s, deadline_s)
         self._preprocess: list[ImagePreprocessor | None] = [None] * len(self._names)
-        self.topics = [  # a subscription knows what it was remapped to
+        self.topics = [  # a subscription has its remapped name
             node.create_subscription(
                 Image, f"{prefix}/{name}/image", lambda message, index=index: self._on_image(index, message), 10
             ).topic_name
@@ -55,15 +56,15 @@ class Cameras:
         return None if None in self._preprocess else tuple(each.camera for each in self._preprocess)
 
     def unpublished(self) -> list[str]:
-        """Topics that nobody publishes."""
+        """Topics without a publisher."""
         return [topic for topic in self.topics if not self._node.count_publishers(topic)]
 
     def silent(self) -> list[str]:
-        """Topics on which no picture has come."""
+        """Topics on which no picture arrived."""
         return [topic for topic, known in zip(self.topics, self._preprocess, strict=True) if known is None]
 
     def restart(self) -> None:
-        """Forget pictures that wait for others: what comes now is another drive."""
+        """Drop pictures that wait for others: the next ones belong to another drive."""
         self._synchroniser.reset()
         self._deadline.cancel()
 
@@ -101,7 +102,7 @@ class Cameras:
                     picture[3 * index : 3 * index + 3] = self._preprocess[index](
                         image.height, image.width, image.encoding, image.step, image.data
                     )
-        except ValueError as error:  # an exception in a callback would end as a traceback: the caller reports it
+        except ValueError as error:  # an exception in a callback would only print a traceback: the caller reports it
             self._on_error(error)
             return
         self._on_picture(frame.stamp_ns, picture, np.array([image is not None for image in frame.images]))

@@ -13,8 +13,8 @@ class CollectOptions:
     """Record driving episodes from ROS topics."""
 
     episodes: int = 10
-    """Episodes that the folder holds in the end: a total, so that the same call goes on where it was interrupted. Those
-    already there count; 3 there and 5 asked for records 2."""
+    """Total number of episodes in the folder at the end, so that the same call resumes. Existing ones count: with 3
+    there and 5 requested, 2 are recorded."""
     episode_length: int = 500
     """Longest episode [rows]."""
     output_dir: str = "./data/world_model/train"
@@ -34,21 +34,21 @@ class CollectOptions:
     cameras: str = ""
     """Sensor ids of the cameras, separated by commas; empty: all of objects_definition_file, without one rgb_front."""
     objects_definition_file: str = ""
-    """Spawn file that the simulator or CARLA's spawner was started with."""
+    """Spawn file with which the simulator or CARLA's spawner was started."""
     camera_tolerance: float = 0.01
-    """Several cameras: pictures whose stamps differ by no more belong together [s]."""
+    """Several cameras: largest stamp difference of pictures that belong together [s]."""
     camera_deadline: float = 0.5
     """Several cameras: longest wait for the last picture of a moment [s of wall time]."""
     planner_node: str = "wm_planner"
     """Name of the planner's node, where it drives."""
     standstill: float = 5.0
-    """Where the planner drives: an episode ends when the car has stood for so long; 0: it goes on [s]."""
+    """If the planner drives: an episode ends when the car has stood still this long; 0: never [s]."""
     min_rows: int = 10
-    """Episodes shorter than this are thrown away [rows]."""
+    """Episodes shorter than this are discarded [rows]."""
     timeout: float = 30.0
     """Longest time without a complete tick before giving up [s of wall time]."""
     start_timeout: float = 600.0
-    """Where the planner drives: longest wait for its first answer; on TensorRT that takes some minutes once [s]."""
+    """If the planner drives: longest wait for its first answer; TensorRT takes minutes once [s]."""
 
     def __post_init__(self):
         above_0 = (

@@ -1,4 +1,4 @@
-"""Records episode after episode: begins each one, lets a driver answer its ticks, writes its file."""
+"""Records episode after episode: starts each one, lets a driver answer its ticks, writes its file."""
 
 import time
 from collections.abc import Callable
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
     from wm_training.collecting.node import CollectNode
 
-ATTEMPTS = 3  # at an episode that a lost tick cuts, or that ends too early
-_FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # of a long wait, when it is told and how often
-_SETTLE_S = 0.5  # for the rest of a node's topics, once the first was found
+ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
+_FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # first report of a long wait, and the period after that
+_SETTLE_S = 0.5  # to discover a node's other topics, once the first was found
 
 
 class Collector:
@@ -52,8 +52,8 @@ class Collector:
         return [i for i in range(self.options.episodes) if not self.path(i).is_file()]
 
     def plan(self) -> str:
-        """What is there, what is wanted and what will be recorded, in words: a folder's total is easily taken for the
-        number of new ones."""
+        """What exists and what will be recorded, as text: the total in a folder is easily mistaken for the number of
+        new episodes."""
         wanted, missing = self.options.episodes, self.missing()
         there = len(list(self.folder.glob("episode_" + 6 * "[0-9]" + ".npz")))
         if not missing:
@@ -76,8 +76,8 @@ class Collector:
     def wait_for(
         self, condition: Callable[[], bool], what: str | Callable[[], str], timeout_s: float | None = None
     ) -> None:
-        """Spin until ``condition()`` holds; CollectError, which says ``what`` did not come, after ``timeout_s`` or the
-        usual time-out. Of a long wait a line is said now and then."""
+        """Spin until ``condition()`` holds; CollectError, naming ``what`` is missing, after ``timeout_s`` or the
+        default time-out. A long wait is logged at intervals."""
         limit_s = self.options.timeout if timeout_s is None else timeout_s
         begun_s, next_word_s = time.monotonic(), _FIRST_WORD_S
         while not condition():
@@ -96,7 +96,7 @@ class Collector:
             self.spin(0.1)
 
     def connect(self) -> tuple[EpisodeRecorder, Driver]:
-        """Find out what is published, and make the recorder and the driver that fit it."""
+        """Discover the published topics, and create a matching recorder and driver."""
         node, options = self.node, self.options
         self.wait_for(
             lambda: not node.cameras.unpublished(),
@@ -166,9 +166,8 @@ class Collector:
     def record(self, index: int, recorder: EpisodeRecorder, driver: Driver) -> Episode:
         """Record one episode into its file, and return it.
 
-        Where the simulator can be reset, an episode that lost ticks or pictures is driven again, so that the same seed
-        gives the same episode; what the last attempt gave is kept.
-        """
+        If the simulator can be reset, an episode that lost ticks or pictures is driven again, so that the same seed
+        gives the same episode; the last attempt is kept."""
         seed, resettable = self.options.seed + index, self.node.can_reset
         for attempt in range(1, ATTEMPTS + 1):
             recorder.discard()
@@ -177,7 +176,7 @@ class Collector:
                 self._begin_on_track(seed)
                 recorder.meta["seed"] = seed
             episode = self._drive(recorder, driver)
-            # A camera that lacks now and then was late on this machine, and the next attempt has it.
+            # A camera with missing pictures was late on this machine, and the next attempt may have them.
             complete = recorder.gaps == 0 and episode.camera_mask is None and self._all_began_with(episode)
             if not complete and resettable and attempt < ATTEMPTS:
                 continue
@@ -189,15 +188,14 @@ class Collector:
         )
 
     def _all_began_with(self, episode: Episode) -> bool:
-        """Whether what the planner saw since it was restarted began with the episode."""
+        """Whether the episode's first image was the first one that the planner saw since its restart."""
         return self.node.planner is None or self.node.planner.first_answer_ns == episode.stamps_ns[0]
 
     def _stop_the_clock(self) -> None:
-        """Let the simulator stand still between two ticks.
+        """Pause the simulator between two ticks.
 
-        It does so only where it waits for the answer to a tick, and waits for that one second at most: so this comes
-        before the answer, and before anything that takes time. What answers then is of no account.
-        """
+        It pauses only while waiting for the answer to a tick, at most one second: so this must come before the answer,
+        and before anything that takes time. Later answers have no effect."""
         self.node.pause()
         self.wait_for(self.node.stands_still, "the simulator to pause, as /carla/control asks it to")
         self.node.send(Decision(BRAKE))
@@ -205,9 +203,8 @@ class Collector:
     def _begin_on_track(self, seed: int) -> None:
         """Begin an episode on the track of ``seed``, with everything as if just started.
 
-        The simulator stands still meanwhile: so no tick of the old episode is taken for one of the new, and a planner
-        sees the new one's first image first.
-        """
+        The simulator is paused meanwhile: so no tick of the old episode is taken for one of the new, and a planner
+        first sees the new one's first image."""
         self._stop_the_clock()
         reset = self.node.request_reset(seed)
         self.wait_for(reset.done, "the reset service")
@@ -218,13 +215,13 @@ class Collector:
         self.node.play()
 
     def release(self) -> None:
-        """Let a simulator that was made to stand still go on without the recorder."""
+        """Let a paused simulator continue without the recorder."""
         if self.node.can_reset:
             self.node.play()
             self.spin(0.1)
 
     def _drive(self, recorder: EpisodeRecorder, driver: Driver) -> Episode:
-        """Answer ticks until one ends the episode. A simulator that can be reset then stands still."""
+        """Answer ticks until one ends the episode. A simulator that can be reset is then paused."""
         standstill = Standstill(self.options.standstill if self.node.planner else 0.0)
         what = "image, vehicle_status and what else the simulator publishes to come with equal stamps"
         if self.node.planner:

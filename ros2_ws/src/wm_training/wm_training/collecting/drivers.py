@@ -1,4 +1,4 @@
-"""Who drives while episodes are recorded. Plain classes: a tick in, a decision out."""
+"""Drivers for recording episodes. Plain classes: a tick in, a decision out."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -14,8 +14,8 @@ BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 
 @dataclass(frozen=True)
 class Decision:
-    """Answer to one tick. ``manual`` sends it on the manual channel with the override on; ``expert_drives`` says that
-    the autopilot, not this command, is what the vehicle will obey, so that what it does is a label."""
+    """Answer to one tick. ``manual`` sends it on the manual channel with the override on; ``expert_drives``: the
+    vehicle will obey the autopilot, not this command, so that its action is a label."""
 
     command: np.ndarray
     manual: bool = False
@@ -23,7 +23,7 @@ class Decision:
 
 
 class Driver(Protocol):
-    """Drives one episode after another."""
+    """Drives episodes."""
 
     wants_autopilot: bool
 
@@ -37,9 +37,8 @@ class Driver(Protocol):
 class BurstNoise:
     """Disturbances in (steer, longitudinal): quiet stretches, then a constant push for a moment.
 
-    Bursts rather than constant noise: the car leaves the expert's line, and the expert is seen coming back to it.
-    How hard an episode is disturbed is drawn once for it, so that quiet drives are among them.
-    """
+    Bursts rather than constant noise: the car leaves the expert's line, and the recording shows the expert's recovery.
+    The strength is drawn once per episode, so that some drives are quiet."""
 
     def __init__(self, period_s: float, every_s: float, strength: float):
         """``period_s`` [s] between ticks, ``every_s`` [s] between bursts on average, ``strength`` their deviation."""
@@ -67,8 +66,8 @@ class BurstNoise:
 
 
 class Follower:
-    """Sends the command that comes with the tick, disturbed or not: the ``expert``'s, where the simulator publishes it
-    (expert_control), or the one ``planned``; what the expert would do stays the label of its row."""
+    """Sends the command that arrives with the tick, disturbed or not: the ``expert``'s, if the simulator publishes it
+    (expert_control), or the one ``planned``; the expert's action remains the label of its row."""
 
     wants_autopilot = False
 
@@ -91,7 +90,7 @@ class Follower:
 class AutopilotWithBursts:
     """CARLA's autopilot drives; bursts take over through the manual override channel.
 
-    Around a hand-over it is not certain who drove, so only ticks well inside a quiet stretch count as the expert's.
+    Around a hand-over the driver is uncertain, so only ticks well inside a quiet stretch count as the expert's.
     """
 
     wants_autopilot = True
@@ -107,7 +106,7 @@ class AutopilotWithBursts:
             self.noise.begin(seed)
 
     def drive(self, tick: Tick) -> Decision:
-        """A copy of what is applied (it only answers the tick), or the disturbed command during a burst."""
+        """A copy of the applied command (it only answers the tick), or the disturbed command during a burst."""
         push = self.noise.next() if self.noise else None
         if push is not None:
             self.quiet = 0

@@ -29,11 +29,11 @@ from wm_training.collecting.recording import Tick, TickAssembler
 if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
 
-_UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's word for a node that was not announced yet
+_UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's name for an undiscovered node
 
 
 class CollectNode(Node):
-    """Subscribes to one vehicle's topics and hands complete ticks to ``on_tick``."""
+    """Subscribes to one vehicle's topics and passes complete ticks to ``on_tick``."""
 
     def __init__(self, options: "CollectOptions", cameras: Sequence[str]):
         """``cameras`` are the sensor ids."""
@@ -92,7 +92,7 @@ class CollectNode(Node):
             listen(topic.kind, topic.message_class, topic.leaf)
         self._steps = listen("step", StepResult, "step_result")
         self._experts = listen("expert", CarlaEgoVehicleControl, "expert_control")
-        # Events may carry an earlier frame's stamp, so they count for the next complete tick.
+        # Events may carry an earlier frame's stamp, so they are assigned to the next complete tick.
         self.create_subscription(CarlaCollisionEvent, f"{prefix}/collision", lambda m: self._event("collision", 1), 10)
         self.create_subscription(
             CarlaLaneInvasionEvent,
@@ -104,33 +104,33 @@ class CollectNode(Node):
 
     @property
     def has_step_results(self) -> bool:
-        """Whether somebody publishes rewards."""
+        """Whether rewards are published."""
         return self.count_publishers(self._steps.topic_name) > 0
 
     @property
     def has_expert(self) -> bool:
-        """Whether somebody publishes the expert's commands."""
+        """Whether the expert's commands are published."""
         return self.count_publishers(self._experts.topic_name) > 0
 
     @property
     def can_reset(self) -> bool:
-        """Whether the simulator begins episodes when asked to."""
+        """Whether the simulator begins episodes on request."""
         return self._reset.service_is_ready()
 
     def other_drivers(self) -> list[str]:
-        """Names of the nodes that command the car beside this one."""
+        """Names of other nodes that command the car."""
         publishers = self.get_publishers_info_by_topic(self._control.topic_name)
         return sorted({end.node_name for end in publishers} - {self.get_name(), _UNNAMED})
 
     def start(self, with_steps: bool, with_expert: bool) -> None:
-        """Begin assembling ticks out of what is published."""
+        """Begin assembling ticks from the published topics."""
         parts = {"step": with_steps, "expert": with_expert, "planner": self.planner is not None}
         told = {topic.kind for topic in self._topics}
         self._assembler = TickAssembler({"image"} | told | {kind for kind, wanted in parts.items() if wanted})
 
     @property
     def dropped(self) -> int:
-        """Images dropped because a part of their tick never came."""
+        """Images dropped because a part of their tick never arrived."""
         return self._assembler.dropped if self._assembler else 0
 
     def send(self, decision: Decision) -> None:
@@ -139,7 +139,7 @@ class CollectNode(Node):
 
         It carries the last tick's stamp, zero before the first."""
         message = CarlaEgoVehicleControl()
-        # The tick's, by which the simulator knows the answer to an episode's first one from what came before.
+        # The tick's, by which the simulator tells the answer to an episode's first one from earlier commands.
         message.header.stamp = Time(nanoseconds=self._tick_ns).to_msg()
         message.steer, message.throttle, message.brake = (float(value) for value in decision.command)
         handover = decision.manual != self._override_on
@@ -156,16 +156,16 @@ class CollectNode(Node):
         self._autopilot.publish(Bool(data=on))
 
     def pause(self) -> None:
-        """Ask the simulator to stand still between two ticks, see ``stands_still``."""
+        """Ask the simulator to pause between two ticks, see ``stands_still``."""
         self._status = None
         self._simulation.publish(CarlaControl(command=CarlaControl.PAUSE))
 
     def play(self) -> None:
-        """Let the simulator go on."""
+        """Let the simulator continue."""
         self._simulation.publish(CarlaControl(command=CarlaControl.PLAY))
 
     def stands_still(self) -> bool:
-        """Whether the simulator has paused since it was asked to, or is one that is not synchronous: those cannot."""
+        """Whether the simulator has paused since the request, or is not synchronous and cannot."""
         status = self._status
         return status is not None and not status.synchronous_mode_running
 

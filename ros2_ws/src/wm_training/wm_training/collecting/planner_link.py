@@ -1,6 +1,6 @@
-"""The planner as the one who drives while episodes are recorded: its commands, its life cycle, its parameters.
+"""The planner as the driver for recording episodes: its commands, life cycle and parameters.
 
-It must publish its commands on a topic of their own, so that the simulator hears one driver only: the recorder.
+It must publish its commands on a separate topic, so that the simulator gets only the recorder's.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from wm_msgs.msg import PlannerStatus
 
 from wm_training.errors import CollectError
 
-# Parameters that say nothing about how it drives: rclpy's own, and a folder whose content has a name of its own.
+# Parameters that do not affect driving: rclpy's own, and a folder whose content is identified separately.
 _NOT_TOLD = ("use_sim_time", "start_type_description_service", "autostart", "bundle")
 
 WaitFor = Callable[..., None]
-"""``Collector.wait_for``: spins until a condition holds; raises CollectError naming what was waited for."""
+"""``Collector.wait_for``: spins until a condition holds; raises CollectError with what is missing."""
 
 
 def control_array(message: CarlaEgoVehicleControl) -> np.ndarray:
@@ -31,15 +31,15 @@ def control_array(message: CarlaEgoVehicleControl) -> np.ndarray:
 
 
 class PlannerLink:
-    """Hears a planner node and controls it. Every method that waits raises CollectError."""
+    """Listens to a planner node and controls it. Every method that waits raises CollectError."""
 
     def __init__(self, node: Node, role_name: str, name: str, on_command: Callable[[int, np.ndarray], None]):
-        """``name`` of the planner's node; ``on_command`` takes the stamp [ns] of an image and the command (3,) that
+        """``name`` of the planner's node; ``on_command`` gets the stamp [ns] of an image and the command (3,) that
         answers it."""
         self._name = name
         self._on_answer = on_command
         self.reason = ""
-        """Why it brakes or is careful, empty while it simply drives."""
+        """Why it brakes or is degraded, empty while it drives normally."""
         self._bundle_id = ""
         self._drives = False
         self.first_answer_ns: int | None = None
@@ -53,9 +53,9 @@ class PlannerLink:
         self._get_parameters = node.create_client(GetParameters, f"{name}/get_parameters")
 
     def describe(self, wait_for: WaitFor, timeout_s: float) -> dict:
-        """Wait ``timeout_s`` [s] at most until the planner drives, and ask how it is set: {"bundle": id, "parameters":
+        """Wait at most ``timeout_s`` [s] until the planner drives, and read its settings: {"bundle": id, "parameters":
         {name: value}}."""
-        # It drives only when it has found image and vehicle_status, and so has found the simulator.
+        # It drives only after it has found image and vehicle_status, and so the simulator.
         wait_for(
             lambda: self.first_answer_ns is not None and self._drives,
             f"the planner to answer an image with a command on {self.topic}, other than a brake for a fault: start it "
@@ -69,7 +69,7 @@ class PlannerLink:
         return {"bundle": self._bundle_id, "parameters": parameters}
 
     def restart(self, wait_for: WaitFor) -> None:
-        """Let the planner forget all that it saw, as if it had been started for the next image."""
+        """Reset the planner, as if it had been started for the next image."""
         for transition, what in (
             (Transition.TRANSITION_DEACTIVATE, "deactivated"),
             (Transition.TRANSITION_ACTIVATE, "activated"),
@@ -89,7 +89,7 @@ class PlannerLink:
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         stamp = ns_of(message.header.stamp)
-        if stamp:  # else a brake that no image asked for; simulated time waits, so there is nothing to brake
+        if stamp:  # else a brake that answers no image; simulated time waits, so there is nothing to brake
             if self.first_answer_ns is None:
                 self.first_answer_ns = stamp
             self._on_answer(stamp, control_array(message))

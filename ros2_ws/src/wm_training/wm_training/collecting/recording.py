@@ -1,4 +1,4 @@
-"""From messages to episodes, without ROS: ticks assembled by stamp, rows aligned as docs/architecture.md draws them."""
+"""From messages to episodes, without ROS: ticks assembled by stamp, rows aligned as drawn in docs/architecture.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,18 @@ from wm_bundle.vector_inputs import SPEED
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
 
-STANDING_MPS = 0.2  # up to this speed a car counts as standing
+STANDING_MPS = 0.2  # up to this speed a car counts as stationary
 
 
 @dataclass
 class Tick:
-    """All that carries one stamp.
+    """All data of one stamp.
 
-    ``vector``: the usual vector inputs by name, in order. ``control`` is what was applied in the interval that ended at
-    the stamp, and ``reward``, ``terminated``, ``truncated`` what that interval led to (None where nobody sends
-    rewards). ``expert`` and ``planned`` are what the expert and the planner would command now, None where there is no
-    such driver. ``image`` is the picture (3 K, H, W) of K cameras, ``seen`` (K,) bool says which of them are in it;
-    None: all. ``reverse``: the interval that ended was driven in reverse gear, which ``control`` cannot tell.
-    """
+    ``vector``: the usual vector inputs by name, in order. ``control`` was applied in the interval that ended at the
+    stamp, and ``reward``, ``terminated``, ``truncated`` are that interval's (None where no rewards are sent).
+    ``expert`` and ``planned`` are the present commands of the expert and the planner, None without them. ``image`` is
+    the picture (3 K, H, W) of K cameras, ``seen`` (K,) bool the mask of those in it; None: all. ``reverse``: the
+    interval that ended was driven in reverse gear, which ``control`` cannot express."""
 
     stamp_ns: int
     image: np.ndarray
@@ -72,13 +71,14 @@ class TickAssembler:
         return parts
 
     def restart(self) -> None:
-        """Forget everything, also the newest stamp: the clock may start again."""
+        """Forget everything, also the newest stamp: the clock may restart."""
         self._parts.clear()
         self._last = -1
 
 
 class Standstill:
-    """Notices that a car has stood for long: a planner that only brakes would fill an episode with one picture."""
+    """Detects that a car has stood still for long: a planner that only brakes would fill an episode with one
+    picture."""
 
     def __init__(self, limit_s: float):
         """``limit_s`` of simulated time [s]; 0: a car may stand forever."""
@@ -86,7 +86,7 @@ class Standstill:
         self._since_ns: int | None = None
 
     def lasts(self, tick: Tick) -> bool:
-        """Take in the next tick; returns whether the car has stood for ``limit_s``."""
+        """Add the next tick; returns whether the car has stood still for ``limit_s``."""
         if not self._limit_ns or abs(tick.speed) > STANDING_MPS:
             self._since_ns = None
             return False
@@ -96,7 +96,7 @@ class Standstill:
 
 
 class EpisodeRecorder:
-    """Ticks in, episodes out. A row is complete only when the tick after it says what its action led to."""
+    """Ticks in, episodes out. A row is complete only when the next tick has its action's result."""
 
     def __init__(self, length: int, period_ns: int, meta: dict):
         """``length`` rows at most; ``period_ns`` between ticks. Where ticks have no reward it is computed."""
@@ -105,14 +105,13 @@ class EpisodeRecorder:
         self.meta = meta
         self.gaps = 0
         """Gaps in the stamps since the last ``discard``."""
-        self._ticks: list[tuple[Tick, bool]] = []  # each with whether the expert drives from it on
+        self._ticks: list[tuple[Tick, bool]] = []  # each with whether the expert drives after it
 
     def add(self, tick: Tick, expert_drives: bool = False) -> Episode | None:
         """Add the next tick; ``expert_drives``: the autopilot is in charge from this tick on (its action is a label).
 
-        Returns an episode when this tick ended one: done, as long as wanted, or cut by a gap in the stamps or by what
-        was driven in reverse gear. The tick after a gap begins the next episode; the tick of a done does not.
-        """
+        Returns an episode when this tick ended one: done, of the maximum length, or cut by a gap in the stamps or by
+        what was driven in reverse gear. The tick after a gap begins the next episode; the tick of a done does not."""
         if self._ticks:
             gap = not 0 < tick.stamp_ns - self._ticks[-1][0].stamp_ns <= 1.5 * self.period_ns
             self.gaps += gap
@@ -121,7 +120,7 @@ class EpisodeRecorder:
         self._ticks.append((tick, expert_drives))
         if len(self._ticks) < 2:
             return None
-        # Where nobody says when an episode ends, a collision does.
+        # Without reported ends, a collision ends an episode.
         terminated = tick.terminated or (tick.reward is None and tick.collision)
         if terminated or tick.truncated:
             return self._finish(terminated)
@@ -133,12 +132,13 @@ class EpisodeRecorder:
         return max(len(self._ticks) - 1, 0)
 
     def discard(self) -> None:
-        """Throw away the unfinished episode; the next tick begins a new one."""
+        """Discard the unfinished episode; the next tick begins a new one."""
         self.gaps = 0
         self._ticks = []
 
     def cut(self) -> Episode | None:
-        """End the episode here, as one that could have gone on; None without a row. The next tick begins a new one."""
+        """End the episode here, as one that could have continued; None without a row. The next tick begins a new
+        one."""
         return self._finish()
 
     def _finish(self, terminal: bool = False, next_ticks: Sequence[tuple[Tick, bool]] = ()) -> Episode | None:
@@ -171,7 +171,7 @@ class EpisodeRecorder:
 
     @staticmethod
     def _rewards(ticks: list[Tick]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Those that were sent, else those that are computed, with their terms."""
+        """The received rewards, else computed ones with their terms."""
         if ticks[1].reward is not None:
             return np.array([tick.reward for tick in ticks[1:]], np.float32), None
         return driving.driving_reward(

@@ -1,4 +1,4 @@
-"""One call of collect: starts ROS, records what is missing, shows the progress."""
+"""One call of collect: starts ROS, records the missing episodes, shows the progress."""
 
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ from wm_training.errors import CollectError
 
 
 def record(options: CollectOptions, arguments: list[str]) -> int:
-    """Record as ``options`` ask; ``arguments`` are the command line's, some of them ROS's. Returns the exit code."""
+    """Record by ``options``; ``arguments`` are the command line's, including ROS's. Returns the exit code."""
     cameras, folder = options.camera_names(), Path(options.output_dir).expanduser()
     if folder.exists() and not folder.is_dir():
         raise CollectError(f"output_dir {folder} is a file, expected a folder")
@@ -45,7 +45,8 @@ def record(options: CollectOptions, arguments: list[str]) -> int:
 
 
 def _spin_once(executor, seconds: float) -> None:
-    """A signal waits for the end of the call: rclpy makes messages in C++, where its exception would become another."""
+    """A signal is held until the call returns: rclpy converts messages in C++, where its exception would become
+    another."""
     asked: list[bool] = []
     with asked_to_stop(lambda: asked.append(True)):
         executor.spin_once(timeout_sec=seconds)

@@ -11,8 +11,8 @@ from wm_evaluation.wording import counted
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point. Exit code: 0 for all drives, 3 where some failed, 1 where nothing came out or the conversion broke
-    off, 2 for arguments that cannot be used, 130 stopped by a signal."""
+    """Entry point. Exit code: 0 for all drives, 3 if some failed, 1 without any result or after an early stop, 2 for
+    invalid arguments, 130 stopped by a signal."""
     options = parse(ConvertOptions, "convert", arguments)
     return run("convert", lambda: _convert(options), (ConversionError, OSError))
 
@@ -22,7 +22,7 @@ def _convert(options: ConvertOptions) -> int:
     from wm_data.conversion.running.report_text import summary_table
     from wm_data.conversion.running.runner import Conversion
 
-    cv2.setNumThreads(1)  # a picture is too small to be worth a second thread
+    cv2.setNumThreads(1)  # pictures are too small for a second thread
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     conversion = Conversion(options)
     todo = conversion.begin()

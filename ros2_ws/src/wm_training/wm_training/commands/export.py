@@ -1,4 +1,4 @@
-"""`ros2 run wm_training export`: turns a checkpoint into a bundle, and refuses to if onnxruntime and torch disagree."""
+"""`ros2 run wm_training export`: turns a checkpoint into a bundle, unless onnxruntime and torch disagree."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`ros2 run wm_training inspect`: what a folder of episodes holds, as tables and as a page."""
+"""`ros2 run wm_training inspect`: the contents of a folder of episodes, as tables and as a page."""
 
 import sys
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from wm_evaluation.command_line import DONE, ERROR, PARTLY, parse, run, say
 from wm_evaluation.terminal import counting_progress
 
 PROGRAM = "inspect"
-TABLE_WIDTH = 110  # [characters] where no terminal says how wide it is
+TABLE_WIDTH = 110  # [characters] without a terminal's width
 
 
 @dataclass(frozen=True)
 class Options:
-    """Show what a folder of episodes holds."""
+    """Show the contents of a folder of episodes."""
 
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")]
     """Folder of episodes (*.npz), or with such folders train and val."""
@@ -36,8 +36,7 @@ class Options:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 3 where some files cannot be read, after all others were shown, 1 where none
-    can be."""
+    """Entry point; returns the exit code: 3 if some files cannot be read, after showing all others, 1 if none can."""
     options = parse(Options, PROGRAM, arguments)
 
     def work() -> int:

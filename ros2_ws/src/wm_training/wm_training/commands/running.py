@@ -1,4 +1,4 @@
-"""How the commands run that read episodes and train."""
+"""Runs commands that read episodes and train."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ from wm_evaluation.command_line import run
 
 
 def run_on_episodes(program: str, work: Callable[[], int]) -> int:
-    """``run`` for what reads episodes and trains: their errors are loaded here, so that Ctrl-C while numpy loads gets
-    no traceback."""
+    """``run`` for commands that read episodes and train: their errors are imported here, so that Ctrl-C while numpy
+    loads prints no traceback."""
 
     def guarded() -> int:
         from wm_data.episodes import EpisodeError

@@ -20,7 +20,7 @@ class Options:
     dest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
     """Folder of the LeRobot dataset. It must not exist yet."""
     task: str = "drive"
-    """What the vehicle was to do, in words: LeRobot keeps a task for every row."""
+    """The vehicle's task as text: LeRobot stores a task for every row."""
 
     def __post_init__(self):
         if not self.task.strip():

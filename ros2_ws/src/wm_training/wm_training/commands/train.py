@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings(WorldModelTrainConfig):
-    """Settings of the run, from the preset, the file and these flags, the later overruling the earlier."""
+    """Settings of the run, from the preset, the file and these flags, later ones override earlier ones."""
 
     def __post_init__(self):
-        """Check and join nothing: only all layers together need to fit."""
+        """No checks here: only all layers together must be consistent."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Where the settings come from that no flag gives."""
+    """Sources of the settings that no flag sets."""
 
     preset: PresetName | None = None
-    """Ready-made settings to begin with."""
+    """Ready-made settings to start from."""
     config: str | None = None
-    """YAML file of settings, such as the config.yaml of an earlier run; overrules the preset."""
+    """YAML file of settings, such as the config.yaml of an earlier run; overrides the preset."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,16 @@ def _main(arguments: list[str] | None) -> int:
 
 
 def read_options(arguments: list[str] | None = None) -> tuple[Options, WorldModelTrainConfig]:
-    """The command line, and the configuration it asks for with all layers below it.
+    """The command line, and the configuration from it and all layers below it.
 
-    Raises ConfigurationError for settings that are refused, SystemExit for --help and for flags that are none.
+    Raises ConfigurationError for invalid settings, SystemExit for --help and for unknown flags.
     """
     layers = parse_some(Layers, "train", arguments)
     below = below_flags(layers.preset, layers.config)
     sizes = {name for pair in ONE_SIZE for name in pair}
     lower = Settings(**{name: NotSet(value) if name in sizes else value for name, value in below.items()})
     options = parse(Options, "train", arguments, Options(layers.preset, layers.config, settings=lower))
-    # A flag that was not given leaves the default in its place, the very object; a NotSet is never what a flag gives.
+    # A flag that was not given leaves the default object itself; a flag never yields a NotSet.
     given = {field.name: getattr(options.settings, field.name) for field in fields(lower)}
     flags = {name: value for name, value in given.items() if value is not getattr(lower, name)}
     return options, build(below, flags)
@@ -118,7 +118,7 @@ def _checkpoint(resume: str, last: Path) -> Path | None:
 
 
 def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldModelTrainConfig, Traits]":
-    """The checkpoint's settings, and what it was trained on; says what differs from the settings. Raises
+    """The checkpoint's settings, and its training data's traits; reports what differs from the settings. Raises
     ConfigurationError where it is another model."""
     from wm_training.training.checkpoints import read_checkpoint, traits_of_checkpoint
 
@@ -136,8 +136,8 @@ def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldM
 
 
 def _notes(trainer: "WorldModelTrainer", before: "Traits | None") -> list[str]:
-    """What to know of the data and of the arithmetic before the first update. ``before``: what the checkpoint was
-    trained on, if there is one."""
+    """Notes on the data and the arithmetic before the first update. ``before``: the traits of the checkpoint's training
+    data, if there is one."""
     from wm_data import agreement
 
     from wm_training.data.notes import data_notes, reward_note

@@ -1,4 +1,4 @@
-"""`ros2 run wm_training upgrade_bundle`: brings a bundle of an earlier version forward, without its checkpoint."""
+"""`ros2 run wm_training upgrade_bundle`: upgrades a bundle of an earlier version, without its checkpoint."""
 
 import sys
 import tempfile
@@ -13,11 +13,11 @@ from wm_evaluation.command_line import DONE, parse, run, say
 
 @dataclass(frozen=True)
 class Options:
-    """Bring a bundle of an earlier version forward: eight-bit weights that every processor multiplies exactly, and a
+    """Upgrade a bundle of an earlier version: eight-bit weights that every processor multiplies exactly, and a
     self-check. What the bundle computes, and its scores, stay the same."""
 
     bundle: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="BUNDLE")]
-    """Folder of the bundle to bring forward."""
+    """Folder of the bundle to upgrade."""
     output: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
     """Folder to write to; may be the same one. A bundle there is replaced once the new one is complete."""
     seed: int = 0

@@ -31,7 +31,7 @@ class WorldModelTrainConfig:
     latent: Literal["gaussian", "categorical"] = "gaussian"
     """Distribution of the stochastic state."""
     unimix: float = 0.01
-    """Part of the uniform distribution mixed into categorical latents [share], so that no KL becomes infinite."""
+    """Share of the uniform distribution mixed into categorical latents [share], so that no KL becomes infinite."""
     image_size: int = 64
     """Height and width of the model's picture [px]; a power of two from 32 to 256."""
     conv_depth: int = 32
@@ -139,7 +139,7 @@ class WorldModelTrainConfig:
     policy_learning: bool = False
     """Learn actor and value in imagination as well (Dreamer). Offline actors exploit model errors: compare first."""
     policy_start_step: int = 1000
-    """Time before policy learning begins [updates]: a model that knows nothing teaches nothing."""
+    """Time before policy learning begins [updates]: an untrained model teaches nothing."""
     imagination_starts: int = 64
     """Posterior states of a batch from which policy learning imagines [states]; 0 for all of them."""
     open_loop_steps: int = 15
@@ -200,7 +200,7 @@ class WorldModelTrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "") -> "WorldModelTrainConfig":
-        """Build from names and values, such as a checkpoint's; fields that are not named keep their defaults.
+        """Build from names and values, such as a checkpoint's; other fields keep their defaults.
 
         Raises ConfigurationError, which names ``source``, for unknown names, wrong types and bad values.
         """
@@ -213,13 +213,13 @@ class WorldModelTrainConfig:
             raise ConfigurationError(f"{source}: {error}" if source else str(error)) from None
 
     def with_changes(self, **changes: Any) -> "WorldModelTrainConfig":
-        """A copy with other values; a change of one name of a size changes both. Raises ConfigurationError."""
+        """A copy with other values; changing one name of a size changes both. Raises ConfigurationError."""
         check_names(changes)
         return type(self)(**{**dataclasses.asdict(self), **joined(changes)})
 
     @property
     def imagined_folder(self) -> str | None:
-        """``imagined_path``, None where no imagined episodes train."""
+        """``imagined_path``, None without imagined training episodes."""
         return None if self.imagined_path == "none" or self.imagined_share == 0.0 else self.imagined_path
 
     @property
@@ -259,11 +259,11 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("from 0 to below 1", lambda value: 0 <= value < 1, "camera_dropout validation_share"),
     ("a name that is not empty", lambda value: bool(value.strip()), "device data_path imagined_path output_dir"),
 )
-"""What is expected, whether a value is that, and the fields of which it is expected."""
+"""The expectation as text, its check, and the fields it applies to."""
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise ConfigurationError for names that are no field, each with the nearest one that is."""
+    """Raise ConfigurationError for unknown field names, each with the nearest known one."""
     unknown = [name for name in names if name not in _NAMES]
     if unknown:
         raise ConfigurationError("; ".join(f"unknown field {name!r}, {nearest(name, _NAMES)}" for name in unknown))

@@ -1,7 +1,7 @@
 """Settings in layers: class defaults, then a preset, a YAML file, and changes such as command-line flags.
 
-Every layer overrules the ones before it, field by field. Of two names of one size (``ONE_SIZE``) each layer may
-give either; it counts for both.
+Every layer overrides earlier ones, field by field. Of two names of one size (``ONE_SIZE``) each layer may set either;
+it counts for both.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ SECTIONS = {
 
 FIELDS = {field.name: field for field in dataclasses.fields(WorldModelTrainConfig)}
 _SECOND_NAMES = {second: first for first, second in ONE_SIZE}
-# YAML 1.1, which PyYAML follows, wants a point and a sign in 1.0e-4 and takes 1e-4 for text.
+# YAML 1.1, which PyYAML follows, requires a point and a sign, as in 1.0e-4, and reads 1e-4 as text.
 _EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _MODEL_FIELDS = (
     "state_dim action_dim hidden_dim latent_dim num_categories latent image_size conv_depth num_cameras camera_weights "
@@ -39,7 +39,7 @@ _MODEL_FIELDS = (
 
 
 def build(*layers: Mapping[str, Any]) -> WorldModelTrainConfig:
-    """The configuration of ``layers``, later ones overruling earlier ones, over the class defaults.
+    """The configuration of ``layers``, later ones override earlier ones, over the class defaults.
 
     ``build(PRESETS["carla"], load("my.yaml"), {"batch_size": 8})``. Raises ConfigurationError.
     """
@@ -47,7 +47,7 @@ def build(*layers: Mapping[str, Any]) -> WorldModelTrainConfig:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``layers`` set in the end. Raises ConfigurationError for two sizes of one thing within a layer."""
+    """The combined settings of ``layers``. Raises ConfigurationError for two sizes of one thing within a layer."""
     result: dict[str, Any] = {}
     for layer in layers:
         result |= joined(layer)
@@ -55,7 +55,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def below_flags(preset: str | None, file: str | None) -> dict[str, Any]:
-    """What a preset and a file set together; without a preset the one that the file names counts."""
+    """The combined settings of a preset and a file; without a preset the file's own is used."""
     if file:
         return load(file, preset)
     return merge(_preset(preset)) if preset else {}
@@ -96,8 +96,8 @@ def dump(config: WorldModelTrainConfig) -> str:
 
 
 def differences(saved: WorldModelTrainConfig, wanted: WorldModelTrainConfig) -> tuple[list[str], list[str]]:
-    """Fields that differ, as "name saved → wanted": those that make another model, and the others. A wanted precision
-    auto does not count: it takes the saved one."""
+    """Fields that differ, as "name saved → wanted": those that change the model, and the others. A wanted precision
+    auto does not count: it keeps the saved one."""
     model, others = [], []
     for name in FIELDS:
         one, two = getattr(saved, name), getattr(wanted, name)
@@ -111,7 +111,7 @@ def _makes_another_model(name: str, saved: WorldModelTrainConfig, wanted: WorldM
         "num_categories": saved.latent == "categorical",
         "return_bins": saved.scalar_head == "two-hot",
         "bin_limit": saved.scalar_head == "two-hot",
-        "num_cameras": 0 not in (saved.num_cameras, wanted.num_cameras),  # 0 takes the data's, which may be the same
+        "num_cameras": 0 not in (saved.num_cameras, wanted.num_cameras),  # 0 uses the data's, which may be the same
     }
     return name in _MODEL_FIELDS and used.get(name, True)
 
@@ -156,7 +156,7 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, place: str) -> Any:
         return loader.construct_object(node, deep=True)
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(f"{place}: invalid YAML, {error.problem}") from None
-    except Exception as error:  # PyYAML lets through what int(), date() and others raise
+    except Exception as error:  # PyYAML passes on exceptions of int(), date() and others
         raise ConfigurationError(f"{place}: invalid YAML, {' '.join(str(error).split())}") from None
 
 
@@ -167,7 +167,7 @@ def _value(loader: yaml.SafeLoader, name: Any, node: yaml.Node, place: str) -> A
     if field is None or not isinstance(node, yaml.ScalarNode):
         return value
     if get_args(field.type) and value is not None:
-        return node.value  # a choice such as `yes`, which YAML 1.1 takes for true
+        return node.value  # a choice such as `yes`, which YAML 1.1 reads as true
     if field.type in (int, float) and node.style is None and _EXPONENT.fullmatch(node.value):
         value = float(node.value)
     if field.type is int and isinstance(value, float) and value.is_integer():

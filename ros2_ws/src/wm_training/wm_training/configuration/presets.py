@@ -1,6 +1,6 @@
-"""Ready-made settings: what each kind of data set was found to need. Fields a preset does not name keep their defaults.
+"""Ready-made settings for kinds of data sets. Fields that a preset does not set keep their defaults.
 
-``carla`` and ``nuscenes`` name every figure of the recommendation they come from, also where it is today's default.
+``carla`` and ``nuscenes`` contain every figure of their source's recommendation, even if it equals the default.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = MappingProxyType(
         ),
         # The built-in simulator at 12.5 Hz on a processor without GPU: a small model, and few updates in all, so a
         # short warm-up. Plans of 1 s; the discount looks 2.7 s ahead (1 / (1 - 0.97) steps). docs/experiments.md has
-        # what the rest is worth.
+        # the effect of the rest.
         "carracing": _preset(
             hidden_dim=256,
             latent="gaussian",
@@ -61,7 +61,7 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = MappingProxyType(
             discount=0.97,
             imagination_horizon=12,
         ),
-        # Seconds on a processor: whether data, code and machine work together, not what a model can learn.
+        # Seconds on a processor: tests that data, code and machine work together, not what a model can learn.
         "debug": _preset(
             state_dim=32,
             hidden_dim=32,

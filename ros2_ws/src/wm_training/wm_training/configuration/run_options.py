@@ -1,4 +1,4 @@
-"""What the options of every long run but `train` have in common: where to compute, and how to go on. Loads no torch."""
+"""Options shared by all long runs except `train`: where to compute, and resuming. Does not load torch."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class RunOptions:
     """Refuses bad values, with the field, the value and what was expected."""
 
     FILES: ClassVar[tuple[str, ...]] = ()
-    """The options that name files and folders."""
+    """Options that are files and folders."""
 
     device: str = "auto"
     """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1 …"""
@@ -19,7 +19,7 @@ class RunOptions:
     seed: int = 0
     """Seed of everything random."""
     resume: Literal["auto", "none"] = "auto"
-    """auto continues a run of the same settings that was stopped, none begins anew in its place."""
+    """auto resumes a stopped run with the same settings, none starts from scratch and replaces it."""
 
     def __post_init__(self):
         self._check("threads", self.threads >= 0, "0 or more")
@@ -30,6 +30,6 @@ class RunOptions:
             raise ValueError(f"{name} is {getattr(self, name)!r}, expected {expected}")
 
     def decisive(self) -> dict[str, Any]:
-        """The options that decide what comes out, by name: not where and how fast it is computed."""
+        """The options that affect the result, by name: not where and how fast it is computed."""
         places = (*self.FILES, "device", "threads", "resume")
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in places}

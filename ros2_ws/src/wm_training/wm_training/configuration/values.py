@@ -14,7 +14,7 @@ ONE_SIZE = (("state_dim", "deterministic_dim"), ("latent_dim", "stochastic_dim")
 
 
 class NotSet(int):
-    """A default that nobody chose, distinct from the same number given on purpose; a plain int once checked."""
+    """A default, distinct from the same number set explicitly; a plain int once checked."""
 
 
 def typed(field: dataclasses.Field, value: Any) -> Any:
@@ -53,5 +53,5 @@ def joined(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
-    """Words that point from a misspelt name to the most similar known one."""
+    """A hint from a misspelt name to the most similar known one."""
     return f"the nearest known name is {difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)[0]}"

@@ -37,8 +37,8 @@ class SequenceDataset:
     ):
         """Open the episodes of a split: ``path/train`` and ``path/val`` where they exist, else a share of ``path``.
 
-        With ``first`` only so many of its files, in the order of their names. ``like`` are what its episodes must fit:
-        the ``traits`` of another split, or those that a model was trained with.
+        With ``first`` only that many of its files, in the order of their names. Its episodes must match ``like``: the
+        ``traits`` of another split, or those of a model's training data.
 
         Raises EpisodeError for a missing or empty folder, a damaged episode, episodes that do not fit together,
         imagined ones in ``path/val``, and when no episode is as long as ``config.sequence_length``.
@@ -70,7 +70,7 @@ class SequenceDataset:
         columns = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
         keys = [key for key in Batch._fields if key != "image"] if usable else []
         self._numbers = {key: np.concatenate([numbers[key] for numbers in columns]) for key in keys}
-        # What a labelled row weighs, so that the mean over all rows drawn is that over the labelled ones.
+        # Weight of a labelled row, so that the mean over all drawn rows is that over the labelled ones.
         labelled = self._labelled_rows()
         self.label_weight = self._own_rows / labelled if labelled else 0.0
 
@@ -86,8 +86,8 @@ class SequenceDataset:
 
     @property
     def meta(self) -> dict:
-        """Cameras, rate, vector names and units, reward …: what the first episode's meta tells, and of those the
-        others must agree with it on what only they tell."""
+        """Cameras, rate, vector names and units, reward …: the first episode's meta, plus the consistent entries that
+        only others have."""
         return told(self.traits) | self.episodes[0].meta
 
     def batches(self) -> int:
@@ -138,7 +138,7 @@ class SequenceDataset:
         return draws
 
     def _labelled_rows(self) -> float:
-        """Rows with the expert's action, as many as there would be if an epoch drew each of its rows once."""
+        """Expected number of rows with the expert's action, if an epoch drew each of its rows once."""
         labelled = [int(np.isfinite(self.episodes[i].expert_actions).all(-1).sum()) for i in self._usable]
         own = sum(labelled[: self._own_episodes])
         if not self.imagined:
@@ -148,7 +148,7 @@ class SequenceDataset:
         return (1.0 - share) * own + share * others * self._own_rows
 
     def _open(self, folder: Path, first: int | None, like: Sequence[Traits]) -> None:
-        """Read and check the files, and take their drives apart."""
+        """Read and check the files, and separate their drives."""
         share = self.config.validation_share
         files = split_files(folder, share, self.split)[:first]
         own = len(files)
@@ -159,13 +159,13 @@ class SequenceDataset:
         episodes = [read_episode(file) for file in files]
         pairs = zip(files, episodes, strict=True)
         self.traits = [traits_of(f"{file.parent.name}/{file.name}", episode) for file, episode in pairs]
-        """What must fit, file by file."""
+        """Traits that must match, per file."""
         self._check_agreement(like)
         drives = [[*drives_in(episode)] for episode in episodes]
         self.files = [file for file, found in zip(files, drives, strict=True) for _ in found]
         """The file of each of ``episodes``."""
         self.first_rows = [row for found in drives for row, _ in found]
-        """Where in its file each of them begins."""
+        """First row of each of them in its file."""
         self.episodes = [episode for found in drives for _, episode in found]
         self.imagined = sum(map(len, drives[own:]))
 

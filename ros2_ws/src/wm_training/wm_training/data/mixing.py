@@ -1,4 +1,4 @@
-"""Recorded and imagined episodes as torch datasets, for trainers of others."""
+"""Recorded and imagined episodes as torch datasets, for external trainers."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -17,7 +17,7 @@ _ITEM = ("image", "vector", "action", "previous_action", "reward", "terminal", "
 
 
 class EpisodeWindows(Dataset):
-    """Windows of T rows of a split's episodes, for any trainer that takes a torch Dataset.
+    """Windows of T rows of a split's episodes, for any trainer that accepts a torch Dataset.
 
     An item is a dictionary: ``image`` (T, C, H, W) uint8, ``vector`` (T, V), ``action`` and ``previous_action`` (T, 3),
     ``reward`` and ``terminal`` (T,), ``expert_action`` (T, 3) with NaN where nobody knows it, ``camera_mask`` (T, K),
@@ -64,14 +64,14 @@ class EpisodeWindows(Dataset):
         number, start = self._places[index]
         episode = self.episodes[number]
         found = window(episode, start, self.rows)
-        # Copies: what is memory-mapped cannot be written to, which torch warns about.
+        # Copies: memory-mapped arrays are read-only, which torch warns about.
         item = {name: torch.from_numpy(found[name].copy()) for name in _ITEM}
         item["expert_action"] = torch.from_numpy(episode.expert_actions[start : start + self.rows].copy())
         return {**item, "imagined": is_imagined(episode.meta)}
 
     def leave_out(self, held_out: Collection[str]) -> int:
-        """Take out the windows of episodes that were imagined from a drive in ``held_out`` (of ``drive_hashes``);
-        returns how many windows that were."""
+        """Remove the windows of episodes imagined from a drive in ``held_out`` (of ``drive_hashes``); returns the
+        number of windows removed."""
         before = len(self)
         bad = {number for number, episode in enumerate(self.episodes) if source_of(episode.meta) in held_out}
         self._places = [(number, start) for number, start in self._places if number not in bad]
@@ -84,7 +84,7 @@ def mix(
     """Both for training: ``DataLoader(data, batch_size, sampler=sampler)``.
 
     An item is an imagined one with the probability ``imagined_share``; an epoch draws as many as ``recorded`` has.
-    What was imagined from a recording that validates is taken out of ``imagined``.
+    Episodes imagined from a validation recording are removed from ``imagined``.
 
     Raises ValueError for a share outside [0, 1], for a validation split, and where an episode of ``imagined`` was
     recorded; EpisodeError where the two do not fit together, and where no imagined window is left.

@@ -1,4 +1,4 @@
-"""What somebody who trains on a folder should know of it before the first update."""
+"""Notes on a training folder, for display before the first update."""
 
 import numpy as np
 from wm_bundle import ACTION_HIGH, ACTION_LOW
@@ -14,13 +14,13 @@ _ROUNDING = 1e-3
 
 
 def data_notes(train: SequenceDataset, val: SequenceDataset) -> list[str]:
-    """Sentences about the two splits: what is taken for alike in them, and which drives validate."""
+    """Notes on the two splits: traits assumed equal, and the validation drives."""
     found = [*notes([*train.traits, *val.traits]), validation_note(train, val), action_note(train, val)]
     return [line for line in found if line]
 
 
 def action_note(*splits: SequenceDataset) -> str | None:
-    """A sentence where actions are no steer and pedals within their limits, as angles are not; else None."""
+    """A note if actions are not steer and pedals within their limits (angles, say); else None."""
     both = [pair for data in splits for pair in zip(data.files, data.episodes, strict=True)]
     pairs = [(file, episode.actions) for file, episode in both]
     odd = [(file, actions) for file, actions in pairs if _beyond_limits(actions)]
@@ -40,7 +40,7 @@ def _beyond_limits(actions: np.ndarray) -> bool:
 
 
 def validation_note(train: SequenceDataset, val: SequenceDataset) -> str:
-    """Which drives validate, and whether they are apart from those that train."""
+    """The validation drives, and whether they are separate from the training drives."""
     own = len(train.files) - train.imagined
     both = [*dict.fromkeys([*train.files[:own], *val.files])]
     drives, validating = drives_of(both), validating_drives(val)
@@ -61,7 +61,7 @@ def validating_drives(val: SequenceDataset) -> list[str]:
 
 
 def reward_note(config: WorldModelTrainConfig, *splits: SequenceDataset) -> str | None:
-    """A sentence where rewards or returns are beyond what the model's heads can say; else None."""
+    """A note if rewards or returns exceed the range of the model's heads; else None."""
     if config.scalar_head != "two-hot":
         return None
     episodes = [episode for data in splits for episode in data.episodes]

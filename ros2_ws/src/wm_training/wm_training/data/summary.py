@@ -1,4 +1,4 @@
-"""What data a model was made of, in a few lines: how much, who drove, on which tracks, and one hash of it all."""
+"""Summary of a model's training data: amount, drivers, tracks, and one hash of everything."""
 
 import hashlib
 import json
@@ -12,13 +12,12 @@ from wm_data.splits import SPLITS, split_files
 
 
 def data_summary(path: str | Path, imagined: str | None = None) -> dict[str, Any]:
-    """All episodes that training on the folder ``path`` reads, both splits, and those of the folder
-    ``imagined``, where there is one.
+    """All episodes used for training on the folder ``path``, both splits, and those of the folder ``imagined``, if
+    given.
 
-    ``episodes``, ``rows``; ``recordings``: for each way of recording its ``driver``, ``noise`` and ``planner`` where
-    the episodes tell them, its number of ``episodes`` and the track ``seeds``; ``sha256`` over the sorted lines
-    "name sha256 of the file", those of ``imagined`` after the others. Raises EpisodeError.
-    """
+    ``episodes``, ``rows``; ``recordings``: for each way of recording its ``driver``, ``noise`` and ``planner`` if
+    known, its number of ``episodes`` and the track ``seeds``; ``sha256`` over the sorted lines "name sha256 of the
+    file", those of ``imagined`` after the others. Raises EpisodeError."""
     folder = Path(path).expanduser()
     # With a share of 0 every file is in one of the splits.
     named = [(folder, file) for file in sorted({file for split in SPLITS for file in split_files(folder, 0.0, split)})]
@@ -51,7 +50,7 @@ def spell_seeds(seeds: list[int]) -> str:
 
 
 def _recording(meta: dict[str, Any]) -> dict[str, Any]:
-    """What an episode says about who drove it."""
+    """An episode's entries about its driver."""
     told = {key: meta[key] for key in ("driver", "noise") if key in meta}
     planner = meta.get("planner")
     if isinstance(planner, dict):

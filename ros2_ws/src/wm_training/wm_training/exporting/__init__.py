@@ -1,1 +1,1 @@
-"""The ONNX graphs of a bundle, and whether they say what the model says."""
+"""The ONNX graphs of a bundle, and their parity with the model."""

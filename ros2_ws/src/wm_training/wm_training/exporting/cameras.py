@@ -1,13 +1,13 @@
-"""The cameras of a bundle or a policy, as the episodes tell them."""
+"""The cameras of a bundle or a policy, from the episodes."""
 
 from wm_bundle import CameraSpec
 from wm_data.episodes import EpisodeError
 
 
 def cameras_of_meta(meta: dict) -> tuple:
-    """CameraSpecs from the episodes' ``meta["cameras"]``: the planner prepares pictures as they were prepared.
+    """CameraSpecs from the episodes' ``meta["cameras"]``: so that the planner prepares pictures in the same way.
 
-    Raises EpisodeError where it does not tell them.
+    Raises EpisodeError where it lacks them.
     """
     try:
         return tuple(

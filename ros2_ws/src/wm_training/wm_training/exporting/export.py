@@ -28,8 +28,8 @@ from wm_training.training.checkpoints import read_world_model
 
 def export(options: ExportOptions) -> None:
     """Write the bundle. Raises ExportError, TrainingError, EpisodeError, BundleError and OSError."""
-    check_destination(options.output)  # before the work, not after
-    torch.set_num_threads(1)  # single frames: more threads only wait for each other
+    check_destination(options.output)  # before the work
+    torch.set_num_threads(1)  # single frames: more threads only wait for one another
     model, payload = read_world_model(options.checkpoint)
     if options.horizon:
         model.config = model.config.with_changes(imagination_horizon=options.horizon)

@@ -1,4 +1,4 @@
-"""What `export` can be asked for. Loads no torch."""
+"""Options of `export`. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,14 +21,14 @@ class ExportOptions:
     frames: int = 500
     """Validation frames for the parity check and the scores."""
     precision: Literal["float32", "int8"] = "float32"
-    """Arithmetic of imagine.onnx. int8 is about twice as fast on a processor, and not for GPUs."""
+    """Arithmetic of imagine.onnx. int8 is about twice as fast on a processor; not for GPUs."""
     tolerance: float = 1e-4
     """Largest difference between onnxruntime and torch in belief, reward and value (relative above 1); with int8 in the
     belief only."""
     return_tolerance: float = 0.1
     """Largest difference of an imagined return at the 99th percentile, relative to the typical return."""
     action_tolerance: float = 0.05
-    """Largest difference of the command chosen, in steer or longitudinal, at the 99th percentile."""
+    """Largest difference of the chosen command, in steer or longitudinal, at the 99th percentile."""
     seed: int = 0
     """Seed of the random plans that the parity check imagines."""
 

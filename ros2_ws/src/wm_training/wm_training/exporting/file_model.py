@@ -1,4 +1,4 @@
-"""The files of a bundle, run by onnxruntime on one thread of the processor, for what is measured before they are one.
+"""A bundle's files, run by onnxruntime on one processor thread, for measurements before the bundle is written.
 
 The same functions as wm_planner.engine, without its checks. Shapes: N candidates, H horizon, F belief features,
 S stochastic size, M any number.
@@ -13,7 +13,7 @@ from wm_bundle.onnx_runtime import onnxruntime
 
 
 class Said(NamedTuple):
-    """What is imagined of N candidates, (N, H) each."""
+    """Imagined futures of N candidates, (N, H) each."""
 
     reward: np.ndarray
     continues: np.ndarray
@@ -26,19 +26,19 @@ def open_file(file: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1  # single frames: more threads only wait for each other
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own are of no common kind
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         raise ValueError(f"onnxruntime cannot open {file.name}: {str(error).splitlines()[0]}") from error
 
 
 class Sizes:
-    """What goes in where nothing is known yet."""
+    """Sizes, and the inputs of the first step."""
 
     def __init__(self, belief: int, horizon: int, stochastic: int):
         """The sizes F, H and S."""
         self._belief, self._noise = belief, (horizon, stochastic)
 
     def initial_belief(self) -> np.ndarray:
-        """What goes before the first observation, (1, F)."""
+        """The belief before the first observation, (1, F)."""
         return np.zeros((1, self._belief), np.float32)
 
     def zero_noise(self, candidates: int) -> np.ndarray:
@@ -50,7 +50,7 @@ class FileModel(Sizes):
     """The four functions."""
 
     def __init__(self, manifest: BundleManifest, files: dict[str, Path]):
-        """``files`` by their names in a bundle; of ``manifest`` the sizes count."""
+        """``files`` by their names in a bundle; only the sizes of ``manifest`` are used."""
         super().__init__(manifest.latent.belief, manifest.horizon, manifest.latent.stochastic)
         self.manifest = manifest
         self._sessions = {
@@ -58,7 +58,7 @@ class FileModel(Sizes):
         }
 
     def observe(self, image, vector, previous_action, belief, is_first: bool) -> tuple[np.ndarray, float]:
-        """The belief (1, F) after an image (C, height, width) with all cameras there, and the surprise [nats]."""
+        """The belief (1, F) after an image (C, height, width) with all cameras present, and the surprise [nats]."""
         feeds = {
             "image": image[None],
             "vector": np.asarray(vector, np.float32)[None],
@@ -76,7 +76,7 @@ class FileModel(Sizes):
         return Said(*self._imagine(["reward", "continue", "value"], belief, actions, noise))
 
     def imagine_beliefs(self, belief, actions, noise) -> np.ndarray:
-        """The beliefs (N, H, F) on the way."""
+        """The beliefs (N, H, F) along the way."""
         return self._imagine(["beliefs"], belief, actions, noise)[0]
 
     def actor(self, belief) -> tuple[np.ndarray, np.ndarray]:

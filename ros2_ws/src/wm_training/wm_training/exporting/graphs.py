@@ -33,7 +33,7 @@ class ObserveGraph(_Graph):
         is_first: Tensor,
         camera_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Returns the belief (1, F) and the surprise (1,). ``camera_mask`` (1, K) None for all cameras there."""
+        """Returns the belief (1, F) and the surprise (1,). ``camera_mask`` (1, K) None: all cameras present."""
         if camera_mask is None:
             camera_mask = torch.ones(1, self.model.cameras)
         rssm, keep = self.model.rssm, (1.0 - is_first)[:, None]
@@ -48,7 +48,7 @@ class ImagineGraph(_Graph):
     def forward(self, belief: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """Returns reward, continue and value (N, H) and the beliefs (N, H, F).
 
-        Models with an ensemble also say what its members disagree by, for reward and value, (N, H) each.
+        Models with an ensemble also return the disagreement of reward and value, (N, H) each.
         """
         rssm = self.model.rssm
         state = rssm.split(belief.expand(actions.shape[0], -1))
@@ -88,7 +88,7 @@ class DecodeGraph(_Graph):
 
 
 class TorchModel(Sizes):
-    """The graphs as functions of arrays, in torch's float32: as wm_planner.engine has them of the files."""
+    """The graphs as functions of arrays, in torch's float32: the interface of wm_planner.engine."""
 
     def __init__(self, model: WorldModel):
         config = model.config
@@ -98,7 +98,7 @@ class TorchModel(Sizes):
 
     @torch.no_grad()
     def observe(self, image, vector, previous_action, belief, is_first: bool) -> tuple[np.ndarray, float]:
-        """The belief (1, F) after an image (C, height, width) with all cameras there, and the surprise [nats]."""
+        """The belief (1, F) after an image (C, height, width) with all cameras present, and the surprise [nats]."""
         row = [torch.from_numpy(np.asarray(part)[None]) for part in (image, vector, previous_action)]
         found, surprise = self._observe(*row, torch.from_numpy(belief), torch.tensor([float(is_first)]))
         return found.numpy(), float(surprise)
@@ -122,7 +122,7 @@ class TorchModel(Sizes):
 
 
 def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:
-    """Write the four ONNX files into ``folder``; returns them by the names they have in a bundle."""
+    """Write the four ONNX files into ``folder``; returns them by their names in a bundle."""
     config = model.config
     belief, horizon = torch.zeros(1, config.belief_size), config.imagination_horizon
     image = torch.zeros(1, model.channels, config.image_size, config.image_size, dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""Does the exported model say what the trained one says, and how good is it? Measured on validation frames."""
+"""Parity of the exported model with the trained one, and its quality, measured on validation frames."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -25,13 +25,13 @@ from wm_training.training.validation import episode_batches
 
 
 def validation_windows(data: SequenceDataset, frames: int) -> list[Batch]:
-    """Windows (1, T, …) spread over the validation episodes, about ``frames`` rows or all there are."""
+    """Windows (1, T, …) spread over the validation episodes, about ``frames`` rows or all."""
     batches = (batch for _, batch in episode_batches(data, frames))
     return [batch.part(slice(i, i + 1)) for batch in batches for i in range(len(batch.reward))]
 
 
 def recorded_frames(data: SequenceDataset, frames: int) -> list[Observation]:
-    """About ``frames`` validation frames one by one, as if all cameras were there."""
+    """About ``frames`` validation frames one by one, as if all cameras were present."""
     found = []
     for batch in validation_windows(data, frames):
         rows = (batch.image, batch.vector, batch.previous_action, batch.is_first)
@@ -43,7 +43,7 @@ def recorded_frames(data: SequenceDataset, frames: int) -> list[Observation]:
 def compare(
     model: WorldModel, files: dict[str, Path], data: SequenceDataset, frames: int, seed: int = 0
 ) -> dict[str, float]:
-    """How far the files are from torch's float32, each filtering by itself, over about ``frames`` frames.
+    """Differences of the files from torch's float32, each filtering separately, over about ``frames`` frames.
 
     ``belief``: the largest difference anywhere. The others: of plans made in every fifth frame, see ``_Plans``.
     """
@@ -72,7 +72,7 @@ def compare(
 
 
 class _Plans:
-    """Plans from the same frames and candidates by torch and by onnxruntime, and how far they are apart.
+    """Plans from the same frames and candidates by torch and by onnxruntime, and their differences.
 
     The candidates scatter around the actor's plan; the command chosen is their mean, weighted by their returns (see
     wm_bundle.parity).
@@ -86,7 +86,7 @@ class _Plans:
         self._noted: dict[str, list] = defaultdict(list)
 
     def compare(self, expected_belief: torch.Tensor, found_belief: np.ndarray) -> None:
-        """Plan once, from the belief (1, F) that each of the two has."""
+        """Plan once, from the belief (1, F) of each of the two."""
         config = self._model.config
         with torch.no_grad():
             commands = self._actor(expected_belief)[0][0].numpy()
@@ -107,7 +107,7 @@ class _Plans:
         self._noted["same_best"].append(returns[0].argmax() == returns[1].argmax())
 
     def differences(self) -> dict[str, float]:
-        """What was found over all plans; NaN where anything was not finite.
+        """Results over all plans; NaN where anything was not finite.
 
         ``reward``, ``value``: the 99.9th percentile, relative above 1; the few beyond are sums of large bins that
         cancel. ``return``: the 99th percentile over the mean size of a return (at least 1). ``action``, the larger

@@ -1,4 +1,4 @@
-"""What ``bundle.json`` says about how its model was made: the data, and the training run in figures."""
+"""The model's provenance in ``bundle.json``: the data, and figures of the training run."""
 
 import json
 from pathlib import Path
@@ -17,15 +17,15 @@ FOLDERS = ("data_path", "imagined_path", "output_dir")
 
 
 def training_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The checkpoint's settings; of folders only their names: bundles are given away, and paths of the machine are
+    """The checkpoint's settings, with folders reduced to their names: bundles are published, and local paths are
     private."""
     return config | {key: Path(config[key]).name for key in FOLDERS if key in config}
 
 
 def training_data(run: Path, config: dict[str, Any], asked: str) -> dict[str, Any]:
-    """What the run in the folder ``run`` was trained on: as it noted when it began, else the files as they are now.
+    """The training data of the run in the folder ``run``: as recorded at its start, else the files as they are now.
 
-    ``asked`` is another folder that the user validates on, empty for the run's own, which is compared with the note.
+    ``asked`` is another folder to validate on, empty for the run's own, which is compared with the record.
     Raises TrainingError when the run's episodes were changed since, EpisodeError.
     """
     record = read_record(run)
@@ -44,12 +44,12 @@ def _data_now(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
-    """Figures of the run in the folder ``run`` up to its checkpoint ``payload``; without what the folder lacks.
+    """Figures of the run in the folder ``run`` up to its checkpoint ``payload``; without those that the folder lacks.
 
     ``updates``, ``frames``, ``precision``; ``losses`` of training and validation in the checkpoint's epoch;
-    ``wall_time_s`` of the whole run, without what was lost between a last epoch and a kill; ``devices``;
-    ``versions``; ``health``: verdict, findings, where the losses are in their expected ranges, and how many updates a
-    judgement needs.
+    ``wall_time_s`` of the complete run, without losses between a last epoch and a kill; ``devices``; ``versions``;
+    ``health``: verdict, findings, positions of the losses in their expected ranges, and the updates needed for a
+    judgement.
     """
     config, step = payload["config"], payload["step"]
     summary: dict[str, Any] = {
@@ -75,7 +75,7 @@ def training_summary(run: Path, payload: dict[str, Any]) -> dict[str, Any]:
         summary |= {"devices": record["devices"], "versions": record.get("versions", {})}
     health = _health(run / "health.json")
     needed = needed_updates(WorldModelTrainConfig.from_dict(config, "the checkpoint"))
-    if step < needed:  # of a run that may have gone on
+    if step < needed:  # of a run that may have continued
         health = {"findings": [], "expected_ranges": {}} | (health or {}) | {"verdict": TOO_FEW}
     return summary | ({"health": health | {"needed_updates": needed}} if health else {})
 

@@ -1,12 +1,12 @@
 """Eight-bit weights and activations for the wide matrix products of an exported file, for a processor.
 
-Weights get one scale for each output, activations one for a whole product, found while running (onnxruntime's dynamic
+Weights get one scale per output, activations one per product, computed at run time (onnxruntime's dynamic
 quantization), so no data are needed. onnxruntime has no bfloat16 products on x86 processors, and its float16 ones are
 slower than float32.
 
 The weights are stored as uint8 around 128, not as int8 around 0: without VNNI, x86-64 processors add products of uint8
-and int8 in sixteen bits that saturate, and those of uint8 and uint8 exactly. The planner's engine turns them back where
-int8 is exact, which is faster there.
+and int8 in sixteen bits that saturate, and those of uint8 and uint8 exactly. The planner's engine converts them back
+where int8 is exact, which is faster there.
 """
 
 import logging
@@ -20,13 +20,13 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 from wm_bundle.onnx_runtime import onnxruntime, quantization_tools
 
-# Products with fewer weights are not faster in eight bits, and the heads' last layers, with values far apart from bin
-# to bin, lose most by it: leaving them alone makes the error of the return a fifth and the roll-out 8 % slower.
+# Products with fewer weights are not faster in eight bits, and the heads' last layers, whose values differ widely from
+# bin to bin, lose most accuracy: skipping them cuts the error of the return to a fifth and slows the roll-out by 8 %.
 _FEWEST_WEIGHTS = 1 << 16
 
 
 def quantize(source: Path, file: Path) -> int:
-    """Write ``source`` to ``file`` with its wide products in eight bits; returns how many products that are.
+    """Write ``source`` to ``file`` with its wide products in eight bits; returns the number of such products.
 
     Where there are none, the file is as good as a copy.
     """
@@ -37,7 +37,7 @@ def quantize(source: Path, file: Path) -> int:
         return 0
     tools = quantization_tools()
     disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # it asks for the folding that was just done
+    logging.disable(logging.WARNING)  # it suggests the folding that was just done
     try:
         tools.quantize_dynamic(
             model,
@@ -56,7 +56,7 @@ def quantize(source: Path, file: Path) -> int:
 
 
 def make_unsigned(model: onnx.ModelProto) -> int:
-    """Turn the int8 weights of all eight-bit products into uint8, in place; returns how many tensors that were.
+    """Turn the int8 weights of all eight-bit products into uint8, in place; returns the number of tensors.
 
     Weight and zero point both grow by 128, so that every product is the same integer. Raises ValueError for a weight
     without a zero point, or one that something else reads as well.
@@ -81,7 +81,7 @@ def make_unsigned(model: onnx.ModelProto) -> int:
 def unsigned_copy(source: Path, file: Path) -> int:
     """Write ``source`` to ``file`` with uint8 weights; returns how many tensors changed; none: no file.
 
-    Raises ValueError for what is no ONNX file.
+    Raises ValueError if it is not an ONNX file.
     """
     try:
         model = onnx.load(source)
@@ -102,9 +102,9 @@ def float_copy(source: Path, file: Path) -> Path | None:
 
 
 def dequantized(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model with float32 products of its eight-bit weights, and of activations that nothing has rounded.
+    """The same model with float32 products of its eight-bit weights, and of unrounded activations.
 
-    For products as ``quantize`` writes them; raises ValueError for others.
+    For products written by ``quantize``; raises ValueError for others.
     """
     model = onnx.ModelProto.FromString(model.SerializeToString())
     graph, tensors = model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
@@ -153,7 +153,7 @@ def _keep_what_is_read(model: onnx.ModelProto, nodes: list, tensors: dict[str, o
 
 
 def _folded(source: Path) -> onnx.ModelProto:
-    """The model without what can be worked out beforehand: a weight after another operator would not be found."""
+    """The model with constants folded: a weight after another operator would not be found."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
@@ -164,7 +164,7 @@ def _folded(source: Path) -> onnx.ModelProto:
 
 
 def _spell_out_wide_products(model: onnx.ModelProto) -> list[str]:
-    """Turn every wide Gemm into MatMul and Add, in place; returns the names of all wide MatMuls."""
+    """Replace every wide Gemm by MatMul and Add, in place; returns the names of all wide MatMuls."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes, wide = [], []
     for number, node in enumerate(model.graph.node):

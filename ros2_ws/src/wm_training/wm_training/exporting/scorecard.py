@@ -1,4 +1,4 @@
-"""The open-loop scorecard of a bundle: what the model's imagination is worth on its validation episodes."""
+"""The open-loop scorecard of a bundle: the quality of the model's imagination on its validation episodes."""
 
 from wm_bundle import Estimate, OpenLoopScores
 from wm_data.episodes import EpisodeError
@@ -12,7 +12,7 @@ from wm_training.model.open_loop import open_loop
 from wm_training.model.world_model import WorldModel
 
 STEPS = (1, 5, 15)
-"""Steps ahead for which a bundle has figures."""
+"""Steps ahead that a bundle has figures for."""
 
 
 def open_loop_scores(

@@ -1,4 +1,4 @@
-"""Makes the self-check of a bundle: questions, their float32 answers, and how far machines may be from them.
+"""Makes the self-check of a bundle: inputs (questions), their float32 answers, and the allowed differences.
 
 Shapes: B beliefs, N plans, H horizon, F belief features.
 """
@@ -17,8 +17,8 @@ from wm_evaluation.imagined_frames import Observation
 
 from wm_training.exporting.file_model import FileModel
 
-_BELIEFS, _PLANS = 16, 32  # a tenth of a second's work, and some ten kilobytes
-_STEPS = np.float32(128.0)  # of a plan between 0 and 1: rounded numbers take a third of the place
+_BELIEFS, _PLANS = 16, 32  # about 0.1 s of work, and some ten kilobytes
+_STEPS = np.float32(128.0)  # of a plan between 0 and 1: rounded numbers compress to a third
 
 
 def add_self_check(
@@ -32,9 +32,8 @@ def add_self_check(
 ) -> tuple[BundleManifest, dict[str, Path]]:
     """``manifest`` and ``files`` with a self-check, which is written to ``folder``.
 
-    Its answers are those of ``functions`` about ``frames``, computed as ``reference`` says; how far ``files`` are from
-    them is measured here.
-    """
+    Its answers are those of ``functions`` about ``frames``, computed as in ``reference``; the differences of ``files``
+    are measured here."""
     questions = _questions(functions, frames, np.random.default_rng(seed))
     answers = ask(functions, questions, manifest.discount)
     measured = differences(questions, answers, ask(FileModel(manifest, files), questions, manifest.discount))
@@ -51,7 +50,7 @@ def _questions(functions: Functions, frames: Sequence[Observation], random: np.r
         before = beliefs[-1] if beliefs else functions.initial_belief()
         belief, _ = functions.observe(frame.image, frame.vector, frame.previous_action, before, frame.is_first)
         beliefs.append(belief)
-    chosen = np.unique(np.linspace(0, len(frames) - 1, _BELIEFS + 1).astype(int)[1:])  # the very first knows little
+    chosen = np.unique(np.linspace(0, len(frames) - 1, _BELIEFS + 1).astype(int)[1:])  # the first belief knows little
     plans = [scattered_plans(from_command(functions.actor(beliefs[i])[0]), random)[:_PLANS] for i in chosen]
     asked = frames[min(chosen[0] + 1, len(frames) - 1)]
     return Questions(

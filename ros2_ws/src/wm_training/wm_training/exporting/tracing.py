@@ -1,8 +1,8 @@
 """One module to one ONNX file, by tracing it.
 
-torch's tracing exporter takes a second where the one on torch.export takes half a minute, most of it passes over
-roll-outs of H equal steps, and onnxruntime runs both files equally fast. The tracer takes shapes for constants where
-the code asks for them as numbers; the parity check and the tests run other numbers of candidates than were traced.
+torch's tracing exporter takes a second, the one on torch.export half a minute, most of it passes over roll-outs of H
+equal steps, and onnxruntime runs both files equally fast. The tracer treats shapes as constants where the code uses
+them as numbers; the parity check and the tests run other numbers of candidates than were traced.
 """
 
 import warnings
@@ -25,7 +25,7 @@ def write_graph(
     ``free`` names the first dimension of those inputs and outputs where it may be any number.
     """
     with torch.no_grad(), _plain_operators(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of being the older exporter, and of shapes taken for constants
+        warnings.simplefilter("ignore")  # about the older exporter, and shapes treated as constants
         torch.onnx.export(
             graph,
             tuple(inputs.values()),
@@ -41,7 +41,7 @@ def write_graph(
 
 
 def _fix_shapes(file: Path, outputs: dict[str, Tensor], free: dict[str, str]) -> None:
-    """Write down the outputs' shapes, of which the tracer loses some: readers make their buffers by them."""
+    """Write down the outputs' shapes, of which the tracer loses some: readers allocate their buffers by them."""
     model = onnx.load(file)
     for entry in model.graph.output:
         kind = entry.type.tensor_type.elem_type

@@ -1,4 +1,4 @@
-"""Brings a bundle of an earlier version forward, without its checkpoint."""
+"""Upgrades a bundle of an earlier version, without its checkpoint."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +16,9 @@ _FRAMES = 400  # imagined, of four drives
 
 
 def upgrade(old: Bundle, output: str, work: Path, seed: int = 0) -> tuple[Bundle, list[str]]:
-    """Write ``old`` brought forward to ``output``; returns the new bundle and what was changed, in words.
+    """Write an upgraded ``old`` to ``output``; returns the new bundle and the changes as text.
 
-    ``work`` is an empty folder for its files. Scores go along: they are of the same numbers. Raises BundleError, also
+    ``work`` is an empty folder for its files. Scores are kept: the numbers are the same. Raises BundleError, also
     for eight-bit products that `export` did not write.
     """
     check_destination(output)

@@ -1,1 +1,1 @@
-"""The world model in the service of other policies: choosing among their proposals, and improving them."""
+"""The world model for other policies: choosing among their proposals, and improving them."""

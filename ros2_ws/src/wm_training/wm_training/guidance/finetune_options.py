@@ -1,4 +1,4 @@
-"""What `finetune_policy` can be asked for. Loads no torch."""
+"""Options of `finetune_policy`. Does not load torch."""
 
 import math
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from wm_training.cloning.policy_run import PolicyRun
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneOptions(PolicyRun):
-    """Improve a cloned policy: in recorded states a world model imagines what the policy's own proposals lead to, and
-    the policy is drawn to those with the better returns (advantage-weighted regression). The same command continues a
+    """Improve a cloned policy: in recorded states a world model imagines the results of the policy's own proposals, and
+    the policy is pulled towards those with better returns (advantage-weighted regression). The same command continues a
     run that was stopped."""
 
     policy: str
-    """The policy to begin with: the *.onnx that `clone` or this command wrote, whose weights are in the folder
-    *.training beside it, or that folder's best_model.pt."""
+    """The policy to start from: the *.onnx written by `clone` or this command, whose weights are in the folder
+    *.training next to it, or that folder's best_model.pt."""
     checkpoint: str
     """Checkpoint of the world model (*.pt), made by `train` from drives with the same cameras."""
     data_path: str
@@ -23,29 +23,28 @@ class FinetuneOptions(PolicyRun):
     proposals: int = 8
     """Actions of the policy that are compared in every state [actions]."""
     horizon: int = 6
-    """Length of what is imagined for each of them [steps]; the value after it is the world model's."""
+    """Length of each imagined future [steps], followed by the world model's value."""
     hold: int = 3
-    """Time for which a proposal is held before the drive goes on [steps]. One step changes the return by less than
-    the model errs: held for three the better steering has the better return far more often."""
+    """Time for which a proposal is held before the drive continues [steps]. One step changes the return by less than
+    the model's error: held for three the better steering has the better return far more often."""
     continue_with: Literal["actor", "policy"] = "actor"
-    """Who drives on after the proposal: the world model's actor, or the policy itself on decoded pictures, which asks
-    no actor and costs several times as much."""
+    """Who drives after the proposal: the world model's actor, or the policy itself on decoded pictures, which needs no
+    actor and takes several times as long."""
     behaviour_weight: float = 1.0
-    """What one nat of the actor's log density of a proposal counts beside its imagined return [reward per nat]. 0
-    trusts the imagined returns everywhere, also where the model never saw anybody drive like that."""
+    """Weight of the actor's log density of a proposal, relative to its imagined return [reward per nat]. 0 trusts the
+    imagined returns everywhere, also where the model has no data on such driving."""
     least_std: float = 0.1
-    """Least standard deviation of the proposals before tanh, so that a policy that is sure of itself still has a
-    choice."""
+    """Minimum standard deviation of the proposals before tanh, so that a confident policy still has a choice."""
     temperature: float = 1.0
     """How much better an action must be to weigh e times as much [standard deviations of the advantages]; small trusts
     the imagined returns, large stays with the policy."""
     largest_weight: float = 20.0
     """Weights of proposals are cut off here."""
     labelled_share: float = 0.25
-    """Part of the loss that is the likelihood of recorded labels, those that the clone was trained with [share]; 0 for
-    none, and then the episodes need no labels."""
+    """Share of the loss that is the likelihood of recorded labels, those of the clone's training [share]; with 0 the
+    episodes need no labels."""
     context: int = 8
-    """Rows of the drive that the belief is made of before imagination begins [rows]."""
+    """Rows observed before imagination begins [rows]."""
     num_updates: int = 1000
     """Most updates [updates]."""
     batch_size: int = 32
@@ -55,13 +54,13 @@ class FinetuneOptions(PolicyRun):
     warmup_steps: int = 20
     """Time in which the learning rate rises from zero [updates]."""
     validate_every: int = 50
-    """Distance of two looks at the held-out imagined return [updates]."""
+    """Updates between two evaluations of the held-out imagined return [updates]."""
     validation_states: int = 128
     """Held-out states from which the policy is imagined, spread over all validation episodes [states]."""
     validation_horizon: int = 15
     """Length of these drives, all of it driven by the policy on decoded pictures [steps]."""
     patience: int = 4
-    """Looks without a better held-out return after which the run ends [looks]."""
+    """Evaluations without a better held-out return after which the run ends [evaluations]."""
     name: str = "guided"
 
     def __post_init__(self):

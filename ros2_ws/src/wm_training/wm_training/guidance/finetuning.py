@@ -29,7 +29,7 @@ SCORE = "score"
 
 
 class GuidedRows(NamedTuple):
-    """What the regression needs of M states: the batch of a learner whose sequences are single rows."""
+    """The regression's data of M states: the batch of a learner whose sequences are single rows."""
 
     image: Tensor
     """(M, C, H, W) uint8, the recorded pictures."""
@@ -56,7 +56,7 @@ class GuidedRows(NamedTuple):
 
 
 class RegressedPolicy(nn.Module):
-    """A policy with its loss: what a learner asks of a model."""
+    """A policy with its loss, in the form that a learner expects."""
 
     def __init__(self, policy: ClonePolicy):
         super().__init__()
@@ -85,7 +85,7 @@ def act(policy: ClonePolicy, rows: GuidedRows | Batch) -> TanhNormal:
 def compared(
     world: PretrainedWorldModel, policy: ClonePolicy, batch: Batch, options: FinetuneOptions, noise: Tensor
 ) -> GuidedRows:
-    """Proposals of the policy in the last rows of a batch (M, T), with what imagination says of them.
+    """Proposals of the policy in the last rows of a batch (M, T), with their imagined returns.
 
     ``noise`` (M, N, 2) standard normal draws them.
     """
@@ -105,9 +105,9 @@ def compared(
 def measures(
     world: PretrainedWorldModel, policy: ClonePolicy, batches: Iterable[Batch], options: FinetuneOptions
 ) -> dict[str, float]:
-    """Means over the last rows of batches (M, T): SCORE, what the policy's most likely commands are worth.
+    """Means over the last rows of batches (M, T): SCORE, the score of the policy's most likely commands.
 
-    ``imagined_return`` is that of drives that it drives alone, the first command on the recorded picture and the others
+    ``imagined_return`` is that of drives by the policy alone, the first command on the recorded picture and the others
     on decoded ones; ``behaviour`` (with behaviour_weight above 0) the actor's log density [nats] of the first.
     """
     returns, densities = [], []

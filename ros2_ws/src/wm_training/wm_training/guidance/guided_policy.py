@@ -24,7 +24,7 @@ from wm_training.guidance.returns import Driver, behaviour_density, check_actor,
 
 @dataclass(frozen=True)
 class Choice:
-    """A decision and what it was made from."""
+    """A decision and its basis."""
 
     action: np.ndarray
     """(3,) steer, throttle, brake: the proposal with the best score."""
@@ -35,7 +35,8 @@ class Choice:
     returns: np.ndarray
     """(N,) imagined return of each, in the reward's unit, with the value after the horizon."""
     scores: np.ndarray
-    """(N,) what decides: the returns, and ``behaviour_weight`` times the log density of each under the actor."""
+    """(N,) the scores that decide: the returns, and ``behaviour_weight`` times the log density of each under the
+    actor."""
     state: Tensor
     """(1, F): the belief that they were imagined from."""
 
@@ -46,11 +47,10 @@ class Choice:
 
 
 class WorldModelGuidedPolicy:
-    """A policy whose proposals are imagined before one of them is driven.
+    """A policy whose proposals are imagined before one of them is executed.
 
-    It keeps the world model's belief from call to call: one call of ``plan_action`` (or ``observe``) for every picture,
-    at the rate that the world model was trained with, and ``reset`` before another drive.
-    """
+    It keeps the world model's belief between calls: call ``plan_action`` (or ``observe``) once for every picture, at
+    the world model's rate, and ``reset`` before another drive."""
 
     def __init__(
         self,
@@ -67,14 +67,13 @@ class WorldModelGuidedPolicy:
         action with its standard deviation, see ``proposals_of``.
 
         Each of ``num_samples`` proposals is held for ``hold`` steps, because one step alone changes a return by less
-        than the model errs; then ``continue_with`` drives on to ``horizon`` steps: the world model's actor, the policy
-        itself (which then must answer a batch of M moments with M actions), or another function from ``Observations``
-        of M moments to actions (M, ·). The last two look at decoded pictures, which costs a decoder and the policy's
-        own time in every step, and where there are vector inputs they need ``world_model.fit_vector()`` once.
-        ``behaviour_weight`` [reward per nat] keeps the choice among what drivers of the recordings might have done, see
-        ``behaviour_density``; 0 trusts the imagined returns everywhere. Raises ValueError for settings that make no
-        sense, TrainingError for a policy file or a world model that cannot be used.
-        """
+        than the model's error; then ``continue_with`` drives up to ``horizon`` steps: the world model's actor, the
+        policy itself (which must then answer a batch of M moments with M actions), or another function from
+        ``Observations`` of M moments to actions (M, ·). The last two use decoded pictures, which takes a decoder and
+        the policy's own time in every step, and with vector inputs they need ``world_model.fit_vector()`` once.
+        ``behaviour_weight`` [reward per nat] keeps the choice among plausible behaviours of the recorded drivers, see
+        ``behaviour_density``; 0 trusts the imagined returns everywhere. Raises ValueError for invalid settings,
+        TrainingError for an unusable policy file or world model."""
         for name, value, least in (("num_samples", num_samples, 1), ("hold", hold, 1), ("horizon", horizon, hold)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} is {value!r}, expected a whole number of at least {least}")
@@ -96,7 +95,7 @@ class WorldModelGuidedPolicy:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the drive: the next picture begins another one. The proposals are drawn as after construction."""
+        """Forget the drive: the next picture begins another one. The random numbers restart as well."""
         self.state: Tensor | None = None
         self._last = np.zeros(3, np.float32)
         self._random = np.random.default_rng(self._seed)
@@ -104,13 +103,12 @@ class WorldModelGuidedPolicy:
     def observe(
         self, observation: Observations | Mapping[str, Any] | np.ndarray, previous_action: np.ndarray | None = None
     ) -> Observations:
-        """Take one picture into the belief, without deciding anything: for moments at which somebody else drives.
+        """Update the belief with one picture, without a decision: for moments when another driver drives.
 
-        ``observation`` is one moment, as the API takes it; ``previous_action`` (3,) what was really driven since the
-        picture before, without it (and without one in the observation) the action that was chosen last. Returns the
-        observation with it. Raises ValueError for what the world model cannot take.
-        """
-        rows_of(self.world_model.model, observation, moment=True)  # raises for what does not fit
+        ``observation`` is one moment, in the API's form; ``previous_action`` (3,) the action really executed since the
+        previous picture, by default that in the observation, else the last choice. Returns the observation with it.
+        Raises ValueError for unsuitable ones."""
+        rows_of(self.world_model.model, observation, moment=True)  # raises for unsuitable ones
         if isinstance(observation, Mapping):
             observation = Observations(**observation)
         elif not isinstance(observation, Observations):
@@ -133,11 +131,10 @@ class WorldModelGuidedPolicy:
         previous_action: np.ndarray | None = None,
         policy_observation: Any = None,
     ) -> Choice:
-        """Take the picture into the belief, ask the policy, imagine its proposals, and return the best.
+        """Update the belief, query the policy, imagine its proposals, and return the best.
 
-        Arguments as of ``observe``; ``policy_observation`` is given to the policy instead of the observation, for
-        policies that look at other pictures or at words. Raises ValueError for an answer that cannot be used.
-        """
+        Arguments as in ``observe``; the policy gets ``policy_observation`` instead of the observation if given, for
+        policies with other pictures or text. Raises ValueError for an unusable answer."""
         seen = self.observe(observation, previous_action)
         answer = self.policy(seen if policy_observation is None else policy_observation)
         proposals = proposals_of(answer, self.num_samples, self._random)

@@ -18,7 +18,7 @@ class OnnxPolicy:
     """A policy file that runs in onnxruntime, on the processor."""
 
     def __init__(self, file: str | Path, std: tuple[float, float] | None = None, threads: int = 1):
-        """``std`` of (steer, longitudinal) is for files that say none. Raises TrainingError for an unusable file."""
+        """``std`` of (steer, longitudinal) is for files without one. Raises TrainingError for an unusable file."""
         self.path = Path(file).expanduser()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -30,7 +30,7 @@ class OnnxPolicy:
             self.manifest = PolicyManifest.from_metadata(metadata, f"policy {self.path}")
         except PolicyError as error:
             raise TrainingError(str(error)) from None
-        except Exception as error:  # onnxruntime raises kinds of its own
+        except Exception as error:  # onnxruntime raises its own kinds
             reason = str(error).splitlines()[0]
             raise TrainingError(f"policy {self.path}: onnxruntime refuses it ({reason})") from None
         self._inputs = [entry.name for entry in self._session.get_inputs()]
@@ -66,7 +66,7 @@ class OnnxPolicy:
         return action.reshape(*shape, 3), std.reshape(*shape, 2)
 
     def check_fits(self, world: PretrainedWorldModel) -> None:
-        """Raise TrainingError unless it takes the pictures, the vector inputs and the rate of a world model."""
+        """Raise TrainingError unless its pictures, vector inputs and rate match a world model's."""
         manifest, meta = self.manifest, world.meta
         size, rate = world.config.image_size, rate_of(meta)
         told = [entry["name"] for entry in meta.get("vector", [])]

@@ -1,4 +1,4 @@
-"""The trainable weights of a policy file: what `clone` and `finetune_policy` leave beside it."""
+"""The trainable weights of a policy file: stored next to it by `clone` and `finetune_policy`."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ from wm_training.training import checkpoints
 
 
 class PolicyState(NamedTuple):
-    """Weights, and the settings of the clone that they belong to."""
+    """Weights, and the settings of their clone."""
 
     path: Path
     settings: dict[str, Any]
     payload: dict[str, Any]
 
     def build(self, data: CloneData) -> ClonePolicy:
-        """The policy with its weights, on the CPU. Raises TrainingError where they do not fit the data's inputs."""
+        """The policy with its weights, on the CPU. Raises TrainingError where they do not match the data's inputs."""
         policy = ClonePolicy(
             data.config, data.train.channels, data.train.vector_size, self.settings.get("previous_action", False)
         )
@@ -53,7 +53,7 @@ def read_state(given: str | Path) -> PolicyState:
 def open_data(state: PolicyState, data_path: str, output: str, name: str, labelled: bool, share: float) -> CloneData:
     """The episodes as the clone of ``state`` read them, all of them. Raises EpisodeError, TrainingError."""
     changed = {"name": name, "validation_share": share, "episodes": 0}
-    # Without labels in the loss none are needed; what was driven is there in every episode.
+    # Without labels in the loss none are needed; every episode has the driven actions.
     changed |= {} if labelled else {"labels": "actions"}
     try:
         options = CloneOptions(data_path=data_path, output=output, **state.settings | changed)

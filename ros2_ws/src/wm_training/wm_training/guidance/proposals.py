@@ -1,4 +1,4 @@
-"""What policies of others answer, as proposals: commands (N, 3) of steer, throttle and brake."""
+"""Answers of external policies as proposals: commands (N, 3) of steer, throttle and brake."""
 
 from typing import Any
 
@@ -15,10 +15,9 @@ ANSWERS = (
 def proposals_of(answer: Any, count: int, random: np.random.Generator) -> np.ndarray:
     """Proposals (N, 3) float32 within their limits, of a policy's answer to one observation.
 
-    A distribution (an object with ``sample``) is asked for ``count`` samples; samples are taken as they are, however
-    many there are; of a pair (action, standard deviation) the first proposal is the action, and the others are drawn
-    around it. Raises ValueError for other answers and for numbers that are not finite.
-    """
+    A distribution (an object with ``sample``) gives ``count`` samples; samples are used as they are, of any number; for
+    a pair (action, standard deviation) the first proposal is the action, and the others are drawn around it. Raises
+    ValueError for other answers and for numbers that are not finite."""
     if isinstance(answer, tuple):
         if len(answer) != 2 or answer[1] is None:
             raise ValueError(f"the policy answered a tuple of {len(answer)}, {ANSWERS}")

@@ -1,4 +1,4 @@
-"""What a proposal is worth: imagined returns, and the weights that advantage-weighted regression gives for them.
+"""Imagined returns of proposals, and their weights in advantage-weighted regression.
 
 Shapes: M states, N proposals of each, H horizon, F belief.
 """
@@ -19,11 +19,11 @@ Driver = Callable[[Tensor, Tensor], Tensor]
 def imagined_returns(
     world: PretrainedWorldModel, states: Tensor, first: Tensor, hold: int, driver: Driver, horizon: int
 ) -> Tensor:
-    """Returns (M,) of drives that begin in ``states`` (M, F) with ``hold`` times the commands ``first`` (M, 3) and go
-    on with ``driver`` up to ``horizon`` steps.
+    """Returns (M,) of drives that begin in ``states`` (M, F) with ``hold`` times the commands ``first`` (M, 3) and
+    continue with ``driver`` up to ``horizon`` steps.
 
-    Every drive is the model's mean future: noise that is the same for all would be more work, and noise that is not
-    would drown what proposals differ by.
+    Every drive is the model's mean future: common noise would take longer, and independent noise would hide the
+    differences between proposals.
     """
     step, last = 0, first
 
@@ -38,8 +38,8 @@ def imagined_returns(
 
 
 def total_returns(imagined: Mapping[str, Tensor], discount: float) -> Tensor:
-    """Returns (M,) of imagined drives, ``rewards``, ``continues`` and ``values`` (M, H): the discounted rewards, each
-    as likely as the drive gets there, and the value after the last."""
+    """Returns (M,) of imagined drives, ``rewards``, ``continues`` and ``values`` (M, H): the discounted rewards,
+    weighted by the probability of reaching them, and the final value."""
     numbers = (imagined[name] for name in ("rewards", "continues", "values"))
     return lambda_returns(*numbers, discount, 1.0)[:, 0]
 
@@ -56,9 +56,8 @@ def proposal_returns(
 def behaviour_density(world: PretrainedWorldModel, states: Tensor, actions: Tensor) -> Tensor:
     """Log density [nats] (…,) of (steer, longitudinal) (…, 2) under the world model's actor in ``states`` (…, F).
 
-    The actor was taught what drivers of the recordings did. Where they never drove like that the model does not know
-    what comes of it and imagines something; a cost on being improbable keeps a search where imagination is knowledge.
-    """
+    The actor was trained on the recorded drivers. Where they never drove that way the model does not know the result
+    and makes it up; a cost on improbable actions keeps a search where imagination is reliable."""
     return world.model.actor(states).log_probability(actions)
 
 
@@ -77,7 +76,7 @@ def advantage_weights(returns: Tensor, temperature: float, largest: float) -> Te
     regression", algorithm 1).
 
     The advantage of a proposal is its return (M, N) minus the mean of its state's proposals, which are the policy's own
-    and so estimate the policy's value. ``temperature`` counts in standard deviations of all advantages.
+    and so estimate the policy's value. ``temperature`` is in standard deviations of all advantages.
     """
     advantages = returns - returns.mean(1, keepdim=True)
     scale = advantages.square().mean().sqrt().clamp(min=1e-6)

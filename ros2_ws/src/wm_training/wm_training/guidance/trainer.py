@@ -1,4 +1,4 @@
-"""The loop of guided fine-tuning: imagine, regress, look at held-out returns, save; stopped runs continue."""
+"""The loop of guided fine-tuning: imagine, regress, evaluate held-out returns, save; stopped runs can be resumed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -54,7 +54,7 @@ class FinetuneTrainer(PolicyTrainer):
         self.world = load_world_model(options.checkpoint, self.device)
         if options.continue_with == "actor" or options.behaviour_weight > 0.0:
             check_actor(self.world)
-        open_split(options.data_path, self.world.model, "train")  # raises where the data does not fit the model
+        open_split(options.data_path, self.world.model, "train")  # raises where the data does not match the model
         self.made_of = data_summary(options.data_path)
         self.states = self._open_states("train")
         self.held_out = self._held_out()
@@ -63,7 +63,7 @@ class FinetuneTrainer(PolicyTrainer):
         self.learner = self._make_learner()
         self.step, self.best, self.stale = 0, -float("inf"), 0
         self.before: dict[str, float] = {}
-        """What the policy measured before the first update."""
+        """The policy's measures before the first update."""
 
     @property
     def finished(self) -> bool:
@@ -72,7 +72,7 @@ class FinetuneTrainer(PolicyTrainer):
 
     @property
     def total_steps(self) -> int:
-        """Most updates in the run."""
+        """Maximum number of updates."""
         return self.options.num_updates
 
     def update(self) -> dict[str, Tensor]:
