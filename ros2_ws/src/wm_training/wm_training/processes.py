@@ -1,4 +1,4 @@
-"""A process: its place among those of a run, and what it sets before torch is loaded. Loads no torch."""
+"""A process: its place among those of a run, and its settings before torch is loaded. Does not load torch."""
 
 import ctypes
 import os
@@ -11,23 +11,22 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 def prepare_process() -> None:
-    """Keep freed memory, and let waiting threads soon fall asleep; what the environment already says is kept.
+    """Keep freed memory, and let waiting threads sleep soon; existing environment variables are kept.
 
-    Tensors of many megabytes are freed and asked for again in every update, and by default the C library gives them
-    back to the kernel in between. GNU's OpenMP threads by default burn their core for a while when they wait for each
-    other, which makes a machine that others use several times slower; sleeping at once costs an idle one 7 %.
-    """
+    Large tensors are freed and allocated again in every update, and by default the C library returns them to the kernel
+    in between. GNU's OpenMP threads by default spin for a while when they wait for one another, which makes a machine
+    shared with others several times slower; sleeping at once costs 7 % on an idle one."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-        library.mallopt(_M_ARENA_MAX, 1)  # threads find each other's freed memory
+        library.mallopt(_M_ARENA_MAX, 1)  # threads reuse the memory freed by others
 
 
 class Place(NamedTuple):
-    """Where this process stands among those of the run, from the environment alone."""
+    """This process's place among those of the run, from the environment alone."""
 
     rank: int
     world_size: int
@@ -38,7 +37,8 @@ class Place(NamedTuple):
 
 
 def place() -> Place:
-    """This process's place: what torchrun or srun says, else the only process. Raises TrainingError for nonsense."""
+    """This process's place: from torchrun or srun, else the only process. Raises TrainingError for inconsistent
+    values."""
     environment = os.environ
     try:
         if "RANK" in environment and "WORLD_SIZE" in environment:
@@ -64,7 +64,7 @@ def place() -> Place:
 
 
 def processor_threads() -> int:
-    """Threads for this process: its share of the cores that it may use."""
+    """Threads for this process: its share of the available cores."""
     granted = os.environ.get("SLURM_CPUS_PER_TASK")
     if granted:
         return int(granted)

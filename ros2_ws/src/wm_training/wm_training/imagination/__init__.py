@@ -1,1 +1,1 @@
-"""What a trained model imagines, drawn and scored against what happened."""
+"""A trained model's imagination, drawn and scored against the recording."""

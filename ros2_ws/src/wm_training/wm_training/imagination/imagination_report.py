@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from wm_training.imagination.visualize_options import VisualizeOptions
 
 PROGRAM = "visualize"
-UNKNOWN_RATE_HZ = 10.0  # taken for episodes whose meta does not say
-TABLE_WIDTH = 110  # [characters] of the tables where no terminal says how wide it is
+UNKNOWN_RATE_HZ = 10.0  # assumed for episodes without a rate
+TABLE_WIDTH = 110  # [characters] of the tables without a terminal's width
 
 
 def report(options: "VisualizeOptions") -> None:
     """Write picture, video, scorecard and page, and print the tables.
 
-    Raises TrainingError and EpisodeError for what cannot be used, OSError.
+    Raises TrainingError and EpisodeError for unusable inputs, OSError.
     """
     checkpoint = Path(options.checkpoint).expanduser()
     output = Path(options.output).expanduser() if options.output else checkpoint.parent / PROGRAM
@@ -96,7 +96,7 @@ def report(options: "VisualizeOptions") -> None:
 
 
 def asked_episode(options: "VisualizeOptions", data: SequenceDataset) -> int | None:
-    """Number of the episode asked for, None for any. Raises TrainingError for one that is not there or too short."""
+    """Number of the requested episode, None for any. Raises TrainingError for one that is missing or too short."""
     number = options.index
     if options.episode is not None:
         names = [file.name for file in data.files]
@@ -118,7 +118,7 @@ def asked_episode(options: "VisualizeOptions", data: SequenceDataset) -> int | N
 
 
 def asked_window(data: SequenceDataset, episode: int, start: int, settings: WindowSettings) -> Window:
-    """The window from row ``start`` of the file. Raises TrainingError where its drive ends before it does."""
+    """The window from row ``start`` of the file. Raises TrainingError where its drive ends earlier."""
     file = data.files[episode]
     for number, (begin, drive) in enumerate(zip(data.first_rows, data.episodes, strict=True)):
         if data.files[number] == file and begin <= start <= begin + len(drive) - settings.rows:

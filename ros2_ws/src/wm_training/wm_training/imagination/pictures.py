@@ -52,7 +52,7 @@ class Trajectory(NamedTuple):
         return np.arange(self.times[0] + 1, self.times[-1] + 1), rewards
 
     def rows(self) -> dict[str, Tensor]:
-        """Pictures (T, C, H, W) by the name they are shown under; futures begin as the reconstructed context."""
+        """Pictures (T, C, H, W) by their displayed name; futures begin as the reconstructed context."""
         result = self.result
         seen = result.posterior[0, : result.context]
         futures = {"imagined (mean)": result.imagined[0]}
@@ -65,7 +65,7 @@ class Trajectory(NamedTuple):
 
 
 def trajectory_figure(trajectory: Trajectory) -> Figure:
-    """What was real, reconstructed and imagined at t = 0, 4, 8 …, and the rewards below."""
+    """Real, reconstructed and imagined pictures at t = 0, 4, 8 …, and the rewards below."""
     rows = trajectory.rows()
     context, horizon = trajectory.result.context, trajectory.times[-1]
     shown = range(0, horizon + 1, EVERY)
@@ -90,7 +90,7 @@ def trajectory_figure(trajectory: Trajectory) -> Figure:
 
 
 def write_png(path: Path, figure: Figure) -> None:
-    """Write a figure, completely or not at all. Raises OSError."""
+    """Write a figure atomically. Raises OSError."""
     with replacing(path) as partial:
         FigureCanvasAgg(figure).print_png(str(partial), metadata={"Software": None})
 
@@ -114,7 +114,7 @@ def video_frames(trajectory: Trajectory) -> Iterator[np.ndarray]:
         images[name] = _show(place, camera_sheet(pictures[0], cameras), imagined=False)
         place.set_title(name, fontsize=10, color=SOFT)
     draw_rewards_to = _growing(below.subplots(), trajectory)
-    figure.draw_without_rendering()  # settles the layout once, so that nothing moves between frames
+    figure.draw_without_rendering()  # fixes the layout, so that nothing moves between frames
     figure.set_layout_engine("none")
     for index, t in enumerate(trajectory.times):
         for place, (name, pictures) in zip(panels, rows.items(), strict=True):
@@ -128,7 +128,7 @@ def video_frames(trajectory: Trajectory) -> Iterator[np.ndarray]:
 
 
 def save_video(path: Path, trajectory: Trajectory) -> None:
-    """Write ``video_frames`` at the data's rate, completely or not at all. Raises OSError."""
+    """Write ``video_frames`` at the data's rate, atomically. Raises OSError."""
     write_video(path, video_frames(trajectory), trajectory.rate_hz, HOLD_S)
 
 
@@ -171,7 +171,7 @@ def _draw_rewards(axes: Axes, trajectory: Trajectory) -> None:
     axes.plot(*trajectory.real_rewards(), color=INK, linewidth=1.4, label="real")
     axes.plot(steps, result.rewards[0], color=MODEL, linewidth=1.4, label="imagined (mean)")
     if result.disagreement is not None:
-        # A line of its own: what the heads do not know is something else than the randomness that the samples show.
+        # A separate line: the heads' uncertainty differs from the randomness that the samples show.
         axes.plot(steps, result.disagreement[0], color="#b46a00", linestyle="--", label="heads disagree by")
     axes.legend(fontsize=8, frameon=False, labelcolor=SOFT)
 
@@ -186,7 +186,7 @@ def _draw_returns(axes: Axes, trajectory: Trajectory) -> None:
 
 
 def _growing(axes: Axes, trajectory: Trajectory):
-    """A chart of rewards and the function that draws it up to t."""
+    """A chart of rewards and the function to draw it up to t."""
     result, steps = trajectory.result, trajectory.steps
     times, real_rewards = trajectory.real_rewards()
     samples = result.sampled_rewards[0].numpy()

@@ -1,4 +1,4 @@
-"""Recorded drives that fit a model, and pieces of them."""
+"""Recorded drives that match a model, and windows of them."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from wm_training.model.world_model import WorldModel
 
 
 def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> SequenceDataset:
-    """The episodes of a split. Raises EpisodeError where there are none, or where they do not fit the model."""
+    """The episodes of a split. Raises EpisodeError where there are none, or they do not match the model."""
     like = [model_traits(model)] if model.trained_on else []
     # Callers cut their own windows, so an episode need not be as long as those of training.
     data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split, like=like)
@@ -31,7 +31,7 @@ def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> Sequen
 
 
 def model_traits(model: WorldModel) -> Traits:
-    """What episodes must have in common with those that a model was trained on."""
+    """The traits of a model's training data, which episodes must match."""
     size, vector_size = model.config.image_size, len(model.vector_mean)
     return Traits(
         "the training of the model", (size, size), model.cameras, vector_size, model.config.action_dim, model.trained_on
@@ -39,7 +39,7 @@ def model_traits(model: WorldModel) -> Traits:
 
 
 def mean_reward(data: SequenceDataset) -> float:
-    """Of all recorded rows: that of the training split is the guess of a model that knows nothing but the data."""
+    """Mean over all recorded rows: that of the training split is a baseline."""
     return float(np.concatenate([episode.rewards for episode in data.episodes]).mean(dtype=np.float64))
 
 

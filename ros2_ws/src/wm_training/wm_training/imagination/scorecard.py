@@ -1,6 +1,6 @@
 """How good is a world model's imagination? Windows over the validation episodes, predicted open loop and measured.
 
-The figures made of these measurements are in wm_evaluation.scorecard, what they mean in docs/visualize.md.
+The figures from these measurements are in wm_evaluation.scorecard, their meaning in docs/visualize.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Predictor = Callable[[Batch, int], OpenLoop]
 
 
 class Window(NamedTuple):
-    """A piece of an episode: ``rows`` rows from ``start``; fewer than asked for where the drive ends earlier."""
+    """A piece of an episode: ``rows`` rows from ``start``; fewer than requested where the drive ends earlier."""
 
     episode: int
     """Number of the episode; its windows are not independent of each other."""
@@ -35,10 +35,9 @@ class Window(NamedTuple):
 def plan_windows(episodes: Sequence[Episode], settings: WindowSettings) -> list[Window]:
     """About ``settings.frames`` rows in windows spread evenly over all episodes, one drive each, that are long enough.
 
-    Starts are evenly spaced from a random phase and reach up to a drive's last row, so that its end comes at every
-    step ahead as often as it does in the data; windows there are cut short. Each drive's first window is complete.
-    Raises EpisodeError when no drive is long enough.
-    """
+    Starts are evenly spaced from a random phase and reach up to a drive's last row, so that its end occurs at every
+    step ahead as often as in the data; windows there are shorter. Each drive's first window is complete. Raises
+    EpisodeError when no drive is long enough."""
     long_enough = {index: len(episode) for index, episode in enumerate(episodes) if len(episode) >= settings.rows}
     if not long_enough:
         longest = max(map(len, episodes), default=0)
@@ -70,15 +69,15 @@ def read_windows(episodes: Sequence[Episode], windows: Sequence[Window], rows: i
 
 
 def action_donors(windows: Sequence[Window], rows: int, seed: int) -> np.ndarray:
-    """For every window the number of another, complete one whose actions it gets in the shuffled run.
+    """For every window the number of another, complete one, whose actions it gets in the shuffled run.
 
-    The only complete window there is keeps its own actions.
+    A single complete window keeps its own actions.
     """
     whole = np.array([i for i, piece in enumerate(windows) if piece.rows == rows])
     random = np.random.default_rng(seed)
     order = random.permutation(whole)
     donors = random.choice(whole, len(windows))
-    donors[order] = np.roll(order, 1)  # a cycle through all complete windows: nobody keeps its own
+    donors[order] = np.roll(order, 1)  # a cycle through all complete windows: none keeps its own
     return donors
 
 
@@ -89,7 +88,8 @@ def measure(
     settings: WindowSettings,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Measurements:
-    """Predict every window twice, with its own and with another window's actions; ``advance`` hears of progress.
+    """Predict every window twice, with its own and with another window's actions; ``advance`` is called with the
+    progress.
 
     Raises TrainingError for a model that imagines numbers that are not finite.
     """
@@ -119,7 +119,7 @@ def _measure(
     rows = np.array([piece.rows for piece in windows])[:, None]
     # Step k shows the picture of row context + k - 1 and gives the reward of the row before.
     rewarded = steps <= rows - context + 1
-    # A camera counts where its picture was there, and the one before imagination too, which copying starts from.
+    # A camera counts if its picture is present, and also the one before imagination, which copying repeats.
     mask = batch.camera_mask.numpy().astype(bool)
     seen = mask[:, context:] & mask[:, context - 1 : context] & (steps <= rows - context)[:, :, None]
     truth = own.truth[:, context:].numpy()
@@ -152,8 +152,8 @@ def _measure(
 
 
 def typical_window(windows: Sequence[Window], measurements: Measurements, episode: int | None = None) -> Window:
-    """The complete window with the median picture error at the horizon, of all or of one episode's: not the best or
-    the worst to show. Raises EpisodeError when no such window has a picture at the horizon."""
+    """The complete window with the median picture error at the horizon, of all or of one episode: neither the best nor
+    the worst. Raises EpisodeError when no such window has a picture at the horizon."""
     errors = measurements.squared_errors["imagined"][:, -1]
     whole = [i for i in np.argsort(errors, kind="stable") if np.isfinite(errors[i])]
     chosen = [i for i in whole if episode is None or windows[i].episode == episode]

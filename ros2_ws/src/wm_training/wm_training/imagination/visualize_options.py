@@ -1,4 +1,4 @@
-"""The options of visualize, and which windows are scored; without torch, so that `--help` does not wait for it."""
+"""The options of visualize, and the settings of scored windows; without torch, so that `--help` is fast."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,11 +13,11 @@ class WindowSettings(ScoreSettings):
     context: int = 5
     """Rows the model sees before it imagines."""
     frames: int = 2000
-    """Rows to score, about, spread over all episodes."""
+    """Approximate number of rows to score, spread over all episodes."""
 
     def __post_init__(self):
         super().__post_init__()
-        # The last reward seen, one of the baselines, came with the context's last picture.
+        # The last observed reward, one of the baselines, is that of the context's last picture.
         for name, least in (("context", 2), ("frames", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least {least}")
@@ -37,7 +37,7 @@ class VisualizeOptions(WindowSettings):
     data_path: str | None = None
     """Folder of episodes; without it the one that the model was trained on."""
     output: str | None = None
-    """Folder for the files; without it `visualize` beside the checkpoint."""
+    """Folder for the files; without it `visualize` next to the checkpoint."""
     split: Literal["val", "train"] = "val"
     """Episodes to score; those of the training split flatter the model."""
     episode: str | None = None

@@ -1,4 +1,4 @@
-"""A batch of sequences, as datasets make it and the model reads it."""
+"""A batch of sequences, made by datasets and read by the model."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Sequences as the trainer feeds them; time as drawn in docs/architecture.md."""
+    """Sequences for the trainer; time as drawn in docs/architecture.md."""
 
     image: Tensor
     """(B, T, C, H, W) uint8, C = 3K."""
@@ -18,9 +18,9 @@ class Batch(NamedTuple):
     previous_action: Tensor
     """(B, T, A): a_{t-1}, zeros where unknown."""
     reward: Tensor
-    """(B, T): r_t, what a_t led to."""
+    """(B, T): r_t, the result of a_t."""
     terminal: Tensor
-    """(B, T): 1.0 where a_t ended the episode for good."""
+    """(B, T): 1.0 where a_t terminated the episode."""
     is_first: Tensor
     """(B, T): 1.0 where a new belief begins."""
     expert: Tensor
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     expert_weight: Tensor
     """(B, T): 0 where ``expert`` is unknown, else one over the share of known rows in the data."""
     camera_mask: Tensor
-    """(B, T, K): 1.0 where the camera's picture is there."""
+    """(B, T, K): 1.0 where the camera's picture is present."""
 
     def part(self, rows: slice) -> "Batch":
         """Some of the sequences."""

@@ -1,6 +1,6 @@
-"""Policy learning in imagination: actor and critic on states the model dreams up (DreamerV1 to V3).
+"""Policy learning in imagination: actor and critic on imagined states (DreamerV1 to V3).
 
-The world model's weights get no gradient from here: the actor must not make the model say what pleases it.
+The world model's weights get no gradient from here: the actor must not bend the model to its advantage.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def learn_in_imagination(model: "WorldModel", states: State, noise: Noise) -> di
         next_values = model.target_value.mean(model.target_value(reached))
     returns = losses.lambda_returns(rewards, continues, next_values, config.discount, config.return_lambda)
     weights = losses.reach_weights(continues, config.discount)
-    # Small returns are left as they are: dividing by less than one would blow up their noise.
+    # Small returns are not scaled: dividing by less than one would amplify their noise.
     scale = model.return_range.clamp(min=1.0)
     values = model.value(beliefs[:, :-1].detach())
     return {
@@ -60,7 +60,7 @@ def learn_in_imagination(model: "WorldModel", states: State, noise: Noise) -> di
 
 
 def _starts(states: State, numbers: Tensor) -> State:
-    """The states (M, …) at the rows that ``numbers`` (B, n) draw, cut off from what led to them."""
+    """The states (M, …) at the rows that ``numbers`` (B, n) select, detached from their history."""
     length = states.deterministic.shape[1]
     rows = (numbers * length).long().clamp(max=length - 1)
 
@@ -79,7 +79,7 @@ def spread(returns: Tensor) -> Tensor:
 
 @contextmanager
 def _frozen(*modules: nn.Module) -> Iterator[None]:
-    """Within, the modules pass gradients on to their inputs and collect none for their own weights."""
+    """Within the block, the modules pass gradients to their inputs but collect none for their weights."""
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.networks import mlp
 
-# The inverse of tanh grows without bound; labels are pulled this close to the end of the range and no closer.
+# The inverse of tanh grows without bound; labels are limited to this distance from the end of the range.
 _LARGEST_LABEL = 0.99
 
 
@@ -24,7 +24,7 @@ class TwoHotHead(nn.Module):
     def __init__(self, belief: int, hidden: int, bins: int, limit: float):
         super().__init__()
         self.net = mlp(belief, hidden, bins)
-        # Starting at zero: an untrained head says 0 and adds no noise to the targets of others.
+        # Starting at zero: an untrained head predicts 0 and adds no noise to other targets.
         nn.init.zeros_(self.net[-1].weight)
         nn.init.zeros_(self.net[-1].bias)
         edge = torch.log1p(torch.tensor(float(limit)))
@@ -37,7 +37,8 @@ class TwoHotHead(nn.Module):
         return self.net(belief).float()
 
     def mean(self, logits: Tensor) -> Tensor:
-        """Expected number (...,). The negative and positive halves are summed apart, so that they cancel exactly."""
+        """Expected number (...,). The negative and positive halves are summed separately, so that they cancel
+        exactly."""
         weighted = functional.softmax(logits, -1) * self.bins
         middle = self.bins.shape[0] // 2
         return weighted[..., : middle + 1].flip(-1).sum(-1) + weighted[..., middle:].sum(-1)
@@ -48,7 +49,7 @@ class TwoHotHead(nn.Module):
         upper = torch.searchsorted(self.bins, target.contiguous()).clamp(1, self.bins.shape[0] - 1)
         low, high = self.bins[upper - 1], self.bins[upper]
         share = (target - low) / (high - low)
-        # Cross-entropy with the normaliser taken apart: only two of the logits are needed besides it.
+        # Cross-entropy with a separate normaliser: only two logits are needed besides it.
         picked_low = logits.gather(-1, (upper - 1)[..., None]).squeeze(-1)
         picked_high = logits.gather(-1, upper[..., None]).squeeze(-1)
         return torch.logsumexp(logits, -1) - torch.lerp(picked_low, picked_high, share)
@@ -77,11 +78,10 @@ class MseHead(nn.Module):
 
 
 class ScalarHead(nn.Module):
-    """E heads of one kind on the same number. Their mean is the prediction, their disagreement what nobody taught.
+    """E heads of one kind on the same number. Their mean is the prediction, their disagreement is its uncertainty.
 
-    The members see the same targets and differ only by their first weights, which is enough for them to agree where
-    there was data and to differ where there was none (Lakshminarayanan et al. 2017).
-    """
+    The members have the same targets and differ only by their initial weights, which suffices for them to agree where
+    there was data and to differ where there was none (Lakshminarayanan et al. 2017)."""
 
     def __init__(self, config: WorldModelTrainConfig):
         super().__init__()
@@ -116,7 +116,7 @@ class ScalarHead(nn.Module):
 
 
 class ContinueHead(nn.Module):
-    """Probability that the episode goes on, as a logit."""
+    """Probability that the episode continues, as a logit."""
 
     def __init__(self, belief: int, hidden: int):
         super().__init__()
@@ -140,7 +140,7 @@ class TanhNormal:
 
     @property
     def mode(self) -> Tensor:
-        """tanh of the mean, (..., A): the median, and the action to take where nothing random is wanted."""
+        """tanh of the mean, (..., A): the median, and the deterministic action."""
         return torch.tanh(self.mean)
 
     @property
@@ -154,7 +154,7 @@ class TanhNormal:
         return torch.tanh(raw), self._log_density(raw)
 
     def log_probability(self, action: Tensor) -> Tensor:
-        """Log density (...,) of actions (..., A) in [-1, 1]; the outermost percent counts as its inner border."""
+        """Log density (...,) of actions (..., A) in [-1, 1]; values in the outermost percent are clipped."""
         return self._log_density(torch.atanh(action.clamp(-_LARGEST_LABEL, _LARGEST_LABEL)))
 
     def _log_density(self, raw: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ class Actor(nn.Module):
     def forward(self, belief: Tensor) -> TanhNormal:
         """The distribution (..., 2) for beliefs (..., F)."""
         mean, raw = self.net(belief).float().chunk(2, dim=-1)
-        # Bounded before tanh as well: beyond ±5 its slope is gone, and with it every gradient.
+        # Bounded before tanh as well: beyond ±5 its slope vanishes, and with it every gradient.
         mean = 5.0 * torch.tanh(mean / 5.0)
         return TanhNormal(mean, self.min_std + (self.max_std - self.min_std) * torch.sigmoid(raw - 1.0))
 

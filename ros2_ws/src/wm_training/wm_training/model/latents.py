@@ -1,4 +1,4 @@
-"""The stochastic state behind one interface: what the networks must output, samples, means and divergences."""
+"""The stochastic state with one interface: network outputs, samples, means and divergences."""
 
 import math
 
@@ -24,7 +24,7 @@ class GaussianLatent(nn.Module):
         return mean, functional.softplus(raw) + self.min_std
 
     def prepare(self, noise: Tensor) -> Tensor:
-        """What ``sample`` wants instead of standard normal noise (..., S); once for a whole sequence."""
+        """Convert standard normal noise (..., S) for ``sample``; once per sequence."""
         return noise
 
     def sample(self, parameters: Tensor, prepared: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class CategoricalLatent(nn.Module):
         return (1.0 - self.unimix) * functional.softmax(logits, dim=-1) + self.unimix / self.classes
 
     def prepare(self, noise: Tensor) -> Tensor:
-        """exp of Gumbel noise (..., S) from standard normal noise (..., S); once for a whole sequence.
+        """exp of Gumbel noise (..., S) from standard normal noise (..., S); once per sequence.
 
         Equal noise for all classes, zeros above all, gives the most probable class.
         """
@@ -70,7 +70,7 @@ class CategoricalLatent(nn.Module):
     def sample(self, parameters: Tensor, prepared: Tensor) -> Tensor:
         """One-hot (..., S) by the Gumbel-max trick from parameters (..., P) and prepared noise (..., S).
 
-        The trick is taken to the exponential, which spares a logarithm per step. The gradient is that of the
+        The trick is applied to exponentials, which saves a logarithm per step. The gradient is that of the
         probabilities (straight-through).
         """
         probabilities = self._probabilities(parameters)
@@ -82,7 +82,7 @@ class CategoricalLatent(nn.Module):
         return self._one_hot(probabilities, probabilities)
 
     def _one_hot(self, probabilities: Tensor, scores: Tensor) -> Tensor:
-        # Not functional.one_hot: it looks at the classes on the host. No scatter: traced, it knows one batch size only.
+        # Not functional.one_hot: it checks the classes on the host. No scatter: traced, it has one batch size.
         classes = torch.arange(self.classes, device=scores.device)
         one_hot = (scores.argmax(-1, keepdim=True) == classes).to(probabilities.dtype)
         if not torch.is_grad_enabled():
@@ -96,5 +96,5 @@ class CategoricalLatent(nn.Module):
 
 
 def make_latent(config: WorldModelTrainConfig) -> GaussianLatent | CategoricalLatent:
-    """The latent the configuration asks for."""
+    """The latent of the configuration."""
     return {"gaussian": GaussianLatent, "categorical": CategoricalLatent}[config.latent](config)

@@ -1,4 +1,4 @@
-"""A matrix inside a loop over time whose gradient is computed once, after the loop."""
+"""A matrix product inside a loop over time, with its gradient computed once after the loop."""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,12 @@ from torch import Tensor
 class LoopLinear:
     """``W x_t + offset_t`` for the steps t of one pass through a loop.
 
-    Left to autograd, every step would compute a gradient of the whole matrix from its few rows and add it to the sum;
-    here the rows are kept and multiplied once. Steps must be used once each, in order.
-    """
+    With plain autograd, every step would compute a gradient of the whole matrix from its few rows and add it to the
+    sum; here the rows are collected and multiplied once. Use each step once, in order."""
 
     def __init__(self, weight: Tensor, offsets: Tensor):
-        """``weight`` (O, I); ``offsets`` (T, B, O), what does not depend on the loop, in the type to compute in."""
+        """``weight`` (O, I); ``offsets`` (T, B, O), the part independent of the loop, in the type of the
+        computation."""
         self._inputs: list[Tensor] = []
         self._weight = weight.detach().to(offsets.dtype).t()
         self._offsets = _Defer.apply(weight, offsets, self._inputs).unbind(0)
@@ -25,7 +25,7 @@ class LoopLinear:
 
 
 class _Defer(torch.autograd.Function):
-    """Passes ``offsets`` on; its backward pass comes after those of all steps and has the weight's gradient too."""
+    """Passes ``offsets`` on; its backward pass runs after those of all steps and also returns the weight's gradient."""
 
     @staticmethod
     def forward(ctx, weight: Tensor, offsets: Tensor, inputs: list[Tensor]) -> Tensor:

@@ -1,8 +1,7 @@
 """The losses, as pure functions of tensors. Their names, LOSSES, are those of their weights in the configuration.
 
-Every loss is a mean over the rows of a batch, so that the mean over equal parts of a batch is the loss of all of it:
-gradient accumulation and several processes give what one process gives.
-"""
+Every loss is a mean over the rows of a batch, so that the mean over equal parts of a batch equals the loss of the
+batch: gradient accumulation and several processes give the same as one process."""
 
 from dataclasses import fields
 
@@ -21,10 +20,8 @@ def reconstruction_loss(squared_errors: Tensor, camera_mask: Tensor) -> Tensor:
     """Squared error of pixels in [0, 1] summed over the picture, mean over (B, T).
 
     ``squared_errors`` (B, T, K) are sums over each camera's picture. The sum, not the mean: up to a constant it is the
-    negative log-likelihood of a unit-variance Gaussian times two, so it stands in the same currency as the KL
-    (DreamerV1, Hafner et al. 2020, eq. 5). Cameras whose ``camera_mask`` (B, T, K) is 0 were not recorded and do not
-    count.
-    """
+    negative log-likelihood of a unit-variance Gaussian times two, so it has the same unit as the KL (DreamerV1, Hafner
+    et al. 2020, eq. 5). Cameras whose ``camera_mask`` (B, T, K) is 0 were not recorded and are ignored."""
     return (squared_errors * camera_mask).sum(-1).mean()
 
 
@@ -47,7 +44,7 @@ def kl_anneal(step: int, anneal_steps: int) -> float:
 
 
 def dynamics_loss(predicted: Tensor, encoded: Tensor) -> Tensor:
-    """Mean squared distance between the latent the dynamics predicts and the one the encoder finds. (B, T, S)."""
+    """Mean squared distance between the latent predicted by the dynamics and the encoder's. (B, T, S)."""
     return functional.mse_loss(predicted.float(), encoded.detach().float())
 
 
@@ -82,9 +79,9 @@ def lambda_returns(rewards: Tensor, continues: Tensor, next_values: Tensor, disc
 
 
 def reach_weights(continues: Tensor, discount: float) -> Tensor:
-    """How much an imagined step counts: discounted probability that the episode gets there. (M, H), 1 at the first.
+    """Weight of an imagined step: discounted probability of reaching it. (M, H), 1 at the first.
 
-    ``continues`` (M, H) are the probabilities that the episode goes on after each imagined action.
+    ``continues`` (M, H) are the continue probabilities after each imagined action.
     """
     reached = torch.cumprod(discount * continues.detach(), dim=1)
     return torch.cat([torch.ones_like(reached[:, :1]), reached[:, :-1]], dim=1)

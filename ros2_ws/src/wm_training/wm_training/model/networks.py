@@ -1,4 +1,4 @@
-"""Encoder and decoder of one or several cameras, and the fully connected block all parts are made of."""
+"""Encoder and decoder of one or several cameras, and the fully connected block used by all parts."""
 
 from functools import partial
 
@@ -10,12 +10,12 @@ from wm_training.model.convolutions import DownConvolution, UpConvolution
 from wm_training.model.pieces import in_pieces
 
 _COLOURS = 3
-# Pixels of a piece whose activations stay in a processor's cache on their way through the convolutions; measured.
+# Pixels of a piece whose activations stay in a processor's cache through the convolutions; measured.
 _PIECE_PIXELS = 200 * 64 * 64
 
 
 def mlp(inputs: int, hidden: int, outputs: int, layers: int = 1) -> nn.Sequential:
-    """``layers`` hidden layers with layer norm and SiLU (as DreamerV3), then a linear output."""
+    """``layers`` hidden layers with layer norm and SiLU (as in DreamerV3), then a linear output."""
     parts: list[nn.Module] = []
     for _ in range(layers):
         parts += [nn.Linear(inputs, hidden), nn.LayerNorm(hidden), nn.SiLU()]
@@ -46,7 +46,7 @@ def _deconvolutions(image_size: int, depth: int) -> nn.Sequential:
     inputs = depth * 2 ** (stages - 1)
     for stage in reversed(range(stages)):
         outputs = depth * 2 ** (stage - 1) if stage else _COLOURS
-        parts += [nn.ReLU(inplace=bool(parts)), UpConvolution(inputs, outputs)]  # the first one's input is the caller's
+        parts += [nn.ReLU(inplace=bool(parts)), UpConvolution(inputs, outputs)]  # the first input is the caller's
         inputs = outputs
     return nn.Sequential(*parts)
 
@@ -57,7 +57,7 @@ def _piece(image_size: int) -> int:
 
 
 def _layout(weight: Tensor) -> torch.memory_format:
-    """The layout of pictures that suits these weights: steps between tensors of two layouts are slow."""
+    """The layout of pictures that matches these weights: mixing two layouts is slow."""
     last = weight.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
 
@@ -66,22 +66,21 @@ def _centred(image: Tensor, like: Tensor) -> Tensor:
     """uint8 pictures (M, 3, H, W) to [-0.5, 0.5], in the layout of the weights ``like`` and the type of autocast."""
     kind = image.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
-    # Whole and half numbers up to 127.5 are exact in bfloat16, shares of 255 are not: so this order.
+    # Multiples of 0.5 up to 127.5 are exact in bfloat16, fractions of 255 are not: hence this order.
     return (image.to(dtype, memory_format=_layout(like)) - 127.5) / 255.0
 
 
 def _features(convolutions: nn.Sequential, picture: Tensor) -> Tensor:
-    """uint8 pictures (M, 3, H, W) to what the convolutions make of them, (M, ·)."""
+    """uint8 pictures (M, 3, H, W) to the convolutions' features, (M, ·)."""
     return convolutions(_centred(picture, convolutions[0].weight)).flatten(1)
 
 
 class Encoder(nn.Module):
     """Pictures of K cameras and vector inputs to one embedding per frame.
 
-    Every camera adds a part of its own to the embedding; a hidden or dead one adds a learned constant instead, so that
-    the belief gets by without it. With shared weights the convolutions are one set for all cameras and only the
-    projections, which know where the camera looks, are its own.
-    """
+    Every camera adds its own part to the embedding; a hidden or failed one adds a learned constant instead, so that the
+    belief works without it. With shared weights all cameras use one set of convolutions, and only the projections,
+    which depend on where the camera points, are separate."""
 
     def __init__(self, config: WorldModelTrainConfig, cameras: int, vector_size: int, embedding: int):
         super().__init__()
@@ -119,7 +118,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, belief: Tensor) -> Tensor:
-        """belief (M, F); returns pictures (M, 3K, H, W), in [0, 1] where the model is sure, not clipped."""
+        """belief (M, F); returns pictures (M, 3K, H, W), approximately in [0, 1], not clipped."""
         pictures = in_pieces(self._pictures, self.deconvolutions.parameters(), self.piece, self._features(belief))
         return pictures + 0.5
 
@@ -128,7 +127,7 @@ class Decoder(nn.Module):
 
         def errors(features: Tensor, target: Tensor) -> Tensor:
             target = target.to(torch.float32, memory_format=_layout(self.deconvolutions[0][1].weight))
-            # Steps in place: every pass over the pictures counts.
+            # In place: every pass over the pictures takes time.
             difference = self._pictures(features).float().sub_(target.sub_(127.5).div_(255.0))
             return difference.square().unflatten(1, (self.cameras, -1)).sum((2, 3, 4))
 
@@ -138,7 +137,7 @@ class Decoder(nn.Module):
         return self.project(belief).unflatten(-1, (self.cameras, *self.start))
 
     def _pictures(self, features: Tensor) -> Tensor:
-        """Centred at zero, as what the encoder sees."""
+        """Centred at zero, like the encoder's input."""
         stacks = self.deconvolutions
         layout = _layout(stacks[0][1].weight)
         cameras = [features[:, k].contiguous(memory_format=layout) for k in range(self.cameras)]

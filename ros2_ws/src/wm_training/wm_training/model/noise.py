@@ -1,6 +1,6 @@
 """All random numbers of a training update, drawn at once as a pure function of seed and update.
 
-A resumed run needs no generator state, and a rank or a part of a batch takes its slice of what all of the batch gets.
+A resumed run needs no generator state, and a rank or a part of a batch uses its slice of the batch's noise.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Noise(NamedTuple):
     action: Tensor
     """(B, n, H, 2) standard normal: the actor's samples."""
     open_loop: Tensor
-    """(B, m, 2) uniform in [0, 1): where the open-loop loss begins and which picture it takes, m = 0 without it."""
+    """(B, m, 2) uniform in [0, 1): where the open-loop loss begins and which picture it uses, m = 0 without it."""
 
     def part(self, rows: slice) -> "Noise":
         """The noise of some of the sequences."""
@@ -68,5 +68,5 @@ def draw_noise(
 
 
 def _in_each(states: int, batch_size: int, steps: int) -> int:
-    """States to draw in each of ``batch_size`` sequences of ``steps`` rows for ``states`` in the batch, 0 for all."""
+    """States to draw from each of ``batch_size`` sequences of ``steps`` rows for ``states`` in the batch, 0 for all."""
     return min(steps, -(-states // batch_size)) if states else steps

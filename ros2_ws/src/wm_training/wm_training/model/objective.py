@@ -18,7 +18,7 @@ class WorldModelObjective(nn.Module):
     """What a Learner trains: one forward pass that returns every loss."""
 
     def __init__(self, model: WorldModel):
-        """Freezes the heads whose losses have no weight: several processes wait for the gradients of all others."""
+        """Freezes the heads whose losses have no weight: with several processes, all other gradients are waited for."""
         super().__init__()
         self.model, config = model, model.config
         learned = {
@@ -35,13 +35,13 @@ class WorldModelObjective(nn.Module):
     def forward(self, batch: Batch, noise: Noise, learn_policy: bool = False) -> dict[str, Tensor]:
         """Every loss, unweighted, by the name of its weight, and metrics under ``metric/…``.
 
-        With ``learn_policy`` the losses of actor and critic in imagination are among them, and ``imagined/returns``
+        With ``learn_policy`` it includes the losses of actor and critic in imagination, and ``imagined/returns``
         for ``follow``.
         """
         model, config = self.model, self.model.config
         states, posterior, prior = model.observe(self._hide_cameras(batch, noise.camera), noise.latent[:, :-1])
         # The last row's action leads to a state that was not recorded: the prior supplies it, so that the reward and
-        # the end that this action led to are learned too.
+        # the end of this action are learned too.
         last = State(states.deterministic[:, -1], states.stochastic[:, -1])
         beyond = model.imagine_step(last, batch.action[:, -1], noise.latent[:, -1])
         belief = states.belief
@@ -67,7 +67,7 @@ class WorldModelObjective(nn.Module):
         with torch.no_grad():
             pixels = config.image_size**2 * 3 * batch.camera_mask.sum(-1).mean()
             result["metric/pixel_mse"] = result["reconstruction"].detach() / pixels
-            # What the mean picture would cost, from one pixel in sixteen: an error near it means a dead latent.
+            # The error of the mean picture, from one pixel in sixteen: an error close to it means a dead latent.
             sparse = batch.image[..., ::4, ::4].float() / 255.0
             result["metric/pixel_variance"] = sparse.var(dim=(0, 1)).mean()
             result["metric/kl_nats"] = kl_prior.mean()
@@ -78,7 +78,7 @@ class WorldModelObjective(nn.Module):
 
     @torch.no_grad()
     def follow(self, returns: Tensor | None) -> None:
-        """After an update: what the optimiser does not move. ``returns`` (M, H) were imagined, None without them."""
+        """After an update: update what the optimiser does not. ``returns`` (M, H) were imagined, None without them."""
         model, config = self.model, self.model.config
         for target, source in zip(model.target_value.parameters(), model.value.parameters(), strict=True):
             target.lerp_(source, 1.0 - config.target_decay)
@@ -86,7 +86,7 @@ class WorldModelObjective(nn.Module):
             model.return_range.lerp_(behaviour.spread(returns), 1.0 - behaviour.RANGE_DECAY)
 
     def _hide_cameras(self, batch: Batch, numbers: Tensor) -> Batch:
-        """In training, with several cameras: some are hidden for all of a sequence, but never all of one sequence's."""
+        """In training, with several cameras: hide some for a complete sequence, but never all cameras of one."""
         dropout = self.model.config.camera_dropout
         if not (self.model.training and self.model.cameras > 1 and dropout > 0):
             return batch
@@ -96,7 +96,7 @@ class WorldModelObjective(nn.Module):
 
     @torch.no_grad()
     def _returns(self, reached: Tensor, batch: Batch) -> Tensor:
-        """Lambda-returns (B, T) of the recorded drive, from the beliefs (B, T, F) that its actions led to."""
+        """Lambda-returns (B, T) of the recorded drive, from the beliefs (B, T, F) reached by its actions."""
         model, config = self.model, self.model.config
         next_values = model.target_value.mean(model.target_value(reached))
         return losses.lambda_returns(

@@ -1,4 +1,4 @@
-"""Open loop: look at a few rows, then predict the rest from the recorded actions alone.
+"""Open loop: observe a few rows, then predict the rest from the recorded actions alone.
 
 Time as drawn in docs/architecture.md. With a context of c rows the belief has seen o_0 … o_{c-1}; action a_{c-1} is the
 first to be imagined. Step h counts from 1 and is entry h - 1 of every array over J below:
@@ -21,17 +21,17 @@ SEEN, IMAGINED = (110, 118, 130), (240, 140, 20)  # border colours: the model se
 
 
 class OpenLoop(NamedTuple):
-    """What happened and what was imagined, on the CPU: B windows of T rows, J = T - context imagined steps.
+    """Recorded and imagined data, on the CPU: B windows of T rows, J = T - context imagined steps.
 
     N sampled futures, of which P were decoded. Pictures are uint8 (…, C, H, W) as in the episodes.
     """
 
     context: int
-    """Rows that were filtered before imagination began."""
+    """Rows filtered before imagination begins."""
     truth: Tensor
     """(B, T, C, H, W): the recorded pictures."""
     posterior: Tensor
-    """(B, T, C, H, W): every row reconstructed from the belief that has seen it, at the latent's mean."""
+    """(B, T, C, H, W): every row reconstructed from the belief that observed it, at the latent's mean."""
     imagined: Tensor
     """(B, J, C, H, W): the mean future, every latent at its mean (the most probable classes of categorical ones)."""
     sampled: Tensor
@@ -39,7 +39,7 @@ class OpenLoop(NamedTuple):
     rewards: Tensor
     """(B, J): rewards predicted in the mean future."""
     continues: Tensor
-    """(B, J): probability in the mean future that the episode goes on after the step."""
+    """(B, J): continue probability after the step, in the mean future."""
     values: Tensor
     """(B, J): values of the states reached in the mean future."""
     sampled_rewards: Tensor
@@ -51,9 +51,9 @@ class OpenLoop(NamedTuple):
     real_rewards: Tensor
     """(B, J): recorded."""
     real_continues: Tensor
-    """(B, J): 0.0 where the recorded action ended the episode for good."""
+    """(B, J): 0.0 where the recorded action terminated the episode."""
     disagreement: Tensor | None
-    """(B, J): what the ensemble's reward heads disagree by in the mean future; None without an ensemble."""
+    """(B, J): disagreement of the ensemble's reward heads in the mean future; None without an ensemble."""
 
 
 @torch.inference_mode()
@@ -108,7 +108,7 @@ def open_loop(
 def comparison_frames(result: OpenLoop, sequence: int = 0) -> np.ndarray:
     """Frames uint8 (T, H', W', 3) of one window: real | reconstructed | imagined, the cameras of each side by side.
 
-    During the context the imagined panel shows the reconstruction in the grey border of what the model sees; from the
+    During the context the imagined panel shows the reconstruction with the grey border of observed pictures; from the
     first imagined picture on its border is orange. Several cameras make wide panels, so these stand below each other.
     """
     truth, posterior = result.truth[sequence], result.posterior[sequence]

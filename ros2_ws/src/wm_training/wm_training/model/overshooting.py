@@ -1,12 +1,12 @@
-"""The open-loop loss: pictures of what the model imagines several steps ahead, held against the recording.
+"""The open-loop loss: pictures imagined several steps ahead, compared with the recording.
 
-The decoder otherwise sees only beliefs that have seen the picture. Here the prior is rolled forward with the recorded
-actions and every latent at its mean, as the planner does, and the decoder learns to draw the states it comes to:
+The decoder otherwise gets only beliefs that have observed the picture. Here the prior is rolled forward with the
+recorded actions and every latent at its mean, as in the planner, and the decoder learns to draw the states reached:
 overshooting (PlaNet, Hafner et al. 2019, section 4) on pictures.
 
-Only the decoder learns. The recorded actions were chosen by a driver who saw the road to come, so they tell of it; a
-dynamics model that is taught several steps ahead learns to believe "full throttle, so the road is straight", and a
-planner then finds that full throttle makes roads straight (Ortega et al. 2021; docs/experiments.md has what it cost).
+Only the decoder learns. The recorded actions were chosen by a driver who saw the road ahead, so they reveal it; a
+dynamics model trained several steps ahead learns "full throttle, so the road is straight", and a planner then finds
+that full throttle makes roads straight (Ortega et al. 2021; docs/experiments.md has the cost).
 """
 
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ def open_loop_loss(model: "WorldModel", states: State, batch: "Batch", numbers: 
     """Squared error, summed over the picture, of pictures up to ``open_loop_steps`` H steps ahead.
 
     ``states`` (B, T, …) are the posterior's. ``numbers`` (B, n, 2), uniform in [0, 1), draw n starts in each sequence,
-    and the step of each whose picture is decoded. Pictures after the beginning of a new episode do not count.
+    and the step of each whose picture is decoded. Pictures after the start of a new episode are ignored.
     """
     length = batch.reward.shape[1]
     horizon = min(model.config.open_loop_steps, length - 1)  # validation has shorter sequences too

@@ -1,7 +1,7 @@
-"""Frames through a function piece by piece, the pieces on several processor cores at once.
+"""Runs frames through a function in pieces, in parallel on several processor cores.
 
-Every core takes whole pieces of the batch through all layers, forward and backward, instead of all cores sharing every
-layer: what a layer wrote is still in the core's cache for the next, and no core waits for another inside a layer.
+Every core takes its pieces of the batch through all layers, forward and backward, instead of all cores sharing every
+layer: a layer's output is still in the core's cache for the next layer, and no core waits for another inside a layer.
 oneDNN's do, in busy loops, so that one other process on the machine makes its convolutions several times slower.
 Measured on two busy cores, forward and backward of encoder and decoder: 2.7 s instead of 5.7 s.
 """
@@ -22,7 +22,7 @@ def in_pieces(
 ) -> Tensor:
     """``function`` of tensors (M, …), on a processor piece by piece; pieces of at most ``largest`` rows.
 
-    ``function`` must work row by row, use no other learned numbers than ``parameters``, and need nothing random. It is
+    ``function`` must work row by row, use no other parameters than ``parameters``, and no random numbers. It is
     called in several threads at once.
     """
     rows, threads = frames[0].shape[0], torch.get_num_threads()
@@ -39,21 +39,21 @@ def in_pieces(
 
 
 class _Call:
-    """The function as a worker calls it: what autocast is set to holds for one thread only."""
+    """The function for a worker: the settings of autocast hold only for one thread."""
 
     def __init__(self, function: Callable[..., Tensor], dtype: torch.dtype | None):
         self._function, self._dtype = function, dtype
 
     def __call__(self, piece: Sequence[Tensor], gradients: bool = False) -> Tensor:
         enabled = self._dtype is not None
-        # Without the cache: threads would share casts of one weight, and clear each other's.
+        # Without the cache: threads would share casts of one weight, and clear those of others.
         autocast = torch.autocast("cpu", self._dtype or torch.bfloat16, enabled=enabled, cache_enabled=False)
         with torch.set_grad_enabled(gradients), autocast:
             return self._function(*piece)
 
 
 class _Pieces(torch.autograd.Function):
-    """Every piece has an autograd graph of its own, so that the backward passes run side by side as well."""
+    """Every piece has its own autograd graph, so that the backward passes run in parallel as well."""
 
     @staticmethod
     def forward(ctx, call: _Call, workers: ThreadPoolExecutor, size: int, count: int, *tensors: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class _Pieces(torch.autograd.Function):
         found = list(zip(*ctx.workers.map(run, ctx.graphs, gradient.split(ctx.size)), strict=True))
         ctx.graphs = None  # its memory is free before the backward pass goes on
         of_frames = iter(found[: sum(ctx.wanted)])
-        # Added up in the order of the pieces, so that the sum is the same however the threads ran.
+        # Summed in the order of the pieces, so that the result does not depend on the threads.
         of_learned = [torch.stack(parts).sum(0) for parts in found[sum(ctx.wanted) :]]
         return (
             None,
@@ -94,7 +94,7 @@ def _split(frames: Sequence[Tensor], size: int) -> list[tuple[Tensor, ...]]:
 
 
 def _workers(threads: int) -> ThreadPoolExecutor:
-    """``threads`` threads, each of which computes on one core; made once for each process."""
+    """``threads`` threads, each of which uses one core; made once per process."""
     key = (os.getpid(), threads)
     if key not in _pools:
         _pools[key] = one_core_threads(threads, "pieces")
@@ -102,19 +102,18 @@ def _workers(threads: int) -> ThreadPoolExecutor:
 
 
 def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
-    """``count`` threads, each of which computes on one core and leaves alone what the caller's others do.
+    """``count`` threads, each of which uses one core without affecting the caller's other threads.
 
-    A thread with an OpenMP team of its own, besides the caller's, would be more threads than there are cores: GNU's
-    OpenMP then lets all teams sleep between two steps, and every small product waits until one wakes up.
-    """
+    A thread with its own OpenMP team, besides the caller's, would mean more threads than cores: GNU's OpenMP then lets
+    all teams sleep between two steps, and every small product waits until one wakes up."""
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_use_one_core)
     everybody_is_here = threading.Barrier(count)
     list(pool.map(lambda _: everybody_is_here.wait(), range(count)))
-    torch.set_num_threads(threads)  # the workers' setting is also what threads yet to come begin with
+    torch.set_num_threads(threads)  # the workers' setting is also the default of later threads
     return pool
 
 
 def _use_one_core() -> None:
     torch.set_num_threads(1)
-    torch.get_num_threads()  # from now on this thread keeps its number, whatever the others set
+    torch.get_num_threads()  # from now on this thread keeps its setting, regardless of others

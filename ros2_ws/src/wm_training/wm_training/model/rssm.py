@@ -32,7 +32,7 @@ class State(NamedTuple):
 class BlockLinear(nn.Module):
     """A linear map whose matrix is block-diagonal: ``blocks`` small products instead of one large one.
 
-    The outputs are ``parts`` vectors of ``units`` each, one after another, and every block feeds its share of all.
+    The outputs are ``parts`` vectors of ``units`` each, one after another, and every block computes its share of each.
     """
 
     def __init__(self, units: int, parts: int, blocks: int):
@@ -54,7 +54,7 @@ class LayerNormGRU(nn.Module):
     """GRU cell with layer norm on its gates, as in DreamerV2; the update gate starts mostly closed.
 
     With ``blocks`` above 1 the recurrent matrix is block-diagonal (DreamerV3, Hafner et al. 2023, appendix B): a large
-    state then costs what a small one did.
+    state then costs as much as a small one.
     """
 
     def __init__(self, inputs: int, units: int, blocks: int = 1):
@@ -68,7 +68,7 @@ class LayerNormGRU(nn.Module):
         return self.gate(self.products(inputs, state), state)
 
     def products(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """What ``gate`` takes, (M, 3D)."""
+        """The input of ``gate``, (M, 3D)."""
         if self.recurrent is None:
             return self.gates(torch.cat([inputs, state], dim=-1))
         return self.gates(inputs) + self.recurrent(state)
@@ -190,13 +190,13 @@ class RSSM(nn.Module):
             states.append(state)
             parameters.append(posterior)
         stacked = State(*(torch.stack(part, 1) for part in zip(*states, strict=True)))
-        # The prior depends only on the deterministic states, so it needs no place in the loop.
+        # The prior depends only on the deterministic states, so it is computed outside the loop.
         return stacked, torch.stack(parameters, 1), self.prior_net(stacked.deterministic)
 
     def _unrolled(
         self, embedded: Tensor, actions: Tensor
     ) -> tuple[Callable[[int, State], Tensor], Callable[[int, Tensor], Tensor]]:
-        """``advance`` and ``posterior`` for the steps t of a sequence, all that needs no state done beforehand.
+        """``advance`` and ``posterior`` for the steps t of a sequence, with everything that needs no state precomputed.
 
         embedded (T, B, hidden) from posterior_embedding, actions (B, T, A).
         """

@@ -1,4 +1,4 @@
-"""The world model: encoder, RSSM, decoder and heads. What it is taught is in objective.py."""
+"""The world model: encoder, RSSM, decoder and heads. Its losses are in objective.py."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from wm_training.model.rssm import RSSM, State
 
 
 class WorldModel(nn.Module):
-    """Everything that is learned. Beliefs are (…, F) tensors, F = D + S."""
+    """All learned parts. Beliefs are (…, F) tensors, F = D + S."""
 
     def __init__(self, config: WorldModelTrainConfig, channels: int, vector_size: int):
         """``channels`` C = 3K of the stacked cameras, ``vector_size`` V."""
@@ -23,7 +23,7 @@ class WorldModel(nn.Module):
         self.channels = channels
         self.cameras = channels // 3
         self.trained_on: dict[str, Any] = {}
-        """Meta of the episodes it was trained on; empty where that is unknown."""
+        """Meta of the training episodes; empty if unknown."""
         hidden = config.hidden_dim
         self.encoder = Encoder(config, self.cameras, vector_size, hidden)
         self.rssm = RSSM(config, embedding=hidden)
@@ -70,7 +70,7 @@ class WorldModel(nn.Module):
         return {"beliefs": beliefs, "actions": actions, **self.predict(beliefs[:, 1:])}
 
     def predict(self, belief: Tensor) -> dict[str, Tensor]:
-        """What the heads say of beliefs (…, F), each (…,); the names are those of ``imagine``."""
+        """The heads' outputs for beliefs (…, F), each (…,); names as in ``imagine``."""
         reward, value = self.reward(belief), self.value(belief)
         return {
             "rewards": self.reward.mean(reward),

@@ -1,1 +1,1 @@
-"""What a run says of itself: progress, tables, TensorBoard, health."""
+"""Monitoring of a run: progress, tables, TensorBoard, health."""

@@ -13,7 +13,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 FRAME_MS = 100
-"""How long each frame of a video is shown."""
+"""Display time of each frame of a video."""
 
 
 class EventFiles:
@@ -22,7 +22,7 @@ class EventFiles:
     def __init__(self, folder: Path, first_update: int, config: Any):
         """Begin a new event file in ``folder``; points beyond ``first_update`` in older files are no longer shown.
 
-        A run that starts anew (``first_update`` 0) removes the event files of an older one. Raises OSError.
+        A run that starts from scratch (``first_update`` 0) removes the event files of an older one. Raises OSError.
         """
         older = list(folder.glob("events.out.tfevents.*"))
         if first_update == 0:

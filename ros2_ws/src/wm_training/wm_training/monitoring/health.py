@@ -35,7 +35,7 @@ HEALTHY, WARNED, TOO_FEW = "healthy", "warnings", TOO_FEW_UPDATES
 
 @dataclass(frozen=True)
 class Level:
-    """Where a run is in one of the expected ranges."""
+    """A run's position in one of the expected ranges."""
 
     curve: str
     low: float
@@ -60,31 +60,31 @@ class Finding:
     remedy: str
 
     def text(self) -> str:
-        """Two lines for people."""
+        """Two lines for the terminal."""
         span = f"updates {self.first_update} to {self.last_update}"
         return f"health {self.severity}: {self.issue} ({span}): {self.evidence}\n  remedy: {self.remedy}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What ``examine`` says of a run."""
+    """The result of ``examine``."""
 
     updates: int
     needed: int
-    """Updates below which nothing can be said of what was learned."""
+    """Minimum updates for a judgement."""
     verdict: str
     """HEALTHY, WARNED or TOO_FEW."""
     levels: dict[str, Level]
     findings: list[Finding]
 
     def conclusion(self) -> str:
-        """A line where there are no findings."""
+        """A line for a run without findings."""
         if self.verdict == TOO_FEW:
             return f"{TOO_FEW}: {self.updates:,} of about {self.needed:,}"
         return "no issue found"
 
     def text(self) -> str:
-        """Some lines for people."""
+        """Lines for the terminal."""
         lines = [f"health after {counted(self.updates, 'update')}"]
         for name, level in self.levels.items():
             value = "-" if level.value is None else f"{level.value:.3g}"
@@ -107,7 +107,7 @@ def examine(curves: Curves, config: WorldModelTrainConfig) -> Report:
 
 
 def needed_updates(config: WorldModelTrainConfig) -> int:
-    """Updates from which on a run is judged: the last third of what follows warm-up and annealing is long enough."""
+    """Minimum updates for a judgement: then the last third after warm-up and annealing is long enough."""
     return start(config) + 3 * max(MIN_UPDATES, MIN_POINTS * config.log_every)
 
 
@@ -118,7 +118,7 @@ def _verdict(findings: list[Finding], judged: bool) -> str:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write a report as JSON, completely or not at all. Raises OSError."""
+    """Write a report as JSON, atomically. Raises OSError."""
     write_text(path, json.dumps(asdict(report), indent=1, allow_nan=False) + "\n")
 
 

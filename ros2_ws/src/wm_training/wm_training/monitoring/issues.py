@@ -1,8 +1,8 @@
 """The four common issues of world-model training, found in the curves of a run. Pure functions of the curves.
 
-Every issue is a function from curves and configuration to the signs that speak for it. The part of a curve that is
-looked at is the last third of what follows warm-up and annealing; nothing is said while it is short, so that a young
-run is neither good nor bad. docs/monitoring.md gives the rules and where their numbers come from.
+Every issue is a function from curves and configuration to its signs. The examined part of a curve is the last third
+after warm-up and annealing; while that is short, no judgement is made. docs/monitoring.md has the rules and the origin
+of their numbers.
 """
 
 import math
@@ -22,18 +22,18 @@ WARNING, NOTE = "warning", "note"
 """The model will be bad unless something changes; perhaps harmless."""
 
 MIN_POINTS = 8
-"""Points in the part looked at, below which nothing is said."""
+"""Minimum points in the examined part for a judgement."""
 MIN_UPDATES = 100
-"""Updates that this part must span: a posterior may take that long to wake up."""
+"""Updates that this part must span: a posterior may take that long to become active."""
 MATURE_UPDATES = 300
-"""The same where the question is whether more training would help: decoders learn slowly."""
+"""The same for whether more training would help: decoders learn slowly."""
 SMALL_FALL, LARGE_FALL = 0.03, 0.1
-"""Shares by which a curve falls in that part: less than the first is level, more than the second is learning."""
+"""Shares by which a curve falls in that part: less than the first is flat, more than the second is learning."""
 SPIKE = 4.0
 """A point this many times the median of the MIN_POINTS points before it is a spike."""
 MANY_SPIKES = 3
 FREE_BITS_LIMIT = 3.0
-"""Free bits [nats] above which a KL below them means a prior without a teacher, not a silent posterior."""
+"""Free bits [nats] above which a KL below them means a prior that gets no gradient, not an inactive posterior."""
 VARIANCE_SHARE = 0.5
 """Pixel error, as a share of the pictures' own variance, above which a decoder shows little more than a mean."""
 
@@ -56,7 +56,7 @@ RANGES = {
 
 
 class Sign(NamedTuple):
-    """One observation that speaks for an issue."""
+    """One sign of an issue."""
 
     severity: str
     evidence: str
@@ -68,9 +68,9 @@ class Sign(NamedTuple):
 
 
 def kl_collapse(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign]:
-    """The posterior carries no more than the free bits give away, and the pictures have stopped improving.
+    """The posterior carries no more than the free bits, and the pictures have stopped improving.
 
-    A KL that is low because the future is easy to predict comes with pictures that are good or still improving.
+    A KL that is low because the future is easy to predict goes with pictures that are good or still improving.
     """
     kl, error = settled(curves, config, "metric/kl_nats"), settled(curves, config, "metric/pixel_mse")
     if kl is None or error is None or config.kl_free_bits > FREE_BITS_LIMIT:
@@ -92,7 +92,7 @@ def kl_collapse(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign]
 
 
 def blurry_reconstructions(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign]:
-    """The pixel error has levelled off where pictures cannot show much, though the posterior does carry something."""
+    """The pixel error has levelled off at a poor level, although the posterior is active."""
     error = settled(curves, config, "metric/pixel_mse", MATURE_UPDATES)
     if error is None or improves(curves, config, "metric/pixel_mse", SMALL_FALL):
         return
@@ -123,7 +123,7 @@ def poor_dynamics(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sig
         medians = running_median(_since_it_speaks(curves, config, expected.curve).values)
         before = medians[: max(1, len(medians) // 3)].max()
         if medians[-1] > 0.8 * medians.max():
-            # How far apart latents lie is the model's choice: only a distance that grows is bad for sure.
+            # The scale of latents is the model's choice: only a growing distance is certainly bad.
             bad = expected is RANGES["kl_loss"] or median(recent) > 1.5 * before
             yield Sign(
                 WARNING if bad else NOTE,
@@ -136,7 +136,7 @@ def poor_dynamics(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sig
 
 
 def _since_it_speaks(curves: Curves, config: WorldModelTrainConfig, name: str) -> Curve:
-    """The points from where the KL first exceeds its free bits: a silent posterior is easy to predict."""
+    """The points from where the KL first exceeds its free bits: an inactive posterior is easy to predict."""
     kl, judged = after_start(curves, config, "metric/kl_nats"), after_start(curves, config, name)
     if not len(kl.steps):
         return judged
@@ -151,7 +151,7 @@ def _overfitting(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign
         if train is None:
             continue
         validation = finite(curves.get(f"validation/{name}", NO_CURVE)).between(*_span(train))
-        # Far below the range a ratio says nothing.
+        # Far below the range a ratio is meaningless.
         if len(validation.values) < 3 or validation.values[-1] < 0.1 * low:
             continue
         here, there, least = median(train), float(np.median(validation.values[-3:])), float(validation.values.min())
@@ -166,7 +166,7 @@ def _overfitting(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign
 
 
 def instability(curves: Curves, config: WorldModelTrainConfig) -> Iterator[Sign]:
-    """Numbers that are not finite, losses that jump or come back up, gradients that grow or are always clipped."""
+    """Numbers that are not finite, losses that jump or rise again, gradients that grow or are always clipped."""
     for name, curve in curves.items():
         bad = curve.steps[~np.isfinite(curve.values)]
         if len(bad):
@@ -229,7 +229,7 @@ ISSUES: dict[str, Callable[[Curves, WorldModelTrainConfig], Iterator[Sign]]] = {
 
 
 def pictures(config: WorldModelTrainConfig) -> float:
-    """How many 64 px pictures the cameras' amount to: what is worth encoding, and so the KL, grows with them."""
+    """The cameras' pixels in units of 64 px pictures: the information to encode, and so the KL, grows with them."""
     return max(1.0, (config.image_size / 64) ** 2) * max(1, config.num_cameras)
 
 

@@ -1,4 +1,4 @@
-"""The Monitor: one place to which the trainer reports everything; it shows, stores and judges it.
+"""The Monitor: the trainer reports everything to it; it shows, stores and judges.
 
 Files, all in the run's folder; docs/monitoring.md describes them:
 
@@ -28,9 +28,8 @@ from wm_training.monitoring.tables import Curve, Table
 class Monitor:
     """Progress line, TensorBoard, CSV tables and health of one training run; a context manager.
 
-    A logged value is that of one update, never a mean over updates: a run that was killed between two logged updates
-    and resumed has the same curves as one that was not, with nothing but the step to go by.
-    """
+    A logged value is that of one update, never a mean over updates: a run killed between two logged updates and resumed
+    has the same curves as an uninterrupted one, based only on the step."""
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class Monitor:
         frames_per_update: int,
         enabled: bool = True,
     ):
-        """Continue the files of ``output`` after ``first_update`` updates; what they hold beyond that is dropped.
+        """Continue the files of ``output`` after ``first_update`` updates; later contents are dropped.
 
         With ``enabled`` false (all ranks but the first) nothing is shown or written. Raises OSError.
         """
@@ -74,14 +73,14 @@ class Monitor:
         if not self.enabled:
             return
         if error_type is not None and self.updates.columns:
-            self._judge()  # what led to the failure
+            self._judge()  # the cause of the failure
         self.progress.stop()
         self.events.close()
 
     def update(self, step: int, metrics: Mapping[str, Tensor]) -> None:
         """After update number ``step`` (from 1): losses by name, ``metric/…``, gradient_norm, learning_rate; detached.
 
-        The device is waited for only every ``log_every`` updates and when the progress line is due.
+        It waits for the device only every ``log_every`` updates and when the progress line is due.
         """
         if not self.enabled:
             return
@@ -100,9 +99,8 @@ class Monitor:
     def epoch(self, epoch: int, step: int, validation: Mapping[str, float]) -> None:
         """After epoch number ``epoch`` (from 1) and its ``validation``: losses by name, ``metric/…`` and "total".
 
-        Without validation episodes it is empty. To be called before the checkpoint of this step is saved: a run
-        resumed from that checkpoint does not come here again for this epoch.
-        """
+        Without validation episodes it is empty. Call it before saving the checkpoint of this step: a run resumed from
+        that checkpoint does not call it again for this epoch."""
         if not self.enabled:
             return
         if self._latest is not None and self.updates.last_step < step:
@@ -130,11 +128,11 @@ class Monitor:
             self.events.video(name, step, frames)
 
     def finish(self, shares: Mapping[str, float]) -> None:
-        """At the end: say where the wall time went (``shares``, each from 0 to 1) and all that health.py finds, and
+        """At the end: report where the wall time went (``shares``, each from 0 to 1) and all findings of health.py, and
         write the run's page."""
         if not self.enabled:
             return
-        # Not before: training does not need what draws the charts.
+        # Not earlier: training does not need the chart library.
         from wm_evaluation.report import write_page
 
         from wm_training.monitoring.report import build_page
@@ -156,7 +154,7 @@ class Monitor:
         return {**self.epochs.curves(), **self.updates.curves()}
 
     def _judge(self, say: bool = True) -> health.Report:
-        """Write health.json and ``say`` the findings that were not said before."""
+        """Write health.json and ``say`` new findings."""
         report = health.examine(self._curves(), self.config)
         health.write_report(self.output / "health.json", report)
         for finding in report.findings:

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a progress line on a terminal, a plain line now and then elsewhere."""
+"""Progress display of training: a live line on a terminal, plain lines at intervals elsewhere."""
 
 import time
 from collections import deque
@@ -12,15 +12,15 @@ from rich.table import Column
 TERMINAL_S = 2.0
 """Seconds between two readings of the losses for the line on a terminal."""
 PLAIN_S = 20.0
-"""Seconds between two plain lines where nobody can see a line change, as in a log file."""
+"""Seconds between two plain lines without a terminal, as in a log file."""
 RATE_S = 10.0
-"""Frames per second are those of about this many last seconds."""
+"""Frames per second are averaged over about this many seconds."""
 SHOWN = ("reconstruction", "kl", "reward", "dynamics", "value", "behaviour_cloning", "actor", "critic")
-"""The losses worth a place in the line."""
+"""The losses shown in the line."""
 
 
 class TrainingProgress:
-    """Counts updates and says how fast they go, how long it will take, and the main losses."""
+    """Counts updates and shows their speed, the time left, and the main losses."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TrainingProgress:
         self._bar = Progress(
             BarColumn(16, table_column=Column(min_width=16)),
             MofNCompleteColumn(table_column=Column(min_width=2 * len(str(total)) + 1)),
-            # What does not fit into the window is cut off here, not before.
+            # The line is truncated to the window here, not earlier.
             TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=self.console,
             disable=not self.console.is_terminal,
@@ -78,11 +78,11 @@ class TrainingProgress:
             self.say(f"update {self.step}/{self.total}: {note}")
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def pause_over(self) -> None:
-        """Something else took time, such as validation: it does not count as training in the frames per second."""
+        """Exclude time spent on something else, such as validation, from the frames per second."""
         self._moments = deque([(self._clock(), self.step)])
 
     def frames_per_s(self) -> float:
@@ -93,12 +93,12 @@ class TrainingProgress:
     def _measure(self) -> None:
         now = self._clock()
         self._moments.append((now, self.step))
-        # The last moment before the window stays, so that there is always one to count from.
+        # The last entry before the window stays, as a reference.
         while len(self._moments) > 2 and self._moments[1][0] <= now - RATE_S:
             self._moments.popleft()
 
     def _time_left(self) -> timedelta | str:
-        """From the mean speed of this process, so that validation and checkpoints are in it."""
+        """From the mean speed of this process, including validation and checkpoints."""
         since, first = self._first
         done = self.step - first
         if done <= 0:

@@ -22,15 +22,15 @@ METRIC_OF = {  # in the glossary of the pages
     "gradient_norm": "gradient_norm",
     "learning_rate": "learning_rate",
 }
-MANY_TIMES = 20.0  # where the largest value is that of the smallest one, a curve is shown on a logarithmic axis
+MANY_TIMES = 20.0  # ratio of largest to smallest value from which a curve has a logarithmic axis
 SMALL_CHART = 220  # [px]
 
 
 def build_page(
     name: str, curves: Curves, config: WorldModelTrainConfig, report: Report, record: Mapping[str, Any] | None = None
 ) -> Page:
-    """The page of the run called ``name``; ``report`` is what ``health.examine`` said of its curves, ``record`` what
-    its run.json holds."""
+    """The page of the run called ``name``; ``report`` is the result of ``health.examine``, ``record`` the content of
+    its run.json."""
     named = {curve.partition("/")[2] for curve in curves if curve.startswith(("train/", "validation/"))}
     others = sorted(named - {expected.curve for expected in RANGES.values()})
     sections = [
@@ -60,7 +60,7 @@ def _headline(report: Report) -> str:
 
 
 def _tiles(curves: Curves, report: Report) -> list[Tile]:
-    # Outside of a range is no fault by itself: only what lies inside has a colour.
+    # Being outside a range is not a fault by itself: only values inside have a colour.
     tiles = [
         Tile(
             _spell(level.value),
@@ -118,7 +118,7 @@ def _chart(curves: Curves, name: str, expected: Expected | None = None, height: 
     for part, colour in (("train", "blue"), ("validation", "amber")):
         curve = curves.get(f"{part}/{name}")
         if curve is not None:
-            # What is not finite is among the issues; a chart can only leave it out.
+            # What is not finite is among the issues; a chart can only skip it.
             series.append(Series(part, curve.steps, curve.values, colour=colour))
             values += finite(curve).values.tolist()
     log = bool(values) and min(values) > 0.0 and max(values) > MANY_TIMES * min(values)

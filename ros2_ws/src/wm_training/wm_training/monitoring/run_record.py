@@ -12,7 +12,7 @@ RUN_FILE = "run.json"
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """What ``note_run`` wrote, None where it never did. Raises TrainingError for a damaged file."""
+    """The record written by ``note_run``, None without one. Raises TrainingError for a damaged file."""
     file = folder / RUN_FILE
     try:
         record = json.loads(file.read_text(encoding="utf-8"))

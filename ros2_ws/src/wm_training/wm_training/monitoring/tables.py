@@ -37,11 +37,11 @@ class Table:
     """
 
     def __init__(self, path: Path, last_step: float = math.inf):
-        """Open ``path`` and drop its rows with step > ``last_step``; without the file, begin it. Raises OSError."""
+        """Open ``path`` and drop its rows with step > ``last_step``; create a missing file. Raises OSError."""
         self.path = Path(path)
         header, rows, self.damaged_line = _read(self.path)
         kept = [row for row in rows if int(row[STEP]) <= last_step]
-        # Columns that only the dropped rows had go too: the file is as if those rows had never been written.
+        # Columns that only the dropped rows had are dropped too: as if those rows had never been written.
         self.columns = [name for name in header if any(row[name] for row in kept)]
         self._points: dict[str, tuple[array, array]] = {}
         for row in kept:
@@ -56,7 +56,7 @@ class Table:
         return steps[0][-1] if steps else 0
 
     def curves(self) -> dict[str, Curve]:
-        """Every column but ``step`` by its name."""
+        """Every column except ``step``, by name."""
         return {
             name: Curve(np.array(steps, dtype=np.int64), np.array(values, dtype=np.float64))
             for name, (steps, values) in self._points.items()
@@ -73,7 +73,7 @@ class Table:
             self._write(rows)
         with open(self.path, "ab", buffering=0) as stream:
             stream.write(self._line(cells))
-        # What was written, not what was given: a resumed run reads the same numbers that this one goes on with.
+        # The written values, not the given ones: a resumed run reads the same numbers that this one continues with.
         self._remember(cells)
 
     def _remember(self, cells: Mapping[str, str]) -> None:
@@ -106,7 +106,8 @@ def read_curves(path: Path) -> dict[str, Curve]:
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]], int | None]:
-    """Header, rows up to the first damaged one, and the damaged line's number; an unfinished last line is no damage."""
+    """Header, rows up to the first damaged one, and the damaged line's number; an unfinished last line is not
+    damage."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""The training run: updates, data ahead of them, checkpoints, several processes."""
+"""The training run: updates, data prefetching, checkpoints, several processes."""

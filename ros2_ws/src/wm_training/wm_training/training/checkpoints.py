@@ -1,4 +1,4 @@
-"""Checkpoints: written completely or not at all, read without running any code from them."""
+"""Checkpoints: written atomically, read without executing code from them."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def read_world_model(path: str | os.PathLike, device: torch.device | str = "cpu"
 
 
 def traits_of_checkpoint(path: str | os.PathLike, payload: dict[str, Any], config: WorldModelTrainConfig) -> Traits:
-    """What episodes have in common with those that a checkpoint was trained on."""
+    """The traits of a checkpoint's training data."""
     size, meta = (config.image_size, config.image_size), json.loads(payload.get("meta", "{}"))
     cameras, vector = payload["channels"] // 3, payload["vector_size"]
     return Traits(f"what checkpoint {path} was trained on", size, cameras, vector, config.action_dim, meta)
@@ -82,7 +82,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, payload: dict[str, Any], pa
         optimizer.load_state_dict(payload["optimizer"])
     except (KeyError, ValueError) as error:
         raise _another_model(path, error) from None
-    # The fused AdamW walks weights and moments side by side in memory and checks no strides: moments saved with
+    # The fused AdamW reads weights and moments in memory order and does not check strides: moments saved with
     # channels_last would silently be permuted in a run without it.
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
@@ -103,5 +103,5 @@ def prune(folder: Path, keep: int) -> None:
 
 
 def description(config: WorldModelTrainConfig, model: WorldModel, vector_size: int, meta: dict) -> dict[str, Any]:
-    """What a checkpoint says about its model, beside the weights."""
+    """A checkpoint's description of its model, besides the weights."""
     return {"config": asdict(config), "channels": model.channels, "vector_size": vector_size, "meta": json.dumps(meta)}

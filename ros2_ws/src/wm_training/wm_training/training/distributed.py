@@ -1,7 +1,7 @@
 """Training with several processes: Lightning Fabric's DDP under torchrun or srun. The only file that imports it.
 
-A process is called a rank. Every rank takes its rows of the same global batch, and gradients are averaged, so that
-N ranks compute what one process computes (to rounding). Only rank 0 writes files.
+A process is called a rank. Every rank uses its rows of the same global batch, and gradients are averaged, so that N
+ranks compute the same as one process (up to rounding). Only rank 0 writes files.
 """
 
 import logging
@@ -21,9 +21,9 @@ DEADLINE = timedelta(minutes=30)
 
 
 def choose_device(name: str) -> torch.device:
-    """The device to train on; auto takes a GPU where there is one, each process of a machine its own.
+    """The device to train on; auto uses a GPU if available, a separate one for each process of a machine.
 
-    Raises TrainingError for a device that is not there.
+    Raises TrainingError for a missing device.
     """
     here = place()
     if name == "auto":
@@ -44,14 +44,14 @@ def choose_device(name: str) -> torch.device:
             f"device is {name!r}, expected auto, cpu or cuda: {here.world_size} processes share the run"
         )
     else:
-        index = here.local_rank if count > 1 else 0  # a scheduler may show every process only the GPU that is its own
+        index = here.local_rank if count > 1 else 0  # a scheduler may expose only its own GPU to each process
     if index >= count:
         raise TrainingError(f"process {here.local_rank} of this machine needs GPU {index}, but torch finds {count}")
     return torch.device("cuda", index)
 
 
 class OneProcess:
-    """The only process of a run, and what the trainer asks of the processes."""
+    """The only process of a run, and the interface of the processes for the trainer."""
 
     rank, world_size = 0, 1
 
@@ -78,7 +78,7 @@ class OneProcess:
         return model
 
     def reduction(self, module: nn.Module, wanted: bool) -> AbstractContextManager:
-        """Within, backward exchanges gradients only if ``wanted``: once for all parts of a batch."""
+        """Within the block, backward exchanges gradients only if ``wanted``: once for all parts of a batch."""
         return nullcontext()
 
     def backward(self, loss: Tensor, gradient: Tensor) -> None:
@@ -166,7 +166,7 @@ def _speak_torchrun(here: Place) -> None:
 
     environment = os.environ
     nodes = environment.get("SLURM_STEP_NODELIST", environment.get("SLURM_NODELIST", "127.0.0.1"))
-    # Every rank must come to the same port; jobs and steps that share a machine should not.
+    # Every rank must choose the same port; jobs and steps that share a machine should not.
     number = int(environment.get("SLURM_JOB_ID", 0)) * 7 + int(environment.get("SLURM_STEP_ID", 0))
     environment.setdefault("MASTER_ADDR", SLURMEnvironment.resolve_root_node_address(nodes))
     environment.setdefault("MASTER_PORT", str(15000 + number % 10000))

@@ -1,4 +1,4 @@
-"""Loss and gradients that are not finite: noticed on the device, so that the host never waits for it in an update."""
+"""Non-finite loss and gradients: detected on the device, so that the host never waits for it in an update."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from wm_training.model.batch import Batch
 
 
 class FiniteGuard:
-    """From the first bad update on, weights, moments and buffers stay as they were before it."""
+    """From the first bad update on, weights, moments and buffers stay unchanged."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device):
         """``optimizer`` is a fused one: its kernel skips the update where ``found_inf`` is 1."""
@@ -36,7 +36,7 @@ class FiniteGuard:
 
     @contextmanager
     def holding(self, tensors: Iterable[Tensor]) -> Iterator[None]:
-        """Changes made to ``tensors`` within are undone after a bad update."""
+        """Changes to ``tensors`` within the block are undone after a bad update."""
         tensors = list(tensors)
         before = [tensor.clone() for tensor in tensors]
         yield
@@ -50,9 +50,9 @@ class FiniteGuard:
 
 
 def usable_gradient(loss: Tensor) -> Tensor:
-    """What to multiply the gradient of ``loss`` () by: 1, or NaN where the loss is not finite.
+    """Factor for the gradient of ``loss`` (): 1, or NaN if the loss is not finite.
 
-    A loss may be infinite and its gradients zero. This way they all turn NaN, in every process once they are averaged.
+    A loss may be infinite with zero gradients. With this factor they all become NaN, in every process once averaged.
     """
     return loss.detach() * 0.0 + 1.0
 

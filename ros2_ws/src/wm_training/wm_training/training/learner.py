@@ -17,11 +17,12 @@ from wm_training.training.guard import FiniteGuard, usable_gradient
 from wm_training.training.loader import Sample
 
 COMPILED = ("encoder.forward", "decoder.squared_errors", "rssm.gru.gate", "rssm.latent.sample", "rssm.imagine_step")
-"""What config.compile compiles of a world model: single steps, because whole sequences take an hour to compile."""
+"""The parts of a world model compiled by config.compile: single steps, because full sequences take an hour to
+compile."""
 
 
 class Learner:
-    """What is trained, its optimiser, and what an update does to them."""
+    """A model with losses, its optimiser, and their updates."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class Learner:
         total_steps: int,
         follow: Callable[[Tensor | None], None] | None = None,
     ):
-        """``objective``, on its device, returns losses, as WorldModelObjective does; ``follow`` comes after updates.
+        """``objective``, on its device, returns losses, like WorldModelObjective; ``follow`` is called after updates.
 
         ``total_steps`` updates shape the learning rate.
         """
@@ -42,7 +43,7 @@ class Learner:
             self.trainable, lr=config.learning_rate, weight_decay=config.weight_decay, eps=1e-6, fused=True
         )
         self.guard = FiniteGuard(self.optimizer, ranks.device)
-        # What the optimiser does not move: the target network, and buffers such as the range of returns.
+        # Not updated by the optimiser: the target network, and buffers such as the range of returns.
         self._followers = [*(p for p in objective.parameters() if not p.requires_grad), *objective.buffers()]
         self._parts = config.gradient_accumulation
         self._unproven = {False, True} if config.compile else set()  # kinds of updates not compiled yet
@@ -84,7 +85,7 @@ class Learner:
         return self.config.policy_learning and step >= self.config.policy_start_step
 
     def learning_rate(self, step: int) -> float:
-        """Rises in a line for ``warmup_steps`` updates and falls along a cosine to the last update."""
+        """Rises linearly for ``warmup_steps`` updates and falls along a cosine to the last update."""
         config = self.config
         warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
         cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / self.total_steps)))
@@ -111,7 +112,7 @@ class Learner:
     def _gradients(self, sample: Sample, learn_policy: bool) -> dict[str, Tensor]:
         try:
             results = self._backward(sample, learn_policy)
-        except Exception as error:  # compilers fail in many ways; without one the same error would come again
+        except Exception as error:  # compilers fail in many ways; any other error occurs again without one
             if learn_policy not in self._unproven:
                 raise
             self._unproven.clear()

@@ -1,4 +1,4 @@
-"""Reading ahead: a thread prepares the next updates' data while the model computes."""
+"""Prefetching: a thread prepares the next updates' data while the model computes."""
 
 import time
 from collections import deque
@@ -19,7 +19,7 @@ CLOSE_DEADLINE_S = 10.0
 
 
 class Sample(NamedTuple):
-    """What one update needs."""
+    """The data of one update."""
 
     step: int
     """Number of the update, from 0."""
@@ -34,16 +34,16 @@ class Sample(NamedTuple):
 class Prefetch:
     """Samples in the order of ``steps``, read ahead by one thread and copied to the device.
 
-    Images stay uint8 until they are there; on a GPU the copies run beside the computation, from pinned memory.
-    """
+    Images stay uint8 until they are on the device; on a GPU the copies overlap with the computation, from pinned
+    memory."""
 
     def __init__(self, read: Callable[[int], Sample], steps: range, ahead: int, device: torch.device):
-        """``read(step)`` gives a sample, its batch on the CPU; ``ahead`` of them are read before they are asked for."""
+        """``read(step)`` gives a sample, its batch on the CPU; ``ahead`` of them are read in advance."""
         self._read, self._steps, self._ahead, self._device = read, steps, ahead, device
         self._thread = one_core_threads(1, "prefetch")
         self._pending: deque[Future[Sample]] = deque()
         self.waited_s = 0.0
-        """Time the loop stood still because its data was not there yet [s]."""
+        """Time that the loop waited for data [s]."""
 
     def __enter__(self) -> "Prefetch":
         return self

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
 
 def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]:
-    """Before training: note what it will be made of. ``checkpoint``: what it goes on from; returns lines to say.
+    """Before training: record its data. ``checkpoint``: the one to resume from; returns lines to print.
 
-    Raises TrainingError when the folder's own run goes on with other episodes than it began with, or others validate:
-    neither its validation nor what is told of it would be true. A run that goes on from a checkpoint of elsewhere may
-    have others; both are noted. The one reading of all episodes that this takes is small beside an epoch.
-    """
+    Raises TrainingError when the folder's own run resumes with other episodes than it started with, or others validate:
+    then its validation and its record would be wrong. A run that resumes from a checkpoint elsewhere may have others;
+    both are recorded. The one pass over all episodes that this takes is short compared with an epoch."""
     found = {
         "data": data_summary(trainer.config.data_path, trainer.config.imagined_folder),
         "validates": validating_drives(trainer.val_data),
@@ -42,7 +41,7 @@ def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]
             said.append(f"{checkpoint} was trained on other episodes than these; {RUN_FILE} tells of both")
     arithmetic = trainer.arithmetic.record()
     if before.get("precision", {}).get("used") == arithmetic["used"]:
-        arithmetic = before["precision"]  # how it was chosen when the run began
+        arithmetic = before["precision"]  # as chosen when the run began
     devices = list(dict.fromkeys([*before.get("devices", []), _device(trainer)]))
     record = {**before, **found, "devices": devices, "versions": versions(), "precision": arithmetic}
     write_text(trainer.output / RUN_FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
@@ -70,5 +69,5 @@ def _device(trainer: "WorldModelTrainer") -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of what computes."""
+    """Versions of the libraries that compute."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}

@@ -1,7 +1,7 @@
-"""The arithmetic of a training: bfloat16 where this machine is faster in it, else float32.
+"""The arithmetic of a training: bfloat16 if faster on this machine, else float32.
 
-Processors that do not know bfloat16 emulate it: a product then takes 40 to 1000 times as long as in float32. So it is
-measured, with small products first, and never for longer than a moment.
+Processors without bfloat16 emulate it: a product then takes 40 to 1000 times as long as in float32. So the speed is
+measured, small products first, and only briefly.
 """
 
 import math
@@ -15,9 +15,9 @@ from torch.nn import functional
 from wm_training.configuration.config import WorldModelTrainConfig
 
 FASTER = 1.2
-"""How many times as fast bfloat16 must be: less is not worth its lost digits, and differs from start to start."""
+"""Minimum speed-up for bfloat16: less does not justify the lost digits, and varies between runs."""
 HOPELESS = 4.0
-"""How many times as slow it is where nothing more need be measured."""
+"""Slow-down at which the measurement stops."""
 LIMIT_S = 0.3
 PICTURES = (1, 4, 16)
 REPETITIONS = 5
@@ -25,7 +25,7 @@ _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Arithmetic(NamedTuple):
-    """What a run computes in, and why."""
+    """The arithmetic of a run, and its reason."""
 
     asked: str
     """auto, float32 or bfloat16."""
@@ -38,12 +38,12 @@ class Arithmetic(NamedTuple):
     """Whether it is bfloat16 although float32 suits this machine better."""
 
     def record(self) -> dict[str, Any]:
-        """For run.json and the like."""
+        """The entry for run.json and other records."""
         speeds = {f"{name}_gflops": round(speed, 2) for name, speed in self.gflops.items()}
         return {"asked": self.asked, "used": self.used, "reason": self.reason, **speeds}
 
     def text(self) -> str:
-        """A line for people."""
+        """A line for the terminal."""
         speeds = ", ".join(f"{name} {speed:.3g}" for name, speed in self.gflops.items())
         told = f"precision {self.used}, {self.reason}" + (f" (GFLOP/s of one core: {speeds})" if speeds else "")
         return told + ("; this machine is faster in float32" if self.is_slow else "")
@@ -55,11 +55,10 @@ def choose(
     saved: str | None = None,
     any_rank: Callable[[bool], bool] = bool,
 ) -> Arithmetic:
-    """The arithmetic for ``config.precision`` on ``device``; auto takes that of the run that goes on, ``saved``.
+    """The arithmetic for ``config.precision`` on ``device``; auto keeps that of a resumed run, ``saved``.
 
-    Takes less than a second. ``any_rank`` says whether something holds for any process of the run: bfloat16 is taken
-    where all are faster in it.
-    """
+    Takes less than a second. ``any_rank`` tells whether something is true for any process of the run: bfloat16 is used
+    if all are faster in it."""
     asked = config.precision
     wanted = saved if asked == "auto" else asked
     reason = "as asked for" if asked != "auto" else "as the run began"
@@ -76,16 +75,15 @@ def choose(
 
 
 def faster(gflops: dict[str, float]) -> str:
-    """The arithmetic that these speeds speak for."""
+    """The arithmetic to use, by these speeds."""
     return "bfloat16" if gflops["bfloat16"] > FASTER * gflops["float32"] else "float32"
 
 
 def measure(config: WorldModelTrainConfig, device: torch.device) -> dict[str, float]:
     """Speed [GFLOP/s] of a layer's product and a convolution of about the model's sizes, in float32 and bfloat16.
 
-    Both grow until they say enough, up to LIMIT_S or until bfloat16 is hopeless. On a processor one core is measured,
-    by its own time: which arithmetic is faster is the same on all, and what others do there does not count.
-    """
+    Sizes grow until the result is clear, up to LIMIT_S or until bfloat16 is hopeless. On a processor one core is
+    measured, by its own CPU time: the faster arithmetic is the same on all, and other processes do not affect it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -95,7 +93,7 @@ def measure(config: WorldModelTrainConfig, device: torch.device) -> dict[str, fl
 
 
 def _measure(config: WorldModelTrainConfig, device: torch.device) -> dict[str, float]:
-    if device.type == "cuda":  # what the first call of a process loads is no part of any product
+    if device.type == "cuda":  # loading at the first call must not count
         for name in _TYPES:
             _seconds(_work(config, device, name, 1), device)
     clock = _clock(device)
@@ -106,7 +104,7 @@ def _measure(config: WorldModelTrainConfig, device: torch.device) -> dict[str, f
         for repetition in range(1 + REPETITIONS):
             seconds = {name: _seconds(work, device) for name, work in works.items()}
             late = clock() - began > LIMIT_S
-            if repetition or late:  # the first one prepares
+            if repetition or late:  # the first one warms up
                 best = {name: min(best[name], seconds[name]) for name in best}
             if late:
                 break
@@ -140,7 +138,7 @@ def _work(config: WorldModelTrainConfig, device: torch.device, name: str, count:
 
 
 def _clock(device: torch.device) -> Callable[[], float]:
-    """Reads seconds: those of this thread, or of a GPU until all it was given is done."""
+    """A clock in seconds: of this thread, or of a GPU after synchronisation."""
     if device.type != "cuda":
         return time.thread_time
 
@@ -159,6 +157,6 @@ def _seconds(work: _Work, device: torch.device) -> float:
 
 
 def channels_last(wanted: str, device: torch.device, precision: str) -> bool:
-    """Whether the channels go innermost. On a processor that is a third faster in bfloat16 and several times slower in
+    """Whether to use channels last. On a processor that is a third faster in bfloat16 and several times slower in
     float32."""
     return wanted == "yes" or (wanted == "auto" and (device.type == "cuda" or precision == "bfloat16"))

@@ -34,17 +34,17 @@ from wm_training.training.loader import Prefetch, Sample
 from wm_training.training.validation import episode_batches, validate
 
 CHECK_EVERY = 10
-"""Updates between two looks at the device, the clock and the other processes."""
+"""Updates between two checks of the device, the clock and the other processes."""
 VIDEO_CONTEXT = 5
-"""Rows of the open-loop video that the model sees."""
+"""Observed rows of the open-loop video."""
 
 
 class WorldModelTrainer:
     """Trains a WorldModel on episodes. Checkpoints make a stopped run continue exactly where it was."""
 
     def __init__(self, config: WorldModelTrainConfig, saved_precision: str | None = None):
-        """Open the data and build the model. With precision auto ``saved_precision``, that of the run that goes on, is
-        kept, or what this machine is faster in is taken, which ``arithmetic`` tells; ``config`` then says it.
+        """Open the data and build the model. With precision auto, ``saved_precision`` (of a resumed run) is kept, else
+        the faster one on this machine is used, see ``arithmetic``; ``config`` then has it.
 
         Raises EpisodeError for unusable data, TrainingError for settings.
         """
@@ -75,7 +75,7 @@ class WorldModelTrainer:
 
     @property
     def asked(self) -> WorldModelTrainConfig:
-        """The configuration as it was given, with precision auto where none was chosen: other machines may choose."""
+        """The configuration as given, with precision auto if not set: other machines may choose differently."""
         return self.config.with_changes(precision=self.arithmetic.asked)
 
     @property
@@ -119,7 +119,7 @@ class WorldModelTrainer:
                     self._finish_epoch(self.step // self.steps_per_epoch, monitor, clock)
                 if self._stop_or_save(clock):
                     break
-            self.ranks.barrier()  # a process that leaves is missed, and the others are killed: not before all is saved
+            self.ranks.barrier()  # when a process leaves, the others are killed: wait until everything is saved
             monitor.finish(clock.shares(samples.waited_s))
         return self.output / "best_model.pt"
 
@@ -135,7 +135,7 @@ class WorldModelTrainer:
         return means | {"total": self.learner.total(means)} if means else {}
 
     def save_checkpoint(self, path: str | os.PathLike) -> None:
-        """Write model, optimiser and position, beside ``path`` first and then renamed. Raises OSError."""
+        """Write model, optimiser and position, to a temporary file first, then renamed. Raises OSError."""
         payload = {
             "config": asdict(self.config),
             "channels": self.train_data.channels,
@@ -177,7 +177,7 @@ class WorldModelTrainer:
         shape = config.batch_size, config.sequence_length, cameras
         noise = draw_noise(config, *shape, config.seed, step, self.device)
         batch = self.train_data.batch(epoch, index, rows)
-        # The loader's thread has time for this; encoder and decoder would each do it in the update.
+        # Done in the loader's thread; encoder and decoder would each do it in the update.
         return Sample(step, batch.channels_last() if self._channels_last() else batch, noise.part(rows))
 
     def _shared(self, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -186,7 +186,7 @@ class WorldModelTrainer:
         return self.ranks.mean(metrics) if read else metrics
 
     def _stop_or_save(self, clock: "Clock") -> bool:
-        """Every CHECK_EVERY updates: is all finite, is it time to save, does any process want to stop?"""
+        """Every CHECK_EVERY updates: check for non-finite numbers, the time to save, and requests to stop."""
         alone = self.ranks.world_size == 1
         if self.step % CHECK_EVERY and not (alone and self._stop_requested):
             return False
@@ -215,7 +215,7 @@ class WorldModelTrainer:
         self._save(clock, "last.pt")
 
     def _video(self) -> np.ndarray:
-        """Frames of the first validation window: what happened beside what the model imagines."""
+        """Frames of the first validation window: the recording next to the model's imagination."""
         _, batch = next(episode_batches(self.val_data, self.config.validation_frames))
         context = min(VIDEO_CONTEXT, self.config.sequence_length - 1)
         imagined = open_loop(self.world_model, batch.part(slice(0, 1)), context, 1, self.config.seed, decoded_samples=0)
@@ -265,13 +265,13 @@ class Clock:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Within, the time counts for ``name``."""
+        """Count the time of the block for ``name``."""
         started = time.monotonic()
         yield
         self._spent_s[name] += time.monotonic() - started
 
     def shares(self, waited_s: float) -> dict[str, float]:
-        """Shares of the time so far; what was spent on nothing else is computing."""
+        """Shares of the time so far; the rest is computing."""
         spent = {"waiting for data": waited_s, "validation": 0.0, "saving": 0.0, **self._spent_s}
         elapsed = time.monotonic() - self._started
         return {name: value / elapsed for name, value in {**spent, "computing": elapsed - sum(spent.values())}.items()}

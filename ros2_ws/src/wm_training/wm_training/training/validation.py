@@ -1,4 +1,4 @@
-"""Validation by episode: every episode counts the same, however long it is."""
+"""Validation by episode: all episodes have equal weight, regardless of length."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +13,8 @@ from wm_training.model.noise import Noise, draw_noise
 def chosen_windows(data: SequenceDataset, frames: int) -> dict[int, list[int]]:
     """Starts of windows by number of episode, at most ``frames`` rows altogether but at least one window.
 
-    Windows lie side by side and end with the episode, so that its terminal row is among them; those chosen are spread
-    evenly over all episodes.
-    """
+    Windows are adjacent and end with the episode, so that its terminal row is included; the selected ones are spread
+    evenly over all episodes."""
     length = data.config.sequence_length
     windows = [
         (number, start)
