@@ -197,7 +197,7 @@ def test_rates_that_differ_as_cameras_do_are_one_dataset_at_their_median(tmp_pat
         write_episode(folder / f"{number}.npz", replace(episode, meta={**META, "rate_hz": rate}))
     info, _ = load(write_lerobot(folder, tmp_path / "out"))
     assert info["fps"] == 10
-    assert "the episodes are at 9.975 to 10.001 Hz, 10 Hz is taken for all" in capsys.readouterr().err
+    assert "the episodes are at 9.975 to 10.001 Hz, 10 Hz is used for all" in capsys.readouterr().err
 
 
 def test_the_command_leaves_what_is_there_and_says_what_cannot_be_read(tmp_path, capsys):

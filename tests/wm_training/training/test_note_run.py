@@ -67,7 +67,7 @@ def test_a_run_that_began_elsewhere_tells_so_and_on_what(tmp_path, run, capsys):
     shutil.move(tmp_path / "out", tmp_path / "old")
     write_episode(tmp_path / "data" / "episode_9.npz", make_episode(40, seed=9, size=32))
     assert train.main([*run, "--resume", str(tmp_path / "old" / "last.pt")]) == 0
-    assert "was trained on other episodes than these; run.json tells of both" in capsys.readouterr().err
+    assert "was trained on other episodes than these; run.json records both" in capsys.readouterr().err
     found = record(tmp_path)
     assert found["began_from"]["checkpoint"] == "last.pt" and found["began_from"]["data"] == first["data"]
     assert found["data"]["episodes"] == 5

@@ -134,7 +134,7 @@ def test_a_run_says_records_and_keeps_how_it_computes_and_its_settings_stay_auto
 
     assert train.main([*flags(config.with_changes(num_epochs=3)), "--precision", "float32"]) == 0
     assert read_checkpoint(out / "last.pt")["config"]["precision"] == "float32"
-    assert json.loads((out / "run.json").read_text())["precision"]["reason"] == "as asked for"
+    assert json.loads((out / "run.json").read_text())["precision"]["reason"] == "as requested"
 
 
 def test_the_layout_of_the_weights_follows_what_is_used(machine, tmp_path):

@@ -1,7 +1,7 @@
 """Consistency of the episodes of one model, checked by all readers of several episodes, and by `inspect`.
 
 A number, a picture or an action that means something else in one file silently teaches a wrong model. What a
-meta does not tell is taken for that of the others, except for the rate and the names of the vector inputs.
+meta lacks is assumed to be that of the others, except for the rate and the names of the vector inputs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -130,7 +130,7 @@ def notes(traits: Sequence[Traits]) -> list[str]:
         if silent and told:
             found.append(
                 f"{len(silent)} of {len(traits)} episodes, {silent[0].whose} the first, do not tell their {name}: it "
-                f"is taken for that of the others, {_TRAITS[name].words(told[0])}"
+                f"is assumed to be that of the others, {_TRAITS[name].words(told[0])}"
             )
     views = [one for one in traits if _TRAITS[_VIEW].words(one) is not None]
     usual = views[0] if views else None

@@ -191,7 +191,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream, path: 
     if info.compress_type != zipfile.ZIP_STORED:
         with archive.open(info) as member:
             return np.lib.format.read_array(member, allow_pickle=False)
-    # The local header repeats the name and has an extra field of its own length, so its size is read from it.
+    # The local header repeats the name and has an extra field of another length, so its size is read from it.
     stream.seek(info.header_offset)
     header = stream.read(30)
     name_length, extra_length = struct.unpack("<HH", header[26:30])

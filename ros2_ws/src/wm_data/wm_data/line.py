@@ -119,7 +119,7 @@ def to_and_fro(what: str, back: int, count: int) -> str:
     """The message about too many decreasing stamps."""
     return (
         f"the stamps of {what} go to and fro between two times ({back} of {count} lead back): two sources write on one "
-        f"topic, or a recording was played beside them; record one of them, or give each a topic of its own"
+        f"topic, or a recording was played beside them; record one of them, or give each its own topic"
     )
 
 

@@ -12,7 +12,7 @@ from synthetic_drive import drive, options, signal
 from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.drive import Signals
 
-BACKWARDS = "row driven backwards, which no action tells"
+BACKWARDS = "row driven backwards, which no action expresses"
 PERIOD_S = 0.1
 
 
@@ -150,5 +150,5 @@ def test_turning_on_the_spot_makes_no_derived_action():
     made = drive([(0, stamp, 0) for stamp in stamps], signals)
     made.action_source = "derived"
     first, second = episodes_of_drive(made, options())
-    assert made.report.skipped["row that turns on the spot, which no action tells"] == 10
+    assert made.report.skipped["row that turns on the spot, which no action expresses"] == 10
     assert (len(first), len(second)) == (10, 10)

@@ -46,7 +46,7 @@ def test_nuscenes_sweeps_of_50_and_100_ms_become_10_hz_without_a_cut():
 
 
 def test_a_rate_above_that_of_the_pictures_is_refused():
-    with pytest.raises(ConversionError, match="front has 10 pictures per second, 20 Hz were asked for"):
+    with pytest.raises(ConversionError, match="front has 10 pictures per second, 20 Hz were requested"):
         rows_of(drive(front(range(0, 1000, 100))), rate=20.0)
 
 

@@ -129,7 +129,7 @@ def test_resuming_converts_again_only_what_is_missing_or_damaged_in_its_size(sou
 def test_what_is_there_already_is_never_overwritten_by_something_else(source, whole, tmp_path, capsys, monkeypatch):
     before = contents(whole)
     for arguments, message in (
-        ([], "holds a conversion already: --resume goes on with it"),
+        ([], "holds a conversion already: --resume continues it"),
         (["--resume", "--rate", "5"], "begun with other arguments (rate was None and is 5.0)"),
     ):
         assert main(["kitti", str(source), str(whole), *FAST, *arguments]) == 1

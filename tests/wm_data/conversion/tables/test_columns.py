@@ -183,7 +183,7 @@ def test_reverse_gear_is_told_in_words_too(tmp_path, column, reverse, forward):
 def test_a_gear_that_nobody_understands_leaves_it_to_the_speed(tmp_path):
     rows = table_rows(20, speed=lambda k: -2.0 if 8 <= k < 12 else 4.0, gear=lambda k: "hyperspace")
     _, report = convert(write_drive(tmp_path, rows))
-    assert report.skipped["row driven backwards, which no action tells"] == 5
+    assert report.skipped["row driven backwards, which no action expresses"] == 5
     assert any("columns that are not used: gear" in note for note in report.notes)
 
 

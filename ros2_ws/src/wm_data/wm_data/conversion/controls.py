@@ -95,6 +95,6 @@ def turns_on_the_spot(before: np.ndarray, after: np.ndarray, yaw_rate: np.ndarra
 def held_steer_note(held: int, rows: int, wheelbase_m: float) -> str:
     """A note for the report: the number of rows with held steer, and the remedy."""
     return (
-        f"{held} of {rows} rows are slower than {steady_speed_mps(wheelbase_m):g} m/s, where a yaw rate tells no "
+        f"{held} of {rows} rows are slower than {steady_speed_mps(wheelbase_m):g} m/s, where a yaw rate gives no "
         f"steer: it is held from the row before, 0 at the beginning; a small vehicle's --wheelbase lowers this speed"
     )

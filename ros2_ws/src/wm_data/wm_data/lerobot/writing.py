@@ -25,7 +25,7 @@ def write_lerobot(dataset: str | os.PathLike, dest: str | os.PathLike, task: str
         say("to_lerobot", f"the episodes do not say their rate, so {layout.rate_hz:g} Hz is taken")
     elif layout.rates_hz[0] < layout.rates_hz[1]:
         low, high = layout.rates_hz
-        say("to_lerobot", f"the episodes are at {low:g} to {high:g} Hz, {layout.rate_hz:g} Hz is taken for all")
+        say("to_lerobot", f"the episodes are at {low:g} to {high:g} Hz, {layout.rate_hz:g} Hz is used for all")
     dest = Path(os.path.abspath(dest))
     with appearing(dest) as work, DatasetWriter(work / dest.name, layout, task) as writer:
         ends, first = {}, 0

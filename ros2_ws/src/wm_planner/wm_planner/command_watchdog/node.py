@@ -1,4 +1,4 @@
-"""The node ``wm_command_watchdog``: brakes when the planner's commands stop, in a process of its own.
+"""The node ``wm_command_watchdog``: brakes when the planner's commands stop, in a separate process.
 
 ``watchdog`` decides. Needs no simulated time, no model and no numpy, so that it starts at once and keeps running
 whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.

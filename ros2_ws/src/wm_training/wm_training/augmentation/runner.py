@@ -97,7 +97,7 @@ class Augmentation:
             if r2 < 0.9:
                 self.notes.append(f"the model's states tell {name} badly (R² {r2:.2f}): imagined ones are as wrong")
         if error is None and (options.policy == "actor" or options.labels == "actor"):
-            self.notes.append("no row has an expert's action: nobody can tell how good the model's actor is")
+            self.notes.append("no row has an expert's action: the quality of the model's actor is unknown")
         self._measured = {"calibration": calibration.to_json(), "vector_r2": quality, "actor_error": error}
         self._imaginer = Imaginer(model, options, (vectors.min(0), vectors.max(0)), calibration)
         return calibration
@@ -174,7 +174,7 @@ class Augmentation:
                 told = ", ".join(f"{key} {before.get(key)!r} → {now.get(key)!r}" for key in differing)
                 raise TrainingError(
                     f"{self.output} was begun with others ({told}): take those, choose another --output-dir, or "
-                    f"remove what it holds and begin anew with --resume none"
+                    f"remove what it holds and start from scratch with --resume none"
                 )
         elif any(self.output.glob("*.npz")):
             raise TrainingError(
@@ -236,4 +236,4 @@ def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{file} cannot be read ({error}): begin anew with --resume none") from None
+        raise TrainingError(f"{file} cannot be read ({error}): start from scratch with --resume none") from None

@@ -85,7 +85,7 @@ class CloneData:
         missing = [key for key in ("cameras", "rate_hz", "vector") if key not in self.train.meta]
         if missing:
             raise EpisodeError(
-                f"episode {self.train.files[0]}: its meta lacks {', '.join(missing)}, which whoever drives the policy "
+                f"episode {self.train.files[0]}: its meta lacks {', '.join(missing)}, which a driver of the policy "
                 f"needs to check its inputs; record episodes with `ros2 run wm_training collect`, or convert them with "
                 f"`ros2 run wm_training convert`"
             )

@@ -91,9 +91,11 @@ class PolicyTrainer:
         if differing:
             raise TrainingError(
                 f"{path} is of a run with other settings: {', '.join(differing)}; take its settings, choose another "
-                f"--output, or begin anew with --resume none"
+                f"--output, or start from scratch with --resume none"
             )
-        check_data(payload["data"], self.made_of, f"the run {self.options.folder}", "begin anew with --resume none")
+        check_data(
+            payload["data"], self.made_of, f"the run {self.options.folder}", "start from scratch with --resume none"
+        )
         checkpoints.load_weights(self.policy, payload, path)
         checkpoints.load_optimizer(self.learner.optimizer, payload, path)
         for name in self.progress_of:
@@ -186,7 +188,7 @@ class PolicyTrainer:
     def _check_finite(self) -> None:
         first_bad = self.learner.guard.first_bad()
         if first_bad is not None:
-            raise TrainingError(f"update {first_bad} is not finite: begin anew with {self.advice}, and --resume none")
+            raise TrainingError(f"update {first_bad} is not finite: start again with {self.advice}, and --resume none")
 
     def _request_stop(self) -> None:
         self._stop_requested = True

@@ -128,7 +128,7 @@ def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldM
     if model:
         raise ConfigurationError(
             f"checkpoint {checkpoint} is of another model: {', '.join(model)}; "
-            f"take its settings, another --output-dir, or start anew with --resume none"
+            f"take its settings, another --output-dir, or start from scratch with --resume none"
         )
     if others:
         say("train", f"settings that differ from checkpoint {checkpoint}: {', '.join(others)}")

@@ -44,7 +44,7 @@ def joined(values: Mapping[str, Any]) -> dict[str, Any]:
         if first in values and second in values and values[first] != values[second]:
             raise ConfigurationError(
                 f"{first} is {values[first]!r} and {second} is {values[second]!r}, but they are two names for one "
-                f"size: set one of them, or both alike"
+                f"size: set one of them, or both equally"
             )
         for name, other in ((first, second), (second, first)):
             if name in values:

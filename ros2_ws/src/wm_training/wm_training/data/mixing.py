@@ -20,7 +20,7 @@ class EpisodeWindows(Dataset):
     """Windows of T rows of a split's episodes, for any trainer that accepts a torch Dataset.
 
     An item is a dictionary: ``image`` (T, C, H, W) uint8, ``vector`` (T, V), ``action`` and ``previous_action`` (T, 3),
-    ``reward`` and ``terminal`` (T,), ``expert_action`` (T, 3) with NaN where nobody knows it, ``camera_mask`` (T, K),
+    ``reward`` and ``terminal`` (T,), ``expert_action`` (T, 3) with NaN where unknown, ``camera_mask`` (T, K),
     and the bool ``imagined``.
     """
 

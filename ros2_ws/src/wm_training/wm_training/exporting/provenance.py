@@ -33,7 +33,7 @@ def training_data(run: Path, config: dict[str, Any], asked: str) -> dict[str, An
         say("export", f"{run} has no run.json: the hash of the data is that of the files as they are now")
         return _data_now(config)
     if not asked:
-        check_data(record["data"], _data_now(config), f"the run {run}", "train anew")
+        check_data(record["data"], _data_now(config), f"the run {run}", "train again")
     return record["data"]
 
 

@@ -32,7 +32,7 @@ def upgrade(old: Bundle, output: str, work: Path, seed: int = 0) -> tuple[Bundle
             manifest, files = _with_self_check(manifest, files, work, seed)
             changes.append(f"self-check: {manifest.self_check.reference}")
     except ValueError as error:
-        raise BundleError(f"{old.path} cannot be brought forward: {error}; export its checkpoint again") from None
+        raise BundleError(f"{old.path} cannot be upgraded: {error}; export its checkpoint again") from None
     new = write_bundle(output, manifest, files)
     if scores is not None:
         write_scores(new, scores.benchmarks)

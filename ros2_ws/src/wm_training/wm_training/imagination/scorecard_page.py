@@ -73,7 +73,7 @@ def _spell(value: float | None, how: str, unit: str = "") -> str:
 def _window(card: dict, trajectory: Trajectory, video: bytes) -> Section:
     window, context = card["window"], card["settings"]["context"]
     end = window["start"] + window["rows"] - 1
-    why = "the window of median picture error" if window["typical"] else "as asked for"
+    why = "the window of median picture error" if window["typical"] else "as requested"
     shown = range(0, trajectory.times[-1] + 1, EVERY)
     rows = [
         (

@@ -75,7 +75,7 @@ class _Pieces(torch.autograd.Function):
             return torch.autograd.grad(result, [*leaves, *ctx.learned], piece)
 
         found = list(zip(*ctx.workers.map(run, ctx.graphs, gradient.split(ctx.size)), strict=True))
-        ctx.graphs = None  # its memory is free before the backward pass goes on
+        ctx.graphs = None  # its memory is free before the backward pass continues
         of_frames = iter(found[: sum(ctx.wanted)])
         # Summed in the order of the pieces, so that the result does not depend on the threads.
         of_learned = [torch.stack(parts).sum(0) for parts in found[sum(ctx.wanted) :]]

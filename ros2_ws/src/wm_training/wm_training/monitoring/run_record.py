@@ -21,7 +21,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise TrainingError(f"{file} cannot be used ({error}): remove it, or train anew") from None
+        raise TrainingError(f"{file} cannot be used ({error}): remove it, or train again") from None
     return record
 
 

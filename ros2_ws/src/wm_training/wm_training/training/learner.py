@@ -120,7 +120,7 @@ class Learner:
                 delattr(module, method)
             if self.ranks.main:
                 reason = " ".join(str(error).split("\n\n")[0].split())
-                print(f"torch.compile does not work here, training goes on without it: {reason}", file=sys.stderr)
+                print(f"torch.compile does not work here, training continues without it: {reason}", file=sys.stderr)
             results = self._backward(sample, learn_policy)
         self._unproven.discard(learn_policy)
         return results

@@ -38,7 +38,7 @@ def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]
         other = read_record(checkpoint.parent)
         found["began_from"] = {"checkpoint": checkpoint.name, "update": trainer.step, "data": other and other["data"]}
         if other is not None and other["data"]["sha256"] != found["data"]["sha256"]:
-            said.append(f"{checkpoint} was trained on other episodes than these; {RUN_FILE} tells of both")
+            said.append(f"{checkpoint} was trained on other episodes than these; {RUN_FILE} records both")
     arithmetic = trainer.arithmetic.record()
     if before.get("precision", {}).get("used") == arithmetic["used"]:
         arithmetic = before["precision"]  # as chosen when the run began
@@ -50,13 +50,13 @@ def note_run(trainer: "WorldModelTrainer", checkpoint: Path | None) -> list[str]
 
 def _check_unchanged(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     if "data" in before:
-        check_data(before["data"], now["data"], f"the run {folder}", "begin anew with --resume none")
+        check_data(before["data"], now["data"], f"the run {folder}", "start from scratch with --resume none")
     expected = before.get("validates", now["validates"])
     if expected != now["validates"]:
         odd = sorted({*expected} ^ {*now["validates"]})
         raise TrainingError(
             f"other drives would validate than when the run {folder} began, {odd[0]} among them: expected "
-            f"{len(expected)}, found {len(now['validates'])}; keep --validation-share, or begin anew with --resume none"
+            f"{len(expected)}, found {len(now['validates'])}; keep --validation-share, or start from scratch with --resume none"
         )
 
 

@@ -61,7 +61,7 @@ def choose(
     if all are faster in it."""
     asked = config.precision
     wanted = saved if asked == "auto" else asked
-    reason = "as asked for" if asked != "auto" else "as the run began"
+    reason = "as requested" if asked != "auto" else "as the run began"
     if wanted == "float32":
         return Arithmetic(asked, wanted, reason, {}, False)
     speeds = measure(config, device)

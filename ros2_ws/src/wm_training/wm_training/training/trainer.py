@@ -248,7 +248,7 @@ class WorldModelTrainer:
             f"update {first_bad} (batch {index} of epoch {epoch + 1}) is not finite: losses "
             f"{', '.join(losses) or 'none'}; gradients of {len(gradients)} of {len(self.trainable)} parameters"
             f"{', first ' + gradients[0] if gradients else ''}. Its batch is in {file}, the state before it in {last}, "
-            f"from where the same command comes to the same end: continue with a lower learning_rate, or begin anew "
+            f"from where the same command comes to the same end: continue with a lower learning_rate, or start again "
             f"with more warmup_steps"
         )
 

@@ -54,8 +54,8 @@ class _Results(NamedTuple):
     known: np.ndarray
 
 
-_BACKWARDS = _Lack("row driven backwards, which no action tells", "the vehicle drives backwards")
-_ON_THE_SPOT = _Lack("row that turns on the spot, which no action tells", "the vehicle turns on the spot")
+_BACKWARDS = _Lack("row driven backwards, which no action expresses", "the vehicle drives backwards")
+_ON_THE_SPOT = _Lack("row that turns on the spot, which no action expresses", "the vehicle turns on the spot")
 
 
 def episodes_of_drive(drive: Drive, options: ConvertOptions) -> Iterator[Episode]:

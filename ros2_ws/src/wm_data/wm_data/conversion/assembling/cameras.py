@@ -75,7 +75,7 @@ class FirstCamera:
         self.period_ns = usual_ns if rate is None else round(NS_PER_S / rate)
         if self.period_ns < (1.0 - _SAME_RATE) * usual_ns:
             raise ConversionError(
-                f"camera {self._name} has {NS_PER_S / usual_ns:.3g} pictures per second, {rate:g} Hz were asked for: "
+                f"camera {self._name} has {NS_PER_S / usual_ns:.3g} pictures per second, {rate:g} Hz were requested: "
                 f"give a --rate of at most that"
             )
         self._takes_all = self.period_ns <= (1.0 + _SAME_RATE) * usual_ns
@@ -121,7 +121,7 @@ class FirstCamera:
         if (short < _SHORT * long).all():
             raise ConversionError(
                 f"pictures of {self._name} come {np.median(short) / 1e6:.0f} and {np.median(long) / 1e6:.0f} ms after "
-                f"one another in turns: two cameras publish on one topic; give each a topic of its own, record one of "
+                f"one another in turns: two cameras publish on one topic; give each its own topic, record one of "
                 f"them, or take half of the pictures with --rate {NS_PER_S / np.median(short + long):.3g}"
             )
 

@@ -52,7 +52,7 @@ def convert_on_ray(todo: list[DriveRef], options: ConvertOptions) -> Iterator[di
                 except ray.exceptions.RayTaskError as error:
                     raise error.cause from None
                 except ray.exceptions.RayError as error:
-                    raise ConversionError(f"a Ray worker failed ({error}): go on with --resume") from None
+                    raise ConversionError(f"a Ray worker failed ({error}): continue with --resume") from None
     finally:
         ray.shutdown()
 

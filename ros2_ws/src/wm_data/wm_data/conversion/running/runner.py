@@ -132,7 +132,7 @@ class Conversion:
         sharded = self.options.shard_of()[1] > 1
         if not self.options.resume and not (sharded and not any(map(self._is_done, self.refs))):
             raise ConversionError(
-                f"{self.dest} holds a conversion already: --resume goes on with it; else choose another folder"
+                f"{self.dest} holds a conversion already: --resume continues it; else choose another folder"
             )
         # Conversions of before the registry do not name the vector inputs: there were these two.
         before = {"vector_inputs": [SPEED.name, YAW_RATE.name], **_read_json(arguments)}
@@ -175,7 +175,7 @@ def _in_processes(todo: list[DriveRef], options: ConvertOptions) -> Iterator[dic
                 yield future.result()
         except BrokenProcessPool:
             raise ConversionError(
-                "a worker process died, perhaps for want of memory: go on with --resume and fewer --workers"
+                "a worker process died, perhaps for lack of memory: continue with --resume and fewer --workers"
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

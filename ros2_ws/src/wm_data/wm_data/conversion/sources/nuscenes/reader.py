@@ -29,13 +29,13 @@ def find_drives(options: ConvertOptions) -> list[DriveRef]:
     ConversionError where the source is neither, for missing or damaged tables, and for unknown cameras."""
     source = Path(options.source).expanduser()
     if not source.is_dir():
-        raise ConversionError(f"{source} is not a folder, expected the nuScenes root, which holds v1.0-mini or alike")
+        raise ConversionError(f"{source} is not a folder, expected the nuScenes root, which holds v1.0-mini or similar")
     source = source.resolve()
     folders = [path for path in source.glob("v1.0-*") if path.is_dir()]
     if not folders and any((source / f"{name}.json").is_file() for name in NEEDED):
         folders = [source]
     if not folders:
-        raise ConversionError(f"{source} has no folder v1.0-mini, v1.0-trainval or alike with the tables of nuScenes")
+        raise ConversionError(f"{source} has no folder v1.0-mini, v1.0-trainval or similar with the tables of nuScenes")
     found: dict[str, DriveRef] = {}
     for folder in sorted(folders, key=_preference):
         check_tables(folder)

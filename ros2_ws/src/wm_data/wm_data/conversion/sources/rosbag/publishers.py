@@ -30,5 +30,5 @@ class OnePublisher:
             found = "different pictures of it have the same stamp again and again"
         if found:
             raise ConversionError(
-                f"two cameras publish on {self._topic}: {found}; give each a topic of its own, or record one of them"
+                f"two cameras publish on {self._topic}: {found}; give each its own topic, or record one of them"
             )
