@@ -56,7 +56,8 @@ def _check_unchanged(before: dict[str, Any], now: dict[str, Any], folder: Path) 
         odd = sorted({*expected} ^ {*now["validates"]})
         raise TrainingError(
             f"other drives would validate than when the run {folder} began, {odd[0]} among them: expected "
-            f"{len(expected)}, found {len(now['validates'])}; keep --validation-share, or start from scratch with --resume none"
+            f"{len(expected)}, found {len(now['validates'])}; keep --validation-share, "
+            f"or start from scratch with --resume none"
         )
 
 

@@ -56,7 +56,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     table = Table(file, partial(_rows, file, options.max_steer_deg))
     drive = drive_of(table, file.parent, ref.name, options, FRAMES, {"dataset": "udacity"})
     drive.report.note(
-        f"the simulator's steering, a share of {MAX_STEER_DEG:g} degrees, is converted to one of {options.max_steer_deg:g}"
+        f"the simulator's steering, a share of {MAX_STEER_DEG:g} degrees, counts as one of {options.max_steer_deg:g}"
     )
     drive.reverse_told = True
     yield drive
