@@ -52,7 +52,7 @@ def test_the_help_has_the_words_and_defaults_of_convert(capsys):
         evaluation("--help")
     told = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "Road wheel angle that steer 1 stands for [degrees]" in told and "(default: 70.0)" in told
-    assert "Read what is left of a damaged bag" in told
+    assert "Read the rest of a damaged bag" in told
 
 
 def test_what_was_given_is_known():
