@@ -95,7 +95,7 @@ class _TableDrive:
             if frames.saved_by == _BY_OPTION:
                 note(f"{apart} says")
             else:
-                note(f"the rows have no time: {apart} saves them; {_BY_OPTION} sets another rate")
+                note(f"the rows have no time: {apart} saves them; {_BY_OPTION} tells another rate")
         if clock.is_of_names:
             note("the time is that in the pictures' names, taken as UTC")
         if clock.is_assumed_ns:
