@@ -18,6 +18,22 @@ QUICK = (
     "child.SIGTERM_AFTER_S = child.SIGKILL_AFTER_S = 0.4\n"
     "sys.exit(cli.main(sys.argv[1:]))\n"
 )
+# Is interrupted when a process runs already and the launch does not know it yet.
+INTERRUPTED_START = """
+import asyncio, signal
+from ros2_lite import child, cli
+
+start = child.Child.start
+
+async def interrupted(self):
+    await start(self)
+    await asyncio.sleep(0.5)
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(0.2)
+
+child.Child.start = interrupted
+sys.exit(cli.main(sys.argv[1:]))
+"""
 HEADER = """
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
@@ -264,6 +280,17 @@ def test_a_killed_launch_takes_its_children_along(package):
     process.communicate(timeout=30)
     wait_until_gone(pids[:1])  # the kernel tells the child only; its own children are its own affair
     os.kill(pids[1], signal.SIGKILL)
+
+
+def test_a_process_that_starts_while_the_launch_ends_is_ended_too(package):
+    code = f"import sys; sys.path.insert(0, {str(TOOL / 'lib')!r})\n" + INTERRUPTED_START
+    file = add_launch_file(package, "[Node(package='toy', executable='sleeper')]")
+    environment = {**os.environ, "AMENT_PREFIX_PATH": str(package)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "launch", file], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 128 + signal.SIGINT, done.stdout + done.stderr
+    assert "[sleeper-1] got SIGINT" in done.stdout
 
 
 def test_ends_when_nobody_reads_its_output(package):

@@ -67,8 +67,10 @@ class LaunchService:
             await child.start()
         except OSError as error:
             raise CommandError(f"{action.cmd[0]} cannot be started: {error.strerror}") from error
-        self._report("INFO", child.name, f"process started with pid [{child.pid}]")
         self._children[asyncio.create_task(child.wait())] = child
+        if self._context.is_shutdown:  # the launch began to end while it started
+            self._endings.add(asyncio.create_task(child.end(self._report)))
+        self._report("INFO", child.name, f"process started with pid [{child.pid}]")
 
     async def _on_exit(self, child: Child, code: int) -> None:
         if code == 0:
