@@ -33,7 +33,7 @@ def test_a_spawn_file_with_the_bundle_s_cameras_is_given_to_the_simulator(bundle
 
 
 def test_several_cameras_need_a_spawn_file(bundle):
-    with pytest.raises(DriveError, match="expects rgb_front 128x96, rgb_rear 128x96, and .* has rgb_front only: name"):
+    with pytest.raises(DriveError, match="expects rgb_front 128x96, rgb_rear 128x96, and .* has rgb_front only: give"):
         check_cameras(DriveOptions(), bundle)
 
 
