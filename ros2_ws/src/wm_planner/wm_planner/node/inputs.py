@@ -12,7 +12,7 @@ from wm_bundle import BundleManifest
 from wm_bundle.pictures.frames import Frame
 from wm_bundle.pictures.synchroniser import CameraSynchroniser
 from wm_bundle.processes.ros_distribution import with_times
-from wm_bundle.times import ns_of
+from wm_bundle.times import NS_PER_S, ns_of
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, InputTopic
 from wm_msgs.msg import StepResult
 
@@ -159,7 +159,7 @@ class Inputs:
         if wait_s is None:
             self._camera_timer.cancel()
         else:
-            self._camera_timer.timer_period_ns = max(1, int(wait_s * 1e9))
+            self._camera_timer.timer_period_ns = max(1, int(wait_s * NS_PER_S))
             self._camera_timer.reset()
 
     def _on_camera_deadline(self) -> None:

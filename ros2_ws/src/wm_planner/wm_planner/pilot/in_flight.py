@@ -9,6 +9,7 @@ applied.
 from collections import deque
 
 import numpy as np
+from wm_bundle.times import NS_PER_S
 
 _REMEMBERED = 64  # commands sent
 _MEASURED = 9  # measured delays, whose median is used
@@ -24,7 +25,7 @@ class CommandsInFlight:
     def __init__(self, period_s: float, most: int, assumed: int = 0):
         """``period_s``: control period; ``most``: longest plausible delay (the bundle's horizon), and ``assumed``: the
         delay until one is measured, both in periods."""
-        self._period_ns = period_s * 1e9
+        self._period_ns = period_s * NS_PER_S
         self._most = most
         self._assumed = assumed
         self._delays: deque[int] = deque(maxlen=_MEASURED)

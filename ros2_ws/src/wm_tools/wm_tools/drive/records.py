@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from wm_bundle.lock_step import BRIDGE_WAIT_S
+from wm_bundle.times import NS_PER_S
 from wm_sim.world_facts import WorldFacts
 
 OFF_TRACK_WHEELS = 2  # a step with this many wheels off the road, or more, is off the track
@@ -154,7 +155,7 @@ class EpisodeCollector:
         self.max_steps = max_steps
         self.episodes: list[Episode] = []
         self.ticks = 0  # all steps and first ticks received: shows that the simulator is alive
-        self._period_ns = period_s * 1e9
+        self._period_ns = period_s * NS_PER_S
         self._joins = joins
         self._driving = False
         self._last_ns: int | None = None

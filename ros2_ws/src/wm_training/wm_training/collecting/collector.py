@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import usual_inputs
 from wm_data.episodes import Episode, write_episode
 from wm_evaluation.command_line import say
@@ -152,7 +153,7 @@ class Collector:
         options = self.options
         meta = {
             "cameras": [asdict(camera) for camera in self.node.cameras.specs],
-            "rate_hz": round(1e9 / self.node.period_ns, 6),
+            "rate_hz": round(NS_PER_S / self.node.period_ns, 6),
             "vector": [entry.told for entry in usual_inputs()],
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
             "driver": options.driver,

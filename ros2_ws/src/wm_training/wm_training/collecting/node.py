@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from std_msgs.msg import Bool
 from wm_bundle.processes.service_guard import guard_services
-from wm_bundle.times import ns_of
+from wm_bundle.times import NS_PER_S, ns_of
 from wm_bundle.vector_inputs import STATUS, usual_inputs
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
@@ -179,7 +179,7 @@ class CollectNode(Node):
     def _on_status(self, message: CarlaStatus) -> None:
         self._status = message
         if 0.0 < message.fixed_delta_seconds < math.inf:
-            self.period_ns = round(message.fixed_delta_seconds * 1e9)
+            self.period_ns = round(message.fixed_delta_seconds * NS_PER_S)
 
     def _event(self, kind: str, count: int) -> None:
         self._events[kind] += count

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
@@ -82,7 +83,7 @@ class Standstill:
 
     def __init__(self, limit_s: float):
         """``limit_s`` of simulated time [s]; 0: a car may stand forever."""
-        self._limit_ns = limit_s * 1e9
+        self._limit_ns = limit_s * NS_PER_S
         self._since_ns: int | None = None
 
     def lasts(self, tick: Tick) -> bool:

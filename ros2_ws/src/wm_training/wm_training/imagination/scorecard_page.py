@@ -5,6 +5,7 @@ from wm_evaluation.report import Chart, Facts, Grid, Page, Picture, Prose, Secti
 from wm_evaluation.report.charts import Series, lines
 from wm_evaluation.scorecard.sections import scorecard_sections
 from wm_evaluation.scorecard.tables import Cards, last_better
+from wm_evaluation.wording import spell_number
 
 from wm_training.imagination.pictures import EVERY, Trajectory, sheet
 
@@ -51,10 +52,12 @@ def _tiles(card: dict) -> list[Tile]:
     found = card["break_even"]["return_against_last_seen"]
     last = "–" if found is None else "never" if found["begins"] is None else str(last_better(found, horizon))
     return [
-        Tile(_spell(better, "+.1f", " dB"), f"PSNR over copying the last frame, {step} steps ahead", "psnr"),
-        Tile(_spell(gap, ".1f", " dB"), f"lost with the actions of other windows, {step} steps ahead", "action_gap"),
+        Tile(spell_number(better, "+.1f", " dB"), f"PSNR over copying the last frame, {step} steps ahead", "psnr"),
         Tile(
-            _spell(correlation, ".2f"),
+            spell_number(gap, ".1f", " dB"), f"lost with the actions of other windows, {step} steps ahead", "action_gap"
+        ),
+        Tile(
+            spell_number(correlation, ".2f"),
             f"rank correlation of imagined and real return over {step} steps",
             "rank_correlation",
         ),
@@ -64,10 +67,6 @@ def _tiles(card: dict) -> list[Tile]:
 
 def _less(left: float | None, right: float | None) -> float | None:
     return None if left is None or right is None else left - right
-
-
-def _spell(value: float | None, how: str, unit: str = "") -> str:
-    return "–" if value is None else f"{value:{how}}{unit}"
 
 
 def _window(card: dict, trajectory: Trajectory, video: bytes) -> Section:

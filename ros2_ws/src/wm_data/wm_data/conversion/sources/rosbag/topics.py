@@ -1,9 +1,9 @@
 """Selects the topics of a bag: as named by --topics and --cameras, else by type."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wm_bundle.processes.suggestions import did_you_mean
 from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source, input_topics
 from wm_evaluation.wording import counted
 
@@ -118,8 +118,7 @@ def _named(topics: dict[str, Topic], options: ConvertOptions) -> dict[str, str]:
         if kind in named:
             raise ConversionError(f"--topics names {kind} twice: {named[kind]} and {topic}")
         if topic not in topics:
-            close = difflib.get_close_matches(topic, topics, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = did_you_mean(topic, topics)
             raise ConversionError(f"--topics names {topic}, the bag has {_listed(topics.values())}{hint}")
         allowed = types.get(kind, IMAGES)
         if topics[topic].type not in allowed:
