@@ -81,8 +81,8 @@ def prepare() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One tick of the car: ``acting`` [steer, throttle, brake] in it, and the commands applied since the previous tick: by
-    whom, control, wall time [s]."""
+    """One tick of the car: ``acting`` [steer, throttle, brake] in it, and the commands that were applied since the
+    previous tick: by whom, control, wall time [s]."""
 
     frame: int
     elapsed_s: float
