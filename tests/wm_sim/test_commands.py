@@ -23,34 +23,38 @@ def clock():
 
 def test_the_last_command_persists(clock):
     desk = CommandDesk(False, clock)
-    assert desk.choose(EXPERT) == Command()
+    assert desk.current == Command()
     desk.receive(Channel.NORMAL, GIVEN, 0)
-    assert [desk.choose(EXPERT) for _ in range(3)] == [GIVEN] * 3
+    for _ in range(3):
+        desk.drive_by(EXPERT)  # no autopilot: its command does not count
+        assert desk.current == GIVEN
 
 
 def test_only_the_channel_the_override_selects_counts_and_ends_a_wait(clock):
     desk = CommandDesk(False, clock)
     desk.receive(Channel.MANUAL, GIVEN, 0)
-    assert not desk.take_arrival() and desk.choose(EXPERT) == Command()
+    assert not desk.take_arrival() and desk.current == Command()
     desk.override = True
     desk.receive(Channel.MANUAL, GIVEN, 0)
-    assert desk.take_arrival() and desk.choose(EXPERT) == GIVEN
+    assert desk.take_arrival() and desk.current == GIVEN
     desk.receive(Channel.NORMAL, Command(brake=1.0), 0)
-    assert not desk.take_arrival() and desk.choose(EXPERT) == GIVEN
+    assert not desk.take_arrival() and desk.current == GIVEN
 
 
-def test_autopilot_drives_unless_the_override_is_on(clock):
+@pytest.mark.parametrize("channel", Channel)
+def test_the_autopilot_commands_once_after_a_tick_and_a_later_command_overrides_it_for_that_interval(clock, channel):
+    """As CARLA's traffic manager; the manual override only selects the channel."""
     desk = CommandDesk(True, clock)
-    desk.receive(Channel.NORMAL, GIVEN, 0)
-    assert desk.take_arrival()  # the bridge waits for it all the same
-    assert desk.choose(EXPERT) == EXPERT
-    desk.override = True
-    desk.receive(Channel.MANUAL, GIVEN, 0)
-    assert desk.choose(EXPERT) == GIVEN
-    desk.override = False
-    assert desk.choose(EXPERT) == EXPERT
+    desk.override = channel is Channel.MANUAL
+    desk.drive_by(EXPERT)
+    assert desk.current == EXPERT
+    desk.receive(channel, GIVEN, 0)
+    assert desk.current == GIVEN and desk.take_arrival()
+    desk.drive_by(EXPERT)
+    assert desk.current == EXPERT
     desk.autopilot = False
-    assert desk.choose(Command()) == EXPERT  # the last one applied stays in force
+    desk.drive_by(GIVEN)
+    assert desk.current == EXPERT  # the last one applied stays in force
 
 
 def test_each_arrival_ends_one_wait(clock):
@@ -61,26 +65,19 @@ def test_each_arrival_ends_one_wait(clock):
 
 
 @pytest.mark.parametrize(
-    "sent, applied",
+    "sent, felt",
     [
-        (Command(steer=1.5, throttle=-0.1, brake=7.0), Command(steer=1.0, throttle=0.0, brake=1.0)),
-        (Command(steer=-9.0, throttle=2.0, brake=-1.0), Command(steer=-1.0, throttle=1.0, brake=0.0)),
+        (Command(steer=1.5, throttle=-0.1, brake=7.0), (1.0, 0.0, 1.0)),
+        (Command(steer=-9.0, throttle=2.0, brake=-1.0), (-1.0, 1.0, 0.0)),
+        (Command(steer=math.inf, throttle=-math.inf, brake=math.inf), (1.0, 0.0, 1.0)),
+        (Command(steer=math.nan, throttle=math.nan, brake=math.nan), (0.0, 0.0, 0.0)),
     ],
 )
-def test_out_of_range_commands_are_clamped_with_a_warning(clock, sent, applied):
+def test_a_command_out_of_range_is_passed_on_as_it_is_and_the_car_has_its_limits(clock, sent, felt):
     desk = CommandDesk(False, clock)
-    assert "clamped" in desk.receive(Channel.NORMAL, sent, 0)
-    assert desk.choose(EXPERT) == applied
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("name", ["steer", "throttle", "brake"])
-def test_commands_that_are_not_finite_are_ignored_with_a_warning(clock, name, value):
-    desk = CommandDesk(False, clock)
-    desk.receive(Channel.NORMAL, GIVEN, 0)
-    desk.take_arrival()
-    assert "ignored" in desk.receive(Channel.NORMAL, Command(**{name: value}), 0)
-    assert desk.choose(EXPERT) == GIVEN and not desk.take_arrival()
+    assert "is out of range" in desk.receive(Channel.NORMAL, sent, 0)
+    assert desk.current is sent and desk.take_arrival()
+    assert sent.pedals() == felt
 
 
 def test_hand_brake_brakes_and_reverse_gives_no_throttle(clock):
@@ -109,7 +106,7 @@ def test_a_new_episode_begins_with_the_pedals_released(clock):
     desk = CommandDesk(False, clock)
     desk.receive(Channel.NORMAL, GIVEN, 0)
     desk.new_episode()
-    assert desk.choose(EXPERT) == Command()
+    assert desk.current == Command()
 
 
 def test_a_command_from_before_an_episode_ends_none_of_its_waits(clock):

@@ -18,11 +18,12 @@ from wm_bundle.times import ns_of
 from wm_msgs.srv import Reset
 
 from wm_sim.car_control import CarControl
-from wm_sim.commands import Channel, Command, CommandDesk
+from wm_sim.commands import Channel, CommandDesk
 from wm_sim.config import BridgeConfig
 from wm_sim.driver_wait import DriverWait
 from wm_sim.messages import command_from_msg
 from wm_sim.pacing import Pacer
+from wm_sim.run_state import RunState
 from wm_sim.sensors import LATCHED, RELIABLE
 from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import CONTROL, SensorSpec, built_in, read_spawn_file
@@ -52,8 +53,7 @@ class Bridge(Node):
         sensors = self._read_sensors()
         self._topics = BridgeTopics(self, self.config, self._simulation, sensors)
         self._tick: Tick | None = None
-        self._paused = False
-        self._steps_allowed = 0  # ticks requested with STEP_ONCE while paused
+        self._run_state = RunState(self._on_run_state)
         self._reset_requested = False
         self._episodes_done = 0
         self._served = 0  # messages handled
@@ -74,6 +74,7 @@ class Bridge(Node):
 
     def _connect(self, sensors: list[SensorSpec]) -> None:
         base = f"/carla/{self.config.role_name}"
+        self._subscribe(CarlaControl, "/carla/control", self._on_carla_control)
         self._command_topics = {channel: f"{base}/{channel.value}" for channel in Channel}
         for channel, topic in self._command_topics.items():
             self._subscribe(CarlaEgoVehicleControl, topic, lambda msg, channel=channel: self._on_command(channel, msg))
@@ -84,12 +85,11 @@ class Bridge(Node):
             LATCHED,
         )
         self._subscribe(Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data))
-        self._subscribe(CarlaControl, "/carla/control", self._on_carla_control)
         self.create_service(Reset, f"{base}/reset", self._on_reset)
         for sensor in sensors:
             if sensor.type == CONTROL:
                 topic = f"{base}/{sensor.id}"
-                CarControl(self._subscribe, self._warn_about_control, topic, self._simulation, self._desk)
+                CarControl(self._subscribe, self._warn, topic, self._simulation, self._desk)
 
     def _subscribe(self, kind: type, topic: str, callback: Callable, qos: QoSProfile = RELIABLE) -> None:
         def count_and_call(msg):
@@ -98,25 +98,25 @@ class Bridge(Node):
 
         self.create_subscription(kind, topic, count_and_call, qos)
 
-    def _warn_about_control(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         self.get_logger().warning(text, throttle_duration_sec=WARNING_PERIOD_S)
 
     def _on_command(self, channel: Channel, msg: CarlaEgoVehicleControl) -> None:
         warning = self._desk.receive(channel, command_from_msg(msg), ns_of(msg.header.stamp))
         if warning:
-            self.get_logger().warning(warning, throttle_duration_sec=WARNING_PERIOD_S)
+            self._warn(warning)
 
     def _on_carla_control(self, msg: CarlaControl) -> None:
         if not self.config.synchronous_mode:
-            self.get_logger().warning("/carla/control works in synchronous mode only", throttle_duration_sec=5.0)
-        elif msg.command == CarlaControl.STEP_ONCE:
-            self._steps_allowed = 1 if self._paused else 0
-        elif msg.command in (CarlaControl.PLAY, CarlaControl.PAUSE):
-            self._paused = msg.command == CarlaControl.PAUSE
-            self._steps_allowed = 0
-            self._topics.publish_run_state(self._tick.frame if self._tick else 0, not self._paused)
-        else:
-            self.get_logger().warning(f"/carla/control: unknown command {msg.command}", throttle_duration_sec=5.0)
+            self._warn("/carla/control works in synchronous mode only")
+            return
+        try:
+            self._run_state.order(msg.command)
+        except ValueError as error:
+            self._warn(f"/carla/control: {error}")
+
+    def _on_run_state(self, running: bool) -> None:
+        self._topics.publish_run_state(self._tick.frame if self._tick else 0, running)
 
     def _on_reset(self, request: Reset.Request, response: Reset.Response) -> Reset.Response:
         try:
@@ -133,9 +133,9 @@ class Bridge(Node):
         self._wait_for_driver()
         while not self._stop:
             if not self._may_tick():
-                self._spin(SPIN_SLICE_S, self._may_tick)
                 self._pacer.restart()
-                continue
+                if not self._spin(SPIN_SLICE_S, self._may_tick):
+                    continue
             begins = self._simulation.episode_over
             self._one_tick()
             if self._tick.result is not None:
@@ -150,15 +150,14 @@ class Bridge(Node):
             print(f"ticks more than a period behind real time: {self._pacer.late}", flush=True)
 
     def _may_tick(self) -> bool:
-        if self._paused and not self._steps_allowed:
-            return False
-        return self.config.auto_reset or not self._simulation.episode_over or self._reset_requested
+        running = self._run_state.may_tick()
+        return running and (self.config.auto_reset or not self._simulation.episode_over or self._reset_requested)
 
     def _one_tick(self) -> None:
-        self._steps_allowed = 0
+        self._run_state.ticked()
         self._reset_requested = False
         begins = self._simulation.episode_over
-        self._tick = self._simulation.tick(Command() if begins else self._desk.choose(self._tick.expert))
+        self._tick = self._simulation.tick(self._desk.current)
         if begins:
             self._topics.publish_waypoints(self._tick, self._simulation.world.waypoints())
             # A driver without images brakes, and a new track takes a while: such a command would end the first wait
@@ -167,7 +166,8 @@ class Bridge(Node):
             self._desk.new_episode()
             self._pacer.restart()  # the time spent making the track must not shorten the first interval
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
-        self._topics.publish_tick(self._tick, not self._paused, latency_ms)
+        self._topics.publish_tick(self._tick, self._run_state.running, latency_ms)
+        self._desk.drive_by(self._tick.expert)
 
     def _wait_for_command(self, episode_begins: bool) -> None:
         """Wait for a command. A driver's brake for lack of images may arrive between the drain and an episode's first
@@ -200,7 +200,7 @@ class Bridge(Node):
             self,
             self.config.role_name,
             self._topics.image_topics,
-            lambda: None if self._desk.autopilot_drives else self._command_topics[self._desk.active_channel],
+            lambda: None if self._desk.autopilot else self._command_topics[self._desk.active_channel],
         )
         found = self._spin(limit_s, driver.over)
         driver.close()

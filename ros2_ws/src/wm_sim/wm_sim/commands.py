@@ -1,14 +1,15 @@
 """Selects the command that drives the car: channels, manual override, autopilot, and the wait for a command.
 
-The rules are the CARLA bridge's. Two channels carry commands, and only the one selected by the override counts; the
-last command persists until another one arrives; a command's header has no influence on driving.
+The rules are CARLA's and its bridge's. Two channels carry commands, and only the one selected by the override counts;
+the autopilot commands once after each tick; the last command before a tick is applied, whoever sent it, and persists; a
+command's header has no influence on driving; values are not checked, only the car itself has limits.
 """
 
 import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 REMEMBERED_STAMPS = 64  # ticks, whose stamps are recognised in commands
@@ -23,7 +24,8 @@ class Channel(Enum):
 
 @dataclass(frozen=True)
 class Command:
-    """A control command: steer in [-1, 1], positive to the right; throttle and brake in [0, 1]."""
+    """A control command: steer in [-1, 1], positive to the right; throttle and brake in [0, 1]. It may hold any other
+    numbers too: the car takes what ``pedals`` makes of them."""
 
     steer: float = 0.0
     throttle: float = 0.0
@@ -31,24 +33,22 @@ class Command:
     hand_brake: bool = False
     reverse: bool = False
 
-    def is_finite(self) -> bool:
-        return all(math.isfinite(value) for value in (self.steer, self.throttle, self.brake))
-
-    def clamped(self) -> "Command":
-        """This command with every number in its range."""
-        return replace(
-            self,
-            steer=min(1.0, max(-1.0, self.steer)),
-            throttle=min(1.0, max(0.0, self.throttle)),
-            brake=min(1.0, max(0.0, self.brake)),
-        )
-
     def pedals(self) -> tuple[float, float, float]:
-        """(steer, throttle, brake) as accepted by a World.
+        """(steer, throttle, brake) as accepted by a World: within their limits, zero for NaN.
 
         The built-in cars have neither a hand brake nor a reverse gear: the hand brake becomes full braking, and in
         reverse there is no throttle."""
-        return self.steer, 0.0 if self.reverse else self.throttle, 1.0 if self.hand_brake else self.brake
+        steer, throttle, brake = _within(self.steer, -1.0), _within(self.throttle, 0.0), _within(self.brake, 0.0)
+        return steer, 0.0 if self.reverse else throttle, 1.0 if self.hand_brake else brake
+
+    @property
+    def in_range(self) -> bool:
+        """Whether the car does what the numbers say."""
+        return self.pedals() == (self.steer, self.throttle, self.brake) or self.reverse or self.hand_brake
+
+
+def _within(value: float, lowest: float) -> float:
+    return 0.0 if math.isnan(value) else min(1.0, max(lowest, value))
 
 
 class CommandDesk:
@@ -71,11 +71,6 @@ class CommandDesk:
         """The channel whose commands count now."""
         return Channel.MANUAL if self.override else Channel.NORMAL
 
-    @property
-    def autopilot_drives(self) -> bool:
-        """Whether the expert's command is applied: the manual override takes precedence over the autopilot."""
-        return self.autopilot and not self.override
-
     def receive(self, channel: Channel, command: Command, stamp_ns: int) -> str | None:
         """Add a command that arrived now; returns a warning for the user or None.
 
@@ -84,22 +79,15 @@ class CommandDesk:
         """
         if channel is not self.active_channel:
             return None
-        if not command.is_finite():
-            return (
-                f"ignored a command on {channel.value} that is not finite: steer {command.steer}, "
-                f"throttle {command.throttle}, brake {command.brake}"
-            )
         if math.isnan(self._latency_s) and stamp_ns not in list(self._stamps)[:-1]:
             self._latency_s = self._clock() - self._ready_at
         self._arrived = True
         self._answered |= bool(self._stamps) and stamp_ns == self._stamps[-1]
-        clamped = command.clamped()
-        if not self.autopilot_drives:
-            self._current = clamped
-        if clamped != command:
+        self._current = command
+        if not command.in_range:
             return (
-                f"clamped a command on {channel.value}: steer {command.steer} to [-1, 1], throttle "
-                f"{command.throttle} and brake {command.brake} to [0, 1]"
+                f"a command on {channel.value} is out of range: steer {command.steer} (-1 to 1), throttle "
+                f"{command.throttle} and brake {command.brake} (0 to 1): the car takes {command.pedals()}"
             )
         if command.reverse:
             return f"a command on {channel.value} requests reverse, which this car lacks: no throttle"
@@ -123,11 +111,15 @@ class CommandDesk:
         """Whether a command with this tick's stamp arrived."""
         return self._answered
 
-    def choose(self, expert: Command) -> Command:
+    @property
+    def current(self) -> Command:
         """The command for the interval that begins now; it stays in force until another one arrives."""
-        if self.autopilot_drives:
-            self._current = expert
         return self._current
+
+    def drive_by(self, expert: Command) -> None:
+        """The autopilot's command after a tick, if it is on."""
+        if self.autopilot:
+            self._current = expert
 
     def new_episode(self) -> None:
         """The car is at the start with its pedals released; earlier commands answer none of its ticks."""

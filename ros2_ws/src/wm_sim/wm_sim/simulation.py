@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from wm_bundle.times import NS_PER_S
 
 from wm_sim.commands import Command
@@ -133,7 +134,7 @@ class Simulation:
             self._stamp_ns,
             state,
             applied,
-            Command(*self._expert.act(state)),
+            Command(*np.float32(self._expert.act(state)).tolist()),  # as a message carries it
             outcome.reward,
             outcome.terminated,
             outcome.truncated,

@@ -46,7 +46,8 @@ class RecorderNode(Node):
         self._driver: Driver | None = None
         self._commands = None
         self._answered_ns: int | None = None
-        self._expert: tuple[float, float, float] | None = None
+        self._unanswered: Image | None = None
+        self._expert: CarlaEgoVehicleControl | None = None
         self._reset = self.create_client(Reset, f"{self._car}/reset")
         listen = self.create_subscription
         listen(StepResult, f"{self._car}/step_result", self._on_step, DEEP)
@@ -81,7 +82,8 @@ class RecorderNode(Node):
 
     def _on_image(self, message: Image) -> None:
         if self._driver is not None:
-            self._answer(message)
+            self._unanswered = message
+            self._answer()
         if self._reader is None:
             return
         try:
@@ -91,16 +93,24 @@ class RecorderNode(Node):
         else:
             self.collector.add_frame(ns_of(message.header.stamp), frame)
 
-    def _answer(self, image: Image) -> None:
-        image_ns = ns_of(image.header.stamp)
+    def _answer(self) -> None:
+        """Answer the last frame, once the expert's command for it is there if the driver needs that."""
+        image, expert = self._unanswered, self._expert
+        known = image is not None and expert is not None and expert.header.stamp == image.header.stamp
+        if image is None or (self._driver.needs_expert and not known):
+            return
+        self._unanswered, image_ns = None, ns_of(image.header.stamp)
         if begins_episode(image_ns, self._answered_ns):
             self._driver.begin(self.collector.current.seed)
         self._answered_ns = image_ns
-        steer, throttle, brake = self._driver.command(self._expert)
+        wish = (expert.steer, expert.throttle, expert.brake) if known else None
+        steer, throttle, brake = self._driver.command(wish)
         self._commands.publish(CarlaEgoVehicleControl(header=image.header, steer=steer, throttle=throttle, brake=brake))
 
     def _on_expert(self, message: CarlaEgoVehicleControl) -> None:
-        self._expert = (message.steer, message.throttle, message.brake)
+        self._expert = message
+        if self._driver is not None:
+            self._answer()
 
     def _on_step(self, message: StepResult) -> None:
         stamp, wheels, latency_ms = ns_of(message.header.stamp), message.wheels_off_road, message.command_latency_ms

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
 _FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # first report of a long wait, and the period after that
+_ORDER_S = 0.05  # for an order on /carla/control to arrive before the answer sent after it
 _SETTLE_S = 0.5  # to discover a node's other topics, once the first was found
 
 
@@ -193,13 +194,15 @@ class Collector:
         return self.node.planner is None or self.node.planner.first_answer_ns == episode.stamps_ns[0]
 
     def _stop_the_clock(self) -> None:
-        """Pause the simulator between two ticks.
+        """Pause the simulator between two ticks, if it does not stand still already.
 
-        It pauses only while waiting for the answer to a tick, at most one second: so this must come before the answer,
-        and before anything that takes time. Later answers have no effect."""
+        Orders are obeyed between two ticks only: so the order first, and then an answer, which ends the tick's wait."""
+        if self.node.stands_still():
+            return
         self.node.pause()
-        self.wait_for(self.node.stands_still, "the simulator to pause, as /carla/control asks it to")
+        self.spin(_ORDER_S)
         self.node.send(Decision(BRAKE))
+        self.wait_for(self.node.stands_still, "the simulator to pause, as /carla/control asks it to")
 
     def _begin_on_track(self, seed: int) -> None:
         """Begin an episode on the track of ``seed``, with everything as if just started.

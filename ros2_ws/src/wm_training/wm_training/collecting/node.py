@@ -157,15 +157,15 @@ class CollectNode(Node):
 
     def pause(self) -> None:
         """Ask the simulator to pause between two ticks, see ``stands_still``."""
-        self._status = None
         self._simulation.publish(CarlaControl(command=CarlaControl.PAUSE))
 
     def play(self) -> None:
         """Let the simulator continue."""
+        self._status = None
         self._simulation.publish(CarlaControl(command=CarlaControl.PLAY))
 
     def stands_still(self) -> bool:
-        """Whether the simulator has paused since the request, or is not synchronous and cannot."""
+        """Whether the simulator has paused since it was last let go, or is not synchronous and cannot."""
         status = self._status
         return status is not None and not status.synchronous_mode_running
 
