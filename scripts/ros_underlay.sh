@@ -1,24 +1,38 @@
-# Puts a ROS 2 in use: the sourced one, else /opt/ros/jazzy or /opt/ros/humble, else none (then the wheels are used).
-# Sourced by env.sh and scripts/setup.sh, in bash and zsh. Sets WM_ROS to jazzy, humble or wheels, and keeps the graph on
-# this machine unless configured otherwise; returns 1 with one line on standard error if another ROS is sourced.
-# ROS_ROOT_FOLDER may name a folder other than /opt/ros. Where Humble and Jazzy differ is here, for Python in
-# wm_bundle/processes/ros_distribution.py, and nowhere else.
+# Puts a ROS 2 in use: the sourced one, else the one that WM_ROS_DISTRO names (unset: the first that is installed below
+# /opt/ros), else none (then the wheels are used). Sourced by env.sh and scripts/setup.sh, in bash and zsh. Sets WM_ROS to
+# humble, jazzy, kilted, lyrical or wheels, and keeps the graph on this machine unless configured otherwise; returns 1
+# with one line on standard error if there is no such ROS. ROS_ROOT_FOLDER may name a folder other than /opt/ros. Where
+# the distributions differ is here, for Python in wm_bundle/processes/ros_distribution.py, and nowhere else.
 
 _wm_find_ros() {
-  if [ -n "${ROS_DISTRO:-}" ]; then
-    WM_ROS="$ROS_DISTRO"
-  elif [ -f "${ROS_ROOT_FOLDER:-/opt/ros}/jazzy/setup.sh" ]; then
-    WM_ROS=jazzy
-  elif [ -f "${ROS_ROOT_FOLDER:-/opt/ros}/humble/setup.sh" ]; then
-    WM_ROS=humble
-  else
-    WM_ROS=wheels
-  fi
+  WM_ROS="${ROS_DISTRO:-wheels}"
   case "$WM_ROS" in
-    jazzy|humble|wheels) ;;
+    wheels|humble|jazzy|kilted|lyrical) ;;
     *)
-      echo "error: ROS '$WM_ROS' is sourced in this shell; this project works with ROS 2 jazzy or humble," \
-        "or without any: open a shell that sources no other ROS and try again" >&2
+      echo "error: ROS '$WM_ROS' is sourced in this shell; this project works with ROS 2 humble, jazzy, kilted or" \
+        "lyrical, or without any: open a shell that sources no other ROS and try again" >&2
+      return 1 ;;
+  esac
+  if [ "$WM_ROS" != wheels ]; then
+    [ "${WM_ROS_DISTRO:-$WM_ROS}" != "$WM_ROS" ] || return 0
+    echo "error: ROS '$WM_ROS' is sourced in this shell, and WM_ROS_DISTRO is '$WM_ROS_DISTRO': unset one of the two" \
+      "(ROS in a shell that does not source it) and try again" >&2
+    return 1
+  fi
+  for _wm_distro in jazzy humble kilted lyrical; do
+    if [ "${WM_ROS_DISTRO:-$_wm_distro}" = "$_wm_distro" ] \
+      && [ -f "${ROS_ROOT_FOLDER:-/opt/ros}/$_wm_distro/setup.sh" ]; then
+      WM_ROS="$_wm_distro"
+      break
+    fi
+  done
+  unset _wm_distro
+  [ "$WM_ROS" = wheels ] || return 0
+  case "${WM_ROS_DISTRO:-jazzy}" in
+    jazzy|kilted) ;;
+    *)
+      echo "error: WM_ROS_DISTRO is '$WM_ROS_DISTRO': there are wheels for jazzy and kilted only, and" \
+        "${ROS_ROOT_FOLDER:-/opt/ros}/$WM_ROS_DISTRO is not a ROS installed here" >&2
       return 1 ;;
   esac
 }

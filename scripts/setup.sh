@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs all missing set-up steps: `scripts/setup.sh car|drive|train|test`. Chooses the ROS and the Python to use, then
 # runs scripts/set_up, which reports what it does. Running it again is quick; after an interruption it continues.
+# WM_ROS_DISTRO names a distribution (jazzy, kilted; others where they are installed); scripts/ros_underlay.sh.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -17,6 +18,7 @@ if [ "$WM_ROS" = wheels ]; then
   condition='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'
   wanted='Python 3.10 to 3.13'
   # Without the wheels' start-up hook and folders of another checkout.
+  export WM_ROS_DISTRO="${WM_ROS_DISTRO:-jazzy}"
   unset PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH COLCON_PREFIX_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
 else
   condition='import sys, rclpy; sys.exit(sys.version_info < (3, 10))'

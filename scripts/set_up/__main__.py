@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("purpose", choices=sorted(packages.PURPOSES), help="purpose of the set-up")
     arguments = parser.parse_args()
     root, ros = arguments.root, os.environ["WM_ROS"]
+    base = packages.base_layers(ros, os.environ.get("WM_ROS_DISTRO", ""))
 
     state_folder = root / ".setup"
     state_folder.mkdir(exist_ok=True)
@@ -51,8 +52,8 @@ def main() -> int:
         with only_one(state_folder / "lock"):
             stamps = Stamps(state_folder)
             system.check(ros)
-            venv = virtualenv.ensure(root, ros, stamps)
-            packages.ensure(root, ros, venv, arguments.purpose, stamps)
+            venv = virtualenv.ensure(root, ros, base, stamps)
+            packages.ensure(root, base + packages.PURPOSES[arguments.purpose], venv, stamps)
             workspace.ensure(root, ros, venv, stamps, only="wm_planner" if arguments.purpose == "car" else "")
             if arguments.purpose == "test":
                 for program in optional.FOR_TESTS:

@@ -22,10 +22,14 @@ BUILD_MACHINE_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d
 BUILD_MACHINE_NUMPY = re.compile(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/_core/include")
 
 
-def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> None:
-    """Installs the layers that `purpose` needs unless they are installed and unchanged."""
-    base = "ros-wheels" if ros == "wheels" else "ros-installed"
-    files = {name: root / "requirements" / f"{name}.txt" for name in (base, *PURPOSES[purpose])}
+def base_layers(ros: str, distribution: str) -> tuple[str, ...]:
+    """The layers below a purpose's: for an installed ROS, or for a distribution's wheels."""
+    return ("ros-wheels", f"ros-wheels-{distribution}") if ros == "wheels" else ("ros-installed",)
+
+
+def ensure(root: Path, layers: tuple[str, ...], venv: Path, stamps: Stamps) -> None:
+    """Installs the layers unless they are installed and unchanged."""
+    files = {name: root / "requirements" / f"{name}.txt" for name in layers}
     venv_key = (stamps.folder / "venv.done").read_text()
     keys = {name: hash_of(venv_key, file.read_bytes()) for name, file in files.items()}
     missing = [name for name in files if not stamps.is_done(f"packages-{name}", keys[name])]
@@ -38,7 +42,7 @@ def ensure(root: Path, ros: str, venv: Path, purpose: str, stamps: Stamps) -> No
         for file in files.values():
             command += ["-r", str(file)]
         run_logged(command, stamps.folder / "pip.log", PIP_DEADLINE_S)
-        if ros == "wheels":
+        if "ros-wheels" in layers:
             repair_cmake_files(venv)
     for name in missing:
         stamps.set_done(f"packages-{name}", keys[name])

@@ -11,22 +11,35 @@ from set_up.stamps import SetUpError, Stamps, hash_of, run_logged
 PROBE_DEADLINE_S = 60.0
 
 
-def ensure(root: Path, ros: str, stamps: Stamps) -> Path:
-    """Creates .venv if it is missing, broken, moved, or of another Python or ROS; returns its folder."""
+def ensure(root: Path, ros: str, layers: tuple[str, ...], stamps: Stamps) -> Path:
+    """Creates .venv if it is missing, broken, moved, of another Python or ROS, or holds other ROS wheels than those of
+    ``layers``; returns its folder."""
     venv = root / ".venv"
-    key = hash_of(str(venv), str(Path(sys.executable).resolve()), sys.version, ros)
+    pins = "".join((root / f"requirements/{name}.txt").read_text() for name in layers)
+    key = hash_of(str(venv), str(Path(sys.executable).resolve()), sys.version, ros, pins)
     python = venv / "bin/python"
     if stamps.is_done("venv", key) and python.exists():
         return venv
     command = [sys.executable, "-m", "venv", "--clear", str(venv)]
     if ros != "wheels":
         command.insert(-1, "--system-site-packages")  # rclpy and the messages stay visible
-    with stamps.doing("venv", key, f"virtual environment for Python {sys.version.split()[0]}, ROS: {ros}"):
-        if not _is_usable(venv, ros):
+    title = f"virtual environment for Python {sys.version.split()[0]}, ROS: {ros} ({layers[-1]}.txt)"
+    with stamps.doing("venv", key, title):
+        if other_wheels(venv, pins) or not _is_usable(venv, ros):
+            for stamp in stamps.folder.glob("packages*.done"):  # of what the old one held, perhaps with this very key
+                stamp.unlink()
             run_logged(command, stamps.folder / "venv.log", deadline_s=120.0)
             if not _is_usable(venv, ros):
                 raise SetUpError(f"{venv} was created but does not work; see {stamps.folder / 'venv.log'}")
     return venv
+
+
+def other_wheels(venv: Path, pins: str) -> set[str]:
+    """The installed ROS wheels that are not pinned: another distribution's, whose headers and libraries would mix with
+    the wanted ones."""
+    records = venv.glob("lib/python3.*/site-packages/ros_*.dist-info")
+    installed = {record.name.removesuffix(".dist-info").replace("_", "-") for record in records}
+    return installed - {line.replace("==", "-") for line in pins.splitlines()}
 
 
 def _is_usable(venv: Path, ros: str) -> bool:

@@ -15,7 +15,7 @@ PACKAGES = sorted(path.parent.name for path in SOURCE.glob("*/package.xml"))
 PYTHON_PACKAGES = sorted(path.parent.name for path in SOURCE.glob("*/setup.py"))
 
 # rosdep's own keys (rosdistro's python.yaml, seen 2026-08), the module that each brings, and its Debian package, which
-# Ubuntu 22.04 and 24.04 call the same.
+# Ubuntu 22.04, 24.04 and 26.04 call the same.
 KEYS = {
     "python3-aiohttp": ("aiohttp", "python3-aiohttp"),
     "python3-jinja2": ("jinja2", "python3-jinja2"),
@@ -29,7 +29,8 @@ KEYS = {
     "python3-rich": ("rich", "python3-rich"),
     "python3-yaml": ("yaml", "python3-yaml"),
 }
-# Released in Jazzy and in Humble. carla_msgs is neither there nor a key: it is built here.
+# Released in Humble, Jazzy, Kilted and Lyrical (rosdistro, seen 2026-08). carla_msgs is neither there nor a key: it is
+# built here.
 ROS_PACKAGES = {
     "ament_cmake",
     "ament_index_python",

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from set_up import packages, workspace
+from set_up import packages, virtualenv, workspace
 from set_up.stamps import SetUpError, Stamps, run_logged
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +68,67 @@ def test_another_ros_is_refused_in_one_line(checkout):
     assert result.stderr.count("\n") == 1 and "ROS 'noetic' is sourced" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "variables, installed, chosen",
+    [
+        ({}, ["humble", "jazzy", "kilted"], "jazzy"),
+        ({}, ["humble", "lyrical"], "humble"),
+        ({"WM_ROS_DISTRO": "kilted"}, ["jazzy", "kilted"], "kilted"),
+        ({"WM_ROS_DISTRO": "kilted"}, ["jazzy"], "wheels"),
+        ({"ROS_DISTRO": "humble"}, ["humble", "jazzy"], "humble"),  # sourced
+        ({"ROS_DISTRO": "lyrical", "WM_ROS_DISTRO": "lyrical"}, ["jazzy"], "lyrical"),
+        ({}, [], "wheels"),
+    ],
+)
+def test_the_sourced_ros_is_used_else_the_named_one_else_an_installed_one(checkout, variables, installed, chosen):
+    for distro in installed:
+        (checkout / "opt" / distro).mkdir(parents=True)
+        for shell in ("sh", "bash"):
+            (checkout / "opt" / distro / f"setup.{shell}").touch()
+    script = f"set -u; source {checkout}/scripts/ros_underlay.sh && echo $WM_ROS"
+    result = bash(script, ROS_ROOT_FOLDER=str(checkout / "opt"), **variables)
+    assert result.stdout == f"{chosen}\n", result.stderr
+
+
+@pytest.mark.parametrize(
+    "variables, message",
+    [
+        ({"WM_ROS_DISTRO": "lyrical"}, "there are wheels for jazzy and kilted only"),
+        ({"WM_ROS_DISTRO": "kitled"}, "WM_ROS_DISTRO is 'kitled'"),
+        ({"WM_ROS_DISTRO": "kilted", "ROS_DISTRO": "jazzy"}, "ROS 'jazzy' is sourced in this shell, and WM_ROS_DISTRO"),
+    ],
+)
+def test_a_distribution_that_cannot_be_had_is_refused_in_one_line(checkout, variables, message):
+    result = bash(f"{checkout}/scripts/setup.sh drive", **variables)
+    assert result.returncode == 1 and message in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("variables, distro", [({}, "jazzy"), ({"WM_ROS_DISTRO": "kilted"}, "kilted")])
+def test_the_set_up_is_told_whose_wheels_to_install(checkout, variables, distro):
+    told = checkout / "python"
+    told.write_text('#!/bin/sh\n[ "$1" = -m ] && echo $WM_ROS $WM_ROS_DISTRO; exit 0\n')
+    told.chmod(0o755)
+    result = bash(f"{checkout}/scripts/setup.sh drive", PYTHON=str(told), **variables)
+    assert result.stdout == f"wheels {distro}\n", result.stderr
+
+
+def test_wheels_of_one_distribution_do_not_stay_beside_those_of_another(tmp_path, monkeypatch):
+    site_packages = tmp_path / ".venv/lib/python3.11/site-packages"
+    monkeypatch.setattr(virtualenv, "_is_usable", lambda venv, ros: True)
+    monkeypatch.setattr(virtualenv, "run_logged", lambda command, *_, **__: shutil.rmtree(command[-1]))
+    stamps = Stamps(tmp_path)
+    (tmp_path / "requirements").mkdir()
+    for distro, version in (("jazzy", "7.1.6"), ("kilted", "9.1.2")):
+        (tmp_path / f"requirements/ros-wheels-{distro}.txt").write_text(f"# {distro}\nros-rclpy=={version}\n")
+    for version, stays in (("7.1.6", True), ("9.1.2", False)):
+        (site_packages / f"ros_rclpy-{version}.dist-info").mkdir(parents=True)
+        stamps.set_done("packages-car", "key")
+        virtualenv.ensure(tmp_path, "wheels", ("ros-wheels-jazzy",), stamps)
+        assert (tmp_path / ".venv").exists() == stays
+        assert stamps.is_done("packages-car", "key") == stays  # else nothing would be installed into the new one
+        shutil.rmtree(tmp_path / ".venv", ignore_errors=True)
+
+
 def test_env_says_that_set_up_has_not_been_run(checkout):
     result = bash(f"source {checkout}/env.sh")
     assert result.returncode == 1
@@ -94,7 +155,9 @@ def test_env_puts_the_wheels_and_the_lite_ros2_in_use(checkout):
 
 
 @pytest.mark.parametrize(
-    "distro, variable", [("jazzy", "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"), ("humble", "ROS_LOCALHOST_ONLY=1")]
+    "distro, variable",
+    [("humble", "ROS_LOCALHOST_ONLY=1")]
+    + [(name, "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST") for name in ("jazzy", "kilted", "lyrical")],
 )
 def test_env_uses_a_real_ros_and_adds_nothing_of_the_wheels_to_it(checkout, distro, variable):
     look_set_up(checkout)
@@ -192,7 +255,7 @@ def test_the_build_depends_on_messages_and_data_files_but_not_on_python_modules(
 
 def test_every_requirement_is_pinned():
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert len(files) == 10
+    assert len(files) == 12
     for file in files:
         for line in file.read_text().splitlines():
             assert not line or line.startswith("#") or "==" in line.partition(";")[0], f"{file.name}: {line}"
@@ -202,3 +265,14 @@ def test_every_requirement_is_pinned():
         for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines()
     }
     assert "onnxruntime" in names and "torch" not in names
+
+
+def test_each_distribution_has_wheels_of_its_own_for_the_same_purpose():
+    pins = {}
+    for distro in ("jazzy", "kilted"):
+        _, name = packages.base_layers("wheels", distro)
+        lines = (ROOT / f"requirements/{name}.txt").read_text().splitlines()
+        pins[distro] = dict(line.split("==") for line in lines if not line.startswith("#"))
+    for package in ("rclpy", "rmw-fastrtps-cpp", "common-interfaces", "rosidl-default-generators", "ament-cmake"):
+        assert pins["jazzy"][f"ros-{package}"] != pins["kilted"][f"ros-{package}"]
+    assert packages.base_layers("humble", "") == ("ros-installed",)

@@ -1,4 +1,4 @@
-"""Humble and Jazzy: each is told the same in its own words."""
+"""The distributions: each is told the same in its own words."""
 
 import re
 import sys
@@ -12,8 +12,8 @@ from wm_bundle.processes import ros_distribution
 ROOT = Path(__file__).parents[3]
 # What distributions are told apart by. A name in a message or comment decides nothing.
 TELLING = re.compile(
-    r"ROS_DISTRO\b|ROS_LOCALHOST_ONLY|ROS_AUTOMATIC_DISCOVERY_RANGE|ROS_STATIC_PEERS|rclpy\.qos_event|rclpy\.event_handler"
-    r"|\"humble|CallbackType"
+    r"(?<!WM_)ROS_DISTRO\b|ROS_LOCALHOST_ONLY|ROS_AUTOMATIC_DISCOVERY_RANGE|ROS_STATIC_PEERS|rclpy\.qos_event|rclpy\.event_handler"
+    r"|FASTRTPS_DEFAULT|FASTDDS_DEFAULT|\"humble|CallbackType"
 )
 ONE_PLACE = {"ros2_ws/src/wm_bundle/wm_bundle/processes/ros_distribution.py", "scripts/ros_underlay.sh"}
 # Their tests, and the image's own choice.
@@ -29,7 +29,8 @@ FOLDERS = ("ros2_ws/src", "launch", "config", "scripts", "tools", "docker", "tes
 
 @pytest.mark.parametrize(
     "distribution, variable",
-    [("humble", ("ROS_LOCALHOST_ONLY", "1")), ("jazzy", ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"))],
+    [("humble", ("ROS_LOCALHOST_ONLY", "1"))]
+    + [(name, ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")) for name in ("jazzy", "kilted", "lyrical")],
 )
 def test_a_child_sees_its_domain_and_this_machine_only(monkeypatch, distribution, variable):
     monkeypatch.setenv("ROS_DISTRO", distribution)
@@ -39,7 +40,7 @@ def test_a_child_sees_its_domain_and_this_machine_only(monkeypatch, distribution
     assert "ROS_STATIC_PEERS" not in variables
 
 
-@pytest.mark.parametrize("distribution, can", [("humble", False), ("jazzy", True)])
+@pytest.mark.parametrize("distribution, can", [("humble", False), ("jazzy", True), ("kilted", True), ("lyrical", True)])
 def test_only_newer_bag_play_leaves_topics_out(monkeypatch, distribution, can):
     monkeypatch.setenv("ROS_DISTRO", distribution)
     assert ros_distribution.bag_play_leaves_topics_out() == can
@@ -50,6 +51,13 @@ def test_the_callbacks_are_found_under_humbles_name_of_their_module(monkeypatch)
     monkeypatch.setitem(sys.modules, "rclpy.event_handler", None)  # as if it did not exist
     monkeypatch.setitem(sys.modules, "rclpy.qos_event", humble)
     assert ros_distribution.event_callbacks() == (int, float)
+
+
+@pytest.mark.parametrize("folder, variable", [("fastrtps", "FASTRTPS"), ("fastdds", "FASTDDS")])
+def test_the_profiles_of_fast_dds_3_are_named_by_another_variable(tmp_path, monkeypatch, folder, variable):
+    (tmp_path / "ros/share" / folder).mkdir(parents=True)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}/mine:{tmp_path}/ros")
+    assert ros_distribution.dds_profiles_variable() == f"{variable}_DEFAULT_PROFILES_FILE"
 
 
 def test_a_message_has_its_times_also_where_rclpy_does_not_tell_them(monkeypatch):

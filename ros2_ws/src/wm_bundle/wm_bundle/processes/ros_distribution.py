@@ -1,4 +1,4 @@
-"""The differences between Humble and Jazzy (and later): for Python all are here, for the shell in
+"""The differences between Humble, Jazzy, Kilted and Lyrical: for Python all are here, for the shell in
 scripts/ros_underlay.sh.
 
 Imports ROS only when needed, and nothing that a real ROS 2's own Python may lack.
@@ -7,6 +7,7 @@ Imports ROS only when needed, and nothing that a real ROS 2's own Python may lac
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -26,6 +27,14 @@ def local_environment(domain_id: int) -> dict[str, str]:
     variables = {**os.environ, **discovery(domain_id)}
     variables.pop("ROS_STATIC_PEERS", None)  # peers that would be contacted anyway; Humble has no such list
     return variables
+
+
+def dds_profiles_variable() -> str:
+    """Name of the variable for a file of Fast DDS's XML profiles. Fast DDS 3, of Kilted and later, renamed it; there
+    rmw_fastrtps still reads the old one, with a warning in every node."""
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    is_3 = any(Path(prefix, "share/fastdds").is_dir() for prefix in prefixes if prefix)
+    return "FASTDDS_DEFAULT_PROFILES_FILE" if is_3 else "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 
 def event_callbacks() -> tuple[type, type]:
