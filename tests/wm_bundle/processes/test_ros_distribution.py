@@ -16,8 +16,9 @@ TELLING = re.compile(
     r"|FASTRTPS_DEFAULT|FASTDDS_DEFAULT|\"humble|CallbackType"
 )
 ONE_PLACE = {"ros2_ws/src/wm_bundle/wm_bundle/processes/ros_distribution.py", "scripts/ros_underlay.sh"}
-# Their tests, and the image's own choice.
+# Their tests, and the choice of the image and of CARLA's bridge.
 ABOUT_IT = {
+    "tests/carla_bridge/carla_rig.py",
     "tests/wm_bundle/processes/test_ros_distribution.py",
     "tests/tools/test_setup.py",
     "tests/tools/test_documents.py",
