@@ -18,7 +18,7 @@ if [ "$WM_ROS" = wheels ]; then
   condition='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'
   wanted='Python 3.10 to 3.13'
   # Without the wheels' start-up hook and folders of another checkout.
-  export WM_ROS_DISTRO="${WM_ROS_DISTRO:-jazzy}"
+  export WM_WHEELS
   unset PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH COLCON_PREFIX_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
 else
   condition='import sys, rclpy; sys.exit(sys.version_info < (3, 10))'

@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("purpose", choices=sorted(packages.PURPOSES), help="purpose of the set-up")
     arguments = parser.parse_args()
     root, ros = arguments.root, os.environ["WM_ROS"]
-    base = packages.base_layers(ros, os.environ.get("WM_ROS_DISTRO", ""))
+    base = packages.base_layers(ros, os.environ.get("WM_WHEELS", ""))
 
     state_folder = root / ".setup"
     state_folder.mkdir(exist_ok=True)

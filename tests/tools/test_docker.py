@@ -48,6 +48,15 @@ def test_an_image_does_not_run_as_root_and_begins_with_the_entry_point(dockerfil
     assert entry_point == '["/wm-drive/docker/entrypoint.sh"]'
 
 
+def test_both_stages_of_the_driving_image_have_the_ros_that_was_asked_for():
+    words = instructions(DOCKER / "Dockerfile")
+    assert words[0] == ["ARG", "ROS_DISTRO=jazzy"]
+    assert [entry[1] for entry in words if entry[0] == "FROM"] == [
+        "ros:${ROS_DISTRO}-ros-base",
+        "ros:${ROS_DISTRO}-ros-core",
+    ]
+
+
 def test_the_entry_point_sets_ros_up_and_becomes_the_command():
     script = "command -v ros2 && python -c 'import rclpy, wm_planner, carla_msgs.msg' && echo $# $0 && exit 7"
     command = [str(DOCKER / "entrypoint.sh"), "bash", "-c", script, "name", "a b"]

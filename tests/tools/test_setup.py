@@ -11,6 +11,7 @@ from set_up import packages, virtualenv, workspace
 from set_up.stamps import SetUpError, Stamps, run_logged
 
 ROOT = Path(__file__).parents[2]
+SOURCED = {"AMENT_PREFIX_PATH": "/somewhere"}
 
 
 def bash(command: str, **variables: str) -> subprocess.CompletedProcess:
@@ -75,8 +76,9 @@ def test_another_ros_is_refused_in_one_line(checkout):
         ({}, ["humble", "lyrical"], "humble"),
         ({"WM_ROS_DISTRO": "kilted"}, ["jazzy", "kilted"], "kilted"),
         ({"WM_ROS_DISTRO": "kilted"}, ["jazzy"], "wheels"),
-        ({"ROS_DISTRO": "humble"}, ["humble", "jazzy"], "humble"),  # sourced
-        ({"ROS_DISTRO": "lyrical", "WM_ROS_DISTRO": "lyrical"}, ["jazzy"], "lyrical"),
+        ({"ROS_DISTRO": "humble", **SOURCED}, ["humble", "jazzy"], "humble"),
+        ({"ROS_DISTRO": "lyrical", "WM_ROS_DISTRO": "lyrical", **SOURCED}, ["jazzy"], "lyrical"),
+        ({"ROS_DISTRO": "kilted"}, ["jazzy", "kilted"], "kilted"),  # as in the image ros:kilted
         ({}, [], "wheels"),
     ],
 )
@@ -84,10 +86,11 @@ def test_the_sourced_ros_is_used_else_the_named_one_else_an_installed_one(checko
     for distro in installed:
         (checkout / "opt" / distro).mkdir(parents=True)
         for shell in ("sh", "bash"):
-            (checkout / "opt" / distro / f"setup.{shell}").touch()
-    script = f"set -u; source {checkout}/scripts/ros_underlay.sh && echo $WM_ROS"
+            (checkout / "opt" / distro / f"setup.{shell}").write_text(f"SOURCED={distro}\n")
+    script = f"set -u; source {checkout}/scripts/ros_underlay.sh && echo $WM_ROS ${{SOURCED:-}}"
     result = bash(script, ROS_ROOT_FOLDER=str(checkout / "opt"), **variables)
-    assert result.stdout == f"{chosen}\n", result.stderr
+    sourced_now = "" if "AMENT_PREFIX_PATH" in variables or chosen == "wheels" else f" {chosen}"
+    assert result.stdout == f"{chosen}{sourced_now}\n", result.stderr
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,8 @@ def test_the_sourced_ros_is_used_else_the_named_one_else_an_installed_one(checko
     [
         ({"WM_ROS_DISTRO": "lyrical"}, "there are wheels for jazzy and kilted only"),
         ({"WM_ROS_DISTRO": "kitled"}, "WM_ROS_DISTRO is 'kitled'"),
-        ({"WM_ROS_DISTRO": "kilted", "ROS_DISTRO": "jazzy"}, "ROS 'jazzy' is sourced in this shell, and WM_ROS_DISTRO"),
+        ({"ROS_DISTRO": "humble"}, "there are wheels for jazzy and kilted only"),
+        ({"WM_ROS_DISTRO": "kilted", "ROS_DISTRO": "jazzy", **SOURCED}, "ROS 'jazzy' is sourced"),
     ],
 )
 def test_a_distribution_that_cannot_be_had_is_refused_in_one_line(checkout, variables, message):
@@ -103,10 +107,13 @@ def test_a_distribution_that_cannot_be_had_is_refused_in_one_line(checkout, vari
     assert result.returncode == 1 and message in result.stderr and result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("variables, distro", [({}, "jazzy"), ({"WM_ROS_DISTRO": "kilted"}, "kilted")])
+@pytest.mark.parametrize(
+    "variables, distro",
+    [({}, "jazzy"), ({"WM_ROS_DISTRO": "kilted"}, "kilted"), ({"WM_ROS_DISTRO": "kilted", **SOURCED}, "kilted")],
+)
 def test_the_set_up_is_told_whose_wheels_to_install(checkout, variables, distro):
     told = checkout / "python"
-    told.write_text('#!/bin/sh\n[ "$1" = -m ] && echo $WM_ROS $WM_ROS_DISTRO; exit 0\n')
+    told.write_text('#!/bin/sh\n[ "$1" = -m ] && echo $WM_ROS $WM_WHEELS; exit 0\n')
     told.chmod(0o755)
     result = bash(f"{checkout}/scripts/setup.sh drive", PYTHON=str(told), **variables)
     assert result.stdout == f"wheels {distro}\n", result.stderr

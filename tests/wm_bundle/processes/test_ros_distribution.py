@@ -21,7 +21,9 @@ ABOUT_IT = {
     "tests/carla_bridge/carla_rig.py",
     "tests/wm_bundle/processes/test_ros_distribution.py",
     "tests/tools/test_setup.py",
+    "tests/tools/test_docker.py",
     "tests/tools/test_documents.py",
+    "docker/Dockerfile",
     "docker/compose.yaml",
 }
 SUFFIXES = {".py", ".sh", ".xml", ".yaml", ".json", ".cfg", ".toml", ".txt", ".cmake", ".zsh", ".bash", ""}
