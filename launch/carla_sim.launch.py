@@ -16,7 +16,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 from wm_bundle import lock_step
 from wm_planner.launching.arguments import assignments, check_planner, declared, value
-from wm_planner.launching.carla import Bridge, carla
+from wm_planner.launching.carla import bridge_of, carla, carla_arguments
 from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
 from wm_planner.launching.files import parameter_file
 from wm_planner.launching.nodes import planner, recorder, unexpected_end
@@ -43,12 +43,7 @@ def generate_launch_description():
         ("seed", "2000", "Embedded: track of the first episode; later ones use the following numbers."),
         ("real_time_factor", "1.0", "Embedded: simulated seconds per second; 0 means as fast as the planner can."),
         ("start_timeout", "600", "Embedded: how long the simulator waits for the planner to be ready [s]."),
-        ("host", "localhost", "CARLA: host of the server."),
-        ("port", "2000", "CARLA: port of the server."),
-        ("town", "Town01", "CARLA: map to load."),
-        ("spawn", share / "launch" / "carla_spawn.json", "CARLA: JSON file of the car and its sensors."),
         ("record", "", "File (.mcap) to record the drive to; empty: none."),
-        ("synchronous", True, "CARLA: whether every tick waits for its command; false: the server keeps real time."),
         ("command_watchdog", True, "Whether a separate process brakes when the planner's commands stop."),
     ]
     return LaunchDescription(
@@ -60,7 +55,7 @@ def generate_launch_description():
                 description="embedded: the built-in one; carla: a running CARLA server through its ROS bridge; "
                 "carla_native: one with --ros2 whose car is already running; none: any car that is already running.",
             ),
-            *declared(arguments),
+            *declared([*arguments, *carla_arguments()]),
             *embedded_arguments(),
             *view_arguments(),
             OpaqueFunction(function=compose),
@@ -154,15 +149,7 @@ def embedded(context, role_name):
 
 def carla_server(context, role_name):
     """CARLA's ROS bridge and the car; they run until interrupted."""
-    bridge = Bridge(
-        host=value(context, "host"),
-        port=value(context, "port", int),
-        town=value(context, "town"),
-        role_name=role_name,
-        tick_s=value(context, "fixed_delta_seconds", float),
-        synchronous=command_wait_s(context) > 0.0,
-    )
-    return carla(bridge, value(context, "spawn"), value(context, "bundle"))
+    return carla(bridge_of(context, role_name), value(context, "spawn"), value(context, "bundle"))
 
 
 def after_simulator(event, context):

@@ -1,9 +1,10 @@
-"""The built-in simulator and the recorder of episodes together; ends when the recorder ends, and fails if it fails.
+"""Simulator and recorder of episodes together; ends when the recorder ends, and fails if it fails.
 
 ros2 launch wm_planner collect.launch.py episodes:=100 driver:=noisy-autopilot output_dir:=data/train
 ros2 launch wm_planner collect.launch.py episodes:=120 driver:=noisy-planner output_dir:=data/train \
     bundle:=models/carracing planner_parameters:='steer_std=0.2 trust=3'
 ros2 launch wm_planner collect.launch.py objects_definition_file:=launch/wm_sim_four_cameras.json output_dir:=data/four
+ros2 launch wm_planner collect.launch.py simulator:=carla driver:=noisy-autopilot output_dir:=data/carla
 """
 
 from pathlib import Path
@@ -12,17 +13,20 @@ from ament_index_python.packages import get_package_prefix, get_package_share_di
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 from wm_bundle import lock_step
+from wm_bundle.spawn_file import cameras_of
 from wm_planner.launching import nodes
 from wm_planner.launching.arguments import assignments, check_planner, declared, value
+from wm_planner.launching.carla import bridge_of, carla, carla_arguments, spawned_objects
 from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
 from wm_planner.launching.files import parameter_file
 from wm_planner.launching.nodes import unexpected_end
+from wm_planner.launching.simulators import role_name_of
 from wm_planner.launching.view import view, view_arguments
 
 from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
-ROLE_NAME = "ego_vehicle"  # default of the built-in simulator and the recorder
+CARLA_START_S = 120.0  # longest wait of the recorder for the bridge to load the map and spawn the car
 DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
 
 DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
@@ -45,6 +49,8 @@ def generate_launch_description():
             "",
             "Sensor ids to record, comma-separated; empty: all of objects_definition_file, else rgb_front.",
         ),
+        ("role_name", "", "Name of the car in its topics; empty: ego_vehicle."),
+        ("fixed_delta_seconds", "0.08", "Embedded, CARLA: time between two ticks [s], the period of the rows."),
         ("image_size", "64", "Height and width of the resized pictures [px]."),
         ("noise_every", "2.0", "Noisy drivers: mean time between bursts [s]."),
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
@@ -56,11 +62,12 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "simulator",
                 default_value="embedded",
-                choices=["embedded", "none"],
-                description="embedded: starts the built-in simulator; none: records from one that is already running.",
+                choices=["embedded", "carla", "none"],
+                description="embedded: starts the built-in simulator; carla: CARLA's ROS bridge and the car, for a "
+                "running CARLA server; none: records from a simulator that is already running.",
             ),
             DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
-            *declared(arguments),
+            *declared([*arguments, *carla_arguments()]),
             *embedded_arguments(),
             *view_arguments(),
             OpaqueFunction(function=compose),
@@ -70,10 +77,12 @@ def generate_launch_description():
 
 def compose(context):
     """The actions of this run; raises RuntimeError for an invalid value."""
-    watched = view(context, ROLE_NAME)
-    planning = [planner(context)] if plans(context) else []  # refused here, before anything starts
-    simulating = [simulator(context)] if value(context, "simulator") == "embedded" else []
-    return [*simulating, *planning, collect(context), *watched]
+    kind = value(context, "simulator")
+    role_name = role_name_of(kind, value(context, "role_name"))
+    watched = view(context, role_name)
+    planning = [planner(context, role_name)] if plans(context) else []  # refused here, before anything starts
+    start = {"embedded": simulator, "carla": carla_server}.get(kind, lambda context, role_name: [])
+    return [*start(context, role_name), *planning, collect(context, role_name), *watched]
 
 
 def plans(context):
@@ -81,7 +90,30 @@ def plans(context):
     return value(context, "driver").endswith("planner")
 
 
-def collect(context):
+def bridge(context, role_name):
+    """CARLA's bridge. The recorder asks for each tick; where it sends no commands, no tick may wait for one."""
+    commanding = not value(context, "driver").endswith("autopilot")
+    return bridge_of(context, role_name, waits=commanding, paced=True)
+
+
+def carla_server(context, role_name):
+    """CARLA's ROS bridge and the car."""
+    return carla(
+        bridge(context, role_name), value(context, "spawn"), value(context, "bundle") if plans(context) else ""
+    )
+
+
+def recorded_cameras(context, role_name):
+    """What tells the recorder the cameras; also how long CARLA may take to start them."""
+    cameras = value(context, "cameras")
+    if value(context, "simulator") != "carla":
+        return ["--objects-definition-file", value(context, "objects_definition_file"), "--cameras", cameras]
+    objects = spawned_objects(bridge(context, role_name), value(context, "spawn"), "")
+    car = next(entry for entry in objects if entry["id"] == role_name)
+    return ["--cameras", cameras or ",".join(cameras_of(car)), "--timeout", str(CARLA_START_S)]
+
+
+def collect(context, role_name):
     """The recorder; the launch ends with it."""
     flags = (
         "episodes",
@@ -89,8 +121,6 @@ def collect(context):
         "output_dir",
         "driver",
         "seed",
-        "objects_definition_file",
-        "cameras",
         "image_size",
         "noise_every",
         "noise_strength",
@@ -103,46 +133,54 @@ def collect(context):
             str(program),
             "--planner-node",
             nodes.PLANNER,
+            "--role-name",
+            role_name,
             *(word for flag in flags for word in (f"--{flag.replace('_', '-')}", value(context, flag))),
+            *recorded_cameras(context, role_name),
         ],
         on_exit=after_collect,
     )
 
 
-def planner(context):
+def planner(context, role_name):
     """The planner; its commands go to the recorder only.
 
     No command watchdog: simulated time stands still without commands, and its brake would count as an answer.
     """
+    kind = value(context, "simulator")
     parameters = {
         **lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S),
         **assignments(value(context, "planner_parameters"), "planner_parameters", DECIDED_HERE),
         "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
-        "role_name": ROLE_NAME,
-        "control_topic": f"/carla/{ROLE_NAME}/planner/control",
+        "role_name": role_name,
+        "control_topic": f"/carla/{role_name}/planner/control",
     }
-    check_planner(parameters)
+    check_planner(parameters, value(context, "fixed_delta_seconds", float) if kind != "none" else None)
     return nodes.planner(parameters)
 
 
-def simulator(context):
+def simulator(context, role_name):
     """The built-in simulator, as fast as commands arrive."""
-    return Node(
-        package="wm_sim",
-        executable="bridge",
-        output="screen",
-        parameters=[
-            parameter_file(
-                {
-                    "real_time_factor": 0.0,
-                    **lock_step.simulator_parameters(waits=True),
-                    "wait_for_driver": WAIT_FOR_DRIVER_S,
-                    **embedded_parameters(context, ROLE_NAME, value(context, "bundle") if plans(context) else ""),
-                }
-            )
-        ],
-        on_exit=lambda event, context: unexpected_end("simulator", event, context),
-    )
+    return [
+        Node(
+            package="wm_sim",
+            executable="bridge",
+            output="screen",
+            parameters=[
+                parameter_file(
+                    {
+                        "real_time_factor": 0.0,
+                        "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
+                        **lock_step.simulator_parameters(waits=True),
+                        "wait_for_driver": WAIT_FOR_DRIVER_S,
+                        **embedded_parameters(context, role_name, value(context, "bundle") if plans(context) else ""),
+                        "role_name": role_name,
+                    }
+                )
+            ],
+            on_exit=lambda event, context: unexpected_end("simulator", event, context),
+        )
+    ]
 
 
 def after_collect(event, context):

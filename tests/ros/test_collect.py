@@ -1,17 +1,28 @@
 """The collector on a real graph, against the built-in simulator as a separate process."""
 
 import signal
+import time
 
 import graph
 import numpy as np
 import pytest
+import rclpy
+from carla_msgs.msg import CarlaStatus
+from rclpy.executors import SingleThreadedExecutor
 from wm_data.episodes import read_episode
 
 
-def simulator(domain_id):
-    wait = "synchronous_mode_wait_for_vehicle_control_command:=true"
-    flags = ["-p", "real_time_factor:=0.0", "-p", wait, "-p", "wait_for_driver:=30.0"]
+def simulator(domain_id, waits=True):
+    wait = f"synchronous_mode_wait_for_vehicle_control_command:={str(waits).lower()}"
+    flags = ["-p", "real_time_factor:=0.0", "-p", wait, "-p", f"wait_for_driver:={30.0 if waits else 0.0}"]
     return graph.start("wm_sim", "bridge", "--ros-args", *flags, domain_id=domain_id)
+
+
+HIDDEN = [
+    word
+    for topic in ("step_result", "expert_control")
+    for word in ("-r", f"/carla/ego_vehicle/{topic}:=/hidden/{topic}")
+]
 
 
 def collect(domain_id, *arguments):
@@ -110,13 +121,9 @@ def test_ctrl_c_keeps_whole_episodes_and_the_killed_simulator_is_noticed(tmp_pat
 
 
 def test_without_rewards_and_expert_commands_it_records_as_from_carla(tmp_path):
-    """As CARLA's bridge: nobody sends StepResult or expert_control, and the autopilot is switched on by topic."""
+    """As CARLA's bridge: nobody sends StepResult or expert_control, the autopilot is switched on by topic, and no tick
+    waits for a command."""
     domain_id = graph.fresh_domain_id()
-    hidden = [
-        word
-        for topic in ("step_result", "expert_control")
-        for word in ("-r", f"/carla/ego_vehicle/{topic}:=/hidden/{topic}")
-    ]
     flags = [
         "--episodes",
         1,
@@ -131,9 +138,9 @@ def test_without_rewards_and_expert_commands_it_records_as_from_carla(tmp_path):
         "--seed",
         3,
         "--ros-args",
-        *hidden,
+        *HIDDEN,
     ]
-    with simulator(domain_id), collect(domain_id, *flags) as process:
+    with simulator(domain_id, waits=False), collect(domain_id, *flags) as process:
         assert process.wait(100) == 0, process.output()
     episode = read_episode(tmp_path / "episode_000000.npz")
     assert episode.meta["reward"] == "driving-1"
@@ -149,3 +156,34 @@ def test_without_rewards_and_expert_commands_it_records_as_from_carla(tmp_path):
     # A label is what the autopilot did, and it drove: the car is under way.
     np.testing.assert_array_equal(episode.expert_actions[labelled], episode.actions[labelled])
     assert episode.vector[:, 0].max() > 20
+
+
+def test_a_simulator_that_waits_for_commands_is_refused_for_an_autopilot_that_sends_none(tmp_path):
+    domain_id = graph.fresh_domain_id()
+    flags = ["--output-dir", tmp_path, "--ros-args", *HIDDEN]
+    with simulator(domain_id), collect(domain_id, *flags) as process:
+        assert process.wait(60) == 1
+        assert "synchronous_mode_wait_for_vehicle_control_command:=False" in process.output()
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_simulator_that_ticks_row_by_row_runs_on_when_the_recorder_is_stopped(tmp_path, number, code):
+    domain_id = graph.fresh_domain_id()
+    flags = ["--episodes", 1000, "--episode-length", 30, "--output-dir", tmp_path, "--ros-args", *HIDDEN]
+    with simulator(domain_id, waits=False), graph.rclpy_context(domain_id) as context:
+        with collect(domain_id, *flags) as process:
+            process.wait_for_output("episode 2/", 60)
+            process.process.send_signal(number)
+            assert process.wait(15) == code, process.output()
+        node = rclpy.create_node("witness", context=context)
+        heard = []
+        node.create_subscription(CarlaStatus, "/carla/status", heard.append, 10)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        deadline = time.monotonic() + 10.0
+        while len(heard) < 5 and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.1)
+        executor.shutdown()
+        node.destroy_node()
+    assert len(heard) >= 5 and all(status.synchronous_mode_running for status in heard)
+    assert all(len(read_episode(file)) == 30 for file in tmp_path.iterdir())

@@ -1,124 +1,15 @@
 """The recorder's loop without ROS: who drives, what ends an episode, what is driven again."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from wm_bundle import CameraSpec, from_command, to_command
-from wm_data.episodes import read_episode
+from fake_simulators import LABEL, PERIOD, PLAN, FakeNode, FakePlanner, collector, recorded, tick
+from wm_bundle import from_command, to_command
 from wm_training.collecting.collect_options import CollectOptions
-from wm_training.collecting.collector import Collector
 from wm_training.collecting.drivers import BurstNoise, Follower
-from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
+from wm_training.collecting.recording import EpisodeRecorder, Standstill
 from wm_training.errors import CollectError
-
-PERIOD = 80_000_000
-PLAN = np.array([0.1, 0.4, 0.0], np.float32)
-LABEL = np.array([-0.2, 0.0, 0.3], np.float32)
-
-
-def tick(i: int, **changes) -> Tick:
-    values = dict(
-        stamp_ns=i * PERIOD,
-        image=np.full((3, 4, 4), i % 256, np.uint8),
-        vector={"speed": changes.pop("speed", 5.0)},
-        control=np.zeros(3, np.float32),
-        reward=1.0,
-        expert=LABEL,
-        planned=PLAN,
-    )
-    return Tick(**{**values, **changes})
-
-
-class FakePlanner:
-    """A planner that is there at once and answers every tick. ``sees_old_image_at``: restarts before which it is late,
-    so that an image of the old episode is the first that it answers."""
-
-    topic = "/planner/control"
-
-    def __init__(self, sees_old_image_at=()):
-        self.first_answer_ns, self.restarts, self.reason = 0, 0, ""
-        self.sees_old_image_at = sees_old_image_at
-
-    def describe(self, wait_for, timeout_s):
-        return {"bundle": "known", "parameters": {"trust": 2.0}}
-
-    def restart(self, wait_for):
-        self.restarts += 1
-        self.first_answer_ns = 7 if self.restarts in self.sees_old_image_at else None
-
-
-class FakeNode:
-    """A simulator that can be reset: applies what it is sent, and ticks whenever the collector spins."""
-
-    has_step_results, has_expert, can_reset = True, True, True
-    failure, period_ns, dropped = None, PERIOD, 0
-
-    def __init__(self, planner=None, rivals=(), cameras=("rgb_front",), **of_each_tick):
-        specs = tuple(CameraSpec(name, 96, 96) for name in cameras)
-        self.cameras = SimpleNamespace(specs=specs, topics=[], unpublished=lambda: [], silent=lambda: [])
-        self.planner, self.rivals, self.of_each_tick = planner, list(rivals), of_each_tick
-        self.on_tick = lambda tick: None
-        self.paused, self.number, self.applied, self.seeds = False, 0, np.zeros(3, np.float32), []
-        self.lost: set[int] = set()  # ticks after a reset that never arrive, in the first episode
-        self.late: set[int] = set()  # ticks after a reset without the last camera's picture, in the first episode
-
-    def spin(self, seconds):
-        if self.paused or not self.seeds:
-            return
-        self.number += 1
-        self.since_reset += 1
-        if len(self.seeds) == 1 and self.since_reset in self.lost:
-            return
-        if self.planner and self.planner.first_answer_ns is None:
-            self.planner.first_answer_ns = self.number * PERIOD
-        count = len(self.cameras.specs)
-        seen = np.ones(count, bool)
-        seen[-1] = len(self.seeds) > 1 or self.since_reset not in self.late
-        image = np.repeat(np.where(seen, self.number % 256, 0), 3)[:, None, None] * np.ones((1, 4, 4))
-        values = {"image": image.astype(np.uint8), "seen": seen, "control": self.applied, **self.of_each_tick}
-        self.on_tick(tick(self.number, **values))
-
-    def other_drivers(self):
-        return self.rivals
-
-    def start(self, with_steps, with_expert):
-        pass
-
-    def enable_autopilot(self, on):
-        pass
-
-    def send(self, decision):
-        self.applied = np.array(decision.command)
-
-    def pause(self):
-        self.paused = True
-
-    def play(self):
-        self.paused = False
-
-    def stands_still(self):
-        return self.paused
-
-    def request_reset(self, seed):
-        assert self.paused, "a reset while the simulator runs leaves a tick of the old episode on its way"
-        self.seeds.append(seed)
-        self.since_reset = 0
-        return SimpleNamespace(done=lambda: True, result=lambda: SimpleNamespace(success=True, message=""))
-
-
-def collector(folder, node, **options) -> Collector:
-    values = dict(episodes=1, episode_length=30, output_dir=str(folder), driver="planner", seed=40, timeout=5.0)
-    return Collector(CollectOptions(**{**values, **options}), node, node.spin)
-
-
-def recorded(folder, node, **options):
-    collecting = collector(folder, node, **options)
-    recorder, driver = collecting.connect()
-    for index in collecting.missing():
-        collecting.record(index, recorder, driver)
-    return [read_episode(collecting.path(index)) for index in range(collecting.options.episodes)]
 
 
 def test_the_planners_command_is_sent_and_the_experts_stays_the_label(tmp_path):

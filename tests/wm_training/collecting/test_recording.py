@@ -1,6 +1,6 @@
 import numpy as np
 from wm_bundle import from_command
-from wm_training.collecting.drivers import AutopilotWithBursts, BurstNoise, Follower, RandomDriver
+from wm_training.collecting.drivers import BurstNoise, Follower, RandomDriver
 from wm_training.collecting.recording import EpisodeRecorder, Tick, TickAssembler
 
 PERIOD = 80_000_000
@@ -134,16 +134,6 @@ def test_noise_comes_in_bursts_and_repeats_with_its_seed():
     # 2 s between bursts of 0.16 to 0.8 s on average: about a fifth of the time
     assert 0.08 < pushed.mean() < 0.4
     assert not (one == drive(4)).all()
-
-
-def test_ticks_around_a_handover_are_not_taken_for_the_autopilots():
-    driver = AutopilotWithBursts(BurstNoise(period_s=0.08, every_s=1.0, strength=0.4))
-    driver.begin(1)
-    decisions = [driver.drive(tick(1)) for _ in range(500)]
-    manual = [i for i, decision in enumerate(decisions) if decision.manual]
-    assert manual and any(decision.expert_drives for decision in decisions)
-    for i in manual:
-        assert not any(decision.expert_drives for decision in decisions[i : i + 3])
 
 
 def test_the_random_driver_is_smooth_and_within_limits():

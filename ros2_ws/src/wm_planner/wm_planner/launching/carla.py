@@ -6,10 +6,12 @@ error when the bridge fails.
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
 
+from wm_planner.launching.arguments import value
 from wm_planner.launching.files import parameter_file, temporary_json
 from wm_planner.launching.nodes import unexpected_end
 from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_cameras
@@ -22,7 +24,9 @@ LONGEST_TICK_S = 0.1  # CARLA's physics needs less
 @dataclass(frozen=True)
 class Bridge:
     """The bridge's settings. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs in
-    real time, and only the cameras keep that tick. Raises RuntimeError for a tick that CARLA refuses."""
+    real time, and only the cameras keep that tick. ``waits``: every synchronous tick waits for its command. ``paced``:
+    another program asks for tick after tick, for each of which the bridge would log two lines. Raises RuntimeError for
+    a tick that CARLA refuses."""
 
     host: str
     port: int
@@ -30,6 +34,8 @@ class Bridge:
     role_name: str
     tick_s: float
     synchronous: bool
+    waits: bool = True
+    paced: bool = False
 
     def __post_init__(self):
         if not 0.0 < self.tick_s < LONGEST_TICK_S:
@@ -39,7 +45,7 @@ class Bridge:
             )
 
     def parameters(self) -> dict:
-        """Parameters of the node; in synchronous mode every tick waits for its command."""
+        """Parameters of the node."""
         return {
             "use_sim_time": True,
             "host": self.host,
@@ -50,9 +56,34 @@ class Bridge:
             "ego_vehicle_role_name": self.role_name,
             "register_all_sensors": True,
             "synchronous_mode": self.synchronous,
-            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous,
+            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous and self.waits,
             "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
         }
+
+
+def carla_arguments() -> list[tuple[str, object, str]]:
+    """The launch arguments of ``bridge_of``, and ``spawn``."""
+    spawn = Path(get_package_share_directory("wm_planner"), "launch", "carla_spawn.json")
+    return [
+        ("host", "localhost", "CARLA: host of the server."),
+        ("port", "2000", "CARLA: port of the server."),
+        ("town", "Town01", "CARLA: map to load."),
+        ("spawn", spawn, "CARLA: JSON file of the car and its sensors."),
+        ("synchronous", True, "CARLA: whether simulated time waits for every command or row; false: real time."),
+    ]
+
+
+def bridge_of(context, role_name: str, **settings: bool) -> Bridge:
+    """The bridge of these arguments and ``fixed_delta_seconds``; ``settings`` are further ones of ``Bridge``."""
+    return Bridge(
+        host=value(context, "host"),
+        port=value(context, "port", int),
+        town=value(context, "town"),
+        role_name=role_name,
+        tick_s=value(context, "fixed_delta_seconds", float),
+        synchronous=value(context, "synchronous") == "true",
+        **settings,
+    )
 
 
 def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
@@ -70,6 +101,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
             executable=executable,
             name=package,
             output="screen",
+            arguments=["--ros-args", "--log-level", f"{package}:={'warn' if bridge.paced else 'info'}"],
             parameters=[parameter_file(parameters)],
             on_exit=partial(unexpected_end, part),
         )
@@ -100,11 +132,11 @@ def _require_installed() -> None:
 
 def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
     """The objects of the file ``spawn`` for this run. Raises RuntimeError for an unusable file, or one whose car lacks
-    a camera of the ``bundle``."""
+    a camera of the ``bundle``, empty: none."""
     try:
         objects = fitting_objects(read_objects(spawn), bridge, spawn)
         car = next(entry for entry in objects if has_sensors(entry))
-        require_cameras(cameras_of_bundle(bundle), cameras_of(car), bundle, spawn)
+        require_cameras(cameras_of_bundle(bundle) if bundle else {}, cameras_of(car), bundle, spawn)
     except SpawnFileError as error:
         raise RuntimeError(f"spawn:={error}") from None
     return objects

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
     from wm_training.collecting.node import CollectNode
 
+_LOST_S = 1.0  # a paused simulator's tick that is incomplete this long after it ended will not become complete
+_PLAYS = 5  # tries to let it run again
 ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
 _FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # first report of a long wait, and the period after that
 _ORDER_S = 0.05  # for an order on /carla/control to arrive before the answer sent after it
@@ -44,6 +46,9 @@ class Collector:
         self.spin = spin
         self.folder = Path(options.output_dir).expanduser()
         self.fresh_tick: Tick | None = None
+        self.paced = False
+        """Whether the simulator ticks only when the recorder asks for the next row."""
+        self._driver: Driver | None = None
         node.on_tick = self._take
 
     def _take(self, tick: Tick) -> None:
@@ -107,8 +112,13 @@ class Collector:
                 f"does it have these cameras, and is its role_name {options.role_name}?"
             ),
         )
+        # A node announces all its topics at once, but discovery delivers them one by one.
+        settle = time.monotonic() + _SETTLE_S
+        while time.monotonic() < settle:
+            self.spin(0.05)
+        node.time.play()  # who paced it last may have been killed
         self.wait_for(
-            lambda: node.cameras.specs is not None and node.period_ns is not None,
+            lambda: node.cameras.specs is not None and node.time.period_ns is not None,
             lambda: (
                 f"an image on {', '.join(node.cameras.silent() or node.cameras.topics)} and a CarlaStatus on "
                 "/carla/status"
@@ -116,33 +126,49 @@ class Collector:
         )
         self._check_tolerance()
         planner = node.planner.describe(self.wait_for, options.start_timeout) if node.planner else None
-        # A node announces all its topics at once, but discovery delivers them one by one.
-        settle = time.monotonic() + _SETTLE_S
-        while time.monotonic() < settle:
-            self.spin(0.05)
         if planner and (rivals := node.other_drivers()):
             raise CollectError(
                 f"{', '.join(rivals)} commands the car too, and only the recorder may: end it; a planner needs "
                 f"control_topic:={node.planner.topic}"
             )
         with_steps, with_expert = node.has_step_results, node.has_expert
-        driver = self._driver(with_expert)
-        recorder = EpisodeRecorder(options.episode_length, node.period_ns, self._meta(planner))
+        self._driver = driver = self._chosen_driver(with_expert)
+        self._take_the_time(driver)
+        recorder = EpisodeRecorder(options.episode_length, node.time.period_ns, self._meta(planner))
         node.start(with_steps, with_expert)
-        node.enable_autopilot(driver.wants_autopilot)
+        if driver.wants_autopilot:
+            self.wait_for(lambda: node.autopilot_heard, "the simulator to listen to enable_autopilot")
+        node.send(Decision(None, autopilot=driver.wants_autopilot))
         return recorder, driver
+
+    def _take_the_time(self, driver: Driver) -> None:
+        """Pause a simulator that can tick by request: then no row is lost, however slow the recorder is.
+
+        One that can be reset and waits for commands is paused between episodes only: it knows a tick's answer by its
+        stamp, and waits long enough."""
+        time = self.node.time
+        waits = time.synchronous and time.waits_for_commands(self.wait_for)
+        if waits and driver.wants_autopilot:
+            raise CollectError(
+                "the simulator waits for a command in every tick, and the autopilot's are none: each tick would take "
+                "its full second. Start it with synchronous_mode_wait_for_vehicle_control_command:=False"
+            )
+        if time.synchronous and not (waits and self.node.can_reset):
+            time.pause()
+            self.wait_for(time.stands_still, "the simulator to pause, as /carla/control asks it to")
+            self.paced = True
 
     def _check_tolerance(self) -> None:
         """Raise CollectError where pictures of one moment could be mixed with those of the next."""
-        half_period_s = 0.5e-9 * self.node.period_ns
+        half_period_s = 0.5e-9 * self.node.time.period_ns
         if len(self.node.cameras.specs) > 1 and self.options.camera_tolerance >= half_period_s:
             raise CollectError(
                 f"--camera-tolerance: expected less than half the time between two ticks, {half_period_s:g} s, "
                 f"found {self.options.camera_tolerance:g}"
             )
 
-    def _driver(self, with_expert: bool) -> Driver:
-        options, period_s = self.options, self.node.period_ns * 1e-9
+    def _chosen_driver(self, with_expert: bool) -> Driver:
+        options, period_s = self.options, self.node.time.period_ns * 1e-9
         if options.driver == "random":
             return RandomDriver(period_s)
         noise = BurstNoise(period_s, options.noise_every, options.noise_strength) if options.with_noise else None
@@ -154,7 +180,7 @@ class Collector:
         options = self.options
         meta = {
             "cameras": [asdict(camera) for camera in self.node.cameras.specs],
-            "rate_hz": round(NS_PER_S / self.node.period_ns, 6),
+            "rate_hz": round(NS_PER_S / self.node.time.period_ns, 6),
             "vector": [entry.told for entry in usual_inputs()],
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
             "driver": options.driver,
@@ -197,12 +223,12 @@ class Collector:
         """Pause the simulator between two ticks, if it does not stand still already.
 
         Orders are obeyed between two ticks only: so the order first, and then an answer, which ends the tick's wait."""
-        if self.node.stands_still():
+        if self.paced or self.node.time.stands_still():
             return
-        self.node.pause()
+        self.node.time.pause()
         self.spin(_ORDER_S)
         self.node.send(Decision(BRAKE))
-        self.wait_for(self.node.stands_still, "the simulator to pause, as /carla/control asks it to")
+        self.wait_for(self.node.time.stands_still, "the simulator to pause, as /carla/control asks it to")
 
     def _begin_on_track(self, seed: int) -> None:
         """Begin an episode on the track of ``seed``, with everything as if just started.
@@ -216,13 +242,35 @@ class Collector:
             raise CollectError(f"the simulator refused seed {seed}: {reset.result().message}")
         if self.node.planner:
             self.node.planner.restart(self.wait_for)
-        self.node.play()
+        if not self.paced:
+            self.node.time.play()
 
     def release(self) -> None:
-        """Let a paused simulator continue without the recorder."""
-        if self.node.can_reset:
-            self.node.play()
-            self.spin(0.1)
+        """Let a paused simulator continue without the recorder, its car with the autopilot or braking."""
+        if self._driver is None:
+            return
+        autopilot = self._driver.wants_autopilot
+        self.node.send(Decision(None, autopilot=True) if autopilot else Decision(BRAKE))
+        for _ in range(_PLAYS if self.paced or self.node.can_reset else 0):
+            self.node.time.play()  # again, because one that comes at the very begin of a step is overwritten by it
+            until = time.monotonic() + 0.3
+            while time.monotonic() < until:
+                self.spin(0.05)
+            if self.node.time.runs:
+                break
+
+    def _next_tick(self, what: str) -> Tick:
+        """Ask for a tick, if it is ours to ask, and wait for all its data; ``what`` names them."""
+        self.fresh_tick = None
+        if self.paced:
+            self.node.time.step()
+        self.wait_for(self._has_come, what)
+        return self.fresh_tick
+
+    def _has_come(self) -> bool:
+        if self.fresh_tick is None and self.paced and self.node.time.stands_still(_LOST_S):
+            self.node.time.step()
+        return self.fresh_tick is not None
 
     def _drive(self, recorder: EpisodeRecorder, driver: Driver) -> Episode:
         """Answer ticks until one ends the episode. A simulator that can be reset is then paused."""
@@ -231,9 +279,7 @@ class Collector:
         if self.node.planner:
             what += f", and the planner's answer on {self.node.planner.topic}"
         while True:
-            self.fresh_tick = None
-            self.wait_for(lambda: self.fresh_tick is not None, what)
-            tick = self.fresh_tick
+            tick = self._next_tick(what)
             decision = driver.drive(tick)
             episode = recorder.add(tick, decision.expert_drives)
             if episode is None and standstill.lasts(tick):

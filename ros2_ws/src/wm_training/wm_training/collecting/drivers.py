@@ -10,15 +10,17 @@ from wm_bundle.random_walk import RandomWalk
 from wm_training.collecting.recording import Tick
 
 BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
+_SETTLED = 2  # ticks, within which CARLA's autopilot begins to command after it was switched on
+_SAME = 1e-5  # difference of controls that are one: they travel as float32
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Answer to one tick. ``manual`` sends it on the manual channel with the override on; ``expert_drives``: the
-    vehicle will obey the autopilot, not this command, so that its action is a label."""
+    """Answer to one tick. ``command`` None: nothing is sent. ``autopilot`` switches the simulator's on or off, None: it
+    stays as it is. ``expert_drives``: the autopilot commands until the next tick, so that the action is a label."""
 
-    command: np.ndarray
-    manual: bool = False
+    command: np.ndarray | None
+    autopilot: bool | None = None
     expert_drives: bool = False
 
 
@@ -88,31 +90,40 @@ class Follower:
 
 
 class AutopilotWithBursts:
-    """CARLA's autopilot drives; bursts take over through the manual override channel.
+    """CARLA's autopilot drives, and nothing is sent: the bridge applies every command, also while the autopilot is on.
+    During a burst the autopilot is off, so that it overwrites nothing, and what it would do is unknown.
 
-    Around a hand-over the driver is uncertain, so only ticks well inside a quiet stretch count as the expert's.
-    """
+    A burst's last command acts until the autopilot's first one. So a row is the autopilot's only once the applied
+    control is none of the burst's."""
 
     wants_autopilot = True
 
     def __init__(self, noise: BurstNoise | None):
         self.noise = noise
-        self.quiet = 0
+        self._pushing = False
+        self._quiet = 0  # ticks since the autopilot was switched on
+        self._undisturbed = np.zeros(3, np.float32)  # the autopilot's last control
+        self._sent: list[np.ndarray] = []  # by the last burst, until the autopilot has taken over
 
     def begin(self, seed: int) -> None:
         """See Driver."""
-        self.quiet = 0
         if self.noise:
             self.noise.begin(seed)
 
     def drive(self, tick: Tick) -> Decision:
-        """A copy of the applied command (it only answers the tick), or the disturbed command during a burst."""
+        """Nothing, or the disturbed command during a burst."""
         push = self.noise.next() if self.noise else None
-        if push is not None:
-            self.quiet = 0
-            return Decision(to_command(from_command(tick.control) + push), manual=True)
-        self.quiet += 1
-        return Decision(tick.control, expert_drives=self.quiet > 2)
+        switches, self._pushing = (push is not None) != self._pushing, push is not None
+        self._quiet = 0 if self._pushing else self._quiet + 1
+        if not any(np.allclose(tick.control, command, atol=_SAME) for command in self._sent):
+            self._undisturbed = tick.control
+            if self._quiet > 1:
+                self._sent = []
+        autopilot = not self._pushing if switches else None
+        if push is None:
+            return Decision(None, autopilot, expert_drives=self._quiet > _SETTLED and not self._sent)
+        self._sent.append(to_command(from_command(self._undisturbed) + push))
+        return Decision(self._sent[-1], autopilot)
 
 
 class RandomDriver:

@@ -1,22 +1,15 @@
 """ROS wiring of the collector: topics in, ticks out; decisions in, commands out."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from carla_msgs.msg import (
-    CarlaCollisionEvent,
-    CarlaControl,
-    CarlaEgoVehicleControl,
-    CarlaLaneInvasionEvent,
-    CarlaStatus,
-)
+import numpy as np
+from carla_msgs.msg import CarlaCollisionEvent, CarlaEgoVehicleControl, CarlaLaneInvasionEvent
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from std_msgs.msg import Bool
 from wm_bundle.processes.service_guard import guard_services
-from wm_bundle.times import NS_PER_S, ns_of
+from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import STATUS, usual_inputs
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
@@ -25,6 +18,7 @@ from wm_training.collecting.cameras import Cameras
 from wm_training.collecting.drivers import Decision
 from wm_training.collecting.planner_link import PlannerLink, control_array
 from wm_training.collecting.recording import Tick, TickAssembler
+from wm_training.collecting.simulated_time import SimulatedTime
 
 if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
@@ -40,7 +34,6 @@ class CollectNode(Node):
         super().__init__("wm_collect")
         self.on_tick: Callable[[Tick], None] = lambda tick: None
         self.failure: Exception | None = None
-        self.period_ns: int | None = None
         self._assembler: TickAssembler | None = None
         self._events: dict[str, int] = {"collision": 0, "lane_invasion": 0}
         prefix = f"/carla/{options.role_name}"
@@ -51,24 +44,17 @@ class CollectNode(Node):
             options.image_size,
             options.camera_tolerance,
             options.camera_deadline,
-            lambda stamp, picture, seen: self._add("image", stamp, (picture, seen)),
+            self._on_picture,
             self._fail,
         )
         self._vector = [(entry, entry.sources[0]) for entry in usual_inputs()]
         self._topics = dict.fromkeys((STATUS, *(source.topic for _, source in self._vector)))
         self._subscribe(prefix)
-        latched = QoSProfile(
-            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-        )
         self._control = self.create_publisher(CarlaEgoVehicleControl, f"{prefix}/vehicle_control_cmd", 10)
-        self._manual = self.create_publisher(CarlaEgoVehicleControl, f"{prefix}/vehicle_control_cmd_manual", 10)
-        self._override = self.create_publisher(Bool, f"{prefix}/vehicle_control_manual_override", latched)
         self._autopilot = self.create_publisher(Bool, f"{prefix}/enable_autopilot", 10)
-        self._override_on = False
         self._tick_ns = 0  # stamp of the last complete tick
         self._reset = self.create_client(Reset, f"{prefix}/reset")
-        self._simulation = self.create_publisher(CarlaControl, "/carla/control", 10)
-        self._status: CarlaStatus | None = None
+        self.time = SimulatedTime(self)
         self.planner: PlannerLink | None = None
         if options.with_planner:
             self.planner = PlannerLink(
@@ -100,7 +86,6 @@ class CollectNode(Node):
             lambda m: self._event("lane_invasion", len(m.crossed_lane_markings)),
             10,
         )
-        self.create_subscription(CarlaStatus, "/carla/status", self._on_status, 10)
 
     @property
     def has_step_results(self) -> bool:
@@ -134,40 +119,22 @@ class CollectNode(Node):
         return self._assembler.dropped if self._assembler else 0
 
     def send(self, decision: Decision) -> None:
-        """Exactly one command for a tick, on the channel in force. A hand-over answers on both: the bridge ignores
-        the channel that is not in force, and which one that is depends on which message it sees first.
+        """Who drives until the next tick, and the command, if there is one.
 
-        It carries the last tick's stamp, zero before the first."""
-        message = CarlaEgoVehicleControl()
-        # The tick's, by which the simulator tells the answer to an episode's first one from earlier commands.
-        message.header.stamp = Time(nanoseconds=self._tick_ns).to_msg()
-        message.steer, message.throttle, message.brake = (float(value) for value in decision.command)
-        handover = decision.manual != self._override_on
-        if handover:
-            self._override_on = decision.manual
-            self._override.publish(Bool(data=decision.manual))
-        if decision.manual or handover:
-            self._manual.publish(message)
-        if not decision.manual or handover:
+        It carries the last tick's stamp, zero before the first: by it the simulator tells the answer to an episode's
+        first tick from earlier commands."""
+        if decision.autopilot is not None:
+            self._autopilot.publish(Bool(data=decision.autopilot))
+        if decision.command is not None:
+            message = CarlaEgoVehicleControl()
+            message.header.stamp = Time(nanoseconds=self._tick_ns).to_msg()
+            message.steer, message.throttle, message.brake = (float(value) for value in decision.command)
             self._control.publish(message)
 
-    def enable_autopilot(self, on: bool) -> None:
-        """Switch the bridge's autopilot."""
-        self._autopilot.publish(Bool(data=on))
-
-    def pause(self) -> None:
-        """Ask the simulator to pause between two ticks, see ``stands_still``."""
-        self._simulation.publish(CarlaControl(command=CarlaControl.PAUSE))
-
-    def play(self) -> None:
-        """Let the simulator continue."""
-        self._status = None
-        self._simulation.publish(CarlaControl(command=CarlaControl.PLAY))
-
-    def stands_still(self) -> bool:
-        """Whether the simulator has paused since it was last let go, or is not synchronous and cannot."""
-        status = self._status
-        return status is not None and not status.synchronous_mode_running
+    @property
+    def autopilot_heard(self) -> bool:
+        """Whether somebody listens to what switches the autopilot."""
+        return self._autopilot.get_subscription_count() > 0
 
     def request_reset(self, seed: int):
         """Ask the simulator for a new episode, where it ``can_reset``; returns the call's future."""
@@ -176,10 +143,9 @@ class CollectNode(Node):
         self.cameras.restart()
         return self._reset.call_async(Reset.Request(seed=seed))
 
-    def _on_status(self, message: CarlaStatus) -> None:
-        self._status = message
-        if 0.0 < message.fixed_delta_seconds < math.inf:
-            self.period_ns = round(message.fixed_delta_seconds * NS_PER_S)
+    def _on_picture(self, stamp: int, picture: np.ndarray, seen: np.ndarray) -> None:
+        self.time.note_picture(stamp)
+        self._add("image", stamp, (picture, seen))
 
     def _event(self, kind: str, count: int) -> None:
         self._events[kind] += count

@@ -106,6 +106,8 @@ class EpisodeRecorder:
         self.meta = meta
         self.gaps = 0
         """Gaps in the stamps since the last ``discard``."""
+        self.missed = 0
+        """Ticks that all these gaps lack, of all episodes."""
         self._ticks: list[tuple[Tick, bool]] = []  # each with whether the expert drives after it
 
     def add(self, tick: Tick, expert_drives: bool = False) -> Episode | None:
@@ -114,8 +116,10 @@ class EpisodeRecorder:
         Returns an episode when this tick ended one: done, of the maximum length, or cut by a gap in the stamps or by
         what was driven in reverse gear. The tick after a gap begins the next episode; the tick of a done does not."""
         if self._ticks:
-            gap = not 0 < tick.stamp_ns - self._ticks[-1][0].stamp_ns <= 1.5 * self.period_ns
+            periods = (tick.stamp_ns - self._ticks[-1][0].stamp_ns) / self.period_ns
+            gap = not 0.0 < periods <= 1.5
             self.gaps += gap
+            self.missed += max(round(periods) - 1, 0) if gap else 0
             if gap or tick.reverse:
                 return self._finish(next_ticks=[(tick, expert_drives)])
         self._ticks.append((tick, expert_drives))

@@ -1,20 +1,26 @@
 """One call of collect: starts ROS, records the missing episodes, shows the progress."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rich.console import Console
 from wm_bundle.processes.ros_errors import reason_of
-from wm_bundle.processes.stop_signals import asked_to_stop
+from wm_bundle.processes.stop_signals import Stopped, note_stop_signals
+from wm_bundle.vector_inputs import SPEED, usual_inputs
 from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
 
 from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.collector import Collector
 from wm_training.collecting.node import CollectNode
+from wm_training.collecting.recording import STANDING_MPS
 from wm_training.errors import CollectError
+
+_MANY = 0.05  # share of missed ticks, above which a recording is worth less than it seems
 
 
 def record(options: CollectOptions, arguments: list[str]) -> int:
@@ -31,7 +37,10 @@ def record(options: CollectOptions, arguments: list[str]) -> int:
         node = CollectNode(options, cameras)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        collector = Collector(options, node, lambda seconds: _spin_once(executor, seconds))
+        # A signal is held until the simulator has been told to go on. Nor may it interrupt rclpy, which converts
+        # messages in C++, where its exception would become another.
+        stop = note_stop_signals()
+        collector = Collector(options, node, lambda seconds: _spin_once(executor, seconds, stop))
         try:
             _record_all(collector)
         finally:
@@ -44,14 +53,10 @@ def record(options: CollectOptions, arguments: list[str]) -> int:
     return 0
 
 
-def _spin_once(executor, seconds: float) -> None:
-    """A signal is held until the call returns: rclpy converts messages in C++, where its exception would become
-    another."""
-    asked: list[bool] = []
-    with asked_to_stop(lambda: asked.append(True)):
-        executor.spin_once(timeout_sec=seconds)
-    if asked:
-        raise KeyboardInterrupt
+def _spin_once(executor, seconds: float, stop: list[int]) -> None:
+    executor.spin_once(timeout_sec=seconds)
+    if stop:
+        raise Stopped(stop.pop())
 
 
 def _record_all(collector: Collector) -> None:
@@ -62,21 +67,32 @@ def _record_all(collector: Collector) -> None:
     if not missing:
         return
     recorder, driver = collector.connect()
-    rows, began = 0, time.monotonic()
+    rows, moving, began = 0, 0, time.monotonic()
+    speed = usual_inputs().index(SPEED)
     with counting_progress("collecting", console) as progress:
         task = progress.add_task("collecting", total=total, completed=total - len(missing), note="")
         for index in missing:
             episode = collector.record(index, recorder, driver)
             rows += len(episode)
+            moving += int((np.abs(episode.vector[:, speed]) > STANDING_MPS).sum())
             rate = rows / (time.monotonic() - began)
             note = f"return {episode.rewards.sum():.1f} in {counted(len(episode), 'row')}; {rate:.0f} rows/s"
             progress.update(task, advance=1, note=note)
             if not console.is_terminal:
                 console.print(f"collect: episode {index + 1}/{total}: {note}", highlight=False)
-    console.print(
-        f"collect: {counted(len(missing), 'new episode')} in {collector.folder}, {total} in all; "
-        f"{counted(collector.node.dropped, 'image')} dropped",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    what = f"{counted(len(missing), 'new episode')} in {collector.folder}, {total} in all"
+    for line in _summary(what, collector.node.dropped, recorder.missed, rows, moving):
+        console.print(f"collect: {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _summary(what: str, dropped: int, missed: int, rows: int, moving: int) -> Iterator[str]:
+    """``moving`` of the new ``rows`` are those in which the car moved; ``missed`` ticks lie between rows."""
+    yield (
+        f"{what}; the car moved in {moving} of {counted(rows, 'row')}; {counted(dropped, 'image')} dropped, "
+        f"{counted(missed, 'tick')} missed"
     )
+    if missed > _MANY * (rows + missed):
+        yield (
+            f"WARNING: {missed / (rows + missed):.0%} of the ticks are missing, and each gap ends an episode: this "
+            "simulator does not wait for the recorder. A bridge with synchronous_mode:=True does"
+        )
