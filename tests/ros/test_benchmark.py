@@ -19,6 +19,8 @@ from test_drive import processes_of
 from tiny_bundle import make_tiny_bundle
 from wm_bundle.times import ns_of
 from wm_planner.node.messages import time_message
+from wm_tools.benchmark.recorder_node import EventRecorderNode
+from wm_tools.drive.records import EpisodeCollector
 
 STEPS = 20
 PERIOD_NS = 80_000_000
@@ -214,6 +216,26 @@ def test_an_external_simulator_with_a_reset_service_drives_the_tracks_it_is_told
     for episode in episodes(tmp_path):
         assert (episode["mode"], episode["seed"], episode["steps"]) == ("as-found", 3000, STEPS)
     assert json.loads((tmp_path / "benchmark.json").read_text())["comparisons"][0]["n"] == 1
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_simulator_is_asked_whether_its_ticks_wait_for_commands(waits):
+    domain_id = graph.fresh_domain_id()
+    words = ["-p", f"synchronous_mode_wait_for_vehicle_control_command:={str(waits).lower()}"]
+    with (
+        graph.start("wm_sim", "bridge", "--ros-args", *words, domain_id=domain_id),
+        graph.rclpy_context(domain_id) as context,
+    ):
+        node = EventRecorderNode(context, "ego_vehicle", "rgb_front", EpisodeCollector(0.08, None))
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        deadline = time.monotonic() + 60.0
+        while (answer := node.waits()) is None:
+            assert time.monotonic() < deadline
+            executor.spin_once(timeout_sec=0.1)
+        assert answer is waits
+        executor.shutdown()
+        node.destroy_node()
 
 
 class BareSimulator:

@@ -2,13 +2,17 @@
 
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent, CarlaWorldInfo
 from nav_msgs.msg import Odometry
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.task import Future
 from wm_bundle.times import ns_of
 
 from wm_tools.drive.recorder_node import DEEP, RecorderNode
 from wm_tools.drive.records import EpisodeCollector
 
+_WAITS = "synchronous_mode_wait_for_vehicle_control_command"  # a parameter of CARLA's bridge and of wm_sim
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -19,6 +23,8 @@ class EventRecorderNode(RecorderNode):
     def __init__(self, context: Context, role_name: str, camera: str, collector: EpisodeCollector):
         super().__init__(context, role_name, camera, collector, reader=None)
         self.map_name: str | None = None
+        self._told_waits: Future | None = None
+        self._parameter_clients = {}  # clients by the node's name
         listen = self.create_subscription
         listen(Odometry, f"{self._car}/odometry", self._on_odometry, DEEP)
         listen(CarlaCollisionEvent, f"{self._car}/collision", self._on_collision, DEEP)
@@ -38,6 +44,24 @@ class EventRecorderNode(RecorderNode):
 
     def can_reset(self) -> bool:
         return self._reset.service_is_ready()
+
+    def waits(self) -> bool | None:
+        """Whether the simulator's ticks wait for commands, by its node's parameter; None until that has answered."""
+        if self._told_waits is None:
+            self._ask_simulator()
+        if self._told_waits is None or not self._told_waits.done():
+            return None
+        values = self._told_waits.result().values
+        return bool(values) and values[0].type == ParameterType.PARAMETER_BOOL and values[0].bool_value
+
+    def _ask_simulator(self) -> None:
+        """Ask the node that publishes the car's status, once it is discovered."""
+        for entry in self.get_publishers_info_by_topic(f"{self._car}/vehicle_status"):
+            name = f"{entry.node_namespace.rstrip('/')}/{entry.node_name}"
+            if name not in self._parameter_clients:
+                self._parameter_clients[name] = self.create_client(GetParameters, f"{name}/get_parameters")
+            if self._parameter_clients[name].service_is_ready():
+                self._told_waits = self._parameter_clients[name].call_async(GetParameters.Request(names=[_WAITS]))
 
     def other_drivers(self) -> list[str]:
         publishers = self.get_publishers_info_by_topic(f"{self._car}/vehicle_control_cmd")

@@ -24,6 +24,7 @@ from wm_tools.drive.records import Episode, EpisodeCollector
 from wm_tools.drive.session import Session
 
 EXTERNAL_TIMEOUT_S = 15.0  # to discover a simulator that is already running
+ANSWER_TIMEOUT_S = 5.0  # of its node to a question
 DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
 
 
@@ -96,10 +97,11 @@ class _Trial:
     def __init__(self, trial: Trial, options: BenchmarkOptions, bundle: Bundle, session: Session):
         self._trial, self._options, self._bundle, self._session = trial, options, bundle, session
         self._node: EventRecorderNode = session.node
+        self._in_lock_step = trial.mode == LOCK_STEP
 
     def embedded(self) -> None:
         session, trial = self._session, self._trial
-        factor = 0.0 if trial.mode == LOCK_STEP else 1.0
+        factor = 0.0 if self._in_lock_step else 1.0
         session.start_simulator(
             simulator_parameters(self._bundle.manifest, self._options, trial.seed, factor, trial.entry.autopilot)
         )
@@ -138,12 +140,21 @@ class _Trial:
             raise CannotBenchmark(f"{', '.join(others)} already drives the car {options.role_name}: stop it first")
         if self._trial.entry.kind == "expert" and not node.sees_expert():
             raise CannotBenchmark(f"this simulator has no expert: there is no topic {car}/expert_control")
+        self._in_lock_step = self._waits()
         if not node.sees_step_results():
             if options.max_steps is None:
                 raise CannotBenchmark("this simulator sends no step results to end an episode: set --max-steps")
             session.record_in(
                 StatusCollector(self._bundle.manifest.control_period_s, options.max_steps, slow_step_s=wait_of(options))
             )
+
+    def _waits(self) -> bool:
+        """Whether the simulator's ticks wait for their commands: then nothing but answers may be sent."""
+        try:
+            self._session.wait(lambda: self._node.waits() is not None, "the simulator's parameters", ANSWER_TIMEOUT_S)
+        except DriveError:
+            return False  # a simulator without parameters
+        return self._node.waits()
 
     def _start_driver(self) -> None:
         """Start whatever answers the camera, last of all, because a simulator may begin as soon as it is there."""
@@ -159,7 +170,7 @@ class _Trial:
 
     def _planner_parameters(self) -> dict:
         options = self._options
-        wait_s = wait_of(options) if self._trial.mode == LOCK_STEP else None
+        wait_s = wait_of(options) if self._in_lock_step else None
         parameters = self._trial.entry.planner_parameters(self._bundle, options.role_name, options.parameters, wait_s)
         if self._trial.disturbance is not None:
             parameters["image_topic"] = self._disturbed("{camera}/image")
@@ -178,7 +189,7 @@ class _Trial:
             "disturbance": self._trial.disturbance.name,
             "size": float(self._trial.disturbance.size),
             "period_s": self._bundle.manifest.control_period_s,
-            "lock_step": self._trial.mode == LOCK_STEP,
+            "lock_step": self._in_lock_step,
             "seed": self._trial.seed,
         }
 
