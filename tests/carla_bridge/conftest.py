@@ -19,12 +19,12 @@ def pytest_collection_modifyitems(items):
 
 def _bundle(folder, cameras, height, width):
     image = ImageSpec(64, 64, tuple(CameraSpec(name, height, width) for name in cameras))
-    return make_tiny_bundle(folder, cameras, image=image)
+    return make_tiny_bundle(folder, cameras, throttle=0.4, image=image)
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
-    """An untrained bundle for the camera of carla_spawn.json."""
+    """A bundle for the camera of carla_spawn.json, untrained, whose actor goes ahead."""
     return _bundle(tmp_path_factory.mktemp("bundle"), SIX[:1], 600, 800)
 
 

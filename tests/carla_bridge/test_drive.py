@@ -13,4 +13,5 @@ def test_every_tick_is_answered_once_and_the_drive_ends_with_zero(bundle, tmp_pa
         rows = run.wait_for_rows(60, since_s=time.time())
         assert carla_rig.counts(rows) == {1: len(rows)}
         assert not [row for row in rows if row.acting == BRAKE]
+        assert rows[-1].speed_mps > 2.0
         assert run.interrupt() == 0, run.output()[-3000:]

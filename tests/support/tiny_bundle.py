@@ -36,12 +36,21 @@ def tiny_model(seed: int = 0, cameras: int = 1, **changes) -> WorldModel:
 
 
 @lru_cache
-def _exported(cameras: int) -> dict[str, Path]:
-    return export_graphs(tiny_model(cameras=cameras), Path(tempfile.mkdtemp(prefix="tiny_bundle_")))
+def _exported(cameras: int, throttle: float = 0.0) -> dict[str, Path]:
+    model = tiny_model(cameras=cameras)
+    if throttle:
+        layer = model.actor.net[-1]  # mean of steer and longitudinal, then their widths
+        torch.nn.init.zeros_(layer.weight)
+        layer.bias.data = torch.tensor([0.0, torch.atanh(torch.tensor(throttle)), -5.0, -5.0])
+    return export_graphs(model, Path(tempfile.mkdtemp(prefix="tiny_bundle_")))
 
 
-def make_tiny_bundle(folder: Path, cameras: tuple[str, ...] = ("rgb_front",), **overrides) -> Path:
-    """Write a bundle into ``folder``; ``overrides`` replace fields of its manifest. Returns the folder."""
+def make_tiny_bundle(
+    folder: Path, cameras: tuple[str, ...] = ("rgb_front",), throttle: float = 0.0, **overrides
+) -> Path:
+    """Write a bundle into ``folder``; ``overrides`` replace fields of its manifest. Returns the folder.
+
+    With ``throttle`` its actor goes straight ahead with it, whatever it sees; without, it does hardly anything."""
     manifest = BundleManifest(
         model_id="tiny-test",
         image=ImageSpec(64, 64, tuple(CameraSpec(name, 96, 96) for name in cameras)),
@@ -53,7 +62,7 @@ def make_tiny_bundle(folder: Path, cameras: tuple[str, ...] = ("rgb_front",), **
         reward_name="step_result",
         surprise_threshold=1e6,
     )
-    return write_bundle(folder, replace(manifest, **overrides), _exported(len(cameras))).path
+    return write_bundle(folder, replace(manifest, **overrides), _exported(len(cameras), throttle)).path
 
 
 def damage(folder: Path, name: str) -> None:
