@@ -51,7 +51,7 @@ def main() -> int:
     try:
         with only_one(state_folder / "lock"):
             stamps = Stamps(state_folder)
-            system.check(ros)
+            system.check(ros, arguments.purpose)
             venv = virtualenv.ensure(root, ros, base, stamps)
             packages.ensure(root, base + packages.PURPOSES[arguments.purpose], venv, stamps)
             workspace.ensure(root, ros, venv, stamps, only="wm_planner" if arguments.purpose == "car" else "")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from set_up.stamps import SetUpError
 
+NEWEST_FOR_ALL = (3, 13)  # the newest Python for which all pinned packages have wheels
+
 
 def missing_apt_packages(ros: str) -> list[str]:
     """Names of the Debian or Ubuntu packages that have to be installed first."""
@@ -38,8 +40,13 @@ def is_installed(package: str, ament_prefix_path: str) -> bool:
     return any((prefix / "share/ament_index/resource_index/packages" / package).is_file() for prefix in prefixes)
 
 
-def check(ros: str) -> None:
+def check(ros: str, purpose: str) -> None:
     """Raises SetUpError with the command to run if something is missing."""
+    if sys.version_info[:2] > NEWEST_FOR_ALL and purpose != "car":
+        raise SetUpError(
+            f"Python 3.{sys.version_info[1]} has no wheels of Box2D and others yet, which the simulator and training "
+            "need; with it only a car can be set up: scripts/setup.sh car"
+        )
     missing = missing_apt_packages(ros)
     if missing:
         raise SetUpError(f"missing system packages; run: sudo apt-get install -y {' '.join(missing)}")

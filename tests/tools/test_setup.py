@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from set_up import packages, virtualenv, workspace
+from set_up import packages, system, virtualenv, workspace
 from set_up.stamps import SetUpError, Stamps, run_logged
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,14 @@ def test_missing_compilers_get_the_line_to_run(checkout):
     )
     assert result.returncode == 1
     assert result.stderr == "error: missing system packages; run: sudo apt-get install -y g++ make\n"
+
+
+def test_a_python_without_wheels_for_the_simulator_is_refused_except_for_a_car(monkeypatch):
+    monkeypatch.setattr(system, "missing_apt_packages", lambda ros: [])
+    monkeypatch.setattr(sys, "version_info", (3, 14, 3, "final", 0))  # Lyrical's
+    system.check("lyrical", "car")
+    with pytest.raises(SetUpError, match=r"Python 3\.14.*scripts/setup\.sh car"):
+        system.check("lyrical", "drive")
 
 
 def test_another_ros_is_refused_in_one_line(checkout):
