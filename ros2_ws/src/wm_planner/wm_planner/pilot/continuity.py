@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from wm_bundle.times import NS_PER_S
 
 RATE_TOLERANCE = 0.1
-_RATE_GAPS = 4  # so that the 4th image of another rate brakes, 3 periods after the first one
-_SEVERAL_PERIODS = 1.75  # a gap of more periods than this may contain lost images
+_RATE_GAPS = 8  # the most that are compared; with fewer the tolerance is wider than RATE_TOLERANCE
+_FRAME = 0.8  # the longest frame of a server that its cameras' pictures are taken from [periods]
+_LONG_GAP = 1.3  # a gap of more periods than this may contain lost images
+_ALL_LONG = 4  # so many long gaps in a row are another rate
+_LATENESS_GAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -97,23 +100,26 @@ class EpisodeTracker:
         return None
 
 
-def lost_between(last_ns: int, stamp_ns: int, period_s: float) -> list[int]:
-    """The stamps [ns] of images missing between two received ones, ``period_s`` apart."""
-    periods = round((stamp_ns - last_ns) / (period_s * NS_PER_S))
+def lost_between(last_ns: int, stamp_ns: int, periods: int) -> list[int]:
+    """The stamps [ns] of images missing between two received ones that are ``periods`` apart."""
     return [last_ns + round(n * (stamp_ns - last_ns) / periods) for n in range(1, periods)]
 
 
 class RateCheck:
-    """Compares the images' period with the bundle's control period.
+    """Compares the images' rate with the bundle's, and counts the periods between two images.
 
-    The period is the mean of the last gaps, which averages out jitter. Images may be lost, so a long gap counts as the
-    nearest number of periods, unless all gaps are long.
+    A simulated camera fires on frames of its server: at 30 frames/s every 0.067 or 0.1 s for a period of 0.08 s. So one
+    gap says little, and the sum of several is off by a frame at most: every last few gaps are compared with as many
+    periods. Images may be lost, so a long gap counts as more of them, unless all are long.
     """
 
     def __init__(self, period_s: float):
         self._period_s = period_s
-        self._gaps_s: deque[float] = deque(maxlen=_RATE_GAPS)
         self._last_ns: int | None = None
+        self._gaps: deque[tuple[float, int]] = deque(maxlen=_RATE_GAPS)  # [periods], and what each counts as
+        self._lateness = 0.0  # of the last image [periods]; its mean is about 0
+        self.periods = 1
+        """Whole periods between the last two images."""
         self.confirmed = False
         """Whether the rate was ever right."""
 
@@ -122,28 +128,39 @@ class RateCheck:
 
         ``comparable``: the last image was of the same episode, and the busy planner dropped none since.
         """
-        if comparable and self._last_ns is not None and stamp_ns > self._last_ns:
-            self._gaps_s.append((stamp_ns - self._last_ns) / NS_PER_S)
+        last_ns, self._last_ns = self._last_ns, stamp_ns
+        gap = 1.0 if last_ns is None else (stamp_ns - last_ns) / NS_PER_S / self._period_s
+        self._count(gap)
+        if comparable and last_ns is not None and stamp_ns > last_ns:
+            self._gaps.append((gap, self.periods if gap > _LONG_GAP else 1))
         else:
-            self._gaps_s.clear()
-        self._last_ns = stamp_ns
-        if len(self._gaps_s) < _RATE_GAPS:
-            return None
-        found_s = self._found_s()
-        if abs(found_s / self._period_s - 1.0) <= RATE_TOLERANCE:
-            self.confirmed = True
+            self._gaps.clear()
+        found = self._wrong()
+        if found is None:
+            self.confirmed = self.confirmed or len(self._gaps) == _RATE_GAPS
             return None
         return (
-            f"images come every {found_s:.3f} s by their stamps, the bundle was trained for one every "
+            f"images come every {found * self._period_s:.3f} s by their stamps, the bundle was trained for one every "
             f"{self._period_s:g} s: set the simulator's or camera's period to that, or train a bundle for this "
             f"period"
         )
 
-    def _found_s(self) -> float:
-        periods = [
-            round(gap_s / self._period_s) if gap_s > _SEVERAL_PERIODS * self._period_s else 1 for gap_s in self._gaps_s
-        ]
-        return sum(self._gaps_s) / (sum(periods) if min(periods) == 1 else len(periods))
+    def _count(self, gap: float) -> None:
+        """The periods in ``gap`` [periods]: the nearest number after which the image is as late as the others were."""
+        self.periods = max(1, round(self._lateness + gap))
+        lateness = self._lateness + gap - self.periods
+        self._lateness = (1.0 - _LATENESS_GAIN) * min(max(lateness, -_FRAME), _FRAME)
+
+    def _wrong(self) -> float | None:
+        """The mean gap [periods] of the fewest last gaps that are too short or too long for their number."""
+        always_long = len(self._gaps) >= _ALL_LONG and min([gap for gap, _ in self._gaps][-_ALL_LONG:]) > _LONG_GAP
+        elapsed = expected = 0.0
+        for gap, periods in reversed(self._gaps):
+            elapsed += gap
+            expected += 1 if always_long else periods
+            if abs(elapsed - expected) > max(_FRAME, RATE_TOLERANCE * expected):
+                return elapsed / expected
+        return None
 
 
 class CommandedMotion:

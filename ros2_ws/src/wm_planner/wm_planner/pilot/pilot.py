@@ -233,7 +233,7 @@ class Pilot:
 
     def _acted_unseen(self, last_ns: int, stamp_ns: int) -> list[tuple[float, float, float] | None]:
         """The commands of the periods between two observations whose images were lost; None where unknown."""
-        near_ns, lost = int(0.25 * self._period_s * NS_PER_S), lost_between(last_ns, stamp_ns, self._period_s)
+        near_ns, lost = int(0.25 * self._period_s * NS_PER_S), lost_between(last_ns, stamp_ns, self._rate.periods)
         samples = [self._speeds.latest_before(lost_ns + near_ns, 2 * near_ns) for lost_ns in lost]
         return [None if sample is None else sample.command for sample in samples]
 
