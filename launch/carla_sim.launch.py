@@ -109,14 +109,14 @@ def planner_parameters(context, role_name, topics):
 
 def command_watchdog(context, role_name, topics):
     """The process that brakes if the planner hangs or was killed."""
-    # A waiting simulator treats every command as the answer to its tick, and time stands still meanwhile.
-    timeout_s = lock_step.WATCHDOG_SHARE * command_wait_s(context) or COMMAND_TIMEOUT_S
+    waits, tick_s = command_wait_s(context) > 0.0, value(context, "fixed_delta_seconds", float)
+    watching = lock_step.watchdog_parameters(tick_s) if waits else {"timeout_s": COMMAND_TIMEOUT_S}
     return Node(
         package="wm_planner",
         executable="command_watchdog",
         name="wm_command_watchdog",
         output="screen",
-        parameters=[parameter_file({"timeout_s": timeout_s, **topics, "role_name": role_name})],
+        parameters=[parameter_file({**watching, **topics, "role_name": role_name})],
         on_exit=lambda event, context: unexpected_end("command watchdog", event, context),
     )
 

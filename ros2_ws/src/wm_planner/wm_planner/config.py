@@ -126,7 +126,12 @@ class PlannerConfig(VehicleParameters):
         0.01,
         1000.0,
     )
-    image_timeout_s: float = parameter(0.25, "brake when no image arrived for this long", "s", 0.02, 10.0)
+    image_timeout_s: float = parameter(
+        0.25, "brake when no image arrived for this long; in lock-step only say so", "s", 0.02, 10.0
+    )
+    lock_step: bool = parameter(
+        False, "the simulator waits for a command in every tick: send nothing but one answer to an image, in phase"
+    )
     imagined_rate_hz: float = _live(5.0, "maximum rate of ImaginedRollouts", "Hz", 0.1, 100.0)
     autostart: bool = parameter(False, "configure and activate at once, without a lifecycle manager")
 

@@ -18,6 +18,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock as ClockMessage
 from wm_bundle.processes.node_start import serving, start_node
 from wm_bundle.processes.parameters import VehicleParameters, declare, parameter, role_name_parameter, topic_parameter
 from wm_bundle.processes.service_guard import guard_services
@@ -25,6 +26,7 @@ from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
 from wm_msgs.msg import PlannerStatus, StepResult
 
+from wm_planner.command_watchdog.simulated_time import SimulatedTime
 from wm_planner.command_watchdog.watchdog import CommandWatchdog
 
 NODE_NAME = "wm_command_watchdog"
@@ -47,12 +49,10 @@ class WatchdogConfig(VehicleParameters):
     step_result_topic: str = topic_parameter("step results, which report the end of an episode", "step_result")
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
     timeout_s: float = parameter(
-        0.2,
-        "brake when no command follows one that lets the vehicle move for this long; with a simulator that waits for "
-        "commands longer than it waits",
-        "s",
-        0.02,
-        60.0,
+        0.2, "brake when no command follows one that lets the vehicle move for this long", "s", 0.02, 60.0
+    )
+    lock_step: bool = parameter(
+        False, "the simulator waits for a command in every tick: count simulated time (/clock), where there is any"
     )
 
 
@@ -63,7 +63,8 @@ class CommandWatchdogNode(Node):
         """Raises ParameterError."""
         super().__init__(NODE_NAME, automatically_declare_parameters_from_overrides=True)
         self.config = config = declare(self, WatchdogConfig)
-        self._watchdog = CommandWatchdog(config.timeout_s)
+        simulated = SimulatedTime()
+        self._watchdog = CommandWatchdog(config.timeout_s, simulated if config.lock_step else time.monotonic)
         self._reported = self._watchdog.state.name
         control_topic = config.topic("control_topic")
         status_topic = config.topic("planner_status_topic")
@@ -74,6 +75,10 @@ class CommandWatchdogNode(Node):
         self.create_subscription(CarlaEgoVehicleControl, control_topic, self._on_command, _RELIABLE)
         self.create_subscription(PlannerStatus, status_topic, self._on_status, _RELIABLE)
         self.create_subscription(StepResult, step_topic, self._on_step_result, _RELIABLE)
+        if config.lock_step:  # last, so that commands that came before are handled before
+            self.create_subscription(
+                ClockMessage, "/clock", lambda message: simulated.take(ns_of(message.clock)), _RELIABLE
+            )
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(config.timeout_s / _LOOKS, self._look, clock=steady)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)

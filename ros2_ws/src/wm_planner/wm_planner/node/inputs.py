@@ -97,6 +97,17 @@ class Inputs:
         """Whether a frame is waiting to be decided."""
         return self._waiting is not None
 
+    def hold(self, seconds: float, then: Callable[[], None]) -> None:
+        """Call ``then`` in so many seconds, unless a picture comes before. Only the last one called for counts."""
+        self._then = then
+        self._hold_timer.timer_period_ns = int(seconds * NS_PER_S)
+        self._hold_timer.reset()
+
+    def _on_hold(self) -> None:
+        self._hold_timer.cancel()
+        if self._waiting is None and self._synchroniser.wait_s() is None:
+            self._then()
+
     def start(self) -> None:
         """Handle messages from now on."""
         self._synchroniser.reset()
@@ -106,7 +117,8 @@ class Inputs:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._status_timer = self._node.create_timer(_STATUS_WAIT_S, self._decide_waiting, clock=steady)
         self._camera_timer = self._node.create_timer(1.0, self._on_camera_deadline, clock=steady)
-        self._timers = [self._status_timer, self._camera_timer]
+        self._hold_timer = self._node.create_timer(1.0, self._on_hold, clock=steady)
+        self._timers = [self._status_timer, self._camera_timer, self._hold_timer]
         for timer in self._timers:
             timer.cancel()
         self._listening = True

@@ -26,7 +26,7 @@ from wm_planner.node.messages import (
     markers_message,
     rollouts_message,
 )
-from wm_planner.pilot.pilot import BRAKE, Decision
+from wm_planner.pilot.pilot import Decision
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.sketch import sketch_paths
@@ -84,10 +84,9 @@ class Outputs:
             decision.mode, decision.reason, latency_ms, missed, plan.surprise, status.candidates, plan.iterations
         )
 
-    def readiness(self, reason: str) -> None:
-        """Report that the node is active and has no image yet. Sends no command: a simulator that waits for its driver
-        would take that for an answer."""
-        self._status.publish(self._status_of(Decision(BRAKE, reason)))
+    def waits(self, decision: Decision) -> None:
+        """Report that there is no image. Sends no command: a simulator that waits would take it for an answer."""
+        self._status.publish(self._status_of(decision))
 
     def _status_of(self, decision: Decision, **values) -> PlannerStatus:
         return PlannerStatus(

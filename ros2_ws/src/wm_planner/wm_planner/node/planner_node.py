@@ -1,7 +1,7 @@
 """The lifecycle node ``wm_planner``: exactly one command for every frame of the cameras, and a brake on any fault.
 
 Only wiring: ``pilot`` decides what to command, and ``watchdog`` when images have stopped. A command that answers no
-image (the watchdog's, and the one at deactivation) carries the stamp zero.
+image (the watchdog's, and the one at deactivation) carries the stamp zero. In lock-step only the latter is sent.
 """
 
 import functools
@@ -31,7 +31,9 @@ from wm_planner.node.endpoints import Endpoints
 from wm_planner.node.inputs import Inputs
 from wm_planner.node.messages import time_message
 from wm_planner.node.outputs import Outputs, tell_refusal
+from wm_planner.pilot.answers import Answers
 from wm_planner.pilot.modes import Mode
+from wm_planner.pilot.phase import Phase
 from wm_planner.pilot.pilot import BRAKE, Decision
 from wm_planner.pilot.watchdog import Watchdog
 
@@ -39,6 +41,7 @@ EXIT_CRASHED = 1
 _WATCH_PERIOD_S = 0.05  # how often the watchdog looks
 _DIAGNOSTICS_PERIOD_S = 1.0
 _EXPECTED_S = {"first": 15.0, "next": 30.0}  # how long the first image of an episode may take
+_WAITS = "; in lock-step the vehicle waits too, or the command watchdog brakes"
 _WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 
 
@@ -117,8 +120,12 @@ class PlannerNode(LifecycleNode):
     @_told
     def on_activate(self, state) -> TransitionCallbackReturn:
         """Start driving: from now on every image gets a command, or the brake."""
-        self._parts.pilot.reset()
+        config, pilot = self.config, self._parts.pilot
+        pilot.reset()
         self._diagnostics.reset()
+        period_s, say = self._parts.bundle.manifest.control_period_s, self.get_logger().warning
+        phase = Phase(period_s, config.deadline_ms / 1000.0, say) if config.lock_step else None
+        self._answers = Answers(pilot, phase, self._answer, self._inputs.hold)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_made = [
             self.create_timer(_WATCH_PERIOD_S, self._on_watchdog, clock=steady),
@@ -188,7 +195,9 @@ class PlannerNode(LifecycleNode):
     # Driving
 
     def _decide(self, frame: Frame) -> None:
-        decision = self._parts.pilot.decide(frame)
+        self._answers.decide(frame)
+
+    def _answer(self, decision: Decision, frame: Frame) -> None:
         stamp = time_message(frame.stamp_ns)
         self._send(decision, stamp, frame.received_s)
         if decision.plan is not None:
@@ -200,9 +209,15 @@ class PlannerNode(LifecycleNode):
 
     def _on_watchdog(self) -> None:
         fault = self._watchdog.brake_due() if not self._inputs.busy else None
-        if fault is not None:
+        if fault is None:
+            return
+        decision = self._silence(fault)
+        if self.config.lock_step:  # any command would be taken for an answer
+            self._outputs.waits(decision)
+            self._report(decision)
+        else:
             self._parts.pilot.note_command(BRAKE)
-            self._send(self._silence(fault), Time(), time.monotonic())
+            self._send(decision, Time(), time.monotonic())
 
     def _silence(self, fault: str) -> Decision:
         """The brake for lack of images, which is normal for a while before the first one and between episodes."""
@@ -210,11 +225,12 @@ class PlannerNode(LifecycleNode):
         if seen_any and self._parts.pilot.between_episodes:
             reason = f"the episode is over, the next one has not begun: {fault}"
             return Decision(BRAKE, reason, expected=silent_s < _EXPECTED_S["next"])
-        reason = f"{fault}; {self._inputs.where()}"
+        reason = f"{fault}; {self._inputs.where()}{_WAITS if self.config.lock_step else ''}"
         return Decision(BRAKE, reason, expected=not seen_any and silent_s < _EXPECTED_S["first"])
 
     def _tell_readiness(self) -> None:
-        self._outputs.readiness(f"ready, and waits for the first image; {self._inputs.where()}")
+        reason = f"ready, and waits for the first image; {self._inputs.where()}"
+        self._outputs.waits(Decision(BRAKE, reason))
 
     def _send(self, decision: Decision, stamp: Time, received_s: float) -> None:
         record = self._outputs.command(decision, stamp, received_s)

@@ -28,8 +28,13 @@ class CommandsInFlight:
         self._period_ns = period_s * NS_PER_S
         self._most = most
         self._assumed = assumed
-        self._delays: deque[int] = deque(maxlen=_MEASURED)
+        self.forget()
         self.reset()
+
+    def forget(self) -> None:
+        """Forget the measured delay: it has changed."""
+        self._delays: deque[int] = deque(maxlen=_MEASURED)
+        self._measured: int | None = None
 
     def reset(self) -> None:
         """Forget the commands, not the measured delay: a new episode, or a command that answers no image."""
@@ -45,6 +50,16 @@ class CommandsInFlight:
         """``command`` (3,) was sent in answer to the image stamped ``stamp_ns``."""
         self._sent.append((stamp_ns, np.array(command, np.float32)))
 
+    def withdraw(self) -> None:
+        """The last command was not sent after all."""
+        if self._sent:
+            self._sent.pop()
+
+    def take_measured(self) -> int | None:
+        """The delay measured since the last call [periods], None if there was none."""
+        measured, self._measured = self._measured, None
+        return measured
+
     def applied(self, stamp_ns: int, command: np.ndarray) -> None:
         """``command`` (3,) acted in the period that ended at ``stamp_ns``. A delay is measured only where a command is
         new and was sent for one image: a steady command shows nothing."""
@@ -58,6 +73,7 @@ class CommandsInFlight:
             delay = round((stamp_ns - origins[0]) / self._period_ns) - 1
             if 0 <= delay <= self._most:
                 self._delays.append(delay)
+                self._measured = delay
 
     def before(self, stamp_ns: int) -> list[np.ndarray]:
         """The commands (3,) that act between the image stamped ``stamp_ns`` and its answer's first period, in order.

@@ -97,7 +97,8 @@ class Pilot:
         self._rate = RateCheck(period_s)
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
         self._motion = CommandedMotion(period_s, config.frozen_throttle_s)
-        self._in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
+        self.in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
+        self._sent = self._sent_before = np.zeros(3, np.float32)
         self._surprise = SurpriseMonitor(
             self._manifest.surprise_threshold,
             config.surprise_frames,
@@ -138,9 +139,18 @@ class Pilot:
 
     def note_command(self, command: np.ndarray) -> None:
         """A command (3,) was sent that answers no image: the watchdog's brake."""
+        self._note(command)
+        self.in_flight.reset()
+
+    def withhold(self) -> None:
+        """The last decision was not sent: the command before it acts on."""
+        self._note(self._sent_before)
+        self.in_flight.withdraw()
+
+    def _note(self, command: np.ndarray) -> None:
+        self._sent_before, self._sent = self._sent, command
         self._planner.note_command(command)
         self._motion.sent(command[1], command[2])
-        self._in_flight.reset()
 
     def decide(self, frame: Frame) -> Decision:
         """The command for one frame; called once per frame, in order of arrival."""
@@ -155,9 +165,8 @@ class Pilot:
             decision = Decision(BRAKE, f"internal error: {type(error).__name__}: {error}")
         if self._belief_lost:
             self._begin_belief()
-        self._planner.note_command(decision.command)
-        self._motion.sent(decision.command[1], decision.command[2])
-        self._in_flight.sent(frame.stamp_ns, decision.command)
+        self._note(decision.command)
+        self.in_flight.sent(frame.stamp_ns, decision.command)
         self._was_busy = self._clock() - frame.received_s > 0.8 * self._period_s
         self._log_recovery(decision)
         return decision
@@ -182,8 +191,7 @@ class Pilot:
             raise PlannerError(frozen)
         if not self._observe(picture, vector, frame.stamp_ns):
             self._begin_belief()
-        decision = self._plan(frame)
-        self._belief_lost = False
+        decision, self._belief_lost = self._plan(frame), False
         return decision
 
     def _check_stamp(self, stamp_ns: int) -> str | None:
@@ -195,7 +203,7 @@ class Pilot:
             raise PlannerError(f"the image's stamp {stamp_ns / NS_PER_S:.3f} s did not advance: a frozen camera?")
         if beginning is None:
             return None
-        self._in_flight.reset()
+        self.in_flight.reset()
         if beginning.fault:
             where = f"{stamp_ns / NS_PER_S:.3f} s"
             raise PlannerError(f"{beginning.reason} to {where}: a new belief begins with the next image")
@@ -248,7 +256,7 @@ class Pilot:
         plan = self._planner.plan(
             frame.received_s + _SEARCH_SHARE * deadline_s,
             cautious=judgement.mode is Mode.DEGRADED,
-            in_flight=self._in_flight.before(frame.stamp_ns),
+            in_flight=self.in_flight.before(frame.stamp_ns),
         )
         age_s = self._clock() - frame.received_s
         self._lateness.take(age_s > deadline_s)
@@ -270,7 +278,7 @@ class Pilot:
         if status is not None and status.command is not None:
             applied = np.array(status.command, np.float32)
             self._planner.note_command(applied)
-            self._in_flight.applied(stamp_ns, applied)
+            self.in_flight.applied(stamp_ns, applied)
         samples = {entry: self._newest(entry, stamp_ns) for entry in self._vector}
         for entry, sample in samples.items():
             if sample is None:
