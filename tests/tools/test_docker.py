@@ -104,6 +104,6 @@ def test_the_planner_of_the_compose_file_gets_arguments_that_its_launch_file_has
         assert f"'{word.partition(':=')[0]}':" in shown, shlex.join(words)
     parameters = node_parameters("none", "ego_vehicle", str(DOCKER / "carla.yaml"))
     PlannerConfig.from_values(parameters["wm_planner"])
-    # In lock-step the bridge waits 1.0 s for a command: a brake within would be taken for one.
-    assert parameters["wm_command_watchdog"]["timeout_s"] > 1.0
+    watching = {**lock_step.watchdog_parameters(0.08), "timeout_s": pytest.approx(0.28)}  # the launch file's tick
+    assert {name: parameters["wm_command_watchdog"][name] for name in watching} == watching
     assert lock_step.planner_parameters(lock_step.BRIDGE_WAIT_S).items() <= parameters["wm_planner"].items()

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from fake_planner import make_planner, observe
 from wm_bundle import lock_step
+from wm_planner.command_watchdog.node import WatchdogConfig
 from wm_planner.config import PlannerConfig
+from wm_planner.pilot.phase import MOST_IN_ROW
 from wm_sim.config import BridgeConfig
 from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
 from wm_tools.benchmark.trial import wait_of
@@ -20,11 +22,19 @@ ALL_OF_IT = lock_step.planner_parameters(lock_step.EMBEDDED_WAIT_S)
 
 
 @pytest.mark.parametrize("wait_s", [lock_step.EMBEDDED_WAIT_S, lock_step.BRIDGE_WAIT_S])
-def test_the_planner_answers_within_the_simulators_wait_and_the_watchdog_after_it(wait_s):
+def test_the_planner_answers_within_the_simulators_wait_and_sends_nothing_else(wait_s):
     config = PlannerConfig.from_values(lock_step.planner_parameters(wait_s))
+    assert config.lock_step and not PlannerConfig().lock_step
     assert config.deadline_ms < 1000.0 * wait_s and config.deadline_frames == 0
     assert config.camera_deadline_ms < 1000.0 * config.image_timeout_s < 1000.0 * wait_s
-    assert lock_step.WATCHDOG_SHARE > 1.0
+
+
+@pytest.mark.parametrize("period_s", [0.02, 0.05, 0.08, 0.2])
+def test_the_watchdog_counts_simulated_time_and_lets_the_planner_find_its_phase(period_s):
+    config = WatchdogConfig.from_values(lock_step.watchdog_parameters(period_s))
+    assert config.lock_step and not WatchdogConfig().lock_step
+    assert config.timeout_s >= WatchdogConfig().timeout_s
+    assert config.timeout_s > (MOST_IN_ROW + 1) * period_s, "of answers withheld, and the one before them"
 
 
 def test_the_built_in_simulator_waits_as_long_as_the_others_are_told():

@@ -3,6 +3,9 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wm_planner.command_watchdog.simulated_time import SimulatedTime
 from wm_planner.command_watchdog.watchdog import REPEAT_S, CommandWatchdog
 
 THROTTLE, BRAKE = (0.5, 0.0), (0.0, 1.0)
@@ -179,3 +182,75 @@ def test_a_word_of_leaving_without_a_brake_lets_no_vehicle_move(watchdog, clock)
     watchdog.planner_left()
     clock.advance(0.21)
     assert watchdog.brake_due() is not None and watchdog.brake_at_end() is not None
+
+
+# In lock-step, on simulated time
+
+TICK_S = 0.08
+
+
+@pytest.fixture
+def simulated(clock) -> SimulatedTime:
+    return SimulatedTime(clock)
+
+
+def ticks(simulated, clock, first: int, count: int, wall_s: float = 1.0) -> int:
+    """Ticks of /clock, each after so much wall time; returns the next one's number."""
+    for tick in range(first, first + count):
+        clock.advance(wall_s)
+        simulated.take(round(1e9 * TICK_S * tick))
+    return first + count
+
+
+def test_a_stall_is_no_fault_and_a_dead_planner_is_braked_for_in_simulated_time(simulated, clock):
+    watchdog = CommandWatchdog(3.5 * TICK_S, simulated)
+    tick = ticks(simulated, clock, 1000, 1)
+    watchdog.command(*THROTTLE)
+    clock.advance(100.0)  # the server stalls, and its vehicle stands still
+    assert watchdog.brake_due() is None
+    tick = ticks(simulated, clock, tick, 3)  # the bridge goes on after its timeouts
+    assert watchdog.brake_due() is None
+    tick = ticks(simulated, clock, tick, 1)
+    assert "no command for 0.32 s" in watchdog.brake_due()
+    assert [ticks(simulated, clock, tick + n, 1) and watchdog.brake_due() is not None for n in range(14)] == [
+        n in (6, 13)
+        for n in range(14)  # every 0.5 s of simulated time
+    ]
+
+
+def test_without_a_simulated_clock_the_steady_one_counts_and_silence_survives_the_change(simulated, clock):
+    watchdog = CommandWatchdog(0.2, simulated)
+    watchdog.command(*THROTTLE)
+    clock.advance(0.15)
+    assert watchdog.brake_due() is None
+    ticks(simulated, clock, 50_000, 1, 0.0)
+    assert watchdog.brake_due() is None, "the first stamp is no leap"
+    ticks(simulated, clock, 50_001, 1)
+    assert "no command for 0.23 s" in watchdog.brake_due()
+    other = CommandWatchdog(0.2, SimulatedTime(clock))
+    other.command(*THROTTLE)
+    clock.advance(0.21)
+    assert other.brake_due() is not None
+
+
+def test_a_clock_that_jumps_back_hides_no_silence(simulated, clock):
+    """A map is reloaded, or a simulator starts again, while the planner is dead."""
+    watchdog = CommandWatchdog(3.5 * TICK_S, simulated)
+    ticks(simulated, clock, 1000, 1)
+    watchdog.command(*THROTTLE)
+    ticks(simulated, clock, 1001, 2)
+    ticks(simulated, clock, 3, 2)
+    assert watchdog.brake_due() is None
+    ticks(simulated, clock, 5, 1)
+    assert watchdog.brake_due() is not None
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), max_size=20))
+def test_simulated_time_never_goes_back(stamps_ns):
+    now_s = [7.0]
+    simulated = SimulatedTime(lambda: now_s[0])
+    before_s = simulated()
+    for stamp_ns in stamps_ns:
+        simulated.take(stamp_ns)
+        assert simulated() >= before_s
+        before_s = simulated()

@@ -23,7 +23,7 @@ _UNKNOWN_S = 0.5  # until that is known
 _LEAST_S = 0.02  # for pictures that came while planning to be handled
 _SOONER_S = 0.001  # a picture that came before the last answer was sent; clocks are read to less than this
 _LATE = 2  # commands in a row that acted late, before it is believed
-_MOST_IN_ROW = 2  # answers withheld in a row: the command watchdog allows this many (`wm_bundle/lock_step.py`)
+MOST_IN_ROW = 2  # answers withheld in a row: the command watchdog allows this many (`wm_bundle/lock_step.py`)
 _MOST = 8  # answers withheld before giving up
 _LONGEST_PAUSE, _CALM = 1024, 50  # answers
 
@@ -76,7 +76,7 @@ class Phase:
         now_s = self._clock()
         if now_s - self._received_s > self._answer_s:
             self._doubt = "the answer is later than the simulator waits"
-        if not self._doubt or self._answers < self._pause or self._in_row >= _MOST_IN_ROW:
+        if not self._doubt or self._answers < self._pause or self._in_row >= MOST_IN_ROW:
             return 0.0
         usual_s = self._intervals_s
         shown_s = max(_HOLD_S, _INTERVALS * median(usual_s)) if usual_s else _UNKNOWN_S
