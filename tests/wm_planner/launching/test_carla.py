@@ -33,6 +33,9 @@ def test_the_spawned_car_has_what_the_planner_listens_to(name, cameras):
     assert sensors.keys() >= {"rgb_front", "imu", "collision", "lane_invasion", "odometry", "speedometer", "tf"}
     assert len(sensors) == len(sensors_of(name))  # every topic once
     seen = [sensor for sensor in sensors.values() if sensor["type"] == "sensor.camera.rgb"]
+    assert list(sensors.values())[-cameras:] == seen, (
+        "an answer may come before a sensor that is sent after its picture"
+    )
     assert len(seen) == cameras and all({"image_size_x", "image_size_y", "fov", "spawn_point"} <= set(s) for s in seen)
 
 

@@ -76,3 +76,22 @@ def test_somebody_elses_commands_are_not_measured():
         in_flight.sent(tick * PERIOD_NS, command(tick))
         in_flight.applied(tick * PERIOD_NS, -command(tick))
     assert in_flight.delay == 0
+
+
+def test_a_command_that_was_withheld_is_not_in_flight_and_not_looked_for():
+    in_flight = CommandsInFlight(0.08, MOST)
+    drive(in_flight, 0, range(4))
+    assert in_flight.take_measured() == 0 and in_flight.take_measured() is None
+    in_flight.sent(4 * PERIOD_NS, command(4))
+    in_flight.withdraw()
+    in_flight.applied(5 * PERIOD_NS, command(4))  # somebody else's, then
+    assert in_flight.take_measured() is None
+
+
+def test_a_delay_that_has_changed_is_forgotten_and_measured_anew():
+    in_flight = CommandsInFlight(0.08, MOST)
+    drive(in_flight, 2, range(12))
+    in_flight.forget()
+    assert in_flight.delay == 0
+    drive(in_flight, 1, range(12, 16))
+    assert in_flight.delay == 1

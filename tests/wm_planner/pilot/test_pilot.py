@@ -53,6 +53,17 @@ def test_more_lost_images_than_the_bundles_horizon_are_gone_through_too(engine, 
     assert all(len(actions) <= manifest.horizon for actions in engine.advanced)
 
 
+@pytest.mark.parametrize("withheld", [1, 2])
+def test_after_an_answer_that_was_withheld_the_command_before_it_acted(pilot, clock, engine, withheld):
+    drive(pilot, clock, 1)
+    sent = drive(pilot, clock, 2).command
+    for tick in range(3, 3 + withheld):
+        drive(pilot, clock, tick, command=None)
+        pilot.withhold()
+    drive(pilot, clock, 3 + withheld, command=None)
+    assert engine.observed[-1].previous_action == pytest.approx(sent)
+
+
 def test_a_speed_from_a_source_that_knows_no_command_leaves_the_sent_one(pilot, clock, engine):
     sent = drive(pilot, clock, 1).command
     drive(pilot, clock, 2, command=None)
