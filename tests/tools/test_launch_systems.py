@@ -193,7 +193,7 @@ def test_by_the_wall_clock_the_cameras_keep_the_control_period(lite):
     assert "deadline_frames" not in planner["parameters"]
     (car,) = spawner["spawn"]["objects"]
     ticks = [sensor.get("sensor_tick") for sensor in car["sensors"]]
-    assert car["id"] == "hero" and ticks == [0.05] * 6 + [None] * 6
+    assert car["id"] == "hero" and ticks == [None] * 6 + [0.05] * 6
 
 
 def test_carlas_own_topics_are_those_of_the_car_named_hero(lite):
