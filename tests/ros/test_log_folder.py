@@ -15,6 +15,7 @@ import pytest
         "wm_tools.benchmark",
         "wm_tools.benchmark.disturber_node",
         "wm_tools.record",
+        "wm_tools.carla_watch.node",
         "wm_planner.node.planner_node",
         "wm_planner.command_watchdog.node",
         "wm_sim.bridge",

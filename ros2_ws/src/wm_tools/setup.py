@@ -18,6 +18,7 @@ setup(
     entry_points={
         "console_scripts": [
             "benchmark = wm_tools.entry:main",
+            "carla_watch = wm_tools.entry:main",
             "drive = wm_tools.entry:main",
             "evaluate_bag = wm_tools.entry:main",
             "live_view = wm_tools.entry:main",

@@ -8,8 +8,9 @@ from ament_index_python.packages import get_package_share_directory
 from tiny_bundle import make_tiny_bundle
 from wm_bundle.spawn_file import read_objects
 from wm_planner.config import PlannerConfig
+from wm_planner.launching import carla as carla_launching
 from wm_planner.launching import simulators as launch_simulators
-from wm_planner.launching.carla import Bridge, spawned_objects
+from wm_planner.launching.carla import Bridge, spawned_objects, watched_sensors
 
 BRIDGE = Bridge("localhost", 2000, "Town01", "ego_vehicle", 0.08, True)
 TOPICS = [entry.name for entry in dataclasses.fields(PlannerConfig) if entry.name.endswith("_topic")]
@@ -37,6 +38,13 @@ def test_the_spawned_car_has_what_the_planner_listens_to(name, cameras):
         "an answer may come before a sensor that is sent after its picture"
     )
     assert len(seen) == cameras and all({"image_size_x", "image_size_y", "fov", "spawn_point"} <= set(s) for s in seen)
+
+
+@pytest.mark.parametrize("name", ["carla_spawn.json", "carla_spawn_six_cameras.json", "wm_sim_four_cameras.json"])
+def test_shipped_files_can_be_given_to_carla_s_own_spawner_as_they_are(name):
+    with open(shipped(name)) as file:
+        objects = json.load(file)["objects"]
+    assert repr(objects) == repr(read_objects(shipped(name)))  # complete, and no 2 for 2.0
 
 
 def test_six_cameras_see_all_around_and_overlap():
@@ -104,6 +112,28 @@ def test_a_spawn_file_that_is_none_gets_one_message(tmp_path, text, message):
     with pytest.raises(RuntimeError, match=message) as error:
         spawned_objects(BRIDGE, str(file), "none")
     assert str(file) in str(error.value)
+
+
+def test_a_second_object_of_the_car_s_name_is_refused(tmp_path):
+    car = {"type": "vehicle.tesla.model3", "id": "mine", "sensors": [{"type": "sensor.camera.rgb", "id": "rgb"}]}
+    file = tmp_path / "spawn.json"
+    file.write_text(json.dumps({"objects": [car, {"type": "vehicle.nissan.micra", "id": "ego_vehicle"}]}))
+    with pytest.raises(RuntimeError, match="expected one object with the id ego_vehicle .*, found two"):
+        spawned_objects(BRIDGE, str(file), "none")
+
+
+def test_carla_is_not_started_beside_a_running_simulator(monkeypatch):
+    rivals = {"/carla/status": ["/carla_ros_bridge"]}
+    monkeypatch.setattr(carla_launching, "publishers_of", lambda topics: {t: rivals[t] for t in topics if t in rivals})
+    with pytest.raises(RuntimeError, match="/carla/status is published by /carla_ros_bridge already"):
+        carla_launching.require_alone("hero")
+    rivals = {"/carla/ego_vehicle/vehicle_status": ["/wm_sim"]}
+    carla_launching.require_alone("hero")  # another car's
+
+
+def test_the_watched_sensors_are_those_of_the_car_that_have_topics(tmp_path):
+    objects = spawned_objects(BRIDGE, shipped("carla_spawn.json"), "none")
+    assert watched_sensors(objects, "ego_vehicle") == ["rgb_front", "imu", "collision", "lane_invasion"]
 
 
 @pytest.mark.parametrize("tick_s", [0.0, -0.1, 0.1, float("nan")])

@@ -4,6 +4,7 @@ from wm_bundle.processes.entry import start
 
 MODULES = {
     "benchmark": "wm_tools.benchmark.__main__",
+    "carla_watch": "wm_tools.carla_watch.node",
     "drive": "wm_tools.drive.__main__",
     "evaluate_bag": "wm_tools.evaluate_bag.__main__",
     "live_view": "wm_tools.live_view.node",

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+from wm_bundle.processes.publishers import publishers_of
 from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
 
 from wm_planner.launching.arguments import value
@@ -19,6 +20,11 @@ from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_came
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
 SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s is too short for a server that loads a map
 LONGEST_TICK_S = 0.1  # CARLA's physics needs less
+WATCHED = (
+    "sensor.camera.",
+    "sensor.lidar.",
+    *(f"sensor.other.{name}" for name in ("imu", "gnss", "collision", "lane_invasion")),
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ class Bridge:
             "timeout": SERVER_TIMEOUT_S,
             "passive": False,
             "town": self.town,
-            "ego_vehicle_role_name": self.role_name,
-            "register_all_sensors": True,
+            "ego_vehicle_role_name": [self.role_name],  # a text would be searched: "" and "ego" are in "ego_vehicle"
+            "register_all_sensors": False,  # only the spawned car's: one of another client may end the bridge's ticks
             "synchronous_mode": self.synchronous,
             "synchronous_mode_wait_for_vehicle_control_command": self.synchronous and self.waits,
             "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
@@ -87,19 +93,22 @@ def bridge_of(context, role_name: str, **settings: bool) -> Bridge:
 
 
 def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
-    """Actions that start the bridge and spawn the car of the file ``spawn`` for the ``bundle`` (a folder).
+    """Actions that start the bridge, spawn the car of the file ``spawn`` for the ``bundle`` (a folder), and watch both.
 
-    Raises RuntimeError where the bridge is not installed, or the file does not match the bundle.
+    Raises RuntimeError where the bridge is not installed, the file does not match the bundle, or a simulator runs.
     """
     from launch_ros.actions import Node  # only needed in launch files
 
     _require_installed()
-    objects = temporary_json("carla_spawn_", {"objects": spawned_objects(bridge, spawn, bundle)})
+    objects = spawned_objects(bridge, spawn, bundle)
+    require_alone(bridge.role_name)
+    file = temporary_json("carla_spawn_", {"objects": objects})
+    sensors = watched_sensors(objects, bridge.role_name)
     return [
         Node(
             package=package,
             executable=executable,
-            name=package,
+            name=package if package in PACKAGES else None,
             output="screen",
             arguments=["--ros-args", "--log-level", f"{package}:={'warn' if bridge.paced else 'info'}"],
             parameters=[parameter_file(parameters)],
@@ -111,8 +120,9 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
                 "carla_spawn_objects",
                 "carla_spawn_objects",
                 "car spawner",
-                {"objects_definition_file": objects, "spawn_sensors_only": False},
+                {"objects_definition_file": file, "spawn_sensors_only": False},
             ),
+            ("wm_tools", "carla_watch", "watch on CARLA", {"role_name": bridge.role_name, "sensors": sensors}),
         )
     ]
 
@@ -128,6 +138,22 @@ def _require_installed() -> None:
             "ros-bridge) in a workspace of a real ROS 2, source that before env.sh, and install the client of your "
             "CARLA server's version (pip install carla==VERSION); docs/carla.md has every step"
         ) from None
+
+
+def require_alone(role_name: str) -> None:
+    """Raise RuntimeError where a simulator or a car of this name already publishes: two would share all topics, and a
+    second bridge loads the map again under the first."""
+    for topic, nodes in publishers_of(("/carla/status", f"/carla/{role_name}/vehicle_status")).items():
+        raise RuntimeError(
+            f"{topic} is published by {', '.join(nodes)} already: end that simulator first, or give this launch "
+            "another ROS_DOMAIN_ID and another server"
+        )
+
+
+def watched_sensors(objects: list[dict], role_name: str) -> list[str]:
+    """The ids of the car's sensors whose topics carla_watch expects: the spawner only logs one that it cannot spawn."""
+    car = next(entry for entry in objects if entry["id"] == role_name)
+    return [sensor["id"] for sensor in car["sensors"] if sensor["type"].startswith(WATCHED)]
 
 
 def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
@@ -160,4 +186,6 @@ def fitting_objects(objects: list[dict], bridge: Bridge, spawn: str) -> list[dic
         for sensor in car["sensors"]
     ]
     fitting = {**car, "id": bridge.role_name, "sensors": sensors}
+    if any(entry["id"] == bridge.role_name for entry in objects if entry is not car):
+        raise RuntimeError(f"spawn:={spawn}: expected one object with the id {bridge.role_name} (role_name), found two")
     return [fitting if entry is car else entry for entry in objects]
