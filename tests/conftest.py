@@ -12,6 +12,9 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Messages refuse a value of another type. Without this, Jazzy writes an int in a float's place as garbage: 2 as 5e-324.
+os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
+
 # A shell starts what runs in its background with SIGINT ignored, and all children inherit that: those that a test
 # interrupts would not end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

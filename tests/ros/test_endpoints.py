@@ -72,3 +72,14 @@ def test_a_quality_of_service_or_a_type_that_does_not_fit_is_named_and_one_that_
     look_until(endpoints, [])
     other.create_publisher(Bool, "/speed", 10)
     look_until(endpoints, ["/speed: nothing arrives from /other, it publishes std_msgs/msg/Bool, expected std_msgs/"])
+
+
+def test_two_vehicles_on_the_same_topics_are_told_in_one_line_also_of_one_node(nodes, endpoints):
+    bridge = nodes("bridge")
+    for topic in ("/picture", "/speed", "/picture"):
+        second = bridge.create_publisher(Float32, topic, 10)
+    look_until(endpoints, ["/picture: published by /bridge and /bridge at once; do two vehicles have the same name?"])
+    bridge.create_publisher(Float32, "/speed", 10)
+    look_until(endpoints, ["/speed, /picture: published by /bridge and /bridge at once"])
+    bridge.destroy_publisher(second)
+    look_until(endpoints, ["/speed: published by"])

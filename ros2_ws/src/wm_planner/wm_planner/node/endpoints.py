@@ -39,7 +39,8 @@ class Endpoints:
     """Creates entities, destroys them all, and finds faults in their peers.
 
     Faults are publishers and subscribers of another type or with an incompatible quality of service, so that nothing
-    arrives, and other publishers on topics reserved for this node, except the command watchdog.
+    arrives, other publishers on topics reserved for this node, except the command watchdog, and several publishers of
+    what should come from one vehicle.
     """
 
     def __init__(self, node: Node):
@@ -81,7 +82,7 @@ class Endpoints:
     def look(self) -> None:
         """Find the present faults; log new ones and those that are over."""
         self._unnamed_before_s, self._unnamed_since_s = self._unnamed_since_s, {}
-        found = list(dict.fromkeys(self._misfits() + self._rivals()))
+        found = list(dict.fromkeys(self._misfits() + self._rivals() + self._doubles()))
         for fault in found:
             if fault not in self.faults:
                 self._node.get_logger().warning(fault)
@@ -115,6 +116,17 @@ class Endpoints:
             if others:
                 found.append(f"{topic}: {', '.join(others)} publishes commands too; only one may drive")
         return found
+
+    def _doubles(self) -> list[str]:
+        topics = {}
+        for entity, _, _ in self._subscriptions:
+            publishers = self._known(self._node.get_publishers_info_by_topic(entity.topic_name))
+            topics.setdefault(tuple(sorted(map(_name, publishers))), []).append(entity.topic_name)
+        return [
+            f"{', '.join(of)}: published by {' and '.join(names)} at once; do two vehicles have the same name?"
+            for names, of in topics.items()
+            if len(names) > 1
+        ]
 
     def _known(self, endpoints) -> list:
         """All but those whose node's name has not arrived yet; one that never gets a name is not a ROS node."""
