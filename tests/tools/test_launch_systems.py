@@ -88,7 +88,12 @@ CASES = {
             "town:=Town02",
             f"spawn:={launch_parts.ROOT / 'launch/carla_spawn_six_cameras.json'}",
         ],
-        ["carla_ros_bridge/bridge", "carla_spawn_objects/carla_spawn_objects", "wm_training/collect"],
+        [
+            "carla_ros_bridge/bridge",
+            "carla_spawn_objects/carla_spawn_objects",
+            "wm_tools/carla_watch",
+            "wm_training/collect",
+        ],
     ),
     "collect a planner's drives in carla": (
         "collect.launch.py",
@@ -97,6 +102,7 @@ CASES = {
             "carla_ros_bridge/bridge",
             "carla_spawn_objects/carla_spawn_objects",
             "wm_planner/planner",
+            "wm_tools/carla_watch",
             "wm_training/collect",
         ],
     ),
@@ -236,14 +242,14 @@ def test_the_recorder_and_the_simulator_are_told_of_the_same_cameras(lite):
 
 
 def test_a_tick_of_carla_waits_for_a_recorder_that_commands_and_for_no_other(lite):
-    bridge, spawner, collect = lite("collect from carla's autopilot")
+    bridge, spawner, _, collect = lite("collect from carla's autopilot")
     assert bridge["parameters"]["synchronous_mode"] and bridge["parameters"]["town"] == "Town02"
     assert not bridge["parameters"]["synchronous_mode_wait_for_vehicle_control_command"]
     (car,) = spawner["spawn"]["objects"]
     flags = dict(zip(collect["arguments"][::2], collect["arguments"][1::2], strict=True))
     assert car["id"] == flags["--role-name"] == "hero"
     assert flags["--cameras"].split(",") == [sensor["id"] for sensor in car["sensors"] if "fov" in sensor]
-    bridge, _, planner, collect = lite("collect a planner's drives in carla")
+    bridge, _, planner, _, collect = lite("collect a planner's drives in carla")
     assert bridge["parameters"]["synchronous_mode_wait_for_vehicle_control_command"]
     assert planner["parameters"]["control_topic"] == "/carla/ego_vehicle/planner/control"
     assert "--role-name ego_vehicle" in " ".join(collect["arguments"])
