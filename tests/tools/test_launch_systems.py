@@ -205,7 +205,7 @@ def test_carla_is_told_to_wait_for_commands_and_the_watchdog_to_count_simulated_
     assert planner["parameters"]["deadline_frames"] == 0
     (car,) = spawner["spawn"]["objects"]
     assert car["id"] == "ego_vehicle" and all("sensor_tick" not in sensor for sensor in car["sensors"])
-    sensors = ["rgb_front", "imu", "collision", "lane_invasion"]
+    sensors = ["imu", "collision", "lane_invasion", "rgb_front"]
     assert watch["parameters"] == {"role_name": "ego_vehicle", "sensors": sensors}
 
 

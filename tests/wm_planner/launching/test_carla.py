@@ -133,7 +133,7 @@ def test_carla_is_not_started_beside_a_running_simulator(monkeypatch):
 
 def test_the_watched_sensors_are_those_of_the_car_that_have_topics(tmp_path):
     objects = spawned_objects(BRIDGE, shipped("carla_spawn.json"), "none")
-    assert watched_sensors(objects, "ego_vehicle") == ["rgb_front", "imu", "collision", "lane_invasion"]
+    assert watched_sensors(objects, "ego_vehicle") == ["imu", "collision", "lane_invasion", "rgb_front"]
 
 
 @pytest.mark.parametrize("tick_s", [0.0, -0.1, 0.1, float("nan")])
