@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from wm_bundle.spawn_file import SpawnFileError, cameras_in, read_objects
+from wm_bundle.spawn_file import SpawnFileError, cameras_in, publishing_sensors, read_objects
 from wm_sim.spawn import read_spawn_file
 
 
@@ -63,6 +63,12 @@ def test_the_simulator_reads_the_same_cameras(tmp_path):
     )
     sensors, _ = read_spawn_file(str(file), "ego_vehicle")
     assert {sensor.id: (sensor.width, sensor.height) for sensor in sensors} == cameras_in(file, "ego_vehicle")
+
+
+def test_sensors_that_have_topics_in_carla_are_told_from_those_that_may_have_none():
+    kinds = ("camera.depth", "camera.rgb", "lidar.ray_cast", "other.imu", "other.obstacle", "pseudo.tf")
+    sensors = [{"type": f"sensor.{kind}", "id": kind.partition(".")[2]} for kind in kinds]
+    assert publishing_sensors({"sensors": sensors}) == ["depth", "rgb", "ray_cast", "imu"]
 
 
 AHEAD = {"x": 2.0, "y": 0.0, "z": 2.0, "roll": 0.0, "pitch": 0.0, "yaw": 0.0}

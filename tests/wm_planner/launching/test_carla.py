@@ -10,7 +10,7 @@ from wm_bundle.spawn_file import read_objects
 from wm_planner.config import PlannerConfig
 from wm_planner.launching import carla as carla_launching
 from wm_planner.launching import simulators as launch_simulators
-from wm_planner.launching.carla import Bridge, spawned_objects, watched_sensors
+from wm_planner.launching.carla import Bridge, spawned_objects
 
 BRIDGE = Bridge("localhost", 2000, "Town01", "ego_vehicle", 0.08, True)
 TOPICS = [entry.name for entry in dataclasses.fields(PlannerConfig) if entry.name.endswith("_topic")]
@@ -129,11 +129,6 @@ def test_carla_is_not_started_beside_a_running_simulator(monkeypatch):
         carla_launching.require_alone("hero")
     rivals = {"/carla/ego_vehicle/vehicle_status": ["/wm_sim"]}
     carla_launching.require_alone("hero")  # another car's
-
-
-def test_the_watched_sensors_are_those_of_the_car_that_have_topics(tmp_path):
-    objects = spawned_objects(BRIDGE, shipped("carla_spawn.json"), "none")
-    assert watched_sensors(objects, "ego_vehicle") == ["imu", "collision", "lane_invasion", "rgb_front"]
 
 
 @pytest.mark.parametrize("tick_s", [0.0, -0.1, 0.1, float("nan")])

@@ -19,6 +19,11 @@ NATIVE_VIEW = "sensor.camera.native"  # the built-in simulator's native picture;
 DEFAULT_SIZES = {RGB_CAMERA: (800, 600), NATIVE_VIEW: (96, 96)}
 """Width and height [px] of the camera types that a model can use, by default."""
 PLACE, TURN = ("x", "y", "z"), ("roll", "pitch", "yaw")  # of a spawn point [m, degrees]
+_PUBLISHING = (
+    "sensor.camera.",
+    "sensor.lidar.",
+    *(f"sensor.other.{name}" for name in ("imu", "gnss", "collision", "lane_invasion")),
+)
 _STANDING = ("vehicle", "walker", "sensor")  # what the spawner places in the world
 _ID = re.compile(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)  # becomes a part of topics
 
@@ -101,6 +106,11 @@ def _require(holds, where: str, expected: str, found) -> None:
 def has_sensors(entry: dict) -> bool:
     """Whether an object is a car with sensors."""
     return str(entry["type"]).startswith("vehicle.") and bool(entry.get("sensors"))
+
+
+def publishing_sensors(car: dict) -> list[str]:
+    """The ids of a car's sensors that certainly have topics in CARLA's bridge, once they are spawned."""
+    return [sensor["id"] for sensor in car["sensors"] if sensor["type"].startswith(_PUBLISHING)]
 
 
 def cameras_of(car: dict) -> dict[str, tuple[int, int]]:

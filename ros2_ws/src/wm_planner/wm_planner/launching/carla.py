@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from wm_bundle.processes.publishers import publishers_of
-from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, read_objects
+from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, publishing_sensors, read_objects
 
 from wm_planner.launching.arguments import value
 from wm_planner.launching.files import parameter_file, temporary_json
@@ -20,11 +20,6 @@ from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_came
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
 SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s is too short for a server that loads a map
 LONGEST_TICK_S = 0.1  # CARLA's physics needs less
-WATCHED = (
-    "sensor.camera.",
-    "sensor.lidar.",
-    *(f"sensor.other.{name}" for name in ("imu", "gnss", "collision", "lane_invasion")),
-)
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
     objects = spawned_objects(bridge, spawn, bundle)
     require_alone(bridge.role_name)
     file = temporary_json("carla_spawn_", {"objects": objects})
-    sensors = watched_sensors(objects, bridge.role_name)
+    sensors = publishing_sensors(next(entry for entry in objects if entry["id"] == bridge.role_name))
     return [
         Node(
             package=package,
@@ -148,12 +143,6 @@ def require_alone(role_name: str) -> None:
             f"{topic} is published by {', '.join(nodes)} already: end that simulator first, or give this launch "
             "another ROS_DOMAIN_ID and another server"
         )
-
-
-def watched_sensors(objects: list[dict], role_name: str) -> list[str]:
-    """The ids of the car's sensors whose topics carla_watch expects: the spawner only logs one that it cannot spawn."""
-    car = next(entry for entry in objects if entry["id"] == role_name)
-    return [sensor["id"] for sensor in car["sensors"] if sensor["type"].startswith(WATCHED)]
 
 
 def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
