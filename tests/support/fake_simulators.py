@@ -114,10 +114,13 @@ class FakeNode:
         seen[-1] = len(self.seeds) > 1 or self.since_reset not in self.late
         image = np.repeat(np.where(seen, self.number % 256, 0), 3)[:, None, None] * np.ones((1, 4, 4))
         values = {"image": image.astype(np.uint8), "seen": seen, "control": self.control(), **self.of_each_tick}
-        self.on_tick(tick(self.number, **values))
+        self.on_tick(tick(self.number, **values, **self.events()))
 
     def control(self):
         return self.applied
+
+    def events(self):
+        return {}
 
     def other_drivers(self):
         return self.rivals
@@ -147,8 +150,12 @@ class FakeBridge(FakeNode):
 
     def __init__(self, synchronous=True, waits=False, **of_each_tick):
         super().__init__(**{"reward": None, "expert": None, **of_each_tick})
+        self.collisions: set[int] = set()
         self.time = FakeTime(synchronous, waits)
         self.acted, self.by = [], []  # of each tick
+
+    def events(self):
+        return {"collision": self.since_reset in self.collisions}
 
     def control(self):
         on = bool(self.autopilot) and self.autopilot[-1]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_simulators import FakeBridge, collector, recorded, tick
+from fake_simulators import PERIOD, FakeBridge, FakePlanner, collector, recorded, tick
 from wm_training.collecting.drivers import AutopilotWithBursts
 from wm_training.errors import CollectError
 
@@ -90,3 +90,22 @@ def test_a_car_that_was_commanded_is_left_braking(tmp_path):
     collecting.record(0, *collecting.connect())
     collecting.release()
     np.testing.assert_array_equal(node.sent[-1], [0.0, 0.0, 1.0])
+
+
+def test_after_a_collision_the_next_episode_begins_when_the_car_is_free(tmp_path):
+    node = FakeBridge()
+    collecting = collector(tmp_path, node, driver="autopilot", episodes=2)
+    recorder, driver = collecting.connect()
+    node.collisions = {node.since_reset + i for i in (21, 22, 23, 26, 29, 32, 35)}
+    episodes = [collecting.record(index, recorder, driver) for index in range(2)]
+    # Ticks 1 to 21 are 20 rows. Then the car is freed for less than 10 rows, more often than an episode is tried again.
+    assert [len(episode) for episode in episodes] == [20, 30]
+    assert episodes[0].terminals[-1] and not episodes[1].terminals.any()
+    assert episodes[1].stamps_ns[0] == (node.since_reset - 30) * PERIOD
+
+
+def test_a_planners_car_that_stands_for_good_ends_the_recording(tmp_path):
+    node = FakeBridge(planner=FakePlanner(), speed=0.0)
+    with pytest.raises(CollectError, match="the planner's car stood all the time"):
+        recorded(tmp_path, node, driver="planner", standstill=1.0, timeout=0.3)
+    assert list(tmp_path.iterdir()) == []

@@ -12,16 +12,8 @@ from wm_data.episodes import Episode, write_episode
 from wm_evaluation.command_line import say
 from wm_evaluation.wording import counted
 
-from wm_training.collecting.drivers import (
-    BRAKE,
-    AutopilotWithBursts,
-    BurstNoise,
-    Decision,
-    Driver,
-    Follower,
-    RandomDriver,
-)
-from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick
+from wm_training.collecting.drivers import BRAKE, Decision, Driver, chosen_driver
+from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick, rows_moving
 from wm_training.errors import CollectError
 
 if TYPE_CHECKING:
@@ -132,7 +124,7 @@ class Collector:
                 f"control_topic:={node.planner.topic}"
             )
         with_steps, with_expert = node.has_step_results, node.has_expert
-        self._driver = driver = self._chosen_driver(with_expert)
+        self._driver = driver = chosen_driver(options, 1e-9 * node.time.period_ns, with_expert)
         self._take_the_time(driver)
         recorder = EpisodeRecorder(options.episode_length, node.time.period_ns, self._meta(planner))
         node.start(with_steps, with_expert)
@@ -167,15 +159,6 @@ class Collector:
                 f"found {self.options.camera_tolerance:g}"
             )
 
-    def _chosen_driver(self, with_expert: bool) -> Driver:
-        options, period_s = self.options, self.node.time.period_ns * 1e-9
-        if options.driver == "random":
-            return RandomDriver(period_s)
-        noise = BurstNoise(period_s, options.noise_every, options.noise_strength) if options.with_noise else None
-        if self.node.planner:
-            return Follower("planned", noise)
-        return Follower("expert", noise) if with_expert else AutopilotWithBursts(noise)
-
     def _meta(self, planner: dict | None) -> dict:
         options = self.options
         meta = {
@@ -195,9 +178,12 @@ class Collector:
         """Record one episode into its file, and return it.
 
         If the simulator can be reset, an episode that lost ticks or pictures is driven again, so that the same seed
-        gives the same episode; the last attempt is kept."""
-        seed, resettable = self.options.seed + index, self.node.can_reset
-        for attempt in range(1, ATTEMPTS + 1):
+        gives the same episode; the last attempt is kept. One that cannot goes on where it is: after a collision it may
+        take a while until the car drives again."""
+        seed, resettable, begun_s = self.options.seed + index, self.node.can_reset, time.monotonic()
+        attempt = 0
+        while attempt < ATTEMPTS or not (resettable or time.monotonic() - begun_s > self.options.timeout):
+            attempt += 1
             recorder.discard()
             driver.begin(seed)
             if resettable:
@@ -208,12 +194,22 @@ class Collector:
             complete = recorder.gaps == 0 and episode.camera_mask is None and self._all_began_with(episode)
             if not complete and resettable and attempt < ATTEMPTS:
                 continue
-            if len(episode) >= self.options.min_rows:
+            if self._is_worth_keeping(episode, resettable):
                 write_episode(self.path(index), episode)
                 return episode
         raise CollectError(
-            f"{ATTEMPTS} times in a row an episode ended after fewer than {self.options.min_rows} rows (seed {seed})"
+            f"{attempt} times in a row an episode ended after fewer than {self.options.min_rows} rows (seed {seed})"
+            + (
+                ""
+                if resettable
+                else ", or the planner's car stood all the time; this simulator cannot put it elsewhere"
+            )
         )
+
+    def _is_worth_keeping(self, episode: Episode, resettable: bool) -> bool:
+        """Whether it is long enough, and not the standing car of a planner that no reset will bring to drive."""
+        stuck = self.node.planner and self.options.standstill and not resettable and not rows_moving(episode)
+        return len(episode) >= self.options.min_rows and not stuck
 
     def _all_began_with(self, episode: Episode) -> bool:
         """Whether the episode's first image was the first one that the planner saw since its restart."""

@@ -1,13 +1,16 @@
 """Drivers for recording episodes. Plain classes: a tick in, a decision out."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from wm_bundle import from_command, to_command
 from wm_bundle.random_walk import RandomWalk
 
 from wm_training.collecting.recording import Tick
+
+if TYPE_CHECKING:
+    from wm_training.collecting.collect_options import CollectOptions
 
 BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
 _SETTLED = 2  # ticks, within which CARLA's autopilot begins to command after it was switched on
@@ -143,3 +146,14 @@ class RandomDriver:
     def drive(self, tick: Tick) -> Decision:
         """The next sample of the walk."""
         return Decision(to_command(self._walk.next()))
+
+
+def chosen_driver(options: "CollectOptions", period_s: float, with_expert: bool) -> Driver:
+    """The driver of these options, for ticks every ``period_s`` [s]; ``with_expert``: the expert's commands are
+    published."""
+    if options.driver == "random":
+        return RandomDriver(period_s)
+    noise = BurstNoise(period_s, options.noise_every, options.noise_strength) if options.with_noise else None
+    if options.with_planner:
+        return Follower("planned", noise)
+    return Follower("expert", noise) if with_expert else AutopilotWithBursts(noise)

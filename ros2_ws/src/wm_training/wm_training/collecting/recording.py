@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import SPEED
+from wm_bundle.vector_inputs import SPEED, usual_inputs
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
 
@@ -77,6 +77,11 @@ class TickAssembler:
         self._last = -1
 
 
+def rows_moving(episode: Episode) -> int:
+    """Number of rows of a recorded episode in which the car moved."""
+    return int((np.abs(episode.vector[:, usual_inputs().index(SPEED)]) > STANDING_MPS).sum())
+
+
 class Standstill:
     """Detects that a car has stood still for long: a planner that only brakes would fill an episode with one
     picture."""
@@ -122,11 +127,14 @@ class EpisodeRecorder:
             self.missed += max(round(periods) - 1, 0) if gap else 0
             if gap or tick.reverse:
                 return self._finish(next_ticks=[(tick, expert_drives)])
+        # Without reported ends, a collision ends an episode, and none begins while it lasts.
+        crashed = tick.reward is None and tick.collision
+        if crashed and not self._ticks:
+            return None
         self._ticks.append((tick, expert_drives))
         if len(self._ticks) < 2:
             return None
-        # Without reported ends, a collision ends an episode.
-        terminated = tick.terminated or (tick.reward is None and tick.collision)
+        terminated = tick.terminated or crashed
         if terminated or tick.truncated:
             return self._finish(terminated)
         return self._finish(next_ticks=[(tick, expert_drives)]) if self.rows == self.length else None

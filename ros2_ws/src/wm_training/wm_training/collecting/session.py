@@ -4,20 +4,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rich.console import Console
 from wm_bundle.processes.ros_errors import reason_of
 from wm_bundle.processes.stop_signals import Stopped, note_stop_signals
-from wm_bundle.vector_inputs import SPEED, usual_inputs
 from wm_evaluation.terminal import counting_progress
 from wm_evaluation.wording import counted
 
 from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.collector import Collector
 from wm_training.collecting.node import CollectNode
-from wm_training.collecting.recording import STANDING_MPS
+from wm_training.collecting.recording import rows_moving
 from wm_training.errors import CollectError
 
 _MANY = 0.05  # share of missed ticks, above which a recording is worth less than it seems
@@ -68,13 +66,12 @@ def _record_all(collector: Collector) -> None:
         return
     recorder, driver = collector.connect()
     rows, moving, began = 0, 0, time.monotonic()
-    speed = usual_inputs().index(SPEED)
     with counting_progress("collecting", console) as progress:
         task = progress.add_task("collecting", total=total, completed=total - len(missing), note="")
         for index in missing:
             episode = collector.record(index, recorder, driver)
             rows += len(episode)
-            moving += int((np.abs(episode.vector[:, speed]) > STANDING_MPS).sum())
+            moving += rows_moving(episode)
             rate = rows / (time.monotonic() - began)
             note = f"return {episode.rewards.sum():.1f} in {counted(len(episode), 'row')}; {rate:.0f} rows/s"
             progress.update(task, advance=1, note=note)
