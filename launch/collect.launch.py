@@ -90,17 +90,10 @@ def plans(context):
     return value(context, "driver").endswith("planner")
 
 
-def bridge(context, role_name):
-    """CARLA's bridge. The recorder asks for each tick; where it sends no commands, no tick may wait for one."""
-    commanding = not value(context, "driver").endswith("autopilot")
-    return bridge_of(context, role_name, waits=commanding, paced=True)
-
-
 def carla_server(context, role_name):
     """CARLA's ROS bridge and the car."""
-    return carla(
-        bridge(context, role_name), value(context, "spawn"), value(context, "bundle") if plans(context) else ""
-    )
+    bundle = value(context, "bundle") if plans(context) else ""
+    return carla(bridge_of(context, role_name, paced=True), value(context, "spawn"), bundle)
 
 
 def recorded_cameras(context, role_name):
@@ -108,7 +101,7 @@ def recorded_cameras(context, role_name):
     cameras = value(context, "cameras")
     if value(context, "simulator") != "carla":
         return ["--objects-definition-file", value(context, "objects_definition_file"), "--cameras", cameras]
-    objects = spawned_objects(bridge(context, role_name), value(context, "spawn"), "")
+    objects = spawned_objects(bridge_of(context, role_name), value(context, "spawn"), "")
     car = next(entry for entry in objects if entry["id"] == role_name)
     return ["--cameras", cameras or ",".join(cameras_of(car)), "--timeout", str(CARLA_START_S)]
 

@@ -42,11 +42,11 @@ def test_the_disturbed_autopilot_is_recorded_as_it_drove(tmp_path):
         assert episode.vector[:, 0].max() > 3.0
 
 
-def test_a_recorder_that_is_stopped_leaves_a_bridge_that_runs(tmp_path):
+def test_ctrl_c_leaves_neither_a_paused_bridge_nor_a_car(tmp_path):
     with collect(tmp_path, "driver:=autopilot", "episodes:=50") as run:
         run.wait_for_output("episode 1/", carla_rig.START_S)
+        begun = time.monotonic()
         run.interrupt()
-        rows = run.rows()
-        entries = [entry for entry in run.entries() if entry["event"] in ("destroy", "settings")]
-    assert entries[-1]["event"] == "destroy" and len(rows) > 100, entries
-    assert time.time() - rows[-1].wall_s < 60
+        assert time.monotonic() - begun < 5.0  # later it would be killed
+        (car,) = (e["id"] for e in run.entries() if e["event"] == "spawn" and e["kind"].startswith("vehicle"))
+        assert car in [entry["id"] for entry in run.entries() if entry["event"] == "destroy"]

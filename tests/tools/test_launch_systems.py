@@ -241,7 +241,7 @@ def test_the_recorder_and_the_simulator_are_told_of_the_same_cameras(lite):
     assert flags["--cameras"] == "rgb_rear,rgb_left"
 
 
-def test_a_tick_of_carla_waits_for_a_recorder_that_commands_and_for_no_other(lite):
+def test_a_tick_of_carla_that_the_recorder_asks_for_waits_for_no_command(lite):
     bridge, spawner, _, collect = lite("collect from carla's autopilot")
     assert bridge["parameters"]["synchronous_mode"] and bridge["parameters"]["town"] == "Town02"
     assert not bridge["parameters"]["synchronous_mode_wait_for_vehicle_control_command"]
@@ -250,7 +250,7 @@ def test_a_tick_of_carla_waits_for_a_recorder_that_commands_and_for_no_other(lit
     assert car["id"] == flags["--role-name"] == "hero"
     assert flags["--cameras"].split(",") == [sensor["id"] for sensor in car["sensors"] if "fov" in sensor]
     bridge, _, planner, _, collect = lite("collect a planner's drives in carla")
-    assert bridge["parameters"]["synchronous_mode_wait_for_vehicle_control_command"]
+    assert not bridge["parameters"]["synchronous_mode_wait_for_vehicle_control_command"]
     assert planner["parameters"]["control_topic"] == "/carla/ego_vehicle/planner/control"
     assert "--role-name ego_vehicle" in " ".join(collect["arguments"])
 

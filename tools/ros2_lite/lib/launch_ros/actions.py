@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Node(ExecuteProcess):
         namespace=None,
         parameters=(),
         arguments=(),
+        prefix=None,
         output="log",
         on_exit=None,
         **unknown,
@@ -42,7 +44,10 @@ class Node(ExecuteProcess):
             ros_arguments += ["--params-file", str(file)]
         path = executable_in(package, executable)
         super().__init__(
-            cmd=[path, *arguments, "--ros-args", *ros_arguments], name=executable, output=output, on_exit=on_exit
+            cmd=[*shlex.split(prefix or ""), path, *arguments, "--ros-args", *ros_arguments],
+            name=executable,
+            output=output,
+            on_exit=on_exit,
         )
 
     def clean_up(self) -> None:

@@ -4,6 +4,8 @@ The programs are started directly, not through the bridge's own launch files: th
 error when the bridge fails.
 """
 
+import shlex
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from wm_bundle.processes.publishers import publishers_of
 from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, publishing_sensors, read_objects
 
+from wm_planner.launching import last_to_end
 from wm_planner.launching.arguments import value
 from wm_planner.launching.files import parameter_file, temporary_json
 from wm_planner.launching.nodes import unexpected_end
@@ -25,9 +28,9 @@ LONGEST_TICK_S = 0.1  # CARLA's physics needs less
 @dataclass(frozen=True)
 class Bridge:
     """The bridge's settings. ``tick_s`` [s] is the time between two images; not ``synchronous``: the server runs in
-    real time, and only the cameras keep that tick. ``waits``: every synchronous tick waits for its command. ``paced``:
-    another program asks for tick after tick, for each of which the bridge would log two lines. Raises RuntimeError for
-    a tick that CARLA refuses."""
+    real time, and only the cameras keep that tick. Synchronous ticks wait for their commands, except if ``paced``:
+    another program asks for each tick, for which the bridge would log two lines. Raises RuntimeError for a tick that
+    CARLA refuses."""
 
     host: str
     port: int
@@ -35,7 +38,6 @@ class Bridge:
     role_name: str
     tick_s: float
     synchronous: bool
-    waits: bool = True
     paced: bool = False
 
     def __post_init__(self):
@@ -57,7 +59,7 @@ class Bridge:
             "ego_vehicle_role_name": [self.role_name],  # a text would be searched: "" and "ego" are in "ego_vehicle"
             "register_all_sensors": False,  # only the spawned car's: one of another client may end the bridge's ticks
             "synchronous_mode": self.synchronous,
-            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous and self.waits,
+            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous and not self.paced,
             "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
         }
 
@@ -74,8 +76,8 @@ def carla_arguments() -> list[tuple[str, object, str]]:
     ]
 
 
-def bridge_of(context, role_name: str, **settings: bool) -> Bridge:
-    """The bridge of these arguments and ``fixed_delta_seconds``; ``settings`` are further ones of ``Bridge``."""
+def bridge_of(context, role_name: str, paced: bool = False) -> Bridge:
+    """The bridge of these arguments and ``fixed_delta_seconds``."""
     return Bridge(
         host=value(context, "host"),
         port=value(context, "port", int),
@@ -83,7 +85,7 @@ def bridge_of(context, role_name: str, **settings: bool) -> Bridge:
         role_name=role_name,
         tick_s=value(context, "fixed_delta_seconds", float),
         synchronous=value(context, "synchronous") == "true",
-        **settings,
+        paced=paced,
     )
 
 
@@ -104,6 +106,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
             package=package,
             executable=executable,
             name=package if package in PACKAGES else None,
+            prefix=f"{shlex.quote(sys.executable)} -m {last_to_end.__name__}" if executable == "bridge" else None,
             output="screen",
             arguments=["--ros-args", "--log-level", f"{package}:={'warn' if bridge.paced else 'info'}"],
             parameters=[parameter_file(parameters)],

@@ -12,7 +12,7 @@ from wm_data.episodes import Episode, write_episode
 from wm_evaluation.command_line import say
 from wm_evaluation.wording import counted
 
-from wm_training.collecting.drivers import BRAKE, Decision, Driver, chosen_driver
+from wm_training.collecting.drivers import BRAKE, Decision, Driver, chosen_driver, same_control
 from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick, rows_moving
 from wm_training.errors import CollectError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LOST_S = 1.0  # a paused simulator's tick that is incomplete this long after it ended will not become complete
 _PLAYS = 5  # tries to let it run again
 ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
+BUMPS = 30  # the same for CARLA's autopilot, and random commands: of a car that touches something again and again
 _FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # first report of a long wait, and the period after that
 _ORDER_S = 0.05  # for an order on /carla/control to arrive before the answer sent after it
 _SETTLE_S = 0.5  # to discover a node's other topics, once the first was found
@@ -40,6 +41,8 @@ class Collector:
         self.fresh_tick: Tick | None = None
         self.paced = False
         """Whether the simulator ticks only when the recorder asks for the next row."""
+        self.late = 0
+        """Commands that did not act from their tick on."""
         self._driver: Driver | None = None
         node.on_tick = self._take
 
@@ -180,10 +183,9 @@ class Collector:
         If the simulator can be reset, an episode that lost ticks or pictures is driven again, so that the same seed
         gives the same episode; the last attempt is kept. One that cannot goes on where it is: after a collision it may
         take a while until the car drives again."""
-        seed, resettable, begun_s = self.options.seed + index, self.node.can_reset, time.monotonic()
-        attempt = 0
-        while attempt < ATTEMPTS or not (resettable or time.monotonic() - begun_s > self.options.timeout):
-            attempt += 1
+        seed, resettable = self.options.seed + index, self.node.can_reset
+        attempts = ATTEMPTS if resettable or self.node.planner else BUMPS
+        for attempt in range(1, attempts + 1):
             recorder.discard()
             driver.begin(seed)
             if resettable:
@@ -198,7 +200,7 @@ class Collector:
                 write_episode(self.path(index), episode)
                 return episode
         raise CollectError(
-            f"{attempt} times in a row an episode ended after fewer than {self.options.min_rows} rows (seed {seed})"
+            f"{attempts} times in a row an episode ended after fewer than {self.options.min_rows} rows (seed {seed})"
             + (
                 ""
                 if resettable
@@ -274,9 +276,12 @@ class Collector:
         what = "image, vehicle_status and what else the simulator publishes to come with equal stamps"
         if self.node.planner:
             what += f", and the planner's answer on {self.node.planner.topic}"
+        sent = None
         while True:
             tick = self._next_tick(what)
+            self.late += sent is not None and not same_control(tick.control, sent)
             decision = driver.drive(tick)
+            sent = decision.command
             episode = recorder.add(tick, decision.expert_drives)
             if episode is None and standstill.lasts(tick):
                 episode = recorder.cut()

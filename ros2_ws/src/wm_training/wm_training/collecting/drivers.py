@@ -17,6 +17,11 @@ _SETTLED = 2  # ticks, within which CARLA's autopilot begins to command after it
 _SAME = 1e-5  # difference of controls that are one: they travel as float32
 
 
+def same_control(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two controls are one that was sent and came back."""
+    return np.allclose(one, other, rtol=0.0, atol=_SAME)
+
+
 @dataclass(frozen=True)
 class Decision:
     """Answer to one tick. ``command`` None: nothing is sent. ``autopilot`` switches the simulator's on or off, None: it
@@ -118,7 +123,7 @@ class AutopilotWithBursts:
         push = self.noise.next() if self.noise else None
         switches, self._pushing = (push is not None) != self._pushing, push is not None
         self._quiet = 0 if self._pushing else self._quiet + 1
-        if not any(np.allclose(tick.control, command, atol=_SAME) for command in self._sent):
+        if not any(same_control(tick.control, command) for command in self._sent):
             self._undisturbed = tick.control
             if self._quiet > 1:
                 self._sent = []

@@ -78,16 +78,15 @@ def _record_all(collector: Collector) -> None:
             if not console.is_terminal:
                 console.print(f"collect: episode {index + 1}/{total}: {note}", highlight=False)
     what = f"{counted(len(missing), 'new episode')} in {collector.folder}, {total} in all"
-    for line in _summary(what, collector.node.dropped, recorder.missed, rows, moving):
+    what += f"; the car moved in {moving} of {counted(rows, 'row')}"
+    for line in _summary(what, collector.node.dropped, recorder.missed, collector.late, rows):
         console.print(f"collect: {line}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _summary(what: str, dropped: int, missed: int, rows: int, moving: int) -> Iterator[str]:
-    """``moving`` of the new ``rows`` are those in which the car moved; ``missed`` ticks lie between rows."""
-    yield (
-        f"{what}; the car moved in {moving} of {counted(rows, 'row')}; {counted(dropped, 'image')} dropped, "
-        f"{counted(missed, 'tick')} missed"
-    )
+def _summary(what: str, dropped: int, missed: int, late: int, rows: int) -> Iterator[str]:
+    """``missed`` ticks lie between the new ``rows``; ``late`` commands acted later than from their tick on."""
+    after = f", {counted(late, 'command')} acted late" if late else ""
+    yield f"{what}; {counted(dropped, 'image')} dropped, {counted(missed, 'tick')} missed{after}"
     if missed > _MANY * (rows + missed):
         yield (
             f"WARNING: {missed / (rows + missed):.0%} of the ticks are missing, and each gap ends an episode: this "

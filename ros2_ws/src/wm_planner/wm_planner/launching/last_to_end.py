@@ -1,0 +1,47 @@
+"""`python -m wm_planner.launching.last_to_end PROGRAM …` runs a program that has to outlive the others of a launch:
+Ctrl-C reaches all of them at once, and this one a moment later."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from wm_bundle.processes.stop_signals import note_stop_signals
+
+LATER_S = 1.5  # for the others' last words: a brake, the removal of the car, an order to run on
+_KILL_S = 3.0  # after a second signal: less than a launch waits until it kills this process
+_SET_PARENT_DEATH_SIGNAL = 1
+
+
+def run(words: list[str], later_s: float = LATER_S) -> int:
+    """Returns the program's exit code; the first signal is passed on after ``later_s`` [s], the second at once."""
+    asked, passed = note_stop_signals(), 0
+    process = subprocess.Popen(words, preexec_fn=_apart)
+    while process.poll() is None:
+        time.sleep(0.05)
+        if len(asked) > passed:
+            time.sleep(0.0 if passed else later_s)
+            process.send_signal(asked[passed])
+            passed += 1
+            if passed == 2:
+                _wait_or_kill(process)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _apart() -> None:
+    """In the program: the terminal's Ctrl-C does not reach it, the death of the process that passes it on does."""
+    os.setpgrp()
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _wait_or_kill(process: subprocess.Popen) -> None:
+    try:
+        process.wait(_KILL_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
