@@ -43,6 +43,8 @@ def generate_launch_description():
         ("seed", "2000", "Embedded: track of the first episode; later ones use the following numbers."),
         ("real_time_factor", "1.0", "Embedded: simulated seconds per second; 0 means as fast as the planner can."),
         ("start_timeout", "600", "Embedded: how long the simulator waits for the planner to be ready [s]."),
+        ("strict", False, "Embedded: be as hard to drive with as CARLA's bridge (docs/simulator.md)."),
+        ("faults", "", "Embedded: faults at ticks of the car, such as 'stall:2.0@100 reload@300'."),
         ("record", "", "File (.mcap) to record the drive to; empty: none."),
         ("command_watchdog", True, "Whether a separate process brakes when the planner's commands stop."),
     ]
@@ -88,7 +90,8 @@ def command_wait_s(context):
     """How long every tick of the simulator waits for its command, 0 if it does not wait."""
     # CARLA's bridge gets this setting below. Not paced by a wall clock, the built-in simulator has to do the same.
     if value(context, "simulator") == "embedded":
-        return lock_step.EMBEDDED_WAIT_S if value(context, "real_time_factor", float) == 0.0 else 0.0
+        wait_s = lock_step.BRIDGE_WAIT_S if value(context, "strict") == "true" else lock_step.EMBEDDED_WAIT_S
+        return wait_s if value(context, "real_time_factor", float) == 0.0 else 0.0
     synchronous = value(context, "simulator") == "carla" and value(context, "synchronous") == "true"
     return lock_step.BRIDGE_WAIT_S if synchronous else 0.0
 
@@ -123,6 +126,7 @@ def command_watchdog(context, role_name, topics):
 
 def embedded(context, role_name):
     """The built-in simulator; the launch ends with it."""
+    strict = value(context, "strict") == "true"
     return [
         Node(
             package="wm_sim",
@@ -137,6 +141,8 @@ def embedded(context, role_name):
                         "fixed_delta_seconds": value(context, "fixed_delta_seconds", float),
                         "real_time_factor": value(context, "real_time_factor", float),
                         **lock_step.simulator_parameters(command_wait_s(context) > 0.0),
+                        **({"strict": True, "command_wait": lock_step.BRIDGE_WAIT_S} if strict else {}),
+                        "faults": value(context, "faults"),
                         "wait_for_driver": value(context, "start_timeout", float),
                         **embedded_parameters(context, role_name, value(context, "bundle")),
                     }

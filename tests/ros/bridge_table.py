@@ -1,5 +1,6 @@
 """The CARLA ROS bridge as a table (upstream for CARLA 0.9.13, carla_msgs 1.3.0), for a car `ego_vehicle` with the
-sensors of SPAWN. Only what the bridge has is here; wm_sim's own topics are in docs/simulator.md."""
+sensors of SPAWN. Only what the bridge has is here; wm_sim's own topics are in docs/simulator.md. `test_fidelity` holds
+wm_sim against it, `carla_bridge/test_table` the real bridge."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 EGO = "/carla/ego_vehicle"
 COMMAND_WAIT_S = 1.0  # wall time that a tick waits for its command at most, in waiting mode
+STEPS_NS = {79_999_998, 79_999_999}  # between stamps at 0.08 s: CARLA counts 0.07999999821186066 s
 TF = "/tf"
 CAMERAS = {"rgb_front": 0.0, "rgb_left": 90.0, "rgb_right": -90.0, "rgb_rear": 180.0}  # id and yaw [degrees]
 CAMERA_SIZE = (160, 120)
@@ -27,6 +29,11 @@ class Row:
         Sent when something happens, not in every tick.
     transform: str
         Child frame of the /tf message that is sent just before; empty: none.
+    seen: bool
+        Seen on the real bridge with a stand-in for CARLA's client, by carla_bridge/test_table; False: only read in its
+        sources.
+    node: str
+        That has the topic, one beside it.
     """
 
     topic: str
@@ -35,12 +42,15 @@ class Row:
     latched: bool = False
     event: bool = False
     transform: str = ""
+    seen: bool = True
+    node: str = "carla_ros_bridge"
 
 
-# In every tick, before the sensors.
+# In every tick, before the car's sensors. The spawner spawns what is not on a car first.
 OF_THE_TICK = [
     Row("/carla/status", "carla_msgs/msg/CarlaStatus"),
     Row("/clock", "rosgraph_msgs/msg/Clock"),
+    Row("/carla/markers", "visualization_msgs/msg/MarkerArray"),
     Row(f"{EGO}/vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus", "map"),
 ]
 
@@ -55,7 +65,6 @@ def _camera_rows(name: str) -> list[Row]:
 
 # Sensors send in the order in which they were spawned: that of SPAWN.
 SENSORS = [
-    Row("/carla/markers", "visualization_msgs/msg/MarkerArray"),
     *(row for name in CAMERAS for row in _camera_rows(name)),
     Row(f"{EGO}/imu", "sensor_msgs/msg/Imu", "ego_vehicle/imu", transform="ego_vehicle/imu"),
     Row(
@@ -79,7 +88,7 @@ SENSORS = [
 ONCE = [
     Row("/carla/world_info", "carla_msgs/msg/CarlaWorldInfo", latched=True),
     Row(f"{EGO}/vehicle_info", "carla_msgs/msg/CarlaEgoVehicleInfo", latched=True),
-    Row(f"{EGO}/waypoints", "nav_msgs/msg/Path", "map", latched=True),
+    Row(f"{EGO}/waypoints", "nav_msgs/msg/Path", "map", latched=True, seen=False, node="carla_waypoint_publisher"),
     Row("/carla/markers/static", "visualization_msgs/msg/MarkerArray", latched=True),
 ]
 PUBLISHED = [*OF_THE_TICK, *SENSORS, *ONCE]
@@ -91,8 +100,10 @@ SUBSCRIBED = [
     Row(f"{EGO}/enable_autopilot", "std_msgs/msg/Bool"),
     Row(f"{EGO}/control/set_transform", "geometry_msgs/msg/Pose"),
     Row(f"{EGO}/control/set_target_velocity", "geometry_msgs/msg/Twist"),
-    Row("/initialpose", "geometry_msgs/msg/PoseWithCovarianceStamped"),
+    Row("/initialpose", "geometry_msgs/msg/PoseWithCovarianceStamped", node="set_initial_pose"),
 ]
+# Publishers of /tf: one in each of CARLA's own sensors, and the car's.
+TF_PUBLISHERS = len({row.transform for row in SENSORS if row.transform}) + 1
 TF_MESSAGE_HASH = "RIHS01_e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"
 
 

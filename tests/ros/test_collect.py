@@ -7,6 +7,7 @@ import graph
 import numpy as np
 import pytest
 import rclpy
+from bridge_table import STEPS_NS
 from carla_msgs.msg import CarlaStatus
 from rclpy.executors import SingleThreadedExecutor
 from wm_data.episodes import read_episode
@@ -57,7 +58,7 @@ def recorded(tmp_path_factory):
 def test_episodes_have_rows_of_one_rate_without_gaps(recorded):
     for i, episode in enumerate(recorded):
         assert len(episode) == 40 and episode.observations.shape == (40, 3, 64, 64)
-        assert set(np.diff(episode.stamps_ns)) == {80_000_000}
+        assert set(np.diff(episode.stamps_ns)) == STEPS_NS
         assert episode.meta["rate_hz"] == 12.5 and episode.meta["seed"] == 30 + i
         assert episode.dones.tolist() == [False] * 39 + [True] and not episode.terminals.any()
 

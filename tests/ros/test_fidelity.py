@@ -17,6 +17,7 @@ from bridge_table import (
     SUBSCRIBED,
     TF,
     TF_MESSAGE_HASH,
+    TF_PUBLISHERS,
 )
 from drawn_track import covered, drawn_edge, project
 from geometry_msgs.msg import Pose, PoseWithCovarianceStamped, Twist
@@ -52,9 +53,10 @@ def test_topics_have_the_bridges_types_and_quality_of_service_both_ways(driven):
                 assert end.qos_profile.durability == durability, row.topic
 
 
-def test_tf_has_the_real_type_hash(driven):
-    (bridge,) = driven.node.get_publishers_info_by_topic(TF)
-    assert str(bridge.topic_type_hash) == TF_MESSAGE_HASH
+def test_tf_has_the_real_type_hash_and_a_publisher_for_each_sensor(driven):
+    publishers = driven.node.get_publishers_info_by_topic(TF)
+    assert {str(end.topic_type_hash) for end in publishers} == {TF_MESSAGE_HASH}
+    assert len(publishers) == TF_PUBLISHERS == 8  # four cameras, imu, two events, the car
 
 
 def test_every_message_is_in_its_frame(driven):

@@ -6,7 +6,7 @@ import bridge_probe
 import graph
 import numpy as np
 from bridge_probe import EGO, bridge_and_probe, parameter_words, stamp_ns
-from bridge_table import CAMERAS, SPAWN, spawn
+from bridge_table import CAMERAS, SPAWN, STEPS_NS, spawn
 from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
 
@@ -44,13 +44,13 @@ def test_a_sensor_with_a_sensor_tick_sends_that_seldom_and_the_others_in_every_t
         probe.answer = lambda msg: probe.send(throttle=0.1)
         probe.wait_for(lambda: len(probe.images()) >= 30)
     front, odometry = ([stamp_ns(msg) for msg in probe.of(name)] for name in ("rgb_front/image", "odometry"))
-    assert {after - before for before, after in zip(front, front[1:], strict=False)} == {80_000_000}
+    assert {after - before for before, after in zip(front, front[1:], strict=False)} <= STEPS_NS
     assert odometry[: len(front)] == front
     # 0.16 s are two ticks; 0.2 s are no whole number of them, so three.
     for messages, interval_ns in ((twice, 160_000_000), (rest, 240_000_000)):
         stamps = [stamp_ns(msg) for msg in messages]
         assert len(stamps) > 5 and stamps[0] == front[0]
-        assert {after - before for before, after in zip(stamps, stamps[1:], strict=False)} == {interval_ns}
+        assert all(abs(after - before - interval_ns) < 10 for before, after in zip(stamps, stamps[1:], strict=False))
 
 
 def test_the_native_view_and_the_score_are_the_same_with_four_more_cameras_beside_it(tmp_path):

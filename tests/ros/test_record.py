@@ -6,6 +6,7 @@ import time
 import graph
 import pytest
 import rclpy
+from bridge_table import STEPS_NS
 from mcap.reader import make_reader
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from recorded_drive import ROOT, START_S, record_drive
@@ -58,7 +59,7 @@ def test_pictures_and_their_commands_are_there_by_the_mcap_library(drive):
     pictures = [header_stamp_ns(message.data) for topic, message in found if topic == CAMERA]
     commands = [header_stamp_ns(message.data) for topic, message in found if topic == COMMANDS]
     assert len(pictures) > 20
-    assert all(later - earlier == 80_000_000 for earlier, later in zip(pictures, pictures[1:], strict=False))
+    assert {later - earlier for earlier, later in zip(pictures, pictures[1:], strict=False)} <= STEPS_NS
     assert len(set(pictures) & set(commands)) >= 0.8 * len(pictures)  # a busy planner may drop some
     assert all(0 < message.publish_time <= message.log_time for _, message in found)
     assert all(schema.encoding == "ros2msg" and schema.data for schema in summary.schemas.values())

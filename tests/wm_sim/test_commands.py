@@ -33,12 +33,13 @@ def test_the_last_command_persists(clock):
 def test_only_the_channel_the_override_selects_counts_and_ends_a_wait(clock):
     desk = CommandDesk(False, clock)
     desk.receive(Channel.MANUAL, GIVEN, 0)
-    assert not desk.take_arrival() and desk.current == Command()
+    assert not desk.answers.came and desk.current == Command()
     desk.override = True
     desk.receive(Channel.MANUAL, GIVEN, 0)
-    assert desk.take_arrival() and desk.current == GIVEN
+    assert desk.answers.came and desk.current == GIVEN
+    desk.answers.waited()
     desk.receive(Channel.NORMAL, Command(brake=1.0), 0)
-    assert not desk.take_arrival() and desk.current == GIVEN
+    assert not desk.answers.came and desk.current == GIVEN
 
 
 @pytest.mark.parametrize("channel", Channel)
@@ -49,19 +50,12 @@ def test_the_autopilot_commands_once_after_a_tick_and_a_later_command_overrides_
     desk.drive_by(EXPERT)
     assert desk.current == EXPERT
     desk.receive(channel, GIVEN, 0)
-    assert desk.current == GIVEN and desk.take_arrival()
+    assert desk.current == GIVEN and desk.answers.came
     desk.drive_by(EXPERT)
     assert desk.current == EXPERT
     desk.autopilot = False
     desk.drive_by(GIVEN)
     assert desk.current == EXPERT  # the last one applied stays in force
-
-
-def test_each_arrival_ends_one_wait(clock):
-    desk = CommandDesk(False, clock)
-    desk.receive(Channel.NORMAL, GIVEN, 0)
-    assert desk.take_arrival()
-    assert not desk.take_arrival()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +70,7 @@ def test_each_arrival_ends_one_wait(clock):
 def test_a_command_out_of_range_is_passed_on_as_it_is_and_the_car_has_its_limits(clock, sent, felt):
     desk = CommandDesk(False, clock)
     assert "is out of range" in desk.receive(Channel.NORMAL, sent, 0)
-    assert desk.current is sent and desk.take_arrival()
+    assert desk.current is sent and desk.answers.came
     assert sent.pedals() == felt
 
 
@@ -107,13 +101,6 @@ def test_a_new_episode_begins_with_the_pedals_released(clock):
     desk.receive(Channel.NORMAL, GIVEN, 0)
     desk.new_episode()
     assert desk.current == Command()
-
-
-def test_a_command_from_before_an_episode_ends_none_of_its_waits(clock):
-    desk = CommandDesk(False, clock)
-    desk.receive(Channel.NORMAL, GIVEN, 0)
-    desk.new_episode()
-    assert not desk.take_arrival()
 
 
 def test_only_a_command_with_the_stamp_of_the_tick_is_known_to_answer_it(clock):

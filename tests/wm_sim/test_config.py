@@ -26,6 +26,8 @@ from wm_sim.config import BridgeConfig
             {"synchronous_mode": False, "synchronous_mode_wait_for_vehicle_control_command": True},
             "needs synchronous_mode",
         ),
+        ({"faults": "stall"}, "faults: expected stall:SECONDS@TICK.*'stall'"),
+        ({"strict": True, "command_wait": 10.0}, "strict needs command_wait 1"),
         ({"synchronous_mode": False, "real_time_factor": 0.0}, "real_time_factor 0 .* needs synchronous_mode"),
     ],
 )

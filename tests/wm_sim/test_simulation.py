@@ -5,7 +5,7 @@ from wm_sim.commands import Command
 from wm_sim.simulation import Simulation
 from wm_sim.world import Marking
 
-PERIOD_NS = 80_000_000
+STEPS_NS = {79_999_998, 79_999_999}  # as CARLA counts 0.08 s: 0.07999999821186066
 
 
 def drive_to_the_end(simulation, command=None):
@@ -15,15 +15,31 @@ def drive_to_the_end(simulation, command=None):
     return ticks
 
 
-def test_stamps_grow_by_a_period_and_jump_by_a_second_between_episodes():
+def test_stamps_grow_as_carlas_and_jump_by_a_second_between_episodes():
     simulation = Simulation(0.08, seed=0)
     stamps = []
     for _ in range(2):
         stamps.append([tick.stamp_ns for tick in drive_to_the_end(simulation, Command(throttle=0.4))])
     for episode in stamps:
-        assert {after - before for before, after in zip(episode, episode[1:], strict=False)} == {PERIOD_NS}
-    assert stamps[1][0] - stamps[0][-1] == 1_000_000_000
-    assert stamps[0][0] > 0  # zero would read as "no stamp"
+        assert {after - before for before, after in zip(episode, episode[1:], strict=False)} == STEPS_NS
+    assert abs(stamps[1][0] - stamps[0][-1] - 1_000_000_000) <= 1
+    assert stamps[0][0] == 34_270_000_000, "a server has run before"
+
+
+def test_another_server_has_another_time_and_its_car_another_id():
+    simulation = Simulation(0.08, seed=0)
+    first = simulation.tick(Command())
+    for _ in range(20):
+        last = simulation.tick(Command())
+    simulation.restart_clock()
+    simulation.new_car()
+    simulation.pass_time()
+    simulation.request_reset(-1)
+    tick = simulation.tick(Command())
+    # One tick of the empty world, then the car's first one.
+    assert first.stamp_ns < tick.stamp_ns < last.stamp_ns and tick.frame == 2
+    assert tick.stamp_ns - first.stamp_ns in (159_999_996, 159_999_997)
+    assert tick.car_id != first.car_id
 
 
 def test_the_first_tick_of_an_episode_only_shows_the_start():

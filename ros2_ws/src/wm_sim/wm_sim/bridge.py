@@ -2,36 +2,34 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import count
 
 import rclpy
-from carla_msgs.msg import CarlaControl, CarlaEgoVehicleControl
-from rclpy.executors import SingleThreadedExecutor
+from carla_msgs.msg import CarlaControl
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from std_msgs.msg import Bool
 from wm_bundle.processes.node_start import start_node
 from wm_bundle.processes.parameters import declare
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.processes.stop_signals import note_stop_signals
-from wm_bundle.times import ns_of
 from wm_msgs.srv import Reset
 
-from wm_sim.car_control import CarControl
-from wm_sim.commands import Channel, CommandDesk
+from wm_sim.car_inputs import CarInputs
+from wm_sim.commands import CommandDesk
 from wm_sim.config import BridgeConfig
 from wm_sim.driver_wait import DriverWait
-from wm_sim.messages import command_from_msg
+from wm_sim.faults import Faults
 from wm_sim.pacing import Pacer
 from wm_sim.run_state import RunState
-from wm_sim.sensors import LATCHED, RELIABLE
-from wm_sim.simulation import Simulation, Tick
-from wm_sim.spawn import CONTROL, SensorSpec, built_in, read_spawn_file
+from wm_sim.serving import SLICE_S, Callbacks
+from wm_sim.simulation import Simulation
+from wm_sim.spawn import CAMERAS, SensorSpec, built_in, read_spawn_file
 from wm_sim.topics import BridgeTopics
 
 FIRST_ANSWER_SHARE = 0.5  # of command_wait, for a command with the stamp of an episode's first tick; then any counts
-SPIN_SLICE_S = 0.1  # longest time between checks of the stop signals
-DRAIN_S = 0.02  # to serve queued callbacks: before an episode, and at most this long after a deadline
+EMPTY_TICKS, EMPTY_TICK_S = 1000, 0.001  # of a strict world before its car comes, and the wall time of one
+ASK_TICKS = 50  # of these between two looks for a driver
+DRAIN_S = 0.02  # to serve queued callbacks before an episode
 FLUSH_S = 2.0
 SETTLE_S = 0.3  # for the driver's other endpoints to connect after the first were found
 WARNING_PERIOD_S = 5.0
@@ -50,16 +48,21 @@ class Bridge(Node):
         )
         self._desk = CommandDesk(self.config.autopilot)
         self._pacer = Pacer(self.config.tick_wall_s)
-        sensors = self._read_sensors()
-        self._topics = BridgeTopics(self, self.config, self._simulation, sensors)
-        self._tick: Tick | None = None
-        self._run_state = RunState(self._on_run_state)
+        self._sensors = self._read_sensors()
+        self._topics = BridgeTopics(self, self.config, self._simulation, self._sensors)
+        self._run_state = RunState(self._topics.publish_run_state)
+        self._faults = Faults(self.config.faults)
+        self._ticks = 0  # of a car
         self._reset_requested = False
         self._episodes_done = 0
-        self._served = 0  # messages handled
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(self)
-        self._connect(sensors)
+        self._warned_s: dict[str, float] = {}
+        self._callbacks = Callbacks(self, stop)
+        self._spin = self._callbacks.spin
+        self._callbacks.subscribe(CarlaControl, "/carla/control", self._on_carla_control)
+        self.create_service(Reset, f"/carla/{self.config.role_name}/reset", self._on_reset)
+        self._inputs: CarInputs | None = None
+        if not self.config.strict:
+            self._spawn_car()
         guard_services(self)
 
     def _read_sensors(self) -> list[SensorSpec]:
@@ -72,39 +75,31 @@ class Bridge(Node):
             self.get_logger().warning(line)
         return sensors
 
-    def _connect(self, sensors: list[SensorSpec]) -> None:
-        base = f"/carla/{self.config.role_name}"
-        self._subscribe(CarlaControl, "/carla/control", self._on_carla_control)
-        self._command_topics = {channel: f"{base}/{channel.value}" for channel in Channel}
-        for channel, topic in self._command_topics.items():
-            self._subscribe(CarlaEgoVehicleControl, topic, lambda msg, channel=channel: self._on_command(channel, msg))
-        self._subscribe(
-            Bool,
-            f"{base}/vehicle_control_manual_override",
-            lambda msg: setattr(self._desk, "override", msg.data),
-            LATCHED,
+    def _spawn_car(self) -> None:
+        """Now there is a car, and the topics that it takes commands from."""
+        self._topics.spawn_car(self._simulation.car_id)
+        self._inputs = CarInputs(
+            self._callbacks.subscribe,
+            self._warn,
+            self.config.role_name,
+            self._sensors,
+            self._simulation,
+            self._desk,
+            says_unexpected=self.config.strict and self._waits,
         )
-        self._subscribe(Bool, f"{base}/enable_autopilot", lambda msg: setattr(self._desk, "autopilot", msg.data))
-        self.create_service(Reset, f"{base}/reset", self._on_reset)
-        for sensor in sensors:
-            if sensor.type == CONTROL:
-                topic = f"{base}/{sensor.id}"
-                CarControl(self._subscribe, self._warn, topic, self._simulation, self._desk)
 
-    def _subscribe(self, kind: type, topic: str, callback: Callable, qos: QoSProfile = RELIABLE) -> None:
-        def count_and_call(msg):
-            self._served += 1
-            callback(msg)
-
-        self.create_subscription(kind, topic, count_and_call, qos)
+    def _destroy_car(self) -> None:
+        self._topics.destroy_car()
+        for subscription in self._inputs.subscriptions:
+            self.destroy_subscription(subscription)
+        self._desk.override = False
 
     def _warn(self, text: str) -> None:
-        self.get_logger().warning(text, throttle_duration_sec=WARNING_PERIOD_S)
-
-    def _on_command(self, channel: Channel, msg: CarlaEgoVehicleControl) -> None:
-        warning = self._desk.receive(channel, command_from_msg(msg), ns_of(msg.header.stamp))
-        if warning:
-            self._warn(warning)
+        """Log a warning, if there was none lately that begins like this one up to its first colon."""
+        now_s, what = time.monotonic(), text.partition(":")[0]
+        if now_s - self._warned_s.get(what, -WARNING_PERIOD_S) >= WARNING_PERIOD_S:
+            self._warned_s[what] = now_s
+            self.get_logger().warning(text)
 
     def _on_carla_control(self, msg: CarlaControl) -> None:
         if not self.config.synchronous_mode:
@@ -114,9 +109,6 @@ class Bridge(Node):
             self._run_state.order(msg.command)
         except ValueError as error:
             self._warn(f"/carla/control: {error}")
-
-    def _on_run_state(self, running: bool) -> None:
-        self._topics.publish_run_state(self._tick.frame if self._tick else 0, running)
 
     def _on_reset(self, request: Reset.Request, response: Reset.Response) -> Reset.Response:
         try:
@@ -128,22 +120,33 @@ class Bridge(Node):
         response.message = f"the next tick begins an episode on the track of seed {response.seed}"
         return response
 
+    @property
+    def _waits(self) -> bool:
+        return self.config.synchronous_mode_wait_for_vehicle_control_command
+
     def run(self) -> None:
         """Tick until the episodes are done or a signal arrived."""
         self._wait_for_driver()
         while not self._stop:
             if not self._may_tick():
                 self._pacer.restart()
-                if not self._spin(SPIN_SLICE_S, self._may_tick):
+                if not self._stand():
                     continue
             begins = self._simulation.episode_over
-            self._one_tick()
+            if begins and self.config.strict and self._empty_world():
+                self._spin(EMPTY_TICK_S)
+                continue
+            self._ticks += 1
+            if self._faults.ends(self._ticks):
+                self._let_it_end()
+                break
+            self._one_tick(begins)
             if self._tick.result is not None:
                 self._episodes_done += 1
                 print(self._tick.result.line(self._episodes_done), flush=True)
                 if self._episodes_done == self.config.episodes:
                     break
-            if self.config.synchronous_mode_wait_for_vehicle_control_command:
+            if self._waits:
                 self._wait_for_command(begins)
             self._spin(self._pacer.next_deadline() - time.monotonic())
         if self._pacer.late:
@@ -153,56 +156,105 @@ class Bridge(Node):
         running = self._run_state.may_tick()
         return running and (self.config.auto_reset or not self._simulation.episode_over or self._reset_requested)
 
-    def _one_tick(self) -> None:
+    def _stand(self) -> bool:
+        """Let a moment pass in which the car may not tick; returns whether it may now."""
+        emptied = self.config.strict and self._simulation.episode_over and self._run_state.may_tick()
+        if emptied:
+            self._empty_world()
+        return self._spin(EMPTY_TICK_S if emptied else SLICE_S, self._may_tick)
+
+    def _empty_world(self) -> bool:
+        """A tick without a car, if there were too few since the last one went; returns whether it was made.
+
+        As with another server: time begins anew, and the next car has another id."""
+        if self._topics.car:
+            self._destroy_car()
+            self._simulation.restart_clock()
+            self._simulation.new_car()
+        if self._simulation.frame >= EMPTY_TICKS and self._may_tick():
+            return False
+        self._empty_tick()
+        return True
+
+    def _empty_tick(self) -> None:
+        """A tick of a world without a car."""
+        self._run_state.ticked()
+        self._simulation.pass_time()
+        self._topics.publish_tick(self._run_state.running)
+
+    def _one_tick(self, begins: bool) -> None:
         self._run_state.ticked()
         self._reset_requested = False
-        begins = self._simulation.episode_over
+        answers, strict = self._desk.answers, self.config.strict
+        # As in the bridge: what is expected is noted before the tick, and a car that comes with it not yet known.
+        answers.begin_tick(car=not (begins and strict))
+        if stall_s := self._faults.stall_s(self._ticks):
+            self._spin(stall_s)
+        if begins and strict:
+            self._spawn_car()
         self._tick = self._simulation.tick(self._desk.current)
         if begins:
-            self._topics.publish_waypoints(self._tick, self._simulation.world.waypoints())
-            # A driver without images brakes, and a new track takes a while: such a command would end the first wait
-            # and make every later command one tick late.
-            self._spin(DRAIN_S)
+            self._topics.car.publish_waypoints(self._tick, self._simulation.world.waypoints())
             self._desk.new_episode()
+            if not strict:
+                # A driver without images brakes, and a new track takes a while: such a command would end the first
+                # wait and make every later command one tick late.
+                self._spin(DRAIN_S)
+                self._desk.new_episode()
+                answers.waited()
             self._pacer.restart()  # the time spent making the track must not shorten the first interval
+        if strict:
+            self._spin(0.0)  # commands that came during the tick; the bridge has further threads for them
         latency_ms = self._desk.begin_tick(self._tick.stamp_ns)
-        self._topics.publish_tick(self._tick, self._run_state.running, latency_ms)
+        self._topics.publish_tick(self._run_state.running, self._tick, latency_ms)
         self._desk.drive_by(self._tick.expert)
 
-    def _wait_for_command(self, episode_begins: bool) -> None:
+    def _wait_for_command(self, begins: bool) -> None:
         """Wait for a command. A driver's brake for lack of images may arrive between the drain and an episode's first
         image: as an answer to it, it would make every later command one tick late, so a real one is given time."""
-        wait_s = self.config.command_wait
-        if episode_begins and self._spin(FIRST_ANSWER_SHARE * wait_s, self._desk.is_answered):
-            self._desk.take_arrival()
-        else:
-            self._spin(wait_s, self._desk.take_arrival)
+        answers, wait_s = self._desk.answers, self.config.command_wait
+        if self.config.strict:
+            if not answers.missing:
+                return
+            if not answers.came and not self._spin(wait_s, lambda: answers.came):
+                self._warn(f"Timeout ({wait_s}s) while waiting for vehicle control commands")
+        elif not begins or not self._spin(FIRST_ANSWER_SHARE * wait_s, self._desk.is_answered):
+            self._spin(wait_s, lambda: answers.came)
+        answers.waited()
 
-    def _spin(self, duration_s: float, until: Callable[[], bool] = lambda: False) -> bool:
-        """Serve callbacks for ``duration_s``, then those still queued; returns True as soon as ``until`` does."""
-        deadline = time.monotonic() + duration_s
+    def _let_it_end(self) -> None:
+        """No tick of the car comes any more, until a signal arrives: the process lives on, as the bridge's does."""
+        self.get_logger().error(f"before tick {self._ticks} of the car: {self._faults.text}")
+        destroyed = self._faults.destroys
+        if destroyed:
+            self._destroy_car()
         while not self._stop:
-            left, served = deadline - time.monotonic(), self._served
-            self._executor.spin_once(timeout_sec=min(max(left, 0.0), SPIN_SLICE_S))
-            if until():
-                return True
-            if left <= 0.0 and (self._served == served or left < -DRAIN_S):
-                return False
-        return False
+            if destroyed and self._run_state.may_tick():
+                self._empty_tick()
+            self._spin(self.config.fixed_delta_seconds)
 
     def _wait_for_driver(self) -> None:
         """Wait until a node sees a camera and sends commands, or a planner elsewhere in the graph reports that it is
         ready; meanwhile log the reason for waiting."""
-        limit_s = self.config.wait_for_driver
+        limit_s, base, strict = self.config.wait_for_driver, f"/carla/{self.config.role_name}", self.config.strict
         if not limit_s:
             return
+        cameras = [f"{base}/{sensor.id}/image" for sensor in self._sensors if sensor.type in CAMERAS]
         driver = DriverWait(
             self,
             self.config.role_name,
-            self._topics.image_topics,
-            lambda: None if self._desk.autopilot else self._command_topics[self._desk.active_channel],
+            cameras,
+            lambda: None if self._desk.autopilot else f"{base}/{self._desk.active_channel.value}",
         )
-        found = self._spin(limit_s, driver.over)
+
+        asked = count()
+
+        def over() -> bool:
+            if strict and self._run_state.may_tick():  # CARLA's world does not wait
+                self._empty_tick()
+            return next(asked) % (ASK_TICKS if strict else 1) == 0 and driver.over()
+
+        found = self._spin(limit_s, over, EMPTY_TICK_S if strict else SLICE_S)
         driver.close()
         if found:
             self._spin(SETTLE_S)
@@ -211,8 +263,9 @@ class Bridge(Node):
 
     def close(self) -> None:
         """Deliver the sent messages and destroy the node."""
-        self._topics.flush(FLUSH_S)
-        self._executor.shutdown()
+        if self._topics.car:
+            self._topics.car.flush(FLUSH_S)
+        self._callbacks.close()
         self.destroy_node()
 
 

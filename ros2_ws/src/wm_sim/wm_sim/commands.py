@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from wm_sim.answers import Answers
+
 REMEMBERED_STAMPS = 64  # ticks, whose stamps are recognised in commands
 
 
@@ -58,9 +60,10 @@ class CommandDesk:
         """``autopilot``: whether the expert drives initially; ``clock``: monotonic wall time [s]."""
         self.autopilot = autopilot
         self.override = False
+        self.answers = Answers()
+        self.unexpected = 0  # commands that no tick was waiting for
         self._clock = clock
         self._current = Command()
-        self._arrived = False
         self._answered = False
         self._stamps: deque[int] = deque(maxlen=REMEMBERED_STAMPS)
         self._ready_at = math.nan
@@ -81,7 +84,7 @@ class CommandDesk:
             return None
         if math.isnan(self._latency_s) and stamp_ns not in list(self._stamps)[:-1]:
             self._latency_s = self._clock() - self._ready_at
-        self._arrived = True
+        self.unexpected += not self.answers.command()
         self._answered |= bool(self._stamps) and stamp_ns == self._stamps[-1]
         self._current = command
         if not command.in_range:
@@ -102,11 +105,6 @@ class CommandDesk:
         self._latency_s = math.nan
         return ended
 
-    def take_arrival(self) -> bool:
-        """Whether a command arrived since the last call that returned True (each one ends one wait)."""
-        arrived, self._arrived = self._arrived, False
-        return arrived
-
     def is_answered(self) -> bool:
         """Whether a command with this tick's stamp arrived."""
         return self._answered
@@ -122,6 +120,5 @@ class CommandDesk:
             self._current = expert
 
     def new_episode(self) -> None:
-        """The car is at the start with its pedals released; earlier commands answer none of its ticks."""
+        """The car is at the start with its pedals released."""
         self._current = Command()
-        self._arrived = False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from wm_bundle.lock_step import BRIDGE_WAIT_S
 from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter
 
+from wm_sim.faults import Faults
 from wm_sim.ticks import frames_per_tick
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS, worlds_described
 
@@ -46,6 +47,13 @@ class BridgeConfig(VehicleParameters):
         3600.0,
     )
 
+    strict: bool = parameter(
+        False, "whether the car comes and is waited for as with CARLA's bridge, which is harder; see docs/simulator.md"
+    )
+    faults: str = parameter(
+        "", "faults at given ticks of the car, such as 'stall:2.0@100 reload@300' or 'destroy@200'; empty: none"
+    )
+
     def check(self) -> None:
         """See NodeParameters."""
         super().check()
@@ -53,6 +61,12 @@ class BridgeConfig(VehicleParameters):
             frames_per_tick(self.fixed_delta_seconds)
         except ValueError as error:
             raise self.refusal(f"parameter {error}") from None
+        try:
+            Faults(self.faults)
+        except ValueError as error:
+            raise self.refusal(f"parameter faults: {error}") from None
+        if self.strict and self.command_wait != BRIDGE_WAIT_S:
+            raise self.refusal(f"parameter strict needs command_wait {BRIDGE_WAIT_S:g}, as in the bridge")
         if not self.synchronous_mode and self.synchronous_mode_wait_for_vehicle_control_command:
             raise self.refusal(
                 "parameter synchronous_mode_wait_for_vehicle_control_command needs synchronous_mode to be true"

@@ -31,7 +31,6 @@ from wm_sim.solids import Box
 from wm_sim.world import CarBody, CarState, Collision, Marking
 
 NATIVE_FOV = math.pi / 2  # [rad] nominal: a native view has no mount, and CarRacing's is not a pinhole camera's
-EGO_ID = 1
 EGO_COLOUR, OTHERS_COLOUR = ColorRGBA(g=255.0, a=0.3), ColorRGBA(r=255.0, g=255.0, a=0.3)
 GRAVITY = 9.81  # [m/s^2]
 WAYPOINT_SPACING_M = 1.0
@@ -121,9 +120,10 @@ def path_msg(header: Header, line: np.ndarray) -> Path:
     return Path(header=header, poses=poses)
 
 
-def markers_msg(header: Header, state: CarState, car: CarBody, others: Sequence[Box]) -> MarkerArray:
+def markers_msg(header: Header, tick: Tick, car: CarBody, others: Sequence[Box]) -> MarkerArray:
     """The cars as boxes, this one first, in the bridge's colours for them; ids are actor ids."""
-    own = Box(EGO_ID, state.x, state.y, state.yaw, car.size_m, (0, 0, 0))
+    state = tick.state
+    own = Box(tick.car_id, state.x, state.y, state.yaw, car.size_m, (0, 0, 0))
     return MarkerArray(
         markers=[_marker(header, own, EGO_COLOUR), *(_marker(header, other, OTHERS_COLOUR) for other in others)]
     )
@@ -202,7 +202,7 @@ def image_msg(header: Header, rgb: np.ndarray, width: int, height: int) -> Image
     )
 
 
-def vehicle_info_msg(role_name: str, car: CarBody) -> CarlaEgoVehicleInfo:
+def vehicle_info_msg(car_id: int, role_name: str, car: CarBody) -> CarlaEgoVehicleInfo:
     """What is fixed about the car; fields that do not apply to the built-in cars stay zero."""
     wheels = [
         CarlaEgoVehicleInfoWheel(
@@ -214,7 +214,7 @@ def vehicle_info_msg(role_name: str, car: CarBody) -> CarlaEgoVehicleInfo:
         for x, y in car.wheel_positions_m
     ]
     return CarlaEgoVehicleInfo(
-        id=EGO_ID, type=car.type, rolename=role_name, wheels=wheels, use_gear_autobox=True, mass=car.mass_kg
+        id=car_id, type=car.type, rolename=role_name, wheels=wheels, use_gear_autobox=True, mass=car.mass_kg
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent
 from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Imu
@@ -30,24 +29,26 @@ TICK_SLACK_NS = 1_000_000  # so that rounding does not miss a sensor_tick of thr
 
 @dataclass(frozen=True)
 class Links:
-    """What sensors use from the node."""
+    """What sensors use."""
 
-    node: Node
+    create_publisher: Callable[[type, str, QoSProfile], Publisher]
     role_name: str
     world: World
-    send_transform: Callable[[TransformStamped], None]
+    new_transforms: Callable[[], Callable[[TransformStamped], None]]  # a sender on /tf of one's own, as in the bridge
 
 
 class Sensor:
     """One sensor; ``update`` sends its messages of a tick."""
 
-    def __init__(self, links: Links, spec: SensorSpec):
+    def __init__(self, links: Links, spec: SensorSpec, on_tf: bool = False):
+        """``on_tf``: it sends transforms."""
         self._links = links
         self._spec = spec
         self.frame = f"{links.role_name}/{spec.id}" if spec.on_car else spec.id
         self.topic = f"/carla/{self.frame}"
         self._rotation = quaternion(spec.mount.rotation())
         self._due_ns = 0
+        self._send_transform = links.new_transforms() if on_tf else None
 
     def update(self, tick: Tick) -> None:
         """Send this tick's messages if ``sensor_tick`` has passed since the last ones."""
@@ -59,11 +60,11 @@ class Sensor:
         raise NotImplementedError
 
     def _publisher(self, kind: type, suffix: str = "", qos: QoSProfile = RELIABLE) -> Publisher:
-        return self._links.node.create_publisher(kind, self.topic + suffix, qos)
+        return self._links.create_publisher(kind, self.topic + suffix, qos)
 
     def _send_own_transform(self, tick: Tick) -> None:
         """CARLA's own sensors send their transform before their data."""
-        self._links.send_transform(
+        self._send_transform(
             messages.sensor_transform(header(tick, self._links.role_name), self.frame, self._spec.mount, self._rotation)
         )
 
@@ -73,7 +74,7 @@ class PlainSensor(Sensor):
     ``of_carla``, its transform comes before them."""
 
     def __init__(self, links: Links, spec: SensorSpec, kind: type, build: Callable, of_carla: bool):
-        super().__init__(links, spec)
+        super().__init__(links, spec, on_tf=of_carla)
         self._messages = self._publisher(kind)
         self._build = build
         self._of_carla = of_carla
@@ -104,8 +105,11 @@ def _lane_invasions(_: Links, tick: Tick, own: Header) -> list[CarlaLaneInvasion
 
 
 class TransformSensor(Sensor):
+    def __init__(self, links: Links, spec: SensorSpec):
+        super().__init__(links, spec, on_tf=True)
+
     def _send(self, tick: Tick) -> None:
-        self._links.send_transform(messages.car_transform(header(tick, MAP), tick.state, self._links.role_name))
+        self._send_transform(messages.car_transform(header(tick, MAP), tick.state, self._links.role_name))
 
 
 class MarkerSensor(Sensor):
@@ -114,16 +118,20 @@ class MarkerSensor(Sensor):
         self._markers = self._publisher(MarkerArray)
         self._publisher(MarkerArray, "/static", LATCHED).publish(MarkerArray())  # no world has such objects
 
+    def send_none(self) -> None:
+        """A tick without any car."""
+        self._markers.publish(MarkerArray())
+
     def _send(self, tick: Tick) -> None:
         world = self._links.world
-        self._markers.publish(messages.markers_msg(header(tick, MAP), tick.state, world.car, world.boxes()))
+        self._markers.publish(messages.markers_msg(header(tick, MAP), tick, world.car, world.boxes()))
 
 
 class Camera(Sensor):
     """camera_info, then the picture, drawn only if it has subscribers."""
 
-    def __init__(self, links: Links, spec: SensorSpec):
-        super().__init__(links, spec)
+    def __init__(self, links: Links, spec: SensorSpec, on_tf: bool = False):
+        super().__init__(links, spec, on_tf)
         self._info = self._publisher(CameraInfo, "/camera_info")
         self.image = self._publisher(Image, "/image")
 
@@ -144,7 +152,7 @@ class NativeView(Camera):
 
 class PinholeCamera(Camera):
     def __init__(self, links: Links, spec: SensorSpec):
-        super().__init__(links, spec)
+        super().__init__(links, spec, on_tf=True)
         camera = Pinhole(spec.width, spec.height, spec.fov, spec.mount)
         self._rotation = quaternion(camera.optical_rotation)
         self._view = GroundView(camera)

@@ -9,7 +9,10 @@ from wm_sim.commands import Command
 from wm_sim.world import CarState, Collision, Expert, Marking, StepOutcome
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS
 
-EPISODE_GAP_NS = NS_PER_S  # simulated time between two episodes, so that stamps show the cut
+EGO_ID = 1  # actor id of the first car
+
+START_S = 34.27  # simulated time at the start: a CARLA server has run before
+EPISODE_GAP_S = 1.0  # simulated time between two episodes, so that stamps show the cut
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class EpisodeResult:
 class Tick:
     """Everything that one tick publishes, except the picture."""
 
+    car_id: int  # actor id
     frame: int  # ticks since the start
     stamp_ns: int  # simulated time
     state: CarState
@@ -48,7 +52,10 @@ class Tick:
 
 
 class Simulation:
-    """A world, its expert and the clock; ``world`` shows the last tick."""
+    """A world, its expert and the clock; ``world`` shows the last tick.
+
+    Simulated time is counted as CARLA does it: in double precision, by steps that went through single precision, so
+    that 0.08 s are 0.07999999821186066 s."""
 
     def __init__(
         self, fixed_delta_seconds: float, seed: int, world: str = DEFAULT_WORLD, traffic_cars: int = TRAFFIC_CARS
@@ -61,16 +68,38 @@ class Simulation:
         self.map_name = WORLDS[world].map_name  # of /carla/world_info
         self.world = WORLDS[world].make(fixed_delta_seconds, traffic_cars)
         self._expert: Expert | None = None
-        self._period_ns = round(fixed_delta_seconds * NS_PER_S)
+        self._delta_s = float(np.float32(fixed_delta_seconds))
         self._next_seed = seed
         self._over = True  # no episode is running: the next tick begins one
-        self._stamp_ns = 0
-        self._frame = 0
+        self.car_id = EGO_ID
+        self.restart_clock()
 
     @property
     def episode_over(self) -> bool:
         """Whether the next tick begins an episode."""
         return self._over
+
+    @property
+    def stamp_ns(self) -> int:
+        """Simulated time, as the bridge puts it into a stamp."""
+        seconds = int(self._elapsed_s)
+        return seconds * NS_PER_S + int((self._elapsed_s - seconds) * NS_PER_S)
+
+    def restart_clock(self) -> None:
+        """Time and frames begin anew, as with another CARLA server."""
+        self._elapsed_s = START_S
+        self._gap_s = 0.0  # to the next episode
+        self.frame = 0
+
+    def new_car(self) -> None:
+        """The next episode's car has another actor id."""
+        self.car_id += 1
+
+    def pass_time(self) -> None:
+        """A tick of the world without a car."""
+        self._elapsed_s += self._delta_s
+        self._gap_s = self._delta_s
+        self.frame += 1
 
     def request_reset(self, seed: int) -> int:
         """The next tick begins an episode on the track of ``seed`` (-1: the next one); returns that seed.
@@ -110,12 +139,13 @@ class Simulation:
         self._expert = self.world.expert()
         self._score, self._steps, self._off_road = 0.0, 0, 0
         self._over = False
-        self._stamp_ns += EPISODE_GAP_NS
+        self._elapsed_s += self._gap_s
+        self._gap_s = EPISODE_GAP_S
         return self._result_tick(Command(), StepOutcome(0.0, False, False, frames=0))
 
     def _drive(self, command: Command) -> Tick:
         outcome = self.world.step(*command.pedals())
-        self._stamp_ns += self._period_ns
+        self._elapsed_s += self._delta_s
         self._score += outcome.reward
         self._steps += 1
         self._over = outcome.terminated or outcome.truncated
@@ -124,14 +154,15 @@ class Simulation:
     def _result_tick(self, applied: Command, outcome: StepOutcome) -> Tick:
         state = self.world.state()
         self._off_road += state.wheels_off_road
-        self._frame += 1
+        self.frame += 1
         result = None
         if self._over:
             share = self._off_road / (4 * self._steps)
             result = EpisodeResult(self._seed, self._score, self._steps, share, outcome.ending)
         return Tick(
-            self._frame,
-            self._stamp_ns,
+            self.car_id,
+            self.frame,
+            self.stamp_ns,
             state,
             applied,
             Command(*np.float32(self._expert.act(state)).tolist()),  # as a message carries it

@@ -14,75 +14,113 @@ from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Path
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from wm_msgs.msg import StepResult
 
 from wm_sim import messages
 from wm_sim.config import BridgeConfig
-from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, header
+from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, MarkerSensor, Sensor, header
 from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import RGB_CAMERA, SensorSpec
 
 TRANSFORMS_DEPTH = 100  # as in tf2_ros
+FIRST_SENSORS = (0, 1)  # how many of them send in a strict car's first ticks: CARLA's spawner adds them one by one
 
 
 class BridgeTopics:
-    """The publishers of a CARLA bridge with one car and its ``sensors``, in sending order.
+    """The publishers of a CARLA bridge: those of the world, and those of its ``car`` while there is one.
 
     Raises RuntimeError where there are transforms to send and tf2_msgs is not available.
     """
 
     def __init__(self, node: Node, config: BridgeConfig, simulation: Simulation, sensors: list[SensorSpec]):
-        self._config = config
-        self._role = config.role_name
-        base = f"/carla/{self._role}"
-        self._carla_status = node.create_publisher(CarlaStatus, "/carla/status", RELIABLE)
+        self._node, self._config, self._simulation = node, config, simulation
+        self._status = node.create_publisher(CarlaStatus, "/carla/status", RELIABLE)
         self._clock = node.create_publisher(Clock, "/clock", RELIABLE)
-        self._world_info = node.create_publisher(CarlaWorldInfo, "/carla/world_info", LATCHED)
-        self._vehicle_info = node.create_publisher(CarlaEgoVehicleInfo, f"{base}/vehicle_info", LATCHED)
-        self._waypoints = node.create_publisher(Path, f"{base}/waypoints", LATCHED)
-        self._vehicle_status = node.create_publisher(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
-        self._expert_control = node.create_publisher(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
-        self._step_result = node.create_publisher(StepResult, f"{base}/step_result", RELIABLE)
+        world_info = node.create_publisher(CarlaWorldInfo, "/carla/world_info", LATCHED)
         # A native view is not mounted on the car: with it alone there is no transform to send.
-        seen_from_the_car = config.objects_definition_file or any(spec.type == RGB_CAMERA for spec in sensors)
-        send_transform = _transform_sender(node) if seen_from_the_car else lambda transform: None
-        links = Links(node, self._role, simulation.world, send_transform)
-        self._sensors = [SENSORS[spec.type](links, spec) for spec in sensors if spec.type in SENSORS]
-        self._images = [sensor.image for sensor in self._sensors if isinstance(sensor, Camera)]
-        self.image_topics = [publisher.topic_name for publisher in self._images]
-        self._world_info.publish(CarlaWorldInfo(map_name=simulation.map_name))
-        self._vehicle_info.publish(messages.vehicle_info_msg(self._role, simulation.world.car))
+        self._on_tf = bool(config.objects_definition_file) or any(spec.type == RGB_CAMERA for spec in sensors)
+        links = self._links(node.create_publisher)
+        self._of_the_world = [MarkerSensor(links, spec) for spec in sensors if not spec.on_car]
+        self._of_the_car = [spec for spec in sensors if spec.on_car and spec.type in SENSORS]
+        self.car: CarTopics | None = None
+        world_info.publish(CarlaWorldInfo(map_name=simulation.map_name))
 
-    def publish_run_state(self, frame: int, running: bool) -> None:
+    def _links(self, create_publisher: Callable[[type, str, QoSProfile], Publisher]) -> Links:
+        return Links(
+            create_publisher,
+            self._config.role_name,
+            self._simulation.world,
+            lambda: _transform_sender(create_publisher) if self._on_tf else lambda transform: None,
+        )
+
+    def spawn_car(self, car_id: int) -> None:
+        """From now on there is a car; its topics appear."""
+        publishers = Publishers(self._node)
+        self.car = CarTopics(publishers, self._links(publishers.create), self._of_the_car, self._config.strict, car_id)
+
+    def destroy_car(self) -> None:
+        """From now on there is none; its topics vanish."""
+        if self.car:
+            self.car.close()
+        self.car = None
+
+    def publish_run_state(self, running: bool) -> None:
         """/carla/status; ``running`` is False while paused."""
         synchronous = self._config.synchronous_mode
-        self._carla_status.publish(
+        self._status.publish(
             CarlaStatus(
-                frame=frame,
+                frame=self._simulation.frame,
                 fixed_delta_seconds=self._config.fixed_delta_seconds,
                 synchronous_mode=synchronous,
                 synchronous_mode_running=synchronous and running,
             )
         )
 
+    def publish_tick(self, running: bool, tick: Tick | None = None, latency_ms: float = 0.0) -> None:
+        """All messages of one tick, in the bridge's order; without a ``tick`` of a car, those of the world alone."""
+        self.publish_run_state(running)
+        self._clock.publish(Clock(clock=messages.time_from_ns(self._simulation.stamp_ns)))
+        for sensor in self._of_the_world:
+            sensor.update(tick) if tick else sensor.send_none()
+        if tick:
+            self.car.publish(tick, latency_ms)
+
+
+class CarTopics:
+    """The publishers of one car with sensors, in sending order; additional ones come before the first camera."""
+
+    def __init__(self, publishers: "Publishers", links: Links, specs: list[SensorSpec], strict: bool, car_id: int):
+        """``strict``: the first ticks lack sensors, as with CARLA; ``car_id``: its actor id."""
+        base, create = f"/carla/{links.role_name}", publishers.create
+        self._publishers, self._role = publishers, links.role_name
+        info = create(CarlaEgoVehicleInfo, f"{base}/vehicle_info", LATCHED)
+        self._waypoints = create(Path, f"{base}/waypoints", LATCHED)
+        self._status = create(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
+        self._expert_control = create(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
+        self._step_result = create(StepResult, f"{base}/step_result", RELIABLE)
+        self._sensors: list[Sensor] = [SENSORS[spec.type](links, spec) for spec in specs]
+        self._cameras = [sensor for sensor in self._sensors if isinstance(sensor, Camera)]
+        self._first_ticks = list(FIRST_SENSORS) if strict else []
+        info.publish(messages.vehicle_info_msg(car_id, links.role_name, links.world.car))
+
     def publish_waypoints(self, tick: Tick, line: np.ndarray) -> None:
         """The line (K, 2) [m] to follow in the new episode."""
         self._waypoints.publish(messages.path_msg(header(tick, MAP), line))
 
-    def publish_tick(self, tick: Tick, running: bool, latency_ms: float) -> None:
-        """All messages of one tick, in the bridge's order; additional ones come before the first camera."""
-        in_map = header(tick, MAP)
-        self.publish_run_state(tick.frame, running)
-        self._clock.publish(Clock(clock=in_map.stamp))
-        self._vehicle_status.publish(messages.status_msg(in_map, tick))
-        first_camera = next((k for k, sensor in enumerate(self._sensors) if isinstance(sensor, Camera)), None)
-        for k, sensor in enumerate(self._sensors):
-            if k == first_camera:
+    def publish(self, tick: Tick, latency_ms: float) -> None:
+        """The car's messages of a tick."""
+        self._status.publish(messages.status_msg(header(tick, MAP), tick))
+        present = self._sensors[: self._first_ticks.pop(0)] if self._first_ticks else self._sensors
+        first_camera = self._cameras[0] if self._cameras else None
+        if first_camera not in present:
+            self._publish_own(tick, latency_ms)
+        for sensor in present:
+            if sensor is first_camera:
                 self._publish_own(tick, latency_ms)
             sensor.update(tick)
-        if first_camera is None:
-            self._publish_own(tick, latency_ms)
 
     def _publish_own(self, tick: Tick, latency_ms: float) -> None:
         of_car = header(tick, self._role)
@@ -91,12 +129,32 @@ class BridgeTopics:
 
     def flush(self, timeout_s: float) -> None:
         """Wait until every subscriber has the last tick, or for ``timeout_s`` on each topic."""
-        for publisher in (self._step_result, *self._images):
+        for publisher in (self._step_result, *(camera.image for camera in self._cameras)):
             publisher.wait_for_all_acked(Duration(seconds=timeout_s))
 
+    def close(self) -> None:
+        """The topics vanish."""
+        self._publishers.close()
 
-def _transform_sender(node: Node) -> Callable[[TransformStamped], None]:
-    """A function that sends one transform on /tf."""
+
+class Publishers:
+    """Publishers that go together."""
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._created: list[Publisher] = []
+
+    def create(self, kind: type, topic: str, qos: QoSProfile | int) -> Publisher:
+        self._created.append(self._node.create_publisher(kind, topic, qos))
+        return self._created[-1]
+
+    def close(self) -> None:
+        for publisher in self._created:
+            self._node.destroy_publisher(publisher)
+
+
+def _transform_sender(create_publisher: Callable) -> Callable[[TransformStamped], None]:
+    """A function that sends one transform on /tf; each sensor of the bridge has a publisher of its own."""
     try:
         from tf2_msgs.msg import TFMessage  # only here: not needed for a native view alone
     except ImportError as error:
@@ -104,5 +162,5 @@ def _transform_sender(node: Node) -> Callable[[TransformStamped], None]:
             "cameras on the car need the package tf2_msgs, which is not available: run 'make setup', "
             f"then source env.sh again ({error})"
         ) from None
-    publisher = node.create_publisher(TFMessage, "/tf", TRANSFORMS_DEPTH)
+    publisher = create_publisher(TFMessage, "/tf", TRANSFORMS_DEPTH)
     return lambda transform: publisher.publish(TFMessage(transforms=[transform]))

@@ -1,0 +1,201 @@
+"""wm_sim with `strict` and with faults: what the real bridge does at a start, in lock-step and when a thing breaks."""
+
+import shutil
+import signal
+import time
+from collections import Counter
+
+import graph
+import pytest
+import rclpy
+from bridge_probe import EGO, bridge_and_probe, stamp_ns
+from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from rclpy.executors import SingleThreadedExecutor
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+from tiny_bundle import make_tiny_bundle
+
+WAITING = {"synchronous_mode_wait_for_vehicle_control_command": True, "real_time_factor": 0}
+STRICT = {**WAITING, "strict": True}
+EMPTY_TICKS = 1000  # before the car
+
+
+def heard(probe) -> list[tuple[float, int]]:
+    """(wall time, stamp) of every /clock from now on."""
+    times = []
+    probe.node.create_subscription(Clock, "/clock", lambda msg: times.append((time.monotonic(), stamp_ns(msg))), 100)
+    return times
+
+
+def frame_of(stamp: int) -> int:
+    """Of a first episode's tick, by its stamp."""
+    return round((stamp * 1e-9 - 34.27) / 0.08)
+
+
+def statuses(probe) -> list[int]:
+    return [stamp_ns(msg) for msg in probe.of("vehicle_status")]
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """The strict simulator without a driver, at its third picture."""
+    with bridge_and_probe(**STRICT, seed=3) as (process, probe):
+        probe.process, probe.clocks = process, heard(probe)
+        probe.wait_for(lambda: len(probe.images()) >= 3, 60.0)
+        yield probe
+
+
+def test_the_world_ticks_long_before_the_car_and_its_first_tick_is_not_waited_for(strict):
+    frames = [frame_of(stamp) for _, stamp in strict.clocks]
+    assert frames[0] < EMPTY_TICKS - 200 and statuses(strict)[0] > strict.clocks[0][1]
+    assert all(frame > EMPTY_TICKS for frame in map(frame_of, statuses(strict)))
+    waits = {
+        frame: later - earlier
+        for frame, (earlier, _), (later, _) in zip(frames, strict.clocks, strict.clocks[1:], strict=False)
+    }
+    first = EMPTY_TICKS + 1
+    assert waits[first] < 0.9 and waits[first + 1] > 0.95 and waits[first + 2] > 0.95
+
+
+def test_sensors_come_after_the_car_and_pictures_last(strict):
+    first = EMPTY_TICKS + 1
+    for topic, begin in (("odometry", first + 1), ("rgb_front/image", first + 2), ("rgb_front/camera_info", first + 2)):
+        assert frame_of(stamp_ns(strict.of(topic)[0])) == begin, topic
+
+
+def test_one_command_too_many_puts_the_driver_a_tick_ahead_until_it_leaves_one_out(strict):
+    sent: dict[int, float] = {}  # steer by the stamp of the picture it answers
+    extra, left_out = [], []
+
+    def answer(msg):
+        if left_out and left_out[-1] == "now":
+            left_out[-1] = stamp_ns(msg)
+            return
+        sent[stamp_ns(msg)] = 0.001 * len(sent)
+        for _ in range(2 if extra == ["now"] else 1):
+            strict.send(header=msg.header, steer=sent[stamp_ns(msg)])
+        if extra == ["now"]:
+            extra[:] = [stamp_ns(msg)]
+
+    def lag() -> int:
+        """How many ticks after their picture the last commands acted, most of them; 1 is in step."""
+        stamps = statuses(strict)
+        acted = {}
+        for stamp, msg in zip(stamps, strict.of("vehicle_status"), strict=True):
+            acted.setdefault(round(msg.control.steer, 4), stamp)
+        last = [stamp for stamp in sent if round(sent[stamp], 4) in acted][-9:-2]
+        found = Counter(stamps.index(acted[round(sent[stamp], 4)]) - stamps.index(stamp) for stamp in last)
+        return found.most_common()[0][0]
+
+    strict.answer = answer
+    strict.wait_for(lambda: len(sent) >= 25)
+    assert lag() == 1
+    extra.append("now")
+    strict.wait_for(lambda: len(sent) >= 50)
+    assert lag() > 1
+    assert "Unexpected vehicle control command received" in strict.process.output()
+    while lag() > 1:
+        left_out.append("now")
+        assert len(left_out) <= 3
+        before = len(sent)
+        strict.wait_for(lambda before=before: len(sent) >= before + 14)
+
+
+def test_another_episode_is_another_server(strict):
+    strict.answer = lambda msg: strict.send(header=msg.header)
+    before = strict.clocks[-1][1]
+    assert strict.reset(-1).success
+    strict.wait_for(lambda: strict.clocks[-1][1] < before)
+    seen = len(strict.images())
+    strict.wait_for(lambda: len(strict.images()) > seen + 5, 60.0)
+    assert EMPTY_TICKS < frame_of(stamp_ns(strict.images()[-1])) < EMPTY_TICKS + 30
+    ids = [msg.id for msg in strict.of("vehicle_info")]
+    assert len(ids) == len(set(ids)) == 2
+
+
+def drive(faults: str, **parameters):
+    """The simulator with these faults, and a driver that answers every picture."""
+    return bridge_and_probe(**WAITING, wait_for_driver=30, faults=faults, **parameters)
+
+
+def test_a_stall_is_as_long_as_ordered_and_the_drive_goes_on():
+    with drive("stall:1.5@20") as (_, probe):
+        clocks = heard(probe)
+        probe.answer = lambda msg: probe.send(header=msg.header)
+        probe.wait_for(lambda: len(probe.images()) > 30)
+        gaps = [later[0] - earlier[0] for earlier, later in zip(clocks, clocks[1:], strict=False)]
+        assert 1.4 < max(gaps) < 2.5 and gaps.index(max(gaps)) == 18  # from the 19th tick to the 20th
+
+
+def test_after_a_reload_no_tick_comes_and_the_process_stays():
+    with drive("reload@10") as (process, probe):
+        probe.answer = lambda msg: probe.send(header=msg.header)
+        probe.wait_for(lambda: "reload@10" in process.output())
+        probe.spin(2.0)
+        assert len(probe.of("/clock")) == len(probe.images()) == 9
+        assert process.process.poll() is None and probe.node.count_publishers(EGO + "vehicle_status") == 1
+        process.process.send_signal(signal.SIGINT)
+        assert process.wait(10.0) == 0
+
+
+def test_when_the_car_is_destroyed_its_topics_vanish_and_the_world_ticks_on():
+    with drive("destroy@10") as (process, probe):
+        probe.answer = lambda msg: probe.send(header=msg.header)
+        probe.wait_for(lambda: len(probe.of("/clock")) > 20)
+        assert len(probe.images()) == 9
+        probe.wait_for(lambda: not probe.node.count_publishers(EGO + "rgb_front/image"))
+        assert not probe.node.count_publishers(EGO + "vehicle_status")
+        process.process.send_signal(signal.SIGINT)
+        assert process.wait(10.0) == 0
+
+
+class Witness:
+    """Hears the pictures, the commands and what acted, as they come."""
+
+    def __init__(self, context):
+        self.node = rclpy.create_node("witness", context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.pictures: list[int] = []
+        self.commands: list[tuple[int, int, tuple]] = []  # pictures before it, the stamp that it answers, what it says
+        self.acted: list[tuple[int, tuple]] = []
+        self._listen(Image, "rgb_front/image", lambda msg: self.pictures.append(stamp_ns(msg)))
+        self._listen(CarlaEgoVehicleControl, "vehicle_control_cmd", self._on_command)
+        self._listen(
+            CarlaEgoVehicleStatus, "vehicle_status", lambda msg: self.acted.append((stamp_ns(msg), wish(msg.control)))
+        )
+
+    def _listen(self, kind, topic, callback):
+        self.node.create_subscription(kind, EGO + topic, callback, 100)
+
+    def _on_command(self, msg):
+        self.commands.append((len(self.pictures), stamp_ns(msg), wish(msg)))
+
+    def watch(self, process, seconds: float):
+        deadline = time.monotonic() + seconds
+        while process.process.poll() is None and time.monotonic() < deadline:
+            self.executor.spin_once(timeout_sec=0.1)
+
+
+def wish(control) -> tuple[float, float, float]:
+    return control.steer, control.throttle, control.brake
+
+
+def test_the_planner_and_its_watchdog_answer_every_picture_once_for_a_whole_episode(tmp_path):
+    bundle, domain_id = make_tiny_bundle(tmp_path / "tiny"), graph.fresh_domain_id()
+    arguments = [f"bundle:={bundle}", "episodes:=1", "seed:=7", "real_time_factor:=0", "strict:=true"]
+    command = [shutil.which("ros2"), "launch", "wm_planner", "carla_sim.launch.py", *arguments]
+    with graph.rclpy_context(domain_id) as context, graph.GraphProcess(command, domain_id=domain_id) as process:
+        witness = Witness(context)
+        witness.watch(process, 120.0)
+        assert process.wait(10) == 0, process.output()
+        witness.executor.shutdown()
+        witness.node.destroy_node()
+    count = len(witness.pictures)
+    assert count > 50
+    # Before the first picture there was no topic of the car, and with the last one the episode ended.
+    answers = [(stamp, wanted) for pictures, stamp, wanted in witness.commands if 0 < pictures < count]
+    assert [stamp for stamp, _ in answers] == witness.pictures[:-1]
+    stamps, acted = [stamp for stamp, _ in witness.acted], dict(witness.acted)
+    for stamp, wanted in answers:
+        assert acted[stamps[stamps.index(stamp) + 1]] == wanted, "in step"
