@@ -28,7 +28,7 @@ def heard(probe) -> list[tuple[float, int]]:
 
 
 def frame_of(stamp: int) -> int:
-    """Of a first episode's tick, by its stamp."""
+    """A tick's number, by its stamp; 0 begins the world."""
     return round((stamp * 1e-9 - 34.27) / 0.08)
 
 
@@ -38,8 +38,8 @@ def statuses(probe) -> list[int]:
 
 @pytest.fixture(scope="module")
 def strict():
-    """The strict simulator without a driver, at its third picture."""
-    with bridge_and_probe(**STRICT, seed=3) as (process, probe):
+    """The strict simulator and a driver that says nothing, at its third picture."""
+    with bridge_and_probe(**STRICT, seed=3, wait_for_driver=30) as (process, probe):
         probe.process, probe.clocks = process, heard(probe)
         probe.wait_for(lambda: len(probe.images()) >= 3, 60.0)
         yield probe
@@ -47,62 +47,59 @@ def strict():
 
 def test_the_world_ticks_long_before_the_car_and_its_first_tick_is_not_waited_for(strict):
     frames = [frame_of(stamp) for _, stamp in strict.clocks]
-    assert frames[0] < EMPTY_TICKS - 200 and statuses(strict)[0] > strict.clocks[0][1]
-    assert all(frame > EMPTY_TICKS for frame in map(frame_of, statuses(strict)))
+    first = frame_of(stamp_ns(strict.images()[0])) - 2
+    assert first > EMPTY_TICKS and frames[0] < first - 10
     waits = {
         frame: later - earlier
         for frame, (earlier, _), (later, _) in zip(frames, strict.clocks, strict.clocks[1:], strict=False)
     }
-    first = EMPTY_TICKS + 1
     assert waits[first] < 0.9 and waits[first + 1] > 0.95 and waits[first + 2] > 0.95
 
 
 def test_sensors_come_after_the_car_and_pictures_last(strict):
-    first = EMPTY_TICKS + 1
-    for topic, begin in (("odometry", first + 1), ("rgb_front/image", first + 2), ("rgb_front/camera_info", first + 2)):
-        assert frame_of(stamp_ns(strict.of(topic)[0])) == begin, topic
+    first = frame_of(stamp_ns(strict.images()[0])) - 2
+    # What a topic sends just after it appears, nobody hears yet.
+    for topic, ticks in (("vehicle_status", (0, 1, 2)), ("odometry", (1, 2)), ("rgb_front/camera_info", (2,))):
+        assert frame_of(stamp_ns(strict.of(topic)[0])) - first in ticks, topic
 
 
-def test_one_command_too_many_puts_the_driver_a_tick_ahead_until_it_leaves_one_out(strict):
+def test_one_command_too_many_puts_the_driver_a_tick_ahead_until_it_leaves_some_out(strict):
     sent: dict[int, float] = {}  # steer by the stamp of the picture it answers
-    extra, left_out = [], []
+    orders = []  # how many commands the next pictures get
 
     def answer(msg):
-        if left_out and left_out[-1] == "now":
-            left_out[-1] = stamp_ns(msg)
-            return
-        sent[stamp_ns(msg)] = 0.001 * len(sent)
-        for _ in range(2 if extra == ["now"] else 1):
+        count = orders.pop(0) if orders else 1
+        if count:
+            sent[stamp_ns(msg)] = 0.001 * len(sent)
+        for _ in range(count):
             strict.send(header=msg.header, steer=sent[stamp_ns(msg)])
-        if extra == ["now"]:
-            extra[:] = [stamp_ns(msg)]
 
-    def lag() -> int:
-        """How many ticks after their picture the last commands acted, most of them; 1 is in step."""
-        stamps = statuses(strict)
-        acted = {}
+    def lag(more: int = 14) -> int:
+        """How many ticks after its picture a command acts, as ``more`` of them show; 1 is in step."""
+        before = len(sent)
+        strict.wait_for(lambda: len(sent) >= before + more)
+        stamps, acted = statuses(strict), {}
         for stamp, msg in zip(stamps, strict.of("vehicle_status"), strict=True):
             acted.setdefault(round(msg.control.steer, 4), stamp)
-        last = [stamp for stamp in sent if round(sent[stamp], 4) in acted][-9:-2]
+        last = [stamp for stamp in sent if round(sent[stamp], 4) in acted][-8:-1]
         found = Counter(stamps.index(acted[round(sent[stamp], 4)]) - stamps.index(stamp) for stamp in last)
         return found.most_common()[0][0]
 
     strict.answer = answer
-    strict.wait_for(lambda: len(sent) >= 25)
     assert lag() == 1
-    extra.append("now")
-    strict.wait_for(lambda: len(sent) >= 50)
+    orders.append(2)
     assert lag() > 1
     assert "Unexpected vehicle control command received" in strict.process.output()
+    left_out = 0
     while lag() > 1:
-        left_out.append("now")
-        assert len(left_out) <= 3
-        before = len(sent)
-        strict.wait_for(lambda before=before: len(sent) >= before + 14)
+        left_out += 1
+        assert left_out <= 3
+        orders += [0] * left_out
 
 
 def test_another_episode_is_another_server(strict):
     strict.answer = lambda msg: strict.send(header=msg.header)
+    strict.spin(0.3)
     before = strict.clocks[-1][1]
     assert strict.reset(-1).success
     strict.wait_for(lambda: strict.clocks[-1][1] < before)
@@ -195,7 +192,9 @@ def test_the_planner_and_its_watchdog_answer_every_picture_once_for_a_whole_epis
     assert count > 50
     # Before the first picture there was no topic of the car, and with the last one the episode ended.
     answers = [(stamp, wanted) for pictures, stamp, wanted in witness.commands if 0 < pictures < count]
-    assert [stamp for stamp, _ in answers] == witness.pictures[:-1]
+    first = witness.pictures.index(answers[0][0])
+    assert first <= 1, "the planner may find the camera's topic later than the witness"
+    assert [stamp for stamp, _ in answers] == witness.pictures[first:-1]
     stamps, acted = [stamp for stamp, _ in witness.acted], dict(witness.acted)
     for stamp, wanted in answers:
         assert acted[stamps[stamps.index(stamp) + 1]] == wanted, "in step"
