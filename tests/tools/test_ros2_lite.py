@@ -194,6 +194,7 @@ def test_arguments_reach_the_processes_and_output_is_prefixed(package):
             Node(package="toy", executable="talk", arguments=[LaunchConfiguration("count").perform(context)],
                  parameters=[{"seed": 1, "bundle": "007"}]),
             ExecuteProcess(cmd=["echo", "one\\ntwo"], name="echo"),
+            Node(package="toy", executable="talk", prefix="env", exec_name="chat"),
         ]),
     ]"""
     path = add_launch_file(package, body)
@@ -201,7 +202,7 @@ def test_arguments_reach_the_processes_and_output_is_prefixed(package):
     assert code == 0
     said = re.search(r"^\[talk-1\] said 5 --ros-args --params-file (\S+)$", output, re.MULTILINE)
     assert said and not Path(said.group(1)).exists()  # the file of parameters goes when the node does
-    for line in ("[talk-1] half a line", "[echo-2] one", "[echo-2] two"):
+    for line in ("[talk-1] half a line", "[echo-2] one", "[echo-2] two", "[chat-3] half a line"):
         assert line in output.splitlines()
     assert "[talk-1] said 2" in ros2(package, "launch", str(path))[1]
 

@@ -27,6 +27,7 @@ class Node(ExecuteProcess):
         parameters=(),
         arguments=(),
         prefix=None,
+        exec_name=None,
         output="log",
         on_exit=None,
         **unknown,
@@ -45,7 +46,7 @@ class Node(ExecuteProcess):
         path = executable_in(package, executable)
         super().__init__(
             cmd=[*shlex.split(prefix or ""), path, *arguments, "--ros-args", *ros_arguments],
-            name=executable,
+            name=exec_name or executable,
             output=output,
             on_exit=on_exit,
         )

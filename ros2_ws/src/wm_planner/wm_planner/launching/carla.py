@@ -105,6 +105,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
         Node(
             package=package,
             executable=executable,
+            exec_name=executable,  # what its lines begin with, also with a prefix
             name=package if package in PACKAGES else None,
             prefix=f"{shlex.quote(sys.executable)} -m {last_to_end.__name__}" if executable == "bridge" else None,
             output="screen",
