@@ -233,15 +233,16 @@ def test_without_a_simulated_clock_the_steady_one_counts_and_silence_survives_th
     assert other.brake_due() is not None
 
 
-def test_a_clock_that_jumps_back_hides_no_silence(simulated, clock):
-    """A map is reloaded, or a simulator starts again, while the planner is dead."""
+@pytest.mark.parametrize("new", [3, 1100], ids=["back", "forward"])
+def test_a_clock_that_jumps_is_no_silence_and_hides_none(simulated, clock, new):
+    """A map is reloaded, an episode begins, or a simulator starts again, while the planner is dead."""
     watchdog = CommandWatchdog(3.5 * TICK_S, simulated)
     ticks(simulated, clock, 1000, 1)
     watchdog.command(*THROTTLE)
     ticks(simulated, clock, 1001, 2)
-    ticks(simulated, clock, 3, 2)
+    ticks(simulated, clock, new, 2)
     assert watchdog.brake_due() is None
-    ticks(simulated, clock, 5, 1)
+    ticks(simulated, clock, new + 2, 1)
     assert watchdog.brake_due() is not None
 
 

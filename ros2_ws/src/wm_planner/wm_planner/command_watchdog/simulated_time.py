@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from wm_bundle.times import NS_PER_S
 
+_LONGEST_TICK_NS = NS_PER_S // 2  # longer steps are jumps: another episode, another map
+
 
 class SimulatedTime:
     """Seconds that have passed in the simulation; the steady clock until a first stamp comes.
 
-    Stands still while the simulation does, and so does its vehicle. Never goes back: where stamps do, as after a reload
-    of the map, it counts on from the new one.
+    Stands still while the simulation does, and so does its vehicle. Where stamps jump, back or forward, no vehicle has
+    driven: it counts on from the new one.
     """
 
     def __init__(self, steady: Callable[[], float] = time.monotonic):
@@ -22,8 +24,8 @@ class SimulatedTime:
         """A stamp of /clock [ns]."""
         if self._last_ns is None:
             self._now_s = self._steady()
-        else:
-            self._now_s += max(stamp_ns - self._last_ns, 0) / NS_PER_S
+        elif 0 < stamp_ns - self._last_ns <= _LONGEST_TICK_NS:
+            self._now_s += (stamp_ns - self._last_ns) / NS_PER_S
         self._last_ns = stamp_ns
 
     def __call__(self) -> float:

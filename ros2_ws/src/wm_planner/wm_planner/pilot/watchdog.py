@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-# A brake is repeated for late subscribers; rarely, because a simulator that waits for commands counts them.
+# A brake is repeated for late subscribers.
 REPEAT_S = 0.5
 
 
