@@ -12,7 +12,7 @@ PROGRAM = """
 import os, signal, sys, time
 def told(number, frame):
     print("got", number, flush=True)
-    if number != signal.{stubborn}:
+    if signal.Signals(number).name not in "{stubborn}":
         sys.exit(7)
 signal.signal(signal.SIGINT, told)
 signal.signal(signal.SIGTERM, told)
@@ -38,12 +38,23 @@ def test_a_signal_comes_a_moment_later_and_the_exit_code_is_the_program_s():
     assert process.wait(10) == 7
 
 
-def test_the_second_signal_comes_at_once_and_what_ignores_both_is_killed():
-    process, _ = begin(stubborn="SIGTERM")
-    for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-        assert process.stdout.readline() == f"got {signal.SIGTERM:d}\n"
+def test_another_signal_comes_at_once_and_what_ignores_both_is_killed():
+    process, _ = begin(stubborn="SIGINT SIGTERM")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+        assert process.stdout.readline() == f"got {number:d}\n"
     assert process.wait(10) == 128 + signal.SIGKILL
+
+
+def test_a_second_ctrl_c_does_not_interrupt_the_end_that_the_first_began():
+    process, _ = begin(stubborn="SIGINT")
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    assert process.stdout.readline() == f"got {signal.SIGINT:d}\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == f"got {signal.SIGTERM:d}\n"
+    assert process.wait(10) == 7
 
 
 def test_it_ends_with_the_process_that_passes_signals_on():
