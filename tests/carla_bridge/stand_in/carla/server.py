@@ -172,14 +172,20 @@ class Server:
         if stall_s:
             self.log(event="stall", seconds=stall_s)
             time.sleep(stall_s)
+        return self._advance(self.delta or _DEFAULT_STEP_S)
+
+    def _advance(self, delta: float) -> int:
+        """One step; returns its frame. Told outside of the lock: a listener may wait for one who spawns."""
         with self.lock:
-            self._advance(self.delta or _DEFAULT_STEP_S)
-            frame = self.frame
+            self._step(delta)
+            snapshot = self.snapshot
+        for callback in list(self.callbacks.values()):
+            callback(snapshot)
         with self.ticked:
             self.ticked.notify_all()
-        return frame
+        return snapshot.frame
 
-    def _advance(self, delta: float) -> None:
+    def _step(self, delta: float) -> None:
         delta = float(np.float32(delta))  # CARLA keeps the step in single precision and the sum in double
         self.frame += 1
         self.elapsed += delta
@@ -194,8 +200,6 @@ class Server:
         }
         self.log(event="tick", frame=self.frame, elapsed=self.elapsed, cars=cars)
         self._jobs.put((self.snapshot, {id_: body for id_, body in self.actors.items() if id_ in self.listeners}))
-        for callback in list(self.callbacks.values()):
-            callback(self.snapshot)
 
     def wait_for_tick(self, seconds: float) -> Snapshot:
         with self.ticked:
@@ -212,10 +216,7 @@ class Server:
             time.sleep(step_s)
             now = time.monotonic()
             if not self.synchronous:
-                with self.lock:
-                    self._advance(self.delta or (now - last))
-                with self.ticked:
-                    self.ticked.notify_all()
+                self._advance(self.delta or (now - last))
             last = now
 
     def stream(self) -> None:
