@@ -12,7 +12,7 @@ from wm_bundle.times import NS_PER_S
 from wm_training.collecting.planner_link import WaitFor
 from wm_training.errors import CollectError
 
-_MEASURED = 10  # intervals between pictures, for the period of a simulator whose steps vary
+_MEASURED = 25  # intervals between pictures, for the period of a simulator whose steps vary
 _ANSWER_S = 2.0  # longest wait for the simulator's parameter
 _WAITS = "synchronous_mode_wait_for_vehicle_control_command"
 
@@ -42,7 +42,10 @@ class SimulatedTime:
             return None
         if self.synchronous:
             return round(self._status.fixed_delta_seconds * NS_PER_S) or None
-        return round(np.median(np.diff(self._stamps))) if len(self._stamps) > _MEASURED else None
+        if len(self._stamps) <= _MEASURED:
+            return None
+        gaps = np.diff(self._stamps)
+        return round(gaps[gaps < 1.5 * np.median(gaps)].mean())  # they are multiples of the server's steps
 
     def note_picture(self, stamp_ns: int) -> None:
         """A picture came."""
