@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from wm_training.collecting.node import CollectNode
 
 _LOST_S = 1.0  # a paused simulator's tick that is incomplete this long after it ended will not become complete
-_PLAYS = 5  # tries to let it run again
+_PLAYS, _PLAY_S = 5, 0.3  # tries to let it run again, and how long one takes
+_HEARD_S = 0.01  # for a command to be applied before the tick that is asked for after it
 ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
 BUMPS = 30  # the same for CARLA's autopilot, and random commands: of a car that touches something again and again
 _FIRST_WORD_S, _NEXT_WORD_S = 10.0, 30.0  # first report of a long wait, and the period after that
@@ -108,9 +109,7 @@ class Collector:
             ),
         )
         # A node announces all its topics at once, but discovery delivers them one by one.
-        settle = time.monotonic() + _SETTLE_S
-        while time.monotonic() < settle:
-            self.spin(0.05)
+        self._spin_for(_SETTLE_S)
         node.time.play()  # who paced it last may have been killed
         self.wait_for(
             lambda: node.cameras.specs is not None and node.time.period_ns is not None,
@@ -224,7 +223,7 @@ class Collector:
         if self.paced or self.node.time.stands_still():
             return
         self.node.time.pause()
-        self.spin(_ORDER_S)
+        self._spin_for(_ORDER_S)
         self.node.send(Decision(BRAKE))
         self.wait_for(self.node.time.stands_still, "the simulator to pause, as /carla/control asks it to")
 
@@ -251,16 +250,21 @@ class Collector:
         self.node.send(Decision(None, autopilot=True) if autopilot else Decision(BRAKE))
         for _ in range(_PLAYS if self.paced or self.node.can_reset else 0):
             self.node.time.play()  # again, because one that comes at the very begin of a step is overwritten by it
-            until = time.monotonic() + 0.3
-            while time.monotonic() < until:
-                self.spin(0.05)
+            self._spin_for(_PLAY_S)
             if self.node.time.runs:
                 break
 
-    def _next_tick(self, what: str) -> Tick:
-        """Ask for a tick, if it is ours to ask, and wait for all its data; ``what`` names them."""
+    def _spin_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0.0:
+            self.spin(min(left, 0.05))
+
+    def _next_tick(self, what: str, commanded: bool) -> Tick:
+        """Ask for a tick, if it is ours to ask, and wait for all its data; ``what`` names them. ``commanded``: a
+        command for it was just sent; it travels apart from the request."""
         self.fresh_tick = None
         if self.paced:
+            self._spin_for(_HEARD_S if commanded else 0.0)
             self.node.time.step()
         self.wait_for(self._has_come, what)
         return self.fresh_tick
@@ -278,7 +282,7 @@ class Collector:
             what += f", and the planner's answer on {self.node.planner.topic}"
         sent = None
         while True:
-            tick = self._next_tick(what)
+            tick = self._next_tick(what, sent is not None)
             self.late += sent is not None and not same_control(tick.control, sent)
             decision = driver.drive(tick)
             sent = decision.command
