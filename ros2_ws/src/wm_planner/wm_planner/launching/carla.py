@@ -108,7 +108,6 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
             exec_name=executable,  # what its lines begin with, also with a prefix
             name=package if package in PACKAGES else None,
             prefix=f"{shlex.quote(sys.executable)} -m {last_to_end.__name__}" if executable == "bridge" else None,
-            exec_name=executable,  # in the output: it would be the prefix's
             output="screen",
             arguments=["--ros-args", "--log-level", f"{package}:={'warn' if bridge.paced else 'info'}"],
             parameters=[parameter_file(parameters)],

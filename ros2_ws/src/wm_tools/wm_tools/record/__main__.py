@@ -53,7 +53,7 @@ def _record(options: RecordOptions, stop_signals: list[int]) -> int:
             "no message came, so no file was written; `ros2 topic list` shows the topics, --role-name and --topics "
             "choose"
         )
-    print(_summary(options, totals, node.lost), flush=True)
+    print(_summary(options, totals, node.losses.total), flush=True)
     return DONE
 
 
@@ -73,7 +73,10 @@ def _summary(options: RecordOptions, totals: Totals, lost: int) -> str:
         of_topics = ", ".join(f"{count} of {topic}" for topic, count in sorted(totals.dropped.items()))
         lines.append(f"record: dropped because the disk was too slow: {of_topics}")
     if lost:
-        lines.append(f"record: {counted(lost, 'message')} lost before they reached the recorder")
+        lines.append(
+            f"record: {counted(lost, 'message')} lost before they reached the recorder: this machine is too slow for "
+            "the drive"
+        )
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from wm_bundle.processes.service_guard import guard_services
 
 from wm_tools.common.errors import RecordError
 from wm_tools.record.definitions import definition, message_class, qos_text
+from wm_tools.record.losses import Losses
 from wm_tools.record.mcap_file import McapRecording, RecordedMessage, RecordedTopic
 from wm_tools.record.record_options import RecordOptions
 from wm_tools.record.topics import is_source, is_wanted, matching_qos
@@ -28,8 +29,7 @@ class RecorderNode(Node):
         super().__init__("wm_recorder")
         self.taken = 0
         """Messages so far."""
-        self.lost = 0
-        """Messages lost before they arrived, as reported by the middleware."""
+        self.losses = Losses()
         self.over = ""
         """Why the recording ends; empty until then."""
         self._options = options
@@ -94,12 +94,14 @@ class RecorderNode(Node):
         def take(data: bytes, info: dict) -> None:
             self.taken += 1
             self._began_s = self._began_s or time.monotonic()
+            number = info.get("publication_sequence_number")
+            self.losses.take(topic, number)
             self._recording.add(
                 RecordedMessage(
                     topic,
                     info["received_timestamp"] or time.time_ns(),
                     info["source_timestamp"],
-                    (info.get("publication_sequence_number") or 0) % _SEQUENCES,
+                    (number or 0) % _SEQUENCES,
                     data,
                 )
             )
@@ -111,11 +113,10 @@ class RecorderNode(Node):
             with_times(take),
             qos,
             raw=True,
-            event_callbacks=subscription_events(message_lost=self._on_lost),
+            event_callbacks=subscription_events(
+                message_lost=lambda event: self.losses.report(topic, event.total_count_change)
+            ),
         )
-
-    def _on_lost(self, event) -> None:
-        self.lost += event.total_count_change
 
     def _tell_drops(self) -> None:
         dropped = self._recording.dropped
