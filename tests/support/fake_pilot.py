@@ -4,8 +4,9 @@ import numpy as np
 from wm_bundle.pictures.frames import Frame, RawImage
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.continuity import Sample
+from wm_planner.pilot.decision import BRAKE
 from wm_planner.pilot.modes import Mode
-from wm_planner.pilot.pilot import BRAKE, Pilot
+from wm_planner.pilot.pilot import Pilot
 from wm_planner.planning.limits import ActionLimits
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.scoring import Scorer

@@ -30,9 +30,12 @@ def town(turns: int, seed: int = 0, curvature: float = 0.3, delay: int = 0, spee
 
 
 def judged(samples, factor: float = 1.0, speed_known: bool = True, sign: int = 1) -> TurnCheck:
-    check = TurnCheck()
-    for steer, speed, yaw_rate in samples:
-        check.add(PERIOD_S, sign * steer, speed if speed_known else None, factor * yaw_rate)
+    return driven_on(TurnCheck(), samples, factor, speed_known, sign)
+
+
+def driven_on(check: TurnCheck, samples, factor=1.0, speed_known=True, sign=1, period_s=PERIOD_S) -> TurnCheck:
+    for n, (steer, speed, yaw_rate) in enumerate(samples):
+        check.add(round(n * period_s * 1e9), sign * steer, speed if speed_known else None, factor * yaw_rate)
     return check
 
 
@@ -59,9 +62,8 @@ def test_degrees_per_second_are_told_and_radians_taken_for_degrees():
 
 def test_a_fault_is_over_when_the_vehicle_turns_as_steered_again():
     check = judged(town(12), -1.0)
-    for steer, speed, yaw_rate in town(12):
-        check.add(PERIOD_S, steer, speed, yaw_rate)
-    assert check.fault is None
+    assert "multiply yaw_rate_factor by -1" in check.fault_told
+    assert driven_on(check, town(12)).fault is None and not check.fault_told
 
 
 @pytest.mark.parametrize("factor", [1.0, -1.0, DEGREES])
@@ -74,10 +76,7 @@ def test_standing_reversing_straight_roads_and_gaps_say_nothing(factor):
         [(one, 20.0, 0.01) for one in noise] if abs(factor) == 1.0 else [],  # straight, with a bias of the sensor
     ):
         assert judged(samples, factor).told == "no turn yet"
-    check = TurnCheck()
-    for steer, speed, yaw_rate in town(20):
-        check.add(2.0, steer, speed, yaw_rate)
-    assert check.told == "no turn yet"
+    assert driven_on(TurnCheck(), town(20), period_s=2.0).told == "no turn yet"
 
 
 def test_a_fourth_of_the_turns_against_the_steering_raises_no_alarm():
@@ -85,8 +84,7 @@ def test_a_fourth_of_the_turns_against_the_steering_raises_no_alarm():
         check, random = TurnCheck(), Random(seed)
         for _ in range(100):
             slides = random.random() < 0.25
-            for steer, speed, yaw_rate in town(1, random.randrange(1000)):
-                check.add(PERIOD_S, steer, speed, -yaw_rate if slides else yaw_rate)
+            driven_on(check, town(1, random.randrange(1000)), -1.0 if slides else 1.0)
             assert check.fault is None
 
 

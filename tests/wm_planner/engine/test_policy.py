@@ -18,8 +18,8 @@ from wm_planner.engine.providers import EngineSettings
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError
 from wm_planner.pilot.bundle_guard import CHECK_S, BundleGuard
 from wm_planner.pilot.continuity import Sample
+from wm_planner.pilot.decision import BRAKE
 from wm_planner.pilot.modes import Mode
-from wm_planner.pilot.pilot import BRAKE
 
 CPU = EngineSettings(providers=("CPUExecutionProvider",))
 FREE = {"steer_slew": 2.0, "longitudinal_slew": 2.0, "deadline_ms": 10_000.0, "deadline_frames": 0}

@@ -9,6 +9,8 @@ import math
 from collections import Counter, deque
 from enum import Enum
 
+from wm_bundle.times import NS_PER_S
+
 _JUDGED = 12  # turns
 _AGREED = 10  # so many of them must say the same
 _TURN_RAD, _LEAST_RAD = 0.5, 0.25  # less is no turn: of the yaw, and of what the steering must cause
@@ -30,8 +32,11 @@ class Turn(Enum):
 
     AS_STEERED = "as steered"
     AGAINST = "against the steering"
-    TOO_LARGE = "far too large for the steering"
-    TOO_SMALL = "far too small for the steering"
+    TOO_LARGE = "far too fast for the steering"
+    TOO_SMALL = "far too slow for the steering"
+
+
+_FACTORS = {Turn.AGAINST: -1.0, Turn.TOO_LARGE: math.radians(1.0), Turn.TOO_SMALL: math.degrees(1.0)}
 
 
 class _Swing:
@@ -62,6 +67,7 @@ class TurnCheck:
         self._turns: deque[Turn] = deque(maxlen=_JUDGED)
         self._fault: Turn | None = None
         self._turn, self._least = _Swing(), _Swing()
+        self._last_ns = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -69,9 +75,10 @@ class TurnCheck:
         self._least.begin()
         self._steered = self._seconds = 0.0
 
-    def add(self, seconds: float, steer: float, speed: float | None, yaw_rate: float) -> None:
-        """Add a period [s] with the ``steer`` that was applied, and the speed [m/s], negative backwards, None where
-        unknown, and yaw rate [rad/s] at its end."""
+    def add(self, stamp_ns: int, steer: float, speed: float | None, yaw_rate: float) -> None:
+        """Add the next moment [ns]: the ``steer`` that was applied until then, the speed [m/s], negative backwards,
+        None where unknown, and the yaw rate [rad/s]."""
+        seconds, self._last_ns = (stamp_ns - self._last_ns) / NS_PER_S, stamp_ns
         if not 0.0 < seconds <= _LONGEST_S or (speed is not None and speed < _SLOWEST_MPS):
             self._begin()
             return
@@ -108,6 +115,17 @@ class TurnCheck:
             if self._turns.count(turn) >= _AGREED:
                 self._fault = turn
         return self._fault
+
+    @property
+    def fault_told(self) -> str:
+        """The fault and what to do, empty without one."""
+        if self.fault is None:
+            return ""
+        wrong = "sign of the yaw rate or of the steer" if self.fault is Turn.AGAINST else "unit of the yaw rate"
+        return (
+            f"the vehicle turns {self.fault.value} ({self.told}): the {wrong} must be wrong. If it is the yaw rate, "
+            f"multiply yaw_rate_factor by {_FACTORS[self.fault]:.6g}"
+        )
 
     @property
     def told(self) -> str:

@@ -41,10 +41,12 @@ class Source:
     field: str | Callable[[Any], float]
     if_named: bool = False
     """Preferred where the topic of a bag is named."""
+    factor: float = 1.0
+    """To the input's unit and sign: some send a yaw rate of the other sign, or in degrees per second."""
 
     def read(self, message: Any) -> float:
-        """The number in a message, in the input's unit, with the source's sign."""
-        return float((attrgetter(self.field) if isinstance(self.field, str) else self.field)(message))
+        """The number in a message, in the input's unit and with its sign."""
+        return self.factor * float((attrgetter(self.field) if isinstance(self.field, str) else self.field)(message))
 
 
 @dataclass(frozen=True)

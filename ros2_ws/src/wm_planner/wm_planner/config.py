@@ -1,7 +1,7 @@
 """The planner node's parameters: one frozen dataclass, every field with its meaning, unit and range."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
@@ -42,6 +42,9 @@ class PlannerConfig(VehicleParameters):
     )
     yaw_rate_source: str = parameter(
         "odometry", "where the yaw rate comes from, for bundles that need one", choices=YAW_RATE.kinds
+    )
+    yaw_rate_factor: float = parameter(
+        1.0, "what the yaw rate is multiplied by: -1 for a source that is positive to the right", "", -60.0, 60.0
     )
     preprocessed_images: bool = parameter(
         False, "images are already cropped and resized to the model's size, as in bags from to_bag"
@@ -139,6 +142,8 @@ class PlannerConfig(VehicleParameters):
         """See NodeParameters."""
         super().check()
         SOLVERS[self.solver].check(self)
+        if not self.yaw_rate_factor:
+            raise ConfigError("parameter yaw_rate_factor: expected another number than 0")
         if not self.engine_cache:
             raise ConfigError("parameter engine_cache: expected auto, off or a folder, found nothing")
         for cost in COSTS:
@@ -165,4 +170,5 @@ class PlannerConfig(VehicleParameters):
     def sources(self, entry: VectorInput) -> tuple[Source, ...]:
         """Sources of a vector input, best first: the one of ``<its name>_source``, else all."""
         chosen = getattr(self, f"{entry.name}_source", "auto")
-        return tuple(source for source in entry.sources if chosen in ("auto", source.topic.kind))
+        factor = self.yaw_rate_factor if entry is YAW_RATE else 1.0
+        return tuple(replace(one, factor=factor) for one in entry.sources if chosen in ("auto", one.topic.kind))

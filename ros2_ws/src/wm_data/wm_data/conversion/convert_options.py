@@ -38,6 +38,9 @@ class BagReading(BagRecovery):
     Use one value for all data that are used together."""
     wheelbase: Annotated[float | None, option("METRES", default=_WHEELBASE)] = None
     """Distance between the axles [m], 0.05 to 20, for steer computed from a turn."""
+    yaw_rate_factor: float = 1.0
+    """What the yaw rate of a bag is multiplied by: -1 for a source that is positive to the right, as CARLA's own IMU
+    of 0.9.16; 0.0174533 for degrees per second."""
     tolerance_ms: Annotated[float | None, option("MS", default="half a period")] = None
     """Longest time between a picture of the first camera and those of the others in a row [ms]."""
     target_speed: float = 8.0
@@ -47,6 +50,8 @@ class BagReading(BagRecovery):
         for name in ("max_steer_deg", "target_speed"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
+        if not self.yaw_rate_factor:
+            raise ValueError("yaw_rate_factor is 0, expected another number")
         if not self.max_steer_deg < 90.0:
             raise ValueError(f"max_steer_deg is {self.max_steer_deg:g}, expected below 90")
         if self.wheelbase is not None and not 0.05 <= self.wheelbase <= 20.0:

@@ -68,6 +68,7 @@ def problems(
     for episode in survey.episodes:
         if episode.imagined and episode.split == "val":
             found.append((episode.name, "imagined, and validates: training refuses it"))
+    found += survey.turn_faults.values()
     found += _large_rewards(survey.episodes, bin_limit, discount)
     short = sum(episode.rows < rows_needed for episode in survey.episodes)
     if short:

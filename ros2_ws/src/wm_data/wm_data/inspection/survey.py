@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from wm_bundle.times import NS_PER_S
+from wm_bundle.turn_check import Turn, TurnCheck
 from wm_bundle.vector_inputs import SPEED
 
 from wm_data.agreement import Traits, names_of, traits_of
@@ -17,6 +18,7 @@ from wm_data.inspection.findings import find, gaps
 from wm_data.inspection.histogram import Histogram
 from wm_data.rates import rate_of
 from wm_data.rewards import largest_return
+from wm_data.turns import add_turns
 
 SAMPLED = 16  # pictures examined per episode
 SAMPLED_BYTES = 64_000_000  # fewer large pictures, but at least three
@@ -61,6 +63,9 @@ class Survey:
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
     gaps: list[tuple[str, int, float]] = field(default_factory=list)
     """(file, row, seconds) of the longest ones."""
+    turns: TurnCheck = field(default_factory=TurnCheck)
+    turn_faults: dict[Turn, tuple[str, str]] = field(default_factory=dict)
+    """(first file, what was found)."""
     actions: dict[str, Histogram] = field(default_factory=lambda: {name: Histogram() for name in ACTIONS})
     rewards: Histogram = field(default_factory=Histogram)
     terms: dict[str, Histogram] = field(default_factory=dict)
@@ -104,6 +109,9 @@ def survey(
             seen.setdefault(_digest(episode, sample), []).append(name)
             result.episodes.append(summary)
             _count(result, name, episode)
+            add_turns(result.turns, episode)
+            if result.turns.fault:
+                result.turn_faults.setdefault(result.turns.fault, (name, result.turns.fault_told))
             del episode  # a compressed one is in memory: do not keep two
         if progress is not None:
             progress(number + 1)

@@ -134,14 +134,18 @@ class Diagnostics:
         image_timeout_s: float,
         topic_faults: Sequence[str],
         where: Callable[[], str] = str,
+        turns: tuple[str, str] | None = None,
     ) -> list[Diagnosis]:
         """All lines.
 
         ``counts`` of the synchroniser; ``plans`` of a full search; ``topic_faults`` of the topics' publishers and
-        subscribers; ``where`` says who publishes the cameras' topics while no image arrives.
+        subscribers; ``where`` says who publishes the cameras' topics while no image arrives; ``turns``: what is
+        wrong with the yaw rate, if anything, and the last turns.
         """
         camera, self._counts = self._camera(counts, image_timeout_s, where), counts
         topics = "; ".join(topic_faults) or "publishers and subscribers fit"
+        wrong, told = turns or ("", "")
+        yaw_rate = self._line("yaw rate", Level.WARN if wrong else Level.OK, wrong or told)
         return [
             camera,
             self._deadline(deadline_ms),
@@ -149,6 +153,7 @@ class Diagnostics:
             self._engine_line(plans),
             self._mode(),
             self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
+            *([yaw_rate] if turns else []),
         ]
 
     @property

@@ -26,7 +26,7 @@ from wm_planner.node.messages import (
     markers_message,
     rollouts_message,
 )
-from wm_planner.pilot.pilot import Decision
+from wm_planner.pilot.decision import Decision
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.sketch import sketch_paths

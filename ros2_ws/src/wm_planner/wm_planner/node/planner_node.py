@@ -32,9 +32,9 @@ from wm_planner.node.inputs import Inputs
 from wm_planner.node.messages import time_message
 from wm_planner.node.outputs import Outputs, tell_refusal
 from wm_planner.pilot.answers import Answers
+from wm_planner.pilot.decision import BRAKE, Decision
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.phase import Phase
-from wm_planner.pilot.pilot import BRAKE, Decision
 from wm_planner.pilot.watchdog import Watchdog
 
 EXIT_CRASHED = 1
@@ -72,6 +72,7 @@ class PlannerNode(LifecycleNode):
         self._endpoints = Endpoints(self)
         self._timers_made = []
         self._reported: tuple[Mode, bool, str] | None = None
+        self._turns_fault = None
         self._parameters_guard = ChangingParameters(
             self, PlannerConfig, configured=lambda: self._parts is not None, apply=self._retune
         )
@@ -254,11 +255,21 @@ class PlannerNode(LifecycleNode):
         if self._active and not self._watchdog.seen_any:
             self._tell_readiness()  # again, for late subscribers
         inputs, config = self._inputs, self.config
-        plans = plans_asked_for(config, self._parts.has_ensemble)
+        plans, faults = plans_asked_for(config, self._parts.has_ensemble), self._endpoints.faults
         lines = self._diagnostics.report(
-            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, self._endpoints.faults, inputs.where
+            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, faults, inputs.where, self._turns()
         )
         self._outputs.diagnostics(lines)
+
+    def _turns(self) -> tuple[str, str] | None:
+        """What the turns say is wrong, and the turns; every fault is logged once."""
+        turns = self._parts.pilot.turns
+        if turns is None:
+            return None
+        if turns.fault is not self._turns_fault:
+            self._turns_fault = turns.fault
+            self.get_logger().warning(turns.fault_told or f"turns again: {turns.told}")
+        return turns.fault_told, turns.told
 
 
 def main(argv: list[str] | None = None) -> int:

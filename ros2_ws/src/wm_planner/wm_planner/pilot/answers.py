@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from wm_bundle.pictures.frames import Frame
 
+from wm_planner.pilot.decision import Decision
 from wm_planner.pilot.phase import Phase
-from wm_planner.pilot.pilot import Decision, Pilot
+from wm_planner.pilot.pilot import Pilot
 
 
 class Answers:

@@ -5,12 +5,12 @@ docs/safety.md lists every fault, its detection and how driving resumes. Shapes:
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle import BundleManifest, ImageError
 from wm_bundle.pictures.frames import Frame
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, VectorInput
+from wm_bundle.turn_check import TurnCheck
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE, VectorInput
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
@@ -25,10 +25,10 @@ from wm_planner.pilot.continuity import (
     SampleBuffer,
     lost_between,
 )
+from wm_planner.pilot.decision import BRAKE, Decision
 from wm_planner.pilot.in_flight import CommandsInFlight
 from wm_planner.pilot.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
 from wm_planner.pilot.preflight import check_inputs
-from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
@@ -36,23 +36,6 @@ _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because 
 # threshold and must be used, else all later ones surprise too. Wrong pictures were at 7 times or more.
 _DISBELIEF = 3.0
 _UNFIT_FRAMES = 8  # consecutive wrong images, and never a right one: the camera is set up for another model
-
-BRAKE = np.array([0.0, 0.0, 1.0], np.float32)  # [steer, throttle, brake]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What to command for one frame.
-
-    ``plan`` is None when braking. ``reason`` says why the mode is not DRIVING (else empty). ``fatal``: no later frame
-    can be better, the node ends. ``expected``: a brake that is normal in a healthy drive."""
-
-    command: np.ndarray
-    reason: str
-    plan: Plan | None = None
-    fatal: bool = False
-    mode: Mode = Mode.BRAKING
-    expected: bool = False
 
 
 class _Unfit(PlannerError):
@@ -93,6 +76,7 @@ class Pilot:
         self._begin_belief()
         self._speeds = SampleBuffer()  # and the commands that were applied
         self._samples = {entry.name: SampleBuffer() for entry in self._vector} | {SPEED.name: self._speeds}
+        self.turns = TurnCheck() if YAW_RATE in self._vector else None
         self._tracker = EpisodeTracker(period_s)
         self._rate = RateCheck(period_s)
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
@@ -287,6 +271,10 @@ class Pilot:
                     f"no {sources} at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s, so no "
                     f"{entry.words}, which the bundle needs"
                 )
+        if self.turns is not None:
+            steer = float((self._sent if status is None or status.command is None else status.command)[0])
+            speed = self._newest(SPEED, stamp_ns)
+            self.turns.add(stamp_ns, steer, speed and speed.value, samples[YAW_RATE].value)
         return np.array([sample.value for sample in samples.values()], np.float32)
 
     def _moves(self, stamp_ns: int) -> bool:

@@ -134,8 +134,8 @@ class Conversion:
             raise ConversionError(
                 f"{self.dest} holds a conversion already: --resume continues it; else choose another folder"
             )
-        # Conversions of before the registry do not name the vector inputs: there were these two.
-        before = {"vector_inputs": [SPEED.name, YAW_RATE.name], **_read_json(arguments)}
+        # Older conversions do not name the vector inputs, there were these two, nor the factor.
+        before = {"vector_inputs": [SPEED.name, YAW_RATE.name], "yaw_rate_factor": 1.0, **_read_json(arguments)}
         now = self._begun_with()
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:

@@ -10,6 +10,7 @@ import numpy as np
 from wm_bundle import ImageError
 from wm_bundle.files import sha256_of
 from wm_bundle.times import NS_PER_S
+from wm_bundle.turn_check import TurnCheck
 
 from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.convert_options import ConvertOptions
@@ -20,6 +21,7 @@ from wm_data.conversion.sources import source_module
 from wm_data.episodes import Episode, EpisodeError, write_episode
 from wm_data.errors import ConversionError
 from wm_data.notes import printable
+from wm_data.turns import add_turns
 
 _STEER_EDGES = np.linspace(-1.0, 1.0, 41)
 _PEDAL_EDGES = np.linspace(0.0, 1.0, 21)
@@ -52,7 +54,7 @@ def convert_unit(ref: DriveRef, options: ConvertOptions, progress: Progress | No
     dest = Path(options.dest)
     report = DriveReport(ref.name)
     record = {"name": ref.name, "files": [], "error": None, "sources": [_source_of(path) for path in ref.paths]}
-    histograms = _Histograms()
+    histograms, turns = _Histograms(), TurnCheck()
     episodes = episodes_of(ref, options, report, progress)
     try:
         if not is_safe_name(ref.name):
@@ -62,6 +64,9 @@ def convert_unit(ref: DriveRef, options: ConvertOptions, progress: Progress | No
             told = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
             record["files"].append({"file": path.name, "rows": len(episode), **told})
             histograms.add(episode)
+            add_turns(turns, episode)
+            if turns.fault:
+                report.note(turns.fault_told)
         if not record["files"]:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in report.skipped.most_common(3))
             raise ConversionError(f"no episode came out: {reasons or 'the recording has no pictures'}")

@@ -1,7 +1,7 @@
 """Selects the topics of a bag: as named by --topics and --cameras, else by type."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wm_bundle.processes.suggestions import did_you_mean
 from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source, input_topics
@@ -70,7 +70,8 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
         if entry.usual or asked or actions == "derived" or "step_result" not in kinds:
             sources = sorted(entry.sources, key=lambda one: not (one.if_named and one.topic.kind in named))
             source = next((one for one in sources if use(one.topic.kind)), None)
-            inputs |= {} if source is None else {name: source}
+            factor = options.yaw_rate_factor if entry is YAW_RATE else 1.0
+            inputs |= {} if source is None else {name: replace(source, factor=factor)}
     if actions == "derived" and not {SPEED.name, YAW_RATE.name} <= inputs.keys():
         raise ConversionError(
             "actions derived from the motion need a speed (vehicle status or odometry) and a yaw rate (odometry or "
