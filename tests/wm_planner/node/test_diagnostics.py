@@ -136,3 +136,19 @@ def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_f
 def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans):
     config = PlannerConfig(candidates=64, iterations=2, risk_samples=4, **values)
     assert plans_asked_for(config, has_ensemble) == plans
+
+
+def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_line_where_there_is_none(diagnostics):
+    def line(*turns):
+        return next(
+            (
+                one
+                for one in diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), str, *turns)
+                if "yaw" in one.name
+            ),
+            None,
+        )
+
+    assert line() is None and line(None) is None
+    assert (line(("", "3 as steered")).level, line(("", "3 as steered")).message) == (Level.OK, "3 as steered")
+    assert (line(("wrong sign", "12 against")).level, line(("wrong sign", "12")).message) == (Level.WARN, "wrong sign")

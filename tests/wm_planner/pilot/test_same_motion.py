@@ -121,13 +121,15 @@ def inputs_of_node(told, engine, clock, manifest, vector, **parameters) -> dict[
         (("status", "odometry"), "odometry", {}),
         (("odometry", "imu"), "imu", {"actions": "derived", "topics": (f"imu={TOPICS['imu']}",)}),
         (("status", "imu"), "imu", {}),
+        (("status", "imu"), "imu", {"yaw_rate_factor": -1.0}),
     ],
 )
 def test_a_bags_vector_is_the_nodes(tmp_path, engine, clock, manifest, kinds, source, values):
     told = messages(kinds)
     vector = specs(SPEED, YAW_RATE)
+    factor = {name: value for name, value in values.items() if name == "yaw_rate_factor"}
     ours = rows_of_convert(tmp_path / "bag", told, vector, **values)
-    theirs = inputs_of_node(told, engine, clock, manifest, vector, yaw_rate_source=source)
+    theirs = inputs_of_node(told, engine, clock, manifest, vector, yaw_rate_source=source, **factor)
     assert len(ours) == TICKS - 1
     for stamp, row in ours.items():
         np.testing.assert_array_equal(row, theirs[stamp])
