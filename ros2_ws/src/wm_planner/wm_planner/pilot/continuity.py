@@ -1,5 +1,6 @@
 """Evaluates the stamps of images, samples and results: new episodes, wrong camera rates, and which match."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from wm_bundle.times import NS_PER_S
 
 RATE_TOLERANCE = 0.1
 _RATE_GAPS = 8  # the most that are compared; with fewer the tolerance is wider than RATE_TOLERANCE
+_FEWEST_GAPS = 3  # the first image may be late by any time
 _FRAME = 0.8  # the longest frame of a server that its cameras' pictures are taken from [periods]
 _LONG_GAP = 1.3  # a gap of more periods than this may contain lost images
 _ALL_LONG = 4  # so many long gaps in a row are another rate
@@ -109,14 +111,14 @@ class RateCheck:
     """Compares the images' rate with the bundle's, and counts the periods between two images.
 
     A simulated camera fires on frames of its server: at 30 frames/s every 0.067 or 0.1 s for a period of 0.08 s. So one
-    gap says little, and the sum of several is off by a frame at most: every last few gaps are compared with as many
-    periods. Images may be lost, so a long gap counts as more of them, unless all are long.
+    gap says little, and the sum of several is off by a frame at most: the last few gaps, however many, are compared
+    with as many periods. Images may be lost, so a long gap counts as one period more or less, unless all are long.
     """
 
     def __init__(self, period_s: float):
         self._period_s = period_s
         self._last_ns: int | None = None
-        self._gaps: deque[tuple[float, int]] = deque(maxlen=_RATE_GAPS)  # [periods], and what each counts as
+        self._gaps: deque[float] = deque(maxlen=_RATE_GAPS)  # [periods]
         self._lateness = 0.0  # of the last image [periods]; its mean is about 0
         self.periods = 1
         """Whole periods between the last two images."""
@@ -132,7 +134,7 @@ class RateCheck:
         gap = 1.0 if last_ns is None else (stamp_ns - last_ns) / NS_PER_S / self._period_s
         self._count(gap)
         if comparable and last_ns is not None and stamp_ns > last_ns:
-            self._gaps.append((gap, self.periods if gap > _LONG_GAP else 1))
+            self._gaps.append(gap)
         else:
             self._gaps.clear()
         found = self._wrong()
@@ -152,14 +154,22 @@ class RateCheck:
         self._lateness = (1.0 - _LATENESS_GAIN) * min(max(lateness, -_FRAME), _FRAME)
 
     def _wrong(self) -> float | None:
-        """The mean gap [periods] of the fewest last gaps that are too short or too long for their number."""
-        always_long = len(self._gaps) >= _ALL_LONG and min([gap for gap, _ in self._gaps][-_ALL_LONG:]) > _LONG_GAP
-        elapsed = expected = 0.0
-        for gap, periods in reversed(self._gaps):
+        """The mean gap [periods] of the fewest last gaps whose sum is too short or too long for their number."""
+        always_long = len(self._gaps) >= _ALL_LONG and min(list(self._gaps)[-_ALL_LONG:]) > _LONG_GAP
+        elapsed = fewest = most = 0.0
+        for count, gap in enumerate(reversed(self._gaps), 1):
+            may_lack = gap > _LONG_GAP and not always_long
             elapsed += gap
-            expected += 1 if always_long else periods
-            if abs(elapsed - expected) > max(_FRAME, RATE_TOLERANCE * expected):
-                return elapsed / expected
+            fewest += max(1, math.floor(gap - _LONG_GAP + 1.0)) if may_lack else 1
+            most += math.ceil(gap - _LONG_GAP + 1.0) if may_lack else 1
+            # After a long gap, a stall for example, images follow faster until none is late: it is counted with them.
+            after_long = count < len(self._gaps) and self._gaps[-count - 1] > _LONG_GAP and not always_long
+            if count < _FEWEST_GAPS or after_long:
+                continue
+            if elapsed < fewest - max(_FRAME, RATE_TOLERANCE * fewest):
+                return elapsed / fewest
+            if elapsed > most + max(_FRAME, RATE_TOLERANCE * most):
+                return elapsed / most
         return None
 
 
