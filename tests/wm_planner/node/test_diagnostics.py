@@ -1,9 +1,11 @@
 """What the diagnostics say in each situation."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from wm_bundle.pictures.synchroniser import SynchroniserCounts
+from wm_bundle.turn_check import Turn
 from wm_planner.config import PlannerConfig
 from wm_planner.node.diagnostics import CommandRecord, Diagnostics, EngineFacts, Level, plans_asked_for
 from wm_planner.pilot.modes import Mode
@@ -139,16 +141,11 @@ def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans
 
 
 def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_line_where_there_is_none(diagnostics):
-    def line(*turns):
-        return next(
-            (
-                one
-                for one in diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), str, *turns)
-                if "yaw" in one.name
-            ),
-            None,
-        )
+    def line(turns) -> tuple[str, str] | None:
+        lines = diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), turns=turns)
+        return next(((one.level.name, one.message) for one in lines if one.name.endswith("yaw rate")), None)
 
-    assert line() is None and line(None) is None
-    assert (line(("", "3 as steered")).level, line(("", "3 as steered")).message) == (Level.OK, "3 as steered")
-    assert (line(("wrong sign", "12 against")).level, line(("wrong sign", "12")).message) == (Level.WARN, "wrong sign")
+    assert line(None) is None
+    assert line(SimpleNamespace(fault=None, fault_told="", told="3 as steered")) == ("OK", "3 as steered")
+    wrong = SimpleNamespace(fault=Turn.AGAINST, fault_told="the sign is wrong", told="12 against the steering")
+    assert line(wrong) == ("WARN", "the sign is wrong")

@@ -114,7 +114,7 @@ def test_few_images_brake_where_the_frames_of_the_server_vary_by_three_tenths():
 
 
 def test_a_stall_and_the_images_that_catch_up_are_no_wrong_rate():
-    gaps = [*[1.0] * 10, 2.4, 0.55, 0.55, *[1.0] * 10, 1.4, 1.1, 0.7, 2.1, 0.55, 0.55, 0.55, *[1.0] * 10]
+    gaps = [*[1.0] * 10, 2.4, 0.55, 0.55, *[1.0] * 10, 1.4, 1.1, 0.7, 2.1, 0.55, 0.55, *[1.0] * 10]
     assert not any(faults_by_image([0.08 * sum(gaps[:n]) for n in range(len(gaps) + 1)]))
 
 

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 from wm_bundle.pictures.synchroniser import SynchroniserCounts
+from wm_bundle.turn_check import TurnCheck
 
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE
@@ -134,18 +135,16 @@ class Diagnostics:
         image_timeout_s: float,
         topic_faults: Sequence[str],
         where: Callable[[], str] = str,
-        turns: tuple[str, str] | None = None,
+        turns: TurnCheck | None = None,
     ) -> list[Diagnosis]:
         """All lines.
 
         ``counts`` of the synchroniser; ``plans`` of a full search; ``topic_faults`` of the topics' publishers and
-        subscribers; ``where`` says who publishes the cameras' topics while no image arrives; ``turns``: what is
-        wrong with the yaw rate, if anything, and the last turns.
+        subscribers; ``where`` says who publishes the cameras' topics while no image arrives; ``turns`` judges
+        the yaw rate.
         """
         camera, self._counts = self._camera(counts, image_timeout_s, where), counts
         topics = "; ".join(topic_faults) or "publishers and subscribers fit"
-        wrong, told = turns or ("", "")
-        yaw_rate = self._line("yaw rate", Level.WARN if wrong else Level.OK, wrong or told)
         return [
             camera,
             self._deadline(deadline_ms),
@@ -153,7 +152,7 @@ class Diagnostics:
             self._engine_line(plans),
             self._mode(),
             self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
-            *([yaw_rate] if turns else []),
+            *([] if turns is None else [self._yaw_rate(turns)]),
         ]
 
     @property
@@ -235,6 +234,9 @@ class Diagnostics:
             cut = f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search"
             return self._line("engine", Level.WARN, cut, values)
         return self._line("engine", Level.OK, engine.provider, values)
+
+    def _yaw_rate(self, turns: TurnCheck) -> Diagnosis:
+        return self._line("yaw rate", Level.WARN if turns.fault else Level.OK, turns.fault_told or turns.told)
 
     def _mode(self) -> Diagnosis:
         if self._last is None:

@@ -254,22 +254,15 @@ class PlannerNode(LifecycleNode):
         self._endpoints.look()
         if self._active and not self._watchdog.seen_any:
             self._tell_readiness()  # again, for late subscribers
-        inputs, config = self._inputs, self.config
+        inputs, config, turns = self._inputs, self.config, self._parts.pilot.turns
         plans, faults = plans_asked_for(config, self._parts.has_ensemble), self._endpoints.faults
         lines = self._diagnostics.report(
-            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, faults, inputs.where, self._turns()
+            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, faults, inputs.where, turns
         )
         self._outputs.diagnostics(lines)
-
-    def _turns(self) -> tuple[str, str] | None:
-        """What the turns say is wrong, and the turns; every fault is logged once."""
-        turns = self._parts.pilot.turns
-        if turns is None:
-            return None
-        if turns.fault is not self._turns_fault:
+        if turns is not None and turns.fault is not self._turns_fault:
             self._turns_fault = turns.fault
-            self.get_logger().warning(turns.fault_told or f"turns again: {turns.told}")
-        return turns.fault_told, turns.told
+            self.get_logger().warning(turns.fault_told or f"the yaw rate agrees with the steering: {turns.told}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -118,7 +118,7 @@ class RateCheck:
     def __init__(self, period_s: float):
         self._period_s = period_s
         self._last_ns: int | None = None
-        self._gaps: deque[float] = deque(maxlen=_RATE_GAPS)  # [periods]
+        self._gaps: deque[float] = deque(maxlen=_RATE_GAPS + 1)  # [periods]
         self._lateness = 0.0  # of the last image [periods]; its mean is about 0
         self.periods = 1
         """Whole periods between the last two images."""
@@ -139,7 +139,7 @@ class RateCheck:
             self._gaps.clear()
         found = self._wrong()
         if found is None:
-            self.confirmed = self.confirmed or len(self._gaps) == _RATE_GAPS
+            self.confirmed = self.confirmed or len(self._gaps) >= _RATE_GAPS
             return None
         return (
             f"images come every {found * self._period_s:.3f} s by their stamps, the bundle was trained for one every "
@@ -164,7 +164,7 @@ class RateCheck:
             most += math.ceil(gap - _LONG_GAP + 1.0) if may_lack else 1
             # After a long gap, a stall for example, images follow faster until none is late: it is counted with them.
             after_long = count < len(self._gaps) and self._gaps[-count - 1] > _LONG_GAP and not always_long
-            if count < _FEWEST_GAPS or after_long:
+            if not _FEWEST_GAPS <= count <= _RATE_GAPS or after_long:
                 continue
             if elapsed < fewest - max(_FRAME, RATE_TOLERANCE * fewest):
                 return elapsed / fewest
