@@ -188,3 +188,18 @@ def test_a_simulator_that_ticks_row_by_row_runs_on_when_the_recorder_is_stopped(
         node.destroy_node()
     assert len(heard) >= 5 and all(status.synchronous_mode_running for status in heard)
     assert all(len(read_episode(file)) == 30 for file in tmp_path.iterdir())
+
+
+def test_a_simulator_that_keeps_its_own_time_is_recorded_as_it_comes(tmp_path):
+    domain_id = graph.fresh_domain_id()
+    flags = ["--episodes", 1, "--episode-length", 40, "--output-dir", tmp_path, "--ros-args", *HIDDEN]
+    world = ["-p", "synchronous_mode:=false", "-p", "real_time_factor:=2.0", "-p", "wait_for_driver:=0.0"]
+    with (
+        graph.start("wm_sim", "bridge", "--ros-args", *world, domain_id=domain_id),
+        collect(domain_id, *flags) as process,
+    ):
+        assert process.wait(90) == 0, process.output()
+        assert "Traceback" not in process.output()
+    episode = read_episode(tmp_path / "episode_000000.npz")
+    assert episode.meta["rate_hz"] == pytest.approx(12.5, rel=0.02)
+    assert 10 <= len(episode) <= 40 and np.diff(episode.stamps_ns).max() < 1.5 * 80_000_000

@@ -151,6 +151,7 @@ class FakeBridge(FakeNode):
     def __init__(self, synchronous=True, waits=False, **of_each_tick):
         super().__init__(**{"reward": None, "expert": None, **of_each_tick})
         self.collisions: set[int] = set()
+        self.deaf: set[int] = set()  # ticks that come before the command that was sent for them
         self.time = FakeTime(synchronous, waits)
         self.acted, self.by = [], []  # of each tick
 
@@ -161,9 +162,10 @@ class FakeBridge(FakeNode):
         on = bool(self.autopilot) and self.autopilot[-1]
         if on:
             self.applied = np.array([self.number / 1000, 0.5, 0.0], np.float32)
-        self.acted.append(self.applied)
+        deaf = self.since_reset in self.deaf
+        self.acted.append(self.acted[-1] if deaf else self.applied)
         self.by.append(on)
-        return self.applied
+        return self.acted[-1]
 
 
 def collector(folder, node, **options) -> Collector:

@@ -109,3 +109,14 @@ def test_a_planners_car_that_stands_for_good_ends_the_recording(tmp_path):
     with pytest.raises(CollectError, match="the planner's car stood all the time"):
         recorded(tmp_path, node, driver="planner", standstill=1.0, timeout=0.3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_acts_a_tick_late_is_counted_and_the_row_has_what_acted(tmp_path):
+    node = FakeBridge()
+    collecting = collector(tmp_path, node, driver="random")
+    recorder, driver = collecting.connect()
+    node.deaf = {node.since_reset + 10, node.since_reset + 20}
+    episode = collecting.record(0, recorder, driver)
+    assert collecting.late == 2
+    np.testing.assert_array_equal(episode.actions, node.acted[-30:])
+    np.testing.assert_array_equal(episode.actions[8], episode.actions[7])  # tick 10 ends row 8

@@ -44,6 +44,7 @@ def record(options: CollectOptions, arguments: list[str]) -> int:
         finally:
             if rclpy.ok():
                 collector.release()
+            executor.shutdown(timeout_sec=1.0)
     except ExternalShutdownException:
         raise CollectError("the ROS context was shut down") from None
     finally:
