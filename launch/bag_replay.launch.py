@@ -14,6 +14,7 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch_ros.actions import Node
 from wm_planner.launching.arguments import check_planner, declared, value
 from wm_planner.launching.nodes import planner, unexpected_end
+from wm_planner.launching.transport import picture_transport
 from wm_planner.launching.view import view, view_arguments
 from wm_tools.replay import launch as replay
 
@@ -111,7 +112,10 @@ def player(context, rate, parameters):
     renamed = replay.remaps(value(context, "role_name"), parameters)
     if waits(context):
         return ExecuteProcess(
-            cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz), output="screen", on_exit=after_player
+            cmd=replay.rosbag2_command(bag, rate, renamed, clock_hz),
+            output="screen",
+            additional_env=picture_transport(),
+            on_exit=after_player,
         )
     return Node(
         package="wm_tools",
@@ -120,6 +124,7 @@ def player(context, rate, parameters):
         arguments=replay.own_arguments(
             bag, rate, renamed, clock_hz, recovers(context), value(context, "max_gap", float)
         ),
+        additional_env=picture_transport(),
         on_exit=after_player,
     )
 

@@ -21,6 +21,7 @@ from wm_planner.launching.embedded import embedded_arguments, embedded_parameter
 from wm_planner.launching.files import parameter_file
 from wm_planner.launching.nodes import planner, recorder, unexpected_end
 from wm_planner.launching.simulators import SIMULATORS, node_parameters, role_name_of
+from wm_planner.launching.transport import picture_transport
 from wm_planner.launching.view import view, view_arguments
 from wm_planner.planning.solvers import SOLVERS
 
@@ -148,6 +149,7 @@ def embedded(context, role_name):
                     }
                 )
             ],
+            additional_env=picture_transport(),
             on_exit=after_simulator,
         )
     ]

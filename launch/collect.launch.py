@@ -21,6 +21,7 @@ from wm_planner.launching.embedded import embedded_arguments, embedded_parameter
 from wm_planner.launching.files import parameter_file
 from wm_planner.launching.nodes import unexpected_end
 from wm_planner.launching.simulators import role_name_of
+from wm_planner.launching.transport import picture_transport
 from wm_planner.launching.view import view, view_arguments
 
 from launch import LaunchDescription
@@ -171,6 +172,7 @@ def simulator(context, role_name):
                     }
                 )
             ],
+            additional_env=picture_transport(),
             on_exit=lambda event, context: unexpected_end("simulator", event, context),
         )
     ]

@@ -36,10 +36,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--period", type=float, default=0.08)
     parser.add_argument("--speed", default="status", choices=["status", "odometry", "speedometer", "none"])
     parser.add_argument("--best-effort-status", action="store_true")
+    parser.add_argument("--best-effort-images", action="store_true")
     parser.add_argument("--cameras", nargs="+", default=["rgb_front"])
     parser.add_argument("--without", nargs=2, default=["", "0"], help="a camera, and its first tick without a picture")
     parser.add_argument("--compressed", action="store_true")
     return parser.parse_args()
+
+
+def qos_of(best_effort: bool) -> QoSProfile:
+    reliability = ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
+    return QoSProfile(depth=10, reliability=reliability)
 
 
 class Senders:
@@ -53,13 +59,10 @@ class Senders:
             "speedometer": (Float32, "speedometer"),
             "none": (None, ""),
         }[options.speed]
-        reliability = ReliabilityPolicy.BEST_EFFORT if options.best_effort_status else ReliabilityPolicy.RELIABLE
-        self.speed = kind and node.create_publisher(
-            kind, f"{ROOT}/{leaf}", QoSProfile(depth=10, reliability=reliability)
-        )
+        self.speed = kind and node.create_publisher(kind, f"{ROOT}/{leaf}", qos_of(options.best_effort_status))
         image, ending = (CompressedImage, "/compressed") if options.compressed else (Image, "")
         self.images = {
-            name: node.create_publisher(image, f"{ROOT}/{name}/image{ending}", QoSProfile(depth=10))
+            name: node.create_publisher(image, f"{ROOT}/{name}/image{ending}", qos_of(options.best_effort_images))
             for name in options.cameras
         }
 

@@ -34,7 +34,8 @@ def endpoints(domain):
         endpoints = Endpoints(node)
         endpoints.publisher(Bool, "/command", RELIABLE, alone=True)
         endpoints.subscription(Float32, "/speed", lambda message: None, RELIABLE)
-        endpoints.subscription(Float32, "/picture", lambda message: None, NEWEST)
+        endpoints.subscription(Float32, "/picture", lambda message: None, NEWEST["reliable"], "; remedy")
+        endpoints.subscription(Float32, "/any_picture", lambda message: None, NEWEST["best_effort"], "; remedy")
         yield endpoints
         endpoints.destroy()
         node.destroy_node()
@@ -64,7 +65,8 @@ def test_another_publisher_of_commands_is_a_rival_also_with_the_same_name_but_no
 
 def test_a_quality_of_service_or_a_type_that_does_not_fit_is_named_and_one_that_does_is_not(nodes, endpoints):
     other = nodes("other")
-    other.create_publisher(Float32, "/picture", 10)  # reliable to best effort: fits
+    other.create_publisher(Float32, "/any_picture", 10)  # reliable to best effort: fits
+    other.create_publisher(Float32, "/picture", 10)
     other.create_subscription(Bool, "/command", lambda message: None, BEST_EFFORT)  # the other way round: fits
     slow = other.create_publisher(Float32, "/speed", BEST_EFFORT)
     look_until(endpoints, ["/speed: nothing arrives from /other, it publishes with an incompatible quality of service"])
@@ -83,3 +85,20 @@ def test_two_vehicles_on_the_same_topics_are_told_in_one_line_also_of_one_node(n
     look_until(endpoints, ["/speed, /picture: published by /bridge and /bridge at once"])
     bridge.destroy_publisher(second)
     look_until(endpoints, ["/speed: published by"])
+
+
+def test_of_a_best_effort_publisher_of_pictures_it_is_told_what_to_do_and_that_helps(nodes, endpoints):
+    other = nodes("other")
+    for topic in ("/picture", "/any_picture"):
+        other.create_publisher(Float32, topic, BEST_EFFORT)
+    look_until(
+        endpoints, ["/picture: nothing arrives from /other, it publishes with an incompatible quality of service"]
+    )
+    assert endpoints.faults[0].endswith("; remedy")
+
+
+def test_what_others_find_is_among_the_faults(endpoints):
+    endpoints.others = lambda: ["images are lost"]
+    look_until(endpoints, ["images are lost"])
+    endpoints.others = list
+    look_until(endpoints, [])

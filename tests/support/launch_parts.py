@@ -52,7 +52,9 @@ for option, word in zip(words, words[1:]):
     if option == "-r" and word.startswith("__node:="):
         name = word.removeprefix("__node:=")
 spawn = parameters.pop("objects_definition_file", None)
+profile = next((value for key, value in os.environ.items() if key.endswith("_DEFAULT_PROFILES_FILE")), None)
 report = dict(program="{program}", name=name, arguments=own, parameters=parameters,
+              profile=profile and os.path.basename(profile),
               spawn=json.loads(pathlib.Path(spawn).read_text()) if spawn else None)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
 file = pathlib.Path(os.environ["REPORTS"], str(os.getpid()))

@@ -10,8 +10,10 @@ import pytest
 import rclpy
 from launch_parts import LITE, REAL
 from wm_bundle import CameraSpec, ImageSpec, load_bundle, write_bundle
+from wm_bundle.processes.ros_distribution import dds_profiles_variable
 from wm_bundle.spawn_file import cameras_in
 from wm_planner.launching.files import parameter_file
+from wm_planner.launching.transport import picture_transport
 
 # ros2_lite has no launch_ros of its own on this path.
 REAL_IS_HERE = importlib.util.find_spec("launch_ros") is not None
@@ -297,3 +299,20 @@ def test_words_that_look_like_numbers_reach_the_nodes_as_words():
         node.destroy_node()
     finally:
         rclpy.try_shutdown(context=context)
+
+
+def with_profile(reports) -> list[str]:
+    return [report["program"] for report in reports if report["profile"] == "fastdds_pictures.xml"]
+
+
+@pytest.mark.skipif(not picture_transport(), reason="another transport was chosen, or shared memory has no room")
+def test_only_what_publishes_pictures_gets_large_shared_memory(lite):
+    assert with_profile(lite("embedded")) == with_profile(lite("collect")) == ["wm_sim/bridge"]
+    assert with_profile(lite("carla")) == ["carla_ros_bridge/bridge"]
+    assert with_profile(lite("carla's own topics")) == []
+
+
+def test_a_transport_of_the_users_own_is_left_alone(prefix, tmp_path, monkeypatch):
+    monkeypatch.setenv(dds_profiles_variable(), "/my/own.xml")
+    reports = launch_parts.started(LITE, prefix, tmp_path / "lite", "carla_sim.launch.py", [], 3)
+    assert [report["profile"] for report in reports] == ["own.xml"] * 3

@@ -149,3 +149,10 @@ def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_lin
     assert line(SimpleNamespace(fault=None, fault_told="", told="3 as steered")) == ("OK", "3 as steered")
     wrong = SimpleNamespace(fault=Turn.AGAINST, fault_told="the sign is wrong", told="12 against the steering")
     assert line(wrong) == ("WARN", "the sign is wrong")
+
+
+def test_images_that_were_sent_and_not_received_are_shown_for_each_camera(diagnostics, clock):
+    diagnostics.missed = {"front": 0, "left": 3}
+    drive(diagnostics, clock, 1.0)
+    values = report(diagnostics)["camera"].values
+    assert (values["front missed images"], values["left missed images"]) == ("0", "3")

@@ -15,6 +15,7 @@ from wm_planner.planning.solvers import SOLVERS
 from wm_planner.planning.solvers.sampling import FEWEST_CANDIDATES
 
 IMAGE_TRANSPORTS = ("raw", "compressed")
+RELIABILITIES = ("reliable", "best_effort")
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 _live = partial(parameter, live=True)  # may change while driving, see ``assembly.retune``
 
@@ -34,6 +35,11 @@ class PlannerConfig(VehicleParameters):
     image_topic: str = topic_parameter("camera images, {camera} stands for a camera's name", "{camera}/image")
     image_transport: str = parameter(
         "raw", "sensor_msgs/Image, or CompressedImage from <image_topic>/compressed", choices=IMAGE_TRANSPORTS
+    )
+    image_reliability: str = parameter(
+        "reliable",
+        "best_effort receives from best-effort publishers too, as most camera drivers are, but may lose large pictures",
+        choices=RELIABILITIES,
     )
     camera_tolerance_ms: float = parameter(10.0, "largest stamp difference within a frame", "ms", 0.0, 1000.0)
     camera_deadline_ms: float = parameter(20.0, "how long a picture waits for the other cameras", "ms", 1.0, 1000.0)

@@ -50,11 +50,12 @@ class Shutdown:
 class ExecuteProcess:
     """Starts a program. `on_exit`: actions, or a function(event, context) that returns some."""
 
-    def __init__(self, *, cmd, name=None, output="log", on_exit=None, **unknown):
+    def __init__(self, *, cmd, name=None, output="log", additional_env=None, on_exit=None, **unknown):
         refuse_unknown_keywords(self, unknown)
         self.cmd = [str(word) for word in cmd]
         self.label = name or Path(self.cmd[0]).name
         self.output = output  # everything is shown, so 'log' and 'screen' are the same here
+        self.additional_env = dict(additional_env or {})  # variables
         self.on_exit = on_exit
 
     def on_exit_entities(self, code: int, context: LaunchContext):

@@ -29,6 +29,7 @@ class Node(ExecuteProcess):
         prefix=None,
         exec_name=None,
         output="log",
+        additional_env=None,
         on_exit=None,
         **unknown,
     ):
@@ -48,6 +49,7 @@ class Node(ExecuteProcess):
             cmd=[*shlex.split(prefix or ""), path, *arguments, "--ros-args", *ros_arguments],
             name=exec_name or executable,
             output=output,
+            additional_env=additional_env,
             on_exit=on_exit,
         )
 

@@ -39,7 +39,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.action.additional_env},
             start_new_session=True,  # Ctrl-C reaches the launch only, which passes it on once
             preexec_fn=_end_with_parent,
         )

@@ -19,6 +19,7 @@ from wm_planner.launching.arguments import value
 from wm_planner.launching.files import parameter_file, temporary_json
 from wm_planner.launching.nodes import unexpected_end
 from wm_planner.launching.spawned_cameras import cameras_of_bundle, require_cameras
+from wm_planner.launching.transport import picture_transport
 
 PACKAGES = ("carla_ros_bridge", "carla_spawn_objects")
 SERVER_TIMEOUT_S = 30.0  # the bridge's own 2 s is too short for a server that loads a map
@@ -111,6 +112,7 @@ def carla(bridge: Bridge, spawn: str, bundle: str) -> list:
             output="screen",
             arguments=["--ros-args", "--log-level", f"{package}:={'warn' if bridge.paced else 'info'}"],
             parameters=[parameter_file(parameters)],
+            additional_env=picture_transport() if executable == "bridge" else {},
             on_exit=partial(unexpected_end, part),
         )
         for package, executable, part, parameters in (

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -104,6 +104,8 @@ class Diagnostics:
         self._cameras = tuple(cameras)
         self._engine = engine
         self._clock = clock
+        self.missed: Mapping[str, int] = {}
+        """Images sent but not received, by camera."""
         self.reset()
 
     def reset(self) -> None:
@@ -166,7 +168,7 @@ class Diagnostics:
         return Diagnosis(f"{self._node}: {task}", level, message, texts)
 
     def _camera(self, counts: SynchroniserCounts, timeout_s: float, where: Callable[[], str]) -> Diagnosis:
-        values, silent = {}, []
+        values, silent = {f"{name} missed images": count for name, count in self.missed.items()}, []
         for name, window, last_s in zip(self._cameras, self._images, self._image_s, strict=True):
             age_s = self._clock() - last_s if last_s is not None else float("inf")
             values[f"{name} rate [Hz]"] = window.rate_hz()

@@ -28,8 +28,8 @@ RELIABLE = _keep_last(10)
 # For commands: only the newest counts, and DDS requests its acknowledgement at once, not after seconds.
 LATEST = _keep_last(1)
 RECENT = _keep_last(2)  # for large messages that are soon out of date
-# For pictures: only the newest counts, and a lost one is not worth a delay. Matches reliable publishers too.
-NEWEST = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
+# For pictures: only the newest counts. Best effort loses large ones, but also receives from best-effort publishers.
+NEWEST = {"reliable": LATEST, "best_effort": _keep_last(1, ReliabilityPolicy.BEST_EFFORT)}
 
 _UNNAMED = "_NODE_NAME_UNKNOWN_"  # rmw's name for an endpoint whose node is not discovered yet
 _NAME_WITHIN_S = 0.8  # shorter than the period of the diagnostics
@@ -48,7 +48,10 @@ class Endpoints:
         self._publishers: list[tuple[object, type, QoSProfile]] = []
         self._subscriptions: list[tuple[object, type, QoSProfile]] = []
         self._alone_on: list[str] = []
+        self._remedies: dict[str, str] = {}  # by topic
         self._unnamed_since_s: dict[tuple, float] = {}  # by the endpoint's identifier
+        self.others: Callable[[], list[str]] = list
+        """Returns further faults."""
         self.faults: list[str] = []
         """The last result of ``look``."""
 
@@ -61,11 +64,12 @@ class Endpoints:
             self._alone_on.append(entity.topic_name)
         return entity
 
-    def subscription(self, kind: type, topic: str, callback: Callable, qos: QoSProfile) -> None:
-        """A subscription. Raises InvalidTopicNameException."""
+    def subscription(self, kind: type, topic: str, callback: Callable, qos: QoSProfile, remedy: str = "") -> None:
+        """A subscription; ``remedy``: what to do where a publisher is best effort. Raises InvalidTopicNameException."""
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look())
         entity = self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events)
         self._subscriptions.append((entity, kind, qos))
+        self._remedies[entity.topic_name] = remedy
 
     def destroy(self) -> None:
         """Destroy all of them."""
@@ -77,12 +81,12 @@ class Endpoints:
         self._subscriptions.clear()
         self._alone_on.clear()
         self._unnamed_since_s.clear()
-        self.faults = []
+        self.others, self.faults = list, []
 
     def look(self) -> None:
         """Find the present faults; log new ones and those that are over."""
         self._unnamed_before_s, self._unnamed_since_s = self._unnamed_since_s, {}
-        found = list(dict.fromkeys(self._misfits() + self._rivals() + self._doubles()))
+        found = list(dict.fromkeys(self._misfits() + self._rivals() + self._doubles() + self.others()))
         for fault in found:
             if fault not in self.faults:
                 self._node.get_logger().warning(fault)
@@ -97,7 +101,10 @@ class Endpoints:
             for other in self._known(self._node.get_publishers_info_by_topic(entity.topic_name)):
                 misfit = _misfit(other, kind, other.qos_profile, qos)
                 if misfit:
-                    found.append(f"{entity.topic_name}: nothing arrives from {_name(other)}, it publishes {misfit}")
+                    effort = other.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+                    remedy = self._remedies[entity.topic_name] if effort else ""
+                    told = f"nothing arrives from {_name(other)}, it publishes {misfit}{remedy}"
+                    found.append(f"{entity.topic_name}: {told}")
         for entity, kind, qos in self._publishers:
             for other in self._known(self._node.get_subscriptions_info_by_topic(entity.topic_name)):
                 misfit = _misfit(other, kind, qos, other.qos_profile)

@@ -21,6 +21,7 @@ from wm_planner.node.diagnostics import Diagnostics
 from wm_planner.node.endpoints import NEWEST, RELIABLE, Endpoints
 from wm_planner.node.image_sources import ImageSources
 from wm_planner.node.messages import raw_image_of, sample_of
+from wm_planner.node.picture_loss import PictureLoss
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import image_topics
 from wm_planner.pilot.source_choice import SourceChoice
@@ -70,12 +71,15 @@ class Inputs:
         kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
         topics = [topic + ending for topic in image_topics(config, cameras, manifest.control_period_s)]
         self._sources = ImageSources(node, kind, topics)
+        self._loss = PictureLoss([camera.name for camera in manifest.image.cameras])
+        endpoints.others, diagnostics.missed = self._loss.faults, self._loss.missed
         for index, topic in enumerate(topics):
             listen(
                 kind,
                 topic,
-                with_times(lambda message, info, index=index: self._on_image(index, message, arrival_s(info))),
-                NEWEST,
+                with_times(lambda message, info, index=index: self._on_image(index, message, info)),
+                NEWEST[config.image_reliability],
+                "; set the parameter image_reliability to best_effort",
             )
 
     @property
@@ -111,6 +115,7 @@ class Inputs:
     def start(self) -> None:
         """Handle messages from now on."""
         self._synchroniser.reset()
+        self._loss.reset()
         for choice in self._vector.values():
             choice.reset()
         self._waiting = None
@@ -161,11 +166,12 @@ class Inputs:
         if self._waiting is not None and not self._pilot.should_wait(self._waiting.stamp_ns):
             self._decide_waiting()
 
-    def _on_image(self, camera: int, message: Image | CompressedImage, received_s: float) -> None:
+    def _on_image(self, camera: int, message: Image | CompressedImage, info: Mapping[str, Any]) -> None:
         if not self._listening:
             return
         self._diagnostics.take_image(camera)
-        for frame in self._synchroniser.add(camera, raw_image_of(message), received_s):
+        self._loss.take(camera, len(message.data), info.get("publication_sequence_number"))
+        for frame in self._synchroniser.add(camera, raw_image_of(message), arrival_s(info)):
             self._take_frame(frame)
         wait_s = self._synchroniser.wait_s()
         if wait_s is None:

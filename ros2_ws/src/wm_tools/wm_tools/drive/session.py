@@ -11,6 +11,7 @@ from rclpy.executors import SingleThreadedExecutor
 from wm_bundle.files import write_text
 from wm_bundle.lock_step import EMBEDDED_WAIT_S
 from wm_bundle.processes.stop_signals import hold_signals
+from wm_planner.launching.transport import picture_transport
 
 from wm_tools.common.errors import DriveError
 from wm_tools.drive.processes import ProcessGroup
@@ -21,6 +22,7 @@ START_TIMEOUT_S = 60.0  # for a process to appear in the graph, and for the firs
 RESET_TIMEOUT_S = 30.0  # for the simulator to make a new track
 STALL_TIMEOUT_S = 2.0 * EMBEDDED_WAIT_S  # without a step while driving
 FIRST_WORD_S, NEXT_WORD_S = 10.0, 30.0  # when a long wait is reported, and how often
+_SEND_PICTURES = ("simulator", "disturber")
 DRAIN_S = 0.2  # after the last step, for messages still on their way
 
 
@@ -92,7 +94,7 @@ class Session:
         self._processes.start(
             name,
             [*command, "--ros-args", "--params-file", str(file)],
-            self._environment,
+            {**self._environment, **(picture_transport() if name in _SEND_PICTURES else {})},
             self._logs / f"{self._title}-{name}.log",
         )
 
