@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wm_bundle import lock_step
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import usual_inputs
 from wm_data.episodes import Episode, write_episode
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
     from wm_training.collecting.node import CollectNode
 
-_LOST_S = 1.0  # a paused simulator's tick that is incomplete this long after it ended will not become complete
+_LOST_S = 1.0  # a paused simulator's tick that is incomplete so long, beyond other limits, stays incomplete
 _PLAYS, _PLAY_S = 5, 0.3  # tries to let it run again, and how long one takes
 _HEARD_S = 0.01  # for a command to be applied before the tick that is asked for after it
 ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
@@ -148,9 +149,9 @@ class Collector:
                 "its full second. Start it with synchronous_mode_wait_for_vehicle_control_command:=False"
             )
         if time.synchronous and not (waits and self.node.can_reset):
+            self.paced = True
             time.pause()
             self.wait_for(time.stands_still, "the simulator to pause, as /carla/control asks it to")
-            self.paced = True
 
     def _check_tolerance(self) -> None:
         """Raise CollectError where pictures of one moment could be mixed with those of the next."""
@@ -200,11 +201,7 @@ class Collector:
                 return episode
         raise CollectError(
             f"{attempts} times in a row an episode ended after fewer than {self.options.min_rows} rows (seed {seed})"
-            + (
-                ""
-                if resettable
-                else ", or the planner's car stood all the time; this simulator cannot put it elsewhere"
-            )
+            + ("" if resettable else ", or the planner's car stood all the time; it cannot be reset here")
         )
 
     def _is_worth_keeping(self, episode: Episode, resettable: bool) -> bool:
@@ -270,7 +267,8 @@ class Collector:
         return self.fresh_tick
 
     def _has_come(self) -> bool:
-        if self.fresh_tick is None and self.paced and self.node.time.stands_still(_LOST_S):
+        lost_s = _LOST_S + (lock_step.EMBEDDED_WAIT_S if self.node.planner else self.options.camera_deadline)
+        if self.fresh_tick is None and self.paced and self.node.time.stands_still(lost_s):
             self.node.time.step()
         return self.fresh_tick is not None
 
