@@ -78,7 +78,7 @@ class Node:
     def __init__(self):
         self.topics = {}
 
-    def subscription(self, kind, topic, callback, qos):
+    def subscription(self, kind, topic, callback, qos, remedy=""):
         self.topics[topic] = kind, callback
 
     def create_timer(self, *_, **__):
@@ -101,7 +101,7 @@ def inputs_of_node(told, engine, clock, manifest, vector, **parameters) -> dict[
     manifest = dataclasses.replace(manifest, vector=vector)
     pilot = make_pilot(engine, clock, manifest, **parameters)
     node = Node()
-    Inputs(node, node, PlannerConfig(**parameters), manifest, pilot, None, None).start()
+    Inputs(node, node, PlannerConfig(**parameters), manifest, pilot, SimpleNamespace(), None).start()
     seen, waiting = {}, list(told)
     for tick in range(TICKS):
         stamp = BEGIN_NS + tick * PERIOD_NS
