@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from server_frames import camera_stamps
 from wm_data.bags.order_of_writing import set_back_ns
-from wm_data.line import AHEAD, ANEW, BACKWARDS, FINE, REPEATS, Line, drops, out_of_line
+from wm_data.line import AHEAD, ANEW, BACKWARDS, FINE, REPEATS, Line, drops, out_of_line, usual_step_ns
 
 
 def told(stamps, period=100):
@@ -65,3 +66,11 @@ def test_a_clock_of_recording_that_was_set_back_is_seen_in_any_topic(first, seco
     times = np.concatenate([np.arange(first), np.arange(second) + first - min(back, first)]) * 100
     assert set_back_ns([np.arange(9), times]) == (min(back, first) - 1) * 100
     assert set_back_ns([np.sort(times), np.zeros(0, np.int64)]) == 0
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.1])
+@pytest.mark.parametrize("frames_per_s", [20, 25, 30, 40, 60])
+def test_the_usual_step_of_a_camera_on_frames_of_a_simulator_is_its_period(frames_per_s, jitter):
+    for lost in (0.0, 0.02):
+        stamps_s, _ = camera_stamps(frames_per_s, jitter, 1000, lost)
+        assert usual_step_ns([round(stamp * 1e9) for stamp in stamps_s]) == pytest.approx(80_000_000, rel=0.02)

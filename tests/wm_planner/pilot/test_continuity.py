@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+from server_frames import camera_stamps
 from wm_planner.pilot.continuity import CommandedMotion, EpisodeTracker, FrozenPicture, RateCheck, Sample, SampleBuffer
 
 PERIOD_NS = 80_000_000
@@ -85,20 +86,6 @@ def test_another_rate_brakes_within_these_images_after_the_right_one_and_from_th
 def faults_by_image(stamps_s) -> list[bool]:
     check = RateCheck(0.08)
     return [check.fault(round(stamp * 1e9), comparable=True) is not None for stamp in stamps_s]
-
-
-def camera_stamps(frames_per_s: float, jitter: float, images: int, lost: float = 0.0) -> tuple[list[float], list[int]]:
-    """The stamps of a camera with ``sensor_tick`` 0.08 s, as CARLA's: it fires on the first frame of the server that is
-    due, and the next one is due 0.08 s after this one was. With them the periods since the image before."""
-    random, stamp_s, due_s, numbers, stamps_s = Random(1), 0.0, 0.01, [], []
-    for number in range(images):
-        while stamp_s < due_s:
-            stamp_s += max(0.002, random.gauss(1.0, jitter) / frames_per_s)
-        due_s = due_s + 0.08 if stamp_s - due_s < 0.08 else stamp_s + 0.08
-        if random.random() >= lost:
-            numbers.append(number)
-            stamps_s.append(stamp_s)
-    return stamps_s, [number - last for last, number in zip([-1, *numbers], numbers, strict=False)]
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.1])

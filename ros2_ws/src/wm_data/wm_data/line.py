@@ -13,6 +13,7 @@ import numpy as np
 Item = TypeVar("Item")
 FINE, ANEW, REPEATS, BACKWARDS, AHEAD = "fine", "anew", "repeats", "goes backwards", "is far ahead"
 _IN_STEP = 0.25  # of a period: tolerance of a usual step
+_LONG_STEP = 1.75  # medians: after a longer one some are missing
 _JITTER_STEPS = 3.0  # number of usual steps by which samples may be out of order, as with two writer threads
 
 
@@ -132,9 +133,11 @@ def drops(stamps: np.ndarray) -> int:
 
 
 def usual_step_ns(stamps: Iterable[int]) -> int:
-    """The median of the steps forward, 0 without one."""
+    """The mean of the steps forward without the long ones, 0 without one. Not the median: a camera that fires on frames
+    of a simulator has steps of 67, 67 and 100 ms, one that waits for a lidar of 100, 100 and 50 ms."""
     steps = np.diff(np.asarray(stamps, np.int64))
-    return round(float(np.median(steps[steps > 0]))) if (steps > 0).any() else 0
+    forward = steps[steps > 0]
+    return round(float(forward[forward <= _LONG_STEP * np.median(forward)].mean())) if len(forward) else 0
 
 
 def _longest_growing(stamps: list[int]) -> np.ndarray:

@@ -14,6 +14,7 @@ from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.errors import ConversionError
 from wm_data.files import read_small_file
+from wm_data.line import usual_step_ns
 
 MAX_PICTURE_BYTES = 1 << 27
 
@@ -56,10 +57,5 @@ def merged_pictures(
 
 
 def usual_period_ns(stamps_ns: list[int], default_ns: int) -> int:
-    """The mean gap between consecutive stamps [ns], without drops; ``default_ns`` without any. Not the median: a 12 Hz
-    camera that waits for a 20 Hz lidar has gaps of 100, 100 and 50 ms."""
-    gaps = np.diff(np.asarray(stamps_ns, np.int64))
-    forward = gaps[gaps > 0]
-    if not len(forward):
-        return default_ns
-    return round(float(forward[forward <= 1.5 * np.median(forward)].mean()))
+    """The usual gap between consecutive stamps [ns]; ``default_ns`` without any."""
+    return usual_step_ns(stamps_ns) or default_ns

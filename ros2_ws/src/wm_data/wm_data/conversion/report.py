@@ -5,6 +5,7 @@ from array import array
 import numpy as np
 from wm_bundle.times import NS_PER_S
 
+from wm_data.line import usual_step_ns
 from wm_data.notes import Notes
 
 
@@ -34,7 +35,7 @@ class TopicStatistics:
         stamps = np.array(self._stamps, np.int64)
         gaps = np.diff(stamps)
         forward = gaps[gaps > 0]
-        usual = float(np.median(forward)) if len(forward) else 0.0
+        usual = float(usual_step_ns(stamps))
         return {
             "type": self.kind,
             "count": len(stamps),

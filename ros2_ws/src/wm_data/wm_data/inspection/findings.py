@@ -5,6 +5,7 @@ from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED
 
 from wm_data.episodes import Episode
+from wm_data.line import usual_step_ns
 from wm_data.rates import rate_of
 
 BOTH_PEDALS = 0.05  # above this a pedal counts as pressed
@@ -17,17 +18,10 @@ def find(episode: Episode, pictures: np.ndarray) -> list[str]:
     return [*_of_pictures(episode, pictures), *_of_actions(episode), *_of_results(episode), *_of_time(episode)]
 
 
-def usual_step_ns(steps_ns: np.ndarray) -> float:
-    """Mean time between two rows [ns], without the long ones; 0 where no time passes. The steps of rows selected from
-    pictures of another rate alternate, so the median is not their rate's."""
-    forward = steps_ns[steps_ns > 0]
-    return float(forward[forward <= 2 * np.median(forward)].mean()) if len(forward) else 0.0
-
-
 def gaps(stamps_ns: np.ndarray) -> list[tuple[int, float]]:
     """(row, seconds) of every gap, longest first: the time from that row to the next one."""
     steps = np.diff(np.asarray(stamps_ns, np.int64))
-    rows = np.flatnonzero(steps > GAP_PERIODS * usual_step_ns(steps))
+    rows = np.flatnonzero(steps > GAP_PERIODS * usual_step_ns(stamps_ns))
     return sorted(((int(row), steps[row] / NS_PER_S) for row in rows), key=lambda gap: (-gap[1], gap[0]))
 
 
@@ -96,7 +90,7 @@ def _of_time(episode: Episode) -> list[str]:
     long = gaps(stamps)
     if long:
         found.append(f"gaps: {len(long)}, the longest {long[0][1]:.3g} s after row {long[0][0]}")
-    rate, usual = rate_of(episode.meta), usual_step_ns(steps)
+    rate, usual = rate_of(episode.meta), usual_step_ns(stamps)
     if rate is not None and usual and not 0.9 < NS_PER_S / usual / rate < 1.1:
         found.append(f"meta says {rate:g} Hz, the stamps {NS_PER_S / usual:.3g} Hz")
     return found

@@ -8,6 +8,7 @@ from wm_bundle.times import NS_PER_S
 from wm_data.conversion.pictures import usual_names
 from wm_data.episodes import Episode
 from wm_data.errors import ConversionError
+from wm_data.line import usual_step_ns
 
 LAST_STAMP_NS = 2**31 * NS_PER_S  # seconds of a ROS stamp are an int32
 UNKNOWN_PERIOD_NS = 100_000_000  # for one row without a rate
@@ -20,7 +21,7 @@ def period_of(episode: Episode) -> int:
     if rate is not None and not (type(rate) in (int, float) and 0.0 < rate <= 1e6):
         raise ConversionError(f"the episode's rate_hz is {rate!r}, expected a number of rows per second above 0")
     if episode.stamps_ns is not None and len(episode) > 1:
-        return max(1, int(np.median(np.diff(episode.stamps_ns))))
+        return max(1, usual_step_ns(episode.stamps_ns))
     return UNKNOWN_PERIOD_NS if rate is None else round(NS_PER_S / rate)
 
 

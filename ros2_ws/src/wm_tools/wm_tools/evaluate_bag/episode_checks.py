@@ -7,6 +7,7 @@ from wm_bundle import BundleManifest
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import VECTOR_INPUTS, VectorInput
 from wm_data.episodes import Episode
+from wm_data.line import usual_step_ns
 from wm_data.rates import rate_of
 
 from wm_tools.common.errors import BagError
@@ -152,5 +153,5 @@ def _stamps(episode: Episode, manifest: BundleManifest, place: str, notes: list[
     if (steps <= 0).any():
         raise BagError(f"{place} has stamps that do not rise at row {int(np.argmax(steps <= 0)) + 1}")
     if len(steps):
-        check_period(float(np.median(steps)) / NS_PER_S, manifest, place, resample=False)
+        check_period(usual_step_ns(episode.stamps_ns) / NS_PER_S, manifest, place, resample=False)
     return np.asarray(episode.stamps_ns, np.int64)
