@@ -114,13 +114,16 @@ class FakeNode:
         seen[-1] = len(self.seeds) > 1 or self.since_reset not in self.late
         image = np.repeat(np.where(seen, self.number % 256, 0), 3)[:, None, None] * np.ones((1, 4, 4))
         values = {"image": image.astype(np.uint8), "seen": seen, "control": self.control(), **self.of_each_tick}
-        self.on_tick(tick(self.number, **values, **self.events()))
+        self.deliver(tick(self.number, **values, **self.events()))
 
     def control(self):
         return self.applied
 
     def events(self):
         return {}
+
+    def deliver(self, complete):
+        self.on_tick(complete)
 
     def other_drivers(self):
         return self.rivals
@@ -154,6 +157,15 @@ class FakeBridge(FakeNode):
         self.deaf: set[int] = set()  # ticks that come before the command that was sent for them
         self.time = FakeTime(synchronous, waits)
         self.acted, self.by = [], []  # of each tick
+        self.queue: list[Tick] = []  # on their way
+
+    def spin(self, seconds):
+        super().spin(seconds)
+        if self.queue:
+            self.on_tick(self.queue.pop(0))
+
+    def deliver(self, complete):
+        self.queue.append(complete)
 
     def events(self):
         return {"collision": self.since_reset in self.collisions}

@@ -120,3 +120,14 @@ def test_a_command_that_acts_a_tick_late_is_counted_and_the_row_has_what_acted(t
     assert collecting.late == 2
     np.testing.assert_array_equal(episode.actions, node.acted[-30:])
     np.testing.assert_array_equal(episode.actions[8], episode.actions[7])  # tick 10 ends row 8
+
+
+def test_a_tick_from_before_the_first_step_does_not_make_every_command_late(tmp_path):
+    node = FakeBridge()
+    collecting = collector(tmp_path, node, driver="random")
+    recorder, driver = collecting.connect()
+    node.number += 1
+    node.queue.append(tick(node.number, reward=None, expert=None))
+    episode = collecting.record(0, recorder, driver)
+    assert collecting.late <= 3 and len(episode) == 30
+    assert node.time.asked.count("step") == 30  # for 31 ticks

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOST_S = 1.0  # a paused simulator's tick that is incomplete so long, beyond other limits, stays incomplete
 _PLAYS, _PLAY_S = 5, 0.3  # tries to let it run again, and how long one takes
+_AHEAD = 3  # commands that act late one after the other, if the simulator is a tick ahead of the recorder
 _HEARD_S = 0.01  # for a command to be applied before the tick that is asked for after it
 ATTEMPTS = 3  # for an episode that is cut by a lost tick, or ends too early
 BUMPS = 30  # the same for CARLA's autopilot, and random commands: of a car that touches something again and again
@@ -45,11 +47,9 @@ class Collector:
         """Whether the simulator ticks only when the recorder asks for the next row."""
         self.late = 0
         """Commands that did not act from their tick on."""
+        self._late_in_a_row = 0
         self._driver: Driver | None = None
-        node.on_tick = self._take
-
-    def _take(self, tick: Tick) -> None:
-        self.fresh_tick = tick
+        node.on_tick = partial(setattr, self, "fresh_tick")
 
     def missing(self) -> list[int]:
         """Numbers of the episodes that are not in the folder yet."""
@@ -152,6 +152,7 @@ class Collector:
             self.paced = True
             time.pause()
             self.wait_for(time.stands_still, "the simulator to pause, as /carla/control asks it to")
+            self._spin_for(_SETTLE_S)  # the ticks before are still on their way
 
     def _check_tolerance(self) -> None:
         """Raise CollectError where pictures of one moment could be mixed with those of the next."""
@@ -193,7 +194,9 @@ class Collector:
                 recorder.meta["seed"] = seed
             episode = self._drive(recorder, driver)
             # A camera with missing pictures was late on this machine, and the next attempt may have them.
-            complete = recorder.gaps == 0 and episode.camera_mask is None and self._all_began_with(episode)
+            complete = recorder.gaps == 0 and episode.camera_mask is None
+            if self.node.planner:  # the first image that it saw since its restart
+                complete &= self.node.planner.first_answer_ns == episode.stamps_ns[0]
             if not complete and resettable and attempt < ATTEMPTS:
                 continue
             if self._is_worth_keeping(episode, resettable):
@@ -208,10 +211,6 @@ class Collector:
         """Whether it is long enough, and not the standing car of a planner that no reset will bring to drive."""
         stuck = self.node.planner and self.options.standstill and not resettable and not rows_moving(episode)
         return len(episode) >= self.options.min_rows and not stuck
-
-    def _all_began_with(self, episode: Episode) -> bool:
-        """Whether the episode's first image was the first one that the planner saw since its restart."""
-        return self.node.planner is None or self.node.planner.first_answer_ns == episode.stamps_ns[0]
 
     def _stop_the_clock(self) -> None:
         """Pause the simulator between two ticks, if it does not stand still already.
@@ -260,9 +259,12 @@ class Collector:
         """Ask for a tick, if it is ours to ask, and wait for all its data; ``what`` names them. ``commanded``: a
         command for it was just sent; it travels apart from the request."""
         self.fresh_tick = None
-        if self.paced:
+        if self.paced and self._late_in_a_row < _AHEAD:
             self._spin_for(_HEARD_S if commanded else 0.0)
-            self.node.time.step()
+            if self.fresh_tick is None:
+                self.node.time.step()
+        elif self.paced:  # the simulator is a tick ahead, and that one is on its way
+            self._late_in_a_row = 0
         self.wait_for(self._has_come, what)
         return self.fresh_tick
 
@@ -281,7 +283,10 @@ class Collector:
         sent = None
         while True:
             tick = self._next_tick(what, sent is not None)
-            self.late += sent is not None and not same_control(tick.control, sent)
+            if sent is not None:
+                late = not same_control(tick.control, sent)
+                self.late += late
+                self._late_in_a_row = self._late_in_a_row + 1 if late else 0
             decision = driver.drive(tick)
             sent = decision.command
             episode = recorder.add(tick, decision.expert_drives)
