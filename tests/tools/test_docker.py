@@ -76,6 +76,10 @@ def test_the_compose_file_names_what_exists():
     mounts = [volume for service in services.values() for volume in service.get("volumes", ())]
     sources = [volume.partition(":")[0] for volume in mounts if not volume.startswith("$")]
     assert sources and all((DOCKER / source).is_file() for source in sources)
+    # The bridge sends the pictures; shared memory goes between processes of one user, and the bridge's is root.
+    assert "../config/fastdds_pictures.xml:/pictures.xml:ro" in services["bridge"]["volumes"]
+    assert "_DEFAULT_PROFILES_FILE=/pictures.xml" in services["bridge"]["command"][-1]
+    assert services["planner"]["user"] == "root"
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
     for name in ("bridge", "car", "planner"):  # nodes of one graph
