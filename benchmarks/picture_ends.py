@@ -15,6 +15,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.timing import timed
 
 _START_S = 30.0
+_SETTLE_S = 0.5  # until both sides know each other
 _ANSWER_S = 1.0  # longest wait for an answer, as in CARLA's bridge
 
 
@@ -83,6 +84,7 @@ def send(settings: dict) -> dict:
         if time.monotonic() > end_s:
             raise BenchmarkError(f"no viewer within {_START_S:g} s")
         time.sleep(0.05)
+    time.sleep(_SETTLE_S)
     sent, message = {}, _image(settings["width"], settings["height"])
     for number in range(1, settings["pictures"] + 1):
         message.header.stamp.sec = number
