@@ -26,7 +26,8 @@ class Row:
     latched: bool
         TRANSIENT_LOCAL instead of VOLATILE. All are RELIABLE.
     event: bool
-        Sent when something happens, not in every tick.
+        Sent when something happens, not in every tick. On the real bridge its stamp may be the tick's before: it does
+        not wait for events.
     transform: str
         Child frame of the /tf message that is sent just before; empty: none.
     seen: bool
