@@ -86,13 +86,22 @@ class Listener:
     def of(self, topic: str) -> list:
         return [msg for _, name, msg in self.log if name == topic]
 
-    def ticks(self, count: int) -> list[list[tuple]]:
-        """The messages of the first whole ticks, each tick in the order of sending; fails if there are fewer."""
+    def all_ticks(self) -> list[list[tuple]]:
+        """The messages of each tick that has ended, in the order of sending."""
         once = [row.topic for row in ONCE]
         sent = sorted((entry for entry in self.log if entry[1] not in once), key=lambda entry: entry[0])
         begins = [k for k, (_, topic, _) in enumerate(sent) if topic == "/carla/status"]
-        assert len(begins) > count
-        return [sent[begin:end] for begin, end in zip(begins[:count], begins[1 : count + 1], strict=True)]
+        return [sent[begin:end] for begin, end in zip(begins, begins[1:], strict=False)]
+
+    def ticks(self, count: int) -> list[list[tuple]]:
+        """The first of them; fails if there are fewer."""
+        ticks = self.all_ticks()
+        assert len(ticks) >= count
+        return ticks[:count]
+
+    def whole_ticks(self) -> list[list[tuple]]:
+        """Those in which every sensor sent."""
+        return [tick for tick in self.all_ticks() if len(tick) >= len(expected_order(set()))]
 
     def wait_for(self, condition, seconds: float = 40.0):
         deadline = time.monotonic() + seconds

@@ -1,5 +1,6 @@
 """wm_sim with `strict` and with faults: what the real bridge does at a start, in lock-step and when a thing breaks."""
 
+import json
 import shutil
 import signal
 import time
@@ -8,7 +9,9 @@ from collections import Counter
 import graph
 import pytest
 import rclpy
-from bridge_probe import EGO, bridge_and_probe, stamp_ns
+from bridge_listener import Listener, check_tick, expected_order
+from bridge_probe import EGO, bridge_and_probe, parameter_words, stamp_ns
+from bridge_table import SPAWN
 from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
 from rclpy.executors import SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
@@ -110,6 +113,27 @@ def test_another_episode_is_another_server(strict):
     assert len(ids) == len(set(ids)) == 2
 
 
+def test_with_a_spawn_file_it_has_the_bridges_order_once_all_sensors_are_there(tmp_path):
+    file, domain_id = tmp_path / "spawn.json", graph.fresh_domain_id()
+    file.write_text(json.dumps(SPAWN))
+    words = parameter_words({**STRICT, "objects_definition_file": file, "wait_for_driver": 30})
+    with graph.rclpy_context(domain_id) as context:
+        listener = Listener(context)
+        listener.throttle = 0.3
+        with graph.start("wm_sim", "bridge", *words, domain_id=domain_id):
+            listener.wait_for(lambda: listener.has_ticks(12), 60.0)
+            listener.throttle = None
+            listener.spin(1.5)
+        listener.close()
+    whole = listener.whole_ticks()
+    assert len(whole) >= 10
+    for tick in whole:
+        check_tick(tick)
+    begun = [[topic for _, topic, _ in tick] for tick in listener.all_ticks() if tick[0][0] < whole[0][0][0]]
+    assert all(topics == [topic for topic, _ in expected_order(set())][: len(topics)] for topics in begun)
+    assert begun[0] == ["/carla/status", "/clock", "/carla/markers"], "the world without a car"
+
+
 def drive(faults: str, **parameters):
     """The simulator with these faults, and a driver that answers every picture."""
     return bridge_and_probe(**WAITING, wait_for_driver=30, faults=faults, **parameters)
@@ -178,9 +202,10 @@ def wish(control) -> tuple[float, float, float]:
     return control.steer, control.throttle, control.brake
 
 
-def test_the_planner_and_its_watchdog_answer_every_picture_once_for_a_whole_episode(tmp_path):
+def test_the_planner_and_its_watchdog_answer_every_picture_once_for_a_whole_episode_with_a_stall(tmp_path):
     bundle, domain_id = make_tiny_bundle(tmp_path / "tiny"), graph.fresh_domain_id()
     arguments = [f"bundle:={bundle}", "episodes:=1", "seed:=7", "real_time_factor:=0", "strict:=true"]
+    arguments.append("faults:=stall:2.0@60")
     command = [shutil.which("ros2"), "launch", "wm_planner", "carla_sim.launch.py", *arguments]
     with graph.rclpy_context(domain_id) as context, graph.GraphProcess(command, domain_id=domain_id) as process:
         witness = Witness(context)
