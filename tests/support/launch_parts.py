@@ -63,7 +63,7 @@ file.with_suffix(".new").rename(file)
 signal.sigwait([signal.SIGINT, signal.SIGTERM])
 """
 
-# Of what is installed by pip, the Python of a real `ros2 launch`, which is ROS's own, has these.
+# Of what is installed by pip, the Python of a real `ros2 launch`, which is ROS's own, has these: rclpy's needs.
 ROS_PYTHON = """
 import importlib.machinery, os, pathlib, sys
 
@@ -75,7 +75,7 @@ class RosPython(importlib.machinery.PathFinder):
     def find_spec(cls, name, path=None, target=None):
         spec = super().find_spec(name, path, target)
         by_pip = path is None and spec is not None and "site-packages" in (spec.origin or "")
-        of_ros = name in ("numpy", "yaml") or any((share / name).is_dir() for share in shares)
+        of_ros = name in ("numpy", "yaml", "typing_extensions") or any((share / name).is_dir() for share in shares)
         return None if by_pip and not of_ros else spec
 
 
