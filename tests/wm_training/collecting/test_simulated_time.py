@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rclpy
 from carla_msgs.msg import CarlaStatus
+from server_frames import camera_stamps
 from wm_training.collecting.simulated_time import SimulatedTime
 
 
@@ -40,6 +41,14 @@ def test_pictures_tell_the_period_of_a_server_that_keeps_its_own_time(time_of):
         time.note_picture(stamp_ns + -(-i * 80_000_000 // step_ns) * step_ns + (80_000_000 if i > 20 else 0))
     assert abs(time.period_ns / 80_000_000 - 1) < 0.02  # also though one picture was lost
     assert time.stands_still() is True and not time.synchronous
+
+
+@pytest.mark.parametrize("frames_per_s", [20, 25, 30, 40, 60])
+def test_the_period_is_known_at_any_frame_rate_of_the_server(time_of, frames_per_s):
+    time, _ = time_of(synchronous_mode=False, synchronous_mode_running=True)
+    for stamp_s in camera_stamps(frames_per_s, 0.1, 26)[0]:
+        time.note_picture(round(stamp_s * 1e9))
+    assert abs(time.period_ns / 80_000_000 - 1) < 0.03
 
 
 def test_only_what_was_said_since_a_simulator_was_let_go_counts(time_of):

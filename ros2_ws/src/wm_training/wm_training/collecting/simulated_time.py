@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-import numpy as np
 from carla_msgs.msg import CarlaControl, CarlaStatus
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from wm_bundle.times import NS_PER_S
+from wm_data.line import usual_step_ns
 
 from wm_training.collecting.planner_link import WaitFor
 from wm_training.errors import CollectError
@@ -44,8 +44,7 @@ class SimulatedTime:
             return round(self._status.fixed_delta_seconds * NS_PER_S) or None
         if len(self._stamps) <= _MEASURED:
             return None
-        gaps = np.diff(self._stamps)
-        return round(gaps[gaps < 1.5 * np.median(gaps)].mean())  # they are multiples of the server's steps
+        return usual_step_ns(self._stamps)
 
     def note_picture(self, stamp_ns: int) -> None:
         """A picture came."""
