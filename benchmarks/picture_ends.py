@@ -43,8 +43,11 @@ def view(settings: dict) -> dict:
     from rclpy.qos import QoSProfile
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
+    from wm_bundle.processes.memory import keep_freed_memory
     from wm_planner.node.endpoints import NEWEST
 
+    if settings["keeps_memory"]:
+        keep_freed_memory()
     node, executor = _node("viewer")
     answers = node.create_publisher(Header, "/answer", QoSProfile(depth=1))
     seen: dict[int, list[int]] = {}

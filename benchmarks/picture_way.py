@@ -1,7 +1,8 @@
 """`python -m benchmarks.picture_way`: what a picture costs between a simulator and the planner, in two processes.
 
 In lock-step, as with CARLA's bridge: a picture is sent, and the next one once its answer came. Variants take turns:
-best effort, reliable, and reliable with the sender's large shared memory, as the launch files set it.
+best effort; reliable; that and the sender's large shared memory, as the launch files set it; that and freed memory
+kept, as the planner does.
 """
 
 import json
@@ -20,7 +21,7 @@ from benchmarks.children import ROOT, run_child
 from benchmarks.errors import BenchmarkError
 
 _ENDS = "benchmarks.picture_ends"
-VARIANTS = {"best effort": "best_effort", "reliable": "reliable", "large memory": "reliable"}
+VARIANTS = {"best effort": "best_effort", "reliable": "reliable", "large memory": "reliable", "kept memory": "reliable"}
 _DEADLINE_S = 60.0
 
 
@@ -74,10 +75,12 @@ def _send(settings: dict, variant: str) -> tuple[dict, dict]:
 
     with own_domain() as domain_id:
         variables = {**local_environment(domain_id), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-        large = {dds_profiles_variable(): str(ROOT / PROFILE) if variant == "large memory" else ""}
+        large = {dds_profiles_variable(): str(ROOT / PROFILE) if variant.endswith("memory") else ""}
 
         def start(role: str, **more) -> subprocess.Popen:
-            words = json.dumps({**settings, "role": role, "reliability": VARIANTS[variant]})
+            words = json.dumps(
+                {**settings, "role": role, "reliability": VARIANTS[variant], "keeps_memory": variant == "kept memory"}
+            )
             command = [sys.executable, "-m", _ENDS, words]
             return subprocess.Popen(
                 command, cwd=ROOT, env={**variables, **more}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

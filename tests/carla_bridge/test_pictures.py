@@ -14,4 +14,3 @@ def test_six_cameras_lose_no_picture(six_cameras, tmp_path):
         assert "degraded" not in told and "no image for" not in told and "images are lost" not in told, told[-3000:]
         answered = [row for row in rows if len(row.commands) == 1]
         assert len(answered) > 0.9 * len(rows)  # the phase has its own test
-        assert run.interrupt() == 0, run.output()[-3000:]

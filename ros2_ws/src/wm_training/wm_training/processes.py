@@ -5,9 +5,11 @@ import os
 import platform
 from typing import NamedTuple
 
+from wm_bundle.processes.memory import keep_freed_memory
+
 from wm_training.errors import TrainingError
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_M_ARENA_MAX = -8  # malloc.h
 
 
 def prepare_process() -> None:
@@ -18,11 +20,9 @@ def prepare_process() -> None:
     shared with others several times slower; sleeping at once costs 7 % on an idle one."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    keep_freed_memory()
     if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-        library.mallopt(_M_ARENA_MAX, 1)  # threads reuse the memory freed by others
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)  # threads reuse the memory freed by others
 
 
 class Place(NamedTuple):

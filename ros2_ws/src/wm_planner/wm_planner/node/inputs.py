@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import BundleManifest
 from wm_bundle.pictures.frames import Frame
 from wm_bundle.pictures.synchroniser import CameraSynchroniser
+from wm_bundle.processes.memory import keep_freed_memory
 from wm_bundle.processes.ros_distribution import with_times
 from wm_bundle.times import NS_PER_S, ns_of
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, InputTopic
@@ -45,6 +46,7 @@ class Inputs:
         decide: Callable[[Frame], None],
     ):
         """Make the subscriptions. Raises ConfigError and InvalidTopicNameException."""
+        keep_freed_memory()
         cameras = [camera.name for camera in manifest.image.cameras]
         self._node = node
         self._pilot = pilot
