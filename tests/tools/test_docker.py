@@ -1,5 +1,6 @@
 """What the Docker files name exists, and their entry point runs; no image is built here."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -85,6 +86,14 @@ def test_the_compose_file_names_what_exists():
     for name in ("bridge", "car", "planner"):  # nodes of one graph
         assert services[name]["ipc"] == services[name]["network_mode"] == "host"
         assert services[name]["environment"] == services["bridge"]["environment"]
+
+
+def test_the_bridge_of_the_compose_file_is_told_its_car_as_a_list():
+    # As one text, its launch file's default, names match within it, that of a vehicle without a role too.
+    words = shlex.split(yaml.safe_load(COMPOSE)["services"]["bridge"]["command"][-1])
+    (names,) = (word.partition(":=")[2] for word in words if word.startswith("ego_vehicle_role_name:="))
+    (car,) = json.loads((ROOT / "launch/carla_spawn.json").read_text())["objects"]
+    assert yaml.safe_load(names) == [car["id"]]
 
 
 def test_every_variable_of_the_compose_file_is_in_the_example():
