@@ -8,7 +8,7 @@ from wm_bundle.times import NS_PER_S
 
 RATE_TOLERANCE = 0.1
 _RATE_GAPS = 8  # the most that are compared; with fewer the tolerance is wider than RATE_TOLERANCE
-_FEWEST_GAPS = 3  # the first image may be late by any time
+_FEWEST_GAPS = 3
 _FRAME = 0.8  # the longest frame of a server that its cameras' pictures are taken from [periods]
 _LONG_GAP = 1.3  # a gap of more periods than this may contain lost images
 _ALL_LONG = 4  # so many long gaps in a row are another rate
@@ -162,9 +162,9 @@ class RateCheck:
             elapsed += gap
             fewest += max(1, math.floor(gap - _LONG_GAP + 1.0)) if may_lack else 1
             most += math.ceil(gap - _LONG_GAP + 1.0) if may_lack else 1
-            # After a long gap, a stall for example, images follow faster until none is late: it is counted with them.
-            after_long = count < len(self._gaps) and self._gaps[-count - 1] > _LONG_GAP and not always_long
-            if not _FEWEST_GAPS <= count <= _RATE_GAPS or after_long:
+            # The first image, and one after a long gap, may be late by any time: then the next ones follow faster.
+            from_late = count == len(self._gaps) or self._gaps[-count - 1] > _LONG_GAP
+            if not _FEWEST_GAPS <= count <= _RATE_GAPS or (from_late and not always_long):
                 continue
             if elapsed < fewest - max(_FRAME, RATE_TOLERANCE * fewest):
                 return elapsed / fewest
