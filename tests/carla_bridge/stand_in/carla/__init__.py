@@ -169,10 +169,11 @@ class World:
 
     def on_tick(self, callback):
         self._check()
-        return self._server.add_callback(callback)
+        self._server.callbacks[id(callback)] = callback
+        return id(callback)
 
     def remove_on_tick(self, id_):
-        self._server.remove_callback(id_)
+        self._server.callbacks.pop(id_, None)
 
     def set_weather(self, weather):
         pass
