@@ -215,8 +215,8 @@ def test_the_planner_and_its_watchdog_answer_every_picture_once_for_a_whole_epis
         witness.node.destroy_node()
     count = len(witness.pictures)
     assert count > 50
-    # Before the first picture there was no topic of the car, and with the last one the episode ended; a command may reach
-    # the witness after the picture that it led to.
+    # Before the first picture there was no topic of the car, and with the last one the episode ended; a command may
+    # reach the witness after the picture that it led to.
     answers = [
         (stamp, wanted)
         for pictures, stamp, wanted in witness.commands
