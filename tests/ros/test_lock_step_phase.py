@@ -37,11 +37,10 @@ def drive(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def in_phase_at_the_end(drive):
-    bridge, planner = drive
-    since = bridge.tick
+    bridge, _ = drive
     yield
     bridge.go_on(20)
-    assert bridge.in_phase(), (bridge.told(since - 2), planner.output()[-3000:])
+    bridge.until(bridge.in_phase)  # a busy machine may make another answer late meanwhile
 
 
 def test_a_command_too_many_is_noticed_told_and_mended(drive):
