@@ -62,6 +62,14 @@ def test_standing_reversing_straight_roads_and_gaps_say_nothing(factor):
     assert driven_on(TurnCheck(), town(20), period_s=2.0).told == "no turn yet"
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_no_number_is_a_gap(place):
+    broken = [tuple(math.nan if k == place else one for k, one in enumerate(sample)) for sample in town(20)]
+    check = driven_on(TurnCheck(), broken)
+    assert check.told == "no turn yet"
+    assert driven_on(check, town(12), -1.0).fault is Turn.AGAINST, "and leaves no trace"
+
+
 def test_a_fourth_of_the_turns_against_the_steering_raises_no_alarm():
     for seed in range(20):
         check, random = TurnCheck(), Random(seed)

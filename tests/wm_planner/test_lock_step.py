@@ -29,6 +29,13 @@ def test_the_planner_answers_within_the_simulators_wait_and_sends_nothing_else(w
     assert config.camera_deadline_ms < 1000.0 * config.image_timeout_s < 1000.0 * wait_s
 
 
+@pytest.mark.parametrize("deadline_ms", [60.0, 5000.0])
+def test_how_long_the_simulator_waits_is_no_question_of_the_plans_deadline(deadline_ms):
+    """That may be set, also while driving, to cut the search short: the phase would be found too soon or too late."""
+    given = lock_step.planner_parameters(lock_step.BRIDGE_WAIT_S) | {"deadline_ms": deadline_ms}
+    assert PlannerConfig.from_values(given).answer_s == 0.9
+
+
 @pytest.mark.parametrize("period_s", [0.02, 0.05, 0.08, 0.2])
 def test_the_watchdog_counts_simulated_time_and_lets_the_planner_find_its_phase(period_s):
     config = WatchdogConfig.from_values(lock_step.watchdog_parameters(period_s))

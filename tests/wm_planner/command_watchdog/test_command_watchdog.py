@@ -246,6 +246,20 @@ def test_a_clock_that_jumps_is_no_silence_and_hides_none(simulated, clock, new):
     assert watchdog.brake_due() is not None
 
 
+@pytest.mark.parametrize("steps", [(600,), (95_000, -94_920), (1000, -900, 20)], ids=["long", "two clocks", "three"])
+def test_a_clock_that_does_nothing_but_jump_hides_no_silence(simulated, clock, steps):
+    """Ticks longer than the limit, or another node that publishes /clock too."""
+    watchdog, stamp_ms, braked = CommandWatchdog(0.2, simulated), 100_000, False
+    simulated.take(stamp_ms * 1_000_000)
+    watchdog.command(*THROTTLE)
+    for number in range(20):
+        clock.advance(0.05)
+        stamp_ms += steps[number % len(steps)]
+        simulated.take(stamp_ms * 1_000_000)
+        braked = braked or watchdog.brake_due() is not None
+    assert braked
+
+
 @given(st.lists(st.integers(-(2**62), 2**62), max_size=20))
 def test_simulated_time_never_goes_back(stamps_ns):
     now_s = [7.0]

@@ -32,6 +32,10 @@ def test_a_choice_of_the_user_is_left_alone(choice):
     assert picture_transport(choice) == {}
 
 
+def test_an_empty_choice_is_none():
+    assert picture_transport({"RMW_IMPLEMENTATION": "", dds_profiles_variable(): ""}) == picture_transport({}) != {}
+
+
 def test_without_room_it_says_what_to_do(monkeypatch, capsys, tmp_path):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(64 << 20, 44 << 20, 20 << 20))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fake_pilot import PERIOD_NS, assert_brakes, check, drive, frame, image, make_pilot
 from wm_bundle import CameraSpec, ImageSpec, VectorSpec
+from wm_bundle.lock_step import planner_parameters as lock_step_parameters
 from wm_bundle.pictures.frames import Frame
 from wm_planner.errors import ConfigError, NonFiniteError
 from wm_planner.pilot.continuity import Sample
@@ -142,6 +143,21 @@ def test_another_image_rate_after_the_right_one_brakes_while_it_lasts(pilot, clo
     assert not any(decision.fatal for decision in decisions)
     assert_brakes(decisions[35], "every 0.160 s")
     assert decisions[-1].mode is Mode.DRIVING
+
+
+@pytest.mark.parametrize("lock_step", [True, False])
+def test_in_lock_step_a_slow_plan_hides_no_wrong_rate(engine, clock, manifest, lock_step):
+    """A busy planner drops images only where time does not wait for it."""
+    pilot = make_pilot(engine, clock, manifest, **lock_step_parameters(1.0) | {"lock_step": lock_step})
+    engine.imagine_s_each = 0.003  # a plan takes longer than the period of 0.08 s, and far less than the wait
+    decisions = [drive(pilot, clock, 2 * n) for n in range(1, 13)]
+    assert decisions[-1].fatal == lock_step
+
+
+def test_an_answer_later_than_the_simulator_waits_makes_no_rate_wrong(engine, clock, manifest):
+    pilot = make_pilot(engine, clock, manifest, **lock_step_parameters(1.0))
+    engine.imagine_s_each = 0.1
+    assert not any(drive(pilot, clock, 2 * n).fatal for n in range(1, 20))
 
 
 def test_images_that_cannot_be_used_are_no_gap_in_the_rate(pilot, clock):

@@ -79,7 +79,8 @@ class TurnCheck:
         """Add the next moment [ns]: the ``steer`` that was applied until then, the speed [m/s], negative backwards,
         None where unknown, and the yaw rate [rad/s]."""
         seconds, self._last_ns = (stamp_ns - self._last_ns) / NS_PER_S, stamp_ns
-        if not 0.0 < seconds <= _LONGEST_S or (speed is not None and speed < _SLOWEST_MPS):
+        finite = math.isfinite(steer) and math.isfinite(yaw_rate)
+        if not (finite and 0.0 < seconds <= _LONGEST_S) or not (speed is None or _SLOWEST_MPS <= speed < math.inf):
             self._begin()
             return
         least = 0.0 if speed is None else min(_LEAST_CURVATURE * speed * abs(steer), _LEAST_GRIP / speed)

@@ -165,6 +165,11 @@ class PlannerConfig(VehicleParameters):
         return SOLVERS[self.solver].searches
 
     @property
+    def answer_s(self) -> float:
+        """In lock-step: the simulator waits for an answer for longer than this [s]."""
+        return self.image_timeout_s
+
+    @property
     def samples_that_fit(self) -> int:
         """``risk_samples``, or as many as leave enough candidates for a search."""
         return min(self.risk_samples, self.candidates // FEWEST_CANDIDATES)

@@ -24,7 +24,7 @@ def picture_transport(environment: Mapping[str, str] = os.environ, folder: Path 
     or where shared memory has no room, which it says on standard error."""
     choices = ("_DEFAULT_PROFILES_FILE", "FASTDDS_BUILTIN_TRANSPORTS")
     chosen = any(name.endswith(choices) and value for name, value in environment.items())
-    if chosen or not environment.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
+    if chosen or not (environment.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
         return {}
     free = shutil.disk_usage(folder).free if folder.is_dir() else 0
     if free < _NEEDED_BYTES:

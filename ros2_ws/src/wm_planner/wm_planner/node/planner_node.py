@@ -125,7 +125,7 @@ class PlannerNode(LifecycleNode):
         pilot.reset()
         self._diagnostics.reset()
         period_s, say = self._parts.bundle.manifest.control_period_s, self.get_logger().warning
-        phase = Phase(period_s, config.deadline_ms / 1000.0, say) if config.lock_step else None
+        phase = Phase(period_s, config.answer_s, say) if config.lock_step else None
         self._answers = Answers(pilot, phase, self._answer, self._inputs.hold)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_made = [

@@ -69,7 +69,7 @@ class Phase:
         elif self._sent_s is not None and received_s < self._sent_s - _SOONER_S:
             self._doubt = "a picture came before the one before it was answered"
         elif self._late >= _LATE:
-            self._doubt = f"commands act {self._delay} ticks late"
+            self._doubt = f"commands act {self._delay} {'tick' if self._delay == 1 else 'ticks'} late"
 
     def hold_s(self) -> float:
         """How long the answer to the last picture must be held back; 0: not at all."""
@@ -109,7 +109,7 @@ class Phase:
 
     def _settle(self) -> None:
         if self._withheld:
-            self._log(f"lock-step is in phase again: {self._withheld} answers were withheld")
+            self._log(f"lock-step is in phase again; answers withheld: {self._withheld}")
         if self._doubt and self._answers >= self._pause:
             self._pause = min(max(2 * self._pause, 2), _LONGEST_PAUSE)
             self._answers = 0

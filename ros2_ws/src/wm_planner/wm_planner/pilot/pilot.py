@@ -151,7 +151,8 @@ class Pilot:
             self._begin_belief()
         self._note(decision.command)
         self.in_flight.sent(frame.stamp_ns, decision.command)
-        self._was_busy = self._clock() - frame.received_s > 0.8 * self._period_s
+        waits_s = self._config.answer_s if self._config.lock_step else 0.8 * self._period_s
+        self._was_busy = self._clock() - frame.received_s > waits_s
         self._log_recovery(decision)
         return decision
 
