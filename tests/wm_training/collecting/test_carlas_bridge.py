@@ -17,8 +17,22 @@ def test_carlas_bridge_ticks_once_for_each_row_and_runs_on_afterwards(tmp_path):
     assert [len(episode) for episode in episodes] == [30, 30] and recorder.missed == 0
     assert node.time.asked == ["play", "pause"] + ["step"] * 62  # 30 rows need 31 ticks
     node.time.plays_lost = 1  # by the step that it came with
-    collecting.release()
+    collecting.release(node.spin)
     assert node.time.asked[-2:] == ["play", "play"] and node.time.runs
+
+
+def test_a_second_signal_leaves_no_bridge_paused(tmp_path):
+    node = FakeBridge()
+    collecting = collector(tmp_path, node, driver="autopilot")
+    collecting.connect()
+
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    collecting.spin = interrupted
+    node.time.plays_lost = 2
+    collecting.release(node.spin)
+    assert node.time.runs
 
 
 def test_nothing_is_sent_while_carlas_autopilot_drives(tmp_path):
@@ -88,7 +102,7 @@ def test_a_car_that_was_commanded_is_left_braking(tmp_path):
     node = FakeBridge()
     collecting = collector(tmp_path, node, driver="random")
     collecting.record(0, *collecting.connect())
-    collecting.release()
+    collecting.release(node.spin)
     np.testing.assert_array_equal(node.sent[-1], [0.0, 0.0, 1.0])
 
 

@@ -238,12 +238,12 @@ class Collector:
         if not self.paced:
             self.node.time.play()
 
-    def release(self) -> None:
-        """Let a paused simulator continue without the recorder, its car with the autopilot or braking."""
+    def release(self, spin: Callable[[float], None]) -> None:
+        """Let a paused simulator continue, its car with the autopilot or braking; no signal ends ``spin``."""
         if self._driver is None:
             return
-        autopilot = self._driver.wants_autopilot
-        self.node.send(Decision(None, autopilot=True) if autopilot else Decision(BRAKE))
+        self.spin = spin
+        self.node.send(Decision(None, autopilot=True) if self._driver.wants_autopilot else Decision(BRAKE))
         for _ in range(_PLAYS if self.paced or self.node.can_reset else 0):
             self.node.time.play()  # again, because one that comes at the very begin of a step is overwritten by it
             self._spin_for(_PLAY_S)

@@ -43,7 +43,7 @@ def record(options: CollectOptions, arguments: list[str]) -> int:
             _record_all(collector)
         finally:
             if rclpy.ok():
-                collector.release()
+                collector.release(lambda seconds: executor.spin_once(timeout_sec=seconds))
             executor.shutdown(timeout_sec=1.0)
     except ExternalShutdownException:
         raise CollectError("the ROS context was shut down") from None
