@@ -90,6 +90,8 @@ def test_a_car_without_a_camera_of_the_bundle_is_refused(tmp_path):
         spawn(small, *sensors[1:])
     with pytest.raises(RuntimeError, match="found no RGB camera"):
         spawn({"type": "sensor.other.imu", "id": "imu"})
+    with pytest.raises(RuntimeError, match="expected a camera of the type sensor.camera.rgb, found none"):
+        spawn({"type": "sensor.pseudo.odom", "id": "odometry"}, bundle="")  # nothing to record either
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from wm_bundle.processes.publishers import publishers_of
-from wm_bundle.spawn_file import SpawnFileError, cameras_of, has_sensors, publishing_sensors, read_objects
+from wm_bundle.spawn_file import RGB_CAMERA, SpawnFileError, cameras_of, has_sensors, publishing_sensors, read_objects
 
 from wm_planner.launching import last_to_end
 from wm_planner.launching.arguments import value
@@ -153,11 +153,13 @@ def require_alone(role_name: str) -> None:
 
 def spawned_objects(bridge: Bridge, spawn: str, bundle: str) -> list[dict]:
     """The objects of the file ``spawn`` for this run. Raises RuntimeError for an unusable file, or one whose car lacks
-    a camera of the ``bundle``, empty: none."""
+    a camera of the ``bundle`` (empty: any camera)."""
     try:
         objects = fitting_objects(read_objects(spawn), bridge, spawn)
         car = next(entry for entry in objects if has_sensors(entry))
         require_cameras(cameras_of_bundle(bundle) if bundle else {}, cameras_of(car), bundle, spawn)
+        if not cameras_of(car):
+            raise SpawnFileError(f"{spawn}: expected a camera of the type {RGB_CAMERA}, found none")
     except SpawnFileError as error:
         raise RuntimeError(f"spawn:={error}") from None
     return objects
