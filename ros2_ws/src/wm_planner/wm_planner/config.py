@@ -136,7 +136,11 @@ class PlannerConfig(VehicleParameters):
         1000.0,
     )
     image_timeout_s: float = parameter(
-        0.25, "brake when no image arrived for this long; in lock-step only say so", "s", 0.02, 10.0
+        0.25,
+        "brake when no image arrived for this long; in lock-step only say so: the simulator waits longer",
+        "s",
+        0.02,
+        10.0,
     )
     lock_step: bool = parameter(
         False, "the simulator waits for a command in every tick: send nothing but one answer to an image, in phase"
