@@ -67,6 +67,16 @@ def test_a_phase_that_cannot_be_kept_is_given_up_without_holding_the_car_up():
     assert most_in_row <= 5  # two withheld, and one that the bridge gave up
 
 
+@pytest.mark.parametrize("plan_s", [0.05, 0.6])
+@pytest.mark.parametrize("tick_s", [0.95, 2.0])
+def test_a_server_slower_than_the_bridge_waits_is_told_and_not_held_up(tick_s, plan_s):
+    """Whether it waits cannot be seen within the wait."""
+    bridge, driver = drive(Times(tick_s, plan_s, extra={20: 0.03}), 100)
+    assert 0 not in lags(bridge, range(60, 100))
+    assert sum("commands act 1 tick late though" in line for line in driver.lines) == 1, driver.lines
+    assert set(bridge.commands[30:100]) == {1} and len(driver.held_s) <= 8
+
+
 FAULTS = st.sampled_from(("stall", "slow", "extra", "lost"))
 
 

@@ -25,6 +25,7 @@ _SOONER_S = 0.001  # a picture that came before the last answer was sent; clocks
 _LATE = 2  # commands in a row that acted late, before it is believed
 MOST_IN_ROW = 2  # answers withheld in a row: the command watchdog allows this many (`wm_bundle/lock_step.py`)
 _MOST = 8  # answers withheld before giving up
+_VAIN = 3  # doubts in a row that a hold did not confirm, although commands act late
 _LONGEST_PAUSE, _CALM = 1024, 50  # answers
 
 
@@ -45,7 +46,7 @@ class Phase:
         self._clock = clock
         self._doubt = ""  # why
         self._late = self._delay = 0  # commands in a row, and how late the last one was [ticks]
-        self._withheld = self._in_row = 0
+        self._withheld = self._in_row = self._vain = 0
         self._answers = self._pause = 0  # since the last doubt was settled
         self._intervals_s: deque[float] = deque(maxlen=9)  # between the last pictures
         self._last_ns: int | None = None
@@ -59,6 +60,7 @@ class Phase:
             self._intervals_s.append(received_s - self._received_s)
         self._received_s = received_s
         if delay == 0:
+            self._vain = 0
             self._settle()
         elif delay is not None:
             self._late, self._delay = self._late + 1, delay
@@ -92,6 +94,10 @@ class Phase:
             self._pause = 0
         found = held and self._withheld > 0
         if held:
+            self._vain += self._late >= _LATE and not found
+            if self._late >= _LATE and self._vain == _VAIN:
+                why = "its ticks may take longer than its wait"
+                self._log(f"{self._doubt} though the simulator seems to wait ({why}): driving on with this delay")
             self._settle()
         return found
 
