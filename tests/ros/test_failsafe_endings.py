@@ -59,7 +59,7 @@ def brakes_since(rig, since_s: float) -> list:
     return [message for arrival_s, message in rig.commands if arrival_s > since_s and is_brake(message)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_planner_that_is_asked_to_end_brakes_and_the_watchdog_stays_quiet(rig, domain, bundle, watchdog, number):
     with start_planner(domain, bundle) as planner:
         rig.until_driving()

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from wm_bundle.processes.stop_signals import Stopped, hold_signals, raise_when_stopped
+from wm_bundle.processes.stop_signals import Stopped, hold_signals, note_stop_signals, raise_when_stopped
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,6 +24,18 @@ def test_what_is_ignored_stays_ignored_as_nohup_wants_it():
     raise_when_stopped()
     signal.raise_signal(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_a_closed_terminal_is_noted_as_ctrl_c_is_except_with_nohup():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    noted = note_stop_signals()
+    for number in NUMBERS:
+        signal.raise_signal(number)
+    assert noted == list(NUMBERS)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    noted = note_stop_signals()
+    signal.raise_signal(signal.SIGHUP)
+    assert noted == []
 
 
 def test_a_held_signal_comes_at_the_end_and_none_later():

@@ -38,6 +38,15 @@ def test_a_signal_comes_a_moment_later_and_the_exit_code_is_the_program_s():
     assert process.wait(10) == 7
 
 
+def test_a_terminal_that_closes_ends_it_in_order():
+    process, _ = begin()
+    process.send_signal(signal.SIGHUP)
+    asked = time.monotonic()
+    assert process.stdout.readline() == f"got {signal.SIGTERM:d}\n"
+    assert time.monotonic() - asked >= 1.4
+    assert process.wait(10) == 7
+
+
 def test_another_signal_comes_at_once_and_what_ignores_both_is_killed():
     process, _ = begin(stubborn="SIGINT SIGTERM")
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -51,16 +51,18 @@ def hold_signals() -> Iterator[None]:
 
 
 def note_stop_signals(then: Callable[[], None] = lambda: None) -> list[int]:
-    """From now on SIGINT and SIGTERM only add their number to the returned list, and call ``then``: the running code
-    checks the list, and ends in an orderly way."""
+    """From now on SIGINT, SIGTERM and SIGHUP (the terminal or the connection was closed; not if ignored, as by `nohup`)
+    only add their number to the returned list, and call ``then``: the running code checks the list, and ends in an
+    orderly way."""
     noted: list[int] = []
 
     def note(number: int, _frame) -> None:
         noted.append(number)
         then()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, note)
     return noted
 
 

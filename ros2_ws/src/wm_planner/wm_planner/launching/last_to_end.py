@@ -18,12 +18,13 @@ _SET_PARENT_DEATH_SIGNAL = 1
 def run(words: list[str], later_s: float = LATER_S) -> int:
     """Returns the program's exit code; the first signal is passed on after ``later_s`` [s], another one at once.
 
-    The same signal again is not: a second Ctrl-C would interrupt the end that the first one began."""
+    The same signal again is not: a second Ctrl-C would interrupt the end that the first one began. SIGHUP, which no
+    ROS 2 program handles, is passed on as SIGTERM."""
     asked, passed = note_stop_signals(), 0
     process = subprocess.Popen(words, preexec_fn=_apart)
     while process.poll() is None:
         time.sleep(0.05)
-        kinds = list(dict.fromkeys(asked))
+        kinds = list(dict.fromkeys(signal.SIGTERM if number == signal.SIGHUP else number for number in asked))
         if len(kinds) > passed:
             time.sleep(0.0 if passed else later_s)
             process.send_signal(kinds[passed])
