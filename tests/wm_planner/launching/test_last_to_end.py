@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from wm_planner.launching import last_to_end
 
 PROGRAM = """
 import os, signal, sys, time
@@ -53,6 +55,15 @@ def test_another_signal_comes_at_once_and_what_ignores_both_is_killed():
         process.send_signal(number)
         assert process.stdout.readline() == f"got {number:d}\n"
     assert process.wait(10) == 128 + signal.SIGKILL
+
+
+def test_what_hangs_in_its_end_is_killed_without_a_second_signal():
+    """As CARLA's bridge in wall-clock time, where the launch itself is gone with its terminal."""
+    stubborn = [sys.executable, "-c", PROGRAM.format(stubborn="SIGINT SIGTERM")]
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    begun = time.monotonic()
+    assert last_to_end.run(stubborn, later_s=0.1, longest_s=0.5) == 128 + signal.SIGKILL
+    assert time.monotonic() - begun < 10.0
 
 
 def test_a_second_ctrl_c_does_not_interrupt_the_end_that_the_first_began():

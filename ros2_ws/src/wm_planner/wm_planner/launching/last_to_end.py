@@ -11,16 +11,18 @@ import time
 from wm_bundle.processes.stop_signals import note_stop_signals
 
 LATER_S = 1.5  # for the others' last words: a brake, the removal of the car, an order to run on
+LONGEST_S = 10.0  # for its own end; longer than a launch waits before its second signal
 _KILL_S = 3.0  # after a second signal: less than a launch waits until it kills this process
 _SET_PARENT_DEATH_SIGNAL = 1
 
 
-def run(words: list[str], later_s: float = LATER_S) -> int:
-    """Returns the program's exit code; the first signal is passed on after ``later_s`` [s], another one at once.
+def run(words: list[str], later_s: float = LATER_S, longest_s: float = LONGEST_S) -> int:
+    """Returns the program's exit code; the first signal is passed on after ``later_s`` [s], another one at once. It is
+    killed ``longest_s`` [s] after the first: CARLA's bridge in wall-clock time removes its car and then hangs.
 
     The same signal again is not: a second Ctrl-C would interrupt the end that the first one began. SIGHUP, which no
     ROS 2 program handles, is passed on as SIGTERM."""
-    asked, passed = note_stop_signals(), 0
+    asked, passed, passed_s = note_stop_signals(), 0, 0.0
     process = subprocess.Popen(words, preexec_fn=_apart)
     while process.poll() is None:
         time.sleep(0.05)
@@ -28,9 +30,11 @@ def run(words: list[str], later_s: float = LATER_S) -> int:
         if len(kinds) > passed:
             time.sleep(0.0 if passed else later_s)
             process.send_signal(kinds[passed])
-            passed += 1
+            passed, passed_s = passed + 1, time.monotonic()
             if passed == 2:
                 _wait_or_kill(process)
+        if passed and time.monotonic() - passed_s > longest_s:
+            process.kill()
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
