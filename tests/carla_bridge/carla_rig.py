@@ -6,6 +6,7 @@ Nothing of the bridge or of CARLA is part of this project: two variables name th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -163,6 +164,13 @@ class Program(graph.GraphProcess):
             if session == self.process.pid and len(words) > 1:
                 found[Path(words[1]).name] = int(path.name)
         return found
+
+    def kill(self) -> None:
+        """Also the bridge, which has a process group of its own."""
+        super().kill()
+        for process in self.children().values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def interrupt(self, timeout_s: float = 40.0) -> int:
         """End it as Ctrl-C does, returns the exit code."""
