@@ -32,7 +32,7 @@ class CollectOptions:
     role_name: str = "ego_vehicle"
     """Name of the vehicle in the topics."""
     cameras: str = ""
-    """Sensor ids of the cameras, separated by commas; empty: all of objects_definition_file, rgb_front without a file."""
+    """Sensor ids of the cameras, separated by commas; empty: all of objects_definition_file, else rgb_front."""
     objects_definition_file: str = ""
     """Spawn file with which the simulator or CARLA's spawner was started."""
     camera_tolerance: float = 0.01
