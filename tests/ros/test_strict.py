@@ -163,13 +163,14 @@ def test_after_a_reload_no_tick_comes_and_the_process_stays():
         assert process.wait(10.0) == 0
 
 
-def test_when_the_car_is_destroyed_its_topics_vanish_and_the_world_ticks_on():
+def test_when_the_car_is_destroyed_its_topics_fall_silent_and_the_world_ticks_on():
     with drive("destroy@10") as (process, probe):
         probe.answer = lambda msg: probe.send(header=msg.header)
         probe.wait_for(lambda: len(probe.of("/clock")) > 20)
         assert len(probe.images()) == 9
-        probe.wait_for(lambda: not probe.node.count_publishers(EGO + "rgb_front/image"), 60.0)
-        assert not probe.node.count_publishers(EGO + "vehicle_status")
+        statuses, clocks = len(probe.of("vehicle_status")), len(probe.of("/clock"))
+        probe.wait_for(lambda: len(probe.of("/clock")) > clocks + 20)
+        assert len(probe.of("vehicle_status")) == statuses
         process.process.send_signal(signal.SIGINT)
         assert process.wait(10.0) == 0
 
