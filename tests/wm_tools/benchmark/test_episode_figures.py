@@ -96,6 +96,26 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_fo
     assert unknown == {"score", "progress", "lap_finished", "off_track_share"}
 
 
+@pytest.mark.parametrize("frame_s", [0.02, 0.033, 0.065, PERIOD_S])
+def test_steps_are_control_periods_however_often_the_server_sends(frame_s):
+    collector = StatusCollector(PERIOD_S, 10)
+    collector.begin(None)
+    for k in range(round(2.0 / frame_s)):
+        collector.add_motion(MotionSample(round((5.0 + k * frame_s) * 1e9), 3.0, 0.0, 0.0, 0.0))
+    assert collector.episode_over
+    (trip,) = collector.close()
+    figures = episode_figures(trip, PERIOD_S, None)
+    assert figures["steps"] == 10 and figures["time_s"] == pytest.approx(0.8, abs=frame_s)
+
+
+def test_time_that_goes_back_ends_the_trip():
+    collector = StatusCollector(PERIOD_S, 10)
+    collector.begin(None)
+    collector.add_motion(MotionSample(round(50e9), 3.0, 0.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="went back by 40.0 s"):
+        collector.add_motion(MotionSample(round(10e9), 3.0, 0.0, 0.0, 0.0))
+
+
 def test_a_trip_that_never_began_has_figures_too():
     collector = EpisodeCollector(PERIOD_S)
     collector.begin(3)

@@ -1,12 +1,16 @@
 """Episodes of a simulator that sends no step results. No ROS in here."""
 
 from wm_bundle.lock_step import BRIDGE_WAIT_S
+from wm_bundle.times import NS_PER_S
 
 from wm_tools.drive.records import EpisodeCollector, MotionSample, StepSample
 
+_EARLY = 0.1  # periods: CARLA's ticks are a little shorter than asked for
+
 
 class StatusCollector(EpisodeCollector):
-    """Every vehicle_status is a step, and only ``max_steps`` ends the episode."""
+    """A step is the first vehicle_status of a control period: a server that does not wait may send several. Only
+    ``max_steps`` ends the episode."""
 
     def __init__(self, period_s: float, max_steps: int, slow_step_s: float = BRIDGE_WAIT_S):
         super().__init__(period_s, max_steps, slow_step_s=slow_step_s)
@@ -16,16 +20,24 @@ class StatusCollector(EpisodeCollector):
         pass
 
     def add_motion(self, sample: MotionSample) -> None:
-        super().add_motion(sample)
+        """Raises ValueError if the simulator's time went back."""
         self._time_tick()
         self.ticks += 1
+        episode = self.current
+        periods = (sample.stamp_ns - episode.start_ns) / self._period_ns
+        if self._driving and not self.episode_over and periods < self._steps + 1 - _EARLY:
+            if periods < -1.0:
+                raise ValueError(
+                    f"the simulator's time went back by {-periods * self._period_ns / NS_PER_S:.1f} s or more"
+                )
+            return
+        super().add_motion(sample)
         if self.episode_over:
             return
-        episode = self.current
         if not self._driving:
             episode.start_ns = episode.end_ns = sample.stamp_ns
             self._driving = True
             return
         episode.end_ns = max(episode.end_ns, sample.stamp_ns)
-        self._steps += 1
-        self._over = self._steps == self.max_steps
+        self._steps = int(periods + _EARLY)
+        self._over = self._steps >= self.max_steps

@@ -124,7 +124,10 @@ class RecorderNode(Node):
         control, linear, turn = message.control, message.acceleration.linear, message.orientation
         command, yaw = (control.steer, control.throttle, control.brake), yaw_of(turn.x, turn.y, turn.z, turn.w)
         stamp = ns_of(message.header.stamp)
-        self.collector.add_motion(MotionSample(stamp, message.velocity, *command, (linear.x, linear.y), yaw))
+        try:
+            self.collector.add_motion(MotionSample(stamp, message.velocity, *command, (linear.x, linear.y), yaw))
+        except ValueError as error:
+            self.bad_message = f"vehicle status: {error}"
 
     def _on_planner(self, message: PlannerStatus) -> None:
         self._planner_heard = True
