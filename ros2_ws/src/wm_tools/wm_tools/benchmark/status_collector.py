@@ -23,21 +23,20 @@ class StatusCollector(EpisodeCollector):
         """Raises ValueError if the simulator's time went back."""
         self._time_tick()
         self.ticks += 1
-        episode = self.current
-        periods = (sample.stamp_ns - episode.start_ns) / self._period_ns
-        if self._driving and not self.episode_over and periods < self._steps + 1 - _EARLY:
-            if periods < -1.0:
-                raise ValueError(
-                    f"the simulator's time went back by {-periods * self._period_ns / NS_PER_S:.1f} s or more"
-                )
-            return
-        super().add_motion(sample)
         if self.episode_over:
             return
+        episode = self.current
         if not self._driving:
             episode.start_ns = episode.end_ns = sample.stamp_ns
             self._driving = True
             return
+        periods = (sample.stamp_ns - episode.start_ns) / self._period_ns
+        if periods < -1.0:
+            back_s = -periods * self._period_ns / NS_PER_S
+            raise ValueError(f"the simulator's time went back by {back_s:.1f} s or more")
+        if periods < self._steps + 1 - _EARLY:
+            return
+        super().add_motion(sample)
         episode.end_ns = max(episode.end_ns, sample.stamp_ns)
         self._steps = int(periods + _EARLY)
         self._over = self._steps >= self.max_steps
