@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 from fake_clock import FakeClock
+from wm_bundle.processes.publishers import UNNAMED
 from wm_msgs.msg import PlannerStatus
-from wm_sim.driver_wait import FIRST_WORD_S, GRACE_S, NEXT_WORD_S, UNKNOWN_NODE, DriverWait
+from wm_sim.driver_wait import FIRST_WORD_S, GRACE_S, NEXT_WORD_S, DriverWait
 
 IMAGE, CONTROL = "/carla/car/rgb/image", "/carla/car/vehicle_control_cmd"
 
@@ -50,7 +51,7 @@ def status(mode=PlannerStatus.MODE_BRAKING, bundle_id="model"):
 
 
 def test_one_node_that_sees_and_commands_is_the_driver(node, wait):
-    node.listeners[IMAGE], node.publishers[CONTROL] = ["recorder", UNKNOWN_NODE], ["watchdog", UNKNOWN_NODE]
+    node.listeners[IMAGE], node.publishers[CONTROL] = ["recorder", UNNAMED], ["watchdog", UNNAMED]
     assert not wait.over()
     node.publishers[CONTROL].append("recorder")
     assert wait.over()

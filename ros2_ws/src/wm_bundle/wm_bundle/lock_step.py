@@ -3,6 +3,7 @@
 One definition for all its users: `drive`, `benchmark`, `collect`, `evaluate_bag`, the launch files.
 """
 
+WAITS = "synchronous_mode_wait_for_vehicle_control_command"  # parameter of CARLA's bridge and of the built-in simulator
 # How long a simulator waits for a command, in wall time, before it continues without one [s].
 EMBEDDED_WAIT_S = 10.0  # the built-in one, as configured
 BRIDGE_WAIT_S = 1.0  # CARLA's bridge, where it cannot be changed
@@ -35,7 +36,4 @@ def watchdog_parameters(period_s: float) -> dict[str, bool | float]:
 
 def simulator_parameters(waits: bool) -> dict[str, bool | float]:
     """Parameters of the built-in simulator: whether it ``waits`` for commands, and how long."""
-    return {
-        "synchronous_mode_wait_for_vehicle_control_command": waits,
-        **({"command_wait": EMBEDDED_WAIT_S} if waits else {}),
-    }
+    return {WAITS: waits, **({"command_wait": EMBEDDED_WAIT_S} if waits else {})}

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from rclpy.node import Node
+from wm_bundle.processes.publishers import UNNAMED
 from wm_msgs.msg import PlannerStatus
 
 WATCHDOG, WATCHDOG_NODE = "command_watchdog", "wm_command_watchdog"  # its bundle_id and its node's name: not a driver
 GRACE_S = 3.0  # to discover the rest of a driver, once a planner is ready and commands are published
 FIRST_WORD_S, NEXT_WORD_S = 5.0, 30.0  # first log of the reason for waiting, and its period after that
-UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # ROS's name for an undiscovered node
 
 
 class DriverWait:
@@ -87,4 +87,4 @@ def _spell(names: set[str]) -> str:
 
 def _names(ends: list) -> set[str]:
     """The nodes of endpoints, except undiscovered ones: those all have one name."""
-    return {end.node_name for end in ends} - {UNKNOWN_NODE}
+    return {end.node_name for end in ends} - {UNNAMED}

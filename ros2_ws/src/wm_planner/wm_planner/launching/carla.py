@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+from wm_bundle.lock_step import WAITS
 from wm_bundle.processes.publishers import publishers_of
 from wm_bundle.spawn_file import RGB_CAMERA, SpawnFileError, cameras_of, has_sensors, publishing_sensors, read_objects
 
@@ -60,7 +61,7 @@ class Bridge:
             "ego_vehicle_role_name": [self.role_name],  # a text would be searched: "" and "ego" are in "ego_vehicle"
             "register_all_sensors": False,  # only the spawned car's: one of another client may end the bridge's ticks
             "synchronous_mode": self.synchronous,
-            "synchronous_mode_wait_for_vehicle_control_command": self.synchronous and not self.paced,
+            WAITS: self.synchronous and not self.paced,
             "fixed_delta_seconds": self.tick_s if self.synchronous else 0.0,
         }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from rclpy.duration import Infinite
 from rclpy.node import Node
 from rclpy.qos import LivelinessPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
+from wm_bundle.processes.publishers import UNNAMED, full_name
 from wm_bundle.processes.ros_distribution import event_callbacks
 
 from wm_planner.command_watchdog.node import NODE_NAME as COMMAND_WATCHDOG
@@ -31,7 +32,6 @@ RECENT = _keep_last(2)  # for large messages that are soon out of date
 # For pictures: only the newest counts. Best effort loses large ones, but also receives from best-effort publishers.
 NEWEST = {"reliable": LATEST, "best_effort": _keep_last(1, ReliabilityPolicy.BEST_EFFORT)}
 
-_UNNAMED = "_NODE_NAME_UNKNOWN_"  # rmw's name for an endpoint whose node is not discovered yet
 _NAME_WITHIN_S = 0.8  # shorter than the period of the diagnostics
 
 
@@ -139,7 +139,7 @@ class Endpoints:
         """All but those whose node's name has not arrived yet; one that never gets a name is not a ROS node."""
         known = []
         for endpoint in endpoints:
-            if endpoint.node_name == _UNNAMED:
+            if endpoint.node_name == UNNAMED:
                 identifier, now_s = tuple(endpoint.endpoint_gid), time.monotonic()
                 since_s = self._unnamed_before_s.get(identifier, now_s)
                 self._unnamed_since_s[identifier] = since_s
@@ -161,6 +161,6 @@ def _misfit(other, kind: type, offered: QoSProfile, requested: QoSProfile) -> st
 
 
 def _name(endpoint) -> str:
-    if endpoint.node_name == _UNNAMED:
+    if endpoint.node_name == UNNAMED:
         return "an unnamed node"
-    return f"{endpoint.node_namespace.rstrip('/')}/{endpoint.node_name}"
+    return full_name(endpoint)

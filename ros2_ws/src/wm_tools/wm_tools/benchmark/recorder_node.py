@@ -7,12 +7,13 @@ from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
+from wm_bundle.lock_step import WAITS
+from wm_bundle.processes.publishers import full_name
 from wm_bundle.times import ns_of
 
 from wm_tools.drive.recorder_node import DEEP, RecorderNode
 from wm_tools.drive.records import EpisodeCollector
 
-_WAITS = "synchronous_mode_wait_for_vehicle_control_command"  # a parameter of CARLA's bridge and of wm_sim
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -57,11 +58,11 @@ class EventRecorderNode(RecorderNode):
     def _ask_simulator(self) -> None:
         """Ask the node that publishes the car's status, once it is discovered."""
         for entry in self.get_publishers_info_by_topic(f"{self._car}/vehicle_status"):
-            name = f"{entry.node_namespace.rstrip('/')}/{entry.node_name}"
+            name = full_name(entry)
             if name not in self._parameter_clients:
                 self._parameter_clients[name] = self.create_client(GetParameters, f"{name}/get_parameters")
             if self._parameter_clients[name].service_is_ready():
-                self._told_waits = self._parameter_clients[name].call_async(GetParameters.Request(names=[_WAITS]))
+                self._told_waits = self._parameter_clients[name].call_async(GetParameters.Request(names=[WAITS]))
 
     def other_drivers(self) -> list[str]:
         publishers = self.get_publishers_info_by_topic(f"{self._car}/vehicle_control_cmd")

@@ -8,6 +8,7 @@ from carla_msgs.msg import CarlaCollisionEvent, CarlaEgoVehicleControl, CarlaLan
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Bool
+from wm_bundle.processes.publishers import UNNAMED
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import STATUS, usual_inputs
@@ -22,8 +23,6 @@ from wm_training.collecting.simulated_time import SimulatedTime
 
 if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
-
-_UNNAMED = "_NODE_NAME_UNKNOWN_"  # ROS's name for an undiscovered node
 
 
 class CollectNode(Node):
@@ -105,7 +104,7 @@ class CollectNode(Node):
     def other_drivers(self) -> list[str]:
         """Names of other nodes that command the car."""
         publishers = self.get_publishers_info_by_topic(self._control.topic_name)
-        return sorted({end.node_name for end in publishers} - {self.get_name(), _UNNAMED})
+        return sorted({end.node_name for end in publishers} - {self.get_name(), UNNAMED})
 
     def start(self, with_steps: bool, with_expert: bool) -> None:
         """Begin assembling ticks from the published topics."""

@@ -6,6 +6,8 @@ from typing import Any
 from carla_msgs.msg import CarlaControl, CarlaStatus
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
+from wm_bundle.lock_step import WAITS
+from wm_bundle.processes.publishers import full_name
 from wm_bundle.times import NS_PER_S
 from wm_data.line import usual_step_ns
 
@@ -14,7 +16,6 @@ from wm_training.errors import CollectError
 
 _MEASURED = 25  # intervals between pictures, for the period of a simulator whose steps vary
 _ANSWER_S = 2.0  # longest wait for the simulator's parameter
-_WAITS = "synchronous_mode_wait_for_vehicle_control_command"
 
 
 class SimulatedTime:
@@ -77,11 +78,11 @@ class SimulatedTime:
         """Whether every tick waits for a command: a parameter of whoever publishes the status. False where it does not
         tell."""
         for end in self._node.get_publishers_info_by_topic(self._statuses.topic_name):
-            name = f"{end.node_namespace.rstrip('/')}/{end.node_name}/get_parameters"
+            name = f"{full_name(end)}/get_parameters"
             client = self._node.create_client(GetParameters, name)
             try:
                 wait_for(client.service_is_ready, name, _ANSWER_S)
-                answer: Any = client.call_async(GetParameters.Request(names=[_WAITS]))
+                answer: Any = client.call_async(GetParameters.Request(names=[WAITS]))
                 wait_for(answer.done, name, _ANSWER_S)
                 if any(value.bool_value for value in answer.result().values):
                     return True
