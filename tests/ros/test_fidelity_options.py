@@ -67,7 +67,7 @@ def test_the_native_view_and_the_score_are_the_same_with_four_more_cameras_besid
         tick = simulation.tick(command)
         pixels = np.frombuffer(image.data, np.uint8).reshape(96, 96, 4)
         np.testing.assert_array_equal(pixels[..., 2::-1], simulation.world.image())
-        assert result.reward == np.float32(tick.reward)
+        assert result.reward == np.float32(tick.outcome.reward)
     stamps = [[stamp_ns(msg) for msg in messages] for messages in (probe.images(), *others)]
     connected = max(each[0] for each in stamps)  # subscriptions are found one by one
     counted = [[stamp for stamp in each if stamp >= connected][:10] for each in stamps]

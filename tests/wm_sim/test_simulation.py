@@ -44,18 +44,20 @@ def test_another_server_has_another_time_and_its_car_another_id():
 
 def test_the_first_tick_of_an_episode_only_shows_the_start():
     tick = Simulation(0.08, seed=0).tick(Command(throttle=1.0))
-    assert (tick.reward, tick.terminated, tick.truncated, tick.applied) == (0.0, False, False, Command())
+    outcome = tick.outcome
+    assert (outcome.reward, outcome.terminated, outcome.truncated, tick.applied) == (0.0, False, False, Command())
     assert tick.state.speed == pytest.approx(0.0, abs=1e-6)
 
 
 def test_leaving_the_field_and_the_road_are_reported_once():
     ticks = drive_to_the_end(Simulation(0.08, seed=0), Command(throttle=0.4))
-    assert [len(tick.collisions) for tick in ticks] == [0] * (len(ticks) - 1) + [1] and ticks[-1].terminated
-    assert 1 <= sum(tick.crossed == (Marking.SOLID,) for tick in ticks) <= 4
+    assert [len(tick.outcome.collisions) for tick in ticks] == [0] * (len(ticks) - 1) + [1]
+    assert ticks[-1].outcome.terminated
+    assert 1 <= sum(tick.outcome.crossed == (Marking.SOLID,) for tick in ticks) <= 4
     result = ticks[-1].result
     assert result.ending == "left the field"
     assert result.steps == len(ticks) - 1
-    assert result.score == pytest.approx(sum(tick.reward for tick in ticks))
+    assert result.score == pytest.approx(sum(tick.outcome.reward for tick in ticks))
     wheels = sum(tick.state.wheels_off_road for tick in ticks)
     assert result.off_road_share == pytest.approx(wheels / (4 * result.steps))
     assert 0.3 < result.off_road_share < 1.0
@@ -63,7 +65,7 @@ def test_leaving_the_field_and_the_road_are_reported_once():
 
 def test_a_finished_lap_is_terminated_but_not_a_failure():
     ticks = drive_to_the_end(Simulation(0.08, seed=1000))
-    assert ticks[-1].terminated and not ticks[-1].collisions
+    assert ticks[-1].outcome.terminated and not ticks[-1].outcome.collisions
     assert "lap finished" in ticks[-1].result.line(1)
 
 

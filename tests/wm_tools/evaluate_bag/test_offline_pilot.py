@@ -106,7 +106,8 @@ def own_drive(tmp_path_factory) -> Path:
             velocity=tick.state.speed,
             control=control(*applied, stamp_ns=stamp),
         )
-        bag.add(f"{VEHICLE}/step_result", "wm_msgs/msg/StepResult", stamp, header=stamped(stamp), reward=tick.reward)
+        reward = tick.outcome.reward
+        bag.add(f"{VEHICLE}/step_result", "wm_msgs/msg/StepResult", stamp, header=stamped(stamp), reward=reward)
         encoding = {3: "rgb8", 4: "bgra8"}[size]
         bag.add(CAMERA, "sensor_msgs/msg/Image", stamp, **image(stamp, picture, encoding))
         parts.pilot.take("speed", Sample(stamp, tick.state.speed, applied))

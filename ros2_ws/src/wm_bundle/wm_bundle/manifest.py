@@ -68,12 +68,17 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class VectorSpec:
-    """One vector input, its unit, and the mean and standard deviation for its normalisation."""
+    """One vector input, its unit, and the mean and standard deviation for its normalisation.
+
+    ``gaps``: the model was trained with rows that lack it, given as NaN; else a missing one brakes. ``source``: where
+    it comes from, if it is not one of VECTOR_INPUTS: type, topic and field of the message."""
 
     name: str
     unit: str
     mean: float
     std: float
+    gaps: bool = False
+    source: str = ""
 
     def __post_init__(self):
         require(
@@ -168,7 +173,9 @@ class BundleManifest:
     imagine.onnx and actor.onnx. ``discount`` per step is the value head's. ``surprise_threshold`` [nats] is the 99.9th
     percentile of the surprise on validation frames. ``validation`` holds one-step errors and the parity of the files
     with torch, both measured at export; ``open_loop`` the scorecard; ``self_check`` its limits, None in bundles of
-    earlier versions; ``provenance`` the model's origin: training summary, data and its hash."""
+    earlier versions; ``imagines_vector``: imagine.onnx gives what it expects of the vector inputs; ``reward_terms``
+    names the terms of the reward that it gives; ``provenance`` the model's origin: training summary, data and its
+    hash."""
 
     model_id: str
     image: ImageSpec
@@ -186,6 +193,8 @@ class BundleManifest:
     validation: dict[str, float] = field(default_factory=dict)
     open_loop: OpenLoopScores | None = None
     self_check: SelfCheckSpec | None = None
+    imagines_vector: bool = False
+    reward_terms: tuple[str, ...] = ()
     provenance: dict[str, typing.Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 

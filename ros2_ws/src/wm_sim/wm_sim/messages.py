@@ -160,11 +160,14 @@ def lane_invasion_msg(header: Header, crossed: Sequence[Marking]) -> CarlaLaneIn
 def step_result_msg(header: Header, tick: Tick, latency_ms: float) -> StepResult:
     return StepResult(
         header=header,
-        reward=tick.reward,
-        terminated=tick.terminated,
-        truncated=tick.truncated,
+        reward=tick.outcome.reward,
+        terminated=tick.outcome.terminated,
+        truncated=tick.outcome.truncated,
         wheels_off_road=tick.state.wheels_off_road,
         command_latency_ms=latency_ms,
+        infractions=list(tick.outcome.infractions),
+        route_completion=tick.outcome.route_completion,
+        time_to_collision_s=tick.outcome.time_to_collision_s,
     )
 
 

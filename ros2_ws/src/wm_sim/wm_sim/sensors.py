@@ -96,12 +96,12 @@ def _odometry(links: Links, tick: Tick, _: Header) -> list[Odometry]:
 
 
 def _collisions(_: Links, tick: Tick, own: Header) -> list[CarlaCollisionEvent]:
-    return [messages.collision_msg(own, collision) for collision in tick.collisions]
+    return [messages.collision_msg(own, collision) for collision in tick.outcome.collisions]
 
 
 def _lane_invasions(_: Links, tick: Tick, own: Header) -> list[CarlaLaneInvasionEvent]:
     """One event for all markings crossed in a tick."""
-    return [messages.lane_invasion_msg(own, tick.crossed)] if tick.crossed else []
+    return [messages.lane_invasion_msg(own, tick.outcome.crossed)] if tick.outcome.crossed else []
 
 
 class TransformSensor(Sensor):

@@ -6,7 +6,7 @@ import numpy as np
 from wm_bundle.times import NS_PER_S
 
 from wm_sim.commands import Command
-from wm_sim.world import CarState, Collision, Expert, Marking, StepOutcome
+from wm_sim.world import CarState, Expert, StepOutcome
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS
 
 EGO_ID = 1  # actor id of the first car
@@ -43,11 +43,7 @@ class Tick:
     state: CarState
     applied: Command  # in the interval that just ended
     expert: Command  # what the expert would command now
-    reward: float
-    terminated: bool
-    truncated: bool
-    collisions: tuple[Collision, ...]
-    crossed: tuple[Marking, ...]  # markings that the car just touched
+    outcome: StepOutcome  # of the interval that just ended
     result: EpisodeResult | None  # set in the last tick of an episode
 
 
@@ -166,10 +162,6 @@ class Simulation:
             state,
             applied,
             Command(*np.float32(self._expert.act(state)).tolist()),  # as a message carries it
-            outcome.reward,
-            outcome.terminated,
-            outcome.truncated,
-            outcome.collisions,
-            outcome.crossed,
+            outcome,
             result,
         )

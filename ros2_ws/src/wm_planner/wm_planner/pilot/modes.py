@@ -12,6 +12,8 @@ class Mode(IntEnum):
     BRAKING = 2
     DEGRADED = 3
     """Drives, but slower and with wider margins."""
+    ARRIVED = 4
+    """Stands at the end of its route."""
 
 
 @dataclass(frozen=True)
