@@ -28,6 +28,7 @@ class FakeEngine:
         self.imagined_from = []
         self.advanced = []
         self.imagine_s_each = 0.0
+        self.imagined_vector: np.ndarray | None = None  # (1, H, V)
         self.surprise = 0.25  # [nats]
         self.fail: Exception | None = None
 
@@ -63,8 +64,10 @@ class FakeEngine:
         reward = -np.square(from_command(actions) - self.target).sum(axis=2)
         return Imagined(reward, np.ones_like(reward), np.zeros_like(reward))
 
-    def imagine_beliefs(self, belief, actions, noise):
-        return np.zeros((len(actions), HORIZON, 5), np.float32)
+    def imagine_whole(self, belief, actions, noise):
+        reward = -np.square(from_command(actions) - self.target).sum(axis=2)
+        scores = Imagined(reward, np.ones_like(reward), np.zeros_like(reward), vector=self.imagined_vector)
+        return scores, np.zeros((len(actions), HORIZON, 5), np.float32)
 
     def advance(self, belief, actions):
         self.advanced.append(actions.copy())

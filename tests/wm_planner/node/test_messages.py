@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Time
 from carla_msgs.msg import CarlaEgoVehicleStatus
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CompressedImage, Image
+from wm_bundle import VectorSpec
 from wm_bundle.times import ns_of
 from wm_bundle.vector_inputs import SPEED
 from wm_planner.node.diagnostics import Diagnosis, Level
@@ -21,6 +22,7 @@ from wm_planner.node.messages import (
     raw_image_of,
     rollouts_message,
     sample_of,
+    tell_signals,
     time_message,
 )
 
@@ -68,10 +70,17 @@ def test_the_imagined_future_stands_side_by_side():
     assert (future.height, future.width, future.step, future.encoding) == (4, 10, 30, "rgb8")
     strip = np.frombuffer(future.data, np.uint8).reshape(4, 10, 3)
     np.testing.assert_array_equal(strip[:, 5:], pictures[1].transpose(1, 2, 0))
-    plan = SimpleNamespace(candidates=np.ones((6, 2, 3), np.float32), returns=np.arange(6, dtype=np.float32), best=5)
+    plan = SimpleNamespace(
+        candidates=np.ones((6, 2, 3), np.float32), returns=np.arange(6, dtype=np.float32), best=5, in_flight=1
+    )
     rollouts = rollouts_message(plan, future, 0.08, STAMP)
     assert (rollouts.candidates, rollouts.horizon, rollouts.best, rollouts.header.stamp) == (6, 2, 5, STAMP)
-    assert len(rollouts.actions) == 36 and list(rollouts.returns) == [0, 1, 2, 3, 4, 5]
+    assert len(rollouts.actions) == 36 and list(rollouts.returns) == [0, 1, 2, 3, 4, 5] and rollouts.in_flight == 1
+    assert list(rollouts.signals) == [] and len(rollouts.signal_values) == 0
+    specs = (VectorSpec("speed", "m/s", 0.0, 1.0), VectorSpec("yaw_rate", "rad/s", 0.0, 1.0))
+    tell_signals(rollouts, np.arange(6.0).reshape(3, 2), specs)
+    assert rollouts.signals == ["speed", "yaw_rate"] and rollouts.signal_units == ["m/s", "rad/s"]
+    assert list(rollouts.signal_values) == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("returns", [np.arange(100.0), np.full(100, np.nan)])

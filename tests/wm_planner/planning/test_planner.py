@@ -246,3 +246,15 @@ def test_retuning_keeps_the_belief_and_changes_the_next_plan(planner, engine, cl
     assert np.abs(plan.action).max() <= 0.01 + 1e-6
     observe(planner)
     assert (engine.observed[-1].belief == 1.0).all() and not engine.observed[-1].is_first
+
+
+def test_the_imagined_future_has_the_observed_signals_and_then_the_imagined_ones(engine, clock):
+    planner = make_planner(engine, clock)
+    observe(planner)
+    actions = np.zeros((HORIZON, 3), np.float32)
+    pictures, signals = planner.imagine_future(actions)
+    assert pictures.shape[0] == HORIZON and signals is None  # this model imagines none
+    engine.imagined_vector = np.arange(1.0, HORIZON + 1.0, dtype=np.float32).reshape(1, HORIZON, 1)
+    _, signals = planner.imagine_future(actions)
+    assert signals.shape == (1 + HORIZON, 1)
+    assert signals[1:, 0].tolist() == list(range(1, HORIZON + 1))

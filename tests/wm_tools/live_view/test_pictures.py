@@ -8,6 +8,7 @@ import pytest
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import ImageError
 from wm_msgs.msg import ImaginedRollouts
+from wm_tools.live_view.expectations import Expectations
 from wm_tools.live_view.pictures import BINS, Imagined, OnceEach, Shown, show_camera, show_imagined
 from wm_tools.live_view.reading import picture_of, rollouts_of
 from wm_tools.live_view.state import Latest
@@ -72,7 +73,7 @@ def test_a_damaged_picture_becomes_a_note_on_the_page(message, said):
 
 def test_returns_become_a_histogram_without_those_that_were_not_scored():
     returns = np.array([0.0, 1.0, 1.0, np.nan, 24.0], np.float32)
-    shown = show_imagined(Imagined(returns, best=4, strip=halves(64, 3 * 64), horizon=3, period_s=0.08))
+    shown = show_imagined(Imagined(returns, best=4, strip=halves(64, 3 * 64), horizon=3, period_s=0.08), Expectations())
     facts = shown.facts
     assert (facts["scored"], facts["low"], facts["high"], facts["best"]) == (4, 0.0, 24.0, 24.0)
     # 24 bins from 0 to 24 are each 1 wide: one in [0, 1), two in [1, 2), one in the last, which includes 24
@@ -82,12 +83,12 @@ def test_returns_become_a_histogram_without_those_that_were_not_scored():
 
 def test_without_a_score_there_are_pictures_and_no_distribution():
     returns = np.full(8, np.nan, np.float32)
-    shown = show_imagined(Imagined(returns, best=0, strip=halves(64, 128), horizon=2, period_s=0.08))
+    shown = show_imagined(Imagined(returns, best=0, strip=halves(64, 128), horizon=2, period_s=0.08), Expectations())
     assert shown.facts["counts"] == [] and shown.facts["best"] is None and shown.jpeg
 
 
 def test_wide_imagined_pictures_are_scaled_and_stay_side_by_side():
-    shown = show_imagined(Imagined(np.ones(4, np.float32), 0, halves(128, 5 * 192), 5, 0.1))
+    shown = show_imagined(Imagined(np.ones(4, np.float32), 0, halves(128, 5 * 192), 5, 0.1), Expectations())
     assert decoded(shown.jpeg).shape == (64, 5 * 96, 3)
 
 

@@ -13,7 +13,7 @@ from geometry_msgs.msg import Point
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
-from wm_bundle import ACTION_HIGH, ACTION_LOW
+from wm_bundle import ACTION_HIGH, ACTION_LOW, VectorSpec
 from wm_bundle.pictures.frames import RawImage
 from wm_bundle.times import NS_PER_S, ns_of
 from wm_bundle.vector_inputs import Source
@@ -93,12 +93,18 @@ def future_message(pictures: np.ndarray, stamp: Time) -> Image:
 
 def rollouts_message(plan: Plan, future: Image, period_s: float, stamp: Time) -> ImaginedRollouts:
     """All candidates of a plan, and the pictures of its best future."""
-    message = ImaginedRollouts(period_s=period_s, best=plan.best, future=future)
+    message = ImaginedRollouts(period_s=period_s, best=plan.best, future=future, in_flight=plan.in_flight)
     message.header.stamp = stamp
     message.candidates, message.horizon = plan.candidates.shape[:2]
     message.actions = array.array("f", np.ascontiguousarray(plan.candidates, np.float32).tobytes())
     message.returns = array.array("f", np.ascontiguousarray(plan.returns, np.float32).tobytes())
     return message
+
+
+def tell_signals(message: ImaginedRollouts, signals: np.ndarray, specs: Sequence[VectorSpec]) -> None:
+    """Add the vector inputs (1 + H, V): as observed, then as imagined along the best candidate."""
+    message.signals, message.signal_units = [spec.name for spec in specs], [spec.unit for spec in specs]
+    message.signal_values = array.array("f", np.ascontiguousarray(signals, np.float32).tobytes())
 
 
 def markers_message(paths: np.ndarray, returns: np.ndarray, best: int, frame: str, stamp: Time) -> MarkerArray:

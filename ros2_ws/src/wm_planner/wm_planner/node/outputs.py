@@ -25,6 +25,7 @@ from wm_planner.node.messages import (
     future_message,
     markers_message,
     rollouts_message,
+    tell_signals,
 )
 from wm_planner.pilot.decision import Decision
 from wm_planner.planning.plan import Plan
@@ -112,7 +113,7 @@ class Outputs:
         if not pictured:
             return
         try:
-            pictures = self._planner.imagine_pictures(np.ascontiguousarray(plan.candidates[plan.best]))
+            pictures, signals = self._planner.imagine_future(np.ascontiguousarray(plan.candidates[plan.best]))
         except PlannerError as error:  # the command is already sent: only the picture is lost
             self._node.get_logger().warning(f"no imagined pictures: {error}", throttle_duration_sec=1.0)
             return
@@ -120,7 +121,10 @@ class Outputs:
         if self._future.get_subscription_count() > 0:
             self._future.publish(future)
         if self._imagined.get_subscription_count() > 0:
-            self._imagined.publish(rollouts_message(plan, future, period_s, stamp))
+            message = rollouts_message(plan, future, period_s, stamp)
+            if signals is not None:
+                tell_signals(message, signals, self._manifest.vector)
+            self._imagined.publish(message)
 
     def diagnostics(self, lines: Sequence[Diagnosis]) -> None:
         """Publish diagnostics, stamped with the node's clock."""

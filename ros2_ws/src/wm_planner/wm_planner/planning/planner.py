@@ -142,10 +142,14 @@ class Planner:
                 fault = error
         raise PlanError(f"{fault}; {retries} further searches failed too" if retries else str(fault)) from fault
 
-    def imagine_pictures(self, actions: np.ndarray) -> np.ndarray:
-        """Decoded future (H, C, height, width) uint8 along ``actions`` (H, 3), from where the last plan began."""
-        beliefs = self._engine.imagine_beliefs(self._ahead, actions[None], self._engine.zero_noise(1))
-        return self._engine.decode(beliefs[0])
+    def imagine_future(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The future along ``actions`` (H, 3), from where the last plan began: decoded pictures (H, C, height, width)
+        uint8, and the vector inputs (1 + H, V): as observed, then as imagined; None from a model that imagines none."""
+        imagined, beliefs = self._engine.imagine_whole(self._ahead, actions[None], self._engine.zero_noise(1))
+        signals = None
+        if imagined.vector is not None:
+            signals = np.vstack([list(self._vector.values()), imagined.vector[0]])
+        return self._engine.decode(beliefs[0]), signals
 
     def _problem(self, deadline_s: float, cautious: bool, in_flight) -> tuple[Problem, ActionLimits, np.ndarray]:
         """The solver's problem; the limits of its plans, and the search action (2,) before them."""

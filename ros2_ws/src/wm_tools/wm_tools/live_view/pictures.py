@@ -8,6 +8,7 @@ import numpy as np
 from wm_bundle import ImageError
 from wm_evaluation.page_pictures import jpeg
 
+from wm_tools.live_view.expectations import Expectations, ImaginedSignals
 from wm_tools.live_view.state import Latest
 
 CAMERA_WIDTH = 320  # [px] at most
@@ -19,13 +20,15 @@ _QUALITY = 80  # of JPEG, 0 to 100
 @dataclass(frozen=True)
 class Imagined:
     """Imagined futures: ``returns`` (N,) of the candidates, NaN if not scored, ``best`` the index of the chosen one,
-    ``strip`` (height, H * width, 3) uint8 RGB its H pictures side by side, ``period_s`` apart."""
+    ``strip`` (height, H * width, 3) uint8 RGB its H pictures side by side, ``period_s`` apart, ``signals`` what a model
+    that imagines its vector inputs expects of them."""
 
     returns: np.ndarray
     best: int
     strip: np.ndarray
     horizon: int
     period_s: float
+    signals: ImaginedSignals | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,10 @@ def show_camera(picture: np.ndarray) -> Shown:
     return Shown({}, jpeg(_narrowed(picture, picture.shape[1], CAMERA_WIDTH), _QUALITY))
 
 
-def show_imagined(imagined: Imagined) -> Shown:
+def show_imagined(imagined: Imagined, expectations: Expectations) -> Shown:
+    """Imagined futures; ``expectations`` remembers those before."""
     facts = {
+        "signals": expectations.take(imagined.signals) if imagined.signals else [],
         "best": None,
         "horizon": imagined.horizon,
         "period_s": round(imagined.period_s, 4),

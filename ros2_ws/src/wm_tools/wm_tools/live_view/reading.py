@@ -5,9 +5,11 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from wm_bundle import COMPRESSIONS, CameraSpec, ImageError, ImagePreprocessor, decompress_image
 from wm_bundle.pictures.foreign_encodings import readable
+from wm_bundle.times import ns_of
 from wm_msgs.msg import ImaginedRollouts
 from wm_planner.node.messages import raw_image_of
 
+from wm_tools.live_view.expectations import signals_of
 from wm_tools.live_view.pictures import CAMERA_WIDTH, Imagined
 
 
@@ -36,4 +38,8 @@ def rollouts_of(message: ImaginedRollouts) -> Imagined:
             f"{len(strip.data)} bytes, expected rgb8 of {expected} bytes, {horizon} of them side by side"
         )
     pixels = np.frombuffer(strip.data, np.uint8).reshape(strip.height, strip.width, 3)
-    return Imagined(np.frombuffer(message.returns, np.float32), message.best, pixels, horizon, message.period_s)
+    stamp_ns, values = ns_of(message.header.stamp), message.signal_values
+    signals = signals_of(stamp_ns, message.period_s, message.in_flight, message.signals, message.signal_units, values)
+    return Imagined(
+        np.frombuffer(message.returns, np.float32), message.best, pixels, horizon, message.period_s, signals
+    )

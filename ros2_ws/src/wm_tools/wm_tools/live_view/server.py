@@ -12,10 +12,12 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 
 from aiohttp import WSMsgType, web
 
+from wm_tools.live_view.expectations import Expectations
 from wm_tools.live_view.pictures import OnceEach, show_camera, show_imagined
 from wm_tools.live_view.state import LiveState, Seen
 
@@ -57,7 +59,8 @@ class ViewServer:
         self._state = state
         self._address, self._port = address, port
         self._clients: set[web.WebSocketResponse] = set()
-        self._pictures = {"camera": OnceEach(show_camera), "imagined": OnceEach(show_imagined)}
+        shows_imagined = partial(show_imagined, expectations=Expectations())
+        self._pictures = {"camera": OnceEach(show_camera), "imagined": OnceEach(shows_imagined)}
         self._started = threading.Event()
         self._rest: asyncio.Event | None = None
         self._failure: str | None = None

@@ -5,13 +5,15 @@ const WINDOW_S = 20;
 const STALE_S = 1;
 const CHARTS_EVERY = 2; // updates
 const FIRST_RETRY_MS = 500, LAST_RETRY_MS = 5000;
-const MODES = { driving: "Driving", degraded: "Degraded", braking: "Braking", inactive: "Inactive" };
+const MODES = { driving: "Driving", degraded: "Degraded", braking: "Braking", arrived: "Arrived", inactive: "Inactive" };
 
 const byId = (id) => document.getElementById(id);
-let history, future, returns, update, updates, lastUpdateMs = null, socket = null, retryMs = FIRST_RETRY_MS, spokenMs = 0;
+let history, signals, future, returns, update, updates, lastUpdateMs = null, socket = null, retryMs = FIRST_RETRY_MS, spokenMs = 0;
 
 function forget() {
   history = { command: [], status: [] };
+  signals = new Map(); // by name: the card, and points [time, observed, imagined before]
+  byId("signals").replaceChildren();
   future = returns = update = null;
   updates = 0;
 }
@@ -149,6 +151,41 @@ function showAges(sources) {
   }
 }
 
+// Signals: what was imagined of each, and what was observed when that time came
+
+function signalCard(name) {
+  const card = byId("signal").content.firstElementChild.cloneNode(true);
+  byId("signals").append(card);
+  return { name, card, points: [] };
+}
+
+function takeSignals(told, now) {
+  for (const one of told) {
+    if (!signals.has(one.name)) signals.set(one.name, signalCard(one.name));
+    const signal = signals.get(one.name), card = signal.card;
+    keep(signal.points, [[now, one.now, one.expected]], now);
+    const part = (name) => card.querySelector(name), unit = ` ${one.unit}`;
+    setText(part("h2"), `${one.name.replaceAll("_", " ")} [${one.unit}]`);
+    setText(part(".error"), one.error === null ? "–" : significant(one.error) + unit);
+    setText(part(".held"), one.held_error === null ? "–" : significant(one.held_error) + unit);
+    if (one.ahead_s !== null) setText(part(".ahead"), `imagined ${one.ahead_s.toFixed(2)} s before`);
+    part("canvas").setAttribute("aria-label", `${one.name}: observed ${number(one.now, 2)}, imagined before ${number(one.expected, 2)}${unit}`);
+  }
+  byId("signals").hidden = signals.size === 0;
+}
+
+function drawSignals(shared) {
+  for (const { card, points } of signals.values()) {
+    const values = points.flatMap((point) => point.slice(1)).filter((value) => value !== null);
+    if (!values.length) continue;
+    const low = Math.min(...values), high = Math.max(...values), room = Math.max(0.05 * (high - low), 0.01);
+    drawTimes(card.querySelector("canvas"), {
+      ...shared, low: low - room, high: high + room,
+      series: [{ colour: "mean", points: column(points, 2) }, { colour: "best", points: column(points, 1) }],
+    });
+  }
+}
+
 // Charts
 
 const column = (points, index) => points.map((point) => [point[0], point[index]]);
@@ -176,6 +213,7 @@ function showCharts(now) {
     series: [{ colour: "mean", points: column(status, 5) }, { colour: "best", points: column(status, 4) }],
   });
   if (returns) drawDistribution(byId("returns-chart"), returns);
+  drawSignals(shared);
 }
 
 // Screen reader texts for the pictures and charts, once a second.
@@ -208,6 +246,7 @@ async function take(data) {
   lastUpdateMs = performance.now();
   for (const name of ["command", "status"]) keep(history[name], told.history[name], told.now);
   showPictures(told, pictures);
+  if (told.imagined && told.imagined.signals) takeSignals(told.imagined.signals, told.now);
   showMode(told);
   showFigures(told);
   showFaults(told.faults);
