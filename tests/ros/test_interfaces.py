@@ -1,4 +1,5 @@
-"""carla_msgs must be the real package's on the wire: ROS 2 Jazzy connects no types whose hashes differ."""
+"""carla_msgs and ackermann_msgs must be the real packages' on the wire: ROS 2 Jazzy connects no types whose hashes
+differ."""
 
 import importlib
 import time
@@ -9,15 +10,17 @@ import rclpy
 from wm_bundle.processes.ros_distribution import is_humble
 
 REAL_HASHES = {
-    "CarlaCollisionEvent": "d77acb472c5effb98998bfb2e176ae3ffac0a84ce33a79f90e999544e3fcfeff",
-    "CarlaControl": "7053e4e9ec21223b8f3a67944cc19fac0e419791a87e59438a56ba9efce2a9ac",
-    "CarlaEgoVehicleControl": "4f251fa2a554e8ed996f77eb1d5b65515af1369eceb04d5122cb5761f7801be3",
-    "CarlaEgoVehicleInfo": "b8dc3866014924ce7fe57e0cff05a5448ec18f27156656b3b1b69f4da558e956",
-    "CarlaEgoVehicleInfoWheel": "63caae9f2637752b93a616b10e00d21be15ca32cac533efd3596349a5cf4d4fe",
-    "CarlaEgoVehicleStatus": "3565cc74470f5c37eb316a36426effd811ac1baf835df3fc2bb7a88574bb3e07",
-    "CarlaLaneInvasionEvent": "ec4d0e28a97c4a7952a100d47a801996d0463ad7fe0e08a96049de4b19656508",
-    "CarlaStatus": "a3f7fb6fc4b673840e0c092c3c9e52a8120885ba603e0125a23f58ac279c0c13",
-    "CarlaWorldInfo": "b7093c2a34078b682bef09c0e60c76b06542f8ab4ea69756f9505ca06655e9ab",
+    "ackermann_msgs/AckermannDrive": "acf287a224a947dd1b0b87d6d76cdb73f497b0237b8fc73be2173b2ebbb82c99",
+    "ackermann_msgs/AckermannDriveStamped": "48ca7612a08d3bb72744fd98b71b7cf2ea24c6ad50fa4e1aa0bbad963c90d8cf",
+    "carla_msgs/CarlaCollisionEvent": "d77acb472c5effb98998bfb2e176ae3ffac0a84ce33a79f90e999544e3fcfeff",
+    "carla_msgs/CarlaControl": "7053e4e9ec21223b8f3a67944cc19fac0e419791a87e59438a56ba9efce2a9ac",
+    "carla_msgs/CarlaEgoVehicleControl": "4f251fa2a554e8ed996f77eb1d5b65515af1369eceb04d5122cb5761f7801be3",
+    "carla_msgs/CarlaEgoVehicleInfo": "b8dc3866014924ce7fe57e0cff05a5448ec18f27156656b3b1b69f4da558e956",
+    "carla_msgs/CarlaEgoVehicleInfoWheel": "63caae9f2637752b93a616b10e00d21be15ca32cac533efd3596349a5cf4d4fe",
+    "carla_msgs/CarlaEgoVehicleStatus": "3565cc74470f5c37eb316a36426effd811ac1baf835df3fc2bb7a88574bb3e07",
+    "carla_msgs/CarlaLaneInvasionEvent": "ec4d0e28a97c4a7952a100d47a801996d0463ad7fe0e08a96049de4b19656508",
+    "carla_msgs/CarlaStatus": "a3f7fb6fc4b673840e0c092c3c9e52a8120885ba603e0125a23f58ac279c0c13",
+    "carla_msgs/CarlaWorldInfo": "b7093c2a34078b682bef09c0e60c76b06542f8ab4ea69756f9505ca06655e9ab",
 }
 
 
@@ -30,8 +33,9 @@ def node():
 
 
 def hash_on_the_wire(node, message_name: str) -> str:
-    """The type hash that a publisher of carla_msgs/msg/`message_name` announces to the graph."""
-    message = getattr(importlib.import_module("carla_msgs.msg"), message_name)
+    """The type hash that a publisher of `message_name`, package/type, announces to the graph."""
+    package, name = message_name.split("/")
+    message = getattr(importlib.import_module(f"{package}.msg"), name)
     publisher = node.create_publisher(message, f"/hash/{message_name}", 1)
     deadline = time.monotonic() + 10.0
     while not (endpoints := node.get_publishers_info_by_topic(publisher.topic_name)):

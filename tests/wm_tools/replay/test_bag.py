@@ -59,10 +59,10 @@ def test_messages_of_every_kind_of_bag_are_read_by_the_installed_types(tmp_path,
 
 def test_a_type_that_is_not_installed_is_left_out_and_said(tmp_path):
     recording = drive(2)
-    recording.add("/command", "ackermann_msgs/msg/AckermannDrive", 10**9, speed=1.0)
+    recording.add("/command", "autoware_control_msgs/msg/Control", 10**9, longitudinal={"velocity": 1.0})
     with open_replay(write_bag(tmp_path / "bag", recording)) as bag:
         assert set(bag.left_out) == {"/command"}
-        assert "ackermann_msgs/msg/AckermannDrive is not installed" in bag.left_out["/command"]
+        assert "autoware_control_msgs/msg/Control is not installed" in bag.left_out["/command"]
         assert CAMERA in bag.topics
 
 
