@@ -28,7 +28,7 @@ from launch import LaunchDescription
 
 WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the recorder
 CARLA_START_S = 120.0  # longest wait of the recorder for the bridge to load the map and spawn the car
-DRIVERS = ["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"]
+DRIVERS = ["autopilot", "noisy-autopilot", "slow-autopilot", "planner", "noisy-planner", "random"]
 
 DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
 
@@ -55,6 +55,8 @@ def generate_launch_description():
         ("image_size", "64", "Height and width of the resized pictures [px]."),
         ("noise_every", "2.0", "Noisy drivers: mean time between bursts [s]."),
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
+        ("slowest", "0.1", "slow-autopilot: smallest share of its usual speed."),
+        ("slow_segment", "3.0", "slow-autopilot: mean time with one share [s]."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
         ("planner_parameters", "", "Planner: its parameters, such as 'steer_std=0.2 trust=3'."),
     ]
@@ -118,6 +120,8 @@ def collect(context, role_name):
         "image_size",
         "noise_every",
         "noise_strength",
+        "slowest",
+        "slow_segment",
     )
     program = Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")
     return ExecuteProcess(

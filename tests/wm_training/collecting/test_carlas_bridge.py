@@ -1,11 +1,9 @@
 """Recording from CARLA's bridge without ROS: it ticks for each row, and its autopilot drives undisturbed."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from fake_simulators import PERIOD, FakeBridge, FakePlanner, collector, recorded, tick
-from wm_training.collecting.drivers import AutopilotWithBursts
+from wm_training.collecting.drivers import AutopilotWithBursts, BurstNoise
 from wm_training.errors import CollectError
 
 
@@ -60,7 +58,9 @@ def test_a_burst_switches_the_autopilot_off_and_its_rows_have_no_label(tmp_path)
 
 def test_a_burst_is_one_push_of_what_the_autopilot_did_and_acts_until_that_commands_again():
     pushes = [None] * 5 + [np.array([0.2, 0.0])] * 2 + [None] * 8
-    driver = AutopilotWithBursts(SimpleNamespace(next=iter(pushes).__next__))
+    noise = BurstNoise(0.08, 2.0, 0.4)
+    noise.next = iter(pushes).__next__
+    driver = AutopilotWithBursts(noise)
     own = [np.array([i / 100, 0.5, 0.0], np.float32) for i in range(20)]
     decisions, applied = [], own[0]
     for i in range(len(pushes)):

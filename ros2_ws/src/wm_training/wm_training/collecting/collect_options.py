@@ -19,14 +19,21 @@ class CollectOptions:
     """Longest episode [rows]."""
     output_dir: str = "./data/world_model/train"
     """Folder for episode_NNNNNN.npz."""
-    driver: Literal["autopilot", "noisy-autopilot", "planner", "noisy-planner", "random"] = "autopilot"
-    """Who drives: the autopilot, the planner, either of them disturbed by bursts, or smooth random commands."""
+    driver: Literal["autopilot", "noisy-autopilot", "slow-autopilot", "planner", "noisy-planner", "random"] = (
+        "autopilot"
+    )
+    """Who drives: the autopilot, the planner, either of them disturbed by bursts, the disturbed autopilot held at
+    shares of its usual speed, or smooth random commands."""
     seed: int = 0
     """Seed of the first episode: its track, where the simulator can be reset, and its noise. Then seed + 1 …"""
     noise_every: float = 2.0
     """Mean time between bursts of a noisy driver [s]."""
     noise_strength: float = 0.4
     """Mean standard deviation of a burst, in units of steer and throttle/brake."""
+    slowest: float = 0.1
+    """slow-autopilot: smallest share of its usual speed; each segment has its own, between this and 1."""
+    slow_segment: float = 3.0
+    """slow-autopilot: mean length of a segment [s]."""
     image_size: int = 64
     """Height and width the pictures are resized to [px]."""
     role_name: str = "ego_vehicle"
@@ -59,6 +66,8 @@ class CollectOptions:
             "timeout",
             "start_timeout",
             "noise_every",
+            "slowest",
+            "slow_segment",
             "camera_deadline",
         )
         for name in above_0:
@@ -67,6 +76,8 @@ class CollectOptions:
         for name in ("seed", "noise_strength", "standstill", "camera_tolerance"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if self.slowest > 1.0:
+            raise ValueError(f"slowest is {self.slowest:g}, expected at most 1")
 
     def camera_names(self) -> tuple[str, ...]:
         """Sensor ids of the cameras to record. Raises CollectError and SpawnFileError."""
@@ -91,4 +102,18 @@ class CollectOptions:
     @property
     def with_noise(self) -> bool:
         """Whether bursts disturb the driver."""
-        return self.driver.startswith("noisy-")
+        return self.driver.startswith("noisy-") or self.slow
+
+    @property
+    def slow(self) -> bool:
+        """Whether the driver is held below its usual speed."""
+        return self.driver == "slow-autopilot"
+
+    def told_of_driver(self) -> dict:
+        """What an episode's meta says of who drove."""
+        told: dict = {"driver": self.driver}
+        if self.with_noise:
+            told["noise"] = {"every_s": self.noise_every, "strength": self.noise_strength}
+        if self.slow:
+            told["slow"] = {"slowest": self.slowest, "segment_s": self.slow_segment}
+        return told

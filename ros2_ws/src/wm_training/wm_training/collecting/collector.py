@@ -170,10 +170,8 @@ class Collector:
             "rate_hz": round(NS_PER_S / self.node.time.period_ns, 6),
             "vector": [entry.told for entry in usual_inputs()],
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
-            "driver": options.driver,
+            **options.told_of_driver(),
         }
-        if options.with_noise:
-            meta["noise"] = {"every_s": options.noise_every, "strength": options.noise_strength}
         if planner:
             meta["planner"] = planner
         return meta

@@ -8,6 +8,7 @@ from wm_bundle import from_command, to_command
 from wm_bundle.random_walk import RandomWalk
 
 from wm_training.collecting.recording import Tick
+from wm_training.collecting.slowing import HANDS_OFF_S, Both, SpeedShares
 
 if TYPE_CHECKING:
     from wm_training.collecting.collect_options import CollectOptions
@@ -44,6 +45,16 @@ class Driver(Protocol):
         """The command for the interval that begins at this tick."""
 
 
+class Disturbance(Protocol):
+    """Changes what a driver commands."""
+
+    def begin(self, seed: int) -> None:
+        """A new episode; the same seed gives the same changes."""
+
+    def change(self, tick: Tick, command: np.ndarray) -> np.ndarray | None:
+        """The command (3,) instead of the driver's, None where that one stays."""
+
+
 class BurstNoise:
     """Disturbances in (steer, longitudinal): quiet stretches, then a constant push for a moment.
 
@@ -74,6 +85,11 @@ class BurstNoise:
         self.left -= 1
         return self.push
 
+    def change(self, tick: Tick, command: np.ndarray) -> np.ndarray | None:
+        """See Disturbance: the command plus the push of the moment."""
+        push = self.next()
+        return None if push is None else to_command(from_command(command) + push)
+
 
 class Follower:
     """Sends the command that arrives with the tick, disturbed or not: the ``expert``'s, if the simulator publishes it
@@ -81,7 +97,7 @@ class Follower:
 
     wants_autopilot = False
 
-    def __init__(self, told: Literal["expert", "planned"], noise: BurstNoise | None):
+    def __init__(self, told: Literal["expert", "planned"], noise: Disturbance | None):
         self.told = told
         self.noise = noise
 
@@ -91,10 +107,10 @@ class Follower:
             self.noise.begin(seed)
 
     def drive(self, tick: Tick) -> Decision:
-        """The command plus the push of the moment."""
-        push = self.noise.next() if self.noise else None
+        """The command, or what the disturbance makes of it."""
         command = getattr(tick, self.told)
-        return Decision(command if push is None else to_command(from_command(command) + push))
+        changed = self.noise.change(tick, command) if self.noise else None
+        return Decision(command if changed is None else changed)
 
 
 class AutopilotWithBursts:
@@ -106,7 +122,7 @@ class AutopilotWithBursts:
 
     wants_autopilot = True
 
-    def __init__(self, noise: BurstNoise | None):
+    def __init__(self, noise: Disturbance | None):
         self.noise = noise
         self._pushing = False
         self._quiet = 0  # ticks since the autopilot was switched on
@@ -120,18 +136,19 @@ class AutopilotWithBursts:
 
     def drive(self, tick: Tick) -> Decision:
         """Nothing, or the disturbed command during a burst."""
-        push = self.noise.next() if self.noise else None
-        switches, self._pushing = (push is not None) != self._pushing, push is not None
-        self._quiet = 0 if self._pushing else self._quiet + 1
-        if not any(same_control(tick.control, command) for command in self._sent):
+        own = not any(same_control(tick.control, command) for command in self._sent)
+        if own:
             self._undisturbed = tick.control
-            if self._quiet > 1:
-                self._sent = []
+        changed = self.noise.change(tick, self._undisturbed) if self.noise else None
+        switches, self._pushing = (changed is not None) != self._pushing, changed is not None
+        self._quiet = 0 if self._pushing else self._quiet + 1
+        if own and self._quiet > 1:
+            self._sent = []
         autopilot = not self._pushing if switches else None
-        if push is None:
+        if changed is None:
             return Decision(None, autopilot, expert_drives=self._quiet > _SETTLED and not self._sent)
-        self._sent.append(to_command(from_command(self._undisturbed) + push))
-        return Decision(self._sent[-1], autopilot)
+        self._sent.append(changed)
+        return Decision(changed, autopilot)
 
 
 class RandomDriver:
@@ -158,7 +175,13 @@ def chosen_driver(options: "CollectOptions", period_s: float, with_expert: bool)
     published."""
     if options.driver == "random":
         return RandomDriver(period_s)
-    noise = BurstNoise(period_s, options.noise_every, options.noise_strength) if options.with_noise else None
+    noise: Disturbance | None = None
+    if options.with_noise and options.noise_strength > 0.0:
+        noise = BurstNoise(period_s, options.noise_every, options.noise_strength)
     if options.with_planner:
         return Follower("planned", noise)
+    if options.slow:
+        hands_off_s = np.inf if with_expert else HANDS_OFF_S
+        slow = SpeedShares(period_s, options.slowest, options.slow_segment, hands_off_s)
+        noise = Both(slow, noise) if noise else slow
     return Follower("expert", noise) if with_expert else AutopilotWithBursts(noise)
