@@ -98,7 +98,7 @@ def test_a_bundle_with_an_input_that_was_entered_in_the_registry_is_evaluated(tm
     entry = register(monkeypatch)
     columns = [{"name": "speed", "unit": "m/s"}, {"name": entry.name, "unit": entry.unit}]
     pushed = make_tiny_bundle(tmp_path / "pushed", vector=(VectorSpec(entry.name, entry.unit, 0.0, 1.0),))
-    with pytest.raises(BagError, match=r"no acceleration_along \[m/s²\].*--topics imu=TOPIC"):
+    with pytest.raises(BagError, match=r"no acceleration_along \[m/s\^2\].*--topics imu=TOPIC"):
         write_episode(tmp_path / "slow.npz", make_episode(30))
         evaluate(options(bag=tmp_path / "slow.npz", bundle=pushed))
     episode = make_episode(30)

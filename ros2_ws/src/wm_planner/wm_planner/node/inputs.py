@@ -59,7 +59,7 @@ class Inputs:
         self._vector = {
             name: SourceChoice(entry, config.sources(entry), node.get_logger().info)
             for name, entry in VECTOR_INPUTS.items()
-            if entry is SPEED or name in told
+            if (entry is SPEED or name in told) and not entry.derived
         }
         self._listening = False
         self._timers = []

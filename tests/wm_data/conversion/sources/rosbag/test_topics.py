@@ -207,7 +207,7 @@ def test_an_input_that_is_entered_in_the_registry_is_one_more_column_of_the_vect
     assert episode.meta["vector"] == [
         {"name": "speed", "unit": "m/s"},
         {"name": "yaw_rate", "unit": "rad/s"},
-        {"name": "acceleration_along", "unit": "m/s²"},
+        {"name": "acceleration_along", "unit": "m/s^2"},
     ]
     np.testing.assert_allclose(episode.vector, [[SPEED_MPS, 0.0, t / 4] for t in range(TICKS - 1)])
     assert f"imu: {VEHICLE}/imu" in report.notes

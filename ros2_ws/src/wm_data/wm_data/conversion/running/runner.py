@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from wm_bundle.files import write_text
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE
+from wm_bundle.vector_inputs import SPEED, YAW_RATE, converted_inputs
 
 from wm_data.conversion.assembling.assembly import CONVERTER_VERSION
 from wm_data.conversion.convert_options import ConvertOptions
@@ -157,8 +157,8 @@ class Conversion:
 
     def _begun_with(self) -> dict:
         """The options that must be equal to resume a conversion."""
-        version = {"converter_version": CONVERTER_VERSION, "vector_inputs": list(VECTOR_INPUTS)}
-        return {**self._arguments(), **version}
+        names = [entry.name for entry in converted_inputs()]
+        return {**self._arguments(), "converter_version": CONVERTER_VERSION, "vector_inputs": names}
 
     def _arguments(self) -> dict:
         values = dataclasses.asdict(self.options)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import VECTOR_INPUTS
+from wm_bundle.vector_inputs import converted_inputs
 
 from wm_data.conversion.moments import time_of_name, time_of_text
 from wm_data.conversion.tables.reading import Row
@@ -82,7 +82,7 @@ class Columns:
         exact = {_plain(name): name for name in reversed(names)}
         shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
         by_meaning = {}
-        for meaning, aliases in ({name: (name,) for name in VECTOR_INPUTS} | ALIASES).items():
+        for meaning, aliases in ({entry.name: (entry.name,) for entry in converted_inputs()} | ALIASES).items():
             there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:
                 by_meaning[meaning] = there[0]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import VECTOR_INPUTS
+from wm_bundle.vector_inputs import converted_inputs
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.convert_options import ConvertOptions
@@ -106,7 +106,7 @@ class _TableDrive:
         there, report = self._columns.by_meaning, self._report
         holds = "before" if self._source == "applied" else "after"
         signals = Signals(
-            {name: Signal(1) for name in VECTOR_INPUTS if {name, f"{name}_kmh"} & there.keys()},
+            {e.name: Signal(1) for e in converted_inputs() if {e.name, f"{e.name}_kmh"} & there.keys()},
             control=None if self._source == "derived" else Signal(3, holds),
             collision=Signal(1) if "collision" in there else None,
             lane_invasion=Signal(1) if "lane_invasion" in there else None,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from wm_bundle.processes.suggestions import did_you_mean
-from wm_bundle.vector_inputs import SPEED, STATUS, VECTOR_INPUTS, YAW_RATE, Source, input_topics
+from wm_bundle.vector_inputs import SPEED, STATUS, YAW_RATE, Source, converted_inputs, input_topics
 from wm_evaluation.wording import counted
 
 from wm_data.bags.bag import Topic
@@ -64,14 +64,14 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
     for kind in (*EVENTS, "step_result", "expert"):
         use(kind)
     inputs: dict[str, Source] = {}
-    for name, entry in VECTOR_INPUTS.items():
+    for entry in converted_inputs():
         # A simulator that sends rewards is recorded like in `collect`.
         asked = {source.topic.kind for source in entry.sources} & {*named, *kinds}
         if entry.usual or asked or actions == "derived" or "step_result" not in kinds:
             sources = sorted(entry.sources, key=lambda one: not (one.if_named and one.topic.kind in named))
             source = next((one for one in sources if use(one.topic.kind)), None)
             factor = options.yaw_rate_factor if entry is YAW_RATE else 1.0
-            inputs |= {} if source is None else {name: replace(source, factor=factor)}
+            inputs |= {} if source is None else {entry.name: replace(source, factor=factor)}
     if actions == "derived" and not {SPEED.name, YAW_RATE.name} <= inputs.keys():
         raise ConversionError(
             "actions derived from the motion need a speed (vehicle status or odometry) and a yaw rate (odometry or "
