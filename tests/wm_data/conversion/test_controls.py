@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wm_data.conversion.controls import (
-    STEADY_SPEED_MPS,
-    angle_of_yaw_rate,
-    derived_controls,
-    pedals_of_acceleration,
-    steer_of_angle,
-)
+from wm_bundle.vehicle_commands.definition import pedals_of_acceleration, steer_of_angle
+from wm_data.conversion.controls import STEADY_SPEED_MPS, angle_of_yaw_rate, derived_controls
 from wm_data.rewards import TERMS, driving_reward
 
 SPEEDS = st.lists(st.floats(0, 40), min_size=3, max_size=40)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wm_planner.command_watchdog.simulated_time import SimulatedTime
 from wm_planner.command_watchdog.watchdog import REPEAT_S, CommandWatchdog
 
-THROTTLE, BRAKE = (0.5, 0.0), (0.0, 1.0)
+THROTTLE, BRAKE = (True,), (False,)
 
 
 @pytest.fixture

@@ -104,15 +104,15 @@ def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float
 def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
     """The settings from the parameters. Raises ConfigError for a cost that the bundle does not support."""
     check_costs(config, manifest, has_ensemble)
-    slew = (config.steer_slew, config.longitudinal_slew)
+    slew = (min(config.steer_slew, config.followed_slew(manifest.control_period_s)), config.longitudinal_slew)
     speed = manifest.column(SPEED)
     no_throttle_above = config.cautious_speed or (manifest.vector[speed].mean if speed is not None else math.inf)
     return Tuning(
         solver=SOLVERS[config.solver].from_config(config, manifest.horizon),
-        normal=Manner(make_scorer(config, manifest, has_ensemble), ActionLimits(slew)),
+        normal=Manner(make_scorer(config, manifest, has_ensemble), ActionLimits(slew, config.largest_throttle)),
         cautious=Manner(
             make_scorer(config, manifest, has_ensemble, cautious=True),
-            ActionLimits(slew, config.cautious_throttle),
+            ActionLimits(slew, min(config.cautious_throttle, config.largest_throttle)),
             no_throttle_above,
         ),
         model_noise=config.model_noise,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter, topic_parameter
+from wm_bundle.processes.parameters import parameter, role_name_parameter, topic_parameter
 from wm_bundle.vector_inputs import SPEED, YAW_RATE, Source, VectorInput
+from wm_bundle.vehicle_commands.parameters import CommandParameters
 
 from wm_planner.errors import ConfigError
 from wm_planner.planning.costs import COSTS
@@ -22,7 +23,7 @@ _live = partial(parameter, live=True)  # may change while driving, see ``assembl
 
 @dataclass(frozen=True)
 @with_parameters_of(*SOLVERS.values(), *COSTS)
-class PlannerConfig(VehicleParameters):
+class PlannerConfig(CommandParameters):
     """All parameters; those of one solver or cost are declared in its file."""
 
     refusal = ConfigError
@@ -60,7 +61,6 @@ class PlannerConfig(VehicleParameters):
     imu_topic: str = topic_parameter("IMU", "imu")
     speedometer_topic: str = topic_parameter("speedometer", "speedometer")
     step_result_topic: str = topic_parameter("step results", "step_result")
-    control_topic: str = topic_parameter("commands", "vehicle_control_cmd")
     planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
     imagined_topic: str = topic_parameter("ImaginedRollouts", "planner/imagined")
     future_topic: str = topic_parameter("pictures of the imagined best future", "planner/future")

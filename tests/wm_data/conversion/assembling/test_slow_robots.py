@@ -12,7 +12,8 @@ from fixtures_rosbag import CAMERA, MS, Recording, image, stamped, write_bag
 from fixtures_waymo import motion, scenario, write_tfrecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wm_data.conversion.controls import angle_of_curvature, angle_of_yaw_rate, steady_speed_mps
+from wm_bundle.vehicle_commands.definition import angle_of_curvature
+from wm_data.conversion.controls import angle_of_yaw_rate, steady_speed_mps
 from wm_data.conversion.convert_options import ConvertOptions
 from wm_training.commands import convert as command
 

@@ -1,44 +1,29 @@
-"""One definition of steer, throttle and brake: from angles, accelerations and speeds to CARLA's fractions.
+"""Controls derived from motion: angles, yaw rates and accelerations that were measured, as CARLA's fractions.
 
-Steer is the road wheel's angle as a fraction of ``max_steer_rad``, positive right; angles and yaw rates are positive
-left (REP-103). Pedals are those that would give the acceleration to a vehicle that reaches ``THROTTLE_MPS2`` at full
-throttle and ``BRAKE_MPS2`` at full brake, with drag: inverse dynamics, not the driver's feet.
-
-Driving backwards and turning on the spot cannot be expressed this way: such rows are skipped.
+Their definition, also for driving, is in ``wm_bundle.vehicle_commands.definition``. Driving backwards and turning on
+the spot cannot be expressed this way: such rows are skipped.
 """
 
 import math
 
 import numpy as np
+from wm_bundle.vehicle_commands.definition import (
+    DEFAULT_MAX_STEER_DEG,
+    SPOT_TURN_RPS,
+    pedals_of_acceleration,
+    steer_of_angle,
+)
 
-DEFAULT_MAX_STEER_DEG = 70.0
-THROTTLE_MPS2 = 4.0
-BRAKE_MPS2 = 8.0
-ROLLING_MPS2 = 0.15  # rolling resistance, about 0.015 g
-DRAG_PER_M = 4e-4  # air: half of density * drag coefficient * area / mass of a passenger car [1/m]
-DEADBAND_MPS2 = 0.1  # accelerations closer to coasting than this press no pedal: the noise of a log
 USUAL_WHEELBASE_M = 2.85  # of a passenger car
 STEADY_SPEED_MPS = 1.0  # below it noise dominates the yaw rate: the last angle is held
 _STEADY_PER_S = 0.4  # and below this many wheelbases per second, for vehicles smaller than cars
 BACKWARDS_MPS = 0.05  # slower than this is the noise of a stationary vehicle
-SPOT_TURN_RPS = 0.2  # a stationary vehicle that turns faster than this has no steered wheels
-
-
-def steer_of_angle(angle_rad, max_steer_rad: float = math.radians(DEFAULT_MAX_STEER_DEG)):
-    """Steer in [-1, 1], positive right, of a road wheel's angle [rad], positive left."""
-    return np.clip(-np.asarray(angle_rad, np.float64) / max_steer_rad, -1.0, 1.0)
 
 
 def steady_speed_mps(wheelbase_m: float) -> float:
     """The speed [m/s] above which a measured yaw rate determines the steering; a shorter wheelbase reduces the effect
     of noise."""
     return min(STEADY_SPEED_MPS, _STEADY_PER_S * wheelbase_m)
-
-
-def angle_of_curvature(yaw_rate: float, speed: float, wheelbase_m: float) -> float:
-    """Road wheel's angle [rad], positive left, of a vehicle commanded to turn by yaw rate / speed: exactly that of the
-    kinematic bicycle, atan(wheelbase * curvature), at any speed other than 0."""
-    return math.atan(wheelbase_m * yaw_rate / speed)
 
 
 def angle_of_yaw_rate(yaw_rate, speed, wheelbase_m: float):
@@ -49,16 +34,6 @@ def angle_of_yaw_rate(yaw_rate, speed, wheelbase_m: float):
     angle = np.arctan(wheelbase_m * yaw_rate / np.where(steady, speed, 1.0))
     newest = np.maximum.accumulate(np.where(steady, np.arange(len(angle)), -1))
     return np.where(newest >= 0, angle[np.maximum(newest, 0)], 0.0)
-
-
-def pedals_of_acceleration(acceleration, speed):
-    """(throttle, brake) in [0, 1], never both, of accelerations [m/s^2] along the vehicle at speeds [m/s]."""
-    speed = np.asarray(speed, np.float64)
-    coasting = np.where(np.abs(speed) > 0.1, ROLLING_MPS2 + DRAG_PER_M * speed**2, 0.0)
-    wanted = np.asarray(acceleration, np.float64) + coasting
-    throttle = np.where(wanted > DEADBAND_MPS2, np.clip(wanted / THROTTLE_MPS2, 0.0, 1.0), 0.0)
-    brake = np.where(wanted < -DEADBAND_MPS2, np.clip(-wanted / BRAKE_MPS2, 0.0, 1.0), 0.0)
-    return throttle, brake
 
 
 def derived_controls(

@@ -1,7 +1,7 @@
 """The node ``wm_command_watchdog``: brakes when the planner's commands stop, in a separate process.
 
-``watchdog`` decides. Needs no simulated time, no model and no numpy, so that it starts at once and keeps running
-whatever happens to the planner. Its own commands carry the frame ``wm_command_watchdog``.
+``watchdog`` decides. Needs no simulated time and no model, so that it starts at once and keeps running whatever happens
+to the planner. Its own commands carry the frame ``wm_command_watchdog`` where their message has one.
 """
 
 import collections
@@ -12,7 +12,7 @@ import traceback
 from dataclasses import dataclass
 
 import rclpy
-from carla_msgs.msg import CarlaEgoVehicleControl
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -20,10 +20,13 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from wm_bundle.processes.node_start import serving, start_node
-from wm_bundle.processes.parameters import VehicleParameters, declare, parameter, role_name_parameter, topic_parameter
+from wm_bundle.processes.parameters import declare, parameter, role_name_parameter, topic_parameter
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
+from wm_bundle.vehicle_commands.own_brakes import OwnBrakes
+from wm_bundle.vehicle_commands.parameters import CommandParameters
+from wm_bundle.vehicle_commands.writing import CommandWriter
 from wm_msgs.msg import PlannerStatus, StepResult
 
 from wm_planner.command_watchdog.simulated_time import SimulatedTime
@@ -42,9 +45,8 @@ _BRAKES = ("braking", "resting")
 
 
 @dataclass(frozen=True)
-class WatchdogConfig(VehicleParameters):
+class WatchdogConfig(CommandParameters):
     role_name: str = role_name_parameter()
-    control_topic: str = topic_parameter("commands", "vehicle_control_cmd")
     planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
     step_result_topic: str = topic_parameter("step results, which report the end of an episode", "step_result")
     diagnostics_topic: str = parameter("/diagnostics", "diagnostics")
@@ -69,10 +71,12 @@ class CommandWatchdogNode(Node):
         control_topic = config.topic("control_topic")
         status_topic = config.topic("planner_status_topic")
         step_topic = config.topic("step_result_topic")
-        self._control = self.create_publisher(CarlaEgoVehicleControl, control_topic, _LATEST)
+        self._output, self._write = config.output, CommandWriter(config)
+        self._own = OwnBrakes(self._output, NODE_NAME)
+        self._control = self.create_publisher(self._write.message_class, control_topic, _LATEST)
         self._status = self.create_publisher(PlannerStatus, status_topic, _RELIABLE)
         self._diagnostics = self.create_publisher(DiagnosticArray, config.diagnostics_topic, _RELIABLE)
-        self.create_subscription(CarlaEgoVehicleControl, control_topic, self._on_command, _RELIABLE)
+        self.create_subscription(self._write.message_class, control_topic, self._on_command, _RELIABLE)
         self.create_subscription(PlannerStatus, status_topic, self._on_status, _RELIABLE)
         self.create_subscription(StepResult, step_topic, self._on_step_result, _RELIABLE)
         if config.lock_step:  # last, so that commands that came before are handled before
@@ -84,14 +88,19 @@ class CommandWatchdogNode(Node):
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
         guard_services(self)
 
-    def _on_command(self, message: CarlaEgoVehicleControl) -> None:
-        if message.header.frame_id == NODE_NAME:
-            return  # our own command
-        self._watchdog.command(message.throttle, message.brake, ns_of(message.header.stamp))
+    def _on_command(self, message) -> None:
+        if self._own.is_own(message):
+            return
+        stamp_ns = ns_of(self._output.stamp_of(message)) if self._output.has_stamp else 0
+        self._watchdog.command(self._output.lets_move(message), stamp_ns)
         self._report()
 
     def _on_status(self, message: PlannerStatus) -> None:
-        if message.bundle_id != BUNDLE_ID and message.mode == PlannerStatus.MODE_INACTIVE:
+        if message.bundle_id == BUNDLE_ID:
+            return
+        if not self._output.has_stamp:
+            self._watchdog.answered(ns_of(message.header.stamp))
+        if message.mode == PlannerStatus.MODE_INACTIVE:
             self._watchdog.planner_left()
             self._report()
 
@@ -123,9 +132,8 @@ class CommandWatchdogNode(Node):
                 self._control.wait_for_all_acked(Duration(seconds=_ACK_TIMEOUT_S))
 
     def _brake(self, reason: str) -> None:
-        command = CarlaEgoVehicleControl(throttle=0.0, steer=0.0, brake=1.0, gear=1)
-        command.header.frame_id = NODE_NAME
-        self._control.publish(command)
+        self._control.publish(self._write((0.0, 0.0, 1.0), Time(), frame=NODE_NAME))
+        self._own.sent()
         self._publish_status(PlannerStatus.MODE_BRAKING, reason)
 
     def _report(self) -> None:

@@ -56,15 +56,19 @@ class CommandWatchdog:
         if not (self._moving or self._left):
             self._moving, self._last_s = True, self._begun_s
 
-    def command(self, throttle: float, brake: float, stamp_ns: int = 0) -> None:
-        """A command from another node arrived; it ends the watchdog's brake. ``stamp_ns`` of the image it answers, 0:
-        none."""
-        self._last_s = self._clock()
-        if stamp_ns > 0:  # a planner that deactivates brakes with stamp 0
+    def answered(self, stamp_ns: int) -> None:
+        """The planner answered the image with this stamp [ns], 0: none, as when it deactivates and brakes."""
+        if stamp_ns > 0:
             self._left, self._answered_ns = False, stamp_ns
             if self._ended_ns is not None and not 0 <= self._ended_ns - stamp_ns <= _LATEST_NS:
                 self._ended_ns = None
-        self._moving = not (throttle <= 0.0 and brake >= 1.0)  # NaN counts as moving
+
+    def command(self, moves: bool, stamp_ns: int = 0) -> None:
+        """A command from another node arrived, which lets the vehicle move or not; it ends the watchdog's brake.
+        ``stamp_ns`` of the image it answers, 0: none, or not told by it."""
+        self._last_s = self._clock()
+        self.answered(stamp_ns)
+        self._moving = moves
         self._left = self._left and not self._moving
         self._braked_s = self._fault = None
         self.state = WatchState("watching", "commands arrive" if self._moving else "the last command is a full brake")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from carla_msgs.msg import CarlaEgoVehicleStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
 from sensor_msgs.msg import CompressedImage, Image
@@ -65,15 +65,6 @@ def sample_of(source: Source, message: Any) -> Sample:
         min(max(number, low), high) for number, low, high in zip(command, ACTION_LOW, ACTION_HIGH, strict=True)
     )
     return Sample(stamp, value, limited)
-
-
-def control_message(command: np.ndarray, stamp: Time) -> CarlaEgoVehicleControl:
-    """A command (3,) [steer, throttle, brake]; gears are left to the vehicle."""
-    message = CarlaEgoVehicleControl()
-    message.header.stamp = stamp
-    message.steer, message.throttle, message.brake = (float(number) for number in command)
-    message.gear = 1
-    return message
 
 
 def future_message(pictures: np.ndarray, stamp: Time) -> Image:

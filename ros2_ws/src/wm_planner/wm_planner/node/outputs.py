@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from carla_msgs.msg import CarlaEgoVehicleControl
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException
@@ -13,6 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 from wm_bundle import BundleManifest
+from wm_bundle.vehicle_commands.writing import CommandWriter
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus
 
 from wm_planner.config import PlannerConfig
@@ -20,7 +20,6 @@ from wm_planner.errors import PlannerError
 from wm_planner.node.diagnostics import CommandRecord, Diagnosis, Level
 from wm_planner.node.endpoints import LATEST, RECENT, RELIABLE, Endpoints
 from wm_planner.node.messages import (
-    control_message,
     diagnostics_message,
     future_message,
     markers_message,
@@ -46,6 +45,7 @@ class Outputs:
         config: PlannerConfig,
         manifest: BundleManifest,
         planner: Planner,
+        write: CommandWriter,
     ):
         """Make the publishers. Raises InvalidTopicNameException."""
         self._node = node
@@ -53,8 +53,9 @@ class Outputs:
         self._manifest = manifest
         self._planner = planner
         self._next_imagined_s = 0.0
+        self._write = write
         publisher = endpoints.publisher
-        self._control = publisher(CarlaEgoVehicleControl, config.topic("control_topic"), LATEST, alone=True)
+        self._control = publisher(write.message_class, config.topic("control_topic"), LATEST, alone=True)
         self._status = publisher(PlannerStatus, config.topic("planner_status_topic"), RELIABLE)
         self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic"), RECENT)
         self._future = publisher(Image, config.topic("future_topic"), RECENT)
@@ -65,9 +66,11 @@ class Outputs:
         """Apply parameters that changed while driving."""
         self._config = config
 
-    def command(self, decision: Decision, stamp: Time, received_s: float) -> CommandRecord:
-        """Send a command first and then its status; returns what was sent, for the diagnostics."""
-        self._control.publish(control_message(decision.command, stamp))
+    def command(
+        self, decision: Decision, stamp: Time, received_s: float, speed_mps: float | None = None
+    ) -> CommandRecord:
+        """Send a command, at the measured speed, first and then its status; returns what was sent, for the diagnostics."""
+        self._control.publish(self._write(decision.command, stamp, speed_mps))
         latency_ms = 1000.0 * (time.monotonic() - received_s)
         missed = latency_ms > self._config.deadline_ms
         status = self._status_of(decision, latency_ms=latency_ms, deadline_missed=missed)

@@ -115,7 +115,7 @@ class PlannerNode(LifecycleNode):
             unsound=tuple(parts.engine.unsound),
         )
         self._diagnostics = Diagnostics(self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
-        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner)
+        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner, parts.pilot.writer)
         self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
 
     @_told
@@ -200,7 +200,7 @@ class PlannerNode(LifecycleNode):
 
     def _answer(self, decision: Decision, frame: Frame) -> None:
         stamp = time_message(frame.stamp_ns)
-        self._send(decision, stamp, frame.received_s)
+        self._send(decision, stamp, frame.received_s, self._parts.pilot.speed_at(frame.stamp_ns))
         if decision.plan is not None:
             self._outputs.imagination(decision.plan, stamp, self._inputs.speed_mps or 0.0)
         self._watchdog.feed()
@@ -233,8 +233,8 @@ class PlannerNode(LifecycleNode):
         reason = f"ready, and waits for the first image; {self._inputs.where()}"
         self._outputs.waits(Decision(BRAKE, reason))
 
-    def _send(self, decision: Decision, stamp: Time, received_s: float) -> None:
-        record = self._outputs.command(decision, stamp, received_s)
+    def _send(self, decision: Decision, stamp: Time, received_s: float, speed_mps: float | None = None) -> None:
+        record = self._outputs.command(decision, stamp, received_s, speed_mps)
         self._diagnostics.take_command(record, answers_image=stamp != Time())
         self._report(decision)
 

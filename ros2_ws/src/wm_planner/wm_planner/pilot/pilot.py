@@ -11,6 +11,7 @@ from wm_bundle import BundleManifest, ImageError
 from wm_bundle.pictures.frames import Frame
 from wm_bundle.turn_check import TurnCheck
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE, VectorInput
+from wm_bundle.vehicle_commands.writing import CommandWriter
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
@@ -68,6 +69,7 @@ class Pilot:
         self._period_s = manifest.control_period_s
         self._clock = clock
         self._log = log
+        self.writer = CommandWriter(config, self._period_s)
         self.reset()
 
     def reset(self) -> None:
@@ -249,7 +251,8 @@ class Pilot:
             return Decision(BRAKE, self._lateness.judgement.reason)
         if self._config.deadline_frames and age_s > self._tracker.gap_s:
             raise PlannerError(f"the plan was ready {age_s:.1f} s after its image: too late to act on it")
-        return Decision(plan.action, judgement.reason, plan, mode=judgement.mode)
+        command = self.writer.limited(plan.action, self.speed_at(frame.stamp_ns))
+        return Decision(command, judgement.reason, plan, mode=judgement.mode)
 
     def _newest(self, entry: VectorInput, stamp_ns: int) -> Sample | None:
         """The newest sample of a vector input at an image's stamp, if still valid."""
@@ -278,9 +281,14 @@ class Pilot:
             self.turns.add(stamp_ns, steer, speed and speed.value, samples[YAW_RATE].value)
         return np.array([sample.value for sample in samples.values()], np.float32)
 
-    def _moves(self, stamp_ns: int) -> bool:
+    def speed_at(self, stamp_ns: int) -> float | None:
+        """The measured speed [m/s] at an image's stamp, None where it is not known."""
         speed = self._newest(SPEED, stamp_ns)
-        return self._motion.moving if speed is None else abs(speed.value) > self._config.frozen_speed
+        return None if speed is None else speed.value
+
+    def _moves(self, stamp_ns: int) -> bool:
+        speed_mps = self.speed_at(stamp_ns)
+        return self._motion.moving if speed_mps is None else abs(speed_mps) > self._config.frozen_speed
 
     def _log_recovery(self, decision: Decision) -> None:
         """Log that a fault is over; its start is the decision's reason."""

@@ -21,7 +21,7 @@ from wm_bundle.processes.parameters import NodeParameters, declare, parameter
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
-from wm_planner.node.messages import control_message, time_message
+from wm_planner.node.messages import time_message
 
 from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
 from wm_tools.benchmark.disturber import Command, LockStepDisturber, Passed, RealTimeDisturber
@@ -104,8 +104,8 @@ class DisturberNode(Node):
         for camera, image in passed.images:
             self._to_planner[camera].publish(image)
         for command in passed.commands:
-            values = np.array([command.steer, command.throttle, command.brake])
-            self._to_simulator.publish(control_message(values, time_message(command.stamp_ns)))
+            values = (command.steer, command.throttle, command.brake)
+            self._to_simulator.publish(self._write(values, time_message(command.stamp_ns)))
 
 
 def disturb_image(message: Image, effects: Effects) -> Image:

@@ -10,8 +10,8 @@ from fixtures_waymo import field, light, motion, scenario, state, street, track,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import Mutator
+from wm_bundle.vehicle_commands.definition import DRAG_PER_M, ROLLING_MPS2, THROTTLE_MPS2
 from wm_data.conversion.assembling.assembly import episodes_of_drive
-from wm_data.conversion.controls import DRAG_PER_M, ROLLING_MPS2, THROTTLE_MPS2
 from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.sources import waymo
 from wm_data.conversion.sources.waymo import raster, tfrecord

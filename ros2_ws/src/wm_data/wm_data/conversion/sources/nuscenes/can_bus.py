@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.vehicle_commands.definition import steer_of_angle
 
-from wm_data.conversion.controls import steer_of_angle
 from wm_data.conversion.drive import Signal
 from wm_data.conversion.report import DriveReport
 from wm_data.errors import ConversionError

@@ -12,9 +12,9 @@ _KEPT = 3
 
 
 def header_ns(message) -> int | None:
-    """Stamp of a message's header [ns], None without a header or for a zero stamp. Raises AttributeError, TypeError or
-    ValueError where the header is not a ROS header."""
-    header = getattr(message, "header", None)
+    """Stamp of a message's header, or its own as Autoware's have [ns]; None without one or for a zero stamp. Raises
+    AttributeError, TypeError or ValueError where the header is not a ROS header."""
+    header = getattr(message, "header", message if hasattr(message, "stamp") else None)
     if header is None:
         return None
     stamp_ns = int(header.stamp.sec) * NS_PER_S + int(header.stamp.nanosec)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from wm_bundle.vector_inputs import SPEED
+from wm_bundle.vehicle_commands.reading import CommandReader
 
 from wm_data.bags.bag import Bag, open_bag
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
@@ -17,7 +18,6 @@ from wm_data.conversion.drive import Drive, DriveRef, Picture
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns
-from wm_data.conversion.sources.rosbag.commands import CommandReader
 from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.publishers import OnePublisher
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry

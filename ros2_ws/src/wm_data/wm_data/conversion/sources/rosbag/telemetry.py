@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
+from wm_bundle.vehicle_commands.reading import Command, CommandReader, of_carla
 
 from wm_data.conversion.drive import Signal, Signals
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.commands import Command, CommandReader, of_carla
 from wm_data.conversion.sources.rosbag.topics import Selection
 
 

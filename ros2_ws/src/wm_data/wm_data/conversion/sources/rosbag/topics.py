@@ -5,26 +5,23 @@ from dataclasses import dataclass, replace
 
 from wm_bundle.processes.suggestions import did_you_mean
 from wm_bundle.vector_inputs import SPEED, STATUS, YAW_RATE, Source, converted_inputs, input_topics
+from wm_bundle.vehicle_commands.messages import ACKERMANN, ACKERMANN_STAMPED, AUTOWARE, CARLA, TWIST, TWIST_STAMPED
 from wm_evaluation.wording import counted
 
 from wm_data.bags.bag import Topic
 from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.errors import ConversionError
 
-CONTROL = "carla_msgs/msg/CarlaEgoVehicleControl"
-ACKERMANN = "ackermann_msgs/msg/AckermannDrive"
-TWIST = "geometry_msgs/msg/Twist"
-TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
 # Types searched for besides the vector inputs, in order of preference.
 _TYPES = {
     STATUS.kind: (STATUS.type,),
-    "control": (CONTROL, f"{ACKERMANN}Stamped", ACKERMANN, TWIST_STAMPED, TWIST),
+    "control": (CARLA, AUTOWARE, ACKERMANN_STAMPED, ACKERMANN, TWIST_STAMPED, TWIST),
     "collision": ("carla_msgs/msg/CarlaCollisionEvent",),
     "lane_invasion": ("carla_msgs/msg/CarlaLaneInvasionEvent",),
     "step_result": ("wm_msgs/msg/StepResult",),
-    "expert": (CONTROL,),
+    "expert": (CARLA,),
 }
 EVENTS = ("collision", "lane_invasion")  # without messages they mean that nothing happened
 EXPERT_NAME = "expert_control"
@@ -219,7 +216,7 @@ class _Finder:
         name = topic.name.rsplit("/", 1)[-1]
         if topic.type != wanted or not (topic.count or kind in EVENTS) or topic.name in self._named.values():
             return False
-        if wanted == CONTROL:
+        if wanted == CARLA:
             return (name == EXPERT_NAME) == (kind == "expert")
         if wanted in (TWIST, TWIST_STAMPED):  # may also be a measured velocity
             return "cmd" in name or "command" in name
