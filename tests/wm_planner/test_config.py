@@ -24,7 +24,7 @@ from wm_planner.planning.solvers.shooting import RandomShooting
     "values, message",
     [
         ({"bundel": "x"}, "unknown parameter bundel; did you mean bundle[?]$"),
-        ({"zzz": "x"}, "unknown parameter zzz; known are bundle, .*"),
+        ({"zzz": "x"}, "unknown parameter zzz; known are .*, bundle, .*"),
         ({"candidates": 7}, "candidates: expected 8 to 4096, found 7"),
         ({"candidates": 8.0}, "candidates: expected int, found float"),
         ({"autostart": 1}, "autostart: expected bool, found int"),

@@ -69,7 +69,7 @@ class Outputs:
     def command(
         self, decision: Decision, stamp: Time, received_s: float, speed_mps: float | None = None
     ) -> CommandRecord:
-        """Send a command, at the measured speed, first and then its status; returns what was sent, for the diagnostics."""
+        """Send a command, at the measured speed, and then its status; returns what was sent, for the diagnostics."""
         self._control.publish(self._write(decision.command, stamp, speed_mps))
         latency_ms = 1000.0 * (time.monotonic() - received_s)
         missed = latency_ms > self._config.deadline_ms

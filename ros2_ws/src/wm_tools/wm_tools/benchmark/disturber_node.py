@@ -8,7 +8,6 @@ import array
 import sys
 from dataclasses import dataclass
 
-import numpy as np
 import rclpy
 from carla_msgs.msg import CarlaEgoVehicleControl
 from rclpy.node import Node
@@ -21,6 +20,8 @@ from wm_bundle.processes.parameters import NodeParameters, declare, parameter
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.processes.stop_signals import note_stop_signals
 from wm_bundle.times import ns_of
+from wm_bundle.vehicle_commands.parameters import CommandParameters
+from wm_bundle.vehicle_commands.writing import CommandWriter
 from wm_planner.node.messages import time_message
 
 from wm_tools.benchmark.disturbance import KINDS, Disturbance, Effects
@@ -80,6 +81,7 @@ class DisturberNode(Node):
         if not heard or not self.count_publishers(self._relay.planner_control):
             return
         self._listening = True
+        self._write = CommandWriter(CommandParameters())
         self._to_simulator = self.create_publisher(CarlaEgoVehicleControl, self._relay.simulator_control, _RELIABLE)
         for camera, topic in enumerate(self._relay.simulator_images):
             self.create_subscription(
