@@ -142,13 +142,23 @@ def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans
 
 def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_line_where_there_is_none(diagnostics):
     def line(turns) -> tuple[str, str] | None:
-        lines = diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), turns=turns)
+        pilot = SimpleNamespace(turns=turns, guide=SimpleNamespace(active=False))
+        lines = diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), pilot=pilot)
         return next(((one.level.name, one.message) for one in lines if one.name.endswith("yaw rate")), None)
 
     assert line(None) is None
     assert line(SimpleNamespace(fault=None, fault_told="", told="3 as steered")) == ("OK", "3 as steered")
     wrong = SimpleNamespace(fault=Turn.AGAINST, fault_told="the sign is wrong", told="12 against the steering")
     assert line(wrong) == ("WARN", "the sign is wrong")
+
+
+@pytest.mark.parametrize(("state", "level"), [("ok", Level.OK), ("waits", Level.STALE), ("fault", Level.ERROR)])
+def test_the_route_has_a_line_where_one_is_followed(diagnostics, state, level):
+    guide = SimpleNamespace(active=True, told=(state, "follows the route, 83 m left", {"offset [m]": 0.25}))
+    pilot = SimpleNamespace(turns=None, guide=guide)
+    lines = diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), pilot=pilot)
+    (line,) = (one for one in lines if one.name == "wm_planner: route")
+    assert (line.level, line.message, line.values) == (level, "follows the route, 83 m left", {"offset [m]": "0.25"})
 
 
 def test_images_that_were_sent_and_not_received_are_shown_for_each_camera(diagnostics, clock):

@@ -17,6 +17,8 @@ from wm_planner.planning.solvers.sampling import FEWEST_CANDIDATES
 
 IMAGE_TRANSPORTS = ("raw", "compressed")
 RELIABILITIES = ("reliable", "best_effort")
+ROUTES = ("auto", "off", "required")
+ROUTE_SOURCES = ("path", "autoware")
 PROVIDERS = ("auto", "tensorrt", "cuda", "cpu")
 _live = partial(parameter, live=True)  # may change while driving, see ``assembly.retune``
 
@@ -60,6 +62,28 @@ class PlannerConfig(CommandParameters):
     odometry_topic: str = topic_parameter("odometry", "odometry")
     imu_topic: str = topic_parameter("IMU", "imu")
     speedometer_topic: str = topic_parameter("speedometer", "speedometer")
+    route: str = parameter(
+        "auto",
+        "auto: follow a route with a bundle that has route inputs; required: with every bundle, and brake without one",
+        choices=ROUTES,
+    )
+    route_source: str = parameter(
+        "path",
+        "what routes come as: nav_msgs/Path, or autoware_planning_msgs/Trajectory, where that is installed",
+        choices=ROUTE_SOURCES,
+    )
+    route_topic: str = topic_parameter("routes", "waypoints")
+    route_frame: str = parameter(
+        "", "a frame of routes that is the same place as the odometry's, under another name; empty: none"
+    )
+    off_route_m: float = parameter(10.0, "brake farther than this from the route", "m", 0.5, 1000.0)
+    off_route_s: float = parameter(
+        1.0, "... or facing the other way, for this long; at once if the route is new", "s", 0.0, 60.0
+    )
+    arrival_m: float = parameter(1.5, "distance from the end of the route at which the vehicle arrives", "m", 0.1, 50.0)
+    stop_deceleration: float = parameter(
+        2.0, "with which the vehicle is stopped at the end of the route", "m/s^2", 0.1, 10.0
+    )
     step_result_topic: str = topic_parameter("step results", "step_result")
     planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
     imagined_topic: str = topic_parameter("ImaginedRollouts", "planner/imagined")
@@ -154,6 +178,10 @@ class PlannerConfig(CommandParameters):
         SOLVERS[self.solver].check(self)
         if not self.yaw_rate_factor:
             raise ConfigError("parameter yaw_rate_factor: expected another number than 0")
+        if self.route_source == "autoware" and not self.route_topic:
+            raise ConfigError(
+                "parameter route_topic: expected the topic of the trajectory, as route_source is autoware"
+            )
         if not self.engine_cache:
             raise ConfigError("parameter engine_cache: expected auto, off or a folder, found nothing")
         for cost in COSTS:

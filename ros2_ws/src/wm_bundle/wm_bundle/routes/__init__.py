@@ -1,6 +1,15 @@
 """Where to go: a route, and where a vehicle is along it. No ROS: the planner, `collect` and `convert` all use it."""
 
-from wm_bundle.routes.follower import DISTANCES_M, LEFT_CAP_M, RouteFollower, RouteView
+from wm_bundle.routes.follower import DISTANCES_M, LEFT_CAP_M, RouteFollower, RouteView, distances_among, is_route_input
 from wm_bundle.routes.route import Route, RouteError
 
-__all__ = ["DISTANCES_M", "LEFT_CAP_M", "Route", "RouteError", "RouteFollower", "RouteView"]
+__all__ = [
+    "DISTANCES_M",
+    "LEFT_CAP_M",
+    "Route",
+    "RouteError",
+    "RouteFollower",
+    "RouteView",
+    "distances_among",
+    "is_route_input",
+]

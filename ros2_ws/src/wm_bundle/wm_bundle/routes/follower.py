@@ -1,8 +1,9 @@
 """Where a vehicle is along a route."""
 
 import math
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from wm_bundle.routes.route import Route, RouteError
 
 DISTANCES_M = (5.0, 10.0, 20.0, 40.0, 80.0)
 LEFT_CAP_M = 100.0  # the signal route_left is not larger
+_AT_ONE_PLACE = ("route_offset", "route_heading", "route_left")
+_AHEAD = re.compile(r"route_(\d+(?:\.\d+)?)m_[xy]", re.ASCII)
 _REACH_M = 5.0  # how far from the last place, plus what was driven, the next one is sought
 _JUMP_M = 50.0  # a vehicle that is this far from its last position did not drive there
 _AGAINST_M = 4.0  # a place where the route goes the other way counts as this much farther away
@@ -19,6 +22,16 @@ _LOST_M = 5.0  # farther than this from its place, a vehicle may be elsewhere on
 _EVIDENCE_M = 5.0  # ... if it has driven that far along there
 _START_M = 0.5  # of two places as near as each other, the earlier one: by up to this much
 _CHORD_M = 1.0  # the direction at a place is that from this far behind it to this far ahead
+
+
+def is_route_input(name: str) -> bool:
+    """Whether a model's input of this name is one of ``RouteView.signals``."""
+    return name in _AT_ONE_PLACE or _AHEAD.fullmatch(name) is not None
+
+
+def distances_among(names: Iterable[str]) -> tuple[float, ...]:
+    """The distances ahead [m] of the route's points among a model's inputs."""
+    return tuple(sorted({float(found[1]) for name in names if (found := _AHEAD.fullmatch(name))}))
 
 
 class _Found(NamedTuple):

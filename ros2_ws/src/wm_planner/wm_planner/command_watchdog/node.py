@@ -6,6 +6,7 @@ to the planner. Its own commands carry the frame ``wm_command_watchdog`` where t
 
 import collections
 import contextlib
+import math
 import sys
 import time
 import traceback
@@ -152,7 +153,8 @@ class CommandWatchdogNode(Node):
         self._publish_diagnostics()
 
     def _publish_status(self, mode: int, reason: str) -> None:
-        self._status.publish(PlannerStatus(bundle_id=BUNDLE_ID, mode=mode, reason=reason))
+        nowhere = {"route_offset_m": math.nan, "route_left_m": math.nan}
+        self._status.publish(PlannerStatus(bundle_id=BUNDLE_ID, mode=mode, reason=reason, **nowhere))
 
     def _publish_diagnostics(self) -> None:
         state = self._watchdog.state

@@ -12,7 +12,9 @@ from wm_bundle.turn_check import TurnCheck
 
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE
+from wm_planner.pilot.guide import Guide
 from wm_planner.pilot.modes import Mode
+from wm_planner.pilot.pilot import Pilot
 from wm_planner.planning.costs import make_costs
 
 WINDOW_S = 5.0  # rates, shares and percentiles cover this long
@@ -137,13 +139,13 @@ class Diagnostics:
         image_timeout_s: float,
         topic_faults: Sequence[str],
         where: Callable[[], str] = str,
-        turns: TurnCheck | None = None,
+        pilot: Pilot | None = None,
     ) -> list[Diagnosis]:
         """All lines.
 
         ``counts`` of the synchroniser; ``plans`` of a full search; ``topic_faults`` of the topics' publishers and
-        subscribers; ``where`` says who publishes the cameras' topics while no image arrives; ``turns`` judges
-        the yaw rate.
+        subscribers; ``where`` says who publishes the cameras' topics while no image arrives; ``pilot`` judges
+        the yaw rate and follows the route.
         """
         camera, self._counts = self._camera(counts, image_timeout_s, where), counts
         topics = "; ".join(topic_faults) or "publishers and subscribers fit"
@@ -154,7 +156,8 @@ class Diagnostics:
             self._engine_line(plans),
             self._mode(),
             self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
-            *([] if turns is None else [self._yaw_rate(turns)]),
+            *([] if pilot is None or pilot.turns is None else [self._yaw_rate(pilot.turns)]),
+            *([] if pilot is None or not pilot.guide.active else [self._route(pilot.guide)]),
         ]
 
     @property
@@ -239,6 +242,10 @@ class Diagnostics:
 
     def _yaw_rate(self, turns: TurnCheck) -> Diagnosis:
         return self._line("yaw rate", Level.WARN if turns.fault else Level.OK, turns.fault_told or turns.told)
+
+    def _route(self, guide: Guide) -> Diagnosis:
+        state, told, values = guide.told
+        return self._line("route", {"ok": Level.OK, "waits": Level.STALE}.get(state, Level.ERROR), told, values)
 
     def _mode(self) -> Diagnosis:
         if self._last is None:

@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 from rclpy.duration import Infinite
 from rclpy.node import Node
-from rclpy.qos import LivelinessPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
+from rclpy.qos import (
+    DurabilityPolicy,
+    LivelinessPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from wm_bundle.processes.publishers import UNNAMED, full_name
 from wm_bundle.processes.ros_distribution import event_callbacks
 
@@ -26,6 +33,7 @@ def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile
 
 
 RELIABLE = _keep_last(10)
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # For commands: only the newest counts, and DDS requests its acknowledgement at once, not after seconds.
 LATEST = _keep_last(1)
 RECENT = _keep_last(2)  # for large messages that are soon out of date
@@ -47,6 +55,7 @@ class Endpoints:
         self._node = node
         self._publishers: list[tuple[object, type, QoSProfile]] = []
         self._subscriptions: list[tuple[object, type, QoSProfile]] = []
+        self._latched: list[object] = []
         self._alone_on: list[str] = []
         self._remedies: dict[str, str] = {}  # by topic
         self._unnamed_since_s: dict[tuple, float] = {}  # by the endpoint's identifier
@@ -71,12 +80,22 @@ class Endpoints:
         self._subscriptions.append((entity, kind, qos))
         self._remedies[entity.topic_name] = remedy
 
+    def latched(self, kind: type, topic: str, callback: Callable) -> None:
+        """A second subscription beside the one of ``subscription``, to what a publisher sent before this node came, if
+        it keeps that. It does not match publishers that do not, so it is never judged. What is sent later comes twice.
+        """
+        events = SubscriptionEventCallbacks(incompatible_qos=lambda _: None)
+        self._latched.append(self._node.create_subscription(kind, topic, callback, _LATCHED, event_callbacks=events))
+
     def destroy(self) -> None:
         """Destroy all of them."""
         for entity, _, _ in self._publishers:
             self._node.destroy_publisher(entity)
         for entity, _, _ in self._subscriptions:
             self._node.destroy_subscription(entity)
+        for entity in self._latched:
+            self._node.destroy_subscription(entity)
+        self._latched.clear()
         self._publishers.clear()
         self._subscriptions.clear()
         self._alone_on.clear()

@@ -1,5 +1,6 @@
 """Publishers: commands, status, imagined futures and diagnostics. Wiring only."""
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -12,7 +13,6 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 from wm_bundle import BundleManifest
-from wm_bundle.vehicle_commands.writing import CommandWriter
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus
 
 from wm_planner.config import PlannerConfig
@@ -27,6 +27,7 @@ from wm_planner.node.messages import (
     tell_signals,
 )
 from wm_planner.pilot.decision import Decision
+from wm_planner.pilot.pilot import Pilot
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.sketch import sketch_paths
@@ -45,17 +46,18 @@ class Outputs:
         config: PlannerConfig,
         manifest: BundleManifest,
         planner: Planner,
-        write: CommandWriter,
+        pilot: Pilot,
     ):
         """Make the publishers. Raises InvalidTopicNameException."""
         self._node = node
         self._config = config
         self._manifest = manifest
         self._planner = planner
+        self._guide = pilot.guide
         self._next_imagined_s = 0.0
-        self._write = write
+        self._write = pilot.writer
         publisher = endpoints.publisher
-        self._control = publisher(write.message_class, config.topic("control_topic"), LATEST, alone=True)
+        self._control = publisher(pilot.writer.message_class, config.topic("control_topic"), LATEST, alone=True)
         self._status = publisher(PlannerStatus, config.topic("planner_status_topic"), RELIABLE)
         self._imagined = publisher(ImaginedRollouts, config.topic("imagined_topic"), RECENT)
         self._future = publisher(Image, config.topic("future_topic"), RECENT)
@@ -93,11 +95,14 @@ class Outputs:
         self._status.publish(self._status_of(decision))
 
     def _status_of(self, decision: Decision, **values) -> PlannerStatus:
+        view = self._guide.view
         return PlannerStatus(
             bundle_id=self._manifest.model_id,
             mode=int(decision.mode),
             reason=decision.reason,
             surprise_threshold=self._manifest.surprise_threshold,
+            route_offset_m=math.nan if view is None else view.offset,
+            route_left_m=math.nan if view is None else view.left,
             **values,
         )
 

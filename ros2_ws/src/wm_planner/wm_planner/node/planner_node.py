@@ -115,7 +115,7 @@ class PlannerNode(LifecycleNode):
             unsound=tuple(parts.engine.unsound),
         )
         self._diagnostics = Diagnostics(self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
-        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner, parts.pilot.writer)
+        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner, parts.pilot)
         self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
 
     @_told
@@ -245,7 +245,7 @@ class PlannerNode(LifecycleNode):
             return
         self._reported = kind
         text = decision.mode.name.lower() + (f": {decision.reason}" if decision.reason else "")
-        if decision.mode in (Mode.DRIVING, Mode.INACTIVE) or decision.expected:
+        if decision.mode in (Mode.DRIVING, Mode.INACTIVE, Mode.ARRIVED) or decision.expected:
             self.get_logger().info(text)
         else:
             self.get_logger().warning(text)
@@ -254,13 +254,13 @@ class PlannerNode(LifecycleNode):
         self._endpoints.look()
         if self._active and not self._watchdog.seen_any:
             self._tell_readiness()  # again, for late subscribers
-        inputs, config, turns = self._inputs, self.config, self._parts.pilot.turns
+        inputs, config, pilot = self._inputs, self.config, self._parts.pilot
         plans, faults = plans_asked_for(config, self._parts.has_ensemble), self._endpoints.faults
         lines = self._diagnostics.report(
-            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, faults, inputs.where, turns
+            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, faults, inputs.where, pilot
         )
         self._outputs.diagnostics(lines)
-        if turns is not None and turns.fault is not self._turns_fault:
+        if (turns := pilot.turns) is not None and turns.fault is not self._turns_fault:
             self._turns_fault = turns.fault
             self.get_logger().warning(turns.fault_told or f"the yaw rate agrees with the steering: {turns.told}")
 

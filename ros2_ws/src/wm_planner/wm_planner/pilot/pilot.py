@@ -27,6 +27,7 @@ from wm_planner.pilot.continuity import (
     lost_between,
 )
 from wm_planner.pilot.decision import BRAKE, Decision
+from wm_planner.pilot.guide import Guide
 from wm_planner.pilot.in_flight import CommandsInFlight
 from wm_planner.pilot.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
 from wm_planner.pilot.preflight import check_inputs
@@ -70,11 +71,13 @@ class Pilot:
         self._clock = clock
         self._log = log
         self.writer = CommandWriter(config, self._period_s)
+        self.guide = Guide(config, manifest, log)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything received: the node is being activated."""
         config, period_s = self._config, self._period_s
+        self.guide.reset()
         self._begin_belief()
         self._speeds = SampleBuffer()  # and the commands that were applied
         self._samples = {entry.name: SampleBuffer() for entry in self._vector} | {SPEED.name: self._speeds}
@@ -85,13 +88,8 @@ class Pilot:
         self._motion = CommandedMotion(period_s, config.frozen_throttle_s)
         self.in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
         self._sent = self._sent_before = np.zeros(3, np.float32)
-        self._surprise = SurpriseMonitor(
-            self._manifest.surprise_threshold,
-            config.surprise_frames,
-            config.degraded_frames,
-            config.recovery_frames,
-            config.calm_share,
-        )
+        frames = (config.surprise_frames, config.degraded_frames, config.recovery_frames)
+        self._surprise = SurpriseMonitor(self._manifest.surprise_threshold, *frames, config.calm_share)
         self._lateness = LatenessMonitor(config.deadline_frames, config.recovery_frames)
         self._last_stamp_ns: int | None = None
         self._was_busy = False
@@ -172,6 +170,9 @@ class Pilot:
         if beginning is not None:
             self._log(f"a new episode begins at stamp {frame.stamp_ns / NS_PER_S:.3f} s: {beginning}")
             self._begin_belief()
+            self.guide.begin(frame.stamp_ns)
+        for name, sample in self.guide.look(frame.stamp_ns).items():
+            self.take(name, sample)
         vector = self._vector_at(frame.stamp_ns)
         frozen = self._cameras.frozen(self._moves(frame.stamp_ns))
         if frozen is not None:
@@ -237,6 +238,8 @@ class Pilot:
         judgement = self._surprise.judgement
         if judgement.mode is Mode.BRAKING:
             return Decision(BRAKE, judgement.reason)
+        if (halt := self.guide.halt()) is not None:
+            return halt
         if judgement.mode is Mode.DRIVING and self._cameras.missing:
             judgement = Judgement(Mode.DEGRADED, f"no picture of camera {self._cameras.missing}")
         deadline_s = self._config.deadline_ms / 1000.0
@@ -252,7 +255,7 @@ class Pilot:
         if self._config.deadline_frames and age_s > self._tracker.gap_s:
             raise PlannerError(f"the plan was ready {age_s:.1f} s after its image: too late to act on it")
         command = self.writer.limited(plan.action, self.speed_at(frame.stamp_ns))
-        return Decision(command, judgement.reason, plan, mode=judgement.mode)
+        return self.guide.guided(Decision(command, judgement.reason, plan, mode=judgement.mode))
 
     def _newest(self, entry: VectorInput, stamp_ns: int) -> Sample | None:
         """The newest sample of a vector input at an image's stamp, if still valid."""
@@ -277,8 +280,7 @@ class Pilot:
                 )
         if self.turns is not None:
             steer = float((self._sent if status is None or status.command is None else status.command)[0])
-            speed = self._newest(SPEED, stamp_ns)
-            self.turns.add(stamp_ns, steer, speed and speed.value, samples[YAW_RATE].value)
+            self.turns.add(stamp_ns, steer, self.speed_at(stamp_ns), samples[YAW_RATE].value)
         return np.array([sample.value for sample in samples.values()], np.float32)
 
     def speed_at(self, stamp_ns: int) -> float | None:
