@@ -25,6 +25,8 @@ class InputTopic:
     type: str
     other_types: tuple[str, ...] = ()
     """Accepted from bags only where the topic is named: they may mean something else."""
+    own_types: tuple[str, ...] = ()
+    """Accepted from bags wherever they are: they mean nothing else."""
     stamped: bool = True
     """False: a message is for the moment of the next image; in a bag, for when it was recorded, if named."""
     derived: bool = False
@@ -157,12 +159,8 @@ STEERING = InputTopic(
     "steering",
     "steering_angle",
     _FLOAT,
-    other_types=(
-        "autoware_vehicle_msgs/msg/SteeringReport",
-        "autoware_auto_vehicle_msgs/msg/SteeringReport",
-        "ackermann_msgs/msg/AckermannDriveStamped",
-        "ackermann_msgs/msg/AckermannDrive",
-    ),
+    other_types=("ackermann_msgs/msg/AckermannDriveStamped", "ackermann_msgs/msg/AckermannDrive"),
+    own_types=("autoware_vehicle_msgs/msg/SteeringReport", "autoware_auto_vehicle_msgs/msg/SteeringReport"),
     stamped=False,
 )
 SPEED_LIMIT = InputTopic("speed_limit", "speed_limit", _FLOAT, stamped=False)

@@ -7,7 +7,9 @@ meta lacks is assumed to be that of the others, except for the rate and the name
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from wm_data.episodes import Episode, EpisodeError
+import numpy as np
+
+from wm_data.episodes import Episode, EpisodeError, columns_with_gaps
 from wm_data.rates import rate_of, same_rate
 
 SIZE_TOLERANCE = 0.05  # cameras of one data set differ by a few rows and columns from day to day
@@ -104,7 +106,12 @@ def check(traits: Sequence[Traits]) -> None:
 
 def told(traits: Sequence[Traits]) -> dict[str, Any]:
     """The metas' entries for the traits, each from the first owner that has it."""
-    return {key: one.meta[key] for one in reversed(traits) for key in one.meta}
+    entries = {key: one.meta[key] for one in reversed(traits) for key in one.meta}
+    gaps = np.any([columns_with_gaps(one.meta, one.vector) for one in traits if one.vector == traits[0].vector], axis=0)
+    if gaps.any():  # rows of some episodes may lack what all others have
+        named = zip(entries["vector"], gaps, strict=False)
+        entries["vector"] = [{**entry, "gaps": True} if gap else entry for entry, gap in named]
+    return entries
 
 
 def values(traits: Sequence[Traits], name: str) -> list[str]:

@@ -56,7 +56,8 @@ class Episode:
     terminals: np.ndarray
     """bool (T,): it terminated; a done that is not terminal is a truncation."""
     vector: np.ndarray
-    """float32 (T, V), names and units in ``meta["vector"]``."""
+    """float32 (T, V), names and units in ``meta["vector"]``; NaN where a column is not known that has ``"gaps": true``
+    there."""
     expert_actions: np.ndarray
     """float32 (T, 3): the expert's action at o_t; NaN where unknown."""
     stamps_ns: np.ndarray | None = None
@@ -236,5 +237,15 @@ def _validate(episode: Episode, path: Path) -> None:
         found = f"{terms.dtype} with shape {terms.shape}"
         raise EpisodeError(f"episode {path}: reward_terms is {found}, expected float ({rows}, R)")
     for key in ("actions", "rewards", "vector"):
-        if not np.isfinite(getattr(episode, key)).all():
+        array = getattr(episode, key)
+        if key == "vector" and (gaps := columns_with_gaps(episode.meta, array.shape[1])).any():
+            array = np.where(gaps & np.isnan(array), 0.0, array)
+        if not np.isfinite(array).all():
             raise EpisodeError(f"episode {path}: {key} holds numbers that are not finite")
+
+
+def columns_with_gaps(meta: dict, count: int) -> np.ndarray:
+    """bool (V,): which of ``count`` vector inputs rows may lack, by the meta; False without a word about it."""
+    told = meta.get("vector")
+    told = told if isinstance(told, list) and len(told) == count else [{}] * count
+    return np.array([isinstance(one, dict) and one.get("gaps") is True for one in told], bool)

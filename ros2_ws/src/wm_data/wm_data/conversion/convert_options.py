@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 import tyro
+from wm_bundle.free_signals import SignalError, chosen_inputs
+from wm_bundle.vector_inputs import SPEED, YAW_RATE, VectorInput, converted_inputs
 from wm_evaluation.command_line import option
 
 from wm_data.conversion.pictures import CameraView, Fit
@@ -29,7 +31,7 @@ class BagReading(BagRecovery):
 
     topics: Annotated[tuple[str, ...], option("KIND=TOPIC [KIND=TOPIC ...]", default="found by type")] = ()
     """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, speedometer, collision, lane_invasion,
-    step_result, expert; or as CAMERA=TOPIC."""
+    step_result, expert, steering, speed_limit, gap, command; or as CAMERA=TOPIC."""
     actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
     """Which actions to use: those the vehicle applied, those that were commanded, or those computed from its motion.
     auto: the first of these that the source has."""
@@ -89,6 +91,12 @@ class ConvertOptions(BagReading):
     """How pictures become square: each side scaled separately, the middle cut out, or black bars."""
     crop: Annotated[tuple[int, int, int, int] | None, option("TOP LEFT HEIGHT WIDTH", default="none")] = None
     """Part of the source's pictures to cut out first [px]."""
+    signals: Annotated[tuple[str, ...], option("NAME [NAME ...]", default="speed, yaw_rate where there are")] = ()
+    """Vector inputs to take, all of them needed: names of docs/topics.md, or lines of a signals file."""
+    signals_file: str = ""
+    """YAML file with signals of your own (docs/topics.md); they are taken beside those of --signals."""
+    signal_gaps: Annotated[tuple[str, ...], option("NAME [NAME ...]", default="none")] = ()
+    """Vector inputs that rows may lack, for models that drive on without them: NaN there, instead of no row."""
     frame_rate: Annotated[float | None, option("HZ", default="20, Bench2Drive 10, carla_garage 4, where unknown")] = (
         None
     )
@@ -124,6 +132,27 @@ class ConvertOptions(BagReading):
         if self.max_rows < self.min_rows:
             raise ValueError(f"max_rows is {self.max_rows}, expected at least min_rows, {self.min_rows}")
         self.shard_of()
+        self._check_signals()
+
+    def inputs(self) -> dict[str, VectorInput]:
+        """The vector inputs to take, by name, in the order of columns. Raises SignalError."""
+        return chosen_inputs(self.signals, self.signals_file, converted_inputs())
+
+    def asked(self) -> set[str]:
+        """Names of the vector inputs that were asked for, rather than taken where they happen to be."""
+        return set(chosen_inputs(self.signals, self.signals_file, ()))
+
+    def _check_signals(self) -> None:
+        try:
+            taken = self.inputs()
+        except SignalError as error:
+            raise ValueError(str(error)) from None
+        allowed = [name for name in taken if name not in (SPEED.name, YAW_RATE.name)]
+        if odd := [name for name in self.signal_gaps if name not in allowed]:
+            raise ValueError(
+                f"signal_gaps has {odd[0]}, expected some of {', '.join(allowed) or 'those of --signals'}: rewards and "
+                f"actions need speed and yaw_rate"
+            )
 
     def shard_of(self) -> tuple[int, int]:
         """(I, N) of ``shard``. Raises ValueError for an invalid one."""

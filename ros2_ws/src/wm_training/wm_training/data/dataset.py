@@ -88,7 +88,7 @@ class SequenceDataset:
     def meta(self) -> dict:
         """Cameras, rate, vector names and units, reward …: the first episode's meta, plus the consistent entries that
         only others have."""
-        return told(self.traits) | self.episodes[0].meta
+        return self.episodes[0].meta | told(self.traits)
 
     def batches(self) -> int:
         """Batches in one epoch: as many steps as there are rows without ``imagined_path``, rounded up."""

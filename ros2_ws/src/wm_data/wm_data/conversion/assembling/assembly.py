@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data import rewards as driving
 from wm_data.conversion.assembling import resampling
 from wm_data.conversion.assembling.rows import Row, RowChooser
+from wm_data.conversion.assembling.vector import VectorColumns
 from wm_data.conversion.controls import derived_controls, drives_backwards, held_steer_note, turns_on_the_spot
 from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive
@@ -93,6 +94,7 @@ class _EpisodeBuilder:
         self._seen: set[int] = set()  # cameras that had a picture in some row
         self._ending: Row | None = None  # it ended a stretch, and may begin the next one
         self._max_steer_rad = math.radians(options.max_steer_deg)
+        self._columns = VectorColumns(drive, options)
         self._made = 0  # rows of episodes
         self._missing = np.zeros(len(drive.cameras), np.int64)  # pictures of each camera in them
         self._happened = dict.fromkeys(("collision", "lane_invasion"), 0.0)  # in rows of episodes
@@ -132,12 +134,11 @@ class _EpisodeBuilder:
         along, yaw_rate = numbers.get(SPEED.name), numbers.get(YAW_RATE.name)
         speed = None if along is None else SPEED.reading(along)
         actions, results = self._actions(stamps, along, yaw_rate), self._results(stamps, speed, yaw_rate)
-        there = {name: known[1:] & known[:-1] for name, (_, known) in told.items()}
+        there = {name: known[1:] & known[:-1] for name, known in self._columns.needed(told).items()}
         there = {"control": actions.known, **there, "step_result": results.known}
         needs = {_Lack(f"row without {name}", f"no {name}"): known for name, known in there.items()}
         needs |= self._tellable(along, yaw_rate)
-        columns = [entry.reading(numbers[name]) for name, entry in VECTOR_INPUTS.items() if name in numbers]
-        vector = np.array(columns, np.float32).reshape(-1, len(stamps)).T
+        vector = self._columns.numbers(told, len(stamps))
         for first, end in self._stretches(stamps, results.terminated | results.truncated, needs):
             if end - first < self._options.min_rows:
                 self._drive.report.leave_out(f"row of an episode shorter than {self._options.min_rows}", end - first)
@@ -258,7 +259,7 @@ class _EpisodeBuilder:
         meta = {
             "cameras": [camera.meta for camera in drive.cameras],
             "rate_hz": round(NS_PER_S / self._period_ns, 6),
-            "vector": [entry.told for name, entry in VECTOR_INPUTS.items() if name in signals.vector],
+            "vector": self._columns.told,
             "action_convention": ACTION_CONVENTION,
             "action_source": drive.action_source,
             "max_steer_deg": self._options.max_steer_deg,

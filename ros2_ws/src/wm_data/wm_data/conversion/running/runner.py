@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from wm_bundle.files import write_text
-from wm_bundle.vector_inputs import SPEED, YAW_RATE, converted_inputs
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.assembling.assembly import CONVERTER_VERSION
 from wm_data.conversion.convert_options import ConvertOptions
@@ -27,8 +27,8 @@ from wm_data.errors import ConversionError
 
 FORMAT_VERSION = 1
 RECORDS = ".conversion"
-# Options that change how the work is done, but not the result.
-_NO_MATTER = ("source", "dest", "workers", "executor", "shard", "resume", "report")
+# Options that change how the work is done, but not the result; and those of signals, which are told as vector_inputs.
+_NO_MATTER = ("source", "dest", "workers", "executor", "shard", "resume", "report", "signals", "signals_file")
 
 
 class Conversion:
@@ -134,8 +134,9 @@ class Conversion:
             raise ConversionError(
                 f"{self.dest} holds a conversion already: --resume continues it; else choose another folder"
             )
-        # Older conversions do not name the vector inputs, there were these two, nor the factor.
-        before = {"vector_inputs": [SPEED.name, YAW_RATE.name], "yaw_rate_factor": 1.0, **_read_json(arguments)}
+        # Older conversions do not name these options; there were the two vector inputs.
+        before = {"vector_inputs": [SPEED.name, YAW_RATE.name], "yaw_rate_factor": 1.0, "signal_gaps": []}
+        before |= _read_json(arguments)
         now = self._begun_with()
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:
@@ -157,7 +158,8 @@ class Conversion:
 
     def _begun_with(self) -> dict:
         """The options that must be equal to resume a conversion."""
-        names = [entry.name for entry in converted_inputs()]
+        taken = self.options.inputs().values()
+        names = [f"{one.name} [{one.unit}] {one.definition}" if one.definition else one.name for one in taken]
         return {**self._arguments(), "converter_version": CONVERTER_VERSION, "vector_inputs": names}
 
     def _arguments(self) -> dict:

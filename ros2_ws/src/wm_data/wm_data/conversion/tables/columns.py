@@ -2,11 +2,11 @@
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import converted_inputs
 
 from wm_data.conversion.moments import time_of_name, time_of_text
 from wm_data.conversion.tables.reading import Row
@@ -76,13 +76,14 @@ class Columns:
     pictures: dict[str, str]
 
     @classmethod
-    def of(cls, first_rows: list[Row], file: Path) -> "Columns":
-        """From a table's first rows. Raises ConversionError where two columns have the pictures of one camera."""
+    def of(cls, first_rows: list[Row], file: Path, vector_inputs: Iterable[str] = ()) -> "Columns":
+        """From a table's first rows; ``vector_inputs`` are looked for by their names too. Raises ConversionError where
+        two columns have the pictures of one camera."""
         names = tuple(dict.fromkeys(name for row in first_rows for name in row if name != LEFT_OUT))
         exact = {_plain(name): name for name in reversed(names)}
         shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
         by_meaning = {}
-        for meaning, aliases in ({entry.name: (entry.name,) for entry in converted_inputs()} | ALIASES).items():
+        for meaning, aliases in ({name: (name,) for name in vector_inputs} | ALIASES).items():
             there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:
                 by_meaning[meaning] = there[0]

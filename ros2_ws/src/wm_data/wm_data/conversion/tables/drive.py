@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import converted_inputs
 
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.convert_options import ConvertOptions
@@ -57,7 +56,7 @@ class _TableDrive:
         self._first_rows = list(islice(table.rows(), _ROWS_TO_LOOK_AT))
         if len(self._first_rows) < 2:
             raise ConversionError(f"{table.path} has {len(self._first_rows)} rows, expected two or more")
-        self._columns = columns = Columns.of(self._first_rows, table.path)
+        self._columns = columns = Columns.of(self._first_rows, table.path, options.inputs())
         if options.frame_rate is not None:
             frames = Frames(round(NS_PER_S / options.frame_rate), _BY_OPTION)
         prefers_frames = options.frame_rate is not None
@@ -106,7 +105,7 @@ class _TableDrive:
         there, report = self._columns.by_meaning, self._report
         holds = "before" if self._source == "applied" else "after"
         signals = Signals(
-            {e.name: Signal(1) for e in converted_inputs() if {e.name, f"{e.name}_kmh"} & there.keys()},
+            {name: Signal(1) for name in self._options.inputs() if {name, f"{name}_kmh"} & there.keys()},
             control=None if self._source == "derived" else Signal(3, holds),
             collision=Signal(1) if "collision" in there else None,
             lane_invasion=Signal(1) if "lane_invasion" in there else None,

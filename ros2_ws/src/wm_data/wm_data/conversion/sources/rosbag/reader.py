@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from wm_bundle.free_signals import SignalError
 from wm_bundle.vector_inputs import SPEED
 from wm_bundle.vehicle_commands.reading import CommandReader
 
@@ -57,7 +58,7 @@ def open_drive(
                     f"{bag.place}: commands of type {kind} are wanted speeds; to tell the pedals from them the "
                     f"measured speed is needed, and the bag has neither vehicle status nor odometry"
                 )
-        telemetry = Telemetry(selection, commands, report)
+        telemetry = Telemetry(selection, commands, report, selection.entries)
         views = tuple((view_of or options.view)(name) for name, _ in selection.cameras)
         yield Drive(
             cameras=views,
@@ -108,6 +109,8 @@ def _pictures(
             stamp_ns = clock.stamp_ns(topic, in_header_ns, recorded.log_ns)
             if topic not in cameras:
                 telemetry.take(topic, message, stamp_ns, place)
+        except SignalError as error:
+            raise ConversionError(f"{bag.place}: {error}") from None
         except _NOT_OF_ITS_TYPE:
             bag.count_unreadable(topic)
             continue

@@ -1,10 +1,11 @@
 """Converts the numbers in a bag's messages to the drive's signals."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
+from wm_bundle.free_signals import SignalError
+from wm_bundle.vector_inputs import SPEED, Source, VectorInput
 from wm_bundle.vehicle_commands.reading import Command, CommandReader, of_carla
 
 from wm_data.conversion.drive import Signal, Signals
@@ -19,8 +20,14 @@ class Telemetry:
     None without one.
     """
 
-    def __init__(self, selection: Selection, commands: CommandReader | None, report: DriveReport):
-        """``commands`` reads the topic of the kind "control"."""
+    def __init__(
+        self,
+        selection: Selection,
+        commands: CommandReader | None,
+        report: DriveReport,
+        inputs: Mapping[str, VectorInput],
+    ):
+        """``commands`` reads the topic of the kind "control"; ``inputs`` are those of ``selection``, by name."""
         self.beyond: str | None = None
         self._report = report
         self._commands = commands
@@ -30,7 +37,7 @@ class Telemetry:
         kinds = selection.kinds
         self._inputs = [(name, source, kinds[source.topic.kind]) for name, source in selection.inputs.items()]
         self.signals = Signals(
-            {name: Signal(1, max_hold_s=VECTOR_INPUTS[name].hold_s) for name in selection.inputs},
+            {name: Signal(1, max_hold_s=inputs[name].hold_s) for name in selection.inputs},
             control=None if selection.actions == "derived" else Signal(3, "before" if self._applied else "after"),
             collision=Signal(1, "before") if "collision" in kinds else None,
             lane_invasion=Signal(1, "before") if "lane_invasion" in kinds else None,
@@ -44,13 +51,20 @@ class Telemetry:
 
     def take(self, topic: str, message, stamp_ns: int, place: int) -> None:
         """Add a message, with its place in the order of recording. Raises AttributeError, TypeError or ValueError where
-        it lacks a field of its type."""
+        it lacks a field of its type, SignalError where a free signal expects another one."""
         self._place = place
         for name, source, told_on in self._inputs:
             if told_on == topic:
-                self._add(name, stamp_ns, source.read(message))
+                self._add(name, stamp_ns, self._read(name, source, message))
         if topic in self._take:
             self._take[topic](message, stamp_ns)
+
+    @staticmethod
+    def _read(name: str, source: Source, message) -> float:
+        try:
+            return source.read(message)
+        except SignalError as error:
+            raise SignalError(f"signal {name}: {error}") from None
 
     def _take_status(self, message, stamp_ns: int) -> None:
         applied = of_carla(message.control)

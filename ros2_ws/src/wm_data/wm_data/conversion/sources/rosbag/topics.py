@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from wm_bundle.processes.suggestions import did_you_mean
-from wm_bundle.vector_inputs import SPEED, STATUS, YAW_RATE, Source, converted_inputs, input_topics
+from wm_bundle.vector_inputs import (
+    SPEED,
+    STATUS,
+    YAW_RATE,
+    InputTopic,
+    Source,
+    VectorInput,
+    converted_inputs,
+    input_topics,
+)
 from wm_bundle.vehicle_commands.messages import ACKERMANN, ACKERMANN_STAMPED, AUTOWARE, CARLA, TWIST, TWIST_STAMPED
 from wm_evaluation.wording import counted
 
@@ -31,11 +40,12 @@ _IMAGE_NAMES = ("image", "image_raw", "image_color", "image_rect", "image_rect_c
 @dataclass(frozen=True)
 class Selection:
     """The topics to read. ``cameras``: (name, topic) of each; ``kinds``: topic of each kind that is used;
-    ``inputs``: the source of each vector input; ``actions``: "applied", "commanded" or "derived"."""
+    ``inputs``: the source of each vector input of ``entries``; ``actions``: "applied", "commanded" or "derived"."""
 
     cameras: tuple[tuple[str, str], ...]
     kinds: dict[str, str]
     inputs: dict[str, Source]
+    entries: dict[str, VectorInput]
     actions: str
 
     @property
@@ -47,7 +57,10 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
     """Select. Raises ConversionError, with the bag's topics, where that is impossible or ambiguous."""
     named = _named(topics, options)
     cameras = _cameras(topics, named, options)
-    find = _Finder(topics, named, cameras[0][1])
+    # Speed and yaw rate are read anyway: actions and rewards may need them.
+    taken, by_name = {entry.name: entry for entry in converted_inputs()} | options.inputs(), options.asked()
+    _check_used(named, input_topics(taken.values()))
+    find = _Finder(topics, named, cameras[0][1], input_topics(taken[name] for name in by_name))
     kinds: dict[str, str] = {}
 
     def use(kind: str) -> bool:
@@ -61,26 +74,34 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
     for kind in (*EVENTS, "step_result", "expert"):
         use(kind)
     inputs: dict[str, Source] = {}
-    for entry in converted_inputs():
+    for entry in taken.values():
+        if entry.derived:
+            continue
         # A simulator that sends rewards is recorded like in `collect`.
-        asked = {source.topic.kind for source in entry.sources} & {*named, *kinds}
+        asked = entry.name in by_name or {source.topic.kind for source in entry.sources} & {*named, *kinds}
         if entry.usual or asked or actions == "derived" or "step_result" not in kinds:
             sources = sorted(entry.sources, key=lambda one: not (one.if_named and one.topic.kind in named))
             source = next((one for one in sources if use(one.topic.kind)), None)
-            factor = options.yaw_rate_factor if entry is YAW_RATE else 1.0
-            inputs |= {} if source is None else {entry.name: replace(source, factor=factor)}
+            if source is not None:
+                factor = options.yaw_rate_factor if entry is YAW_RATE else source.factor
+                inputs[entry.name] = replace(source, factor=factor)
     if actions == "derived" and not {SPEED.name, YAW_RATE.name} <= inputs.keys():
         raise ConversionError(
             "actions derived from the motion need a speed (vehicle status or odometry) and a yaw rate (odometry or "
             f"IMU); the bag has {_listed(topics.values())}"
         )
-    return Selection(cameras, kinds, inputs, actions)
+    return Selection(cameras, kinds, inputs, taken, actions)
+
+
+def _check_used(named: dict[str, str], used: dict[str, InputTopic]) -> None:
+    for kind in sorted(named.keys() & (input_topics().keys() - used.keys() - {STATUS.kind})):
+        raise ConversionError(f"--topics names {kind}, from which no input is taken: name it in --signals")
 
 
 def _types(named: bool = False) -> dict[str, tuple[str, ...]]:
     """Types to search for, by kind; for ``named`` topics more are accepted."""
     return _TYPES | {
-        kind: (topic.type, *topic.other_types) if named else (topic.type,) if topic.stamped else ()
+        kind: (topic.type, *topic.own_types, *topic.other_types) if named else (topic.type,) if topic.stamped else ()
         for kind, topic in input_topics().items()
     }
 
@@ -191,16 +212,22 @@ def _default_camera(found: dict[str, list[str]], there: list[Topic], topics: dic
 
 
 class _Finder:
-    def __init__(self, topics: dict[str, Topic], named: dict[str, str], camera_topic: str):
+    def __init__(
+        self, topics: dict[str, Topic], named: dict[str, str], camera_topic: str, asked: dict[str, InputTopic]
+    ):
+        """``asked``: topics of the vector inputs that were asked for, by kind: their usual names are enough."""
         self._topics = topics
         self._named = named
+        self._asked = asked
         self._vehicle = camera_topic.removesuffix("/compressed").rsplit("/", 2)[0] + "/"
 
     def __call__(self, kind: str) -> str | None:
         """The topic, None where there is none. Raises ConversionError where there are several."""
         if kind in self._named:
             return self._named[kind]
-        for wanted in _types()[kind]:
+        if kind in self._asked and (usual := self._usual(self._asked[kind])) is not None:
+            return usual
+        for wanted in (*_types().get(kind, ()), *(self._asked[kind].own_types if kind in self._asked else ())):
             candidates = [topic.name for topic in self._topics.values() if self._fits(topic, kind, wanted)]
             candidates = self._narrowed(candidates)
             if len(candidates) > 1:
@@ -210,6 +237,16 @@ class _Finder:
                 )
             if candidates:
                 return candidates[0]
+        return None
+
+    def _usual(self, topic: InputTopic) -> str | None:
+        """The topic of an input's usual name; None where there is none. Raises ConversionError for another type."""
+        name = topic.leaf if topic.leaf.startswith("/") else self._vehicle + topic.leaf
+        there, free = self._topics.get(name), topic.kind not in input_topics()
+        if there is None or there.type in (topic.type, *topic.own_types):
+            return None if there is None else name
+        if free:
+            raise ConversionError(f"{name} is of type {there.type}, its signal expects {topic.type}")
         return None
 
     def _fits(self, topic: Topic, kind: str, wanted: str) -> bool:

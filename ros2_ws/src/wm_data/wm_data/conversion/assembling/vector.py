@@ -1,0 +1,46 @@
+"""The vector inputs of episodes: which columns they have, and their numbers at the rows."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
+
+from wm_data.conversion.convert_options import ConvertOptions
+from wm_data.conversion.drive import Drive
+from wm_data.errors import ConversionError
+
+Known = tuple[np.ndarray, np.ndarray]
+"""Values (n, 1) at n stamps, and which of them are known (n,)."""
+
+
+class VectorColumns:
+    """V columns, in the order of the options' vector inputs."""
+
+    def __init__(self, drive: Drive, options: ConvertOptions):
+        """Raises ConversionError where the drive lacks one that is asked for."""
+        taken, self._gaps = options.inputs(), options.signal_gaps
+        there = drive.signals.vector.keys() | {*self._gaps}
+        for name in sorted(taken.keys() & options.asked() - there):
+            entry = taken[name]
+            source = f", on {entry.definition}" if entry.definition else ""
+            advice = "" if entry in (SPEED, YAW_RATE) else f"; --signal-gaps {name} leaves it open"
+            raise ConversionError(f"the recording has no {name} [{entry.unit}]{source}, which is asked for{advice}")
+        self._entries = [entry for name, entry in taken.items() if name in there]
+
+    @property
+    def told(self) -> list[dict]:
+        """Their entries in an episode's meta."""
+        return [{**one.told, "gaps": True} if one.name in self._gaps else one.told for one in self._entries]
+
+    def needed(self, told: Mapping[str, Known]) -> dict[str, np.ndarray]:
+        """Which moments (n,) have each signal that rows must have, by name."""
+        return {name: known for name, (_, known) in told.items() if name not in self._gaps}
+
+    def numbers(self, told: Mapping[str, Known], count: int) -> np.ndarray:
+        """(count, V) as models get them; NaN where one that may be missing is not known."""
+        columns = np.full((len(self._entries), count), np.nan, np.float32)
+        for column, entry in zip(columns, self._entries, strict=True):
+            values, known = told.get(entry.name, (np.zeros((count, 1)), np.zeros(count, bool)))
+            known = known if entry.name in self._gaps else slice(None)
+            column[known] = entry.reading(values[known, 0])
+        return columns.T
