@@ -62,8 +62,12 @@ def build(
     policy = None if file is None else _open_policy(file, settings, engine.provider, log)
     has_ensemble = _has_ensemble(engine, manifest)
     tuning = make_tuning(config, manifest, has_ensemble)
-    inputs = [entry.name for entry in manifest.vector]
-    planner = planner_class(engine, tuning, policy=policy, inputs=inputs, seed=config.seed, clock=clock)
+    told = {
+        "inputs": [entry.name for entry in manifest.vector],
+        "terms": manifest.reward_terms,
+        "period_s": manifest.control_period_s,
+    }
+    planner = planner_class(engine, tuning, policy=policy, seed=config.seed, clock=clock, **told)
     guard = BundleGuard(bundle, clock, file)
     pilot = Pilot(planner, manifest, config, guard, clock=clock, log=log)
     candidates = tuning.solver.candidates
@@ -117,6 +121,7 @@ def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: b
         ),
         model_noise=config.model_noise,
         retries=config.plan_retries,
+        objective_reach=config.objective_reach,
     )
 
 

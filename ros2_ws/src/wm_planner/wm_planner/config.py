@@ -95,6 +95,9 @@ class PlannerConfig(CommandParameters):
     candidates: int = _live(64, "plans imagined in one iteration, fewer when the deadline is near", low=8, high=4096)
     iterations: int = _live(2, "iterations of the search, fewer when the deadline is near", low=1, high=20)
     return_lambda: float = _live(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)
+    objective_reach: float = _live(
+        2.0, "how far from the actor's throttle or brake a search for objectives may begin", "of -1..1", 0.0, 2.0
+    )
     model_noise: float = _live(0.0, "scale of the model's noise in imagination; 0: the mean", "std", 0.0, 10.0)
     steer_slew: float = _live(0.4, "largest change of steer in one period", "of -1..1", 0.01, 2.0)
     longitudinal_slew: float = _live(1.0, "largest change of throttle minus brake in one period", "of -1..1", 0.01, 2.0)

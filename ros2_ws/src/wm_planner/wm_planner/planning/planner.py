@@ -5,6 +5,7 @@ Shapes: N candidates, H horizon, F belief features, S stochastic size, V vector 
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from wm_bundle import from_command, to_command
@@ -15,10 +16,11 @@ from wm_planner.engine.policy import Policy
 from wm_planner.errors import PlanError, PlannerError
 from wm_planner.planning.costs.base import CostContext
 from wm_planner.planning.limits import ActionLimits
+from wm_planner.planning.objectives import openings, steered
 from wm_planner.planning.plan import Plan, check_actions
 from wm_planner.planning.solvers.base import Model, Problem, Solution
 from wm_planner.planning.timer import CandidateTimer
-from wm_planner.planning.tuning import Tuning
+from wm_planner.planning.tuning import Manner, Tuning
 
 
 class Planner:
@@ -31,13 +33,18 @@ class Planner:
         *,
         policy: Policy | None = None,
         inputs: Sequence[str] = (),
+        terms: Sequence[str] = (),
+        period_s: float = 1.0,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ):
-        """``policy`` proposes actions to solvers; ``inputs`` names the vector inputs; ``clock`` is monotonic [s]."""
+        """``policy`` proposes actions to solvers; ``inputs`` names the vector inputs, ``terms`` the imagined terms of
+        the reward; ``period_s`` [s] is a step; ``clock`` is monotonic [s]."""
         self._engine = engine
         self._policy = policy
         self._inputs = tuple(inputs)
+        self._terms = tuple(terms)
+        self._period_s = period_s
         self._clock = clock
         self._seed = seed
         self._timer = CandidateTimer()
@@ -61,7 +68,8 @@ class Planner:
         self._stamp_ns: int | None = None
         self._command = np.zeros(3, np.float32)
         self._surprise = 0.0
-        self._vector: dict[str, float] = {}
+        self._past: np.ndarray | None = None  # (2, V): the vector inputs one period ago, and now
+        self._last_plan: np.ndarray | None = None  # (H, 2)
         self._for_policy: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._random = np.random.default_rng(self._seed)
         self._tuning.solver.reset()
@@ -101,7 +109,7 @@ class Planner:
         complete = camera_mask is None or camera_mask.all()  # a policy has no camera mask
         self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if complete else None
         self._stamp_ns = stamp_ns
-        self._vector = dict(zip(self._inputs, map(float, vector), strict=False))
+        self._past = np.array([vector if self._past is None else self._past[1], vector], np.float32)
         return self._surprise
 
     def predict(self, commands: Sequence[np.ndarray | None]) -> None:
@@ -129,14 +137,19 @@ class Planner:
         ``reset`` after either."""
         if self._stamp_ns is None:
             raise PlannerError("a plan without an observation since the last reset: call observe first")
-        problem, limits, previous = self._problem(deadline_s, cautious, in_flight)
         solver, retries = self._tuning.solver, self._tuning.retries
+        manner = self._tuning.cautious if cautious and self._tuning.cautious else self._tuning.normal
+        problem, limits, previous = self._problem(deadline_s, manner, in_flight)
+        if manner.scorer.opens and solver.searches:
+            problem = self._opened(problem)
         for attempt in range(retries + 1):
             try:
                 solution = solver.solve(problem)
                 if solution.iterations == 0:
                     self._timer.skipped()
-                return self._checked_plan(solution, limits, previous, len(in_flight), attempt)
+                plan = self._checked_plan(solution, limits, previous, len(in_flight), attempt)
+                self._last_plan = solution.plan
+                return plan
             except PlanError as error:
                 solver.forget()
                 fault = error
@@ -151,23 +164,24 @@ class Planner:
             signals = np.vstack([list(self._vector.values()), imagined.vector[0]])
         return self._engine.decode(beliefs[0]), signals
 
-    def _problem(self, deadline_s: float, cautious: bool, in_flight) -> tuple[Problem, ActionLimits, np.ndarray]:
+    def _problem(self, deadline_s: float, manner: Manner, in_flight) -> tuple[Problem, ActionLimits, np.ndarray]:
         """The solver's problem; the limits of its plans, and the search action (2,) before them."""
-        manner = self._tuning.cautious if cautious and self._tuning.cautious else self._tuning.normal
         self._ahead[:] = self._belief
-        previous = self._command
+        previous, past = self._command, self._past
         if len(in_flight):
-            commands = np.asarray(in_flight, np.float32)  # (k, 3)
-            self._ahead[:] = self._engine.advance(self._belief, commands[-self._noise.shape[1] :])
+            commands = np.asarray(in_flight, np.float32)[-self._noise.shape[1] :]  # (k, 3)
+            self._ahead[:] = self._engine.advance(self._belief, commands)
             previous = commands[-1]
+            past = self._past_after(commands) if manner.scorer.costs else past
         previous = from_command(previous)
         limits = manner.limits
-        if self._vector.get(SPEED.name, 0.0) > manner.no_throttle_above_mps:
+        vector = dict(zip(self._inputs, map(float, self._past[1]), strict=False))
+        if vector.get(SPEED.name, 0.0) > manner.no_throttle_above_mps:
             limits = ActionLimits(limits.slew, min(limits.ceiling, 0.0))
         commands, _ = self._engine.actor(self._ahead)  # (H, 3)
         proposal = from_command(commands)
         limits.apply(proposal[None], previous)
-        context = CostContext(previous, proposal, self._vector)
+        context = CostContext(previous, proposal, vector, past, self._period_s, self._terms)
         samples = manner.scorer.samples
         noise = self._frame_noise(samples)
 
@@ -202,6 +216,27 @@ class Planner:
             model=Model(self._engine, self._ahead, self._engine.zero_noise(1) if noise is None else noise),
         )
         return problem, limits, previous
+
+    def _past_after(self, commands: np.ndarray) -> np.ndarray:
+        """``_past`` as it should be after ``commands`` (k, 3), where the model imagines it."""
+        padded = np.zeros((1, self._noise.shape[1], 3), np.float32)
+        padded[0, : len(commands)] = commands
+        imagined = self._engine.imagine(self._belief, padded, self._engine.zero_noise(1)).vector
+        return self._past if imagined is None else np.concatenate([self._past, imagined[0, : len(commands)]])[-2:]
+
+    def _opened(self, problem: Problem) -> Problem:
+        """The problem around the best opening instead of the actor's plan, see objectives.py; around the last plan
+        where there is no time to score."""
+        actor = problem.proposal
+        last = actor if self._last_plan is None else np.concatenate([self._last_plan[1:], actor[-1:]])
+        pedals = openings(last[:, 1], actor[:, 1], self._tuning.objective_reach)
+        engine, alone = self._engine, problem.limit
+        steer = steered(lambda belief: engine.actor(belief)[0], engine.advance, self._ahead, pedals[0], alone)[:, 0]
+        pedals = pedals[: max(1, problem.affordable())]
+        plans = np.stack([np.broadcast_to(steer, pedals.shape), pedals], axis=-1)
+        problem.limit(plans)
+        best = int(np.argmax(problem.evaluate(plans))) if problem.affordable() >= len(plans) else 0
+        return replace(problem, proposal=plans[best])
 
     def _policy_plan(self, limits: ActionLimits, previous: np.ndarray) -> np.ndarray | None:
         """The policy's action followed by the actor's: (H, 2), within the limits.

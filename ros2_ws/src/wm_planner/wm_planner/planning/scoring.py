@@ -48,13 +48,15 @@ class Scorer:
         self._discount = discount
         self._lambda = lambda_
         self.costs = tuple(costs)
+        self.opens = any(cost.opens for cost in costs)
 
     def __call__(self, plans: np.ndarray, imagined: Imagined, context: CostContext) -> np.ndarray:
         """Score (N,) of ``plans`` (N, H, 2), larger is better; ``imagined`` has M·N rows, sample by sample."""
         returns = imagined_returns(imagined, self._discount, self._lambda).reshape(self.samples, len(plans))
         scores = returns.mean(axis=0) if self.samples > 1 else returns[0]
         if self.costs:
-            futures = Futures(imagined, returns, *return_weights(imagined.continues, self._discount, self._lambda))
+            weights = return_weights(imagined.continues, self._discount, self._lambda)
+            futures = Futures(imagined, returns, *weights, tuple(context.vector))
             for cost in self.costs:
                 scores = scores - cost(plans, futures, context)
         return scores

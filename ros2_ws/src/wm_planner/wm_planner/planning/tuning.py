@@ -23,10 +23,12 @@ class Tuning:
 
     ``cautious`` None: the same as ``normal``. ``model_noise`` scales the noise of imagined futures (0: the mean
     prediction); a scorer that needs several futures of a plan then gets noise of scale 1. ``retries``: new searches
-    when a plan fails its checks."""
+    when a plan fails its checks. ``objective_reach``: how far from the actor's throttle or brake a search may begin
+    while there are objectives."""
 
     solver: Solver
     normal: Manner
     cautious: Manner | None = None
     model_noise: float = 0.0
     retries: int = 1
+    objective_reach: float = 2.0

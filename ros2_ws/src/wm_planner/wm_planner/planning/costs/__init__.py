@@ -25,8 +25,14 @@ def make_costs(config: NodeParameters, has_ensemble: bool, cautious: bool = Fals
     """The costs with a weight above 0 that suit a model, with or without an ensemble."""
     costs = []
     for kind in COSTS:
-        weight = kind.cautious_weight(config) if cautious else getattr(config, kind.name)
+        weight = kind.cautious_weight(config) if cautious else kind.normal_weight(config)
         suits = kind.ensemble in (None, has_ensemble) and not (kind.several_futures and config.samples_that_fit < 2)
         if weight > 0.0 and suits:
-            costs.append(kind(weight))
+            costs.append(kind.from_config(config, weight))
     return costs
+
+
+def objectives_told(config: NodeParameters) -> str:
+    """The active objectives with their parameters, as text; empty without one."""
+    active = [kind for kind in COSTS if kind.opens and kind.normal_weight(config) > 0.0]
+    return "; ".join(", ".join(f"{name} {getattr(config, name)}" for name in kind.parameters) for kind in active)
