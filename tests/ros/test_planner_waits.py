@@ -10,6 +10,7 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from tiny_bundle import make_tiny_bundle
 from wm_msgs.msg import PlannerStatus, StepResult
+from wm_planner.node.diagnostics import Asked
 from wm_planner.node.planner_node import PlannerNode
 
 IMAGE, STATUS = "/carla/ego_vehicle/rgb_front/image", "/carla/ego_vehicle/planner/status"
@@ -63,7 +64,9 @@ def test_without_images_it_names_the_topic_its_publishers_and_the_image_topics_t
     told = f"nobody publishes {IMAGE}; topics of sensor_msgs/msg/Image are /other/image"
     assert ready.mode == PlannerStatus.MODE_BRAKING and told in ready.reason
     assert told in pair.says("no image since activation").reason
-    camera = pair.node._diagnostics.report(pair.node._inputs.counts, 1, 60.0, 0.25, (), pair.node._inputs.where)[0]
+    camera = pair.node._diagnostics.report(pair.node._inputs.counts, Asked(1), 60.0, 0.25, (), pair.node._inputs.where)[
+        0
+    ]
     assert camera.message == f"rgb_front: no image yet; {told}"
     image = pair.other.create_publisher(Image, IMAGE, 10)
     pair.says(f"{IMAGE} is published by simulator")  # said again, every second

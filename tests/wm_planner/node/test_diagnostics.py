@@ -7,7 +7,7 @@ import pytest
 from wm_bundle.pictures.synchroniser import SynchroniserCounts
 from wm_bundle.turn_check import Turn
 from wm_planner.config import PlannerConfig
-from wm_planner.node.diagnostics import CommandRecord, Diagnostics, EngineFacts, Level, plans_asked_for
+from wm_planner.node.diagnostics import Asked, CommandRecord, Diagnostics, EngineFacts, Level, asked_of_search
 from wm_planner.pilot.modes import Mode
 
 DRIVING = CommandRecord(Mode.DRIVING, "", 20.0, False, surprise=3.0, candidates=64, iterations=2)
@@ -29,7 +29,7 @@ def drive(diagnostics, clock, seconds: float, record=DRIVING, cameras=(0, 1)) ->
 
 def report(diagnostics, counts=None, faults=()):
     """Lines by the task's name."""
-    lines = diagnostics.report(counts or SynchroniserCounts(), 128, 60.0, 0.3, faults)
+    lines = diagnostics.report(counts or SynchroniserCounts(), Asked(128), 60.0, 0.3, faults)
     assert all(line.name.startswith("wm_planner: ") for line in lines)
     return {line.name.removeprefix("wm_planner: "): line for line in lines}
 
@@ -110,7 +110,7 @@ def test_a_brake_without_images_is_an_error_and_makes_the_rest_stale(diagnostics
 
 def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_fault(diagnostics, clock):
     def camera_and_mode(where):
-        lines = diagnostics.report(SynchroniserCounts(), 128, 60.0, 0.3, (), lambda: where)
+        lines = diagnostics.report(SynchroniserCounts(), Asked(128), 60.0, 0.3, (), lambda: where)
         return lines[0], next(line for line in lines if line.name.endswith("mode"))
 
     assert camera_and_mode("nobody publishes /a")[0].message == (
@@ -126,6 +126,15 @@ def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_f
     assert [line.level for line in camera_and_mode("")] == [Level.ERROR, Level.ERROR]
 
 
+def test_active_objectives_are_told(diagnostics):
+    config = PlannerConfig(target_speed_cost=1.0, target_speed=8.0)
+    lines = diagnostics.report(SynchroniserCounts(), asked_of_search(config, False), 60.0, 0.3, ())
+    line = next(line for line in lines if line.name == "wm_planner: objectives")
+    assert line.level is Level.OK and line.message == "target_speed_cost 1.0, target_speed 8.0"
+    actor = PlannerConfig(solver="actor", target_speed_cost=1.0, target_speed=8.0)
+    assert not asked_of_search(actor, False).objectives  # it has no use for them
+
+
 @pytest.mark.parametrize(
     "values, has_ensemble, plans",
     [
@@ -137,13 +146,13 @@ def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_f
 )
 def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans):
     config = PlannerConfig(candidates=64, iterations=2, risk_samples=4, **values)
-    assert plans_asked_for(config, has_ensemble) == plans
+    assert asked_of_search(config, has_ensemble).plans == plans
 
 
 def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_line_where_there_is_none(diagnostics):
     def line(turns) -> tuple[str, str] | None:
         pilot = SimpleNamespace(turns=turns, guide=SimpleNamespace(active=False))
-        lines = diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), pilot=pilot)
+        lines = diagnostics.report(SynchroniserCounts(), Asked(1), 60.0, 0.3, (), pilot=pilot)
         return next(((one.level.name, one.message) for one in lines if one.name.endswith("yaw rate")), None)
 
     assert line(None) is None
@@ -156,7 +165,7 @@ def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_lin
 def test_the_route_has_a_line_where_one_is_followed(diagnostics, state, level):
     guide = SimpleNamespace(active=True, told=(state, "follows the route, 83 m left", {"offset [m]": 0.25}))
     pilot = SimpleNamespace(turns=None, guide=guide)
-    lines = diagnostics.report(SynchroniserCounts(), 1, 60.0, 0.3, (), pilot=pilot)
+    lines = diagnostics.report(SynchroniserCounts(), Asked(1), 60.0, 0.3, (), pilot=pilot)
     (line,) = (one for one in lines if one.name == "wm_planner: route")
     assert (line.level, line.message, line.values) == (level, "follows the route, 83 m left", {"offset [m]": "0.25"})
 

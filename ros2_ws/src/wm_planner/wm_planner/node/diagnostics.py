@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from wm_bundle.pictures.synchroniser import SynchroniserCounts
@@ -15,7 +16,7 @@ from wm_planner.engine.self_check import NONE
 from wm_planner.pilot.guide import Guide
 from wm_planner.pilot.modes import Mode
 from wm_planner.pilot.pilot import Pilot
-from wm_planner.planning.costs import make_costs
+from wm_planner.planning.costs import make_costs, objectives_told
 
 WINDOW_S = 5.0  # rates, shares and percentiles cover this long
 _COMPLETE_SEARCH = 0.9  # of the requested plans; single busy moments cost the rest
@@ -67,6 +68,13 @@ class CommandRecord:
     candidates: int = 0
     iterations: int = 0
     expected: bool = False
+
+
+class Asked(NamedTuple):
+    """What is asked of a search: ``plans`` to imagine when time allows, and ``objectives``, as text."""
+
+    plans: int
+    objectives: str = ""
 
 
 class _Window:
@@ -134,7 +142,7 @@ class Diagnostics:
     def report(
         self,
         counts: SynchroniserCounts,
-        plans: int,
+        asked: Asked,
         deadline_ms: float,
         image_timeout_s: float,
         topic_faults: Sequence[str],
@@ -143,7 +151,7 @@ class Diagnostics:
     ) -> list[Diagnosis]:
         """All lines.
 
-        ``counts`` of the synchroniser; ``plans`` of a full search; ``topic_faults`` of the topics' publishers and
+        ``counts`` of the synchroniser; ``asked`` of a search; ``topic_faults`` of the topics' publishers and
         subscribers; ``where`` says who publishes the cameras' topics while no image arrives; ``pilot`` judges
         the yaw rate and follows the route.
         """
@@ -153,9 +161,10 @@ class Diagnostics:
             camera,
             self._deadline(deadline_ms),
             self._surprise(),
-            self._engine_line(plans),
+            self._engine_line(asked.plans),
             self._mode(),
             self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
+            *([self._line("objectives", Level.OK, asked.objectives)] if asked.objectives else []),
             *([] if pilot is None or pilot.turns is None else [self._yaw_rate(pilot.turns)]),
             *([] if pilot is None or not pilot.guide.active else [self._route(pilot.guide)]),
         ]
@@ -257,8 +266,9 @@ class Diagnostics:
         return self._line("mode", level, text, {"mode": mode.name, "reason": reason})
 
 
-def plans_asked_for(config: PlannerConfig, has_ensemble: bool) -> int:
-    """Plans that a search imagines when time allows."""
+def asked_of_search(config: PlannerConfig, has_ensemble: bool) -> Asked:
+    """What the parameters ask for."""
     if not config.searches:
-        return 1
-    return config.candidates // config.futures_per_plan(make_costs(config, has_ensemble)) * config.iterations
+        return Asked(1)
+    plans = config.candidates // config.futures_per_plan(make_costs(config, has_ensemble)) * config.iterations
+    return Asked(plans, objectives_told(config))

@@ -26,7 +26,7 @@ from wm_planner.assembly import Parts, build, retune
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.self_check import NONE
 from wm_planner.errors import PlannerError
-from wm_planner.node.diagnostics import Diagnostics, EngineFacts, plans_asked_for
+from wm_planner.node.diagnostics import Diagnostics, EngineFacts, asked_of_search
 from wm_planner.node.endpoints import Endpoints
 from wm_planner.node.inputs import Inputs
 from wm_planner.node.messages import time_message
@@ -255,9 +255,9 @@ class PlannerNode(LifecycleNode):
         if self._active and not self._watchdog.seen_any:
             self._tell_readiness()  # again, for late subscribers
         inputs, config, pilot = self._inputs, self.config, self._parts.pilot
-        plans, faults = plans_asked_for(config, self._parts.has_ensemble), self._endpoints.faults
+        asked, faults = asked_of_search(config, self._parts.has_ensemble), self._endpoints.faults
         lines = self._diagnostics.report(
-            inputs.counts, plans, config.deadline_ms, config.image_timeout_s, faults, inputs.where, pilot
+            inputs.counts, asked, config.deadline_ms, config.image_timeout_s, faults, inputs.where, pilot
         )
         self._outputs.diagnostics(lines)
         if (turns := pilot.turns) is not None and turns.fault is not self._turns_fault:

@@ -161,7 +161,7 @@ class Planner:
         imagined, beliefs = self._engine.imagine_whole(self._ahead, actions[None], self._engine.zero_noise(1))
         signals = None
         if imagined.vector is not None:
-            signals = np.vstack([list(self._vector.values()), imagined.vector[0]])
+            signals = np.vstack([self._past[1], imagined.vector[0]])
         return self._engine.decode(beliefs[0]), signals
 
     def _problem(self, deadline_s: float, manner: Manner, in_flight) -> tuple[Problem, ActionLimits, np.ndarray]:

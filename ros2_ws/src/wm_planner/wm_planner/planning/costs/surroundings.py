@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle.processes.parameters import parameter
+from wm_bundle.vector_inputs import LONGEST_GAP_M
 
 from wm_planner.planning.costs.objective import Objective, excess
 
 SPEED, GAP, ROUTE_OFFSET = "speed", "gap", "route_offset"
-NO_CAR_M = 95.0  # the signal gap ends at 100 m, also where no car is ahead
+NO_CAR_M = 0.95 * LONGEST_GAP_M  # the gap where no car is ahead, less what the model may be wrong by
 CREEPING_MPS = 0.1  # speed below which the headway no longer falls
 
 
