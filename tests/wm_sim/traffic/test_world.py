@@ -53,6 +53,11 @@ def test_a_car_standing_ahead_is_hit_once_at_contact_with_an_impulse_against_the
     after = world.state()
     assert [len(outcome.collisions) for outcome in outcomes] == [0] * (len(outcomes) - 1) + [1]
     assert outcomes[-1].ending == "collision" and outcomes[-1].reward < -90.0
+    assert outcomes[-1].infractions == ("collision_vehicle",) and not any(step.infractions for step in outcomes[:-1])
+    # The time to collision runs down to it, a tick each tick, and the front was 35 m away at 18 m/s.
+    times = [outcome.time_to_collision_s for outcome in outcomes]
+    assert times[0] == pytest.approx(35.0 / START_SPEED, abs=0.2) and times[-1] == 0.0
+    assert np.allclose(np.diff(times)[:-1], -PERIOD_S, atol=0.05)
     # Both are 5 m long: they touch when their middles are 5 m apart, and one tick earlier they did not.
     gaps = [math.hypot(standing.position[0] - state.x, standing.position[1] - state.y) for state in (before, after)]
     assert gaps[1] <= 5.0 + 0.01 and gaps[0] > 5.0 and gaps[0] - gaps[1] <= before.speed * PERIOD_S + 0.1
@@ -62,6 +67,11 @@ def test_a_car_standing_ahead_is_hit_once_at_contact_with_an_impulse_against_the
     assert np.allclose(collision.impulse, (-MASS_KG / 2 * after.velocity_x, -MASS_KG / 2 * after.velocity_y))
     with pytest.raises(RuntimeError, match="reset"):
         world.step(0.0, 0.0, 0.0)
+
+
+def test_without_others_nothing_is_ever_hit_and_there_is_no_route_to_complete():
+    outcome = alone().step(0.0, 0.3, 0.0)
+    assert outcome.time_to_collision_s == math.inf and math.isnan(outcome.route_completion)
 
 
 def test_a_car_beside_is_not_touched_and_one_that_overlaps_is():

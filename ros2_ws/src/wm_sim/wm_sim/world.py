@@ -45,7 +45,8 @@ class StepOutcome:
     ending: str = ""  # how the episode ended, as text; empty while it continues
     collisions: tuple[Collision, ...] = ()
     crossed: tuple[Marking, ...] = ()  # markings that the car touched in this tick
-    infractions: tuple[str, ...] = ()  # begun in this tick, by the names of CARLA's leaderboard
+    # Begun in this tick, by the names of CARLA's leaderboard; outside_route_lanes in every tick that it lasts.
+    infractions: tuple[str, ...] = ()
     route_completion: float = math.nan  # 0 to 1: share of the route driven; NaN where there is none
     time_to_collision_s: float = math.nan  # least of the tick, at unchanged velocities; infinite: none; NaN: unknown
 

@@ -16,6 +16,7 @@ from wm_sim.ground_view import GroundView, Layer
 from wm_sim.pinhole import Mount, Pinhole
 from wm_sim.solids import Box, picture_of
 from wm_sim.spawn import SensorSpec
+from wm_sim.time_to_collision import time_to_collision
 from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
 from wm_sim.traffic.expert import TrafficExpert
 from wm_sim.traffic.facts import ALL_WHEELS, COLLISION, LEFT_ROAD, TrafficFacts
@@ -185,4 +186,28 @@ class TrafficWorld(World):
         reward = POINTS_PER_M * min(progress_m, SPEED_LIMIT * self._period_s) + (FAILURE_POINTS if failed else 0.0)
         ending = COLLISION if collisions else LEFT_ROAD if left_road else TIME_LIMIT if truncated else ""
         markings = tuple(MARKINGS[number][1] for number in sorted(crossed))
-        return StepOutcome(reward, failed, truncated, self.frames_per_tick, ending, collisions, markings)
+        return StepOutcome(
+            reward,
+            failed,
+            truncated,
+            self.frames_per_tick,
+            ending,
+            collisions,
+            markings,
+            infractions=("collision_vehicle",) * len(collisions),
+            time_to_collision_s=self._time_to_collision(),
+        )
+
+    def _time_to_collision(self) -> float:
+        """[s] at the end of the tick; touching others count too, also from behind."""
+        others, size = self._road.near(self._ego, SIGHT_M), BODY.size_m[:2]
+        return time_to_collision(
+            self._ego.position,
+            self._ego.heading,
+            size,
+            self._ego.velocity,
+            np.array([car.position for car in others]).reshape(-1, 2),
+            np.array([car.heading for car in others]),
+            np.broadcast_to(size, (len(others), 2)),
+            np.array([car.velocity for car in others]).reshape(-1, 2),
+        )
