@@ -85,7 +85,10 @@ def test_close_calls_are_a_share_of_the_time_that_is_known():
 
 @given(st.lists(st.sampled_from(INFRACTIONS), max_size=8), st.floats(0.0, 1.0))
 def test_a_score_is_between_0_and_the_completion_and_no_infraction_raises_it(infractions, completion):
-    found, clean = driving_score(drive(*infractions, completion=completion)), driving_score(drive(completion=completion))
+    found, clean = (
+        driving_score(drive(*infractions, completion=completion)),
+        driving_score(drive(completion=completion)),
+    )
     for score, best in ((found.score, clean.score), (found.score_2_1, clean.score_2_1)):
         assert 0.0 <= score <= best <= 100.0 * completion + 1e-9
 

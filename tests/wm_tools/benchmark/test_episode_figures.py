@@ -93,7 +93,61 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_fo
     assert figures["collisions"] == 1 and figures["jerk_rms"] == pytest.approx(1.0)
     assert figures["latency_ms"] == [9.0] * 10
     unknown = {name for name, value in figures.items() if value is None}
-    assert unknown == {"score", "progress", "lap_finished", "off_track_share"}
+    assert unknown == {
+        *("score", "progress", "lap_finished", "off_track_share"),
+        *("driving_score", "driving_score_2_1", "route_completion", "infraction_penalty"),
+        *("red_lights_per_km", "route_deviations", "close_share"),
+    }
+    assert figures["collisions_per_km"] == pytest.approx(1000 / 50.0)  # 10 steps of 5 m
+
+
+def test_a_simulator_without_the_sensors_of_events_does_not_tell_that_there_was_none():
+    collector = EpisodeCollector(PERIOD_S)
+    collector.begin(3)
+    for k in range(6):
+        collector.add_step(StepSample(stamp(k), 0.0, 0, 20.0, truncated=k == 5))
+        collector.add_motion(MotionSample(stamp(k), 10.0, 0.0, 0.0, 0.0))
+    (trip,) = collector.close()
+    figures = episode_figures(trip, PERIOD_S, None)
+    names = ("collisions", "collisions_per_km", "lane_invasions_per_min", "lane_invasions_per_km")
+    assert [figures[name] for name in names] == [None] * 4
+    collector.told |= {"collision", "lane_invasion"}  # as soon as their topics are there, none is none
+    (trip,) = collector.close()
+    assert [episode_figures(trip, PERIOD_S, None)[name] for name in names] == [0, 0.0, 0.0, 0.0]
+
+
+def test_a_collision_that_lasts_is_one_collision_and_another_actor_is_another():
+    collector = EpisodeCollector(PERIOD_S)
+    collector.begin(3)
+    fill_only = [(1, 7), (2, 7), (3, 7), (3, 8), (9, 7), (80, 7)]  # (step, actor); 5 s are 62.5 steps
+    for k in range(101):
+        collector.add_step(StepSample(stamp(k), 0.0, 0, 20.0, truncated=k == 100))
+    for k, actor in fill_only:
+        collector.add_collision(stamp(k), actor)
+    (trip,) = collector.close()
+    assert trip.collisions == [stamp(1), stamp(3), stamp(80)]
+
+
+def test_a_made_stream_of_a_town_has_a_driving_score():
+    """A route of 100 m driven to 80 %, one red light and one collision, one tenth of it off the road."""
+    collector = EpisodeCollector(PERIOD_S)
+    collector.begin(3)
+    begun = {10: ("red_light",), 40: ("collision_vehicle",)}
+    for k in range(81):
+        off, close = 4 if 20 < k <= 30 else 0, 1.0 if k > 60 else math.inf
+        told = begun.get(k, ()), 0.01 * k, close
+        collector.add_step(StepSample(stamp(k), 0.0, off, 20.0, False, k == 80, *told))
+        collector.add_motion(MotionSample(stamp(k), 12.5, 0.0, 0.0, 0.0, (0.0, 0.0 if k < 41 else 3.0), math.pi / 2))
+        collector.add_position(stamp(k), 0.0, 1.0 * k)
+    (trip,) = collector.close()
+    figures = episode_figures(trip, PERIOD_S, "town")
+    assert figures["route_completion"] == pytest.approx(70.0)  # 80 of 100 m, 10 of them off the road
+    assert figures["infraction_penalty"] == pytest.approx(0.42)  # 0.7 * 0.6
+    assert figures["driving_score"] == pytest.approx(29.4)
+    assert figures["driving_score_2_1"] == pytest.approx(70.0 / 2.1)
+    assert figures["collisions_per_km"] == figures["red_lights_per_km"] == pytest.approx(12.5)  # one in 80 m
+    assert figures["close_share"] == pytest.approx(0.25) and figures["route_deviations"] == 0.0
+    assert figures["comfortable_share"] == pytest.approx(0.5)  # 3.0 m/s² ahead is more than 2.40
 
 
 @pytest.mark.parametrize("frame_s", [0.02, 0.033, 0.065, PERIOD_S])

@@ -9,8 +9,10 @@ from wm_bundle.files import write_json
 from wm_evaluation.report import write_page
 from wm_tools.benchmark.figures import FIGURES
 from wm_tools.benchmark.report import build_page
-from wm_tools.benchmark.summary import build_summary
+from wm_tools.benchmark.summary import build_summary, driving_of
 from wm_tools.benchmark.terminal import comparisons_table, difference_cells, results_table, sweeps_table
+from wm_tools.drive.driving_figures import SCORING, SHOWN
+from wm_tools.drive.driving_tables import driving_table
 
 SETTINGS = {
     "controllers": [
@@ -138,16 +140,44 @@ def test_the_file_is_json_without_nan(summary, tmp_path):
     assert read == summary
 
 
+def test_lines_of_older_benchmarks_are_still_read(tmp_path):
+    """Before there was a driving score; half of a benchmark was driven then."""
+    new = [one.name for one in SCORING]
+    old = [{key: value for key, value in episode("planner", k, 9.0).items() if key not in new} for k in (1, 2)]
+    summary = build_summary(SETTINGS, old, {}, planned=4)
+    assert summary["groups"][0]["figures"]["driving_score"] == {"mean": None, "low": None, "high": None, "n": 0}
+    assert driving_table(driving_of(summary)).row_count == 1  # they had their lane invasions
+    write_page(tmp_path / "report.html", build_page(summary, old))
+    assert "Close to a collision" not in (tmp_path / "report.html").read_text()
+    both = build_summary(SETTINGS, [*old, episode("planner", 3, 9.0, driving_score=40.0)], {}, planned=4)
+    assert both["groups"][0]["figures"]["driving_score"]["mean"] == 40.0
+
+
+def test_a_rate_per_kilometre_is_that_of_all_kilometres_together():
+    """One that stood still until it was hit would else say 1000 collisions a kilometre."""
+    driven = [(0.0, 3000.0), (0.0, 1000.0), (1000.0, 1.0), (None, 0.0)]
+    episodes = [episode("planner", k, 9.0, collisions_per_km=rate, distance_m=m) for k, (rate, m) in enumerate(driven)]
+    rate = build_summary(SETTINGS, episodes, {}, planned=4)["groups"][0]["figures"]["collisions_per_km"]
+    assert rate["mean"] == pytest.approx(1000.0 / 4001.0) and rate["n"] == 3
+    assert rate["low"] == 0.0 and rate["high"] > rate["mean"]
+
+
 def test_tables_have_a_line_for_everything(summary):
     assert results_table(summary).row_count == 3
     assert comparisons_table(summary).row_count == 3
     assert sweeps_table(summary).row_count == 1
+    assert driving_table(driving_of(summary)).row_count == len(SHOWN)
+
+
+def test_what_no_driver_tells_has_no_line():
+    silent = [episode("planner", 1, 9.0, **dict.fromkeys([one.name for one in SHOWN]))]
+    assert driving_table(driving_of(build_summary(SETTINGS, silent, {}, planned=1))) is None
 
 
 def test_the_report_opens_without_an_error_and_shows_every_part(summary, episodes, tmp_path, browser):  # noqa: F811
     write_page(tmp_path / "report.html", build_page(summary, episodes))
-    # Scores, tracks, the sweep of brightness, and the latencies of two controllers.
-    check_report(browser, tmp_path / "report.html", charts=5)
+    # Scores, driving scores, tracks, the sweep of brightness, and the latencies of two controllers.
+    check_report(browser, tmp_path / "report.html", charts=6)
     with visit(browser, tmp_path / "report.html") as page:
         text = page.page.inner_text("body")
     for part in (

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 from wm_bundle.files import write_json
-from wm_tools.drive.summary import build_summary
+from wm_tools.drive.driving_tables import driving_section, driving_table
+from wm_tools.drive.summary import build_summary, driving_of
 
 
 def test_format(result):
@@ -13,7 +14,11 @@ def test_format(result):
     assert set(summary) == {"bundle", "simulator", "controllers", "control", "machine", "benchmark"}
     assert list(summary["controllers"]) == ["planner", "random"]
     planner = summary["controllers"]["planner"]
-    assert set(planner) == {"episodes", "mean_score", "ci95"}
+    assert set(planner) == {"episodes", "mean_score", "ci95", "driving"}
+    unknown = [name for name, cell in planner["driving"].items() if cell["mean"] is None]
+    assert unknown == list(planner["driving"])  # these episodes tell nothing of it
+    driving = planner["episodes"][1].pop("driving")
+    assert set(driving) == {*planner["driving"], "distance_m"} and driving["driving_score"] is None
     assert planner["episodes"][1] == {
         "seed": 9,
         "score": 20.0,
@@ -31,6 +36,26 @@ def test_format(result):
         "candidates": 64,
         "horizon": 4,
     }
+
+
+def town(episode, completion: float, infractions: tuple[str, ...]):
+    """The same drive on a route of a town."""
+    steps = [replace(step, route_completion=completion, time_to_collision_s=9.0) for step in episode.steps]
+    steps[3] = replace(steps[3], infractions=infractions)
+    return replace(episode, steps=steps)
+
+
+def test_a_world_with_a_route_has_driving_scores_with_an_interval(result):
+    first, second = result.episodes["planner"]
+    result.episodes["planner"] = [town(first, 1.0, ("red_light",)), town(second, 0.5, ())]
+    summary = build_summary(result)
+    score = summary["controllers"]["planner"]["driving"]["driving_score"]
+    assert (score["mean"], score["low"], score["high"], score["n"]) == pytest.approx((60.0, 50.0, 70.0, 2))
+    table = driving_table(driving_of(summary))
+    cells = {head: [str(cell) for cell in column.cells] for column in table.columns for head in [column.header]}
+    assert cells["planner"][0] == "60.0 (50.0 to 70.0)" and cells["random"][0] == "–"
+    section = driving_section(driving_of(summary), {"planner": [70.0, 50.0], "random": [None, None]})
+    assert section.title == "Driving score" and len(section.blocks) == 2
 
 
 def test_without_a_model_driving_the_control_figures_are_null(result):

@@ -84,12 +84,21 @@ def mean_interval(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> t
     NaN is ignored. The interval is NaN for fewer than two values, the mean NaN without any. The interval of fewer than
     about ten values is too narrow.
     """
-    known = np.asarray(values, np.float64)
-    known = known[np.isfinite(known)]
-    if not len(known):
+    return weighted_interval(values, np.ones(len(values)), resamples, seed)
+
+
+def weighted_interval(
+    values: np.ndarray, weights: np.ndarray, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """As ``mean_interval``, where value m counts ``weights[m]`` (M,) times: of rates per kilometre and kilometres, the
+    rate of all kilometres together. A weight of 0 is as no value."""
+    values, weights = np.asarray(values, np.float64), np.asarray(weights, np.float64)
+    known = np.isfinite(values) & (weights > 0.0)
+    if not known.any():
         return float("nan"), float("nan"), float("nan")
-    bootstrap = SegmentBootstrap(np.arange(len(known)), resamples, seed)
-    rows = bootstrap.means(known[:, None])
+    values, weights = values[known, None], weights[known, None]
+    bootstrap = SegmentBootstrap(np.arange(len(values)), resamples, seed)
+    rows = bootstrap.ratio(values * weights, weights)
     low, high = bootstrap.interval(rows)[:, 0].tolist()
     return float(rows[0, 0]), low, high
 

@@ -3,6 +3,7 @@
 import sys
 
 from rich.console import Console
+from rich.table import Table
 from wm_bundle import Bundle, BundleError, load_bundle
 from wm_bundle.files import write_json
 from wm_bundle.scores import SCORES_FILE
@@ -18,13 +19,14 @@ from wm_tools.benchmark.report import build_page
 from wm_tools.benchmark.runner import drive_all, settings_of
 from wm_tools.benchmark.scores import check_write_scores, write_scores
 from wm_tools.benchmark.store import EpisodeStore
-from wm_tools.benchmark.summary import build_summary
+from wm_tools.benchmark.summary import build_summary, driving_of
 from wm_tools.benchmark.terminal import BenchmarkProgress, comparisons_table, results_table, sweeps_table
 from wm_tools.common.errors import DriveError, EvaluationError
 from wm_tools.common.machine import machine_facts
 from wm_tools.common.ros_words import own_words
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.controllers import read_policies
+from wm_tools.drive.driving_tables import driving_table
 from wm_tools.drive.runner import shipped_bundle
 
 EXIT_THRESHOLD, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3
@@ -71,9 +73,14 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
     summary["thresholds"] = [{"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts]
     write_json(options.output / "benchmark.json", summary)
     write_page(options.output / "report.html", page)
-    for table, rows in ((results_table, "groups"), (comparisons_table, "comparisons"), (sweeps_table, "sweeps")):
-        if summary[rows]:
-            print_whole(console, table(summary))
+    for table, rows in (
+        (results_table, "groups"),
+        (_driving_table, "groups"),
+        (comparisons_table, "comparisons"),
+        (sweeps_table, "sweeps"),
+    ):
+        if summary[rows] and (made := table(summary)):
+            print_whole(console, made)
     for caveat in summary["caveats"]:
         console.print(caveat, highlight=False)
     console.print(
@@ -87,6 +94,10 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
         word = "holds" if verdict.holds else "FAILS"
         console.print(f"{word}: {verdict.threshold} (found {verdict.value:g})", highlight=False)
     return DONE if all(verdict.holds for verdict in verdicts) else EXIT_THRESHOLD
+
+
+def _driving_table(summary: dict) -> Table | None:
+    return driving_table(driving_of(summary))
 
 
 if __name__ == "__main__":

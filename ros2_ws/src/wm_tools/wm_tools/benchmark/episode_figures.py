@@ -8,7 +8,8 @@ import numpy as np
 from wm_evaluation.metrics import driving
 from wm_sim.worlds import world_of_map
 
-from wm_tools.drive.records import Episode
+from wm_tools.drive.driving_figures import accelerations_of, driving_figures
+from wm_tools.drive.records import COLLISION, LANE_INVASION, Episode
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # reasons that differ only in a number count as the same
@@ -23,34 +24,25 @@ def episode_figures(
     ``period_s`` [s] is the control period; ``map_name`` the simulator's own.
     """
     motions = episode.motions
-    stamps = np.array([sample.stamp_ns for sample in motions]) * 1e-9
     speeds = np.array([sample.speed for sample in motions])
     steps = len(episode.steps) or len(motions)
     seconds = (episode.end_ns - episode.start_ns) * 1e-9
-    metres = _metres(episode, speeds, stamps)
+    invasions = len(episode.lane_invasions) if LANE_INVASION in episode.tells else math.nan
     figures = {
         "steps": steps,
         "time_s": seconds,
-        "distance_m": metres,
         "mean_speed_mps": float(speeds.mean()) if len(speeds) else math.nan,
         "max_speed_mps": float(speeds.max()) if len(speeds) else math.nan,
-        "collisions": len(episode.collisions),
-        "lane_invasions_per_min": driving.per_minute(len(episode.lane_invasions), seconds),
-        "lane_invasions_per_km": driving.per_kilometre(len(episode.lane_invasions), metres),
+        "collisions": len(episode.collisions) if COLLISION in episode.tells else None,
+        "lane_invasions_per_min": driving.per_minute(invasions, seconds),
         "steering_change": driving.mean_change(np.array([sample.steer for sample in motions])),
         "slow_steps": episode.slow_steps,
         **_task(episode, period_s, map_name),
-        **_comfort(episode, stamps),
+        **driving_figures(episode),
+        **_comfort(episode),
         **_control(episode, period_s, disturbed, has_model),
     }
     return {name: _plain(value) for name, value in figures.items()}
-
-
-def _metres(episode: Episode, speeds: np.ndarray, stamps: np.ndarray) -> float:
-    """Distance driven, from odometry where every step has it, else from the speed."""
-    if len(episode.positions) > len(episode.motions):  # the start has a position, but no motion before it
-        return driving.distance(np.array(list(episode.positions.values())))
-    return driving.distance_from_speed(speeds, stamps) if len(speeds) else 0.0
 
 
 def _task(episode: Episode, period_s: float, map_name: str | None) -> dict:
@@ -67,11 +59,9 @@ def _task(episode: Episode, period_s: float, map_name: str | None) -> dict:
     }
 
 
-def _comfort(episode: Episode, stamps: np.ndarray) -> dict:
-    accelerations = np.array([sample.acceleration for sample in episode.motions]).reshape(-1, 2)
-    yaw = np.array([sample.yaw for sample in episode.motions])
-    sideways = np.abs(driving.in_vehicle_frame(accelerations, yaw)[:, 1])
-    jerks = np.linalg.norm(driving.jerk(accelerations, np.diff(stamps)), axis=1) if len(stamps) > 1 else np.zeros(0)
+def _comfort(episode: Episode) -> dict:
+    own, jerks = accelerations_of(episode)
+    sideways = np.abs(own[:, 1])
     return {
         "lateral_acceleration_rms": driving.root_mean_square(sideways),
         "lateral_acceleration_p95": float(np.percentile(sideways, 95)) if len(sideways) else math.nan,

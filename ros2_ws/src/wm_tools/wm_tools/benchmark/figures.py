@@ -1,35 +1,11 @@
 """The figures of a benchmark, in the order of its tables."""
 
-from dataclasses import dataclass
+from wm_evaluation.wording import spell_interval
 
-from wm_evaluation.wording import spell_interval, spell_number
+from wm_tools.common.figure import Figure
+from wm_tools.drive.driving_figures import LANE_INVASIONS, SCORING
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of an episode. Tables show it times ``scale``; ``metric`` is its name in the glossary."""
-
-    name: str
-    label: str
-    topic: str
-    unit: str = ""
-    digits: int = 1
-    scale: float = 1.0
-    metric: str = ""
-
-    def __post_init__(self):
-        object.__setattr__(self, "metric", self.metric or self.name)
-
-    def spell(self, value: float | None) -> str:
-        """The number as tables show it, without the unit; a dash if there is none."""
-        return spell_number(None if value is None else self.scale * value, f".{self.digits}f")
-
-    @property
-    def head(self) -> str:
-        return f"{self.label} [{self.unit}]" if self.unit else self.label
-
-
-_TASK, _EVENTS, _MOTION, _COMFORT, _CONTROL = "Task", "Off the track", "Motion", "Comfort", "Control"
+_TASK, _EVENTS, _MOTION, _COMFORT, _CONTROL = "Task", LANE_INVASIONS.topic, "Motion", "Comfort", "Control"
 
 FIGURES = (
     Figure("score", "Score", _TASK),
@@ -37,9 +13,10 @@ FIGURES = (
     Figure("lap_finished", "Laps finished", _TASK, "%", 0, 100.0),
     Figure("steps", "Steps", _TASK, "", 0),
     Figure("time_s", "Driven time", _TASK, "s"),
+    *SCORING,
     Figure("off_track_share", "Off track", _EVENTS, "%", 1, 100.0, "off_track"),
     Figure("lane_invasions_per_min", "Lane invasions", _EVENTS, "1/min"),
-    Figure("lane_invasions_per_km", "Lane invasions", _EVENTS, "1/km"),
+    LANE_INVASIONS,
     Figure("collisions", "Collisions", _EVENTS, "", 2),
     Figure("distance_m", "Distance", _MOTION, "m", 0),
     Figure("mean_speed_mps", "Mean speed", _MOTION, "m/s"),

@@ -1,7 +1,6 @@
 """The wiring between the topics of any simulator and an episode."""
 
-from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent, CarlaWorldInfo
-from nav_msgs.msg import Odometry
+from carla_msgs.msg import CarlaWorldInfo
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
@@ -9,28 +8,22 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
 from wm_bundle.lock_step import WAITS
 from wm_bundle.processes.publishers import full_name
-from wm_bundle.times import ns_of
 
-from wm_tools.drive.recorder_node import DEEP, RecorderNode
+from wm_tools.drive.recorder_node import RecorderNode
 from wm_tools.drive.records import EpisodeCollector
 
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class EventRecorderNode(RecorderNode):
-    """Also subscribes to odometry, collisions and lane invasions. ``map_name`` is the simulator's, None until it is
-    known."""
+    """Also knows the ways of simulators that are not ours. ``map_name`` is the simulator's, None until it is known."""
 
     def __init__(self, context: Context, role_name: str, camera: str, collector: EpisodeCollector):
         super().__init__(context, role_name, camera, collector, reader=None)
         self.map_name: str | None = None
         self._told_waits: Future | None = None
         self._parameter_clients = {}  # clients by the node's name
-        listen = self.create_subscription
-        listen(Odometry, f"{self._car}/odometry", self._on_odometry, DEEP)
-        listen(CarlaCollisionEvent, f"{self._car}/collision", self._on_collision, DEEP)
-        listen(CarlaLaneInvasionEvent, f"{self._car}/lane_invasion", self._on_lane_invasion, DEEP)
-        listen(CarlaWorldInfo, "/carla/world_info", self._on_world_info, _LATCHED)
+        self.create_subscription(CarlaWorldInfo, "/carla/world_info", self._on_world_info, _LATCHED)
 
     def sees_car(self) -> bool:
         """Whether the minimum that an episode needs is there: the car's status and its camera."""
@@ -67,16 +60,6 @@ class EventRecorderNode(RecorderNode):
     def other_drivers(self) -> list[str]:
         publishers = self.get_publishers_info_by_topic(f"{self._car}/vehicle_control_cmd")
         return sorted({entry.node_name for entry in publishers} - {self.get_name()})
-
-    def _on_odometry(self, message: Odometry) -> None:
-        place = message.pose.pose.position
-        self.collector.add_position(ns_of(message.header.stamp), place.x, place.y)
-
-    def _on_collision(self, message: CarlaCollisionEvent) -> None:
-        self.collector.add_collision(ns_of(message.header.stamp))
-
-    def _on_lane_invasion(self, message: CarlaLaneInvasionEvent) -> None:
-        self.collector.add_lane_invasion(ns_of(message.header.stamp))
 
     def _on_world_info(self, message: CarlaWorldInfo) -> None:
         self.map_name = message.map_name

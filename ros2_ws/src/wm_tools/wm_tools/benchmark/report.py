@@ -1,21 +1,22 @@
 """``report.html`` of a benchmark: which controller is better, by how much, how certain that is, and what breaks it."""
 
 import itertools
-import re
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 from wm_evaluation.report import Chart, Facts, Head, Page, Prose, Section, Table, Tile
-from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, plain, scores
+from wm_evaluation.report.charts import ScoreRow, histogram, plain, scores
 from wm_evaluation.report.palette import assign, colour
 from wm_evaluation.wording import counted, spell_number
 
 from wm_tools.benchmark.benchmark_options import LOCK_STEP
-from wm_tools.benchmark.disturbance import KINDS
-from wm_tools.benchmark.figures import BY_NAME, FIGURES, SCORE, Figure, score_interval
-from wm_tools.benchmark.summary import AT_SIZES, grouped
+from wm_tools.benchmark.figures import BY_NAME, FIGURES, SCORE, score_interval
+from wm_tools.benchmark.report_sweeps import sweeps_section
+from wm_tools.benchmark.summary import driving_of, grouped, name_of
 from wm_tools.benchmark.terminal import difference_cells
 from wm_tools.drive.controllers import REFERENCES
+from wm_tools.drive.driving_figures import SCORING
+from wm_tools.drive.driving_tables import driving_section
 
 TRACKS_HEIGHT = 320  # [px]
 _INTERVAL, _FAILED = Head("95 %", "bootstrap_interval"), Head("Failed", "failed_episodes")
@@ -26,9 +27,10 @@ def build_page(summary: dict, episodes: Sequence[dict]) -> Page:
     undisturbed = [episode for episode in episodes if episode["disturbance"] is None]
     sections = [
         _scores(summary, undisturbed),
+        _driving(summary, undisturbed),
         _comparisons(summary),
         _tracks(undisturbed),
-        _sweeps(summary),
+        sweeps_section(summary),
         _failures(episodes),
         _latencies(summary, undisturbed),
         _all_figures(summary),
@@ -45,10 +47,6 @@ def build_page(summary: dict, episodes: Sequence[dict]) -> Page:
     )
 
 
-def _name(part: dict) -> str:
-    return f"{part['controller']}, {part['mode']}"
-
-
 def _with_models(summary: dict) -> list[dict]:
     """The groups driven by a model, or all groups if there are none."""
     kinds = {entry["name"]: entry["kind"] for entry in summary["settings"]["controllers"]}
@@ -57,7 +55,7 @@ def _with_models(summary: dict) -> list[dict]:
 
 def _headline(summary: dict) -> str:
     told = [
-        f"{_name(group)}: {SCORE.spell(score['mean'])}"
+        f"{name_of(group)}: {SCORE.spell(score['mean'])}"
         + ("" if score["low"] is None else f" ({score_interval(score)})")
         for group in _with_models(summary)[:2]
         if (score := group["figures"]["score"])["mean"] is not None
@@ -71,13 +69,18 @@ def _tiles(summary: dict) -> list[Tile]:
     tone = "bad" if summary["failed"] else "good"
     return [
         *(
-            Tile(SCORE.spell(group["figures"]["score"]["mean"]), f"score of {_name(group)}", "score")
+            Tile(SCORE.spell(group["figures"]["score"]["mean"]), f"score of {name_of(group)}", "score")
             for group in _with_models(summary)
             if group["figures"]["score"]["mean"] is not None
         ),
+        *(
+            Tile(BY_NAME["driving_score"].spell(mean), f"driving score of {name_of(group)}", "driving_score")
+            for group in _with_models(summary)
+            if (mean := group["figures"]["driving_score"]["mean"]) is not None
+        ),
         Tile(f"{summary['failed']} of {summary['driven']}", "episodes failed", "failed_episodes", tone),
         *(
-            Tile(f"{group['latency_ms']['p99']:.0f} ms", f"latency p99, {_name(group)}", "command_latency")
+            Tile(f"{group['latency_ms']['p99']:.0f} ms", f"latency p99, {name_of(group)}", "command_latency")
             for group in summary["groups"]
             if group["latency_ms"] and group["mode"] != LOCK_STEP
         ),
@@ -86,18 +89,18 @@ def _tiles(summary: dict) -> list[Tile]:
 
 def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
     known = {
-        _name(some[0]): [episode["score"] for episode in some if episode["score"] is not None]
+        name_of(some[0]): [episode["score"] for episode in some if episode["score"] is not None]
         for some in grouped(episodes, "controller", "mode")
     }
     rows = [
-        ScoreRow(_name(group), found, *(group["figures"]["score"][key] for key in ("mean", "low", "high")))
+        ScoreRow(name_of(group), found, *(group["figures"]["score"][key] for key in ("mean", "low", "high")))
         for group in summary["groups"]
-        if (found := known[_name(group)])
+        if (found := known[name_of(group)])
     ]
     heads = ["", Head("Score", "score"), _INTERVAL, "Episodes", _FAILED, "Ended"]
     table = [
         [
-            _name(group),
+            name_of(group),
             SCORE.spell(group["figures"]["score"]["mean"]),
             score_interval(group["figures"]["score"]),
             str(group["episodes"]),
@@ -109,6 +112,14 @@ def _scores(summary: dict, episodes: Sequence[dict]) -> Section | None:
     caption = "Each dot is an episode; the line is the 95 % interval of the mean."
     charts = [Chart(scores(rows, "score"), caption, "score")] if rows else []
     return Section("Scores", [*charts, Table(heads, table)])
+
+
+def _driving(summary: dict, episodes: Sequence[dict]) -> Section | None:
+    driven = {
+        name_of(some[0]): [episode.get("driving_score") for episode in some]  # older benchmarks lack it
+        for some in grouped(episodes, "controller", "mode")
+    }
+    return driving_section(driving_of(summary), driven)
 
 
 def _comparisons(summary: dict) -> Section | None:
@@ -130,7 +141,7 @@ def _tracks(episodes: Sequence[dict]) -> Section | None:
     known = [episode for episode in episodes if episode["score"] is not None and episode["seed"] is not None]
     if not known:
         return None
-    groups = {_name(some[0]): some for some in grouped(known, "controller", "mode")}
+    groups = {name_of(some[0]): some for some in grouped(known, "controller", "mode")}
     shades, figure = assign(groups), go.Figure()
     for name, some in groups.items():
         figure.add_scatter(
@@ -154,79 +165,13 @@ def _tracks(episodes: Sequence[dict]) -> Section | None:
     return Section("Track by track", [Chart(figure, "A cross is a failed episode.", "score")])
 
 
-def _sweeps(summary: dict) -> Section | None:
-    if not summary["sweeps"]:
-        return None
-    blocks, span = [], _span(summary)
-    for same in grouped(summary["sweeps"], "disturbance"):
-        kind = KINDS[same[0]["disturbance"]]
-        series = [
-            Series(_name(sweep), *(_column(sweep, key) for key in ("size", "mean", "low", "high"))) for sweep in same
-        ]
-        caption = f"{kind.label}; {kind.none:g} disturbs nothing. The band is the 95 % interval of the mean."
-        figure = lines(series, f"{kind.label.lower()} [{kind.unit}]", "score", y_range=span)
-        figure.update_traces(mode="lines+markers", selector=lambda trace: trace.name)  # not for the bands
-        blocks += [Chart(figure, caption, f"sweep_{same[0]['disturbance']}"), _sizes(same)]
-    return Section(
-        "Robustness",
-        blocks,
-        lead="Mean score against the size of a disturbance between the simulator and the planner, on the same tracks.",
-    )
-
-
-def _span(summary: dict) -> tuple[float, float]:
-    """One range of scores for all sweeps, including zero, so that their charts can be compared."""
-    points = [point["score"] for sweep in summary["sweeps"] for point in sweep["points"]]
-    values = [value for point in points for value in (point["mean"], point["low"], point["high"]) if value is not None]
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    return min(0.0, 1.05 * low), max(0.0, 1.05 * high)
-
-
-def _sizes(sweeps: Sequence[dict]) -> Table:
-    several = len(sweeps) > 1
-    score, *others = (BY_NAME[name] for name in AT_SIZES)
-    heads = [
-        f"Size [{KINDS[sweeps[0]['disturbance']].unit}]",
-        *(["Controller"] if several else []),
-        Head(score.head, score.metric),
-        _INTERVAL,
-        *(Head(figure.head, figure.metric) for figure in others),
-        _FAILED,
-        "Mostly braked for",
-    ]
-    rows = [
-        [
-            f"{point['size']:g}",
-            *([_name(sweep)] if several else []),
-            score.spell(point["score"]["mean"]),
-            score_interval(point["score"]),
-            *(figure.spell(point[figure.name]["mean"]) for figure in others),
-            f"{point['failed']} of {point['episodes']}",
-            _first_words(next(iter(point["braking_reasons"]), "–")),
-        ]
-        for sweep in sweeps
-        for point in sweep["points"]
-    ]
-    return Table(heads, rows)
-
-
-def _first_words(reason: str) -> str:
-    """What went wrong, without the numbers and advice that follow the planner's reasons."""
-    return re.split("[,:;]", reason)[0]
-
-
-def _column(sweep: dict, key: str) -> list[float]:
-    values = [point["size"] if key == "size" else point["score"][key] for point in sweep["points"]]
-    return [float("nan") if value is None else value for value in values]
-
-
 def _failures(episodes: Sequence[dict]) -> Section | None:
     failed = [episode for episode in episodes if episode["failure"] is not None]
     if not failed:
         return None
     rows = [
         [
-            f"{_name(episode)}{_under(episode)}",
+            f"{name_of(episode)}{_under(episode)}",
             spell_number(episode["seed"], "d"),
             str(episode["steps"]),
             SCORE.spell(episode["score"]),
@@ -255,7 +200,7 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
     heads = [Head("Latency [ms]", "command_latency"), *timed[0]["latency_ms"], Head("Missed", misses.metric)]
     rows = [
         [
-            _name(group),
+            name_of(group),
             *map(spell_number, group["latency_ms"].values()),
             misses.spell(group["figures"][misses.name]["mean"]),
         ]
@@ -264,7 +209,7 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
     charts = [
         Chart(
             histogram([value for episode in some for value in episode["latency_ms"]], "latency [ms]"),
-            _name(some[0]),
+            name_of(some[0]),
             "command_latency",
         )
         for some in grouped([episode for episode in episodes if episode["latency_ms"]], "controller", "mode")
@@ -277,17 +222,15 @@ def _latencies(summary: dict, episodes: Sequence[dict]) -> Section | None:
 
 
 def _all_figures(summary: dict) -> Section:
-    """A table for each topic, without the figures that this simulator does not give."""
+    """A table for each topic, without the driving score, and without the figures that this simulator does not give."""
     groups, tables = summary["groups"], []
-    known = [one for one in FIGURES if any(group["figures"][one.name]["mean"] is not None for group in groups)]
+    known = [
+        one
+        for one in FIGURES
+        if one not in SCORING and any(group["figures"][one.name]["mean"] is not None for group in groups)
+    ]
     for topic, some in itertools.groupby(known, lambda figure: figure.topic):
         figures = list(some)
-        rows = [[_name(group), *(_cell(one, group["figures"][one.name]) for one in figures)] for group in groups]
+        rows = [[name_of(group), *(one.spell_mean(group["figures"][one.name]) for one in figures)] for group in groups]
         tables.append(Table(["", *(Head(one.head, one.metric) for one in figures)], rows, topic))
     return Section("All figures", tables, lead="Means over episodes, with 95 % intervals.")
-
-
-def _cell(figure: Figure, cell: dict) -> str:
-    if cell["low"] is None:
-        return figure.spell(cell["mean"])
-    return f"{figure.spell(cell['mean'])} ({figure.spell(cell['low'])} to {figure.spell(cell['high'])})"

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
-from wm_evaluation.metrics.bootstrap import mean_interval, paired_difference
+from wm_evaluation.metrics.bootstrap import paired_difference
 from wm_evaluation.metrics.errors import percentiles
 from wm_evaluation.wording import counted
 
 from wm_tools.benchmark.benchmark_options import LOCK_STEP
 from wm_tools.benchmark.disturbance import KINDS
 from wm_tools.benchmark.figures import FIGURES
+from wm_tools.common.figure import RESAMPLES, interval_of
 
 FORMAT_VERSION = 1
 FEW_EPISODES = 10  # below which a bootstrap interval is too narrow
-RESAMPLES = 2000
 OFTEN = 0.05  # share of frames with a safety brake, above which latencies mean little
 AT_SIZES = ("score", "off_track_share", "braking_share")  # figures reported for every size of a disturbance
 TIE = 1e-6  # scores that differ by less are the same
@@ -49,11 +49,14 @@ def grouped(episodes: Sequence[dict], *keys: str) -> list[list[dict]]:
     return list(groups.values())
 
 
-def interval_of(values: Sequence[float | None]) -> dict:
-    """``mean``, ``low``, ``high`` of the values that are known, None where they cannot be computed, and their count."""
-    known = [value for value in values if value is not None]
-    mean, low, high = mean_interval(np.array(known, np.float64), RESAMPLES) if known else (math.nan,) * 3
-    return {"mean": _plain(mean), "low": _plain(low), "high": _plain(high), "n": len(known)}
+def name_of(part: dict) -> str:
+    """A group, episode or point of a sweep, by who drove and how."""
+    return f"{part['controller']}, {part['mode']}"
+
+
+def driving_of(summary: dict) -> dict[str, dict]:
+    """The means of all figures, by the groups' names."""
+    return {name_of(group): group["figures"] for group in summary["groups"]}
 
 
 def _group(episodes: Sequence[dict]) -> dict:
@@ -67,7 +70,7 @@ def _group(episodes: Sequence[dict]) -> dict:
         "episodes": len(episodes),
         "failed": sum(episode["failure"] is not None for episode in episodes),
         "ended": dict(Counter(episode["ended"] for episode in episodes)),
-        "figures": {figure.name: interval_of([episode[figure.name] for episode in episodes]) for figure in FIGURES},
+        "figures": {figure.name: figure.mean_of(episodes) for figure in FIGURES},
         "latency_ms": {name: _plain(value) for name, value in percentiles(np.array(latencies)).items()}
         if latencies
         else None,
@@ -181,7 +184,10 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
             "The simulator has no reset service, so its tracks are not known: controllers are not compared by track."
         )
     if any(episode["score"] is None and episode["failure"] is None for episode in episodes):
-        said.append("The simulator sends no step results: there is no score, no progress and no off-track share.")
+        said.append(
+            "The simulator sends no step results: there is no score, no driving score, no "
+            "progress and no off-track share."
+        )
     return said
 
 

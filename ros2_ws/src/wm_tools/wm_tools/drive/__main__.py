@@ -16,11 +16,12 @@ from wm_tools.common.ros_words import own_words
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.controllers import read_policies
 from wm_tools.drive.drive_options import DriveOptions, parse_options
+from wm_tools.drive.driving_tables import driving_table
 from wm_tools.drive.embedded import check_cameras
 from wm_tools.drive.progress import DriveProgress, results_table
 from wm_tools.drive.report import build_report
 from wm_tools.drive.runner import check_planners, drive_controller, parameters_of, shipped_bundle
-from wm_tools.drive.summary import DriveResult, build_summary
+from wm_tools.drive.summary import DriveResult, build_summary, driving_of
 
 
 def main() -> int:
@@ -50,6 +51,8 @@ def _drive(options: DriveOptions) -> int:
     write_json(summary_file, summary)
     write_page(report_file, build_report(result, summary, bundle.manifest))
     print_whole(console, results_table(result, summary))
+    if driving := driving_table(driving_of(summary)):
+        print_whole(console, driving)
     if known.line:
         console.print(known.line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Wrote {summary_file} and {report_file}", highlight=False, soft_wrap=True)

@@ -1,7 +1,8 @@
 """The wiring between the topics of a drive and its plain records: subscriptions, one publisher, one client."""
 
 import numpy as np
-from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from carla_msgs.msg import CarlaCollisionEvent, CarlaEgoVehicleControl, CarlaEgoVehicleStatus, CarlaLaneInvasionEvent
+from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -9,12 +10,15 @@ from wm_bundle import ImageError
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.rotation import yaw_of
 from wm_bundle.times import ns_of
+from wm_evaluation.metrics.driving_score import check_step
 from wm_msgs.msg import ImaginedRollouts, PlannerStatus, StepResult
 from wm_msgs.srv import Reset
 
 from wm_tools.drive.drivers import Driver
 from wm_tools.drive.pictures import FrameReader, split_frames
 from wm_tools.drive.records import (
+    COLLISION,
+    LANE_INVASION,
     EpisodeCollector,
     ImaginedSample,
     MotionSample,
@@ -53,6 +57,9 @@ class RecorderNode(Node):
         listen(StepResult, f"{self._car}/step_result", self._on_step, DEEP)
         listen(CarlaEgoVehicleStatus, f"{self._car}/vehicle_status", self._on_status, DEEP)
         listen(CarlaEgoVehicleControl, f"{self._car}/expert_control", self._on_expert, 10)
+        listen(Odometry, f"{self._car}/odometry", self._on_odometry, DEEP)
+        listen(CarlaCollisionEvent, f"{self._car}/{COLLISION}", self._on_collision, DEEP)
+        listen(CarlaLaneInvasionEvent, f"{self._car}/{LANE_INVASION}", self._on_lane_invasion, DEEP)
         guard_services(self)
 
     def sees_simulator(self) -> bool:
@@ -62,6 +69,12 @@ class RecorderNode(Node):
 
     def hears_planner(self) -> bool:
         return self._planner_heard
+
+    def note_events(self) -> None:
+        """Note which events the simulator can tell; where a car's topics come and go with it, more than once."""
+        self.collector.told |= {
+            leaf for leaf in (COLLISION, LANE_INVASION) if self.count_publishers(f"{self._car}/{leaf}")
+        }
 
     def listen_to_camera(self) -> None:
         """Receive frames. Call it last: the simulator begins when the camera has a subscriber, and discovers our
@@ -115,8 +128,10 @@ class RecorderNode(Node):
     def _on_step(self, message: StepResult) -> None:
         stamp, wheels, latency_ms = ns_of(message.header.stamp), message.wheels_off_road, message.command_latency_ms
         ends = message.terminated, message.truncated
+        told = tuple(message.infractions), message.route_completion, message.time_to_collision_s
         try:
-            self.collector.add_step(StepSample(stamp, message.reward, wheels, latency_ms, *ends))
+            check_step(*told)
+            self.collector.add_step(StepSample(stamp, message.reward, wheels, latency_ms, *ends, *told))
         except ValueError as error:
             self.bad_message = f"step result: {error}"
 
@@ -128,6 +143,16 @@ class RecorderNode(Node):
             self.collector.add_motion(MotionSample(stamp, message.velocity, *command, (linear.x, linear.y), yaw))
         except ValueError as error:
             self.bad_message = f"vehicle status: {error}"
+
+    def _on_odometry(self, message: Odometry) -> None:
+        place = message.pose.pose.position
+        self.collector.add_position(ns_of(message.header.stamp), place.x, place.y)
+
+    def _on_collision(self, message: CarlaCollisionEvent) -> None:
+        self.collector.add_collision(ns_of(message.header.stamp), message.other_actor_id)
+
+    def _on_lane_invasion(self, message: CarlaLaneInvasionEvent) -> None:
+        self.collector.add_lane_invasion(ns_of(message.header.stamp))
 
     def _on_planner(self, message: PlannerStatus) -> None:
         self._planner_heard = True

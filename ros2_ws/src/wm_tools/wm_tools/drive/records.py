@@ -15,6 +15,8 @@ from wm_bundle.lock_step import BRIDGE_WAIT_S
 from wm_bundle.times import NS_PER_S
 from wm_sim.world_facts import WorldFacts
 
+COLLISION, LANE_INVASION = "collision", "lane_invasion"  # topics of events
+SAME_COLLISION_NS = 5 * NS_PER_S  # the same actor again within this is no further one, as in CARLA's leaderboard
 OFF_TRACK_WHEELS = 2  # a step with this many wheels off the road, or more, is off the track
 EPISODE_GAP_NS = 500_000_000  # of simulated time; a longer one between two stamps starts an episode
 
@@ -33,6 +35,9 @@ class StepSample:
     command_latency_ms: float
     terminated: bool = False
     truncated: bool = False
+    infractions: tuple[str, ...] = ()  # these three as in wm_evaluation.metrics.driving_score.ScoredStep
+    route_completion: float = math.nan
+    time_to_collision_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ class Episode:
     collisions: list[int] = field(default_factory=list)  # stamps [ns]
     lane_invasions: list[int] = field(default_factory=list)  # stamps [ns]
     slow_steps: int = 0
+    tells: frozenset[str] = frozenset()  # COLLISION, LANE_INVASION: whether none of these means that there was none
 
     @property
     def score(self) -> float:
@@ -164,7 +170,9 @@ class EpisodeCollector:
         self._imagined: dict[int, ImaginedSample] = {}
         self._frames: dict[int, Frame] = {}
         self._positions: dict[int, tuple[float, float]] = {}
+        self.told: set[str] = set()  # see Episode.tells
         self._collisions: list[int] = []
+        self._hit_ns: dict[int, int] = {}  # last event by actor
         self._lane_invasions: list[int] = []
         self._slow_step_s, self._clock, self._ticked_s = slow_step_s, clock, clock()
         self._over = True
@@ -241,15 +249,21 @@ class EpisodeCollector:
     def add_position(self, stamp_ns: int, x: float, y: float) -> None:
         self._positions[stamp_ns] = (x, y)
 
-    def add_collision(self, stamp_ns: int) -> None:
-        self._collisions.append(stamp_ns)
+    def add_collision(self, stamp_ns: int, other_id: int = 0) -> None:
+        """A touch of this actor; one that lasts is a single collision, though CARLA sends it every tick."""
+        last_ns, self._hit_ns[other_id] = self._hit_ns.get(other_id), stamp_ns
+        self.told.add(COLLISION)
+        if last_ns is None or not 0 <= stamp_ns - last_ns < SAME_COLLISION_NS:
+            self._collisions.append(stamp_ns)
 
     def add_lane_invasion(self, stamp_ns: int) -> None:
+        self.told.add(LANE_INVASION)
         self._lane_invasions.append(stamp_ns)
 
     def close(self) -> list[Episode]:
         """Assign every sample to its episode and return the episodes."""
         for episode in self.episodes:
+            episode.tells = frozenset(self.told)
             start, end = episode.start_ns, episode.end_ns
             if end <= start:
                 continue

@@ -6,12 +6,13 @@ from wm_evaluation.report.charts import ScoreRow, Series, histogram, lines, scor
 from wm_evaluation.wording import counted, spell_interval, spell_number
 
 from wm_tools.drive.bundle_scores import open_loop_table
+from wm_tools.drive.driving_tables import driving_section
 from wm_tools.drive.imagined_moments import Moment, moments_of, pick_moments, prediction_errors, strips
 from wm_tools.drive.pictures import jpeg_uri
 from wm_tools.drive.records import Episode
 from wm_tools.drive.replay import ahead_labels, replay_section
 from wm_tools.drive.statistics import drive_figures, latencies_ms
-from wm_tools.drive.summary import DriveResult, timing_cells
+from wm_tools.drive.summary import DriveResult, driving_of, timing_cells
 
 MOMENTS = 8  # imagined futures shown in the gallery
 
@@ -22,6 +23,7 @@ def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -
     episodes = result.episodes.get(timed, [])
     sections = [
         Section("Scores", [_score_chart(summary), _table(result, summary)], _scores_text(result)),
+        _driving(summary),
         replay_section(timed or "", episodes, result.period_s),
         *_imagination(episodes),
         _latency(result),
@@ -109,6 +111,14 @@ def _table(result: DriveResult, summary: dict) -> Table:
             ]
         )
     return Table(heads, rows)
+
+
+def _driving(summary: dict) -> Section | None:
+    driven = {
+        name: [episode["driving"]["driving_score"] for episode in part["episodes"]]
+        for name, part in summary["controllers"].items()
+    }
+    return driving_section(driving_of(summary), driven)
 
 
 def _imagination(episodes: list[Episode]) -> list[Section]:

@@ -129,6 +129,7 @@ class Session:
     def finish_episode(self) -> None:
         """Spin until the episode is over; every step extends the deadline."""
         seen, deadline = -1, 0.0
+        self.node.note_events()
         while not self._collector.episode_over:
             if self._collector.ticks != seen:
                 seen, deadline = self._collector.ticks, time.monotonic() + self._stall_timeout_s
@@ -139,6 +140,7 @@ class Session:
                     f"{len(episode.steps)} of track {episode.seed}.\n{self._processes.quote()}"
                 )
             self.spin_once()
+        self.node.note_events()
 
     def drain(self) -> None:
         """Receive what still comes after the last step."""

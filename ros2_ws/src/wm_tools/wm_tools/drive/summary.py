@@ -8,6 +8,7 @@ from wm_planner.planning.solvers import SOLVERS
 
 from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.controllers import REFERENCES
+from wm_tools.drive.driving_figures import SHOWN, driving_figures
 from wm_tools.drive.records import Episode
 from wm_tools.drive.statistics import DriveFigures, drive_figures, mean_and_interval
 
@@ -47,7 +48,7 @@ class DriveResult:
 
 def build_summary(result: DriveResult) -> dict:
     """The dictionary that becomes summary.json. Latencies are null if no model drove, ``benchmark`` for a bundle
-    without scores."""
+    without scores, and under ``driving`` what the simulator does not tell."""
     return {
         "bundle": result.bundle_id,
         "simulator": result.simulator,
@@ -60,16 +61,23 @@ def build_summary(result: DriveResult) -> dict:
     }
 
 
+def driving_of(summary: dict) -> dict[str, dict]:
+    """The means under ``driving``, by controller."""
+    return {name: part["driving"] for name, part in summary["controllers"].items()}
+
+
 def _controller(episodes: list[Episode], policy_id: str | None) -> dict:
     mean_score, interval = mean_and_interval([episode.score for episode in episodes])
+    driving = [driving_figures(episode) for episode in episodes]
     return {
         "episodes": [
             {name: getattr(episode, name) for name in ("seed", "score", "terminated", "off_track_fraction")}
-            | {"steps": len(episode.steps)}
-            for episode in episodes
+            | {"steps": len(episode.steps), "driving": found}
+            for episode, found in zip(episodes, driving, strict=True)
         ],
         "mean_score": mean_score,
         "ci95": interval,
+        "driving": {figure.name: figure.mean_of(driving) for figure in SHOWN},
         **({} if policy_id is None else {"policy": policy_id}),
     }
 

@@ -91,7 +91,10 @@ BENCHMARK = {
         better="lower",
     ),
     "lane_invasions_per_km": Metric(
-        "Lane invasions by distance", "The same events per kilometre.", unit="1/km", better="lower"
+        "Lane invasions by distance",
+        "The same events of all drives together per kilometre of all together.",
+        unit="1/km",
+        better="lower",
     ),
     "collisions": Metric(
         "Collisions",
