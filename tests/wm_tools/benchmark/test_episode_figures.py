@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from wm_bundle.routes import Route
 from wm_sim.carracing.world import CarRacingWorld
 from wm_sim.worlds import WORLDS
 from wm_tools.benchmark.episode_figures import episode_figures
@@ -99,6 +100,24 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_fo
         *("red_lights_per_km", "route_deviations", "close_share"),
     }
     assert figures["collisions_per_km"] == pytest.approx(1000 / 50.0)  # 10 steps of 5 m
+
+
+def test_carlas_waypoints_tell_the_completion_of_this_episode_and_whether_the_car_left_them():
+    def figures(route):
+        collector = StatusCollector(PERIOD_S, 10)
+        collector.begin(None)
+        fill(collector)
+        (trip,) = collector.close()
+        return episode_figures(trip, PERIOD_S, "Town01", route=route)
+
+    # The car comes from (3, 4) to (30, 40), 45 m, on a line of 100 m that begins 20 m before it.
+    along = np.array([0.6, 0.8])
+    told = figures(Route.of_points([-15 * along, 85 * along], "map"))
+    assert told["route_completion"] == pytest.approx(45.0) and told["route_deviations"] == 0.0
+    assert told["driving_score"] is None  # nobody tells what was hit
+    beside = figures(Route.of_points([(40.0, 0.0), (40.0, -100.0)], "map"))  # up to 40 m away
+    assert beside["route_deviations"] == 1.0
+    assert figures(None)["route_completion"] is None
 
 
 def test_a_simulator_without_the_sensors_of_events_does_not_tell_that_there_was_none():

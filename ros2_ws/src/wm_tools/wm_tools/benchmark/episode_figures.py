@@ -5,9 +5,11 @@ import re
 from collections import Counter
 
 import numpy as np
+from wm_bundle.routes import Route
 from wm_evaluation.metrics import driving
 from wm_sim.worlds import world_of_map
 
+from wm_tools.benchmark.followed_route import followed
 from wm_tools.drive.driving_figures import accelerations_of, driving_figures
 from wm_tools.drive.records import COLLISION, LANE_INVASION, Episode
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
@@ -16,12 +18,18 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")  # reasons that differ only in a number cou
 
 
 def episode_figures(
-    episode: Episode, period_s: float, map_name: str | None, disturbed: bool = False, has_model: bool = True
+    episode: Episode,
+    period_s: float,
+    map_name: str | None,
+    disturbed: bool = False,
+    has_model: bool = True,
+    route: Route | None = None,
 ) -> dict:
     """All of figures.FIGURES, None where the simulator does not report what a figure needs; ``latency_ms``, a list; and
     ``braking_reasons``, the number of braked frames by reason.
 
-    ``period_s`` [s] is the control period; ``map_name`` the simulator's own.
+    ``period_s`` [s] is the control period; ``map_name`` the simulator's own, ``route`` the one that it
+    publishes, which tells the completion where there are no step results.
     """
     motions = episode.motions
     speeds = np.array([sample.speed for sample in motions])
@@ -39,6 +47,7 @@ def episode_figures(
         "slow_steps": episode.slow_steps,
         **_task(episode, period_s, map_name),
         **driving_figures(episode),
+        **({} if episode.steps else followed(episode, route)),
         **_comfort(episode),
         **_control(episode, period_s, disturbed, has_model),
     }

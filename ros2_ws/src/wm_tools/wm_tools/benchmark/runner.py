@@ -114,7 +114,9 @@ def episode_entry(
         "failure": driven.failure,
         "ended": _ending(driven),
         "wall_s": round(driven.wall_s, 2),
-        **episode_figures(driven.episode, period_s, driven.map_name, disturbance is not None, trial.entry.has_model),
+        **episode_figures(
+            driven.episode, period_s, driven.map_name, disturbance is not None, trial.entry.has_model, driven.route
+        ),
     }
 
 

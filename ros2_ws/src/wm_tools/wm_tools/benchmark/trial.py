@@ -11,6 +11,7 @@ from pathlib import Path
 from wm_bundle import Bundle
 from wm_bundle.lock_step import BRIDGE_WAIT_S, EMBEDDED_WAIT_S
 from wm_bundle.processes.ros_distribution import local_environment
+from wm_bundle.routes import Route
 
 from wm_tools.benchmark.benchmark_options import EXTERNAL, LOCK_STEP, BenchmarkOptions, planner_config
 from wm_tools.benchmark.plan import Trial
@@ -40,6 +41,7 @@ class Driven:
     failure: str | None
     map_name: str | None
     wall_s: float
+    route: Route | None = None  # as the simulator published it
 
 
 def drive_trial(
@@ -74,7 +76,7 @@ def drive_trial(
             except DriveError as error:
                 failure = str(error)
     episodes = node.collector.close() or [Episode(None)]
-    return Driven(episodes[0], failure, node.map_name, time.monotonic() - begun_s)
+    return Driven(episodes[0], failure, node.map_name, time.monotonic() - begun_s, node.route)
 
 
 def wait_of(options: BenchmarkOptions) -> float:
