@@ -9,6 +9,8 @@ from wm_sim.config import BridgeConfig
     [
         ({"sead": 1}, "unknown parameter sead; did you mean seed[?]"),
         ({"world": "town"}, "world: expected one of carracing, traffic, found 'town'"),
+        ({"weather": "hail"}, "weather: expected one of noon, .*, random, found 'hail'"),
+        ({"light": 0.0}, "light: expected 0.05 to 3.0, found 0.0"),
         ({"traffic_cars": -1}, "traffic_cars: expected 0 to 60, found -1"),
         ({"seed": -1}, "seed: expected 0 to .*, found -1"),
         ({"seed": "one"}, "seed: expected int, found str .'one'"),

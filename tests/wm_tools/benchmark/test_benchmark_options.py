@@ -67,7 +67,11 @@ def test_a_sweep_of_all_has_every_kind_with_its_usual_sizes():
         (["--sweep", "all", "--set", "image_transport=compressed"], "--sweep: expected --set image_transport=raw"),
         (["--threshold", "planner.score"], "expected NAME<VALUE"),
         (["--max-steps", "0"], "--max-steps: expected 1 or more"),
-        (["--simulator", "external", "--world", "traffic"], "--simulator external: expected neither --world nor"),
+        (["--simulator", "external", "--world", "traffic"], "--simulator external: expected no --world, "),
+        (["--simulator", "external", "--weather", "fog"], "--simulator external: expected no --world, --weather"),
+        (["--weather", "hail"], "--weather"),
+        (["--light", "0"], "--light: expected 0.05 to 3, found 0"),
+        (["--light", "nan"], "--light: expected 0.05 to 3, found nan"),
         (["--start-timeout", "9999"], "--start-timeout: expected above 0 to 3540 s, found 9999"),
     ],
 )

@@ -39,6 +39,14 @@ def test_a_file_that_was_changed_since_is_refused_by_resume(bundle, tmp_path):
         EpisodeStore(tmp_path / "out", found, resume=True)
 
 
+def test_weather_is_among_the_settings_and_a_benchmark_from_before_it_is_continued_at_noon(bundle):
+    def named(*words):
+        return settings(parse_options(list(words)), bundle)
+
+    assert not {"weather", "light"} & set(named())
+    assert named("--weather", "fog", "--light", "0.5").items() >= {"weather": "fog", "light": 0.5}.items()
+
+
 def test_a_proposing_policy_belongs_to_those_who_ask_it(bundle, tmp_path):
     common, own = make_tiny_policy(tmp_path / "common.onnx"), make_tiny_policy(tmp_path / "own.onnx", (0.0, 0.1, 0.0))
     words = ["--controllers", f"planner,cem,actor,clone={own},random", "--set", f"proposal_policy={common}"]

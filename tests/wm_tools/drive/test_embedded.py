@@ -32,6 +32,12 @@ def test_a_spawn_file_with_the_bundle_s_cameras_is_given_to_the_simulator(bundle
     assert parameters["wait_for_driver"] > options.start_timeout
 
 
+def test_light_and_weather_are_given_to_the_simulator(bundle):
+    parameters = simulator_parameters(bundle.manifest, DriveOptions(weather="random", light=0.5), 7, 0.0, False)
+    config = BridgeConfig.from_values(parameters)
+    assert (config.weather, config.light) == ("random", 0.5)
+
+
 def test_several_cameras_need_a_spawn_file(bundle):
     with pytest.raises(DriveError, match="expects rgb_front 128x96, rgb_rear 128x96, and .* has rgb_front only: give"):
         check_cameras(DriveOptions(), bundle)

@@ -44,7 +44,12 @@ class Bridge(Node):
         self._stop = stop
         self.config = declare(self, BridgeConfig)
         self._simulation = Simulation(
-            self.config.fixed_delta_seconds, self.config.seed, self.config.world, self.config.traffic_cars
+            self.config.fixed_delta_seconds,
+            self.config.seed,
+            self.config.world,
+            self.config.traffic_cars,
+            self.config.weather,
+            self.config.light,
         )
         self._desk = CommandDesk(self.config.autopilot)
         self._pacer = Pacer(self.config.tick_wall_s)

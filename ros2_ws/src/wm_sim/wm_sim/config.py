@@ -7,6 +7,7 @@ from wm_bundle.processes.parameters import VehicleParameters, parameter, role_na
 
 from wm_sim.faults import Faults
 from wm_sim.ticks import frames_per_tick
+from wm_sim.weather import LEAST_LIGHT, MOST_LIGHT, WEATHERS
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS, worlds_described
 
 
@@ -15,6 +16,10 @@ class BridgeConfig(VehicleParameters):
     role_name: str = role_name_parameter()
     world: str = parameter(DEFAULT_WORLD, f"what is simulated; {worlds_described()}", choices=tuple(WORLDS))
     traffic_cars: int = parameter(TRAFFIC_CARS, "other cars on the road, in the world traffic", "", 0, 60)
+    weather: str = parameter(
+        "noon", "light and weather in the pictures; random: drawn anew for each episode by its seed", choices=WEATHERS
+    )
+    light: float = parameter(1.0, "factor of the pictures' brightness", "", LEAST_LIGHT, MOST_LIGHT)
     seed: int = parameter(0, "track of the first episode; every further episode takes the next number", "", 0, 2**62)
     fixed_delta_seconds: float = parameter(0.08, "length of a control tick: 0.02, 0.04, 0.06 or 0.08", "s", 0.02, 0.08)
     synchronous_mode: bool = parameter(True, "whether /carla/control can pause and step, and a tick can wait")

@@ -8,6 +8,8 @@ P polygons with k vertices each, in homogeneous pixels (u d, v d, d) after proje
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -36,6 +38,16 @@ class Layer:
     exact: np.ndarray | None = None  # (P, 4) bool
 
 
+class Medium(Protocol):
+    """What the world is seen through: wm_sim.air."""
+
+    def cover(self, canvas: np.ndarray) -> None:
+        """Change ground and sky, painted at the view's own size, in place."""
+
+    def faces(self, layer: Layer, eye: np.ndarray) -> Layer:
+        """Polygons in the colours that they have for an ``eye`` (3,) [m] on the map."""
+
+
 class GroundView:
     """Pictures of one camera; reuses its canvas."""
 
@@ -50,14 +62,29 @@ class GroundView:
         self._enlarge = np.array([[self._scale, 0.0, shift], [0.0, self._scale, shift], [0.0, 0.0, 1.0]])
         self._planes = _planes(*size)
 
-    def picture(self, layers: list[Layer], x: float, y: float, yaw: float) -> np.ndarray:
-        """(height, width, 3) uint8 RGB, with the car at (x, y) [m] and this yaw [rad]; later layers cover earlier."""
+    def picture(self, layers: list[Layer], x: float, y: float, yaw: float, air: "Medium | None" = None) -> np.ndarray:
+        """(height, width, 3) uint8 RGB, with the car at (x, y) [m] and this yaw [rad]; later layers cover earlier.
+
+        Through ``air``, flat layers are ground at its distance, those before the first that has a z."""
         projection = self._enlarge @ self.camera.projection(x, y, yaw)
         np.copyto(self._canvas, self._sky)
         self._fill(self._ground(projection[:, [0, 1, 3]]), [BEYOND])
-        for layer in layers:
+        flat = next((k for k, layer in enumerate(layers) if layer.polygons.shape[2] == 3), len(layers))
+        for layer in layers[:flat]:
             self._paint(layer, projection)
+        if air:
+            air.cover(self._canvas)
+        for layer in layers[flat:]:
+            self._paint(air.faces(layer, self.camera.eye(x, y, yaw)) if air else layer, projection)
         return cv2.resize(self._canvas, (self.camera.width, self.camera.height), interpolation=cv2.INTER_AREA)
+
+    @cached_property
+    def upward(self) -> np.ndarray:
+        """(height, width) float32 of the canvas: sine of the angle of each pixel's ray above the horizon."""
+        to_ray = self.camera.optical_rotation @ np.linalg.inv(self._enlarge @ self.camera.matrix)
+        u, v = np.arange(self._width, dtype=np.float32), np.arange(self._height, dtype=np.float32)[:, None]
+        ahead, left, up = (a * u + b * v + c for a, b, c in to_ray.tolist())
+        return up / np.sqrt(ahead * ahead + left * left + up * up)
 
     def _ground(self, homography: np.ndarray) -> np.ndarray:
         """(1 or 0, k, 3): the part of the canvas below the horizon."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from carla_msgs.msg import CarlaCollisionEvent, CarlaLaneInvasionEvent
 from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
@@ -14,11 +15,14 @@ from visualization_msgs.msg import MarkerArray
 from wm_bundle.times import NS_PER_S
 
 from wm_sim import messages, spawn
+from wm_sim.air import air_of
 from wm_sim.ground_view import GroundView
+from wm_sim.lens import Lens
 from wm_sim.pinhole import Pinhole, quaternion
 from wm_sim.simulation import Tick
 from wm_sim.solids import picture_of
 from wm_sim.spawn import SensorSpec
+from wm_sim.weather import NOON
 from wm_sim.world import World
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -128,19 +132,31 @@ class MarkerSensor(Sensor):
 
 
 class Camera(Sensor):
-    """camera_info, then the picture, drawn only if it has subscribers."""
+    """camera_info, then the picture, drawn only if it has subscribers, in the weather of the episode."""
+
+    _overhead = True  # its pictures know no distances
 
     def __init__(self, links: Links, spec: SensorSpec, on_tf: bool = False):
         super().__init__(links, spec, on_tf)
         self._info = self._publisher(CameraInfo, "/camera_info")
         self.image = self._publisher(Image, "/image")
+        self._lens: Lens | None = None
 
     def _send_picture(self, tick: Tick, fov: float, draw: Callable) -> None:
         size = self._spec.width, self._spec.height
         own = header(tick, self.frame)
         self._info.publish(messages.camera_info_msg(own, *size, fov))
         if self.image.get_subscription_count() > 0:
-            self.image.publish(messages.image_msg(own, draw(), *size))
+            picture = self._through_the_lens(draw(), tick)
+            self.image.publish(messages.image_msg(own, picture, *size))
+
+    def _through_the_lens(self, picture: np.ndarray, tick: Tick) -> np.ndarray:
+        if tick.weather == NOON:
+            return picture
+        height, width, _ = picture.shape
+        if self._lens is None or not self._lens.fits(tick.weather, tick.seed):
+            self._lens = Lens(tick.weather, width, height, tick.seed, self._overhead)
+        return self._lens.seen(picture, tick.step)
 
 
 class NativeView(Camera):
@@ -151,18 +167,24 @@ class NativeView(Camera):
 
 
 class PinholeCamera(Camera):
+    _overhead = False
+
     def __init__(self, links: Links, spec: SensorSpec):
         super().__init__(links, spec, on_tf=True)
         camera = Pinhole(spec.width, spec.height, spec.fov, spec.mount)
         self._rotation = quaternion(camera.optical_rotation)
         self._view = GroundView(camera)
+        self._weather, self._air = NOON, None
 
     def _send(self, tick: Tick) -> None:
         self._send_own_transform(tick)
+        self._send_picture(tick, self._spec.fov, lambda: self._draw(tick))
+
+    def _draw(self, tick: Tick) -> np.ndarray:
         world = self._links.world
-        self._send_picture(
-            tick, self._spec.fov, lambda: picture_of(self._view, world.layers(), world.boxes(), tick.state.place)
-        )
+        if tick.weather != self._weather:
+            self._weather, self._air = tick.weather, air_of(self._view, tick.weather)
+        return picture_of(self._view, world.layers(), world.boxes(), tick.state.place, self._air)
 
 
 SENSORS: dict[str, Callable[[Links, SensorSpec], Sensor]] = {

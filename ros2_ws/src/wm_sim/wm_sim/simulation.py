@@ -6,6 +6,7 @@ import numpy as np
 from wm_bundle.times import NS_PER_S
 
 from wm_sim.commands import Command
+from wm_sim.weather import NOON, Weather, weather_of
 from wm_sim.world import CarState, Expert, StepOutcome
 from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS
 
@@ -45,6 +46,9 @@ class Tick:
     expert: Command  # what the expert would command now
     outcome: StepOutcome  # of the interval that just ended
     result: EpisodeResult | None  # set in the last tick of an episode
+    seed: int = 0  # of the episode
+    step: int = 0  # of the episode: control ticks driven
+    weather: Weather = NOON
 
 
 class Simulation:
@@ -54,16 +58,24 @@ class Simulation:
     that 0.08 s are 0.07999999821186066 s."""
 
     def __init__(
-        self, fixed_delta_seconds: float, seed: int, world: str = DEFAULT_WORLD, traffic_cars: int = TRAFFIC_CARS
+        self,
+        fixed_delta_seconds: float,
+        seed: int,
+        world: str = DEFAULT_WORLD,
+        traffic_cars: int = TRAFFIC_CARS,
+        weather: str = "noon",
+        light: float = 1.0,
     ):
         """``seed``: of the first episode; ``world``: one of WORLDS; ``traffic_cars``: number of other cars, where it
-        has any.
+        has any; ``weather``, one of WEATHERS, and ``light`` as in ``weather_of``.
 
         Raises ValueError for an unsupported tick length, see ``frames_per_tick``.
         """
         self.map_name = WORLDS[world].map_name  # of /carla/world_info
         self.world = WORLDS[world].make(fixed_delta_seconds, traffic_cars)
         self._expert: Expert | None = None
+        self._weathers = weather, light
+        self._weather = NOON
         self._delta_s = float(np.float32(fixed_delta_seconds))
         self._next_seed = seed
         self._over = True  # no episode is running: the next tick begins one
@@ -133,6 +145,7 @@ class Simulation:
         self._seed, self._next_seed = self._next_seed, self._next_seed + 1
         self.world.reset(self._seed)
         self._expert = self.world.expert()
+        self._weather = weather_of(self._weathers[0], self._seed, self._weathers[1])
         self._score, self._steps, self._off_road = 0.0, 0, 0
         self._over = False
         self._elapsed_s += self._gap_s
@@ -164,4 +177,7 @@ class Simulation:
             Command(*np.float32(self._expert.act(state)).tolist()),  # as a message carries it
             outcome,
             result,
+            self._seed,
+            self._steps,
+            self._weather,
         )

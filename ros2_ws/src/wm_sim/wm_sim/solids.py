@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_sim.air import Air
 from wm_sim.ground_view import GroundView, Layer
 
 WINDOW = (40, 44, 52)
@@ -85,7 +86,12 @@ def visible_faces(boxes: Sequence[Box], eye: np.ndarray) -> list[Layer]:
 
 
 def picture_of(
-    view: GroundView, layers: list[Layer], boxes: Sequence[Box], place: tuple[float, float, float]
+    view: GroundView,
+    layers: list[Layer],
+    boxes: Sequence[Box],
+    place: tuple[float, float, float],
+    air: Air | None = None,
 ) -> np.ndarray:
-    """(height, width, 3) uint8 RGB: ground and boxes for a car at ``place``, its x, y [m] and yaw [rad]."""
-    return view.picture([*layers, *visible_faces(boxes, view.camera.eye(*place))], *place)
+    """(height, width, 3) uint8 RGB: ground and boxes for a car at ``place``, its x, y [m] and yaw [rad], through
+    ``air``, if there is any to see."""
+    return view.picture([*layers, *visible_faces(boxes, view.camera.eye(*place))], *place, air)

@@ -1,5 +1,5 @@
-"""The built-in simulator in launch files: the arguments ``world`` and ``objects_definition_file``, and what they
-mean."""
+"""The built-in simulator in launch files: the arguments ``world``, ``weather``, ``light`` and
+``objects_definition_file``, and what they mean."""
 
 import importlib
 from pathlib import Path
@@ -17,12 +17,18 @@ def embedded_arguments() -> list:
     try:
         worlds = importlib.import_module("wm_sim.worlds")
     except ModuleNotFoundError:  # as on a vehicle
-        world = {"default_value": "", "description": "Embedded: the package wm_sim is not installed here."}
+        world = weather = {"default_value": "", "description": "Embedded: the package wm_sim is not installed here."}
     else:
-        names = list(worlds.WORLDS)
+        names, weathers = list(worlds.WORLDS), list(importlib.import_module("wm_sim.weather").WEATHERS)
         world = {"default_value": names[0], "choices": names, "description": f"Embedded: {worlds.worlds_described()}."}
+        said = "Embedded: light and weather in the pictures; random: drawn anew for each episode by its seed."
+        weather = {"default_value": weathers[0], "choices": weathers, "description": said}
     return [
         DeclareLaunchArgument("world", **world),
+        DeclareLaunchArgument("weather", **weather),
+        DeclareLaunchArgument(
+            "light", default_value="1.0", description="Embedded: factor of the pictures' brightness, 0.05 to 3."
+        ),
         DeclareLaunchArgument(
             "objects_definition_file",
             default_value="",
@@ -32,7 +38,7 @@ def embedded_arguments() -> list:
     ]
 
 
-def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, str]:
+def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, str | float]:
     """The simulator's parameters from these arguments.
 
     Raises RuntimeError for an unusable spawn file, and where the car ``role_name`` lacks a camera of the ``bundle`` (a
@@ -45,4 +51,10 @@ def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, 
         require_embedded_cameras(expected, path, role_name, bundle, "objects_definition_file:=")
     except SpawnFileError as error:
         raise RuntimeError(str(error)) from None
-    return {"objects_definition_file": path, "world": value(context, "world")}
+    light = value(context, "light", float)
+    return {
+        "objects_definition_file": path,
+        "world": value(context, "world"),
+        "weather": value(context, "weather"),
+        "light": light,
+    }

@@ -106,9 +106,11 @@ class BenchmarkOptions(DrivingOptions):
     def __post_init__(self):
         super().__post_init__()
         require(
-            self.simulator == EMBEDDED or (self.world == DEFAULT_WORLD and self.objects_definition_file is None),
+            self.simulator == EMBEDDED
+            or (self.world, self.weather, self.light, self.objects_definition_file)
+            == (DEFAULT_WORLD, "noon", 1.0, None),
             "--simulator external",
-            "neither --world nor --objects-definition-file, which apply to the built-in simulator only",
+            "no --world, --weather, --light or --objects-definition-file, which are for the built-in simulator",
             "one of them",
         )
         check_controllers(self.controllers, self.parameters)

@@ -45,6 +45,9 @@ def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], polici
         "simulator": options.simulator,
         "role_name": options.role_name,
         "world": options.world,
+        # Noon is not named, as before there was any weather: such a benchmark is continued.
+        **({} if options.weather == "noon" else {"weather": options.weather}),
+        **({} if options.light == 1.0 else {"light": options.light}),
         "spawn_file": spawn_file and sha256_of(spawn_file.expanduser()),
         "sweep": [str(disturbance) for disturbance in options.sweep],
     }

@@ -9,6 +9,7 @@ from wm_bundle import Bundle, BundleManifest, lock_step
 from wm_bundle.spawn_file import SpawnFileError
 from wm_evaluation.command_line import option
 from wm_planner.launching.spawned_cameras import cameras_of_spec, require_embedded_cameras
+from wm_sim.weather import LEAST_LIGHT, MOST_LIGHT, WEATHERS
 from wm_sim.worlds import DEFAULT_WORLD, WORLDS, worlds_described
 
 from wm_tools.common.errors import DriveError
@@ -26,6 +27,10 @@ class EmbeddedOptions:
     world: Annotated[
         Literal[tuple(WORLDS)], option(meaning=f"World of the built-in simulator; {worlds_described()}.")
     ] = DEFAULT_WORLD
+    weather: Annotated[Literal[WEATHERS], option()] = "noon"
+    """Light and weather in the built-in simulator's pictures; random: drawn anew for each episode by its seed."""
+    light: Annotated[float, option("X")] = 1.0
+    """Factor of the brightness of the built-in simulator's pictures, 0.05 to 3."""
     objects_definition_file: Annotated[Path | None, option("FILE", default="one camera, rgb_front")] = None
     """Spawn file with the cameras and other sensors of the built-in simulator; required for a bundle with several
     cameras."""
@@ -40,6 +45,10 @@ class EmbeddedOptions:
             raise ValueError(f"--start-timeout: expected above 0 to {longest_s:g} s, found {self.start_timeout:g}")
         if self.world not in WORLDS:
             raise ValueError(f"--world: expected one of {', '.join(WORLDS)}, found '{self.world}'")
+        if self.weather not in WEATHERS:
+            raise ValueError(f"--weather: expected one of {', '.join(WEATHERS)}, found '{self.weather}'")
+        if not LEAST_LIGHT <= self.light <= MOST_LIGHT:
+            raise ValueError(f"--light: expected {LEAST_LIGHT:g} to {MOST_LIGHT:g}, found {self.light:g}")
 
 
 def check_cameras(options: EmbeddedOptions, bundle: Bundle) -> None:
@@ -67,6 +76,8 @@ def simulator_parameters(
         "role_name": options.role_name,
         "seed": seed,
         "world": options.world,
+        "weather": options.weather,
+        "light": float(options.light),
         "fixed_delta_seconds": manifest.control_period_s,
         "synchronous_mode": True,
         **lock_step.simulator_parameters(real_time_factor == 0.0),
