@@ -49,9 +49,7 @@ def test_the_points_of_a_circle_are_its_own_and_left_is_positive(radius):
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    x=st.floats(-1e4, 1e4), y=st.floats(-1e4, 1e4), turn=st.floats(-math.pi, math.pi), seed=st.integers(0, 2**31)
-)
+@given(x=st.floats(-1e4, 1e4), y=st.floats(-1e4, 1e4), turn=st.floats(-math.pi, math.pi), seed=st.integers(0, 2**31))
 def test_where_a_drive_took_place_does_not_matter(x, y, turn, seed):
     random = np.random.default_rng(seed)
     stamps, poses = drive(np.abs(random.normal(8.0, 3.0, 150)), random.normal(0.0, 0.15, 150))
@@ -89,7 +87,9 @@ def test_a_drive_that_ends_standing_has_its_goal_there():
     found = columns(*drive(speeds, [0.0] * 180)).values
     assert np.isfinite(found["route_80m_x"]).all()
     assert found["route_left"][90] == pytest.approx(35.0, abs=1.0)
-    assert found["route_left"][-1] == pytest.approx(0.0, abs=0.3) and found["route_80m_x"][-1] == pytest.approx(0, abs=0.3)
+    assert found["route_left"][-1] == pytest.approx(0.0, abs=0.3) and found["route_80m_x"][-1] == pytest.approx(
+        0, abs=0.3
+    )
 
 
 def test_the_wheels_jitter_is_no_part_of_the_route():
@@ -143,7 +143,7 @@ def test_no_route_leads_across_a_gap_a_jump_or_a_drive_backwards(what):
     x = found["route_40m_x"]
     if what == "reverse":
         assert np.isnan(x[105:145]).all()
-        assert x[98] < 3.0  # it stopped there: its end
+        assert np.isnan(x[98])  # it did not stop there, so what comes after is unknown
     else:
         assert np.isnan(x[120:149]).all()
     # The second part is known on its own.
@@ -186,5 +186,13 @@ def test_a_path_of_no_or_one_pose_is_known_nowhere():
 
 def test_the_columns_are_those_of_the_registry_in_its_order():
     found = columns(*drive([8.0] * 50, [0.0] * 50)).values
-    assert list(found) == [entry.name for entry in ROUTE_INPUTS] and len(found) == 13
-    assert {entry.unit for entry in ROUTE_INPUTS} == {"m", "rad"}
+    assert list(found) == list(ROUTE_INPUTS) and len(found) == 13
+
+
+def test_points_at_other_distances_are_there_if_named():
+    stamps, poses = drive([8.0] * 500, [0.0] * 500)
+    poses_of_rows, legs = hindsight_legs(DrivenPath(stamps, poses), stamps[:50], None, ahead_m=300.0)
+    found = follow(legs, poses_of_rows, ["route_15m_x", "route_300m_x", "route_offset"]).values
+    assert list(found) == ["route_15m_x", "route_300m_x", "route_offset"]
+    np.testing.assert_allclose(found["route_15m_x"], 15.0, atol=0.05)
+    np.testing.assert_allclose(found["route_300m_x"], 300.0, atol=0.05)

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal
 
 import tyro
 from wm_bundle.free_signals import SignalError, chosen_inputs
-from wm_bundle.vector_inputs import SPEED, YAW_RATE, VectorInput, converted_inputs
+from wm_bundle.routes import is_route_input
+from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE, VectorInput, converted_inputs
 from wm_evaluation.command_line import option
 
 from wm_data.conversion.pictures import CameraView, Fit
 from wm_data.conversion.sources import SOURCES
+from wm_data.rewards import NAME, PROGRESS_NAME, REWARDS
 
 _WHEELBASE = (
     "that of the source's vehicle where it is known (docs/conversion_datasets.md), else 2.85, a passenger car's"
@@ -46,12 +48,25 @@ class BagReading(BagRecovery):
     tolerance_ms: Annotated[float | None, option("MS", default="half a period")] = None
     """Longest time between a picture of the first camera and those of the others in a row [ms]."""
     target_speed: float = 8.0
-    """Speed at which the efficiency reward is full [m/s]."""
+    """Speed at which the reward of efficiency, or of progress, is full [m/s]."""
+    route: Literal["none", "auto", "recorded", "hindsight"] = "none"
+    """Route columns (docs/conversion.md): of the recorded route (a bag's nav_msgs/Path, and odometry), or in hindsight,
+    of the path that was driven. auto: recorded where there is one, else in hindsight."""
+    route_noise: float = 0.5
+    """In hindsight: standard deviation of the route's shift to the side [m]; without it the vehicle would always be
+    exactly on its route."""
+    reward: Literal[tuple(REWARDS)] = NAME
+    """The reward of a recording without one: driving-1, or driving-2, which has progress along the route instead of
+    efficiency."""
 
     def __post_init__(self):
         for name in ("max_steer_deg", "target_speed"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
+        if not 0.0 <= self.route_noise <= 5.0:
+            raise ValueError(f"route_noise is {self.route_noise:g} m, expected 0 to 5")
+        if self.reward == PROGRESS_NAME and self.route == "none":
+            raise ValueError(f"reward is {self.reward}, which needs the progress along a route: give --route too")
         if not self.yaw_rate_factor:
             raise ValueError("yaw_rate_factor is 0, expected another number")
         if not self.max_steer_deg < 90.0:
@@ -136,7 +151,11 @@ class ConvertOptions(BagReading):
 
     def inputs(self) -> dict[str, VectorInput]:
         """The vector inputs to take, by name, in the order of columns. Raises SignalError."""
-        return chosen_inputs(self.signals, self.signals_file, converted_inputs())
+        taken = chosen_inputs(self.signals, self.signals_file, converted_inputs())
+        if self.route == "none" or any(map(is_route_input, taken)):
+            return taken
+        named = self.signals or [entry.name for entry in converted_inputs()]
+        return chosen_inputs((*named, *filter(is_route_input, VECTOR_INPUTS)), self.signals_file, ())
 
     def asked(self) -> set[str]:
         """Names of the vector inputs that were asked for, rather than taken where they happen to be."""
@@ -147,6 +166,8 @@ class ConvertOptions(BagReading):
             taken = self.inputs()
         except SignalError as error:
             raise ValueError(str(error)) from None
+        if self.route == "none" and (derived := [name for name in taken if is_route_input(name)]):
+            raise ValueError(f"signals has {derived[0]}, which is of a route: give --route too")
         allowed = [name for name in taken if name not in (SPEED.name, YAW_RATE.name)]
         if odd := [name for name in self.signal_gaps if name not in allowed]:
             raise ValueError(

@@ -14,6 +14,7 @@ import numpy as np
 from wm_data.conversion.controls import USUAL_WHEELBASE_M
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
+from wm_data.routes.following import Recorded
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,9 @@ class Drive:
     time between two pictures of the first camera. ``action_source`` names the origin of the control, in the source's
     terms ("vehicle_status.control", "can_bus", ...); "derived" where it is computed, with ``wheelbase_m`` [m].
     ``reverse_told``: the reader itself skips what was driven in reverse gear; otherwise a negative speed marks it.
-    ``meta`` is added to the episodes' meta. ``expected_pictures`` of all cameras, if known, for the progress bar."""
+    ``driven``: the path and the routes of a bag, where they are wanted; of other sources the path is that of their
+    motion. ``meta`` is added to the episodes' meta. ``expected_pictures`` of all cameras, if known, for the progress
+    bar."""
 
     cameras: tuple[CameraView, ...]
     pictures: Iterator[Picture]
@@ -173,5 +176,6 @@ class Drive:
     reverse_told: bool = False
     meta: dict = field(default_factory=dict)
     expected_pictures: int | None = None
+    driven: Recorded | None = None
     present: Signals[Samples] = field(default_factory=Signals)
     """The signals around the last episode."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from wm_bundle.routes import DISTANCES_M, LEFT_CAP_M, Route, RouteFollower, RouteView
-from wm_bundle.vector_inputs import VECTOR_INPUTS, VectorInput
+from wm_bundle.routes import DISTANCES_M, LEFT_CAP_M, Route, RouteFollower, RouteView, distances_among, is_route_input
+from wm_bundle.vector_inputs import VECTOR_INPUTS
 
-ROUTE_INPUTS: tuple[VectorInput, ...] = tuple(
-    entry for entry in VECTOR_INPUTS.values() if any(source.topic.kind == "route" for source in entry.sources)
-)
-"""Columns of an episode with a route, in order."""
+from wm_data.routes.driven import DrivenPath
+
+ROUTE_INPUTS = tuple(filter(is_route_input, VECTOR_INPUTS))
+"""The usual columns of an episode with a route, in order."""
 _BEGIN_M = 30.0  # of a leg that begins here, what its first row is sought in
 _STRAYED_M = 2.0  # progress differs from the way that was driven by at most as much again, and this
 
@@ -27,6 +27,15 @@ class Leg:
     begins_here: bool = False
 
 
+class Recorded(NamedTuple):
+    """The path of a recording, its origin in words, and the legs in force, each from its place in the order of
+    recording on (None: no route); no legs: the route is made in hindsight."""
+
+    path: DrivenPath
+    origin: str
+    legs: list[tuple[int, Leg | None]] | None = None
+
+
 class RouteColumns(NamedTuple):
     """Of n rows. ``values``: (n,) each, by the vector input's name, NaN where unknown. ``progress_m`` (n - 1,): along
     the route from each row to the next; 0 while off the route, NaN where unknown."""
@@ -35,18 +44,14 @@ class RouteColumns(NamedTuple):
     progress_m: np.ndarray
 
 
-def told_columns() -> list[dict]:
-    """The columns' entries in an episode's meta: rows may lack them, as NaN."""
-    return [{**entry.told, "gaps": True} for entry in ROUTE_INPUTS]
-
-
-def follow(legs: Sequence[Leg | None], poses: np.ndarray) -> RouteColumns:
-    """The columns of n rows with each one's leg, and pose (n, 3): x, y [m] and yaw [rad] in the route's frame; NaN where
-    it is not known.
+def follow(legs: Sequence[Leg | None], poses: np.ndarray, names: Sequence[str] = ROUTE_INPUTS) -> RouteColumns:
+    """The columns of n rows with each one's leg, and pose (n, 3): x, y [m] and yaw [rad] in the route's frame, NaN
+    where unknown. ``names``: of the wanted inputs.
 
     A route point beyond the end of a leg that does not end there is unknown: repeating the end would tell the model
     of a goal where none was. At a goal the end is repeated, as it is while driving."""
-    values = {entry.name: np.full(len(legs), np.nan) for entry in ROUTE_INPUTS}
+    values = {name: np.full(len(legs), np.nan) for name in names}
+    distances = distances_among(names) or DISTANCES_M
     views: list[RouteView | None] = []
     follower, current = None, None
     for t, (leg, pose) in enumerate(zip(legs, poses.tolist(), strict=True)):
@@ -55,21 +60,22 @@ def follow(legs: Sequence[Leg | None], poses: np.ndarray) -> RouteColumns:
             continue
         if leg is not current:
             if follower is None or leg.begins_here:
-                follower = _follower(leg, pose)
+                follower = _follower(leg, pose, distances)
             else:
                 follower.take(leg.route)
             current = leg
         views.append(follower.update(*pose))
-        for name, number in _signals(views[-1], leg).items():
-            values[name][t] = number
+        signals = _signals(views[-1], leg)
+        for name, column in values.items():
+            column[t] = signals[name]
     return RouteColumns(values, _progress(views, poses))
 
 
-def _follower(leg: Leg, pose: Sequence[float]) -> RouteFollower:
+def _follower(leg: Leg, pose: Sequence[float], distances: Sequence[float]) -> RouteFollower:
     if not leg.begins_here:
-        return RouteFollower(leg.route, DISTANCES_M)
+        return RouteFollower(leg.route, distances)
     points = leg.route.points[: max(2, int(np.searchsorted(leg.route.arc, _BEGIN_M)) + 1)]
-    follower = RouteFollower(Route.of_points(points, leg.route.frame, closed=False), DISTANCES_M)
+    follower = RouteFollower(Route.of_points(points, leg.route.frame, closed=False), distances)
     follower.update(*pose)
     follower.take(leg.route)  # from the same start: the place stays
     return follower

@@ -14,7 +14,7 @@ from wm_data.routes.following import Leg
 SPACING_M = 1.0
 SMOOTHED_M = 2.0  # standard deviation of the weights: a circle of 10 m radius becomes one of 9.8 m
 SHIFTS_OVER_M = 15.0  # along the route, the same of the sideways shift
-_BEFORE_M, _AFTER_M = 10.0, LEFT_CAP_M + 50.0
+_BEFORE_M, _MORE_M = 10.0, 50.0
 _FRAME = "hindsight"
 
 
@@ -35,14 +35,21 @@ def hindsight_route(positions: np.ndarray, noise_m: float = 0.0, seed: int = 0) 
 
 
 def hindsight_legs(
-    path: DrivenPath, stamps_ns: np.ndarray, place: int | None, noise_m: float = 0.0, seed: int = 0
+    path: DrivenPath,
+    stamps_ns: np.ndarray,
+    place: int | None,
+    noise_m: float = 0.0,
+    seed: int = 0,
+    ahead_m: float = LEFT_CAP_M,
 ) -> tuple[np.ndarray, list[Leg | None]]:
-    """The poses (n, 3) of rows at ``stamps_ns`` (n,), and each one's leg: None where no path is known."""
+    """The poses (n, 3) of rows at ``stamps_ns`` (n,), and each one's leg: None where no path is known. ``ahead_m``: how
+    far ahead of the last row it is needed."""
+    after_m = max(ahead_m, LEFT_CAP_M) + _MORE_M
     poses, pieces = path.at(stamps_ns, place)
     legs: dict[int, Leg | None] = {-1: None}
     for piece in np.unique(pieces[pieces >= 0]).tolist():
         rows = np.flatnonzero(pieces == piece)
-        positions, stands = path.between(piece, stamps_ns[rows[0]], stamps_ns[rows[-1]], _BEFORE_M, _AFTER_M)
+        positions, stands = path.between(piece, stamps_ns[rows[0]], stamps_ns[rows[-1]], _BEFORE_M, after_m)
         try:
             legs[piece] = Leg(hindsight_route(positions, noise_m, seed + piece), ends=stands, begins_here=True)
         except RouteError:  # the vehicle stands

@@ -15,6 +15,7 @@ from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data import rewards as driving
 from wm_data.conversion.assembling import resampling
+from wm_data.conversion.assembling.routes import RouteMaker
 from wm_data.conversion.assembling.rows import Row, RowChooser
 from wm_data.conversion.assembling.vector import VectorColumns
 from wm_data.conversion.controls import derived_controls, drives_backwards, held_steer_note, turns_on_the_spot
@@ -98,11 +99,14 @@ class _EpisodeBuilder:
         self._made = 0  # rows of episodes
         self._missing = np.zeros(len(drive.cameras), np.int64)  # pictures of each camera in them
         self._happened = dict.fromkeys(("collision", "lane_invasion"), 0.0)  # in rows of episodes
+        self._route = None if options.route == "none" else RouteMaker(drive, options)
         self._derived = self._held = 0  # rows of episodes with derived actions, and of these with held steer
 
     def finish(self) -> None:
         """Report rows with held steer, cameras that lack pictures, and events such as collisions that are in no row, as
         those while no pictures arrived."""
+        if self._route is not None:
+            self._route.finish()
         if self._held:
             self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
         for camera, missing in zip(self._drive.cameras, self._missing.tolist(), strict=True):
@@ -133,7 +137,11 @@ class _EpisodeBuilder:
         numbers = {name: values[:, 0] for name, (values, _) in told.items()}
         along, yaw_rate = numbers.get(SPEED.name), numbers.get(YAW_RATE.name)
         speed = None if along is None else SPEED.reading(along)
-        actions, results = self._actions(stamps, along, yaw_rate), self._results(stamps, speed, yaw_rate)
+        progress_m = None
+        if self._route is not None:
+            route, progress_m = self._route.columns(stamps, self._course.places_of([row.number for row in rows]))
+            told |= route
+        actions, results = self._actions(stamps, along, yaw_rate), self._results(stamps, speed, yaw_rate, progress_m)
         there = {name: known[1:] & known[:-1] for name, known in self._columns.needed(told).items()}
         there = {"control": actions.known, **there, "step_result": results.known}
         needs = {_Lack(f"row without {name}", f"no {name}"): known for name, known in there.items()}
@@ -146,6 +154,8 @@ class _EpisodeBuilder:
             part = slice(first, end)
             self._derived += end - first
             self._held += int(actions.held[part].sum())
+            if self._route is not None:
+                self._route.count(self._columns.of_route(vector[part]))
             pictures, mask = self._pictures(rows[first:end])
             last = np.arange(first, end) == end - 1
             for name in self._happened:
@@ -194,7 +204,7 @@ class _EpisodeBuilder:
         turning = turns_on_the_spot(speed[:-1], speed[1:], 0.5 * (yaw_rate[1:] + yaw_rate[:-1]))
         return {**forward, _ON_THE_SPOT: ~turning}
 
-    def _results(self, stamps, speed, yaw_rate) -> _Results:
+    def _results(self, stamps, speed, yaw_rate, progress_m) -> _Results:
         signals = self._drive.present
         count = len(stamps) - 1
         if signals.step is not None:
@@ -206,9 +216,9 @@ class _EpisodeBuilder:
             None if signal is None else resampling.sum_between(signal, stamps)[:, 0]
             for signal in (signals.collision, signals.lane_invasion)
         )
-        rewards, terms = driving.driving_reward(
-            (stamps - stamps[0]) / NS_PER_S, speed, yaw_rate, lanes, collisions, self._options.target_speed
-        )
+        seconds, wanted = (stamps - stamps[0]) / NS_PER_S, self._options.target_speed
+        progress_m = progress_m if self._options.reward == driving.PROGRESS_NAME else None
+        rewards, terms = driving.driving_reward(seconds, speed, yaw_rate, lanes, collisions, wanted, progress_m)
         crashed = np.zeros(count, bool) if collisions is None else collisions > 0
         return _Results(rewards, terms, crashed, np.zeros(count, bool), np.ones(count, bool))
 
@@ -263,14 +273,16 @@ class _EpisodeBuilder:
             "action_convention": ACTION_CONVENTION,
             "action_source": drive.action_source,
             "max_steer_deg": self._options.max_steer_deg,
-            "reward": driving.NAME if computed_reward else "step_result",
+            "reward": self._options.reward if computed_reward else "step_result",
             "converter_version": CONVERTER_VERSION,
             "drive": drive.report.name,
             **drive.meta,
         }
+        if self._route is not None:
+            meta["route"] = self._route.meta
         if signals.control is None:
             meta["wheelbase_m"] = drive.wheelbase_m
         if computed_reward:
-            meta["reward_terms"] = list(driving.TERMS)
+            meta["reward_terms"] = list(driving.REWARDS[self._options.reward])
             meta["target_speed_mps"] = self._options.target_speed
         return meta

@@ -5,6 +5,7 @@ stamp alone says little where a simulator was restarted, or a clock was set back
 """
 
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
@@ -60,6 +61,10 @@ class Course:
 
     def run_of(self, number: int) -> int:
         return int(np.searchsorted(self._track.begins, number, "right")) - 1
+
+    def places_of(self, numbers: Sequence[int]) -> np.ndarray:
+        """The pictures' places (n,)."""
+        return np.array([self._track.places[number] for number in numbers], np.int64)
 
     def part_of(self, stream: Stream, run: int) -> tuple[int, int]:
         """(first, end) of a stream's numbers that belong to a run."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from wm_bundle.routes import is_route_input
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.convert_options import ConvertOptions
@@ -18,7 +19,8 @@ class VectorColumns:
 
     def __init__(self, drive: Drive, options: ConvertOptions):
         """Raises ConversionError where the drive lacks one that is asked for."""
-        taken, self._gaps = options.inputs(), options.signal_gaps
+        taken = options.inputs()
+        self._gaps = {*options.signal_gaps, *filter(is_route_input, taken)}  # a route may end, or not be known
         there = drive.signals.vector.keys() | {*self._gaps}
         for name in sorted(taken.keys() & options.asked() - there):
             entry = taken[name]
@@ -31,6 +33,10 @@ class VectorColumns:
     def told(self) -> list[dict]:
         """Their entries in an episode's meta."""
         return [{**one.told, "gaps": True} if one.name in self._gaps else one.told for one in self._entries]
+
+    def of_route(self, vector: np.ndarray) -> np.ndarray:
+        """The columns (n, R) of the route among all (n, V)."""
+        return vector[:, [is_route_input(entry.name) for entry in self._entries]]
 
     def needed(self, told: Mapping[str, Known]) -> dict[str, np.ndarray]:
         """Which moments (n,) have each signal that rows must have, by name."""

@@ -24,11 +24,15 @@ from wm_data.conversion.running.report_text import readable
 from wm_data.conversion.running.unit import convert_unit
 from wm_data.conversion.sources import source_module
 from wm_data.errors import ConversionError
+from wm_data.rewards import NAME
 
 FORMAT_VERSION = 1
 RECORDS = ".conversion"
 # Options that change how the work is done, but not the result; and those of signals, which are told as vector_inputs.
 _NO_MATTER = ("source", "dest", "workers", "executor", "shard", "resume", "report", "signals", "signals_file")
+# What older conversions do not tell.
+_UNTOLD = {"vector_inputs": [SPEED.name, YAW_RATE.name], "yaw_rate_factor": 1.0, "signal_gaps": []}
+_UNTOLD |= {"route": "none", "route_noise": 0.5, "reward": NAME}
 
 
 class Conversion:
@@ -134,9 +138,7 @@ class Conversion:
             raise ConversionError(
                 f"{self.dest} holds a conversion already: --resume continues it; else choose another folder"
             )
-        # Older conversions do not name these options; there were the two vector inputs.
-        before = {"vector_inputs": [SPEED.name, YAW_RATE.name], "yaw_rate_factor": 1.0, "signal_gaps": []}
-        before |= _read_json(arguments)
+        before = {**_UNTOLD, **_read_json(arguments)}
         now = self._begun_with()
         differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if differing:

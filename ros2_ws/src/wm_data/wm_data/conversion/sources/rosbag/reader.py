@@ -19,6 +19,7 @@ from wm_data.conversion.drive import Drive, DriveRef, Picture
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
 from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns
+from wm_data.conversion.sources.rosbag.driven import NOT_OF_ITS_TYPE, driven
 from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.publishers import OnePublisher
 from wm_data.conversion.sources.rosbag.telemetry import Telemetry
@@ -32,8 +33,6 @@ _PEEKED_BYTES = 16_000_000  # fewer pictures suffice, down to _ENOUGH, if they a
 _ENOUGH = 10
 _UNSTAMPED = 1000  # messages without a stamp after which a topic is assumed to have none
 _MUDDLED = 0.2  # share of pictures with decreasing stamps above which they are refused
-# Where a bag defines a type differently from its standard definition.
-_NOT_OF_ITS_TYPE = (AttributeError, TypeError, ValueError, OverflowError)
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def open_drive(
     report = DriveReport(ref.name)
     with open_bag([Path(path) for path in ref.locator["paths"]], report, options.recover) as bag:
         selection = _selected(bag, options)
-        bag.check_types(selection.topics)
+        bag.check_types(selection.topics | ({selection.route} - {None}))
         clock, period_ns = _peek(bag, selection, report)
         _note_choices(bag, selection, report)
         commands = None
@@ -58,6 +57,7 @@ def open_drive(
                     f"{bag.place}: commands of type {kind} are wanted speeds; to tell the pedals from them the "
                     f"measured speed is needed, and the bag has neither vehicle status nor odometry"
                 )
+        path = None if options.route == "none" else driven(bag, selection, clock, options, report)
         telemetry = Telemetry(selection, commands, report, selection.entries)
         views = tuple((view_of or options.view)(name) for name, _ in selection.cameras)
         yield Drive(
@@ -71,6 +71,7 @@ def open_drive(
             reverse_told=selection.actions != "derived",
             meta={"wheelbase_m": wheelbase_m} if commands is not None and commands.uses_wheelbase else {},
             expected_pictures=sum(bag.topics[topic].count for _, topic in selection.cameras),
+            driven=path,
         )
 
 
@@ -111,7 +112,7 @@ def _pictures(
                 telemetry.take(topic, message, stamp_ns, place)
         except SignalError as error:
             raise ConversionError(f"{bag.place}: {error}") from None
-        except _NOT_OF_ITS_TYPE:
+        except NOT_OF_ITS_TYPE:
             bag.count_unreadable(topic)
             continue
         statistics[topic].add(stamp_ns, recorded.log_ns)
@@ -176,7 +177,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
 def _safe_header_ns(message) -> int | None:
     try:
         return header_ns(message)
-    except _NOT_OF_ITS_TYPE:  # counted when the drive itself is read
+    except NOT_OF_ITS_TYPE:  # counted when the drive itself is read
         return None
 
 
@@ -186,6 +187,6 @@ def _note_choices(bag: Bag, selection: Selection, report: DriveReport) -> None:
         report.note(f"camera {name}: {topic}")
     for kind, topic in sorted(selection.kinds.items()):
         report.note(f"{kind}: {topic}")
-    unused = sorted(bag.topics.keys() - selection.topics)
+    unused = sorted(bag.topics.keys() - selection.topics - {selection.route})
     if unused:
         report.note(f"not used: {', '.join(unused)}")

@@ -47,6 +47,8 @@ class Selection:
     inputs: dict[str, Source]
     entries: dict[str, VectorInput]
     actions: str
+    route: str | None = None
+    """Topic of the route, where a recorded one may be used. It is read beforehand."""
 
     @property
     def topics(self) -> set[str]:
@@ -90,7 +92,14 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
             "actions derived from the motion need a speed (vehicle status or odometry) and a yaw rate (odometry or "
             f"IMU); the bag has {_listed(topics.values())}"
         )
-    return Selection(cameras, kinds, inputs, taken, actions)
+    if options.route != "none":
+        use("odometry")
+    route = find("route") if options.route in ("auto", "recorded") else None
+    if route is None and options.route == "recorded":
+        raise ConversionError(
+            f"no route, expected a topic of type nav_msgs/msg/Path; it has {_listed(topics.values())}"
+        )
+    return Selection(cameras, kinds, inputs, taken, actions, route)
 
 
 def _check_used(named: dict[str, str], used: dict[str, InputTopic]) -> None:
