@@ -35,13 +35,14 @@ _SIZES = (
     "return_bins",
     "scalar_head",
     "ensemble_size",
+    "vector_weight",
 )
 
 
 def sizes_of(bundle: Path) -> dict:
     """The sizes of a bundle's model, in the form for ``write_untrained``."""
     manifest = load_bundle(bundle).manifest
-    config = manifest.provenance.get("config", {})
+    config = {"vector_weight": 0.0} | manifest.provenance.get("config", {})  # earlier versions had no such head
     return {name: config[name] for name in _SIZES if name in config}
 
 
@@ -65,6 +66,7 @@ def write_untrained(folder: Path, sizes: dict, horizon: int, head_layers: int = 
         horizon=horizon,
         discount=config.discount,
         reward_name="none",
+        imagines_vector=model.vector is not None,
         surprise_threshold=1e9,  # so that no frame exceeds it
         provenance={"precision": "float32"},
     )

@@ -32,12 +32,14 @@ def tiny_model(seed: int = 0, cameras: int = 1, **changes) -> WorldModel:
     for head in (model.reward, model.value):
         for member in head.members:
             torch.nn.init.normal_(member.net[-1].weight, std=0.5)
+    if model.vector is not None:
+        torch.nn.init.normal_(model.vector.net[-1].weight, std=0.5)
     return model.eval()
 
 
 @lru_cache
-def _exported(cameras: int, throttle: float = 0.0) -> dict[str, Path]:
-    model = tiny_model(cameras=cameras)
+def _exported(cameras: int, throttle: float, imagines_vector: bool) -> dict[str, Path]:
+    model = tiny_model(cameras=cameras, vector_weight=float(imagines_vector))
     if throttle:
         layer = model.actor.net[-1]  # mean of steer and longitudinal, then their widths
         torch.nn.init.zeros_(layer.weight)
@@ -50,7 +52,8 @@ def make_tiny_bundle(
 ) -> Path:
     """Write a bundle into ``folder``; ``overrides`` replace fields of its manifest. Returns the folder.
 
-    With ``throttle`` its actor goes straight ahead with it, whatever it sees; without, it does hardly anything."""
+    With ``throttle`` its actor goes straight ahead with it, whatever it sees; without, it does hardly anything.
+    ``imagines_vector=True`` among the overrides gives imagine.onnx the output ``vector``, some number of m/s."""
     manifest = BundleManifest(
         model_id="tiny-test",
         image=ImageSpec(64, 64, tuple(CameraSpec(name, 96, 96) for name in cameras)),
@@ -62,7 +65,8 @@ def make_tiny_bundle(
         reward_name="step_result",
         surprise_threshold=1e6,
     )
-    return write_bundle(folder, replace(manifest, **overrides), _exported(len(cameras), throttle)).path
+    files = _exported(len(cameras), throttle, bool(overrides.get("imagines_vector")))
+    return write_bundle(folder, replace(manifest, **overrides), files).path
 
 
 def damage(folder: Path, name: str) -> None:

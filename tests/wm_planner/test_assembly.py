@@ -83,9 +83,8 @@ def test_rolling_through_commands_in_flight_is_what_the_model_imagines(folder):
 def test_an_ensembles_disagreement_is_the_risk_where_the_bundle_has_one(folder, tmp_path):
     tiny = load_bundle(folder)
     (tmp_path / "graphs").mkdir()
-    bundle = write_bundle(
-        tmp_path / "ensemble", tiny.manifest, export_graphs(tiny_model(ensemble_size=3), tmp_path / "graphs")
-    )
+    model = tiny_model(ensemble_size=3, vector_weight=0.0)
+    bundle = write_bundle(tmp_path / "ensemble", tiny.manifest, export_graphs(model, tmp_path / "graphs"))
     calm, risky = (plan(start(bundle.path, risk=risk, iterations=1)[1], 1) for risk in (0.0, 2.0))
     # Every plan is imagined once, so all candidates are there; each costs what the members disagree by.
     np.testing.assert_array_equal(risky.candidates, calm.candidates)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from tiny_bundle import make_tiny_bundle, tiny_model
-from wm_bundle import CameraSpec, ImageSpec, load_bundle, write_bundle
+from wm_bundle import CameraSpec, ImageSpec, VectorSpec, load_bundle, write_bundle
 from wm_bundle.onnx_runtime import onnxruntime
 from wm_planner.engine.bindings import DeviceFunction, HostFunction
 from wm_planner.engine.engine import Engine
@@ -55,6 +56,46 @@ def test_shapes_of_all_four_functions(engine):
     assert beliefs.shape == (7, horizon, size)
     pictures = engine.decode(beliefs[0])
     assert pictures.shape == (horizon, 3, 64, 64) and pictures.dtype == np.uint8
+
+
+def test_imagined_vector_inputs_are_in_their_units(tmp_path):
+    model = tiny_model()
+    model.vector_mean.fill_(7.0)
+    model.vector_std.fill_(0.5)
+    old = load_bundle(make_tiny_bundle(tmp_path / "plain", imagines_vector=True))
+    bundle = write_bundle(tmp_path / "bundle", old.manifest, export_graphs(model, tmp_path))
+    engine = Engine(bundle, EngineSettings(providers=CPU), lambda line: None)
+    belief, _ = observe(engine)
+    actions = np.full((3, engine.manifest.horizon, 3), 0.3, np.float32)
+    said, beliefs = engine.imagine_whole(belief, actions, engine.zero_noise(3))
+    with torch.no_grad():
+        expected = 7.0 + 0.5 * model.vector(torch.from_numpy(beliefs.copy())).numpy()
+    assert said.vector.shape == (3, engine.manifest.horizon, 1) and said.reward_terms is None
+    np.testing.assert_allclose(said.vector, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(engine.imagine(belief, actions, engine.zero_noise(3)).vector, expected, atol=1e-4)
+
+
+def test_a_bundle_that_does_not_imagine_them_says_nothing_of_vector_inputs(engine):
+    belief, _ = observe(engine)
+    said = engine.imagine(belief, np.zeros((2, engine.manifest.horizon, 3), np.float32), engine.zero_noise(2))
+    assert said.vector is None and said.reward_terms is None
+
+
+def test_files_that_give_other_signals_than_bundle_json_names_are_refused(tmp_path, bundle):
+    told = load_bundle(make_tiny_bundle(tmp_path / "told", imagines_vector=True))
+    for manifest, files, words in (
+        (told.manifest, bundle, "expected the outputs .*vector"),
+        (bundle.manifest, told, "found .*vector"),
+        (dataclasses.replace(told.manifest, reward_terms=("jerk",)), told, "expected the outputs .*reward_terms"),
+        (
+            dataclasses.replace(told.manifest, vector=(*told.manifest.vector, VectorSpec("yaw_rate", "rad/s", 0, 1))),
+            told,
+            "output 'vector' has 1 numbers, bundle.json names 2",
+        ),
+    ):
+        wrong = write_bundle(tmp_path / "wrong", manifest, files_of(files))
+        with pytest.raises(EngineError, match=words):
+            Engine(wrong, EngineSettings(providers=CPU), lambda line: None)
 
 
 def test_the_first_observation_ignores_belief_and_action(engine):
@@ -205,7 +246,7 @@ def test_nothing_grows_from_frame_to_frame_after_warm_up(engine):
 
 
 def test_a_missing_camera_changes_the_belief_and_none_is_all_of_them(tmp_path):
-    model = tiny_model(cameras=2, ensemble_size=2)
+    model = tiny_model(cameras=2, ensemble_size=2, vector_weight=0.0)
     files = export_graphs(model, tmp_path)
     cameras = tuple(CameraSpec(name, 96, 96) for name in ("left", "right"))
     bundle = load_bundle(make_tiny_bundle(tmp_path / "one"))

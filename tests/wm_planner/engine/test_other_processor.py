@@ -34,7 +34,7 @@ def emulator() -> str | None:
 def folder(tmp_path_factory) -> Path:
     """The models and inputs of other_processor.py: a roll-out whose recurrent product is in eight bits."""
     folder = tmp_path_factory.mktemp("eight_bit")
-    model = tiny_model(state_dim=128, deterministic_dim=128, hidden_dim=256)
+    model = tiny_model(state_dim=128, deterministic_dim=128, hidden_dim=256, vector_weight=0.0)
     exported = export_graphs(model, folder)
     assert quantize(exported["imagine.onnx"], folder / "uint8.onnx") == 5
     reduced = onnx.load(folder / "uint8.onnx")

@@ -25,7 +25,8 @@ def bundle(tmp_path_factory):
     """A tiny one with a self-check."""
     folder = tmp_path_factory.mktemp("self_check")
     (folder / "work").mkdir()
-    return upgrade(load_bundle(make_tiny_bundle(folder / "plain")), folder / "bundle", folder / "work")[0]
+    plain = load_bundle(make_tiny_bundle(folder / "plain", imagines_vector=True))
+    return upgrade(plain, folder / "bundle", folder / "work")[0]
 
 
 def with_wrong(bundle, name: str, output: str, folder):
@@ -56,6 +57,7 @@ def test_a_sound_machine_is_told_to_hold_with_every_figure(bundle):
     [
         ("observe.onnx", "next_belief", ["belief"]),
         ("imagine.onnx", "reward", ["return"]),
+        ("imagine.onnx", "vector", ["vector"]),
         ("actor.onnx", "actions", ["actor"]),
         ("decode.onnx", "image", ["picture"]),
     ],
@@ -129,6 +131,9 @@ def test_measures_and_limits_state_their_arithmetic(bundle):
     found = differences(questions, answers, replace(answers, returns=answers.returns + 0.25 * size))
     assert found["return"] == pytest.approx(0.25, rel=1e-4)
     assert found["action"] == pytest.approx(0.0, abs=1e-4)  # what is as much better everywhere chooses nothing else
-    assert found["belief"] == found["actor"] == found["picture"] == 0.0
+    assert found["belief"] == found["actor"] == found["picture"] == found["vector"] == 0.0
+    off = replace(answers, imagined_vector=answers.imagined_vector - 0.5)
+    assert differences(questions, answers, off)["vector"] == pytest.approx(0.5, rel=1e-4)
+    assert answers.imagined_vector.shape == (*answers.returns.shape, 1)
     assert limits_for({"return": 0.04})["return"] == pytest.approx(1.25 * 0.04 + 0.02)
     assert set(bundle.manifest.files) == {*BUNDLE_FILES, "self_check.npz"}

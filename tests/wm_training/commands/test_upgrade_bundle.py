@@ -23,7 +23,8 @@ from wm_training.exporting.quantization import dequantized, quantize
 def old(tmp_path_factory):
     """A bundle with int8 weights, without a self-check, with scores."""
     folder = tmp_path_factory.mktemp("old")
-    files = export_graphs(tiny_model(state_dim=128, deterministic_dim=128, hidden_dim=256), folder)
+    model = tiny_model(state_dim=128, deterministic_dim=128, hidden_dim=256, vector_weight=0.0)
+    files = export_graphs(model, folder)
     full = files["imagine.onnx"].rename(folder / "full.onnx")
     quantize(full, files["imagine.onnx"])
     onnx.save(with_signed_weights(onnx.load(files["imagine.onnx"])), files["imagine.onnx"])
@@ -92,6 +93,17 @@ def test_dequantized_is_the_model_that_was_quantized(tmp_path):
     onnx.save(plain, tmp_path / "plain.onnx")
     said = [open_file(tmp_path / name).run(["beliefs"], feeds())[0] for name in ("plain.onnx", full.name)]
     assert 0.0 < np.abs(said[0] - said[1]).max() < 0.05
+
+
+def test_a_bundle_that_imagines_its_vector_inputs_gets_a_self_check_of_them(tmp_path):
+    from wm_bundle.self_check import read_self_check
+    from wm_training.exporting.upgrade import upgrade
+
+    (tmp_path / "work").mkdir()
+    plain = load_bundle(make_tiny_bundle(tmp_path / "plain", imagines_vector=True))
+    new, _ = upgrade(plain, tmp_path / "new", tmp_path / "work")
+    assert new.manifest.imagines_vector and new.manifest.self_check.measured["vector"] < 1e-4
+    assert read_self_check(new)[1].imagined_vector.shape == (16, 32, 1)
 
 
 def test_the_same_bundle_gives_the_same_bytes_and_a_new_one_nothing_to_do(old, new, tmp_path, capsys):

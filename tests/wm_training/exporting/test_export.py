@@ -80,10 +80,12 @@ def test_imagine_graph_is_the_models_imagine_for_any_number_of_candidates(files,
         expected = model.imagine(state, actions, noise)
     feeds = {"belief": belief.numpy(), "actions": actions.numpy(), "noise": noise.numpy()}
     session = onnxruntime.InferenceSession(str(files["imagine.onnx"]))
-    reward, proceed, value, beliefs = session.run(None, feeds)
+    reward, proceed, value, beliefs, vector = session.run(None, feeds)
     for found, name in [(reward, "rewards"), (proceed, "continues"), (value, "values")]:
         np.testing.assert_allclose(found, expected[name].numpy(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(beliefs, expected["beliefs"][:, 1:].numpy(), rtol=1e-4, atol=1e-5)
+    assert vector.shape == (candidates, TINY.imagination_horizon, 1)
+    np.testing.assert_allclose(vector, expected["vector"].numpy(), rtol=1e-4, atol=1e-5)
 
 
 def wide_model(seed: int = 0) -> WorldModel:
@@ -110,6 +112,7 @@ def test_int8_makes_the_file_smaller_and_stays_near_float32(reduced, tmp_path):
     differences = compare(model, files, SequenceDataset(make_folder(tmp_path, count=4, rows=24), TINY, "val"), 50)
     assert differences["belief"] <= 1e-4  # observe.onnx is the same
     assert 0.0 < differences["return"] <= 0.1 and 0.0 < differences["action"] <= 0.05
+    assert 0.0 < differences["vector"] <= 0.1
 
 
 def test_int8_is_exact_integer_arithmetic_on_this_processor(reduced, tmp_path):
@@ -145,6 +148,8 @@ def test_int8_that_chooses_other_commands_is_refused(reduced):
     check_parity(options, differences | {"action": 0.04})
     with pytest.raises(ExportError, match="differ by nan in action"):
         check_parity(options, differences | {"action": float("nan")})
+    with pytest.raises(ExportError, match="int8 and torch differ by 0.3 in vector, allowed is 0.2"):
+        check_parity(options, differences | {"action": 0.0, "vector": 0.3})
     with pytest.raises(ExportError, match="float32 and torch differ by 0.2 in reward"):
         check_parity(replace(options, precision="float32"), differences | {"action": 0.0})
 
@@ -214,7 +219,7 @@ def test_every_kind_of_model_says_the_same_in_onnxruntime(changes, tmp_path):
     }
     outputs = agree(files["imagine.onnx"], ImagineGraph(model), feeds)
     if config.ensemble_size > 1:
-        disagreement, value_disagreement = outputs[4:]
+        disagreement, value_disagreement = outputs[4:6]
         assert (disagreement > 0).all() and (value_disagreement > 0).all()
     agree(files["decode.onnx"], DecodeGraph(model), {"belief": torch.randn(2, config.belief_size)})
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from small_model import LATENTS, losses_of, small_batch, small_model, small_noise
 from wm_training.model.losses import LOSSES
-from wm_training.model.overshooting import open_loop_loss
+from wm_training.model.overshooting import imagine_ahead, open_loop_loss
 from wm_training.model.rssm import State
 
 SETTINGS = dict(open_loop_weight=1.0, open_loop_steps=3, open_loop_starts=4)
@@ -18,12 +18,16 @@ def parts_of(model, batch):
     return states, noise.open_loop
 
 
+def loss_of(model, states, batch, numbers):
+    return open_loop_loss(model, imagine_ahead(model, states, batch, numbers), batch)
+
+
 @pytest.mark.parametrize("latent", LATENTS)
 def test_the_loss_is_that_of_every_start_and_picture_taken_one_by_one(latent):
     model, batch = overshooting_model(latent, cameras=2), small_batch(steps=7, cameras=2)
     batch.camera_mask[0, :, 1] = 0.0
     states, numbers = parts_of(model, batch)
-    found = open_loop_loss(model, states, batch, numbers)
+    found = loss_of(model, states, batch, numbers)
     pictures = []
     for b in range(2):
         for start, picture in numbers[b].tolist():
@@ -45,10 +49,10 @@ def test_no_picture_after_the_beginning_of_another_episode_counts():
     numbers = torch.tensor([[[0.0, 0.1], [0.0, 0.4], [0.0, 0.9]]]).repeat(2, 1, 1)  # steps 1, 2 and 3
     other = batch._replace(image=batch.image.clone())
     other.image[:, 2:] = 0
-    one, two = (open_loop_loss(model, states, b, numbers) for b in (batch, other))
+    one, two = (loss_of(model, states, b, numbers) for b in (batch, other))
     torch.testing.assert_close(one, two)
     other.image[:, 1] = 0
-    assert open_loop_loss(model, states, other, numbers) != one
+    assert loss_of(model, states, other, numbers) != one
 
 
 def test_it_teaches_the_decoder_and_nothing_else():
@@ -72,11 +76,12 @@ def test_a_sequence_shorter_than_the_horizon_is_imagined_to_its_end():
 
 
 def test_without_weight_there_is_no_such_loss_and_no_such_noise():
-    model, batch = small_model(), small_batch()
+    model, batch = small_model(vector_weight=0.0), small_batch()
     noise = small_noise(model, batch)
     assert noise.open_loop.shape == (2, 0, 2)
     assert set(losses_of(model, batch, noise)) & set(LOSSES) == set(LOSSES) - {
         "open_loop",
+        "vector",
         "actor",
         "critic",
         "entropy",

@@ -203,6 +203,9 @@ class BundleManifest:
         require(0.0 < self.control_period_s <= 10.0, "control_period_s", "in (0, 10] s", self.control_period_s)
         require(self.horizon > 0, "horizon", "at least 1", self.horizon)
         require(0.0 < self.discount <= 1.0, "discount", "in (0, 1]", self.discount)
+        require(bool(self.vector) or not self.imagines_vector, "imagines_vector", "false without a vector", True)
+        unique = len(set(self.reward_terms)) == len(self.reward_terms)
+        require(unique, "reward_terms", "different names", self.reward_terms)
 
     def column(self, entry: VectorInput) -> int | None:
         """The index of a registry entry among the vector inputs, None if it is missing or in another unit."""

@@ -49,17 +49,22 @@ class Questions:
 @dataclass(frozen=True)
 class Answers:
     """Outputs of the four files: ``next_belief`` (F,) of observe.onnx, ``returns`` (B, N) of imagine.onnx, ``actor``
-    (B, H, 3) commands of actor.onnx, and ``picture`` (C, height, width) uint8 of the first belief by decode.onnx."""
+    (B, H, 3) commands of actor.onnx, and ``picture`` (C, height, width) uint8 of the first belief by decode.onnx.
+    At the end of each plan, None where imagine.onnx does not give them: ``imagined_vector`` (B, N, V), the vector
+    inputs in standard deviations from their means, and ``imagined_terms`` (B, N, R), the terms of the reward."""
 
     next_belief: np.ndarray
     returns: np.ndarray
     actor: np.ndarray
     picture: np.ndarray
+    imagined_vector: np.ndarray | None = None
+    imagined_terms: np.ndarray | None = None
 
 
 def write_self_check(file: Path, questions: Questions, answers: Answers) -> None:
     """Write the file. Raises OSError."""
-    np.savez_compressed(file, **asdict(questions), **asdict(answers))
+    arrays = asdict(questions) | asdict(answers)
+    np.savez_compressed(file, **{name: array for name, array in arrays.items() if array is not None})
 
 
 def read_self_check(bundle: Bundle) -> tuple[Questions, Answers] | None:
@@ -76,12 +81,17 @@ def read_self_check(bundle: Bundle) -> tuple[Questions, Answers] | None:
         with np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
         _check_shapes(found, bundle.manifest)
-        limits = bundle.manifest.self_check.limits
-        if set(limits) != set(MEASURES):
-            raise ValueError(f"expected limits of {', '.join(MEASURES)}, found {', '.join(limits) or 'none'}")
+        limits, measures = bundle.manifest.self_check.limits, measures_of(bundle.manifest)
+        if set(limits) != set(measures):
+            raise ValueError(f"expected limits of {', '.join(measures)}, found {', '.join(limits) or 'none'}")
     except _DAMAGE as error:
         raise BundleError(f"{file} cannot be used: {error}; export the bundle again") from error
-    return tuple(kind(**{entry.name: found[entry.name] for entry in fields(kind)}) for kind in (Questions, Answers))
+    return tuple(kind(**{entry.name: found.get(entry.name) for entry in fields(kind)}) for kind in (Questions, Answers))
+
+
+def measures_of(manifest: BundleManifest) -> tuple[str, ...]:
+    """Names of what is compared: more where imagine.onnx gives more."""
+    return (*MEASURES, *["vector"] * manifest.imagines_vector, *["reward_terms"] * bool(manifest.reward_terms))
 
 
 def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> None:
@@ -101,6 +111,10 @@ def _check_shapes(found: dict[str, np.ndarray], manifest: BundleManifest) -> Non
         "actor": (np.float32, (many, manifest.horizon, 3)),
         "picture": (np.uint8, image),
     }
+    if manifest.imagines_vector:
+        expected["imagined_vector"] = (np.float32, (many, plans, len(manifest.vector)))
+    if manifest.reward_terms:
+        expected["imagined_terms"] = (np.float32, (many, plans, len(manifest.reward_terms)))
     for name, (kind, shape) in expected.items():
         array = found[name]
         if array.dtype != kind or array.shape != shape:

@@ -23,6 +23,7 @@ from wm_planner.errors import EngineError
 
 _SCORES = ("reward", "continue", "value")
 _DISAGREEMENT = ("disagreement", "value_disagreement")  # only models with an ensemble
+_FIELDS = {"continue": "continues"}  # of Imagined, where an output's name is no Python name
 # The interface of each file in docs/architecture.md: inputs, then outputs.
 _INTERFACE = {
     "observe.onnx": (("image", "vector", "previous_action", "belief", "is_first"), ("next_belief", "surprise")),
@@ -87,7 +88,7 @@ class Engine:
     def imagine(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Imagined:
         """Imagine N futures, the engine's own: ``belief`` (1, F), ``actions`` (N, H, 3), ``noise`` (N, H, S) standard
         normal."""
-        return Imagined(*self._imagined("imagine", belief, actions, noise))
+        return self._said(self._imagined("imagine", belief, actions, noise))
 
     def imagine_beliefs(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """The beliefs (N, H, F) along N imagined futures, the engine's own; arguments as in ``imagine``."""
@@ -96,7 +97,7 @@ class Engine:
     def imagine_whole(self, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> tuple[Imagined, np.ndarray]:
         """``imagine`` and ``imagine_beliefs`` in one call."""
         *scores, beliefs = self._imagined("imagine_whole", belief, actions, noise)
-        return Imagined(*scores), beliefs
+        return self._said(scores), beliefs
 
     def advance(self, belief: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """The belief (1, F) expected after ``actions`` (k, 3), k at most H; the caller's own.
@@ -161,8 +162,9 @@ class Engine:
             free, recorded = _free_inputs(name, self.manifest), graph and name == "imagine.onnx"
             sessions[name] = open_session(file, provider, settings, graph=recorded, free=free, log=self._log)
             _check_interface(file, sessions[name], self.manifest)
-        ensemble = set(_DISAGREEMENT) <= {entry.name for entry in sessions["imagine.onnx"].get_outputs()}
-        scores = _SCORES + _DISAGREEMENT if ensemble else _SCORES
+        there = {entry.name for entry in sessions["imagine.onnx"].get_outputs()}
+        scores = tuple(name for name in (*_SCORES, *_DISAGREEMENT, *_signals(self.manifest)) if name in there)
+        self._scores = tuple(_FIELDS.get(name, name) for name in scores)
         wanted = {
             "observe": ("observe.onnx", ("next_belief", "surprise")),
             "imagine": ("imagine.onnx", scores),
@@ -183,14 +185,16 @@ class Engine:
         """Raise SelfCheckError unless the opened files answer as the bundle specifies."""
         if self._asked is None:
             return
-        manifest = self.manifest
-        self.self_check = check(self, self._asked, manifest.self_check.limits, manifest.discount)
+        self.self_check = check(self, self._asked, self.manifest)
         try:
             if self._enforce:
                 self.self_check.enforce()
         except SelfCheckError as error:
             self.unsound.append(f"{provider}{half_precision(provider, settings)}: {error}")
             raise
+
+    def _said(self, scores: list[np.ndarray]) -> Imagined:
+        return Imagined(**dict(zip(self._scores, scores, strict=True)))
 
     def _imagined(self, function: str, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> list[np.ndarray]:
         return self._call(function, {"belief": belief, "actions": actions, "noise": noise}, len(actions))
@@ -214,17 +218,30 @@ def _free_inputs(file: str, manifest: BundleManifest) -> dict[str, tuple[int, ..
     }.get(file, {})
 
 
+def _signals(manifest: BundleManifest) -> dict[str, int]:
+    """Outputs (N, H, ·) of imagine.onnx that a bundle has by its manifest, and their last dimensions."""
+    counts = {"vector": manifest.imagines_vector * len(manifest.vector), "reward_terms": len(manifest.reward_terms)}
+    return {name: count for name, count in counts.items() if count}
+
+
 def _check_interface(file: Path, session: ort.InferenceSession, manifest: BundleManifest) -> None:
     """Raise EngineError unless a file has the inputs and outputs given in docs/architecture.md."""
     inputs, outputs = _INTERFACE[file.name]
     if file.name == "observe.onnx" and len(manifest.image.cameras) > 1:
         inputs = (*inputs, "camera_mask")
     given, told = ({entry.name for entry in entries} for entries in (session.get_inputs(), session.get_outputs()))
-    if file.name == "imagine.onnx" and set(_DISAGREEMENT) <= told:
-        outputs += _DISAGREEMENT
+    if file.name == "imagine.onnx":
+        outputs += (*_signals(manifest), *(_DISAGREEMENT if set(_DISAGREEMENT) <= told else ()))
     for kind, expected, found in (("inputs", inputs, given), ("outputs", outputs, told)):
         if set(expected) != found:
             raise EngineError(
                 f"{file}: expected the {kind} {', '.join(sorted(expected))}, "
                 f"found {', '.join(sorted(found))}; export the bundle again"
             )
+    if file.name == "imagine.onnx":
+        sizes = {entry.name: entry.shape[-1] for entry in session.get_outputs()}
+        for name, count in _signals(manifest).items():
+            if sizes[name] != count:
+                raise EngineError(
+                    f"{file}: output '{name}' has {sizes[name]} numbers, bundle.json names {count}; export again"
+                )

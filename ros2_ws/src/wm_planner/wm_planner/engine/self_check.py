@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wm_bundle import BundleManifest
 from wm_bundle.self_check import Answers, Questions
 from wm_bundle.self_check_measures import Functions, ask, differences
 
@@ -41,9 +42,8 @@ class SelfCheck:
             raise SelfCheckError(f"the bundle's self-check fails: {worst}")
 
 
-def check(
-    functions: Functions, asked: tuple[Questions, Answers], limits: dict[str, float], discount: float
-) -> SelfCheck:
-    """Run it on ``functions``; ``limits`` and ``discount`` are the bundle's. Raises EngineError."""
+def check(functions: Functions, asked: tuple[Questions, Answers], manifest: BundleManifest) -> SelfCheck:
+    """Run it on ``functions``, those of the bundle with this ``manifest``. Raises EngineError."""
     questions, expected = asked
-    return SelfCheck(differences(questions, expected, ask(functions, questions, discount)), limits)
+    found = differences(questions, expected, ask(functions, questions, manifest))
+    return SelfCheck(found, manifest.self_check.limits)

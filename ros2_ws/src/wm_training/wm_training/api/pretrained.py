@@ -232,9 +232,9 @@ class PretrainedWorldModel:
         states = self.checked_state(states, batch=False)
         if not self.vector_size:
             return states.new_zeros(*states.shape[:-1], 0)
-        if self.readout is None:
+        if self.readout is None and self.model.vector is None:
             raise TrainingError("the vector inputs cannot be read out of states yet: call fit_vector() first")
-        return self.readout(states)
+        return self.predict(states)["vector"] if self.readout is None else self.readout(states)
 
     def observations(self, states: Tensor, previous_action: Tensor | None = None) -> Observations:
         """Imagined states (…, F) as observations: decoded pictures, and vectors (see ``fit_vector``)."""

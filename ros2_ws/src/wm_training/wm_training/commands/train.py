@@ -120,10 +120,10 @@ def _checkpoint(resume: str, last: Path) -> Path | None:
 def _check_fit(checkpoint: Path, config: WorldModelTrainConfig) -> "tuple[WorldModelTrainConfig, Traits]":
     """The checkpoint's settings, and its training data's traits; reports what differs from the settings. Raises
     ConfigurationError where it is another model."""
-    from wm_training.training.checkpoints import read_checkpoint, traits_of_checkpoint
+    from wm_training.training.checkpoints import config_of, read_checkpoint, traits_of_checkpoint
 
     payload = read_checkpoint(checkpoint)
-    saved = WorldModelTrainConfig.from_dict(payload.get("config"), f"checkpoint {checkpoint}")
+    saved = config_of(payload, checkpoint)
     model, others = differences(saved, config)
     if model:
         raise ConfigurationError(

@@ -112,6 +112,8 @@ class WorldModelTrainConfig:
     """Weight of the actor's likelihood of the expert's actions; keeps policy learning near the data."""
     open_loop_weight: float = 0.0
     """Weight of pictures imagined up to open_loop_steps ahead from the recorded actions; teaches the decoder alone."""
+    vector_weight: float = 1.0
+    """Weight of the squared errors of the vector inputs, seen and imagined, in standard deviations; 0: no such head."""
     actor_weight: float = 1.0
     """Weight of the actor's imagined return (policy_learning only)."""
     critic_weight: float = 1.0
@@ -143,9 +145,9 @@ class WorldModelTrainConfig:
     imagination_starts: int = 64
     """Posterior states of a batch from which policy learning imagines [states]; 0 for all of them."""
     open_loop_steps: int = 15
-    """Length of what the open-loop loss imagines [steps]; at most sequence_length - 1 of them."""
+    """Length of what the open-loop losses imagine [steps]; at most sequence_length - 1 of them."""
     open_loop_starts: int = 64
-    """Posterior states of a batch from which the open-loop loss imagines a picture each [states]; 0 for all."""
+    """Posterior states of a batch from which the open-loop losses imagine, a picture each [states]; 0 for all."""
 
     # Files
     data_path: str = "./data/world_model"

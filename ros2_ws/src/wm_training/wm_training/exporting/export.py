@@ -90,9 +90,11 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
     print(f"export: onnxruntime against torch over {options.frames} frames: {shown}", file=sys.stderr)
     limits = {"belief": options.tolerance, "return": options.return_tolerance, "action": options.action_tolerance}
     if options.precision == "float32":
-        limits |= {"reward": options.tolerance, "value": options.tolerance}
+        limits |= dict.fromkeys(("reward", "value", "vector"), options.tolerance)
+    else:
+        limits["vector"] = options.vector_tolerance
     for name, limit in limits.items():
-        if not differences[name] <= limit:  # also catches NaN
+        if name in differences and not differences[name] <= limit:  # also catches NaN
             raise ExportError(
                 f"onnxruntime with {options.precision} and torch differ by {differences[name]:.3g} in {name}, allowed "
                 f"is {limit:g}: no bundle was written"
@@ -126,6 +128,7 @@ def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measu
         horizon=model.config.imagination_horizon,
         discount=model.config.discount,
         reward_name=str(meta.get("reward", "unknown")),
+        imagines_vector=model.vector is not None,
         **measured,
         provenance={
             "precision": options.precision,

@@ -13,11 +13,18 @@ from wm_bundle.onnx_runtime import onnxruntime
 
 
 class Said(NamedTuple):
-    """Imagined futures of N candidates, (N, H) each."""
+    """Imagined futures of N candidates, (N, H) each; ``vector`` (N, H, V) in physical units, None without such a
+    head."""
 
     reward: np.ndarray
     continues: np.ndarray
     value: np.ndarray
+    vector: np.ndarray | None = None
+
+
+def said_of(outputs: dict[str, np.ndarray]) -> Said:
+    """The part of imagine.onnx's outputs, by their names, that is compared."""
+    return Said(outputs["reward"], outputs["continue"], outputs["value"], outputs.get("vector"))
 
 
 def open_file(file: Path) -> onnxruntime.InferenceSession:
@@ -73,7 +80,8 @@ class FileModel(Sizes):
 
     def imagine(self, belief, actions, noise) -> Said:
         """Imagine ``actions`` (N, H, 3) from ``belief`` (1, F) with ``noise`` (N, H, S)."""
-        return Said(*self._imagine(["reward", "continue", "value"], belief, actions, noise))
+        names = ["reward", "continue", "value"] + ["vector"] * self.manifest.imagines_vector
+        return said_of(dict(zip(names, self._imagine(names, belief, actions, noise), strict=True)))
 
     def imagine_beliefs(self, belief, actions, noise) -> np.ndarray:
         """The beliefs (N, H, F) along the way."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wm_training.exporting.file_model import Said, Sizes
+from wm_training.exporting.file_model import Said, Sizes, said_of
 from wm_training.exporting.tracing import write_graph
 from wm_training.model.heads import search_to_command
 from wm_training.model.world_model import WorldModel
@@ -48,7 +48,8 @@ class ImagineGraph(_Graph):
     def forward(self, belief: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """Returns reward, continue and value (N, H) and the beliefs (N, H, F).
 
-        Models with an ensemble also return the disagreement of reward and value, (N, H) each.
+        Models with an ensemble also return the disagreement of reward and value, (N, H) each, and those with such a
+        head the vector inputs (N, H, V), in physical units.
         """
         rssm = self.model.rssm
         state = rssm.split(belief.expand(actions.shape[0], -1))
@@ -60,6 +61,8 @@ class ImagineGraph(_Graph):
         outputs = said["rewards"], said["continues"], said["values"], beliefs
         if self.model.config.ensemble_size > 1:
             outputs += said["disagreement"], said["value_disagreement"]
+        if self.model.vector is not None:
+            outputs += (said["vector"],)
         return outputs
 
 
@@ -107,7 +110,8 @@ class TorchModel(Sizes):
     def imagine(self, belief, actions, noise) -> Said:
         """Imagine ``actions`` (N, H, 3) from ``belief`` (1, F) with ``noise`` (N, H, S)."""
         said = self._imagine(*(torch.from_numpy(part) for part in (belief, actions, noise)))
-        return Said(*(part.numpy() for part in said[:3]))
+        found = dict(zip(imagined_outputs(self._imagine.model), (part.numpy() for part in said), strict=True))
+        return said_of(found)
 
     @torch.no_grad()
     def actor(self, belief) -> tuple[np.ndarray, np.ndarray]:
@@ -119,6 +123,14 @@ class TorchModel(Sizes):
     def decode(self, beliefs) -> np.ndarray:
         """Pictures (M, C, height, width) uint8 of beliefs (M, F)."""
         return self._decode(torch.from_numpy(beliefs)).numpy()
+
+
+def imagined_outputs(model: WorldModel) -> list[str]:
+    """Names of the outputs of ``ImagineGraph``, in order."""
+    names = ["reward", "continue", "value", "beliefs"]
+    if model.config.ensemble_size > 1:
+        names += ["disagreement", "value_disagreement"]
+    return names if model.vector is None else [*names, "vector"]
 
 
 def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:
@@ -140,9 +152,7 @@ def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:
         "actions": torch.zeros(2, horizon, 3),
         "noise": torch.zeros(2, horizon, config.stochastic_size),
     }
-    scores = ["reward", "continue", "value", "beliefs"]
-    if config.ensemble_size > 1:
-        scores += ["disagreement", "value_disagreement"]
+    scores = imagined_outputs(model)
     one = {"belief": belief}
     graphs = {
         "observe.onnx": (ObserveGraph(model), observed, ["next_belief", "surprise"], {}),

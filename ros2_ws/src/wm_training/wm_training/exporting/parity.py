@@ -17,7 +17,7 @@ from wm_evaluation.imagined_frames import Observation
 
 from wm_training.data.dataset import SequenceDataset
 from wm_training.exporting.file_model import open_file
-from wm_training.exporting.graphs import ActorGraph, ImagineGraph, ObserveGraph
+from wm_training.exporting.graphs import ActorGraph, ImagineGraph, ObserveGraph, imagined_outputs
 from wm_training.model.batch import Batch
 from wm_training.model.heads import search_to_command
 from wm_training.model.world_model import WorldModel
@@ -94,9 +94,14 @@ class _Plans:
         actions = search_to_command(torch.from_numpy(plans))
         noise = torch.zeros(CANDIDATES, config.imagination_horizon, config.stochastic_size)
         with torch.no_grad():
-            expected = [x.numpy() for x in self._imagine_torch(expected_belief, actions, noise)[:3]]
+            names = imagined_outputs(self._model)
+            said = dict(zip(names, self._imagine_torch(expected_belief, actions, noise), strict=True))
         feeds = {"belief": found_belief, "actions": actions.numpy(), "noise": noise.numpy()}
-        found = self._imagine.run(["reward", "continue", "value"], feeds)
+        scores = ("reward", "continue", "value")
+        expected, found = [said[name].numpy() for name in scores], self._imagine.run(scores, feeds)
+        if "vector" in said:
+            off = said["vector"].numpy() - self._imagine.run(["vector"], feeds)[0]
+            self._noted["vector"].append(np.abs(off) / self._model.vector_std.numpy())
         self._noted["reward"].append(relative_difference(expected[0], found[0]))
         self._noted["value"].append(relative_difference(expected[2], found[2]))
         returns = [discounted_returns(*outputs, config.discount) for outputs in (expected, found)]
@@ -110,8 +115,9 @@ class _Plans:
         """Results over all plans; NaN where anything was not finite.
 
         ``reward``, ``value``: the 99.9th percentile, relative above 1; the few beyond are sums of large bins that
-        cancel. ``return``: the 99th percentile over the mean size of a return (at least 1). ``action``, the larger
-        of steer and longitudinal: the 99th percentile. ``same_best``: the share of plans with the same best candidate.
+        cancel; ``vector``, if there is one: the same in standard deviations. ``return``: the 99th percentile over the
+        mean size of a return (at least 1). ``action``, the larger of steer and longitudinal: the 99th percentile.
+        ``same_best``: the share of plans with the same best candidate.
         """
         noted = self._noted
         return {
@@ -120,6 +126,7 @@ class _Plans:
             "return": float(np.percentile(noted["return"], 99) / max(1.0, np.mean(noted["size"]))),
             "action": float(np.percentile(noted["action"], 99)),
             "same_best": float(np.mean(noted["same_best"])),
+            **({"vector": float(np.percentile(noted["vector"], 99.9))} if "vector" in noted else {}),
         }
 
 

@@ -35,8 +35,8 @@ def add_self_check(
     Its answers are those of ``functions`` about ``frames``, computed as in ``reference``; the differences of ``files``
     are measured here."""
     questions = _questions(functions, frames, np.random.default_rng(seed))
-    answers = ask(functions, questions, manifest.discount)
-    measured = differences(questions, answers, ask(FileModel(manifest, files), questions, manifest.discount))
+    answers = ask(functions, questions, manifest)
+    measured = differences(questions, answers, ask(FileModel(manifest, files), questions, manifest))
     file = folder / SELF_CHECK_FILE
     write_self_check(file, questions, answers)
     spec = SelfCheckSpec(reference, limits_for(measured), measured)

@@ -1,4 +1,5 @@
-"""Heads on the belief: numbers by two-hot classification or plain regression, the continue flag, and the actor."""
+"""Heads on the belief: numbers by two-hot classification or plain regression, vectors of them, the continue flag, and
+the actor."""
 
 import math
 
@@ -113,6 +114,21 @@ class ScalarHead(nn.Module):
         """Loss (...,) against targets (...,), the mean over the members."""
         losses = [member.loss(output, target) for member, output in zip(self.members, outputs, strict=True)]
         return torch.stack(losses).mean(0)
+
+
+class NumbersHead(nn.Module):
+    """Several numbers, normalised, each as itself: the vector inputs."""
+
+    def __init__(self, config: WorldModelTrainConfig, count: int):
+        super().__init__()
+        self.net = mlp(config.belief_size, config.hidden_dim, count)
+        # Starting at zero, the mean of normalised numbers.
+        nn.init.zeros_(self.net[-1].weight)
+        nn.init.zeros_(self.net[-1].bias)
+
+    def forward(self, belief: Tensor) -> Tensor:
+        """Numbers (..., count) of beliefs (..., F)."""
+        return self.net(belief).float()
 
 
 class ContinueHead(nn.Module):

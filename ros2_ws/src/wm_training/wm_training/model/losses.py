@@ -54,6 +54,13 @@ def continue_loss(logits: Tensor, continues: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits.float(), continues.float(), reduction="none")
 
 
+def numbers_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Squared errors (...,) of normalised numbers (..., V), summed over the V: up to a constant twice a negative
+    log-likelihood of unit variance, as that of the pixels. Unknown targets, NaN, do not count."""
+    known = ~target.isnan()
+    return torch.where(known, predicted.float() - target.nan_to_num(), 0.0).square().sum(-1)
+
+
 def behaviour_cloning_loss(log_probability: Tensor, weight: Tensor) -> Tensor:
     """Negative log-likelihood of the expert's actions; both (B, T).
 

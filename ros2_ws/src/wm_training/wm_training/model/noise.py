@@ -25,7 +25,7 @@ class Noise(NamedTuple):
     action: Tensor
     """(B, n, H, 2) standard normal: the actor's samples."""
     open_loop: Tensor
-    """(B, m, 2) uniform in [0, 1): where the open-loop loss begins and which picture it uses, m = 0 without it."""
+    """(B, m, 2) uniform in [0, 1): where open-loop losses begin and which picture they use, m = 0 without any."""
 
     def part(self, rows: slice) -> "Noise":
         """The noise of some of the sequences."""
@@ -55,7 +55,8 @@ def draw_noise(
         return torch.rand(*shape, generator=generator, device=device)
 
     starts = _in_each(config.imagination_starts, batch_size, steps) if config.policy_learning else 0
-    ahead = _in_each(config.open_loop_starts, batch_size, steps) if config.open_loop_weight > 0 else 0
+    open_loop = config.open_loop_weight > 0 or config.vector_weight > 0
+    ahead = _in_each(config.open_loop_starts, batch_size, steps) if open_loop else 0
     horizon, size = config.imagination_horizon, config.stochastic_size
     return Noise(
         latent=normal(batch_size, steps + 1, size),

@@ -29,6 +29,8 @@ class WorldModelObjective(nn.Module):
             model.actor: config.behaviour_cloning_weight
             + config.policy_learning * (config.actor_weight + config.entropy_weight),
         }
+        if model.vector is not None:
+            learned[model.vector] = config.vector_weight
         for part, weight in learned.items():
             part.requires_grad_(weight > 0.0)
 
@@ -60,8 +62,11 @@ class WorldModelObjective(nn.Module):
                 actor.log_probability(batch.expert), batch.expert_weight
             ),
         }
+        ahead = overshooting.imagine_ahead(model, states, batch, noise.open_loop) if noise.open_loop.numel() else None
         if config.open_loop_weight > 0:
-            result["open_loop"] = overshooting.open_loop_loss(model, states, batch, noise.open_loop)
+            result["open_loop"] = overshooting.open_loop_loss(model, ahead, batch)
+        if model.vector is not None:
+            result |= self._vector(belief, ahead, model.normalised(batch.vector))
         if learn_policy:
             result |= behaviour.learn_in_imagination(model, states, noise)
         with torch.no_grad():
@@ -93,6 +98,18 @@ class WorldModelObjective(nn.Module):
         # The camera with the highest number always stays.
         kept = (numbers >= dropout) | (numbers == numbers.amax(1, keepdim=True))
         return batch._replace(camera_mask=batch.camera_mask * kept[:, None])
+
+    def _vector(self, belief: Tensor, ahead: overshooting.Ahead, targets: Tensor) -> dict[str, Tensor]:
+        """The loss of the vector inputs, half of what is seen and half of what is imagined, and the typical error of a
+        number in each, in standard deviations; ``targets`` (B, T, V) are normalised."""
+        seen = losses.numbers_loss(self.model.vector(belief), targets).mean()
+        imagined = overshooting.vector_errors(self.model, ahead, targets).mean()
+        known = (~targets.isnan()).float().sum(-1).mean().clamp(min=1e-6)
+        return {
+            "vector": 0.5 * (seen + imagined),
+            "metric/vector_error": (seen.detach() / known).sqrt(),
+            "metric/vector_error_ahead": (imagined.detach() / known).sqrt(),
+        }
 
     @torch.no_grad()
     def _returns(self, reached: Tensor, batch: Batch) -> Tensor:

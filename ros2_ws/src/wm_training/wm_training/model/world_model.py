@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.model.batch import Batch
-from wm_training.model.heads import Actor, ContinueHead, ScalarHead, search_to_command
+from wm_training.model.heads import Actor, ContinueHead, NumbersHead, ScalarHead, search_to_command
 from wm_training.model.networks import Decoder, Encoder
 from wm_training.model.rssm import RSSM, State
 
@@ -35,13 +35,18 @@ class WorldModel(nn.Module):
         self.target_value.requires_grad_(False)
         self.continues = ContinueHead(config.belief_size, hidden)
         self.actor = Actor(config)
+        self.vector = NumbersHead(config, vector_size) if vector_size and config.vector_weight > 0 else None
         self.register_buffer("vector_mean", torch.zeros(vector_size))
         self.register_buffer("vector_std", torch.ones(vector_size))
         self.register_buffer("return_range", torch.ones(()))
 
     def embed(self, image: Tensor, vector: Tensor, camera_mask: Tensor) -> Tensor:
         """Pictures (M, C, H, W) uint8, vectors (M, V) in physical units and masks (M, K) to embeddings (M, E)."""
-        return self.encoder(image, (vector - self.vector_mean) / self.vector_std, camera_mask)
+        return self.encoder(image, self.normalised(vector), camera_mask)
+
+    def normalised(self, vector: Tensor) -> Tensor:
+        """Vectors (…, V) in physical units with the mean 0 and the deviation 1 that they have in the training data."""
+        return (vector - self.vector_mean) / self.vector_std
 
     def decode(self, belief: Tensor) -> Tensor:
         """Pictures (…, C, H, W), float in about [0, 1], of beliefs (…, F)."""
@@ -63,22 +68,26 @@ class WorldModel(nn.Module):
         ``policy`` is either the actions (M, H, A) or a function from beliefs (M, F) to actions (M, A); noise is
         (M, H, S). Returns ``beliefs`` (M, H+1, F) including the first, ``actions`` (M, H, A), and for the state each
         action led to ``rewards``, ``continues``, ``values``, and what the members of the ensembles disagree by,
-        ``disagreement`` (of the reward) and ``value_disagreement``, each (M, H).
+        ``disagreement`` (of the reward) and ``value_disagreement``, each (M, H); from a model with such a head also
+        ``vector`` (M, H, V), in physical units.
         """
         reached, actions = self.rssm.imagine(state, policy, noise.shape[1], noise)
         beliefs = torch.cat([state.belief[:, None], reached], 1)
         return {"beliefs": beliefs, "actions": actions, **self.predict(beliefs[:, 1:])}
 
     def predict(self, belief: Tensor) -> dict[str, Tensor]:
-        """The heads' outputs for beliefs (…, F), each (…,); names as in ``imagine``."""
+        """The heads' outputs for beliefs (…, F), each (…,) or (…, V); names as in ``imagine``."""
         reward, value = self.reward(belief), self.value(belief)
-        return {
+        said = {
             "rewards": self.reward.mean(reward),
             "continues": torch.sigmoid(self.continues(belief)),
             "values": self.value.mean(value),
             "disagreement": self.reward.disagreement(reward),
             "value_disagreement": self.value.disagreement(value),
         }
+        if self.vector is not None:
+            said["vector"] = self.vector(belief) * self.vector_std + self.vector_mean
+        return said
 
     def act(self, belief: Tensor) -> Tensor:
         """The actor's most likely command (M, 3) for beliefs (M, F)."""

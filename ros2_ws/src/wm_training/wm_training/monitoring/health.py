@@ -100,7 +100,9 @@ class Report:
 def examine(curves: Curves, config: WorldModelTrainConfig) -> Report:
     """Judge a run by its curves ``train/<name>`` and ``validation/<name>``."""
     last = max((int(curve.steps[-1]) for curve in curves.values() if len(curve.steps)), default=0)
-    levels = {name: _level(expected, curves) for name, expected in RANGES.items()}
+    there = {curve.partition("/")[2] for curve in curves}
+    judged_by = {name: expected for name, expected in RANGES.items() if expected.always or expected.curve in there}
+    levels = {name: _level(expected, curves) for name, expected in judged_by.items()}
     findings = [found for name in ISSUES if (found := _finding(name, curves, config))]
     judged = settled(curves, config, "metric/pixel_mse") is not None
     return Report(last, needed_updates(config), _verdict(findings, judged), levels, findings)

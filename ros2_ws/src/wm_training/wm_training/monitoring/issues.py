@@ -39,12 +39,13 @@ VARIANCE_SHARE = 0.5
 
 
 class Range(NamedTuple):
-    """An expected range of the seed document."""
+    """An expected range: those of the seed document, and of our own losses."""
 
     curve: str
     low: float
     high: float
     remark: str
+    always: bool = True  # every model has it
 
 
 RANGES = {
@@ -52,6 +53,7 @@ RANGES = {
     "kl_loss": Range("metric/kl_nats", 1.0, 10.0, "nats per step before free bits, after annealing"),
     "reward_loss": Range("reward", 0.1, 1.0, "depends on the reward's scale and on scalar_head"),
     "dynamics_loss": Range("dynamics", 0.01, 0.1, "squared distance of predicted and encoded latent"),
+    "vector_loss": Range("metric/vector_error_ahead", 0.02, 0.5, "standard deviations of the vector inputs", False),
 }
 
 

@@ -18,6 +18,7 @@ METRIC_OF = {  # in the glossary of the pages
     "metric/kl_nats": "kl",
     "reward": "reward_loss",
     "dynamics": "dynamics_loss",
+    "metric/vector_error_ahead": "vector_loss",
     "total": "total_loss",
     "gradient_norm": "gradient_norm",
     "learning_rate": "learning_rate",

@@ -17,6 +17,7 @@ from wm_training.errors import TrainingError
 from wm_training.model.world_model import WorldModel
 
 VERSION = 3
+_SINCE = {"vector_weight": 0.0}  # settings of later versions, as models without them were trained
 _EPOCH_FILE = re.compile(r"checkpoint_epoch_(\d+)\.pt")
 
 
@@ -52,13 +53,21 @@ def read_world_model(path: str | os.PathLike, device: torch.device | str = "cpu"
     """The model of a checkpoint, in evaluation mode, and the checkpoint's dictionary. Raises TrainingError."""
     payload = read_checkpoint(path, device)
     try:
-        config = WorldModelTrainConfig.from_dict(payload["config"], f"checkpoint {path}")
+        config = config_of(payload, path)
         model = WorldModel(config, payload["channels"], payload["vector_size"])
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"checkpoint {path} holds no usable configuration: {error}") from None
     load_weights(model, payload, path)
     model.trained_on = json.loads(payload.get("meta", "{}"))
     return model.to(device).eval(), payload
+
+
+def config_of(payload: dict[str, Any], path: str | os.PathLike) -> WorldModelTrainConfig:
+    """The settings in a checkpoint, of this or an earlier version. Raises ConfigurationError."""
+    told = payload.get("config")
+    if isinstance(told, dict) and payload.get("vector_size"):
+        told = _SINCE | told
+    return WorldModelTrainConfig.from_dict(told, f"checkpoint {path}")
 
 
 def traits_of_checkpoint(path: str | os.PathLike, payload: dict[str, Any], config: WorldModelTrainConfig) -> Traits:

@@ -20,6 +20,13 @@ TRAINING = {
     "dynamics_loss": Metric(
         "Dynamics loss", "Mean squared difference of the predicted and the encoded latent.", better="lower"
     ),
+    "vector_loss": Metric(
+        "Error of imagined vector inputs",
+        "Root mean square error of what the model says of its vector inputs (speed and others) up to open_loop_steps "
+        "ahead, imagined from the recorded actions. 1 is as good as always saying their mean.",
+        unit="standard deviations",
+        better="lower",
+    ),
     "total_loss": Metric("Total loss", "Weighted sum of all losses, the one that is minimised.", better="lower"),
     "gradient_norm": Metric(
         "Gradient norm", "Euclidean norm of all gradients before clipping. Growth warns of divergence."
