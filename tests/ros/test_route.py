@@ -5,7 +5,7 @@ import time
 
 import graph
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from failsafe_rig import PERIOD_S, ROOT, START_S, Rig, stamp_of, start_planner
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry, Path
@@ -36,6 +36,10 @@ class RouteRig(Rig):
 
     def _on_lines(self, message) -> None:
         self.lines |= {line.name: line for line in message.status}
+
+    def line(self, task: str) -> DiagnosticStatus:
+        """The planner's last line on /diagnostics of this task, or an empty one."""
+        return self.lines.get(f"wm_planner: {task}", DiagnosticStatus())
 
     def publish_routes(self, qos: QoSProfile) -> None:
         if self.routes is not None:
@@ -123,8 +127,8 @@ def test_a_latched_route_that_was_sent_before_is_followed_and_told(driving):
     driving.place = (40.0, 2.0, 0.0)
     driving.until(lambda: driving.statuses[-1][1].route_left_m == 260.0)
     assert driving.statuses[-1][1].route_offset_m == 2.0
-    driving.until(lambda: "260 m left" in driving.lines["wm_planner: route"].message, START_S)
-    assert driving.lines["wm_planner: route"].level == b"\x00"
+    driving.until(lambda: "260 m left" in driving.line("route").message, START_S)
+    assert driving.line("route").level == b"\x00"
 
 
 def test_lost_odometry(driving):
@@ -185,7 +189,7 @@ def test_a_route_that_changes_every_second_is_followed_without_a_brake(driving):
     since = [message for _, message in driving.statuses[begin:]]
     assert {message.mode for message in since} == {PlannerStatus.MODE_DRIVING}
     assert since[-1].route_left_m == pytest.approx(200.0 - 15.2, abs=0.5)
-    assert driving.lines["wm_planner: topics"].level == b"\x00", driving.lines["wm_planner: topics"].message
+    assert driving.line("topics").level == b"\x00", driving.line("topics").message
     driving.publish_routes(LATCHED)
 
 
