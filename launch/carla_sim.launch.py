@@ -19,7 +19,7 @@ from wm_planner.launching.arguments import assignments, check_planner, declared,
 from wm_planner.launching.carla import bridge_of, carla, carla_arguments
 from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
 from wm_planner.launching.files import parameter_file
-from wm_planner.launching.nodes import planner, recorder, unexpected_end
+from wm_planner.launching.nodes import goal_relay, planner, recorder, unexpected_end
 from wm_planner.launching.simulators import SIMULATORS, node_parameters, role_name_of
 from wm_planner.launching.transport import picture_transport
 from wm_planner.launching.view import view, view_arguments
@@ -39,6 +39,8 @@ def generate_launch_description():
         ("proposal_policy", "", "Policy file (.onnx) that proposes actions, or drives with solver:=policy."),
         ("parameters", "", "Further planner parameters, such as 'candidates=32 seed=1'."),
         ("topics", "", "YAML file of topics and other parameters of the nodes; empty: the simulator's own."),
+        ("route", "", "auto, off or required: whether to follow a route; empty: auto, or as in the topics' file."),
+        ("goal_topic", "", "Topic whose goals go on to /carla/<role_name>/goal, RViz's is /goal_pose; empty: none."),
         ("fixed_delta_seconds", "0.08", "[s] Length of a control tick; must be the bundle's control period."),
         ("episodes", "3", "Embedded: episodes to drive before the launch ends; 0 means endless."),
         ("seed", "2000", "Embedded: track of the first episode; later ones use the following numbers."),
@@ -82,9 +84,16 @@ def compose(context):
         *([recorder(file, role_name)] if file else []),
         *start(context, role_name),
         *([command_watchdog(context, role_name, parameters["wm_command_watchdog"])] if watched_by else []),
+        *goals(context, role_name),
         planner(driving),
         *watched,
     ]
+
+
+def goals(context, role_name):
+    """What passes goals on, if asked for."""
+    topic = value(context, "goal_topic")
+    return [goal_relay(topic, role_name)] if topic else []
 
 
 def command_wait_s(context):
@@ -106,6 +115,7 @@ def planner_parameters(context, role_name, topics):
         "role_name": role_name,
         "solver": value(context, "solver"),
         "proposal_policy": value(context, "proposal_policy"),
+        **({"route": value(context, "route")} if value(context, "route") else {}),
         **(lock_step.planner_parameters(wait_s) if wait_s else {}),
         **assignments(value(context, "parameters")),
     }

@@ -16,6 +16,7 @@ import pytest
         "wm_tools.benchmark.disturber_node",
         "wm_tools.record",
         "wm_tools.carla_watch.node",
+        "wm_tools.goal_relay.node",
         "wm_planner.node.planner_node",
         "wm_planner.command_watchdog.node",
         "wm_sim.bridge",

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {
     "wm_planner": ("planner", "command_watchdog"),
-    "wm_tools": ("carla_watch", "live_view", "record", "replay_monitor", "play_bag"),
+    "wm_tools": ("carla_watch", "goal_relay", "live_view", "record", "replay_monitor", "play_bag"),
     "wm_sim": ("bridge",),
     "wm_training": ("collect",),
     "carla_ros_bridge": ("bridge",),

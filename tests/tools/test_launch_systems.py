@@ -42,6 +42,11 @@ CASES = {
             "wm_tools/carla_watch",
         ],
     ),
+    "along a route to goals that somebody points at": (
+        "carla_sim.launch.py",
+        ["route:=required", "goal_topic:=/goal_pose"],
+        ["wm_planner/command_watchdog", "wm_planner/planner", "wm_sim/bridge", "wm_tools/goal_relay"],
+    ),
     "carla by the wall clock": (
         "carla_sim.launch.py",
         [

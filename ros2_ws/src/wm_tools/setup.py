@@ -21,6 +21,7 @@ setup(
             "carla_watch = wm_tools.entry:main",
             "drive = wm_tools.entry:main",
             "evaluate_bag = wm_tools.entry:main",
+            "goal_relay = wm_tools.entry:main",
             "live_view = wm_tools.entry:main",
             "loop_picture = wm_tools.entry:main",
             "play_bag = wm_tools.entry:main",

@@ -7,6 +7,7 @@ MODULES = {
     "carla_watch": "wm_tools.carla_watch.node",
     "drive": "wm_tools.drive.__main__",
     "evaluate_bag": "wm_tools.evaluate_bag.__main__",
+    "goal_relay": "wm_tools.goal_relay.node",
     "live_view": "wm_tools.live_view.node",
     "loop_picture": "wm_tools.loop_picture.__main__",
     "play_bag": "wm_tools.replay.play",

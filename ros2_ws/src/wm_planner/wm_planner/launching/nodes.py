@@ -33,6 +33,20 @@ def planner(parameters: Mapping[str, bool | int | float | str]):
     )
 
 
+def goal_relay(topic: str, role_name: str):
+    """The launch action that passes goals from a topic on to whoever plans routes for ``role_name``."""
+    from launch_ros.actions import Node
+
+    return Node(
+        package="wm_tools",
+        executable="goal_relay",
+        name="wm_goal_relay",
+        output="screen",
+        parameters=[parameter_file({"role_name": role_name, "from_topic": topic})],
+        on_exit=partial(unexpected_end, "relay of goals"),
+    )
+
+
 def recorder(file: str, role_name: str):
     """The launch action to record a drive of ``role_name`` to ``file`` (.mcap).
 

@@ -160,7 +160,7 @@ class RecorderNode(Node):
             PlannerSample(
                 ns_of(message.header.stamp),
                 message.latency_ms,
-                message.mode not in (PlannerStatus.MODE_DRIVING, PlannerStatus.MODE_DEGRADED),
+                message.mode in (PlannerStatus.MODE_BRAKING, PlannerStatus.MODE_INACTIVE),
                 message.reason,
                 message.candidates,
                 message.horizon,

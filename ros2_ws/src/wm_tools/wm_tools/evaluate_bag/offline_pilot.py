@@ -6,7 +6,7 @@ Shapes: T rows, F belief features, K cameras, C = 3 K channels.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from wm_bundle.pictures.frames import Frame, RawImage
@@ -101,6 +101,7 @@ class OfflinePilot:
 
     def __init__(self, config: PlannerConfig, log: Callable[[str], None] = lambda line: None):
         """Build the parts as the node does. Raises ConfigError, EngineError."""
+        config = replace(config, route="off")  # the place on it is recorded, among the vector inputs
         self.parts: Parts = build(config, log, clock=lambda: NOW_S, planner_class=_TimedPlanner)
         self._planner, self._pilot = self.parts.planner, self.parts.pilot
         self._drive: int | None = None
