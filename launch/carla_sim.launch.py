@@ -4,20 +4,24 @@
     ros2 launch wm_planner carla_sim.launch.py view:=true record:=drive.mcap
     ros2 launch wm_planner carla_sim.launch.py objects_definition_file:=launch/wm_sim_four_cameras.json bundle:=DIR
     ros2 launch wm_planner carla_sim.launch.py simulator:=carla bundle:=DIR  # a running CARLA server: docs/carla.md
+    ros2 launch wm_planner carla_sim.launch.py command_output:=ackermann     # another message: docs/vehicle.md
     ros2 launch wm_planner carla_sim.launch.py simulator:=none topics:=my_car.yaml bundle:=DIR     # docs/vehicle.md
 
 Exit code 0 if all episodes were driven, another if the planner or the simulator failed.
 """
 
+from functools import partial
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 from wm_bundle import lock_step
+from wm_bundle.vehicle_commands.messages import OUTPUTS
+from wm_bundle.vehicle_commands.parameters import COMMAND_PARAMETERS
 from wm_planner.launching.arguments import assignments, check_planner, declared, value
 from wm_planner.launching.carla import bridge_of, carla, carla_arguments
-from wm_planner.launching.embedded import embedded_arguments, embedded_parameters
+from wm_planner.launching.embedded import embedded_arguments, embedded_parameters, embedded_vehicle
 from wm_planner.launching.files import parameter_file
 from wm_planner.launching.nodes import goal_relay, planner, recorder, unexpected_end
 from wm_planner.launching.simulators import SIMULATORS, node_parameters, role_name_of
@@ -37,6 +41,12 @@ def generate_launch_description():
         ("role_name", "", "Name of the car in its topics; empty: hero with carla_native, else ego_vehicle."),
         ("solver", "mppi", f"How the planner searches: one of {', '.join(SOLVERS)}; actor and policy do not search."),
         ("proposal_policy", "", "Policy file (.onnx) that proposes actions, or drives with solver:=policy."),
+        (
+            "command_output",
+            "",
+            f"Message of the commands: {', '.join(OUTPUTS)}; empty: as in topics, else carla. What the vehicle is like "
+            "(max_speed, wheelbase and so on) comes from topics or parameters, except the built-in car's.",
+        ),
         ("parameters", "", "Further planner parameters, such as 'candidates=32 seed=1'."),
         ("topics", "", "YAML file of topics and other parameters of the nodes; empty: the simulator's own."),
         ("route", "", "auto, off or required: whether to follow a route; empty: auto, or as in the topics' file."),
@@ -76,14 +86,22 @@ def compose(context):
     driving = planner_parameters(context, role_name, parameters["wm_planner"])
     ticks = simulator in ("embedded", "carla")  # the tick length set here
     check_planner(driving, value(context, "fixed_delta_seconds", float) if ticks else None)
-    start = {"embedded": embedded, "carla": carla_server}.get(simulator, lambda context, role_name: [])
+    output = driving.get("command_output", "carla")
+    if simulator == "carla" and output != "carla" and value(context, "synchronous") == "true":
+        raise RuntimeError(
+            f"command_output:={output}: CARLA's bridge waits for a CarlaEgoVehicleControl in every tick; with "
+            "synchronous:=false its ackermann and twist nodes, started beside this launch, take other messages"
+        )
+    start = {"embedded": partial(embedded, command_input=output), "carla": carla_server}.get(
+        simulator, lambda context, role_name: []
+    )
     file, watched_by = value(context, "record"), value(context, "command_watchdog") == "true"
     # Invalid values are refused above and here, before anything starts. The recorder must not miss the start.
     watched = view(context, role_name)
     return [
         *([recorder(file, role_name)] if file else []),
         *start(context, role_name),
-        *([command_watchdog(context, role_name, parameters["wm_command_watchdog"])] if watched_by else []),
+        *([command_watchdog(context, role_name, watching(parameters, driving))] if watched_by else []),
         *goals(context, role_name),
         planner(driving),
         *watched,
@@ -108,9 +126,11 @@ def command_wait_s(context):
 
 def planner_parameters(context, role_name, topics):
     """The planner's parameters."""
-    wait_s = command_wait_s(context)
+    wait_s, output = command_wait_s(context), value(context, "command_output")
     return {
+        **(embedded_vehicle(context) if value(context, "simulator") == "embedded" else {}),
         **topics,
+        **({"command_output": output} if output else {}),
         "bundle": str(Path(value(context, "bundle")).expanduser().absolute()),
         "role_name": role_name,
         "solver": value(context, "solver"),
@@ -121,21 +141,27 @@ def planner_parameters(context, role_name, topics):
     }
 
 
+def watching(parameters, driving):
+    """The command watchdog's parameters; its brake is a command like the planner's."""
+    commanding = {name: driving[name] for name in COMMAND_PARAMETERS if name in driving}
+    return {**parameters["wm_command_watchdog"], **commanding}
+
+
 def command_watchdog(context, role_name, topics):
     """The process that brakes if the planner hangs or was killed."""
     waits, tick_s = command_wait_s(context) > 0.0, value(context, "fixed_delta_seconds", float)
-    watching = lock_step.watchdog_parameters(tick_s) if waits else {"timeout_s": COMMAND_TIMEOUT_S}
+    timeout = lock_step.watchdog_parameters(tick_s) if waits else {"timeout_s": COMMAND_TIMEOUT_S}
     return Node(
         package="wm_planner",
         executable="command_watchdog",
         name="wm_command_watchdog",
         output="screen",
-        parameters=[parameter_file({**watching, **topics, "role_name": role_name})],
+        parameters=[parameter_file({**timeout, **topics, "role_name": role_name})],
         on_exit=lambda event, context: unexpected_end("command watchdog", event, context),
     )
 
 
-def embedded(context, role_name):
+def embedded(context, role_name, command_input):
     """The built-in simulator; the launch ends with it."""
     strict = value(context, "strict") == "true"
     return [
@@ -154,6 +180,7 @@ def embedded(context, role_name):
                         **lock_step.simulator_parameters(command_wait_s(context) > 0.0),
                         **({"strict": True, "command_wait": lock_step.BRIDGE_WAIT_S} if strict else {}),
                         "faults": value(context, "faults"),
+                        "command_input": command_input,
                         "wait_for_driver": value(context, "start_timeout", float),
                         **embedded_parameters(context, role_name, value(context, "bundle")),
                     }

@@ -30,7 +30,7 @@ WAIT_FOR_DRIVER_S = 60.0  # how long the simulator's first tick waits for the re
 CARLA_START_S = 120.0  # longest wait of the recorder for the bridge to load the map and spawn the car
 DRIVERS = ["autopilot", "noisy-autopilot", "slow-autopilot", "planner", "noisy-planner", "random"]
 
-DECIDED_HERE = ("bundle", "role_name", "autostart", "control_topic")  # parameters of the planner
+DECIDED_HERE = ("bundle", "role_name", "autostart", "command_output", "control_topic")  # parameters of the planner
 
 
 def generate_launch_description():

@@ -86,7 +86,7 @@ class Bridge(Node):
         self._inputs = CarInputs(
             self._callbacks.subscribe,
             self._warn,
-            self.config.role_name,
+            self.config,
             self._sensors,
             self._simulation,
             self._desk,
@@ -249,7 +249,7 @@ class Bridge(Node):
             self,
             self.config.role_name,
             cameras,
-            lambda: None if self._desk.autopilot else f"{base}/{self._desk.active_channel.value}",
+            lambda: None if self._desk.autopilot else self.config.command_topic(self._desk.active_channel),
         )
 
         asked = count()

@@ -35,6 +35,10 @@ class Command:
     hand_brake: bool = False
     reverse: bool = False
 
+    def at(self, speed: float) -> "Command":
+        """The command at a speed [m/s]: pedals are the same at any."""
+        return self
+
     def pedals(self) -> tuple[float, float, float]:
         """(steer, throttle, brake) as accepted by a World: within their limits, zero for NaN.
 
@@ -74,14 +78,16 @@ class CommandDesk:
         """The channel whose commands count now."""
         return Channel.MANUAL if self.override else Channel.NORMAL
 
-    def receive(self, channel: Channel, command: Command, stamp_ns: int) -> str | None:
+    def receive(self, channel: Channel, command: Command, stamp_ns: int | None) -> str | None:
         """Add a command that arrived now; returns a warning for the user or None.
 
         ``stamp_ns``: of the command's header. If it is an earlier tick's, the command does not count for this tick's
-        latency; any other value, such as zero, counts as an answer to this tick.
+        latency; any other value, such as zero, counts as an answer to this tick. None: its message has no stamp.
         """
         if channel is not self.active_channel:
             return None
+        if stamp_ns is None:
+            stamp_ns = self._stamps[-1] if self._stamps else 0
         if math.isnan(self._latency_s) and stamp_ns not in list(self._stamps)[:-1]:
             self._latency_s = self._clock() - self._ready_at
         self.unexpected += not self.answers.command()

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from wm_bundle.lock_step import BRIDGE_WAIT_S
 from wm_bundle.processes.parameters import VehicleParameters, parameter, role_name_parameter
+from wm_bundle.vehicle_commands.messages import OUTPUTS, MessageMissingError
 
+from wm_sim.commands import Channel
 from wm_sim.faults import Faults
 from wm_sim.ticks import frames_per_tick
 from wm_sim.weather import LEAST_LIGHT, MOST_LIGHT, WEATHERS
@@ -37,6 +39,11 @@ class BridgeConfig(VehicleParameters):
     )
     image_width: int = parameter(96, "width of the built-in camera's image", "px", 8, 4096)
     image_height: int = parameter(96, "height of the built-in camera's image", "px", 8, 4096)
+    command_input: str = parameter(
+        "carla",
+        "the message that the car takes commands as, on its usual topic: see the planner's command_output",
+        choices=tuple(OUTPUTS),
+    )
     autopilot: bool = parameter(False, "whether the scripted expert drives until enable_autopilot changes that")
     episodes: int = parameter(
         0, "number of episodes after which the bridge ends with code 0; 0 means endless", "", 0, 2**31
@@ -70,6 +77,10 @@ class BridgeConfig(VehicleParameters):
             Faults(self.faults)
         except ValueError as error:
             raise self.refusal(f"parameter faults: {error}") from None
+        try:
+            _ = OUTPUTS[self.command_input].message_class
+        except MessageMissingError as error:
+            raise self.refusal(f"parameter command_input {self.command_input}: {error}") from None
         if self.strict and self.command_wait != BRIDGE_WAIT_S:
             raise self.refusal(f"parameter strict needs command_wait {BRIDGE_WAIT_S:g}, as in the bridge")
         if not self.synchronous_mode and self.synchronous_mode_wait_for_vehicle_control_command:
@@ -78,6 +89,12 @@ class BridgeConfig(VehicleParameters):
             )
         if not self.synchronous_mode and self.real_time_factor == 0.0:
             raise self.refusal("parameter real_time_factor 0 (as fast as possible) needs synchronous_mode to be true")
+
+    def command_topic(self, channel: Channel) -> str:
+        """The topic of a channel's commands."""
+        if channel is Channel.NORMAL:
+            return OUTPUTS[self.command_input].topic.replace("{role_name}", self.role_name)
+        return f"/carla/{self.role_name}/{channel.value}"
 
     @property
     def tick_wall_s(self) -> float:

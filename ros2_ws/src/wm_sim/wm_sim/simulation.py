@@ -93,6 +93,11 @@ class Simulation:
         seconds = int(self._elapsed_s)
         return seconds * NS_PER_S + int((self._elapsed_s - seconds) * NS_PER_S)
 
+    @property
+    def speed(self) -> float:
+        """The car's [m/s], 0 before the first episode."""
+        return 0.0 if self._expert is None else self.world.state().speed
+
     def restart_clock(self) -> None:
         """Time and frames begin anew, as with another CARLA server."""
         self._elapsed_s = START_S
@@ -153,6 +158,7 @@ class Simulation:
         return self._result_tick(Command(), StepOutcome(0.0, False, False, frames=0))
 
     def _drive(self, command: Command) -> Tick:
+        command = command.at(self.world.state().speed)
         outcome = self.world.step(*command.pedals())
         self._elapsed_s += self._delta_s
         self._score += outcome.reward

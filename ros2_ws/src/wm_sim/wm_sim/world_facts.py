@@ -29,6 +29,18 @@ class WorldFacts(ABC):
     episode_s: float  # simulated time of an episode that runs to the time limit [s]
     implementation: str  # module:class of its World, imported when the world is used
     success: str = ""  # the ending that means success; empty where there is none
+    wheelbase_m: float = 2.9  # of the driven car
+    full_steer_rad: float = 0.5  # angle of its front wheels that steer 1 asks for
+    top_speed_mps: float = 60.0  # no command has to ask for more
+
+    @property
+    def vehicle(self) -> dict[str, float]:
+        """The car, in the parameters of a node that commands it otherwise than by pedals."""
+        return {
+            "wheelbase": self.wheelbase_m,
+            "max_steering_angle": self.full_steer_rad,
+            "max_speed": self.top_speed_mps,
+        }
 
     @property
     def simulator(self) -> str:

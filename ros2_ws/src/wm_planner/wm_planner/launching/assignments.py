@@ -7,7 +7,7 @@ from wm_bundle.processes.suggestions import did_you_mean
 
 from wm_planner.config import PlannerConfig
 
-NOT_SET = ("bundle", "role_name", "solver", "autostart")  # planner parameters set by other options
+NOT_SET = ("bundle", "role_name", "solver", "command_output", "autostart")  # planner parameters set by other options
 Assignment = tuple[str, bool | int | float | str]
 
 

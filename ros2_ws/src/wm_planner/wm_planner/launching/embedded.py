@@ -38,6 +38,11 @@ def embedded_arguments() -> list:
     ]
 
 
+def embedded_vehicle(context) -> dict[str, float]:
+    """The world's car, in parameters of the planner."""
+    return importlib.import_module("wm_sim.worlds").WORLDS[value(context, "world")].vehicle
+
+
 def embedded_parameters(context, role_name: str, bundle: str = "") -> dict[str, str | float]:
     """The simulator's parameters from these arguments.
 

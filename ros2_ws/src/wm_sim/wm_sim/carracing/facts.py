@@ -19,6 +19,9 @@ class CarRacingFacts(WorldFacts):
     episode_s = FRAME_LIMIT * PHYSICS_PERIOD_S
     implementation = "wm_sim.carracing.world:CarRacingWorld"
     success = LAP_FINISHED
+    wheelbase_m = 3.24
+    full_steer_rad = 1.0  # as in gymnasium, where the wheels stop at 0.4
+    top_speed_mps = 120.0
 
     def early_ending(self, last: Step) -> str:
         return LEFT_FIELD if last.reward < 0 else LAP_FINISHED

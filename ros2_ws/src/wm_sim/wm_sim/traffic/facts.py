@@ -11,6 +11,9 @@ class TrafficFacts(WorldFacts):
     description = "a road with other cars"
     episode_s = 40.0
     implementation = "wm_sim.traffic.world:TrafficWorld"
+    wheelbase_m = 2.9
+    full_steer_rad = 0.5  # at low speed; above, the same share of what the tyres can use
+    top_speed_mps = 50.0
 
     def early_ending(self, last: Step) -> str:
         return LEFT_ROAD if last.wheels_off_road == ALL_WHEELS else COLLISION
