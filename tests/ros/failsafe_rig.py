@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import graph
 import rclpy
 from builtin_interfaces.msg import Time
-from carla_msgs.msg import CarlaEgoVehicleControl, CarlaEgoVehicleStatus
+from carla_msgs.msg import CarlaEgoVehicleStatus
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
+from wm_bundle.vehicle_commands.messages import OUTPUT_OF_TYPE, OUTPUTS
 from wm_msgs.msg import PlannerStatus, StepResult
 
 PERIOD_S = 0.08
@@ -51,7 +52,9 @@ GOOD = World()
 class Rig:
     """Publishes ticks, records commands and statuses as (arrival [s of time.monotonic], message)."""
 
-    def __init__(self, context):
+    def __init__(self, context, output: str = "carla"):
+        """``output``: the message of the commands."""
+        self.control_topic = OUTPUTS[output].topic.format(role_name="ego_vehicle")
         self.node = rclpy.create_node("rig", context=context)
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
@@ -60,15 +63,15 @@ class Rig:
         self.sent_s = 0.0  # when the last tick went out
         self._changed_at = (0.0, 0)  # when the world was changed [s], and its first tick
         self._due_s = time.monotonic()
-        self.commands: list[tuple[float, CarlaEgoVehicleControl]] = []
+        self.commands: list[tuple[float, object]] = []
         self.statuses: list[tuple[float, PlannerStatus]] = []
         deep = QoSProfile(depth=1000)
         self.images = self.node.create_publisher(Image, f"{ROOT}/rgb_front/image", QoSProfile(depth=10))
         self.step_results = self.node.create_publisher(StepResult, f"{ROOT}/step_result", QoSProfile(depth=10))
         self.vehicle = self.node.create_publisher(CarlaEgoVehicleStatus, f"{ROOT}/vehicle_status", QoSProfile(depth=10))
         self.node.create_subscription(
-            CarlaEgoVehicleControl,
-            f"{ROOT}/vehicle_control_cmd",
+            OUTPUTS[output].message_class,
+            self.control_topic,
             lambda message: self.commands.append((time.monotonic(), message)),
             deep,
         )
@@ -131,8 +134,8 @@ class Rig:
         self.sent_s = now_s
 
     def hears(self, node: str, topic: str) -> bool:
-        """Whether the rig has found that node's publisher on a topic of the vehicle."""
-        return any(other.node_name == node for other in self.node.get_publishers_info_by_topic(f"{ROOT}/{topic}"))
+        """Whether the rig has found that node's publisher on a topic."""
+        return any(other.node_name == node for other in self.node.get_publishers_info_by_topic(topic))
 
     # What was received
 
@@ -184,7 +187,7 @@ class Rig:
     def moved_since(self, since_s: float) -> list[str]:
         """Commands other than a full brake since then, as text."""
         return [
-            f"{arrival_s - since_s:.3f} s: {message.throttle} {message.brake}"
+            f"{arrival_s - since_s:.3f} s: {message}"
             for arrival_s, message in self.commands
             if arrival_s > since_s and not is_brake(message)
         ]
@@ -221,7 +224,8 @@ def picture(world: World, stamp: Time, blue: int) -> Image:
 
 
 def is_brake(message) -> bool:
-    return message.throttle == 0.0 and message.brake == 1.0
+    output = OUTPUT_OF_TYPE[f"{type(message).__module__.split('.')[0]}/msg/{type(message).__name__}"]
+    return not output.lets_move(message)
 
 
 def start_planner(domain: int, bundle, *parameters: str) -> graph.GraphProcess:
@@ -244,6 +248,6 @@ def until_watching(rig: Rig, watchdog: graph.GraphProcess) -> None:
     """
     rig.until(lambda: "watching: " in watchdog.output().rstrip().rpartition("\n")[2], START_S)
     rig.until(
-        lambda: all(rig.hears(WATCHDOG_NODE, topic) for topic in ("vehicle_control_cmd", "planner/status")), START_S
+        lambda: all(rig.hears(WATCHDOG_NODE, topic) for topic in (rig.control_topic, f"{ROOT}/planner/status")), START_S
     )
     rig.run_for(SETTLE_S)
