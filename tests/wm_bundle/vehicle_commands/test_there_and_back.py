@@ -62,7 +62,7 @@ def there_and_back(parameters: CommandParameters, command, speed: float | None, 
     return reader(message, speed if read_at is None else read_at)
 
 
-def invertible(throttle: float, brake: float, speed: float, twist: bool) -> bool:
+def invertible(throttle: float, brake: float, speed: float) -> bool:
     """Whether a speed can tell these pedals: not where they are in the deadband of a log's noise, and not where the
     vehicle would stand within the second that the speed is reached in."""
     pressed = THROTTLE_MPS2 * throttle - BRAKE_MPS2 * brake
@@ -75,7 +75,7 @@ def invertible(throttle: float, brake: float, speed: float, twist: bool) -> bool
 @given(steer=STEER, pedal=PEDAL, brakes=st.booleans(), speed=SPEED, wheelbase=st.floats(0.1, 5.0))
 def test_sent_and_read_a_command_is_the_same(output, steer, pedal, brakes, speed, wheelbase):
     throttle, brake = (0.0, pedal) if brakes else (pedal, 0.0)
-    assume(invertible(throttle, brake, speed, "twist" in output))
+    assume(invertible(throttle, brake, speed))
     command = there_and_back(vehicle(output, wheelbase=wheelbase), (steer, throttle, brake), speed)
     assert command.beyond is None
     np.testing.assert_allclose(command.values, (steer, throttle, brake), rtol=0, atol=2e-5)

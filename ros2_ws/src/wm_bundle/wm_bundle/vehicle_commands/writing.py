@@ -1,8 +1,9 @@
 """Commands as messages of every type: the inverse of ``reading``.
 
 Throttle and brake become an acceleration (``definition``), within the vehicle's limits, and that a speed: what the
-vehicle would drive ``speed_reach_s`` later, at least 0 and at most ``max_speed``. The brake wins over the throttle. A
-full brake is an order to stand, at the largest deceleration where the message has one.
+vehicle would drive ``speed_reach_s`` later, at least 0 and at most ``max_speed``. The brake wins over the throttle. The
+full brake with straight wheels, with which planner and watchdog answer faults, is an order to stand, at the largest
+deceleration where the message has one.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ from wm_bundle.vehicle_commands.parameters import CommandParameters
 class CommandWriter:
     """Makes the messages of one vehicle, in order.
 
-    Where its speed is not measured, it is assumed to follow the commands: a full brake begins at 0 again."""
+    Where its speed is not measured, it is assumed to follow the commands; after an order to stand, from 0 again."""
 
     def __init__(self, parameters: CommandParameters, period_s: float = 0.0):
         """``period_s``: from one command to the next. Raises MessageMissingError."""
@@ -71,12 +72,11 @@ class CommandWriter:
         vehicle = self._vehicle
         now_mps = self._assumed_mps if speed_mps is None else abs(speed_mps)
         acceleration = self._acceleration(throttle, brake, now_mps)
-        wanted_mps = 0.0 if brake >= 1.0 else now_mps + acceleration * vehicle.speed_reach_s
-        wanted_mps = min(max(wanted_mps, 0.0), vehicle.max_speed)
-        if brake >= 1.0:
-            self._assumed_mps = 0.0
-        else:
-            self._assumed_mps = min(max(now_mps + acceleration * self._period_s, 0.0), vehicle.max_speed)
+        stands = brake >= 1.0 and steer == 0.0
+        wanted_mps, self._assumed_mps = (
+            0.0 if stands else min(max(now_mps + acceleration * later_s, 0.0), vehicle.max_speed)
+            for later_s in (vehicle.speed_reach_s, self._period_s)
+        )
         # A limit of this very acceleration would keep a vehicle that follows it too fast: only one that stops needs it.
         if wanted_mps == 0.0:
             limit = -acceleration
