@@ -57,6 +57,7 @@ def generate_launch_description():
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
         ("slowest", "0.1", "slow-autopilot: smallest share of its usual speed."),
         ("slow_segment", "3.0", "slow-autopilot: mean time with one share [s]."),
+        ("route_noise", "0.5", "Route in hindsight: standard deviation of its shift to the side [m]."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
         ("planner_parameters", "", "Planner: its parameters, such as 'steer_std=0.2 trust=3'."),
     ]
@@ -70,6 +71,12 @@ def generate_launch_description():
                 "running CARLA server; none: records from a simulator that is already running.",
             ),
             DeclareLaunchArgument("driver", default_value="autopilot", choices=DRIVERS, description="Who drives."),
+            DeclareLaunchArgument(
+                "route",
+                default_value="none",
+                choices=["none", "recorded", "hindsight"],
+                description="Record a route's inputs: of waypoints, or of the driven path. Needs odometry.",
+            ),
             *declared([*arguments, *carla_arguments()]),
             *embedded_arguments(),
             *view_arguments(),
@@ -122,6 +129,8 @@ def collect(context, role_name):
         "noise_strength",
         "slowest",
         "slow_segment",
+        "route",
+        "route_noise",
     )
     program = Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")
     return ExecuteProcess(

@@ -203,3 +203,21 @@ def test_a_simulator_that_keeps_its_own_time_is_recorded_as_it_comes(tmp_path):
     episode = read_episode(tmp_path / "episode_000000.npz")
     assert episode.meta["rate_hz"] == pytest.approx(12.5, rel=0.02)
     assert 10 <= len(episode) <= 40 and np.diff(episode.stamps_ns).max() < 1.5 * 80_000_000
+
+
+def test_a_world_s_route_is_recorded_as_the_planner_would_see_it(tmp_path):
+    domain_id = graph.fresh_domain_id()
+    with simulator(domain_id):
+        flags = ["--episodes", 2, "--episode-length", 40, "--output-dir", tmp_path, "--route", "recorded", "--seed", 50]
+        with collect(domain_id, *flags) as process:
+            assert process.wait(90) == 0, process.output()
+    for index in range(2):
+        episode = read_episode(tmp_path / f"episode_{index:06d}.npz")
+        numbers = {
+            entry["name"]: column for entry, column in zip(episode.meta["vector"], episode.vector.T, strict=True)
+        }
+        assert np.isfinite(episode.vector).all() and episode.meta["route"]["source"] == "recorded"
+        # Each episode begins at the first point of its own track's line, and the expert stays on the road beside it.
+        assert abs(numbers["route_offset"][0]) < 0.5 and abs(numbers["route_heading"][0]) < 0.2
+        assert np.abs(numbers["route_offset"]).max() < 7.0
+        np.testing.assert_allclose(np.hypot(numbers["route_5m_x"][0], numbers["route_5m_y"][0]), 5.0, atol=0.5)

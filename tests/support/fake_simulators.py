@@ -88,6 +88,7 @@ class FakeNode:
 
     has_step_results, has_expert, can_reset = True, True, True
     failure, dropped, autopilot_heard = None, 0, True
+    routes, lacks_for_route = None, ""
 
     def __init__(self, planner=None, rivals=(), cameras=("rgb_front",), **of_each_tick):
         specs = tuple(CameraSpec(name, 96, 96) for name in cameras)

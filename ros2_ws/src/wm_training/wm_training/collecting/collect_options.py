@@ -34,6 +34,11 @@ class CollectOptions:
     """slow-autopilot: smallest share of its usual speed; each segment has its own, between this and 1."""
     slow_segment: float = 3.0
     """slow-autopilot: mean length of a segment [s]."""
+    route: Literal["none", "recorded", "hindsight"] = "none"
+    """Columns of a route beside the speed (docs/conversion.md): of the one that is published on waypoints, or of the
+    path that is driven, in hindsight. Either needs odometry."""
+    route_noise: float = 0.5
+    """Route in hindsight: standard deviation of its shift to the side [m]."""
     image_size: int = 64
     """Height and width the pictures are resized to [px]."""
     role_name: str = "ego_vehicle"
@@ -73,7 +78,7 @@ class CollectOptions:
         for name in above_0:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
-        for name in ("seed", "noise_strength", "standstill", "camera_tolerance"):
+        for name in ("seed", "noise_strength", "route_noise", "standstill", "camera_tolerance"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if self.slowest > 1.0:

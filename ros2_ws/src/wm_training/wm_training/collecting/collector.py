@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from wm_bundle import lock_step
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import usual_inputs
 from wm_data.episodes import Episode, write_episode
 from wm_evaluation.command_line import say
 from wm_evaluation.wording import counted
 
 from wm_training.collecting.drivers import BRAKE, Decision, Driver, chosen_driver, same_control
 from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick, rows_moving
+from wm_training.collecting.routes import told_of
 from wm_training.errors import CollectError
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ class Collector:
         with_steps, with_expert = node.has_step_results, node.has_expert
         self._driver = driver = chosen_driver(options, 1e-9 * node.time.period_ns, with_expert)
         self._take_the_time(driver)
-        recorder = EpisodeRecorder(options.episode_length, node.time.period_ns, self._meta(planner))
+        self.wait_for(lambda: not node.lacks_for_route, lambda: node.lacks_for_route)
+        recorder = EpisodeRecorder(options.episode_length, node.time.period_ns, self._meta(planner), node.routes)
         node.start(with_steps, with_expert)
         if driver.wants_autopilot:
             self.wait_for(lambda: node.autopilot_heard, "the simulator to listen to enable_autopilot")
@@ -168,7 +169,7 @@ class Collector:
         meta = {
             "cameras": [asdict(camera) for camera in self.node.cameras.specs],
             "rate_hz": round(NS_PER_S / self.node.time.period_ns, 6),
-            "vector": [entry.told for entry in usual_inputs()],
+            **told_of(self.node.routes),
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
             **options.told_of_driver(),
         }

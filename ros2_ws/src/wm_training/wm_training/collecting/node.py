@@ -11,7 +11,7 @@ from std_msgs.msg import Bool
 from wm_bundle.processes.publishers import UNNAMED
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.times import ns_of
-from wm_bundle.vector_inputs import STATUS, usual_inputs
+from wm_bundle.vector_inputs import ODOMETRY, STATUS, usual_inputs
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
@@ -19,6 +19,7 @@ from wm_training.collecting.cameras import Cameras
 from wm_training.collecting.drivers import Decision
 from wm_training.collecting.planner_link import PlannerLink, control_array
 from wm_training.collecting.recording import Tick, TickAssembler
+from wm_training.collecting.routes import RouteLog
 from wm_training.collecting.simulated_time import SimulatedTime
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class CollectNode(Node):
             self._fail,
         )
         self._vector = [(entry, entry.sources[0]) for entry in usual_inputs()]
-        self._topics = dict.fromkeys((STATUS, *(source.topic for _, source in self._vector)))
+        self.routes = None if options.route == "none" else RouteLog(options, self, prefix, self._fail)
+        of_route = [ODOMETRY] if self.routes else []
+        self._topics = dict.fromkeys((STATUS, *(source.topic for _, source in self._vector), *of_route))
         self._subscribe(prefix)
         self._control = self.create_publisher(CarlaEgoVehicleControl, f"{prefix}/vehicle_control_cmd", 10)
         self._autopilot = self.create_publisher(Bool, f"{prefix}/enable_autopilot", 10)
@@ -95,6 +98,16 @@ class CollectNode(Node):
     def has_expert(self) -> bool:
         """Whether the expert's commands are published."""
         return self.count_publishers(self._experts.topic_name) > 0
+
+    @property
+    def lacks_for_route(self) -> str:
+        """What is missing of a route that is to be recorded; empty if nothing is."""
+        if self.routes is None:
+            return ""
+        (odometry,) = [one.topic_name for one in self.subscriptions if one.topic_name.endswith(f"/{ODOMETRY.leaf}")]
+        if not self.count_publishers(odometry):
+            return f"a publisher of {odometry}, which --route needs: add sensor.pseudo.odom to the spawn file"
+        return "" if self.routes.is_there else f"a route on {self.routes.topic}"
 
     @property
     def can_reset(self) -> bool:
@@ -167,6 +180,7 @@ class CollectNode(Node):
             collision=self._events["collision"] > 0,
             lane_crossings=self._events["lane_invasion"],
             reverse=status.control.reverse,
+            pose=self.routes.pose_of(parts[ODOMETRY.kind]) if self.routes else None,
         )
         if step is not None:
             tick.reward, tick.terminated, tick.truncated = float(step.reward), step.terminated, step.truncated

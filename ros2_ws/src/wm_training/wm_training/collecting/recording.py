@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED, usual_inputs
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
+
+if TYPE_CHECKING:
+    from wm_training.collecting.routes import RouteLog
 
 STANDING_MPS = 0.2  # up to this speed a car counts as stationary
 
@@ -20,7 +24,8 @@ class Tick:
     stamp, and ``reward``, ``terminated``, ``truncated`` are that interval's (None where no rewards are sent).
     ``expert`` and ``planned`` are the present commands of the expert and the planner, None without them. ``image`` is
     the picture (3 K, H, W) of K cameras, ``seen`` (K,) bool the mask of those in it; None: all. ``reverse``: the
-    interval that ended was driven in reverse gear, which ``control`` cannot express."""
+    interval that ended was driven in reverse gear, which ``control`` cannot express. ``pose``: x, y [m] and yaw [rad],
+    where a route is recorded."""
 
     stamp_ns: int
     image: np.ndarray
@@ -35,6 +40,7 @@ class Tick:
     collision: bool = False
     lane_crossings: int = 0
     reverse: bool = False
+    pose: tuple[float, float, float] | None = None
 
     @property
     def speed(self) -> float:
@@ -104,8 +110,10 @@ class Standstill:
 class EpisodeRecorder:
     """Ticks in, episodes out. A row is complete only when the next tick has its action's result."""
 
-    def __init__(self, length: int, period_ns: int, meta: dict):
-        """``length`` rows at most; ``period_ns`` between ticks. Where ticks have no reward it is computed."""
+    def __init__(self, length: int, period_ns: int, meta: dict, routes: "RouteLog | None" = None):
+        """``length`` rows at most; ``period_ns`` between ticks. Where ticks have no reward it is computed. ``routes``
+        give the columns of a route."""
+        self._routes = routes
         self.length = length
         self.period_ns = period_ns
         self.meta = meta
@@ -174,13 +182,21 @@ class EpisodeRecorder:
             rewards=rewards,
             dones=last,
             terminals=last & terminal,
-            vector=np.array([list(now.vector.values()) for now in rows], np.float32),
+            vector=self._vector(rows),
             expert_actions=np.array([np.full(3, np.nan) if label is None else label for label in labels], np.float32),
             stamps_ns=np.array([now.stamp_ns for now in rows], np.int64),
             camera_mask=None if seen.all() else seen,
             reward_terms=terms,
             meta=self.meta | _told_of_rewards(terms is not None),
         )
+
+    def _vector(self, rows: list[Tick]) -> np.ndarray:
+        """(T, V)."""
+        vector = np.array([list(now.vector.values()) for now in rows], np.float32)
+        if self._routes is None:
+            return vector
+        stamps, poses = np.array([now.stamp_ns for now in rows]), np.array([now.pose for now in rows])
+        return np.hstack([vector, self._routes.columns(stamps, poses, self.meta.get("seed", int(stamps[0])))])
 
     @staticmethod
     def _rewards(ticks: list[Tick]) -> tuple[np.ndarray, np.ndarray | None]:
