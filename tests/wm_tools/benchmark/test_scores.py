@@ -98,6 +98,8 @@ def test_a_single_track_gives_a_figure_without_an_interval(bundle):
             "expected planner or another that drives the bundle, found e",
         ),
         ({"controllers": (Controller("old", "planner", Path("b")),)}, "drives the bundle, found old"),
+        ({"weather": "fog"}, "expected --weather noon --light 1, found --weather fog --light 1"),
+        ({"light": 0.5}, "found --weather noon --light 0.5"),
     ],
 )
 def test_a_benchmark_whose_scores_are_not_the_bundles_is_refused_before_it_drives(bundle, changes, words):

@@ -21,6 +21,11 @@ def check_write_scores(options: BenchmarkOptions, bundle: Bundle) -> None:
             "--write-scores: expected --simulator embedded, found external: which tracks a foreign simulator drives is "
             "not known; leave one of them out"
         )
+    if (options.weather, options.light) != ("noon", 1.0):
+        raise DriveError(
+            f"--write-scores: expected --weather noon --light 1, found --weather {options.weather} --light "
+            f"{options.light:g}: scores.json names the world, not its weather; leave one of them out"
+        )
     if not any(entry.has_model and entry.kind != "policy" and not entry.bundle for entry in options.controllers):
         found = ", ".join(entry.name for entry in options.controllers)
         raise DriveError(f"--write-scores: expected planner or another that drives the bundle, found {found}")
