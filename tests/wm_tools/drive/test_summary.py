@@ -55,7 +55,7 @@ def test_a_world_with_a_route_has_driving_scores_with_an_interval(result):
     cells = {head: [str(cell) for cell in column.cells] for column in table.columns for head in [column.header]}
     assert cells["planner"][0] == "60.0 (50.0 to 70.0)" and cells["random"][0] == "–"
     section = driving_section(driving_of(summary), {"planner": [70.0, 50.0], "random": [None, None]})
-    assert section.title == "Driving score" and len(section.blocks) == 2
+    assert section.title == "Driving score" and len(section.blocks) == 3  # six figures
 
 
 def test_without_a_model_driving_the_control_figures_are_null(result):

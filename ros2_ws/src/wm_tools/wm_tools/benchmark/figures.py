@@ -32,7 +32,7 @@ FIGURES = (
     Figure("degraded_share", "Degraded", _CONTROL, "%", 2, 100.0),
 )
 BY_NAME = {figure.name: figure for figure in FIGURES}
-SCORE = BY_NAME["score"]
+SCORE, DRIVING_SCORE = BY_NAME["score"], BY_NAME["driving_score"]
 
 
 def score_interval(cell: dict) -> str:

@@ -10,7 +10,7 @@ from wm_evaluation.report.palette import assign, colour
 from wm_evaluation.wording import counted, spell_number
 
 from wm_tools.benchmark.benchmark_options import LOCK_STEP
-from wm_tools.benchmark.figures import BY_NAME, FIGURES, SCORE, score_interval
+from wm_tools.benchmark.figures import BY_NAME, DRIVING_SCORE, FIGURES, SCORE, score_interval
 from wm_tools.benchmark.report_sweeps import sweeps_section
 from wm_tools.benchmark.summary import driving_of, grouped, name_of
 from wm_tools.benchmark.terminal import difference_cells
@@ -74,7 +74,7 @@ def _tiles(summary: dict) -> list[Tile]:
             if group["figures"]["score"]["mean"] is not None
         ),
         *(
-            Tile(BY_NAME["driving_score"].spell(mean), f"driving score of {name_of(group)}", "driving_score")
+            Tile(DRIVING_SCORE.spell(mean), f"driving score of {name_of(group)}", DRIVING_SCORE.metric)
             for group in _with_models(summary)
             if (mean := group["figures"]["driving_score"]["mean"]) is not None
         ),

@@ -9,7 +9,7 @@ from rich.table import Table
 from wm_evaluation.terminal import PassingBar, plain_table
 from wm_evaluation.wording import counted, spell_duration, spell_interval, spell_number
 
-from wm_tools.benchmark.figures import BY_NAME, SCORE, score_interval
+from wm_tools.benchmark.figures import BY_NAME, DRIVING_SCORE, SCORE, score_interval
 from wm_tools.benchmark.plan import Trial
 from wm_tools.drive.records import EpisodeCollector
 
@@ -43,6 +43,8 @@ class BenchmarkProgress(PassingBar):
         left_s = left * (time.monotonic() - self._begun_s) / self._driven
         self.bar.update(self._task, completed=self._done + self._driven, left=f"{spell_duration(left_s)} left")
         score = f"score [bold]{SCORE.spell(episode['score']):>6}[/]"
+        if episode["driving_score"] is not None:
+            score += f", driving score {DRIVING_SCORE.spell(episode['driving_score'])}"
         line = f"{escape(trial.title)}: {score}, {counted(episode['steps'], 'step')}, {escape(episode['ended'])}"
         self.console.print(line, highlight=False, soft_wrap=True)
         if episode["failure"]:

@@ -8,8 +8,10 @@ from wm_evaluation.report import Chart, Head, Section, Table
 from wm_evaluation.report.charts import ScoreRow, scores
 from wm_evaluation.terminal import plain_table
 
+from wm_tools.common.figure import Figure
 from wm_tools.drive.driving_figures import known_figures
 
+COLUMNS = 5  # figures side by side on a page
 Means = Mapping[str, Mapping[str, dict]]  # of each driver, by its name: means by figure, from ``Figure.mean_of``
 
 
@@ -32,7 +34,7 @@ def driving_section(groups: Means, driven: Mapping[str, Sequence[float | None]])
     figures = known_figures(list(groups.values()))
     if not figures:
         return None
-    rows = [[name, *(one.spell_mean(means[one.name]) for one in figures)] for name, means in groups.items()]
+    tables = [_table(groups, figures[k : k + COLUMNS]) for k in range(0, len(figures), COLUMNS)]
     bars = [
         ScoreRow(name, known, *(groups[name]["driving_score"][key] for key in ("mean", "low", "high")))
         for name, found in driven.items()
@@ -42,6 +44,11 @@ def driving_section(groups: Means, driven: Mapping[str, Sequence[float | None]])
     charts = [Chart(scores(bars, "driving score"), caption, "driving_score")] if bars else []
     return Section(
         "Driving score" if charts else "Driving",
-        [*charts, Table(["", *(Head(one.head, one.metric) for one in figures)], rows)],
+        [*charts, *tables],
         "Means over drives with 95 % intervals (bootstrap); what this world cannot tell is left out.",
     )
+
+
+def _table(groups: Means, figures: Sequence[Figure]) -> Table:
+    rows = [[name, *(one.spell_mean(means[one.name]) for one in figures)] for name, means in groups.items()]
+    return Table(["", *(Head(one.head, one.metric) for one in figures)], rows)

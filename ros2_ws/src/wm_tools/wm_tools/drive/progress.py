@@ -1,9 +1,12 @@
 """Progress of a running drive, and the table at its end."""
 
+import math
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from wm_evaluation.metrics.driving_score import driving_score
 from wm_evaluation.terminal import PassingBar, plain_table
 from wm_evaluation.wording import spell_interval, spell_number
 from wm_sim.world_facts import WorldFacts
@@ -47,11 +50,13 @@ class DriveProgress(PassingBar):
         self.bar.update(self._task, completed=min(done, self._total), text=text)
 
     def _tell(self, episode: Episode) -> None:
+        driven = driving_score(episode.steps).score
         figures = [
             f"track {episode.seed}",
             f"score [bold]{episode.score:6.1f}[/]",
             f"{len(episode.steps):3d} steps",
             f"{100 * episode.off_track_fraction:3.0f} % off track",
+            *(() if math.isnan(driven) else (f"driving score {driven:5.1f}",)),
             episode.ending(self._world),
         ]
         if is_timed(self._controller):

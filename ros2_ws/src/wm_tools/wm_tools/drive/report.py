@@ -57,6 +57,11 @@ def _tiles(result: DriveResult, summary: dict) -> list[Tile]:
         Tile(f"{part['mean_score']:.0f}", f"mean score, {name}", "score")
         for name, part in summary["controllers"].items()
     ]
+    tiles += [
+        Tile(f"{mean:.1f}", f"driving score, {name}", "driving_score")
+        for name, means in driving_of(summary).items()
+        if (mean := means["driving_score"]["mean"]) is not None
+    ]
     timed = result.timed_controller
     if timed is not None:
         steps = sum(len(episode.steps) for episode in result.episodes[timed])
