@@ -8,7 +8,7 @@ from wm_sim.config import BridgeConfig
     "values, words",
     [
         ({"sead": 1}, "unknown parameter sead; did you mean seed[?]"),
-        ({"world": "town"}, "world: expected one of carracing, traffic, found 'town'"),
+        ({"world": "city"}, "world: expected one of carracing, traffic, town, found 'city'"),
         ({"weather": "hail"}, "weather: expected one of noon, .*, random, found 'hail'"),
         ({"light": 0.0}, "light: expected 0.05 to 3.0, found 0.0"),
         ({"traffic_cars": -1}, "traffic_cars: expected 0 to 60, found -1"),

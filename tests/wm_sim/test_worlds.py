@@ -30,6 +30,8 @@ def test_an_episode_without_failure_lasts_as_long_as_is_known(name):
     world.reset(3)
     done = None
     while done is None or not (done.terminated or done.truncated):
+        if steps % 700 == 699:
+            world.push(1.0, 0.0, 0.0)  # where a car that stands for a minute ends it
         done = world.step(0.0, 0.0, 1.0)
         steps += 1
     assert steps == WORLDS[name].episode_s / period_s and done.ending == "time limit"
@@ -42,6 +44,10 @@ def test_an_episode_without_failure_lasts_as_long_as_is_known(name):
         ("carracing", Last(reward=-99.0, terminated=True), "left the field"),
         ("traffic", Last(terminated=True, wheels_off_road=4), "left the road"),
         ("traffic", Last(terminated=True, wheels_off_road=3), "collision"),
+        ("town", Last(reward=50.0 - 40.4, terminated=True), "goal reached"),
+        ("town", Last(reward=-50.0, terminated=True), "left the route"),
+        ("town", Last(reward=-50.0 - 40.4, terminated=True), "left the route"),
+        ("town", Last(reward=-150.0, terminated=True), "blocked"),
         *((name, Last(truncated=True), "time limit") for name in WORLDS),
         *((name, Last(), "stopped") for name in WORLDS),
     ],
@@ -54,7 +60,10 @@ def test_worlds_are_found_by_their_maps():
     assert [world_of_map(facts.map_name) for facts in WORLDS.values()] == list(WORLDS.values())
     assert world_of_map("Town01") is world_of_map(None) is None
     assert DEFAULT_WORLD == "carracing" and WORLDS["carracing"].simulator == "wm_sim (CarRacing-v3)"
-    assert worlds_described() == "carracing: CarRacing's empty tracks; traffic: a road with other cars"
+    assert worlds_described() == (
+        "carracing: CarRacing's empty tracks; traffic: a road with other cars; "
+        "town: a town with a route, traffic lights and other cars"
+    )
 
 
 def test_carracing_progress_is_the_share_of_the_tiles():

@@ -91,6 +91,7 @@ class Bridge(Node):
             self._simulation,
             self._desk,
             says_unexpected=self.config.strict and self._waits,
+            topics=self._topics.car,
         )
 
     def _destroy_car(self) -> None:
@@ -199,7 +200,7 @@ class Bridge(Node):
             self._spawn_car()
         self._tick = self._simulation.tick(self._desk.current)
         if begins:
-            self._topics.car.publish_waypoints(self._tick, self._simulation.world.waypoints())
+            self._topics.car.publish_route(self._simulation)
             self._desk.new_episode()
             if not strict:
                 # A driver without images brakes, and a new track takes a while: such a command would end the first

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from carla_msgs.msg import CarlaEgoVehicleControl
+from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from std_msgs.msg import Bool
@@ -18,6 +19,7 @@ from wm_sim.motions import MotionInput
 from wm_sim.sensors import LATCHED, RELIABLE
 from wm_sim.simulation import Simulation
 from wm_sim.spawn import CONTROL, SensorSpec
+from wm_sim.topics import CarTopics
 from wm_sim.worlds import WORLDS
 
 
@@ -25,7 +27,7 @@ class CarInputs:
     """Subscriptions of one car; what comes goes to the ``desk``, moves of the car to the ``simulation``.
 
     ``create`` takes (type, topic, callback, quality of service) and returns a subscription, ``warn`` a text for the
-    user. ``says_unexpected``: also about commands that no tick was waiting for.
+    user. ``says_unexpected``: also about commands that no tick was waiting for. ``topics``: the car's, for a new route.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class CarInputs:
         simulation: Simulation,
         desk: CommandDesk,
         says_unexpected: bool,
+        topics: CarTopics,
     ):
         self._create, self._warn, self._desk, self._says_unexpected = create, warn, desk, says_unexpected
         self.subscriptions: list[Subscription] = []
@@ -53,12 +56,20 @@ class CarInputs:
         override = f"{base}/vehicle_control_manual_override"
         self._subscribe(Bool, override, lambda msg: setattr(desk, "override", msg.data), LATCHED)
         self._subscribe(Bool, f"{base}/enable_autopilot", lambda msg: setattr(desk, "autopilot", msg.data))
+        if simulation.world.plans_routes:
+            self._subscribe(PoseStamped, f"{base}/goal", lambda msg: self._on_goal(msg, simulation, topics))
         for sensor in sensors:
             if sensor.type == CONTROL:
                 CarControl(self._subscribe, warn, f"{base}/{sensor.id}", simulation, desk)
 
     def _subscribe(self, kind: type, topic: str, callback: Callable, qos: QoSProfile = RELIABLE) -> None:
         self.subscriptions.append(self._create(kind, topic, callback, qos))
+
+    def _on_goal(self, msg: PoseStamped, simulation: Simulation, topics: CarTopics) -> None:
+        try:
+            topics.take_goal(msg, simulation)
+        except ValueError as error:
+            self._warn(f"the route stays as it is: {error}")
 
     def _on_command(self, channel: Channel, msg: Any) -> None:
         unexpected = self._desk.unexpected

@@ -32,6 +32,7 @@ from wm_sim.world import CarBody, CarState, Collision, Marking
 
 NATIVE_FOV = math.pi / 2  # [rad] nominal: a native view has no mount, and CarRacing's is not a pinhole camera's
 EGO_COLOUR, OTHERS_COLOUR = ColorRGBA(g=255.0, a=0.3), ColorRGBA(r=255.0, g=255.0, a=0.3)
+MAP = "map"  # frame
 GRAVITY = 9.81  # [m/s^2]
 WAYPOINT_SPACING_M = 1.0
 BYTES_PER_PIXEL = 4  # bgra8
@@ -118,6 +119,18 @@ def path_msg(header: Header, line: np.ndarray) -> Path:
         for (x, y), (dx, dy) in zip(points, along, strict=True)
     ]
     return Path(header=header, poses=poses)
+
+
+def pose_msg(header: Header, x: float, y: float, yaw: float) -> PoseStamped:
+    """A place on the map, such as a goal."""
+    return PoseStamped(header=header, pose=Pose(position=Point(x=x, y=y), orientation=_orientation(yaw)))
+
+
+def goal_of(msg: PoseStamped) -> tuple[float, float]:
+    """x, y [m] of a goal on the map; ValueError for one in another frame."""
+    if msg.header.frame_id not in ("", MAP):
+        raise ValueError(f"the goal is in the frame '{msg.header.frame_id}', expected '{MAP}'")
+    return msg.pose.position.x, msg.pose.position.y
 
 
 def markers_msg(header: Header, tick: Tick, car: CarBody, others: Sequence[Box]) -> MarkerArray:

@@ -59,13 +59,17 @@ class Pinhole:
         """(3,) [m]: the camera's position on the map, for a car at (x, y) [m] with this yaw [rad]."""
         return np.array([x, y, 0.0]) + _about(2, yaw) @ (self.mount.x, self.mount.y, self.mount.z)
 
+    def axes(self, yaw: float) -> np.ndarray:
+        """(3, 3): the optical frame's axes as columns, on the map, for a car with this yaw [rad]."""
+        return _about(2, yaw) @ self.optical_rotation
+
     def projection(self, x: float, y: float, yaw: float) -> np.ndarray:
         """(3, 4) from the map to pixels, for a car at (x, y) [m] with this yaw [rad].
 
         Applied to (map x, map y, map z, 1) it gives (u d, v d, d): pixel (u, v) and the depth d [m] along the viewing
         direction, which is negative behind the camera. Without its third column it is the ground's homography.
         """
-        axes = _about(2, yaw) @ self.optical_rotation
+        axes = self.axes(yaw)
         return self.matrix @ np.column_stack([axes.T, -axes.T @ self.eye(x, y, yaw)])
 
 

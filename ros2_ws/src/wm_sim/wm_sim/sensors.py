@@ -18,6 +18,7 @@ from wm_sim import messages, spawn
 from wm_sim.air import air_of
 from wm_sim.ground_view import GroundView
 from wm_sim.lens import Lens
+from wm_sim.messages import MAP
 from wm_sim.pinhole import Pinhole, quaternion
 from wm_sim.simulation import Tick
 from wm_sim.solids import picture_of
@@ -27,7 +28,6 @@ from wm_sim.world import World
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-MAP = "map"
 TICK_SLACK_NS = 1_000_000  # so that rounding does not miss a sensor_tick of three ticks
 
 
@@ -184,7 +184,7 @@ class PinholeCamera(Camera):
         world = self._links.world
         if tick.weather != self._weather:
             self._weather, self._air = tick.weather, air_of(self._view, tick.weather)
-        return picture_of(self._view, world.layers(), world.boxes(), tick.state.place, self._air)
+        return picture_of(self._view, world.layers(), world.solids(), tick.state.place, self._air)
 
 
 SENSORS: dict[str, Callable[[Links, SensorSpec], Sensor]] = {

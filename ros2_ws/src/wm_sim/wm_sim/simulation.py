@@ -146,6 +146,12 @@ class Simulation:
         self.world.push(forward, left, yaw_rate)
         return True
 
+    def set_goal(self, x: float, y: float) -> None:
+        """Plan another route, to this place [m]; raises ValueError, without effect, if that is not possible."""
+        if self._over:
+            raise ValueError("no episode is running")
+        self.world.set_goal(x, y)
+
     def _begin(self) -> Tick:
         self._seed, self._next_seed = self._next_seed, self._next_seed + 1
         self.world.reset(self._seed)

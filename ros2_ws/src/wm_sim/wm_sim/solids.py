@@ -1,8 +1,8 @@
-"""Boxes that stand on the ground, as faces for GroundView: other cars.
+"""Boxes that stand on the ground, as faces for GroundView: cars, houses, traffic lights.
 
-A box has a body in its colour, darker sides, windows at both ends and red lamps at its rear, so that a picture shows
-its heading. Only faces turned to the camera are returned, those of far boxes first. The order is by the distance to a
-box's footprint, which is right for boxes that do not overlap unless one is much longer than its distance.
+A box's look says which faces it has. A car has a body in its colour, darker sides, windows at both ends and red lamps
+at its rear, so that a picture shows its heading. Only faces turned to the camera are returned, those of boxes behind
+others first.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ import numpy as np
 
 from wm_sim.air import Air
 from wm_sim.ground_view import GroundView, Layer
+from wm_sim.looks import LOOKS, Look
+from wm_sim.painting_order import painting_order
+from wm_sim.pinhole import Pinhole
 
-WINDOW = (40, 44, 52)
-LAMP = (200, 20, 20)
-GRAZING, EDGE_ON = 0.1, 1e-3  # sines of the angles below which a face is a sliver, and invisible
+GRAZING = 0.1  # sine of the angle below which a face is a sliver
 
 
 @dataclass(frozen=True)
@@ -28,34 +29,7 @@ class Box:
     yaw: float  # [rad]
     size_m: tuple[float, float, float]  # length, width, height
     colour: tuple[int, int, int]  # RGB
-
-
-def _across(end: float, left: float, right: float, low: float, high: float) -> list:
-    """A rectangle at one end of the unit box: from ``left`` to ``right`` of its width, ``low`` to ``high``."""
-    return [(end, left, low), (end, right, low), (end, right, high), (end, left, high)]
-
-
-# Faces of a unit box whose footprint is centred at the origin: corners (4, 3), the normal of the face it lies in, and
-# its own colour or its share of the body's. Windows and lamps come after their face.
-_TOP, _AHEAD, _BEHIND, _LEFT, _RIGHT = (0, 0, 1), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)
-_PARTS = [
-    ([(0.5, 0.5, 1), (0.5, -0.5, 1), (-0.5, -0.5, 1), (-0.5, 0.5, 1)], _TOP, 1.0),
-    ([(0.5, 0.5, 0), (-0.5, 0.5, 0), (-0.5, 0.5, 1), (0.5, 0.5, 1)], _LEFT, 0.65),
-    ([(0.5, -0.5, 0), (-0.5, -0.5, 0), (-0.5, -0.5, 1), (0.5, -0.5, 1)], _RIGHT, 0.65),
-    (_across(0.5, 0.5, -0.5, 0, 1), _AHEAD, 0.85),
-    (_across(0.5, 0.4, -0.4, 0.6, 0.9), _AHEAD, WINDOW),
-    (_across(-0.5, 0.5, -0.5, 0, 1), _BEHIND, 0.85),
-    (_across(-0.5, 0.35, -0.35, 0.65, 0.9), _BEHIND, WINDOW),
-    (_across(-0.5, 0.45, 0.25, 0.4, 0.55), _BEHIND, LAMP),
-    (_across(-0.5, -0.25, -0.45, 0.4, 0.55), _BEHIND, LAMP),
-]
-# (Q, 4): the face beyond each edge, named by its first corner; -1 where it is not visible.
-_BEYOND = np.full((len(_PARTS), 4), -1)
-_BEYOND[[0, 1, 2, 3, 5]] = [(3, 2, 5, 1), (-1, 5, 0, 3), (-1, 5, 0, 3), (-1, 2, 0, 1), (-1, 2, 0, 1)]
-_CORNERS = np.array([corners for corners, _, _ in _PARTS], np.float64)  # (Q, 4, 3)
-_NORMALS = np.array([normal for _, normal, _ in _PARTS], np.float64)  # (Q, 3)
-_SHADES = np.array([shade if isinstance(shade, float) else 0.0 for _, _, shade in _PARTS])
-_FIXED = np.array([(0, 0, 0) if isinstance(shade, float) else shade for _, _, shade in _PARTS], np.float64)
+    look: Look = Look.CAR
 
 
 def visible_faces(boxes: Sequence[Box], eye: np.ndarray) -> list[Layer]:
@@ -65,22 +39,25 @@ def visible_faces(boxes: Sequence[Box], eye: np.ndarray) -> list[Layer]:
     place = np.array([(box.x, box.y, 0.0) for box in boxes])  # (n, 3)
     yaw = np.array([box.yaw for box in boxes])
     size = np.array([box.size_m for box in boxes], np.float64)
+    look = np.array([box.look for box in boxes])
     turn = np.zeros((len(boxes), 3, 3))
     turn[:, 0, 0] = turn[:, 1, 1] = np.cos(yaw)
     turn[:, 1, 0] = np.sin(yaw)
     turn[:, 0, 1], turn[:, 2, 2] = -turn[:, 1, 0], 1.0
     seen_from = ((eye - place)[:, None] @ turn)[:, 0]  # (n, 3) the eye in each box's axes
-    order = np.argsort(-np.hypot(*np.maximum(np.abs(seen_from[:, :2]) - size[:, :2] / 2, 0.0).T), kind="stable")
-    corners = _CORNERS * size[:, None, None]  # (n, Q, 4, 3)
+    order = painting_order(place[:, :2], turn[:, :2, :2], size[:, :2], seen_from[:, :2])
+    corners = LOOKS.corners[look] * size[:, None, None]  # (n, Q, 4, 3)
     to_eye = seen_from[:, None] - corners.mean(axis=2)  # (n, Q, 3)
-    slant = (to_eye * _NORMALS).sum(axis=2) / np.linalg.norm(to_eye, axis=2)  # (n, Q) sine of the viewing angle
-    visible = slant > EDGE_ON
+    slant = (to_eye * LOOKS.normals[look]).sum(axis=2) / np.linalg.norm(to_eye, axis=2)  # sine of the viewing angle
+    visible = slant > LOOKS.least[look]  # (n, Q)
     # Where two visible faces meet there is a seam. A face at a grazing angle is a sliver in the picture, whose
     # edges cannot be moved without moving its corners far away.
-    seam = np.take(visible, _BEYOND, axis=1) & (_BEYOND >= 0)  # (n, Q, 4)
+    beyond = LOOKS.beyond[look]  # (n, Q, 4)
+    seam = (beyond >= 0) & np.take_along_axis(visible[:, None], np.maximum(beyond, 0), axis=2)
     exact = ~seam & (slant > GRAZING)[..., None]
     on_map = corners @ turn.transpose(0, 2, 1)[:, None] + place[:, None, None]
-    colours = _SHADES[:, None] * np.array([box.colour for box in boxes], np.float64)[:, None] + _FIXED
+    own = np.array([box.colour for box in boxes], np.float64)
+    colours = LOOKS.shades[look][..., None] * own[:, None] + LOOKS.fixed[look]
     shown = visible[order]
     return [Layer(on_map[order][shown], colours[order][shown], exact[order][shown])]
 
@@ -94,4 +71,19 @@ def picture_of(
 ) -> np.ndarray:
     """(height, width, 3) uint8 RGB: ground and boxes for a car at ``place``, its x, y [m] and yaw [rad], through
     ``air``, if there is any to see."""
-    return view.picture([*layers, *visible_faces(boxes, view.camera.eye(*place))], *place, air)
+    eye = view.camera.eye(*place)
+    return view.picture([*layers, *visible_faces(_in_view(view.camera, boxes, eye, place), eye)], *place, air)
+
+
+def _in_view(camera: Pinhole, boxes: Sequence[Box], eye: np.ndarray, place: tuple[float, float, float]) -> list[Box]:
+    """Those that may show in the picture: the spheres around the others are outside its left or right edge."""
+    if not boxes:
+        return []
+    size = np.array([box.size_m for box in boxes], np.float64)
+    middles = np.array([(box.x, box.y, 0.0) for box in boxes])
+    middles[:, 2] = size[:, 2] / 2
+    seen = (middles - eye) @ camera.axes(place[2])
+    right, ahead, radius = seen[:, 0], seen[:, 2], np.linalg.norm(size, axis=1) / 2
+    half = camera.fov / 2
+    kept = (ahead > -radius) & (np.abs(right) * np.cos(half) <= ahead * np.sin(half) + radius)
+    return [box for box, keep in zip(boxes, kept.tolist(), strict=True) if keep]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from carla_msgs.msg import (
     CarlaEgoVehicleControl,
     CarlaEgoVehicleInfo,
@@ -10,13 +9,14 @@ from carla_msgs.msg import (
     CarlaStatus,
     CarlaWorldInfo,
 )
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from nav_msgs.msg import Path
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Header
 from wm_msgs.msg import StepResult
 
 from wm_sim import messages
@@ -98,6 +98,8 @@ class CarTopics:
         self._publishers, self._role = publishers, links.role_name
         info = create(CarlaEgoVehicleInfo, f"{base}/vehicle_info", LATCHED)
         self._waypoints = create(Path, f"{base}/waypoints", LATCHED)
+        self._goal = create(PoseStamped, f"{base}/goal", LATCHED) if links.world.plans_routes else None
+        self._sent_goal: PoseStamped | None = None
         self._status = create(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
         self._expert_control = create(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
         self._step_result = create(StepResult, f"{base}/step_result", RELIABLE)
@@ -106,9 +108,19 @@ class CarTopics:
         self._first_ticks = list(FIRST_SENSORS) if strict else []
         info.publish(messages.vehicle_info_msg(car_id, links.role_name, links.world.car))
 
-    def publish_waypoints(self, tick: Tick, line: np.ndarray) -> None:
-        """The line (K, 2) [m] to follow in the new episode."""
-        self._waypoints.publish(messages.path_msg(header(tick, MAP), line))
+    def publish_route(self, simulation: Simulation) -> None:
+        """The line to follow from now on, and its end where the world plans routes."""
+        world, own = simulation.world, Header(stamp=messages.time_from_ns(simulation.stamp_ns), frame_id=MAP)
+        self._waypoints.publish(messages.path_msg(own, world.waypoints()))
+        if self._goal:
+            self._sent_goal = messages.pose_msg(own, *world.goal())
+            self._goal.publish(self._sent_goal)
+
+    def take_goal(self, msg: PoseStamped, simulation: Simulation) -> None:
+        """A goal came, perhaps the one sent: plan a route there and publish it; ValueError if that is not possible."""
+        if msg != self._sent_goal:
+            simulation.set_goal(*messages.goal_of(msg))
+            self.publish_route(simulation)
 
     def publish(self, tick: Tick, latency_ms: float) -> None:
         """The car's messages of a tick."""

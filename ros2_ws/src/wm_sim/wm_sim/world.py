@@ -18,6 +18,8 @@ from wm_sim.solids import Box
 from wm_sim.spawn import SensorSpec
 from wm_sim.ticks import PHYSICS_PERIOD_S, frames_per_tick
 
+FOLLOW = 4  # of CARLA's RoadOption
+
 
 class Marking(IntEnum):
     """Lines on the road, numbered as in CarlaLaneInvasionEvent."""
@@ -115,6 +117,7 @@ class World(ABC):
 
     car: CarBody
     camera: SensorSpec  # the built-in one, at its default size
+    plans_routes = False  # whether it has a ``goal`` and takes another
     _over = True  # no episode is running
 
     def __init__(self, fixed_delta_seconds: float = 0.08, cars: int = 0):
@@ -161,6 +164,10 @@ class World(ABC):
         """Objects on the ground now, without the car itself."""
         return ()
 
+    def solids(self) -> Sequence[Box]:
+        """Everything that stands on the ground now and is painted: the boxes, and what never moves."""
+        return self.boxes()
+
     @abstractmethod
     def place(self, x: float, y: float, yaw: float) -> None:
         """Set the car there [m, rad]; its velocity on the map stays, as far as possible there."""
@@ -172,6 +179,26 @@ class World(ABC):
     @abstractmethod
     def waypoints(self) -> np.ndarray:
         """(K, 2) float64 [m]: the line to follow, in driving direction."""
+
+    def goal(self) -> tuple[float, float, float] | None:
+        """x, y [m] and heading [rad] of the end of the route; None where it ``plans_routes`` not."""
+        return None
+
+    def set_goal(self, x: float, y: float) -> None:
+        """Plan a route to this place [m]; ValueError, without effect, if that is not possible."""
+        raise ValueError("this world plans no routes")
+
+    def speed_limit(self) -> float:
+        """[m/s] where the car is; NaN where there is none."""
+        return math.nan
+
+    def gap(self) -> float:
+        """[m] from bumper to bumper to the next car ahead on the own way, infinite without one; NaN: not known."""
+        return math.nan
+
+    def command(self) -> int:
+        """What a navigator says of the next junction, as CARLA's RoadOption; FOLLOW without one."""
+        return FOLLOW
 
     @abstractmethod
     def expert(self) -> Expert:

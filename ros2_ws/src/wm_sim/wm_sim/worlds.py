@@ -1,10 +1,11 @@
 """The built-in worlds by name: to add one, write its folder (a World and its WorldFacts) and its line here."""
 
 from wm_sim.carracing.facts import CarRacingFacts
+from wm_sim.town.facts import TownFacts
 from wm_sim.traffic.facts import TrafficFacts
 from wm_sim.world_facts import WorldFacts
 
-WORLDS: dict[str, WorldFacts] = {facts.name: facts for facts in (CarRacingFacts(), TrafficFacts())}
+WORLDS: dict[str, WorldFacts] = {facts.name: facts for facts in (CarRacingFacts(), TrafficFacts(), TownFacts())}
 DEFAULT_WORLD = next(iter(WORLDS))
 TRAFFIC_CARS = 20  # default number of other cars in a world that has some
 
