@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from make_episodes import META, make_episode, make_folder
+from routed_episodes import routed
 from wm_data.episodes import EpisodeError, find_episodes, read_episode, write_episode
 from wm_data.errors import ConversionError
 from wm_data.lerobot.columns import Layout
 from wm_data.lerobot.files import DatasetWriter
 from wm_data.lerobot.statistics import PixelCounts, of_numbers
 from wm_data.lerobot.writing import write_lerobot
+from wm_data.routes.following import ROUTE_INPUTS
 from wm_training.commands import to_lerobot
 
 
@@ -55,6 +57,19 @@ def test_every_row_comes_back_bit_for_bit(tmp_path):
     assert table["index"].to_pylist() == [*range(60)]
     # Row 3 of 12.5 Hz: 3 / 12.5 = 0.24 s.
     assert table["timestamp"].to_pylist()[23] == pytest.approx(0.24)
+
+
+def test_the_columns_of_a_route_come_back_and_what_is_not_known_counts_in_no_statistics(tmp_path):
+    episodes = [routed(seed=1), replace(routed(seed=2), vector=routed(seed=2).vector.copy())]
+    episodes[1].vector[:, -1] = np.nan  # nowhere known in this episode
+    for index, episode in enumerate(episodes):
+        write_episode(tmp_path / "episodes" / f"episode_{index}.npz", episode)
+    info, table = load(write_lerobot(tmp_path / "episodes", tmp_path / "out"))
+    assert info["features"]["observation.state"]["names"] == ["speed", *ROUTE_INPUTS]
+    found = np.array(table["observation.state"].to_pylist(), np.float32)
+    np.testing.assert_array_equal(found, np.concatenate([episode.vector for episode in episodes]))
+    stats = json.loads((tmp_path / "out" / "meta" / "stats.json").read_text())["observation.state"]
+    np.testing.assert_allclose(stats["mean"], np.nanmean(found, axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_the_episode_table_says_where_each_episode_is(tmp_path):

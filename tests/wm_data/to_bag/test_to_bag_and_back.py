@@ -7,6 +7,7 @@ import pytest
 from fixtures_to_bag import BASE, stamp_of
 from make_episodes import META, make_episode
 from rosbags.highlevel import AnyReader
+from routed_episodes import routed
 from wm_data.conversion.api import convert_rosbag
 from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.convert_options import ConvertOptions
@@ -101,6 +102,15 @@ def test_converting_the_bag_gives_the_same_episode(tmp_path, make, name):
     bag = write_episode_bag(episode, tmp_path / name)
     [found] = convert_rosbag(bag, image_size=8)
     assert_same(found, episode)
+
+
+def test_the_columns_of_a_route_come_back_with_what_is_not_known_of_them(tmp_path):
+    episode = routed()
+    assert np.isnan(episode.vector).any()
+    write_episode_bag(episode, tmp_path / "drive.mcap")
+    (found,) = convert_rosbag(tmp_path / "drive.mcap")
+    assert_same(found, episode)
+    assert found.meta["route"] == episode.meta["route"]
 
 
 def test_the_commands_there_and_back_keep_file_and_bytes(tmp_path, capsys):

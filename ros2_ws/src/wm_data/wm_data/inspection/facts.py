@@ -43,6 +43,7 @@ def overview(survey: Survey) -> list[tuple[str, str]]:
         ("cameras", _values(", ".join(names_of(one.meta.get("cameras"), one.cameras)) for one in traits)),
         ("picture", _values(f"{one.size[1]} x {one.size[0]} px" for one in traits)),
         ("vector", _values(", ".join(names_of(one.meta.get("vector"), one.vector)) or "none" for one in traits)),
+        *survey.routes.overview(),
         ("action source", _values(e.action_source for e in episodes)),
         *_imagined(episodes),
         ("reward", _values(str(one.meta.get("reward") or "not told") for one in traits)),
@@ -69,6 +70,7 @@ def problems(
         if episode.imagined and episode.split == "val":
             found.append((episode.name, "imagined, and validates: training refuses it"))
     found += survey.turn_faults.values()
+    found += [("the folder", text) for text in survey.routes.problems()]
     found += _large_rewards(survey.episodes, bin_limit, discount)
     short = sum(episode.rows < rows_needed for episode in survey.episodes)
     if short:

@@ -16,6 +16,7 @@ from wm_data.episodes import Episode, EpisodeError, read_episode
 from wm_data.imagined import is_imagined
 from wm_data.inspection.findings import find, gaps
 from wm_data.inspection.histogram import Histogram
+from wm_data.inspection.routes import RouteSurvey
 from wm_data.rates import rate_of
 from wm_data.rewards import largest_return
 from wm_data.turns import add_turns
@@ -72,6 +73,7 @@ class Survey:
     unknown_terms: dict[str, int] = field(default_factory=dict)
     """Rows where a reward term is not known."""
     vector: dict[str, Histogram] = field(default_factory=dict)
+    routes: RouteSurvey = field(default_factory=RouteSurvey)
 
     @property
     def rows(self) -> int:
@@ -181,6 +183,7 @@ def _count(result: Survey, file: str, episode: Episode) -> None:
     result.rewards.add(episode.rewards)
     for column, name in enumerate(names_of(episode.meta.get("vector"), episode.vector.shape[1])):
         result.vector.setdefault(name, Histogram()).add(episode.vector[:, column])
+    result.routes.add(episode)
     if episode.reward_terms is not None:
         terms = np.asarray(episode.reward_terms)
         for column, name in enumerate(names_of(episode.meta.get("reward_terms"), terms.shape[1])):
