@@ -8,10 +8,11 @@ from fake_pilot import PERIOD_NS, assert_brakes, check, drive, frame, image, mak
 from wm_bundle import CameraSpec, ImageSpec, VectorSpec
 from wm_bundle.lock_step import planner_parameters as lock_step_parameters
 from wm_bundle.pictures.frames import Frame
+from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError, NonFiniteError
 from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
-from wm_planner.pilot.preflight import check_inputs
+from wm_planner.pilot.preflight import inputs_of
 
 
 def test_a_normal_tick_drives_with_speed_and_the_applied_command(pilot, clock, engine):
@@ -293,9 +294,9 @@ def test_one_frozen_camera_of_two_brakes(engine, clock, two_cameras):
 def test_bundles_with_other_inputs_are_refused(manifest):
     odd = dataclasses.replace(manifest, vector=(VectorSpec("temperature", "K", 0.0, 1.0),))
     with pytest.raises(ConfigError, match=r"temperature \[K\].*provides speed"):
-        check_inputs(odd)
+        inputs_of(PlannerConfig(), odd)
     with pytest.raises(ConfigError, match="surprise threshold 0 nats, expected above 0"):
-        check_inputs(dataclasses.replace(manifest, surprise_threshold=0.0))
+        inputs_of(PlannerConfig(), dataclasses.replace(manifest, surprise_threshold=0.0))
 
 
 def test_the_yaw_rate_is_the_last_one_at_or_before_the_image_and_an_old_one_serves_no_more(engine, clock, manifest):

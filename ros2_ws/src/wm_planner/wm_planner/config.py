@@ -84,6 +84,11 @@ class PlannerConfig(CommandParameters):
     stop_deceleration: float = parameter(
         2.0, "with which the vehicle is stopped at the end of the route", "m/s^2", 0.1, 10.0
     )
+    steering_topic: str = topic_parameter("the front wheels' angle", "steering_angle")
+    speed_limit_topic: str = topic_parameter("speed limit", "speed_limit")
+    gap_topic: str = topic_parameter("distance to the car ahead", "gap")
+    command_topic: str = topic_parameter("CARLA's high-level commands", "high_level_command")
+    signals_file: str = parameter("", "YAML file of signals whose topics the bundle tells differently, or not at all")
     step_result_topic: str = topic_parameter("step results", "step_result")
     planner_status_topic: str = topic_parameter("PlannerStatus", "planner/status")
     imagined_topic: str = topic_parameter("ImaginedRollouts", "planner/imagined")
@@ -216,5 +221,5 @@ class PlannerConfig(CommandParameters):
     def sources(self, entry: VectorInput) -> tuple[Source, ...]:
         """Sources of a vector input, best first: the one of ``<its name>_source``, else all."""
         chosen = getattr(self, f"{entry.name}_source", "auto")
-        factor = self.yaw_rate_factor if entry is YAW_RATE else 1.0
-        return tuple(replace(one, factor=factor) for one in entry.sources if chosen in ("auto", one.topic.kind))
+        sources = tuple(one for one in entry.sources if chosen in ("auto", one.topic.kind))
+        return tuple(replace(one, factor=self.yaw_rate_factor) for one in sources) if entry is YAW_RATE else sources

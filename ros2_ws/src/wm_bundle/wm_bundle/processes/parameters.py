@@ -122,9 +122,10 @@ class VehicleParameters(NodeParameters):
 
     def topic(self, name: str, leaf: str = "") -> str:
         """The topic of parameter ``name``; where it is empty, or there is none, the vehicle's topic of that parameter's
-        leaf, else of ``leaf``."""
+        leaf, else of ``leaf``, which may also be a whole topic."""
         about = {entry.name: entry.metadata for entry in fields(self)}
-        return getattr(self, name, "") or f"/carla/{self.role_name}/{about.get(name, {}).get('leaf', leaf)}"
+        leaf = about.get(name, {}).get("leaf", leaf)
+        return getattr(self, name, "") or (leaf if leaf.startswith("/") else f"/carla/{self.role_name}/{leaf}")
 
 
 def declare(node, kind: type[P], read_only: bool = True) -> P:

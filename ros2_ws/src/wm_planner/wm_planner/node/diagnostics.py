@@ -166,6 +166,7 @@ class Diagnostics:
             self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
             *([self._line("objectives", Level.OK, asked.objectives)] if asked.objectives else []),
             *([] if pilot is None or pilot.turns is None else [self._yaw_rate(pilot.turns)]),
+            *([] if pilot is None or pilot.signals.masked is None else [self._signals(pilot.signals.masked)]),
             *([] if pilot is None or not pilot.guide.active else [self._route(pilot.guide)]),
         ]
 
@@ -248,6 +249,10 @@ class Diagnostics:
             cut = f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search"
             return self._line("engine", Level.WARN, cut, values)
         return self._line("engine", Level.OK, engine.provider, values)
+
+    def _signals(self, masked: Sequence[str]) -> Diagnosis:
+        told = f"the model drives without {', '.join(masked)}" if masked else "all are there"
+        return self._line("signals", Level.WARN if masked else Level.OK, told)
 
     def _yaw_rate(self, turns: TurnCheck) -> Diagnosis:
         return self._line("yaw rate", Level.WARN if turns.fault else Level.OK, turns.fault_told or turns.told)

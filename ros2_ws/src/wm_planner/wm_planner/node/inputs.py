@@ -14,7 +14,7 @@ from wm_bundle.pictures.synchroniser import CameraSynchroniser
 from wm_bundle.processes.memory import keep_freed_memory
 from wm_bundle.processes.ros_distribution import with_times
 from wm_bundle.times import NS_PER_S, ns_of
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, InputTopic
+from wm_bundle.vector_inputs import SPEED, InputTopic
 from wm_msgs.msg import StepResult
 
 from wm_planner.config import PlannerConfig
@@ -25,7 +25,7 @@ from wm_planner.node.messages import raw_image_of, sample_of
 from wm_planner.node.picture_loss import PictureLoss
 from wm_planner.node.routes import subscribe_route
 from wm_planner.pilot.pilot import Pilot
-from wm_planner.pilot.preflight import image_topics
+from wm_planner.pilot.preflight import image_topics, with_messages
 from wm_planner.pilot.source_choice import SourceChoice
 
 # A tick's vehicle_status is sent before its image, so it can only be a little late.
@@ -56,11 +56,10 @@ class Inputs:
         self._synchroniser = CameraSynchroniser(
             len(cameras), config.camera_tolerance_ms / 1000.0, config.camera_deadline_ms / 1000.0
         )
-        told = [spec.name for spec in manifest.vector]
+        told = [entry for entry in pilot.signals.entries if entry is not SPEED and not entry.derived]
         self._vector = {
-            name: SourceChoice(entry, config.sources(entry), node.get_logger().info)
-            for name, entry in VECTOR_INPUTS.items()
-            if (entry is SPEED or name in told) and not entry.derived
+            entry.name: SourceChoice(entry, config.sources(entry), node.get_logger().info)
+            for entry in with_messages([SPEED, *told])
         }
         self._listening = False
         self._timers = []

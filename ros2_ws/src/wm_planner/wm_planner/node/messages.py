@@ -54,7 +54,7 @@ def raw_image_of(message: Image | CompressedImage) -> RawImage:
 def sample_of(source: Source, message: Any) -> Sample:
     """A message's value of a vector input, and the command applied until then, clipped to its limits, if it reports
     one. The value is not finite if any of these numbers is not: such a message is ignored."""
-    stamp, value = ns_of(message.header.stamp), source.read(message)
+    stamp, value = ns_of(getattr(message, "header", message).stamp), source.read(message)
     if not isinstance(message, CarlaEgoVehicleStatus):
         return Sample(stamp, value)
     control = message.control

@@ -51,6 +51,13 @@ class SampleBuffer:
         return next((s for s in reversed(self._samples) if 0 <= stamp_ns - s.stamp_ns <= max_age_ns), None)
 
     @property
+    def apart_s(self) -> float | None:
+        """Time between the last two samples [s], None before the second."""
+        if len(self._samples) < 2:
+            return None
+        return (self._samples[-1].stamp_ns - self._samples[-2].stamp_ns) / NS_PER_S
+
+    @property
     def empty(self) -> bool:
         """Whether none ever came."""
         return not self._samples

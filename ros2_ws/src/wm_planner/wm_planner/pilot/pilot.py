@@ -10,27 +10,20 @@ import numpy as np
 from wm_bundle import BundleManifest, ImageError
 from wm_bundle.pictures.frames import Frame
 from wm_bundle.turn_check import TurnCheck
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS, YAW_RATE, VectorInput
+from wm_bundle.vector_inputs import SPEED, YAW_RATE
 from wm_bundle.vehicle_commands.writing import CommandWriter
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
 from wm_planner.pilot.bundle_guard import BundleGuard
 from wm_planner.pilot.cameras import Cameras
-from wm_planner.pilot.continuity import (
-    NS_PER_S,
-    CommandedMotion,
-    EpisodeTracker,
-    RateCheck,
-    Sample,
-    SampleBuffer,
-    lost_between,
-)
+from wm_planner.pilot.continuity import NS_PER_S, CommandedMotion, EpisodeTracker, RateCheck, Sample, lost_between
 from wm_planner.pilot.decision import BRAKE, Decision
 from wm_planner.pilot.guide import Guide
 from wm_planner.pilot.in_flight import CommandsInFlight
 from wm_planner.pilot.modes import Judgement, LatenessMonitor, Mode, SurpriseMonitor
-from wm_planner.pilot.preflight import check_inputs
+from wm_planner.pilot.preflight import inputs_of
+from wm_planner.pilot.signals import Signals
 from wm_planner.planning.planner import Planner
 
 _SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
@@ -61,12 +54,11 @@ class Pilot:
 
         Raises ConfigError for a bundle with inputs that this node cannot provide.
         """
-        check_inputs(manifest)
         self._planner = planner
         self._manifest = manifest
         self._config = config
         self._guard = guard
-        self._vector = [VECTOR_INPUTS[spec.name] for spec in manifest.vector]
+        self.signals = Signals(manifest, inputs_of(config, manifest), config, log)
         self._period_s = manifest.control_period_s
         self._clock = clock
         self._log = log
@@ -79,9 +71,8 @@ class Pilot:
         config, period_s = self._config, self._period_s
         self.guide.reset()
         self._begin_belief()
-        self._speeds = SampleBuffer()  # and the commands that were applied
-        self._samples = {entry.name: SampleBuffer() for entry in self._vector} | {SPEED.name: self._speeds}
-        self.turns = TurnCheck() if YAW_RATE in self._vector else None
+        self.signals.reset()
+        self.turns = TurnCheck() if YAW_RATE in self.signals.entries else None
         self._tracker = EpisodeTracker(period_s)
         self._rate = RateCheck(period_s)
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
@@ -103,8 +94,7 @@ class Pilot:
 
     def take(self, name: str, sample: Sample) -> None:
         """A vector input arrived; only speed is used if the bundle lacks it."""
-        if name in self._samples:
-            self._samples[name].add(sample)
+        self.signals.take(name, sample)
 
     def take_step_result(self, stamp_ns: int, ended: bool) -> None:
         """A StepResult arrived; ``ended``: terminated or truncated."""
@@ -118,8 +108,8 @@ class Pilot:
 
     def should_wait(self, stamp_ns: int) -> bool:
         """Whether the vehicle_status of this image's tick is still expected."""
-        expected = SPEED in self._vector or not self._speeds.empty
-        return expected and self._speeds.at(stamp_ns) is None
+        expected = SPEED in self.signals.entries or not self.signals.speeds.empty
+        return expected and self.signals.speeds.at(stamp_ns) is None
 
     def note_command(self, command: np.ndarray) -> None:
         """A command (3,) was sent that answers no image: the watchdog's brake."""
@@ -230,7 +220,7 @@ class Pilot:
     def _acted_unseen(self, last_ns: int, stamp_ns: int) -> list[tuple[float, float, float] | None]:
         """The commands of the periods between two observations whose images were lost; None where unknown."""
         near_ns, lost = int(0.25 * self._period_s * NS_PER_S), lost_between(last_ns, stamp_ns, self._rate.periods)
-        samples = [self._speeds.latest_before(lost_ns + near_ns, 2 * near_ns) for lost_ns in lost]
+        samples = [self.signals.speeds.latest_before(lost_ns + near_ns, 2 * near_ns) for lost_ns in lost]
         return [None if sample is None else sample.command for sample in samples]
 
     def _plan(self, frame: Frame) -> Decision:
@@ -257,35 +247,23 @@ class Pilot:
         command = self.writer.limited(plan.action, self.speed_at(frame.stamp_ns))
         return self.guide.guided(Decision(command, judgement.reason, plan, mode=judgement.mode))
 
-    def _newest(self, entry: VectorInput, stamp_ns: int) -> Sample | None:
-        """The newest sample of a vector input at an image's stamp, if still valid."""
-        oldest_ns = int(entry.hold_periods * self._period_s * NS_PER_S)
-        return self._samples[entry.name].latest_before(stamp_ns, oldest_ns)
-
     def _vector_at(self, stamp_ns: int) -> np.ndarray:
         """The bundle's vector inputs (V,) at an image's stamp; notes the command that was applied until then. Raises
         PlannerError where one of them is missing."""
-        status = self._speeds.at(stamp_ns)
+        status = self.signals.speeds.at(stamp_ns)
         if status is not None and status.command is not None:
             applied = np.array(status.command, np.float32)
             self._planner.note_command(applied)
             self.in_flight.applied(stamp_ns, applied)
-        samples = {entry: self._newest(entry, stamp_ns) for entry in self._vector}
-        for entry, sample in samples.items():
-            if sample is None:
-                sources = " or ".join(source.topic.leaf for source in self._config.sources(entry))
-                raise PlannerError(
-                    f"no {sources} at or shortly before the image's stamp {stamp_ns / NS_PER_S:.3f} s, so no "
-                    f"{entry.words}, which the bundle needs"
-                )
-        if self.turns is not None:
+        numbers = self.signals.at(stamp_ns)
+        if self.turns is not None and np.isfinite(numbers[YAW_RATE]):
             steer = float((self._sent if status is None or status.command is None else status.command)[0])
-            self.turns.add(stamp_ns, steer, self.speed_at(stamp_ns), samples[YAW_RATE].value)
-        return np.array([sample.value for sample in samples.values()], np.float32)
+            self.turns.add(stamp_ns, steer, self.speed_at(stamp_ns), numbers[YAW_RATE])
+        return np.array(list(numbers.values()), np.float32)
 
     def speed_at(self, stamp_ns: int) -> float | None:
         """The measured speed [m/s] at an image's stamp, None where it is not known."""
-        speed = self._newest(SPEED, stamp_ns)
+        speed = self.signals.newest(SPEED, stamp_ns)
         return None if speed is None else speed.value
 
     def _moves(self, stamp_ns: int) -> bool:

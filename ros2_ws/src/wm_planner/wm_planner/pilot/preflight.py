@@ -3,12 +3,14 @@ and not by one of several processes already started."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
-from wm_bundle.vector_inputs import VECTOR_INPUTS
+from wm_bundle.free_signals import SignalError, bundle_inputs, installed, read_signals
+from wm_bundle.vector_inputs import VectorInput
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
@@ -31,7 +33,7 @@ def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
         # A real `ros2 launch` runs in ROS's own Python, without onnxruntime: then the node checks the policy.
         if error.name != "onnxruntime":
             raise
-    check_inputs(manifest)
+    with_messages(inputs_of(config, manifest))
     check_costs(config, manifest)
     image_topics(config, [camera.name for camera in manifest.image.cameras], manifest.control_period_s)
     return manifest
@@ -74,21 +76,31 @@ def for_preprocessed_images(image: ImageSpec) -> ImageSpec:
     return replace(image, cameras=tuple(CameraSpec(camera.name, image.height, image.width) for camera in image.cameras))
 
 
-def check_inputs(manifest: BundleManifest) -> None:
-    """Raise ConfigError for a bundle that needs unknown inputs, or whose surprise threshold is not positive."""
+def inputs_of(config: PlannerConfig, manifest: BundleManifest) -> tuple[VectorInput, ...]:
+    """The bundle's vector inputs, in its order. Raises ConfigError for one that is unknown or in another unit, for a
+    signals file that cannot be used, and for a surprise threshold that is not positive."""
     threshold = manifest.surprise_threshold
     if not threshold > 0.0:
         raise ConfigError(
             f"bundle {manifest.model_id} has the surprise threshold {threshold:g} nats, expected above "
             f"0: export it again"
         )
-    for spec in manifest.vector:
-        if spec.name not in VECTOR_INPUTS or VECTOR_INPUTS[spec.name].unit != spec.unit:
-            known = ", ".join(f"{entry.name} [{entry.unit}]" for entry in VECTOR_INPUTS.values())
-            raise ConfigError(
-                f"bundle {manifest.model_id} needs the vector input {spec.name} [{spec.unit}]; "
-                f"this planner provides {known}"
-            )
+    with _as_config_error():
+        return bundle_inputs(manifest, read_signals(config.signals_file) if config.signals_file else {})
+
+
+def with_messages(entries: Iterable[VectorInput]) -> list[VectorInput]:
+    """Inputs with what their installed messages tell. Raises ConfigError where one of a free signal's is missing."""
+    with _as_config_error():
+        return [installed(entry) for entry in entries]
+
+
+@contextmanager
+def _as_config_error() -> Iterator[None]:
+    try:
+        yield
+    except SignalError as error:
+        raise ConfigError(str(error)) from error
 
 
 def image_topics(config: PlannerConfig, cameras: list[str], period_s: float) -> list[str]:

@@ -81,4 +81,4 @@ class SourceChoice:
 
     def _is_there(self, kind: str) -> bool:
         heard_s = self._heard_s.get(kind)
-        return heard_s is not None and self._clock() - heard_s <= SILENT_AFTER_S
+        return heard_s is not None and self._clock() - heard_s <= max(SILENT_AFTER_S, self._entry.hold_s)

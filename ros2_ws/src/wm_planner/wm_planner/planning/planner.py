@@ -106,7 +106,8 @@ class Planner:
         is_first = self._stamp_ns is None
         belief, self._surprise = self._engine.observe(image, vector, self._command, self._belief, is_first, camera_mask)
         self._belief[:] = belief
-        complete = camera_mask is None or camera_mask.all()  # a policy has no camera mask
+        # A policy takes neither a missing camera nor a missing number.
+        complete = (camera_mask is None or camera_mask.all()) and np.isfinite(vector).all()
         self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if complete else None
         self._stamp_ns = stamp_ns
         self._past = np.array([vector if self._past is None else self._past[1], vector], np.float32)
