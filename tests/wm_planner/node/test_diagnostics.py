@@ -151,7 +151,7 @@ def test_plans_asked_for_are_those_of_a_whole_search(values, has_ensemble, plans
 
 def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_line_where_there_is_none(diagnostics):
     def line(turns) -> tuple[str, str] | None:
-        pilot = SimpleNamespace(turns=turns, guide=SimpleNamespace(active=False))
+        pilot = SimpleNamespace(turns=turns, guide=SimpleNamespace(active=False), signals=SimpleNamespace(masked=None))
         lines = diagnostics.report(SynchroniserCounts(), Asked(1), 60.0, 0.3, (), pilot=pilot)
         return next(((one.level.name, one.message) for one in lines if one.name.endswith("yaw rate")), None)
 
@@ -164,7 +164,7 @@ def test_a_yaw_rate_that_disagrees_with_the_steering_is_a_warning_and_has_no_lin
 @pytest.mark.parametrize(("state", "level"), [("ok", Level.OK), ("waits", Level.STALE), ("fault", Level.ERROR)])
 def test_the_route_has_a_line_where_one_is_followed(diagnostics, state, level):
     guide = SimpleNamespace(active=True, told=(state, "follows the route, 83 m left", {"offset [m]": 0.25}))
-    pilot = SimpleNamespace(turns=None, guide=guide)
+    pilot = SimpleNamespace(turns=None, guide=guide, signals=SimpleNamespace(masked=None))
     lines = diagnostics.report(SynchroniserCounts(), Asked(1), 60.0, 0.3, (), pilot=pilot)
     (line,) = (one for one in lines if one.name == "wm_planner: route")
     assert (line.level, line.message, line.values) == (level, "follows the route, 83 m left", {"offset [m]": "0.25"})

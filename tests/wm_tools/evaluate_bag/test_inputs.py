@@ -14,6 +14,7 @@ from wm_data.episodes import write_episode
 from wm_data.to_bag.writing import write_bag as write_episode_bag
 from wm_planner.pilot.modes import Mode
 from wm_tools.common.errors import BagError
+from wm_tools.evaluate_bag.episode_checks import evaluated_inputs
 from wm_tools.evaluate_bag.recording import Recording
 from wm_tools.evaluate_bag.run import evaluate
 from wm_tools.verify_bundle.observations import recorded
@@ -118,3 +119,19 @@ def test_a_bundle_that_cuts_its_pictures_otherwise_is_told_so(tmp_path, bundle, 
     found = evaluate(options(bag=tmp_path / "bag", bundle=cutting, baselines=(bundle,), moments=0))
     ours, baseline = found.evaluations
     assert any("cropped or framed differently" in note for note in ours.notes) and not baseline.notes
+
+
+def test_a_bag_is_evaluated_with_a_free_signal_that_the_bundle_defines_and_one_it_may_lack_is_nan(tmp_path):
+    bag = drive(30, PERIOD_NS, height=96, width=96)
+    for tick in range(30):
+        bag.add("/my/sensor", "std_msgs/msg/Float32", 1_000_000_000 + tick * PERIOD_NS, data=float(tick))
+    bag.messages.sort(key=lambda entry: entry[2])
+    write_bag(tmp_path / "bag", bag)
+    battery = VectorSpec("battery", "V", 0.0, 1.0, source="std_msgs/msg/Float32 /my/sensor data factor=0.5")
+    gap = VectorSpec("gap", "m", 0.0, 1.0, gaps=True)
+    manifest = load_bundle(make_tiny_bundle(tmp_path / "bundle", vector=(battery, gap))).manifest
+    (stretch,) = Recording(tmp_path / "bag", manifest).stretches()
+    assert list(evaluated_inputs(manifest)) == ["speed", "yaw_rate", "battery", "gap"]
+    vector = stretch.episode.vector
+    np.testing.assert_allclose(vector[:, 2], np.arange(len(vector)) / 2)
+    assert np.isnan(vector[:, [1, 3]]).all() and np.isfinite(vector[:, 0]).all()

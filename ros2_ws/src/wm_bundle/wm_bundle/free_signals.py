@@ -209,7 +209,7 @@ def bundle_inputs(manifest: BundleManifest, free: Mapping[str, VectorInput] | No
         if entry.unit != spec.unit:
             told = "the signals file" if spec.name in free else "this project"
             raise SignalError(
-                f"{where} needs the vector input {spec.name} [{spec.unit}], {told} provides it in {entry.unit}: "
+                f"{where} needs the vector input {spec.name} [{spec.unit}], {told} has {entry.unit}: "
                 f"{'correct its unit, with a factor' if spec.name in free else 'train with data in that unit'}"
             )
         found.append(entry)

@@ -161,6 +161,10 @@ class ConvertOptions(BagReading):
         """Names of the vector inputs that were asked for, rather than taken where they happen to be."""
         return set(chosen_inputs(self.signals, self.signals_file, ()))
 
+    def needed(self) -> set[str]:
+        """Names of those without which a recording cannot be converted."""
+        return self.asked() - {*self.signal_gaps}
+
     def _check_signals(self) -> None:
         try:
             taken = self.inputs()

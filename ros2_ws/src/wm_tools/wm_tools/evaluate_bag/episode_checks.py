@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 from wm_bundle import BundleManifest
+from wm_bundle.free_signals import SignalError, bundle_inputs
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import VECTOR_INPUTS, VectorInput
+from wm_bundle.vector_inputs import VectorInput, converted_inputs
 from wm_data.episodes import Episode
 from wm_data.line import usual_step_ns
 from wm_data.rates import rate_of
@@ -99,12 +100,25 @@ def _note_other_views(told: list[dict], manifest: BundleManifest, notes: list[st
             )
 
 
+def evaluated_inputs(manifest: BundleManifest) -> dict[str, VectorInput]:
+    """The columns of a checked episode's vector, by name: speed and yaw rate, then what else the bundle has. Raises
+    BagError for a bundle with an input that nobody knows."""
+    try:
+        needed = {entry.name: entry for entry in bundle_inputs(manifest)}
+    except SignalError as error:
+        raise BagError(str(error)) from None
+    return {entry.name: entry for entry in converted_inputs()} | needed
+
+
 def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarray:
-    """(T, V): every entry of VECTOR_INPUTS, NaN where the recording has none. Raises BagError if the bundle needs a
-    missing one."""
+    """(T, V): ``evaluated_inputs``, NaN where the recording has none. Raises BagError if the bundle needs a missing
+    one."""
+    inputs = evaluated_inputs(manifest)
     for spec in manifest.vector:
-        entry = VECTOR_INPUTS.get(spec.name)
-        if entry is None or episode.told(entry) is None:
+        entry = inputs[spec.name]
+        if episode.told(entry) is None:
+            if spec.gaps:
+                continue
             raise BagError(
                 f"{place} has no {spec.name} [{spec.unit}], which the bundle {manifest.model_id} needs; expected it "
                 f"from {_advice(entry)}"
@@ -115,15 +129,15 @@ def _vector(episode: Episode, manifest: BundleManifest, place: str) -> np.ndarra
                 f"{place} has {spec.name} in {unit}, the bundle {manifest.model_id} takes {spec.unit}: "
                 f"convert it to that"
             )
-    columns = [episode.told(entry) for entry in VECTOR_INPUTS.values()]
+    columns = [episode.told(entry) for entry in inputs.values()]
     unknown = np.full(len(episode), np.nan, np.float32)
     return np.stack([unknown if column is None else column for column in columns], 1)
 
 
-def _advice(entry: VectorInput | None) -> str:
+def _advice(entry: VectorInput) -> str:
     """Where a bag has an input, and what to specify to read it."""
-    if entry is None:
-        return "the recording"
+    if entry.definition:
+        return entry.definition
     if entry.usual:
         return " or ".join(source.topic.leaf.replace("_", " ") for source in entry.sources)
     return "--topics " + " or ".join(f"{kind}=TOPIC" for kind in entry.kinds)

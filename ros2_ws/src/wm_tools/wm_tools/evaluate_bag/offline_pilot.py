@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from wm_bundle.pictures.frames import Frame, RawImage
-from wm_bundle.vector_inputs import SPEED, VECTOR_INPUTS
+from wm_bundle.vector_inputs import SPEED
 from wm_data.episodes import Episode
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
@@ -19,6 +19,7 @@ from wm_planner.pilot.modes import Mode
 from wm_planner.planning.plan import Plan
 from wm_planner.planning.planner import Planner
 
+from wm_tools.evaluate_bag.episode_checks import evaluated_inputs
 from wm_tools.evaluate_bag.recording import Stretch, present_cameras
 
 NOW_S = 0.0  # time comes from the stamps: for the pilot, every frame is decided the instant it arrives
@@ -104,6 +105,7 @@ class OfflinePilot:
         config = replace(config, route="off")  # the place on it is recorded, among the vector inputs
         self.parts: Parts = build(config, log, clock=lambda: NOW_S, planner_class=_TimedPlanner)
         self._planner, self._pilot = self.parts.planner, self.parts.pilot
+        self._inputs = tuple(evaluated_inputs(self.parts.bundle.manifest).values())
         self._drive: int | None = None
         self._applied: np.ndarray | None = None  # the action applied until the next row
 
@@ -142,7 +144,7 @@ class OfflinePilot:
     def _decide_row(self, episode: Episode, row: int, decided: Decided, beliefs: Beliefs) -> None:
         stamp_ns = int(episode.stamps_ns[row])
         applied = None if self._applied is None else tuple(float(number) for number in self._applied)
-        for entry, number in zip(VECTOR_INPUTS.values(), episode.vector[row].tolist(), strict=True):
+        for entry, number in zip(self._inputs, episode.vector[row].tolist(), strict=True):
             if entry is SPEED or not math.isnan(number):
                 self._pilot.take(entry.name, Sample(stamp_ns, number, applied))
         self._applied = episode.actions[row]

@@ -21,6 +21,7 @@ from wm_bundle import (
     decompress_image,
 )
 from wm_bundle.times import NS_PER_S
+from wm_bundle.vector_inputs import VectorInput, converted_inputs
 from wm_data.conversion.assembling import resampling
 from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.convert_options import BagReading, ConvertOptions
@@ -34,10 +35,11 @@ from wm_data.errors import ConversionError
 from wm_planner.pilot.preflight import for_preprocessed_images
 
 from wm_tools.common.errors import BagError, EvaluationError
-from wm_tools.evaluate_bag.episode_checks import check_period, checked_episode
+from wm_tools.evaluate_bag.episode_checks import check_period, checked_episode, evaluated_inputs
 
 _PICTURE_BYTES = 2**28  # size limit of the pictures in one stretch of rows
 _MIN_ROWS, _MAX_ROWS = 2, 2000
+_REWARDED = {entry.name for entry in converted_inputs()}  # speed and yaw rate: read wherever they are
 
 
 @dataclass(frozen=True)
@@ -151,14 +153,17 @@ class Recording:
 
     def _convert_options(self) -> ConvertOptions:
         image = self.manifest.image
+        may_lack = {spec.name for spec in self.manifest.vector if spec.gaps} - _REWARDED
         row_bytes = image.channels * image.height * image.width
         try:
-            return ConvertOptions(
+            return _BundleOptions(
                 "rosbag",
                 str(self.source),
                 "",
                 cameras=tuple(camera.name for camera in image.cameras),
                 **vars(self.reading),
+                signal_gaps=tuple(may_lack),
+                taken=tuple(evaluated_inputs(self.manifest).values()),
                 rate=1.0 / self.manifest.control_period_s if self.resample else None,
                 min_rows=_MIN_ROWS,
                 max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
@@ -230,6 +235,22 @@ def _as_bag_error() -> Iterator[None]:
             f"unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}; the recording "
             f"may be damaged in a way the reader does not know"
         ) from error
+
+
+@dataclass(frozen=True)
+class _BundleOptions(ConvertOptions):
+    """Takes a bundle's vector inputs; ``checked_episode`` tells which it lacks."""
+
+    taken: tuple[VectorInput, ...] = ()
+
+    def inputs(self) -> dict[str, VectorInput]:
+        return {entry.name: entry for entry in self.taken}
+
+    def asked(self) -> set[str]:
+        return self.inputs().keys() - _REWARDED
+
+    def needed(self) -> set[str]:
+        return set()
 
 
 class _BundleCamera(CameraView):

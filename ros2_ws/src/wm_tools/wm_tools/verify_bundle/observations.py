@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from wm_bundle import BundleManifest
-from wm_bundle.vector_inputs import VECTOR_INPUTS
 from wm_evaluation.imagined_frames import Observation
 
 from wm_tools.common.errors import EvaluationError, VerificationError
+from wm_tools.evaluate_bag.episode_checks import evaluated_inputs
 from wm_tools.evaluate_bag.recording import Recording, Stretch
 from wm_tools.verify_bundle.verify_bundle_options import VerifyOptions
 
@@ -28,13 +28,16 @@ def recorded(options: VerifyOptions, manifest: BundleManifest, preprocessed: boo
 
 def _rows(stretch: Stretch, manifest: BundleManifest) -> Iterator[Observation]:
     episode = stretch.episode
-    columns = [list(VECTOR_INPUTS).index(spec.name) for spec in manifest.vector]
+    inputs = list(evaluated_inputs(manifest))
+    columns = [inputs.index(spec.name) for spec in manifest.vector]
+    needed = [not spec.gaps for spec in manifest.vector]
     applied, is_first = stretch.applied_before, True
     for row in range(len(episode)):
         vector = episode.vector[row, columns].astype(np.float32)
-        if np.isfinite(vector).all():
+        complete = bool(np.isfinite(vector[needed]).all())
+        if complete:
             previous = np.zeros(3, np.float32) if applied is None else np.asarray(applied, np.float32)
             mask = None if episode.camera_mask is None else episode.camera_mask[row].astype(np.float32)
             yield Observation(np.ascontiguousarray(episode.observations[row]), vector, previous, mask, is_first)
-        is_first = not np.isfinite(vector).all()
+        is_first = not complete
         applied = episode.actions[row]

@@ -22,7 +22,7 @@ class VectorColumns:
         taken = options.inputs()
         self._gaps = {*options.signal_gaps, *filter(is_route_input, taken)}  # a route may end, or not be known
         there = drive.signals.vector.keys() | {*self._gaps}
-        for name in sorted(taken.keys() & options.asked() - there):
+        for name in sorted(options.needed() - there):
             entry = taken[name]
             source = f", on {entry.definition}" if entry.definition else ""
             advice = "" if entry in (SPEED, YAW_RATE) else f"; --signal-gaps {name} leaves it open"

@@ -1,0 +1,77 @@
+"""A free signal in a real graph, and the same when it falls silent: a model that needs it brakes, another drives on."""
+
+import time
+from pathlib import Path
+
+import graph
+import onnx
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from failsafe_rig import Rig, start_planner
+from rclpy.qos import QoSProfile
+from std_msgs.msg import Float32
+from tiny_bundle import make_tiny_bundle
+from wm_bundle import BUNDLE_FILES, VectorSpec, load_bundle, write_bundle
+from wm_msgs.msg import PlannerStatus
+
+TOPIC = "/my/sensor"
+
+
+def battery_bundle(folder: Path, gaps: bool) -> Path:
+    """A tiny bundle whose only number is a battery's voltage; with ``gaps`` its graph takes a missing one for zero, in
+    the way of a model that was trained so."""
+    spec = VectorSpec("battery", "V", 0.0, 1.0, gaps=gaps, source=f"std_msgs/msg/Float32 {TOPIC} data factor=0.5")
+    bundle = load_bundle(make_tiny_bundle(folder / "plain", vector=(spec,)))
+    model = onnx.load(bundle.path / "observe.onnx")
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            if name == "vector":
+                node.input[place] = "known_vector"
+    masked = [
+        onnx.helper.make_node("IsNaN", ["vector"], ["unknown"]),
+        onnx.helper.make_node("Constant", [], ["none"], value_float=0.0),
+        onnx.helper.make_node("Where", ["unknown", "none", "vector"], ["known_vector"]),
+    ]
+    for node in reversed(masked):
+        model.graph.node.insert(0, node)
+    onnx.save(model, folder / "observe.onnx")
+    files = {name: bundle.path / name for name in BUNDLE_FILES} | {"observe.onnx": folder / "observe.onnx"}
+    return write_bundle(folder / "bundle", bundle.manifest, files).path
+
+
+@pytest.mark.parametrize("gaps", [False, True], ids=["needed", "masked"])
+def test_a_signal_that_disappears_while_driving_brakes_or_is_masked_as_the_model_was_trained(tmp_path, gaps):
+    bundle, domain, lines = battery_bundle(tmp_path, gaps), graph.fresh_domain_id(), []
+    with graph.rclpy_context(domain) as context, start_planner(domain, bundle) as planner:
+        rig = Rig(context)
+        sensor = rig.node.create_publisher(Float32, TOPIC, QoSProfile(depth=10))
+        rig.node.create_timer(0.05, lambda: sensor.publish(Float32(data=24.0)))
+        rig.node.create_subscription(DiagnosticArray, "/diagnostics", lambda told: lines.extend(told.status), 10)
+
+        def newest(count: int = 5) -> list[PlannerStatus]:
+            return [status for _, status in rig.statuses[-count:]]
+
+        def drives() -> bool:
+            return len(rig.statuses) > 5 and all(one.mode == PlannerStatus.MODE_DRIVING for one in newest())
+
+        def signals_line():
+            return next((line for line in reversed(lines) if line.name == "wm_planner: signals"), None)
+
+        rig.until(drives, timeout_s=40.0)
+        assert (signals_line() is not None) == gaps or not lines
+        gone_s = time.monotonic()
+        rig.node.destroy_publisher(sensor)
+        for timer in list(rig.node.timers):
+            rig.node.destroy_timer(timer)
+        if gaps:
+            rig.until(lambda: (line := signals_line()) is not None and line.level == DiagnosticStatus.WARN)
+            assert "the model drives without battery" in signals_line().message
+            rig.run_for(1.0)
+            assert drives()
+            assert "driving without what the model can do without: no /my/sensor" in planner.output()
+        else:
+            rig.until(lambda: newest(1)[0].mode == PlannerStatus.MODE_BRAKING, timeout_s=5.0)
+            assert time.monotonic() - gone_s < 2.0  # it holds for 0.5 s
+            assert "so no battery, which the bundle needs" in newest(1)[0].reason
+            assert rig.commands[-1][1].brake == 1.0
+        rig.close()
