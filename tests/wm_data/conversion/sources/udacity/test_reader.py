@@ -117,3 +117,8 @@ def test_decimal_commas_of_the_recording_machine_and_columns_that_are_missing_ar
     folder = write_recording(tmp_path / "b", header="center,left,right,steering,throttle,brake,velocity")
     with pytest.raises(ConversionError, match="row 1 has no speed; expected the columns center, left"):
         converted("udacity", folder)
+
+
+def test_a_route_is_refused_in_one_line_as_no_yaw_rate_is_recorded(tmp_path):
+    with pytest.raises(ConversionError, match="its path cannot be told without yaw rate, so it has no route"):
+        converted("udacity", write_recording(tmp_path / "run"), route="auto")

@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 from wm_bundle.times import NS_PER_S
+from wm_bundle.vector_inputs import COMMAND, VECTOR_INPUTS
 
 from wm_data.conversion.moments import time_of_name, time_of_text
 from wm_data.conversion.tables.reading import Row
@@ -33,6 +35,11 @@ ALIASES = {
     "collision": ("collision", "collisions", "collided"),
     "lane_invasion": ("lane_invasion", "lane_invasions"),
 }
+_COMMAND = ("command", "high_level_command", "navigation_command", "road_option", "command_near")
+_ROAD_OPTIONS = "left", "right", "straight", "lanefollow", "changelaneleft", "changelaneright"
+"""CARLA's RoadOption from 1 on."""
+COMMANDS = {name: entry for name, entry in VECTOR_INPUTS.items() if COMMAND.kind in entry.kinds}
+"""The vector inputs of CARLA's high-level command."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 LEFT_OUT = "\0left_out"
 """A column added by readers: why a row is skipped, as "in reverse gear"; None if it is not."""
@@ -83,7 +90,10 @@ class Columns:
         exact = {_plain(name): name for name in reversed(names)}
         shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
         by_meaning = {}
-        for meaning, aliases in ({name: (name,) for name in vector_inputs} | ALIASES).items():
+        wanted = {name: (name,) for name in vector_inputs} | ALIASES
+        if any(name in COMMANDS for name in vector_inputs):
+            wanted["command"] = _COMMAND
+        for meaning, aliases in wanted.items():
             there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:
                 by_meaning[meaning] = there[0]
@@ -104,6 +114,23 @@ class Columns:
 
     def value(self, row: Row, meaning: str) -> float:
         return number(row.get(self.by_meaning[meaning])) if meaning in self.by_meaning else math.nan
+
+    def tells(self, name: str) -> bool:
+        """Whether there is a column for a vector input."""
+        return bool({name, f"{name}_kmh"} & self.by_meaning.keys()) or (
+            name in COMMANDS and "command" in self.by_meaning
+        )
+
+    def vector_input(self, row: Row, name: str) -> float:
+        """A row's number of a vector input that there is a column for, NaN where it has none."""
+        if name in self.by_meaning:
+            return self.value(row, name)
+        if name in COMMANDS:
+            told = row.get(self.by_meaning["command"])
+            word = _plain(str(told)).removeprefix("roadoption_").replace("_", "")
+            option = _ROAD_OPTIONS.index(word) + 1 if word in _ROAD_OPTIONS else number(told)
+            return COMMANDS[name].sources[0].read(SimpleNamespace(data=option))
+        return self.value(row, f"{name}_kmh") / 3.6
 
     def frame(self, row: Row) -> int | None:
         """A row's frame number; without such a column, the number in the name of its first picture."""

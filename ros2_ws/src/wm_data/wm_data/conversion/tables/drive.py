@@ -105,7 +105,7 @@ class _TableDrive:
         there, report = self._columns.by_meaning, self._report
         holds = "before" if self._source == "applied" else "after"
         signals = Signals(
-            {name: Signal(1) for name in self._options.inputs() if {name, f"{name}_kmh"} & there.keys()},
+            {name: Signal(1) for name in self._options.inputs() if self._columns.tells(name)},
             control=None if self._source == "derived" else Signal(3, holds),
             collision=Signal(1) if "collision" in there else None,
             lane_invasion=Signal(1) if "lane_invasion" in there else None,
@@ -153,10 +153,8 @@ class _TableDrive:
         return 0
 
     def _add_motion(self, signals: Signals, stamp_ns: int, place: int, row: Row) -> None:
-        columns = self._columns
         for name, signal in signals.vector.items():
-            there = name in columns.by_meaning
-            value = columns.value(row, name) if there else columns.value(row, f"{name}_kmh") / 3.6
+            value = self._columns.vector_input(row, name)
             if np.isfinite(value):
                 signal.add(stamp_ns, value, place=place)
             else:
