@@ -46,6 +46,17 @@ def test_embedded_drives_its_episodes_and_ends_by_itself(bundle):
     assert_gone(pids_in(output))
 
 
+@pytest.mark.parametrize("output", ["ackermann", "twist"])
+def test_embedded_is_driven_by_other_messages_and_the_watchdog_knows_them(bundle, output):
+    given = (f"bundle:={bundle}", "episodes:=1", "real_time_factor:=0", f"command_output:={output}")
+    with launch("carla_sim.launch.py", *given) as process:
+        assert process.wait(120) == 0, process.output()
+        output = process.output()
+    assert "episode 1: seed 2000," in output
+    assert "watching: commands arrive" in output and "no command for" not in output
+    assert_gone(pids_in(output))
+
+
 def test_a_planner_that_cannot_start_fails_the_launch(bundle):
     with launch("carla_sim.launch.py", f"bundle:={bundle}", "parameters:=provider=tensorrt") as process:
         assert process.wait(60) not in (0, None)
@@ -70,6 +81,21 @@ def test_a_planner_that_cannot_start_fails_the_launch(bundle):
             "carla_sim.launch.py",
             ("role_name:=123E5",),
             "role_name: expected a ROS name (a letter, then letters, digits and _), found '123E5'",
+        ),
+        (
+            "carla_sim.launch.py",
+            ("command_output:=autoware",),
+            "the planner would refuse: parameter command_output autoware: expected the message autoware_control_msgs",
+        ),
+        (
+            "carla_sim.launch.py",
+            ("simulator:=carla_native", "command_output:=ackermann", "bundle:=models/carracing"),
+            "the planner would refuse: parameter max_speed: expected the vehicle's largest speed",
+        ),
+        (
+            "carla_sim.launch.py",
+            ("simulator:=carla", "command_output:=twist", "parameters:=max_speed=9 wheelbase=3"),
+            "CARLA's bridge waits for a CarlaEgoVehicleControl in every tick",
         ),
         ("collect.launch.py", ("driver:=planner", "bundle:=/none"), "the planner would refuse: no bundle at /none"),
         ("bag_replay.launch.py", ("bag:=/none.mcap",), "bag:=/none.mcap does not exist, expected a bag's folder"),

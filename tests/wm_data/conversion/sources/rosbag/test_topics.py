@@ -95,6 +95,18 @@ IMPULSES = {
     "Twist": ordered(
         odometry(), every_tick("/cmd_vel", "geometry_msgs/msg/Twist", lambda t, _: twist(5.0, -2.0 * commanded(t)))
     ),
+    "Autoware": ordered(
+        odometry(),
+        every_tick(
+            "/control/command/control_cmd",
+            "autoware_control_msgs/msg/Control",
+            lambda t, stamp: {
+                "stamp": stamped(stamp)["stamp"],
+                "lateral": {"steering_tire_angle": -ANGLE * commanded(t)},
+            },
+            20 * MS,
+        ),
+    ),
     "derived": odometry(yaw_rate=yawing),
 }
 
@@ -128,6 +140,17 @@ def test_angles_and_yaw_rates_become_the_fraction_of_the_largest_angle_positive_
     np.testing.assert_allclose(episode.actions[1:, 0], -math.atan(2.85 * 0.5 / 4.0) / 1.221730, atol=1e-5)
     np.testing.assert_allclose(episode.actions[1:, 2], (1.0 - 0.16) / 8.0, atol=1e-5)
     assert not episode.actions[1:, 1].any()
+
+
+def test_autoware_s_acceleration_counts_where_it_says_so_and_else_its_speed(tmp_path):
+    """At 5 m/s, with 0.15 + 4e-4 * 25 of drag: 1 m/s^2 out of 4, or 7 m/s in 1 s."""
+    for defined, acceleration in ((True, 1.0), (False, 2.0)):
+        wanted = {"velocity": 7.0, "acceleration": 1.0, "is_defined_acceleration": defined}
+        commands = every_tick(
+            "/cmd", "autoware_control_msgs/msg/Control", lambda t, _, wanted=wanted: {"longitudinal": wanted}
+        )
+        (episode,), _ = converted(write_bag(tmp_path / str(defined), ordered(odometry(), commands, pictures())))
+        np.testing.assert_allclose(episode.actions[1:, 1], (acceleration + 0.15 + 0.01) / 4.0, atol=1e-5)
 
 
 def test_the_largest_angle_is_that_of_the_options(tmp_path):
