@@ -53,7 +53,7 @@ def test_embedded_is_driven_by_other_messages_and_the_watchdog_knows_them(bundle
         assert process.wait(120) == 0, process.output()
         output = process.output()
     assert "episode 1: seed 2000," in output
-    assert "watching: commands arrive" in output and "no command for" not in output
+    assert "wm_command_watchdog]: watching: " in output and "no command for" not in output
     assert_gone(pids_in(output))
 
 
