@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 from fake_pilot import PERIOD_NS, assert_brakes, frame, make_pilot
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from wm_bundle import VectorSpec
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError, PlannerError
@@ -221,6 +223,16 @@ def test_the_next_episode_drives_the_same_route_again(driving):
     assert driving.pilot.guide.view.place == 0.0
 
 
+def test_only_the_first_image_of_an_episode_waits_for_its_odometry(driving):
+    guide, stamp = driving.pilot.guide, (driving.tick + 20) * PERIOD_NS
+    driving.pilot.take("speed", Sample(stamp, 5.0, (0.0, 0.0, 0.0)))
+    assert not driving.pilot.should_wait(stamp) and guide.lacks_odometry(stamp)
+    driving.pilot.take_step_result(driving.tick * PERIOD_NS, ended=True)
+    assert driving.pilot.should_wait(stamp)
+    guide.take_odometry(stamp, "map", (0.0, 0.0, 0.0), 0.0)
+    assert not driving.pilot.should_wait(stamp)
+
+
 def test_activation_keeps_a_route_that_was_sent_once(driving):
     driving.pilot.reset()
     assert driving(3.0).mode is Mode.DRIVING
@@ -247,3 +259,35 @@ def test_the_brake_grows_as_the_end_comes_near():
 def test_autowares_trajectory_needs_its_topic():
     with pytest.raises(ConfigError, match="parameter route_topic: expected the topic of the trajectory"):
         PlannerConfig.from_values({"route_source": "autoware"})
+
+
+@st.composite
+def messages(draw):
+    """A route or odometry as nobody should send it, among good ones."""
+    number = st.one_of(st.floats(-400.0, 400.0), st.sampled_from((0.0, math.nan, math.inf, -math.inf, 1e30, 1e-30)))
+    frame = draw(st.sampled_from(("map", "map", "map", "odom", "")))
+    if draw(st.booleans()):
+        return "route", np.array(draw(st.lists(st.tuples(number, number), max_size=6))), frame
+    stamp = draw(st.integers(-(2**40), 2**40)) if draw(st.integers(0, 9)) == 0 else None
+    return "odometry", (draw(number), draw(number), draw(number)), draw(number), frame, stamp
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(messages(), max_size=40))
+def test_whatever_arrives_every_image_has_its_decision_and_nothing_drives_blindly(engine, clock, routed, sent):
+    drive = Drive(engine, clock, routed)
+    for kind, *what in sent:
+        if kind == "route":
+            drive.route(*what)
+        else:
+            pose, speed, frame_id, stamp = what
+            drive.pilot.guide.take_odometry(drive.tick * PERIOD_NS if stamp is None else stamp, frame_id, pose, speed)
+        decision = drive(0.0, odometry=False)
+        assert "internal error" not in decision.reason and np.isfinite(decision.command).all()
+        assert decision.mode in (Mode.DRIVING, Mode.ARRIVED) or (decision.command == BRAKE).all()
+        if decision.mode is not Mode.BRAKING:
+            assert np.isfinite(engine.observed[-1].vector).all()
+    drive.route()
+    for _ in range(20):
+        decision = drive(1.0)
+    assert decision.mode is Mode.DRIVING

@@ -105,6 +105,11 @@ class Guide:
         self._frame, self._bad_pose, self._pose = frame, "", (stamp_ns, *pose, speed)
         self._follow_if_possible()
 
+    def lacks_odometry(self, stamp_ns: int) -> bool:
+        """Whether a route is followed and the odometry is too old for an image of this stamp."""
+        too_old = self._pose is None or self._pose[0] < stamp_ns - self._hold_ns
+        return self.active and self._route is not None and too_old
+
     @property
     def _frames_differ(self) -> bool:
         """Whether positions on the route and of the odometry cannot be compared."""

@@ -107,9 +107,10 @@ class Pilot:
         return self._tracker.over
 
     def should_wait(self, stamp_ns: int) -> bool:
-        """Whether the vehicle_status of this image's tick is still expected."""
+        """Whether the vehicle_status of this image's tick is still expected, or the odometry of an episode's first."""
         expected = SPEED in self.signals.entries or not self.signals.speeds.empty
-        return expected and self.signals.speeds.at(stamp_ns) is None
+        late = self.between_episodes and self.guide.lacks_odometry(stamp_ns)
+        return (expected and self.signals.speeds.at(stamp_ns) is None) or late
 
     def note_command(self, command: np.ndarray) -> None:
         """A command (3,) was sent that answers no image: the watchdog's brake."""
