@@ -7,6 +7,8 @@ import pytest
 from extra_input import register
 from fixtures_rosbag import CAMERA, MS, VEHICLE, drive, image, stamped, write_bag
 from make_episodes import META, make_episode
+from rosbag_conversion import ordered
+from route_recordings import odometry, waypoints
 from tiny_bundle import make_tiny_bundle
 from wm_bundle import CameraSpec, VectorSpec, load_bundle
 from wm_data.conversion.convert_options import BagReading
@@ -135,3 +137,19 @@ def test_a_bag_is_evaluated_with_a_free_signal_that_the_bundle_defines_and_one_i
     vector = stretch.episode.vector
     np.testing.assert_allclose(vector[:, 2], np.arange(len(vector)) / 2)
     assert np.isnan(vector[:, [1, 3]]).all() and np.isfinite(vector[:, 0]).all()
+
+
+@pytest.mark.parametrize("noise", [None, 0.0])
+def test_a_bundle_that_needs_a_route_gets_the_recorded_one_else_that_in_hindsight(tmp_path, noise):
+    specs = tuple(VectorSpec(name, "m", 0.0, 10.0, gaps=True) for name in ("route_10m_y", "route_offset"))
+    manifest = load_bundle(make_tiny_bundle(tmp_path / "routed", vector=specs)).manifest
+    path = np.column_stack([0.48 * np.arange(120), np.full(120, 1.0), np.zeros(120)])  # 6 m/s, 1 m left of the route
+    moves = odometry(path, of=lambda tick: 1_000_000_000 + tick * PERIOD_NS)
+    both = ordered(drive(120, PERIOD_NS, height=96, width=96), moves)
+    route = waypoints([(-10, 0), (400, 0)], 900 * MS)
+    reading = BagReading() if noise is None else BagReading(route="hindsight", route_noise=noise)
+    bag = write_bag(tmp_path / "bag", ordered(both, route))
+    (stretch,) = Recording(bag, manifest, reading).stretches()
+    columns = dict(zip(evaluated_inputs(manifest), stretch.episode.vector.T, strict=True))
+    np.testing.assert_allclose(columns["route_offset"][:80], 1.0 if noise is None else 0.0, atol=0.02)
+    np.testing.assert_allclose(columns["route_10m_y"][:80], -1.0 if noise is None else 0.0, atol=0.02)

@@ -20,6 +20,7 @@ from wm_bundle import (
     ImagePreprocessor,
     decompress_image,
 )
+from wm_bundle.routes import is_route_input
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import VectorInput, converted_inputs
 from wm_data.conversion.assembling import resampling
@@ -152,7 +153,9 @@ class Recording:
         self.choices += [f"{named}{note}" for note in report.notes]
 
     def _convert_options(self) -> ConvertOptions:
-        image = self.manifest.image
+        image, reading = self.manifest.image, vars(self.reading)
+        if self.reading.route == "none" and any(is_route_input(spec.name) for spec in self.manifest.vector):
+            reading = {**reading, "route": "auto"}
         may_lack = {spec.name for spec in self.manifest.vector if spec.gaps} - _REWARDED
         row_bytes = image.channels * image.height * image.width
         try:
@@ -161,7 +164,7 @@ class Recording:
                 str(self.source),
                 "",
                 cameras=tuple(camera.name for camera in image.cameras),
-                **vars(self.reading),
+                **reading,
                 signal_gaps=tuple(may_lack),
                 taken=tuple(evaluated_inputs(self.manifest).values()),
                 rate=1.0 / self.manifest.control_period_s if self.resample else None,
