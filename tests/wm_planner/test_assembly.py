@@ -8,11 +8,12 @@ import pytest
 from tiny_bundle import make_tiny_bundle, tiny_model
 from wm_bundle import load_bundle, write_bundle
 from wm_bundle.pictures.frames import Frame, RawImage
-from wm_planner.assembly import build, retune
+from wm_planner.assembly import build, make_tuning, retune
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import ConfigError
 from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
+from wm_planner.planning.limits import ActionLimits
 from wm_training.exporting.graphs import export_graphs
 
 PICTURE = np.full((3, 64, 64), 90, np.uint8)
@@ -47,6 +48,16 @@ def test_retuning_changes_the_next_plan_and_neither_engine_nor_belief(folder):
     )
     plan(other, 1)
     np.testing.assert_array_equal(plan(other, 2).surprise, after.surprise)  # the belief was the same
+
+
+def test_plans_keep_what_the_vehicle_s_steering_and_motor_can_do(folder):
+    """0.5 rad/s for 0.08 s, of 0.4 rad at full steer: 0.1; 1 m/s^2 of the 4 that full throttle means: 0.25."""
+    vehicle = {"max_speed": 9.0, "max_steering_angle": 0.4, "steering_rate": 0.5, "max_acceleration": 1.0}
+    manifest = load_bundle(folder).manifest
+    tuning = make_tuning(PlannerConfig(command_output="ackermann", **vehicle), manifest, False)
+    assert tuning.normal.limits.slew[0] == pytest.approx(0.1) and tuning.normal.limits.ceiling == 0.25
+    assert tuning.cautious.limits == dataclasses.replace(tuning.normal.limits, ceiling=0.2)
+    assert make_tuning(PlannerConfig(**vehicle), manifest, False).normal.limits == ActionLimits((0.4, 1.0))  # pedals
 
 
 def test_a_tuning_that_the_bundle_cannot_serve_changes_nothing(folder, tmp_path):
