@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from wm_bundle import CameraSpec
+from wm_bundle.vector_inputs import SPEED
 from wm_data.episodes import read_episode
 from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.collector import Collector
@@ -89,6 +90,7 @@ class FakeNode:
     has_step_results, has_expert, can_reset = True, True, True
     failure, dropped, autopilot_heard = None, 0, True
     routes, lacks_for_route = None, ""
+    signals = SimpleNamespace(told=[SPEED.told], unheard="", lacking="")
 
     def __init__(self, planner=None, rivals=(), cameras=("rgb_front",), **of_each_tick):
         specs = tuple(CameraSpec(name, 96, 96) for name in cameras)

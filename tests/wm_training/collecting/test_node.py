@@ -9,9 +9,11 @@ import rclpy
 from carla_msgs.msg import CarlaEgoVehicleStatus
 from extra_input import register
 from geometry_msgs.msg import Point, Pose, PoseStamped
+from make_episodes import make_episode
 from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMessage
 from sensor_msgs.msg import Image, Imu
+from std_msgs.msg import Float32
 from wm_bundle.vector_inputs import VECTOR_INPUTS
 from wm_data.episodes import read_episode, write_episode
 from wm_data.routes.following import ROUTE_INPUTS
@@ -19,6 +21,7 @@ from wm_training.collecting.collect_options import CollectOptions
 from wm_training.collecting.node import CollectNode
 from wm_training.collecting.recording import EpisodeRecorder
 from wm_training.collecting.routes import told_of
+from wm_training.collecting.signals import SignalLog, checked_meta
 from wm_training.errors import CollectError
 
 
@@ -127,3 +130,67 @@ def write_and_read(episode) -> None:
     with TemporaryDirectory() as folder:
         again = read_episode(write_episode(Path(folder, "episode.npz"), episode))
     np.testing.assert_array_equal(again.vector, episode.vector)
+
+
+def pushed(node, tick: int, numbers: dict[str, float]) -> None:
+    """A tick, with numbers on topics without a stamp just before its picture."""
+    for topic, number in numbers.items():
+        (heard,) = [one for one in node.subscriptions if one.topic_name == topic]
+        heard.callback(Float32(data=number))
+    imu = Imu()
+    imu.linear_acceleration.y = tick / 4
+    tell(node, tick, "imu", imu)
+    tell(node, tick, "vehicle_status", CarlaEgoVehicleStatus(velocity=float(tick)))
+    picture = np.zeros((8, 8, 4), np.uint8).tobytes()
+    tell(node, tick, "rgb_front/image", Image(height=8, width=8, encoding="bgra8", step=32, data=picture))
+
+
+GAP = "/carla/ego_vehicle/gap"
+
+
+def test_signals_are_recorded_as_they_hold_and_a_free_one_with_its_definition(make_node, tmp_path):
+    (tmp_path / "s.yaml").write_text('battery: {unit: V, source: "std_msgs/Float32 /my/sensor data", factor: 0.5}')
+    node = make_node(signals="acceleration_across,gap", signals_file=str(tmp_path / "s.yaml"), signal_gaps="gap")
+    assert [entry["name"] for entry in node.signals.told] == ["speed", "acceleration_across", "gap", "battery"]
+    assert node.signals.told[2]["gaps"] and node.signals.told[3]["source"].endswith("data factor=0.5")
+    assert node.signals.unheard == "/my/sensor"
+    ticks = []
+    node.on_tick = ticks.append
+    node.start(with_steps=False, with_expert=False)
+    pushed(node, 1, {})
+    assert not ticks and node.signals.lacking == "; the last tick had no battery"
+    pushed(node, 2, {"/my/sensor": 24.0})
+    pushed(node, 3, {GAP: 30.0})
+    pushed(node, 4, {})
+    assert node.signals.unheard == "" and node.signals.lacking == ""
+    vectors = [list(tick.vector.values()) for tick in ticks]
+    np.testing.assert_array_equal(vectors, [[2, 0.5, np.nan, 12], [3, 0.75, 30, 12], [4, 1, 30, 12]])
+    for tick in range(5, 12):
+        pushed(node, tick, {"/my/sensor": 20.0} if tick == 8 else {})
+    # 0.5 s are 6 periods of 0.08 s: the battery's number of tick 2 serves until tick 8, the gap's for a second.
+    assert [tick.stamp_ns // 80_000_000 for tick in ticks] == list(range(2, 12))
+    assert [list(tick.vector.values())[3] for tick in ticks][-4:] == [10.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"signals": "gp"}, "unknown signal gp"),
+        ({"signals": "route_5m_x"}, "route_5m_x is of a route, whose columns --route adds"),
+        ({"signals_file": "/nowhere.yaml"}, "/nowhere.yaml cannot be read"),
+        ({"signals": "gap", "signal_gaps": "speed"}, "--signal-gaps: expected some of --signals other than speed"),
+    ],
+)
+def test_a_signal_that_cannot_be_recorded_is_refused(options, message):
+    with pytest.raises(CollectError, match=message):
+        SignalLog(CollectOptions(**options), None, "/carla/ego_vehicle")
+
+
+def test_a_folder_with_other_columns_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    ours = {"vector": [{"name": "speed", "unit": "m/s"}, {"name": "gap", "unit": "m"}]}
+    assert checked_meta(tmp_path / "empty", ours) is ours
+    write_episode(tmp_path / "episode_000000.npz", make_episode(20))
+    with pytest.raises(CollectError, match="has the vector inputs speed, --signals and --route ask for speed, gap"):
+        checked_meta(tmp_path, ours)
+    assert checked_meta(tmp_path, {"vector": ours["vector"][:1]})

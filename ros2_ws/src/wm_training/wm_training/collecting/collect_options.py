@@ -39,6 +39,12 @@ class CollectOptions:
     path that is driven, in hindsight. Either needs odometry."""
     route_noise: float = 0.5
     """Route in hindsight: standard deviation of its shift to the side [m]."""
+    signals: str = ""
+    """Vector inputs beside the speed, separated by commas: names of docs/topics.md."""
+    signals_file: str = ""
+    """YAML file with signals of your own (docs/topics.md); they are recorded beside those of --signals."""
+    signal_gaps: str = ""
+    """Vector inputs that rows may lack, separated by commas: NaN there. A tick that lacks another ends the episode."""
     image_size: int = 64
     """Height and width the pictures are resized to [px]."""
     role_name: str = "ego_vehicle"

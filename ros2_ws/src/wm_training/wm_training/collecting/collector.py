@@ -16,6 +16,7 @@ from wm_evaluation.wording import counted
 from wm_training.collecting.drivers import BRAKE, Decision, Driver, chosen_driver, same_control
 from wm_training.collecting.recording import EpisodeRecorder, Standstill, Tick, rows_moving
 from wm_training.collecting.routes import told_of
+from wm_training.collecting.signals import checked_meta
 from wm_training.errors import CollectError
 
 if TYPE_CHECKING:
@@ -114,11 +115,9 @@ class Collector:
         node.time.play()  # who paced it last may have been killed
         self.wait_for(
             lambda: node.cameras.specs is not None and node.time.period_ns is not None,
-            lambda: (
-                f"an image on {', '.join(node.cameras.silent() or node.cameras.topics)} and a CarlaStatus on "
-                "/carla/status"
-            ),
+            lambda: f"an image on {', '.join(node.cameras.silent() or node.cameras.topics)}, a status on /carla/status",
         )
+        self.wait_for(lambda: not node.signals.unheard, lambda: f"a number on {node.signals.unheard}, of --signals")
         self._check_tolerance()
         planner = node.planner.describe(self.wait_for, options.start_timeout) if node.planner else None
         if planner and (rivals := node.other_drivers()):
@@ -130,7 +129,8 @@ class Collector:
         self._driver = driver = chosen_driver(options, 1e-9 * node.time.period_ns, with_expert)
         self._take_the_time(driver)
         self.wait_for(lambda: not node.lacks_for_route, lambda: node.lacks_for_route)
-        recorder = EpisodeRecorder(options.episode_length, node.time.period_ns, self._meta(planner), node.routes)
+        meta = checked_meta(self.folder, self._meta(planner))
+        recorder = EpisodeRecorder(options.episode_length, node.time.period_ns, meta, node.routes)
         node.start(with_steps, with_expert)
         if driver.wants_autopilot:
             self.wait_for(lambda: node.autopilot_heard, "the simulator to listen to enable_autopilot")
@@ -169,7 +169,7 @@ class Collector:
         meta = {
             "cameras": [asdict(camera) for camera in self.node.cameras.specs],
             "rate_hz": round(NS_PER_S / self.node.time.period_ns, 6),
-            **told_of(self.node.routes),
+            **told_of(self.node.routes, self.node.signals.told),
             "action_convention": "steer right positive, throttle, brake; row t acts from t to t+1",
             **options.told_of_driver(),
         }
@@ -264,7 +264,7 @@ class Collector:
                 self.node.time.step()
         elif self.paced:  # the simulator is a tick ahead, and that one is on its way
             self._late_in_a_row = 0
-        self.wait_for(self._has_come, what)
+        self.wait_for(self._has_come, lambda: what + self.node.signals.lacking)
         return self.fresh_tick
 
     def _has_come(self) -> bool:

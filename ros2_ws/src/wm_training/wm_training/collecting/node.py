@@ -11,7 +11,7 @@ from std_msgs.msg import Bool
 from wm_bundle.processes.publishers import UNNAMED
 from wm_bundle.processes.service_guard import guard_services
 from wm_bundle.times import ns_of
-from wm_bundle.vector_inputs import ODOMETRY, STATUS, usual_inputs
+from wm_bundle.vector_inputs import ODOMETRY, STATUS
 from wm_msgs.msg import StepResult
 from wm_msgs.srv import Reset
 
@@ -20,6 +20,7 @@ from wm_training.collecting.drivers import Decision
 from wm_training.collecting.planner_link import PlannerLink, control_array
 from wm_training.collecting.recording import Tick, TickAssembler
 from wm_training.collecting.routes import RouteLog
+from wm_training.collecting.signals import SignalLog
 from wm_training.collecting.simulated_time import SimulatedTime
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class CollectNode(Node):
             self._on_picture,
             self._fail,
         )
-        self._vector = [(entry, entry.sources[0]) for entry in usual_inputs()]
+        self.signals = SignalLog(options, self, prefix)
         self.routes = None if options.route == "none" else RouteLog(options, self, prefix, self._fail)
         of_route = [ODOMETRY] if self.routes else []
-        self._topics = dict.fromkeys((STATUS, *(source.topic for _, source in self._vector), *of_route))
+        self._topics = dict.fromkeys((STATUS, *self.signals.tick_topics, *of_route))
         self._subscribe(prefix)
         self._control = self.create_publisher(CarlaEgoVehicleControl, f"{prefix}/vehicle_control_cmd", 10)
         self._autopilot = self.create_publisher(Bool, f"{prefix}/enable_autopilot", 10)
@@ -152,6 +153,7 @@ class CollectNode(Node):
         """Ask the simulator for a new episode, where it ``can_reset``; returns the call's future."""
         if self._assembler:
             self._assembler.restart()
+        self.signals.restart()
         self.cameras.restart()
         return self._reset.call_async(Reset.Request(seed=seed))
 
@@ -166,13 +168,14 @@ class CollectNode(Node):
         if self._assembler is None:
             return
         parts = self._assembler.add(kind, stamp, part)
-        if parts is None:
+        numbers = None if parts is None else self.signals.at(stamp, parts)
+        if numbers is None:
             return
         status, step, expert, (picture, seen) = parts["status"], parts.get("step"), parts.get("expert"), parts["image"]
         tick = Tick(
             stamp,
             picture,
-            {entry.name: entry.reading(source.read(parts[source.topic.kind])) for entry, source in self._vector},
+            numbers,
             control_array(status.control),
             expert=None if expert is None else control_array(expert),
             planned=parts.get("planner"),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from wm_bundle.times import NS_PER_S
-from wm_bundle.vector_inputs import SPEED, usual_inputs
+from wm_bundle.vector_inputs import SPEED
 from wm_data import rewards as driving
 from wm_data.episodes import Episode
+from wm_data.routes.following import ROUTE_INPUTS
 
 if TYPE_CHECKING:
     from wm_training.collecting.routes import RouteLog
@@ -20,7 +21,7 @@ STANDING_MPS = 0.2  # up to this speed a car counts as stationary
 class Tick:
     """All data of one stamp.
 
-    ``vector``: the usual vector inputs by name, in order. ``control`` was applied in the interval that ended at the
+    ``vector``: the vector inputs by name, in order. ``control`` was applied in the interval that ended at the
     stamp, and ``reward``, ``terminated``, ``truncated`` are that interval's (None where no rewards are sent).
     ``expert`` and ``planned`` are the present commands of the expert and the planner, None without them. ``image`` is
     the picture (3 K, H, W) of K cameras, ``seen`` (K,) bool the mask of those in it; None: all. ``reverse``: the
@@ -85,7 +86,7 @@ class TickAssembler:
 
 def rows_moving(episode: Episode) -> int:
     """Number of rows of a recorded episode in which the car moved."""
-    return int((np.abs(episode.vector[:, usual_inputs().index(SPEED)]) > STANDING_MPS).sum())
+    return int((np.abs(episode.told(SPEED)) > STANDING_MPS).sum())
 
 
 class Standstill:
@@ -196,7 +197,9 @@ class EpisodeRecorder:
         if self._routes is None:
             return vector
         stamps, poses = np.array([now.stamp_ns for now in rows]), np.array([now.pose for now in rows])
-        return np.hstack([vector, self._routes.columns(stamps, poses, self.meta.get("seed", int(stamps[0])))])
+        vector = np.hstack([vector, self._routes.columns(stamps, poses, self.meta.get("seed", int(stamps[0])))])
+        names = [*rows[0].vector, *ROUTE_INPUTS]
+        return vector[:, [names.index(entry["name"]) for entry in self.meta["vector"]]]
 
     @staticmethod
     def _rewards(ticks: list[Tick]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -86,10 +86,13 @@ class RouteLog:
         return next((leg for since_ns, leg in reversed(self._legs) if since_ns <= stamp_ns), None)
 
 
-def told_of(routes: RouteLog | None) -> dict:
-    """What an episode's meta tells of the vector; rows may lack the columns of a route, as NaN."""
-    usual = [entry.told for entry in usual_inputs()]
+def told_of(routes: RouteLog | None, signals: Sequence[dict] | None = None) -> dict:
+    """What an episode's meta tells of the vector, in the registry's order: the ``signals``, by default the usual ones,
+    and the columns of a route, which rows may lack, as NaN."""
+    told = [entry.told for entry in usual_inputs()] if signals is None else list(signals)
     if routes is None:
-        return {"vector": usual}
-    columns = [{**VECTOR_INPUTS[name].told, "gaps": True} for name in ROUTE_INPUTS]
-    return {"vector": usual + columns, "route": routes.meta}
+        return {"vector": told}
+    told += [{**VECTOR_INPUTS[name].told, "gaps": True} for name in ROUTE_INPUTS]
+    order = list(VECTOR_INPUTS)
+    told.sort(key=lambda one: order.index(one["name"]) if one["name"] in order else len(order))
+    return {"vector": told, "route": routes.meta}
