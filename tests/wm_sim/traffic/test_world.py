@@ -43,6 +43,21 @@ def with_car_ahead(distance_m, seed=3):
     return world, standing
 
 
+def test_the_gap_is_bumper_to_bumper_in_the_own_lane_and_at_most_a_hundred_metres():
+    length_m = TrafficWorld.car.size_m[0]
+    assert alone().gap() == 100.0 and alone().speed_limit() == SPEED_LIMIT and alone().command() == 4
+    for ahead_m in (40.0, 104.0):
+        world, standing = with_car_ahead(ahead_m)
+        assert world.gap() == pytest.approx(ahead_m - length_m, abs=0.1)
+    assert with_car_ahead(106.0)[0].gap() == 100.0  # a gap of 101 m
+    world, standing = with_car_ahead(40.0)
+    s, lateral = world._curve.locate(standing.position)
+    standing.position = np.array(world._curve.point(s, lateral + 3.5))  # in the next lane
+    world._curve.forget()
+    world._road.settle()
+    assert world.gap() == 100.0
+
+
 def test_a_car_standing_ahead_is_hit_once_at_contact_with_an_impulse_against_the_approach():
     world, standing = with_car_ahead(40.0)
     blind = TrafficExpert(world._curve, [], world.state(), PERIOD_S)  # stays in its lane

@@ -22,6 +22,7 @@ from wm_msgs.msg import StepResult
 from wm_sim import messages
 from wm_sim.config import BridgeConfig
 from wm_sim.sensors import LATCHED, MAP, RELIABLE, SENSORS, Camera, Links, MarkerSensor, Sensor, header
+from wm_sim.signals import SignalTopics
 from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import RGB_CAMERA, SensorSpec
 
@@ -103,6 +104,7 @@ class CarTopics:
         self._status = create(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
         self._expert_control = create(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
         self._step_result = create(StepResult, f"{base}/step_result", RELIABLE)
+        self._signals = SignalTopics(create, base, links.world)
         self._sensors: list[Sensor] = [SENSORS[spec.type](links, spec) for spec in specs]
         self._cameras = [sensor for sensor in self._sensors if isinstance(sensor, Camera)]
         self._first_ticks = list(FIRST_SENSORS) if strict else []
@@ -136,6 +138,7 @@ class CarTopics:
 
     def _publish_own(self, tick: Tick, latency_ms: float) -> None:
         of_car = header(tick, self._role)
+        self._signals.publish()
         self._expert_control.publish(messages.control_msg(of_car, tick.expert))
         self._step_result.publish(messages.step_result_msg(of_car, tick, latency_ms))
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 from highway_env.utils import are_polygons_intersecting
+from wm_bundle.vector_inputs import LONGEST_GAP_M
 
 from wm_sim import spawn
 from wm_sim.ground_view import GroundView, Layer
@@ -21,7 +22,17 @@ from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
 from wm_sim.traffic.expert import TrafficExpert
 from wm_sim.traffic.facts import ALL_WHEELS, COLLISION, LEFT_ROAD, TrafficFacts
 from wm_sim.traffic.placing import place_cars
-from wm_sim.traffic.road import LANES, MARKINGS, ROAD_HALF_WIDTH_M, SPEED_LIMIT, Curve, CurvedRoad, Surface, lane_offset
+from wm_sim.traffic.road import (
+    LANE_WIDTH_M,
+    LANES,
+    MARKINGS,
+    ROAD_HALF_WIDTH_M,
+    SPEED_LIMIT,
+    Curve,
+    CurvedRoad,
+    Surface,
+    lane_offset,
+)
 from wm_sim.world import CarState, Collision, StepOutcome, World
 from wm_sim.world_facts import TIME_LIMIT
 
@@ -139,6 +150,20 @@ class TrafficWorld(World):
         """(K, 2) float64 [m]: the middle of the lane that the car begins in, to the end of the road."""
         self._running()
         return self._curve.line(START_M, lane_offset(self._lane))
+
+    def speed_limit(self) -> float:
+        return SPEED_LIMIT
+
+    def gap(self) -> float:
+        """[m] along the road to the next car whose middle is within half a lane to the side."""
+        self._running()
+        along_m, aside_m = self._curve.locate(self._ego.position)
+        gaps = [LONGEST_GAP_M]
+        for car in self._road.near(self._ego, LONGEST_GAP_M + BODY.size_m[0]):
+            at_m, lateral_m = self._curve.locate(car.position)
+            if at_m > along_m and abs(lateral_m - aside_m) < LANE_WIDTH_M / 2:
+                gaps.append(max(at_m - along_m - BODY.size_m[0], 0.0))
+        return min(gaps)
 
     def expert(self) -> TrafficExpert:
         return TrafficExpert(self._curve, self._others, self.state(), self._period_s)
