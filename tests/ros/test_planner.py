@@ -14,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from faulty_bundle import make_unsound_bundle
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -36,7 +36,7 @@ class Observer:
         self.node = rclpy.create_node("observer", context=context)
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
-        self.commands, self.statuses, self.rollouts = [], [], []
+        self.commands, self.statuses, self.rollouts, self.diagnostics = [], [], [], []
         self.clients = {}
         self.node.create_subscription(
             CarlaEgoVehicleControl,
@@ -75,6 +75,11 @@ class Observer:
     def watch_imagination(self):
         return self.node.create_subscription(
             ImaginedRollouts, "/carla/ego_vehicle/planner/imagined", self.rollouts.append, QoSProfile(depth=2)
+        )
+
+    def watch_diagnostics(self):
+        return self.node.create_subscription(
+            DiagnosticArray, "/diagnostics", self.diagnostics.append, QoSProfile(depth=10)
         )
 
     def change_state(self, transition: int) -> bool:
@@ -263,6 +268,44 @@ def test_imagination_is_published_only_to_those_who_listen(domain, observer, bun
     assert (message.future.height, message.future.width, message.future.encoding) == (64, 5 * 64, "rgb8")
     assert len(message.future.data) == 64 * 5 * 64 * 3
     assert stamp_s(message) in [stamp_s(command) for _, command in observer.commands]
+
+
+def test_objectives_change_in_the_middle_of_a_drive(domain, observer, tmp_path):
+    bundle = make_tiny_bundle(tmp_path / "bundle", imagines_vector=True)
+
+    def set_at_once(**values) -> str:
+        changes = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        request = SetParametersAtomically.Request(parameters=changes)
+        result = observer.call(SetParametersAtomically, "/wm_planner/set_parameters_atomically", request).result
+        return "" if result.successful else result.reason
+
+    def told() -> str | None:
+        lines = [line for line in observer.diagnostics[-1].status if line.name == "wm_planner: objectives"]
+        return lines[0].message if lines else None
+
+    def drives_on() -> None:
+        count = len(observer.answered())
+        observer.until(lambda: len(observer.answered()) > count + 3)
+        assert observer.statuses[-1][1].mode == PlannerStatus.MODE_DRIVING
+
+    observer.watch_diagnostics()
+    with planner(domain, bundle, "autostart:=true", "deadline_ms:=5000.0"), camera(domain, "--ticks", "1000"):
+        observer.until(lambda: len(observer.answered()) > 3, START_S)
+        observer.until(lambda: observer.diagnostics)
+        assert told() is None
+        assert "set it first, or both at once" in observer.set_parameter("target_speed_cost", 1.0)
+        assert "does not imagine route_offset, which this cost needs" in set_at_once(target_speed=5.0, route_cost=1.0)
+        drives_on()
+        assert set_at_once(target_speed=5.0, target_speed_cost=1.0) == ""
+        drives_on()
+        observer.until(lambda: told() == "target_speed_cost 1.0, target_speed 5.0")
+        assert observer.set_parameter("target_speed", 2.0) == ""
+        assert observer.set_parameter("jerk_cost", 0.5) == ""
+        drives_on()
+        observer.until(lambda: told() == "jerk_cost 0.5, jerk_limit 5.0; target_speed_cost 1.0, target_speed 2.0")
+        assert set_at_once(target_speed_cost=0.0, jerk_cost=0.0) == ""
+        observer.until(lambda: told() is None)
+        drives_on()
 
 
 @pytest.mark.parametrize(
