@@ -9,10 +9,10 @@ from wm_bundle.processes.parameters import parameter
 from wm_planner.errors import ConfigError
 from wm_planner.planning.costs.base import Cost
 
-# The reward driving-1, by wm_data.rewards.
+# Of the rewards driving-1 and driving-2, see wm_data.rewards.
 GROUPS = {
     "safety": ("lane_invasion", "collision"),
-    "efficiency": ("efficiency",),
+    "efficiency": ("efficiency", "progress"),
     "comfort": ("jerk", "lateral_acceleration"),
 }
 
