@@ -12,6 +12,7 @@ from wm_planner.engine.imagined import Imagined
 from wm_planner.planning.limits import ActionLimits
 from wm_planner.planning.objectives import openings, steered
 from wm_planner.planning.planner import Planner
+from wm_planner.planning.signal_bias import SignalBias
 from wm_planner.planning.solvers import SOLVERS
 
 HORIZON = 6
@@ -23,8 +24,9 @@ class Car:
     """A belief is a speed [m/s], which the throttle and brake change. The reward is the speed up to ``USUAL_MPS``. The
     actor is at full throttle below that, and its steer is a hundredth of the speed."""
 
-    def __init__(self):
+    def __init__(self, wrong_mps: float = 0.0):
         self.rolled = 0
+        self.wrong_mps = wrong_mps  # of what it imagines
 
     def initial_belief(self):
         return np.zeros((1, 1), np.float32)
@@ -43,7 +45,7 @@ class Car:
     def imagine(self, belief, actions, noise):
         speeds = self.speeds(belief, actions)
         reward = np.minimum(speeds, USUAL_MPS)
-        return Imagined(reward, np.ones_like(reward), 5.0 * reward, vector=speeds[..., None])
+        return Imagined(reward, np.ones_like(reward), 5.0 * reward, vector=speeds[..., None] + self.wrong_mps)
 
     def advance(self, belief, actions):
         self.rolled += 1
@@ -80,6 +82,19 @@ def test_a_target_speed_is_reached_and_kept_with_the_actors_steering(solver, sha
     speeds, commands = drive(planner, clock)
     assert np.abs(speeds[60:] - target).max() < 0.1 * target
     assert np.abs(commands[60:, 0] - speeds[60:] / 100.0).max() < 0.05 + 1e-6  # the actor's, within the box
+
+
+@pytest.mark.parametrize("wrong_mps", [-4.0, 4.0])
+def test_a_model_that_is_steadily_wrong_about_the_speed_is_corrected_by_the_measured_one(wrong_mps, clock, manifest):
+    planner = planner_of(Car(wrong_mps), clock, manifest, target_speed_cost=1.0, target_speed=10.0)
+    assert np.abs(drive(planner, clock)[0][90:] - 10.0).max() < 1.0
+
+
+def test_a_missing_measurement_teaches_nothing():
+    bias = SignalBias(2)
+    for _ in range(100):
+        bias.learn(np.array([3.0, np.nan], np.float32), np.array([1.0, 1.0], np.float32))
+    assert bias.values == pytest.approx([2.0, 0.0], abs=0.01)
 
 
 def test_the_actor_alone_knows_no_objective(clock, manifest):
@@ -120,10 +135,10 @@ def test_futures_of_uncertain_plans_leave_room_for_openings(clock, manifest):
 def test_commands_in_flight_are_part_of_the_past(clock, manifest):
     planner = planner_of(Car(), clock, manifest, jerk_cost=1.0, jerk_limit=0.0)
     planner.observe(IMAGE, np.array([10.0], np.float32), 1)
-    planner.observe(IMAGE, np.array([11.0], np.float32), 2)
+    planner.observe(IMAGE, np.array([10.0], np.float32), 2)
     flying = np.array([[0.0, 0.5, 0.0]] * 3, np.float32)
-    np.testing.assert_allclose(planner._past_after(flying[:1]), [[11.0], [12.0]])
-    np.testing.assert_allclose(planner._past_after(flying), [[13.0], [14.0]])
+    np.testing.assert_allclose(planner._past_after(flying[:1]), [[10.0], [11.0]])
+    np.testing.assert_allclose(planner._past_after(flying), [[12.0], [13.0]])
     assert planner.plan(clock() + 1.0, in_flight=flying).in_flight == 3
 
 

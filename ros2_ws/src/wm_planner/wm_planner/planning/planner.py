@@ -18,6 +18,7 @@ from wm_planner.planning.costs.base import CostContext
 from wm_planner.planning.limits import ActionLimits
 from wm_planner.planning.objectives import openings, steered
 from wm_planner.planning.plan import Plan, check_actions
+from wm_planner.planning.signal_bias import SignalBias
 from wm_planner.planning.solvers.base import Model, Problem, Solution
 from wm_planner.planning.timer import CandidateTimer
 from wm_planner.planning.tuning import Manner, Tuning
@@ -70,6 +71,7 @@ class Planner:
         self._surprise = 0.0
         self._past: np.ndarray | None = None  # (2, V): the vector inputs one period ago, and now
         self._last_plan: np.ndarray | None = None  # (H, 2)
+        self._bias = SignalBias(len(self._inputs))
         self._for_policy: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._random = np.random.default_rng(self._seed)
         self._tuning.solver.reset()
@@ -111,6 +113,10 @@ class Planner:
         self._for_policy = (image, vector, np.zeros(3) if is_first else self._command) if complete else None
         self._stamp_ns = stamp_ns
         self._past = np.array([vector if self._past is None else self._past[1], vector], np.float32)
+        if self._tuning.normal.scorer.opens and not is_first:
+            imagined = self._imagined_signals(self._before, self._command[None])
+            if imagined is not None:
+                self._bias.learn(self._past[1], imagined[0])
         return self._surprise
 
     def predict(self, commands: Sequence[np.ndarray | None]) -> None:
@@ -196,6 +202,8 @@ class Planner:
                 # The same noise for all candidates, so that only their actions differ.
                 self._noise[:futures].reshape(samples, len(plans), *noise.shape[1:])[:] = noise[:, None]
             imagined = self._engine.imagine(self._ahead, actions, self._noise[:futures])
+            if manner.scorer.opens and imagined.vector is not None:
+                imagined = replace(imagined, vector=imagined.vector + self._bias.values)
             scores = manner.scorer(plans, imagined, context)
             self._timer.record(self._clock() - begin_s, futures)
             if not np.isfinite(scores).all():
@@ -220,10 +228,15 @@ class Planner:
 
     def _past_after(self, commands: np.ndarray) -> np.ndarray:
         """``_past`` as it should be after ``commands`` (k, 3), where the model imagines it."""
+        imagined = self._imagined_signals(self._belief, commands)
+        return self._past if imagined is None else np.concatenate([self._past, imagined + self._bias.values])[-2:]
+
+    def _imagined_signals(self, belief: np.ndarray, commands: np.ndarray) -> np.ndarray | None:
+        """The vector inputs (k, V) expected along ``commands`` (k, 3); None from a model that imagines none."""
         padded = np.zeros((1, self._noise.shape[1], 3), np.float32)
         padded[0, : len(commands)] = commands
-        imagined = self._engine.imagine(self._belief, padded, self._engine.zero_noise(1)).vector
-        return self._past if imagined is None else np.concatenate([self._past, imagined[0, : len(commands)]])[-2:]
+        vector = self._engine.imagine(belief, padded, self._engine.zero_noise(1)).vector
+        return None if vector is None else vector[0, : len(commands)].copy()
 
     def _opened(self, problem: Problem) -> Problem:
         """The problem around the best opening instead of the actor's plan, see objectives.py; around the last plan
