@@ -276,7 +276,7 @@ def test_a_turn_on_the_spot_has_a_direction():
 
 
 def test_an_update_takes_microseconds():
-    """Measured idle: 35 us on one core of an AMD EPYC, 5,000 points; ten times that is a fault on any machine."""
+    """Measured: 25 us of a core of an AMD EPYC, 5,000 points; twenty times that is a fault on any machine."""
     follower = RouteFollower(Route.of_points(circle(1000.0, 5000), "map"), DISTANCES_M)
     places = [(1000 * math.cos(a), 1000 * math.sin(a), a + math.pi / 2) for a in np.arange(0.0, 3.0, 0.001)]
     follower.update(*places[0])

@@ -1,5 +1,6 @@
 """The node's publishers and subscriptions, and whether their peers are compatible."""
 
+import copy
 import time
 from collections.abc import Callable
 
@@ -33,7 +34,6 @@ def _keep_last(depth: int, reliability=ReliabilityPolicy.RELIABLE) -> QoSProfile
 
 
 RELIABLE = _keep_last(10)
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # For commands: only the newest counts, and DDS requests its acknowledgement at once, not after seconds.
 LATEST = _keep_last(1)
 RECENT = _keep_last(2)  # for large messages that are soon out of date
@@ -73,19 +73,24 @@ class Endpoints:
             self._alone_on.append(entity.topic_name)
         return entity
 
-    def subscription(self, kind: type, topic: str, callback: Callable, qos: QoSProfile, remedy: str = "") -> None:
-        """A subscription; ``remedy``: what to do where a publisher is best effort. Raises InvalidTopicNameException."""
+    def subscription(
+        self, kind: type, topic: str, callback: Callable, qos: QoSProfile, remedy: str = "", raw: bool = False
+    ) -> None:
+        """A subscription; ``remedy``: what to do where a publisher is best effort; ``raw``: to the messages' bytes.
+        Raises InvalidTopicNameException."""
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look())
-        entity = self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events)
+        entity = self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events, raw=raw)
         self._subscriptions.append((entity, kind, qos))
         self._remedies[entity.topic_name] = remedy
 
-    def latched(self, kind: type, topic: str, callback: Callable) -> None:
-        """A second subscription beside the one of ``subscription``, to what a publisher sent before this node came, if
-        it keeps that. It does not match publishers that do not, so it is never judged. What is sent later comes twice.
-        """
-        events = SubscriptionEventCallbacks(incompatible_qos=lambda _: None)
-        self._latched.append(self._node.create_subscription(kind, topic, callback, _LATCHED, event_callbacks=events))
+    def latched(self, kind: type, topic: str, callback: Callable, qos: QoSProfile, raw: bool = False) -> None:
+        """A second subscription beside the one of ``subscription``, to the last message that a publisher sent before
+        this node came, if it keeps that. It does not match publishers that do not, so it is never judged. What is sent
+        later comes twice."""
+        latched, events = copy.copy(qos), SubscriptionEventCallbacks(incompatible_qos=lambda _: None)
+        latched.durability, latched.depth = DurabilityPolicy.TRANSIENT_LOCAL, 1
+        create = self._node.create_subscription
+        self._latched.append(create(kind, topic, callback, latched, event_callbacks=events, raw=raw))
 
     def destroy(self) -> None:
         """Destroy all of them."""

@@ -4,7 +4,9 @@ import importlib
 
 import numpy as np
 from nav_msgs.msg import Odometry
+from rclpy.serialization import deserialize_message
 from wm_bundle.rotation import yaw_of
+from wm_bundle.routes.serialised import points_of_path
 from wm_bundle.times import ns_of
 
 from wm_planner.config import PlannerConfig
@@ -14,11 +16,6 @@ from wm_planner.pilot.guide import Guide
 
 _TYPES = {"path": ("nav_msgs", "Path", "poses"), "autoware": ("autoware_planning_msgs", "Trajectory", "points")}
 _UNIT_WITHIN = 0.1  # an orientation that nobody set is 0
-
-
-def _position(entry):
-    """Of a PoseStamped, whose pose has a header, or of a TrajectoryPoint."""
-    return entry.pose.position
 
 
 def subscribe_route(endpoints: Endpoints, config: PlannerConfig, guide: Guide) -> None:
@@ -37,9 +34,21 @@ def subscribe_route(endpoints: Endpoints, config: PlannerConfig, guide: Guide) -
             f"parameter route_source: {config.route_source} needs the package {package}, which is not installed here"
         ) from None
 
+    last = b""
+
     def on_route(message) -> None:
-        positions = [_position(entry) for entry in getattr(message, field)]
+        positions = [entry.pose.position for entry in getattr(message, field)]
         guide.take_route(np.array([(at.x, at.y) for at in positions]), message.header.frame_id)
+
+    def on_path(data: bytes) -> None:
+        nonlocal last
+        if data == last:  # by both subscriptions, or sent again
+            return
+        last, read = data, points_of_path(data)
+        if read is None:
+            on_route(deserialize_message(data, kind))
+        else:
+            guide.take_route(*read)
 
     def on_odometry(message: Odometry) -> None:
         pose, velocity = message.pose.pose, message.twist.twist.linear
@@ -50,6 +59,7 @@ def subscribe_route(endpoints: Endpoints, config: PlannerConfig, guide: Guide) -
         guide.take_odometry(ns_of(message.header.stamp), message.header.frame_id, (at.x, at.y, yaw), speed)
 
     topic = config.topic("route_topic")
-    endpoints.subscription(kind, topic, on_route, RELIABLE)
-    endpoints.latched(kind, topic, on_route)
+    raw = config.route_source == "path"
+    for subscribe in (endpoints.subscription, endpoints.latched):
+        subscribe(kind, topic, on_path if raw else on_route, RELIABLE, raw=raw)
     endpoints.subscription(Odometry, config.topic("odometry_topic"), on_odometry, RELIABLE)
