@@ -12,7 +12,7 @@ from wm_data.inspection.histogram import Histogram
 
 _LOOK_M = 20.0  # the point ahead that shows a turn is the farthest up to here
 _TURN_RAD = 0.15  # its direction: 20 m ahead on a circle of 66 m
-_FEW_TURNS, _ONE_SIDED = 0.02, 0.05
+_FEW_TURNS, _ONE_SIDED, _ENOUGH_TURNS = 0.02, 0.05, 50  # shares, rows
 _ON_IT_M = 0.05
 
 
@@ -82,7 +82,7 @@ class RouteSurvey:
                 f"the routes lead straight ahead in {1.0 - turns / self.seen:.1%} of the rows: they tell a model "
                 f"nothing that it could not guess"
             )
-        elif self.seen and min(self.left, self.right) < _ONE_SIDED * turns:
+        elif turns >= _ENOUGH_TURNS and min(self.left, self.right) < _ONE_SIDED * turns:
             side = "left" if self.left > self.right else "right"
             found.append(f"{max(self.left, self.right) / turns:.0%} of the routes' turns are to the {side}")
         if self.offsets.count and self._usual_offset_m() < _ON_IT_M:

@@ -8,6 +8,7 @@ from wm_bundle.times import NS_PER_S
 from wm_data.line import ANEW, FINE, Line, usual_step_ns
 
 LONGEST_GAP_S = 1.0  # between two poses, or three usual steps
+_FARTHEST_M = 1e8  # no coordinate on Earth is larger
 _JUMP_M, _FASTEST_MPS = 5.0, 60.0  # a longer step was not driven
 _STEP_M = 0.5  # of the directions that are compared with the yaw: more than the noise of a standing vehicle
 _BACKWARDS_RAD = math.radians(100.0)
@@ -34,7 +35,7 @@ class DrivenPath:
         bool: nothing is known of the way from the pose before. Raises PathError where the yaws are no directions of
         motion."""
         stamps_ns, poses = np.asarray(stamps_ns, np.int64), np.asarray(poses, np.float64).reshape(-1, 3)
-        good, run = _runs(stamps_ns, np.isfinite(poses).all(axis=1))
+        good, run = _runs(stamps_ns, (np.abs(poses) <= _FARTHEST_M).all(axis=1))  # NaN is never smaller
         unknown = np.cumsum(np.zeros(len(stamps_ns), bool) if broken is None else broken)[good]
         self.stamps, self.poses, self._run = stamps_ns[good], poses[good], run
         self._places = None if places is None else np.asarray(places, np.int64)[good]

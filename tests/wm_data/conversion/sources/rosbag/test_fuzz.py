@@ -1,10 +1,12 @@
 """Damaged bags end in episodes or in a ConversionError, never in another exception."""
 
+import math
 import random
 
 import pytest
 from fixtures_rosbag import drive, write_bag, write_bare_mcap, write_old_sqlite3, write_ros1_bag
 from rosbag_conversion import options
+from route_recordings import drive_along, poses, waypoints
 from wm_data.conversion.assembling.assembly import episodes_of_drive
 from wm_data.conversion.sources.rosbag import find_drives, open_drive
 from wm_data.errors import ConversionError
@@ -33,9 +35,9 @@ def mutated(data: bytes, seed: int) -> bytes:
     return bytes(changed)
 
 
-def outcome(source, recover: bool) -> str:
+def outcome(source, recover: bool, **values) -> str:
     """Reads everything, as `convert` does."""
-    settings = options(source, recover=recover)
+    settings = options(source, recover=recover, **values)
     try:
         for ref in find_drives(settings):
             with open_drive(ref, settings) as opened:
@@ -81,3 +83,29 @@ def test_a_damaged_bag_is_read_or_refused_whatever_is_damaged(tmp_path, kind):
         file.write_bytes(mutated(whole, seed))
         outcomes.add(outcome(source, recover=bool(seed % 2)))
     assert "refused" in outcomes  # the damage does something
+
+
+def test_a_damaged_path_or_route_is_read_or_refused_whatever_is_damaged(tmp_path):
+    path = poses(24)
+    source = write_bare_mcap(tmp_path / "bag.mcap", drive_along(path, waypoints(path[::6, :2]), waypoints(path[:, :2])))
+    whole = source.read_bytes()
+    assert outcome(source, recover=True, route="auto") == "read"
+    outcomes = set()
+    for seed in range(60):
+        source.write_bytes(mutated(whole, seed))
+        outcomes.add(outcome(source, recover=True, route=("auto", "recorded", "hindsight")[seed % 3]))
+    assert outcomes <= {"read", "refused"} and "read" in outcomes
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, 1e300, -1e12, 0.0])
+@pytest.mark.parametrize("what", ["positions", "one position", "routes"])
+def test_numbers_that_are_no_places_make_no_route_and_no_fault(tmp_path, number, what):
+    path = poses(60)
+    route = waypoints([(0, 0), (50, number if what == "routes" else 0)])
+    if what == "positions":
+        path[:, 0] = number
+    if what == "one position":
+        path[30, 1] = number
+    bag = write_bag(tmp_path / "bag", drive_along(path, route))
+    for kind in ("auto", "recorded", "hindsight"):
+        assert outcome(bag, recover=False, route=kind) in ("read", "refused")
