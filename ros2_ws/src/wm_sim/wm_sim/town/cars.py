@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
+from wm_sim.rectangles import Rectangles
 from wm_sim.solids import Box
 from wm_sim.town.drivers import HALF_M, HARDEST, LINE_REST_M, can_stop, wanted_acceleration
 from wm_sim.town.lights import Light, Lights
 from wm_sim.town.network import Lane, Network
 from wm_sim.town.priority import Car, Ego, Priority
-from wm_sim.town.rectangles import Rectangles
 from wm_sim.town.route import BRAKING
 from wm_sim.traffic.car import HEIGHT_M, LENGTH_M, WIDTH_M
 from wm_sim.traffic.placing import COLOURS, FIRST_ID

@@ -8,10 +8,10 @@ import math
 
 import numpy as np
 
+from wm_sim.rectangles import Rectangles, overlapping
 from wm_sim.solids import Box
 from wm_sim.town.cars import Traffic
 from wm_sim.town.ground import Ground
-from wm_sim.town.rectangles import Rectangles, overlapping
 from wm_sim.town.scenery import rectangles_of
 from wm_sim.traffic.car import LENGTH_M, MASS_KG, WIDTH_M, EgoCar
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from wm_sim.looks import Look
+from wm_sim.rectangles import Rectangles, overlapping
 from wm_sim.solids import Box
 from wm_sim.town.ground import Ground
 from wm_sim.town.lights import Light, Lights
 from wm_sim.town.network import Lane, Network
 from wm_sim.town.plan import PARKING_M, PAVEMENT_M, Plan, Street
-from wm_sim.town.rectangles import Rectangles, overlapping
 from wm_sim.traffic.car import HEIGHT_M, LENGTH_M, WIDTH_M
 from wm_sim.traffic.placing import COLOURS
 

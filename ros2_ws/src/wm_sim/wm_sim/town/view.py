@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
+from wm_sim.rectangles import Rectangles
 from wm_sim.town.cars import Traffic
 from wm_sim.town.drivers import HALF_M
 from wm_sim.town.lights import Light, Lights
 from wm_sim.town.network import Network
 from wm_sim.town.priority import Ego
-from wm_sim.town.rectangles import Rectangles
 from wm_sim.town.trip import Trip
 from wm_sim.traffic.car import EgoCar
 

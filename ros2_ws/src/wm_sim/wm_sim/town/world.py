@@ -10,6 +10,7 @@ import numpy as np
 from wm_sim import spawn
 from wm_sim.ground_view import GroundView, Layer
 from wm_sim.pinhole import Mount, Pinhole
+from wm_sim.rectangles import contact_times
 from wm_sim.solids import Box, picture_of
 from wm_sim.spawn import SensorSpec
 from wm_sim.town.cars import Traffic
@@ -21,7 +22,6 @@ from wm_sim.town.judge import OUTSIDE_M, WRONG_WAY, Judge, Seen, Verdict
 from wm_sim.town.lights import Light, Lights
 from wm_sim.town.network import Network
 from wm_sim.town.plan import draw_plan
-from wm_sim.town.rectangles import contact_times
 from wm_sim.town.route import draw_route, plan_route
 from wm_sim.town.scenery import Signals, draw_houses, park_cars, rectangles_of
 from wm_sim.town.trip import Trip

@@ -15,9 +15,9 @@ from wm_bundle.vector_inputs import LONGEST_GAP_M
 from wm_sim import spawn
 from wm_sim.ground_view import GroundView, Layer
 from wm_sim.pinhole import Mount, Pinhole
+from wm_sim.rectangles import Rectangles, contact_times
 from wm_sim.solids import Box, picture_of
 from wm_sim.spawn import SensorSpec
-from wm_sim.time_to_collision import time_to_collision
 from wm_sim.traffic.car import BODY, MASS_KG, WHEEL_RADIUS_M, EgoCar
 from wm_sim.traffic.expert import TrafficExpert
 from wm_sim.traffic.facts import ALL_WHEELS, COLLISION, LEFT_ROAD, TrafficFacts
@@ -226,13 +226,10 @@ class TrafficWorld(World):
     def _time_to_collision(self) -> float:
         """[s] at the end of the tick; touching others count too, also from behind."""
         others, size = self._road.near(self._ego, SIGHT_M), BODY.size_m[:2]
-        return time_to_collision(
-            self._ego.position,
-            self._ego.heading,
-            size,
+        times = contact_times(
+            Rectangles([self._ego.position], [self._ego.heading], [size]),
             self._ego.velocity,
-            np.array([car.position for car in others]).reshape(-1, 2),
-            np.array([car.heading for car in others]),
-            np.broadcast_to(size, (len(others), 2)),
+            Rectangles([car.position for car in others], [car.heading for car in others], [size] * len(others)),
             np.array([car.velocity for car in others]).reshape(-1, 2),
         )
+        return float(times.min(initial=math.inf))

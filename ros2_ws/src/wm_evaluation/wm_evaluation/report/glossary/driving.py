@@ -77,7 +77,7 @@ BENCHMARK = {
     "lap_finished": Metric(
         "Laps finished",
         "Share of the episodes that ended with every tile of the track driven over. A lap that skips one continues "
-        "past the start line, as in gymnasium's CarRacing-v3.",
+        "past the start line, as in gymnasium's CarRacing-v3. In the town: that reached their goal.",
         unit="%",
         better="higher",
     ),

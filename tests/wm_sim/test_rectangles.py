@@ -1,4 +1,4 @@
-"""The time to collision of rectangles, against driving them on in small steps."""
+"""When rectangles touch, against driving them on in small steps."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from highway_env.utils import are_polygons_intersecting
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from wm_sim.time_to_collision import time_to_collision
+from wm_sim.rectangles import Rectangles, contact_times, overlapping
 
 SIZE = (5.0, 2.0)
 
@@ -17,8 +17,15 @@ def one(place=(0.0, 0.0), yaw=0.0, velocity=(0.0, 0.0), size=SIZE):
 
 
 def time_between(own, *others) -> float:
+    place, yaw, size, velocity = own
     places, yaws, sizes, velocities = zip(*others, strict=True)
-    return time_to_collision(*own, np.array(places), np.array(yaws), np.array(sizes), np.array(velocities))
+    times = contact_times(
+        Rectangles([place], [yaw], [size]), velocity, Rectangles(places, yaws, sizes), np.array(velocities)
+    )
+    assert (times == 0.0).tolist() == overlapping(
+        Rectangles([place], [yaw], [size]), Rectangles(places, yaws, sizes)
+    ).tolist()
+    return float(times.min())
 
 
 @pytest.mark.parametrize(
@@ -39,11 +46,11 @@ def test_known_times_at_10_metres_a_second(other, seconds):
     assert time_between(one(velocity=(10.0, 0.0)), other) == pytest.approx(seconds)
 
 
-def test_the_first_of_several_counts_and_none_is_infinite():
+def test_the_first_of_several_counts_and_none_has_no_time():
     own = one(velocity=(10.0, 0.0))
     assert time_between(own, one((45.0, 0.0)), one((25.0, 0.0)), one((25.0, 9.0))) == pytest.approx(2.0)
-    empty = np.zeros((0, 2))
-    assert time_to_collision(*own, empty, np.zeros(0), empty, empty) == math.inf
+    alone = contact_times(Rectangles([(0, 0)], [0], [SIZE]), own[3], Rectangles([], [], []), np.zeros((0, 2)))
+    assert alone.shape == (0,)
 
 
 def corners(place, yaw, size, velocity, after_s):
