@@ -56,15 +56,20 @@ def test_a_recorded_route_is_what_the_planner_would_see_of_it(tmp_path):
 
 def test_signals_may_name_the_columns_of_the_route(tmp_path):
     bag = write_bag(tmp_path / "bag", drive_along(poses(60)))
-    (episode,), _ = converted(bag, route="hindsight", signals=("speed", "route_15m_y", "route_offset", "route_15m_x"))
+    asked = {"route": "hindsight", "signals": ("speed", "route_15m_y", "route_offset", "route_15m_x")}
+    (episode,), report = converted(bag, **asked)
     assert [entry["name"] for entry in episode.meta["vector"]] == [
         "speed",
         "route_offset",
         "route_15m_x",
         "route_15m_y",
     ]
-    assert [entry.get("gaps") for entry in episode.meta["vector"]] == [None, True, True, True]
-    assert np.isfinite(episode.vector[:20]).all()
+    # All that is named is needed: of 36 m the last 15 m have no point 15 m ahead, some 25 rows.
+    assert not any("gaps" in entry for entry in episode.meta["vector"]) and 30 <= len(episode) <= 36
+    assert np.isfinite(episode.vector).all() and report.skipped["row without route_15m_x"] > 20
+    (whole,), _ = converted(bag, **asked, signal_gaps=("route_15m_x", "route_15m_y"))
+    assert [entry.get("gaps") for entry in whole.meta["vector"]] == [None, None, True, True]
+    assert len(whole) == 59 and np.isnan(whole.vector[-1, 2:]).all()
 
 
 def test_at_the_end_of_a_recorded_route_its_goal_is_repeated(tmp_path):

@@ -20,8 +20,9 @@ class VectorColumns:
     def __init__(self, drive: Drive, options: ConvertOptions):
         """Raises ConversionError where the drive lacks one that is asked for."""
         taken = options.inputs()
-        self._gaps = {*options.signal_gaps, *filter(is_route_input, taken)}  # a route may end, or not be known
-        there = drive.signals.vector.keys() | {*self._gaps}
+        of_route = set(filter(is_route_input, taken))
+        self._gaps = {*options.signal_gaps} | (of_route - options.needed())  # a route may end, or not be known
+        there = drive.signals.vector.keys() | self._gaps | of_route
         for name in sorted(options.needed() - there):
             entry = taken[name]
             source = f", on {entry.definition}" if entry.definition else ""
