@@ -1,6 +1,7 @@
 """The figures of trips whose every number is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,7 @@ def test_every_figure_is_there_and_has_its_known_value(figures):
     assert figures["time_s"] == pytest.approx(2.0)
     assert figures["distance_m"] == pytest.approx(125.0)  # 25 steps of sqrt(3² + 4²) m
     assert figures["mean_speed_mps"] == pytest.approx(23.0)  # of 11 to 35
+    assert figures["settled_speed_mps"] is None  # after 2 s nothing is settled
     assert figures["max_speed_mps"] == pytest.approx(35.0)
     assert figures["off_track_share"] == pytest.approx(5 / 25)  # steps 5, 10, 15, 20, 25
     assert figures["collisions"] == 1
@@ -97,7 +99,7 @@ def test_a_simulator_without_step_results_gives_what_its_topics_tell_and_none_fo
     assert unknown == {
         *("score", "progress", "lap_finished", "off_track_share"),
         *("driving_score", "driving_score_2_1", "route_completion", "infraction_penalty"),
-        *("red_lights_per_km", "route_deviations", "close_share"),
+        *("red_lights_per_km", "route_deviations", "close_share", "settled_speed_mps"),
     }
     assert figures["collisions_per_km"] == pytest.approx(1000 / 50.0)  # 10 steps of 5 m
 
@@ -238,3 +240,14 @@ def test_progress_is_the_share_of_the_tiles_that_carracing_itself_counts(action,
     share = environment.tile_visited_count / len(environment.track)
     assert share > 0.01 and trip.ending(CARRACING) == ending
     assert episode_figures(trip, PERIOD_S, CARRACING.map_name)["progress"] == pytest.approx(share, abs=1e-4)
+
+
+def test_the_settled_speed_leaves_out_the_first_five_seconds():
+    collector = EpisodeCollector(PERIOD_S)
+    collector.begin(3)
+    fill(collector)
+    (trip,) = collector.close()
+    times = enumerate(trip.motions[:9])  # one a second
+    slow = [replace(one, stamp_ns=trip.start_ns + second * 10**9, speed=second) for second, one in times]
+    found = episode_figures(replace(trip, motions=slow), PERIOD_S, "Town01")
+    assert found["settled_speed_mps"] == pytest.approx(7.0)  # of 6, 7 and 8

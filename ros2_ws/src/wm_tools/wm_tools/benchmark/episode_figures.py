@@ -14,6 +14,7 @@ from wm_tools.drive.driving_figures import accelerations_of, driving_figures
 from wm_tools.drive.records import COLLISION, LANE_INVASION, Episode
 from wm_tools.drive.statistics import deadline_misses, latencies_ms
 
+SETTLING_S = 5.0  # until a speed that is to be kept should be reached
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # reasons that differ only in a number count as the same
 
 
@@ -40,6 +41,7 @@ def episode_figures(
         "steps": steps,
         "time_s": seconds,
         "mean_speed_mps": float(speeds.mean()) if len(speeds) else math.nan,
+        "settled_speed_mps": _settled_speed(episode),
         "max_speed_mps": float(speeds.max()) if len(speeds) else math.nan,
         "collisions": len(episode.collisions) if COLLISION in episode.tells else None,
         "lane_invasions_per_min": driving.per_minute(invasions, seconds),
@@ -52,6 +54,12 @@ def episode_figures(
         **_control(episode, period_s, disturbed, has_model),
     }
     return {name: _plain(value) for name, value in figures.items()}
+
+
+def _settled_speed(episode: Episode) -> float:
+    """The mean speed [m/s] without the first seconds; NaN for a shorter episode."""
+    speeds = [one.speed for one in episode.motions if (one.stamp_ns - episode.start_ns) * 1e-9 > SETTLING_S]
+    return float(np.mean(speeds)) if speeds else math.nan
 
 
 def _task(episode: Episode, period_s: float, map_name: str | None) -> dict:

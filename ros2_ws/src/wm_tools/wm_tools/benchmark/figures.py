@@ -20,6 +20,7 @@ FIGURES = (
     Figure("collisions", "Collisions", _EVENTS, "", 2),
     Figure("distance_m", "Distance", _MOTION, "m", 0),
     Figure("mean_speed_mps", "Mean speed", _MOTION, "m/s"),
+    Figure("settled_speed_mps", "Mean speed after 5 s", _MOTION, "m/s"),
     Figure("max_speed_mps", "Highest speed", _MOTION, "m/s"),
     Figure("lateral_acceleration_rms", "Lateral acceleration, RMS", _COMFORT, "m/s²"),
     Figure("lateral_acceleration_p95", "Lateral acceleration, p95", _COMFORT, "m/s²"),

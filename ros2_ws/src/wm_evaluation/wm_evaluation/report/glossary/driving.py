@@ -104,6 +104,11 @@ BENCHMARK = {
     ),
     "distance_m": Metric("Distance", "Distance driven, from odometry, or from the speed without odometry.", unit="m"),
     "mean_speed_mps": Metric("Mean speed", "Mean speed in vehicle_status over the steps.", unit="m/s"),
+    "settled_speed_mps": Metric(
+        "Mean speed after 5 s",
+        "Mean speed in vehicle_status without the first 5 s of an episode, to compare with a target speed.",
+        unit="m/s",
+    ),
     "max_speed_mps": Metric("Highest speed", "Largest speed in vehicle_status.", unit="m/s"),
     "lateral_acceleration_rms": Metric(
         "Lateral acceleration, RMS",
