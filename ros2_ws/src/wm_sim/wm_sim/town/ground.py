@@ -43,10 +43,7 @@ class Ground:
         self._inward = np.stack([-edges[..., 1], edges[..., 0]], axis=2) / np.maximum(size, 1e-9)[..., None]
         self._edge_at = (self._inward * hulls).sum(axis=2)
         self._areas, self._lines = self._paint_areas(), self._paint_lines()
-        self._field = Layer(
-            np.array([[(-_FIELD_M, -_FIELD_M), (_FIELD_M, -_FIELD_M), (_FIELD_M, _FIELD_M), (-_FIELD_M, _FIELD_M)]]),
-            np.array([_GRASS]),
-        )
+        self._area_at, self._line_at = (layer.polygons.mean(axis=1) for layer in (self._areas, self._lines))
 
     def _in_streets(self, points: np.ndarray) -> np.ndarray:
         """(n, S, 2) [m]: points (n, 2) along and to the left of each street."""
@@ -81,7 +78,13 @@ class Ground:
 
     def layers(self, x: float, y: float) -> list[Layer]:
         """The ground around a place."""
-        return [self._field, *(_around(layer, at, x, y, reach) for layer, at, reach in (*self._areas, *self._lines))]
+        lines = np.hypot(*(self._line_at - (x, y)).T) <= _FINE_SIGHT_M
+        areas = np.hypot(*(self._area_at - (x, y)).T) <= _SIGHT_M
+        areas[0] = True  # the field
+        return [
+            Layer(self._areas.polygons[areas], self._areas.colours[areas]),
+            Layer(self._lines.polygons[lines], self._lines.colours[lines], self._lines.exact[lines]),
+        ]
 
     def _hulls(self, wider_m: float) -> np.ndarray:
         """(J, 8, 2): the junctions' outlines, counter-clockwise, their last corners repeated."""
@@ -99,20 +102,21 @@ class Ground:
             line = np.array(corners)[hull]
             if _area(line) < 0.0:
                 line = line[::-1]
-            result.append(np.concatenate([line, np.repeat(line[-1:], _CORNERS - len(line), axis=0)]))
-        return np.array(result)
+            result.append(line)
+        return _with_corners(result)
 
-    def _paint_areas(self) -> list[tuple[Layer, np.ndarray, float]]:
-        layers = []
+    def _paint_areas(self) -> Layer:
+        """One layer, since each costs time: edges are half a painted pixel too far out, as of all polygons."""
+        size = _FIELD_M
+        polygons, colours = [np.array([(-size, -size), (size, -size), (size, size), (-size, size)])], [_GRASS]
         for wider_m, colour in ((PAVEMENT_M, _PAVEMENT), (_KERB_M, _KERB), (0.0, _ASPHALT)):
-            hulls = self._hulls(wider_m)
-            strips = [(street, street.half_width + wider_m) for street in self._plan.streets]
-            quads = np.array([street.strip(half, -half) for street, half in strips])
-            exact = np.tile([True, False, True, False], (len(quads), 1))  # at its ends the junctions begin
-            layers += [_layer(hulls, colour, _SIGHT_M), _layer(quads, colour, _SIGHT_M, exact)]
-        return layers
+            for street in self._plan.streets:
+                polygons.append(street.strip(street.half_width + wider_m, -street.half_width - wider_m))
+            polygons += list(self._hulls(wider_m))
+            colours += [colour] * (len(polygons) - len(colours))
+        return Layer(_with_corners(polygons), np.array(colours, np.float64))
 
-    def _paint_lines(self) -> list[tuple[Layer, np.ndarray, float]]:
+    def _paint_lines(self) -> Layer:
         quads = []
         for street in self._plan.streets:
             half = _LINE_M / 2
@@ -125,7 +129,7 @@ class Ground:
             for end, side in ((0, 1), (1, -1)):  # where a direction's lanes end
                 quads += self._end_line(street, end, side)
         quads = np.array(quads)
-        return [_layer(quads, _PAINT, _FINE_SIGHT_M, np.ones((len(quads), 4), bool))]
+        return Layer(quads, np.tile(np.array(_PAINT, np.float64), (len(quads), 1)), np.ones((len(quads), 4), bool))
 
     def _end_line(self, street: Street, end: int, side: int) -> list[np.ndarray]:
         """Across the lanes on one side that end at one end of a street: a stop line at lights, teeth where they give
@@ -146,13 +150,9 @@ class Ground:
         ]
 
 
-def _layer(polygons: np.ndarray, colour: tuple, reach_m: float, exact: np.ndarray | None = None):
-    return Layer(polygons, np.tile(np.array(colour, np.float64), (len(polygons), 1)), exact), polygons.mean(1), reach_m
-
-
-def _around(layer: Layer, at: np.ndarray, x: float, y: float, reach_m: float) -> Layer:
-    near = np.hypot(at[:, 0] - x, at[:, 1] - y) <= reach_m
-    return Layer(layer.polygons[near], layer.colours[near], None if layer.exact is None else layer.exact[near])
+def _with_corners(polygons: list[np.ndarray]) -> np.ndarray:
+    """(P, 8, 2): polygons (k, 2) with their last corners repeated."""
+    return np.array([np.concatenate([line, np.repeat(line[-1:], _CORNERS - len(line), axis=0)]) for line in polygons])
 
 
 def _area(line: np.ndarray) -> float:
