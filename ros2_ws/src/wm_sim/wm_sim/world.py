@@ -193,7 +193,7 @@ class World(ABC):
         return math.nan
 
     def gap(self) -> float:
-        """[m] from bumper to bumper to the next car ahead on the own way, infinite without one; NaN: not known."""
+        """[m] from bumper to bumper to the next car ahead on the own way, 100 m at most; NaN: not known."""
         return math.nan
 
     def command(self) -> int:

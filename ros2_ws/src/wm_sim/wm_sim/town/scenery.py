@@ -21,7 +21,7 @@ _FRONT_M, _DEPTH_M, _HEIGHT_M, _GARDEN_M, _GAP_M = (8.0, 14.0), (7.0, 11.0), (4.
 _CORNER_M = 24.0  # along y, from a junction's street to the first house
 _PARKED_SHARE = 0.25
 _SLOT_M, _KEPT_FREE_M = 7.0, 9.0
-_SHOWN = {Light.GREEN: (0, 230, 60), Light.YELLOW: (255, 200, 0), Light.RED: (255, 0, 0)}
+SHOWN = {Light.GREEN: (0, 230, 60), Light.YELLOW: (255, 200, 0), Light.RED: (255, 0, 0)}
 _POLE_M = 0.9  # from the kerb
 
 
@@ -100,7 +100,7 @@ class Signals:
     def boxes(self) -> list[Box]:
         """As they show now."""
         return [
-            Box(0, x, y, yaw, LIGHT_M, _SHOWN[self._lights.of_lane(lane)], Look.LIGHT)
+            Box(0, x, y, yaw, LIGHT_M, SHOWN[self._lights.of_lane(lane)], Look.LIGHT)
             for lane, x, y, yaw in self._places
         ]
 
