@@ -6,12 +6,17 @@ import re
 
 import numpy as np
 import pytest
+from any_conversion import converted as converted_any
 from carla_conversion import convert as converted_table
 from fixtures_carla import table_rows, write_drive
+from fixtures_kitti import write_drive as write_kitti
+from fixtures_nuscenes import WHEELBASE_M, SceneSpec
+from fixtures_nuscenes import write_dataset as write_nuscenes
 from fixtures_rosbag import SPEED_MPS, VEHICLE, Recording, drive, stamped, write_bag
 from rosbag_conversion import TICKS, converted, error_of, every_tick, options, ordered, pictures, status, tick_ns
 from wm_data.agreement import differences, told, traits_of
 from wm_data.episodes import EpisodeError, read_episode, write_episode
+from wm_data.errors import ConversionError
 
 FLOAT = "std_msgs/msg/Float32"
 BATTERY = 'battery: {unit: V, source: "std_msgs/Float32 /my/sensor data", factor: 0.5}'
@@ -156,3 +161,23 @@ def test_episodes_with_and_without_gaps_agree_and_together_they_may_have_some(tm
 def test_a_drive_of_the_simulator_with_rewards_keeps_its_columns(tmp_path):
     (episode,), _ = converted(write_bag(tmp_path / "bag", drive(ticks=TICKS)))
     assert names(episode) == ["speed"]
+
+
+def test_kitti_gives_the_accelerations_of_its_inertial_unit(tmp_path):
+    write_kitti(tmp_path, frames=15)
+    (episode,), _ = converted_any("kitti", tmp_path, signals=("speed", "acceleration_along", "acceleration_across"))
+    # Fields 14 and 15 of the fixture hold 77.14 and 77.15.
+    np.testing.assert_allclose(episode.vector[:, 1:], np.tile([77.14, 77.15], (len(episode), 1)), rtol=1e-6)
+    with pytest.raises(ConversionError, match=r"no steering_angle \[rad\]"):
+        converted_any("kitti", tmp_path, signals=("speed", "steering_angle"))
+
+
+def test_nuscenes_gives_accelerations_and_the_front_wheels_angle_positive_left(tmp_path):
+    names = ("speed", "acceleration_along", "acceleration_across", "steering_angle")
+    write_nuscenes(tmp_path, [SceneSpec(yaw_rate=lambda t: 0.2)])
+    (episode,), _ = converted_any("nuscenes", tmp_path, signals=names)
+    assert names == tuple(column["name"] for column in episode.meta["vector"])
+    np.testing.assert_allclose(episode.vector[:, 1:3], np.tile([0.5, -0.25], (len(episode), 1)), rtol=1e-6)
+    angle = np.arctan(WHEELBASE_M * 0.2 / 5.0)
+    np.testing.assert_allclose(episode.vector[:, 3], angle, rtol=1e-3)
+    np.testing.assert_allclose(episode.actions[:, 0], -angle / np.radians(70.0), rtol=1e-3)

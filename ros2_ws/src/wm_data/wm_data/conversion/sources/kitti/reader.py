@@ -30,7 +30,8 @@ _DRIVE = re.compile(r"(\d{4}_\d\d_\d\d)_drive_\d{4}_(sync|extract)", re.ASCII)
 _PICTURES = (".png", ".jpg")  # the data set's own, and a common smaller form; the first one present
 _PARTS = (*CAMERAS, "oxts")
 _OXTS_FIELDS = 30
-_SPEED_FIELD, _YAW_RATE_FIELD = 8, 22  # vf: along the vehicle [m/s]; wu: about its up axis, positive left [rad/s]
+# vf: along the vehicle [m/s]; wu: about its up axis [rad/s], af and al: forward and to the left [m/s^2], positive left.
+_FIELDS = {SPEED.name: 8, YAW_RATE.name: 22, "acceleration_along": 14, "acceleration_across": 15}
 # Half a period: a frame without a packet must not get the previous frame's speed, which would derive as no acceleration
 # and then twice as much.
 _MAX_HOLD_S = 0.05
@@ -78,7 +79,7 @@ def open_drive(ref: DriveRef, options: ConvertOptions) -> Iterator[Drive]:
     for camera, of_frames in zip(cameras, stamps, strict=True):
         if not of_frames:
             raise ConversionError(f"{folder / camera} has no picture with a timestamp")
-    signals = _oxts_signals(folder / "oxts", stamps[0], report)
+    signals = _oxts_signals(folder / "oxts", stamps[0], options, report)
     report.note("KITTI's timestamps are local time as text; they are taken as UTC")
     views = tuple(options.view(camera) for camera in cameras)
     files = [
@@ -174,32 +175,35 @@ def _read_stamps(path: Path, report: DriveReport) -> dict[int, int]:
     return stamps
 
 
-def _oxts_signals(folder: Path, picture_stamps: dict[int, int], report: DriveReport) -> Signals:
-    """Speed and yaw rate of the frames.
+def _oxts_signals(
+    folder: Path, picture_stamps: dict[int, int], options: ConvertOptions, report: DriveReport
+) -> Signals:
+    """Speed and yaw rate of the frames, and what else is asked for.
 
     A sample belongs to the picture with its number, and gets the picture's stamp: with its own, which is a few
     milliseconds off, it could be matched to the next picture. Frames without a picture keep their own.
     """
     own_stamps = _read_stamps(folder / "timestamps.txt", report)
-    speed, yaw_rate = Signal(1, max_hold_s=_MAX_HOLD_S), Signal(1, max_hold_s=_MAX_HOLD_S)
+    names = [name for name in _FIELDS if name in {SPEED.name, YAW_RATE.name} | options.asked()]
+    signals = {name: Signal(1, max_hold_s=_MAX_HOLD_S) for name in names}
     topic = report.topic("oxts", "OXTS packet")
     for frame in sorted(_frames(folder / "data", ".txt", report)):
         stamp_ns = picture_stamps.get(frame, own_stamps.get(frame))
         if stamp_ns is None:
             report.skipped["OXTS packet without a timestamp"] += 1
             continue
-        sample = _read_oxts(folder / "data" / _file_name(frame, ".txt"), report)
+        sample = _read_oxts(folder / "data" / _file_name(frame, ".txt"), names, report)
         if sample is not None:
             topic.add(own_stamps.get(frame, stamp_ns))
-            speed.add(stamp_ns, sample[0], place=frame)
-            yaw_rate.add(stamp_ns, sample[1], place=frame)
-    if speed.newest_ns is None:
+            for signal, number in zip(signals.values(), sample, strict=True):
+                signal.add(stamp_ns, number, place=frame)
+    if signals[SPEED.name].newest_ns is None:
         raise ConversionError(f"{folder} has no OXTS packet that can be read: no speed, and no controls to derive")
-    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate})
+    return Signals(signals)
 
 
-def _read_oxts(path: Path, report: DriveReport) -> tuple[float, float] | None:
-    """Speed [m/s] and yaw rate [rad/s] of a packet; None, and counted, if unusable."""
+def _read_oxts(path: Path, names: list[str], report: DriveReport) -> list[float] | None:
+    """The named numbers of a packet; None, and counted, if unusable."""
     try:
         fields = read_small_file(path, _MAX_OXTS_BYTES).split()
     except ConversionError:
@@ -209,11 +213,11 @@ def _read_oxts(path: Path, report: DriveReport) -> tuple[float, float] | None:
         report.skipped["OXTS packet blank or short"] += 1
         return None
     try:
-        speed, yaw_rate = float(fields[_SPEED_FIELD]), float(fields[_YAW_RATE_FIELD])
+        numbers = [float(fields[_FIELDS[name]]) for name in names]
     except ValueError:
         report.skipped["OXTS packet that cannot be read"] += 1
         return None
-    if not (math.isfinite(speed) and math.isfinite(yaw_rate)):
+    if not all(map(math.isfinite, numbers)):
         report.skipped["OXTS packet with numbers that are not finite"] += 1
         return None
-    return speed, yaw_rate
+    return numbers

@@ -9,6 +9,7 @@ the brake at 0, when the throttle is released.
 import json
 import re
 from array import array
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -105,6 +106,24 @@ def read_control(root: Path, scene: str, ratio: float, max_steer_rad: float, rep
     steer = steer_of_angle(wheel_angle[:, 0] / ratio, max_steer_rad)
     control.extend(stamps[known], np.stack([steer, throttle_now, brake_now], axis=1)[known])
     return control if known.any() else None
+
+
+def read_signals(root: Path, scene: str, names: Collection[str], ratio: float) -> dict[str, Signal]:
+    """Those of the named vector inputs that the scene has: accelerations at 50 Hz, the front wheels' angle at 100 Hz.
+    Raises ConversionError for a damaged file."""
+    sources = {
+        "acceleration_along": ("pose", ("accel", 0), 1.0),
+        "acceleration_across": ("pose", ("accel", 1), 1.0),
+        "steering_angle": ("steeranglefeedback", "value", 1.0 / ratio),
+    }
+    signals = {}
+    for name in sources.keys() & names:
+        message, column, factor = sources[name]
+        samples = read_messages(root, scene, message, (column,), DriveReport(scene))  # its faults are counted elsewhere
+        if samples is not None:
+            signals[name] = Signal(1)
+            signals[name].extend(samples[0], factor * samples[1])
+    return signals
 
 
 def _pedal(samples: Samples | None, ends: tuple[float, float]) -> Samples | None:

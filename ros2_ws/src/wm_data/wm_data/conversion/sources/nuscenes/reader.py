@@ -180,17 +180,26 @@ def _signals(
     for name, kind, signal in sources:
         for stamp_ns in [] if signal is None else signal.samples.stamps.tolist():
             report.topic(name, kind).add(stamp_ns)
-    return Signals({SPEED.name: speed, YAW_RATE.name: yaw_rate}, control=found.control), meta
+    vector = {SPEED.name: speed, YAW_RATE.name: yaw_rate}
+    if asked := options.asked():
+        ratio = _steering_ratio(index, scene, options)
+        vector |= can_bus.read_signals(_root(index), index.scenes[scene].name, asked, ratio.value)
+    return Signals(vector, control=found.control), meta
 
 
 def _wheelbase_m(options: ConvertOptions) -> float:
     return options.wheelbase or can_bus.WHEELBASE_M
 
 
+def _steering_ratio(index: PictureIndex, scene: str, options: ConvertOptions) -> can_bus.SteeringRatio:
+    log = index.scenes[scene].log
+    of_log = tuple(sorted({other.name for other in index.scenes.values() if other.log == log}))
+    return can_bus.steering_ratio(str(_root(index)), of_log, _wheelbase_m(options))
+
+
 def _from_can_bus(index: PictureIndex, scene: str, options: ConvertOptions, report: DriveReport) -> _CanBus:
     this, root = index.scenes[scene], _root(index)
-    of_log = tuple(sorted({other.name for other in index.scenes.values() if other.log == this.log}))
-    ratio = can_bus.steering_ratio(str(root), of_log, _wheelbase_m(options))
+    ratio = _steering_ratio(index, scene, options)
     control = motion = None
     try:
         control = can_bus.read_control(root, this.name, ratio.value, math.radians(options.max_steer_deg), report)
