@@ -8,11 +8,17 @@ import time
 
 import graph
 import pytest
+from builtin_interfaces.msg import Time
 from failsafe_rig import START_S, WATCHDOG, Rig, is_brake, start_planner, start_watchdog, until_watching
+from fake_clock import FakeClock
+from geometry_msgs.msg import Twist
+from std_msgs.msg import Header
 from timing import limit_s
 from tiny_bundle import make_tiny_bundle
 from wm_bundle.vehicle_commands.messages import OUTPUTS
-from wm_msgs.msg import PlannerStatus
+from wm_msgs.msg import PlannerStatus, StepResult
+from wm_planner.command_watchdog.node import CommandWatchdogNode
+from wm_planner.command_watchdog.watchdog import CommandWatchdog
 
 LIMIT_S = limit_s(0.3)  # from the moment a fault can be seen to the brake
 VEHICLE = ("max_speed:=7.0", "wheelbase:=0.33", "max_steering_angle:=0.36")
@@ -89,3 +95,25 @@ def test_what_is_missing_is_one_line_before_anything_starts(executable, given, m
         assert process.wait(START_S) == 2
         lines = process.output().splitlines()
     assert len(lines) == 1 and message in lines[0]
+
+
+def test_an_episode_s_end_explains_silence_though_a_twist_has_no_stamp(domain):
+    """The planner's status tells which image its last command answered."""
+    clock = FakeClock()
+    arguments = ["--ros-args", "-p", "command_output:=twist", "-p", "max_speed:=2.0", "-p", "wheelbase:=0.3"]
+    with graph.default_context(domain, arguments):
+        node = CommandWatchdogNode()
+        node._watchdog = CommandWatchdog(0.2, clock)
+        drives = Twist()
+        drives.linear.x = 1.0
+        node._on_command(drives)
+        node._on_status(PlannerStatus(header=Header(stamp=Time(sec=9, nanosec=500_000_000))))
+        node._on_step_result(StepResult(terminated=True, header=Header(stamp=Time(sec=10))))
+        clock.advance(1.0)
+        node._look()
+        assert node._watchdog.state.name == "resting"
+        node._on_command(Twist())  # its own brake comes back
+        assert node._watchdog.state.name == "resting"
+        node._on_command(Twist())  # the planner's
+        assert node._watchdog.state.reason == "the last command is a full brake"
+        node.destroy_node()

@@ -95,3 +95,11 @@ def test_a_delay_that_has_changed_is_forgotten_and_measured_anew():
     assert in_flight.delay == 0
     drive(in_flight, 1, range(12, 16))
     assert in_flight.delay == 1
+
+
+def test_a_vehicle_whose_own_controller_presses_the_pedals_tells_by_its_steer_which_command_acts():
+    in_flight = CommandsInFlight(0.08, most=12, pedals=False)
+    for tick in range(1, 8):
+        in_flight.applied(tick * 80_000_000, np.array([0.1 * (tick - 2), 0.9, 0.0]))  # a tick late, with other pedals
+        in_flight.sent(tick * 80_000_000, np.array([0.1 * tick, 0.2, 0.0]))
+    assert in_flight.delay == 1

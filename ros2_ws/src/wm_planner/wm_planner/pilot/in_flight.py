@@ -22,9 +22,11 @@ class CommandsInFlight:
     A command answers the image stamped t. A vehicle_status stamped t reports what was applied in the period before t.
     """
 
-    def __init__(self, period_s: float, most: int, assumed: int = 0):
+    def __init__(self, period_s: float, most: int, assumed: int = 0, pedals: bool = True):
         """``period_s``: control period; ``most``: longest plausible delay (the bundle's horizon), and ``assumed``: the
-        delay until one is measured, both in periods."""
+        delay until one is measured, both in periods. ``pedals``: those sent are those applied; of a vehicle whose own
+        controller presses them, only the steer tells which command acts."""
+        self._compared = slice(3 if pedals else 1)
         self._period_ns = period_s * NS_PER_S
         self._most = most
         self._assumed = assumed
@@ -64,11 +66,11 @@ class CommandsInFlight:
         """``command`` (3,) acted in the period that ended at ``stamp_ns``. A delay is measured only where a command is
         new and was sent for one image: a steady command shows nothing."""
         command = np.asarray(command, np.float32)
-        new = self._last_applied is not None and not _same(command, self._last_applied)
+        new = self._last_applied is not None and not self._same(command, self._last_applied)
         self._last_applied = command
         if not new:
             return
-        origins = [sent_ns for sent_ns, sent in self._sent if sent_ns < stamp_ns and _same(sent, command)]
+        origins = [sent_ns for sent_ns, sent in self._sent if sent_ns < stamp_ns and self._same(sent, command)]
         if len(origins) == 1:
             delay = round((stamp_ns - origins[0]) / self._period_ns) - 1
             if 0 <= delay <= self._most:
@@ -86,6 +88,5 @@ class CommandsInFlight:
             commands += [command for sent_ns, command in self._sent if sent_ns <= newest_ns][-1:]
         return commands
 
-
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool(np.abs(one - other).max() <= _TOLERANCE)
+    def _same(self, one: np.ndarray, other: np.ndarray) -> bool:
+        return bool(np.abs(one - other)[self._compared].max() <= _TOLERANCE)

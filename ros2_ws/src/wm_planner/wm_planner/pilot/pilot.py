@@ -77,7 +77,9 @@ class Pilot:
         self._rate = RateCheck(period_s)
         self._cameras = Cameras(self._manifest.image, config.frozen_frames)
         self._motion = CommandedMotion(period_s, config.frozen_throttle_s)
-        self.in_flight = CommandsInFlight(period_s, self._manifest.horizon, config.command_delay)
+        self.in_flight = CommandsInFlight(
+            period_s, self._manifest.horizon, config.command_delay, pedals=config.command_output == "carla"
+        )
         self._sent = self._sent_before = np.zeros(3, np.float32)
         frames = (config.surprise_frames, config.degraded_frames, config.recovery_frames)
         self._surprise = SurpriseMonitor(self._manifest.surprise_threshold, *frames, config.calm_share)
