@@ -71,7 +71,9 @@ def test_a_signal_that_disappears_while_driving_brakes_or_is_masked_as_the_model
             assert "driving without what the model can do without: no /my/sensor" in planner.output()
         else:
             rig.until(lambda: newest(1)[0].mode == PlannerStatus.MODE_BRAKING, timeout_s=5.0)
-            assert time.monotonic() - gone_s < 2.0  # it holds for 0.5 s
+            took_s = next(at_s for at_s, one in rig.statuses[::-1] if one.mode != PlannerStatus.MODE_BRAKING) - gone_s
+            print(f"the last command that drove came {1000 * took_s:.0f} ms after the sensor was gone")
+            assert took_s < 2.0  # it holds for 0.5 s
             assert "so no battery, which the bundle needs" in newest(1)[0].reason
             assert rig.commands[-1][1].brake == 1.0
         rig.close()

@@ -62,6 +62,23 @@ def test_a_command_is_read_from_its_number_and_holds(tmp_path):
     np.testing.assert_array_equal(episode.vector[:3], [[1, 0], [0, 0], [0, 1]])
 
 
+def test_a_steering_angle_is_found_in_autowares_report_and_in_ackermann_commands_where_they_are_named(tmp_path):
+    report = every_tick(
+        "/vehicle/status/steering_status",
+        "autoware_vehicle_msgs/msg/SteeringReport",
+        lambda t, stamp: {"stamp": stamped(stamp)["stamp"], "steering_tire_angle": t / 8},
+    )
+    wanted = every_tick(
+        "/drive",
+        "ackermann_msgs/msg/AckermannDriveStamped",
+        lambda t, stamp: {"header": stamped(stamp), "drive": {"steering_angle": -t / 8}},
+    )
+    bag = write_bag(tmp_path / "bag", base(report, wanted))
+    for topics, sign in (((), 1.0), (("steering=/drive",), -1.0)):
+        (episode,), _ = converted(bag, signals=("speed", "steering_angle"), topics=topics)
+        np.testing.assert_allclose(episode.vector[:, 1], sign * np.arange(len(episode)) / 8)
+
+
 def test_a_free_signal_is_read_from_its_topic_and_its_definition_is_in_the_meta(tmp_path):
     bag = write_bag(tmp_path / "bag", base(numbers("/my/sensor")))
     (episode,), report = converted(bag, signals=("speed", BATTERY))
