@@ -87,3 +87,29 @@ def test_rows_without_a_command_have_none_made_up(tmp_path):
     (episode,), _ = converted(kind, source, signals=("speed", "command_left"), signal_gaps=("command_left",))
     left = episode.told(VECTOR_INPUTS["command_left"])
     assert (left[:80] == 1.0).all() and np.isnan(left[95:]).all()
+
+
+def positions(sign: float):
+    """Columns x and y of a circle of 20 m to the left at 6 m/s, 20 rows a second; ``sign`` of y: CARLA's is -1."""
+    return {
+        "location_x": lambda k: 100.0 + 20.0 * np.sin(0.015 * k),
+        "location_y": lambda k: 50.0 + sign * 20.0 * (1.0 - np.cos(0.015 * k)),
+    }
+
+
+def test_the_positions_of_a_carla_table_are_a_path_where_y_points_to_the_right(tmp_path):
+    kind, source = table(tmp_path, yaw_rate=None, **positions(-1.0))
+    (episode,), _ = converted(kind, source, **HINDSIGHT)
+    assert episode.meta["route"]["path"] == "x and y"
+    x, y = (episode.told(VECTOR_INPUTS[f"route_10m_{axis}"])[2:80] for axis in "xy")
+    np.testing.assert_allclose(x, 9.6, atol=0.25)
+    np.testing.assert_allclose(y, 2.4, atol=0.35)
+    assert np.abs(episode.told(VECTOR_INPUTS["route_offset"])).max() < 0.2
+    _, report = converted(kind, source)
+    assert any("location_x" in note for note in report.notes if note.startswith("columns that are not used"))
+
+
+def test_positions_that_turn_the_other_way_than_is_steered_are_refused(tmp_path):
+    kind, source = table(tmp_path, **positions(1.0))
+    with pytest.raises(ConversionError, match="its x and y turn the other way than its steer; expected"):
+        converted(kind, source, **HINDSIGHT)

@@ -135,6 +135,15 @@ def _thinned(positions: np.ndarray, piece: np.ndarray) -> np.ndarray:
     return np.array(kept)
 
 
+def facing(positions: np.ndarray) -> np.ndarray:
+    """The directions of motion (n,) [rad] at positions (n, 2): yaws where none are recorded."""
+    kept = _thinned(positions, np.zeros(len(positions), int))
+    if len(kept) < 2:
+        return np.zeros(len(positions))
+    around = positions[np.append(kept[1:], kept[-1])] - positions[np.append(kept[0], kept[:-1])]
+    return np.interp(np.arange(len(positions)), kept, np.unwrap(np.arctan2(around[:, 1], around[:, 0])))
+
+
 def integrated(stamps_ns: np.ndarray, speed: np.ndarray, turn_rate: np.ndarray) -> np.ndarray:
     """Poses (n, 3) from speeds along the heading [m/s] at n stamps, and the mean yaw rates [rad/s] of the n - 1 times
     between them: where nothing else is known. Exact for constant turns."""

@@ -36,6 +36,7 @@ ALIASES = {
     "lane_invasion": ("lane_invasion", "lane_invasions"),
 }
 _COMMAND = ("command", "high_level_command", "navigation_command", "road_option", "command_near")
+_POSITION = {axis: (axis, f"location_{axis}", f"position_{axis}") for axis in "xy"}
 _ROAD_OPTIONS = "left", "right", "straight", "lanefollow", "changelaneleft", "changelaneright"
 """CARLA's RoadOption from 1 on."""
 COMMANDS = {name: entry for name, entry in VECTOR_INPUTS.items() if COMMAND.kind in entry.kinds}
@@ -83,9 +84,11 @@ class Columns:
     pictures: dict[str, str]
 
     @classmethod
-    def of(cls, first_rows: list[Row], file: Path, vector_inputs: Iterable[str] = ()) -> "Columns":
-        """From a table's first rows; ``vector_inputs`` are looked for by their names too. Raises ConversionError where
-        two columns have the pictures of one camera."""
+    def of(
+        cls, first_rows: list[Row], file: Path, vector_inputs: Iterable[str] = (), positions: bool = False
+    ) -> "Columns":
+        """From a table's first rows; ``vector_inputs`` are looked for by their names too, and ``positions`` if wanted.
+        Raises ConversionError where two columns have the pictures of one camera."""
         names = tuple(dict.fromkeys(name for row in first_rows for name in row if name != LEFT_OUT))
         exact = {_plain(name): name for name in reversed(names)}
         shorter = {_PREFIX.sub("", plain): name for plain, name in exact.items()}
@@ -93,6 +96,8 @@ class Columns:
         wanted = {name: (name,) for name in vector_inputs} | ALIASES
         if any(name in COMMANDS for name in vector_inputs):
             wanted["command"] = _COMMAND
+        if positions:
+            wanted |= _POSITION
         for meaning, aliases in wanted.items():
             there = [called[alias] for called in (exact, shorter) for alias in aliases if alias in called]
             if there:

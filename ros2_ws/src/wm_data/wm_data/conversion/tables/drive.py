@@ -20,6 +20,7 @@ from wm_data.conversion.report import DriveReport
 from wm_data.conversion.tables.cameras import NumberedFiles, choose_cameras, find_cameras
 from wm_data.conversion.tables.columns import Clock, Columns
 from wm_data.conversion.tables.reading import Row, Table
+from wm_data.conversion.tables.way import Way
 from wm_data.errors import ConversionError
 from wm_data.files import readable
 from wm_data.line import usual_step_ns
@@ -56,7 +57,7 @@ class _TableDrive:
         self._first_rows = list(islice(table.rows(), _ROWS_TO_LOOK_AT))
         if len(self._first_rows) < 2:
             raise ConversionError(f"{table.path} has {len(self._first_rows)} rows, expected two or more")
-        self._columns = columns = Columns.of(self._first_rows, table.path, options.inputs())
+        self._columns = columns = Columns.of(self._first_rows, table.path, options.inputs(), options.route != "none")
         if options.frame_rate is not None:
             frames = Frames(round(NS_PER_S / options.frame_rate), _BY_OPTION)
         prefers_frames = options.frame_rate is not None
@@ -68,6 +69,7 @@ class _TableDrive:
             )
         self._cameras = choose_cameras(find_cameras(folder, table.path, columns), options.cameras, folder)
         self._source = _action_source(columns, options, table.path)
+        self._way = Way()
         self._note_clock(frames)
         if note := columns.note_unused():
             self._report.note(note)
@@ -76,6 +78,7 @@ class _TableDrive:
         views = tuple(self._options.view(name) for name in self._cameras)
         signals = self._signals()
         return Drive(
+            driven=self._way.recorded(str(self._table.path)) if self._options.route in ("auto", "hindsight") else None,
             cameras=views,
             pictures=self._pictures(views),
             picture_period_ns=self._picture_period_ns(),
@@ -125,6 +128,7 @@ class _TableDrive:
             elif signals.control is not None:
                 outside += self._add_control(signals.control, stamp_ns, place, row)
             self._add_motion(signals, stamp_ns, place, row)
+            self._way.add(stamp_ns, place, *(self._columns.value(row, name) for name in ("x", "y", "steer")))
             for name in ("collision", "lane_invasion"):
                 happened = self._columns.value(row, name)
                 if happened > 0.0:
