@@ -14,17 +14,18 @@ SMALL = dict(
 LATENTS = ("gaussian", "categorical")
 
 
-def small_model(latent: str = "gaussian", cameras: int = 1, **changes) -> WorldModel:
+def small_model(latent: str = "gaussian", cameras: int = 1, gaps=(), terms=(), **changes) -> WorldModel:
     """A model in evaluation mode whose heads say something other than zero."""
     torch.manual_seed(0)
-    model = WorldModel(WorldModelTrainConfig(latent=latent, **{**SMALL, **changes}), 3 * cameras, vector_size=2)
+    config = WorldModelTrainConfig(latent=latent, **{**SMALL, **changes})
+    model = WorldModel(config, 3 * cameras, 2, gaps, terms)
     for head in (model.reward, model.value, model.target_value):
         for member in head.members:
             torch.nn.init.normal_(member.net[-1].weight, std=0.5)
     return model.eval()
 
 
-def small_batch(steps: int = 5, sequences: int = 2, cameras: int = 1, image_size: int = 64) -> Batch:
+def small_batch(steps: int = 5, sequences: int = 2, cameras: int = 1, image_size: int = 64, terms: int = 0) -> Batch:
     """Random sequences."""
     torch.manual_seed(1)
     shape = (sequences, steps)
@@ -39,13 +40,14 @@ def small_batch(steps: int = 5, sequences: int = 2, cameras: int = 1, image_size
         expert=torch.rand(*shape, 2) - 0.5,
         expert_weight=torch.ones(shape),
         camera_mask=torch.ones(*shape, cameras),
+        reward_terms=torch.randn(*shape, terms),
     )
 
 
 def small_noise(model: WorldModel, batch: Batch, step: int = 0) -> Noise:
     """The noise of an update with that model and batch."""
     sequences, steps = batch.reward.shape
-    return draw_noise(model.config, sequences, steps, model.cameras, seed=0, step=step)
+    return draw_noise(model.config, sequences, steps, model.cameras, seed=0, step=step, vector_size=2)
 
 
 def losses_of(model: WorldModel, batch: Batch, noise: Noise, learn_policy: bool = False) -> dict[str, Tensor]:

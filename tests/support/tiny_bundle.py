@@ -25,15 +25,16 @@ TINY = WorldModelTrainConfig(
 )
 
 
-def tiny_model(seed: int = 0, cameras: int = 1, **changes) -> WorldModel:
+def tiny_model(seed: int = 0, cameras: int = 1, gaps=(), terms=(), **changes) -> WorldModel:
     """An untrained model whose heads say something other than zero; ``changes`` replace fields of TINY."""
     torch.manual_seed(seed)
-    model = WorldModel(replace(TINY, **changes), channels=3 * cameras, vector_size=1)
+    model = WorldModel(replace(TINY, **changes), 3 * cameras, 1, gaps, terms)
     for head in (model.reward, model.value):
         for member in head.members:
             torch.nn.init.normal_(member.net[-1].weight, std=0.5)
-    if model.vector is not None:
-        torch.nn.init.normal_(model.vector.net[-1].weight, std=0.5)
+    for head in (model.vector, model.reward_terms):
+        if head is not None:
+            torch.nn.init.normal_(head.net[-1].weight, std=0.5)
     return model.eval()
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 from wm_evaluation.metrics.pictures import psnr
-from wm_evaluation.scorecard.measurements import Measurements, join
+from wm_evaluation.scorecard.measurements import Measurements, join, part
 from wm_evaluation.scorecard.sections import scorecard_sections
 from wm_evaluation.scorecard.settings import ScoreSettings
+from wm_evaluation.scorecard.signals import signal_errors
 from wm_evaluation.scorecard.summary import compare, summarise
 from wm_evaluation.scorecard.tables import Cards, break_even_rows, measure_tables, spell_break_even
 from wm_evaluation.scorecard.terminal import terminal_tables
@@ -40,7 +41,16 @@ def measured(error=0.01, copied=0.04, rewards=True, ensemble=True, windows=30, s
         real_continues=np.ones(shape) if rewards else unknown,
         last_reward=real[:, 0] + 1.0,
         disagreement=np.full(shape, 0.3) if ensemble else None,
+        signal_errors={"speed": np.stack([np.full(shape, 0.25), 0.5 * np.arange(1, 7) + 0.0 * unknowns(shape)], 1)},
+        signal_units={"speed": "m/s"},
     )
+
+
+def unknowns(shape) -> np.ndarray:
+    """Zeros, NaN in the last step of the first window."""
+    found = np.zeros(shape)
+    found[0, -1] = NAN
+    return found
 
 
 def test_figures_are_those_worked_out_by_hand():
@@ -57,6 +67,11 @@ def test_figures_are_those_worked_out_by_hand():
     assert card["uncertainty"]["disagreement"]["size"]["value"] == pytest.approx([0.3] * 3)
     assert card["continue"]["brier"]["value"] == pytest.approx([0.0001])
     assert card["break_even"]["reward_against_last_seen"] == {"begins": 1, "stops": None, "stops_ci95": [None, None]}
+    speed = card["signals"]["speed"]
+    assert speed["unit"] == "m/s" and speed["mean_absolute_error"]["imagined"]["value"] == pytest.approx([0.25] * 3)
+    assert speed["mean_absolute_error"]["copy_last"]["value"] == pytest.approx([0.5, 2.5, 3.0])  # steps 1, 5 and 6
+    assert speed["break_even"]["begins"] == 1 and speed["break_even"]["stops"] is None
+    assert len(card["curves"]["signals"]["speed"]["imagined"]["value"]) == 6
     json.dumps(card, allow_nan=False)
 
 
@@ -117,15 +132,13 @@ def test_break_even_is_spelled_with_its_interval():
 
 def test_parts_are_joined_in_their_order():
     whole = measured()
-    parts = [
-        Measurements(*({k: v[part] for k, v in f.items()} if isinstance(f, dict) else f[part] for f in whole))
-        for part in (slice(0, 10), slice(10, 30))
-    ]
-    joined = join(parts)
+    joined = join([part(whole, windows) for windows in (slice(0, 10), slice(10, 30))])
     assert np.array_equal(joined.segment, whole.segment) and np.array_equal(
         joined.sampled_rewards, whole.sampled_rewards
     )
     assert np.array_equal(joined.squared_errors["imagined"], whole.squared_errors["imagined"])
+    assert np.array_equal(joined.signal_errors["speed"], whole.signal_errors["speed"], equal_nan=True)
+    assert joined.signal_units == {"speed": "m/s"}
     with pytest.raises(ValueError, match="no window was predicted"):
         join([])
 
@@ -134,3 +147,43 @@ def test_parts_are_joined_in_their_order():
 def test_settings_that_make_no_sense_are_refused(field, value):
     with pytest.raises(ValueError, match=f"{field} is {value}"):
         replace(SETTINGS, **{field: value})
+
+
+def test_errors_of_vector_inputs_are_of_moments_with_both_guesses_and_angles_wrap():
+    inputs = [("speed", "m/s"), ("route_heading", "rad")]
+    imagined = np.array([[[4.0, 3.1], [5.0, 0.0]]])  # one window, two steps
+    real = np.array([[[5.0, -3.1], [NAN, 0.5]]])
+    found = signal_errors(inputs, imagined, real, last=np.array([[2.0, NAN]]))
+    assert found["speed"][0, :, 0].tolist() == [1.0, 3.0] and np.isnan(found["speed"][0, :, 1]).all()
+    assert np.isnan(found["route_heading"]).all()  # nothing to hold
+    found = signal_errors(inputs, imagined, real, last=np.array([[2.0, 3.1]]))
+    assert found["route_heading"][0, :, 0] == pytest.approx([2 * np.pi - 6.2] * 2)  # half a turn is the most
+    assert found["route_heading"][0, :, 1] == pytest.approx([0.5, 2.6])
+
+
+def test_a_model_that_imagines_no_vector_inputs_says_so():
+    quiet = measured()._replace(signal_errors={}, signal_units={})
+    cards = Cards({"model": summarise(quiet, SETTINGS, mean_reward=0.0)})
+    section = next(section for section in scorecard_sections(cards) if section.title == "Vector inputs")
+    assert "does not imagine" in section.blocks[0].text
+    assert measure_tables(cards)["signals"] == [] and "Vector inputs" not in text_of(cards)
+
+
+def test_vector_inputs_stand_beside_the_last_one_seen_in_tables_and_text():
+    cards = Cards({"model": summarise(measured(), SETTINGS, mean_reward=0.0)})
+    (table,) = measure_tables(cards)["signals"]
+    assert table.title == "speed error [m/s]"
+    assert [(name, str(cells[-1].value)) for name, cells in table.rows] == [
+        ("imagined", "0.25"),
+        ("last one seen, held", "3.00"),
+    ]
+    assert "speed error [m/s], last one seen, held" in text_of(cards)
+    assert ("speed, against holding the last one seen", "better from step 1 to the end, 6 (95 %: beyond 6)") in [
+        tuple(row) for row in break_even_rows(cards)
+    ]
+
+
+def text_of(cards: Cards) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=140).print(terminal_tables(cards))
+    return stream.getvalue()

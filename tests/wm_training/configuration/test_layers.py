@@ -74,6 +74,7 @@ def _values(name: str) -> st.SearchStrategy:
             "discount",
             "target_decay",
             "camera_dropout",
+            "vector_dropout",
             "validation_share",
             "actor_min_std",
             "imagined_share",

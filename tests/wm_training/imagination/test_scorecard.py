@@ -46,6 +46,9 @@ def prediction(batch, imagined, rewards, sure_to_go_on=False) -> OpenLoop:
         real_rewards=batch.reward[:, context - 1 : context - 1 + steps],
         real_continues=real_continues,
         disagreement=None,
+        vector=batch.vector[:, context:] + 0.5,  # half a m/s too fast
+        sampled_vector=batch.vector[:, None, context:].repeat(1, 3, 1, 1),
+        real_vector=batch.vector,
     )
 
 
@@ -150,6 +153,15 @@ def test_a_perfect_predictor_never_stops_beating_and_needs_the_right_actions():
     assert card["return"]["rank_correlation"]["imagined"]["value"] == pytest.approx([1, 1, 1], abs=1e-5)
     assert max(card["return"]["rank_correlation"]["shuffled"]["value"]) < 0.7
     assert card["return"]["inside_samples"]["expected"] == pytest.approx(0.5)  # 3 samples: (3 - 1) / (3 + 1)
+
+
+def test_imagined_vector_inputs_are_compared_with_holding_the_last_one_seen():
+    card = card_of(perfect)
+    speed = card["signals"]["speed"]
+    assert speed["unit"] == "m/s"
+    assert speed["mean_absolute_error"]["imagined"]["value"] == pytest.approx([0.5] * 3, abs=1e-5)
+    step = 5.0 / 39  # m/s a row, in episodes of 40 rows from 0 to 5 m/s
+    assert speed["mean_absolute_error"]["copy_last"]["value"] == pytest.approx([k * step for k in (1, 5, 6)], abs=1e-4)
 
 
 def test_few_ends_are_said_to_be_too_few():

@@ -82,6 +82,7 @@ def test_without_weight_there_is_no_such_loss_and_no_such_noise():
     assert set(losses_of(model, batch, noise)) & set(LOSSES) == set(LOSSES) - {
         "open_loop",
         "vector",
+        "reward_terms",
         "actor",
         "critic",
         "entropy",

@@ -137,7 +137,8 @@ class OpenLoopScores:
     ``windows`` windows of ``drives`` drives: the model sees ``context`` rows and imagines from the recorded actions.
     Entry i of every tuple is ``steps[i]`` steps ahead. ``psnr_db`` [dB] of the pictures: ``imagined``, and
     ``copy_last``, the last one seen. ``reward_error`` is the mean absolute error: ``imagined``, and ``mean_reward``,
-    the training episodes' mean."""
+    the training episodes' mean. ``vector_error``: the mean absolute error of each vector input that is imagined, in its
+    unit: ``imagined``, and ``copy_last``, the last one seen."""
 
     steps: tuple[int, ...]
     context: int
@@ -145,10 +146,13 @@ class OpenLoopScores:
     drives: int
     psnr_db: dict[str, tuple[Estimate, ...]]
     reward_error: dict[str, tuple[Estimate, ...]]
+    vector_error: dict[str, dict[str, tuple[Estimate, ...]]] = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("psnr_db", "reward_error"):
-            for guess, figures in getattr(self, name).items():
+        tables = {"psnr_db": self.psnr_db, "reward_error": self.reward_error}
+        tables |= {f"vector_error.{name}": table for name, table in self.vector_error.items()}
+        for name, table in tables.items():
+            for guess, figures in table.items():
                 fits = len(figures) == len(self.steps)
                 require(fits, f"open_loop.{name}.{guess}", f"{len(self.steps)} figures", len(figures))
 

@@ -1,6 +1,7 @@
 """Measurements of a world model: a checkpoint in training, or a bundle on a recorded drive."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,10 @@ class Measurements(NamedTuple):
     """(M,): the last reward seen before imagination began."""
     disagreement: np.ndarray | None
     """(M, K): standard deviation of the reward over the ensemble's heads; None without an ensemble."""
+    signal_errors: Mapping[str, np.ndarray] = MappingProxyType({})
+    """(M, 2, K) of each vector input that the model imagines, see ``signals.signal_errors``."""
+    signal_units: Mapping[str, str] = MappingProxyType({})
+    """Units of the same."""
 
 
 def join(parts: Sequence[Measurements]) -> Measurements:
@@ -46,8 +51,20 @@ def join(parts: Sequence[Measurements]) -> Measurements:
         raise ValueError("there are no measurements to join: no window was predicted")
 
     def joined(values: Sequence):
-        if isinstance(values[0], dict):
-            return {key: np.concatenate([value[key] for value in values]) for key in values[0]}
-        return None if values[0] is None else np.concatenate(values)
+        first = values[0]
+        if isinstance(first, Mapping):
+            return {key: joined([value[key] for value in values]) for key in first}
+        return first if first is None or isinstance(first, str) else np.concatenate(values)
 
     return Measurements(*(joined(values) for values in zip(*parts, strict=True)))
+
+
+def part(measurements: Measurements, windows: np.ndarray | slice) -> Measurements:
+    """Some of the windows."""
+
+    def chosen(values):
+        if isinstance(values, Mapping):
+            return {key: chosen(value) for key, value in values.items()}
+        return values if values is None or isinstance(values, str) else values[windows]
+
+    return Measurements(*map(chosen, measurements))

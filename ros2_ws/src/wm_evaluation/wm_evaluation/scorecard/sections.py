@@ -7,7 +7,15 @@ import numpy as np
 from wm_evaluation.report import Block, Chart, Grid, Head, Prose, Section, Table
 from wm_evaluation.report.charts import Series, lines, reliability
 from wm_evaluation.scorecard.measurements import BASELINES
-from wm_evaluation.scorecard.tables import NAMES, Cards, break_even_rows, continue_rows, measure_tables
+from wm_evaluation.scorecard.tables import (
+    NAMES,
+    SIGNAL_NAMES,
+    Cards,
+    at,
+    break_even_rows,
+    continue_rows,
+    measure_tables,
+)
 
 COLOURS = {
     "imagined": "blue",
@@ -24,8 +32,10 @@ LEAST_WIDTH = 400  # [px] of a chart beside another one
 
 
 def scorecard_sections(cards: Cards) -> list[Section]:
-    """Break-even, pictures, rewards, actions, uncertainty and ends. Anything not measured is reported as missing."""
-    return [_break_even(cards), _pictures(cards), _rewards(cards), _gap(cards), _uncertainty(cards), _continue(cards)]
+    """Break-even, pictures, rewards, vector inputs, actions, uncertainty and ends. Anything not measured is reported as
+    missing."""
+    parts = (_break_even, _pictures, _rewards, _signals, _gap, _uncertainty, _continue)
+    return [part(cards) for part in parts]
 
 
 def _break_even(cards: Cards) -> Section:
@@ -67,6 +77,21 @@ def _rewards(cards: Cards) -> Section:
         [Grid(charts, LEAST_WIDTH), *_tables(cards, "reward")],
         lead="The return is the sum of the rewards of the first k steps, by which the planner compares plans. Single "
         "rewards come in bursts that a mean cannot follow; the return and its ranking matter more.",
+    )
+
+
+def _signals(cards: Cards) -> Section:
+    title, steps = "Vector inputs", range(1, cards.steps[-1] + 1)
+    if not cards.signals:
+        return Section(title, [Prose("The model does not imagine its vector inputs: nothing was measured.")])
+    charts = [
+        _chart(cards, _curves(cards, ("curves", "signals", name), steps), unit, f"Error of {name}", "signal_error")
+        for name, unit in cards.signals.items()
+    ]
+    return Section(
+        title,
+        [Grid(charts, LEAST_WIDTH), *_tables(cards, "signals")],
+        lead="Mean absolute error of what the model imagines of speed and the like, beside holding the last one seen.",
     )
 
 
@@ -135,17 +160,17 @@ def _model_colour(number: int) -> str:
     return MODEL_COLOURS[number % len(MODEL_COLOURS)]
 
 
-def _curves(cards: Cards, path: tuple[str, str], steps: Sequence[int]) -> list[Series]:
+def _curves(cards: Cards, path: tuple[str, ...], steps: Sequence[int]) -> list[Series]:
     """Lines of the measurements. For several models their imagination and reconstruction, in a colour for each."""
-    several = len(cards.cards) > 1
+    several, names = len(cards.cards) > 1, SIGNAL_NAMES if "signals" in path else NAMES
     found = []
     for number, (model, card) in enumerate(cards.cards.items()):
-        for kind, figure in card[path[0]][path[1]].items():
+        for kind, figure in (at(card, path) or {}).items():
             shared = kind in BASELINES
             if (shared and number) or (several and kind == "shuffled"):
                 continue
             colour = COLOURS[kind] if shared or not several else _model_colour(number)
-            name = NAMES[kind] if shared else cards.label(NAMES[kind], model)
+            name = names[kind] if shared else cards.label(names[kind], model)
             found.append(_line(name, steps, figure, colour, dash=kind != "imagined" and (several or shared)))
     return [line for line in found if np.isfinite(line.y).any()] or found[:1]
 

@@ -8,6 +8,7 @@ from wm_evaluation.metrics.pictures import psnr
 from wm_evaluation.metrics.returns import break_even, imagined_returns, real_returns
 from wm_evaluation.scorecard.measurements import BASELINES, Measurements
 from wm_evaluation.scorecard.settings import ScoreSettings
+from wm_evaluation.scorecard.signals import GUESSES
 
 SCORECARD_VERSION = 2
 FEWEST_TERMINALS = 20  # ends below which the calibration of the continue head cannot be judged
@@ -23,6 +24,10 @@ class _Summary:
         self.bootstrap = SegmentBootstrap(measurements.segment, settings.resamples, settings.seed)
         self.printed = np.array(settings.steps) - 1
         self.errors = {name: self.bootstrap.means(values) for name, values in measurements.squared_errors.items()}
+        self.signal_errors = {
+            name: {guess: self.bootstrap.means(errors[:, i]) for i, guess in enumerate(GUESSES)}
+            for name, errors in measurements.signal_errors.items()
+        }
         m, steps = measurements, np.arange(1, settings.horizon + 1)
         constants = {"last_seen": m.last_reward[:, None] + 0.0 * steps, "data_mean": mean_reward + 0.0 * m.rewards}
         rewards = {"imagined": m.rewards, **constants, "shuffled": m.shuffled_rewards}
@@ -71,6 +76,17 @@ class _Summary:
                 for name in ("imagined", "shuffled")
             },
             "inside_samples": {"share": self.bootstrap.means(inside), "expected": (samples - 1) / (samples + 1)},
+        }
+
+    def signals(self) -> dict:
+        """Of each vector input that the model imagines, in its unit."""
+        return {
+            name: {
+                "unit": self.m.signal_units[name],
+                "mean_absolute_error": self.at_steps(errors),
+                "break_even": self._break_even(errors["imagined"], errors["copy_last"]),
+            }
+            for name, errors in self.signal_errors.items()
         }
 
     def continues(self) -> dict:
@@ -150,6 +166,7 @@ class _Summary:
             "psnr_db": {name: psnr(rows) for name, rows in self.errors.items()},
             "reward_mean_absolute_error": dict(self.reward_errors),
             "return_mean_absolute_error": dict(self.return_errors),
+            "signals": {name: dict(errors) for name, errors in self.signal_errors.items()},
         }
 
 
@@ -192,6 +209,7 @@ def _figures(summary: _Summary) -> dict:
         "picture": summary.picture(),
         "reward": summary.reward(),
         "return": summary.returns(),
+        "signals": summary.signals(),
         "continue": summary.continues(),
         "action_gap": summary.action_gap(),
         "uncertainty": summary.uncertainty(),

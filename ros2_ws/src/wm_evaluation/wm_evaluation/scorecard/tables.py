@@ -14,6 +14,7 @@ NAMES = {
     "last_seen": "last reward seen",
     "data_mean": "mean reward of the data",
 }
+SIGNAL_NAMES = NAMES | {"copy_last": "last one seen, held"}
 BREAK_EVENS = {
     "picture_against_copy_last": "picture, against copying the last frame",
     "reward_against_last_seen": "reward, against the last one seen",
@@ -38,6 +39,11 @@ class Cards:
     @property
     def steps(self) -> list[int]:
         return self.first["steps"]
+
+    @property
+    def signals(self) -> dict[str, str]:
+        """Names and units of the vector inputs that the first model imagines."""
+        return {name: figures["unit"] for name, figures in self.first.get("signals", {}).items()}
 
     def label(self, what: str, model: str) -> str:
         """Name of a row or line: the model is named only if there are several."""
@@ -65,7 +71,7 @@ class Rows(NamedTuple):
 
 def measure_tables(cards: Cards) -> dict[str, list[Rows]]:
     """The tables of each group of measures: ``picture``, ``reward`` (and returns), ``gap`` (the loss with actions of
-    other windows) and ``uncertainty`` (its size, and its correlation with the error)."""
+    other windows), ``signals`` (vector inputs) and ``uncertainty`` (its size, and its correlation with the error)."""
     lost, added = ({"with other actions": ("action_gap", name)} for name in ("psnr_db", "reward_mean_absolute_error"))
     uncertainty = [
         _single(
@@ -95,6 +101,10 @@ def measure_tables(cards: Cards) -> dict[str, list[Rows]]:
             _named(cards, "return error", "return_error", ("return", "mean_absolute_error"), 2),
             _named(cards, "return rank corr.", "rank_correlation", ("return", "rank_correlation"), 2),
         ],
+        "signals": [
+            _named(cards, f"{name} error [{unit}]", "signal_error", _error_of(name), 3 if "rad" in unit else 2)
+            for name, unit in cards.signals.items()
+        ],
         "gap": [
             _single(cards, "PSNR lost [dB]", "action_gap", lost, 2),
             _single(cards, "reward error added", "action_gap", added, 2),
@@ -108,9 +118,11 @@ def measure_tables(cards: Cards) -> dict[str, list[Rows]]:
 
 def break_even_rows(cards: Cards) -> list[tuple[str, ...]]:
     """Each comparison, and for every model over which steps it is better."""
+    found = {name: ("break_even", key) for key, name in BREAK_EVENS.items()}
+    found |= {f"{name}, against holding the last one seen": ("signals", name, "break_even") for name in cards.signals}
     return [
-        (name, *(spell_break_even(card["break_even"][key], cards.steps[-1]) for card in cards.cards.values()))
-        for key, name in BREAK_EVENS.items()
+        (name, *(spell_break_even(at(card, path), cards.steps[-1]) for card in cards.cards.values()))
+        for name, path in found.items()
     ]
 
 
@@ -153,12 +165,12 @@ def _continue_column(card: dict) -> dict[str, str]:
 
 def _named(cards: Cards, title: str, metric: str, path: Sequence[str], digits: int) -> Rows:
     """One measure by name; baselines appear once, and with several models less is shown."""
-    rows = []
-    for kind in _at(cards.first, path):
+    rows, names = [], SIGNAL_NAMES if path[0] == "signals" else NAMES
+    for kind in at(cards.first, path):
         if kind == "shuffled" and len(cards.cards) > 1:  # the gap is shorter
             continue
-        parts = _single(cards, title, metric, {NAMES[kind]: (*path, kind)}, digits).rows
-        rows += [(NAMES[kind], parts[0][1])] if kind in BASELINES else parts
+        parts = _single(cards, title, metric, {names[kind]: (*path, kind)}, digits).rows
+        rows += [(names[kind], parts[0][1])] if kind in BASELINES else parts
     return Rows(title, metric, rows)
 
 
@@ -168,15 +180,19 @@ def _single(cards: Cards, title: str, metric: str, parts: Mapping[str, Sequence[
     rows = []
     for name, path in parts.items():
         for model, card in cards.cards.items():
-            if (figure := _at(card, path)) is not None:
+            if (figure := at(card, path)) is not None:
                 rows.append((cards.label(name, model), _cells(figure, digits)))
         for model, difference in cards.differences.items():
-            if (figure := _at(difference, path)) is not None:
+            if (figure := at(difference, path)) is not None:
                 rows.append((f"{name}: {judged} minus {model}", _cells(figure, digits, signed=True)))
     return Rows(title, metric, rows)
 
 
-def _at(tree: dict, path: Sequence[str]) -> dict | None:
+def _error_of(signal: str) -> tuple[str, str, str]:
+    return "signals", signal, "mean_absolute_error"
+
+
+def at(tree: dict, path: Sequence[str]) -> dict | None:
     """The value at a path of keys, None if it ends early."""
     for key in path:
         tree = None if tree is None else tree.get(key)

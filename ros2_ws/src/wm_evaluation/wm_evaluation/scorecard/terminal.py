@@ -13,11 +13,14 @@ def terminal_tables(cards: Cards) -> Group:
     titles = {
         "picture": "Pictures",
         "reward": "Rewards, and returns over k steps",
+        "signals": "Vector inputs",
         "gap": "Gap caused by shuffled actions",
         "uncertainty": "Uncertainty of the reward",
     }
     parts = []
     for group, tables in measure_tables(cards).items():
+        if not tables:
+            continue
         table = _table(titles[group], "k steps ahead", *map(str, cards.steps))
         for measure in tables:
             for name, cells in measure.rows:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from wm_bundle import BundleManifest
-from wm_evaluation.scorecard.measurements import Measurements
+from wm_evaluation.scorecard.measurements import Measurements, part
 from wm_evaluation.scorecard.settings import ScoreSettings
 from wm_evaluation.scorecard.summary import compare
 
@@ -97,15 +97,5 @@ def difference_of(ours: Evaluation, baseline: Evaluation) -> Difference:
     both, here, there = np.intersect1d(ours.windows, baseline.windows, return_indices=True)
     card = {}
     if len(both):
-        card = compare(_chosen(ours.measurements, here), _chosen(baseline.measurements, there), ours.settings)
+        card = compare(part(ours.measurements, here), part(baseline.measurements, there), ours.settings)
     return Difference(ours, baseline, found | dict(figures_of_card(card, ours.settings)), card)
-
-
-def _chosen(measurements: Measurements, windows: np.ndarray) -> Measurements:
-
-    def chosen(values):
-        if isinstance(values, dict):
-            return {key: value[windows] for key, value in values.items()}
-        return None if values is None else values[windows]
-
-    return Measurements(*map(chosen, measurements))

@@ -171,7 +171,7 @@ def make_drives(
     if chosen.obs_type == "pixels_agent_pos":
         if not model.vector_size:
             raise ValueError("obs_type is 'pixels_agent_pos' and the model has no vector inputs: take 'pixels'")
-        if model.readout is None:
+        if not model.tells_vector:
             model.fit_vector(data_path)
     if states is not None:
         return ImaginedDrives(model, chosen, GivenStarts(model, states), count)

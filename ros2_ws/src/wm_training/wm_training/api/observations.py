@@ -62,7 +62,7 @@ class Rows(NamedTuple):
     image: Tensor
     """(B, T, C, H, W) uint8."""
     vector: Tensor
-    """(B, T, V)."""
+    """(B, T, V); NaN where unknown, for models trained with gaps."""
     camera_mask: Tensor
     """(B, T, K)."""
     previous_action: Tensor | None
@@ -92,7 +92,14 @@ def rows_of(model: WorldModel, given: Observations | Mapping[str, Any] | Array, 
         value = getattr(observations, name)
         if value is None:
             return None
-        return finite(_tensor(value, name, device), name, (*lead, size)).reshape(*shape, size)
+        value = _tensor(value, name, device)
+        if name == "vector" and model.gaps and value.shape == (*lead, size):
+            unknown = value.isnan() & torch.zeros(size, dtype=bool, device=device).index_fill(
+                0, torch.tensor(model.gaps, device=device), True
+            )
+            known = finite(value.masked_fill(unknown, 0.0), name, (*lead, size))
+            return known.masked_fill(unknown, torch.nan).reshape(*shape, size)
+        return finite(value, name, (*lead, size)).reshape(*shape, size)
 
     vector = numbers("vector", len(model.vector_mean))
     if vector is None:

@@ -83,6 +83,11 @@ class PretrainedWorldModel:
         return len(self.model.vector_mean)
 
     @property
+    def tells_vector(self) -> bool:
+        """Whether ``predict_vector`` works: the model has a head for it, or ``fit_vector`` was called."""
+        return not self.vector_size or self.model.vector is not None or self.readout is not None
+
+    @property
     def camera_names(self) -> tuple[str, ...]:
         """Names of the K cameras, in stacking order."""
         cameras = self.meta.get("cameras") or []
@@ -214,7 +219,7 @@ class PretrainedWorldModel:
     def fit_vector(self, data_path: str | os.PathLike | None = None, rows: int = 3000) -> VectorReadout:
         """Fit a readout of the vector inputs from states, on about ``rows`` rows of recorded drives, in seconds.
 
-        The decoder returns only pictures; policies and environments that use speed and the like need this once.
+        For models without a head for them (``vector_weight`` 0), see ``tells_vector``.
         ``data_path``: folder of episodes, by default that of the training. Returns the readout with its ``r2`` on
         held-out drives. Raises EpisodeError for unusable episodes."""
         episodes = open_split(data_path or self.config.data_path, self.model, "train").episodes
@@ -228,11 +233,12 @@ class PretrainedWorldModel:
         return self.readout
 
     def predict_vector(self, states: Tensor) -> Tensor:
-        """Vectors (…, V) of states (…, F) in physical units. Raises TrainingError before ``fit_vector``."""
+        """Vectors (…, V) of states (…, F) in physical units: by ``fit_vector``, else by the model's own head, which
+        TrainingError says is missing."""
         states = self.checked_state(states, batch=False)
         if not self.vector_size:
             return states.new_zeros(*states.shape[:-1], 0)
-        if self.readout is None and self.model.vector is None:
+        if not self.tells_vector:
             raise TrainingError("the vector inputs cannot be read out of states yet: call fit_vector() first")
         return self.predict(states)["vector"] if self.readout is None else self.readout(states)
 

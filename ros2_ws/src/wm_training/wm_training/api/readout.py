@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from wm_data.episodes import EpisodeError
 
 RIDGE = 1e-3  # of the mean square of the inputs: keeps nearly constant columns from getting huge weights
 
@@ -28,7 +29,14 @@ class VectorReadout:
 
 
 def fit_readout(beliefs: Tensor, vectors: Tensor) -> VectorReadout:
-    """Fit to windows of beliefs (W, T, F) and vectors (W, T, V), W at least 2; the last quarter of them is held out."""
+    """Fit to windows of beliefs (W, T, F) and vectors (W, T, V), W at least 2; the last quarter of them is held out.
+
+    Raises EpisodeError where a number is missing."""
+    if lacking := vectors.isnan().any((0, 1)).nonzero().flatten().tolist():
+        raise EpisodeError(
+            f"some rows lack the vector inputs {', '.join(map(str, lacking))} (counted from 0), so that no readout can "
+            f"be fitted: a model trained with vector_weight above 0 needs none"
+        )
     held = max(1, len(beliefs) // 4)
     inputs, targets = beliefs[:-held].flatten(0, 1).double(), vectors[:-held].flatten(0, 1).double()
     mean, offset = inputs.mean(0), targets.mean(0)

@@ -90,7 +90,7 @@ class Augmentation:
         vectors = np.concatenate([episode.vector for episode in self._train.episodes])
         names = names_of(self._train.meta.get("vector"), vectors.shape[1])
         quality: dict[str, float] = {}
-        if model.vector_size:
+        if not model.tells_vector:
             readout = model.fit_vector(folder)
             quality = {name: round(r2, 4) for name, r2 in zip(names, readout.r2, strict=True) if np.isfinite(r2)}
         for name, r2 in quality.items():
@@ -99,7 +99,7 @@ class Augmentation:
         if error is None and (options.policy == "actor" or options.labels == "actor"):
             self.notes.append("no row has an expert's action: the quality of the model's actor is unknown")
         self._measured = {"calibration": calibration.to_json(), "vector_r2": quality, "actor_error": error}
-        self._imaginer = Imaginer(model, options, (vectors.min(0), vectors.max(0)), calibration)
+        self._imaginer = Imaginer(model, options, (np.nanmin(vectors, 0), np.nanmax(vectors, 0)), calibration)
         return calibration
 
     def run(self, todo: list[Path], on_record: Progress, stop: Callable[[], bool] = lambda: False) -> bool:

@@ -12,6 +12,7 @@ from wm_data.splits import split_files
 
 from wm_training.cloning.clone_options import CloneOptions
 from wm_training.data.dataset import SequenceDataset
+from wm_training.data.numbers import input_names
 from wm_training.exporting.cameras import cameras_of_meta
 from wm_training.model.batch import Batch
 
@@ -82,6 +83,12 @@ class CloneData:
             )
 
     def _check_meta(self) -> None:
+        for data in (self.train, self.val):
+            if data.gaps:
+                raise EpisodeError(
+                    f"{self.options.data_path}: some rows lack {input_names(data.episodes[0], data.gaps)}, which a "
+                    f"policy cannot do without: convert the episodes without gaps"
+                )
         missing = [key for key in ("cameras", "rate_hz", "vector") if key not in self.train.meta]
         if missing:
             raise EpisodeError(

@@ -42,6 +42,9 @@ class WorldModelTrainConfig:
     """Whether every camera has its own convolutions, or all share one set (several cameras only)."""
     camera_dropout: float = 0.1
     """How often a camera is hidden from the encoder for a training sequence [probability] (several cameras only)."""
+    vector_dropout: float = 0.0
+    """How often each vector input is hidden from the encoder for a training sequence [probability]; teaches models to
+    drive on without one."""
     gru_blocks: int = 1
     """Division of the recurrent weight matrix [blocks]; more than 1 makes it block-diagonal, for large states."""
     scalar_head: Literal["two-hot", "mse"] = "two-hot"
@@ -112,8 +115,10 @@ class WorldModelTrainConfig:
     """Weight of the actor's likelihood of the expert's actions; keeps policy learning near the data."""
     open_loop_weight: float = 0.0
     """Weight of pictures imagined up to open_loop_steps ahead from the recorded actions; teaches the decoder alone."""
-    vector_weight: float = 1.0
+    vector_weight: float = 10.0
     """Weight of the squared errors of the vector inputs, seen and imagined, in standard deviations; 0: no such head."""
+    reward_terms_weight: float = 0.0
+    """The same for the terms of the reward, which all training episodes must have (as those with driving-1)."""
     actor_weight: float = 1.0
     """Weight of the actor's imagined return (policy_learning only)."""
     critic_weight: float = 1.0
@@ -258,7 +263,7 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "kl_balance return_lambda unimix final_learning_rate imagined_share",
     ),
     ("between 0 and 1", lambda value: 0 < value < 1, "discount target_decay"),
-    ("from 0 to below 1", lambda value: 0 <= value < 1, "camera_dropout validation_share"),
+    ("from 0 to below 1", lambda value: 0 <= value < 1, "camera_dropout vector_dropout validation_share"),
     ("a name that is not empty", lambda value: bool(value.strip()), "device data_path imagined_path output_dir"),
 )
 """The expectation as text, its check, and the fields it applies to."""

@@ -34,8 +34,9 @@ _SECOND_NAMES = {second: first for first, second in ONE_SIZE}
 _EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _MODEL_FIELDS = (
     "state_dim action_dim hidden_dim latent_dim num_categories latent image_size conv_depth num_cameras camera_weights "
-    "gru_blocks scalar_head ensemble_size return_bins bin_limit vector_weight"
+    "gru_blocks scalar_head ensemble_size return_bins bin_limit vector_weight vector_dropout reward_terms_weight"
 ).split()
+_OPTIONAL_PARTS = ("vector_weight", "vector_dropout", "reward_terms_weight")  # a model has them where above 0
 
 
 def build(*layers: Mapping[str, Any]) -> WorldModelTrainConfig:
@@ -111,9 +112,9 @@ def _makes_another_model(name: str, saved: WorldModelTrainConfig, wanted: WorldM
         "num_categories": saved.latent == "categorical",
         "return_bins": saved.scalar_head == "two-hot",
         "bin_limit": saved.scalar_head == "two-hot",
-        "vector_weight": (saved.vector_weight > 0) != (wanted.vector_weight > 0),  # whether there is a head
         "num_cameras": 0 not in (saved.num_cameras, wanted.num_cameras),  # 0 uses the data's, which may be the same
     }
+    used |= {part: (getattr(saved, part) > 0) != (getattr(wanted, part) > 0) for part in _OPTIONAL_PARTS}
     return name in _MODEL_FIELDS and used.get(name, True)
 
 

@@ -12,6 +12,7 @@ from wm_data.imagined import drive_hashes, imagined_files, refuse_imagined
 from wm_data.splits import SPLITS, split_files
 
 from wm_training.configuration.config import WorldModelTrainConfig
+from wm_training.data import numbers
 from wm_training.data.light import change_light, draw_lights
 from wm_training.model.batch import Batch
 
@@ -67,9 +68,13 @@ class SequenceDataset:
         self._own_rows = int(self._lengths[: self._own_episodes].sum())
         # Everything but the pictures, of all episodes one after another: a hundredth of their size, and a batch takes
         # its rows of all windows at once.
-        columns = [window(self.episodes[i], 0, len(self.episodes[i])) for i in usable]
+        self.terms = ()
+        """Names of the terms of the reward that are learned."""
+        if config.reward_terms_weight > 0:
+            self.terms = numbers.term_names(self.files[:own], self._own())
+        columns = [self.window(i, 0, len(self.episodes[i])) for i in usable]
         keys = [key for key in Batch._fields if key != "image"] if usable else []
-        self._numbers = {key: np.concatenate([numbers[key] for numbers in columns]) for key in keys}
+        self._numbers = {key: np.concatenate([column[key] for column in columns]) for key in keys}
         # Weight of a labelled row, so that the mean over all drawn rows is that over the labelled ones.
         labelled = self._labelled_rows()
         self.label_weight = self._own_rows / labelled if labelled else 0.0
@@ -94,13 +99,37 @@ class SequenceDataset:
         """Batches in one epoch: as many steps as there are rows without ``imagined_path``, rounded up."""
         return -(-self._own_rows // (self.config.batch_size * self.config.sequence_length))
 
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """The vector inputs that some row lacks."""
+        return numbers.columns_lacking(self.episodes)
+
     def vector_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the vector inputs over the split, each (V,), float32; ``imagined_path``
         does not count."""
-        own = self.episodes[: len(self.files) - self.imagined]
-        values = np.concatenate([episode.vector for episode in own])
-        mean, deviation = (measure(0, dtype=np.float64) for measure in (values.mean, values.std))
-        return mean.astype(np.float32), np.maximum(deviation, 1e-3).astype(np.float32)
+        return numbers.vector_statistics(self._own())
+
+    def term_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same of the terms of the reward, each (R,)."""
+        nothing = np.zeros(0, np.float32)
+        return numbers.term_statistics(self._own()) if self.terms else (nothing, nothing)
+
+    def refuse_other_numbers(self, other: "SequenceDataset", gaps: Sequence[int]) -> None:
+        """Raise EpisodeError where ``other`` lacks vector inputs that are not among ``gaps``, or has other terms."""
+        if lacking := [column for column in other.gaps if column not in gaps]:
+            raise EpisodeError(
+                f"{other.split} episodes lack {numbers.input_names(other.episodes[0], lacking)} in some rows, those of "
+                f"{self.split} never do: set vector_dropout, so that the model learns to do without"
+            )
+        if other.files and other.terms != self.terms:
+            raise EpisodeError(
+                f"{other.split} episodes have the reward_terms {', '.join(other.terms)}, those of {self.split} "
+                f"{', '.join(self.terms)}: keep them in separate folders"
+            )
+
+    def _own(self) -> list[Episode]:
+        """The recorded episodes."""
+        return self.episodes[: len(self.files) - self.imagined]
 
     def batch(self, epoch: int, index: int, rows: slice | None = None) -> Batch:
         """Batch ``index`` of ``epoch``, on the CPU; the same arguments give the same batch.
@@ -122,11 +151,15 @@ class SequenceDataset:
         if self.config.light_augmentation > 0 and self.split == "train":
             lights = draw_lights(random, self.config.batch_size, self.config.light_augmentation)
             change_light(pictures, lights[rows or slice(None)])
-        numbers = {key: column.take(rows_of_windows, axis=0) for key, column in self._numbers.items()}
-        numbers["is_first"] = np.zeros((len(draws), length), np.float32)
-        numbers["is_first"][:, 0] = 1.0
-        numbers["expert_weight"] *= np.float32(self.label_weight)
-        return Batch(image=torch.from_numpy(pictures), **{k: torch.from_numpy(v) for k, v in numbers.items()})
+        found = {key: column.take(rows_of_windows, axis=0) for key, column in self._numbers.items()}
+        found["is_first"] = np.zeros((len(draws), length), np.float32)
+        found["is_first"][:, 0] = 1.0
+        found["expert_weight"] *= np.float32(self.label_weight)
+        return Batch(image=torch.from_numpy(pictures), **{k: torch.from_numpy(v) for k, v in found.items()})
+
+    def window(self, number: int, start: int, length: int) -> dict[str, np.ndarray]:
+        """Rows [start, start + length) of an episode, as ``window`` gives them."""
+        return window(self.episodes[number], start, length, len(self.terms))
 
     def _draw(self, random: np.random.Generator) -> np.ndarray:
         """Rows (B,) of all episodes one after another, those of ``imagined_path`` with their share."""
@@ -186,8 +219,9 @@ class SequenceDataset:
         check([*like, *self.traits])
 
 
-def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
-    """Rows [start, start + length) of an episode as the arrays of a Batch, without the batch axis."""
+def window(episode: Episode, start: int, length: int, terms: int = 0) -> dict[str, np.ndarray]:
+    """Rows [start, start + length) of an episode as the arrays of a Batch, without the batch axis; ``terms``: number of
+    terms of the reward that are learned."""
     rows = slice(start, start + length)
     actions = np.asarray(episode.actions[rows], np.float32)
     previous = np.zeros_like(actions)
@@ -200,6 +234,9 @@ def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
     known = np.isfinite(expert).all(-1)
     cameras = episode.observations.shape[1] // 3
     mask = np.ones((length, cameras), bool) if episode.camera_mask is None else episode.camera_mask[rows]
+    told = np.full((length, terms), np.nan, np.float32)
+    if terms and episode.reward_terms is not None:
+        told = np.asarray(episode.reward_terms[rows], np.float32)
     return {
         "image": episode.observations[rows],
         "vector": np.asarray(episode.vector[rows], np.float32),
@@ -211,6 +248,7 @@ def window(episode: Episode, start: int, length: int) -> dict[str, np.ndarray]:
         "expert": from_command(np.where(known[:, None], expert, 0.0)),
         "expert_weight": known.astype(np.float32),
         "camera_mask": mask.astype(np.float32),
+        "reward_terms": told,
     }
 
 

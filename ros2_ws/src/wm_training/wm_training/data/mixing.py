@@ -20,8 +20,8 @@ class EpisodeWindows(Dataset):
     """Windows of T rows of a split's episodes, for any trainer that accepts a torch Dataset.
 
     An item is a dictionary: ``image`` (T, C, H, W) uint8, ``vector`` (T, V), ``action`` and ``previous_action`` (T, 3),
-    ``reward`` and ``terminal`` (T,), ``expert_action`` (T, 3) with NaN where unknown, ``camera_mask`` (T, K),
-    and the bool ``imagined``.
+    ``reward`` and ``terminal`` (T,), ``expert_action`` (T, 3), ``camera_mask`` (T, K), and the bool ``imagined``; NaN
+    in ``vector`` and ``expert_action`` where unknown.
     """
 
     def __init__(

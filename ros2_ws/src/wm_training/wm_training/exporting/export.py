@@ -22,7 +22,7 @@ from wm_training.exporting.provenance import training_config, training_data, tra
 from wm_training.exporting.quantization import quantize
 from wm_training.exporting.scorecard import open_loop_scores
 from wm_training.exporting.self_check import add_self_check
-from wm_training.imagination.recorded import mean_reward, model_traits
+from wm_training.imagination.recorded import mean_reward, model_traits, refuse_unknown_gaps
 from wm_training.training.checkpoints import read_world_model
 
 
@@ -34,12 +34,14 @@ def export(options: ExportOptions) -> None:
     if options.horizon:
         model.config = model.config.with_changes(imagination_horizon=options.horizon)
     data_path = options.data_path or model.config.data_path
-    data = SequenceDataset(data_path, model.config, "val", like=[model_traits(model)] if model.trained_on else ())
+    config = model.config.with_changes(reward_terms_weight=0.0)
+    data = SequenceDataset(data_path, config, "val", like=[model_traits(model)] if model.trained_on else ())
     if not data.files:
         raise ExportError(
             f"{data_path} has no validation episodes, and the parity check needs real frames: record a second drive, "
             f"or choose what validates of the only one by folders train/ and val/"
         )
+    refuse_unknown_gaps(data, model)
     for contradiction in contradictions(model_traits(model)):
         raise ExportError(
             f"{contradiction}: the planner could not check its inputs; write the episodes again and train"
@@ -60,7 +62,7 @@ def export(options: ExportOptions) -> None:
         check_parity(options, differences)
         validation, surprise = score(model, data, options.frames)
         validation |= {f"parity_{name}": value for name, value in differences.items()}
-        usual = mean_reward(SequenceDataset(data_path, model.config, "train", like=data.traits))
+        usual = mean_reward(SequenceDataset(data_path, data.config, "train", like=data.traits))
         card = open_loop_scores(model, data, usual, options.seed)
         measured = {"validation": validation, "surprise_threshold": surprise, "open_loop": card}
         manifest = _manifest(options, model, payload, made_of, measured)
@@ -90,9 +92,9 @@ def check_parity(options: ExportOptions, differences: dict[str, float]) -> None:
     print(f"export: onnxruntime against torch over {options.frames} frames: {shown}", file=sys.stderr)
     limits = {"belief": options.tolerance, "return": options.return_tolerance, "action": options.action_tolerance}
     if options.precision == "float32":
-        limits |= dict.fromkeys(("reward", "value", "vector"), options.tolerance)
+        limits |= dict.fromkeys(("reward", "value", "vector", "reward_terms"), options.tolerance)
     else:
-        limits["vector"] = options.vector_tolerance
+        limits |= dict.fromkeys(("vector", "reward_terms"), options.vector_tolerance)
     for name, limit in limits.items():
         if name in differences and not differences[name] <= limit:  # also catches NaN
             raise ExportError(
@@ -115,8 +117,8 @@ def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measu
         raise ExportError(f"the episodes' meta has the rate_hz {meta['rate_hz']!r}, expected rows per second")
     cameras = cameras_of_meta(meta)
     vector = tuple(
-        VectorSpec(v["name"], v["unit"], float(mean), float(std))
-        for v, mean, std in zip(meta["vector"], model.vector_mean, model.vector_std, strict=True)
+        VectorSpec(v["name"], v["unit"], float(mean), float(std), column in model.gaps, str(v.get("source", "")))
+        for column, (v, mean, std) in enumerate(zip(meta["vector"], model.vector_mean, model.vector_std, strict=True))
     )
     digest = sha256_of(Path(options.checkpoint).expanduser())
     return BundleManifest(
@@ -129,6 +131,7 @@ def _manifest(options: ExportOptions, model, payload: dict, made_of: dict, measu
         discount=model.config.discount,
         reward_name=str(meta.get("reward", "unknown")),
         imagines_vector=model.vector is not None,
+        reward_terms=model.terms,
         **measured,
         provenance={
             "precision": options.precision,

@@ -30,7 +30,8 @@ class ExportOptions:
     action_tolerance: float = 0.05
     """Largest difference of the chosen command, in steer or longitudinal, at the 99th percentile."""
     vector_tolerance: float = 0.2
-    """Largest difference of an imagined vector input with int8, at the 99.9th percentile, in standard deviations."""
+    """Largest difference of an imagined vector input or term of the reward with int8, at the 99.9th percentile, in
+    standard deviations."""
     seed: int = 0
     """Seed of the random plans that the parity check imagines."""
 

@@ -13,18 +13,20 @@ from wm_bundle.onnx_runtime import onnxruntime
 
 
 class Said(NamedTuple):
-    """Imagined futures of N candidates, (N, H) each; ``vector`` (N, H, V) in physical units, None without such a
-    head."""
+    """Imagined futures of N candidates, (N, H) each; ``vector`` (N, H, V) in physical units and ``reward_terms``
+    (N, H, R), None without such a head."""
 
     reward: np.ndarray
     continues: np.ndarray
     value: np.ndarray
     vector: np.ndarray | None = None
+    reward_terms: np.ndarray | None = None
 
 
 def said_of(outputs: dict[str, np.ndarray]) -> Said:
     """The part of imagine.onnx's outputs, by their names, that is compared."""
-    return Said(outputs["reward"], outputs["continue"], outputs["value"], outputs.get("vector"))
+    scores = (outputs[name] for name in ("reward", "continue", "value"))
+    return Said(*scores, outputs.get("vector"), outputs.get("reward_terms"))
 
 
 def open_file(file: Path) -> onnxruntime.InferenceSession:
@@ -80,7 +82,8 @@ class FileModel(Sizes):
 
     def imagine(self, belief, actions, noise) -> Said:
         """Imagine ``actions`` (N, H, 3) from ``belief`` (1, F) with ``noise`` (N, H, S)."""
-        names = ["reward", "continue", "value"] + ["vector"] * self.manifest.imagines_vector
+        names = ["reward", "continue", "value"]
+        names += ["vector"] * self.manifest.imagines_vector + ["reward_terms"] * bool(self.manifest.reward_terms)
         return said_of(dict(zip(names, self._imagine(names, belief, actions, noise), strict=True)))
 
     def imagine_beliefs(self, belief, actions, noise) -> np.ndarray:

@@ -49,7 +49,7 @@ class ImagineGraph(_Graph):
         """Returns reward, continue and value (N, H) and the beliefs (N, H, F).
 
         Models with an ensemble also return the disagreement of reward and value, (N, H) each, and those with such a
-        head the vector inputs (N, H, V), in physical units.
+        heads the vector inputs (N, H, V), in physical units, and the terms of the reward (N, H, R).
         """
         rssm = self.model.rssm
         state = rssm.split(belief.expand(actions.shape[0], -1))
@@ -61,9 +61,7 @@ class ImagineGraph(_Graph):
         outputs = said["rewards"], said["continues"], said["values"], beliefs
         if self.model.config.ensemble_size > 1:
             outputs += said["disagreement"], said["value_disagreement"]
-        if self.model.vector is not None:
-            outputs += (said["vector"],)
-        return outputs
+        return outputs + tuple(said[name] for name in _signals(self.model))
 
 
 class ActorGraph(_Graph):
@@ -130,7 +128,12 @@ def imagined_outputs(model: WorldModel) -> list[str]:
     names = ["reward", "continue", "value", "beliefs"]
     if model.config.ensemble_size > 1:
         names += ["disagreement", "value_disagreement"]
-    return names if model.vector is None else [*names, "vector"]
+    return [*names, *_signals(model)]
+
+
+def _signals(model: WorldModel) -> list[str]:
+    heads = {"vector": model.vector, "reward_terms": model.reward_terms}
+    return [name for name, head in heads.items() if head is not None]
 
 
 def export_graphs(model: WorldModel, folder: Path) -> dict[str, Path]:

@@ -99,9 +99,10 @@ class _Plans:
         feeds = {"belief": found_belief, "actions": actions.numpy(), "noise": noise.numpy()}
         scores = ("reward", "continue", "value")
         expected, found = [said[name].numpy() for name in scores], self._imagine.run(scores, feeds)
-        if "vector" in said:
-            off = said["vector"].numpy() - self._imagine.run(["vector"], feeds)[0]
-            self._noted["vector"].append(np.abs(off) / self._model.vector_std.numpy())
+        for name, std in (("vector", "vector_std"), ("reward_terms", "terms_std")):
+            if name in said:
+                off = said[name].numpy() - self._imagine.run([name], feeds)[0]
+                self._noted[name].append(np.abs(off) / getattr(self._model, std).numpy())
         self._noted["reward"].append(relative_difference(expected[0], found[0]))
         self._noted["value"].append(relative_difference(expected[2], found[2]))
         returns = [discounted_returns(*outputs, config.discount) for outputs in (expected, found)]
@@ -115,9 +116,9 @@ class _Plans:
         """Results over all plans; NaN where anything was not finite.
 
         ``reward``, ``value``: the 99.9th percentile, relative above 1; the few beyond are sums of large bins that
-        cancel; ``vector``, if there is one: the same in standard deviations. ``return``: the 99th percentile over the
-        mean size of a return (at least 1). ``action``, the larger of steer and longitudinal: the 99th percentile.
-        ``same_best``: the share of plans with the same best candidate.
+        cancel; ``vector`` and ``reward_terms``, if imagined: the same in standard deviations. ``return``: the 99th
+        percentile over the mean size of a return (at least 1). ``action``, the larger of steer and longitudinal: the
+        99th percentile. ``same_best``: the share of plans with the same best candidate.
         """
         noted = self._noted
         return {
@@ -126,7 +127,7 @@ class _Plans:
             "return": float(np.percentile(noted["return"], 99) / max(1.0, np.mean(noted["size"]))),
             "action": float(np.percentile(noted["action"], 99)),
             "same_best": float(np.mean(noted["same_best"])),
-            **({"vector": float(np.percentile(noted["vector"], 99.9))} if "vector" in noted else {}),
+            **{name: float(np.percentile(noted[name], 99.9)) for name in ("vector", "reward_terms") if name in noted},
         }
 
 

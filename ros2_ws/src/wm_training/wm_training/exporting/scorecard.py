@@ -45,6 +45,11 @@ def open_loop_scores(
             name: _at_steps(curves["reward_mean_absolute_error"][of])
             for name, of in (("imagined", "imagined"), ("mean_reward", "data_mean"))
         },
+        vector_error={
+            name: {guess: _at_steps(curve) for guess, curve in guesses.items()}
+            for name, guesses in curves["signals"].items()
+            if all(guesses["imagined"]["value"][step - 1] is not None for step in STEPS)
+        },
     )
 
 

@@ -58,7 +58,7 @@ class FinetuneTrainer(PolicyTrainer):
         self.made_of = data_summary(options.data_path)
         self.states = self._open_states("train")
         self.held_out = self._held_out()
-        if self.world.vector_size:
+        if not self.world.tells_vector:
             self.world.fit_vector(options.data_path)
         self.learner = self._make_learner()
         self.step, self.best, self.stale = 0, -float("inf"), 0

@@ -23,7 +23,7 @@ from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
 from wm_training.imagination import pictures
 from wm_training.imagination.recorded import mean_reward, open_split
-from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window
+from wm_training.imagination.scorecard import Window, measure, plan_windows, read_windows, typical_window, vector_inputs
 from wm_training.imagination.scorecard_page import build_page
 from wm_training.imagination.visualize_options import WindowSettings
 from wm_training.model.objective import WorldModelObjective
@@ -89,6 +89,7 @@ def report(options: "VisualizeOptions") -> None:
         title=title,
         seen_rewards=batch.reward[0, : options.context - 1].numpy(),
         rate_hz=rate_hz,
+        vector_inputs=vector_inputs(data.episodes[0]),
     )
     _write(output, card, trajectory)
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(terminal_tables(Cards({"model": card})))

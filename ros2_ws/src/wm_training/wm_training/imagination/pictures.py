@@ -1,7 +1,7 @@
 """The imagined trajectory as a picture and as a video. t = 0 is the last picture that the model sees."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ class Trajectory(NamedTuple):
     """(context - 1,): the rewards that came with the context's pictures after the first."""
     rate_hz: float
     """Rows per second."""
+    vector_inputs: Sequence[tuple[str, str]] = ()
+    """Names and units of the vector inputs."""
 
     @property
     def times(self) -> range:

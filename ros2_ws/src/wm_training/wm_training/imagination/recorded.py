@@ -8,6 +8,7 @@ from wm_data.agreement import Traits
 from wm_data.episodes import Episode, EpisodeError
 
 from wm_training.data.dataset import SequenceDataset
+from wm_training.data.numbers import input_names
 from wm_training.model.world_model import WorldModel
 
 
@@ -15,7 +16,8 @@ def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> Sequen
     """The episodes of a split. Raises EpisodeError where there are none, or they do not match the model."""
     like = [model_traits(model)] if model.trained_on else []
     # Callers cut their own windows, so an episode need not be as long as those of training.
-    data = SequenceDataset(path, model.config.with_changes(sequence_length=2, imagined_path="none"), split, like=like)
+    changes = dict(sequence_length=2, imagined_path="none", reward_terms_weight=0.0)
+    data = SequenceDataset(path, model.config.with_changes(**changes), split, like=like)
     if not data.files:
         raise EpisodeError(
             f"{path} has no validation episodes (validation_share {model.config.validation_share:g}): "
@@ -27,7 +29,17 @@ def open_split(path: str | os.PathLike, model: WorldModel, split: str) -> Sequen
             f"{path} has {data.channels // 3} cameras and {data.vector_size} vector inputs, "
             f"the model was trained with {model.channels // 3} and {vector_size}"
         )
+    refuse_unknown_gaps(data, model)
     return data
+
+
+def refuse_unknown_gaps(data: SequenceDataset, model: WorldModel) -> None:
+    """Raise EpisodeError where rows lack vector inputs that the model always had."""
+    if lacking := [column for column in data.gaps if column not in model.gaps]:
+        raise EpisodeError(
+            f"the {data.split} episodes lack {input_names(data.episodes[0], lacking)} in some rows, and the model was "
+            f"trained with it in all: convert them without gaps, or train with vector_dropout"
+        )
 
 
 def model_traits(model: WorldModel) -> Traits:

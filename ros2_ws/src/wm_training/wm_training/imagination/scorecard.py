@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from wm_data.agreement import names_of
 from wm_data.episodes import Episode, EpisodeError
 from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
 from wm_evaluation.scorecard.measurements import Measurements, join
+from wm_evaluation.scorecard.signals import signal_errors
 
 from wm_training.data.dataset import stack, window
 from wm_training.errors import TrainingError
@@ -105,6 +108,8 @@ def measure(
         seed = settings.seed * 1_000_003 + first
         own, shuffled = predict(batch, seed), predict(batch._replace(action=foreign), seed)
         parts.append(_measure(chosen, batch, own, shuffled if exchanged else None, settings))
+        if own.vector is not None:
+            parts[-1] = _with_signals(parts[-1], chosen, own, vector_inputs(episodes[0]))
         advance(len(chosen))
     measurements = join(parts)
     if not (np.isfinite(measurements.rewards).all() and np.isfinite(measurements.continues).all()):
@@ -149,6 +154,26 @@ def _measure(
         last_reward=batch.reward[:, context - 2].double().numpy(),
         disagreement=None if own.disagreement is None else own.disagreement.double().numpy(),
     )
+
+
+def vector_inputs(episode: Episode) -> list[tuple[str, str]]:
+    """Names and units of an episode's vector inputs."""
+    told, count = episode.meta.get("vector"), episode.vector.shape[1]
+    units = [str(one.get("unit", "")) if isinstance(one, dict) else "" for one in told] if told else []
+    names = names_of(told, count)
+    return list(zip(names, units if len(units) == count else [""] * count, strict=True))
+
+
+def _with_signals(
+    part: Measurements, windows: Sequence[Window], own: OpenLoop, inputs: list[tuple[str, str]]
+) -> Measurements:
+    """The measurements with the errors of the vector inputs; a row after the end of a short window is unknown."""
+    rows = torch.tensor([piece.rows for piece in windows])[:, None]
+    there = (torch.arange(own.context, own.real_vector.shape[1]) < rows)[..., None]
+    real = torch.where(there, own.real_vector[:, own.context :], torch.nan).double().numpy()
+    last = own.real_vector[:, own.context - 1].double().numpy()
+    errors = signal_errors(inputs, own.vector.double().numpy(), real, last)
+    return part._replace(signal_errors=errors, signal_units=dict(inputs))
 
 
 def typical_window(windows: Sequence[Window], measurements: Measurements, episode: int | None = None) -> Window:

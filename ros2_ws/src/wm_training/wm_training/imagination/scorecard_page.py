@@ -10,6 +10,8 @@ from wm_evaluation.wording import spell_number
 from wm_training.imagination.pictures import EVERY, Trajectory, sheet
 
 WIDTH = 72  # [px] of a picture in the strips
+MOST_SIGNALS = 6  # charts of vector inputs
+SHOWN_FIRST = ("speed", "yaw_rate", "route_offset", "route_heading", "gap", "acceleration_along")
 
 
 def build_page(card: dict, trajectory: Trajectory, video: bytes) -> Page:
@@ -90,7 +92,7 @@ def _window(card: dict, trajectory: Trajectory, video: bytes) -> Section:
             Prose(f"{window['episode']}, rows {window['start']} to {end} ({why}), the first {context} seen."),
             Video(video, "real, reconstructed and imagined pictures of the window, its rewards growing below"),
             Table(["", f"t = 0 to {shown[-1]}, every {EVERY} steps"], rows),
-            Grid([_rewards(trajectory), _returns(trajectory)], width=400),
+            Grid([_rewards(trajectory), _returns(trajectory), *_signals(trajectory)], width=400),
         ],
         lead="The model sees the pictures up to t = 0 and imagines the rest from the recorded actions alone.",
     )
@@ -117,6 +119,35 @@ def _returns(trajectory: Trajectory) -> Chart:
         Series("imagined (mean)", steps, mean, samples.min(0), samples.max(0), colour="blue"),
     ]
     return Chart(lines(series, "t [steps]", "sum since t = 0"), "Rewards summed up")
+
+
+def _signals(trajectory: Trajectory) -> list[Chart]:
+    """Imagined and real vector inputs, the most telling ones first: a route's points are many."""
+    result = trajectory.result
+    if result.vector is None:
+        return []
+    named = list(enumerate(trajectory.vector_inputs))
+    chosen = sorted(named, key=lambda entry: SHOWN_FIRST.index(entry[1][0]) if entry[1][0] in SHOWN_FIRST else 99)
+    charts = []
+    for column, (name, unit) in sorted(chosen[:MOST_SIGNALS]):
+        samples = result.sampled_vector[0, ..., column].numpy()
+        real = result.real_vector[0, :, column].numpy()
+        held = np.full(len(trajectory.steps), real[result.context - 1])
+        series = [
+            Series("real", list(trajectory.times), real, colour="ink"),
+            Series(
+                "imagined (mean)",
+                trajectory.steps,
+                result.vector[0, :, column].numpy(),
+                samples.min(0),
+                samples.max(0),
+                colour="blue",
+            ),
+            Series("last one seen, held", trajectory.steps, held, dash=True, colour="grey"),
+        ]
+        words = name.replace("_", " ").capitalize()
+        charts.append(Chart(lines(series, "t [steps]", unit), f"{words}, with the range of {len(samples)} samples"))
+    return charts
 
 
 def _facts(card: dict) -> Section:

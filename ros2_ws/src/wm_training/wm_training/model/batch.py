@@ -12,7 +12,7 @@ class Batch(NamedTuple):
     image: Tensor
     """(B, T, C, H, W) uint8, C = 3K."""
     vector: Tensor
-    """(B, T, V) physical units."""
+    """(B, T, V) physical units; NaN where unknown."""
     action: Tensor
     """(B, T, A): a_t."""
     previous_action: Tensor
@@ -29,6 +29,8 @@ class Batch(NamedTuple):
     """(B, T): 0 where ``expert`` is unknown, else one over the share of known rows in the data."""
     camera_mask: Tensor
     """(B, T, K): 1.0 where the camera's picture is present."""
+    reward_terms: Tensor
+    """(B, T, R): the terms of the reward, NaN where unknown; R = 0 where they are not learned."""
 
     def part(self, rows: slice) -> "Batch":
         """Some of the sequences."""

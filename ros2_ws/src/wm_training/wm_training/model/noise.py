@@ -26,6 +26,8 @@ class Noise(NamedTuple):
     """(B, n, H, 2) standard normal: the actor's samples."""
     open_loop: Tensor
     """(B, m, 2) uniform in [0, 1): where open-loop losses begin and which picture they use, m = 0 without any."""
+    signal: Tensor
+    """(B, V) uniform in [0, 1): which vector inputs are hidden, V = 0 without ``vector_dropout``."""
 
     def part(self, rows: slice) -> "Noise":
         """The noise of some of the sequences."""
@@ -44,8 +46,10 @@ def draw_noise(
     seed: int,
     step: int,
     device: torch.device | str = "cpu",
+    vector_size: int = 0,
 ) -> Noise:
-    """The noise of update ``step`` for ``batch_size`` sequences of ``steps`` rows with ``cameras`` cameras."""
+    """The noise of update ``step`` for ``batch_size`` sequences of ``steps`` rows with ``cameras`` cameras and
+    ``vector_size`` vector inputs."""
     generator = torch.Generator(device=device).manual_seed(seed * 1_000_003 + step)
 
     def normal(*shape: int) -> Tensor:
@@ -55,7 +59,7 @@ def draw_noise(
         return torch.rand(*shape, generator=generator, device=device)
 
     starts = _in_each(config.imagination_starts, batch_size, steps) if config.policy_learning else 0
-    open_loop = config.open_loop_weight > 0 or config.vector_weight > 0
+    open_loop = max(config.open_loop_weight, config.vector_weight, config.reward_terms_weight) > 0
     ahead = _in_each(config.open_loop_starts, batch_size, steps) if open_loop else 0
     horizon, size = config.imagination_horizon, config.stochastic_size
     return Noise(
@@ -65,6 +69,7 @@ def draw_noise(
         imagined=normal(batch_size, starts, horizon, size),
         action=normal(batch_size, starts, horizon, 2),
         open_loop=uniform(batch_size, ahead, 2),
+        signal=uniform(batch_size, vector_size if config.vector_dropout > 0 else 0),
     )
 
 

@@ -29,8 +29,9 @@ class WorldModelObjective(nn.Module):
             model.actor: config.behaviour_cloning_weight
             + config.policy_learning * (config.actor_weight + config.entropy_weight),
         }
-        if model.vector is not None:
-            learned[model.vector] = config.vector_weight
+        for head, weight in ((model.vector, config.vector_weight), (model.reward_terms, config.reward_terms_weight)):
+            if head is not None:
+                learned[head] = weight
         for part, weight in learned.items():
             part.requires_grad_(weight > 0.0)
 
@@ -41,7 +42,7 @@ class WorldModelObjective(nn.Module):
         for ``follow``.
         """
         model, config = self.model, self.model.config
-        states, posterior, prior = model.observe(self._hide_cameras(batch, noise.camera), noise.latent[:, :-1])
+        states, posterior, prior = model.observe(self._hidden(batch, noise), noise.latent[:, :-1])
         # The last row's action leads to a state that was not recorded: the prior supplies it, so that the reward and
         # the end of this action are learned too.
         last = State(states.deterministic[:, -1], states.stochastic[:, -1])
@@ -66,7 +67,13 @@ class WorldModelObjective(nn.Module):
         if config.open_loop_weight > 0:
             result["open_loop"] = overshooting.open_loop_loss(model, ahead, batch)
         if model.vector is not None:
-            result |= self._vector(belief, ahead, model.normalised(batch.vector))
+            # The vector of a row is that of the state reached by the action of the row before.
+            targets = model.normalised(batch.vector)
+            reached_targets = torch.cat([targets[:, 1:], torch.full_like(targets[:, :1], torch.nan)], dim=1)
+            result |= _numbers("vector", model.vector, (belief, targets), (ahead, reached_targets))
+        if model.reward_terms is not None:
+            targets = (batch.reward_terms - model.terms_mean) / model.terms_std
+            result |= _numbers("reward_terms", model.reward_terms, (reached, targets), (ahead, targets))
         if learn_policy:
             result |= behaviour.learn_in_imagination(model, states, noise)
         with torch.no_grad():
@@ -90,26 +97,18 @@ class WorldModelObjective(nn.Module):
         if returns is not None:
             model.return_range.lerp_(behaviour.spread(returns), 1.0 - behaviour.RANGE_DECAY)
 
-    def _hide_cameras(self, batch: Batch, numbers: Tensor) -> Batch:
-        """In training, with several cameras: hide some for a complete sequence, but never all cameras of one."""
-        dropout = self.model.config.camera_dropout
-        if not (self.model.training and self.model.cameras > 1 and dropout > 0):
-            return batch
-        # The camera with the highest number always stays.
-        kept = (numbers >= dropout) | (numbers == numbers.amax(1, keepdim=True))
-        return batch._replace(camera_mask=batch.camera_mask * kept[:, None])
-
-    def _vector(self, belief: Tensor, ahead: overshooting.Ahead, targets: Tensor) -> dict[str, Tensor]:
-        """The loss of the vector inputs, half of what is seen and half of what is imagined, and the typical error of a
-        number in each, in standard deviations; ``targets`` (B, T, V) are normalised."""
-        seen = losses.numbers_loss(self.model.vector(belief), targets).mean()
-        imagined = overshooting.vector_errors(self.model, ahead, targets).mean()
-        known = (~targets.isnan()).float().sum(-1).mean().clamp(min=1e-6)
-        return {
-            "vector": 0.5 * (seen + imagined),
-            "metric/vector_error": (seen.detach() / known).sqrt(),
-            "metric/vector_error_ahead": (imagined.detach() / known).sqrt(),
-        }
+    def _hidden(self, batch: Batch, noise: Noise) -> Batch:
+        """In training: hide some cameras, of several, and some vector inputs for a complete sequence, but never all
+        cameras of one."""
+        config, cameras = self.model.config, noise.camera
+        if self.model.training and self.model.cameras > 1 and config.camera_dropout > 0:
+            # The camera with the highest number always stays.
+            kept = (cameras >= config.camera_dropout) | (cameras == cameras.amax(1, keepdim=True))
+            batch = batch._replace(camera_mask=batch.camera_mask * kept[:, None])
+        if self.model.training and noise.signal.numel():
+            hidden = (noise.signal < config.vector_dropout)[:, None]
+            batch = batch._replace(vector=batch.vector.masked_fill(hidden, torch.nan))
+        return batch
 
     @torch.no_grad()
     def _returns(self, reached: Tensor, batch: Batch) -> Tensor:
@@ -119,3 +118,19 @@ class WorldModelObjective(nn.Module):
         return losses.lambda_returns(
             batch.reward, 1.0 - batch.terminal, next_values, config.discount, config.return_lambda
         )
+
+
+def _numbers(
+    name: str, head: nn.Module, seen: tuple[Tensor, Tensor], ahead: tuple[overshooting.Ahead, Tensor]
+) -> dict[str, Tensor]:
+    """The loss ``name`` of a head of normalised numbers, half of what is seen (beliefs and targets) and half of what is
+    imagined (stretches and targets by the row that acts), and the typical error of a number in each, in standard
+    deviations."""
+    near = losses.numbers_loss(head(seen[0]), seen[1]).mean()
+    far = overshooting.numbers_errors(head, *ahead).mean()
+    known = (~seen[1].isnan()).float().sum(-1).mean().clamp(min=1e-6)
+    return {
+        name: 0.5 * (near + far),
+        f"metric/{name}_error": (near.detach() / known).sqrt(),
+        f"metric/{name}_error_ahead": (far.detach() / known).sqrt(),
+    }

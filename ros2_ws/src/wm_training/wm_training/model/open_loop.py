@@ -54,6 +54,12 @@ class OpenLoop(NamedTuple):
     """(B, J): 0.0 where the recorded action terminated the episode."""
     disagreement: Tensor | None
     """(B, J): disagreement of the ensemble's reward heads in the mean future; None without an ensemble."""
+    vector: Tensor | None
+    """(B, J, V): vector inputs in the mean future, in their units; None for a model that does not imagine them."""
+    sampled_vector: Tensor | None
+    """(B, N, J, V)."""
+    real_vector: Tensor
+    """(B, T, V): recorded, of every row; NaN where unknown."""
 
 
 @torch.inference_mode()
@@ -102,6 +108,9 @@ def open_loop(
         real_rewards=batch.reward[:, context - 1 : rows - 1].cpu(),
         real_continues=1.0 - batch.terminal[:, context - 1 : rows - 1].cpu(),
         disagreement=by_window("disagreement")[:, 0] if model.config.ensemble_size > 1 else None,
+        vector=None if model.vector is None else by_window("vector")[:, 0],
+        sampled_vector=None if model.vector is None else by_window("vector")[:, 1:],
+        real_vector=batch.vector.cpu(),
     )
 
 

@@ -1,18 +1,19 @@
-"""Open-loop losses: pictures and vector inputs imagined several steps ahead, compared with the recording.
+"""Open-loop losses: pictures, vector inputs and terms of the reward imagined several steps ahead, compared with the
+recording.
 
 Decoder and heads otherwise get only beliefs that have observed the picture. Here the prior is rolled forward with the
 recorded actions and every latent at its mean, as in the planner, and they learn to read the states reached:
 overshooting (PlaNet, Hafner et al. 2019, section 4) on observations.
 
-Only the decoder and the head learn. The recorded actions were chosen by a driver who saw the road ahead, so they reveal
-it; a dynamics model trained several steps ahead learns "full throttle, so the road is straight", and a planner then
-finds that full throttle makes roads straight (Ortega et al. 2021; docs/experiments.md has the cost).
+Only the decoder and the heads learn. The recorded actions were chosen by a driver who saw the road ahead, so they
+reveal it; a dynamics model trained several steps ahead learns "full throttle, so the road is straight", and a planner
+then finds that full throttle makes roads straight (Ortega et al. 2021; docs/experiments.md has the cost).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wm_training.model import losses
 from wm_training.model.rssm import State
@@ -66,7 +67,8 @@ def open_loop_loss(model: "WorldModel", ahead: Ahead, batch: "Batch") -> Tensor:
     return (errors.unflatten(0, shown.shape) * counted).sum(-1).mean()
 
 
-def vector_errors(model: "WorldModel", ahead: Ahead, targets: Tensor) -> Tensor:
-    """Losses (B, n, H) of the vector inputs at every step; ``targets`` (B, T, V) are normalised, NaN where unknown."""
-    expected = targets[ahead.sequences[..., None], ahead.rows + 1]
-    return losses.numbers_loss(model.vector(ahead.beliefs), expected) * ahead.goes_on
+def numbers_errors(head: nn.Module, ahead: Ahead, targets: Tensor) -> Tensor:
+    """Losses (B, n, H) of what ``head`` says at every step; ``targets`` (B, T, ·) of each row's action are normalised,
+    NaN where unknown."""
+    expected = targets[ahead.sequences[..., None], ahead.rows]
+    return losses.numbers_loss(head(ahead.beliefs), expected) * ahead.goes_on

@@ -54,7 +54,8 @@ def read_world_model(path: str | os.PathLike, device: torch.device | str = "cpu"
     payload = read_checkpoint(path, device)
     try:
         config = config_of(payload, path)
-        model = WorldModel(config, payload["channels"], payload["vector_size"])
+        optional = payload.get("vector_gaps", ()), payload.get("reward_terms", ())
+        model = WorldModel(config, payload["channels"], payload["vector_size"], *optional)
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"checkpoint {path} holds no usable configuration: {error}") from None
     load_weights(model, payload, path)
@@ -113,4 +114,11 @@ def prune(folder: Path, keep: int) -> None:
 
 def description(config: WorldModelTrainConfig, model: WorldModel, vector_size: int, meta: dict) -> dict[str, Any]:
     """A checkpoint's description of its model, besides the weights."""
-    return {"config": asdict(config), "channels": model.channels, "vector_size": vector_size, "meta": json.dumps(meta)}
+    return {
+        "config": asdict(config),
+        "channels": model.channels,
+        "vector_size": vector_size,
+        "vector_gaps": list(model.gaps),
+        "reward_terms": list(model.terms),
+        "meta": json.dumps(meta),
+    }

@@ -1,13 +1,11 @@
 """The training loop: sample, forward, backward, log, save."""
 
-import json
 import math
 import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +135,7 @@ class WorldModelTrainer:
     def save_checkpoint(self, path: str | os.PathLike) -> None:
         """Write model, optimiser and position, to a temporary file first, then renamed. Raises OSError."""
         payload = {
-            "config": asdict(self.config),
-            "channels": self.train_data.channels,
-            "vector_size": self.train_data.vector_size,
-            "meta": json.dumps(self.train_data.meta),
+            **checkpoints.description(self.config, self.world_model, self.train_data.vector_size, self.train_data.meta),
             "step": self.step,
             "best_validation": self.best_validation,
             "model": self.world_model.state_dict(),
@@ -159,11 +154,15 @@ class WorldModelTrainer:
 
     def _build_model(self) -> WorldModel:
         torch.manual_seed(self.config.seed)
-        model = WorldModel(self.config, self.train_data.channels, self.train_data.vector_size)
-        model.trained_on = self.train_data.meta
-        mean, std = self.train_data.vector_statistics()
-        model.vector_mean.copy_(torch.from_numpy(mean))
-        model.vector_std.copy_(torch.from_numpy(std))
+        data, size = self.train_data, self.train_data.vector_size
+        gaps = range(size) if self.config.vector_dropout > 0 else data.gaps
+        data.refuse_other_numbers(self.val_data, gaps)
+        model = WorldModel(self.config, data.channels, size, gaps, data.terms)
+        model.trained_on = data.meta
+        for name, (mean, std) in {"vector": data.vector_statistics(), "terms": data.term_statistics()}.items():
+            if len(mean):
+                getattr(model, f"{name}_mean").copy_(torch.from_numpy(mean))
+                getattr(model, f"{name}_std").copy_(torch.from_numpy(std))
         if self._channels_last():
             model = model.to(memory_format=torch.channels_last)
         return model.to(self.device)
@@ -175,7 +174,7 @@ class WorldModelTrainer:
         config, cameras = self.config, self.train_data.channels // 3
         epoch, index = divmod(step, self.steps_per_epoch)
         shape = config.batch_size, config.sequence_length, cameras
-        noise = draw_noise(config, *shape, config.seed, step, self.device)
+        noise = draw_noise(config, *shape, config.seed, step, self.device, self.train_data.vector_size)
         batch = self.train_data.batch(epoch, index, rows)
         # Done in the loader's thread; encoder and decoder would each do it in the update.
         return Sample(step, batch.channels_last() if self._channels_last() else batch, noise.part(rows))

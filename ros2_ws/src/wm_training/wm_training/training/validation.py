@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from torch import Tensor
 
-from wm_training.data.dataset import SequenceDataset, stack, window
+from wm_training.data.dataset import SequenceDataset, stack
 from wm_training.model.batch import Batch
 from wm_training.model.noise import Noise, draw_noise
 
@@ -34,7 +34,7 @@ def episode_batches(data: SequenceDataset, frames: int) -> Iterator[tuple[int, B
     size, length = data.config.batch_size, data.config.sequence_length
     for number, starts in chosen_windows(data, frames).items():
         for first in range(0, len(starts), size):
-            batch = stack([window(data.episodes[number], start, length) for start in starts[first : first + size]])
+            batch = stack([data.window(number, start, length) for start in starts[first : first + size]])
             yield number, batch._replace(expert_weight=batch.expert_weight * data.label_weight)
 
 
@@ -48,7 +48,7 @@ def validate(forward: Callable[[Batch, Noise], Mapping[str, Tensor]], data: Sequ
     windows: dict[int, int] = defaultdict(int)
     for index, (number, batch) in enumerate(episode_batches(data, config.validation_frames)):
         size, steps, cameras = batch.camera_mask.shape
-        noise = draw_noise(config, size, steps, cameras, config.seed, index)
+        noise = draw_noise(config, size, steps, cameras, config.seed, index, vector_size=data.vector_size)
         windows[number] += size
         for name, value in forward(batch, noise).items():
             sums[number][name] += value * size

@@ -44,6 +44,12 @@ IMAGINATION = {
         unit="dB",
         better="higher",
     ),
+    "signal_error": Metric(
+        "Error of a vector input",
+        "Mean absolute error, in its unit, of what the model imagines of a vector input (speed, yaw rate and others) k "
+        "steps ahead. The baseline is the last one that was seen.",
+        better="lower",
+    ),
     "ssim": Metric(
         "SSIM",
         "Structural similarity of a predicted picture: means, variances and covariance under a Gaussian window of 11 "
