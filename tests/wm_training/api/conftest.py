@@ -15,9 +15,8 @@ def write_tiny(folder: Path, latent: str) -> Path:
     """A checkpoint beside the episodes it says it was trained on; its heads say something other than zero."""
     data = make_folder(folder / "data", count=3, rows=30)
     torch.manual_seed(0)
-    model = WorldModel(
-        WorldModelTrainConfig(latent=latent, data_path=str(data), ensemble_size=2, **SMALL), channels=3, vector_size=1
-    )
+    config = WorldModelTrainConfig(latent=latent, data_path=str(data), ensemble_size=2, vector_weight=0.0, **SMALL)
+    model = WorldModel(config, channels=3, vector_size=1)
     for head in (model.reward, model.value):
         for member in head.members:
             torch.nn.init.normal_(member.net[-1].weight, std=0.5)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from make_episodes import make_episode
+from small_model import small_model
 from torch import nn
 from wm_bundle import to_command
-from wm_training import Observations, load_world_model
+from wm_training import Observations, PretrainedWorldModel, load_world_model
 from wm_training.api.readout import fit_readout
 from wm_training.errors import TrainingError
 
@@ -111,6 +112,23 @@ def test_pictures_are_the_decoders_in_whole_numbers_for_any_first_axes(any_world
     exact = (255.0 * any_world.model.decode(states)).clamp(0, 255)
     assert (pictures.float() - exact).abs().max() <= 0.501
     assert torch.equal(any_world.decode(states[1, 2]), pictures[1, 2])
+
+
+def test_a_model_with_a_head_for_its_vector_inputs_says_them_without_a_fit():
+    torch.manual_seed(0)
+    model = small_model(gaps=(1,), terms=("jerk",), reward_terms_weight=1.0)
+    torch.nn.init.normal_(model.vector.net[-1].weight)
+    world = PretrainedWorldModel(model)
+    states = torch.randn(2, model.config.belief_size)
+    assert world.tells_vector
+    found = world.imagine(states, "actor", horizon=3)
+    assert found["vector"].shape == (2, 3, 2) and found["reward_terms"].shape == (2, 3, 1)
+    torch.testing.assert_close(world.predict_vector(found["states"][:, 1:]), found["vector"])
+    image = np.zeros((3, 64, 64), np.uint8)
+    unknown = world.encode({"image": image, "vector": np.array([1.0, np.nan], np.float32)})
+    assert unknown.isfinite().all()
+    with pytest.raises(ValueError, match="vector: found numbers that are not finite"):
+        world.encode({"image": image, "vector": np.array([np.nan, 1.0], np.float32)})
 
 
 def test_the_vector_is_read_out_of_states_with_the_share_explained(checkpoint):
