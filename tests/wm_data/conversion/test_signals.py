@@ -139,6 +139,15 @@ def test_without_leave_a_gap_cuts_the_drive_and_with_it_rows_hold_nan(tmp_path):
     np.testing.assert_array_equal(np.isnan(episode.vector[:, 2]), np.arange(TICKS - 1) > 10 - 0)
 
 
+def test_a_signal_that_comes_more_slowly_than_it_holds_is_told(tmp_path):
+    line = 'slow: {unit: V, source: "std_msgs/Float32 /my/sensor data", hold_s: 0.25}'
+    bag = write_bag(tmp_path / "bag", base(numbers("/my/sensor", ticks=range(0, TICKS, 5))))
+    _, report = converted(bag, signals=("speed", line), signal_gaps=("slow",))
+    assert "slow comes every 0.5 s, and a sample holds 0.25 s: it is missing in between" in report.notes
+    _, report = converted(bag, signals=("speed", line.replace("0.25", "1.0")))
+    assert not any("comes every" in note for note in report.notes)
+
+
 def test_a_table_has_a_column_of_a_signals_name(tmp_path):
     rows = table_rows(12, speed=lambda k: 3.0, speed_limit=lambda k: 8.0 + k)
     write_drive(tmp_path / "drive", rows)

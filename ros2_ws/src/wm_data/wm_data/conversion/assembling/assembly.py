@@ -107,6 +107,7 @@ class _EpisodeBuilder:
         those while no pictures arrived."""
         if self._route is not None:
             self._route.finish()
+        self._columns.note_slow(self._drive)
         if self._held:
             self._drive.report.note(held_steer_note(self._held, self._derived, self._drive.wheelbase_m))
         for camera, missing in zip(self._drive.cameras, self._missing.tolist(), strict=True):

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from wm_bundle.routes import is_route_input
+from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
 from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive
 from wm_data.errors import ConversionError
+from wm_data.line import usual_step_ns
 
 Known = tuple[np.ndarray, np.ndarray]
 """Values (n, 1) at n stamps, and which of them are known (n,)."""
@@ -38,6 +40,17 @@ class VectorColumns:
     def of_route(self, vector: np.ndarray) -> np.ndarray:
         """The columns (n, R) of the route among all (n, V)."""
         return vector[:, [is_route_input(entry.name) for entry in self._entries]]
+
+    def note_slow(self, drive: Drive) -> None:
+        """Note signals that come more slowly than their samples hold: they are missing again and again."""
+        for entry in self._entries:
+            signal = drive.signals.vector.get(entry.name)
+            step_s = 0.0 if signal is None else usual_step_ns(signal.stamps) / NS_PER_S
+            if signal is not None and step_s > signal.max_hold_s:
+                drive.report.note(
+                    f"{entry.name} comes every {step_s:.3g} s, and a sample holds {signal.max_hold_s:.3g} s: it is "
+                    f"missing in between"
+                )
 
     def needed(self, told: Mapping[str, Known]) -> dict[str, np.ndarray]:
         """Which moments (n,) have each signal that rows must have, by name."""
