@@ -28,6 +28,8 @@ def both(tmp_path_factory):
         "0.5",
         "--seed",
         "30",
+        "--route",
+        "recorded",
     ]
     with graph.start("wm_planner", "record", "--output", str(bag), domain_id=domain_id) as recorder:
         with graph.start("wm_sim", "bridge", "--ros-args", *flags, "-p", "wait_for_driver:=30.0", domain_id=domain_id):
@@ -37,7 +39,7 @@ def both(tmp_path_factory):
         # The simulator has been killed, which the graph notices only after a while.
         assert recorder.stop(30) == 0, recorder.output()
     collected = read_episode(folder / "collected" / "episode_000000.npz")
-    return collected, list(convert_rosbag(bag, min_rows=1))
+    return collected, list(convert_rosbag(bag, min_rows=1, route="recorded"))
 
 
 def test_a_recorded_bag_gives_the_rows_that_were_collected(both):
@@ -50,6 +52,12 @@ def test_a_recorded_bag_gives_the_rows_that_were_collected(both):
             episode, row = rows[int(stamp)]
             for name in ("observations", "actions", "rewards", "vector", "expert_actions"):
                 np.testing.assert_array_equal(getattr(episode, name)[row], getattr(collected, name)[t], err_msg=name)
+
+
+def test_both_know_the_route_of_every_row(both):
+    for episode in (both[0], *both[1]):
+        assert len(episode.meta["vector"]) == 14 and np.isfinite(episode.vector).all()
+        assert episode.meta["route"]["source"] == "recorded"
 
 
 def test_a_recorded_bag_has_the_meta_that_was_collected(both):

@@ -33,7 +33,7 @@ class BagReading(BagRecovery):
 
     topics: Annotated[tuple[str, ...], option("KIND=TOPIC [KIND=TOPIC ...]", default="found by type")] = ()
     """Topics of a bag as KIND=TOPIC: control, status, odometry, imu, speedometer, collision, lane_invasion,
-    step_result, expert, steering, speed_limit, gap, command; or as CAMERA=TOPIC."""
+    step_result, expert, steering, speed_limit, gap, command, route; or as CAMERA=TOPIC."""
     actions: Literal["auto", "applied", "commanded", "derived"] = "auto"
     """Which actions to use: those the vehicle applied, those that were commanded, or those computed from its motion.
     auto: the first of these that the source has."""

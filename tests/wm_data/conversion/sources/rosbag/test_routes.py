@@ -188,6 +188,17 @@ def test_what_is_no_recorded_route_is_said(tmp_path, others, of_odometry, messag
     assert re.search(message, error_of(tmp_path, recording, route="recorded"))
 
 
+def test_of_several_routes_the_named_one_is_taken_and_a_named_one_alone_is_not_enough(tmp_path):
+    path = np.column_stack([0.6 * np.arange(60), np.zeros((60, 2))])
+    several = waypoints([(-5, 2), (400, 2)], topic="/plan"), waypoints([(-5, -1), (400, -1)], topic="/b/plan")
+    bag = write_bag(tmp_path / "bag", drive_along(path, *several))
+    (episode,), report = converted(bag, route="auto", topics=("route=/plan",))
+    np.testing.assert_allclose(told(episode, "route_offset"), -2.0, atol=1e-5)
+    assert "not used: /b/plan" in report.notes
+    with pytest.raises(ConversionError, match="--topics names route, from which no input is taken: give --route too"):
+        converted(bag, topics=("route=/plan",))
+
+
 def test_a_route_in_another_frame_is_made_in_hindsight_if_that_may_be(tmp_path):
     bag = write_bag(tmp_path / "bag", drive_along(poses(60), waypoints([(0, 0), (9, 0)], frame="odom")))
     (episode,), report = converted(bag, route="auto")

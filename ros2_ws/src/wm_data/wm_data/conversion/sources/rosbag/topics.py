@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from wm_bundle.processes.suggestions import did_you_mean
 from wm_bundle.vector_inputs import (
+    ROUTE,
     SPEED,
     STATUS,
     YAW_RATE,
@@ -104,7 +105,8 @@ def select_topics(topics: dict[str, Topic], options: ConvertOptions) -> Selectio
 
 def _check_used(named: dict[str, str], used: dict[str, InputTopic]) -> None:
     for kind in sorted(named.keys() & (input_topics().keys() - used.keys() - {STATUS.kind})):
-        raise ConversionError(f"--topics names {kind}, from which no input is taken: name it in --signals")
+        advice = "give --route too" if kind == ROUTE.kind else "name it in --signals"
+        raise ConversionError(f"--topics names {kind}, from which no input is taken: {advice}")
 
 
 def _types(named: bool = False) -> dict[str, tuple[str, ...]]:
