@@ -27,6 +27,7 @@ def begun(seed, cars):
 @pytest.mark.parametrize("seed, cars", [(0, 40), (1, 60)])
 def test_the_other_cars_never_touch_each_other_and_never_pass_a_red_light_and_keep_moving(seed, cars):
     world = begun(seed, cars)
+    assert len(world._traffic.cars) == cars
     traffic, network = world._traffic, world._network
     far = Ego()  # nobody on the lanes
     driven_m = np.zeros(len(traffic.cars))
@@ -74,7 +75,7 @@ def test_a_left_turn_waits_for_what_comes_towards_it_and_for_nobody_far_away():
         world._lights.time_s += 0.5
     for before_m, free in ((12.0, False), (54.0, True)):
         front = from_lane.length - before_m
-        priority.look([], Ego({from_lane.number: (front - 5.0, front, 8.0)}, 8.0))
+        priority.look([], Ego({from_lane.number: (front - 5.0, front, 8.0)}))
         assert priority.free(way.number, 3.0, 5.0, who=None) == free
 
 
@@ -103,4 +104,4 @@ def test_the_colour_of_a_light_shows_in_small_pictures_to_those_it_is_for(light,
         return int((np.abs(picture_of(view, [], [box], (0.0, 0.0, 0.0)).astype(int) - box.colour).max(2) < 40).sum())
 
     assert coloured(ahead) >= 2 and coloured(across) == 0
-    assert tuple(HOUSING) in {tuple(p) for p in picture_of(view, [], [across], (0.0, 0.0, 0.0)).reshape(-1, 3).tolist()}
+    assert (picture_of(view, [], [across], (0.0, 0.0, 0.0)) == HOUSING).all(axis=2).any()  # it is there, and dark

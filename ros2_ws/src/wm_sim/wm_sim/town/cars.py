@@ -20,6 +20,7 @@ from wm_sim.traffic.placing import COLOURS, FIRST_ID
 
 SIGHT_M = 60.0
 FREE_M, KEPT_FREE_M = 14.0, 30.0  # at the start: between two in a lane, and around the driven car in its own
+TRIES = 50  # for each of them to find a place
 LINE_FREE_M = 22.0  # at the start, before a junction
 WANTED = (0.8, 1.0)  # share of the speed limit
 CLAIM_M, CLAIM_S = 10.0, 2.0  # before the stop line, from which a car claims its way
@@ -45,14 +46,14 @@ class Traffic:
     def _place(self, count: int, start: tuple[int, float]) -> None:
         taken = {start[0]: [start[1]]}
         streets = self._network.of_streets
-        while len(self.cars) < count:
+        for _ in range(TRIES * count):
+            if len(self.cars) == count:
+                break
             lane = streets[int(self._rng.integers(len(streets)))]
             s = float(self._rng.uniform(HALF_M, lane.length - LINE_FREE_M))
-            others = taken.setdefault(lane.number, [])
-            if any(abs(s - at) < (KEPT_FREE_M if lane.number == start[0] else FREE_M) for at in others):
-                if sum(map(len, taken.values())) > 0 and self._rng.random() < 0.99:
-                    continue
-                break  # crowded
+            others, free_m = taken.setdefault(lane.number, []), KEPT_FREE_M if lane.number == start[0] else FREE_M
+            if any(abs(s - at) < free_m for at in others):
+                continue
             others.append(s)
             colour = COLOURS[int(self._rng.integers(len(COLOURS)))]
             wanted = float(self._rng.uniform(*WANTED))

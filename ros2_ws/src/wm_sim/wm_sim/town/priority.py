@@ -45,7 +45,6 @@ class Ego:
     """The driven car, as the others see it: where it is on lanes, whatever it means to do there."""
 
     spans: dict[int, tuple[float, float, float]] = field(default_factory=dict)  # rear, front [m]; speed along [m/s]
-    speed: float = 0.0
 
 
 EGO = "ego"

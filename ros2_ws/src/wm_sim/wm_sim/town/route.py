@@ -56,13 +56,13 @@ class Route:
         self.length = float(self.s[-1])
         self._headings = np.arctan2(steps[:, 1], steps[:, 0])
         self._limits = np.array(limits)[new]
-        self._owners = np.array(owners)[new]
+        owner = np.array(owners)[new]
         self.speeds = _braked(np.array(speeds)[new], self.s)
         # Along the route: where each junction begins and ends, and which way leads through it.
         self.ways = [
             (float(self.s[at].min()), float(self.s[at].max()), number)
             for number in lanes
-            if network.lanes[number].through and (at := self._owners == number).any()
+            if network.lanes[number].through and (at := owner == number).any()
         ]
         self._turns = [(begin, end, network.lanes[number].turn) for begin, end, number in self.ways]
 
@@ -104,10 +104,6 @@ class Route:
     def speed(self, s: float) -> float:
         """What limits and bends allow [m/s] at a distance along it."""
         return float(np.interp(s, self.s, self.speeds))
-
-    def lane(self, s: float) -> int:
-        """The lane at a distance along it."""
-        return int(self._owners[self._index(s)])
 
     def command(self, s: float) -> Turn:
         """What a navigator says here of the next junction; FOLLOW where there is none near or no choice."""

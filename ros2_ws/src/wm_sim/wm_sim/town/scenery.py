@@ -90,7 +90,8 @@ class Signals:
                 continue
             street = plan.streets[lane.street]
             yaw = float(lane.headings[-1])
-            ahead = next((other for other in _arms(plan, lane) if other.vertical == street.vertical), None)
+            arms = [plan.streets[arm.street] for arm in plan.junctions[lane.junction].arms if arm.street != lane.street]
+            ahead = next((arm for arm in arms if arm.vertical == street.vertical), None)
             own_end = street.span[1 if lane.junction == street.end else 0]
             self._places.append((lane, *_beside(street, own_end, yaw), yaw))
             if ahead is not None:
@@ -103,10 +104,6 @@ class Signals:
             Box(0, x, y, yaw, LIGHT_M, SHOWN[self._lights.of_lane(lane)], Look.LIGHT)
             for lane, x, y, yaw in self._places
         ]
-
-
-def _arms(plan: Plan, lane: Lane) -> list[Street]:
-    return [plan.streets[arm.street] for arm in plan.junctions[lane.junction].arms if arm.street != lane.street]
 
 
 def _beside(street: Street, s: float, yaw: float) -> tuple[float, float]:

@@ -44,15 +44,19 @@ class View:
             return math.inf, 0.0
         x, y = route.points[(first + last) // 2].tolist()
         best, speed = math.inf, 0.0
-        for cars, velocities in ((self._traffic.rectangles, self._traffic.velocities), (self._parked, None)):
+        for cars, velocities in (
+            (self._traffic.rectangles, self._traffic.velocities),
+            (self._parked, np.zeros((len(self._parked), 2))),
+        ):
             near = cars.near(x, y, self.SIGHT_M / 2 + 2.0)
+            if not len(near):
+                continue
             s_at, on = _on_line(route.points[first:last], route.s[first:last], _outline(cars[near]))
-            ahead = np.where(on, s_at, np.inf).min(axis=1, initial=np.inf) - s - HALF_M  # (c,)
-            if len(near) and (k := int(np.argmin(ahead))) >= 0 and ahead[k] < best:
-                best, speed = float(ahead[k]), 0.0
-                if velocities is not None:
-                    heading = route.heading(float(s_at[k][on[k]].min()))
-                    speed = float(velocities[near[k]] @ (math.cos(heading), math.sin(heading)))
+            rears = np.where(on, s_at, np.inf).min(axis=1)  # (c,) along the route
+            k = int(np.argmin(rears))
+            if rears[k] - s - HALF_M < best:
+                best, heading = float(rears[k]) - s - HALF_M, route.heading(float(rears[k]))
+                speed = float(velocities[near[k]] @ (math.cos(heading), math.sin(heading)))
         return max(0.0, best), speed
 
 
@@ -60,7 +64,7 @@ def seen_on_lanes(network: Network, car: EgoCar, rectangle: Rectangles) -> Ego:
     """Where the driven car is on lanes: those that its outline comes near to."""
     owner, s, headings, points = network.near(*car.position.tolist(), REACH_M)
     outline = _outline(rectangle)
-    ego = Ego(speed=car.speed)
+    ego = Ego()
     for lane in np.unique(owner).tolist():
         own = owner == lane
         s_at, on = _on_line(points[own], s[own], outline)
