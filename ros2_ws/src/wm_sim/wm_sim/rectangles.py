@@ -46,7 +46,7 @@ def contact_times(own: Rectangles, velocity: np.ndarray, others: Rectangles, vel
     reach = reach + (np.abs(axes @ others.axes.transpose(0, 2, 1)) * others.halves[:, None]).sum(axis=2)
     apart = (axes @ (others.middles - own.middles[0])[..., None])[..., 0]
     speed = (axes @ (velocities - velocity)[..., None])[..., 0]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         first, second = (-reach - apart) / speed, (reach - apart) / speed
     still = np.abs(speed) < 1e-9
     inside = np.abs(apart) < reach
