@@ -249,10 +249,16 @@ def test_a_closed_route_never_ends(driving):
 
 def test_the_brake_grows_as_the_end_comes_near():
     plan = np.array([0.2, 0.8, 0.0], np.float32)
-    commands = [slowed(plan, left, 10.0, 2.0) for left in (500.0, 60.0, 49.0, 25.0, 12.0, 6.0, 0.0)]
-    assert [command[1] for command in commands] == pytest.approx([0.8, 1 - 100 / 120, 0, 0, 0, 0, 0], abs=1e-6)
+    # Half of 10 * 10 / left / 2: the shares of the deceleration that are needed.
+    lefts = {500.0: 0.05, 50.0: 0.5, 35.0: 25 / 35, 29.0: 25 / 29, 25.0: 1.0, 12.0: 25 / 12, 0.0: 250.0}
+    commands = [slowed(plan, left, 10.0, 2.0) for left in lefts]
+    throttles = [0.8, 0.8, (0.75 - 25 / 35) / 0.25, 0, 0, 0, 0]
+    assert [command[1] for command in commands] == pytest.approx(throttles, abs=1e-6)
     brakes = [command[2] for command in commands]
-    assert brakes == sorted(brakes) and brakes[3] == pytest.approx(2.0 / 8.0) and brakes[-1] == 1.0
+    assert brakes == sorted(brakes) and brakes[4] == pytest.approx(2.0 / 8.0) and brakes[-1] == 1.0
+    assert slowed(plan, 10.0, 0.0, 2.0)[1] == pytest.approx(0.5) and slowed(plan, 1.0, 0.0, 2.0)[1] == pytest.approx(
+        0.2
+    )
     assert all(command[0] == plan[0] for command in commands)
 
 

@@ -22,6 +22,8 @@ _HOLD_PERIODS = 2.5  # how old the newest odometry may be at an image: two may b
 _KEPT = 256  # views, to find the one of an image that comes late: 0.6 s of odometry at 400 Hz
 _STANDS_MPS = 0.5  # slower than this, full brakes are comfortable
 _FULL_BRAKE_MPS2 = 8.0  # of a car on a dry road; brakes that are weaker are applied earlier and harder
+_EASES_AT, _BRAKES_AT = 0.5, 0.75  # of the comfortable deceleration
+_GENTLE_M, _GENTLE_THROTTLE = 20.0, 0.2  # nearer than this to the end throttle is limited, at most to this
 _SAME_END_M = 1.0
 
 
@@ -221,12 +223,12 @@ class Guide:
 def slowed(command: np.ndarray, left_m: float, speed: float, deceleration: float, stop: bool = False) -> np.ndarray:
     """A command (3,) that stops the vehicle at the end of its route with about a ``deceleration`` [m/s^2].
 
-    Where half of it suffices to stop in ``left_m``, throttle begins to be limited, and then the brake follows what is
-    needed, so brakes other than expected are compensated. ``stop``: at least brake with that deceleration."""
+    What counts is the share of it that is needed to stop in ``left_m``: throttle ends where that grows, and then the
+    brake follows it steeply, so that other brakes than expected are compensated. ``stop``: at least brake with it."""
     steer, throttle, brake = (float(number) for number in command)
-    needed = 0.5 * speed * speed / max(left_m, 0.1)
-    excess = 2.0 * needed / deceleration - 1.0  # 0: half of it is needed, 1: all
-    least = max(excess, 1.0 if stop else 0.0) * deceleration / _FULL_BRAKE_MPS2
-    if excess <= 0.0 and not stop:
-        return np.array([steer, min(throttle, -excess), brake], np.float32)
-    return np.array([steer, 0.0, min(max(brake, least), 1.0)], np.float32)
+    share = 0.5 * speed * speed / max(left_m, 0.1) / deceleration
+    excess = max((share - _BRAKES_AT) / (1.0 - _BRAKES_AT), 1.0 if stop else 0.0)
+    if excess > 0.0:
+        return np.array([steer, 0.0, min(max(brake, excess * deceleration / _FULL_BRAKE_MPS2), 1.0)], np.float32)
+    limit = min((_BRAKES_AT - share) / (_BRAKES_AT - _EASES_AT), max(left_m / _GENTLE_M, _GENTLE_THROTTLE))
+    return np.array([steer, min(throttle, limit), brake], np.float32)
