@@ -17,8 +17,10 @@ class KnownEngine:
 
     provider = "none"
 
-    def __init__(self, horizon: int = 4, disagreement: float | None = None):
+    def __init__(self, horizon: int = 4, disagreement: float | None = None, imagines_speed: bool = False):
+        """``imagines_speed``: that it grows by 1 m/s with every step, from the number of steps so far."""
         self.disagreement = disagreement
+        self.imagines_speed = imagines_speed
         self.calls = []
         self.manifest = BundleManifest(
             model_id="known",
@@ -40,7 +42,8 @@ class KnownEngine:
         luck = belief[0, 2] + np.cumsum(noise[..., 0], axis=1)
         reward = actions[..., 1] + luck
         spread = None if self.disagreement is None else np.full_like(reward, self.disagreement)
-        scores = Imagined(reward, np.exp(-0.01 * steps), 10.0 * steps, spread, spread)
+        speed = steps[..., None] if self.imagines_speed else None
+        scores = Imagined(reward, np.exp(-0.01 * steps), 10.0 * steps, spread, spread, speed)
         return scores, np.stack([steer, steps, luck], axis=-1).astype(np.float32)
 
     def decode(self, beliefs):

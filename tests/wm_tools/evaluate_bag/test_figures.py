@@ -168,3 +168,17 @@ def test_differences_are_paired_over_what_both_can_tell():
     assert found["open_loop.psnr_db.imagined.5"].value == pytest.approx(lower)
     assert "copy_last" not in card["picture"]["psnr_db"]
     assert "latency_ms.total.p50" not in found
+
+
+@pytest.mark.parametrize("imagines", [False, True])
+def test_imagined_signals_become_figures_and_are_unknown_without(imagines):
+    drive = known_drive(20)
+    engine = KnownEngine(imagines_speed=imagines)
+    one_step = predict_next(engine, drive.stretch.episode, drive.beliefs, 3, (0, 0))
+    loop = OpenLoop(engine, SETTINGS, 3, 4)
+    measured = loop.measure(drive.stretch, drive.beliefs, one_step, np.zeros(20, int), (0, 0))
+    figures = figures_of(frames(), summarise(measured, SETTINGS, 0.0), SETTINGS)
+    names = [f"open_loop.signal_mae.speed.{guess}.5" for guess in ("imagined", "copy_last")]
+    assert set(names) <= set(figure_names(SETTINGS.steps))
+    assert [math.isfinite(figures[name].value) for name in names] == [imagines] * 2
+    assert math.isnan(figures["open_loop.signal_mae.yaw_rate.imagined.5"].value)  # this model knows no yaw rate

@@ -1,5 +1,8 @@
 """Predictions of a model whose futures are known, against values computed by hand."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from known_engine import KnownEngine, known_drive
@@ -144,3 +147,23 @@ def test_samples_are_a_function_of_the_seed(known):
     loop = OpenLoop(known, ScoreSettings(horizon=6), 3, 4)
     other = loop.measure(drive.stretch, drive.beliefs, one_step, np.zeros(20, int), (1, 0)).sampled_rewards
     assert (same == again).all() and not np.isclose(same, other).any()
+
+
+@pytest.mark.parametrize("horizon", [4, 11])  # of the bundle: imagined in pieces, or at once
+def test_the_imagined_speed_is_compared_with_the_rows_it_is_about(horizon):
+    drive = known_drive(20)
+    rows = np.arange(20.0, dtype=np.float32)
+    # Row t has the speed t + 0.5, and its belief counts t steps: every imagined speed is 0.5 too low.
+    stretch = replace(drive.stretch, episode=replace(drive.stretch.episode, vector=rows[:, None] + 0.5))
+    drive = SimpleNamespace(stretch=stretch, beliefs=drive.beliefs)
+    engine = KnownEngine(horizon, imagines_speed=True)
+    loop, _, found = measured(engine, drive)
+    imagined, held = found.signal_errors["speed"].swapaxes(0, 1)
+    starts = loop.starts(drive.beliefs)
+    left = 19 - starts  # rows after each start
+    known = np.arange(1, 7) <= left[:, None]
+    assert (np.isfinite(imagined) == known).all() and (np.isfinite(held) == known).all()
+    assert np.allclose(imagined[known], 0.5)
+    assert np.allclose(held[known], np.broadcast_to(np.arange(1.0, 7.0), held.shape)[known])
+    _, _, without = measured(KnownEngine(horizon), drive)
+    assert dict(without.signal_errors) == {}

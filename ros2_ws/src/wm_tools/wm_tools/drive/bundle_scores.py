@@ -83,9 +83,11 @@ def spell_estimate(estimate: Estimate, digits: int) -> str:
 
 def open_loop_table(scores: OpenLoopScores) -> Table:
     """The scorecard of bundle.json, a row for each guess."""
+    measures = [("PSNR [dB]", 1, scores.psnr_db), ("reward error", 2, scores.reward_error)]
+    measures += [(f"{name.replace('_', ' ')} error", 3, guesses) for name, guesses in scores.vector_error.items()]
     rows = [
         [f"{measure}, {guess.replace('_', ' ')}", *(spell_estimate(figure, digits) for figure in figures)]
-        for measure, digits, guesses in (("PSNR [dB]", 1, scores.psnr_db), ("reward error", 2, scores.reward_error))
+        for measure, digits, guesses in measures
         for guess, figures in guesses.items()
     ]
     drives = counted(scores.drives, "validation episode")

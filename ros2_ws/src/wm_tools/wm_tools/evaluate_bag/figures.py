@@ -135,6 +135,7 @@ _SINGLES = {
 # Figures at every printed step: their name, where the scorecard has them, and what they mean.
 _PICTURES = ("imagined", "posterior", "copy_last", "shuffled")
 _REWARDS = ("imagined", "last_seen", "data_mean", "shuffled")
+_SIGNALS = {"speed": "m/s", "yaw_rate": "rad/s", "route_offset": "m"}  # the page shows the others too
 _AT_STEPS = {
     **{f"psnr_db.{name}": (("picture", "psnr_db", name), f"[dB] of the pictures, {name}") for name in _PICTURES},
     **{
@@ -158,6 +159,14 @@ _AT_STEPS = {
             f"Spearman's rank correlation of predicted and real summed reward, {name}",
         )
         for name in ("imagined", "shuffled")
+    },
+    **{
+        f"signal_mae.{signal}.{guess}": (
+            ("signals", signal, "mean_absolute_error", guess),
+            f"[{unit}] mean absolute error of the {signal.replace('_', ' ')}, {words}",
+        )
+        for signal, unit in _SIGNALS.items()
+        for guess, words in (("imagined", "imagined"), ("copy_last", "the last one taken as unchanged"))
     },
     "return_inside_samples": (("return", "inside_samples", "share"), "share of real returns inside the sampled ones"),
     "action_gap.psnr_db": (("action_gap", "psnr_db"), "[dB] of PSNR lost with the actions of another window"),

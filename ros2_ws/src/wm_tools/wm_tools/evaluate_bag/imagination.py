@@ -24,6 +24,8 @@ class Futures(NamedTuple):
     """(B, K): standard deviation of the reward over the ensemble, None without one."""
     beliefs: np.ndarray
     """(B, K, F)."""
+    vector: np.ndarray | None = None
+    """(B, K, V): the vector inputs, in their units; None from a bundle that imagines none."""
 
 
 def imagine(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.ndarray) -> Futures:
@@ -62,12 +64,14 @@ def _chunk(engine: Engine, belief: np.ndarray, actions: np.ndarray, noise: np.nd
         np.ascontiguousarray(belief), np.pad(actions, missing), np.pad(noise, missing)
     )
     disagreement = None if scores.disagreement is None else scores.disagreement[:, :steps].copy()
+    vector = None if scores.vector is None else scores.vector[:, :steps].copy()
     return Futures(
         scores.reward[:, :steps].copy(),
         scores.continues[:, :steps].copy(),
         scores.value[:, :steps].copy(),
         disagreement,
         beliefs[:, :steps].copy(),
+        vector,
     )
 
 

@@ -8,6 +8,7 @@ from wm_data.episodes import Episode
 from wm_evaluation.metrics.pictures import camera_mean, squared_error, ssim
 from wm_evaluation.scorecard.measurements import Measurements, join
 from wm_evaluation.scorecard.settings import ScoreSettings
+from wm_evaluation.scorecard.signals import signal_errors
 from wm_planner.engine.engine import Engine
 
 from wm_tools.evaluate_bag.imagination import Futures, imagine, pictures_of
@@ -151,7 +152,20 @@ class OpenLoop:
             real_continues=_padded(1.0 - ends, steps)[None],
             last_reward=np.array([episode.rewards[row - 1]], np.float64),
             disagreement=None if futures.disagreement is None else futures.disagreement[:1].astype(np.float64),
+            **self._signals(episode, row, futures.vector),
         )
+
+    def _signals(self, episode: Episode, row: int, imagined: np.ndarray | None) -> dict:
+        """The fields of Measurements about the vector inputs ``imagined`` (B, K, V)."""
+        if imagined is None:
+            return {}
+        inputs = [(spec.name, spec.unit) for spec in self._engine.manifest.vector]
+        real = np.full((1, self._settings.horizon, len(inputs)), np.nan)
+        following = episode.vector[row + 1 : row + 1 + self._settings.horizon]
+        real[0, : len(following)] = following
+        last = np.asarray(episode.vector[row : row + 1], np.float64)
+        errors = signal_errors(inputs, imagined[:1].astype(np.float64), real, last)
+        return {"signal_errors": errors, "signal_units": dict(inputs)}
 
 
 def _padded(values: np.ndarray, length: int) -> np.ndarray:

@@ -21,6 +21,8 @@ class Row(NamedTuple):
     """"higher", "lower", or empty if neither is better."""
     decides: bool = False
     """Whether it counts in calling one bundle better than another."""
+    optional: bool = False
+    """Left out where no bundle has it."""
 
 
 class Group(NamedTuple):
@@ -61,6 +63,7 @@ def groups(step: int) -> list[Group]:
                     True,
                 ),
                 Row(f"open_loop.action_gap.psnr_db.{step}", "lost with other actions [dB]", ".2f", "higher"),
+                *_signal_errors(step),
                 Row("open_loop.continue.brier", "continue, Brier score", ".5f", "lower", True),
             ),
         ),
@@ -83,6 +86,14 @@ def groups(step: int) -> list[Group]:
                 Row("mode.braking_share", "braking", ".2%", "lower", True),
             ),
         ),
+    ]
+
+
+def _signal_errors(step: int) -> list[Row]:
+    labels = {"speed": "speed error [m/s]", "yaw_rate": "yaw rate error [rad/s]", "route_offset": "route error [m]"}
+    return [
+        Row(f"open_loop.signal_mae.{name}.imagined.{step}", label, ".3f", "lower", optional=True)
+        for name, label in labels.items()
     ]
 
 
@@ -115,6 +126,8 @@ def tables(comparison: Comparison, step: int) -> list[Table]:
     for group in groups(step):
         rows = []
         for row in group.rows:
+            if row.optional and not any(is_known(evaluation.figures.get(row.name)) for evaluation in evaluations):
+                continue
             cells = [spell(evaluation.figures.get(row.name), row.how) for evaluation in evaluations]
             cells += [
                 spell_difference(difference.figures.get(row.name), row) + apart(difference, row.name)

@@ -8,7 +8,7 @@ from wm_evaluation.terminal import plain_table
 from wm_tools.common.console import LOG_WIDTH
 from wm_tools.evaluate_bag.comparison import Comparison, Evaluation
 from wm_tools.evaluate_bag.figures import Figure
-from wm_tools.evaluate_bag.report_tables import ABOUT_APART, APART, apart
+from wm_tools.evaluate_bag.report_tables import ABOUT_APART, APART, apart, is_known
 
 _SHOWN = (
     "action.steer.mae",
@@ -21,6 +21,8 @@ _SHOWN = (
     "open_loop.psnr_db.imagined.{last}",
     "open_loop.psnr_db.copy_last.{last}",
     "open_loop.return_rank_correlation.imagined.{last}",
+    "open_loop.signal_mae.speed.imagined.{last}",
+    "open_loop.signal_mae.speed.copy_last.{last}",
     "open_loop.break_even.picture_against_copy_last",
     "open_loop.action_gap.psnr_db.{last}",
     "surprise.mean",
@@ -41,6 +43,8 @@ def summary_table(comparison: Comparison, width: int = LOG_WIDTH) -> Table:
     evaluations, last = comparison.evaluations, comparison.options.steps
     rows = []
     for name in dict.fromkeys(name.format(last=last) for name in _SHOWN):
+        if "signal_mae" in name and not any(is_known(evaluation.figures.get(name)) for evaluation in evaluations):
+            continue  # these bundles imagine no vector inputs
         cells = [_spell_of(evaluation, name) for evaluation in evaluations]
         cells += [
             _spell(difference.figures.get(name)) + apart(difference, name) for difference in comparison.differences
