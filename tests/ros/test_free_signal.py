@@ -4,39 +4,25 @@ import time
 from pathlib import Path
 
 import graph
-import onnx
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from failsafe_rig import Rig, start_planner
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Float32
-from tiny_bundle import make_tiny_bundle
-from wm_bundle import BUNDLE_FILES, VectorSpec, load_bundle, write_bundle
+from tiny_bundle import make_tiny_bundle, tiny_model
+from wm_bundle import VectorSpec, load_bundle, write_bundle
 from wm_msgs.msg import PlannerStatus
+from wm_training.exporting.graphs import export_graphs
 
 TOPIC = "/my/sensor"
 
 
 def battery_bundle(folder: Path, gaps: bool) -> Path:
-    """A tiny bundle whose only number is a battery's voltage; with ``gaps`` its graph takes a missing one for zero, in
-    the way of a model that was trained so."""
+    """A tiny bundle whose only number is a battery's voltage; ``gaps``: of a model that can do without it."""
     spec = VectorSpec("battery", "V", 0.0, 1.0, gaps=gaps, source=f"std_msgs/msg/Float32 {TOPIC} data factor=0.5")
-    bundle = load_bundle(make_tiny_bundle(folder / "plain", vector=(spec,)))
-    model = onnx.load(bundle.path / "observe.onnx")
-    for node in model.graph.node:
-        for place, name in enumerate(node.input):
-            if name == "vector":
-                node.input[place] = "known_vector"
-    masked = [
-        onnx.helper.make_node("IsNaN", ["vector"], ["unknown"]),
-        onnx.helper.make_node("Constant", [], ["none"], value_float=0.0),
-        onnx.helper.make_node("Where", ["unknown", "none", "vector"], ["known_vector"]),
-    ]
-    for node in reversed(masked):
-        model.graph.node.insert(0, node)
-    onnx.save(model, folder / "observe.onnx")
-    files = {name: bundle.path / name for name in BUNDLE_FILES} | {"observe.onnx": folder / "observe.onnx"}
-    return write_bundle(folder / "bundle", bundle.manifest, files).path
+    manifest = load_bundle(make_tiny_bundle(folder / "plain", vector=(spec,), imagines_vector=True)).manifest
+    files = export_graphs(tiny_model(gaps=(0,) if gaps else ()), folder)
+    return write_bundle(folder / "bundle", manifest, files).path
 
 
 @pytest.mark.parametrize("gaps", [False, True], ids=["needed", "masked"])

@@ -8,6 +8,7 @@ import torch
 from make_episodes import META, make_episode
 from tiny_bundle import TINY
 from wm_bundle import load_bundle
+from wm_bundle.free_signals import bundle_inputs
 from wm_bundle.self_check import read_self_check
 from wm_data.episodes import EpisodeError, write_episode
 from wm_data.rewards import TERMS
@@ -21,7 +22,9 @@ from wm_training.imagination.recorded import open_split
 from wm_training.training.checkpoints import read_world_model
 from wm_training.training.trainer import WorldModelTrainer
 
-GAPS = META | {"vector": [{"name": "speed", "unit": "m/s"}, {"name": "gap", "unit": "m", "gaps": True}]}
+SOURCE = "std_msgs/msg/Float32 /clearance data"
+FREE = {"name": "clearance", "unit": "m", "gaps": True, "source": SOURCE}  # a signal of the user's own
+GAPS = META | {"vector": [{"name": "speed", "unit": "m/s"}, FREE]}
 
 
 def with_signals(rows: int, seed: int, missing: bool = True):
@@ -60,7 +63,9 @@ def bundle(checkpoint):
 
 def test_the_bundle_names_what_it_imagines_and_what_may_be_missing(bundle):
     manifest = bundle.manifest
-    assert [(spec.name, spec.gaps) for spec in manifest.vector] == [("speed", False), ("gap", True)]
+    told = [(spec.name, spec.gaps, spec.source) for spec in manifest.vector]
+    assert told == [("speed", False, ""), ("clearance", True, SOURCE)]
+    assert bundle_inputs(manifest)[1].sources[0].topic.leaf == "/clearance"
     assert manifest.imagines_vector and manifest.reward_terms == TERMS
     assert manifest.vector[1].mean == pytest.approx(19.5, abs=1.0)  # of the rows that have it
     assert {"parity_vector", "parity_reward_terms"} <= set(manifest.validation)
@@ -106,13 +111,13 @@ def test_episodes_without_terms_or_with_other_gaps_are_refused_in_one_line(tmp_p
     for split, missing in (("train", False), ("val", True)):
         write_episode(tmp_path / "mixed" / split / "a.npz", with_signals(40, 0, missing=missing))
     mixed = replace(config, data_path=str(tmp_path / "mixed"))
-    with pytest.raises(EpisodeError, match="val episodes lack gap in some rows, those of train never do"):
+    with pytest.raises(EpisodeError, match="val episodes lack clearance in some rows, those of train never do"):
         WorldModelTrainer(mixed)
     trainer = WorldModelTrainer(replace(mixed, vector_dropout=0.2))
     assert trainer.world_model.gaps == (0, 1)
     complete = WorldModelTrainer(replace(config, data_path=str(folder_of(tmp_path / "whole", missing=False))))
     assert complete.world_model.gaps == ()
-    with pytest.raises(EpisodeError, match="lack gap in some rows, and the model was trained with it in all"):
+    with pytest.raises(EpisodeError, match="lack clearance in some rows, and the model was trained with it in all"):
         open_split(checkpoint.parent / "data", complete.world_model, "val")
 
 
