@@ -91,6 +91,9 @@ def test_summary_states_mean_interval_and_worst():
     # Standard deviation 10, 3 episodes: 1.96 * 10 / sqrt(3) = 11.32.
     assert outcome["mean_score"] == pytest.approx(900.0) and outcome["ci95"] == pytest.approx(11.32, abs=0.01)
     assert (outcome["worst_seed"], outcome["worst_score"], outcome["endings"]) == (3, 890.0, {"lap finished": 3})
+    assert outcome["infractions"] == {}
+    seen = [EpisodeResult(seed, 1.0, 9, 0.0, "blocked", ("red_light",) * seed) for seed in (1, 2)]
+    assert summary(seen)["infractions"] == {"red_light": 3}
 
 
 def test_seeds_are_a_range_or_one():

@@ -62,6 +62,8 @@ def test_a_planned_route_is_the_shortest_and_may_lead_round_the_block_to_a_place
     behind = plan_route(NETWORK, (lane.number, 30.0), [(lane.number, 10.0)])
     assert behind.lanes[0] == behind.lanes[-1] == lane.number and len(behind.lanes) > 6
     assert np.hypot(*(behind.points[-1] - lane.at(10.0)[:2])) < 1e-6
+    here = plan_route(NETWORK, (lane.number, 10.0), [(lane.number, 10.3)])  # 0.3 m would be no route
+    assert len(here.lanes) > 6
     both = plan_route(NETWORK, (lane.number, 10.0), [(lane.number, 5.0), (lane.number, 30.0)])
     assert both.length == pytest.approx(20.0)
 

@@ -17,7 +17,7 @@ from wm_sim.worlds import DEFAULT_WORLD, TRAFFIC_CARS, WORLDS, worlds_described
 class BridgeConfig(VehicleParameters):
     role_name: str = role_name_parameter()
     world: str = parameter(DEFAULT_WORLD, f"what is simulated; {worlds_described()}", choices=tuple(WORLDS))
-    traffic_cars: int = parameter(TRAFFIC_CARS, "other cars on the road, in the world traffic", "", 0, 60)
+    traffic_cars: int = parameter(TRAFFIC_CARS, "moving cars, in the worlds traffic and town", "", 0, 60)
     weather: str = parameter(
         "noon", "light and weather in the pictures; random: drawn anew for each episode by its seed", choices=WEATHERS
     )

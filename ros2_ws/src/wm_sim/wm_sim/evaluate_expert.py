@@ -46,7 +46,7 @@ def drive_expert(seed: int, fixed_delta_seconds: float, world: str = DEFAULT_WOR
 
 def summary(results: list[EpisodeResult]) -> dict:
     """Mean score, the half-width of its 95 % interval (NaN for one episode), the worst one's seed and score, and the
-    counts of endings."""
+    counts of endings and infractions."""
     scores = np.array([result.score for result in results])
     spread = scores.std(ddof=1) if len(scores) > 1 else math.nan
     worst = results[int(scores.argmin())]
@@ -56,8 +56,14 @@ def summary(results: list[EpisodeResult]) -> dict:
         "worst_seed": worst.seed,
         "worst_score": worst.score,
         "endings": dict(Counter(result.ending for result in results)),
+        "infractions": dict(Counter(name for result in results for name in result.infractions)),
         "episodes": len(results),
     }
+
+
+def counted(counts: dict[str, int]) -> str:
+    """Names with their counts, for people."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def parse_seeds(text: str) -> range:
@@ -103,7 +109,7 @@ def main() -> int:
     print(
         f"mean {outcome['mean_score']:.1f} +- {outcome['ci95']:.1f} (95 %), worst {outcome['worst_score']:.1f} on "
         f"seed {outcome['worst_seed']}; of {outcome['episodes']}: "
-        f"{', '.join(f'{ending} {count}' for ending, count in outcome['endings'].items())}"
+        f"{counted(outcome['endings'])}; infractions: {counted(outcome['infractions']) or 'none'}"
     )
     return 0
 

@@ -25,6 +25,7 @@ class EpisodeResult:
     steps: int  # control ticks driven
     off_road_share: float  # share of wheels off the road, mean over the steps
     ending: str  # as text
+    infractions: tuple[str, ...] = ()  # in the order of their ticks
 
     def line(self, number: int) -> str:
         """One line for people; ``number`` counts from 1."""
@@ -157,7 +158,7 @@ class Simulation:
         self.world.reset(self._seed)
         self._expert = self.world.expert()
         self._weather = weather_of(self._weathers[0], self._seed, self._weathers[1])
-        self._score, self._steps, self._off_road = 0.0, 0, 0
+        self._score, self._steps, self._off_road, self._infractions = 0.0, 0, 0, ()
         self._over = False
         self._elapsed_s += self._gap_s
         self._gap_s = EPISODE_GAP_S
@@ -169,6 +170,7 @@ class Simulation:
         self._elapsed_s += self._delta_s
         self._score += outcome.reward
         self._steps += 1
+        self._infractions += outcome.infractions
         self._over = outcome.terminated or outcome.truncated
         return self._result_tick(command, outcome)
 
@@ -179,7 +181,7 @@ class Simulation:
         result = None
         if self._over:
             share = self._off_road / (4 * self._steps)
-            result = EpisodeResult(self._seed, self._score, self._steps, share, outcome.ending)
+            result = EpisodeResult(self._seed, self._score, self._steps, share, outcome.ending, self._infractions)
         return Tick(
             self.car_id,
             self.frame,

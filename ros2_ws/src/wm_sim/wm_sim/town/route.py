@@ -16,6 +16,7 @@ BRAKING = 1.5  # [m/s^2] to a lower speed ahead, at most
 TRIES = 400
 WINDOW_M = (-15.0, 30.0)  # along the route around the last place, in which the next one is searched
 MERGED_M = 1e-6
+SHORTEST_M = 1.0  # of a planned route; a nearer goal is reached by a way round the block
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def plan_route(network: Network, begin: tuple[int, float], goals: list[tuple[int
         length, _, here, path = heappop(queue)
         path = (*path, here)
         for goal, goal_m in goals:
-            ahead = here == goal and (len(path) > 1 or goal_m > at + MERGED_M)
+            ahead = here == goal and (len(path) > 1 or goal_m >= at + SHORTEST_M)
             if ahead and (best is None or length + goal_m < best[0]):
                 best = (length + goal_m, path, goal_m)
         if (best and length > best[0]) or (here in done):
