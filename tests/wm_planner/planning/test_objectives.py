@@ -150,6 +150,13 @@ def test_openings_are_within_reach_and_begin_with_the_last_plan():
     assert any((plan == actor).all() for plan in plans)
     near = openings(last, actor, 0.3)
     assert near.min() >= 0.1 - 1e-6 and near.max() <= 0.7 + 1e-6
+    assert openings(last, actor, 2.0, hurries=False).max() <= 0.4 + 1e-6
+
+
+def test_a_limit_never_makes_the_car_faster_than_the_actor(clock, manifest):
+    planner = planner_of(Car(), clock, manifest, speed_limit_cost=1.0, speed_limit=100.0)
+    speeds, _ = drive(planner, clock)
+    assert speeds.max() < USUAL_MPS + 3.0  # the box is around the actor's throttle, 0 at its usual speed
 
 
 def test_the_actor_steers_at_the_speeds_that_it_is_given():

@@ -17,8 +17,9 @@ _CHANGES = np.array([0.04, -0.04, 0.12, -0.12, 0.4, -0.4], np.float32)  # of the
 STEPS_STEERED = 3  # by one answer of the actor: it cannot know how its pedals will be changed
 
 
-def openings(last: np.ndarray, actor: np.ndarray, reach: float) -> np.ndarray:
-    """Longitudinal plans (K, H), all within ``reach`` of ``actor`` (H,), the most useful ones first: the ``last`` plan
+def openings(last: np.ndarray, actor: np.ndarray, reach: float, hurries: bool = True) -> np.ndarray:
+    """Longitudinal plans (K, H), all within ``reach`` of ``actor`` (H,), and not above it unless an objective
+    ``hurries``: at speeds that nobody drove a model knows nothing. The most useful ones first: the ``last`` plan
     (H,) as it is and changed, the actor's, constant ones, and ones that hold a level for a third of the horizon only
     and then go on like the last plan."""
     steps = len(actor)
@@ -26,7 +27,7 @@ def openings(last: np.ndarray, actor: np.ndarray, reach: float) -> np.ndarray:
     short = np.where(np.arange(steps) < max(1, steps // 3), constant, last)
     changed = last + _CHANGES[:, None]
     plans = np.concatenate([last[None], changed[:4], constant, actor[None], changed[4:], short])
-    return np.clip(plans, np.maximum(actor - reach, -1.0), np.minimum(actor + reach, 1.0))
+    return np.clip(plans, np.maximum(actor - reach, -1.0), np.minimum(actor + reach * hurries, 1.0))
 
 
 def steered(

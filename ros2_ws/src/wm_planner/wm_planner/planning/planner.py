@@ -148,7 +148,7 @@ class Planner:
         manner = self._tuning.cautious if cautious and self._tuning.cautious else self._tuning.normal
         problem, limits, previous = self._problem(deadline_s, manner, in_flight)
         if manner.scorer.opens and solver.searches:
-            problem = self._opened(problem)
+            problem = self._opened(problem, manner.scorer.hurries)
         for attempt in range(retries + 1):
             try:
                 solution = solver.solve(problem)
@@ -238,12 +238,12 @@ class Planner:
         vector = self._engine.imagine(belief, padded, self._engine.zero_noise(1)).vector
         return None if vector is None else vector[0, : len(commands)].copy()
 
-    def _opened(self, problem: Problem) -> Problem:
+    def _opened(self, problem: Problem, hurries: bool) -> Problem:
         """The problem around the best opening instead of the actor's plan, see objectives.py; around the last plan
         where there is no time to score."""
         actor = problem.proposal
         last = actor if self._last_plan is None else np.concatenate([self._last_plan[1:], actor[-1:]])
-        pedals = openings(last[:, 1], actor[:, 1], self._tuning.objective_reach)
+        pedals = openings(last[:, 1], actor[:, 1], self._tuning.objective_reach, hurries)
         engine, alone = self._engine, problem.limit
         steer = steered(lambda belief: engine.actor(belief)[0], engine.advance, self._ahead, pedals[0], alone)[:, 0]
         pedals = pedals[: max(1, problem.affordable())]

@@ -49,6 +49,7 @@ class Scorer:
         self._lambda = lambda_
         self.costs = tuple(costs)
         self.opens = any(cost.opens for cost in costs)
+        self.hurries = any(cost.hurries for cost in costs)
 
     def __call__(self, plans: np.ndarray, imagined: Imagined, context: CostContext) -> np.ndarray:
         """Score (N,) of ``plans`` (N, H, 2), larger is better; ``imagined`` has M·N rows, sample by sample."""

@@ -88,6 +88,8 @@ class Cost:
     opens: ClassVar[bool] = False
     """Whether it asks for other speeds than the actor's: the search then begins at the best of plans with any throttle
     or brake within ``objective_reach``."""
+    hurries: ClassVar[bool] = False
+    """Whether it may ask for a higher speed than the actor's too."""
 
     weight: float
 

@@ -50,7 +50,7 @@ class RewardWeights(Cost):
     reward_weights: str
 
     name = "reward_weights"
-    opens = True
+    opens = hurries = True
     parameters = {
         name: parameter(
             "",

@@ -18,6 +18,7 @@ class TargetSpeedCost(Objective):
     target_speed: float
 
     name = "target_speed_cost"
+    hurries = True
     parameters = {
         name: parameter(0.0, "cost of another speed than target_speed", "reward per (m/s)²", 0.0, 1e6, live=True),
         "target_speed": parameter(
