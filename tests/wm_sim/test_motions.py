@@ -10,7 +10,7 @@ from geometry_msgs.msg import Twist
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from wm_bundle.processes.parameters import ParameterError
-from wm_bundle.vehicle_commands.definition import BRAKE_MPS2, DEADBAND_MPS2, THROTTLE_MPS2, coasting_mps2
+from wm_bundle.vehicle_commands.definition import DEADBAND_MPS2, coasting_mps2
 from wm_bundle.vehicle_commands.messages import OUTPUTS
 from wm_bundle.vehicle_commands.parameters import CommandParameters
 from wm_bundle.vehicle_commands.writing import CommandWriter
@@ -29,13 +29,13 @@ PEDAL = st.floats(0, 1)
 @given(steer=st.floats(-1, 1), pedal=PEDAL, brakes=st.booleans(), speed=st.floats(0, 90))
 def test_the_car_s_pedals_are_the_planner_s(output, steer, pedal, brakes, speed):
     throttle, brake = (0.0, pedal) if brakes else (pedal, 0.0)
-    pressed = THROTTLE_MPS2 * throttle - BRAKE_MPS2 * brake
+    pressed = WORLD.full_pedals_mps2[0] * throttle - WORLD.full_pedals_mps2[1] * brake
     assume(abs(pressed) > 1.01 * DEADBAND_MPS2)
     parameters = dataclasses.replace(CommandParameters(command_output=output), **WORLD.vehicle)
     message = CommandWriter(parameters)(np.array([steer, throttle, brake]), Time(), speed)
     command, beyond = MotionInput(OUTPUTS[output], WORLD).command(message, speed)
     assert beyond is None and command.at(speed) == Command(command.steer, command.throttle, command.brake)
-    if speed + pressed - coasting_mps2(speed) > 1e-3:
+    if speed + (pressed - coasting_mps2(speed)) * WORLD.reach_s > 1e-3:
         assert command.at(speed).pedals() == pytest.approx((steer, throttle, brake), abs=3e-5)
     elif "ackermann" in output:  # it stops, with the told deceleration
         assert command.at(speed).pedals() == pytest.approx((steer, throttle, brake), abs=3e-5)
@@ -74,7 +74,7 @@ def test_the_simulation_controls_the_speed_in_every_tick():
     simulation.tick(Command())
     motion, _ = MotionInput(OUTPUTS["ackermann"], WORLD).command(AckermannDrive(speed=12.0), simulation.speed)
     ticks = [simulation.tick(motion) for _ in range(60)]
-    assert ticks[0].applied.throttle == 1.0 and ticks[-1].applied.throttle < 0.5
+    assert ticks[0].applied.throttle == pytest.approx(12.0 / 0.25 / 60.0) and ticks[-1].applied.throttle < 0.5
     assert simulation.speed == pytest.approx(12.0, abs=1.0)
 
 

@@ -27,7 +27,9 @@ class MotionInput:
     to stand is a full brake, or one with the told deceleration, as of vehicles' own controllers."""
 
     def __init__(self, output: CommandOutput, world: WorldFacts):
-        self._reader = CommandReader(output.type, world.full_steer_rad, world.wheelbase_m, stops=True)
+        self._reader = CommandReader(
+            output.type, world.full_steer_rad, world.wheelbase_m, world.reach_s, world.full_pedals_mps2, stops=True
+        )
 
     def command(self, message: Any, speed: float) -> tuple[MotionCommand, str | None]:
         """A message's command at a measured speed [m/s]; also what it asks beyond the car's abilities."""

@@ -38,11 +38,12 @@ def angle_of_steer(steer, max_steer_rad: float):
     return -steer * max_steer_rad
 
 
-def pedals_of_acceleration(acceleration, speed):
-    """(throttle, brake) in [0, 1], never both, of accelerations [m/s^2] along the vehicle at speeds [m/s]."""
+def pedals_of_acceleration(acceleration, speed, full_throttle: float = THROTTLE_MPS2, full_brake: float = BRAKE_MPS2):
+    """(throttle, brake) in [0, 1], never both, of accelerations [m/s^2] along the vehicle at speeds [m/s]; full pedals
+    give ``full_throttle`` and ``full_brake`` [m/s^2]."""
     wanted = np.asarray(acceleration, np.float64) + coasting_mps2(np.asarray(speed, np.float64))
-    throttle = np.where(wanted > DEADBAND_MPS2, np.clip(wanted / THROTTLE_MPS2, 0.0, 1.0), 0.0)
-    brake = np.where(wanted < -DEADBAND_MPS2, np.clip(-wanted / BRAKE_MPS2, 0.0, 1.0), 0.0)
+    throttle = np.where(wanted > DEADBAND_MPS2, np.clip(wanted / full_throttle, 0.0, 1.0), 0.0)
+    brake = np.where(wanted < -DEADBAND_MPS2, np.clip(-wanted / full_brake, 0.0, 1.0), 0.0)
     return throttle, brake
 
 

@@ -41,12 +41,14 @@ class CommandParameters(VehicleParameters):
         0.0,
         100.0,
     )
-    max_acceleration: float = parameter(
-        THROTTLE_MPS2, f"largest acceleration asked for; full throttle means {THROTTLE_MPS2:g}", "m/s^2", 0.01, 4.0
+    full_throttle: float = parameter(
+        THROTTLE_MPS2, f"acceleration that full throttle means; {THROTTLE_MPS2:g} to convert", "m/s^2", 0.01, 200.0
     )
-    max_deceleration: float = parameter(
-        BRAKE_MPS2, f"largest deceleration asked for; full brake means {BRAKE_MPS2:g}", "m/s^2", 0.01, 8.0
+    full_brake: float = parameter(
+        BRAKE_MPS2, f"deceleration that a full brake means; {BRAKE_MPS2:g} to convert", "m/s^2", 0.01, 200.0
     )
+    max_acceleration: float = parameter(THROTTLE_MPS2, "largest acceleration asked for", "m/s^2", 0.01, 200.0)
+    max_deceleration: float = parameter(BRAKE_MPS2, "largest deceleration asked for", "m/s^2", 0.01, 200.0)
     speed_reach_s: float = parameter(
         REACH_S, "a speed is commanded as the one to reach within this time; convert reads 1", "s", 0.01, 10.0
     )
@@ -86,7 +88,7 @@ class CommandParameters(VehicleParameters):
     @property
     def largest_throttle(self) -> float:
         """The throttle that means ``max_acceleration``."""
-        return 1.0 if self.command_output == "carla" else min(1.0, self.max_acceleration / THROTTLE_MPS2)
+        return 1.0 if self.command_output == "carla" else min(1.0, self.max_acceleration / self.full_throttle)
 
 
 COMMAND_PARAMETERS = tuple(entry.name for entry in fields(CommandParameters))

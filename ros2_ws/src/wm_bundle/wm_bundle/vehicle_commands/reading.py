@@ -17,6 +17,7 @@ from wm_bundle.vehicle_commands.definition import (
     BRAKE_MPS2,
     REACH_S,
     SPOT_TURN_RPS,
+    THROTTLE_MPS2,
     angle_of_curvature,
     coasting_mps2,
     pedals_of_acceleration,
@@ -47,13 +48,21 @@ class CommandReader:
     """Converts messages of one type to commands."""
 
     def __init__(
-        self, msgtype: str, max_steer_rad: float, wheelbase_m: float, reach_s: float = REACH_S, stops: bool = False
+        self,
+        msgtype: str,
+        max_steer_rad: float,
+        wheelbase_m: float,
+        reach_s: float = REACH_S,
+        full_pedals: tuple[float, float] = (THROTTLE_MPS2, BRAKE_MPS2),
+        stops: bool = False,
     ):
-        """``stops``: an order to stand is obeyed with the told limit, or a full brake, as vehicles' own controllers do;
-        otherwise within ``reach_s``, as any other speed."""
+        """``full_pedals``: what full throttle and full brake mean [m/s^2]. ``stops``: an order to stand is obeyed with
+        the told limit, or a full brake, as vehicles' own controllers do; otherwise within ``reach_s``, as any other
+        speed."""
         self._msgtype = msgtype
         self._output = OUTPUT_OF_TYPE[msgtype]
         self._max_steer_rad, self._wheelbase_m, self._reach_s, self._stops = max_steer_rad, wheelbase_m, reach_s, stops
+        self._full_pedals = full_pedals
         self._angle_rad = 0.0
 
     @property
@@ -75,7 +84,7 @@ class CommandReader:
         acceleration = self._acceleration(motion, speed_mps)
         if not all(map(math.isfinite, (motion.speed_mps, motion.limit_mps2, angle_rad, acceleration, speed_mps))):
             return Command((math.nan,) * 3)
-        throttle, brake = pedals_of_acceleration(acceleration, speed_mps)
+        throttle, brake = pedals_of_acceleration(acceleration, speed_mps, *self._full_pedals)
         steer = steer_of_angle(angle_rad, self._max_steer_rad)
         return Command((float(steer), float(throttle), float(brake)), _REVERSE if motion.speed_mps < 0.0 else beyond)
 
@@ -94,7 +103,7 @@ class CommandReader:
         if motion.acceleration_mps2 is not None:
             return motion.acceleration_mps2
         if self._stops and motion.speed_mps == 0.0:
-            return -(motion.limit_mps2 or BRAKE_MPS2 + coasting_mps2(speed_mps))
+            return -(motion.limit_mps2 or self._full_pedals[1] + coasting_mps2(speed_mps))
         acceleration = (motion.speed_mps - speed_mps) / self._reach_s
         if motion.limit_mps2 > 0.0:
             acceleration = min(max(acceleration, -motion.limit_mps2), motion.limit_mps2)

@@ -9,8 +9,6 @@ deceleration where the message has one.
 from typing import Any
 
 from wm_bundle.vehicle_commands.definition import (
-    BRAKE_MPS2,
-    THROTTLE_MPS2,
     angle_of_steer,
     coasting_mps2,
     pedals_of_acceleration,
@@ -57,15 +55,16 @@ class CommandWriter:
         if self._acceleration(float(command[1]), 0.0, now_mps) <= allowed:
             return command
         changed = command.copy()
-        changed[1], changed[2] = pedals_of_acceleration(allowed, now_mps)
+        full = self._vehicle.full_throttle, self._vehicle.full_brake
+        changed[1], changed[2] = pedals_of_acceleration(allowed, now_mps, *full)
         return changed
 
     def _acceleration(self, throttle: float, brake: float, speed_mps: float) -> float:
         vehicle = self._vehicle
         if brake > 0.0:
-            pressed = -min(brake * BRAKE_MPS2, vehicle.max_deceleration)
+            pressed = -min(brake * vehicle.full_brake, vehicle.max_deceleration)
         else:
-            pressed = min(throttle * THROTTLE_MPS2, vehicle.max_acceleration)
+            pressed = min(throttle * vehicle.full_throttle, vehicle.max_acceleration)
         return pressed - coasting_mps2(speed_mps)
 
     def _motion(self, steer: float, throttle: float, brake: float, speed_mps: float | None) -> Motion:

@@ -21,7 +21,9 @@ class CarRacingFacts(WorldFacts):
     success = LAP_FINISHED
     wheelbase_m = 3.24
     full_steer_rad = 1.0  # as in gymnasium, where the wheels stop at 0.4
-    top_speed_mps = 120.0
+    top_speed_mps = 150.0
+    full_pedals_mps2 = (60.0, 60.0)  # of a standing car
+    reach_s = 0.25
 
     def early_ending(self, last: Step) -> str:
         return LEFT_FIELD if last.reward < 0 else LAP_FINISHED
