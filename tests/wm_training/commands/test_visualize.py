@@ -94,8 +94,9 @@ def test_the_page_opens_in_a_browser_and_shows_every_figure(report, browser):
     card = json.loads((report / "scorecard.json").read_text())
     for value, (low, high) in zip(*card["picture"]["psnr_db"]["imagined"].values(), strict=True):
         assert f">{value:.1f} ({low:.1f}, {high:.1f})<" in page
-    # PSNR, SSIM, errors of reward and return, both uncertainties, reliability, and reward and return of the window.
-    check_report(browser, report / "scorecard.html", charts=9)
+    # PSNR, SSIM, errors of reward, return and speed, both uncertainties, reliability, and of the window reward, return
+    # and speed.
+    check_report(browser, report / "scorecard.html", charts=11)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(checkpoint, report, tmp_path):
@@ -112,7 +113,13 @@ def test_the_tables_are_printed_and_the_window_asked_for_is_drawn(checkpoint, tm
     window = json.loads((tmp_path / "scorecard.json").read_text())["window"]
     assert window == {"episode": "episode_000003.npz", "start": 20, "rows": 11, "typical": False}
     said = capsys.readouterr()
-    for text in ("PSNR [dB], imagined", "Break-even horizon", "epistemic, disagreement", "too few to tell"):
+    for text in (
+        "PSNR [dB], imagined",
+        "speed error [m/s], last one seen, held",
+        "Break-even horizon",
+        "epistemic, disagreement",
+        "too few to tell",
+    ):
         assert text in said.out
     assert "wrote scorecard.html" in said.err
 

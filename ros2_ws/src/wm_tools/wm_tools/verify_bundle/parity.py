@@ -25,6 +25,8 @@ _HEADS = {
     "value": "value",
     "disagreement": "disagreement",
     "value_disagreement": "value_disagreement",
+    "vector": "vector",
+    "reward_terms": "reward_terms",
 }
 
 
