@@ -57,6 +57,9 @@ def generate_launch_description():
         ("noise_strength", "0.4", "Noisy drivers: mean standard deviation of a burst."),
         ("slowest", "0.1", "slow-autopilot: smallest share of its usual speed."),
         ("slow_segment", "3.0", "slow-autopilot: mean time with one share [s]."),
+        ("signals", "", "Vector inputs beside the speed, separated by commas: names of docs/topics.md."),
+        ("signals_file", "", "YAML file with signals of your own (docs/topics.md), recorded beside the others."),
+        ("signal_gaps", "", "Vector inputs that rows may lack, separated by commas."),
         ("route_noise", "0.5", "Route in hindsight: standard deviation of its shift to the side [m]."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
         ("planner_parameters", "", "Planner: its parameters, such as 'steer_std=0.2 trust=3'."),
@@ -131,6 +134,9 @@ def collect(context, role_name):
         "slow_segment",
         "route",
         "route_noise",
+        "signals",
+        "signals_file",
+        "signal_gaps",
     )
     program = Path(get_package_prefix("wm_training"), "lib", "wm_training", "collect")
     return ExecuteProcess(
