@@ -11,7 +11,7 @@ from wm_sim.rectangles import Rectangles, contact_times, overlapping
 from wm_sim.solids import Box, picture_of
 from wm_sim.town.lights import Light
 from wm_sim.town.network import Turn
-from wm_sim.town.priority import Ego
+from wm_sim.town.priority import Car, Ego
 from wm_sim.town.scenery import LIGHT_M, SHOWN
 from wm_sim.town.world import TownWorld
 
@@ -77,6 +77,22 @@ def test_a_left_turn_waits_for_what_comes_towards_it_and_for_nobody_far_away():
         front = from_lane.length - before_m
         priority.look([], Ego({from_lane.number: (front - 5.0, front, 8.0)}))
         assert priority.free(way.number, 3.0, 5.0, who=None) == free
+
+
+def test_a_left_turn_does_not_wait_for_those_who_queue_behind_a_standing_car():
+    world = begun(2, 0)
+    network, priority = world._network, world._traffic.priority
+    way = next(lane for lane in network.lanes if lane.turn is Turn.LEFT and lane.rank == 1 and lane.conflicts)
+    straight = next(number for number, _, _ in way.conflicts if network.lanes[number].rank == 0)
+    from_lane = next(lane for lane in network.of_streets if straight in lane.follows)
+    turns = next((n for n in from_lane.follows if n not in {number for number, _, _ in way.conflicts}), straight)
+    while world._lights.of_lane(from_lane) not in (None, Light.GREEN):
+        world._lights.time_s += 0.5
+    first = Car(100, from_lane.number, from_lane.length - 3.5, 0.0, 1.0, turns, (0, 0, 0))
+    behind = Car(101, from_lane.number, from_lane.length - 11.0, 0.0, 1.0, straight, (0, 0, 0))
+    for cars, free in (([behind], False), ([first, behind], turns != straight)):
+        priority.look(cars, Ego())
+        assert priority.free(way.number, 3.0, 5.0) == free
 
 
 def test_contact_times_are_those_of_straight_motion():

@@ -13,7 +13,7 @@ from wm_sim.solids import Box
 from wm_sim.town.drivers import HALF_M, HARDEST, LINE_REST_M, can_stop, wanted_acceleration
 from wm_sim.town.lights import Light, Lights
 from wm_sim.town.network import Lane, Network
-from wm_sim.town.priority import Car, Ego, Priority
+from wm_sim.town.priority import QUEUE_SPEED, Car, Ego, Priority
 from wm_sim.town.route import BRAKING
 from wm_sim.traffic.car import HEIGHT_M, LENGTH_M, WIDTH_M
 from wm_sim.traffic.placing import COLOURS, FIRST_ID
@@ -25,7 +25,6 @@ LINE_FREE_M = 22.0  # at the start, before a junction
 WANTED = (0.8, 1.0)  # share of the speed limit
 CLAIM_M, CLAIM_S = 10.0, 2.0  # before the stop line, from which a car claims its way
 BESIDE_M = 9.0  # from the beginning of a way: a car there is still in the way of those beside it
-QUEUE_SPEED = 1.0  # [m/s] of a car before the stop line, below which those behind it claim nothing
 SHOCK_S = 2.0  # for which a car stands after a collision
 
 

@@ -48,6 +48,8 @@ class Ego:
 
 
 EGO = "ego"
+NOWHERE = (-math.inf, -math.inf, 0.0)  # as a span
+QUEUE_SPEED = 1.0  # [m/s] of a car before a stop line, below which those behind it do not come
 
 
 class Priority:
@@ -67,9 +69,17 @@ class Priority:
         self._on, self._coming, self._ego = defaultdict(list), defaultdict(list), ego
         for car in cars:
             self._on[car.lane].append((car.s, car))
-            self._comes(car.lane, car.s + HALF_M, car.speed, (car.way,), car)
-        for cars_there in self._on.values():
+        for number, cars_there in self._on.items():
             cars_there.sort(key=lambda one: one[0])
+            # Whoever stands keeps those behind it from coming: two who turn left would else wait for the queues behind
+            # each other.
+            _, front, along = ego.spans.get(number, NOWHERE)
+            standing_at = front if along < QUEUE_SPEED else -math.inf
+            for s, car in reversed(cars_there):
+                if s > standing_at or car.speed > QUEUE_SPEED:
+                    self._comes(number, s + HALF_M, car.speed, (car.way,), car)
+                if car.speed < QUEUE_SPEED and car.claims < 0:
+                    standing_at = max(standing_at, s)
         self._ego_ways = set()
         for number, (_, front, along) in ego.spans.items():
             lane = self._network.lanes[number]
