@@ -14,6 +14,8 @@ from wm_data.episodes import EpisodeError, write_episode
 from wm_data.rewards import TERMS
 from wm_planner.engine.engine import Engine
 from wm_planner.engine.providers import EngineSettings
+from wm_training.cloning.clone_options import CloneOptions
+from wm_training.cloning.data import CloneData
 from wm_training.commands.export import main
 from wm_training.data.dataset import SequenceDataset
 from wm_training.errors import TrainingError
@@ -119,6 +121,12 @@ def test_episodes_without_terms_or_with_other_gaps_are_refused_in_one_line(tmp_p
     assert complete.world_model.gaps == ()
     with pytest.raises(EpisodeError, match="lack clearance in some rows, and the model was trained with it in all"):
         open_split(checkpoint.parent / "data", complete.world_model, "val")
+
+
+def test_a_clone_refuses_episodes_with_gaps(checkpoint):
+    options = CloneOptions(data_path=str(checkpoint.parent / "data"), output="unused")
+    with pytest.raises(EpisodeError, match="some rows lack gap, which a policy cannot do without"):
+        CloneData(options)
 
 
 def test_a_checkpoint_of_an_earlier_version_has_no_such_heads(tmp_path):
