@@ -124,8 +124,8 @@ def test_episodes_without_terms_or_with_other_gaps_are_refused_in_one_line(tmp_p
 
 
 def test_a_clone_refuses_episodes_with_gaps(checkpoint):
-    options = CloneOptions(data_path=str(checkpoint.parent / "data"), output="unused")
-    with pytest.raises(EpisodeError, match="some rows lack gap, which a policy cannot do without"):
+    options = CloneOptions(data_path=str(checkpoint.parent / "data"), output="unused.onnx")
+    with pytest.raises(EpisodeError, match="some rows lack clearance, which a policy cannot do without"):
         CloneData(options)
 
 

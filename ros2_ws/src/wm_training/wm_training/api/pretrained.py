@@ -233,8 +233,7 @@ class PretrainedWorldModel:
         return self.readout
 
     def predict_vector(self, states: Tensor) -> Tensor:
-        """Vectors (…, V) of states (…, F) in physical units: by ``fit_vector``, else by the model's own head, which
-        TrainingError says is missing."""
+        """Vectors (…, V) of states (…, F) in physical units. Raises TrainingError unless ``tells_vector``."""
         states = self.checked_state(states, batch=False)
         if not self.vector_size:
             return states.new_zeros(*states.shape[:-1], 0)
