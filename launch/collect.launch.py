@@ -4,6 +4,8 @@ ros2 launch wm_planner collect.launch.py episodes:=100 driver:=noisy-autopilot o
 ros2 launch wm_planner collect.launch.py episodes:=120 driver:=noisy-planner output_dir:=data/train \
     bundle:=models/carracing planner_parameters:='steer_std=0.2 trust=3'
 ros2 launch wm_planner collect.launch.py objects_definition_file:=launch/wm_sim_four_cameras.json output_dir:=data/four
+ros2 launch wm_planner collect.launch.py world:=town route:=recorded signals:=speed_limit,gap episode_length:=2000 \
+    output_dir:=data/town
 ros2 launch wm_planner collect.launch.py simulator:=carla driver:=noisy-autopilot output_dir:=data/carla
 """
 
@@ -61,6 +63,14 @@ def generate_launch_description():
         ("signals_file", "", "YAML file with signals of your own (docs/topics.md), recorded beside the others."),
         ("signal_gaps", "", "Vector inputs that rows may lack, separated by commas."),
         ("route_noise", "0.5", "Route in hindsight: standard deviation of its shift to the side [m]."),
+        (
+            "signals",
+            "",
+            "Vector inputs to record beside the speed, comma-separated: names of docs/topics.md, such as "
+            "'speed_limit,gap'.",
+        ),
+        ("signals_file", "", "YAML file with signals of your own, recorded too (docs/topics.md)."),
+        ("signal_gaps", "", "Vector inputs that rows may lack, comma-separated: NaN there."),
         ("bundle", str(models / "carracing"), "Planner: folder of the model bundle to drive with."),
         ("planner_parameters", "", "Planner: its parameters, such as 'steer_std=0.2 trust=3'."),
     ]

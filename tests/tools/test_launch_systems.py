@@ -72,7 +72,7 @@ CASES = {
     ),
     "collect": (
         "collect.launch.py",
-        ["episodes:=2", "output_dir:=data/mine"],
+        ["episodes:=2", "output_dir:=data/mine", "world:=town", "signals:=speed_limit,gap", "signal_gaps:=gap"],
         ["wm_sim/bridge", "wm_training/collect"],
     ),
     "collect from several cameras in traffic": (
@@ -246,6 +246,12 @@ def test_the_recorder_and_the_simulator_are_told_of_the_same_cameras(lite):
     flags = dict(zip(collect["arguments"][::2], collect["arguments"][1::2], strict=True))
     assert flags["--objects-definition-file"].endswith("wm_sim_four_cameras.json")
     assert flags["--cameras"] == "rgb_rear,rgb_left"
+
+
+def test_the_recorder_is_told_of_the_signals(lite):
+    _, collect = lite("collect")
+    flags = dict(zip(collect["arguments"][::2], collect["arguments"][1::2], strict=True))
+    assert (flags["--signals"], flags["--signal-gaps"], flags["--signals-file"]) == ("speed_limit,gap", "gap", "")
 
 
 def test_a_tick_of_carla_that_the_recorder_asks_for_waits_for_no_command(lite):
