@@ -19,6 +19,8 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         (f"{CAR}/planner/future", "sensor_msgs/msg/Image", True),
         (f"{CAR}/planner/candidates", "visualization_msgs/msg/MarkerArray", False),
         (f"{CAR}/step_result", "wm_msgs/msg/StepResult", True),
+        (f"{CAR}/waypoints", "nav_msgs/msg/Path", True),
+        (f"{CAR}/speed_limit", "std_msgs/msg/Float32", True),
         (f"{CAR}/vehicle_info", "carla_msgs/msg/CarlaEgoVehicleInfo", False),
         ("/carla/other/rgb_front/image", "sensor_msgs/msg/Image", False),
         ("/camera/image_raw", "sensor_msgs/msg/Image", False),
@@ -34,6 +36,12 @@ def test_a_drives_topics_are_recorded_and_no_others(topic, kind, wanted):
 def test_named_topics_are_recorded_and_no_others():
     assert is_wanted("/camera/image_raw", "sensor_msgs/msg/Image", "ego_vehicle", ["/camera/image_raw"])
     assert not is_wanted("/clock", "rosgraph_msgs/msg/Clock", "ego_vehicle", ["/camera/image_raw"])
+
+
+@pytest.mark.parametrize("chosen", [(), ("/clock",)])
+def test_further_topics_are_recorded_beside_the_others(chosen):
+    wanted = [is_wanted(name, "any", "ego_vehicle", chosen, ("/my/sensor",)) for name in ("/clock", "/my/sensor", "/x")]
+    assert wanted == [True, True, False]
 
 
 def test_the_planner_and_the_clock_do_not_keep_a_drive_going():

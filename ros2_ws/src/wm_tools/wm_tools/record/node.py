@@ -51,7 +51,7 @@ class RecorderNode(Node):
             if (
                 topic not in self._heard
                 and topic not in self._refused
-                and is_wanted(topic, kinds[0], self._options.role_name, self._options.topics)
+                and is_wanted(topic, kinds[0], self._options.role_name, self._options.topics, self._options.also)
             ):
                 self._hear(topic, kinds)
         limit_s = self._options.max_seconds

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from wm_bundle.vector_inputs import input_topics
 from wm_evaluation.command_line import option
+
+from wm_tools.record.topics import GLOBAL, OF_THE_CAR, OF_THE_PLANNER
 
 SUFFIX = ".mcap"
 _OF_A_DRIVE = (
-    "cameras, status, odometry, imu, speedometer, collision, lane_invasion, step_result, expert_control, commands, "
-    "planner/status, planner/imagined, planner/future of the car, /tf, /tf_static, /clock"
+    f"cameras, {', '.join(topic.leaf for topic in input_topics().values())}, {', '.join(OF_THE_CAR)}, commands, "
+    f"{', '.join(OF_THE_PLANNER)} of the car, {', '.join(GLOBAL)}"
 )
 
 
@@ -25,6 +28,8 @@ class RecordOptions:
     """The car's name in its topics."""
     topics: Annotated[tuple[str, ...], option("TOPIC [TOPIC ...]", default=_OF_A_DRIVE)] = ()
     """Record exactly these topics."""
+    also: Annotated[tuple[str, ...], option("TOPIC [TOPIC ...]", default="none")] = ()
+    """Record these topics too, such as those of signals of your own."""
     max_seconds: Annotated[float | None, option("S", default="no limit")] = None
     """Stop this long after the first message [s]."""
     queue_mb: Annotated[float, option("MB")] = 256.0
@@ -44,9 +49,10 @@ class RecordOptions:
             raise ValueError(
                 f"--role-name: expected a ROS name (a letter, then letters, digits and _), found '{self.role_name}'"
             )
-        for topic in self.topics:
-            if not topic.startswith("/"):
-                raise ValueError(f"--topics: expected full names that begin with /, found '{topic}'")
+        for name, topics in (("--topics", self.topics), ("--also", self.also)):
+            for topic in topics:
+                if not topic.startswith("/"):
+                    raise ValueError(f"{name}: expected full names that begin with /, found '{topic}'")
         for name, number in (("--max-seconds", self.max_seconds), ("--queue-mb", self.queue_mb)):
             if number is not None and not (math.isfinite(number) and number > 0.0):
                 raise ValueError(f"{name}: expected above 0, found {number:g}")

@@ -14,10 +14,11 @@ GLOBAL = ("/tf", "/tf_static", "/clock")
 _DEPTH = 100  # queue depth: seconds of a drive, in case the process stalls
 
 
-def is_wanted(topic: str, kind: str, role_name: str, chosen: Sequence[str]) -> bool:
-    """Whether to record ``topic`` of message type ``kind``: one of ``chosen``, or if empty, one of a drive's."""
-    if chosen:
-        return topic in chosen
+def is_wanted(topic: str, kind: str, role_name: str, chosen: Sequence[str], also: Sequence[str] = ()) -> bool:
+    """Whether to record ``topic`` of message type ``kind``: one of ``chosen``, or if empty, one of a drive's; or one of
+    ``also``."""
+    if chosen or topic in also:
+        return topic in (*chosen, *also)
     if topic in GLOBAL or topic in _commands(role_name):
         return True
     root = f"/carla/{role_name}/"
