@@ -182,6 +182,7 @@ def test_the_document_shows_every_field_with_its_default_and_every_preset():
     document = DOCUMENT.read_text(encoding="utf-8")
     rows = {row.split("`")[1]: row for row in markdown().splitlines() if row.startswith("| `")}
     assert set(rows) == set(FIELDS)
+    assert all(row.endswith(" |") for row in rows.values())  # one line each, or the table ends there
     assert markdown() in document, (
         "docs/configuration.md is not what the code says: replace its tables by the output of "
         "`python -m wm_training.commands.configuration_tables --markdown`"

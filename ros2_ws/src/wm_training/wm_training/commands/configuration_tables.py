@@ -15,7 +15,9 @@ def markdown() -> str:
     """The tables of docs/configuration.md: all fields by section, and the presets side by side."""
     from docstring_parser import parse_from_object
 
-    texts = {item.arg_name: item.description for item in parse_from_object(WorldModelTrainConfig).params}
+    texts = {
+        item.arg_name: " ".join(item.description.split()) for item in parse_from_object(WorldModelTrainConfig).params
+    }
     lines = []
     for name, field in FIELDS.items():
         if name in SECTIONS:
