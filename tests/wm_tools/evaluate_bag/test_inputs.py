@@ -77,7 +77,7 @@ def test_a_raw_bag_of_two_cameras_gives_both_and_one_without_the_second_is_refus
         Recording(alone, manifest).stretches().__next__()
 
 
-def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(tmp_path, options):
+def test_a_bundle_that_needs_the_yaw_rate_gets_it_also_from_a_bag_of_a_simulator(tmp_path, options):
     turning = make_tiny_bundle(tmp_path / "turning", vector=(VectorSpec("yaw_rate", "rad/s", 0.0, 1.0),))
     bag = drive(40, PERIOD_NS, height=96, width=96)
     for tick in range(40):
@@ -91,10 +91,12 @@ def test_a_bundle_that_needs_the_yaw_rate_gets_it_from_the_topic_that_is_named(t
         )
     bag.messages.sort(key=lambda entry: entry[2])
     folder = write_bag(tmp_path / "bag", bag)
+    for reading in (BagReading(), BagReading(topics=(f"imu={VEHICLE}/imu",))):
+        found = evaluate(options(bag=folder, bundle=turning, reading=reading, moments=0))
+        assert (found.evaluations[0].frames.decided.mode == Mode.DRIVING).all()
+    without = write_bag(tmp_path / "without", bag.without(f"{VEHICLE}/imu"))
     with pytest.raises(BagError, match=r"no yaw_rate \[rad/s\].*--topics odometry=TOPIC or imu=TOPIC"):
-        evaluate(options(bag=folder, bundle=turning))
-    found = evaluate(options(bag=folder, bundle=turning, reading=BagReading(topics=(f"imu={VEHICLE}/imu",)), moments=0))
-    assert (found.evaluations[0].frames.decided.mode == Mode.DRIVING).all()
+        evaluate(options(bag=without, bundle=turning))
 
 
 def test_a_bundle_with_an_input_that_was_entered_in_the_registry_is_evaluated(tmp_path, options, monkeypatch):

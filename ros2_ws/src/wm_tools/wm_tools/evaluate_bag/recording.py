@@ -167,6 +167,7 @@ class Recording:
                 **reading,
                 signal_gaps=tuple(may_lack),
                 taken=tuple(evaluated_inputs(self.manifest).values()),
+                of_bundle=tuple(spec.name for spec in self.manifest.vector),
                 rate=1.0 / self.manifest.control_period_s if self.resample else None,
                 min_rows=_MIN_ROWS,
                 max_rows=int(np.clip(_PICTURE_BYTES // row_bytes, 100, _MAX_ROWS)),
@@ -245,12 +246,13 @@ class _BundleOptions(ConvertOptions):
     """Takes a bundle's vector inputs; ``checked_episode`` tells which it lacks."""
 
     taken: tuple[VectorInput, ...] = ()
+    of_bundle: tuple[str, ...] = ()
 
     def inputs(self) -> dict[str, VectorInput]:
         return {entry.name: entry for entry in self.taken}
 
     def asked(self) -> set[str]:
-        return self.inputs().keys() - _REWARDED
+        return set(self.of_bundle)
 
     def needed(self) -> set[str]:
         return set()
