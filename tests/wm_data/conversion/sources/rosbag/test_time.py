@@ -257,6 +257,22 @@ def test_two_sources_of_one_signal_are_refused(tmp_path):
         converted(write_bag(tmp_path / "bag", ordered(drive(ticks=60), other)))
 
 
+def test_numbers_of_a_type_without_a_header_leave_the_stamps_to_the_others(tmp_path):
+    """A sensor's Float32, beside a simulator that counts from zero and runs faster than the wall clock."""
+    recording = drive(ticks=40)
+    limit = Recording()
+    for tick in range(40):
+        recorded_ns = EPOCH + START + tick * 50 * MS
+        limit.add(f"{VEHICLE}/speed_limit", "std_msgs/msg/Float32", recorded_ns + 2 * MS, data=float(tick))
+    for topic in {message[0] for message in recording.messages}:
+        recording = recording.changed(topic, lambda fields, log_ns: (fields, EPOCH + START + (log_ns - START) // 2))
+    (episode,), report = converted(write_bag(tmp_path / "bag", ordered(recording, limit)), signals=("speed_limit",))
+    assert (np.diff(episode.stamps_ns) == 100 * MS).all() and len(episode) >= 38
+    limits = episode.vector[:, 0]
+    assert np.abs(limits - (episode.stamps_ns - START) / (100 * MS)).max() <= 1.0
+    assert not any("different beginnings" in note for note in report.notes)
+
+
 @pytest.mark.parametrize("unstamped", [3, 40])
 def test_what_has_no_stamp_before_the_clock_comes_costs_no_row(tmp_path, unstamped):
     """Nodes that use simulated time stamp zero until the first /clock."""

@@ -14,13 +14,22 @@ _KEPT = 3
 def header_ns(message) -> int | None:
     """Stamp of a message's header, or its own as Autoware's have [ns]; None without one or for a zero stamp. Raises
     AttributeError, TypeError or ValueError where the header is not a ROS header."""
-    header = getattr(message, "header", message if hasattr(message, "stamp") else None)
+    header = _header(message)
     if header is None:
         return None
     stamp_ns = int(header.stamp.sec) * NS_PER_S + int(header.stamp.nanosec)
     if abs(stamp_ns) >= 2**62:
         raise ValueError(f"the stamp is {stamp_ns} ns")
     return stamp_ns or None
+
+
+def tells_time(message) -> bool:
+    """Whether messages of this type have a stamp, zero or not."""
+    return _header(message) is not None
+
+
+def _header(message):
+    return getattr(message, "header", message if hasattr(message, "stamp") else None)
 
 
 def epochs_differ(offsets: dict[str, list[int]]) -> bool:

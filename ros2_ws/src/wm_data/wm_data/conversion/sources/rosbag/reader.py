@@ -18,7 +18,7 @@ from wm_data.conversion.convert_options import ConvertOptions
 from wm_data.conversion.drive import Drive, DriveRef, Picture
 from wm_data.conversion.pictures import CameraView
 from wm_data.conversion.report import DriveReport
-from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns
+from wm_data.conversion.sources.rosbag.clock import Clock, apart_note, epochs_differ, header_ns, tells_time
 from wm_data.conversion.sources.rosbag.driven import NOT_OF_ITS_TYPE, driven
 from wm_data.conversion.sources.rosbag.images import load_picture
 from wm_data.conversion.sources.rosbag.publishers import OnePublisher
@@ -133,6 +133,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
     pictures, size = [], 0
     offsets: dict[str, list[int]] = {topic: [] for topic in selection.topics}
     unstamped: Counter = Counter()  # as sent by nodes with use_sim_time until the first /clock
+    told: set[str] = set()  # topics that would tell of another clock
     for recorded in bag.messages(selection.topics):
         known = offsets[recorded.topic]
         if recorded.topic != camera and (len(known) >= _ENOUGH or unstamped[recorded.topic] >= _UNSTAMPED):
@@ -141,6 +142,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
         if message is None:
             continue
         in_header_ns = _safe_header_ns(message)
+        told |= {recorded.topic} if tells_time(message) else set()
         if in_header_ns is None:
             unstamped[recorded.topic] += 1
         else:
@@ -156,7 +158,7 @@ def _peek(bag: Bag, selection: Selection, report: DriveReport) -> tuple[Clock, i
     back = drops(np.array(headers, np.int64))
     if back > _MUDDLED * len(headers):
         raise ConversionError(f"{bag.place}: {to_and_fro(camera, back, len(headers))}")
-    by_recording = epochs_differ({topic: known or [0] * unstamped[topic] for topic, known in offsets.items()})
+    by_recording = epochs_differ({topic: offsets[topic] or [0] * unstamped[topic] for topic in told})
     if by_recording:
         report.note("the topics' stamps are of clocks with different beginnings: the times of recording are used")
     period_ns = 0 if by_recording else usual_step_ns([header or log for header, log in pictures])
