@@ -57,6 +57,15 @@ def test_the_goal_is_the_end_of_the_route_and_another_one_gives_a_route_there(dr
     assert place(driven.goals[-1]) == pytest.approx(place(driven.paths[1].poses[-1]), abs=0.01)
 
 
+def test_goals_that_are_sent_at_once_are_taken_once_each_though_the_simulator_hears_its_own(driven):
+    paths, poses = len(driven.paths), driven.paths[0].poses
+    for pose in (poses[25], poses[30], poses[25]):
+        driven.goal.publish(goal_at(*place(pose)))
+    driven.spin(2.0)
+    assert paths < len(driven.paths) <= paths + 3
+    assert math.dist(place(driven.paths[-1].poses[-1]), place(poses[25])) < 1.0
+
+
 def test_a_goal_in_a_house_or_in_another_frame_changes_nothing_and_is_refused_in_one_line(driven):
     world = TownWorld(0.08)
     world.reset(SEED)

@@ -1,5 +1,6 @@
 """The bridge's publishers, and the order of messages within a tick."""
 
+from collections import deque
 from collections.abc import Callable
 
 from carla_msgs.msg import (
@@ -27,6 +28,7 @@ from wm_sim.simulation import Simulation, Tick
 from wm_sim.spawn import RGB_CAMERA, SensorSpec
 
 TRANSFORMS_DEPTH = 100  # as in tf2_ros
+_GOALS_KEPT = 16
 FIRST_SENSORS = (0, 1)  # how many of them send in a strict car's first ticks: CARLA's spawner adds them one by one
 
 
@@ -100,7 +102,7 @@ class CarTopics:
         info = create(CarlaEgoVehicleInfo, f"{base}/vehicle_info", LATCHED)
         self._waypoints = create(Path, f"{base}/waypoints", LATCHED)
         self._goal = create(PoseStamped, f"{base}/goal", LATCHED) if links.world.plans_routes else None
-        self._sent_goal: PoseStamped | None = None
+        self._sent_goals: deque[PoseStamped] = deque(maxlen=_GOALS_KEPT)  # they come back, perhaps after a next one
         self._status = create(CarlaEgoVehicleStatus, f"{base}/vehicle_status", RELIABLE)
         self._expert_control = create(CarlaEgoVehicleControl, f"{base}/expert_control", RELIABLE)
         self._step_result = create(StepResult, f"{base}/step_result", RELIABLE)
@@ -115,12 +117,12 @@ class CarTopics:
         world, own = simulation.world, Header(stamp=messages.time_from_ns(simulation.stamp_ns), frame_id=MAP)
         self._waypoints.publish(messages.path_msg(own, world.waypoints()))
         if self._goal:
-            self._sent_goal = messages.pose_msg(own, *world.goal())
-            self._goal.publish(self._sent_goal)
+            self._sent_goals.append(messages.pose_msg(own, *world.goal()))
+            self._goal.publish(self._sent_goals[-1])
 
     def take_goal(self, msg: PoseStamped, simulation: Simulation) -> None:
-        """A goal came, perhaps the one sent: plan a route there and publish it; ValueError if that is not possible."""
-        if msg != self._sent_goal:
+        """A goal came, perhaps an own one: plan a route there and publish it; ValueError if that is not possible."""
+        if msg not in self._sent_goals:
             simulation.set_goal(*messages.goal_of(msg))
             self.publish_route(simulation)
 
