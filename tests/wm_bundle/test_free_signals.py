@@ -87,11 +87,19 @@ def test_a_file_that_is_not_there_is_named():
         ("sensor_msgs/Imu /a orientation", "is a geometry_msgs/Quaternion, expected a number"),
         ("sensor_msgs/Joy /a axes", "is a sequence<float>, expected a number"),
         ("sensor_msgs/Imu /a orientation.x[1]", "has no field"),
+        ("sensor_msgs/Imu /a orientation_covariance[9]", "has no field .*: a list of 9"),
     ],
 )
 def test_what_its_messages_lack_is_told_before_anything_drives(source, told):
     with pytest.raises(SignalError, match=told):
         installed(free_signal("a", "V", source, "a file"))
+
+
+def test_every_kind_of_number_that_is_accepted_is_read_from_its_message():
+    std_msgs = pytest.importorskip("std_msgs.msg")
+    for kind, number in (("Byte", b"\x07"), ("Char", 7), ("UInt8", 7), ("Bool", True), ("Int64", 7), ("Float64", 7.0)):
+        (source,) = installed(free_signal("a", "V", f"std_msgs/{kind} /a data", "a file")).sources
+        assert source.read(getattr(std_msgs, kind)(data=number)) == (1.0 if kind == "Bool" else 7.0)
 
 
 def test_whether_it_is_stamped_is_told_by_its_messages():

@@ -25,6 +25,7 @@ class Toy(VehicleParameters):
     timeout_s: float = parameter(0.2, "brake after so long", "s", 0.02, 60.0)
     count: int = parameter(3, "how many", low=1, high=9, live=True)
     kind: str = parameter("a", "which one", choices=("a", "b"))
+    where: str = parameter("auto", "which way", choices=("auto", "off"))
     topic_name: str = topic_parameter("a topic", "its/leaf")
     loud: bool = parameter(False, "whether it is loud")
     cameras: tuple[str, ...] = parameter((), "several words")
@@ -52,12 +53,14 @@ def make():
     "values, message",
     [
         ({"cuont": 1}, r"^unknown parameter cuont; did you mean count\?$"),
-        ({"zzz": 1}, "^unknown parameter zzz; known are role_name, timeout_s, count, kind, topic_name, loud, cameras$"),
+        ({"zzz": 1}, "^unknown parameter zzz; known are role_name, timeout_s, count, kind, where, topic_name, "),
         ({"timeout_s": 0.0}, "^parameter timeout_s: expected 0.02 to 60.0 s, found 0.0$"),
         ({"timeout_s": float("nan")}, "timeout_s: expected 0.02 to 60.0 s, found nan"),
         ({"count": 10}, "^parameter count: expected 1 to 9, found 10$"),
         ({"count": 2.0}, r"^parameter count: expected int, found float \(2.0\)$"),
         ({"count": True}, r"expected int, found bool \(True\)"),
+        ({"kind": False}, r"expected str, found bool \(False\); YAML takes off, yes and numbers for"),
+        ({"where": True}, "expected str, found bool"),
         ({"kind": "c"}, "^parameter kind: expected one of a, b, found 'c'$"),
         ({"role_name": "a b"}, "^parameter role_name: expected a ROS name .* found 'a b'$"),
     ],
@@ -69,6 +72,10 @@ def test_what_cannot_be_used_is_refused_by_name(values, message):
 
 def test_a_whole_number_is_accepted_for_a_float():
     assert type(Toy.from_values({"timeout_s": 1}).timeout_s) is float
+
+
+def test_off_without_quotes_is_the_choice_off_though_yaml_reads_false():
+    assert Toy.from_values({"where": False}).where == "off"
 
 
 def test_topics_follow_the_role_name_unless_given():

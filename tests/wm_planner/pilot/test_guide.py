@@ -15,6 +15,7 @@ from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.decision import BRAKE
 from wm_planner.pilot.guide import Guide, slowed
 from wm_planner.pilot.modes import Mode
+from wm_planner.pilot.preflight import check_route
 
 STRAIGHT = np.array([[0.0, 0.0], [300.0, 0.0]])
 ROUTE_INPUTS = tuple(
@@ -95,6 +96,14 @@ def test_no_route_although_the_bundle_needs_one(engine, clock, routed):
     assert_brakes(drive(0.0), f"no route on /carla/ego_vehicle/waypoints, which bundle {routed.model_id} needs")
     drive.route()
     assert drive(0.5).mode is Mode.DRIVING
+
+
+def test_a_bundle_that_needs_a_route_is_refused_where_none_is_to_be_followed(manifest, routed):
+    with pytest.raises(ConfigError, match="^parameter route: expected auto or required, as bundle .* needs route_5m_x"):
+        check_route(PlannerConfig(route="off"), routed)
+    gappy = dataclasses.replace(routed, vector=tuple(dataclasses.replace(spec, gaps=True) for spec in routed.vector))
+    for config, fine in ((PlannerConfig(), routed), (PlannerConfig(route="off"), gappy), (PlannerConfig(), manifest)):
+        check_route(config, fine)
 
 
 def test_a_model_trained_with_gaps_drives_without_a_route(engine, clock, manifest):

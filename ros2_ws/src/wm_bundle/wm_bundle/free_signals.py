@@ -51,6 +51,8 @@ class FieldPath:
                 return math.nan
             except (AttributeError, TypeError, KeyError):
                 raise SignalError(f"a message of type {_type_of(message)} has no field {self.text}") from None
+        if isinstance(value, bytes) and len(value) == 1:  # an octet
+            return float(value[0])
         try:
             if not isinstance(value, str | bytes):
                 return float(value)
@@ -236,11 +238,13 @@ def installed(entry: VectorInput) -> VectorInput:
     held = kind
     for name, index in _STEP.findall(path):
         there = _fields_of(held) if name else {}
-        inside = re.fullmatch(r"sequence<(.+?)(?:, \d+)?>|(.+)\[\d+\]", held)
+        inside = re.fullmatch(r"sequence<(.+?)(?:, (\d+))?>|(.+)\[(\d+)\]", held)
         if (name and name not in there) or (index and not inside):
             has = f"; {held} has {', '.join(there)}" if name and there else f"; it is a {held}" if index else ""
             raise SignalError(f"signal {entry.name}: {kind} has no field {path}{has}{did_you_mean(name, there)}")
-        held = there[name] if name else inside[1] or inside[2]
+        if index and (longest := inside[2] or inside[4]) and int(index) >= int(longest):
+            raise SignalError(f"signal {entry.name}: {kind} has no field {path}: a list of {longest}")
+        held = there[name] if name else inside[1] or inside[3]
     if not _NUMBERS.fullmatch(held):
         raise SignalError(f"signal {entry.name}: field {path} of {kind} is a {held}, expected a number")
     stamped = fields.get("header") == "std_msgs/Header" or fields.get("stamp") == "builtin_interfaces/Time"

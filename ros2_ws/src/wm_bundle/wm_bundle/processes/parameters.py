@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from wm_bundle.processes.suggestions import did_you_mean
 
 P = TypeVar("P", bound="NodeParameters")
+_OFF = "off"  # without quotes, YAML takes it for false
 _ROLE_NAME = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)*", re.ASCII)  # namespaces allowed
 
 
@@ -85,9 +86,12 @@ class NodeParameters:
             value = float(value)
         if kind is tuple and type(value) is list:
             value = tuple(value)
+        if value is False and _OFF in about["choices"]:
+            value = _OFF
         if type(value) is not kind:
+            quoted = "; YAML takes off, yes and numbers for text only in quotes" if kind is str else ""
             raise cls.refusal(
-                f"parameter {entry.name}: expected {kind.__name__}, found {type(value).__name__} ({value!r})"
+                f"parameter {entry.name}: expected {kind.__name__}, found {type(value).__name__} ({value!r}){quoted}"
             )
         if about["choices"] and value not in about["choices"]:
             raise cls.refusal(f"parameter {entry.name}: expected one of {', '.join(about['choices'])}, found '{value}'")

@@ -25,7 +25,7 @@ from wm_planner.node.messages import raw_image_of, sample_of
 from wm_planner.node.picture_loss import PictureLoss
 from wm_planner.node.routes import subscribe_route
 from wm_planner.pilot.pilot import Pilot
-from wm_planner.pilot.preflight import image_topics, with_messages
+from wm_planner.pilot.preflight import check_route, image_topics, with_messages
 from wm_planner.pilot.source_choice import SourceChoice
 
 # A tick's vehicle_status is sent before its image, so it can only be a little late.
@@ -70,6 +70,7 @@ class Inputs:
         for topic in dict.fromkeys(topic for choice in self._vector.values() for topic in choice.sources):
             name = config.topic(f"{topic.kind}_topic", topic.leaf)
             listen(topic.message_class, name, partial(self._on_told, topic), RELIABLE)
+        check_route(config, manifest)
         subscribe_route(endpoints, config, pilot.guide)
         kind, ending = (Image, "") if config.image_transport == "raw" else (CompressedImage, "/compressed")
         topics = [topic + ending for topic in image_topics(config, cameras, manifest.control_period_s)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wm_bundle import Bundle, BundleError, BundleManifest, CameraSpec, ImageSpec, load_bundle
 from wm_bundle.free_signals import SignalError, bundle_inputs, installed, read_signals
+from wm_bundle.routes import is_route_input
 from wm_bundle.vector_inputs import VectorInput
 
 from wm_planner.config import PlannerConfig
@@ -34,6 +35,7 @@ def check(values: Mapping[str, bool | int | float | str]) -> BundleManifest:
         if error.name != "onnxruntime":
             raise
     with_messages(inputs_of(config, manifest))
+    check_route(config, manifest)
     check_costs(config, manifest)
     image_topics(config, [camera.name for camera in manifest.image.cameras], manifest.control_period_s)
     return manifest
@@ -87,6 +89,15 @@ def inputs_of(config: PlannerConfig, manifest: BundleManifest) -> tuple[VectorIn
         )
     with _as_config_error():
         return bundle_inputs(manifest, read_signals(config.signals_file) if config.signals_file else {})
+
+
+def check_route(config: PlannerConfig, manifest: BundleManifest) -> None:
+    """Raise ConfigError where no route is to be followed and the bundle needs one."""
+    needed = [spec.name for spec in manifest.vector if is_route_input(spec.name) and not spec.gaps]
+    if config.route == "off" and needed:
+        raise ConfigError(
+            f"parameter route: expected auto or required, as bundle {manifest.model_id} needs {needed[0]}, found off"
+        )
 
 
 def with_messages(entries: Iterable[VectorInput]) -> list[VectorInput]:
