@@ -38,10 +38,12 @@ class Recorded(NamedTuple):
 
 class RouteColumns(NamedTuple):
     """Of n rows. ``values``: (n,) each, by the vector input's name, NaN where unknown. ``progress_m`` (n - 1,): along
-    the route from each row to the next; 0 while off the route, NaN where unknown."""
+    the route from each row to the next; 0 while off the route, NaN where unknown. ``astray`` (n,): the vehicle is off
+    the route or faces the other way, where a planner brakes."""
 
     values: dict[str, np.ndarray]
     progress_m: np.ndarray
+    astray: np.ndarray
 
 
 def follow(legs: Sequence[Leg | None], poses: np.ndarray, names: Sequence[str] = ROUTE_INPUTS) -> RouteColumns:
@@ -68,7 +70,8 @@ def follow(legs: Sequence[Leg | None], poses: np.ndarray, names: Sequence[str] =
         signals = _signals(views[-1], leg)
         for name, column in values.items():
             column[t] = signals[name]
-    return RouteColumns(values, _progress(views, poses))
+    astray = [view is not None and (view.off_route or view.facing_away) for view in views]
+    return RouteColumns(values, _progress(views, poses), np.array(astray, bool))
 
 
 def _follower(leg: Leg, pose: Sequence[float], distances: Sequence[float]) -> RouteFollower:

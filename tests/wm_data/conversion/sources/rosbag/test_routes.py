@@ -72,6 +72,20 @@ def test_signals_may_name_the_columns_of_the_route(tmp_path):
     assert len(whole) == 59 and np.isnan(whole.vector[-1, 2:]).all()
 
 
+@pytest.mark.parametrize(
+    "route, astray, doubted",
+    [([(5000, 0), (5200, 0)], 200, True), ([(200, 0), (-5, 0)], 200, True), ([(-5, 0), (130, 0)], 50, False)],
+    ids=["elsewhere", "backwards", "left later"],
+)
+def test_rows_that_are_not_on_the_recorded_route_are_counted(tmp_path, route, astray, doubted):
+    path = np.column_stack([0.6 * np.arange(200), np.zeros((200, 2))])
+    path[150:, 1] = 12.0
+    bag = write_bag(tmp_path / "bag", drive_along(path, waypoints(route)))
+    _, report = converted(bag, route="recorded")
+    (note,) = (note for note in report.notes if "off the route or face the other way" in note)
+    assert note.startswith(f"{astray} of 200 rows") and ("is it the route that was driven?" in note) == doubted
+
+
 def test_at_the_end_of_a_recorded_route_its_goal_is_repeated(tmp_path):
     path = np.column_stack([0.6 * np.arange(200), np.zeros((200, 2))])
     bag = write_bag(tmp_path / "bag", drive_along(path, waypoints([(-5, 0), (60, 0), (130, 0)])))

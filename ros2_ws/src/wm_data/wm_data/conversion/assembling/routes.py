@@ -28,7 +28,7 @@ class RouteMaker:
         self._names = [name for name in options.inputs() if is_route_input(name)]
         self._ahead_m = max(distances_among(self._names), default=0.0)
         self._recorded = drive.driven or _of_motion(drive, options)
-        self._rows = self._unknown = 0
+        self._rows = self._unknown = self._guided = self._astray = 0
         hindsight = self._recorded.legs is None
         self.meta = {"source": "hindsight" if hindsight else "recorded", "path": self._recorded.origin}
         if hindsight:
@@ -45,7 +45,9 @@ class RouteMaker:
             poses, _ = path.at(stamps, int(places[0]))
             since = np.array([place for place, _ in legs], np.int64)
             of_rows = [legs[k][1] if k >= 0 else None for k in (np.searchsorted(since, places, "right") - 1).tolist()]
-        values, progress_m = follow(of_rows, poses, self._names)
+        values, progress_m, astray = follow(of_rows, poses, self._names)
+        self._guided += sum(leg is not None for leg in of_rows)
+        self._astray += int(astray.sum())
         return {name: (column[:, None], np.isfinite(column)) for name, column in values.items()}, progress_m
 
     def count(self, columns: np.ndarray) -> None:
@@ -54,7 +56,13 @@ class RouteMaker:
         self._unknown += int(np.isnan(columns).any(axis=1).sum())
 
     def finish(self) -> None:
-        """Report rows that lack some of the route."""
+        """Report rows that lack some of the route or are astray."""
+        if self._astray:
+            told = (
+                f"{self._astray} of {self._guided} rows are off the route or face the other way: planners brake there"
+            )
+            other = self._recorded.legs is not None and 2 * self._astray > self._guided
+            self._report.note(told + "; is it the route that was driven? Else use --route hindsight" * other)
         if self._unknown:
             self._report.note(
                 f"{self._unknown} of {self._rows} rows do not know all of their route (NaN): those whose way ahead was "
