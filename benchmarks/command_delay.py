@@ -82,7 +82,7 @@ def _drive(
     tick = simulation.tick(Command())
     on_the_way = [Command()] * delay
     score, off_road, steps, flying = 0.0, 0, 0, []
-    while not (tick.terminated or tick.truncated or steps == most_steps > 0):
+    while not (tick.outcome.terminated or tick.outcome.truncated or steps == most_steps > 0):
         applied = np.array([tick.applied.steer, tick.applied.throttle, tick.applied.brake], np.float32)
         if steps:
             in_flight.applied(tick.stamp_ns, applied)
@@ -93,7 +93,7 @@ def _drive(
         in_flight.sent(tick.stamp_ns, plan.action)
         on_the_way.append(Command(*(float(number) for number in plan.action)))
         tick = simulation.tick(on_the_way.pop(0))
-        score, off_road, steps = score + tick.reward, off_road + tick.state.wheels_off_road, steps + 1
+        score, off_road, steps = score + tick.outcome.reward, off_road + tick.state.wheels_off_road, steps + 1
     return score, off_road / (4 * steps), float(np.median(flying))
 
 

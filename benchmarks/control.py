@@ -16,6 +16,7 @@ import numpy as np
 from wm_bundle import CameraSpec
 from wm_bundle.pictures.frames import Frame, RawImage
 from wm_bundle.times import NS_PER_S
+from wm_bundle.vehicle_commands.writing import CommandWriter
 from wm_planner.assembly import Parts, build
 from wm_planner.config import PlannerConfig
 from wm_planner.pilot.continuity import Sample
@@ -53,7 +54,7 @@ class Stages:
         started = time.perf_counter()
         decision = self._pilot.decide(frame)
         decided = time.perf_counter()
-        _published(decision, frame.stamp_ns)
+        _published(decision, frame.stamp_ns, self._pilot.writer)
         published = time.perf_counter()
         if decision.plan is None:
             raise BenchmarkError(f"the planner braked instead of driving: {decision.reason}")
@@ -166,8 +167,8 @@ def _noise(camera: CameraSpec, random: np.random.Generator) -> np.ndarray:
     return random.integers(0, 256, (camera.source_height, camera.source_width, 3), dtype=np.uint8)
 
 
-def _published(decision: Decision, stamp_ns: int) -> bytes:
+def _published(decision: Decision, stamp_ns: int, write: CommandWriter) -> bytes:
     from rclpy.serialization import serialize_message
-    from wm_planner.node.messages import control_message, time_message
+    from wm_planner.node.messages import time_message
 
-    return serialize_message(control_message(decision.command, time_message(stamp_ns)))
+    return serialize_message(write(decision.command, time_message(stamp_ns)))

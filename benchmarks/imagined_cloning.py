@@ -223,7 +223,7 @@ def driven_scores(file: Path, tracks: tuple[int, ...]) -> list[float]:
         while tick.result is None:
             applied = policy.act(*seen(simulation, tick), applied)
             tick = simulation.tick(Command(*(float(number) for number in applied)))
-            score += tick.reward
+            score += tick.outcome.reward
         scores.append(round(score, 2))
     return scores
 

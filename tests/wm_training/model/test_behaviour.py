@@ -6,16 +6,18 @@ from wm_training.model.losses import LOSSES
 from wm_training.model.objective import WorldModelObjective
 from wm_training.model.rssm import State
 
+TERMS = ("efficiency", "jerk")
+
 
 def learning_model(latent="gaussian", **changes):
-    return small_model(
-        latent, policy_learning=True, imagination_starts=6, open_loop_weight=1.0, open_loop_steps=2, **changes
-    ).train()
+    """With every loss."""
+    settings = dict(policy_learning=True, imagination_starts=6, open_loop_weight=1.0, open_loop_steps=2)
+    return small_model(latent, terms=TERMS, reward_terms_weight=1.0, **settings, **changes).train()
 
 
 @pytest.mark.parametrize("latent", LATENTS)
 def test_policy_learning_adds_its_losses_and_they_are_finite(latent):
-    model, batch = learning_model(latent), small_batch()
+    model, batch = learning_model(latent), small_batch(terms=2)
     noise = small_noise(model, batch)
     without, result = losses_of(model, batch, noise), losses_of(model, batch, noise, learn_policy=True)
     assert set(LOSSES) == {name for name in result if "/" not in name}
@@ -26,14 +28,14 @@ def test_policy_learning_adds_its_losses_and_they_are_finite(latent):
 
 @pytest.mark.parametrize("name,taught", [("actor", "actor."), ("critic", "value."), ("entropy", "actor.")])
 def test_each_loss_of_policy_learning_teaches_its_own_part_and_nothing_else(name, taught):
-    model, batch = learning_model(), small_batch()
+    model, batch = learning_model(), small_batch(terms=2)
     losses_of(model, batch, small_noise(model, batch), learn_policy=True)[name].backward()
     moved = {key for key, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert moved and all(key.startswith(taught) for key in moved)
 
 
 def test_the_parts_of_a_batch_give_the_losses_of_the_whole():
-    model, batch = learning_model(), small_batch(sequences=4)
+    model, batch = learning_model(), small_batch(sequences=4, terms=2)
     noise = small_noise(model, batch)
     whole = losses_of(model, batch, noise, learn_policy=True)
     parts = [losses_of(model, batch.part(s), noise.part(s), learn_policy=True) for s in (slice(0, 2), slice(2, 4))]
@@ -67,7 +69,7 @@ def test_the_return_range_follows_the_percentiles():
 
 def test_the_actor_learns_what_the_imagined_reward_pays_for():
     """The reward head is replaced by one that pays for steering right, read from what the dynamics makes of it."""
-    model, batch = learning_model(hidden_dim=32), small_batch()
+    model, batch = learning_model(hidden_dim=32), small_batch(terms=2)
     noise = small_noise(model, batch)
     with torch.no_grad():
         states, _, _ = model.observe(batch, noise.latent[:, :-1])

@@ -44,13 +44,13 @@ def test_shared_convolutions_are_one_set_and_own_ones_are_one_for_each():
 
 def test_training_hides_cameras_but_never_all_of_them():
     model, batch = small_model(cameras=3, camera_dropout=0.9).train(), small_batch(sequences=64, steps=2, cameras=3)
-    objective, numbers = WorldModelObjective(model), small_noise(model, batch).camera
-    hidden = objective._hide_cameras(batch, numbers).camera_mask
+    objective, noise = WorldModelObjective(model), small_noise(model, batch)
+    hidden = objective._hidden(batch, noise).camera_mask
     assert (hidden.sum(-1) >= 1).all()
     assert 0.05 < hidden.mean() < 0.6  # about 0.1 + what must stay, a third
     assert (hidden == hidden[:, :1]).all()  # for the whole sequence
     model.eval()
-    assert torch.equal(objective._hide_cameras(batch, numbers).camera_mask, batch.camera_mask)
+    assert torch.equal(objective._hidden(batch, noise).camera_mask, batch.camera_mask)
 
 
 def test_a_model_trained_with_hidden_cameras_gets_by_without_one():

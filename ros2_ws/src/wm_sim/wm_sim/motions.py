@@ -27,8 +27,14 @@ class MotionInput:
     to stand is a full brake, or one with the told deceleration, as of vehicles' own controllers."""
 
     def __init__(self, output: CommandOutput, world: WorldFacts):
+        car = world.vehicle
         self._reader = CommandReader(
-            output.type, world.full_steer_rad, world.wheelbase_m, world.reach_s, world.full_pedals_mps2, stops=True
+            output.type,
+            car["max_steering_angle"],
+            car["wheelbase"],
+            car["speed_reach_s"],
+            (car["full_throttle"], car["full_brake"]),
+            stops=True,
         )
 
     def command(self, message: Any, speed: float) -> tuple[MotionCommand, str | None]:

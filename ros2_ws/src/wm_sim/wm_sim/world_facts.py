@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from wm_bundle.vehicle_commands.definition import BRAKE_MPS2, REACH_S, THROTTLE_MPS2
-
 if TYPE_CHECKING:
     from wm_sim.world import World
 
@@ -34,21 +32,24 @@ class WorldFacts(ABC):
     wheelbase_m: float = 2.9  # of the driven car
     full_steer_rad: float = 0.5  # angle of its front wheels that steer 1 asks for
     top_speed_mps: float = 60.0  # no command has to ask for more
-    full_pedals_mps2: tuple[float, float] = (THROTTLE_MPS2, BRAKE_MPS2)  # about what full throttle and brake give
-    reach_s: float = REACH_S  # its speed controller reaches a speed within this time
+    full_pedals_mps2: tuple[float, float] | None = None  # about what full throttle and brake give; None: as `convert`
+    reach_s: float | None = None  # its speed controller reaches a speed within this time; None: as `convert`
 
     @property
     def vehicle(self) -> dict[str, float]:
         """The car, in the parameters of a node that commands it otherwise than by pedals."""
+        from wm_bundle.vehicle_commands.definition import BRAKE_MPS2, REACH_S, THROTTLE_MPS2
+
+        throttle_mps2, brake_mps2 = self.full_pedals_mps2 or (THROTTLE_MPS2, BRAKE_MPS2)
         return {
             "wheelbase": self.wheelbase_m,
             "max_steering_angle": self.full_steer_rad,
             "max_speed": self.top_speed_mps,
-            "full_throttle": self.full_pedals_mps2[0],
-            "full_brake": self.full_pedals_mps2[1],
-            "max_acceleration": self.full_pedals_mps2[0],
-            "max_deceleration": self.full_pedals_mps2[1],
-            "speed_reach_s": self.reach_s,
+            "full_throttle": throttle_mps2,
+            "full_brake": brake_mps2,
+            "max_acceleration": throttle_mps2,
+            "max_deceleration": brake_mps2,
+            "speed_reach_s": self.reach_s or REACH_S,
         }
 
     @property
