@@ -163,6 +163,13 @@ def test_status_is_found_by_stamp_or_the_newest_before():
     assert buffer.latest_before(15, 100) is None
 
 
+def test_an_image_that_comes_half_a_second_late_finds_the_sample_of_its_moment_at_1_khz():
+    buffer = SampleBuffer()
+    for millisecond in range(2000):
+        buffer.add(sample(millisecond * 1_000_000))
+    assert buffer.latest_before(1_500_300_000, 200_000_000).stamp_ns == 1_500_000_000
+
+
 def test_status_of_before_a_jump_back_is_forgotten():
     buffer = SampleBuffer()
     buffer.add(sample(1000))

@@ -28,9 +28,9 @@ class Sample:
 
 
 class SampleBuffer:
-    """The last few samples of one vector input, looked up by stamp."""
+    """The last samples of one vector input, looked up by stamp: a second of an IMU at 1 kHz, as images may be late."""
 
-    def __init__(self, length: int = 16):
+    def __init__(self, length: int = 1024):
         self._samples: deque[Sample] = deque(maxlen=length)  # with rising stamps
 
     def add(self, sample: Sample) -> None:

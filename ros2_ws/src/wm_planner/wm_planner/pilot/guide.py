@@ -19,7 +19,7 @@ from wm_planner.pilot.decision import BRAKE, Decision
 from wm_planner.pilot.modes import Judgement, Mode
 
 _HOLD_PERIODS = 2.5  # how old the newest odometry may be at an image: two may be lost
-_KEPT = 256  # views, to find the one of an image that comes late: 0.6 s of odometry at 400 Hz
+_KEPT = 1024  # views, to find the one of an image that comes late: a second of odometry at 1 kHz
 _STANDS_MPS = 0.5  # slower than this, full brakes are comfortable
 _FULL_BRAKE_MPS2 = 8.0  # of a car on a dry road; brakes that are weaker are applied earlier and harder
 _EASES_AT, _BRAKES_AT = 0.5, 0.75  # of the comfortable deceleration
