@@ -38,6 +38,13 @@ def test_a_signal_that_the_model_needs_brakes_and_names_its_topic(engine, clock,
     assert pilot.signals.masked is None
 
 
+@pytest.mark.parametrize("stamp_ns", [0, 10**18], ids=["no stamp", "another clock"])
+def test_a_sample_of_another_time_brakes_and_the_reason_tells_that_time(engine, clock, manifest, stamp_ns):
+    pilot = pilot_of(engine, clock, manifest, BATTERY)
+    pilot.take("battery", Sample(stamp_ns, 11.5))
+    assert_brakes(drive(pilot, clock, 10), f"stamp 0.800 s (the last one is of {stamp_ns / 1e9:.3f} s), so no battery")
+
+
 def test_a_signal_that_the_model_can_do_without_is_nan_and_said_once_when_it_goes_and_when_it_comes(
     engine, clock, manifest
 ):

@@ -58,6 +58,11 @@ class SampleBuffer:
         return (self._samples[-1].stamp_ns - self._samples[-2].stamp_ns) / NS_PER_S
 
     @property
+    def newest_ns(self) -> int | None:
+        """The last sample's stamp, None before the first."""
+        return self._samples[-1].stamp_ns if self._samples else None
+
+    @property
     def empty(self) -> bool:
         """Whether none ever came."""
         return not self._samples

@@ -76,4 +76,6 @@ class Signals:
         apart_s, hold_s = self._samples[entry.name].apart_s, entry.longest_age_s(self._period_s)
         if apart_s is not None and apart_s > hold_s:
             told += f" (one comes every {apart_s:.3g} s and holds {hold_s:.3g} s)"
+        elif (newest_ns := self._samples[entry.name].newest_ns) is not None:  # gone, or stamped by another clock
+            told += f" (the last one is of {newest_ns / NS_PER_S:.3f} s)"
         return f"{told}, so no {entry.words}"
