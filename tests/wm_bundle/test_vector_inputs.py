@@ -107,4 +107,7 @@ def test_a_routes_numbers_are_derived_and_its_points_may_lie_at_any_distance():
     assert known_input("route_80m_y") is VECTOR_INPUTS["route_80m_y"]
     made = known_input("route_15m_y")
     assert (made.name, made.unit, made.sources[0].topic) == ("route_15m_y", "m", ROUTE)
+    assert known_input("route_0.5m_x").name == "route_0.5m_x" and known_input("route_12.25m_y") is not None
+    for twice in ("route_0.50m_x", "route_5.0m_x", "route_0.0m_x", "route_.5m_x"):  # one name for one distance
+        assert known_input(twice) is None
     assert known_input("route_05m_y") is known_input("route_5m_z") is known_input("battery") is None

@@ -89,6 +89,31 @@ def test_a_rigid_motion_of_everything_changes_nothing(points, x, y, yaw, dx, dy,
 
 
 @settings(max_examples=40, deadline=None)
+@given(polylines(), st.sampled_from([0.5, 0.1, 0.02]), st.floats(0.0, 4.0))
+def test_in_a_small_world_a_small_robot_is_followed_as_a_car_is_in_a_large_one(points, scale, offset):
+    """Its points ahead are as much nearer as everything is smaller: all lengths become smaller by that."""
+    small = [scale * distance for distance in DISTANCES_M]
+    car = RouteFollower(Route.of_points(points, "map", closed=False))
+    robot = RouteFollower(Route.of_points(scale * points, "map", closed=False), small)
+    for place in np.arange(0.0, car.route.length, 2.0):
+        (bx, by), (x, y), (cx, cy) = car.route.at([place - 0.01, place, place + 0.01])
+        yaw = math.atan2(cy - by, cx - bx)
+        x, y = x - offset * math.sin(yaw), y + offset * math.cos(yaw)
+        one, other = car.update(x, y, yaw), robot.update(scale * x, scale * y, yaw)
+        assume(abs(one.place - other.place / scale) < 0.5)  # two places that are as near as each other
+        assert np.allclose(one.points, other.points / scale, atol=1e-3)
+        assert one.offset == pytest.approx(other.offset / scale, abs=1e-3)
+
+
+def test_a_robot_in_a_room_is_not_taken_for_being_on_the_next_lane():
+    """Lanes 0.8 m apart, driven to and fro: with the lengths of a car it would be found anywhere among them."""
+    lanes = np.concatenate([[[0.0, 0.8 * k], [4.0, 0.8 * k]][:: 1 if k % 2 == 0 else -1] for k in range(5)])
+    follower = RouteFollower(Route.of_points(lanes, "map", closed=False), [0.2, 0.4, 0.8, 1.6])
+    for place, view in drive(follower, 0.05, noise=0.01):
+        assert view.place == pytest.approx(place, abs=0.1) and abs(view.offset) < 0.06
+
+
+@settings(max_examples=40, deadline=None)
 @given(polylines(), st.floats(0.2, 3.0))
 def test_more_points_on_the_same_lines_change_nothing(points, spacing):
     few = RouteFollower(Route.of_points(points, "map", closed=False))

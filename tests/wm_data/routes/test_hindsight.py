@@ -196,3 +196,12 @@ def test_points_at_other_distances_are_there_if_named():
     assert list(found) == ["route_15m_x", "route_300m_x", "route_offset"]
     np.testing.assert_allclose(found["route_15m_x"], 15.0, atol=0.05)
     np.testing.assert_allclose(found["route_300m_x"], 300.0, atol=0.05)
+
+
+def test_a_small_robots_path_is_smoothed_as_little_as_it_is_small():
+    """A circle of 1 m radius: smoothed like a car's it would shrink to a fraction of that."""
+    angles = np.linspace(0.0, 4.0 * math.pi, 800)
+    path = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    radii = np.hypot(*hindsight_route(path, scale=0.1).points[10:-10].T)
+    assert radii.min() > 0.95
+    assert np.hypot(*hindsight_route(path).points[3:-3].T).min() < 0.6

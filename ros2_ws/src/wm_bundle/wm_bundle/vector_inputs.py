@@ -143,7 +143,7 @@ LEFT, RIGHT, STRAIGHT, FOLLOW = 1, 2, 3, 4
 """CARLA's RoadOption; a change of lanes follows the road."""
 _ROAD_OPTIONS = range(1, 7)
 ROUTE_DISTANCES_M = (5, 10, 20, 40, 80)
-_ROUTE_POINT = re.compile(r"route_([1-9]\d{0,2})m_[xy]", re.ASCII)
+_ROUTE_POINT = re.compile(r"route_([1-9]\d{0,2}|\d{1,2}\.\d?[1-9])m_[xy]", re.ASCII)
 
 STATUS = InputTopic("status", "vehicle_status", "carla_msgs/msg/CarlaEgoVehicleStatus")
 ODOMETRY = InputTopic(

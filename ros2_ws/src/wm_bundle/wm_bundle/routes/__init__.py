@@ -1,6 +1,14 @@
 """Where to go: a route, and where a vehicle is along it. No ROS: the planner, `collect` and `convert` all use it."""
 
-from wm_bundle.routes.follower import DISTANCES_M, LEFT_CAP_M, RouteFollower, RouteView, distances_among, is_route_input
+from wm_bundle.routes.follower import (
+    DISTANCES_M,
+    LEFT_CAP_M,
+    RouteFollower,
+    RouteView,
+    distances_among,
+    is_route_input,
+    scale_of,
+)
 from wm_bundle.routes.route import Route, RouteError
 
 __all__ = [
@@ -12,4 +20,5 @@ __all__ = [
     "RouteView",
     "distances_among",
     "is_route_input",
+    "scale_of",
 ]

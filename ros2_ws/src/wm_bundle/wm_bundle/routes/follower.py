@@ -15,6 +15,7 @@ DISTANCES_M = (5.0, 10.0, 20.0, 40.0, 80.0)
 LEFT_CAP_M = 100.0  # the signal route_left is not larger
 _AT_ONE_PLACE = ("route_offset", "route_heading", "route_left")
 _AHEAD = re.compile(r"route_(\d+(?:\.\d+)?)m_[xy]", re.ASCII)
+# Of vehicles the size of a car; for smaller ones times ``scale_of`` the distances ahead.
 _REACH_M = 5.0  # how far from the last place, plus what was driven, the next one is sought
 _JUMP_M = 50.0  # a vehicle that is this far from its last position did not drive there
 _AGAINST_M = 4.0  # a place where the route goes the other way counts as this much farther away
@@ -32,6 +33,11 @@ def is_route_input(name: str) -> bool:
 def distances_among(names: Iterable[str]) -> tuple[float, ...]:
     """The distances ahead [m] of the route's points among a model's inputs."""
     return tuple(sorted({float(found[1]) for name in names if (found := _AHEAD.fullmatch(name))}))
+
+
+def scale_of(distances: Sequence[float]) -> float:
+    """How large a vehicle's surroundings are beside a car's: by its nearest point ahead, and at most 1."""
+    return min(1.0, min(distances, default=DISTANCES_M[0]) / DISTANCES_M[0])
 
 
 class _Found(NamedTuple):
@@ -96,7 +102,8 @@ class RouteFollower:
         if not all(a < b < math.inf for a, b in zip((0.0, *self.distances), self.distances, strict=False)):
             raise RouteError(f"the distances ahead are positive and ascending, not {self.distances}")
         self.off_route_m = off_route_m
-        self._offsets = (-_CHORD_M, _CHORD_M, *self.distances)
+        self._scale = scale_of(self.distances)
+        self._offsets = (-_CHORD_M * self._scale, _CHORD_M * self._scale, *self.distances)
         self.route = route
         self._lay_out()
         self._forget()
@@ -108,7 +115,7 @@ class RouteFollower:
         self._lay_out()
         if self._place is not None and route.closed == old.closed:
             places = [0.0, self._place]
-            if np.abs(old.at(places) - route.at(places)).max() <= _START_M:
+            if np.abs(old.at(places) - route.at(places)).max() <= _START_M * self._scale:
                 return
         self._forget()
 
@@ -119,7 +126,7 @@ class RouteFollower:
         facing = math.cos(yaw), math.sin(yaw)
         moved_m = math.inf if self._last is None else math.dist(self._last, (x, y))
         self._last = (x, y)
-        if self._place is None or moved_m > _JUMP_M:
+        if self._place is None or moved_m > _JUMP_M * self._scale:
             self._advance(self._nearest(x, y, facing, *self._whole, anew=True).place, sought=True)
             moved_m = 0.0
         found = self._near(x, y, facing, moved_m)
@@ -156,9 +163,9 @@ class RouteFollower:
         squared = rx * rx + ry * ry
         along_with = dx * facing[0] + dy * facing[1]
         against = 1.0 - along_with if anew else np.minimum(along_with, 0.0)
-        cost = squared + _AGAINST_M**2 * (against * against)
+        cost = squared + (_AGAINST_M * self._scale) ** 2 * (against * against)
         if anew and not self.route.closed:
-            cost = np.sqrt(cost) + starts * (_START_M / self.route.length)
+            cost = np.sqrt(cost) + starts * (_START_M * self._scale / self.route.length)
         k = int(cost.argmin())
         ux, uy = float(dx[k]), float(dy[k])
         place, distance, direction = float(starts[k] + along[k]), math.sqrt(squared[k]), math.atan2(uy, ux)
@@ -171,10 +178,10 @@ class RouteFollower:
     def _near(self, x: float, y: float, facing: tuple[float, float], moved_m: float) -> _Found:
         """The best point near the last place; elsewhere with evidence."""
         half = self.route.length / 2 if self.route.closed else math.inf
-        reach = min(_REACH_M + moved_m, half)
+        reach = min(_REACH_M * self._scale + moved_m, half)
         first = max(bisect_right(self._starts, self._place - reach) - 1, 0)
         found = self._nearest(x, y, facing, first, bisect_left(self._starts, self._place + reach, lo=first + 1))
-        if found.cost <= _LOST_M**2:
+        if found.cost <= (_LOST_M * self._scale) ** 2:
             self._candidate = None
         else:
             other = self._elsewhere(x, y, facing, moved_m, found.cost)
@@ -187,7 +194,7 @@ class RouteFollower:
     def _elsewhere(self, x: float, y: float, facing: tuple[float, float], moved_m: float, cost: float) -> _Found | None:
         """A much better point than the one near the last place, once the vehicle has driven along there."""
         found = self._nearest(x, y, facing, *self._whole)
-        if found.cost > min(cost / 4, _LOST_M**2):
+        if found.cost > min(cost / 4, (_LOST_M * self._scale) ** 2):
             self._candidate = None
             return None
         if self._candidate is None:
@@ -197,11 +204,11 @@ class RouteFollower:
         came = found.place - began
         if self.route.closed:
             came = (came + self.route.length / 2) % self.route.length - self.route.length / 2
-        if abs(came - driven) > 1.0 + driven / 2:  # not along there
+        if abs(came - driven) > self._scale + driven / 2:  # not along there
             self._candidate = found.place, 0.0
             return None
         self._candidate = began, driven
-        return found if driven >= _EVIDENCE_M else None
+        return found if driven >= _EVIDENCE_M * self._scale else None
 
     def _advance(self, place: float, sought: bool = False) -> None:
         """Note a place; one that was sought on the whole route adds nothing to the progress."""
@@ -227,7 +234,8 @@ class RouteFollower:
     def _view(self, x: float, y: float, yaw: float, facing: tuple[float, float], found: _Found) -> RouteView:
         route, place = self.route, self._place
         (bx, by), (cx, cy), *ahead = [self._point(place + offset) for offset in self._offsets]
-        there = math.hypot(cx - bx, cy - by) > _CHORD_M / 4 or route.length < _CHORD_M
+        chord = _CHORD_M * self._scale
+        there = math.hypot(cx - bx, cy - by) > chord / 4 or route.length < chord
         heading = yaw - (math.atan2(cy - by, cx - bx) if there else found.direction)  # there and back again: no chord
         cos, sin = facing
         at_end = not route.closed and not 0.0 < place < route.length

@@ -18,12 +18,15 @@ _BEFORE_M, _MORE_M = 10.0, 50.0
 _FRAME = "hindsight"
 
 
-def hindsight_route(positions: np.ndarray, noise_m: float = 0.0, seed: int = 0) -> Route:
+def hindsight_route(positions: np.ndarray, noise_m: float = 0.0, seed: int = 0, scale: float = 1.0) -> Route:
     """The route along driven positions (n, 2). ``noise_m``: standard deviation of its shift to the side, never more
-    than twice that; the same ``seed`` shifts it the same way. Raises RouteError where nothing was driven."""
-    driven = Route.of_driven(positions, _FRAME)
+    than twice that; the same ``seed`` shifts it the same way. ``scale``: of the vehicle's surroundings beside a car's,
+    see ``scale_of``. Raises RouteError where nothing was driven."""
+    driven = Route.of_driven(np.asarray(positions) / scale, _FRAME)
+    noise_m = noise_m / scale
     if driven.length < 2.0 * SPACING_M:
-        raise RouteError(f"the vehicle drove {driven.length:.1f} m, expected at least {2.0 * SPACING_M:g} m")
+        drove_m, least_m = scale * driven.length, 2.0 * SPACING_M * scale
+        raise RouteError(f"the vehicle drove {drove_m:.1f} m, expected at least {least_m:g} m")
     count = round(driven.length / SPACING_M) + 1
     points = _smooth(driven.at(np.linspace(0.0, driven.length, count)), SMOOTHED_M)
     if noise_m:
@@ -31,7 +34,7 @@ def hindsight_route(positions: np.ndarray, noise_m: float = 0.0, seed: int = 0) 
         along /= np.maximum(np.hypot(*along.T), 1e-9)[:, None]
         left = np.stack([-along[:, 1], along[:, 0]], axis=1)
         points = points + noise_m * _shifts(count, seed)[:, None] * left
-    return Route.of_points(points, _FRAME, closed=False)
+    return Route.of_points(scale * points, _FRAME, closed=False)
 
 
 def hindsight_legs(
@@ -41,9 +44,10 @@ def hindsight_legs(
     noise_m: float = 0.0,
     seed: int = 0,
     ahead_m: float = LEFT_CAP_M,
+    scale: float = 1.0,
 ) -> tuple[np.ndarray, list[Leg | None]]:
     """The poses (n, 3) of rows at ``stamps_ns`` (n,), and each one's leg: None where no path is known. ``ahead_m``: how
-    far ahead of the last row it is needed."""
+    far ahead of the last row it is needed. ``scale`` as in ``hindsight_route``."""
     after_m = max(ahead_m, LEFT_CAP_M) + _MORE_M
     poses, pieces = path.at(stamps_ns, place)
     legs: dict[int, Leg | None] = {-1: None}
@@ -51,7 +55,7 @@ def hindsight_legs(
         rows = np.flatnonzero(pieces == piece)
         positions, stands = path.between(piece, stamps_ns[rows[0]], stamps_ns[rows[-1]], _BEFORE_M, after_m)
         try:
-            legs[piece] = Leg(hindsight_route(positions, noise_m, seed + piece), ends=stands, begins_here=True)
+            legs[piece] = Leg(hindsight_route(positions, noise_m, seed + piece, scale), ends=stands, begins_here=True)
         except RouteError:  # the vehicle stands
             legs[piece] = None
     return poses, [legs[piece] for piece in pieces.tolist()]

@@ -3,7 +3,7 @@
 import zlib
 
 import numpy as np
-from wm_bundle.routes import distances_among, is_route_input
+from wm_bundle.routes import distances_among, is_route_input, scale_of
 from wm_bundle.times import NS_PER_S
 from wm_bundle.vector_inputs import SPEED, YAW_RATE
 
@@ -26,7 +26,8 @@ class RouteMaker:
         self._report = drive.report
         self._noise_m, self._seed = options.route_noise, zlib.crc32(drive.report.name.encode())
         self._names = [name for name in options.inputs() if is_route_input(name)]
-        self._ahead_m = max(distances_among(self._names), default=0.0)
+        distances = distances_among(self._names)
+        self._ahead_m, self._scale = max(distances, default=0.0), scale_of(distances)
         self._recorded = drive.driven or _of_motion(drive, options)
         self._rows = self._unknown = self._guided = self._astray = 0
         hindsight = self._recorded.legs is None
@@ -40,7 +41,9 @@ class RouteMaker:
         progress (n - 1,) [m] from each row to the next, NaN where unknown."""
         path, legs = self._recorded.path, self._recorded.legs
         if legs is None:
-            poses, of_rows = hindsight_legs(path, stamps, int(places[0]), self._noise_m, self._seed, self._ahead_m)
+            poses, of_rows = hindsight_legs(
+                path, stamps, int(places[0]), self._noise_m, self._seed, self._ahead_m, self._scale
+            )
         else:
             poses, _ = path.at(stamps, int(places[0]))
             since = np.array([place for place, _ in legs], np.int64)
