@@ -161,6 +161,15 @@ def test_a_bundle_needs_no_file_for_the_signals_it_defines_and_a_file_may_name_a
     assert bundle_inputs(carried, {"battery": moved}) == (YAW_RATE, moved)
 
 
+def test_a_slip_in_a_files_name_is_told_and_a_signal_of_another_model_is_none():
+    carried = bundle(VectorSpec("battery", "V", 12.0, 1.0, source=one(BATTERY).definition))
+    free = {name: free_signal(name, "V", "std_msgs/Float64 /b data", "") for name in ("batery", "battery_2", "tyre")}
+    with pytest.raises(SignalError, match="^the signals file: bundle .* has no signal batery; did you mean battery"):
+        bundle_inputs(carried, free)
+    del free["batery"]
+    assert bundle_inputs(carried, free) == (one(BATTERY),)
+
+
 def test_a_signal_in_another_unit_or_without_a_source_is_refused_in_one_line():
     with pytest.raises(SignalError, match=r"needs the vector input battery \[V\].*signals file"):
         bundle_inputs(bundle(VectorSpec("battery", "V", 0.0, 1.0)))

@@ -7,6 +7,7 @@
 ``twist.linear.x`` or ``axes[2]``. Optional: ``factor``, to the unit; ``hold_s``, how long a sample holds [s].
 """
 
+import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from wm_bundle.vector_inputs import VECTOR_INPUTS, InputTopic, Source, VectorInp
 
 _KEYS = ("unit", "source", "factor", "hold_s")
 _HOLD_S, _LONGEST_HOLD_S = 0.5, 3600.0
+_SLIP = 0.88  # names as alike as this are meant to be one: battery and batery, not battery and battery_2
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TYPE = re.compile(r"([a-z][a-z0-9_]*)/(?:msg/)?([A-Z][A-Za-z0-9]*)", re.ASCII)
 _TOPIC = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
@@ -197,6 +199,11 @@ def bundle_inputs(manifest: BundleManifest, free: Mapping[str, VectorInput] | No
     """The signals of a bundle, in its order: of the registry, of a signals file (``free``), or as the bundle itself
     defines them. Raises SignalError for one that is unknown or in another unit."""
     found, free = [], free or {}
+    untold = [spec.name for spec in manifest.vector if spec.name not in free]
+    for name in free.keys() - {spec.name for spec in manifest.vector}:  # of another model, if it is no slip
+        if slip := difflib.get_close_matches(name, untold, 1, _SLIP):
+            told = f"bundle {manifest.model_id} has no signal {name}; did you mean {slip[0]}?"
+            raise SignalError(f"the signals file: {told}")
     for spec in manifest.vector:
         where = f"bundle {manifest.model_id}"
         entry = free.get(spec.name) or known_input(spec.name)
