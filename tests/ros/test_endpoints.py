@@ -7,6 +7,7 @@ import pytest
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Float32
+from wm_planner.errors import ConfigError
 from wm_planner.node.endpoints import COMMAND_WATCHDOG, NEWEST, RELIABLE, Endpoints
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -74,6 +75,15 @@ def test_a_quality_of_service_or_a_type_that_does_not_fit_is_named_and_one_that_
     look_until(endpoints, [])
     other.create_publisher(Bool, "/speed", 10)
     look_until(endpoints, ["/speed: nothing arrives from /other, it publishes std_msgs/msg/Bool, expected std_msgs/"])
+
+
+def test_a_topic_that_is_to_have_two_types_is_refused_in_one_line_until_all_are_destroyed(endpoints):
+    for make in (endpoints.subscription, lambda kind, topic, _, qos: endpoints.publisher(kind, topic, qos)):
+        with pytest.raises(ConfigError, match="topic speed .* two types, std_msgs/msg/Float32 and std_msgs/msg/Bool"):
+            make(Bool, "speed", lambda message: None, RELIABLE)
+    endpoints.subscription(Float32, "/speed", lambda message: None, RELIABLE)
+    endpoints.destroy()
+    endpoints.subscription(Bool, "/speed", lambda message: None, RELIABLE)
 
 
 def test_two_vehicles_on_the_same_topics_are_told_in_one_line_also_of_one_node(nodes, endpoints):

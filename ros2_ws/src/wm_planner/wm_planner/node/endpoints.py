@@ -18,6 +18,7 @@ from wm_bundle.processes.publishers import UNNAMED, full_name
 from wm_bundle.processes.ros_distribution import event_callbacks
 
 from wm_planner.command_watchdog.node import NODE_NAME as COMMAND_WATCHDOG
+from wm_planner.errors import ConfigError
 
 PublisherEventCallbacks, SubscriptionEventCallbacks = event_callbacks()
 
@@ -56,6 +57,7 @@ class Endpoints:
         self._publishers: list[tuple[object, type, QoSProfile]] = []
         self._subscriptions: list[tuple[object, type, QoSProfile]] = []
         self._latched: list[object] = []
+        self._kinds: dict[str, type] = {}  # by topic
         self._alone_on: list[str] = []
         self._remedies: dict[str, str] = {}  # by topic
         self._unnamed_since_s: dict[tuple, float] = {}  # by the endpoint's identifier
@@ -65,7 +67,9 @@ class Endpoints:
         """The last result of ``look``."""
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile, alone: bool = False):
-        """A publisher; ``alone``: no other node may publish there. Raises InvalidTopicNameException."""
+        """A publisher; ``alone``: no other node may publish there. Raises InvalidTopicNameException, and ConfigError
+        for a topic that also has another type."""
+        self._claim(kind, topic)
         events = PublisherEventCallbacks(incompatible_qos=lambda _: self.look())
         entity = self._node.create_publisher(kind, topic, qos, event_callbacks=events)
         self._publishers.append((entity, kind, qos))
@@ -77,7 +81,8 @@ class Endpoints:
         self, kind: type, topic: str, callback: Callable, qos: QoSProfile, remedy: str = "", raw: bool = False
     ) -> None:
         """A subscription; ``remedy``: what to do where a publisher is best effort; ``raw``: to the messages' bytes.
-        Raises InvalidTopicNameException."""
+        Raises as ``publisher``."""
+        self._claim(kind, topic)
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look())
         entity = self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events, raw=raw)
         self._subscriptions.append((entity, kind, qos))
@@ -92,8 +97,18 @@ class Endpoints:
         create = self._node.create_subscription
         self._latched.append(create(kind, topic, callback, latched, event_callbacks=events, raw=raw))
 
+    def _claim(self, kind: type, topic: str) -> None:
+        """The middleware knows one type of each topic in a node."""
+        known = self._kinds.setdefault(self._node.resolve_topic_name(topic), kind)
+        if known is not kind:
+            raise ConfigError(
+                f"the topic {topic} is to have two types, {_type_name(known)} and {_type_name(kind)}: see the parameters "
+                f"of topics and the sources of the bundle's signals"
+            )
+
     def destroy(self) -> None:
         """Destroy all of them."""
+        self._kinds.clear()
         for entity, _, _ in self._publishers:
             self._node.destroy_publisher(entity)
         for entity, _, _ in self._subscriptions:
@@ -175,13 +190,17 @@ class Endpoints:
 
 def _misfit(other, kind: type, offered: QoSProfile, requested: QoSProfile) -> str:
     """Why the endpoint ``other`` does not match ours; empty if it does."""
-    expected = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
+    expected = _type_name(kind)
     if other.topic_type != expected:
         return f"{other.topic_type}, expected {expected}"
     compatibility, reason = qos_check_compatible(offered, requested)
     if compatibility == QoSCompatibility.ERROR:
         return f"with an incompatible quality of service: {reason.strip().rstrip(';')}"
     return ""
+
+
+def _type_name(kind: type) -> str:
+    return f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
 
 
 def _name(endpoint) -> str:
