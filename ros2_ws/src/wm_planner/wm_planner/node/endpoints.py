@@ -102,8 +102,8 @@ class Endpoints:
         known = self._kinds.setdefault(self._node.resolve_topic_name(topic), kind)
         if known is not kind:
             raise ConfigError(
-                f"the topic {topic} is to have two types, {_type_name(known)} and {_type_name(kind)}: see the parameters "
-                f"of topics and the sources of the bundle's signals"
+                f"the topic {topic} is to have two types, {_type_name(known)} and {_type_name(kind)}: see the "
+                f"parameters of topics, and the sources of the bundle's signals"
             )
 
     def destroy(self) -> None:
