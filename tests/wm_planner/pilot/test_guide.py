@@ -40,13 +40,13 @@ class Drive:
     def route(self, points=STRAIGHT, frame="map"):
         self.pilot.guide.take_route(np.asarray(points, float), frame)
 
-    def __call__(self, x, y=0.0, yaw=0.0, speed=5.0, odometry=True, frame_id="map"):
+    def __call__(self, x, y=0.0, yaw=0.0, speed=5.0, odometry=True, frame_id="map", twist=None):
         self.tick += 1
         stamp = self.tick * PERIOD_NS
         self.clock.advance(0.08)
         self.pilot.take("speed", Sample(stamp, speed, (0.0, 0.0, 0.0)))
         if odometry:
-            self.pilot.guide.take_odometry(stamp, frame_id, (x, y, yaw), speed)
+            self.pilot.guide.take_odometry(stamp, frame_id, (x, y, yaw), speed if twist is None else twist)
         return self.pilot.decide(frame(self.clock, self.tick))
 
 
@@ -222,6 +222,14 @@ def test_it_stops_at_the_end_says_so_and_waits_for_another_route(driving):
     assert driving(x, speed=0.0).mode is Mode.ARRIVED
     driving.route([[50.0, 0.0], [150.0, 0.0]])
     assert driving(x, speed=0.0).mode is Mode.DRIVING
+
+
+def test_it_stops_at_the_end_by_the_measured_speed_where_the_odometry_has_none(engine, clock, routed):
+    drive = Drive(engine, clock, routed)
+    drive.route()
+    drive(270.0, speed=10.0, twist=0.0)
+    assert drive(271.0, speed=10.0, twist=0.0).command[2] > 0.1  # 1.7 m/s^2 are needed, of 2
+    assert drive(298.8, speed=10.0, twist=0.0).command[1] == 0.0 and drive(298.9, speed=0.1).mode is Mode.ARRIVED
 
 
 def test_the_next_episode_drives_the_same_route_again(driving):

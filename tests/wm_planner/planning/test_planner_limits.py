@@ -75,3 +75,6 @@ def test_cautious_limits_throttle_and_takes_it_away_at_speed(engine, clock):
     planner.observe(IMAGE, np.array([10.1], np.float32), 10**9)
     assert planner.plan(clock() + 1.0, cautious=True).actions[:, 1].max() == 0.0
     assert planner.plan(clock() + 1.0).action[1] > 0.4
+    planner.observe(IMAGE, np.array([np.nan], np.float32), 2 * 10**9)  # a speed that is masked may be any
+    assert planner.plan(clock() + 1.0, cautious=True).actions[:, 1].max() == 0.0
+    assert planner.plan(clock() + 1.0).action[1] > 0.4

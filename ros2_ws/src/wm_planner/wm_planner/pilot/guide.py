@@ -143,9 +143,9 @@ class Guide:
 
     # What follows from it
 
-    def look(self, stamp_ns: int) -> dict[str, Sample]:
-        """The route at an image's stamp, by the names of the bundle's inputs. Raises PlannerError where it is needed
-        and cannot be told."""
+    def look(self, stamp_ns: int, measured: float | None = None) -> dict[str, Sample]:
+        """The route at an image's stamp, by the names of the bundle's inputs. ``measured``: the speed [m/s] there, for
+        odometry that has none. Raises PlannerError where the route is needed and cannot be told."""
         self.view = None
         if not self.active:
             return {}
@@ -162,7 +162,7 @@ class Guide:
             )
         for view_ns, speed, view in reversed(self._views):
             if 0 <= stamp_ns - view_ns <= self._hold_ns:
-                self.view, self._speed = view, speed
+                self.view, self._speed = view, max(speed, abs(measured or 0.0))
                 told = view.signals()
                 return {spec.name: Sample(view_ns, told[spec.name]) for spec in self._inputs}
         raise PlannerError(

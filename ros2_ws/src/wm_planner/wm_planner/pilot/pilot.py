@@ -164,7 +164,7 @@ class Pilot:
             self._log(f"a new episode begins at stamp {frame.stamp_ns / NS_PER_S:.3f} s: {beginning}")
             self._begin_belief()
             self.guide.begin(frame.stamp_ns)
-        for name, sample in self.guide.look(frame.stamp_ns).items():
+        for name, sample in self.guide.look(frame.stamp_ns, self.speed_at(frame.stamp_ns)).items():
             self.take(name, sample)
         vector = self._vector_at(frame.stamp_ns)
         frozen = self._cameras.frozen(self._moves(frame.stamp_ns))

@@ -183,7 +183,8 @@ class Planner:
         previous = from_command(previous)
         limits = manner.limits
         vector = dict(zip(self._inputs, map(float, self._past[1]), strict=False))
-        if vector.get(SPEED.name, 0.0) > manner.no_throttle_above_mps:
+        above_mps = manner.no_throttle_above_mps
+        if np.isfinite(above_mps) and not vector.get(SPEED.name, 0.0) <= above_mps:  # a missing one may be any
             limits = ActionLimits(limits.slew, min(limits.ceiling, 0.0))
         commands, _ = self._engine.actor(self._ahead)  # (H, 3)
         proposal = from_command(commands)
