@@ -1,4 +1,4 @@
-"""The command line: `ros2 run` and `ros2 launch`."""
+"""The command line: `ros2 run`, `ros2 launch` and `ros2 param`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 import sys
 from pathlib import Path
 
-from ros2_lite import launch_files, packages
+from ros2_lite import launch_files, packages, parameters
 from ros2_lite.errors import CommandError, UnsupportedError
 from ros2_lite.service import LaunchService
 
-COMMANDS = ("run", "launch")
+COMMANDS = ("run", "launch", "param")
 
 
 def main(arguments: list[str]) -> int:
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
         return 2
     options = parse(arguments)
     try:
-        return run(options) if options.command == "run" else launch(options)
+        return {"run": run, "launch": launch, "param": param}[options.command](options)
     except CommandError as error:
         print(f"ros2 {options.command}: error: {error}", file=sys.stderr)
         return 1
@@ -39,6 +39,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     launch_parser.add_argument("-s", "--show-args", action="store_true", help="show the launch file's arguments")
     launch_parser.add_argument("package", metavar="package|path", help="a package, or the path of a launch file")
     launch_parser.add_argument("rest", nargs="*", metavar="file | name:=value", help="the package's file; arguments")
+    param_parser = commands.add_parser("param", help="get or set a parameter of a running node")
+    verbs = param_parser.add_subparsers(dest="verb", required=True)
+    for verb in (verbs.add_parser("get"), verbs.add_parser("set")):
+        verb.add_argument("node_name")
+        verb.add_argument("parameter_name")
+    verb.add_argument("value")
     return parser.parse_args(arguments)
 
 
@@ -49,6 +55,13 @@ def run(options: argparse.Namespace) -> int:
         os.execv(path, [str(path), *options.arguments])
     except OSError as error:
         raise CommandError(f"{path} cannot be run: {error.strerror}") from error
+
+
+def param(options: argparse.Namespace) -> int:
+    """Prints a parameter's value, or that it was set."""
+    place = (options.node_name, options.parameter_name)
+    print(parameters.get(*place) if options.verb == "get" else parameters.set_to(*place, options.value))
+    return 0
 
 
 def launch(options: argparse.Namespace) -> int:
