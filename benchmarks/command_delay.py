@@ -49,7 +49,7 @@ class Options:
 
 def measure(options: Options, say: Callable[[str], None]) -> list[dict]:
     """Scores of every delay, with and without compensation. Raises PlannerError for an unusable bundle."""
-    parts = build(PlannerConfig(bundle=str(options.bundle)), log=lambda line: None)
+    parts = build(PlannerConfig(bundle=str(options.bundle), fit_search=False), log=lambda line: None)
     seen = eye_of(parts.bundle.manifest, options.bundle)
     rows = []
     for delay in options.delays:

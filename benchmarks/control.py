@@ -115,7 +115,7 @@ def _drive(bundle: Path, steps: int) -> dict:
     except ImportError as error:
         raise BenchmarkError(f"the built-in simulator cannot be imported ({error}): run `make setup`") from None
     # Late frames on a busy machine are part of the measurement and must not end the drive.
-    config = replace(PlannerConfig(), bundle=str(bundle), deadline_frames=0)
+    config = replace(PlannerConfig(), bundle=str(bundle), deadline_frames=0, fit_search=False)
     parts = build(config, log=lambda line: None)
     stages, iterations = Stages(parts), []
     simulation = Simulation(parts.bundle.manifest.control_period_s, seed=_TRACK)
@@ -146,6 +146,7 @@ def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
         deadline_ms=_NO_DEADLINE_MS,
         deadline_frames=0,
         cautious_risk=0.0,
+        fit_search=False,
     )
     parts = build(config, log=lambda line: None)
     stages, manifest = Stages(parts), parts.bundle.manifest

@@ -34,8 +34,13 @@ _wm_find_ros() {
   done
   unset _wm_distro
   WM_WHEELS="${WM_WHEELS:-jazzy}"
-  case "$WM_ROS-$WM_WHEELS" in
-    wheels-jazzy|wheels-kilted) ;;
+  case "$WM_ROS-$WM_WHEELS-$(uname -m)" in
+    wheels-jazzy-x86_64|wheels-kilted-x86_64) ;;
+    wheels-jazzy-*|wheels-kilted-*)
+      echo "error: the wheels of ROS are for x86-64 only, and this machine is $(uname -m): install ROS 2 by apt, for" \
+        "example ros-humble-ros-base on Ubuntu 22.04 or ros-jazzy-ros-base on 24.04, and try again; docs/latency.md has" \
+        "the commands" >&2
+      return 1 ;;
     wheels-*)
       echo "error: WM_ROS_DISTRO is '$WM_WHEELS': there are wheels for jazzy and kilted only, and" \
         "${ROS_ROOT_FOLDER:-/opt/ros}/$WM_WHEELS is not a ROS installed here" >&2

@@ -115,6 +115,18 @@ def test_a_distribution_that_cannot_be_had_is_refused_in_one_line(checkout, vari
     assert result.returncode == 1 and message in result.stderr and result.stderr.count("\n") == 1
 
 
+def test_without_wheels_for_the_processor_the_way_by_apt_is_told_in_one_line(checkout):
+    result = bash(f"uname() {{ echo aarch64; }}; export -f uname; {checkout}/scripts/setup.sh car")
+    assert result.returncode == 1 and result.stderr.count("\n") == 1
+    assert "for x86-64 only, and this machine is aarch64: install ROS 2 by apt" in result.stderr
+    (checkout / "opt/jazzy").mkdir(parents=True)
+    (checkout / "opt/jazzy/setup.bash").touch()
+    (checkout / "opt/jazzy/setup.sh").touch()
+    underlay = f"uname() {{ echo aarch64; }}; source {checkout}/scripts/ros_underlay.sh && echo $WM_ROS"
+    result = bash(underlay, ROS_ROOT_FOLDER=str(checkout / "opt"))
+    assert (result.stdout, result.stderr) == ("jazzy\n", "")
+
+
 @pytest.mark.parametrize(
     "variables, distro",
     [({}, "jazzy"), ({"WM_ROS_DISTRO": "kilted"}, "kilted"), ({"WM_ROS_DISTRO": "kilted", **SOURCED}, "kilted")],

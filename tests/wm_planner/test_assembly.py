@@ -5,11 +5,13 @@ import time
 
 import numpy as np
 import pytest
+from fake_clock import FakeClock
 from tiny_bundle import make_tiny_bundle, tiny_model
 from wm_bundle import load_bundle, write_bundle
 from wm_bundle.pictures.frames import Frame, RawImage
 from wm_planner.assembly import build, make_tuning, retune
 from wm_planner.config import PlannerConfig
+from wm_planner.engine.engine import Engine
 from wm_planner.errors import ConfigError
 from wm_planner.pilot.continuity import Sample
 from wm_planner.pilot.modes import Mode
@@ -129,3 +131,34 @@ def test_what_a_bundle_tells_against_itself_is_logged_when_it_is_loaded(folder, 
     doubt = "the model was trained for 4 updates, too few updates to judge, about 310 are needed"
     assert any(doubt in line for line in said[tmp_path / "young"])
     assert not any("too few" in line for line in said[folder])
+
+
+@pytest.fixture
+def slow(monkeypatch) -> FakeClock:
+    """The clock of a machine that needs 0.9 ms to imagine a plan."""
+    clock = FakeClock()
+
+    class SlowEngine(Engine):
+        def imagine(self, belief, actions, noise):
+            clock.advance(0.0009 * len(actions))
+            return super().imagine(belief, actions, noise)
+
+    monkeypatch.setattr("wm_planner.assembly.Engine", SlowEngine)
+    return clock
+
+
+def test_a_slow_machine_searches_with_what_it_can_afford_and_says_so(folder, slow):
+    said, config = [], PlannerConfig(bundle=str(folder))
+    parts = build(config, said.append, clock=slow)
+    assert parts.afforded(config).candidates == 23  # 42 ms / (2 * 0.9 ms)
+    assert len(plan(parts, 1).candidates) == 23
+    assert any("2 x 64 candidates take 115.2 ms here, 42.0 of 60 ms" in line for line in said)
+    assert any("2 x 23 are searched" in line for line in said)
+    retune(parts, dataclasses.replace(config, deadline_ms=100.0))
+    assert len(plan(parts, 2).candidates) == 38  # 70 ms / (2 * 0.9 ms)
+
+
+@pytest.mark.parametrize("values", [{"fit_search": False}, {"lock_step": True}])
+def test_in_lock_step_and_on_request_the_whole_search_is_asked_for_on_any_machine(folder, slow, values):
+    parts = build(PlannerConfig(bundle=str(folder), **values), lambda line: None, clock=slow)
+    assert parts.pace is None and len(plan(parts, 1).candidates) == 64

@@ -126,6 +126,20 @@ def test_a_silent_camera_tells_who_publishes_and_between_two_episodes_it_is_no_f
     assert [line.level for line in camera_and_mode("")] == [Level.ERROR, Level.ERROR]
 
 
+def test_a_slow_machine_says_what_it_affords_and_whether_that_is_in_time(diagnostics, clock):
+    asked = asked_of_search(PlannerConfig(), False, PlannerConfig(candidates=32))
+
+    def engine_line(candidates):
+        drive(diagnostics, clock, 10.0, replace(DRIVING, candidates=candidates))
+        lines = diagnostics.report(SynchroniserCounts(), asked, 60.0, 0.3, ())
+        return next(line for line in lines if line.name == "wm_planner: engine")
+
+    slow = engine_line(32)
+    assert slow.level is Level.WARN and "this machine, as measured when configured, has time for 50 %" in slow.message
+    assert slow.values["imagined steps afforded"] == "960" and slow.values["imagined steps asked for"] == "1920"
+    assert "the deadline leaves time for 25 %" in engine_line(16).message
+
+
 def test_active_objectives_are_told(diagnostics):
     config = PlannerConfig(target_speed_cost=1.0, target_speed=8.0)
     lines = diagnostics.report(SynchroniserCounts(), asked_of_search(config, False), 60.0, 0.3, ())

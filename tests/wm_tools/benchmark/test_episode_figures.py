@@ -36,7 +36,7 @@ def fill(collector: EpisodeCollector, steps: int = 25) -> None:
         collector.add_motion(motion)
         collector.add_position(stamp(k), 3.0 * k, 4.0 * k)
         braking, reason = k in (1, 4), f"{k} s too late"
-        collector.add_planner(PlannerSample(stamp(k), 9.0, braking, reason, 64, 5, 2, 0.1, degraded=k in (2, 3)))
+        collector.add_planner(PlannerSample(stamp(k), 9.0, braking, reason, 32, 5, 2, 0.1, k in (2, 3), asked=128))
     for when in (4, 9, 300):
         collector.add_lane_invasion(stamp(when))
     collector.add_collision(stamp(7))
@@ -55,6 +55,8 @@ def test_every_figure_is_there_and_has_its_known_value(figures):
     assert {figure.name for figure in FIGURES} | {"latency_ms", "braking_reasons"} == set(figures)
     assert figures["score"] == 50.0 and figures["steps"] == 25  # 25 steps of 2 points
     assert figures["time_s"] == pytest.approx(2.0)
+    assert figures["imagined_steps"] == 320.0  # 2 iterations * 32 candidates * 5 steps
+    assert figures["search_share"] == 0.5  # of 128 plans
     assert figures["distance_m"] == pytest.approx(125.0)  # 25 steps of sqrt(3² + 4²) m
     assert figures["mean_speed_mps"] == pytest.approx(23.0)  # of 11 to 35
     assert figures["settled_speed_mps"] is None  # after 2 s nothing is settled

@@ -26,7 +26,7 @@ def make_episode(seed: int, rewards: list[float], imagined_at: tuple[int, ...] =
         START_NS,
         steps=[StepSample(stamps[k + 1], reward, 0, 20.0, truncated=k == last) for k, reward in enumerate(rewards)],
         motions=[MotionSample(t, 3.0 * k, round(0.1 * k, 3), 0.5, 0.0) for k, t in enumerate(stamps[1:], 1)],
-        planner=[PlannerSample(t, 9.0, False, "", 64, HORIZON, 2, 0.1) for t in stamps[:-1]],
+        planner=[PlannerSample(t, 9.0, False, "", 48, HORIZON, 2, 0.1, asked=128) for t in stamps[:-1]],
         imagined=[imagined(k, stamps[k]) for k in imagined_at],
         frames={t: frame_number(k) for k, t in enumerate(stamps[:-1])},
     )

@@ -33,7 +33,7 @@ def test_the_page_says_what_was_measured(html):
         "<tiny> & test",
         "p50 20.0 ms",
         "0 of 20 steps",
-        "2.0 iterations of 64 candidates",
+        "2.0 iterations of 48 candidates over 4 steps. That is 384 of the 512 imagined steps asked for",
         "track 7, 0.40 s",
         "Provenance: data episodes 7",
         "rgb_front 10×12",

@@ -33,8 +33,10 @@ def test_format(result):
         "rate_hz": 12.5,
         "latency_ms": {"p50": 20.0, "p95": 20.0, "p99": 20.0, "max": 20.0},
         "deadline_misses": 0,
-        "candidates": 64,
+        "candidates": 48,
         "horizon": 4,
+        "imagined_steps": 384,  # 2 iterations * 48 candidates * 4 steps
+        "imagined_steps_asked": 512,
     }
 
 
@@ -78,7 +80,7 @@ def test_a_frame_without_a_plan_does_not_hide_how_many_candidates_there_were(res
     samples = result.episodes["planner"][0].planner
     samples[0] = replace(samples[0], braking=True, reason="no vehicle_status", candidates=0, horizon=0)
     control = build_summary(result)["control"]
-    assert (control["candidates"], control["horizon"]) == (64, 4)
+    assert (control["candidates"], control["horizon"]) == (48, 4)
 
 
 def test_a_number_that_is_not_finite_is_refused_and_the_old_file_stays(tmp_path):

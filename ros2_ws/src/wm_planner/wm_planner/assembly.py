@@ -13,12 +13,13 @@ from wm_bundle.vector_inputs import SPEED
 from wm_planner.config import PlannerConfig
 from wm_planner.engine.engine import Engine
 from wm_planner.engine.policy import Policy, PolicyFile
-from wm_planner.engine.providers import CHOICES, EngineSettings
+from wm_planner.engine.providers import CHOICES, CPU, EngineSettings
 from wm_planner.pilot.bundle_guard import BundleGuard
 from wm_planner.pilot.pilot import Pilot
 from wm_planner.pilot.preflight import load_models
 from wm_planner.planning.costs import check_costs, make_costs
 from wm_planner.planning.limits import ActionLimits
+from wm_planner.planning.pace import Pace, budget_ms, measure
 from wm_planner.planning.planner import Planner
 from wm_planner.planning.scoring import Scorer
 from wm_planner.planning.solvers import SOLVERS
@@ -27,7 +28,8 @@ from wm_planner.planning.tuning import Manner, Tuning
 
 @dataclass(frozen=True)
 class Parts:
-    """What a node needs to drive. ``guard`` watches the files in use; ``policy`` proposes actions, None without one."""
+    """What a node needs to drive. ``guard`` watches the files in use; ``policy`` proposes actions, None without one;
+    ``pace`` of this machine, None where searches are as the parameters say."""
 
     bundle: Bundle
     engine: Engine
@@ -36,6 +38,11 @@ class Parts:
     guard: BundleGuard
     has_ensemble: bool
     policy: PolicyFile | None
+    pace: Pace | None
+
+    def afforded(self, config: PlannerConfig) -> PlannerConfig:
+        """The parameters with the search that this machine has time for."""
+        return config if self.pace is None else self.pace.afforded(config)
 
 
 def build(
@@ -82,27 +89,41 @@ def build(
     )
     for doubt in doubts(manifest.provenance):
         log(f"bundle {manifest.model_id}: {doubt}")
-    _warn_of_time(config, candidates, times, log)
-    return Parts(bundle, engine, planner, pilot, guard, has_ensemble, file)
+    fits = config.fit_search and config.searches and not config.lock_step
+    pace = _measured_pace(config, planner, engine, has_ensemble, clock, log) if fits else None
+    return Parts(bundle, engine, planner, pilot, guard, has_ensemble, file, pace)
+
+
+def _measured_pace(
+    config: PlannerConfig,
+    planner: Planner,
+    engine: Engine,
+    has_ensemble: bool,
+    clock: Callable[[], float],
+    log: Callable[[str], None],
+) -> Pace:
+    """The pace of this machine, with which the ``planner`` is tuned."""
+
+    def tune(config: PlannerConfig) -> Tuning:
+        return make_tuning(config, engine.manifest, has_ensemble)
+
+    if clock is time.monotonic and engine.provider == CPU and config.threads == 1:
+        clock = time.thread_time  # other programs that are starting too do not count
+    pace = measure(planner, engine.manifest, config, tune, clock)
+    fits = pace.afforded(config)
+    planner.retune(tune(fits))
+    log(
+        f"{config.iterations} x {config.candidates} candidates take {1000.0 * pace.frame_s(config):.1f} ms here, "
+        f"{budget_ms(config):.1f} of {config.deadline_ms:g} ms are for them: "
+        + ("all are searched" if fits == config else f"{fits.iterations} x {fits.candidates} are searched")
+    )
+    return pace
 
 
 def _open_policy(file: PolicyFile, settings: EngineSettings, provider: str, log: Callable[[str], None]) -> Policy:
     """The policy on the bundle's provider, or on a later one."""
     rest = settings.providers[settings.providers.index(provider) :]
     return Policy(file, replace(settings, providers=rest), lambda line: log(f"policy: {line}"))
-
-
-def _warn_of_time(config: PlannerConfig, candidates: int, times: dict[str, float], log: Callable[[str], None]) -> None:
-    """Warn where a frame takes longer than its deadline; ``times`` [ms] of one call each."""
-    search_ms = config.iterations * times["imagine"] if config.searches else 0.0
-    policy_ms = times["policy"] + times["advance"] + times["actor"] if "policy" in times else 0.0
-    rest_ms = times["observe"] + times["actor"] + policy_ms
-    if rest_ms + search_ms > config.deadline_ms:
-        log(
-            f"{config.iterations} iterations of {candidates} candidates take about {search_ms:.0f} ms here, the rest "
-            f"{rest_ms:.0f} ms, the deadline is {config.deadline_ms:g} ms: the search will be cut short; consider "
-            f"fewer candidates"
-        )
 
 
 def make_tuning(config: PlannerConfig, manifest: BundleManifest, has_ensemble: bool) -> Tuning:
@@ -137,7 +158,7 @@ def retune(parts: Parts, config: PlannerConfig) -> None:
     The engine and the belief stay. Raises ConfigError, and changes nothing, for a parameter that the bundle does not
     support.
     """
-    parts.planner.retune(make_tuning(config, parts.bundle.manifest, parts.has_ensemble))
+    parts.planner.retune(make_tuning(parts.afforded(config), parts.bundle.manifest, parts.has_ensemble))
     parts.pilot.retune(config)
 
 

@@ -99,6 +99,11 @@ class PlannerConfig(CommandParameters):
     solver: str = _live("mppi", "how to search for a plan", choices=SOLVERS)
     candidates: int = _live(64, "plans imagined in one iteration, fewer when the deadline is near", low=8, high=4096)
     iterations: int = _live(2, "iterations of the search, fewer when the deadline is near", low=1, high=20)
+    fit_search: bool = parameter(
+        True,
+        "search with fewer candidates and iterations where this machine has no time for all, as measured when the node "
+        "is configured; never in lock-step",
+    )
     return_lambda: float = _live(1.0, "weight of long roll-outs against early values", "", 0.0, 1.0)
     objective_reach: float = _live(
         2.0, "how far from the actor's throttle or brake a search for objectives may begin", "of -1..1", 0.0, 2.0

@@ -71,10 +71,12 @@ class CommandRecord:
 
 
 class Asked(NamedTuple):
-    """What is asked of a search: ``plans`` to imagine when time allows, and ``objectives``, as text."""
+    """What is asked of a search: ``plans`` to imagine when time allows, and ``objectives``, as text; ``afforded``: how
+    many plans this machine has time for, None: all."""
 
     plans: int
     objectives: str = ""
+    afforded: int | None = None
 
 
 class _Window:
@@ -161,7 +163,7 @@ class Diagnostics:
             camera,
             self._deadline(deadline_ms),
             self._surprise(),
-            self._engine_line(asked.plans),
+            self._engine_line(asked),
             self._mode(),
             self._line("topics", Level.ERROR if topic_faults else Level.OK, topics),
             *([self._line("objectives", Level.OK, asked.objectives)] if asked.objectives else []),
@@ -221,8 +223,9 @@ class Diagnostics:
         told = f"{above} of {len(observed)} observations above the threshold"
         return self._line("surprise", Level.WARN if above else Level.OK, told, values)
 
-    def _engine_line(self, plans: int) -> Diagnosis:
-        engine = self._engine
+    def _engine_line(self, asked: Asked) -> Diagnosis:
+        engine, plans = self._engine, asked.plans
+        afforded = plans if asked.afforded is None else asked.afforded
         # Not the cautious ones of DEGRADED: those may be fewer by design.
         planned = [
             record.candidates * record.iterations
@@ -238,6 +241,7 @@ class Diagnostics:
             "self-check": engine.self_check,
             "imagined steps per frame": imagined * engine.horizon,
             "imagined steps asked for": plans * engine.horizon,
+            "imagined steps afforded": afforded * engine.horizon,
         }
         if engine.unsound:
             values["refused"] = "; ".join(engine.unsound)
@@ -246,8 +250,10 @@ class Diagnostics:
         if not planned:
             return self._line("engine", Level.STALE, f"no plan in {WINDOW_S:g} s", values)
         if imagined < _COMPLETE_SEARCH * plans:
-            cut = f"the deadline leaves time for {100.0 * imagined / plans:.0f} % of the search"
-            return self._line("engine", Level.WARN, cut, values)
+            hurried = imagined < _COMPLETE_SEARCH * afforded
+            share = (imagined if hurried else afforded) / plans
+            whose = "the deadline leaves" if hurried else "this machine, as measured when configured, has"
+            return self._line("engine", Level.WARN, f"{whose} time for {100.0 * share:.0f} % of the search", values)
         return self._line("engine", Level.OK, engine.provider, values)
 
     def _signals(self, masked: Sequence[str]) -> Diagnosis:
@@ -271,9 +277,12 @@ class Diagnostics:
         return self._line("mode", level, text, {"mode": mode.name, "reason": reason})
 
 
-def asked_of_search(config: PlannerConfig, has_ensemble: bool) -> Asked:
-    """What the parameters ask for."""
+def asked_of_search(config: PlannerConfig, has_ensemble: bool, afforded: PlannerConfig | None = None) -> Asked:
+    """What the parameters ask for, and how much of it is ``afforded``."""
     if not config.searches:
         return Asked(1)
-    plans = config.candidates // config.futures_per_plan(make_costs(config, has_ensemble)) * config.iterations
-    return Asked(plans, objectives_told(config))
+
+    def plans(search: PlannerConfig) -> int:
+        return search.candidates // search.futures_per_plan(make_costs(search, has_ensemble)) * search.iterations
+
+    return Asked(plans(config), objectives_told(config), plans(afforded or config))

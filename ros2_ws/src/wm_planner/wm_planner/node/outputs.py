@@ -17,7 +17,7 @@ from wm_msgs.msg import ImaginedRollouts, PlannerStatus
 
 from wm_planner.config import PlannerConfig
 from wm_planner.errors import PlannerError
-from wm_planner.node.diagnostics import CommandRecord, Diagnosis, Level
+from wm_planner.node.diagnostics import CommandRecord, Diagnosis, Level, asked_of_search
 from wm_planner.node.endpoints import LATEST, RECENT, RELIABLE, Endpoints
 from wm_planner.node.messages import (
     diagnostics_message,
@@ -47,11 +47,13 @@ class Outputs:
         manifest: BundleManifest,
         planner: Planner,
         pilot: Pilot,
+        has_ensemble: bool,
     ):
         """Make the publishers. Raises InvalidTopicNameException."""
         self._node = node
-        self._config = config
         self._manifest = manifest
+        self._has_ensemble = has_ensemble
+        self.retune(config)
         self._planner = planner
         self._guide = pilot.guide
         self._next_imagined_s = 0.0
@@ -67,6 +69,7 @@ class Outputs:
     def retune(self, config: PlannerConfig) -> None:
         """Apply parameters that changed while driving."""
         self._config = config
+        self._plans_asked = asked_of_search(config, self._has_ensemble).plans
 
     def command(
         self, decision: Decision, stamp: Time, received_s: float, speed_mps: float | None = None
@@ -82,9 +85,9 @@ class Outputs:
             self._status.publish(status)
             return CommandRecord(decision.mode, decision.reason, latency_ms, missed, expected=decision.expected)
         status.candidates, status.horizon = (int(size) for size in plan.candidates.shape[:2])
-        status.iterations, status.in_flight = plan.iterations, plan.in_flight
+        status.iterations, status.plans_asked = plan.iterations, self._plans_asked
         status.best_return, status.mean_return = plan.best_return, plan.mean_return
-        status.surprise = plan.surprise
+        status.surprise, status.in_flight = plan.surprise, plan.in_flight
         self._status.publish(status)
         return CommandRecord(
             decision.mode, decision.reason, latency_ms, missed, plan.surprise, status.candidates, plan.iterations

@@ -115,7 +115,7 @@ class PlannerNode(LifecycleNode):
             unsound=tuple(parts.engine.unsound),
         )
         self._diagnostics = Diagnostics(self.get_name(), [camera.name for camera in manifest.image.cameras], facts)
-        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner, parts.pilot)
+        self._outputs = Outputs(self, self._endpoints, config, manifest, parts.planner, parts.pilot, parts.has_ensemble)
         self._inputs = Inputs(self, self._endpoints, config, manifest, parts.pilot, self._diagnostics, self._decide)
 
     @_told
@@ -254,8 +254,8 @@ class PlannerNode(LifecycleNode):
         self._endpoints.look()
         if self._active and not self._watchdog.seen_any:
             self._tell_readiness()  # again, for late subscribers
-        inputs, config, pilot = self._inputs, self.config, self._parts.pilot
-        asked, faults = asked_of_search(config, self._parts.has_ensemble), self._endpoints.faults
+        inputs, config, parts, faults = self._inputs, self.config, self._parts, self._endpoints.faults
+        asked, pilot = asked_of_search(config, parts.has_ensemble, parts.afforded(config)), parts.pilot
         lines = self._diagnostics.report(
             inputs.counts, asked, config.deadline_ms, config.image_timeout_s, faults, inputs.where, pilot
         )

@@ -26,7 +26,7 @@ from wm_planner.pilot.preflight import inputs_of
 from wm_planner.pilot.signals import Signals
 from wm_planner.planning.planner import Planner
 
-_SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
+SEARCH_SHARE = 0.8  # of the deadline; the rest is for publishing, and because times vary on a shared machine
 # A picture with a surprise above this many times the threshold is rejected. A rare but true view is slightly above the
 # threshold and must be used, else all later ones surprise too. Wrong pictures were at 7 times or more.
 _DISBELIEF = 3.0
@@ -237,7 +237,7 @@ class Pilot:
             judgement = Judgement(Mode.DEGRADED, f"no picture of camera {self._cameras.missing}")
         deadline_s = self._config.deadline_ms / 1000.0
         plan = self._planner.plan(
-            frame.received_s + _SEARCH_SHARE * deadline_s,
+            frame.received_s + SEARCH_SHARE * deadline_s,
             cautious=judgement.mode is Mode.DEGRADED,
             in_flight=self.in_flight.before(frame.stamp_ns),
         )

@@ -12,9 +12,13 @@ from wm_sim.worlds import world_of_map
 from wm_tools.benchmark.followed_route import followed
 from wm_tools.drive.driving_figures import accelerations_of, driving_figures
 from wm_tools.drive.records import COLLISION, LANE_INVASION, Episode
-from wm_tools.drive.statistics import deadline_misses, latencies_ms
+from wm_tools.drive.statistics import deadline_misses, imagined_steps, latencies_ms
 
 SETTLING_S = 5.0  # until a speed that is to be kept should be reached
+_OF_PLANNER = (
+    *("latency_ms", "deadline_misses", "imagined_steps", "search_share"),
+    *("braking_share", "degraded_share", "braking_reasons"),
+)
 _NUMBER = re.compile(r"\d+(\.\d+)?")  # reasons that differ only in a number count as the same
 
 
@@ -94,16 +98,19 @@ def _control(episode: Episode, period_s: float, disturbed: bool, has_model: bool
     disturbance in between, it is the planner's own, without the transport.
     """
     if not has_model:
-        return dict.fromkeys(("latency_ms", "deadline_misses", "braking_share", "degraded_share", "braking_reasons"))
+        return dict.fromkeys(_OF_PLANNER)
     if episode.steps and not disturbed:
         latencies, misses = latencies_ms(episode.steps), deadline_misses(episode.steps, period_s)
     else:
         latencies = np.array([sample.latency_ms for sample in episode.planner])
         misses = int((latencies > 1000.0 * period_s).sum())
     words = len(episode.planner) or math.nan  # its earlier messages were not received
+    imagined, asked = imagined_steps(episode.planner) or (math.nan, math.nan)
     return {
         "latency_ms": [round(float(value), 2) for value in latencies],
         "deadline_misses": misses,
+        "imagined_steps": imagined,
+        "search_share": imagined / asked,
         "braking_share": sum(sample.braking for sample in episode.planner) / words,
         "degraded_share": sum(sample.degraded for sample in episode.planner) / words,
         "braking_reasons": dict(

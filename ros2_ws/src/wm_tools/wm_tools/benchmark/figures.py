@@ -28,6 +28,8 @@ FIGURES = (
     Figure("jerk_max", "Jerk, highest", _COMFORT, "m/s³", 0),
     Figure("steering_change", "Steering change", _COMFORT, "", 3),
     Figure("deadline_misses", "Missed deadlines", _CONTROL),
+    Figure("imagined_steps", "Imagined steps", _CONTROL, "", 0),
+    Figure("search_share", "Search in time", _CONTROL, "%", 0, 100.0),
     Figure("slow_steps", "Steps without a command", _CONTROL),
     Figure("braking_share", "Braking", _CONTROL, "%", 2, 100.0),
     Figure("degraded_share", "Degraded", _CONTROL, "%", 2, 100.0),

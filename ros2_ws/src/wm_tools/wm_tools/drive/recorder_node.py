@@ -167,6 +167,7 @@ class RecorderNode(Node):
                 message.iterations,
                 message.surprise,
                 message.mode == PlannerStatus.MODE_DEGRADED,
+                message.plans_asked,
             )
         )
 

@@ -59,7 +59,7 @@ class PlannerSample:
     """What the planner reported about the frame stamped ``stamp_ns``.
 
     ``latency_ms`` runs from the image's receipt to the command; ``braking``: for safety, because of ``reason``, instead
-    of following a plan; ``degraded``: following a more careful plan.
+    of following a plan; ``degraded``: following a more careful plan; ``asked``: plans that the parameters ask for.
     """
 
     stamp_ns: int
@@ -71,6 +71,7 @@ class PlannerSample:
     iterations: int
     surprise: float
     degraded: bool = False
+    asked: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from wm_tools.drive.bundle_scores import open_loop_table
 from wm_tools.drive.driving_tables import driving_section
 from wm_tools.drive.imagined_moments import Moment, moments_of, pick_moments, prediction_errors, strips
 from wm_tools.drive.pictures import jpeg_uri
-from wm_tools.drive.records import Episode
+from wm_tools.drive.records import Episode, PlannerSample
 from wm_tools.drive.replay import ahead_labels, replay_section
-from wm_tools.drive.statistics import drive_figures, latencies_ms
+from wm_tools.drive.statistics import drive_figures, imagined_steps, latencies_ms
 from wm_tools.drive.summary import DriveResult, driving_of, timing_cells
 
 MOMENTS = 8  # imagined futures shown in the gallery
+COMPLETE = 0.99  # of the steps asked for; single busy moments are no news
 
 
 def build_report(result: DriveResult, summary: dict, manifest: BundleManifest) -> Page:
@@ -202,13 +203,24 @@ def _planning(episodes: list[Episode]) -> str:
     text = (
         f"The planner itself took {latencies[len(latencies) // 2]:.1f} ms from image to command (median), "
         f"with {mean_iterations:.1f} iterations of {planned.candidates} candidates over "
-        f"{planned.horizon} steps."
+        f"{planned.horizon} steps.{_search_told(said)}"
     )
     reasons = sorted({sample.reason for sample in said if sample.braking})
     if reasons:
         braked = sum(sample.braking for sample in said)
         text += f" It braked for safety at {counted(braked, 'frame')}: {'; '.join(reasons)}."
     return text
+
+
+def _search_told(said: list[PlannerSample]) -> str:
+    """What this machine had no time for, empty for nothing."""
+    imagined, asked = imagined_steps(said) or (1.0, 1.0)
+    if imagined >= COMPLETE * asked:
+        return ""
+    return (
+        f" That is {imagined:.0f} of the {asked:.0f} imagined steps asked for: this machine has no time for more. "
+        f"docs/planning.md says what a score loses by it."
+    )
 
 
 def _model(result: DriveResult, manifest: BundleManifest) -> Section:

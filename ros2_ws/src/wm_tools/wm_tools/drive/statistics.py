@@ -1,13 +1,14 @@
 """The figures of a drive: mean and interval of scores, percentiles of latencies, missed deadlines."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, mean, stdev
 
 import numpy as np
 from wm_evaluation.metrics.errors import percentiles
 
-from wm_tools.drive.records import Episode, StepSample
+from wm_tools.drive.records import Episode, PlannerSample, StepSample
 
 # 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; above, the series below is exact to 0.001.
 _T_975 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
@@ -51,6 +52,16 @@ def latency_percentiles(steps: list[StepSample]) -> dict[str, float | None]:
 def deadline_misses(steps: list[StepSample], period_s: float) -> int:
     """Steps whose command came after the control period ``period_s`` [s], or not at all."""
     return sum(not step.command_latency_ms <= 1000.0 * period_s for step in steps)
+
+
+def imagined_steps(samples: Sequence[PlannerSample]) -> tuple[float, float] | None:
+    """Mean number of steps imagined for a frame while driving, and of those that the parameters ask for; None if no
+    plan was searched for."""
+    searched = [one for one in samples if one.candidates and one.asked and not one.degraded]
+    if not searched:
+        return None
+    imagined = mean(one.candidates * one.iterations * one.horizon for one in searched)
+    return imagined, mean(one.asked * one.horizon for one in searched)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from wm_tools.drive.bundle_scores import KnownScores
 from wm_tools.drive.controllers import REFERENCES
 from wm_tools.drive.driving_figures import SHOWN, driving_figures
 from wm_tools.drive.records import Episode
-from wm_tools.drive.statistics import DriveFigures, drive_figures, mean_and_interval
+from wm_tools.drive.statistics import DriveFigures, drive_figures, imagined_steps, mean_and_interval
 
 
 def is_timed(controller: str) -> bool:
@@ -85,11 +85,15 @@ def _controller(episodes: list[Episode], policy_id: str | None) -> dict:
 def _control(result: DriveResult) -> dict:
     episodes = result.episodes.get(result.timed_controller, [])
     figures = drive_figures(episodes, result.period_s)
-    said = next((sample for episode in episodes for sample in episode.planner if not sample.braking), None)
+    samples = [sample for episode in episodes for sample in episode.planner]
+    said = next((sample for sample in samples if not sample.braking), None)
+    imagined, asked = imagined_steps(samples) or (None, None)
     return {
         "rate_hz": 1.0 / result.period_s,
         "latency_ms": figures.latency_ms,
         "deadline_misses": figures.deadline_misses,
         "candidates": said.candidates if said else None,
         "horizon": said.horizon if said else None,
+        "imagined_steps": imagined,
+        "imagined_steps_asked": asked,
     }

@@ -8,8 +8,9 @@ from wm_tools.common.console import ProgressBar, make_console, say
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
 from wm_tools.common.ros_words import own_words
 from wm_tools.verify_bundle.results import RESULT, write_result
+from wm_tools.verify_bundle.row import markdown, table_head
 from wm_tools.verify_bundle.terminal import show
-from wm_tools.verify_bundle.verify import Verification, verify
+from wm_tools.verify_bundle.verify import Verification, measure_row, verify
 from wm_tools.verify_bundle.verify_bundle_options import VerifyOptions
 
 PASSED, FAILED, USAGE, NO_PROVIDER = range(4)
@@ -19,7 +20,23 @@ CODES = {ParityError: FAILED, ProviderError: NO_PROVIDER, VerificationError: USA
 def main() -> int:
     """Verify, report, and return the exit code (see --help)."""
     options = parse(VerifyOptions, "ros2 run wm_tools verify_bundle", own_words("verify_bundle"))
-    return run("verify_bundle", lambda: _verify(options), CODES, "nothing is written", options.output)
+    work = _row if options.row else _verify
+    return run("verify_bundle", lambda: work(options), CODES, "nothing is written", options.output)
+
+
+def _row(options: VerifyOptions) -> int:
+    console = make_console()
+    with ProgressBar(console) as progress:
+        row = measure_row(options, progress)
+    line = markdown(row.cells)
+    for name, value in sorted(row.machine.items()):
+        say(console, f"{name}: {value}")
+    print(f"\n{table_head()}\n{line}")
+    if options.output is not None:
+        with options.output.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+        say(console, f"\nappended to {options.output}")
+    return PASSED
 
 
 def _verify(options: VerifyOptions) -> int:

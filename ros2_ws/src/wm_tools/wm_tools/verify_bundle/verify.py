@@ -9,15 +9,16 @@ from wm_evaluation.imagined_frames import Observation, imagined
 from wm_planner.assembly import Parts, build
 from wm_planner.engine.providers import CHOICES, CPU, how_to_get
 from wm_planner.engine.self_check import SelfCheck
-from wm_planner.engine.tensorrt import this_platform
+from wm_planner.engine.tensorrt import gpu_name, this_platform
 from wm_planner.errors import ConfigError, EngineError, NonFiniteError, PlannerError
 
 from wm_tools.common.console import ProgressBar
 from wm_tools.common.errors import ParityError, ProviderError, VerificationError
-from wm_tools.common.machine import machine_facts
+from wm_tools.common.machine import device_facts, machine_facts
 from wm_tools.verify_bundle.latency import WHOLE, Latency, measure
 from wm_tools.verify_bundle.observations import recorded
 from wm_tools.verify_bundle.parity import PICTURE_LEVELS, Difference, ParityRun
+from wm_tools.verify_bundle.row import cells, measure_paced, paced_frames
 from wm_tools.verify_bundle.verify_bundle_options import EXACT, VerifyOptions
 
 
@@ -172,6 +173,32 @@ def _judged(
         "picture": None if exact is None else PICTURE_LEVELS,
     }
     return [Verdict(one, limits.get(one.output, exact)) for one in differences]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of docs/latency.md: ``cells`` by the heads of its columns, and what the machine is."""
+
+    cells: dict[str, str]
+    machine: dict[str, str | int]
+
+
+def measure_row(options: VerifyOptions, progress: ProgressBar) -> Row:
+    """Measure a row, with the search that this machine affords. Raises VerificationError, see ``verify``."""
+    config = options.config()
+    candidate = _opened_candidate(options, progress.say)
+    checked, manifest = candidate.engine.self_check, candidate.bundle.manifest
+    if checked is not None and checked.failed:
+        raise ParityError(f"FAILS: the bundle's self-check, by {', '.join(checked.failed)}, so the planner refuses it")
+    try:
+        frames, _ = _frames(options, manifest, candidate)
+        progress.begin("latency", paced_frames(options.seconds, manifest.control_period_s))
+        paced = measure_paced(candidate, config, frames, options.seconds, progress.advance)
+    except PlannerError as error:
+        raise VerificationError(str(error)) from error
+    provider = candidate.engine.provider
+    machine = {**_machine(provider), **device_facts(), "gpu": gpu_name().replace("unknown", "")}
+    return Row(cells(paced, manifest, config, provider, machine), machine)
 
 
 def _machine(provider: str) -> dict[str, str | int]:

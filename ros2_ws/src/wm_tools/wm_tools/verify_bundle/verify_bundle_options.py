@@ -14,7 +14,7 @@ from wm_planner.launching.assignments import Assignment
 from wm_tools.common.shared_options import Resample, planner_parameters, require_each_once, require_folder
 
 # Planner parameters that a verification sets, or has separate options for.
-DECIDED = ("bundle", "provider", "fp16", "candidates", "threads", "seed", "proposal_policy")
+DECIDED = ("bundle", "provider", "fp16", "candidates", "threads", "seed", "proposal_policy", "fit_search")
 EXACT = 1e-4  # export's tolerance for float32
 _TOLERANCE = (
     f"{EXACT:g}; with --fp16, or an int8 bundle against another reference, none: the returns and commands are judged"
@@ -62,8 +62,13 @@ class VerifyOptions:
     """Largest difference of the command chosen, in steer or longitudinal [of -1..1]."""
     seed: Annotated[int, option("N")] = 0
     """Seed for plans, search and imagined frames."""
-    output: Annotated[Path | None, option("DIR", default="none")] = None
-    """Folder to write result.json to."""
+    row: bool = False
+    """Only measure the latency of this machine, a picture in every control period, and print it as a row for the table
+    in docs/latency.md."""
+    seconds: Annotated[float, option("S")] = 60.0
+    """How long --row measures [s]."""
+    output: Annotated[Path | None, option("PATH", default="none")] = None
+    """Folder to write result.json to; with --row the file that the row is appended to."""
 
     def __post_init__(self):
         for name in ("frames", "calls"):
@@ -79,7 +84,12 @@ class VerifyOptions:
         if self.data is None and given:
             raise ValueError(f"{', '.join(given)}: options for reading a recording: expected --data as well")
         require_each_once(self.parameters)
-        require_folder(self.output)
+        if not 1.0 <= self.seconds <= 86_400.0:
+            raise ValueError(f"--seconds: expected 1 to 86400, found {self.seconds:g}")
+        if not self.row:
+            require_folder(self.output)
+        elif self.output is not None and self.output.is_dir():
+            raise ValueError(f"--output: with --row expected a file, found the folder {self.output}")
         try:
             self.config()
         except ConfigError as error:
@@ -96,6 +106,7 @@ class VerifyOptions:
                 "candidates": self.candidates,
                 "threads": self.threads,
                 "seed": self.seed,
+                "fit_search": self.row,
             }
         )
 

@@ -47,6 +47,16 @@ LATENCY = {
         "Steps whose command came later than one control period after the image, or not at all.",
         better="lower",
     ),
+    "imagined_steps": Metric(
+        "Imagined steps", "Candidates × iterations × horizon imagined for a frame while driving, mean over frames."
+    ),
+    "search_share": Metric(
+        "Search in time",
+        "Imagined steps, of those that the parameters candidates and iterations ask for. Below 100 % this machine has "
+        "no time for the rest; docs/planning.md has what the score loses by it.",
+        unit="%",
+        better="higher",
+    ),
 }
 
 BENCHMARK = {
