@@ -137,9 +137,10 @@ def test_a_run_says_records_and_keeps_how_it_computes_and_its_settings_stay_auto
     assert json.loads((out / "run.json").read_text())["precision"]["reason"] == "as requested"
 
 
-def test_the_layout_of_the_weights_follows_what_is_used(machine, tmp_path):
-    for speeds, last in ((KNOWS, True), (EMULATES, False)):
+def test_the_layout_of_the_weights_follows_what_is_used_and_the_instructions(machine, tmp_path, monkeypatch):
+    for speeds, capability, last in ((KNOWS, "AVX512", True), (EMULATES, "AVX512", False), (EMULATES, "AVX2", True)):
         machine(speeds)
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
         trainer = WorldModelTrainer(tiny_config(tmp_path, precision="auto"))
         weight = trainer.world_model.encoder.convolutions[0][2].weight
         assert weight.is_contiguous(memory_format=torch.channels_last) == last
