@@ -88,7 +88,7 @@ class WorldModelTrainConfig:
     gradient_accumulation: int = 1
     """Parts a batch is split into, one after another, to save memory [parts]; the result is the complete batch's."""
     channels_last: Literal["auto", "yes", "no"] = "auto"
-    """Memory layout of the convolutions with the channels innermost; auto decides by device, precision and processor."""
+    """Memory layout of the convolutions with the channels innermost; auto goes by device, precision and processor."""
     compile: bool = False
     """Compile the model with torch.compile; where that fails, says why and trains without."""
     prefetch_batches: int = 2
