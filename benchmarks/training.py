@@ -27,7 +27,7 @@ SIZES = {
 }
 QUICK_SIZES = SIZES | {"conv_depth": 4, "state_dim": 16, "hidden_dim": 16, "batch_size": 4, "sequence_length": 8}
 # Keeps the parts that the peer's world model also has: encoder, RSSM, decoder, reward and continue head.
-_WORLD_MODEL_ALONE = {"value_weight": 0.0, "behaviour_cloning_weight": 0.0}
+WORLD_MODEL_ALONE = {"value_weight": 0.0, "behaviour_cloning_weight": 0.0}
 _WARM_UP = 2
 _UPDATES = 8
 _PEER_UPDATES = 4
@@ -62,7 +62,7 @@ def measure(
             ours.append(_child(settings) if quick else run_child("benchmarks.training", settings, threads))
             if peer is not None:
                 say(f"training beside the peer, round {number + 1} of {rounds}")
-                settings = common | {"config": sizes | _WORLD_MODEL_ALONE, "parts": False}
+                settings = common | {"config": sizes | WORLD_MODEL_ALONE, "parts": False}
                 alone.append(run_child("benchmarks.training", settings, threads))
                 settings = {
                     "what": "train",

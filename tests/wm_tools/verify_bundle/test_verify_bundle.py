@@ -226,6 +226,7 @@ def test_imagined_frames_are_the_same_for_the_same_seed_and_begin_several_drives
     assert not one[0].previous_action.any() and one[1].previous_action.any()
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_gpu_keeps_parity_with_the_processor(provider, bundle, tmp_path, monkeypatch, capsys):
     name = CHOICES[provider][0]

@@ -91,6 +91,8 @@ class WorldModelTrainConfig:
     """Memory layout of the convolutions with the channels innermost; auto goes by device, precision and processor."""
     compile: bool = False
     """Compile the model with torch.compile; where that fails, says why and trains without."""
+    cuda_graph: bool = False
+    """Record an update as one CUDA graph, whose kernels the host launches at once (a GPU, one process)."""
     prefetch_batches: int = 2
     """Data read ahead while the model computes [batches]."""
     light_augmentation: float = 0.0

@@ -28,7 +28,7 @@ class FiniteGuard:
         self._tripped.zero_()
         self._first.fill_(-1)
 
-    def watch(self, norm: Tensor, step: int) -> None:
+    def watch(self, norm: Tensor, step: int | Tensor) -> None:
         """Before the optimiser's step: ``norm`` () is that of the gradients of update ``step``."""
         bad = ~torch.isfinite(norm)
         self._first.copy_(torch.where(bad & (self._first < 0), step, self._first))

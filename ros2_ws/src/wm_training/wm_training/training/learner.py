@@ -4,6 +4,7 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from wm_training.model.noise import Noise
 from wm_training.training.distributed import OneProcess
 from wm_training.training.guard import FiniteGuard, usable_gradient
 from wm_training.training.loader import Sample
+from wm_training.training.recorded import Pace, RecordedUpdate, check_recordable
 
 COMPILED = ("encoder.forward", "decoder.squared_errors", "rssm.gru.gate", "rssm.latent.sample", "rssm.imagine_step")
 """The parts of a world model compiled by config.compile: single steps, because full sequences take an hour to
@@ -34,8 +36,10 @@ class Learner:
     ):
         """``objective``, on its device, returns losses, like WorldModelObjective; ``follow`` is called after updates.
 
-        ``total_steps`` updates shape the learning rate.
+        ``total_steps`` updates shape the learning rate. Raises TrainingError for config.cuda_graph where none can be.
         """
+        if config.cuda_graph:
+            check_recordable(ranks)
         self.config, self.objective, self.ranks, self.total_steps = config, objective, ranks, total_steps
         self._follow = follow
         self.trainable = [p for p in objective.parameters() if p.requires_grad]
@@ -51,21 +55,38 @@ class Learner:
             for module, method in self._compiled_methods():
                 setattr(module, method, torch.compile(getattr(module, method)))
         self._module = ranks.wrap(objective)
+        self._recorded: dict[bool, RecordedUpdate] = {}  # by kind of update, at most one
+
+    def restart(self) -> None:
+        """Forget what belongs to the weights and moments of before: others were loaded."""
+        self.guard.reset()
+        self._recorded = {}
 
     def update(self, sample: Sample) -> dict[str, Tensor]:
         """One update; returns its losses and metrics, still on the device."""
-        learn_policy, learning_rate = self.learns_policy(sample.step), self.learning_rate(sample.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        results = self._gradients(sample, learn_policy)
+        kl_share = kl_anneal(sample.step, self.config.kl_anneal_steps)
+        pace = Pace(sample.step, self.learning_rate(sample.step), kl_share)
+        learn_policy = self.learns_policy(sample.step)
+        if not self.config.cuda_graph:
+            return self._update(sample, pace, learn_policy)
+        if learn_policy not in self._recorded:
+            update = partial(self._update, learn_policy=learn_policy)
+            self._recorded = {learn_policy: RecordedUpdate(update, self.optimizer, self.ranks.device)}
+        results = self._recorded[learn_policy](sample, pace)
+        self._set_learning_rate(pace)  # a number again: checkpoints are like others
+        return results
+
+    def _update(self, sample: Sample, pace: Pace, learn_policy: bool) -> dict[str, Tensor]:
+        self._set_learning_rate(pace)
+        results = self._gradients(sample, pace.kl_share, learn_policy)
         norm = torch.nn.utils.clip_grad_norm_(self.trainable, self.config.max_grad_norm)
-        self.guard.watch(norm, sample.step)
+        self.guard.watch(norm, pace.step)
         self.optimizer.step()
         returns = results.pop("imagined/returns", None)
         if self._follow is not None:
             with torch.no_grad(), self.guard.holding(self._followers):
                 self._follow(None if returns is None else self.ranks.gather(returns))
-        return results | {"gradient_norm": norm, "learning_rate": torch.full_like(norm, learning_rate)}
+        return results | {"gradient_norm": norm, "learning_rate": torch.zeros_like(norm) + pace.learning_rate}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Losses and metrics of a batch on the CPU or the device, without gradients."""
@@ -74,11 +95,11 @@ class Learner:
         with torch.no_grad(), self._autocast(), torch.compiler.set_stance("force_eager"):
             return self.objective(batch.to(device), noise.to(device))
 
-    def total(self, results: Mapping[str, Tensor | float], kl_share: float = 1.0) -> Tensor | float:
+    def total(self, results: Mapping[str, Tensor | float], kl_share: float | Tensor = 1.0) -> Tensor | float:
         """The weighted sum of the losses; ``kl_share`` of the KL's weight. Those without weight get no gradient."""
-        weights = {name: getattr(self.config, f"{name}_weight") for name in LOSSES if name in results}
-        weights["kl"] = kl_share * weights.get("kl", 0.0)
-        return sum(weights[name] * value for name, value in results.items() if weights.get(name, 0.0) > 0.0)
+        weights = {name: getattr(self.config, f"{name}_weight") for name in results if name in LOSSES}
+        shares = {"kl": kl_share}
+        return sum(shares.get(name, 1.0) * weight * results[name] for name, weight in weights.items() if weight > 0.0)
 
     def learns_policy(self, step: int) -> bool:
         """Whether update ``step`` learns actor and value in imagination."""
@@ -109,9 +130,13 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         return {"losses": sorted(losses), "gradients": gradients}
 
-    def _gradients(self, sample: Sample, learn_policy: bool) -> dict[str, Tensor]:
+    def _set_learning_rate(self, pace: Pace) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = pace.learning_rate
+
+    def _gradients(self, sample: Sample, kl_share: float | Tensor, learn_policy: bool) -> dict[str, Tensor]:
         try:
-            results = self._backward(sample, learn_policy)
+            results = self._backward(sample, kl_share, learn_policy)
         except Exception as error:  # compilers fail in many ways; any other error occurs again without one
             if learn_policy not in self._unproven:
                 raise
@@ -121,14 +146,13 @@ class Learner:
             if self.ranks.main:
                 reason = " ".join(str(error).split("\n\n")[0].split())
                 print(f"torch.compile does not work here, training continues without it: {reason}", file=sys.stderr)
-            results = self._backward(sample, learn_policy)
+            results = self._backward(sample, kl_share, learn_policy)
         self._unproven.discard(learn_policy)
         return results
 
-    def _backward(self, sample: Sample, learn_policy: bool) -> dict[str, Tensor]:
+    def _backward(self, sample: Sample, kl_share: float | Tensor, learn_policy: bool) -> dict[str, Tensor]:
         """Gradients of the mean over all parts of the batch; returns the means of losses and metrics."""
         self.optimizer.zero_grad(set_to_none=True)
-        kl_share = kl_anneal(sample.step, self.config.kl_anneal_steps)
         collected: dict[str, list[Tensor]] = defaultdict(list)
         for part, (batch, noise) in enumerate(_split(sample, len(sample.batch.reward) // self._parts), start=1):
             with self.ranks.reduction(self._module, wanted=part == self._parts):

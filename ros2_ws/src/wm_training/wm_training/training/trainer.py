@@ -148,7 +148,7 @@ class WorldModelTrainer:
         payload = checkpoints.read_checkpoint(path, self.device)
         checkpoints.load_weights(self.world_model, payload, path)
         checkpoints.load_optimizer(self.learner.optimizer, payload, path)
-        self.learner.guard.reset()
+        self.learner.restart()
         self.step = payload["step"]
         self.best_validation = payload["best_validation"]
 
