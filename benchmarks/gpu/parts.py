@@ -166,7 +166,8 @@ def _tests(setting: Setting) -> Callable[[float], dict]:
     def measure(left_s: float) -> dict:
         marked = [file for file in (ROOT / "tests").rglob("test_*.py") if "mark.gpu" in file.read_text("utf-8")]
         report = setting.folder / "tests.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", f"--junitxml={report}", *map(str, sorted(marked))]
+        options = ["-q", "-m", "gpu", "--continue-on-collection-errors", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", *options, *map(str, sorted(marked))]
         done = run_command(command, "pytest", left_s)
         if not report.is_file():
             raise BenchmarkError(

@@ -48,6 +48,14 @@ def test_every_part_runs_at_tiny_sizes_on_a_processor(tmp_path):
     assert "| eager | " in table and "| 32 × 4 | cpu | " in table and "recorded left out: for GPUs" in table
 
 
+def test_what_it_trains_and_exports_needs_no_ros():
+    used = "wm_training.training.trainer, wm_training.exporting.export, benchmarks.gpu.parts, benchmarks.gpu.inference"
+    program = f"import sys; sys.modules['rclpy'] = None; import {used}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_machine_without_a_gpu_is_told(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

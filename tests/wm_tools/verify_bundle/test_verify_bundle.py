@@ -224,19 +224,3 @@ def test_imagined_frames_are_the_same_for_the_same_seed_and_begin_several_drives
         np.testing.assert_array_equal(left.previous_action, right.previous_action)
     assert any((left.image != right.image).any() for left, right in zip(one, other, strict=True))
     assert not one[0].previous_action.any() and one[1].previous_action.any()
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_gpu_keeps_parity_with_the_processor(provider, bundle, tmp_path, monkeypatch, capsys):
-    name = CHOICES[provider][0]
-    try:
-        Engine(load_bundle(bundle), EngineSettings(providers=(name,), engine_cache="off"), lambda line: None)
-    except Exception as error:
-        pytest.skip(f"no {name} here: {error}")
-    code = run(
-        monkeypatch, "--bundle", bundle, "--provider", provider, "--set", f"engine_cache={tmp_path / 'engines'}", *QUICK
-    )
-    assert code == 0, capsys.readouterr().err
-    if provider == "tensorrt":
-        assert list((tmp_path / "engines").rglob("*.engine"))
