@@ -39,6 +39,7 @@ def bundle(tmp_path_factory) -> Path:
 
 def start(bundle: Path, output: Path, *arguments: str, domain_id: int | None = None) -> graph.GraphProcess:
     words = ("--bundle", str(bundle), "--output", str(output), "--modes", "lock-step", "--set", *WIDE, *arguments)
+    words = words if "--workers" in words else (*words, "--workers", "1")
     return graph.start("wm_planner", "benchmark", *words, domain_id=domain_id or graph.fresh_domain_id())
 
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from wm_tools.benchmark import benchmark_options
 from wm_tools.benchmark.benchmark_options import BenchmarkOptions, parse_options
 from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.benchmark.gate import check_thresholds, judge_summary
-from wm_tools.benchmark.plan import plan_trials
+from wm_tools.benchmark.plan import in_order, plan_trials
 from wm_tools.common.errors import EvaluationError
 from wm_tools.drive.controllers import Controller
 
@@ -57,6 +58,10 @@ def test_a_sweep_of_all_has_every_kind_with_its_usual_sizes():
         (["--episodes", "11"], "--episodes: expected 1 to the number of seeds, 10, found 11"),
         (["--controllers", "pilot"], "or NAME=BUNDLE_DIR or NAME=FILE.onnx with another name, found 'pilot'"),
         (["--controllers", "planner=clone.onnx"], "NAME=FILE.onnx with another name, found 'planner=clone.onnx'"),
+        (["--workers", "41"], "--workers: expected 1 to 40, one for each ROS domain, found 41"),
+        (["--workers", "2", "--modes", "real-time"], "--workers: expected 1 in real time"),
+        (["--workers", "2", "--simulator", "external"], "--workers: expected 1 with --simulator external"),
+        (["--executor", "ray"], "--executor ray: expected --modes lock-step"),
         (["--controllers", "policy"], "--controllers: expected a policy file for policy, found none; give --set"),
         (["--controllers", "actor,actor"], "--controllers: expected one or more, each name once"),
         (["--modes", "fast"], "expected one of lock-step, real-time, found 'fast'"),
@@ -101,3 +106,15 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="--output: expected a folder"):
         BenchmarkOptions(output=tmp_path / "file")
+
+
+def test_a_worker_for_each_core_but_no_more_than_trials_or_ros_domains(monkeypatch):
+    monkeypatch.setattr(benchmark_options, "usable_cores", lambda: 64)
+    assert parse_options([]).workers_for(1000) == 40 and parse_options([]).workers_for(5) == 5
+    assert parse_options(["--workers", "3"]).workers_for(1000) == 3 and parse_options([]).workers_for(0) == 1
+
+
+def test_episodes_are_summed_up_in_the_order_of_the_plan_whichever_ended_first():
+    trials = plan_trials(parse_options(["--seeds", "5,3"]))
+    lines = [{"trial": list(trial.key)} for trial in trials]
+    assert in_order(lines[::-1], trials) == lines

@@ -126,6 +126,8 @@ def test_what_is_missing_is_said(summary, episodes):
     assert "1 of 14 episodes not driven" in caveats and "Only 3 episodes each" in caveats
     slow = build_summary(SETTINGS, [episode("planner", 1, 3.0, slow_steps=2)], {}, planned=1)
     assert "without a command after a timeout" in " ".join(slow["caveats"])
+    kinds = [episode("planner", seed, 3.0, cpu=f"kind {seed}") for seed in (1, 2)]
+    assert "kind 1; kind 2" in " ".join(build_summary(SETTINGS, kinds, {}, planned=2)["caveats"])
     unknown = [episode("planner", None, None), episode("random", None, None)]
     other = build_summary(SETTINGS, unknown, {}, planned=2)
     assert other["comparisons"] == []

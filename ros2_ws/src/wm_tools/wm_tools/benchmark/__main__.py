@@ -14,7 +14,7 @@ from wm_evaluation.wording import counted
 
 from wm_tools.benchmark.benchmark_options import BenchmarkOptions, parse_options
 from wm_tools.benchmark.gate import check_thresholds, judge_summary, known_names
-from wm_tools.benchmark.plan import plan_trials
+from wm_tools.benchmark.plan import in_order, plan_trials
 from wm_tools.benchmark.report import build_page
 from wm_tools.benchmark.runner import drive_all, settings_of
 from wm_tools.benchmark.scores import check_write_scores, write_scores
@@ -67,8 +67,9 @@ def _benchmark(options: BenchmarkOptions, common: Bundle) -> int:
             console.print(f"{done} of {counted(planned, 'episode')} already driven", highlight=False)
         with BenchmarkProgress(console, planned, done) as progress:
             drive_all(options, bundles, policies, store, progress.update, progress.tell, progress.say)
-        summary = build_summary(settings, store.episodes, machine_facts(), planned)
-        page = build_page(summary, store.episodes)
+        episodes = in_order(store.episodes, plan_trials(options))
+        summary = build_summary(settings, episodes, machine_facts(), planned)
+        page = build_page(summary, episodes)
     verdicts = judge_summary(options.thresholds, summary)
     summary["thresholds"] = [{"threshold": str(verdict.threshold), "holds": verdict.holds} for verdict in verdicts]
     write_json(options.output / "benchmark.json", summary)

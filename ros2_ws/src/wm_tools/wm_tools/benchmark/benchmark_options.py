@@ -10,14 +10,17 @@ from wm_sim.worlds import DEFAULT_WORLD
 
 from wm_tools.benchmark.disturbance import KINDS, Disturbance
 from wm_tools.common.errors import DriveError
+from wm_tools.common.machine import usable_cores
 from wm_tools.common.shared_options import Thresholds
 from wm_tools.drive.controllers import CONTROLLERS, REFERENCES, Controller, check_controllers, controller_of
+from wm_tools.drive.domain import DOMAIN_IDS
 from wm_tools.drive.drive_options import DrivingOptions, Seeds, require
 
 LOCK_STEP, REAL_TIME = "lock-step", "real-time"
 MODES = (LOCK_STEP, REAL_TIME)
 AS_FOUND = "as-found"  # the mode of a simulator that is already running
 EMBEDDED, EXTERNAL = "embedded", "external"
+LOCAL, RAY = "local", "ray"
 
 
 def _read_entries(given: list[str]) -> tuple[Controller, ...]:
@@ -94,6 +97,11 @@ class BenchmarkOptions(DrivingOptions):
         words(_read_sweep, "NAME[=SIZE,SIZE…]", lambda sweep: list(map(str, sweep))),
         option(default="none", meaning=_SWEEP_HELP),
     ] = ()
+    workers: Annotated[int | None, option("N", default="one per core; with --executor ray, of the cluster")] = None
+    """How many episodes in lock-step are driven at once; the results are the same for any number. In real time it is
+    always one."""
+    executor: Literal[LOCAL, RAY] = LOCAL
+    """Where they are driven: on this machine, or on the Ray cluster at RAY_ADDRESS (without it: a local one)."""
     resume: bool = False
     """Continue the benchmark in --output; finished episodes are kept."""
     thresholds: Thresholds = ()
@@ -124,8 +132,30 @@ class BenchmarkOptions(DrivingOptions):
             "a controller with a model: expert and random do not use images",
             names,
         )
+        self._check_workers()
         transport = dict(self.parameters).get("image_transport", "raw")
         require(not self.sweep or transport == "raw", "--sweep", "--set image_transport=raw", transport)
+
+    def _check_workers(self) -> None:
+        workers, most = self.workers, len(DOMAIN_IDS)
+        local = self.executor == LOCAL
+        if workers is not None:
+            span = f"1 to {most}, one for each ROS domain" if local else "1 or more"
+            require(1 <= workers <= (most if local else workers), "--workers", span, workers)
+        if self.simulator == EXTERNAL:
+            single = "1 with --simulator external, which drives one car"
+            require(workers in (None, 1), "--workers", single, workers)
+        if LOCK_STEP not in self.modes:
+            shared = "1 in real time, because episodes that share the cores are late"
+            require(workers in (None, 1), "--workers", shared, workers)
+        if not local:
+            require(self.simulator == EMBEDDED, "--executor ray", "--simulator embedded", self.simulator)
+            alone = "--modes lock-step: other work on the machines would make commands late"
+            require(self.modes == (LOCK_STEP,), "--executor ray", alone, ",".join(self.modes))
+
+    def workers_for(self, trials: int) -> int:
+        """How many of so many trials in lock-step are driven at once on this machine."""
+        return max(1, min(self.workers or min(usable_cores(), len(DOMAIN_IDS)), trials))
 
     @property
     def tracks(self) -> tuple[int, ...]:

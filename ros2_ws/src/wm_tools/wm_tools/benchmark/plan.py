@@ -1,5 +1,6 @@
 """What a benchmark drives: its trials, in order, as a function of its options."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wm_tools.benchmark.benchmark_options import BenchmarkOptions
@@ -29,7 +30,7 @@ class Trial:
 
 def plan_trials(options: BenchmarkOptions) -> list[Trial]:
     """All trials: first the controllers without disturbance, then the sweeps, each track by track. Controllers that are
-    compared drive a track one after another, so that a busy machine affects them equally."""
+    compared drive a track one after another, so that a busy machine affects them equally in real time."""
     undisturbed = [
         Trial(entry, mode, None, seed)
         for seed in options.tracks
@@ -45,3 +46,9 @@ def plan_trials(options: BenchmarkOptions) -> list[Trial]:
         for mode in options.modes_of(entry)
     ]
     return undisturbed + disturbed
+
+
+def in_order(episodes: Sequence[dict], trials: Sequence[Trial]) -> list[dict]:
+    """Lines of episodes.jsonl in the order of the plan: intervals do not depend on which episode ended first."""
+    places = {trial.key: place for place, trial in enumerate(trials)}
+    return sorted(episodes, key=lambda episode: places[tuple(episode["trial"])])

@@ -2,26 +2,22 @@
 
 import hashlib
 import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 from wm_bundle import Bundle
 from wm_bundle.files import sha256_of
 from wm_planner.engine.policy import PolicyFile
-from wm_sim.world_facts import STOPPED, TIME_LIMIT
-from wm_sim.worlds import world_of_map
 
-from wm_tools.benchmark.benchmark_options import EXTERNAL, BenchmarkOptions
-from wm_tools.benchmark.episode_figures import episode_figures
+from wm_tools.benchmark.benchmark_options import EXTERNAL, LOCK_STEP, RAY, BenchmarkOptions
+from wm_tools.benchmark.on_ray import drive_on_ray
 from wm_tools.benchmark.plan import Trial, plan_trials
 from wm_tools.benchmark.store import EpisodeStore
-from wm_tools.benchmark.trial import Driven, drive_trial
+from wm_tools.benchmark.trial_driver import TrialDriver
+from wm_tools.benchmark.workers import drive_in_processes
 from wm_tools.drive.embedded import check_cameras
-from wm_tools.drive.records import EpisodeCollector
 from wm_tools.drive.runner import check_planners
 from wm_tools.drive.session import executable
-
-LOGS = "logs"  # folder for the logs of trials that failed
 
 
 def settings_of(options: BenchmarkOptions, bundles: Mapping[str, Bundle], policies: Mapping[str, PolicyFile]) -> dict:
@@ -64,12 +60,12 @@ def drive_all(
     bundles: Mapping[str, Bundle],
     policies: Mapping[str, PolicyFile],
     store: EpisodeStore,
-    on_progress: Callable[[Trial, EpisodeCollector], None],
+    on_progress: Callable[[Trial, str], None],
     on_episode: Callable[[Trial, dict], None],
     tell: Callable[[str], None],
 ) -> None:
-    """Drive the missing trials. A trial that fails is stored as a failure, and the next one begins. ``tell`` gets a
-    line of text when a wait is long.
+    """Drive the missing trials: those in lock-step several at once, then those in real time one by one. A trial that
+    fails is stored as a failure. ``on_progress`` gets a trial's state a few times a second, ``tell`` lines of text.
 
     Raises CannotBenchmark and DriveError, see drive_trial; also DriveError if the workspace is not built; OSError.
     """
@@ -83,52 +79,27 @@ def drive_all(
         executable("wm_sim", "bridge")
         for bundle in bundles.values():
             check_cameras(options, bundle)
+    driver = TrialDriver(options, bundles, {name: policy.manifest.policy_id for name, policy in policies.items()})
     done = {tuple(episode["trial"]) for episode in store.episodes}
-    for trial in plan_trials(options):
-        if trial.key in done:
-            continue
-        bundle = bundles[trial.entry.name]
-        logs = options.output.resolve() / LOGS / "-".join(str(part) for part in trial.key if part != "")
-        driven = drive_trial(
-            trial, options, bundle, logs, lambda collector, trial=trial: on_progress(trial, collector), tell
-        )
-        policy = policies.get(trial.entry.name)
-        episode = episode_entry(trial, driven, options, bundle, policy.manifest.policy_id if policy else None)
-        store.append(episode)
-        if driven.failure is None:
-            shutil.rmtree(logs, ignore_errors=True)
-        on_episode(trial, episode)
+    missing = [trial for trial in plan_trials(options) if trial.key not in done]
+    together = [trial for trial in missing if trial.mode == LOCK_STEP]
+    alone = [trial for trial in missing if trial.mode != LOCK_STEP]
+    for some in (_at_once(driver, together, on_progress, tell), _one_by_one(driver, alone, on_progress, tell)):
+        with closing(some):
+            for trial, episode in some:
+                store.append(episode)
+                on_episode(trial, episode)
 
 
-def episode_entry(
-    trial: Trial, driven: Driven, options: BenchmarkOptions, bundle: Bundle, policy_id: str | None
-) -> dict:
-    """A line of episodes.jsonl."""
-    disturbance, period_s = trial.disturbance, bundle.manifest.control_period_s
-    return {
-        "trial": list(trial.key),
-        "controller": trial.entry.name,
-        "mode": trial.mode,
-        "disturbance": None if disturbance is None else {"name": disturbance.name, "size": disturbance.size},
-        "seed": driven.episode.seed if options.simulator == EXTERNAL else trial.seed,
-        "bundle": bundle.manifest.model_id if trial.entry.has_model else None,
-        "policy": policy_id,
-        "map": driven.map_name,
-        "failure": driven.failure,
-        "ended": _ending(driven),
-        "wall_s": round(driven.wall_s, 2),
-        **episode_figures(
-            driven.episode, period_s, driven.map_name, disturbance is not None, trial.entry.has_model, driven.route
-        ),
-    }
+def _at_once(driver: TrialDriver, trials: Sequence[Trial], show: Callable, tell: Callable) -> Iterator:
+    workers = driver.options.workers_for(len(trials))
+    if trials and driver.options.executor == RAY:
+        return drive_on_ray(driver, trials, show)
+    if workers == 1:
+        return _one_by_one(driver, trials, show, tell)
+    return drive_in_processes(driver, trials, workers, show, tell)
 
 
-def _ending(driven: Driven) -> str:
-    if driven.failure is not None:
-        return "failed"
-    steps, world = driven.episode.steps, world_of_map(driven.map_name)
-    if not steps:
-        return STOPPED
-    if world is not None:
-        return driven.episode.ending(world)
-    return "terminated" if driven.episode.terminated else TIME_LIMIT if steps[-1].truncated else STOPPED
+def _one_by_one(driver: TrialDriver, trials: Sequence[Trial], show: Callable, tell: Callable) -> Iterator:
+    for trial in trials:
+        yield trial, driver.drive(trial, lambda state, trial=trial: show(trial, state), tell)

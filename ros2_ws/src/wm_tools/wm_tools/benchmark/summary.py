@@ -179,6 +179,9 @@ def _caveats(undisturbed: Sequence[dict], episodes: Sequence[dict], planned: int
                 f"{some[0]['controller']} braked in {share:.0%} of its frames ({some[0]['mode']}): braking is fast, so "
                 "its latencies do not represent driving."
             )
+    cpus = sorted({episode["cpu"] for episode in episodes if "cpu" in episode})  # older ones do not say
+    if len(cpus) > 1:
+        said.append(f"Driven by several kinds of processor, which round differently: {'; '.join(cpus)}.")
     if any(episode["seed"] is None for episode in episodes):
         said.append(
             "The simulator has no reset service, so its tracks are not known: controllers are not compared by track."

@@ -11,7 +11,6 @@ from wm_evaluation.wording import counted, spell_duration, spell_interval, spell
 
 from wm_tools.benchmark.figures import BY_NAME, DRIVING_SCORE, SCORE, score_interval
 from wm_tools.benchmark.plan import Trial
-from wm_tools.drive.records import EpisodeCollector
 
 SHOWN = {"laps %": "lap_finished", "off %": "off_track_share"}  # beside the score: head, and figure
 
@@ -25,20 +24,20 @@ class BenchmarkProgress(PassingBar):
         super().__init__(console, BarColumn(bar_width=24), MofNCompleteColumn(), text, TimeElapsedColumn(), left)
         self._planned, self._done, self._driven = planned, done, 0
         self._begun_s = time.monotonic()
+        self._running: dict[str, str] = {}  # states by the trials' titles
         self._task = self.bar.add_task("", total=planned, completed=done, text="starting", left="")
 
-    def update(self, trial: Trial, collector: EpisodeCollector) -> None:
-        """Show the progress of a trial; cheap enough for every tick."""
-        text = f"{escape(trial.title)}: starting"
-        if collector.episodes and collector.ticks:
-            episode = collector.current
-            score = f", score {episode.score:.0f}" if episode.steps else ""
-            text = f"{escape(trial.title)}: step {len(episode.steps) or collector.ticks}{score}"
-        self.bar.update(self._task, text=text)
+    def update(self, trial: Trial, state: str) -> None:
+        """A trial that is being driven has this state; of several at once, that of the first is shown."""
+        self._running[trial.title] = state
+        several = f"{len(self._running)} at once; " if len(self._running) > 1 else ""
+        title, state = next(iter(self._running.items()))
+        self.bar.update(self._task, text=escape(f"{several}{title}: {state}"))
 
     def tell(self, trial: Trial, episode: dict) -> None:
         """An episode is finished: ``episode`` is its line of episodes.jsonl."""
         self._driven += 1
+        self._running.pop(trial.title, None)
         left = self._planned - self._done - self._driven
         left_s = left * (time.monotonic() - self._begun_s) / self._driven
         self.bar.update(self._task, completed=self._done + self._driven, left=f"{spell_duration(left_s)} left")

@@ -27,6 +27,8 @@ from wm_tools.drive.session import Session
 EXTERNAL_TIMEOUT_S = 15.0  # to discover a simulator that is already running
 ANSWER_TIMEOUT_S = 5.0  # of its node to a question
 DISCOVERY_S = 1.0  # from the first topics of a simulator to all of them
+# In lock-step: a further thread pays less than a further episode, and sums are rounded the same on any number of cores.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 
 
 class CannotBenchmark(DriveError):
@@ -62,7 +64,7 @@ def drive_trial(
     external = options.simulator == EXTERNAL
     collector = EpisodeCollector(period_s, options.max_steps, joins=external, slow_step_s=wait_of(options))
     failure = None
-    with _graph(external) as (context, environment), ProcessGroup() as processes:
+    with _graph(external, trial.mode) as (context, environment), ProcessGroup() as processes:
         camera = bundle.manifest.image.cameras[0].name
         node = EventRecorderNode(context, options.role_name, camera, collector)
         with Session(
@@ -85,14 +87,14 @@ def wait_of(options: BenchmarkOptions) -> float:
 
 
 @contextlib.contextmanager
-def _graph(external: bool) -> Iterator[tuple]:
+def _graph(external: bool, mode: str) -> Iterator[tuple]:
     """A ROS context and the environment of child processes: in a separate domain, or in the user's."""
     if external:
         with ros_context(None) as context:
             yield context, dict(os.environ)
         return
     with own_domain() as domain_id, ros_context(domain_id) as context:
-        yield context, local_environment(domain_id)
+        yield context, {**local_environment(domain_id), **(ONE_THREAD if mode == LOCK_STEP else {})}
 
 
 class _Trial:

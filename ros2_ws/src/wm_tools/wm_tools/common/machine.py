@@ -26,10 +26,15 @@ def machine_facts() -> dict[str, str | int]:
     return {
         "cpu": _cpu_model(),
         "kind": processor_kind(_cpuinfo(), platform.machine()),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
     }
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def device_facts() -> dict[str, str | float]:

@@ -17,8 +17,8 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent() -> None:
-    """Runs in the child before exec: the kernel ends it if we are killed before we can clean up."""
+def die_with_parent() -> None:
+    """Called in a child: the kernel ends it if the thread that started it ends before it can clean up."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -38,7 +38,7 @@ class ManagedProcess:
                     stdout=stream,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=die_with_parent,
                 )
             except OSError as error:
                 raise DriveError(
@@ -95,7 +95,9 @@ class ProcessGroup:
         """Raise DriveError, quoting the last lines of its output, if a child has ended."""
         for process in self._processes:
             if (code := process.exit_code) is not None:
-                raise DriveError(f"the {process.name} ended unexpectedly ({_describe(code)}).\n{self.quote([process])}")
+                raise DriveError(
+                    f"the {process.name} ended unexpectedly ({describe_exit(code)}).\n{self.quote([process])}"
+                )
 
     def quote(self, processes: Sequence[ManagedProcess] | None = None) -> str:
         """The last lines of the output of ``processes``, of all if None."""
@@ -127,7 +129,8 @@ class ProcessGroup:
             raise interrupted
 
 
-def _describe(code: int) -> str:
+def describe_exit(code: int) -> str:
+    """An exit code in words; negative for a signal."""
     if code >= 0:
         return f"exit code {code}"
     try:

@@ -33,8 +33,9 @@ DEEP = 50  # queue depth, so that a busy moment loses no messages
 class RecorderNode(Node):
     """Fills ``collector`` from the topics of the car ``role_name`` and of its ``camera``.
 
-    ``collector`` may be replaced. Camera frames are kept only if there is a ``reader``. ``bad_message`` says why a
-    message could not be used, None while all could.
+    ``collector`` may be replaced. Camera frames and imagined futures are kept only if there is a ``reader``: the
+    planner makes the latter only for those who listen. ``bad_message`` says why a message could not be used, None
+    while all could.
     """
 
     def __init__(
@@ -83,7 +84,8 @@ class RecorderNode(Node):
 
     def listen_to_planner(self) -> None:
         self.create_subscription(PlannerStatus, f"{self._car}/planner/status", self._on_planner, DEEP)
-        self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, 2)
+        if self._reader is not None:
+            self.create_subscription(ImaginedRollouts, f"{self._car}/planner/imagined", self._on_imagined, 2)
 
     def drive_with(self, driver: Driver) -> None:
         self._driver = driver

@@ -5,8 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from wm_data.conversion.convert_options import ConvertOptions
-from wm_data.conversion.running.on_ray import convert_on_ray
+from wm_data.ray_cluster import results_on_ray
 
 NAMES = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED", "http_proxy", "no_proxy")
 
@@ -19,7 +18,9 @@ def told(monkeypatch):
     def init(**options):
         seen.update(options=options, environment={name: os.environ.get(name) for name in NAMES})
 
-    ray = SimpleNamespace(init=init, remote=lambda **_: lambda function: function, shutdown=lambda: None)
+    ray = SimpleNamespace(
+        init=init, remote=lambda **_: lambda function: function, put=lambda common: common, shutdown=lambda: None
+    )
     monkeypatch.setitem(sys.modules, "ray", ray)
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
@@ -29,7 +30,7 @@ def told(monkeypatch):
 
 
 def test_a_cluster_of_this_machine_is_kept_off_the_network_and_the_environment_is_as_before(told):
-    assert list(convert_on_ray([], ConvertOptions("kitti", "a", "b", workers=2))) == []
+    assert list(results_on_ray(repr, [], None, 2, repr)) == []
     assert told["environment"] == {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,6 +43,6 @@ def test_a_cluster_of_this_machine_is_kept_off_the_network_and_the_environment_i
 
 def test_a_cluster_that_was_named_is_reached_as_the_environment_says(told, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
-    assert list(convert_on_ray([], ConvertOptions("kitti", "a", "b"))) == []
+    assert list(results_on_ray(repr, [], None, 2, repr)) == []
     assert told["environment"] == {**dict.fromkeys(NAMES), "no_proxy": "mine"}
     assert told["options"]["address"] == "ray://head:10001"
