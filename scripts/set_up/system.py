@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 import sysconfig
@@ -14,7 +15,7 @@ from set_up.stamps import SetUpError
 NEWEST_FOR_ALL = (3, 13)  # the newest Python for which all pinned packages have wheels
 
 
-def missing_apt_packages(ros: str) -> list[str]:
+def missing_apt_packages(ros: str, purpose: str) -> list[str]:
     """Names of the Debian or Ubuntu packages that have to be installed first."""
     python = f"python3.{sys.version_info.minor}"
     missing = []
@@ -22,7 +23,10 @@ def missing_apt_packages(ros: str) -> list[str]:
         missing.append(f"{python}-venv")
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         missing.append(f"{python}-dev")
-    missing += [name for name in ("g++", "make") if shutil.which(name) is None]
+    programs = ["g++", "make"]
+    if platform.machine() != "x86_64" and purpose != "car":
+        programs.append("swig")  # Box2D has no wheel there and is compiled
+    missing += [name for name in programs if shutil.which(name) is None]
     if ros != "wheels":
         if shutil.which("cmake") is None:
             missing.append("cmake")
@@ -47,6 +51,6 @@ def check(ros: str, purpose: str) -> None:
             f"Python 3.{sys.version_info[1]} has no wheels of Box2D and others yet, which the simulator and training "
             "need; with it only a car can be set up: scripts/setup.sh car"
         )
-    missing = missing_apt_packages(ros)
+    missing = missing_apt_packages(ros, purpose)
     if missing:
         raise SetUpError(f"missing system packages; run: sudo apt-get install -y {' '.join(missing)}")

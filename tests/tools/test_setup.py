@@ -1,6 +1,7 @@
 """The set-up: one line for what only the user can install, no work done twice, none lost by an interruption."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -63,8 +64,15 @@ def test_missing_compilers_get_the_line_to_run(checkout):
     assert result.stderr == "error: missing system packages; run: sudo apt-get install -y g++ make\n"
 
 
+@pytest.mark.parametrize("purpose, needs_it", [("drive", True), ("car", False)])
+def test_on_arm64_the_simulator_s_physics_need_a_compiler_of_their_own(monkeypatch, purpose, needs_it):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert ("swig" in system.missing_apt_packages("wheels", purpose)) is needs_it
+
+
 def test_a_python_without_wheels_for_the_simulator_is_refused_except_for_a_car(monkeypatch):
-    monkeypatch.setattr(system, "missing_apt_packages", lambda ros: [])
+    monkeypatch.setattr(system, "missing_apt_packages", lambda ros, purpose: [])
     monkeypatch.setattr(sys, "version_info", (3, 14, 3, "final", 0))  # Lyrical's
     system.check("lyrical", "car")
     with pytest.raises(SetUpError, match=r"Python 3\.14.*scripts/setup\.sh car"):
