@@ -18,6 +18,8 @@ _wm_env() {
       _wm_prepend LD_LIBRARY_PATH "$_wm_folder"
     done < <(find "$1"/.venv/lib/python3.*/site-packages -maxdepth 1 -name 'ros_*.libs')
     _wm_prepend LD_LIBRARY_PATH "$1/.venv/lib"
+    # The wheels' hook would set the same path and start every Python a second time.
+    export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1
     unset _wm_folder
     command -v ros2 > /dev/null || _wm_prepend PATH "$1/tools/ros2_lite"
   fi

@@ -1,6 +1,7 @@
 """`python -m benchmarks`, or `make bench`: measures everything and writes bench.json."""
 
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from benchmarks.children import ROOT
 from benchmarks.errors import BenchmarkError
 
 Name = Literal["train", "imagine", "control", "sampling", "convert"]
+SHARES = {"train": 0.35, "imagine": 0.25, "control": 0.2, "sampling": 0.02, "convert": 0.18}  # of the time
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Options:
     """Arithmetic of the training; auto uses bfloat16 if this machine multiplies faster in it."""
     threads: int = 0
     """Threads of the training, 0 for the number of cores."""
+    minutes: float = 4.0
+    """Time for all of them; a slower machine repeats less, and bench.json says so. What is done once may exceed it."""
     rounds: int = 3
     """Processes in which the training is measured, alternating with the peer's."""
     peer_dreamerv3_torch: Path | None = None
@@ -37,6 +41,8 @@ class Options:
     def __post_init__(self):
         if self.rounds < 1 or self.threads < 0:
             raise ValueError(f"rounds is {self.rounds} and threads is {self.threads}, expected at least 1 and 0")
+        if not self.minutes > 0.0:
+            raise ValueError(f"minutes is {self.minutes}, expected more than 0")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +60,9 @@ def _measure(options: Options) -> int:
     from wm_bundle.files import write_json
 
     from benchmarks import control, convert, imagination, machine, peers, sampling, training
+    from benchmarks.timing import Budget
 
+    whole = Budget(60.0 * options.minutes)
     peer = options.peer_dreamerv3_torch
     if peer is not None:
         peer = peer.expanduser().resolve()
@@ -63,20 +71,28 @@ def _measure(options: Options) -> int:
     precision = machine.best_precision() if options.precision == "auto" else options.precision
     rounds = 1 if options.quick else options.rounds
     measures = {
-        "train": lambda: training.measure(precision, threads, rounds, options.quick, peer, _say),
-        "imagine": lambda: imagination.measure(options.bundle, options.quick, peer, _say),
-        "control": lambda: control.measure(options.bundle, options.quick, _say),
-        "sampling": lambda: sampling.measure(options.quick),
-        "convert": lambda: convert.measure(options.quick, _say),
+        "train": lambda budget: training.measure(precision, threads, rounds, options.quick, peer, _say, budget),
+        "imagine": lambda budget: imagination.measure(options.bundle, options.quick, peer, _say, budget),
+        "control": lambda budget: control.measure(options.bundle, options.quick, _say, budget),
+        "sampling": lambda budget: sampling.measure(options.quick),
+        "convert": lambda budget: convert.measure(options.quick, _say, budget),
     }
-    result = {"machine": machine.describe(), "quick": options.quick}
+    result = {"machine": machine.describe(), "quick": options.quick, "minutes": options.minutes}
+    result |= {"seconds": {}, "shortened": []}
+    open_shares = {name: share for name, share in SHARES.items() if not options.only or name in options.only}
     for name, measure in measures.items():
         result[name] = None
-        if options.only and name not in options.only:
+        if name not in open_shares:
             result[f"{name}_reason"] = "not requested"
             continue
         _say(f"{name} …")
-        result[name] = measure()
+        budget, started = whole.share(open_shares[name] / sum(open_shares.values())), time.perf_counter()
+        result[name] = measure(budget)
+        result["seconds"][name] = round(time.perf_counter() - started, 1)
+        del open_shares[name]
+        if budget.shortened:
+            result["shortened"].append(name)
+            _say(f"{name} was repeated less than on a faster machine; more time for it: --minutes")
     write_json(options.output / "bench.json", result)
     _print(result)
     _say(f"written to {options.output / 'bench.json'}")

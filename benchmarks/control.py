@@ -24,10 +24,11 @@ from wm_planner.pilot.pilot import Decision
 
 from benchmarks import untrained
 from benchmarks.errors import BenchmarkError
-from benchmarks.timing import latency_ms
+from benchmarks.timing import Budget, latency_ms
 
 _TRACK = 2000
 _WARM_UP = 5
+_LEAST = _WARM_UP + 5  # frames of every setting, however slow
 # Candidates, horizon [steps] and iterations of the search.
 _SEARCHES = ((64, 12, 2), (100, 15, 1), (100, 15, 2), (128, 16, 2), (256, 16, 1))
 _QUICK_SEARCHES = ((8, 2, 2),)
@@ -89,26 +90,29 @@ class Stages:
         return timed
 
 
-def measure(bundle: Path, quick: bool, say: Callable[[str], None]) -> dict:
+def measure(bundle: Path, quick: bool, say: Callable[[str], None], budget: Budget) -> dict:
     """Latency of every command of one drive, and of the table's searches, by candidates x horizon x iterations. Raises
     PlannerError for an unusable bundle, BenchmarkError if the planner brakes."""
     say("control, a drive")
-    result = _drive(bundle, steps=10 if quick else 190)
+    result = _drive(bundle, 10 if quick else 190, budget.share(0.2))
     table, bundles, sizes = {}, {}, untrained.sizes_of(bundle)
     with tempfile.TemporaryDirectory() as folder:
-        for candidates, horizon, iterations in _QUICK_SEARCHES if quick else _SEARCHES:
+        searches = _QUICK_SEARCHES if quick else _SEARCHES
+        settings = 2 * len(searches)
+        for candidates, horizon, iterations in searches:
             if horizon not in bundles:
                 full = untrained.write_untrained(Path(folder) / f"float32_{horizon}", sizes, horizon)
                 reduced = untrained.write_reduced(Path(folder) / f"int8_{horizon}", full)
                 bundles[horizon] = {"float32": full.path, "int8": reduced.path}
             for precision, path in bundles[horizon].items():
                 say(f"control, {candidates} x {horizon} x {iterations} in {precision}")
-                found = _search(path, candidates, iterations, steps=5 if quick else 60)
+                share = budget.share(1 / (settings - len(table)))
+                found = _search(path, candidates, iterations, 5 if quick else 60, share)
                 table[f"{candidates} x {horizon} x {iterations} {precision}"] = found
     return result | {"table": table}
 
 
-def _drive(bundle: Path, steps: int) -> dict:
+def _drive(bundle: Path, steps: int, budget: Budget) -> dict:
     try:
         from wm_sim.commands import Command
         from wm_sim.simulation import Simulation
@@ -120,7 +124,7 @@ def _drive(bundle: Path, steps: int) -> dict:
     stages, iterations = Stages(parts), []
     simulation = Simulation(parts.bundle.manifest.control_period_s, seed=_TRACK)
     command = Command()
-    for _ in range(_WARM_UP + steps):
+    for _ in budget.turns(_WARM_UP + steps, _LEAST):
         tick = simulation.tick(command)
         applied = (tick.applied.steer, tick.applied.throttle, tick.applied.brake)
         parts.pilot.take("speed", Sample(tick.stamp_ns, tick.state.speed, applied))
@@ -136,7 +140,7 @@ def _drive(bundle: Path, steps: int) -> dict:
     }
 
 
-def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
+def _search(bundle: Path, candidates: int, iterations: int, steps: int, budget: Budget) -> dict:
     # No search here is a cautious one, which would refuse few candidates.
     config = replace(
         PlannerConfig(),
@@ -151,8 +155,8 @@ def _search(bundle: Path, candidates: int, iterations: int, steps: int) -> dict:
     parts = build(config, log=lambda line: None)
     stages, manifest = Stages(parts), parts.bundle.manifest
     camera, random = manifest.image.cameras[0], np.random.default_rng(0)
-    for number in range(1, _WARM_UP + steps + 1):
-        stamp_ns = round(number * manifest.control_period_s * NS_PER_S)
+    for number in budget.turns(_WARM_UP + steps, _LEAST):
+        stamp_ns = round((number + 1) * manifest.control_period_s * NS_PER_S)
         parts.pilot.take("speed", Sample(stamp_ns, 5.0, (0.0, 0.3, 0.0)))
         stages.decide(_frame(stamp_ns, _noise(camera, random)))
     return stages.summary()

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.children import child_main, run_child
-from benchmarks.timing import median
+from benchmarks.timing import Budget, median
 
 _HEIGHT, _WIDTH, _SIZE = 600, 800, 64
 _PERIOD_NS = 50_000_000
 _VEHICLE = "/carla/ego_vehicle"
 
 
-def measure(quick: bool, say: Callable[[str], None]) -> dict:
+def measure(quick: bool, say: Callable[[str], None], budget: Budget) -> dict:
     """Megabytes of bag per second of our conversion and of only reading, their ratio, and the gain from two workers."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -31,7 +31,10 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict:
         settings = {"bag": str(bag), "folder": name, "turns": 9, "recordings": 24, "repetitions": 2}
         if quick:
             settings |= {"turns": 1, "recordings": 2, "repetitions": 1}
-        return run_child("benchmarks.convert", settings, threads=1)
+        found = run_child("benchmarks.convert", settings | {"budget_s": budget.left_s}, threads=1)
+    if found.pop("shortened"):
+        budget.shorten()
+    return found
 
 
 def _write_bag(folder: Path, frames: int) -> Path:
@@ -94,13 +97,13 @@ def _convert(source: Path, folder: Path, workers: int = 1) -> float:
     return seconds
 
 
-def _in_turns(settings: dict) -> dict:
+def _in_turns(settings: dict, budget: Budget) -> dict:
     bag, folder = Path(settings["bag"]), Path(settings["folder"])
     megabytes = bag.stat().st_size / 1e6
     _read_and_resize(bag)  # into the page cache
     _convert(bag, folder)
     raw, ours = [], []
-    for _ in range(settings["turns"]):
+    for _ in budget.turns(settings["turns"]):
         started = time.perf_counter()
         _read_and_resize(bag)
         raw.append(time.perf_counter() - started)
@@ -121,14 +124,14 @@ def _peak_memory_mb() -> float:
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
 
 
-def _of_workers(settings: dict) -> dict:
+def _of_workers(settings: dict, budget: Budget) -> dict:
     folder, count = Path(settings["folder"]), settings["recordings"]
     recordings = folder / "recordings"
     recordings.mkdir()
     for number in range(count):
         os.link(settings["bag"], recordings / f"drive{number:02d}.mcap")
-    repetitions = range(settings["repetitions"])
-    gains = [_convert(recordings, folder) / _convert(recordings, folder, workers=2) for _ in repetitions]
+    turns = budget.turns(settings["repetitions"])
+    gains = [_convert(recordings, folder) / _convert(recordings, folder, workers=2) for _ in turns]
     return {"two_workers": round(median(gains), 2), "recordings": count}
 
 
@@ -136,7 +139,9 @@ def _child(settings: dict) -> dict:
     import cv2
 
     cv2.setNumThreads(1)
-    return _in_turns(settings) | _of_workers(settings)
+    budget = Budget(settings["budget_s"])
+    found = _in_turns(settings, budget.share(0.3)) | _of_workers(settings, budget)
+    return found | {"shortened": budget.shortened}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.children import child_main, run_child
 from benchmarks.machine import cores
-from benchmarks.timing import median, timed
+from benchmarks.timing import Budget, median, timed
 
 # defaults of dreamerv3-torch: GRU 256, hidden 512, 32 x 32 categorical, two hidden layers in every head.
 PEER_SIZES = {
@@ -31,7 +31,7 @@ _ROUNDS = 3
 _CALLS_S, _PRODUCTS_S, _QUICK_S = 20.0, 1.0, 0.1  # time limit of each measurement
 
 
-def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], None]) -> dict:
+def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], None], budget: Budget) -> dict:
     """Imagined steps per second, including reward, value and continue heads.
 
     For ``bundle`` at the planner's number of candidates: unchanged on the planner's threads and on all cores, and in
@@ -51,17 +51,20 @@ def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], N
         if full == "float32":
             settings["int8"] = (untrained.write_reduced(Path(folder) / "int8", loaded).path, planner.threads)
         found = {name: [] for name in settings}
-        for number in range(1 if quick else _ROUNDS):
+        for number in budget.share(0.5).turns(1 if quick else _ROUNDS):
             say(f"imagination, round {number + 1}")
             for name, (path, threads) in settings.items():
                 found[name].append(_run(path, planner.candidates, threads, calls, quick))
         result = {name: _summary(runs) for name, runs in found.items()}
         return (
-            result.pop(full) | {"precision": full} | result | {"peer_sizes": _at_peer_sizes(quick, peer, folder, say)}
+            result.pop(full)
+            | {"precision": full}
+            | result
+            | {"peer_sizes": _at_peer_sizes(quick, peer, folder, say, budget)}
         )
 
 
-def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[str], None]) -> dict:
+def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[str], None], budget: Budget) -> dict:
     from benchmarks import untrained
 
     sizes, candidates, horizon, calls, rounds = (
@@ -70,7 +73,7 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
     full = untrained.write_untrained(Path(folder) / "peer_float32", sizes, horizon, head_layers=2)
     ours = {"float32": full, "int8": untrained.write_reduced(Path(folder) / "peer_int8", full)}
     found = {name: [] for name in ours} | ({"peer": []} if peer is not None else {})
-    for number in range(rounds):
+    for number in budget.turns(rounds):
         say(f"imagination at the peer's sizes, round {number + 1}")
         for precision, bundle in ours.items():
             found[precision].append(_run(bundle.path, candidates, cores(), calls, quick))

@@ -1,10 +1,47 @@
 """Measurements within a time limit, and their summaries."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from wm_evaluation.metrics.errors import percentiles
+
+
+class Budget:
+    """A time limit of measurements, kept by fewer repetitions; what cannot be repeated less is done once."""
+
+    def __init__(self, seconds: float, shortened: list[bool] | None = None):
+        self._ends_s = time.perf_counter() + seconds
+        self._shortened = [] if shortened is None else shortened
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left; 0 when it is used up."""
+        return max(0.0, self._ends_s - time.perf_counter())
+
+    @property
+    def shortened(self) -> bool:
+        """Whether anything was repeated less than it should have been."""
+        return bool(self._shortened)
+
+    def shorten(self) -> None:
+        """Note that something was repeated less."""
+        self._shortened.append(True)
+
+    def share(self, part: float) -> "Budget":
+        """A budget of a ``part`` of the time left; what it shortens, this one has."""
+        return Budget(part * self.left_s, self._shortened)
+
+    def turns(self, most: int, least: int = 1) -> Iterator[int]:
+        """0, 1, … while another turn is expected to fit, up to ``most`` and at least ``least``."""
+        longest_s = 0.0
+        for number in range(most):
+            if number >= least and longest_s > self.left_s:
+                self.shorten()
+                return
+            started = time.perf_counter()
+            yield number
+            longest_s = max(longest_s, time.perf_counter() - started)
 
 
 def timed(call: Callable[[], object], most: int, budget_s: float) -> list[float]:

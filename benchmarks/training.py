@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.children import child_main, run_child
-from benchmarks.timing import median
+from benchmarks.timing import Budget, median
 
 SIZES = {
     "image_size": 64,
@@ -35,7 +35,13 @@ _BUDGET_S, _PRODUCTS_S, _QUICK_S = 30.0, 1.0, 0.1  # time limits of a round's up
 
 
 def measure(
-    precision: str, threads: int, rounds: int, quick: bool, peer: Path | None, say: Callable[[str], None]
+    precision: str,
+    threads: int,
+    rounds: int,
+    quick: bool,
+    peer: Path | None,
+    say: Callable[[str], None],
+    budget: Budget,
 ) -> dict:
     """Frames per second, time by part, and memory, beside those of a peer, measured alternately with ours.
 
@@ -53,10 +59,7 @@ def measure(
             "folder": folder,
             "products_s": _QUICK_S if quick else _PRODUCTS_S,
         }
-        for number in range(rounds):
-            if ours and min(ours[0]["seconds"]) > _BUDGET_S:
-                say(f"an update takes {min(ours[0]['seconds']):.0f} s: this is the only round")
-                break
+        for number in budget.turns(rounds):
             say(f"training, round {number + 1} of {rounds}")
             settings = common | {"config": sizes, "parts": number == 0}
             ours.append(_child(settings) if quick else run_child("benchmarks.training", settings, threads))

@@ -18,7 +18,8 @@ COPY config config
 COPY launch launch
 COPY models models
 COPY env.sh Makefile ./
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# PIP_COMPILE: the user of the image cannot write byte code later.
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_COMPILE=1
 RUN scripts/setup.sh train
 COPY docker docker
 RUN mkdir -p data runs out && chown -R driver:driver data runs out models

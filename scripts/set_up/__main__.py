@@ -53,8 +53,9 @@ def main() -> int:
             stamps = Stamps(state_folder)
             system.check(ros, arguments.purpose)
             venv = virtualenv.ensure(root, ros, base, stamps)
-            packages.ensure(root, base + packages.PURPOSES[arguments.purpose], venv, stamps)
-            workspace.ensure(root, ros, venv, stamps, only="wm_planner" if arguments.purpose == "car" else "")
+            packages.ensure(root, (*base, *packages.BUILD), venv, stamps)
+            with workspace.building(root, ros, venv, stamps, only="wm_planner" if arguments.purpose == "car" else ""):
+                packages.ensure(root, base + packages.PURPOSES[arguments.purpose], venv, stamps)
             if arguments.purpose == "test":
                 for program in optional.FOR_TESTS:
                     optional.ensure(program, stamps)

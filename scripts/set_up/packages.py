@@ -10,8 +10,9 @@ from pathlib import Path
 
 from set_up.stamps import Stamps, hash_of, run_logged
 
-# Layers after the ROS one, in the order of installation.
-CAR = ("build", "car")
+# Layers after the ROS one, in the order of installation. The workspace can be built with the first.
+BUILD = ("build",)
+CAR = (*BUILD, "car")
 DRIVE = (*CAR, "drive", "evaluate")
 TRAIN = (*DRIVE, "train", "data")
 PURPOSES = {"car": CAR, "drive": DRIVE, "train": TRAIN, "test": (*TRAIN, "ray", "test")}
@@ -39,9 +40,13 @@ def ensure(root: Path, layers: tuple[str, ...], venv: Path, stamps: Stamps) -> N
         remove_half_installed(venv)
     with stamps.doing("packages", "", f"Python packages: {', '.join(missing)} (some minutes; log: .setup/pip.log)"):
         command = [str(venv / "bin/python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        if "train" not in layers:  # the others name all that they need; torch's builds need different packages
+            command.append("--no-deps")
         for file in files.values():
             command += ["-r", str(file)]
-        run_logged(command, stamps.folder / "pip.log", PIP_DEADLINE_S)
+        # Python writes byte code when a module is first used, and then only of what is used.
+        variables = {"PIP_COMPILE": "0", **os.environ}
+        run_logged(command, stamps.folder / "pip.log", PIP_DEADLINE_S, env=variables)
         if "ros-wheels" in layers:
             repair_cmake_files(venv)
     for name in missing:

@@ -51,7 +51,7 @@ class Stamps:
             raise
         self.set_done(step, key)
         begun.unlink()
-        print(f"[set-up]   done in {time.monotonic() - start:.0f} s", flush=True)
+        print(f"[set-up]   {step}: done in {time.monotonic() - start:.0f} s", flush=True)
 
 
 def hash_of(*parts: str | bytes) -> str:
@@ -65,13 +65,26 @@ def hash_of(*parts: str | bytes) -> str:
 
 def run_logged(command: list[str], log: Path, deadline_s: float, **popen) -> None:
     """Runs a command with its output in the file `log`; raises SetUpError with the last lines if it fails."""
-    with open(log, "w") as output:
+    with running(command, log, deadline_s, **popen):
+        pass
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, deadline_s: float, **popen):
+    """The same beside the body, which must end first; an exception of the body kills the command."""
+    with (
+        open(log, "w") as output,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **popen) as child,
+    ):
         try:
-            code = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=deadline_s, **popen
-            ).returncode
+            yield
+            code = child.wait(deadline_s)
         except subprocess.TimeoutExpired:
+            child.kill()
             code = f"timed out after {deadline_s:.0f} s"
+        except BaseException:
+            child.kill()
+            raise
     if code != 0:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise SetUpError(f"{' '.join(command[:6])} … failed ({code}); the end of {log}:\n{last}\n(see {log} for all)")

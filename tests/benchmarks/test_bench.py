@@ -108,6 +108,21 @@ def test_calls_are_measured_until_the_time_is_up_and_once_at_least(monkeypatch):
     assert timing.timed(lambda: clock.advance(60.0), 40, budget_s=0.25) == [60.0]
 
 
+def test_a_slow_processor_repeats_less_and_the_result_says_so(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import timing
+
+    clock = FakeClock()
+    monkeypatch.setattr(timing.time, "perf_counter", clock)
+    whole = timing.Budget(100.0)
+    assert [clock.advance(3.0) or turn for turn in whole.share(0.1).turns(3)] == [0, 1, 2]  # 9 of 10 s
+    assert not whole.shortened
+    # Half of the 91 s left: a fourth turn would end after 48 s.
+    assert [clock.advance(12.0) or turn for turn in whole.share(0.5).turns(9)] == [0, 1, 2]
+    assert whole.shortened
+    assert [clock.advance(400.0) or turn for turn in whole.turns(9, least=2)] == [0, 1]
+
+
 def test_operations_are_counted_for_every_product_and_row(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     from benchmarks.flop import gflop_of_products

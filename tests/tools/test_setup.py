@@ -1,5 +1,6 @@
 """The set-up: one line for what only the user can install, no work done twice, none lost by an interruption."""
 
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -8,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from set_up import packages, system, virtualenv, workspace
-from set_up.stamps import SetUpError, Stamps, run_logged
+from set_up.stamps import SetUpError, Stamps, run_logged, running
 
 ROOT = Path(__file__).parents[2]
 SOURCED = {"AMENT_PREFIX_PATH": "/somewhere"}
@@ -176,14 +179,15 @@ def test_env_puts_the_wheels_and_the_lite_ros2_in_use(checkout):
     look_set_up(checkout)
     result = bash(
         f"set -eu; source {checkout}/env.sh; source {checkout}/env.sh; command -v ros2; echo $AMENT_PREFIX_PATH;"
-        'echo $ROS_AUTOMATIC_DISCOVERY_RANGE "$BUILT"; echo $LD_LIBRARY_PATH; echo $PATH',
+        'echo $ROS_AUTOMATIC_DISCOVERY_RANGE "$BUILT" $_ROS_WHEELS_BOOTSTRAP_COMPLETE;'
+        "echo $LD_LIBRARY_PATH; echo $PATH",
         BUILT="",
     )
     venv = checkout / ".venv"
     assert result.stdout.splitlines() == [
         f"{checkout}/tools/ros2_lite/ros2",
         str(venv),
-        "LOCALHOST  yes",
+        "LOCALHOST  yes 1",
         f"{venv}/lib:{venv}/lib/python3.11/site-packages/ros_rclpy.libs",
         f"{venv}/bin:{checkout}/tools/ros2_lite:/usr/local/bin:/usr/bin:/bin",
     ], result.stderr
@@ -230,6 +234,25 @@ def test_a_failed_command_shows_its_last_lines(tmp_path):
         run_logged(["sh", "-c", "seq -f 'line %g' 30; exit 3"], tmp_path / "log", 10.0)
     with pytest.raises(SetUpError, match="timed out after 0 s"):
         run_logged(["sleep", "5"], tmp_path / "log", 0.1)
+
+
+def test_an_error_beside_a_command_ends_it(tmp_path):
+    with pytest.raises(KeyboardInterrupt), running(["sleep", "50"], tmp_path / "log", 60.0):
+        raise KeyboardInterrupt
+
+
+def test_packages_that_fail_beside_the_build_do_not_undo_it(tmp_path, monkeypatch):
+    stamps = Stamps(tmp_path)
+    stamps.set_done("venv", "key")
+    (tmp_path / "ros2_ws").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").symlink_to("/bin/true")  # for colcon
+    with pytest.raises(SetUpError, match="no network"), workspace.building(tmp_path, "wheels", tmp_path, stamps):
+        raise SetUpError("no network")
+    assert (tmp_path / "workspace.done").is_file() and not stamps.was_interrupted("workspace")
+    with pytest.raises(KeyboardInterrupt), workspace.building(tmp_path, "wheels", tmp_path, stamps):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "workspace.done").is_file() and stamps.was_interrupted("workspace")
 
 
 def test_half_installed_packages_are_forgotten_and_whole_ones_kept(tmp_path):
@@ -300,6 +323,17 @@ def test_every_requirement_is_pinned():
         for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines()
     }
     assert "onnxruntime" in names and "torch" not in names
+
+
+def test_the_pins_for_driving_leave_nothing_to_be_found_out():
+    layers = [*packages.base_layers("wheels", "jazzy"), *packages.PURPOSES["drive"]]
+    lines = [line for name in layers for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines()]
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = {canonicalize_name(pin.name) for pin in pins if not pin.marker or pin.marker.evaluate()}
+    for name in pinned:
+        for needed in map(Requirement, importlib.metadata.requires(name) or []):
+            if not needed.marker or needed.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(needed.name) in pinned, f"{name} needs {needed}, which is not pinned"
 
 
 def test_each_distribution_has_wheels_of_its_own_for_the_same_purpose():
