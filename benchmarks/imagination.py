@@ -35,8 +35,8 @@ def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], N
     """Imagined steps per second, including reward, value and continue heads.
 
     For ``bundle`` at the planner's number of candidates: unchanged on the planner's threads and on all cores, and in
-    int8. And at the sizes of a peer, ours in both precisions, beside the peer itself if ``peer`` is its clone. Raises
-    BenchmarkError, and BundleError for an unreadable bundle.
+    int8, also by onnxruntime alone. And at the sizes of a peer, ours in both precisions, beside the peer itself if
+    ``peer`` is its clone. Raises BenchmarkError, and BundleError for an unreadable bundle.
     """
     from wm_bundle import load_bundle
     from wm_planner.config import PlannerConfig
@@ -47,14 +47,15 @@ def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], N
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_bundle(bundle)
         full = loaded.manifest.provenance.get("precision", "float32")
-        settings = {full: (loaded.path, planner.threads), "all_cores": (loaded.path, cores())}
-        if full == "float32":
-            settings["int8"] = (untrained.write_reduced(Path(folder) / "int8", loaded).path, planner.threads)
+        settings = {full: (loaded.path, planner.threads, True), "all_cores": (loaded.path, cores(), True)}
+        reduced = loaded if full != "float32" else untrained.write_reduced(Path(folder) / "int8", loaded)
+        settings.setdefault("int8", (reduced.path, planner.threads, True))
+        settings["onnxruntime"] = (reduced.path, planner.threads, False)
         found = {name: [] for name in settings}
         for number in budget.share(0.5).turns(1 if quick else _ROUNDS):
             say(f"imagination, round {number + 1}")
-            for name, (path, threads) in settings.items():
-                found[name].append(_run(path, planner.candidates, threads, calls, quick))
+            for name, (path, threads, rollout) in settings.items():
+                found[name].append(_run(path, planner.candidates, threads, calls, quick, rollout))
         result = {name: _summary(runs) for name, runs in found.items()}
         return (
             result.pop(full)
@@ -99,12 +100,13 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
     return result
 
 
-def _run(path: Path, candidates: int, threads: int, calls: int, quick: bool) -> dict:
+def _run(path: Path, candidates: int, threads: int, calls: int, quick: bool, rollout: bool = True) -> dict:
     settings = {
         "bundle": str(path),
         "candidates": candidates,
         "threads": threads,
         "calls": calls,
+        "rollout": rollout,
         "products_s": _QUICK_S if quick else _PRODUCTS_S,
     }
     return _child(settings) if quick else run_child("benchmarks.imagination", settings, threads)
@@ -125,9 +127,14 @@ def _summary(runs: list[dict]) -> dict:
     if "provider" in first:
         result |= {
             "provider": first["provider"],
+            "imagination": first["imagination"],
             "gflops": round(first["gflop"] / typical, 1),
             "product_gflops": round(max(run["product_gflops"] for run in runs), 1),
         }
+        if "eight_bit_gflops" in first:
+            reached = max(run["eight_bit_gflops"] for run in runs)
+            result["eight_bit_gflops"] = round(reached, 1)
+            result["share_of_eight_bit_speed"] = round(first["gflop"] / typical / reached, 3)
     return result
 
 
@@ -138,26 +145,32 @@ def _child(settings: dict) -> dict:
     from wm_planner.engine.providers import EngineSettings
 
     from benchmarks.flop import gflop_of_products
-    from benchmarks.machine import product_speed
+    from benchmarks.machine import eight_bit_product_speed, product_speed
 
     loaded = load_bundle(settings["bundle"])
     candidates, horizon = settings["candidates"], loaded.manifest.horizon
-    engine = Engine(loaded, EngineSettings(threads=settings["threads"]), log=lambda line: None)
+    threads = settings["threads"]
+    engine = Engine(loaded, EngineSettings(threads=threads, rollout=settings["rollout"]), log=lambda line: None)
     random = np.random.default_rng(0)
     actions = to_command(random.uniform(-1.0, 1.0, (candidates, horizon, 2)).astype(np.float32))
     belief, noise = engine.initial_belief(), engine.zero_noise(candidates)
     engine.warm_up(candidates)
     seconds = timed(lambda: engine.imagine(belief, actions, noise), settings["calls"], _CALLS_S)
-    torch.set_num_threads(settings["threads"])
-    return {
+    torch.set_num_threads(threads)
+    eight_bit = loaded.manifest.provenance.get("precision", "float32") == "int8"
+    result = {
         "seconds": seconds,
         "candidates": candidates,
         "horizon": horizon,
-        "threads": settings["threads"],
+        "threads": threads,
         "provider": engine.provider,
+        "imagination": engine.imagination,
         "gflop": gflop_of_products(loaded.file("imagine.onnx"), candidates),
         "product_gflops": product_speed(torch.float32, settings["products_s"]),
     }
+    if eight_bit:
+        result["eight_bit_gflops"] = eight_bit_product_speed(threads, settings["products_s"])
+    return result
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from set_up.stamps import SetUpError, Stamps, hash_of, running
 COLCON_DEADLINE_S = 1800.0
 # Files whose content affects the build; Python modules are linked, not copied, so they are not included.
 BUILD_FILES = ("package.xml", "CMakeLists.txt", "setup.py", "setup.cfg")
-INTERFACE_SUFFIXES = (".msg", ".srv", ".action")
+SOURCE_SUFFIXES = (".msg", ".srv", ".action", ".cpp", ".hpp")
 OUR_MAINTAINER = "team@wm-drive.dev"
 PYTHON_MESSAGES = Path(__file__).parent / "python_messages"
 
@@ -89,12 +89,14 @@ def find_real_carla_msgs(ament_prefix_path: str) -> Path | None:
 
 
 def source_parts(root: Path) -> list[str | bytes]:
-    """The build's inputs: contents of build and interface files, names of the installed data files."""
+    """The build's inputs: contents of build files, interfaces and C++, names of the installed data files."""
     parts: list[str | bytes] = []
     source = root / "ros2_ws/src"
     for file in sorted(path for path in source.glob("*/**/*") if path.is_file()):
-        if file.name in BUILD_FILES or file.suffix in INTERFACE_SUFFIXES:
+        if file.name in BUILD_FILES or file.suffix in SOURCE_SUFFIXES:
             parts += [str(file.relative_to(source)), file.read_bytes()]
+        elif file.suffix == ".py" and (source / file.relative_to(source).parts[0] / "CMakeLists.txt").is_file():
+            parts.append(str(file.relative_to(source)))  # such a package links its modules one by one
     for folder in ("config", "launch", "models"):
         parts += sorted(str(path.relative_to(root)) for path in (root / folder).rglob("*"))
     return parts

@@ -12,8 +12,9 @@ SOURCE = Path(__file__).parents[2] / "ros2_ws/src"
 FLOORS = {
     "wm_bundle": (),
     "wm_evaluation": ("wm_bundle",),
+    "wm_imagination": ("wm_bundle",),
     "wm_sim": ("wm_bundle",),
-    "wm_planner": ("wm_bundle",),
+    "wm_planner": ("wm_bundle", "wm_imagination"),
     "wm_data": ("wm_bundle", "wm_evaluation"),
     "wm_training": ("wm_bundle", "wm_evaluation", "wm_data"),
     "wm_tools": ("wm_bundle", "wm_evaluation", "wm_data", "wm_planner", "wm_sim"),

@@ -14,7 +14,7 @@ from wm_planner.engine.engine import Engine
 from wm_planner.engine.providers import CPU, CUDA, TENSORRT, EngineSettings, first_that_works
 from wm_planner.engine.self_check import NONE, SelfCheck, SelfCheckError
 from wm_planner.errors import EngineError
-from wm_planner.node.diagnostics import Diagnostics, EngineFacts, Level
+from wm_planner.node.diagnostics import Asked, Diagnostics, EngineFacts, Level
 from wm_training.exporting.upgrade import upgrade
 
 ON_CPU = EngineSettings(providers=(CPU,))
@@ -114,7 +114,7 @@ def test_diagnostics_tell_the_self_check_and_warn_of_a_provider_that_failed_it()
         ({"self_check": "holds"}, Level.STALE, "holds"),
         ({"self_check": "holds", "unsound": (f"{CUDA}: fails",)}, Level.WARN, "holds"),
     ):
-        line = Diagnostics("node", ["front"], replace(facts, **changes))._engine_line(plans=1)
+        line = Diagnostics("node", ["front"], replace(facts, **changes))._engine_line(Asked(plans=1))
         assert line.level is level and line.values["self-check"] == told
         assert line.values.get("refused") == (f"{CUDA}: fails" if level is Level.WARN else None)
 

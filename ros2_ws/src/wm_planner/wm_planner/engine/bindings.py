@@ -119,6 +119,23 @@ class HostFunction(_Function):
         self._views, self._count = views, count
 
 
+class RolloutFunction(_Function):
+    """imagine.onnx by wm_imagination's roll-out, for the outputs of a session of the same file."""
+
+    def __init__(self, session: ort.InferenceSession, outputs: tuple[str, ...], rollout: Callable):
+        super().__init__(session, outputs)
+        self._rollout = rollout
+        self._buffers = [np.empty(tensor.shape(0), tensor.kind) for tensor in self._outputs]
+
+    def _run(self, feeds: dict[str, np.ndarray], count: int) -> list[np.ndarray]:
+        if count > len(self._buffers[0]):
+            self._buffers = [np.empty(tensor.shape(count), tensor.kind) for tensor in self._outputs]
+        views = [buffer[:count] for buffer in self._buffers]
+        given = (np.ascontiguousarray(feeds[name]) for name in ("belief", "actions", "noise"))
+        self._rollout(*given, {tensor.name: view for tensor, view in zip(self._outputs, views, strict=True)})
+        return views
+
+
 class DeviceFunction(_Function):
     """On a device: tensors at fixed addresses, for the largest N so far and one other.
 

@@ -6,18 +6,16 @@ are exact everywhere. Bundles store uint8; older ones, and policies from elsewhe
 package onnx here: only one byte of a tensor's type and the top bit of its values change.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
+from wm_bundle.onnx_fields import SIZED, fields, values, whole
 from wm_bundle.onnx_runtime import onnxruntime as ort
 
 _UINT8, _INT8 = 2, 3  # TensorProto.DataType
 _PRODUCT = b"MatMulInteger"
 # Field numbers: ModelProto, GraphProto, NodeProto, TensorProto.
 _GRAPH, _NODE, _INITIALIZER, _INPUT, _OPERATOR, _TYPE, _NUMBERS, _NAME, _RAW = 7, 1, 5, 1, 4, 2, 5, 8, 9
-_SIZED, _FIXED = 2, {1: 8, 5: 4}  # wire types: length-delimited, and fixed width in bytes
 # A model of one MatMulInteger, (M, 64) uint8 times (64, 16) int8, as test_eight_bit.py builds it.
 _PROBE = bytes.fromhex(
     "08083a620a180a01610a0162120163220d4d61744d756c496e7465676572120570726f62655a140a0161120f0a0d0802"
@@ -51,14 +49,14 @@ def _with_weights(content: bytes, wanted: int) -> bytes:
     Only weights that have a constant zero point and no other use.
     """
     tensors, pairs, others = {}, [], []
-    graphs = [field for field in _fields(content, _Field(0, 0, 0, len(content))) if field.number == _GRAPH]
-    for field in (field for graph in graphs for field in _fields(content, graph)):
+    graphs = [field for field in fields(content, whole(content)) if field.number == _GRAPH]
+    for field in (field for graph in graphs for field in fields(content, graph)):
         if field.number == _INITIALIZER:
-            tensor = {part.number: part for part in _fields(content, field)}
-            tensors[b"".join(_values(content, field, _NAME))] = tensor
+            tensor = {part.number: part for part in fields(content, field)}
+            tensors[b"".join(values(content, field, _NAME))] = tensor
         elif field.number == _NODE:
-            inputs = _values(content, field, _INPUT)
-            product = _values(content, field, _OPERATOR) == [_PRODUCT]
+            inputs = values(content, field, _INPUT)
+            product = values(content, field, _OPERATOR) == [_PRODUCT]
             pairs += [inputs[1::2]] if product else []
             others += inputs[::2] if product else inputs
     changed = bytearray(content)
@@ -66,9 +64,9 @@ def _with_weights(content: bytes, wanted: int) -> bytes:
         tensor = tensors[name]
         changed[tensor[_TYPE].begin] = wanted
         numbers = tensor.get(_RAW) or tensor[_NUMBERS]
-        changed[numbers.at] = _RAW << 3 | _SIZED
-        values = slice(numbers.begin, numbers.end)
-        changed[values] = (np.frombuffer(content[values], np.uint8) ^ 0x80).tobytes()
+        changed[numbers.at] = _RAW << 3 | SIZED
+        span = slice(numbers.begin, numbers.end)
+        changed[span] = (np.frombuffer(content[span], np.uint8) ^ 0x80).tobytes()
     return bytes(changed)
 
 
@@ -82,51 +80,9 @@ def _may_change(content: bytes, pair: list[bytes], tensors: dict, others: list[b
             return False
         if numbers is None and (numbers := tensor.get(_NUMBERS)):
             # Written one by one, each below 128 in one byte, as in a zero point of 0.
-            together = content[numbers.at] == _NUMBERS << 3 | _SIZED
+            together = content[numbers.at] == _NUMBERS << 3 | SIZED
             small = max(content[numbers.begin : numbers.end], default=0) < 0x80
             numbers = numbers if together and small else None
         if numbers is None:
             return False
     return True
-
-
-class _Field(NamedTuple):
-    """A field of a protobuf message: its number, and the offsets of its key, value and end."""
-
-    number: int
-    at: int
-    begin: int
-    end: int
-
-
-def _values(content: bytes, message: _Field, number: int) -> list[bytes]:
-    """The values of a message's fields of that number."""
-    return [content[field.begin : field.end] for field in _fields(content, message) if field.number == number]
-
-
-def _fields(content: bytes, message: _Field) -> Iterator[_Field]:
-    at = message.begin
-    while at < message.end:
-        key, begin = _varint(content, at)
-        if key & 7 == _SIZED:
-            size, begin = _varint(content, begin)
-            end = begin + size
-        elif key & 7 in _FIXED:
-            end = begin + _FIXED[key & 7]
-        else:
-            end = _varint(content, begin)[1]
-        if end > message.end:
-            raise ValueError("not an ONNX file, or its end is missing")
-        yield _Field(key >> 3, at, begin, end)
-        at = end
-
-
-def _varint(content: bytes, begin: int) -> tuple[int, int]:
-    """A number, and its end offset."""
-    value = shift = 0
-    while begin < len(content):
-        byte = content[begin]
-        value, shift, begin = value | (byte & 0x7F) << shift, shift + 7, begin + 1
-        if byte < 0x80:
-            return value, begin
-    raise ValueError("not an ONNX file, or its end is missing")

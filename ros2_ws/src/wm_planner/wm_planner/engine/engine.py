@@ -14,9 +14,9 @@ from wm_bundle import BUNDLE_FILES, Bundle, BundleError, BundleManifest
 from wm_bundle.onnx_runtime import onnxruntime as ort
 from wm_bundle.self_check import read_self_check
 
-from wm_planner.engine.bindings import make_function, run_checked
+from wm_planner.engine.bindings import RolloutFunction, make_function, run_checked
 from wm_planner.engine.imagined import Imagined
-from wm_planner.engine.providers import EngineSettings, first_that_works, half_precision, provider_named
+from wm_planner.engine.providers import CPU, EngineSettings, first_that_works, half_precision, provider_named
 from wm_planner.engine.self_check import NONE, SelfCheck, SelfCheckError, check
 from wm_planner.engine.sessions import check_usable, open_session
 from wm_planner.errors import EngineError
@@ -46,6 +46,7 @@ class Engine:
         self.manifest = bundle.manifest
         self.self_check: SelfCheck | None = None  # of the chosen provider; None where the bundle has none
         self.unsound: list[str] = []  # providers that failed it, and why
+        self.imagination = "onnxruntime"  # what computes imagine.onnx
         self._bundle = bundle
         self._log = log
         self._functions = {}
@@ -179,7 +180,30 @@ class Engine:
             for function, (file, outputs) in wanted.items()
         }
         self.warm_up(candidates=2)
-        self._check_myself(provider, settings)
+        if provider != CPU or not settings.rollout or not self._took_rollout(sessions["imagine.onnx"], settings):
+            self._check_myself(provider, settings)
+
+    def _took_rollout(self, session: ort.InferenceSession, settings: EngineSettings) -> bool:
+        """Imagine in eight bits without onnxruntime from here on, if all answers stay those of the bundle."""
+        functions, unsound, file = self._functions, list(self.unsound), self._bundle.file("imagine.onnx")
+        try:
+            from wm_imagination.agreement import agreeing_rollout  # may be left out of the build, as on an Arm
+
+            rollout = agreeing_rollout(file.read_bytes(), session, settings.threads)
+            if rollout is None:
+                return False
+            self._functions = {
+                name: (path, outputs, RolloutFunction(session, outputs, rollout) if path == file else function)
+                for name, (path, outputs, function) in functions.items()
+            }
+            self._check_myself(CPU, settings)
+        except (ImportError, ValueError, SelfCheckError) as error:
+            self._functions, self.unsound = functions, unsound
+            self._log(f"imagination by onnxruntime, not by wm_imagination: {error}")
+            return False
+        self.imagination = f"wm_imagination for {rollout.processor}"
+        self._log(f"imagination by {self.imagination}")
+        return True
 
     def _check_myself(self, provider: str, settings: EngineSettings) -> None:
         """Raise SelfCheckError unless the opened files answer as the bundle specifies."""

@@ -26,7 +26,7 @@ class EngineSettings:
     ``threads`` per call. ``spin`` keeps idle threads busy: faster alone, slower when the cores are shared with a
     simulator. ``providers`` are tried in this order. For TensorRT only: ``fp16`` allows half precision,
     ``engine_cache`` is the folder for its engines, "auto" or "off", ``engine_workspace_mb`` [MiB] the memory it may use
-    for one layer."""
+    for one layer. ``rollout`` allows wm_imagination in place of onnxruntime on the processor."""
 
     threads: int = 1
     spin: bool = False
@@ -34,6 +34,7 @@ class EngineSettings:
     fp16: bool = False
     engine_cache: str = AUTO
     engine_workspace_mb: int = 1024
+    rollout: bool = True
 
 
 @dataclass(frozen=True)
