@@ -9,6 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from wm_bundle.onnx_runtime import onnxruntime
 from wm_planner.engine import eight_bit
 from wm_planner.engine.eight_bit import signed_is_exact, suited
+from wm_planner.engine.providers import CPU, EngineSettings
+from wm_planner.engine.sessions import open_session
 
 K, N = 6, 4
 VALUES = np.random.default_rng(0).integers(-127, 128, (K, N))
@@ -119,3 +121,10 @@ def test_the_probe_is_one_product_of_uint8_with_int8():
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     assert onnx.ModelProto.FromString(eight_bit._PROBE) == model
     assert signed_is_exact() in (True, False)
+
+
+def test_kernels_that_quantize_in_another_way_are_off(tmp_path):
+    """KleidiAI's for arm64 with SME, where the self-check of an int8 bundle would fail."""
+    (tmp_path / "file.onnx").write_bytes(file_of("uint8"))
+    options = open_session(tmp_path / "file.onnx", CPU, EngineSettings()).get_session_options()
+    assert options.get_session_config_entry("mlas.disable_kleidiai") == "1"
