@@ -86,7 +86,8 @@ def _measure(options: Options) -> int:
             result[f"{name}_reason"] = "not requested"
             continue
         _say(f"{name} …")
-        budget, started = whole.share(open_shares[name] / sum(open_shares.values())), time.perf_counter()
+        started = time.perf_counter()
+        budget = Budget(whole.left_s * open_shares[name] / sum(open_shares.values()))
         result[name] = measure(budget)
         result["seconds"][name] = round(time.perf_counter() - started, 1)
         del open_shares[name]

@@ -18,6 +18,7 @@ from benchmarks.timing import Budget, median
 
 _HEIGHT, _WIDTH, _SIZE = 600, 800, 64
 _PERIOD_NS = 50_000_000
+_FEWEST_RECORDINGS = 4
 _VEHICLE = "/carla/ego_vehicle"
 
 
@@ -124,8 +125,12 @@ def _peak_memory_mb() -> float:
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
 
 
-def _of_workers(settings: dict, budget: Budget) -> dict:
+def _of_workers(settings: dict, budget: Budget, bag_s: float) -> dict:
+    """``bag_s``: of the conversion of one bag; each recording is converted twice."""
     folder, count = Path(settings["folder"]), settings["recordings"]
+    if budget.left_s < 2 * count * bag_s:
+        budget.shorten()
+        count = max(min(count, _FEWEST_RECORDINGS), int(budget.left_s / bag_s / 2))
     recordings = folder / "recordings"
     recordings.mkdir()
     for number in range(count):
@@ -140,7 +145,8 @@ def _child(settings: dict) -> dict:
 
     cv2.setNumThreads(1)
     budget = Budget(settings["budget_s"])
-    found = _in_turns(settings, budget.share(0.3)) | _of_workers(settings, budget)
+    found = _in_turns(settings, budget.share(0.3))
+    found |= _of_workers(settings, budget, found["bag_mb"] / found["mb_per_s"])
     return found | {"shortened": budget.shortened}
 
 
