@@ -103,7 +103,7 @@ private:
     input_(s.input.data(), S + A, rows, s.hidden.data(), U);
     for (int row = 0; row < rows; row++) {
       float * x = &s.hidden[size_t(row) * U];
-      normalise(x, U, input_norm_.weight, input_norm_.bias, constants_.epsilon, silu);
+      normalise(x, U, input_norm_.weight, input_norm_.bias, constants_.epsilon, silu<TOGETHER>);
       s.scales[row] = quantise(x, U, &s.belief[size_t(row) * F], D, &s.cells[size_t(row) * (U + D)]);
     }
     gru_(s.cells.data(), s.scales.data(), rows, s.gates.data(), 3 * D);
@@ -113,7 +113,7 @@ private:
     }
     prior_(s.cells.data(), s.scales.data(), rows, s.hidden.data(), U);
     for (int row = 0; row < rows; row++) {
-      normalise(&s.hidden[size_t(row) * U], U, prior_norm_.weight, prior_norm_.bias, constants_.epsilon, silu);
+      normalise(&s.hidden[size_t(row) * U], U, prior_norm_.weight, prior_norm_.bias, constants_.epsilon, silu<TOGETHER>);
     }
     const int stride = last_.weights.outputs;
     last_(s.hidden.data(), U, rows, s.parameters.data(), stride);
@@ -130,12 +130,22 @@ private:
   void gate(float * gates, float * state) const
   {
     const int D = sizes_.units;
-    normalise(gates, 3 * D, gru_norm_.weight, gru_norm_.bias, constants_.epsilon, same);
-    for (int i = 0; i < D; i += LANES) {
-      const Floats before = load(state + i);
-      const Floats candidate = 2.0f * sigmoid(2.0f * sigmoid(load(gates + i)) * load(gates + D + i)) - 1.0f;  // tanh
-      const Floats update = sigmoid(load(gates + 2 * D + i) + constants_.update);
-      store(state + i, before + update * (candidate - before));
+    normalise(gates, 3 * D, gru_norm_.weight, gru_norm_.bias, constants_.epsilon, same<TOGETHER>);
+    for (int i = 0; i < D; i += BLOCK) {
+      Floats candidate[TOGETHER], update[TOGETHER];
+      for (int k = 0; k < TOGETHER; k++) {candidate[k] = load(gates + i + k * LANES);}
+      sigmoid(candidate);
+      for (int k = 0; k < TOGETHER; k++) {
+        candidate[k] *= 2.0f * load(gates + D + i + k * LANES);  // tanh(x) = 2 sigmoid(2 x) - 1
+        update[k] = load(gates + 2 * D + i + k * LANES) + constants_.update;
+      }
+      sigmoid(candidate);
+      sigmoid(update);
+      for (int k = 0; k < TOGETHER; k++) {
+        float * at = state + i + k * LANES;
+        const Floats before = load(at);
+        store(at, before + update[k] * (2.0f * candidate[k] - 1.0f - before));
+      }
     }
   }
 
@@ -149,7 +159,7 @@ private:
     for (const Head & head : heads_) {
       head.first(s.cells.data(), s.scales.data(), rows, s.hidden.data(), U);
       for (int row = 0; row < rows; row++) {
-        normalise(&s.hidden[size_t(row) * U], U, head.norm.weight, head.norm.bias, constants_.epsilon, silu);
+        normalise(&s.hidden[size_t(row) * U], U, head.norm.weight, head.norm.bias, constants_.epsilon, silu<TOGETHER>);
       }
       const int stride = head.last.weights.outputs, width = head.kind == BINS ? 1 : head.outputs;
       head.last(s.hidden.data(), U, rows, s.parameters.data(), stride);
@@ -167,7 +177,9 @@ private:
       return;
     }
     for (int i = 0; head.kind == SIGMOID && i < padded(head.outputs); i += LANES) {
-      store(given + i, sigmoid(load(given + i)));
+      Floats chance[1] = {load(given + i)};
+      sigmoid(chance);
+      store(given + i, chance[0]);
     }
     std::copy(given, given + head.outputs, result);
   }
@@ -179,9 +191,10 @@ private:
     for (size_t i = LANES; i < bins.size(); i += LANES) {most = larger(load(logits + i), most);}
     const float largest = std::max({most[0], most[1], most[2], most[3], most[4], most[5], most[6], most[7]});
     for (size_t i = 0; i < bins.size(); i += LANES) {
-      const Floats share = exponential(load(logits + i) - largest);
-      sum += share;
-      weighted += share * load(bins.data() + i);
+      Floats share[1] = {load(logits + i) - largest};
+      exponential(share);
+      sum += share[0];
+      weighted += share[0] * load(bins.data() + i);
     }
     return total(weighted) / total(sum);
   }

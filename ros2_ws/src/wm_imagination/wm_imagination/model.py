@@ -11,7 +11,7 @@ from wm_imagination.library import UnsuitedError
 from wm_imagination.onnx_graph import Graph, Node, read_graph
 
 LINEAR, SIGMOID, BINS = range(3)  # kinds of heads, as in rollout.cpp
-_WHOLE_PANELS = 16  # sizes that must be multiples of this
+_LATENT, _LAYER = 16, 32  # sizes are multiples of these
 _ONLY_SHAPE = {"Reshape", "Squeeze", "Unsqueeze", "Split", "Concat", "Slice", "ReduceSum", "ReduceMean"}
 
 
@@ -185,9 +185,9 @@ class _Reader:
 
 def _checked(model: Model) -> Model:
     """Raise UnsuitedError unless the sizes suit and all numbers are finite."""
-    for size in (model.stochastic, model.units, model.hidden):
-        if size % _WHOLE_PANELS:
-            raise UnsuitedError(f"it needs sizes that are multiples of {_WHOLE_PANELS}, found {size}")
+    for size, factor in ((model.stochastic, _LATENT), (model.units, _LAYER), (model.hidden, _LAYER)):
+        if size % factor:
+            raise UnsuitedError(f"it needs a size that is a multiple of {factor}, found {size}")
     if not all(np.isfinite(part).all() and part.size for part in model.tensors if part is not None):
         raise UnsuitedError("it needs weights that are finite")
     if any(head.kind != BINS and head.outputs > model.hidden for head in model.heads):
