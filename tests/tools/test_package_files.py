@@ -67,6 +67,7 @@ FROM_PIP = {
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
     "plotly": "plotly",
+    "pygame": "pygame-ce",
     "pyarrow": "pyarrow",
     "ray": "ray",
     "rosbags": "rosbags",

@@ -5,6 +5,8 @@ import math
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.box2d.car_racing import PLAYFIELD, CarRacing
+from wm_sim.carracing.environment import LazyCarRacing
 from wm_sim.carracing.world import CarRacingWorld
 from wm_sim.ticks import frames_per_tick
 
@@ -30,6 +32,17 @@ def test_pictures_and_rewards_equal_the_plain_environment_bit_for_bit(period_s, 
             outcome = world.step(*action)
             assert outcome.reward == reward
             np.testing.assert_array_equal(world.image(), expected)
+
+
+@pytest.mark.parametrize("from_edge_m", [0.0, 30.0, 60.0, 90.0, 130.0])
+def test_near_the_fields_edge_too(from_edge_m, monkeypatch):
+    world, place = CarRacingWorld(0.08), (PLAYFIELD - from_edge_m, 5.0, 0.3)
+    world.reset(7)
+    world.place(*place)
+    ours = world.image()
+    monkeypatch.setattr(LazyCarRacing, "_render_road", CarRacing._render_road)
+    world.place(*place)
+    np.testing.assert_array_equal(ours, world.image())
 
 
 def test_an_episode_does_not_depend_on_what_was_driven_before_or_on_who_looked():

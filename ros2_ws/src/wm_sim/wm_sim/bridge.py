@@ -5,9 +5,11 @@ import time
 from collections.abc import Sequence
 from itertools import count
 
+import cv2
 import rclpy
 from carla_msgs.msg import CarlaControl
 from rclpy.node import Node
+from wm_bundle.processes.memory import keep_freed_memory
 from wm_bundle.processes.node_start import start_node
 from wm_bundle.processes.parameters import declare
 from wm_bundle.processes.service_guard import guard_services
@@ -278,6 +280,8 @@ class Bridge(Node):
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when the episodes are done or after SIGINT or SIGTERM, 2 for invalid arguments."""
     stop = note_stop_signals()
+    keep_freed_memory()
+    cv2.setNumThreads(1)  # the driver needs the other cores
     bridge = start_node("ros2 run wm_sim bridge", BridgeConfig, lambda: Bridge(stop), argv)
     try:
         bridge.run()

@@ -70,7 +70,7 @@ class Endpoints:
         """A publisher; ``alone``: no other node may publish there. Raises InvalidTopicNameException, and ConfigError
         for a topic that also has another type."""
         self._claim(kind, topic)
-        events = PublisherEventCallbacks(incompatible_qos=lambda _: self.look())
+        events = PublisherEventCallbacks(incompatible_qos=lambda _: self.look(), use_default_callbacks=False)
         entity = self._node.create_publisher(kind, topic, qos, event_callbacks=events)
         self._publishers.append((entity, kind, qos))
         if alone:
@@ -83,7 +83,7 @@ class Endpoints:
         """A subscription; ``remedy``: what to do where a publisher is best effort; ``raw``: to the messages' bytes.
         Raises as ``publisher``."""
         self._claim(kind, topic)
-        events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look())
+        events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self.look(), use_default_callbacks=False)
         entity = self._node.create_subscription(kind, topic, callback, qos, event_callbacks=events, raw=raw)
         self._subscriptions.append((entity, kind, qos))
         self._remedies[entity.topic_name] = remedy
@@ -92,7 +92,7 @@ class Endpoints:
         """A second subscription beside the one of ``subscription``, to the last message that a publisher sent before
         this node came, if it keeps that. It does not match publishers that do not, so it is never judged. What is sent
         later comes twice."""
-        latched, events = copy.copy(qos), SubscriptionEventCallbacks(incompatible_qos=lambda _: None)
+        latched, events = copy.copy(qos), SubscriptionEventCallbacks(use_default_callbacks=False)
         latched.durability, latched.depth = DurabilityPolicy.TRANSIENT_LOCAL, 1
         create = self._node.create_subscription
         self._latched.append(create(kind, topic, callback, latched, event_callbacks=events, raw=raw))

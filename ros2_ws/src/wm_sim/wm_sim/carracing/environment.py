@@ -2,12 +2,14 @@
 
 import math
 import os
+from functools import lru_cache
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no window and no sound device is ever needed
 os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import numpy as np  # noqa: E402  (the variables above must be set before pygame is imported)
+import pygame  # noqa: E402
 from gymnasium.envs.box2d.car_racing import (  # noqa: E402
     GRASS_DIM,
     MAX_SHAPE_DIM,
@@ -19,6 +21,8 @@ from gymnasium.envs.box2d.car_racing import (  # noqa: E402
 )
 
 from wm_sim.ground_view import Layer  # noqa: E402
+
+_kept_font = lru_cache(pygame.font.Font)  # gymnasium opens it for every picture: a third of the time of drawing
 
 ROAD_HALF_WIDTH_M = TRACK_WIDTH  # gymnasium's TRACK_WIDTH is measured from the centre line to the edge
 
@@ -74,10 +78,13 @@ class LazyCarRacing(CarRacing):
 
         gymnasium rotates each of some 730 polygons in Python to find the 50 visible ones, which took most of the time.
         The check here is coarse; gymnasium's own still decides about the rest."""
-        field = [(PLAYFIELD, PLAYFIELD), (PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, PLAYFIELD)]
-        self._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
         # The car is drawn at (W/2, H/4): nothing farther away than the farthest corner, plus a polygon, is visible.
         reach = math.hypot(WINDOW_W / 2 + MAX_SHAPE_DIM, WINDOW_H * 3 / 4 + MAX_SHAPE_DIM) / zoom + 1.0
+        if max(map(abs, self.car.hull.position)) + reach < PLAYFIELD:
+            self.surf.fill(self.bg_color)
+        else:  # the field's edge may be visible
+            field = [(PLAYFIELD, PLAYFIELD), (PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, -PLAYFIELD), (-PLAYFIELD, PLAYFIELD)]
+            self._draw_colored_polygon(self.surf, field, self.bg_color, zoom, translation, angle, clip=False)
         for k in _near(_GRASS, self.car.hull.position, reach):
             self._draw_colored_polygon(self.surf, _GRASS[k], self.grass_color, zoom, translation, angle)
         for k in _near(self.road_vertices(), self.car.hull.position, reach):
@@ -96,12 +103,12 @@ class LazyCarRacing(CarRacing):
 
     def draw(self) -> np.ndarray:
         """The current frame: (96, 96, 3) uint8 RGB, equal to what plain CarRacing returns for it."""
-        score = self.reward
-        self.reward = self._score_in_picture
+        score, font = self.reward, pygame.font.Font
+        self.reward, pygame.font.Font = self._score_in_picture, _kept_font
         try:
             return super()._render("state_pixels")
         finally:
-            self.reward = score
+            self.reward, pygame.font.Font = score, font
 
     def layers(self) -> list[Layer]:
         """The ground now, in painting order: field, grass, road with kerbs; then the car."""
