@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 
+def name() -> str:
+    """Name of the ROS distribution in use, ``unknown`` where the environment does not tell."""
+    return os.environ.get("ROS_DISTRO", "unknown")
+
+
 def is_humble() -> bool:
     """Whether the ROS 2 in use is Humble."""
     return os.environ.get("ROS_DISTRO") == "humble"

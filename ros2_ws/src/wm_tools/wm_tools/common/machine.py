@@ -6,6 +6,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from wm_bundle.processes import ros_distribution
+
 _CPUINFO, _BOARD = Path("/proc/cpuinfo"), Path("/proc/device-tree/model")
 _DRIVER = Path("/sys/module/nvidia/version")
 # What products in eight and sixteen bits are computed with: the kernel's names of it, and the usual ones.
@@ -57,7 +59,7 @@ def _ros() -> str:
     try:
         return f"wheels, rclpy {version('ros-rclpy')}"
     except PackageNotFoundError:
-        return os.environ.get("ROS_DISTRO", "unknown")
+        return ros_distribution.name()
 
 
 def processor_kind(cpuinfo: str, architecture: str) -> str:
