@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(options: Options) -> int:
     from wm_bundle.files import write_json
+    from wm_tools.common.machine import usable_cores
 
     from benchmarks import control, convert, imagination, machine, peers, sampling, training
     from benchmarks.timing import Budget
@@ -67,7 +68,7 @@ def _measure(options: Options) -> int:
     if peer is not None:
         peer = peer.expanduser().resolve()
         peers.check_clone(peer)
-    threads = options.threads or machine.cores()
+    threads = options.threads or usable_cores()
     precision = machine.best_precision() if options.precision == "auto" else options.precision
     rounds = 1 if options.quick else options.rounds
     measures = {

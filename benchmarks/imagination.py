@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from wm_tools.common.machine import usable_cores
 
 from benchmarks.children import child_main, run_child
-from benchmarks.machine import cores
 from benchmarks.timing import Budget, median, timed
 
 # defaults of dreamerv3-torch: GRU 256, hidden 512, 32 x 32 categorical, two hidden layers in every head.
@@ -47,7 +47,7 @@ def measure(bundle: Path, quick: bool, peer: Path | None, say: Callable[[str], N
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_bundle(bundle)
         full = loaded.manifest.provenance.get("precision", "float32")
-        settings = {full: (loaded.path, planner.threads, True), "all_cores": (loaded.path, cores(), True)}
+        settings = {full: (loaded.path, planner.threads, True), "all_cores": (loaded.path, usable_cores(), True)}
         reduced = loaded if full != "float32" else untrained.write_reduced(Path(folder) / "int8", loaded)
         settings.setdefault("int8", (reduced.path, planner.threads, True))
         settings["onnxruntime"] = (reduced.path, planner.threads, False)
@@ -77,18 +77,18 @@ def _at_peer_sizes(quick: bool, peer: Path | None, folder: str, say: Callable[[s
     for number in budget.turns(rounds):
         say(f"imagination at the peer's sizes, round {number + 1}")
         for precision, bundle in ours.items():
-            found[precision].append(_run(bundle.path, candidates, cores(), calls, quick))
+            found[precision].append(_run(bundle.path, candidates, usable_cores(), calls, quick))
         if peer is not None:
             settings = {
                 "what": "imagine",
                 "path": str(peer),
                 "sizes": sizes,
-                "threads": cores(),
+                "threads": usable_cores(),
                 "calls": calls,
                 "candidates": candidates,
                 "horizon": horizon,
             }
-            found["peer"].append(run_child("benchmarks.peers", settings, cores()))
+            found["peer"].append(run_child("benchmarks.peers", settings, usable_cores()))
     result = {name: _summary(runs) for name, runs in found.items()}
     if peer is not None:
         result["peer"] |= {"name": "dreamerv3-torch", "precision": "float32"}

@@ -8,7 +8,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from wm_bundle.onnx_runtime import onnxruntime
 from wm_planner.engine.eight_bit import suited
-from wm_tools.common.machine import machine_facts
+from wm_tools.common.machine import device_facts, machine_facts
 from wm_training.configuration.config import WorldModelTrainConfig
 from wm_training.training.precision import choose
 
@@ -17,18 +17,13 @@ from benchmarks.timing import timed
 _SMALLEST_PRODUCT, _LARGEST_PRODUCT = 128, 2048
 
 
-def cores() -> int:
-    """CPU cores available to this process."""
-    return len(os.sched_getaffinity(0))
-
-
 def describe() -> dict:
     """Processor, memory [GB], GPU, versions, and the load average of the last minute (others share the machine)."""
     facts, gpu = machine_facts(), torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {
         "processor": facts["cpu"],
         "cores": facts["cores"],
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "memory_gb": round(device_facts()["memory_gb"], 1),
         "gpu": gpu,
         "system": platform.platform(),
         "python": facts["python"],

@@ -47,6 +47,7 @@ def _measure(options: Options) -> int:
     started = time.monotonic()
     import torch
     from wm_bundle.files import write_json, write_text
+    from wm_tools.common.machine import usable_cores
 
     from benchmarks import machine, peers
     from benchmarks.gpu.parts import Setting, parts, run_parts
@@ -65,7 +66,7 @@ def _measure(options: Options) -> int:
         "parts": {},
     }
     with tempfile.TemporaryDirectory() as folder:
-        setting = Setting(options.device, options.quick, machine.cores(), peer, Path(folder))
+        setting = Setting(options.device, options.quick, usable_cores(), peer, Path(folder))
         chosen = [part for part in parts(setting) if part.name.startswith(options.only or "")]
         if not chosen:
             raise BenchmarkError(

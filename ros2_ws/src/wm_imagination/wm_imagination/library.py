@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
+from wm_bundle.processes import processor
 
 # Best first, and the flags of /proc/cpuinfo that each needs.
 _KINDS = {
@@ -20,7 +21,7 @@ class UnsuitedError(ValueError):
 
 def kinds() -> list[str]:
     """The kinds of libraries that are built and that this processor runs, best first."""
-    flags = _flags(Path("/proc/cpuinfo"))
+    flags = processor.flags(processor.cpuinfo())
     return [kind for kind, needed in _KINDS.items() if needed <= flags and _file(kind).is_file()]
 
 
@@ -39,11 +40,3 @@ def load(kind: str) -> ctypes.CDLL:
 
 def _file(kind: str) -> Path:
     return Path(get_package_prefix("wm_imagination"), f"lib/wm_imagination/libwm_imagination_{kind}.so")
-
-
-def _flags(file: Path) -> set[str]:
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return set()
-    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())

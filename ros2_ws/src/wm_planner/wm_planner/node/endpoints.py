@@ -102,7 +102,7 @@ class Endpoints:
         known = self._kinds.setdefault(self._node.resolve_topic_name(topic), kind)
         if known is not kind:
             raise ConfigError(
-                f"the topic {topic} is to have two types, {_type_name(known)} and {_type_name(kind)}: see the "
+                f"the topic {topic} is to have two types, {type_name(known)} and {type_name(kind)}: see the "
                 f"parameters of topics, and the sources of the bundle's signals"
             )
 
@@ -190,7 +190,7 @@ class Endpoints:
 
 def _misfit(other, kind: type, offered: QoSProfile, requested: QoSProfile) -> str:
     """Why the endpoint ``other`` does not match ours; empty if it does."""
-    expected = _type_name(kind)
+    expected = type_name(kind)
     if other.topic_type != expected:
         return f"{other.topic_type}, expected {expected}"
     compatibility, reason = qos_check_compatible(offered, requested)
@@ -199,7 +199,8 @@ def _misfit(other, kind: type, offered: QoSProfile, requested: QoSProfile) -> st
     return ""
 
 
-def _type_name(kind: type) -> str:
+def type_name(kind: type) -> str:
+    """The name of a message class, such as std_msgs/msg/Float32."""
     return f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
 
 

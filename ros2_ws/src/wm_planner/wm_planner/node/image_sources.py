@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from rclpy.node import Node
 
+from wm_planner.node.endpoints import type_name
+
 _MOST = 8  # other topics in the message
 
 
@@ -14,7 +16,7 @@ class ImageSources:
         """``kind``: message type of the ``topics``, one for each camera."""
         self._node = node
         self._topics = [node.resolve_topic_name(topic) for topic in topics]
-        self._kind = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
+        self._kind = type_name(kind)
 
     def tell(self) -> str:
         """One line on all topics; if one has no publisher, also on the image topics that do."""

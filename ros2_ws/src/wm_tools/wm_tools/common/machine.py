@@ -6,9 +6,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from wm_bundle.processes import ros_distribution
+from wm_bundle.processes import processor, ros_distribution
 
-_CPUINFO, _BOARD = Path("/proc/cpuinfo"), Path("/proc/device-tree/model")
+_BOARD = Path("/proc/device-tree/model")
 _DRIVER = Path("/sys/module/nvidia/version")
 # What products in eight and sixteen bits are computed with: the kernel's names of it, and the usual ones.
 _X86 = {
@@ -27,7 +27,7 @@ def machine_facts() -> dict[str, str | int]:
     ``system`` and ``python``."""
     return {
         "cpu": _cpu_model(),
-        "kind": processor_kind(_cpuinfo(), platform.machine()),
+        "kind": processor_kind(processor.cpuinfo(), platform.machine()),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
@@ -64,19 +64,14 @@ def _ros() -> str:
 
 def processor_kind(cpuinfo: str, architecture: str) -> str:
     """The architecture and the instruction sets that products are computed with, from the text of /proc/cpuinfo."""
-    present = {flag for line in cpuinfo.splitlines() if (flags := _flags(line)) for flag in flags}
+    present = processor.flags(cpuinfo)
     names = _ARM if architecture in ("aarch64", "arm64") else _X86
     known = [name for flag, name in names.items() if flag in present]
     return " ".join([architecture, *known])
 
 
-def _flags(line: str) -> list[str]:
-    name, _, value = line.partition(":")
-    return value.split() if name.strip() in ("flags", "Features") else []
-
-
 def _cpu_model() -> str:
-    found = _value("model name", _cpuinfo())
+    found = _value("model name", processor.cpuinfo())
     if not found:  # as on arm64, where only the numbers of maker and part are there, which lscpu knows
         try:
             variables = {**os.environ, "LC_ALL": "C"}
@@ -91,10 +86,6 @@ def _value(wanted: str, text: str) -> str:
     """The value of the first line of a list of names and values; empty where it is missing."""
     pairs = (line.partition(":") for line in text.splitlines())
     return next((value.strip() for name, _, value in pairs if name.strip() == wanted), "")
-
-
-def _cpuinfo() -> str:
-    return _text(_CPUINFO)
 
 
 def _text(file: Path) -> str:
