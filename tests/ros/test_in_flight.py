@@ -8,7 +8,7 @@ from bridge_probe import bridge_and_probe, stamp_ns
 from wm_planner.pilot.in_flight import CommandsInFlight
 
 PERIOD_S = 0.08
-FACTOR = 0.5  # a tick lasts 160 ms: even a busy machine answers within it
+FACTOR = 0.25  # a tick lasts 320 ms: even a busy machine answers within it
 TICK_S = PERIOD_S / FACTOR
 FRAMES = 22
 SETTLED = 13  # frames after which the delay must be known

@@ -92,6 +92,8 @@ def test_the_benchmark_pairs_a_policy_with_the_planner_by_track_and_names_it(bun
         "lock-step",
         "--max-steps",
         str(STEPS),
+        "--workers",  # so that the lines are in the order of the plan
+        "1",
     )
 
     def run(*more: str) -> tuple[int, str]:
