@@ -25,6 +25,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
 
+# Tests here talk over a real graph: processes that the machine starts and runs when it likes.
+GRAPH_TESTS = ("ros", "carla_bridge", "benchmarks")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _domains_given_back():
@@ -45,7 +48,16 @@ def _signals_as_before():
 
 
 def pytest_collection_modifyitems(items):
-    """Files whose tests ask for the most time begin first: with several workers, none of them is alone at the end."""
+    """
+    Files whose tests ask for the most time begin first: with several workers, none of them is alone at the end.
+
+    A test of a real graph that fails runs once more, as on ROS's own build farm (colcon's --retest-until-pass), and the
+    summary names it: RERUN. A fault that comes each time still fails. Not where times themselves are judged.
+    """
+    if not os.environ.get("WM_STRICT_TIMES"):
+        for item in items:
+            if item.path.parent.name in GRAPH_TESTS:
+                item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
     longest = {}
     for item in items:
         marker = item.get_closest_marker("timeout")

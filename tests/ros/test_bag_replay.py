@@ -44,10 +44,10 @@ def replay(drive, output, *arguments: str, domain_id: int | None = None) -> grap
 
 @pytest.fixture(scope="module")
 def replayed(drive, tmp_path_factory):
-    """The folder of a replay at the pace of the recording, with its evaluation."""
+    """The folder of a replay at half the pace of the recording, with its evaluation."""
     output = tmp_path_factory.mktemp("replay")
     # A machine that stands still for more than a period drops frames, and only then.
-    with replay(drive, output, "threshold:=dropped_share<0.2 agreement.share>0.8") as process:
+    with replay(drive, output, "rate:=0.5", "threshold:=dropped_share<0.2 agreement.share>0.8") as process:
         assert process.wait(END_S) == 0, process.output()
         assert "Traceback" not in process.output()
         # The planner rests while the bag is evaluated: it would warn of the silence.

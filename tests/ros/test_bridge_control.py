@@ -125,10 +125,14 @@ def test_the_override_selects_the_channel_and_the_autopilot_commands_after_every
         probe.autopilot_publisher.publish(Bool(data=True))
         probe.wait_for(lambda: applied(probe).steer not in (0.25, -0.5))
         probe.spin(0.3)
-        experts = {stamp_ns(msg): msg for msg in probe.of("expert_control")}
         statuses = probe.of("vehicle_status")[-6:]
+
+        def experts():
+            return {stamp_ns(msg): msg for msg in probe.of("expert_control")}
+
+        probe.wait_for(lambda: {stamp_ns(status) for status in statuses} <= set(experts()))  # two topics have no order
         for before, status in zip(statuses, statuses[1:], strict=False):
-            expert = experts[stamp_ns(before)]  # what it wanted when the interval began
+            expert = experts()[stamp_ns(before)]  # what it wanted when the interval began
             assert (status.control.steer, status.control.throttle) == (expert.steer, expert.throttle)
 
 

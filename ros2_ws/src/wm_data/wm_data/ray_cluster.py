@@ -20,6 +20,8 @@ _OFF_THE_NETWORK = {
     "no_proxy": "127.0.0.1,localhost,::1",
 }
 
+ATTEMPTS = 3  # Ray gives the processes of a local cluster 30 s, which a busy machine may need more than once
+
 
 class ClusterError(RuntimeError):
     """Ray is not installed, or its cluster is not reachable."""
@@ -66,19 +68,20 @@ def results_on_ray(
 def _connected(workers: int | None) -> Any:
     """The module ray, connected to the cluster. Raises ClusterError."""
     address = os.environ.get("RAY_ADDRESS")
-    local = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    local = {"address": "local", "num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        with nullcontext() if address else _kept_on_this_machine():
+    with nullcontext() if address else _kept_on_this_machine():
+        try:
             import ray
-
-            ray.init(
-                address=address or "local", log_to_driver=False, logging_level="error", **({} if address else local)
-            )
-    except ImportError:
-        raise ClusterError("--executor ray needs Ray: pip install -r requirements/ray.txt") from None
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"no Ray cluster at {address or 'this machine'}: {error}") from None
+        except ImportError:
+            raise ClusterError("--executor ray needs Ray: pip install -r requirements/ray.txt") from None
+        for left in reversed(range(1 if address else ATTEMPTS)):
+            try:
+                ray.init(log_to_driver=False, logging_level="error", **({"address": address} if address else local))
+                break
+            except Exception as error:  # Ray raises a bare Exception where its processes did not start in time
+                if not left:
+                    raise ClusterError(f"no Ray cluster at {address or 'this machine'}: {error}") from None
     signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets its own
     return ray
 
