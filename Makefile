@@ -4,8 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help setup drive train test safety-times lint format bench clean
 ARGS ?=
-# Tests wait for processes as often as they compute: two more than there are cores. Each takes about 1 GB of memory.
-WORKERS ?= $(shell n=$$(nproc); echo $$((n < 7 ? n + 2 : 8)))
+# Tests wait for processes now and then: one more than there are cores. Each takes about 1 GB of memory.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 7 ? n + 1 : 8)))
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
